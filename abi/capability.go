@@ -1,0 +1,103 @@
+package abi
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// A Capability is something an app may ask for: one import module with a fixed
+// set of functions. All functions have one shape,
+//
+//	fn(req_ptr i32, req_len i32, out_ptr i32, out_cap i32) -> i64
+//
+// A result >= 0 is the length of the answer; when it exceeds out_cap nothing
+// was written and the guest calls again with a larger buffer. A negative result
+// is an Errno, negated.
+type Capability struct {
+	Name      string   // the word in manifests, grants and bills: "kv"
+	Module    string   // the import module: "app:kv/v1"
+	Functions []string // in ABI order
+	Summary   string   // one sentence for a reviewer
+}
+
+// Capabilities lists every capability this version knows, sorted by name.
+func Capabilities() []Capability {
+	return []Capability{
+		{
+			Name: "config", Module: "app:config/v1",
+			// get: key -> value (ErrnoNotFound).
+			Functions: []string{"get"},
+			Summary:   "Read the settings that its manifest lists.",
+		},
+		{
+			Name: "kv", Module: "app:kv/v1",
+			// get: key -> value (ErrnoNotFound).
+			// set: u32 LE key length, key, value -> empty (ErrnoQuota).
+			// delete: key -> empty; deleting an absent key succeeds.
+			// list: prefix -> for each key in order: u32 LE length, key.
+			Functions: []string{"get", "set", "delete", "list"},
+			Summary:   "Keep data of its own between requests, up to a quota.",
+		},
+		{
+			Name: "log", Module: "app:log/v1",
+			// write: level byte (0 debug, 1 info, 2 warn, 3 error), UTF-8 text -> empty.
+			Functions: []string{"write"},
+			Summary:   "Write lines to the app's log.",
+		},
+	}
+}
+
+// CapabilityNamed finds a capability by its word.
+func CapabilityNamed(name string) (Capability, bool) {
+	return findCapability(func(c Capability) bool { return c.Name == name })
+}
+
+// CapabilityOf finds the capability behind an import module.
+func CapabilityOf(module string) (Capability, bool) {
+	return findCapability(func(c Capability) bool { return c.Module == module })
+}
+
+func findCapability(match func(Capability) bool) (Capability, bool) {
+	all := Capabilities()
+	i := slices.IndexFunc(all, match)
+	if i < 0 {
+		return Capability{}, false
+	}
+	return all[i], true
+}
+
+// IsCapabilityModule tells whether an import module name is in the space kept
+// for capabilities, known to this version or not.
+func IsCapabilityModule(module string) bool { return strings.HasPrefix(module, "app:") }
+
+// HostFunc serves one capability call. in aliases guest memory and is valid
+// only during the call; the answer must not alias it. The context carries the
+// deadline of the invocation.
+type HostFunc func(ctx context.Context, in []byte) (out []byte, errno Errno)
+
+// Link is a granted capability bound to one app: its functions by name.
+type Link map[string]HostFunc
+
+// Errno is how a capability call refuses, as seen by the guest.
+type Errno int32
+
+// Append only: the numbers are in compiled guests.
+const (
+	ErrnoOK          Errno = 0
+	ErrnoInvalid     Errno = 1 // the request bytes are malformed
+	ErrnoNotFound    Errno = 2 // no such key
+	ErrnoDenied      Errno = 3 // not granted
+	ErrnoQuota       Errno = 4 // the app's quota would be exceeded
+	ErrnoTooLarge    Errno = 5 // one key, value or line is over its limit
+	ErrnoUnavailable Errno = 6 // the node cannot do it now; try again later
+	ErrnoFault       Errno = 7 // a pointer or length lies outside guest memory
+)
+
+func (e Errno) Error() string {
+	names := [...]string{"ok", "invalid request", "not found", "not granted", "over quota", "too large", "unavailable", "bad pointer"}
+	if e < 0 || int(e) >= len(names) {
+		return "unknown errno"
+	}
+	return names[e]
+}

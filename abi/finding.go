@@ -1,0 +1,27 @@
+package abi
+
+// Severity tells what a finding does to the act that was checked.
+type Severity string
+
+const (
+	SeverityDeny   Severity = "deny"   // the act is refused until this is fixed
+	SeverityReview Severity = "review" // somebody with the reviewer role must decide
+	SeverityNote   Severity = "note"   // worth knowing; nothing stops
+)
+
+// Finding is what a check said, with the way to fix it.
+type Finding struct {
+	Code     string   `json:"code"`              // stable, for machines: "metadata.owner_missing"
+	Severity Severity `json:"severity"`          //
+	Message  string   `json:"message"`           // what is wrong, in the reader's words
+	Path     string   `json:"path,omitempty"`    // where: "manifest.cost_center", "imports[3]"
+	Subject  string   `json:"subject,omitempty"` // what it is about, for machines: the capability's word
+	Remedy   Remedy   `json:"remedy"`
+}
+
+// Remedy is what to do about a finding or a problem.
+type Remedy struct {
+	Summary  string   `json:"summary"`            // one sentence, imperative
+	Commands []string `json:"commands,omitempty"` // ready to paste, or lines for the manifest
+	Docs     string   `json:"docs,omitempty"`     // a page that explains
+}

@@ -1,0 +1,102 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+var (
+	// ErrUnauthenticated: no valid token or session.
+	ErrUnauthenticated = errors.New("not signed in")
+	// ErrForbidden: the actor's roles do not allow the act.
+	ErrForbidden = errors.New("not allowed")
+	// ErrNotFound: no such user, token, session or link.
+	ErrNotFound = errors.New("not found")
+	// ErrLinkUsed: a sign-in link that was used, expired or never existed.
+	ErrLinkUsed = errors.New("the sign-in link is used up")
+	// ErrBadUser: a user name or role that is not valid.
+	ErrBadUser = errors.New("the user is not valid")
+)
+
+// Role is what a user may do.
+type Role string
+
+const (
+	RoleViewer    Role = "viewer"    // see apps, releases and usage
+	RoleDeveloper Role = "developer" // and publish apps of their own
+	RoleReviewer  Role = "reviewer"  // and decide requests of others
+	RoleOperator  Role = "operator"  // and manage users, keys and every app
+)
+
+// Roles lists all roles.
+func Roles() []Role { return []Role{RoleViewer, RoleDeveloper, RoleReviewer, RoleOperator} }
+
+// User is a person or a machine that acts.
+type User struct {
+	Name    string    `json:"name"` // an e-mail address, lower case: the identity that signs
+	Roles   []Role    `json:"roles"`
+	Created time.Time `json:"created"`
+	// Disabled users are refused everywhere.
+	Disabled bool `json:"disabled,omitempty"`
+}
+
+// CredentialKind is the use of a stored secret.
+type CredentialKind string
+
+const (
+	KindToken   CredentialKind = "token"   // API
+	KindSession CredentialKind = "session" // browser cookie
+	KindLink    CredentialKind = "link"    // one-time sign-in
+)
+
+// Credential is a secret's record: never the secret.
+type Credential struct {
+	ID      string         `json:"id"`   // public, for listing and deleting
+	Hash    string         `json:"hash"` // hex SHA-256 of the secret
+	Kind    CredentialKind `json:"kind"`
+	User    string         `json:"user"`
+	Label   string         `json:"label,omitempty"` // what a token is for
+	Created time.Time      `json:"created"`
+	Expires time.Time      `json:"expires,omitzero"` // zero: never
+}
+
+// Tx is access's part of one transaction.
+type Tx interface {
+	User(name string) (User, error)
+	Users() ([]User, error)
+	PutUser(User) error
+	CredentialByHash(hash string) (Credential, error)
+	Credentials(user string) ([]Credential, error) // "" for all
+	PutCredential(Credential) error
+	DeleteCredential(hash string) error
+}
+
+// Actor is who is acting now.
+type Actor struct {
+	User  string
+	Roles []Role
+	Via   CredentialKind
+}
+
+// Has tells whether the actor has a role. Every role includes viewer.
+func (a Actor) Has(r Role) bool {
+	if a.User == "" {
+		return false
+	}
+	return slices.Contains(a.Roles, r) || r == RoleViewer
+}
+
+type actorKey struct{}
+
+// WithActor puts who is acting into a context.
+func WithActor(ctx context.Context, a Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, a)
+}
+
+// ActorFrom is who is acting; the zero Actor is nobody.
+func ActorFrom(ctx context.Context) Actor {
+	a, _ := ctx.Value(actorKey{}).(Actor)
+	return a
+}

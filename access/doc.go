@@ -1,0 +1,12 @@
+// Package access owns who may do what: users, their roles, API tokens,
+// browser sessions and one-time sign-in links.
+//
+// Invariants:
+//   - a secret is stored only as its SHA-256; it is shown once, when made;
+//   - a sign-in link works once, and for a short time;
+//   - a role allows exactly what Role says, on every surface.
+//
+// It must not know what the acts do that it allows.
+//
+// Values are plain data; a Tx is used by one goroutine inside its transaction.
+package access

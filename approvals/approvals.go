@@ -1,0 +1,172 @@
+package approvals
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+)
+
+var (
+	// ErrNotFound: no such request or grant.
+	ErrNotFound = errors.New("not found")
+	// ErrAlreadyDecided: the request was decided before.
+	ErrAlreadyDecided = errors.New("already decided")
+	// ErrSelfReview: the owner or the requester tried to decide.
+	ErrSelfReview = errors.New("nobody decides about their own request")
+	// ErrReasonMissing: an act that must say why has no reason.
+	ErrReasonMissing = errors.New("a reason is needed")
+	// ErrAlreadyRequested: the same thing is already waiting for a decision.
+	ErrAlreadyRequested = errors.New("already requested")
+	// ErrPolicy: the policy could not be evaluated; nothing was allowed.
+	ErrPolicy = errors.New("the policy could not be evaluated")
+)
+
+// Kind is what a request asks for.
+type Kind string
+
+const (
+	KindGrant     Kind = "grant"     // a capability
+	KindPromotion Kind = "promotion" // a release to a higher tier
+)
+
+// Status is where a request stands.
+type Status string
+
+const (
+	StatusOpen      Status = "open"
+	StatusApproved  Status = "approved"
+	StatusRejected  Status = "rejected"
+	StatusWithdrawn Status = "withdrawn"
+)
+
+// Request asks a reviewer for something.
+type Request struct {
+	ID         string            `json:"id"` // "req-" and the number, ascending
+	Kind       Kind              `json:"kind"`
+	App        string            `json:"app"`
+	Owner      string            `json:"owner"` // the app's owner when it was asked
+	Release    int               `json:"release"`
+	Digest     string            `json:"digest"` // the release's digest: what is approved
+	Tier       abi.Tier          `json:"tier"`   // where the grant holds, or where the promotion leads
+	Capability string            `json:"capability,omitempty"`
+	Params     map[string]string `json:"params,omitempty"` // the grant's parameters: quota …
+	Reason     string            `json:"reason,omitempty"`
+	Findings   []abi.Finding     `json:"findings,omitempty"`
+	By         string            `json:"by"`
+	Created    time.Time         `json:"created"`
+	Status     Status            `json:"status"`
+	Decision   *Decision         `json:"decision,omitempty"`
+}
+
+// Decision is a reviewer's verdict.
+type Decision struct {
+	Approve bool      `json:"approve"`
+	Reason  string    `json:"reason,omitempty"` // required to reject
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+}
+
+// Grant allows an app one capability in a tier and every tier below it.
+type Grant struct {
+	ID         string            `json:"id"`
+	App        string            `json:"app"`
+	Capability string            `json:"capability"`
+	Tier       abi.Tier          `json:"tier"`
+	Params     map[string]string `json:"params,omitempty"`
+	Request    string            `json:"request"`
+	By         string            `json:"by"`
+	Reason     string            `json:"reason,omitempty"`
+	Created    time.Time         `json:"created"`
+	Expires    time.Time         `json:"expires,omitzero"` // zero: never
+	Revoked    time.Time         `json:"revoked,omitzero"`
+	RevokedBy  string            `json:"revoked_by,omitempty"`
+	RevokedFor string            `json:"revoked_for,omitempty"`
+}
+
+// Live tells whether the grant allows anything at that time.
+func (g Grant) Live(now time.Time) bool {
+	return g.Revoked.IsZero() && (g.Expires.IsZero() || now.Before(g.Expires))
+}
+
+// Tx is the approvals' part of one transaction. Lists are newest first.
+type Tx interface {
+	Request(id string) (Request, error)
+	Requests() ([]Request, error)
+	// NextRequest gives the next request id of this node.
+	NextRequest() (string, error)
+	PutRequest(Request) error
+	Grant(id string) (Grant, error)
+	Grants(app string) ([]Grant, error) // "" for every app
+	PutGrant(Grant) error
+}
+
+// Subject is what the policy judges: a release about to enter or serve a tier.
+// Its JSON form is the `input` document of the rules.
+type Subject struct {
+	Action string         `json:"action"` // "publish" or "promote"
+	Actor  string         `json:"actor"`
+	Tier   abi.Tier       `json:"tier"`
+	App    SubjectApp     `json:"app"`
+	Module SubjectModule  `json:"module"`
+	Limits SubjectLimits  `json:"limits"`
+	Signer SubjectSigner  `json:"signer"`
+	Grants []SubjectGrant `json:"grants"` // live grants of the app
+	Asked  []SubjectAsked `json:"asked"`  // capabilities the manifest declares
+}
+
+// SubjectApp is the metadata that the manifest carries.
+type SubjectApp struct {
+	Name           string `json:"name"`
+	Owner          string `json:"owner"`
+	Team           string `json:"team"`
+	CostCenter     string `json:"cost_center"`
+	Classification string `json:"data_classification"`
+}
+
+// SubjectModule is what was read from the binary.
+type SubjectModule struct {
+	Digest       string        `json:"digest"`
+	Size         int64         `json:"size"` // bytes
+	Interface    abi.Interface `json:"interface"`
+	Capabilities []string      `json:"capabilities"` // imported, by word
+}
+
+// SubjectLimits are the limits the manifest asks for.
+type SubjectLimits struct {
+	Fuel        uint64 `json:"fuel"`        // instructions for each request
+	Memory      int64  `json:"memory"`      // bytes
+	TimeoutMS   int64  `json:"timeout_ms"`  //
+	Request     int64  `json:"request"`     // bytes of a request body
+	Response    int64  `json:"response"`    // bytes of a response body
+	Concurrency int    `json:"concurrency"` // requests served at once
+}
+
+// SubjectSigner is who signed and how that was checked.
+type SubjectSigner struct {
+	Identity string `json:"identity"`
+	Method   string `json:"method"`
+	Trust    string `json:"trust"`
+}
+
+// SubjectGrant is a live grant.
+type SubjectGrant struct {
+	Capability string            `json:"capability"`
+	Tier       abi.Tier          `json:"tier"`
+	Params     map[string]string `json:"params"`
+}
+
+// SubjectAsked is a capability that the manifest declares.
+type SubjectAsked struct {
+	Capability string            `json:"capability"`
+	Params     map[string]string `json:"params"` // "quota": bytes in decimal
+}
+
+// Policy judges a subject. Findings of severity deny refuse it; findings of
+// severity review name, in Subject, a capability that needs a grant first.
+// An error means that the policy could not be evaluated: it wraps ErrPolicy and
+// the caller must refuse. Safe for concurrent use.
+type Policy interface {
+	Evaluate(ctx context.Context, s Subject) ([]abi.Finding, error)
+}

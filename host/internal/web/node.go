@@ -1,0 +1,225 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+)
+
+// Node is a running node as its front doors see it. Who acts is in the context
+// (access.WithActor); every method checks that this actor may, and answers
+// access.ErrUnauthenticated or access.ErrForbidden if not. Errors are sentinels
+// of the domains, wrapped; web/problem knows what each means.
+type Node interface {
+	Catalogue
+	Publisher
+	Reviewer
+	Observer
+	Identity
+	Trust
+	Health
+}
+
+// Catalogue reads and routes apps.
+type Catalogue interface {
+	Apps(ctx context.Context) ([]App, error)
+	App(ctx context.Context, name string) (App, error)
+	Releases(ctx context.Context, app string) ([]Release, error)
+	Release(ctx context.Context, app string, number int) (Release, error)
+	// Activate routes a tier to a release that is approved for it.
+	Activate(ctx context.Context, app string, number int, tier abi.Tier, reason string) (registry.Activation, error)
+	// RollBack routes a tier to the release that was active before. A reason is required.
+	RollBack(ctx context.Context, app string, tier abi.Tier, reason string) (registry.Activation, error)
+	Activations(ctx context.Context, app string) ([]registry.Activation, error)
+	// Invoke calls a release (0: the serving one) as the gateway would, and is metered.
+	Invoke(ctx context.Context, app string, number int, r *http.Request) (Response, error)
+	Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error)
+}
+
+// Publisher takes uploads in.
+type Publisher interface {
+	// Publish admits, stores and, when nothing needs a review, activates.
+	// stage, if not nil, is told each step as it begins. When rules refuse, the
+	// error is a *Refusal (errors.Is registry.ErrRefused).
+	Publish(ctx context.Context, u Upload, stage func(string)) (Published, error)
+	// Inspect reads a module without storing anything.
+	Inspect(ctx context.Context, module []byte) (registry.Inspection, error)
+	// CheckPolicy tells what the rules would say of a manifest and a module
+	// (nil: the manifest alone) in a tier.
+	CheckPolicy(ctx context.Context, manifest, module []byte, tier abi.Tier) ([]abi.Finding, error)
+	// Rules are the policy in force: file name to source.
+	Rules(ctx context.Context) (map[string]string, error)
+}
+
+// Reviewer carries requests to decisions, and decisions to grants.
+type Reviewer interface {
+	Requests(ctx context.Context, f RequestFilter) ([]approvals.Request, error)
+	Request(ctx context.Context, id string) (approvals.Request, error)
+	Promote(ctx context.Context, app string, number int, to abi.Tier, reason string) (approvals.Request, error)
+	Decide(ctx context.Context, id string, approve bool, reason string) (approvals.Request, error)
+	Withdraw(ctx context.Context, id string) (approvals.Request, error)
+	Grants(ctx context.Context, app string) ([]approvals.Grant, error) // "" for all
+	RevokeGrant(ctx context.Context, id, reason string) (approvals.Grant, error)
+}
+
+// Observer shows what happened.
+type Observer interface {
+	Usage(ctx context.Context, q metering.Query) (metering.Report, error)
+	// Logs are the newest lines of an app, oldest first.
+	Logs(ctx context.Context, app string, limit int) ([]LogLine, error)
+}
+
+// Identity is who may come in.
+type Identity interface {
+	// Authenticate answers who holds a token or a session's secret.
+	Authenticate(ctx context.Context, secret string) (access.Actor, error)
+	// SignIn uses up a one-time link and answers the secret of a new session.
+	SignIn(ctx context.Context, link string) (secret string, actor access.Actor, err error)
+	SignOut(ctx context.Context, secret string) error
+	// NewToken answers a secret that is shown this once.
+	NewToken(ctx context.Context, label string, ttl time.Duration) (secret string, c access.Credential, err error)
+	Tokens(ctx context.Context) ([]access.Credential, error)
+	RevokeToken(ctx context.Context, id string) error
+	Users(ctx context.Context) ([]access.User, error)
+	PutUser(ctx context.Context, name string, roles []access.Role, disabled bool) (access.User, error)
+	// NewLink makes a one-time sign-in link for a user: its path and query on the console.
+	NewLink(ctx context.Context, user string) (path string, err error)
+}
+
+// Trust signs and tells what is trusted.
+type Trust interface {
+	// Certify answers a short-lived certificate (PEM chain, leaf first) for the
+	// actor's identity and the key that signed the PKCS #10 request (DER).
+	Certify(ctx context.Context, csr []byte) (chainPEM []byte, err error)
+	// Timestamp answers an RFC 3161 request (DER) with a response (DER).
+	Timestamp(ctx context.Context, request []byte) ([]byte, error)
+	// SignAsActor signs a module in the node for the signed-in actor, with a
+	// key that exists for this signature only. For browsers, which cannot.
+	SignAsActor(ctx context.Context, module []byte) (bundle []byte, err error)
+	// TrustRoot is the sigstore trusted root of this node, as JSON.
+	TrustRoot(ctx context.Context) ([]byte, error)
+	Keys(ctx context.Context) ([]registry.Key, error)
+	AddKey(ctx context.Context, pem []byte, identity string) (registry.Key, error)
+	DeleteKey(ctx context.Context, hint string) error
+}
+
+// Health tells how the node is.
+type Health interface {
+	Info(ctx context.Context) Info
+	// Doctor checks everything stored and everything running.
+	Doctor(ctx context.Context) ([]Check, error)
+}
+
+// Upload is what publishing needs.
+type Upload struct {
+	Manifest []byte // TOML
+	Module   []byte
+	Bundle   []byte // sigstore bundle, JSON
+}
+
+// Published says what became of an upload.
+type Published struct {
+	Release  Release             `json:"release"`
+	Active   bool                `json:"active"`             // the sandbox serves it
+	Requests []approvals.Request `json:"requests,omitempty"` // what waits for a reviewer
+	Findings []abi.Finding       `json:"findings,omitempty"`
+	URL      string              `json:"url"`         // the app's address
+	Preview  string              `json:"preview_url"` // this release's own address
+}
+
+// Refusal is an upload or a promotion that the rules refuse.
+type Refusal struct {
+	Findings []abi.Finding
+}
+
+func (r *Refusal) Error() string {
+	for _, f := range r.Findings {
+		if f.Severity == abi.SeverityDeny {
+			return registry.ErrRefused.Error() + ": " + f.Message
+		}
+	}
+	return registry.ErrRefused.Error()
+}
+
+func (r *Refusal) Unwrap() error { return registry.ErrRefused }
+
+// App is an app as it is shown.
+type App struct {
+	registry.App
+	URL      string              `json:"url"`               // of the highest tier that serves
+	TierURLs map[abi.Tier]string `json:"tier_urls"`         // of each tier that serves
+	Tier     abi.Tier            `json:"tier,omitempty"`    // the highest tier that serves; "" for none
+	Serving  int                 `json:"serving,omitempty"` // its release
+	Waiting  int                 `json:"waiting"`           // open requests
+}
+
+// Release is a release as it is shown.
+type Release struct {
+	registry.Release
+	PreviewURL string            `json:"preview_url"`
+	ActiveIn   []abi.Tier        `json:"active_in,omitempty"`
+	Access     []CapabilityState `json:"access"` // every capability declared or imported
+}
+
+// CapabilityState is the truth about one capability of a release.
+type CapabilityState struct {
+	Name     string            `json:"name"`
+	Summary  string            `json:"summary"`
+	Declared bool              `json:"declared"`
+	Imported bool              `json:"imported"`
+	Granted  bool              `json:"granted"`           // in the sandbox, by default or by a grant
+	Default  bool              `json:"default"`           // no grant needed
+	Params   map[string]string `json:"params,omitempty"`  // as granted
+	Request  string            `json:"request,omitempty"` // the open request
+}
+
+// Response is an invocation's answer.
+type Response struct {
+	Status       int         `json:"status"`
+	Header       http.Header `json:"header"`
+	Body         []byte      `json:"body"`
+	Instructions uint64      `json:"instructions"`
+	GuestMicros  uint64      `json:"guest_us"`
+	MemoryKiB    uint64      `json:"memory_kib"`
+	Release      int         `json:"release"`
+}
+
+// RequestFilter narrows a list of requests.
+type RequestFilter struct {
+	Status approvals.Status // "" for all
+	App    string           // "" for all
+}
+
+// LogLine is one line of an app's log.
+type LogLine struct {
+	At      time.Time `json:"at"`
+	App     string    `json:"app"`
+	Release int       `json:"release"`
+	Level   string    `json:"level"`  // debug, info, warn, error
+	Source  string    `json:"source"` // "log" (the capability), "stderr", or "node"
+	Message string    `json:"message"`
+}
+
+// Info describes the node.
+type Info struct {
+	Version    string    `json:"version"`
+	Started    time.Time `json:"started"`
+	ConsoleURL string    `json:"console_url"`
+	AppsDomain string    `json:"apps_domain"` // "localhost:8080"
+	Rev        abi.Rev   `json:"rev"`
+	Demo       bool      `json:"demo"` // started by `agora up`
+}
+
+// Check is one line of the doctor's report.
+type Check struct {
+	Name   string     `json:"name"`
+	OK     bool       `json:"ok"`
+	Detail string     `json:"detail"`
+	Remedy abi.Remedy `json:"remedy,omitzero"`
+}

@@ -1,0 +1,44 @@
+package registry
+
+import "time"
+
+// Manifest is what an author declares about a release, in TOML. Unknown keys
+// are refused. Schema publishes the same shape as a JSON schema.
+type Manifest struct {
+	Name           string `toml:"name" json:"name"`
+	Version        string `toml:"version" json:"version"` // free text for people, at most 64 bytes
+	Title          string `toml:"title,omitempty" json:"title,omitempty"`
+	Description    string `toml:"description,omitempty" json:"description,omitempty"`
+	Owner          string `toml:"owner" json:"owner"` // the identity that signs
+	Team           string `toml:"team" json:"team"`
+	CostCenter     string `toml:"cost_center" json:"cost_center"`
+	Classification string `toml:"data_classification" json:"data_classification"` // public, internal, confidential or restricted
+
+	Limits Limits `toml:"limits,omitempty" json:"limits"`
+	// Capabilities are what the app asks for, by word, with parameters:
+	// [capabilities.kv] quota = "1MiB".
+	Capabilities map[string]CapabilityAsk `toml:"capabilities,omitempty" json:"capabilities,omitempty"`
+	// Config are the settings that the config capability reads.
+	Config map[string]string `toml:"config,omitempty" json:"config,omitempty"`
+}
+
+// Limits bound one request, and how many run at once. Zero means the default.
+type Limits struct {
+	Fuel         uint64   `toml:"fuel,omitempty" json:"fuel"`                   // instructions
+	Memory       Size     `toml:"memory,omitempty" json:"memory"`               // linear memory, "32MiB"
+	Timeout      Duration `toml:"timeout,omitempty" json:"timeout"`             // wall clock, "2s"
+	RequestBody  Size     `toml:"request_body,omitempty" json:"request_body"`   //
+	ResponseBody Size     `toml:"response_body,omitempty" json:"response_body"` //
+	Concurrency  int      `toml:"concurrency,omitempty" json:"concurrency"`     // requests served at once
+}
+
+// CapabilityAsk are the parameters of one declared capability.
+type CapabilityAsk struct {
+	Quota Size `toml:"quota,omitempty" json:"quota,omitempty"` // kv: bytes of keys and values
+}
+
+// Size is a number of bytes, written "512KiB", "32MiB" or as an integer.
+type Size int64
+
+// Duration is written "250ms", "2s".
+type Duration time.Duration

@@ -1,0 +1,145 @@
+package registry
+
+import (
+	"errors"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+)
+
+var (
+	// ErrNotFound: no such app or release.
+	ErrNotFound = errors.New("not found")
+	// ErrExists: the release number is taken; releases are immutable.
+	ErrExists = errors.New("already exists")
+	// ErrNotOwner: the signer or the uploader is not the app's owner.
+	ErrNotOwner = errors.New("not the app's owner")
+	// ErrBadManifest: the manifest cannot be read or breaks its schema.
+	ErrBadManifest = errors.New("the manifest is not valid")
+	// ErrBadModule: the bytes are no WebAssembly module that can be admitted.
+	ErrBadModule = errors.New("the module is not valid")
+	// ErrUnsupportedModule: a valid module whose interface the node does not speak.
+	ErrUnsupportedModule = errors.New("the module's interface is not supported")
+	// ErrUnsigned: there is no signature.
+	ErrUnsigned = errors.New("the module is not signed")
+	// ErrBadSignature: the signature does not verify for these bytes.
+	ErrBadSignature = errors.New("the signature does not match")
+	// ErrUntrusted: the signature verifies, but its signer is not trusted here.
+	ErrUntrusted = errors.New("the signer is not trusted")
+	// ErrRefused: the rules refuse the release; findings say why.
+	ErrRefused = errors.New("the rules refuse this release")
+	// ErrTooLarge: an upload is over its size limit.
+	ErrTooLarge = errors.New("the upload is too large")
+	// ErrCorrupt: stored bytes do not match their digest.
+	ErrCorrupt = errors.New("stored bytes are damaged")
+	// ErrNotActive: the app has no active release where it was called.
+	ErrNotActive = errors.New("no active release")
+	// ErrNoPrevious: there is nothing to roll back to.
+	ErrNoPrevious = errors.New("no earlier release to roll back to")
+	// ErrNotApproved: the release was not approved for that tier.
+	ErrNotApproved = errors.New("the release is not approved for that tier")
+)
+
+// App is the named thing a release belongs to.
+type App struct {
+	Name           string           `json:"name"` // a DNS label, see ValidName
+	Title          string           `json:"title,omitempty"`
+	Description    string           `json:"description,omitempty"`
+	Owner          string           `json:"owner"` // the identity that signs its releases
+	Team           string           `json:"team"`
+	CostCenter     string           `json:"cost_center"`
+	Classification string           `json:"data_classification"`
+	Created        time.Time        `json:"created"`
+	Releases       int              `json:"releases"` // the highest release number
+	Active         map[abi.Tier]int `json:"active"`   // the release that each tier routes to
+}
+
+// Serving is the highest tier that has an active release, and that release.
+func (a App) Serving() (abi.Tier, int, bool) {
+	tiers := abi.Tiers()
+	for i := len(tiers) - 1; i >= 0; i-- {
+		if n := a.Active[tiers[i]]; n > 0 {
+			return tiers[i], n, true
+		}
+	}
+	return "", 0, false
+}
+
+// Digest names bytes by their SHA-256: "sha256:" and 64 lower-case hex digits.
+type Digest string
+
+// Release is one immutable version of an app.
+type Release struct {
+	App       string        `json:"app"`
+	Number    int           `json:"number"`
+	Version   string        `json:"version"`
+	Digest    Digest        `json:"digest"` // of the module as uploaded and signed
+	Size      int64         `json:"size"`   // bytes of the module
+	Manifest  Manifest      `json:"manifest"`
+	Interface abi.Interface `json:"interface"`
+	// Capabilities are the words of the capability modules that the binary
+	// imports, sorted: the truth, beside what the manifest declares.
+	Capabilities []string      `json:"capabilities"`
+	Signer       Signer        `json:"signer"`
+	Bundle       Digest        `json:"bundle"` // blob of the signature bundle
+	Findings     []abi.Finding `json:"findings,omitempty"`
+	Created      time.Time     `json:"created"`
+	CreatedBy    string        `json:"created_by"`
+}
+
+// Signer says whose signature a release carries and how it was checked.
+type Signer struct {
+	Identity string    `json:"identity"`
+	Method   string    `json:"method"` // "key" or "identity"
+	Issuer   string    `json:"issuer,omitempty"`
+	KeyHint  string    `json:"key_hint,omitempty"` // base64(sha256(SPKI)), for method "key"
+	Trust    string    `json:"trust"`              // which trust root: "local" or "key"
+	SignedAt time.Time `json:"signed_at"`
+}
+
+// Activation records that a tier of an app was routed to a release.
+type Activation struct {
+	App      string    `json:"app"`
+	Tier     abi.Tier  `json:"tier"`
+	Release  int       `json:"release"`
+	Previous int       `json:"previous"` // 0: none
+	Rollback bool      `json:"rollback"`
+	Reason   string    `json:"reason,omitempty"`
+	By       string    `json:"by"`
+	At       time.Time `json:"at"`
+}
+
+// Key is a public key that signs for an identity.
+type Key struct {
+	Hint     string    `json:"hint"` // base64(sha256(SPKI DER))
+	PEM      string    `json:"pem"`  // SubjectPublicKeyInfo
+	Identity string    `json:"identity"`
+	AddedBy  string    `json:"added_by"`
+	Added    time.Time `json:"added"`
+}
+
+// Tx is the registry's part of one transaction. Methods answer ErrNotFound for
+// what does not exist. Lists are sorted: apps by name, releases newest first,
+// activations newest first, keys by hint.
+type Tx interface {
+	App(name string) (App, error)
+	Apps() ([]App, error)
+	PutApp(App) error
+	Release(app string, number int) (Release, error)
+	Releases(app string) ([]Release, error)
+	// AddRelease stores a new release; ErrExists if the number is taken.
+	AddRelease(Release) error
+	Activations(app string) ([]Activation, error)
+	AddActivation(Activation) error
+	Key(hint string) (Key, error)
+	Keys() ([]Key, error)
+	PutKey(Key) error
+	DeleteKey(hint string) error
+}
+
+// Verifier checks that a bundle signs exactly these module bytes.
+// It answers ErrUnsigned, ErrBadSignature or ErrUntrusted, wrapped with what
+// to do. keys finds the registered public key for a key hint.
+type Verifier interface {
+	Verify(module, bundle []byte, keys func(hint string) (Key, error)) (Signer, error)
+}
