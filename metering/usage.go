@@ -6,8 +6,12 @@ import (
 	"time"
 )
 
-// ErrBadQuery: the question cannot be answered as asked.
-var ErrBadQuery = errors.New("the usage query is not valid")
+var (
+	// ErrBadQuery: the question cannot be answered as asked.
+	ErrBadQuery = errors.New("the usage query is not valid")
+	// ErrUnmetered: usage cannot be journaled, so no work is done.
+	ErrUnmetered = errors.New("usage cannot be recorded")
+)
 
 // Invocation is the work of one call, as it is billed.
 type Invocation struct {
