@@ -119,6 +119,8 @@ type Subject struct {
 // SubjectApp is the metadata that the manifest carries.
 type SubjectApp struct {
 	Name           string `json:"name"`
+	Title          string `json:"title"`
+	Description    string `json:"description"`
 	Owner          string `json:"owner"`
 	Team           string `json:"team"`
 	CostCenter     string `json:"cost_center"`
