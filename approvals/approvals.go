@@ -19,6 +19,8 @@ var (
 	ErrReasonMissing = errors.New("a reason is needed")
 	// ErrAlreadyRequested: the same thing is already waiting for a decision.
 	ErrAlreadyRequested = errors.New("already requested")
+	// ErrBadRequest: what is asked for cannot be granted to anybody.
+	ErrBadRequest = errors.New("the request is not valid")
 	// ErrPolicy: the policy could not be evaluated; nothing was allowed.
 	ErrPolicy = errors.New("the policy could not be evaluated")
 )
