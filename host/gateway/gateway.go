@@ -1,0 +1,216 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/agora-host/agora/abi"
+)
+
+// Router finds what a host name leads to.
+type Router interface {
+	// Route answers an error that says why there is nothing to call. host is
+	// the Host header as sent, port included.
+	Route(ctx context.Context, host string) (Route, error)
+}
+
+// Route is one release, ready to be called and metered.
+type Route interface {
+	// Invoke calls the release, with what Frame makes of the request. It
+	// returns after the call was metered.
+	Invoke(ctx context.Context, id string, r *http.Request) (abi.Response, error)
+}
+
+// Options configure a Gateway.
+type Options struct {
+	Router Router
+	// WriteFault answers a request that failed, with the problem behind err.
+	WriteFault func(w http.ResponseWriter, r *http.Request, id string, err error)
+}
+
+// Gateway serves apps.
+type Gateway struct{ o Options }
+
+// New makes a gateway.
+func New(o Options) *Gateway { return &Gateway{o: o} }
+
+// InvocationHeader carries the id under which an invocation is logged.
+const InvocationHeader = "Agora-Invocation"
+
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := NewID()
+	w.Header().Set(InvocationHeader, id)
+	route, err := g.o.Router.Route(r.Context(), r.Host)
+	if err != nil {
+		g.o.WriteFault(w, r, id, err)
+		return
+	}
+	resp, err := route.Invoke(r.Context(), id, r)
+	if err != nil {
+		g.o.WriteFault(w, r, id, err)
+		return
+	}
+	write(w, r, &resp)
+}
+
+// NewID makes an invocation id: 96 random bits in hex.
+func NewID() string {
+	var b [12]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// Frame reads an HTTP request into a frame. Its body is at most limit bytes;
+// more is abi.ErrRequestTooLarge. Hop-by-hop headers and the cookies named in
+// drop are left out.
+func Frame(r *http.Request, limit int64, drop []string) (*abi.Request, error) {
+	body, err := readBody(r, limit)
+	if err != nil {
+		return nil, err
+	}
+	f := &abi.Request{
+		Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Host: r.Host, Body: body,
+		Header: make([]abi.Field, 0, len(r.Header)),
+	}
+	if f.Path == "" {
+		f.Path = "/"
+	}
+	named := connectionNamed(r.Header)
+	for name, values := range r.Header {
+		if hopByHop(name) || named[name] {
+			continue
+		}
+		for _, v := range values {
+			if name == "Cookie" {
+				if v = withoutCookies(v, drop); v == "" {
+					continue
+				}
+			}
+			f.Header = append(f.Header, abi.Field{Name: name, Value: v})
+		}
+	}
+	// Ordered by name, so that the same request makes the same frame and costs
+	// the same number of instructions.
+	slices.SortStableFunc(f.Header, func(a, b abi.Field) int { return strings.Compare(a.Name, b.Name) })
+	return f, nil
+}
+
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		return nil, &TooLargeError{Limit: limit}
+	}
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err != nil {
+		// The client broke off, or lied about its length: nobody is left to be told.
+		return nil, errors.Join(abi.ErrCanceled, err)
+	}
+	if int64(len(body)) > limit {
+		return nil, &TooLargeError{Limit: limit}
+	}
+	return body, nil
+}
+
+// TooLargeError is a request body over a release's limit.
+type TooLargeError struct{ Limit int64 }
+
+func (e *TooLargeError) Error() string {
+	return abi.ErrRequestTooLarge.Error() + " of " + strconv.FormatInt(e.Limit, 10) + " bytes"
+}
+
+func (e *TooLargeError) Unwrap() error { return abi.ErrRequestTooLarge }
+
+func write(w http.ResponseWriter, r *http.Request, resp *abi.Response) {
+	h := w.Header()
+	for _, f := range resp.Header {
+		name := http.CanonicalHeaderKey(f.Name)
+		switch {
+		case hopByHop(name), name == "Content-Length", name == InvocationHeader:
+			continue
+		case name == "Set-Cookie" && widensCookie(f.Value):
+			continue
+		}
+		h.Add(name, f.Value)
+	}
+	// A body whose type the app did not say is not guessed into a page.
+	if h.Get("Content-Type") == "" && len(resp.Body) > 0 {
+		h.Set("Content-Type", "application/octet-stream")
+	}
+	if h.Get("X-Content-Type-Options") == "" {
+		h.Set("X-Content-Type-Options", "nosniff")
+	}
+	if bodyAllowed(resp.Status) {
+		h.Set("Content-Length", strconv.Itoa(len(resp.Body)))
+	}
+	w.WriteHeader(resp.Status)
+	if r.Method != http.MethodHead && bodyAllowed(resp.Status) {
+		// A write fails only when the client left; the call is metered already.
+		_, _ = w.Write(resp.Body)
+	}
+}
+
+func bodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// hopByHop tells whether a header is about one connection (RFC 9110 section 7.6.1).
+func hopByHop(name string) bool {
+	switch name {
+	case "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}
+
+// connectionNamed are the headers that a Connection header takes with it.
+func connectionNamed(h http.Header) map[string]bool {
+	var named map[string]bool
+	for _, v := range h["Connection"] {
+		for name := range strings.SplitSeq(v, ",") {
+			if named == nil {
+				named = map[string]bool{}
+			}
+			named[http.CanonicalHeaderKey(strings.TrimSpace(name))] = true
+		}
+	}
+	return named
+}
+
+// withoutCookies removes cookies by name from a Cookie header.
+func withoutCookies(header string, drop []string) string {
+	if len(drop) == 0 {
+		return header
+	}
+	var kept []string
+	for part := range strings.SplitSeq(header, ";") {
+		part = strings.TrimSpace(part)
+		name, _, _ := strings.Cut(part, "=")
+		if part != "" && !slices.Contains(drop, strings.TrimSpace(name)) {
+			kept = append(kept, part)
+		}
+	}
+	return strings.Join(kept, "; ")
+}
+
+// widensCookie tells whether a cookie would be sent to other hosts than its
+// app's: a Domain attribute is how neighbours would read each other.
+func widensCookie(setCookie string) bool {
+	_, attributes, _ := strings.Cut(setCookie, ";")
+	for a := range strings.SplitSeq(attributes, ";") {
+		name, value, _ := strings.Cut(a, "=")
+		if strings.EqualFold(strings.TrimSpace(name), "domain") && strings.TrimSpace(value) != "" {
+			return true
+		}
+	}
+	return false
+}
