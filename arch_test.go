@@ -1,0 +1,191 @@
+package agora_test
+
+import (
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/agora-host/agora/"
+
+// The import rule of the house. Each room may import the rooms named here and
+// those below them in its own row; everything else fails this test.
+//
+//	abi < sdk
+//	abi < registry, approvals, metering, access     siblings never import each other
+//	domain < its own adapters
+//	abi, domains < engine, capabilities, gateway, stores, web    these never import each other
+//	all of these < host < cmd
+var mayImport = map[string][]string{
+	"abi":      {},
+	"abi/wasm": {},
+	"sdk":      {"abi", "sdk"},
+	"examples": {"abi", "sdk", "examples"},
+
+	"registry":          {"abi"},
+	"registry/sigstore": {"abi", "registry"},
+	"approvals":         {"abi"},
+	"approvals/rego":    {"abi", "approvals"},
+	"metering":          {"abi"},
+	"metering/fuel":     {"abi"},
+	"access":            {"abi"},
+	"host/engine":       {"abi", "registry", "metering"},
+	"host/capability":   {"abi"},
+	"host/gateway":      {"abi", "registry"},
+	"host/internal":     {"abi", "registry", "approvals", "metering", "access"},
+	"host/internal/web": {"abi", "registry", "approvals", "metering", "access", "host/internal/web"},
+	"host":              {"abi", "registry", "approvals", "metering", "access", "host"},
+	"cmd":               {"abi", "registry", "approvals", "metering", "access", "host", "sdk"},
+	"":                  {}, // the module's root holds only tests
+}
+
+// Adapters are reached by their composer alone: a domain's big dependency stays
+// behind its door.
+var onlyFrom = map[string][]string{
+	"registry/sigstore": {"registry/sigstore", "host", "cmd"},
+	"approvals/rego":    {"approvals/rego", "host", "cmd"},
+	"metering/fuel":     {"metering/fuel", "host/engine", "host", "cmd"},
+	"host":              {"cmd"},
+}
+
+// One big dependency, one door.
+var oneDoor = map[string]string{
+	"github.com/tetratelabs/wazero":    "host/engine",
+	"github.com/sigstore/":             "registry/sigstore",
+	"github.com/digitorus/":            "registry/sigstore",
+	"github.com/open-policy-agent/opa": "approvals/rego",
+	"go.etcd.io/bbolt":                 "host/internal/boltstore",
+	"github.com/labstack/echo":         "host/internal/web/api",
+	"github.com/spf13/cobra":           "cmd/agora",
+	"github.com/pelletier/go-toml":     "registry",
+}
+
+type goPackage struct {
+	imports map[string]string // path to the file that imports it; tests left out
+	hasDoc  bool
+}
+
+func packages(t *testing.T) map[string]*goPackage {
+	t.Helper()
+	found := map[string]*goPackage{}
+	err := filepath.WalkDir(".", func(path string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && path != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata" || entry.Name() == "bin" || entry.Name() == "data") {
+			return filepath.SkipDir
+		}
+		if _, err := os.Stat(filepath.Join(path, "go.mod")); entry.IsDir() && path != "." && err == nil {
+			return filepath.SkipDir // another module: the benchmarks
+		}
+		if entry.IsDir() || !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		dir := filepath.ToSlash(filepath.Dir(path))
+		if dir == "." {
+			dir = ""
+		}
+		p := found[dir]
+		if p == nil {
+			p = &goPackage{imports: map[string]string{}}
+			found[dir] = p
+		}
+		if strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		p.hasDoc = p.hasDoc || (entry.Name() == "doc.go" && file.Doc != nil)
+		for _, spec := range file.Imports {
+			p.imports[strings.Trim(spec.Path.Value, `"`)] = path
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// room is the longest entry of the table that a directory lies in.
+func room(dir string) string {
+	best := ""
+	for r := range mayImport {
+		if r != "" && (dir == r || strings.HasPrefix(dir, r+"/")) && len(r) > len(best) {
+			best = r
+		}
+	}
+	return best
+}
+
+func within(dir string, rooms []string) bool {
+	return slices.ContainsFunc(rooms, func(r string) bool { return dir == r || strings.HasPrefix(dir, r+"/") })
+}
+
+// violation says what is wrong with one import, or "".
+func violation(dir, imported string) string {
+	for prefix, door := range oneDoor {
+		if strings.HasPrefix(imported, prefix) && dir != door {
+			return "only " + door + " may import it"
+		}
+	}
+	target, ours := strings.CutPrefix(imported, module)
+	if !ours || target == dir {
+		return ""
+	}
+	if only, ok := onlyFrom[target]; ok && !within(dir, only) {
+		return "it is reached only from " + strings.Join(only, ", ")
+	}
+	from := room(dir)
+	if within(target, mayImport[from]) {
+		return ""
+	}
+	if from == "" {
+		return "this directory is in no room"
+	}
+	return from + " may import " + strings.Join(mayImport[from], ", ") + " and nothing else of this module"
+}
+
+func TestImportRule(t *testing.T) {
+	for dir, p := range packages(t) {
+		for imported, file := range p.imports {
+			if why := violation(dir, imported); why != "" {
+				t.Errorf("%s imports %s: %s", file, imported, why)
+			}
+		}
+	}
+}
+
+// TestImportRuleCanFail keeps the rule honest: each of these must be refused.
+func TestImportRuleCanFail(t *testing.T) {
+	for _, c := range []struct{ dir, imported string }{
+		{"abi", module + "registry"},                          // the leaf stays a leaf
+		{"registry", module + "approvals"},                    // siblings
+		{"registry", module + "registry/sigstore"},            // a domain and its adapter
+		{"host/engine", module + "host/gateway"},              // adapters among themselves
+		{"host/internal/web/console", module + "host"},        // nobody imports the composer
+		{"host/gateway", "github.com/tetratelabs/wazero/api"}, // one door
+		{"cmd/agora", "go.etcd.io/bbolt"},                     // one door, for the command too
+		{"sdk/client", module + "registry"},                   // a client sees the wire only
+	} {
+		if violation(c.dir, c.imported) == "" {
+			t.Errorf("%s may import %s, and must not", c.dir, c.imported)
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItOwns(t *testing.T) {
+	found := packages(t)
+	for _, dir := range slices.Sorted(maps.Keys(found)) {
+		if dir != "" && !found[dir].hasDoc {
+			t.Errorf("%s has no doc.go with a package comment: say what it owns, its invariants, what it must not know, and its concurrency rule", dir)
+		}
+	}
+}
