@@ -106,7 +106,8 @@ func (c *Code) Next(in *Instr) bool {
 		}
 		return false
 	}
-	*in = Instr{Start: c.r.p, Op: c.r.byte()}
+	*in = Instr{Start: c.r.p}
+	in.Op = c.r.byte()
 	c.immediates(in)
 	if c.r.err == nil {
 		c.nest(in)

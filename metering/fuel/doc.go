@@ -1,0 +1,43 @@
+// Package fuel rewrites a module so that it counts its own instructions and
+// stops at its limits: bytes in, bytes out, no engine in sight, so that anybody
+// can recompute a bill.
+//
+// # The cost table, version 1
+//
+// One unit for each instruction of the original module that is executed, with
+// these exceptions:
+//
+//   - `end` and `else` cost nothing;
+//   - `loop` costs one when it is entered, and nothing when it is repeated;
+//   - memory.fill, memory.copy and memory.init cost, on top of their one, one
+//     unit for every 8 bytes begun; table.fill, table.copy and table.init one
+//     for each element;
+//   - memory.grow costs, on top, 8192 units for each page, and table.grow one
+//     for each element, when they succeed;
+//   - ref.func costs 100: each execution keeps host memory until the instance ends;
+//   - initialising an instance costs one unit for every 8 bytes of active data
+//     and one for each active element (Result.InitCost).
+//
+// # Where it is charged
+//
+// A function is cut into segments, straight lines of code that are entered only
+// at their beginning: they end after branches and calls and where branches
+// arrive. A segment is charged whole when it is entered. The total is therefore
+// exact whenever a call returns, exits or is stopped by the limit; an invocation
+// that traps has paid for the whole segment in which it trapped.
+//
+// # How it is enforced
+//
+// What is left is in a global of the module. At the entry of each function, at
+// the head of each loop, after MaxStraightLine units without either, and after
+// each bulk charge, code asks the host for more when it is below zero; the host
+// answers or does not return. The first function to run finds zero and asks.
+// Between two checks at most MaxStraightLine units, plus one segment's excess, are spent unasked.
+// The counter cannot wrap: one charge is below 2^47 and is checked at once.
+//
+// Call depth is counted in a second global by every function that calls.
+//
+// Invariants: the output depends on the input and the options alone; the
+// module's results, traps and memory are what they were. Rewrite must not know
+// who runs the module. It is a pure function and safe for concurrent use.
+package fuel

@@ -1,0 +1,221 @@
+package fuel
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/wasm"
+)
+
+// Version of the cost table in the package's documentation. A bill says which
+// version it was counted with.
+const Version = 1
+
+// What a rewritten module needs from its host and shows to it.
+const (
+	ImportModule = abi.ReservedPrefix + "fuel/v1"
+	ImportRefuel = "refuel" // (left i64) -> (left i64); called when left < 0; may not return
+
+	ExportFuel       = abi.ReservedPrefix + "fuel"        // mutable i64: units left
+	ExportDepth      = abi.ReservedPrefix + "depth"       // mutable i32: open calls; above CallDepth after a depth trap
+	ExportGrowFailed = abi.ReservedPrefix + "grow_failed" // mutable i32: memory.grow calls that were refused
+)
+
+// MaxStraightLine is the most units that run between two checks.
+const MaxStraightLine = 10_000
+
+// ErrReserved: the module uses a name that is kept for the host.
+var ErrReserved = errors.New("the module uses a reserved name")
+
+// ErrMemory: the module's memory or a table starts larger than it may become.
+var ErrMemory = errors.New("the module needs more memory than its limit")
+
+// Options are the caps that are written into the module.
+type Options struct {
+	MemoryPages   uint32 // the most pages its memory may have, 64 KiB each
+	TableElements uint32 // the most elements a table may have
+	CallDepth     uint32 // the most open calls of functions that call
+}
+
+// Result is a rewritten module.
+type Result struct {
+	Module []byte
+	// InitCost is to be charged for each instance, before anything runs.
+	InitCost uint64
+}
+
+// Rewrite instruments a parsed module, which it leaves as it was.
+func Rewrite(m *wasm.Module, o Options) (Result, error) {
+	if err := reserved(m); err != nil {
+		return Result{}, err
+	}
+	out := *m
+	if err := capMemory(&out, o); err != nil {
+		return Result{}, err
+	}
+	rw := &rewriter{in: m, out: &out, depth: o.CallDepth, imported: uint32(m.Imported(wasm.KindFunc))}
+	rw.addHostSide()
+	rw.shiftIndices()
+	out.Bodies = make([]wasm.Body, len(m.Bodies))
+	for i := range m.Bodies {
+		body, err := rw.body(m.Funcs[i], m.Bodies[i])
+		if err != nil {
+			return Result{}, fmt.Errorf("function %d: %w", int(rw.imported)+i, err)
+		}
+		out.Bodies[i] = body
+	}
+	out.Custom = shiftNames(m.Custom, rw.imported)
+	return Result{Module: out.Encode(), InitCost: initCost(m)}, nil
+}
+
+func reserved(m *wasm.Module) error {
+	for _, im := range m.Imports {
+		if strings.HasPrefix(im.Module, abi.ReservedPrefix) {
+			return fmt.Errorf("%w: it imports %q", ErrReserved, im.Module)
+		}
+	}
+	for _, e := range m.Exports {
+		if strings.HasPrefix(e.Name, abi.ReservedPrefix) {
+			return fmt.Errorf("%w: it exports %q", ErrReserved, e.Name)
+		}
+	}
+	return nil
+}
+
+// capMemory lowers the maxima to what is allowed.
+func capMemory(out *wasm.Module, o Options) error {
+	if out.Memory != nil {
+		memory := *out.Memory
+		if memory.Min > o.MemoryPages {
+			return fmt.Errorf("%w: it starts with %d KiB, and its limit is %d KiB", ErrMemory, int64(memory.Min)*64, int64(o.MemoryPages)*64)
+		}
+		if !memory.HasMax || memory.Max > o.MemoryPages {
+			memory.Max, memory.HasMax = o.MemoryPages, true
+		}
+		out.Memory = &memory
+	}
+	out.Tables = append([]wasm.Table(nil), out.Tables...)
+	for i := range out.Tables {
+		t := &out.Tables[i]
+		if t.Min > o.TableElements {
+			return fmt.Errorf("%w: a table starts with %d elements, and the limit is %d", ErrMemory, t.Min, o.TableElements)
+		}
+		if !t.HasMax || t.Max > o.TableElements {
+			t.Max, t.HasMax = o.TableElements, true
+		}
+	}
+	return nil
+}
+
+func initCost(m *wasm.Module) uint64 {
+	var cost uint64
+	for _, d := range m.Data {
+		if d.Mode == wasm.Active {
+			cost += (uint64(len(d.Bytes)) + 7) / 8
+		}
+	}
+	for _, e := range m.Elements {
+		if e.Mode == wasm.Active {
+			cost += uint64(len(e.Funcs) + len(e.Exprs))
+		}
+	}
+	return cost
+}
+
+type rewriter struct {
+	in, out  *wasm.Module
+	depth    uint32
+	imported uint32 // function imports of the original: indices from here move up by one
+
+	refuel              uint32 // function index
+	fuel, deep, refused uint32 // global indices
+}
+
+// addHostSide adds the import, the globals and their exports. The import comes
+// after the module's own, so that only defined functions change their index.
+func (rw *rewriter) addHostSide() {
+	out := rw.out
+	out.Types = append(append([]wasm.FuncType(nil), out.Types...),
+		wasm.FuncType{Params: []wasm.ValType{wasm.I64}, Results: []wasm.ValType{wasm.I64}})
+	out.Imports = append(append([]wasm.Import(nil), out.Imports...),
+		wasm.Import{Module: ImportModule, Name: ImportRefuel, Kind: wasm.KindFunc, Func: uint32(len(out.Types) - 1)})
+	rw.refuel = rw.imported
+
+	first := uint32(out.Imported(wasm.KindGlobal) + len(out.Globals))
+	rw.fuel, rw.deep, rw.refused = first, first+1, first+2
+	i32 := wasm.Global{GlobalType: wasm.GlobalType{Type: wasm.I32, Mutable: true}, Init: []byte{wasm.OpI32Const, 0, wasm.OpEnd}}
+	i64 := wasm.Global{GlobalType: wasm.GlobalType{Type: wasm.I64, Mutable: true}, Init: []byte{wasm.OpI64Const, 0, wasm.OpEnd}}
+	out.Globals = append(append([]wasm.Global(nil), out.Globals...), i64, i32, i32)
+	out.Exports = append(append([]wasm.Export(nil), out.Exports...),
+		wasm.Export{Name: ExportFuel, Kind: wasm.KindGlobal, Index: rw.fuel},
+		wasm.Export{Name: ExportDepth, Kind: wasm.KindGlobal, Index: rw.deep},
+		wasm.Export{Name: ExportGrowFailed, Kind: wasm.KindGlobal, Index: rw.refused})
+}
+
+// typeIndex finds a signature in the type section, or adds it.
+func (rw *rewriter) typeIndex(want wasm.FuncType) uint32 {
+	for i, t := range rw.out.Types {
+		if slices.Equal(t.Params, want.Params) && slices.Equal(t.Results, want.Results) {
+			return uint32(i)
+		}
+	}
+	rw.out.Types = append(rw.out.Types, want)
+	return uint32(len(rw.out.Types) - 1)
+}
+
+func (rw *rewriter) shift(index uint32) uint32 {
+	if index >= rw.imported {
+		return index + 1
+	}
+	return index
+}
+
+// shiftIndices moves every function index outside of code.
+func (rw *rewriter) shiftIndices() {
+	out := rw.out
+	for i := range out.Exports {
+		if out.Exports[i].Kind == wasm.KindFunc {
+			out.Exports[i].Index = rw.shift(out.Exports[i].Index)
+		}
+	}
+	if out.Start != nil {
+		start := rw.shift(*out.Start)
+		out.Start = &start
+	}
+	out.Elements = append([]wasm.Element(nil), out.Elements...)
+	for i := range out.Elements {
+		e := &out.Elements[i]
+		if e.Funcs != nil {
+			funcs := make([]uint32, len(e.Funcs))
+			for j, f := range e.Funcs {
+				funcs[j] = rw.shift(f)
+			}
+			e.Funcs = funcs
+		}
+		if e.Exprs != nil {
+			exprs := make([][]byte, len(e.Exprs))
+			for j, x := range e.Exprs {
+				exprs[j] = rw.constExpr(x)
+			}
+			e.Exprs = exprs
+		}
+		e.Offset = rw.constExpr(e.Offset)
+	}
+	for i := range out.Globals {
+		out.Globals[i].Init = rw.constExpr(out.Globals[i].Init)
+	}
+}
+
+// constExpr moves the function indices of a constant expression.
+func (rw *rewriter) constExpr(expr []byte) []byte {
+	if len(expr) == 0 || expr[0] != wasm.OpRefFunc {
+		return expr
+	}
+	var in wasm.Instr
+	code := wasm.NewCode(expr, wasm.DefaultBounds())
+	code.Next(&in)
+	return append(wasm.AppendU32([]byte{wasm.OpRefFunc}, rw.shift(in.Index)), expr[in.End:]...)
+}
