@@ -19,8 +19,12 @@ const (
 	ImportModule = abi.ReservedPrefix + "fuel/v1"
 	ImportRefuel = "refuel" // (left i64) -> (left i64); called when left < 0; may not return
 
-	ExportFuel       = abi.ReservedPrefix + "fuel"        // mutable i64: units left
-	ExportDepth      = abi.ReservedPrefix + "depth"       // mutable i32: open calls; above CallDepth after a depth trap
+	ExportFuel  = abi.ReservedPrefix + "fuel"  // mutable i64: units left
+	ExportDepth = abi.ReservedPrefix + "depth" // mutable i32: open calls; above CallDepth after a depth trap
+	// ExportStart is the module's start function, if it has one. It is no longer
+	// called by instantiation, which would lose the count when it traps: the host
+	// calls it first of all.
+	ExportStart      = abi.ReservedPrefix + "start"
 	ExportGrowFailed = abi.ReservedPrefix + "grow_failed" // mutable i32: memory.grow calls that were refused
 )
 
@@ -182,8 +186,8 @@ func (rw *rewriter) shiftIndices() {
 		}
 	}
 	if out.Start != nil {
-		start := rw.shift(*out.Start)
-		out.Start = &start
+		out.Exports = append(out.Exports, wasm.Export{Name: ExportStart, Kind: wasm.KindFunc, Index: rw.shift(*out.Start)})
+		out.Start = nil
 	}
 	out.Elements = append([]wasm.Element(nil), out.Elements...)
 	for i := range out.Elements {

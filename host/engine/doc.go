@@ -1,0 +1,19 @@
+// Package engine runs modules: it rewrites them to count themselves, compiles
+// them in a killable child process, and gives every request an instance of its
+// own with limits on all it may use. It is the one importer of wazero.
+//
+// Invariants:
+//   - the code that runs is compiled from the very bytes given to Load, or comes
+//     from a cache file that carries this node's own MAC;
+//   - an invocation ends: fuel, and with every slice of it the clock and the
+//     caller's context, are checked inside the guest's loops, and the clock at
+//     every host call;
+//   - whatever a guest does, the result is an error of package abi, never a panic;
+//   - Result counts what was done, also when it failed.
+//
+// It must not know apps, releases, grants or storage. wazero's own context
+// watching and function listeners are never used: fuel does their work cheaper.
+//
+// An Engine and a Program are safe for concurrent use; an instance belongs to
+// one invocation.
+package engine

@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/wasm"
+	"github.com/agora-host/agora/metering/fuel"
+	"github.com/agora-host/agora/registry"
+)
+
+// Options configure an engine.
+type Options struct {
+	// CacheDir keeps compiled code; it is made private to this user. Required.
+	CacheDir string
+	// Worker is the command line of the compile child, which runs CompileWorker. Required.
+	Worker []string
+	// WorkerMemory bounds the child's address space in bytes. Default 4 GiB.
+	WorkerMemory uint64
+	// WorkerTime bounds a compilation on the wall clock. Default 60 s.
+	WorkerTime time.Duration
+	Logger     *slog.Logger
+}
+
+// Limits bound a program. Zero CallDepth and TableElements mean their defaults.
+type Limits struct {
+	Fuel          uint64        // instructions for each invocation
+	Memory        int64         // bytes of linear memory
+	Timeout       time.Duration // wall clock, from the call to its answer
+	RequestBody   int64         // bytes
+	ResponseBody  int64         // bytes
+	Concurrency   int           // invocations at once
+	CallDepth     uint32
+	TableElements uint32
+}
+
+const (
+	pageSize = 65536
+	// defaultCallDepth keeps the stack of the deepest recursion through large
+	// frames below the engine's own ceiling, and is deeper than compiled
+	// languages need: they keep their stacks in linear memory.
+	defaultCallDepth     = 10_000
+	defaultTableElements = 65_536
+)
+
+func (l Limits) caps() fuel.Options {
+	o := fuel.Options{MemoryPages: uint32(min(l.Memory/pageSize, wasm.MaxMemoryPages)), TableElements: l.TableElements, CallDepth: l.CallDepth}
+	if o.CallDepth == 0 {
+		o.CallDepth = defaultCallDepth
+	}
+	if o.TableElements == 0 {
+		o.TableElements = defaultTableElements
+	}
+	return o
+}
+
+// Engine compiles and loads programs.
+type Engine struct {
+	o     Options
+	cache *cache
+
+	compiling sync.Mutex // one child at a time: each may use both cores
+}
+
+// New opens the engine and its cache.
+func New(o Options) (*Engine, error) {
+	if o.WorkerMemory == 0 {
+		o.WorkerMemory = 4 << 30
+	}
+	if o.WorkerTime == 0 {
+		o.WorkerTime = time.Minute
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	c, err := openCache(o.CacheDir)
+	if err != nil {
+		return nil, fmt.Errorf("open the compiled-code cache: %w", err)
+	}
+	return &Engine{o: o, cache: c}, nil
+}
+
+// Close ends the engine. Programs are closed by whoever loaded them.
+func (e *Engine) Close(context.Context) error { return nil }
+
+// Compile prepares a module for Load. It is idempotent. What the author of the
+// module has to mend wraps registry.ErrBadModule.
+func (e *Engine) Compile(ctx context.Context, module []byte, l Limits) error {
+	key := cacheKey(module, l.caps())
+	if e.cache.verify(key) == nil {
+		return nil
+	}
+	e.compiling.Lock()
+	defer e.compiling.Unlock()
+	if e.cache.verify(key) == nil { // somebody else did it meanwhile
+		return nil
+	}
+	rewritten, err := rewrite(module, l)
+	if err != nil {
+		return err
+	}
+	dir, err := e.cache.begin(key)
+	if err != nil {
+		return err
+	}
+	if err := e.compileInChild(ctx, dir, rewritten.Module); err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	return e.cache.commit(key, dir, rewritten)
+}
+
+func rewrite(module []byte, l Limits) (fuel.Result, error) {
+	m, err := wasm.Parse(module, wasm.DefaultBounds())
+	if err != nil {
+		return fuel.Result{}, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
+	}
+	r, err := fuel.Rewrite(m, l.caps())
+	if err != nil {
+		return fuel.Result{}, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
+	}
+	return r, nil
+}
+
+// Program is compiled code with its limits, ready to be called.
+type Program struct {
+	limits   Limits
+	depth    uint32
+	iface    abi.Interface
+	initCost uint64
+	runtime  wazero.Runtime
+	compiled wazero.CompiledModule
+	needs    []abi.Capability // imported
+
+	slots   chan struct{}
+	mu      sync.Mutex // guards closed
+	closed  bool
+	running sync.WaitGroup
+}
+
+// Load makes a program of a module. Code comes from the cache if its MAC is
+// right; else the module is compiled again.
+func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l Limits) (*Program, error) {
+	key := cacheKey(module, l.caps())
+	if err := e.cache.verify(key); err != nil {
+		if !errors.Is(err, os.ErrNotExist) {
+			e.o.Logger.WarnContext(ctx, "compiled code is not what this node wrote: compiling again", "key", key, "err", err)
+		}
+		if err := e.Compile(ctx, module, l); err != nil {
+			return nil, err
+		}
+	}
+	rewritten, err := e.cache.read(key)
+	if err != nil {
+		return nil, fmt.Errorf("read compiled code: %w", err)
+	}
+	store, err := wazero.NewCompilationCacheWithDir(e.cache.codeDir(key))
+	if err != nil {
+		return nil, fmt.Errorf("open compiled code: %w", err)
+	}
+	runtime := wazero.NewRuntimeWithConfig(ctx, runtimeConfig().WithCompilationCache(store))
+	p := &Program{
+		limits: l, depth: l.caps().CallDepth, iface: iface, initCost: rewritten.InitCost, runtime: runtime,
+		slots: make(chan struct{}, max(1, l.Concurrency)),
+	}
+	if err := p.link(ctx, rewritten.Module); err != nil {
+		return nil, errors.Join(err, runtime.Close(ctx))
+	}
+	return p, nil
+}
+
+func runtimeConfig() wazero.RuntimeConfig {
+	return wazero.NewRuntimeConfigCompiler().WithCoreFeatures(api.CoreFeaturesV2)
+}
+
+// link compiles (from the cache) and offers the host modules that it imports.
+func (p *Program) link(ctx context.Context, module []byte) error {
+	var err error
+	if p.compiled, err = p.runtime.CompileModule(ctx, module); err != nil {
+		return fmt.Errorf("%w: %w", registry.ErrBadModule, err)
+	}
+	wanted := map[string]bool{}
+	for _, f := range p.compiled.ImportedFunctions() {
+		from, _, _ := f.Import()
+		wanted[from] = true
+	}
+	for from := range wanted {
+		builder := p.runtime.NewHostModuleBuilder(from)
+		switch capability, known := abi.CapabilityOf(from); {
+		case from == fuel.ImportModule:
+			exportRefuel(builder)
+		case from == abi.WASIModule:
+			exportWASI(builder)
+		case known:
+			p.needs = append(p.needs, capability)
+			exportCapability(builder, capability)
+		default:
+			return fmt.Errorf("%w: it imports %q, which does not exist here", registry.ErrBadModule, from)
+		}
+		if _, err := builder.Instantiate(ctx); err != nil {
+			return fmt.Errorf("offer %q: %w", from, err)
+		}
+	}
+	return nil
+}
+
+// Close waits for running invocations and frees the code.
+func (p *Program) Close(ctx context.Context) error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.running.Wait()
+	return p.runtime.Close(ctx)
+}

@@ -1,0 +1,489 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/wasm"
+	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/registry"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("AGORA_TEST_WORKER") == "1" {
+		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
+	}
+	os.Setenv("AGORA_TEST_WORKER", "1") // for the children
+	os.Exit(m.Run())
+}
+
+func newEngine(t testing.TB, change ...func(*engine.Options)) *engine.Engine {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := engine.Options{CacheDir: t.TempDir(), Worker: []string{exe}}
+	for _, c := range change {
+		c(&o)
+	}
+	e, err := engine.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+var limits = engine.Limits{
+	Fuel: 50_000_000, Memory: 32 << 20, Timeout: 5 * time.Second, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 4,
+}
+
+const (
+	i32c, i64c, end, drop = wasm.OpI32Const, wasm.OpI64Const, wasm.OpEnd, wasm.OpDrop
+	responseAt            = 4096
+)
+
+// frameApp is an abi/v1 module whose memory holds a response, and whose handler
+// runs code and then answers it. Function 0 is kv.get if kv is asked for.
+type frameApp struct {
+	code  []byte // of the handler, before its answer
+	raw   []byte // instead of code and answer
+	init  []byte // of app_init
+	start []byte
+	alloc []byte
+	kv    bool
+	frame []byte
+	pages uint32
+}
+
+func (a frameApp) bytes() []byte {
+	i32, i64 := wasm.I32, wasm.I64
+	frame := a.frame
+	if frame == nil {
+		frame = abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte("ok")})
+	}
+	handler := a.raw
+	if handler == nil {
+		handler = append(bytes.Clone(a.code), i64c)
+		handler = wasm.AppendS64(handler, int64(abi.PackResult(responseAt, uint32(len(frame)))))
+	}
+	alloc := a.alloc
+	if alloc == nil {
+		alloc = wasm.AppendS64([]byte{i32c}, 16384)
+	}
+	m := &wasm.Module{
+		Types: []wasm.FuncType{
+			{}, {Params: []wasm.ValType{i32}, Results: []wasm.ValType{i32}},
+			{Params: []wasm.ValType{i32, i32}, Results: []wasm.ValType{i64}},
+			{Params: []wasm.ValType{i32, i32, i32, i32}, Results: []wasm.ValType{i64}},
+		},
+		Funcs:  []uint32{1, 2},
+		Memory: &wasm.Limits{Min: max(1, a.pages)},
+		Bodies: []wasm.Body{{Code: append(bytes.Clone(alloc), end)}, {Code: append(bytes.Clone(handler), end)}},
+		Data:   []wasm.Data{{Offset: append(wasm.AppendS64([]byte{i32c}, responseAt), end), Bytes: frame}},
+	}
+	base := uint32(0)
+	if a.kv {
+		m.Imports = []wasm.Import{{Module: "app:kv/v1", Name: "get", Kind: wasm.KindFunc, Func: 3}}
+		base = 1
+	}
+	m.Exports = []wasm.Export{
+		{Name: "memory", Kind: wasm.KindMemory}, {Name: abi.ExportAlloc, Kind: wasm.KindFunc, Index: base},
+		{Name: abi.ExportHandle, Kind: wasm.KindFunc, Index: base + 1},
+	}
+	add := func(code []byte) uint32 {
+		m.Funcs = append(m.Funcs, 0)
+		m.Bodies = append(m.Bodies, wasm.Body{Code: append(bytes.Clone(code), end)})
+		return base + uint32(len(m.Funcs)) - 1
+	}
+	if a.init != nil {
+		m.Exports = append(m.Exports, wasm.Export{Name: abi.ExportInit, Kind: wasm.KindFunc, Index: add(a.init)})
+	}
+	if a.start != nil {
+		i := add(a.start)
+		m.Start = &i
+	}
+	return m.Encode()
+}
+
+var forever = []byte{wasm.OpLoop, wasm.BlockEmpty, wasm.OpBr, 0, end}
+
+func load(t testing.TB, e *engine.Engine, module []byte, iface abi.Interface, l engine.Limits) *engine.Program {
+	t.Helper()
+	p, err := e.Load(t.Context(), module, iface, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close(context.Background()) })
+	return p
+}
+
+func get(path string) *abi.Request {
+	return &abi.Request{Method: "GET", Path: path, Host: "hello.localhost"}
+}
+
+func TestFrameApp(t *testing.T) {
+	p := load(t, newEngine(t), frameApp{}.bytes(), abi.InterfaceV1, limits)
+	r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")})
+	if err != nil || string(r.Response.Body) != "ok" || r.Response.Status != 200 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	// One constant in each of app_alloc and app_handle_v1, and the data segment
+	// of 66 bytes: 9 units.
+	if want := uint64(1 + 1 + 9); r.Instructions != want {
+		t.Errorf("instructions = %d, want %d", r.Instructions, want)
+	}
+	if r.MemoryPeak != 65536 {
+		t.Errorf("memory = %d", r.MemoryPeak)
+	}
+}
+
+// TestExactCounts states what small programs cost, by hand from the cost table.
+func TestExactCounts(t *testing.T) {
+	const base = 11 // TestFrameApp
+	for _, c := range []struct {
+		name string
+		code []byte
+		want uint64
+	}{
+		{"two instructions", []byte{i32c, 1, drop}, 2},
+		{"an untaken if costs its condition", []byte{i32c, 0, wasm.OpIf, wasm.BlockEmpty, wasm.OpNop, wasm.OpNop, end}, 2},
+		{"a taken if costs its arm", []byte{i32c, 1, wasm.OpIf, wasm.BlockEmpty, wasm.OpNop, wasm.OpNop, end}, 4},
+		{"a branch skips", []byte{wasm.OpBlock, wasm.BlockEmpty, wasm.OpBr, 0, wasm.OpNop, end}, 2},
+		// local 0 is the frame's pointer, 16384: count it down by 4096, 4 times.
+		{"a loop costs its body each time", []byte{wasm.OpLoop, wasm.BlockEmpty, wasm.OpLocalGet, 0, i32c, 0x80, 0x20, wasm.OpI32Sub, wasm.OpLocalTee, 0, wasm.OpBrIf, 0, end}, 1 + 4*5},
+		{"a fill of 100 bytes", []byte{i32c, 0, i32c, 0, i32c, 0xe4, 0, wasm.OpPrefixFC, wasm.FCMemoryFill, 0}, 4 + 13},
+		{"growing by two pages", []byte{i32c, 2, wasm.OpMemoryGrow, 0, drop}, 3 + 2*8192},
+		{"growing beyond the limit", []byte{i32c, 0xff, 0xff, 1, wasm.OpMemoryGrow, 0, drop}, 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := load(t, newEngine(t), frameApp{code: c.code}.bytes(), abi.InterfaceV1, limits)
+			for range 2 {
+				r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")})
+				if err != nil || r.Instructions != base+c.want {
+					t.Errorf("instructions = %d, %v; want %d", r.Instructions, err, base+c.want)
+				}
+			}
+		})
+	}
+}
+
+func TestHostileGuests(t *testing.T) {
+	recursion := []byte{wasm.OpLocalGet, 0, wasm.OpLocalGet, 1, wasm.OpCall, 1, drop}
+	growth := []byte{wasm.OpLoop, wasm.BlockEmpty, i32c, 1, wasm.OpMemoryGrow, 0, i32c, 0x7f, wasm.OpI32Ne, wasm.OpBrIf, 0, end, wasm.OpUnreachable}
+	storm := []byte{wasm.OpLoop, wasm.BlockEmpty, i32c, 0, i32c, 0, i32c, 0x80, 0x80, 4, wasm.OpPrefixFC, wasm.FCMemoryFill, 0, wasm.OpBr, 0, end}
+	flood := []byte{wasm.OpLoop, wasm.BlockEmpty, i32c, 0, i32c, 0, i32c, 0, i32c, 0, wasm.OpCall, 0, drop, wasm.OpBr, 0, end}
+	answer := func(ptr, n uint32) []byte { return wasm.AppendS64([]byte{i64c}, int64(abi.PackResult(ptr, n))) }
+	long := limits
+	long.Fuel, long.Timeout = 1<<50, 300*time.Millisecond
+	for _, c := range []struct {
+		name string
+		app  frameApp
+		l    engine.Limits
+		want error
+	}{
+		{"loops in its handler", frameApp{code: forever}, limits, abi.ErrFuelExhausted},
+		{"loops in its initialiser", frameApp{init: forever}, limits, abi.ErrFuelExhausted},
+		{"loops in its start function", frameApp{start: forever}, limits, abi.ErrFuelExhausted},
+		{"loops with all the fuel of the world", frameApp{code: forever}, long, abi.ErrDeadlineExceeded},
+		{"recurses for ever", frameApp{code: recursion}, limits, abi.ErrStackExhausted},
+		{"grows its memory until it cannot", frameApp{code: growth}, limits, abi.ErrMemoryExhausted},
+		{"fills memory over and over", frameApp{code: storm}, long, abi.ErrDeadlineExceeded},
+		{"floods the host with calls", frameApp{code: flood, kv: true}, long, abi.ErrDeadlineExceeded},
+		{"traps", frameApp{code: []byte{wasm.OpUnreachable}}, limits, abi.ErrTrap},
+		{"divides by zero", frameApp{code: []byte{i32c, 1, i32c, 0, wasm.OpI32DivU, drop}}, limits, abi.ErrTrap},
+		{"answers nothing", frameApp{raw: answer(0, 0)}, limits, abi.ErrBadResponse},
+		{"answers from outside", frameApp{raw: answer(0xfffffff0, 64)}, limits, abi.ErrBadResponse},
+		{"answers from the last byte on", frameApp{raw: answer(65535, 2)}, limits, abi.ErrBadResponse},
+		{"answers 4 GiB", frameApp{raw: answer(0, 0xffffffff)}, limits, abi.ErrResponseTooLarge},
+		{"answers zeros", frameApp{raw: answer(0, 64)}, limits, abi.ErrBadResponse},
+		{"allocates outside", frameApp{alloc: []byte{i32c, 0x7f}}, limits, abi.ErrBadResponse},
+		{"splits a header", frameApp{frame: abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "X", Value: "a\r\nSet-Cookie: b"}}})}, limits, abi.ErrBadResponse},
+		{"names a header with a space", frameApp{frame: abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "X Y", Value: "a"}}})}, limits, abi.ErrBadResponse},
+		{"is not granted what it imports", frameApp{kv: true}, limits, abi.ErrNotGranted},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			call := engine.Call{Request: get("/")}
+			if c.app.kv && c.want != abi.ErrNotGranted {
+				call.Links = map[string]abi.Link{"kv": {"get": func(context.Context, []byte) ([]byte, abi.Errno) { return nil, abi.ErrnoOK }}}
+			}
+			p := load(t, newEngine(t), c.app.bytes(), abi.InterfaceV1, c.l)
+			started := time.Now()
+			r, err := p.Invoke(t.Context(), call)
+			if !errors.Is(err, c.want) {
+				t.Fatalf("err = %v, want %v", err, c.want)
+			}
+			if c.want == abi.ErrFuelExhausted && r.Instructions != c.l.Fuel {
+				t.Errorf("instructions = %d, want the limit %d", r.Instructions, c.l.Fuel)
+			}
+			if r.Instructions > c.l.Fuel || r.MemoryPeak > c.l.Memory {
+				t.Errorf("over the limits: %+v", r)
+			}
+			if took := time.Since(started); took > c.l.Timeout+2*time.Second {
+				t.Errorf("took %s", took)
+			}
+		})
+	}
+}
+
+// TestCapabilityPointers calls kv.get with pointers at every boundary.
+func TestCapabilityPointers(t *testing.T) {
+	kv := map[string]abi.Link{"kv": {"get": func(_ context.Context, in []byte) ([]byte, abi.Errno) {
+		return append([]byte("v:"), in...), abi.ErrnoOK
+	}}}
+	for _, c := range []struct {
+		ptr, n, out, room int32
+		want              int64
+	}{
+		{0, 3, 100, 10, 5},                          // fits
+		{0, 3, 100, 4, 5},                           // the length, and nothing written
+		{65536, 0, 100, 10, 2},                      // an empty request at the very end
+		{65535, 2, 100, 10, -int64(abi.ErrnoFault)}, // request outside
+		{-1, -1, 100, 10, -int64(abi.ErrnoFault)},   // request far outside
+		{0, 3, 65535, 10, -int64(abi.ErrnoFault)},   // answer outside
+		{0, 3, -1, -1, -int64(abi.ErrnoFault)},      // answer far outside
+	} {
+		code := []byte{}
+		for _, v := range []int32{c.ptr, c.n, c.out, c.room} {
+			code = wasm.AppendS64(append(code, i32c), int64(v))
+		}
+		code = append(code, wasm.OpCall, 0, i64c)
+		code = wasm.AppendS64(code, c.want)
+		code = append(code, 0x52 /* i64.ne */, wasm.OpIf, wasm.BlockEmpty, wasm.OpUnreachable, end)
+		p := load(t, newEngine(t), frameApp{code: code, kv: true}.bytes(), abi.InterfaceV1, limits)
+		if _, err := p.Invoke(t.Context(), engine.Call{Request: get("/"), Links: kv}); err != nil {
+			t.Errorf("kv.get%v does not answer %d: %v", []int32{c.ptr, c.n, c.out, c.room}, c.want, err)
+		}
+	}
+}
+
+func TestConcurrencyCap(t *testing.T) {
+	l := limits
+	l.Concurrency, l.Fuel, l.Timeout = 1, 1<<50, 500*time.Millisecond
+	p := load(t, newEngine(t), frameApp{code: forever}.bytes(), abi.InterfaceV1, l)
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = p.Invoke(context.Background(), engine.Call{Request: get("/")}) })
+	time.Sleep(100 * time.Millisecond)
+	if _, err := p.Invoke(t.Context(), engine.Call{Request: get("/")}); !errors.Is(err, abi.ErrBusy) {
+		t.Errorf("a second request: %v", err)
+	}
+	wg.Wait()
+}
+
+func TestCallerLeaves(t *testing.T) {
+	l := limits
+	l.Fuel, l.Timeout = 1<<50, time.Minute
+	p := load(t, newEngine(t), frameApp{code: forever}.bytes(), abi.InterfaceV1, l)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	started := time.Now()
+	if _, err := p.Invoke(ctx, engine.Call{Request: get("/")}); !errors.Is(err, abi.ErrCanceled) || time.Since(started) > 2*time.Second {
+		t.Errorf("%v after %s", err, time.Since(started))
+	}
+}
+
+// TestCache: compiled code is used again, and code that somebody else put there is not.
+func TestCache(t *testing.T) {
+	dir := t.TempDir()
+	e := newEngine(t, func(o *engine.Options) { o.CacheDir = dir })
+	module := frameApp{}.bytes()
+	load(t, e, module, abi.InterfaceV1, limits)
+	var code string
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, _ error) error {
+		if !d.IsDir() && strings.Contains(path, "/code/") {
+			code = path
+		}
+		return nil
+	})
+	if code == "" {
+		t.Fatal("nothing was cached")
+	}
+	genuine, _ := os.ReadFile(code)
+	forged := bytes.Clone(genuine)
+	forged[len(forged)/2] ^= 1
+	if err := os.WriteFile(code, forged, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := load(t, e, module, abi.InterfaceV1, limits)
+	if r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")}); err != nil || string(r.Response.Body) != "ok" {
+		t.Errorf("after forging: %v", err)
+	}
+	if now, _ := os.ReadFile(code); !bytes.Equal(now, genuine) {
+		t.Error("forged code was kept")
+	}
+}
+
+func TestWorkerLimits(t *testing.T) {
+	// Few bytes that take the compiler long: one function of many nested calls.
+	code := bytes.Repeat([]byte{wasm.OpLocalGet, 0, wasm.OpCall, 0, drop}, 120_000)
+	bomb := frameApp{code: code}.bytes()
+	for _, c := range []struct {
+		name   string
+		change func(*engine.Options)
+	}{
+		{"time", func(o *engine.Options) { o.WorkerTime = 50 * time.Millisecond }},
+		{"memory", func(o *engine.Options) { o.WorkerMemory = 900 << 20 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := newEngine(t, c.change).Compile(t.Context(), bomb, limits)
+			if !errors.Is(err, registry.ErrBadModule) || !strings.Contains(err.Error(), "make its functions smaller") {
+				t.Errorf("err = %v", err)
+			}
+		})
+	}
+	invalid := frameApp{raw: []byte{i32c, 1}}.bytes() // i32 where i64 is due
+	if err := newEngine(t).Compile(t.Context(), invalid, limits); !errors.Is(err, registry.ErrBadModule) {
+		t.Errorf("a module with wrong types: %v", err)
+	}
+}
+
+// goGuest compiles a Go program for WASI.
+func goGuest(t testing.TB, source string, flags ...string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "main.go")
+	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "main.wasm")
+	cmd := exec.CommandContext(t.Context(), "go", append(append([]string{"build", "-ldflags=-s -w", "-o", out}, flags...), path)...)
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, msg)
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+const echo = `package main
+import ("fmt"; "io"; "os"; "time"; "crypto/rand")
+func main() {
+	body, _ := io.ReadAll(os.Stdin)
+	time.Sleep(time.Millisecond)
+	var b [8]byte
+	rand.Read(b[:])
+	fmt.Fprintln(os.Stderr, "to the log")
+	if _, err := os.Open("/etc/passwd"); err == nil { panic("a file!") }
+	if os.Getenv("PATH_INFO") == "/exit" { os.Exit(3) }
+	if os.Getenv("PATH_INFO") == "/panic" { panic("boom") }
+	fmt.Printf("Status: 201 Created\nContent-Type: text/plain\n\n%s %s %s %s|%s", os.Getenv("REQUEST_METHOD"), os.Getenv("PATH_INFO"), os.Getenv("HTTP_X_A"), os.Getenv("HTTP_PROXY"), body)
+}`
+
+func TestGoCommand(t *testing.T) {
+	p := load(t, newEngine(t), goGuest(t, echo), abi.InterfaceWASI, limits)
+	var lines []string
+	call := engine.Call{Request: &abi.Request{
+		Method: "POST", Path: "/p", Host: "h", Body: []byte("body"),
+		Header: []abi.Field{{Name: "Proxy", Value: "evil"}, {Name: "X-A", Value: "a"}},
+	}, Stderr: func(l string) { lines = append(lines, l) }}
+	r, err := p.Invoke(t.Context(), call)
+	if err != nil {
+		t.Fatalf("%v\n%s\n%v", err, r.FaultDetail, lines)
+	}
+	if got := string(r.Response.Body); got != "POST /p a |body" || r.Response.Status != 201 {
+		t.Errorf("%d %q", r.Response.Status, got)
+	}
+	if strings.Join(lines, "|") != "to the log" {
+		t.Errorf("log = %q", lines)
+	}
+	if r.Instructions < 100_000 {
+		t.Errorf("a Go program started with %d instructions", r.Instructions)
+	}
+	call.Request = get("/exit")
+	if _, err := p.Invoke(t.Context(), call); !errors.Is(err, abi.ErrExitStatus) || !strings.Contains(err.Error(), "3") {
+		t.Errorf("exit 3: %v", err)
+	}
+	call.Request = get("/panic")
+	if _, err := p.Invoke(t.Context(), call); !errors.Is(err, abi.ErrExitStatus) || !strings.Contains(strings.Join(lines, "\n"), "boom") {
+		t.Errorf("panic: %v\n%s", err, lines)
+	}
+}
+
+// TestNothingStays: what one request leaves in memory, the next does not find.
+func TestNothingStays(t *testing.T) {
+	p := load(t, newEngine(t), goGuest(t, `package main
+import ("fmt"; "os")
+var secret string
+func main() {
+	before := secret
+	secret = os.Getenv("QUERY_STRING")
+	fmt.Printf("Content-Type: text/plain\n\n%q", before)
+}`), abi.InterfaceWASI, limits)
+	for i := range 20 {
+		q := get("/")
+		q.Query = fmt.Sprint("canary", i)
+		r, err := p.Invoke(t.Context(), engine.Call{Request: q})
+		if err != nil || string(r.Response.Body) != `""` {
+			t.Fatalf("%q %v", r.Response.Body, err)
+		}
+	}
+}
+
+func TestCGIOutput(t *testing.T) {
+	for _, c := range []struct {
+		name, out string
+		status    int
+		fails     string
+	}{
+		{"plain", "Content-Type: text/plain\n\nhi", 200, ""},
+		{"CRLF", "Content-Type: text/plain\r\n\r\nhi", 200, ""},
+		{"a status", "Status: 404 Not Found\n\n", 404, ""},
+		{"a redirect", "Location: /x\n\n", 302, ""},
+		{"a redirect with a status", "Status: 307\nLocation: /x\n\n", 307, ""},
+		{"nothing", "", 0, "printed nothing"},
+		{"no header", "hello", 0, "no empty line"},
+		{"no empty line", "A: b\n", 0, "no empty line"},
+		{"text first", "hello\n\n", 0, "no header line"},
+		{"a name with a space", "A b: c\n\n", 0, "no header line"},
+		{"a status of 99", "Status: 99\n\n", 0, "between 200 and 599"},
+		{"a status of words", "Status: fine\n\n", 0, "between 200 and 599"},
+		{"a carriage return in a value", "A: b\rc\n\n", 0, "not allowed"},
+		{"a NUL in a value", "A: b\x00c\n\n", 0, "not allowed"},
+		{"headers without end", strings.Repeat("A: "+strings.Repeat("b", 1000)+"\n", 100), 0, "no empty line"},
+		{"too many headers", strings.Repeat("A: b\n", 300) + "\n", 0, "more than 256"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := engine.ParseCGI([]byte(c.out))
+			if c.fails == "" && (err != nil || r.Status != c.status) {
+				t.Errorf("%d, %v", r.Status, err)
+			}
+			if c.fails != "" && (!errors.Is(err, abi.ErrBadResponse) && c.fails != "" || !strings.Contains(fmt.Sprint(err), c.fails)) {
+				t.Errorf("err = %v, want %q", err, c.fails)
+			}
+		})
+	}
+}
+
+func FuzzCGIResponse(f *testing.F) {
+	f.Add([]byte("Status: 404\r\nA: b\r\n\r\nbody"))
+	f.Fuzz(func(t *testing.T, out []byte) {
+		r, err := engine.ParseCGI(out)
+		if err != nil {
+			if !errors.Is(err, abi.ErrBadResponse) {
+				t.Fatalf("%v is no bad response", err)
+			}
+			return
+		}
+		if r.Status < 200 || r.Status > 599 || !bytes.HasSuffix(out, r.Body) {
+			t.Fatalf("%+v", r)
+		}
+		for _, h := range r.Header {
+			if strings.ContainsAny(h.Name+h.Value, "\r\n\x00") {
+				t.Fatalf("header %q", h)
+			}
+		}
+	})
+}

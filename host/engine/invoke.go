@@ -1,0 +1,337 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/metering/fuel"
+)
+
+// Call is one invocation.
+type Call struct {
+	ID      string
+	Request *abi.Request
+	// Links are the capabilities that are granted, by word.
+	Links map[string]abi.Link
+	// Stderr, if not nil, is told each line the guest writes to standard error.
+	Stderr func(line string)
+}
+
+// Result is what an invocation did. It is filled also when it failed.
+type Result struct {
+	Response     abi.Response
+	Instructions uint64        // by fuel's cost table; the limit itself when it was exhausted
+	Guest        time.Duration // wall time from instantiation to the end
+	MemoryPeak   int64         // bytes of linear memory
+	FaultDetail  string        // for the app's developer: what trapped, in which functions
+}
+
+// slice is how much fuel is granted at a time. It bounds how long a guest runs
+// without looking at the clock, and how long Go's collector waits for it:
+// about a millisecond.
+const slice = 1_000_000
+
+// invocation is the state of one call. The instance's goroutine owns it.
+type invocation struct {
+	ctx      context.Context
+	call     Call
+	limits   Limits
+	deadline time.Time
+	spent    uint64 // before the guest's own counting: InitCost
+	granted  uint64
+	stop     error // why the host stopped the guest
+	cgi      bool  // standard output is the response
+
+	stdin    []byte
+	stdout   []byte
+	stderr   lineWriter
+	exitCode uint32
+	exited   bool
+}
+
+type invocationKey struct{}
+
+func of(ctx context.Context) *invocation { return ctx.Value(invocationKey{}).(*invocation) }
+
+// halt ends the guest from inside a host function.
+func (v *invocation) halt(err error) {
+	if v.stop == nil {
+		v.stop = err
+	}
+	panic(errHalted)
+}
+
+var errHalted = errors.New("halted by the host")
+
+// alive halts a guest whose time is up or whose caller left.
+func (v *invocation) alive() {
+	if err := v.ctx.Err(); err != nil {
+		v.halt(abi.ErrCanceled)
+	}
+	if time.Now().After(v.deadline) {
+		v.halt(fmt.Errorf("%w of %s", abi.ErrDeadlineExceeded, v.limits.Timeout))
+	}
+}
+
+// used is what a guest with so much left has spent.
+func (v *invocation) used(left int64) uint64 {
+	return v.spent + uint64(int64(v.granted)-left)
+}
+
+// refuel grants the next slice, or halts. left is below zero: what it lacks has
+// been charged already, and is granted on top.
+func (v *invocation) refuel(left int64) int64 {
+	v.alive()
+	if v.used(left) > v.limits.Fuel {
+		v.halt(fmt.Errorf("%w of %d", abi.ErrFuelExhausted, v.limits.Fuel))
+	}
+	rest := v.limits.Fuel - v.spent - v.granted
+	grant := min(rest, uint64(-left)+slice)
+	v.granted += grant
+	return left + int64(grant)
+}
+
+func exportRefuel(b wazero.HostModuleBuilder) {
+	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, _ api.Module, stack []uint64) {
+		stack[0] = uint64(of(ctx).refuel(int64(stack[0])))
+	}), []api.ValueType{api.ValueTypeI64}, []api.ValueType{api.ValueTypeI64}).Export(fuel.ImportRefuel)
+}
+
+// Invoke runs one request in a new instance. Its errors wrap the faults of
+// package abi.
+func (p *Program) Invoke(ctx context.Context, call Call) (Result, error) {
+	if err := p.admit(call); err != nil {
+		return Result{}, err
+	}
+	defer func() {
+		<-p.slots
+		p.running.Done()
+	}()
+	started := time.Now()
+	v := &invocation{
+		ctx: ctx, call: call, limits: p.limits, cgi: p.iface == abi.InterfaceWASI, deadline: started.Add(p.limits.Timeout),
+		spent: min(p.initCost, p.limits.Fuel), stdin: call.Request.Body, stderr: lineWriter{sink: call.Stderr},
+	}
+	var result Result
+	err := p.run(context.WithValue(ctx, invocationKey{}, v), v, &result)
+	v.stderr.flush()
+	result.Guest = time.Since(started)
+	if err != nil {
+		result.Response = abi.Response{}
+	}
+	return result, err
+}
+
+func (p *Program) admit(call Call) error {
+	if n := int64(len(call.Request.Body)); n > p.limits.RequestBody {
+		return fmt.Errorf("%w: %d bytes, and the limit is %d", abi.ErrRequestTooLarge, n, p.limits.RequestBody)
+	}
+	for _, c := range p.needs {
+		if call.Links[c.Name] == nil {
+			return fmt.Errorf("%w: it imports %s, and %s is not granted", abi.ErrNotGranted, c.Module, c.Name)
+		}
+	}
+	if p.initCost > p.limits.Fuel {
+		return fmt.Errorf("%w of %d: initialising it alone takes %d", abi.ErrFuelExhausted, p.limits.Fuel, p.initCost)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return fmt.Errorf("%w: it is being replaced", abi.ErrBusy)
+	}
+	select {
+	case p.slots <- struct{}{}:
+		p.running.Add(1)
+		return nil
+	default:
+		return fmt.Errorf("%w: %d", abi.ErrBusy, cap(p.slots))
+	}
+}
+
+// run makes the instance, calls it and reads the counters, in this order and
+// whatever happens.
+func (p *Program) run(ctx context.Context, v *invocation, result *Result) error {
+	var module api.Module
+	err := guard(func() (err error) {
+		module, err = p.runtime.InstantiateModule(ctx, p.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+		return err
+	})
+	if module == nil { // a segment did not fit into its memory or table
+		result.Instructions = v.spent
+		return p.fault(v, nil, err, result)
+	}
+	defer module.Close(ctx)
+	if err == nil {
+		err = guard(func() error { return p.serve(ctx, v, module, result) })
+	}
+	left := int64(module.ExportedGlobal(fuel.ExportFuel).Get())
+	result.Instructions = v.used(left)
+	result.MemoryPeak = int64(module.Memory().Size())
+	if result.Instructions > p.limits.Fuel {
+		result.Instructions = p.limits.Fuel
+		if err == nil {
+			err = fmt.Errorf("%w of %d", abi.ErrFuelExhausted, p.limits.Fuel)
+		}
+	}
+	if err != nil {
+		return p.fault(v, module, err, result)
+	}
+	return nil
+}
+
+// guard turns a panic that the engine let through into an error.
+func guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", abi.ErrTrap, r)
+		}
+	}()
+	return f()
+}
+
+func (p *Program) serve(ctx context.Context, v *invocation, module api.Module, result *Result) (err error) {
+	if start := module.ExportedFunction(fuel.ExportStart); start != nil {
+		if _, err := start.Call(ctx); err != nil {
+			return err
+		}
+	}
+	if v.cgi {
+		result.Response, err = p.serveCGI(ctx, v, module)
+	} else {
+		result.Response, err = p.serveFrame(ctx, v, module)
+	}
+	if err != nil {
+		return err
+	}
+	if n := int64(len(result.Response.Body)); n > p.limits.ResponseBody {
+		return fmt.Errorf("%w: %d bytes, and the limit is %d", abi.ErrResponseTooLarge, n, p.limits.ResponseBody)
+	}
+	return checkHeader(result.Response.Header)
+}
+
+// serveFrame speaks interface abi/v1.
+func (p *Program) serveFrame(ctx context.Context, v *invocation, module api.Module) (abi.Response, error) {
+	for _, name := range []string{abi.ExportInitialize, abi.ExportInit} {
+		if f := module.ExportedFunction(name); f != nil {
+			if _, err := f.Call(ctx); err != nil {
+				return abi.Response{}, err
+			}
+		}
+	}
+	frame := abi.AppendRequest(nil, v.call.Request)
+	answer, err := module.ExportedFunction(abi.ExportAlloc).Call(ctx, uint64(len(frame)))
+	if err != nil {
+		return abi.Response{}, err
+	}
+	ptr := uint32(answer[0])
+	if ptr == 0 || !module.Memory().Write(ptr, frame) {
+		return abi.Response{}, fmt.Errorf("%w: %s(%d) answered %d, where the frame does not fit into its memory", abi.ErrBadResponse, abi.ExportAlloc, len(frame), ptr)
+	}
+	answer, err = module.ExportedFunction(abi.ExportHandle).Call(ctx, uint64(ptr), uint64(len(frame)))
+	if err != nil {
+		return abi.Response{}, err
+	}
+	ptr, n := abi.UnpackResult(answer[0])
+	if int64(n) > p.limits.ResponseBody+maxHeaderBytes {
+		return abi.Response{}, fmt.Errorf("%w: a frame of %d bytes", abi.ErrResponseTooLarge, n)
+	}
+	view, ok := module.Memory().Read(ptr, n)
+	if !ok {
+		return abi.Response{}, fmt.Errorf("%w: it points outside of its memory (%d bytes at %d)", abi.ErrBadResponse, n, ptr)
+	}
+	r, err := abi.DecodeResponse(view)
+	if err != nil {
+		return abi.Response{}, fmt.Errorf("%w: %w", abi.ErrBadResponse, err)
+	}
+	r.Body = append([]byte(nil), r.Body...) // the instance's memory goes away
+	return r, nil
+}
+
+// serveCGI runs a WASI command.
+func (p *Program) serveCGI(ctx context.Context, v *invocation, module api.Module) (abi.Response, error) {
+	_, err := module.ExportedFunction(abi.ExportStart).Call(ctx)
+	if err != nil && !v.exited {
+		return abi.Response{}, err
+	}
+	if v.exitCode != 0 {
+		return abi.Response{}, fmt.Errorf("%w: %d", abi.ErrExitStatus, v.exitCode)
+	}
+	return ParseCGI(v.stdout)
+}
+
+// fault says what an error from inside means.
+func (p *Program) fault(v *invocation, module api.Module, err error, result *Result) error {
+	if v.stop != nil {
+		return v.stop
+	}
+	if abi.FaultKind(err) != "internal" {
+		return err
+	}
+	text := err.Error()
+	result.FaultDetail = clip(text, 4096)
+	reason := firstLine(text)
+	if module != nil {
+		if depth := module.ExportedGlobal(fuel.ExportDepth); depth != nil && uint32(depth.Get()) > p.depth {
+			return fmt.Errorf("%w: more than %d calls are open", abi.ErrStackExhausted, p.depth)
+		}
+		if failed := module.ExportedGlobal(fuel.ExportGrowFailed); failed != nil && uint32(failed.Get()) > 0 {
+			return fmt.Errorf("%w of %d KiB: %s", abi.ErrMemoryExhausted, p.limits.Memory/1024, reason)
+		}
+	}
+	if strings.Contains(text, "stack overflow") {
+		return fmt.Errorf("%w: %s", abi.ErrStackExhausted, reason)
+	}
+	return fmt.Errorf("%w: %s", abi.ErrTrap, reason)
+}
+
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + " …"
+}
+
+// exportCapability offers an import module whose functions all have one shape,
+// see abi.Capability.
+func exportCapability(b wazero.HostModuleBuilder, c abi.Capability) {
+	i32, i64 := api.ValueTypeI32, api.ValueTypeI64
+	for _, name := range c.Functions {
+		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
+			v := of(ctx)
+			v.alive()
+			stack[0] = uint64(capabilityCall(ctx, v.call.Links[c.Name][name], m.Memory(), stack))
+			v.alive()
+		}), []api.ValueType{i32, i32, i32, i32}, []api.ValueType{i64}).Export(name)
+	}
+}
+
+func capabilityCall(ctx context.Context, f abi.HostFunc, memory api.Memory, stack []uint64) int64 {
+	if f == nil {
+		return -int64(abi.ErrnoDenied)
+	}
+	in, ok := memory.Read(uint32(stack[0]), uint32(stack[1]))
+	if !ok {
+		return -int64(abi.ErrnoFault)
+	}
+	deadline, cancel := context.WithDeadline(ctx, of(ctx).deadline)
+	defer cancel()
+	out, errno := f(deadline, in)
+	if errno != abi.ErrnoOK {
+		return -int64(errno)
+	}
+	if len(out) > math.MaxInt32 {
+		return -int64(abi.ErrnoTooLarge)
+	}
+	if len(out) <= int(uint32(stack[3])) && !memory.Write(uint32(stack[2]), out) {
+		return -int64(abi.ErrnoFault)
+	}
+	return int64(len(out))
+}

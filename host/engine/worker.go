@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/experimental"
+	"golang.org/x/sys/unix"
+
+	"github.com/agora-host/agora/registry"
+)
+
+// task is the first line that a worker reads; the module's bytes follow.
+type task struct {
+	CodeDir string `json:"code_dir"`
+	Memory  uint64 `json:"memory"`  // bytes of address space
+	Seconds uint64 `json:"seconds"` // of CPU
+}
+
+// verdict is what a worker answers. Error is "" if the module was compiled.
+type verdict struct {
+	Error string `json:"error"`
+}
+
+// compileInChild compiles a rewritten module in a process that can be killed.
+func (e *Engine) compileInChild(ctx context.Context, dir string, module []byte) error {
+	limited, cancel := context.WithTimeout(ctx, e.o.WorkerTime)
+	defer cancel()
+	head, err := json.Marshal(task{CodeDir: filepath.Join(dir, "code"), Memory: e.o.WorkerMemory, Seconds: uint64(2 * e.o.WorkerTime / time.Second)})
+	if err != nil {
+		return err
+	}
+	var out, problems bytes.Buffer
+	child := exec.CommandContext(limited, e.o.Worker[0], e.o.Worker[1:]...)
+	child.Stdin = io.MultiReader(bytes.NewReader(append(head, '\n')), bytes.NewReader(module))
+	child.Stdout, child.Stderr = &out, &limitedBuffer{b: &problems, left: 4096}
+	child.WaitDelay = time.Second
+	err = child.Run()
+	var v verdict
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case limited.Err() != nil:
+		return fmt.Errorf("%w: compiling it takes longer than %s; make its functions smaller, or build it with optimisation for size", registry.ErrBadModule, e.o.WorkerTime)
+	case err != nil && diedOfLimits(err, problems.String()):
+		return fmt.Errorf("%w: compiling it takes more memory or time than is allowed; make its functions smaller, or build it with optimisation for size", registry.ErrBadModule)
+	case err != nil:
+		return fmt.Errorf("run the compile worker: %w: %s", err, problems.String())
+	case json.Unmarshal(out.Bytes(), &v) != nil:
+		return errors.New("the compile worker gave no answer")
+	case v.Error != "":
+		return fmt.Errorf("%w: %s", registry.ErrBadModule, v.Error)
+	}
+	return nil
+}
+
+// diedOfLimits recognises a child that its resource limits ended: killed, out
+// of CPU time, or a Go runtime that got no more memory.
+func diedOfLimits(err error, stderr string) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	return ok && (exit.ExitCode() == -1 || strings.Contains(stderr, "out of memory") || strings.Contains(stderr, "cannot allocate memory"))
+}
+
+// limitedBuffer keeps the first bytes and swallows the rest.
+type limitedBuffer struct {
+	b    *bytes.Buffer
+	left int
+}
+
+func (l *limitedBuffer) Write(p []byte) (int, error) {
+	n := min(len(p), l.left)
+	l.left -= n
+	l.b.Write(p[:n])
+	return len(p), nil
+}
+
+// CompileWorker is the whole life of the compile child: it takes its limits,
+// reads a module from in, compiles it into the cache directory it is told, and
+// writes its verdict to out. It answers the exit status.
+func CompileWorker(in io.Reader, out io.Writer) int {
+	dec := json.NewDecoder(in)
+	var t task
+	if err := dec.Decode(&t); err != nil {
+		return 2
+	}
+	for resource, limit := range map[int]uint64{unix.RLIMIT_AS: t.Memory, unix.RLIMIT_CPU: t.Seconds} {
+		// A system that has no such limit leaves the deadline of the parent.
+		_ = unix.Setrlimit(resource, &unix.Rlimit{Cur: limit, Max: limit})
+	}
+	module, err := io.ReadAll(io.MultiReader(dec.Buffered(), in))
+	if err != nil {
+		return 2
+	}
+	module = bytes.TrimPrefix(module, []byte("\n"))
+	var v verdict
+	if err := compileTo(t.CodeDir, module); err != nil {
+		v.Error = firstLine(err.Error())
+	}
+	if json.NewEncoder(out).Encode(v) != nil {
+		return 2
+	}
+	return 0
+}
+
+func compileTo(dir string, module []byte) (err error) {
+	// wazero panics on some of the modules that it cannot compile.
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the compiler gave up: %v", p)
+		}
+	}()
+	ctx := experimental.WithCompilationWorkers(context.Background(), 2)
+	store, err := wazero.NewCompilationCacheWithDir(dir)
+	if err != nil {
+		return err
+	}
+	runtime := wazero.NewRuntimeWithConfig(ctx, runtimeConfig().WithCompilationCache(store))
+	defer runtime.Close(ctx)
+	_, err = runtime.CompileModule(ctx, module)
+	return err
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
