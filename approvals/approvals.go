@@ -15,6 +15,8 @@ var (
 	ErrAlreadyDecided = errors.New("already decided")
 	// ErrSelfReview: the owner or the requester tried to decide.
 	ErrSelfReview = errors.New("nobody decides about their own request")
+	// ErrNotYours: only the requester or the owner can take a request back.
+	ErrNotYours = errors.New("not your request")
 	// ErrReasonMissing: an act that must say why has no reason.
 	ErrReasonMissing = errors.New("a reason is needed")
 	// ErrAlreadyRequested: the same thing is already waiting for a decision.
@@ -173,4 +175,7 @@ type SubjectAsked struct {
 // the caller must refuse. Safe for concurrent use.
 type Policy interface {
 	Evaluate(ctx context.Context, s Subject) ([]abi.Finding, error)
+	// DefaultCapabilities are what a tier gives to every app that declares it,
+	// without a grant.
+	DefaultCapabilities(tier abi.Tier) []string
 }

@@ -1,0 +1,143 @@
+package registry_test
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/registry"
+)
+
+const full = `name = "hello"
+version = "1.0.0"
+title = "Hello"
+owner = "ada@example.com"
+team = "sales"
+cost_center = "CC-1"
+data_classification = "internal"
+[limits]
+fuel = 1000
+memory = "16MiB"
+timeout = "250ms"
+[capabilities.kv]
+quota = "512KiB"
+[capabilities.log]
+[config]
+greeting = "Hi"
+`
+
+func TestParseManifest(t *testing.T) {
+	m, err := registry.ParseManifest([]byte(full))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m = m.WithDefaults()
+	if m.Limits.Memory != 16<<20 || time.Duration(m.Limits.Timeout) != 250*time.Millisecond || m.Limits.Concurrency != 16 ||
+		m.Capabilities["kv"].Quota != 512<<10 || m.Config["greeting"] != "Hi" {
+		t.Errorf("%+v", m)
+	}
+	text, err := m.TOML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := registry.ParseManifest(text)
+	if err != nil || !reflect.DeepEqual(again, m) {
+		t.Errorf("written and read again: %+v, %v", again, err)
+	}
+}
+
+func TestManifestProblems(t *testing.T) {
+	for _, c := range []struct{ name, text, want, remedy string }{
+		{"an unknown key", full + "\n[limit]\nx = 1\n", `the key "limit"`, "Did you mean limits?"},
+		{"a misspelt key", strings.Replace(full, "cost_center", "cost_centre", 1), "line 6", "cost_center"},
+		{"no TOML", "{", "line 1", "TOML"},
+		{"no name", strings.Replace(full, `"hello"`, `""`, 1), "cannot be an app's name", "address"},
+		{"a path as name", strings.Replace(full, `"hello"`, `"../etc"`, 1), "cannot be an app's name", "address"},
+		{"HTML as name", strings.Replace(full, `"hello"`, `"<b>"`, 1), "cannot be an app's name", "address"},
+		{"a double hyphen", strings.Replace(full, `"hello"`, `"a--b"`, 1), "cannot be an app's name", "address"},
+		{"a reserved name", strings.Replace(full, `"hello"`, `"console"`, 1), "is reserved", "address"},
+		{"a negative size", strings.Replace(full, "16MiB", "-1", 1), "is no size", "TOML"},
+		{"a size beyond numbers", strings.Replace(full, "16MiB", "99999999999GiB", 1), "is no size", "TOML"},
+		{"no duration", strings.Replace(full, "250ms", "soon", 1), "is no duration", "TOML"},
+		{"a classification of its own", strings.Replace(full, "internal", "secret", 1), "is not known", "confidential"},
+		{"a capability that does not exist", full + "[capabilities.teleport]\n", "does not exist", "kv"},
+		{"a quota for the log", strings.Replace(full, "[capabilities.log]", "[capabilities.log]\nquota = \"1MiB\"", 1), "has no quota", "only kv"},
+		{"a control character", strings.Replace(full, "Hello", `\u0007`, 1), "control character", "plain"},
+		{"text that turns around", strings.Replace(full, "Hello", `\u202Eolleh`, 1), "control character", "plain"},
+		{"a huge text", "# " + strings.Repeat("x", 70_000), "more than 65536", "data"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := registry.ParseManifest([]byte(c.text))
+			e, ok := errors.AsType[*registry.ManifestError](err)
+			if !ok || !errors.Is(err, registry.ErrBadManifest) {
+				t.Fatalf("err = %v", err)
+			}
+			if p := e.Problems[0]; !strings.Contains(p.Message, c.want) || !strings.Contains(p.Remedy.Summary, c.remedy) {
+				t.Errorf("problem = %+v, want %q and remedy %q", p, c.want, c.remedy)
+			}
+		})
+	}
+}
+
+// TestSchema holds the published schema and the struct together.
+func TestSchema(t *testing.T) {
+	type object struct {
+		Properties    map[string]json.RawMessage
+		PropertyNames struct{ Enum []string }
+	}
+	var s object
+	if err := json.Unmarshal(registry.Schema(), &s); err != nil {
+		t.Fatal(err)
+	}
+	var limits, capabilities object
+	if json.Unmarshal(s.Properties["limits"], &limits) != nil || json.Unmarshal(s.Properties["capabilities"], &capabilities) != nil {
+		t.Fatal("the schema has another shape")
+	}
+	keys := func(t reflect.Type) []string {
+		var names []string
+		for f := range t.Fields() {
+			name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+			names = append(names, name)
+		}
+		return slices.Sorted(slices.Values(names))
+	}
+	if got, want := slices.Sorted(maps.Keys(s.Properties)), keys(reflect.TypeFor[registry.Manifest]()); !slices.Equal(got, want) {
+		t.Errorf("manifest: schema %v, struct %v", got, want)
+	}
+	if got, want := slices.Sorted(maps.Keys(limits.Properties)), keys(reflect.TypeFor[registry.Limits]()); !slices.Equal(got, want) {
+		t.Errorf("limits: schema %v, struct %v", got, want)
+	}
+	var words []string
+	for _, c := range abi.Capabilities() {
+		words = append(words, c.Name)
+	}
+	if !slices.Equal(capabilities.PropertyNames.Enum, words) {
+		t.Errorf("capabilities: schema %v, abi %v", capabilities.PropertyNames.Enum, words)
+	}
+}
+
+func FuzzManifest(f *testing.F) {
+	f.Add([]byte(full))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		m, err := registry.ParseManifest(text)
+		if err != nil {
+			if !errors.Is(err, registry.ErrBadManifest) {
+				t.Fatalf("%v is no ErrBadManifest", err)
+			}
+			return
+		}
+		written, err := m.WithDefaults().TOML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := registry.ParseManifest(written); err != nil {
+			t.Fatalf("%s\ncannot be read: %v", written, err)
+		}
+	})
+}
