@@ -1,0 +1,142 @@
+package rego_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/approvals/rego"
+)
+
+func good() approvals.Subject {
+	return approvals.Subject{
+		Action: "publish", Actor: "ada@example.com", Tier: abi.TierSandbox,
+		App:    approvals.SubjectApp{Name: "hello", Title: "Hello", Description: "Greets.", Owner: "ada@example.com", Team: "sales", CostCenter: "CC-1", Classification: "internal"},
+		Module: approvals.SubjectModule{Interface: abi.InterfaceV1, Capabilities: []string{"log"}},
+		Limits: approvals.SubjectLimits{Fuel: 1000, Memory: 1 << 20, TimeoutMS: 1000, Request: 1000, Response: 1000, Concurrency: 4},
+		Signer: approvals.SubjectSigner{Identity: "ada@example.com", Method: "identity", Trust: "local"},
+		Asked:  []approvals.SubjectAsked{{Capability: "log"}},
+	}
+}
+
+func TestDecisions(t *testing.T) {
+	p, err := rego.New(t.Context(), rego.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv := func(s *approvals.Subject, quota string) {
+		s.Module.Capabilities = append(s.Module.Capabilities, "kv")
+		s.Asked = append(s.Asked, approvals.SubjectAsked{Capability: "kv", Params: map[string]string{"quota": quota}})
+	}
+	grant := func(s *approvals.Subject, tier abi.Tier, quota string) {
+		s.Grants = append(s.Grants, approvals.SubjectGrant{Capability: "kv", Tier: tier, Params: map[string]string{"quota": quota}})
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*approvals.Subject)
+		want   []string // severity and code
+	}{
+		{"all is well", func(*approvals.Subject) {}, nil},
+		{"no owner", func(s *approvals.Subject) { s.App.Owner = " " }, []string{"deny metadata.owner_missing", "deny signer.not_owner"}},
+		{"no team", func(s *approvals.Subject) { s.App.Team = "" }, []string{"deny metadata.team_missing"}},
+		{"no cost center", func(s *approvals.Subject) { s.App.CostCenter = "" }, []string{"deny metadata.cost_center_missing"}},
+		{"no classification", func(s *approvals.Subject) { s.App.Classification = "" }, []string{"deny metadata.data_classification_missing"}},
+		{"signed by somebody else", func(s *approvals.Subject) { s.Signer.Identity = "eve@example.com" }, []string{"deny signer.not_owner"}},
+		{"uses what it does not declare", func(s *approvals.Subject) { s.Asked = nil }, []string{"deny capability.undeclared"}},
+		{"declares what it does not use", func(s *approvals.Subject) { s.Module.Capabilities = nil }, []string{"note capability.unused"}},
+		{"kv needs a grant", func(s *approvals.Subject) { kv(s, "1000") }, []string{"review capability.needs_grant"}},
+		{"kv with a grant", func(s *approvals.Subject) { kv(s, "1000"); grant(s, abi.TierSandbox, "1000") }, nil},
+		{"a grant for a higher tier holds below", func(s *approvals.Subject) { kv(s, "1000"); grant(s, abi.TierProduction, "1000") }, nil},
+		{"more than the grant", func(s *approvals.Subject) { kv(s, "2000"); grant(s, abi.TierSandbox, "1000") }, []string{"review capability.more_quota"}},
+		{"more than the tier has", func(s *approvals.Subject) { kv(s, "99999999"); grant(s, abi.TierSandbox, "99999999") }, []string{"deny capability.quota"}},
+		{"too much fuel", func(s *approvals.Subject) { s.Limits.Fuel = 1 << 40 }, []string{"deny limits.exceeded"}},
+		{"too much of everything", func(s *approvals.Subject) {
+			s.Limits = approvals.SubjectLimits{Fuel: 1 << 40, Memory: 1 << 40, TimeoutMS: 1 << 40, Request: 1 << 40, Response: 1 << 40, Concurrency: 1 << 20}
+		}, slices.Repeat([]string{"deny limits.exceeded"}, 6)},
+		{"restricted data in the sandbox", func(s *approvals.Subject) { s.App.Classification = "restricted" }, []string{"deny classification.sandbox"}},
+		{"promotion without a description", func(s *approvals.Subject) { s.Action, s.Tier, s.App.Description = "promote", abi.TierPilot, "" }, []string{"deny metadata.description_missing"}},
+		{"promotion needs the grant again", func(s *approvals.Subject) {
+			s.Action, s.Tier = "promote", abi.TierPilot
+			kv(s, "1000")
+			grant(s, abi.TierSandbox, "1000")
+		}, []string{"review capability.needs_grant"}},
+		{"production without a title", func(s *approvals.Subject) { s.Action, s.Tier, s.App.Title = "promote", abi.TierProduction, "" }, []string{"deny metadata.title_missing"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := good()
+			c.change(&s)
+			findings, err := p.Evaluate(t.Context(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, f := range findings {
+				got = append(got, string(f.Severity)+" "+f.Code)
+				if f.Remedy.Summary == "" || f.Path == "" {
+					t.Errorf("%s says not where or what to do: %+v", f.Code, f)
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("findings = %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestHostileRules: an operator's mistake must not become a hole.
+func TestHostileRules(t *testing.T) {
+	for _, c := range []struct{ name, rule string }{
+		{"reaches out", `findings contains http.send({"method": "get", "url": "http://127.0.0.1/"}) if true`},
+		{"reads the clock", `findings contains f if { f := time.now_ns() }`},
+		{"reads the environment", `findings contains opa.runtime() if true`},
+		{"shifts bits for ever", `findings contains bits.lsh(1, 1000000000000) if true`},
+		{"is no Rego", `findings contains`},
+		{"answers no finding", `findings contains "no" if true`},
+		{"invents a severity", `findings contains {"code": "x", "severity": "maybe", "msg": "x"} if true`},
+		{"never ends", `findings contains f if { some i in numbers.range(1, 100000000); f := i }`},
+		{"multiplies", `big := [1 | some a in l; some b in l; some c in l; some d in l; some e in l]
+l := ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20", "21", "22", "23", "24", "25", "26", "27", "28", "29", "30", "31", "32"]
+findings contains f if { f := count(big) }`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "extra.rego"), []byte("package agora\n\n"+c.rule+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p, err := rego.New(context.Background(), rego.Options{Dir: dir})
+			if err == nil {
+				_, err = p.Evaluate(t.Context(), good())
+			}
+			if !errors.Is(err, approvals.ErrPolicy) {
+				t.Errorf("err = %v", err)
+			}
+		})
+	}
+}
+
+func TestOperatorsRulesAreAdded(t *testing.T) {
+	dir := t.TempDir()
+	rule := `package agora
+findings contains {"code": "house.rule", "severity": "deny", "msg": "Not on Mondays.", "path": "", "subject": "", "remedy": {"summary": "Wait."}} if input.app.name == "hello"
+`
+	if err := os.WriteFile(filepath.Join(dir, "house.rego"), []byte(rule), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := rego.New(t.Context(), rego.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings, err := p.Evaluate(t.Context(), good())
+	if err != nil || len(findings) != 1 || findings[0].Code != "house.rule" {
+		t.Errorf("%v, %v", findings, err)
+	}
+	if !strings.Contains(p.Rules()["house.rego"], "Mondays") || p.Rules()["agora.rego"] == "" {
+		t.Error("Rules does not show what is in force")
+	}
+}

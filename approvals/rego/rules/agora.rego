@@ -1,0 +1,171 @@
+# The rules that every release is judged by when it is published and promoted.
+#
+# input is an approvals.Subject; data.tiers holds the limits of each tier.
+# Each element of `findings` is an object:
+#   code, severity (deny, review, note), msg, path, subject, remedy {summary, commands, docs}
+package agora
+
+tier := data.tiers[input.tier]
+
+rank := {"sandbox": 0, "pilot": 1, "production": 2}
+
+declared := {asked.capability | some asked in input.asked}
+
+imported := {word | some word in input.module.capabilities}
+
+# A grant holds in its tier and in every tier below.
+granted := {g.capability | some g in input.grants; rank[g.tier] >= rank[input.tier]}
+
+by_default := {word | some word in tier.capabilities}
+
+# --- who it belongs to -------------------------------------------------------
+
+metadata := {
+	"owner": {"what": "an owner", "example": "you@example.com"},
+	"team": {"what": "a team", "example": "sales"},
+	"cost_center": {"what": "a cost center", "example": "CC-1001"},
+	"data_classification": {"what": "a data classification", "example": "internal"},
+}
+
+findings contains f if {
+	some key, field in metadata
+	trim_space(input.app[key]) == ""
+	f := {
+		"code": sprintf("metadata.%s_missing", [key]), "severity": "deny",
+		"msg": sprintf("The manifest names no %s: every app needs %s.", [key, field.what]),
+		"path": key, "subject": "",
+		"remedy": {"summary": sprintf("Add %s to agora.toml.", [key]), "commands": [sprintf("%s = %q", [key, field.example])]},
+	}
+}
+
+findings contains f if {
+	input.app.owner != ""
+	input.signer.identity != input.app.owner
+	f := {
+		"code": "signer.not_owner", "severity": "deny",
+		"msg": sprintf("The manifest names %s as the owner, and the module is signed by %s.", [input.app.owner, input.signer.identity]),
+		"path": "owner", "subject": "",
+		"remedy": {"summary": "Let the owner sign, or name yourself as the owner.", "commands": [sprintf("owner = %q", [input.signer.identity])]},
+	}
+}
+
+# --- what it may touch -------------------------------------------------------
+
+findings contains f if {
+	some word in imported
+	not word in declared
+	f := {
+		"code": "capability.undeclared", "severity": "deny",
+		"msg": sprintf("The module uses %s, and the manifest does not say so.", [word]),
+		"path": sprintf("capabilities.%s", [word]), "subject": word,
+		"remedy": {"summary": "Declare it in agora.toml.", "commands": [sprintf("[capabilities.%s]", [word])]},
+	}
+}
+
+findings contains f if {
+	some word in declared
+	not word in imported
+	f := {
+		"code": "capability.unused", "severity": "note",
+		"msg": sprintf("The manifest asks for %s, and the module does not use it.", [word]),
+		"path": sprintf("capabilities.%s", [word]), "subject": word,
+		"remedy": {"summary": sprintf("Remove [capabilities.%s]: what is not asked for need not be reviewed.", [word])},
+	}
+}
+
+findings contains f if {
+	some word in imported & declared
+	not word in by_default
+	not word in granted
+	f := {
+		"code": "capability.needs_grant", "severity": "review",
+		"msg": sprintf("The app uses %s, which needs a grant in the %s tier.", [word, input.tier]),
+		"path": sprintf("capabilities.%s", [word]), "subject": word,
+		"remedy": {"summary": "A reviewer decides about it; nothing else is needed from you.", "commands": ["agora requests"]},
+	}
+}
+
+# A grant covers the quota that was reviewed. More of it is asked for anew.
+findings contains f if {
+	some asked in input.asked
+	asked.capability in imported
+	asked.capability in granted
+	quota := to_number(asked.params.quota)
+	allowed := [to_number(g.params.quota) | some g in input.grants; g.capability == asked.capability; rank[g.tier] >= rank[input.tier]]
+	count([q | some q in allowed; q >= quota]) == 0
+	f := {
+		"code": "capability.more_quota", "severity": "review",
+		"msg": sprintf("The app asks for %d bytes of %s, and its grant allows %d.", [quota, asked.capability, max(allowed)]),
+		"path": sprintf("capabilities.%s.quota", [asked.capability]), "subject": asked.capability,
+		"remedy": {"summary": "A reviewer decides about it; nothing else is needed from you.", "commands": ["agora requests"]},
+	}
+}
+
+findings contains f if {
+	some asked in input.asked
+	to_number(asked.params.quota) > tier.quota[asked.capability]
+	f := {
+		"code": "capability.quota", "severity": "deny",
+		"msg": sprintf("The app asks for %s bytes of %s; the %s tier has at most %d.", [asked.params.quota, asked.capability, input.tier, tier.quota[asked.capability]]),
+		"path": sprintf("capabilities.%s.quota", [asked.capability]), "subject": asked.capability,
+		"remedy": {"summary": "Lower the quota, or ask for promotion to a higher tier.", "commands": [sprintf("[capabilities.%s]\nquota = \"%d\"", [asked.capability, tier.quota[asked.capability]])]},
+	}
+}
+
+# --- how much it may use -----------------------------------------------------
+
+limit_names := {
+	"fuel": "instructions for each request", "memory": "bytes of memory", "timeout_ms": "milliseconds for each request",
+	"request": "bytes of request body", "response": "bytes of response body", "concurrency": "requests at once",
+}
+
+limit_keys := {"timeout_ms": "timeout", "request": "request_body", "response": "response_body"}
+
+findings contains f if {
+	some key, what in limit_names
+	input.limits[key] > tier.limits[key]
+	written := object.get(limit_keys, key, key)
+	f := {
+		"code": "limits.exceeded", "severity": "deny",
+		"msg": sprintf("The manifest asks for %d %s; the %s tier has at most %d.", [input.limits[key], what, input.tier, tier.limits[key]]),
+		"path": sprintf("limits.%s", [written]), "subject": "",
+		"remedy": {"summary": sprintf("Lower %s to %d or less, or ask for promotion to a higher tier.", [written, tier.limits[key]])},
+	}
+}
+
+# --- what it works on --------------------------------------------------------
+
+findings contains f if {
+	input.tier == "sandbox"
+	input.app.data_classification == "restricted"
+	f := {
+		"code": "classification.sandbox", "severity": "deny",
+		"msg": "Restricted data does not belong into the sandbox.",
+		"path": "data_classification", "subject": "",
+		"remedy": {"summary": "Try the app with made-up data first, classified as internal; promotion asks again.", "commands": ["data_classification = \"internal\""]},
+	}
+}
+
+# --- promotion ---------------------------------------------------------------
+
+findings contains f if {
+	input.action == "promote"
+	trim_space(input.app.description) == ""
+	f := {
+		"code": "metadata.description_missing", "severity": "deny",
+		"msg": "An app that others will use needs a description.",
+		"path": "description", "subject": "",
+		"remedy": {"summary": "Say in agora.toml what the app does and for whom, and publish again.", "commands": ["description = \"…\""]},
+	}
+}
+
+findings contains f if {
+	input.tier == "production"
+	trim_space(input.app.title) == ""
+	f := {
+		"code": "metadata.title_missing", "severity": "deny",
+		"msg": "An app in production needs a title for the catalogue.",
+		"path": "title", "subject": "",
+		"remedy": {"summary": "Add a title to agora.toml and publish again.", "commands": ["title = \"…\""]},
+	}
+}
