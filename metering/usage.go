@@ -3,6 +3,7 @@ package metering
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 )
 
@@ -60,6 +61,24 @@ type Usage struct {
 	Calls  uint64            `json:"calls"`
 	Errors map[string]uint64 `json:"errors,omitempty"` // by fault kind
 	Counts
+}
+
+// Max merges two cumulative usages of the same cell: later knows at least as much.
+func (u Usage) Max(o Usage) Usage {
+	errors := maps.Clone(u.Errors)
+	for kind, n := range o.Errors {
+		if errors == nil {
+			errors = map[string]uint64{}
+		}
+		errors[kind] = max(errors[kind], n)
+	}
+	return Usage{
+		Calls: max(u.Calls, o.Calls), Errors: errors,
+		Counts: Counts{
+			Instructions: max(u.Instructions, o.Instructions), GuestMicros: max(u.GuestMicros, o.GuestMicros),
+			MemoryKiBMS: max(u.MemoryKiBMS, o.MemoryKiBMS), BytesIn: max(u.BytesIn, o.BytesIn), BytesOut: max(u.BytesOut, o.BytesOut),
+		},
+	}
 }
 
 // Cell is the cumulative usage of one key in one epoch of this node.

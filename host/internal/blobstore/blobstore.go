@@ -1,0 +1,140 @@
+package blobstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/agora-host/agora/registry"
+)
+
+// Store is a directory of blobs: <dir>/sha256/<first two digits>/<the rest>.
+type Store struct{ dir string }
+
+var digestForm = regexp.MustCompile(`\Asha256:[0-9a-f]{64}\z`)
+
+// Open opens or makes a store, and removes what a crash left unfinished.
+func Open(dir string) (*Store, error) {
+	s := &Store{dir: filepath.Join(dir, "sha256")}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return nil, err
+	}
+	left, err := filepath.Glob(filepath.Join(s.dir, "*", ".part-*"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range left {
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *Store) path(d registry.Digest) (string, error) {
+	if !digestForm.MatchString(string(d)) {
+		return "", fmt.Errorf("%q is no digest: %w", d, registry.ErrNotFound)
+	}
+	hex := string(d[len("sha256:"):])
+	return filepath.Join(s.dir, hex[:2], hex[2:]), nil
+}
+
+// Put stores bytes. Storing them again is free.
+func (s *Store) Put(_ context.Context, b []byte) (registry.Digest, error) {
+	d := registry.DigestOf(b)
+	path, err := s.path(d)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err == nil {
+		return d, nil
+	}
+	if err := write(path, b); err != nil {
+		return "", fmt.Errorf("store blob %s: %w", d, err)
+	}
+	return d, nil
+}
+
+// write makes a file durable under its name: contents first, then the name,
+// then the directory.
+func write(path string, b []byte) (err error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".part-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if _, err := f.Write(b); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		if err := syncDir(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Get reads a blob and checks it. registry.ErrNotFound, registry.ErrCorrupt.
+func (s *Store) Get(_ context.Context, d registry.Digest) ([]byte, error) {
+	path, err := s.path(d)
+	if err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("blob %s: %w", d, registry.ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("blob %s: %w", d, err)
+	}
+	if registry.DigestOf(b) != d {
+		return nil, fmt.Errorf("blob %s in %s: %w", d, path, registry.ErrCorrupt)
+	}
+	return b, nil
+}
+
+// Check reads every blob. It answers how many there are, and what is damaged.
+func (s *Store) Check(ctx context.Context) (n int, problems []error) {
+	err := filepath.WalkDir(s.dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), ".part-") {
+			return err
+		}
+		n++
+		d := registry.Digest("sha256:" + filepath.Base(filepath.Dir(path)) + e.Name())
+		if _, err := s.Get(ctx, d); err != nil {
+			problems = append(problems, err)
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		problems = append(problems, err)
+	}
+	return n, problems
+}

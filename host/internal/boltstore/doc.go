@@ -1,0 +1,16 @@
+// Package boltstore keeps a node's state in bbolt, of which it is the one
+// importer: the control plane in one file, the apps' own data in another, so
+// that busy apps do not hold up publishing.
+//
+// Invariants:
+//   - Update is the only way to change the control plane; state, revision and
+//     events commit together, and revisions have no gaps;
+//   - every record carries a checksum, and one that does not match is
+//     registry.ErrCorrupt with its bucket and key, never a value;
+//   - nothing that bbolt owns leaves a transaction: values are decoded copies.
+//
+// It must not know what the records mean.
+//
+// A Store and a KV are safe for concurrent use; a Tx belongs to the function it
+// was given to.
+package boltstore
