@@ -26,6 +26,8 @@ var (
 	ErrBadSignature = errors.New("the signature does not match")
 	// ErrUntrusted: the signature verifies, but its signer is not trusted here.
 	ErrUntrusted = errors.New("the signer is not trusted")
+	// ErrBadKey: what should be a public key is none.
+	ErrBadKey = errors.New("the key is not valid")
 	// ErrRefused: the rules refuse the release; findings say why.
 	ErrRefused = errors.New("the rules refuse this release")
 	// ErrTooLarge: an upload is over its size limit.
