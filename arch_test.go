@@ -34,6 +34,11 @@ var mayImport = map[string][]string{
 	"metering":          {"abi"},
 	"metering/fuel":     {"abi"},
 	"access":            {"abi"},
+
+	// Conformance suites and their in-memory models.
+	"registry/registrytest": {"abi", "registry"},
+	"metering/meteringtest": {"abi", "metering"},
+
 	"host/engine":       {"abi", "registry", "metering"},
 	"host/capability":   {"abi"},
 	"host/gateway":      {"abi", "registry"},

@@ -2,6 +2,12 @@ package abi
 
 import "encoding/binary"
 
+// Bounds of one entry of the kv capability, in bytes.
+const (
+	MaxKVKey   = 512
+	MaxKVValue = 256 << 10
+)
+
 // AppendKVSet appends the request of kv's set: key length, key, value.
 func AppendKVSet(dst []byte, key string, value []byte) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(key)))

@@ -12,12 +12,6 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// Bounds of one entry.
-const (
-	MaxKey   = 1 << 10
-	MaxValue = 256 << 10
-)
-
 const (
 	bData = "data"
 	bUsed = "used" // bytes of keys and values, by app
@@ -146,7 +140,7 @@ func (s *KV) Get(_ context.Context, app, name string) (value []byte, err error) 
 // Set stores a value, unless the app would then keep more than quota bytes of
 // keys and values.
 func (s *KV) Set(ctx context.Context, app, name string, value []byte, quota int64) error {
-	if len(name) > MaxKey || len(value) > MaxValue {
+	if len(name) > abi.MaxKVKey || len(value) > abi.MaxKVValue {
 		return abi.ErrnoTooLarge
 	}
 	k := key(app, name)
