@@ -1,0 +1,130 @@
+package problem
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/registry"
+)
+
+//go:embed pages.html
+var source embed.FS
+
+var pages = template.Must(template.ParseFS(source, "pages.html"))
+
+// invocationHeader carries the id of the call, as the gateway sets it.
+const invocationHeader = "Agora-Invocation"
+
+// of finds the kind of an error.
+func of(err error) Entry {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		err = registry.ErrTooLarge
+	}
+	i := slices.IndexFunc(table, func(e Entry) bool {
+		return slices.ContainsFunc(e.errs, func(s error) bool { return errors.Is(err, s) })
+	})
+	if i < 0 {
+		return internal
+	}
+	return table[i]
+}
+
+// Internal tells whether an error is the node's own trouble: it belongs into
+// the node's log.
+func Internal(err error) bool { return of(err).Status >= 500 && !isFault(err) }
+
+func isFault(err error) bool { return abi.FaultKind(err) != "internal" }
+
+// For is an error as its reader is told.
+func For(err error) abi.Problem {
+	e := of(err)
+	p := abi.Problem{Type: "/problems/" + e.Slug, Title: e.Title, Status: e.Status, Detail: err.Error(), Remedy: e.Remedy}
+	p.Remedy.Docs = p.Type
+	if e.Slug == internal.Slug {
+		p.Detail = e.Meaning // what went wrong inside is for the log
+	}
+	if refusal, ok := errors.AsType[*web.Refusal](err); ok {
+		p.Findings = refusal.Findings
+	}
+	if bad, ok := errors.AsType[*registry.ManifestError](err); ok {
+		p.Findings = bad.Findings()
+	}
+	return p
+}
+
+// Write answers a request to the API with a problem document.
+func Write(w http.ResponseWriter, err error) { write(w, For(err)) }
+
+func write(w http.ResponseWriter, p abi.Problem) {
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	if p.Status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1")
+	}
+	if p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="agora"`)
+	}
+	w.WriteHeader(p.Status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(p)
+}
+
+// WriteFault answers an end user whose request an app could not serve. It says
+// what kind of thing happened and under which id its owner finds it, and
+// nothing that only the owner may know.
+func WriteFault(w http.ResponseWriter, r *http.Request, err error) {
+	p := For(err)
+	p.Detail = of(err).Meaning
+	p.Invocation = w.Header().Get(invocationHeader)
+	// The page that explains it is on the console's origin, which an end user
+	// may not reach.
+	p.Type, p.Remedy.Docs, p.Remedy.Commands = "about:blank", "", nil
+	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		write(w, p)
+		return
+	}
+	if p.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	page(w, p.Status, "fault", p)
+}
+
+func page(w http.ResponseWriter, status int, name string, data any) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = pages.ExecuteTemplate(w, name, data)
+}
+
+// Catalogue lists every kind of problem.
+func Catalogue() []Entry { return slices.Clone(table) }
+
+// Handler serves the page that a problem's type leads to, below /problems/.
+func Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		slug := strings.TrimPrefix(r.URL.Path, "/problems/")
+		if slug == "" {
+			page(w, http.StatusOK, "catalogue", table)
+			return
+		}
+		i := slices.IndexFunc(table, func(e Entry) bool { return e.Slug == slug })
+		if i < 0 {
+			page(w, http.StatusNotFound, "catalogue", table)
+			return
+		}
+		page(w, http.StatusOK, "entry", table[i])
+	})
+}

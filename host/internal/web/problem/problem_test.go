@@ -1,0 +1,146 @@
+package problem_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/problem"
+	"github.com/agora-host/agora/registry"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// TestEverySentinelHasAnEntry parses the domains: an exported sentinel that the
+// table does not name would reach people as "the node has a problem".
+func TestEverySentinelHasAnEntry(t *testing.T) {
+	table, err := os.ReadFile("table.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, domain := range []string{"abi", "registry", "approvals", "metering", "access"} {
+		for _, name := range sentinels(t, filepath.Join("../../../..", domain)) {
+			found++
+			if !strings.Contains(string(table), domain+"."+name) {
+				t.Errorf("%s.%s has no entry", domain, name)
+			}
+		}
+	}
+	if found < 40 {
+		t.Errorf("only %d sentinels were found: this test looks in the wrong place", found)
+	}
+}
+
+func sentinels(t *testing.T, dir string) (names []string) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok || g.Tok != token.VAR {
+				continue
+			}
+			for _, s := range g.Specs {
+				for _, n := range s.(*ast.ValueSpec).Names {
+					if strings.HasPrefix(n.Name, "Err") {
+						names = append(names, n.Name)
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+// TestCatalogue is a golden file: titles, statuses and remedies are read by
+// people and by scripts, and change on purpose only.
+func TestCatalogue(t *testing.T) {
+	var b strings.Builder
+	seen := map[string]bool{}
+	for _, e := range problem.Catalogue() {
+		if seen[e.Slug] || e.Title == "" || e.Meaning == "" || e.Remedy.Summary == "" || http.StatusText(e.Status) == "" {
+			t.Errorf("%s: doubled or incomplete", e.Slug)
+		}
+		seen[e.Slug] = true
+		fmt.Fprintf(&b, "%d %s\n    %s\n    %s\n    → %s\n", e.Status, e.Slug, e.Title, e.Meaning, e.Remedy.Summary)
+		for _, c := range e.Remedy.Commands {
+			fmt.Fprintf(&b, "      $ %s\n", c)
+		}
+	}
+	const golden = "testdata/catalogue.txt"
+	if *update {
+		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil || string(want) != b.String() {
+		t.Errorf("the catalogue is not what %s says (%v): look, and run the test with -update\n%s", golden, err, b.String())
+	}
+}
+
+func TestFor(t *testing.T) {
+	findings := []abi.Finding{{Code: "x", Severity: abi.SeverityDeny, Message: "no"}}
+	p := problem.For(fmt.Errorf("publish: %w", &web.Refusal{Findings: findings}))
+	if p.Type != "/problems/refused-by-rules" || len(p.Findings) != 1 || p.Status != 422 {
+		t.Errorf("a refusal: %+v", p)
+	}
+	p = problem.For(errors.New("open /var/lib/agora/secret: no"))
+	if p.Status != 500 || strings.Contains(p.Detail, "secret") {
+		t.Errorf("the node's own trouble was told: %+v", p)
+	}
+	if p := problem.For(&http.MaxBytesError{Limit: 3}); p.Status != 413 {
+		t.Errorf("a body over its limit: %+v", p)
+	}
+	if problem.Internal(abi.ErrTrap) || problem.Internal(registry.ErrNotFound) || !problem.Internal(errors.New("x")) {
+		t.Error("what belongs into the node's log is decided wrongly")
+	}
+}
+
+func TestFaultTellsNothingInside(t *testing.T) {
+	for accept, want := range map[string]string{"text/html": "text/html; charset=utf-8", "*/*": "application/problem+json"} {
+		w := httptest.NewRecorder()
+		w.Header().Set("Agora-Invocation", "abc")
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Accept", accept)
+		problem.WriteFault(w, r, fmt.Errorf("at main.secret <script>: %w", abi.ErrTrap))
+		body := w.Body.String()
+		if w.Code != 502 || w.Header().Get("Content-Type") != want || strings.Contains(body, "secret") || !strings.Contains(body, "abc") {
+			t.Errorf("%s: %d %s\n%s", accept, w.Code, w.Header(), body)
+		}
+	}
+}
+
+func TestPages(t *testing.T) {
+	for path, status := range map[string]int{"/problems/": 200, "/problems/unsigned": 200, "/problems/none": 404} {
+		w := httptest.NewRecorder()
+		problem.Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Code != status || !strings.Contains(w.Body.String(), "</html>") {
+			t.Errorf("%s: %d\n%s", path, w.Code, w.Body)
+		}
+	}
+	w := httptest.NewRecorder()
+	problem.Write(w, access.ErrUnauthenticated)
+	if w.Code != 401 || w.Header().Get("WWW-Authenticate") == "" {
+		t.Errorf("401 without a challenge: %v", w.Header())
+	}
+}

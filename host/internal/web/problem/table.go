@@ -1,0 +1,228 @@
+package problem
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+)
+
+// What a request itself can get wrong, before any domain is asked.
+var (
+	ErrBadRequest       = errors.New("the request cannot be read")
+	ErrNoSuchPage       = errors.New("there is nothing at this address")
+	ErrMethodNotAllowed = errors.New("this address does not take that method")
+	ErrMediaType        = errors.New("the content type is not taken here")
+	ErrCrossOrigin      = errors.New("the request came from another site")
+)
+
+// Entry is one kind of problem.
+type Entry struct {
+	Slug    string
+	Status  int
+	Title   string
+	Meaning string // for the page that explains it, and for end users of apps
+	Remedy  abi.Remedy
+	errs    []error
+}
+
+func entry(slug string, status int, title, meaning, remedy string, errs ...error) Entry {
+	return Entry{Slug: slug, Status: status, Title: title, Meaning: meaning, Remedy: abi.Remedy{Summary: remedy}, errs: errs}
+}
+
+func (e Entry) commands(lines ...string) Entry {
+	e.Remedy.Commands = lines
+	return e
+}
+
+// internal is what every error is that is not in the table.
+var internal = entry("internal", http.StatusInternalServerError, "The node has a problem",
+	"Something went wrong inside the node. Nothing that was stored before is lost.",
+	"Try again. If it stays, tell whoever runs the node; its log has the details.").
+	commands("agora doctor")
+
+// table is every kind of problem, in the order of the catalogue. The first
+// entry that matches an error is its problem, so the specific stands before the
+// general.
+var table = []Entry{
+	entry("bad-request", http.StatusBadRequest, "The request cannot be read",
+		"A parameter, a form field or a JSON document is missing or not what is expected here.",
+		"Correct what the detail names; the API is described at /api/v1/openapi.json.", ErrBadRequest),
+	entry("no-such-page", http.StatusNotFound, "There is nothing here",
+		"No page and no API operation has this address.",
+		"Check the address, or start from the catalogue at /.", ErrNoSuchPage),
+	entry("method-not-allowed", http.StatusMethodNotAllowed, "This address does not take that method",
+		"The address exists, but not for this HTTP method.",
+		"Use a method that the Allow header lists; see /api/v1/openapi.json.", ErrMethodNotAllowed),
+	entry("media-type", http.StatusUnsupportedMediaType, "The content type is not taken here",
+		"The body has a type or an encoding that this operation does not read. Compressed bodies are never unpacked.",
+		"Send the content type that /api/v1/openapi.json names, without Content-Encoding.", ErrMediaType),
+	entry("cross-origin", http.StatusForbidden, "The request came from another site",
+		"A browser sent this form from a page of another site, which may not act for you.",
+		"Open the console itself and do it there.", ErrCrossOrigin),
+
+	entry("not-signed-in", http.StatusUnauthorized, "You are not signed in",
+		"This needs somebody who is known here: a session in the browser, or an API token.",
+		"Sign in again, with a fresh sign-in link or an API token.", access.ErrUnauthenticated).
+		commands("agora login http://localhost:8080"),
+	entry("sign-in-link-used", http.StatusUnauthorized, "This sign-in link does not work any more",
+		"A sign-in link works once, for fifteen minutes.",
+		"Ask an operator for another link; on a node of your own, start it again.", access.ErrLinkUsed).
+		commands("agora users link you@example.com"),
+	entry("forbidden", http.StatusForbidden, "You may not do that",
+		"It takes a role, or an app, that is not yours.",
+		"Ask somebody who has the role, or ask an operator for it.", access.ErrForbidden),
+	entry("bad-user", http.StatusUnprocessableEntity, "The user or token is not valid",
+		"A user's name is a mail address in lower case; roles are viewer, developer, reviewer and operator.",
+		"Correct what the detail names.", access.ErrBadUser),
+
+	entry("bad-manifest", http.StatusUnprocessableEntity, "The manifest is not valid",
+		"agora.toml cannot be read, has a key that is not known, or a value out of bounds.",
+		"Correct the lines that the findings name; the schema is at /api/v1/schemas/manifest.json.", registry.ErrBadManifest).
+		commands("agora policy check agora.toml"),
+	entry("bad-module", http.StatusUnprocessableEntity, "The module is not valid",
+		"The bytes are no WebAssembly module that can be taken in: cut off, damaged, or built to be a burden.",
+		"Build the module again, and check that the upload is the file that the compiler wrote.", registry.ErrBadModule).
+		commands("agora inspect app.wasm"),
+	entry("unsupported-module", http.StatusUnprocessableEntity, "The module speaks an interface that is not known here",
+		"Agora runs modules of interface abi/v1 and WASI preview-1 commands. Components, and modules that import anything else, are not run.",
+		"Build for wasip1 as a command, or with one of Agora's SDKs; the detail says what is in the way.", registry.ErrUnsupportedModule).
+		commands("GOOS=wasip1 GOARCH=wasm go build -o app.wasm ."),
+	entry("unsigned", http.StatusUnprocessableEntity, "The module is not signed",
+		"Nothing unsigned runs here, and there is no switch that changes this.",
+		"Sign the module, and upload it with its signature.", registry.ErrUnsigned).
+		commands("agora sign app.wasm", "agora deploy"),
+	entry("bad-signature", http.StatusUnprocessableEntity, "The signature does not match",
+		"The signature was made for other bytes, or is damaged.",
+		"Sign exactly the file that you upload.", registry.ErrBadSignature).
+		commands("agora sign app.wasm", "agora verify app.wasm"),
+	entry("untrusted-signer", http.StatusForbidden, "The signer is not trusted here",
+		"The signature is whole, but neither this node's authority nor a registered key vouches for who made it.",
+		"Sign as yourself on this node, or register the public key first.", registry.ErrUntrusted).
+		commands("agora sign app.wasm", "agora keys add cosign.pub"),
+	entry("bad-key", http.StatusUnprocessableEntity, "The key is not valid",
+		"A public key is a PEM file with an ECDSA P-256 or Ed25519 key.",
+		"Register the public half of a key pair.", registry.ErrBadKey).
+		commands("agora keys generate"),
+	entry("refused-by-rules", http.StatusUnprocessableEntity, "The rules refuse this release",
+		"Your organisation's rules do not let it in as it is. Each finding says what is wrong and how to fix it.",
+		"Fix what the findings name and try again.", registry.ErrRefused).
+		commands("agora policy check agora.toml app.wasm"),
+	entry("too-large", http.StatusRequestEntityTooLarge, "The upload is too large",
+		"An upload is bounded, so that one cannot fill the node.",
+		"Make it smaller: strip debug sections, or build with -ldflags=-s -w.", registry.ErrTooLarge),
+	entry("not-owner", http.StatusForbidden, "The app belongs to somebody else",
+		"Only an app's owner signs its releases; only the owner or an operator changes it.",
+		"Sign and upload as the owner, or choose another name for your app.", registry.ErrNotOwner),
+	entry("no-active-release", http.StatusNotFound, "The app serves nothing yet",
+		"The app exists, and no release of it is active at this address.",
+		"Wait for the review that its release needs, or activate a release.", registry.ErrNotActive).
+		commands("agora releases <app>", "agora requests"),
+	entry("no-earlier-release", http.StatusConflict, "There is nothing to roll back to",
+		"No other release was active in that tier before.",
+		"Activate a release by its number instead.", registry.ErrNoPrevious).
+		commands("agora releases <app>"),
+	entry("not-approved", http.StatusConflict, "The release is not approved for that tier",
+		"A release serves a tier once it has what it needs there: grants in the sandbox, a reviewer's approval above.",
+		"Ask for the promotion or the grant, and let a reviewer decide.", registry.ErrNotApproved).
+		commands("agora releases promote <app> <number> --to pilot"),
+	entry("exists", http.StatusConflict, "It exists already",
+		"What you want to make is there, and is not replaced.",
+		"Choose another name, or look at what is there.", registry.ErrExists),
+	entry("damaged", http.StatusInternalServerError, "Something stored is damaged",
+		"Stored bytes do not match their checksum. They are not used.",
+		"Tell whoever runs the node: it has to be restored from a backup, or the release uploaded again.", registry.ErrCorrupt).
+		commands("agora doctor"),
+
+	entry("already-decided", http.StatusConflict, "It is decided already",
+		"A request is decided once.",
+		"Look at the decision; ask again if something has changed.", approvals.ErrAlreadyDecided).
+		commands("agora requests show <id>"),
+	entry("self-review", http.StatusForbidden, "Somebody else must decide this",
+		"Nobody decides about their own app or their own request.",
+		"Ask another reviewer.", approvals.ErrSelfReview),
+	entry("not-your-request", http.StatusForbidden, "It is not your request",
+		"Only who asked, or the app's owner, takes a request back.",
+		"Ask the requester, or let a reviewer reject it.", approvals.ErrNotYours),
+	entry("reason-missing", http.StatusUnprocessableEntity, "A reason is needed",
+		"Others will read later why this was done.",
+		"Say why.", approvals.ErrReasonMissing).
+		commands("--reason \"…\""),
+	entry("already-requested", http.StatusConflict, "It is asked for already",
+		"The same thing waits for a decision.",
+		"Wait for the decision, or remind a reviewer.", approvals.ErrAlreadyRequested).
+		commands("agora requests"),
+	entry("bad-approval-request", http.StatusUnprocessableEntity, "That cannot be asked for",
+		"No reviewer could allow this.",
+		"Correct what the detail names.", approvals.ErrBadRequest),
+	entry("policy-broken", http.StatusInternalServerError, "The rules could not be asked",
+		"The rules failed to answer, so nothing was allowed.",
+		"Tell whoever keeps the rules; the node's log says which rule failed.", approvals.ErrPolicy).
+		commands("agora policy show"),
+
+	entry("bad-usage-query", http.StatusUnprocessableEntity, "The usage query is not valid",
+		"The span or the grouping cannot be answered.",
+		"Correct what the detail names.", metering.ErrBadQuery).
+		commands("agora usage --by app,day --since 7d"),
+	entry("unmetered", http.StatusServiceUnavailable, "Usage cannot be recorded",
+		"The node cannot write its journal, so it serves no apps: it does not give work away that nobody could account for.",
+		"Tell whoever runs the node: make room on its disk and start it again.", metering.ErrUnmetered).
+		commands("agora doctor"),
+
+	entry("app-trapped", http.StatusBadGateway, "The app failed",
+		"The app ran into an error of its own and stopped.",
+		"Tell the app's owner; its log has the details.", abi.ErrTrap).
+		commands("agora logs <app>"),
+	entry("app-exit-status", http.StatusBadGateway, "The app ended with an error",
+		"The app's program ended with a status other than 0.",
+		"Tell the app's owner; its log has the details.", abi.ErrExitStatus).
+		commands("agora logs <app>"),
+	entry("app-fuel", http.StatusBadGateway, "The app used up its instruction limit",
+		"The app did more work for this request than its manifest allows.",
+		"Raise limits.fuel in the manifest, as far as the tier allows, or make the app do less.", abi.ErrFuelExhausted).
+		commands("agora logs <app>"),
+	entry("app-memory", http.StatusBadGateway, "The app needs more memory than its limit",
+		"The app wanted more memory than its manifest allows.",
+		"Raise limits.memory in the manifest, as far as the tier allows.", abi.ErrMemoryExhausted).
+		commands("agora logs <app>"),
+	entry("app-stack", http.StatusBadGateway, "The app called functions too deeply",
+		"The app recursed beyond what any app may, usually without end.",
+		"Look for a function that calls itself for ever.", abi.ErrStackExhausted).
+		commands("agora logs <app>"),
+	entry("app-deadline", http.StatusGatewayTimeout, "The app took too long",
+		"The app did not answer within the time its manifest allows.",
+		"Try again; the owner can raise limits.timeout, as far as the tier allows.", abi.ErrDeadlineExceeded).
+		commands("agora logs <app>"),
+	entry("app-bad-response", http.StatusBadGateway, "The app's answer is malformed",
+		"The app answered with something that is no HTTP response.",
+		"Tell the app's owner; its log says what is malformed.", abi.ErrBadResponse).
+		commands("agora logs <app>"),
+	entry("app-response-too-large", http.StatusBadGateway, "The app's answer is too large",
+		"The app answered with more bytes than its manifest allows.",
+		"Raise limits.response_body in the manifest, or answer with less.", abi.ErrResponseTooLarge).
+		commands("agora logs <app>"),
+	entry("request-too-large", http.StatusRequestEntityTooLarge, "The request is too large for this app",
+		"The app takes smaller requests than this one.",
+		"Send less; the owner can raise limits.request_body.", abi.ErrRequestTooLarge),
+	entry("app-busy", http.StatusServiceUnavailable, "The app is busy",
+		"The app serves as many requests as it may at once.",
+		"Try again in a moment; the owner can raise limits.concurrency.", abi.ErrBusy),
+	entry("app-not-granted", http.StatusBadGateway, "The app lacks a grant",
+		"The app needs a capability that nobody has granted, or whose grant has ended.",
+		"The owner asks for it by uploading the release again; a reviewer decides.", abi.ErrNotGranted).
+		commands("agora releases <app>", "agora requests"),
+	entry("caller-left", http.StatusServiceUnavailable, "The request ended early",
+		"The caller went away, or the node is stopping.",
+		"Try again.", abi.ErrCanceled, context.Canceled, context.DeadlineExceeded),
+
+	entry("not-found", http.StatusNotFound, "It does not exist",
+		"There is no app, release, request, grant, key or user of that name here.",
+		"Check the spelling; the catalogue lists what is there.", registry.ErrNotFound, approvals.ErrNotFound, access.ErrNotFound).
+		commands("agora apps"),
+	internal,
+}
