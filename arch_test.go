@@ -43,9 +43,10 @@ var mayImport = map[string][]string{
 	"host/capability":   {"abi"},
 	"host/gateway":      {"abi", "registry"},
 	"host/internal":     {"abi", "registry", "approvals", "metering", "access"},
-	"host/internal/web": {"abi", "registry", "approvals", "metering", "access", "host/internal/web"},
+	"host/internal/web": {"abi", "registry", "approvals", "metering", "access", "host/internal/web", "internal/humanize"},
 	"host":              {"abi", "registry", "approvals", "metering", "access", "host"},
-	"cmd":               {"abi", "registry", "approvals", "metering", "access", "host", "sdk"},
+	"cmd":               {"abi", "registry", "approvals", "metering", "access", "host", "sdk", "internal/humanize"},
+	"internal/humanize": {},
 	"":                  {}, // the module's root holds only tests
 }
 

@@ -1,0 +1,305 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/registry"
+)
+
+// Apps lists every app. The marketplace is open to all who are signed in.
+func (h *Host) Apps(ctx context.Context) ([]web.App, error) {
+	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+		return nil, err
+	}
+	var shown []web.App
+	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+		apps, err := tx.Apps()
+		if err != nil {
+			return err
+		}
+		waiting, err := openRequests(tx)
+		if err != nil {
+			return err
+		}
+		for _, app := range apps {
+			shown = append(shown, h.showApp(app, waiting[app.Name]))
+		}
+		return nil
+	})
+	return shown, err
+}
+
+// App reads one app.
+func (h *Host) App(ctx context.Context, name string) (web.App, error) {
+	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+		return web.App{}, err
+	}
+	var shown web.App
+	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+		app, err := tx.App(name)
+		if err != nil {
+			return fmt.Errorf("app %q: %w", name, err)
+		}
+		waiting, err := openRequests(tx)
+		shown = h.showApp(app, waiting[name])
+		return err
+	})
+	return shown, err
+}
+
+func openRequests(tx approvals.Tx) (map[string]int, error) {
+	requests, err := tx.Requests()
+	open := map[string]int{}
+	for _, q := range requests {
+		if q.Status == approvals.StatusOpen {
+			open[q.App]++
+		}
+	}
+	return open, err
+}
+
+func (h *Host) showApp(app registry.App, waiting int) web.App {
+	shown := web.App{App: app, URL: h.origins.appURL(app.Name), TierURLs: map[abi.Tier]string{}, Waiting: waiting}
+	if tier, n, ok := app.Serving(); ok {
+		shown.Tier, shown.Serving = tier, n
+	}
+	for tier, n := range app.Active {
+		if n > 0 {
+			shown.TierURLs[tier] = h.origins.appURL(string(tier) + "--" + app.Name)
+		}
+	}
+	return shown
+}
+
+// Releases lists an app's releases, newest first.
+func (h *Host) Releases(ctx context.Context, name string) ([]web.Release, error) {
+	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+		return nil, err
+	}
+	var shown []web.Release
+	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+		if _, err := tx.App(name); err != nil {
+			return fmt.Errorf("app %q: %w", name, err)
+		}
+		releases, err := tx.Releases(name)
+		if err != nil {
+			return err
+		}
+		for _, r := range releases {
+			s, err := h.showRelease(tx, r)
+			if err != nil {
+				return err
+			}
+			shown = append(shown, s)
+		}
+		return nil
+	})
+	return shown, err
+}
+
+// Release reads one release.
+func (h *Host) Release(ctx context.Context, name string, number int) (web.Release, error) {
+	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+		return web.Release{}, err
+	}
+	var shown web.Release
+	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+		r, err := tx.Release(name, number)
+		if err != nil {
+			return fmt.Errorf("release %d of app %q: %w", number, name, err)
+		}
+		shown, err = h.showRelease(tx, r)
+		return err
+	})
+	return shown, err
+}
+
+func (h *Host) showRelease(tx *boltstore.Tx, r registry.Release) (web.Release, error) {
+	app, err := tx.App(r.App)
+	if err != nil {
+		return web.Release{}, err
+	}
+	shown := web.Release{Release: r, PreviewURL: h.origins.appURL("r" + strconv.Itoa(r.Number) + "--" + r.App)}
+	for _, tier := range abi.Tiers() {
+		if app.Active[tier] == r.Number {
+			shown.ActiveIn = append(shown.ActiveIn, tier)
+		}
+	}
+	shown.Access, err = h.capabilityStates(tx, r)
+	return shown, err
+}
+
+// capabilityStates puts beside each other what is declared, what the binary
+// imports and what is granted.
+func (h *Host) capabilityStates(tx *boltstore.Tx, r registry.Release) ([]web.CapabilityState, error) {
+	grants, err := tx.Grants(r.App)
+	if err != nil {
+		return nil, err
+	}
+	requests, err := tx.Requests()
+	if err != nil {
+		return nil, err
+	}
+	words := slices.AppendSeq(slices.Clone(r.Capabilities), maps.Keys(r.Manifest.Capabilities))
+	slices.Sort(words)
+	var states []web.CapabilityState
+	for _, word := range slices.Compact(words) {
+		known, _ := abi.CapabilityNamed(word)
+		ask, declared := r.Manifest.Capabilities[word]
+		s := web.CapabilityState{
+			Name: word, Summary: known.Summary, Declared: declared, Imported: slices.Contains(r.Capabilities, word),
+			Default: slices.Contains(h.policy.DefaultCapabilities(abi.TierSandbox), word),
+			Params:  askedParams(ask),
+		}
+		if g, ok := approvals.Effective(grants, abi.TierSandbox, word, h.o.Now()); ok {
+			s.Granted, s.Params = true, g.Params
+		}
+		s.Granted = s.Granted || (s.Default && declared)
+		for _, q := range requests {
+			if q.App == r.App && q.Capability == word && q.Status == approvals.StatusOpen {
+				s.Request = q.ID
+			}
+		}
+		states = append(states, s)
+	}
+	return states, nil
+}
+
+// Activate routes a tier to a release.
+func (h *Host) Activate(ctx context.Context, name string, number int, tier abi.Tier, reason string) (registry.Activation, error) {
+	return h.reroute(ctx, name, func(tx *boltstore.Tx, actor access.Actor, app registry.App) (registry.Activation, error) {
+		if err := h.approvedFor(tx, app, number, tier); err != nil {
+			return registry.Activation{}, err
+		}
+		return h.activate(tx, actor.User, name, number, tier, reason, false)
+	})
+}
+
+// RollBack routes a tier to the release that it served before.
+func (h *Host) RollBack(ctx context.Context, name string, tier abi.Tier, reason string) (registry.Activation, error) {
+	return h.reroute(ctx, name, func(tx *boltstore.Tx, actor access.Actor, app registry.App) (registry.Activation, error) {
+		if strings.TrimSpace(reason) == "" {
+			return registry.Activation{}, fmt.Errorf("a rollback is read by others later: %w", approvals.ErrReasonMissing)
+		}
+		if tier == "" {
+			tier, _, _ = app.Serving()
+		}
+		activations, err := tx.Activations(name)
+		if err != nil {
+			return registry.Activation{}, err
+		}
+		previous, err := registry.Previous(activations, tier)
+		if err != nil {
+			return registry.Activation{}, fmt.Errorf("app %q in the %s tier: %w", name, tier, err)
+		}
+		return h.activate(tx, actor.User, name, previous, tier, reason, true)
+	})
+}
+
+func (h *Host) reroute(ctx context.Context, name string, change func(*boltstore.Tx, access.Actor, registry.App) (registry.Activation, error)) (registry.Activation, error) {
+	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	if err != nil {
+		return registry.Activation{}, err
+	}
+	var done registry.Activation
+	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+		app, err := tx.App(name)
+		if err != nil {
+			return fmt.Errorf("app %q: %w", name, err)
+		}
+		if err := mayChange(actor, name, app.Owner); err != nil {
+			return err
+		}
+		done, err = change(tx, actor, app)
+		return err
+	})
+	return done, err
+}
+
+// approvedFor tells whether a tier may be routed to a release: the sandbox to
+// whatever has its grants, a higher tier to what a reviewer approved for it.
+func (h *Host) approvedFor(tx *boltstore.Tx, app registry.App, number int, tier abi.Tier) error {
+	t, err := h.newTarget(tx, app, tier, number)
+	if err != nil {
+		return err
+	}
+	if missing := t.missing(); len(missing) > 0 {
+		return fmt.Errorf("release %d of %q needs %s, which is not granted in the %s tier: %w", number, app.Name, strings.Join(missing, " and "), tier, registry.ErrNotApproved)
+	}
+	if tier == abi.TierSandbox {
+		return nil
+	}
+	requests, err := tx.Requests()
+	if err != nil {
+		return err
+	}
+	for _, q := range requests {
+		if q.Kind == approvals.KindPromotion && q.Status == approvals.StatusApproved && q.App == app.Name && q.Tier == tier &&
+			q.Release == number && q.Digest == string(t.release.Digest) {
+			return nil
+		}
+	}
+	return fmt.Errorf("release %d of %q has no approved promotion to %s: %w", number, app.Name, tier, registry.ErrNotApproved)
+}
+
+// activate writes the route and its history.
+func (h *Host) activate(tx *boltstore.Tx, by, name string, number int, tier abi.Tier, reason string, rollback bool) (registry.Activation, error) {
+	app, err := tx.App(name)
+	if err != nil {
+		return registry.Activation{}, err
+	}
+	done := registry.Activation{
+		App: name, Tier: tier, Release: number, Previous: app.Active[tier], Rollback: rollback,
+		Reason: reason, By: by, At: h.o.Now().UTC(),
+	}
+	if app.Active == nil {
+		app.Active = map[abi.Tier]int{}
+	}
+	app.Active[tier] = number
+	if err := tx.PutApp(app); err != nil {
+		return registry.Activation{}, err
+	}
+	if err := tx.AddActivation(done); err != nil {
+		return registry.Activation{}, err
+	}
+	kind := "release.activated"
+	if rollback {
+		kind = "release.rolled_back"
+	}
+	tx.Emit(kind, name, strconv.Itoa(number), map[string]string{"tier": string(tier), "previous": strconv.Itoa(done.Previous), "reason": reason})
+	return done, nil
+}
+
+// Activations is the history of an app's routes, newest first.
+func (h *Host) Activations(ctx context.Context, name string) ([]registry.Activation, error) {
+	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+		return nil, err
+	}
+	var all []registry.Activation
+	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		if _, err = tx.App(name); err != nil {
+			return fmt.Errorf("app %q: %w", name, err)
+		}
+		all, err = tx.Activations(name)
+		return err
+	})
+	return all, err
+}
+
+// Events reads the feed of changes after a revision.
+func (h *Host) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error) {
+	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+		return nil, err
+	}
+	return h.store.Events(ctx, after, limit)
+}

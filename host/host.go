@@ -1,0 +1,297 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/approvals/rego"
+	"github.com/agora-host/agora/host/capability/kv"
+	caplog "github.com/agora-host/agora/host/capability/log"
+	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/host/gateway"
+	"github.com/agora-host/agora/host/internal/blobstore"
+	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/logstore"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/api"
+	"github.com/agora-host/agora/host/internal/web/console"
+	"github.com/agora-host/agora/host/internal/web/problem"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry/sigstore"
+)
+
+// Host is one node.
+type Host struct {
+	o       Options
+	log     *slog.Logger
+	started time.Time
+	origins origins
+
+	store     *boltstore.Store
+	kv        *boltstore.KV
+	blobs     *blobstore.Store
+	logs      *logstore.Store
+	authority *sigstore.Authority
+	verifier  *sigstore.Verifier
+	policy    *rego.Policy
+	meter     *metering.Meter
+	engine    *engine.Engine
+
+	capLog *caplog.Log
+	capKV  *kv.KV
+
+	routes   routes
+	programs *programs
+
+	listener net.Listener
+	server   *http.Server
+	// unmetered is set when a call could not be journaled. A node that cannot
+	// bill stops serving rather than giving work away.
+	unmetered atomic.Bool
+
+	background sync.WaitGroup
+	cancel     context.CancelFunc
+	cleanups   []cleanup
+	stopOnce   sync.Once
+	stopErr    error
+}
+
+type cleanup struct {
+	name string
+	run  func(context.Context) error
+}
+
+var _ web.Node = (*Host)(nil)
+
+// New opens everything and listens, but does not serve before Start. When it
+// fails, what was opened is closed again.
+func New(ctx context.Context, o Options) (*Host, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{o: o, log: o.Logger.With("component", "host"), started: o.Now()}
+	if err := h.open(ctx); err != nil {
+		return nil, errors.Join(err, h.Stop(ctx))
+	}
+	return h, nil
+}
+
+// open builds in dependency order; each step leaves its cleanup. It is long
+// because it is the whole composition, and one list reads better than ten.
+func (h *Host) open(ctx context.Context) error {
+	dir := h.o.DataDir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	var err error
+	if h.store, err = boltstore.Open(filepath.Join(dir, "agora.db"), h.o.Now); err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	h.onStop("store", func(context.Context) error { return h.store.Close() })
+	if h.kv, err = boltstore.OpenKV(filepath.Join(dir, "kv.db")); err != nil {
+		return fmt.Errorf("open the apps' data: %w", err)
+	}
+	h.onStop("apps' data", func(context.Context) error { return h.kv.Close() })
+	if h.blobs, err = blobstore.Open(filepath.Join(dir, "blobs")); err != nil {
+		return fmt.Errorf("open the modules: %w", err)
+	}
+	if h.logs, err = logstore.Open(filepath.Join(dir, "logs"), h.o.Now); err != nil {
+		return fmt.Errorf("open the apps' logs: %w", err)
+	}
+	h.onStop("apps' logs", func(context.Context) error { return h.logs.Close() })
+	if h.authority, err = sigstore.OpenAuthority(filepath.Join(dir, "trust"), h.o.Now); err != nil {
+		return fmt.Errorf("open the trust root: %w", err)
+	}
+	root, err := h.authority.TrustedRootJSON()
+	if err != nil {
+		return fmt.Errorf("read the trust root: %w", err)
+	}
+	if h.verifier, err = sigstore.NewVerifier(root); err != nil {
+		return fmt.Errorf("prepare the verifier: %w", err)
+	}
+	if h.policy, err = rego.New(ctx, rego.Options{Dir: h.o.PolicyDir}); err != nil {
+		return fmt.Errorf("load the policy: %w", err)
+	}
+	if h.meter, err = metering.Open(filepath.Join(dir, "journal"), h.store, h.o.Now, h.log); err != nil {
+		return fmt.Errorf("open the meter: %w", err)
+	}
+	h.onStop("meter", h.meter.Close)
+	if h.engine, err = engine.New(engine.Options{CacheDir: filepath.Join(dir, "cache"), Worker: h.o.Worker, Logger: h.log}); err != nil {
+		return fmt.Errorf("start the engine: %w", err)
+	}
+	h.onStop("engine", h.engine.Close)
+	h.programs = newPrograms(h.loadProgram)
+	h.onStop("programs", h.programs.close)
+	h.capLog = caplog.New(h.appLog)
+	h.capKV = kv.New(h.kv, h.log)
+	return h.listen()
+}
+
+func (h *Host) listen() error {
+	var err error
+	if h.listener, err = net.Listen("tcp", h.o.Listen); err != nil {
+		return fmt.Errorf("listen on %s: %w (is another node running? choose another address with --listen)", h.o.Listen, err)
+	}
+	h.onStop("listener", func(context.Context) error {
+		if err := h.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	if h.origins, err = h.o.origins(h.listener.Addr()); err != nil {
+		return err
+	}
+	handler, err := h.handler()
+	if err != nil {
+		return err
+	}
+	h.server = &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		// An upload of a large module over a slow line must fit.
+		ReadTimeout:    5 * time.Minute,
+		IdleTimeout:    60 * time.Second,
+		MaxHeaderBytes: 32 << 10,
+		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+// handler joins the two origins. What is neither the console's host nor an
+// app's is refused by the gateway.
+func (h *Host) handler() (http.Handler, error) {
+	pages, err := console.New(h, console.Options{
+		Logger: h.log, MaxModule: h.o.MaxModule, Secure: h.origins.scheme == "https", AppsDomain: h.origins.appsDomain,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("prepare the console: %w", err)
+	}
+	desk := http.NewServeMux()
+	desk.Handle("/", pages)
+	desk.Handle("/api/", api.New(h, api.Options{Logger: h.log, MaxModule: h.o.MaxModule}))
+	desk.Handle("/problems/", problem.Handler())
+	desk.HandleFunc("GET /healthz", h.serveHealth)
+	apps := gateway.New(gateway.Options{
+		Router: h,
+		WriteFault: func(w http.ResponseWriter, r *http.Request, id string, err error) {
+			h.noteFault(r.Context(), r.Host, id, err)
+			problem.WriteFault(w, r, err)
+		},
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h.isConsole(r.Host) {
+			desk.ServeHTTP(w, r)
+			return
+		}
+		apps.ServeHTTP(w, r)
+	}), nil
+}
+
+// isConsole tells whether a Host header means the console. A node on loopback
+// also answers to its bare address, for programs that cannot resolve "localhost".
+func (h *Host) isConsole(host string) bool {
+	host = canonicalHost(host)
+	return host == h.origins.consoleHost || host == h.listener.Addr().String()
+}
+
+func (h *Host) serveHealth(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if h.unmetered.Load() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte("usage cannot be journaled: apps are not served; see the node's log\n"))
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// Start serves until Stop.
+func (h *Host) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	h.cancel = cancel
+	h.background.Go(func() { h.meter.Run(ctx) })
+	h.background.Go(func() {
+		if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
+			h.log.Error("the front door closed by itself", "err", err)
+		}
+	})
+}
+
+// Addr is the address that is listened on.
+func (h *Host) Addr() net.Addr { return h.listener.Addr() }
+
+// ConsoleURL is where people find the console.
+func (h *Host) ConsoleURL() string { return h.origins.consoleURL }
+
+// AppURL is where people find an app.
+func (h *Host) AppURL(app string) string { return h.origins.appURL(app) }
+
+// Stop finishes running requests within the context's deadline and closes
+// everything, last opened first. It may be called at any time, and again.
+func (h *Host) Stop(ctx context.Context) error {
+	h.stopOnce.Do(func() { h.stopErr = h.stop(ctx) })
+	return h.stopErr
+}
+
+func (h *Host) stop(ctx context.Context) error {
+	var errs []error
+	if h.server != nil {
+		if err := h.server.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("finish running requests: %w", err), h.server.Close())
+		}
+	}
+	if h.cancel != nil {
+		h.cancel()
+	}
+	h.background.Wait()
+	for i := len(h.cleanups) - 1; i >= 0; i-- {
+		if err := h.cleanups[i].run(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("close the %s: %w", h.cleanups[i].name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (h *Host) onStop(name string, run func(context.Context) error) {
+	h.cleanups = append(h.cleanups, cleanup{name, run})
+}
+
+// Run starts the node and stops it, with a grace of ten seconds, when ctx ends.
+func (h *Host) Run(ctx context.Context) error {
+	h.Start()
+	<-ctx.Done()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return h.Stop(grace)
+}
+
+// Info describes the node.
+func (h *Host) Info(ctx context.Context) web.Info {
+	rev, err := h.store.Rev(ctx)
+	if err != nil {
+		h.log.ErrorContext(ctx, "read the revision", "err", err)
+	}
+	return web.Info{
+		Version: h.o.Version, Started: h.started, ConsoleURL: h.origins.consoleURL,
+		AppsDomain: h.origins.appsDomain, Rev: rev, Demo: h.o.Demo,
+	}
+}
+
+// update is the only way in which the node changes its state.
+func (h *Host) update(ctx context.Context, actor string, change func(*boltstore.Tx) error) (abi.Rev, error) {
+	rev, err := h.store.Update(ctx, actor, change)
+	if err == nil {
+		h.routes.reset()
+	}
+	return rev, err
+}

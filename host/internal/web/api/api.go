@@ -1,0 +1,187 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/problem"
+)
+
+const (
+	prefix = "/api/v1"
+	// maxBody bounds every body but an upload's and an invocation's.
+	maxBody = 256 << 10
+	// maxUploads is how many modules are read into memory at once; more wait.
+	maxUploads = 4
+)
+
+// Options configure the API.
+type Options struct {
+	Logger    *slog.Logger
+	MaxModule int64 // bytes
+}
+
+type server struct {
+	node    web.Node
+	o       Options
+	log     *slog.Logger
+	uploads chan struct{}
+	openapi []byte
+}
+
+// handler does one operation. It answers the document to send, or nil when
+// there is none or it has answered by itself.
+type handler func(*server, echo.Context) (any, error)
+
+// New makes the API's handler.
+func New(node web.Node, o Options) http.Handler {
+	s := &server{node: node, o: o, log: o.Logger.With("component", "api"), uploads: make(chan struct{}, maxUploads)}
+	s.openapi = describe(routes())
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.fail
+	for _, r := range routes() {
+		e.Add(r.method, prefix+r.path, s.serve(r))
+	}
+	return e
+}
+
+// serve wraps an operation with what all of them share.
+func (s *server) serve(r route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if enc := c.Request().Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+			return fmt.Errorf("%w: Content-Encoding %q", problem.ErrMediaType, enc)
+		}
+		if !r.public {
+			if err := s.authenticate(c); err != nil {
+				return err
+			}
+		}
+		if r.body.kind != bodyMultipart {
+			limit := int64(maxBody)
+			if r.body.kind == bodyModule || r.body.large {
+				limit = s.o.MaxModule*4/3 + 64<<10 // base64 in JSON
+			}
+			c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, limit)
+		}
+		answer, err := r.handle(s, c)
+		if err != nil || c.Response().Committed {
+			return err
+		}
+		c.Response().Header().Set("Cache-Control", "no-store")
+		if answer == nil {
+			return c.NoContent(http.StatusNoContent)
+		}
+		return c.JSON(r.success(), answer)
+	}
+}
+
+func (s *server) authenticate(c echo.Context) error {
+	scheme, secret, _ := strings.Cut(c.Request().Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
+		return fmt.Errorf("the API takes a token in the Authorization header: %w", access.ErrUnauthenticated)
+	}
+	ctx := c.Request().Context()
+	actor, err := s.node.Authenticate(ctx, strings.TrimSpace(secret))
+	if err != nil {
+		return err
+	}
+	c.SetRequest(c.Request().WithContext(access.WithActor(ctx, actor)))
+	return nil
+}
+
+// fail answers an error as a problem. The node's own trouble is logged here,
+// and nowhere else.
+func (s *server) fail(err error, c echo.Context) {
+	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
+		err = routing(e)
+	}
+	r := c.Request()
+	if problem.Internal(err) {
+		s.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+	}
+	if c.Response().Committed {
+		return // a stream tells its end by itself
+	}
+	if c.Response().Header().Get("Allow") == "" && errors.Is(err, problem.ErrMethodNotAllowed) {
+		c.Response().Header().Set("Allow", "GET, POST, PUT, DELETE")
+	}
+	problem.Write(c.Response(), err)
+}
+
+// routing reads the errors that the framework makes by itself.
+func routing(e *echo.HTTPError) error {
+	switch e.Code {
+	case http.StatusNotFound:
+		return problem.ErrNoSuchPage
+	case http.StatusMethodNotAllowed:
+		return problem.ErrMethodNotAllowed
+	}
+	return fmt.Errorf("%w: %v", problem.ErrBadRequest, e.Message)
+}
+
+// decode reads a JSON body strictly: its type, every key known, nothing after it.
+func decode[T any](c echo.Context) (v T, err error) {
+	media, _, err := mime.ParseMediaType(c.Request().Header.Get("Content-Type"))
+	if err != nil || media != "application/json" {
+		return v, fmt.Errorf("%w: send application/json, not %q", problem.ErrMediaType, c.Request().Header.Get("Content-Type"))
+	}
+	d := json.NewDecoder(c.Request().Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v); err != nil {
+		return v, unreadable(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return v, fmt.Errorf("%w: there is more after the JSON document", problem.ErrBadRequest)
+	}
+	return v, nil
+}
+
+// unreadable keeps an oversized body apart from a malformed one.
+func unreadable(err error) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return err
+	}
+	return fmt.Errorf("%w: %w", problem.ErrBadRequest, err)
+}
+
+func readAll(c echo.Context) ([]byte, error) {
+	b, err := io.ReadAll(c.Request().Body)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return b, nil
+}
+
+// Items wraps every list, so that a list can get companions later.
+type Items[T any] struct {
+	Items []T `json:"items"`
+}
+
+func items[T any](list []T, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	if list == nil {
+		list = []T{}
+	}
+	return Items[T]{list}, nil
+}
+
+// one is for operations that answer a document as the node gave it.
+func one[T any](v T, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}

@@ -1,0 +1,351 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/problem"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+)
+
+func describeSelf(s *server, _ echo.Context) (any, error) { return json.RawMessage(s.openapi), nil }
+
+func manifestSchema(*server, echo.Context) (any, error) {
+	return json.RawMessage(registry.Schema()), nil
+}
+
+func signIn(s *server, c echo.Context) (any, error) {
+	in, err := decode[SignIn](c)
+	if err != nil {
+		return nil, err
+	}
+	link := in.Link
+	if u, err := url.Parse(link); err == nil && u.Query().Get("link") != "" {
+		link = u.Query().Get("link")
+	}
+	secret, actor, err := s.node.SignIn(c.Request().Context(), link)
+	if err != nil {
+		return nil, err
+	}
+	return Session{secret, actor.User, actor.Roles}, nil
+}
+
+func info(s *server, c echo.Context) (any, error) { return s.node.Info(c.Request().Context()), nil }
+
+func whoami(_ *server, c echo.Context) (any, error) {
+	a := access.ActorFrom(c.Request().Context())
+	return Whoami{a.User, a.Roles, a.Via}, nil
+}
+
+func listApps(s *server, c echo.Context) (any, error) {
+	return items(s.node.Apps(c.Request().Context()))
+}
+
+func getApp(s *server, c echo.Context) (any, error) {
+	return one(s.node.App(c.Request().Context(), c.Param("app")))
+}
+
+func listReleases(s *server, c echo.Context) (any, error) {
+	return items(s.node.Releases(c.Request().Context(), c.Param("app")))
+}
+
+func getRelease(s *server, c echo.Context) (any, error) {
+	n, err := strconv.Atoi(c.Param("number"))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %q is no release number", problem.ErrBadRequest, c.Param("number"))
+	}
+	return one(s.node.Release(c.Request().Context(), c.Param("app"), n))
+}
+
+func activate(s *server, c echo.Context) (any, error) {
+	in, err := decode[Activate](c)
+	if err != nil {
+		return nil, err
+	}
+	if in.Tier == "" {
+		in.Tier = abi.TierSandbox
+	}
+	if err := knownTier(in.Tier); err != nil {
+		return nil, err
+	}
+	return one(s.node.Activate(c.Request().Context(), c.Param("app"), in.Release, in.Tier, in.Reason))
+}
+
+func rollBack(s *server, c echo.Context) (any, error) {
+	in, err := decode[RollBack](c)
+	if err != nil {
+		return nil, err
+	}
+	if in.Tier != "" {
+		if err := knownTier(in.Tier); err != nil {
+			return nil, err
+		}
+	}
+	return one(s.node.RollBack(c.Request().Context(), c.Param("app"), in.Tier, in.Reason))
+}
+
+func promote(s *server, c echo.Context) (any, error) {
+	in, err := decode[Promote](c)
+	if err != nil {
+		return nil, err
+	}
+	if err := knownTier(in.To); err != nil {
+		return nil, err
+	}
+	return one(s.node.Promote(c.Request().Context(), c.Param("app"), in.Release, in.To, in.Reason))
+}
+
+func knownTier(t abi.Tier) error {
+	if _, err := abi.ParseTier(string(t)); err != nil {
+		return fmt.Errorf("%w: %w", problem.ErrBadRequest, err)
+	}
+	return nil
+}
+
+func listActivations(s *server, c echo.Context) (any, error) {
+	return items(s.node.Activations(c.Request().Context(), c.Param("app")))
+}
+
+func logs(s *server, c echo.Context) (any, error) {
+	n, err := number(c, "limit", 100, 1, 1000)
+	if err != nil {
+		return nil, err
+	}
+	return items(s.node.Logs(c.Request().Context(), c.Param("app"), int(n)))
+}
+
+// number reads a query parameter within bounds.
+func number(c echo.Context, name string, otherwise, least, most uint64) (uint64, error) {
+	text := c.QueryParam(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || n < least || n > most {
+		return 0, fmt.Errorf("%w: %s is a number from %d to %d, not %q", problem.ErrBadRequest, name, least, most, text)
+	}
+	return n, nil
+}
+
+func invoke(s *server, c echo.Context) (any, error) {
+	in, err := decode[Invoke](c)
+	if err != nil {
+		return nil, err
+	}
+	ctx := c.Request().Context()
+	app, err := s.node.App(ctx, c.Param("app"))
+	if err != nil {
+		return nil, err
+	}
+	if in.Path == "" {
+		in.Path = "/"
+	}
+	if !strings.HasPrefix(in.Path, "/") {
+		return nil, fmt.Errorf("%w: a path starts with /, not %q", problem.ErrBadRequest, in.Path)
+	}
+	r, err := http.NewRequestWithContext(ctx, in.Method, strings.TrimSuffix(app.URL, "/")+in.Path, bytes.NewReader(in.Body))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", problem.ErrBadRequest, err)
+	}
+	for name, values := range in.Header {
+		for _, v := range values {
+			r.Header.Add(name, v)
+		}
+	}
+	return one(s.node.Invoke(ctx, app.Name, in.Release, r))
+}
+
+func usageReport(s *server, c echo.Context) (any, error) {
+	q := metering.Query{App: c.QueryParam("app"), CostCenter: c.QueryParam("cost_center")}
+	for name, t := range map[string]*time.Time{"from": &q.From, "to": &q.To} {
+		text := c.QueryParam(name)
+		if text == "" {
+			continue
+		}
+		var err error
+		if *t, err = time.Parse(time.RFC3339, text); err != nil {
+			return nil, fmt.Errorf("%w: %s=%q is no time such as 2026-01-31T08:00:00Z", metering.ErrBadQuery, name, text)
+		}
+	}
+	if by := c.QueryParam("by"); by != "" {
+		q.By = strings.Split(by, ",")
+	}
+	return one(s.node.Usage(c.Request().Context(), q))
+}
+
+func events(s *server, c echo.Context) (any, error) {
+	after, err := number(c, "after", 0, 0, 1<<63)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := number(c, "limit", 100, 1, 1000)
+	if err != nil {
+		return nil, err
+	}
+	return items(s.node.Events(c.Request().Context(), abi.Rev(after), int(limit)))
+}
+
+func listRequests(s *server, c echo.Context) (any, error) {
+	status := approvals.Status(c.QueryParam("status"))
+	switch status {
+	case "", approvals.StatusOpen, approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn:
+	default:
+		return nil, fmt.Errorf("%w: status is open, approved, rejected or withdrawn, not %q", problem.ErrBadRequest, status)
+	}
+	return items(s.node.Requests(c.Request().Context(), web.RequestFilter{Status: status, App: c.QueryParam("app")}))
+}
+
+func getRequest(s *server, c echo.Context) (any, error) {
+	return one(s.node.Request(c.Request().Context(), c.Param("id")))
+}
+
+func decide(s *server, c echo.Context) (any, error) {
+	in, err := decode[Decide](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.Decide(c.Request().Context(), c.Param("id"), in.Approve, in.Reason))
+}
+
+func withdraw(s *server, c echo.Context) (any, error) {
+	return one(s.node.Withdraw(c.Request().Context(), c.Param("id")))
+}
+
+func listGrants(s *server, c echo.Context) (any, error) {
+	return items(s.node.Grants(c.Request().Context(), c.QueryParam("app")))
+}
+
+func revokeGrant(s *server, c echo.Context) (any, error) {
+	in, err := decode[Revoke](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.RevokeGrant(c.Request().Context(), c.Param("id"), in.Reason))
+}
+
+func inspect(s *server, c echo.Context) (any, error) {
+	defer s.upload()()
+	module, err := readAll(c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.Inspect(c.Request().Context(), module))
+}
+
+func rules(s *server, c echo.Context) (any, error) {
+	return one(s.node.Rules(c.Request().Context()))
+}
+
+func trustRoot(s *server, c echo.Context) (any, error) {
+	root, err := s.node.TrustRoot(c.Request().Context())
+	return json.RawMessage(root), err
+}
+
+func certify(s *server, c echo.Context) (any, error) {
+	return binary(c, "application/pkcs10", "application/pem-certificate-chain", func(in []byte) ([]byte, error) {
+		return s.node.Certify(c.Request().Context(), in)
+	})
+}
+
+func timestamp(s *server, c echo.Context) (any, error) {
+	return binary(c, "application/timestamp-query", "application/timestamp-reply", func(in []byte) ([]byte, error) {
+		return s.node.Timestamp(c.Request().Context(), in)
+	})
+}
+
+// binary answers bytes of one media type with bytes of another.
+func binary(c echo.Context, takes, gives string, do func([]byte) ([]byte, error)) (any, error) {
+	if media := c.Request().Header.Get("Content-Type"); media != takes {
+		return nil, fmt.Errorf("%w: send %s, not %q", problem.ErrMediaType, takes, media)
+	}
+	in, err := readAll(c)
+	if err != nil {
+		return nil, err
+	}
+	out, err := do(in)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.Blob(http.StatusOK, gives, out)
+}
+
+func listKeys(s *server, c echo.Context) (any, error) {
+	return items(s.node.Keys(c.Request().Context()))
+}
+
+func addKey(s *server, c echo.Context) (any, error) {
+	in, err := decode[AddKey](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.AddKey(c.Request().Context(), []byte(in.PEM), in.Identity))
+}
+
+func deleteKey(s *server, c echo.Context) (any, error) {
+	return nil, s.node.DeleteKey(c.Request().Context(), c.QueryParam("hint"))
+}
+
+func listTokens(s *server, c echo.Context) (any, error) {
+	return items(s.node.Tokens(c.Request().Context()))
+}
+
+func newToken(s *server, c echo.Context) (any, error) {
+	in, err := decode[NewToken](c)
+	if err != nil {
+		return nil, err
+	}
+	if in.Hours < 0 || in.Hours > 24*366 {
+		return nil, fmt.Errorf("%w: hours is a number from 0 to %d", problem.ErrBadRequest, 24*366)
+	}
+	secret, credential, err := s.node.NewToken(c.Request().Context(), in.Label, time.Duration(in.Hours)*time.Hour)
+	credential.Hash = ""
+	return one(Token{secret, credential}, err)
+}
+
+func revokeToken(s *server, c echo.Context) (any, error) {
+	return nil, s.node.RevokeToken(c.Request().Context(), c.Param("id"))
+}
+
+func listUsers(s *server, c echo.Context) (any, error) {
+	return items(s.node.Users(c.Request().Context()))
+}
+
+func putUser(s *server, c echo.Context) (any, error) {
+	in, err := decode[PutUser](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.PutUser(c.Request().Context(), userName(c), in.Roles, in.Disabled))
+}
+
+// userName reads the name out of the path: "@" may have been escaped.
+func userName(c echo.Context) string {
+	name, err := url.PathUnescape(c.Param("name"))
+	if err != nil {
+		return c.Param("name")
+	}
+	return name
+}
+
+func newLink(s *server, c echo.Context) (any, error) {
+	ctx := c.Request().Context()
+	path, err := s.node.NewLink(ctx, userName(c))
+	return one(Link{s.node.Info(ctx).ConsoleURL + path}, err)
+}
+
+func doctor(s *server, c echo.Context) (any, error) {
+	return items(s.node.Doctor(c.Request().Context()))
+}

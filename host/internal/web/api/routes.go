@@ -1,0 +1,179 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+)
+
+type bodyKind int
+
+const (
+	bodyNone bodyKind = iota
+	bodyJSON
+	bodyModule    // application/wasm
+	bodyMultipart // parts by name
+	bodyBinary    // of the media type named
+)
+
+type body struct {
+	kind  bodyKind
+	doc   any      // bodyJSON: a zero value of its shape
+	large bool     // bodyJSON: may carry a module
+	parts []string // bodyMultipart
+	media string   // bodyBinary
+}
+
+type param struct{ name, about string }
+
+// route is one operation: what serves it, and what describes it.
+type route struct {
+	method, path string // path in the framework's form, ":name" for a parameter
+	id           string // operationId
+	about        string
+	public       bool
+	query        []param
+	body         body
+	answer       any    // a zero value of the document's shape; nil: no content
+	media        string // of the answer, if it is not JSON
+	status       int    // of success, if it is not 200 or 204
+	handle       handler
+}
+
+func (r route) success() int {
+	if r.status != 0 {
+		return r.status
+	}
+	return http.StatusOK
+}
+
+func jsonBody(doc any) body { return body{kind: bodyJSON, doc: doc} }
+
+// routes is the whole API on one screen.
+func routes() []route {
+	var (
+		get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
+		usage               = []param{
+			{"app", "one app; all if left out"}, {"cost_center", "one cost center; all if left out"},
+			{"from", "RFC 3339 time, rounded down to the hour; default 24 hours before to"}, {"to", "RFC 3339 time, rounded up to the hour; default now"},
+			{"by", "any of hour, day, app, release, tier, cost_center, team, separated by commas"},
+		}
+	)
+	return []route{
+		{method: get, path: "/openapi.json", id: "describe", about: "This description.", public: true, answer: map[string]any{}, handle: describeSelf},
+		{method: get, path: "/schemas/manifest.json", id: "manifestSchema", about: "The JSON schema of agora.toml.", public: true, answer: map[string]any{}, handle: manifestSchema},
+		{method: post, path: "/sign-in", id: "signIn", about: "Trade a one-time sign-in link for a session secret, which works as a token for twelve hours.", public: true, body: jsonBody(SignIn{}), answer: Session{}, handle: signIn},
+		{method: get, path: "/info", id: "info", about: "What this node is.", answer: web.Info{}, handle: info},
+		{method: get, path: "/whoami", id: "whoami", about: "Who the token belongs to.", answer: Whoami{}, handle: whoami},
+
+		{method: get, path: "/apps", id: "listApps", about: "Every app.", answer: Items[web.App]{}, handle: listApps},
+		{method: get, path: "/apps/:app", id: "getApp", about: "One app.", answer: web.App{}, handle: getApp},
+		{method: get, path: "/apps/:app/releases", id: "listReleases", about: "An app's releases, newest first.", answer: Items[web.Release]{}, handle: listReleases},
+		{method: get, path: "/apps/:app/releases/:number", id: "getRelease", about: "One release.", answer: web.Release{}, handle: getRelease},
+		{method: post, path: "/releases", id: "publish", about: "Upload a signed module with its manifest. With Accept: application/x-ndjson, each step is told as it begins.", body: body{kind: bodyMultipart, parts: []string{"manifest", "module", "bundle"}}, answer: web.Published{}, status: http.StatusCreated, handle: publish},
+		{method: post, path: "/apps/:app/activate", id: "activate", about: "Route a tier to a release that is approved for it.", body: jsonBody(Activate{}), answer: registry.Activation{}, handle: activate},
+		{method: post, path: "/apps/:app/rollback", id: "rollBack", about: "Route a tier to the release that it served before.", body: jsonBody(RollBack{}), answer: registry.Activation{}, handle: rollBack},
+		{method: post, path: "/apps/:app/promote", id: "promote", about: "Ask for a release to enter a higher tier.", body: jsonBody(Promote{}), answer: approvals.Request{}, status: http.StatusCreated, handle: promote},
+		{method: get, path: "/apps/:app/activations", id: "listActivations", about: "The history of an app's routes, newest first.", answer: Items[registry.Activation]{}, handle: listActivations},
+		{method: get, path: "/apps/:app/logs", id: "logs", about: "The newest lines of an app's log, oldest first.", query: []param{{"limit", "1 to 1000; default 100"}}, answer: Items[web.LogLine]{}, handle: logs},
+		{method: post, path: "/apps/:app/invoke", id: "invoke", about: "Call an app as its own address would, and see what it cost.", body: body{kind: bodyJSON, doc: Invoke{}, large: true}, answer: web.Response{}, handle: invoke},
+
+		{method: get, path: "/usage", id: "usage", about: "What was used.", query: usage, answer: metering.Report{}, handle: usageReport},
+		{method: get, path: "/events", id: "events", about: "Changes after a revision, oldest first.", query: []param{{"after", "a revision; default 0"}, {"limit", "1 to 1000; default 100"}}, answer: Items[abi.Event]{}, handle: events},
+
+		{method: get, path: "/requests", id: "listRequests", about: "What waits for a decision or was decided, newest first.", query: []param{{"status", "open, approved, rejected or withdrawn; all if left out"}, {"app", "one app; all if left out"}}, answer: Items[approvals.Request]{}, handle: listRequests},
+		{method: get, path: "/requests/:id", id: "getRequest", about: "One request.", answer: approvals.Request{}, handle: getRequest},
+		{method: post, path: "/requests/:id/decision", id: "decide", about: "Approve or reject a request of somebody else.", body: jsonBody(Decide{}), answer: approvals.Request{}, handle: decide},
+		{method: post, path: "/requests/:id/withdraw", id: "withdraw", about: "Take one's own request back.", answer: approvals.Request{}, handle: withdraw},
+		{method: get, path: "/grants", id: "listGrants", about: "What was granted, newest first.", query: []param{{"app", "one app; all if left out"}}, answer: Items[approvals.Grant]{}, handle: listGrants},
+		{method: post, path: "/grants/:id/revoke", id: "revokeGrant", about: "End a grant at once.", body: jsonBody(Revoke{}), answer: approvals.Grant{}, handle: revokeGrant},
+
+		{method: post, path: "/inspect", id: "inspect", about: "Read a module without storing it.", body: body{kind: bodyModule}, answer: registry.Inspection{}, handle: inspect},
+		{method: get, path: "/policy", id: "rules", about: "The rules in force, file by file.", answer: map[string]string{}, handle: rules},
+		{method: post, path: "/policy/check", id: "checkPolicy", about: "What the rules would say of a manifest and a module.", query: []param{{"tier", "sandbox, pilot or production; default sandbox"}}, body: body{kind: bodyMultipart, parts: []string{"manifest", "module"}}, answer: Items[abi.Finding]{}, handle: checkPolicy},
+
+		{method: get, path: "/trust/root", id: "trustRoot", about: "The sigstore trusted root of this node.", public: true, answer: map[string]any{}, handle: trustRoot},
+		{method: post, path: "/trust/certificate", id: "certify", about: "A short-lived certificate for the caller's identity, from a PKCS #10 request.", body: body{kind: bodyBinary, media: "application/pkcs10"}, answer: "", media: "application/pem-certificate-chain", handle: certify},
+		{method: post, path: "/trust/timestamp", id: "timestamp", about: "An RFC 3161 timestamp.", body: body{kind: bodyBinary, media: "application/timestamp-query"}, answer: "", media: "application/timestamp-reply", handle: timestamp},
+		{method: get, path: "/trust/keys", id: "listKeys", about: "Public keys that sign for an identity.", answer: Items[registry.Key]{}, handle: listKeys},
+		{method: post, path: "/trust/keys", id: "addKey", about: "Let a public key sign for an identity.", body: jsonBody(AddKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
+		{method: del, path: "/trust/keys", id: "deleteKey", about: "End the trust in a key.", query: []param{{"hint", "the key's hint, as listed"}}, handle: deleteKey},
+
+		{method: get, path: "/tokens", id: "listTokens", about: "Your own API tokens.", answer: Items[access.Credential]{}, handle: listTokens},
+		{method: post, path: "/tokens", id: "newToken", about: "Make an API token. Its secret is answered once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken},
+		{method: del, path: "/tokens/:id", id: "revokeToken", about: "End one of your tokens.", handle: revokeToken},
+		{method: get, path: "/users", id: "listUsers", about: "Everybody who is known here.", answer: Items[access.User]{}, handle: listUsers},
+		{method: put, path: "/users/:name", id: "putUser", about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser},
+		{method: post, path: "/users/:name/link", id: "newLink", about: "A one-time sign-in link for a user.", answer: Link{}, status: http.StatusCreated, handle: newLink},
+		{method: get, path: "/doctor", id: "doctor", about: "Check everything that is stored.", answer: Items[web.Check]{}, handle: doctor},
+	}
+}
+
+// The documents that only the API has.
+type (
+	SignIn struct {
+		Link string `json:"link"` // the link, or the secret in it
+	}
+	Session struct {
+		Secret string        `json:"secret"`
+		User   string        `json:"user"`
+		Roles  []access.Role `json:"roles"`
+	}
+	Whoami struct {
+		User  string                `json:"user"`
+		Roles []access.Role         `json:"roles"`
+		Via   access.CredentialKind `json:"via"`
+	}
+	Activate struct {
+		Release int      `json:"release"`
+		Tier    abi.Tier `json:"tier,omitempty"` // default sandbox
+		Reason  string   `json:"reason,omitempty"`
+	}
+	RollBack struct {
+		Tier   abi.Tier `json:"tier,omitempty"` // default the highest that serves
+		Reason string   `json:"reason"`
+	}
+	Promote struct {
+		Release int      `json:"release"`
+		To      abi.Tier `json:"to"`
+		Reason  string   `json:"reason,omitempty"`
+	}
+	Invoke struct {
+		Method  string              `json:"method,omitempty"` // default GET
+		Path    string              `json:"path,omitempty"`   // with query; default "/"
+		Header  map[string][]string `json:"header,omitempty"`
+		Body    []byte              `json:"body,omitempty"`    // base64
+		Release int                 `json:"release,omitempty"` // default the one that serves
+	}
+	Decide struct {
+		Approve bool   `json:"approve"`
+		Reason  string `json:"reason,omitempty"`
+	}
+	Revoke struct {
+		Reason string `json:"reason"`
+	}
+	AddKey struct {
+		PEM      string `json:"pem"`
+		Identity string `json:"identity,omitempty"` // default the caller
+	}
+	NewToken struct {
+		Label string `json:"label"`
+		Hours int    `json:"hours,omitempty"` // 0: does not expire
+	}
+	Token struct {
+		Secret string `json:"secret"`
+		access.Credential
+	}
+	PutUser struct {
+		Roles    []access.Role `json:"roles"`
+		Disabled bool          `json:"disabled,omitempty"`
+	}
+	Link struct {
+		URL string `json:"url"`
+	}
+)

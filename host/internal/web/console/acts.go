@@ -1,0 +1,337 @@
+package console
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/problem"
+	"github.com/agora-host/agora/registry"
+)
+
+// matches tells whether an app is what somebody looks for.
+func matches(app web.App, query string) bool {
+	query = strings.ToLower(strings.TrimSpace(query))
+	text := strings.ToLower(strings.Join([]string{app.Name, app.Title, app.Description, app.Owner, app.Team}, " "))
+	return strings.Contains(text, query)
+}
+
+type signInView struct {
+	base
+	Link string
+	Next string
+}
+
+// showSignIn shows a button, so that a link that is looked at ahead, by a mail
+// scanner or a preview, is not used up.
+func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request) {
+	if r2, err := c.signedIn(r); err == nil && r.URL.Query().Get("link") == "" {
+		http.Redirect(w, r2, "/", http.StatusSeeOther)
+		return
+	}
+	q := r.URL.Query()
+	c.render(w, r, http.StatusOK, "sign-in", signInView{base{Title: "Sign in", Now: c.now()}, q.Get("link"), ownPath(q.Get("next"))})
+}
+
+// ownPath keeps a redirect on this origin.
+func ownPath(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(next, "//") || strings.Contains(next, `\`) {
+		return "/"
+	}
+	return next
+}
+
+func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
+	link := strings.TrimSpace(r.FormValue("link"))
+	if u, err := url.Parse(link); err == nil && u.Query().Get("link") != "" {
+		link = u.Query().Get("link") // the whole address was pasted
+	}
+	secret, _, err := c.node.SignIn(r.Context(), link)
+	if err != nil {
+		c.fail(w, r, base{Now: c.now()}, err)
+		return
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: c.cookieName(), Value: secret, Path: "/", HttpOnly: true, Secure: c.o.Secure, SameSite: http.SameSiteLaxMode,
+		MaxAge: int((12 * time.Hour).Seconds()),
+	})
+	redirect(w, r, ownPath(r.FormValue("next")))
+}
+
+func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
+	if r, err := c.signedIn(r); err == nil {
+		if cookie, err := r.Cookie(c.cookieName()); err == nil {
+			if err := c.node.SignOut(r.Context(), cookie.Value); err != nil {
+				c.failed(w, r, err)
+				return
+			}
+		}
+	}
+	http.SetCookie(w, &http.Cookie{Name: c.cookieName(), Path: "/", HttpOnly: true, Secure: c.o.Secure, MaxAge: -1})
+	redirect(w, r, "/sign-in")
+}
+
+type uploadView struct {
+	base
+	Manifest  string
+	Problem   *abi.Problem
+	MaxModule uint64
+	Domain    string
+}
+
+const starter = `name = "my-app"
+version = "1.0.0"
+title = "My app"
+owner = %q
+team = "my-team"
+cost_center = "CC-0000"
+data_classification = "internal"
+
+[capabilities.log]
+`
+
+func (c *Console) uploadView(r *http.Request, manifest string) (uploadView, error) {
+	b, err := c.base(r, "Upload a release", "upload")
+	if manifest == "" {
+		manifest = fmt.Sprintf(starter, b.Actor.User)
+	}
+	return uploadView{base: b, Manifest: manifest, MaxModule: uint64(c.o.MaxModule), Domain: c.o.AppsDomain}, err
+}
+
+func (c *Console) uploadForm(r *http.Request) (string, any, error) {
+	v, err := c.uploadView(r, "")
+	return "upload", v, err
+}
+
+// upload publishes a form. When it is refused, the form comes back with what
+// was written in it, and with what to do.
+func (c *Console) upload(w http.ResponseWriter, r *http.Request) {
+	r, err := c.signedIn(r)
+	if err != nil {
+		c.failed(w, r, err)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, c.o.MaxModule+4<<20)
+	published, manifest, err := c.publish(r)
+	if err == nil {
+		done := "published"
+		if !published.Active {
+			done = "waiting"
+		}
+		redirect(w, r, fmt.Sprintf("/apps/%s/releases/%d?done=%s", published.Release.App, published.Release.Number, done))
+		return
+	}
+	if problem.Internal(err) {
+		c.log.ErrorContext(r.Context(), "upload failed", "err", err)
+	}
+	view, baseErr := c.uploadView(r, manifest)
+	if baseErr != nil {
+		c.failed(w, r, baseErr)
+		return
+	}
+	p := problem.For(err)
+	view.Problem = &p
+	c.render(w, r, p.Status, "upload", view)
+}
+
+// publish reads the form. What is not signed yet is signed for who is signed
+// in: the session is the proof of identity, as a token is for the command.
+func (c *Console) publish(r *http.Request) (p web.Published, manifest string, err error) {
+	if err := r.ParseMultipartForm(1 << 20); err != nil {
+		if strings.Contains(err.Error(), "too large") {
+			return p, "", fmt.Errorf("the module is larger than %d bytes: %w", c.o.MaxModule, registry.ErrTooLarge)
+		}
+		return p, "", fmt.Errorf("%w: %w", problem.ErrBadRequest, err)
+	}
+	defer r.MultipartForm.RemoveAll()
+	manifest = r.FormValue("manifest")
+	if file, err := c.formFile(r, "manifest_file"); err != nil {
+		return p, manifest, err
+	} else if len(file) > 0 {
+		manifest = string(file)
+	}
+	u := web.Upload{Manifest: []byte(manifest)}
+	if u.Module, err = c.formFile(r, "module"); err != nil {
+		return p, manifest, err
+	}
+	if len(u.Module) == 0 {
+		return p, manifest, fmt.Errorf("%w: choose the .wasm file to upload", problem.ErrBadRequest)
+	}
+	if u.Bundle, err = c.formFile(r, "bundle"); err != nil {
+		return p, manifest, err
+	}
+	if len(u.Bundle) == 0 {
+		if u.Bundle, err = c.node.SignAsActor(r.Context(), u.Module); err != nil {
+			return p, manifest, err
+		}
+	}
+	p, err = c.node.Publish(r.Context(), u, nil)
+	return p, manifest, err
+}
+
+// formFile reads an uploaded file; nil if none was chosen.
+func (c *Console) formFile(r *http.Request, field string) ([]byte, error) {
+	f, header, err := r.FormFile(field)
+	if err != nil {
+		return nil, nil
+	}
+	defer f.Close()
+	if header.Size > c.o.MaxModule {
+		return nil, fmt.Errorf("%s has %d bytes, the largest taken is %d: %w", field, header.Size, c.o.MaxModule, registry.ErrTooLarge)
+	}
+	return io.ReadAll(f)
+}
+
+func tierOf(r *http.Request) (abi.Tier, error) {
+	t, err := abi.ParseTier(r.FormValue("tier"))
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", problem.ErrBadRequest, err)
+	}
+	return t, nil
+}
+
+func releaseOf(r *http.Request) (int, error) {
+	n, err := strconv.Atoi(r.FormValue("release"))
+	if err != nil {
+		return 0, fmt.Errorf("%w: %q is no release number", problem.ErrBadRequest, r.FormValue("release"))
+	}
+	return n, nil
+}
+
+func appPage(r *http.Request, done string) string {
+	return "/apps/" + r.PathValue("app") + "?done=" + done
+}
+
+func (c *Console) activate(r *http.Request) (string, error) {
+	n, err := releaseOf(r)
+	if err != nil {
+		return "", err
+	}
+	tier, err := tierOf(r)
+	if err != nil {
+		return "", err
+	}
+	_, err = c.node.Activate(r.Context(), r.PathValue("app"), n, tier, r.FormValue("reason"))
+	return appPage(r, "activated"), err
+}
+
+func (c *Console) rollBack(r *http.Request) (string, error) {
+	tier, err := tierOf(r)
+	if err != nil {
+		return "", err
+	}
+	_, err = c.node.RollBack(r.Context(), r.PathValue("app"), tier, r.FormValue("reason"))
+	return appPage(r, "rolled"), err
+}
+
+func (c *Console) promote(r *http.Request) (string, error) {
+	n, err := releaseOf(r)
+	if err != nil {
+		return "", err
+	}
+	tier, err := tierOf(r)
+	if err != nil {
+		return "", err
+	}
+	_, err = c.node.Promote(r.Context(), r.PathValue("app"), n, tier, r.FormValue("reason"))
+	return fmt.Sprintf("/apps/%s/releases/%d?done=asked", r.PathValue("app"), n), err
+}
+
+func (c *Console) decide(r *http.Request) (string, error) {
+	verdict := r.FormValue("verdict")
+	if verdict != "approve" && verdict != "reject" {
+		return "", fmt.Errorf("%w: approve or reject", problem.ErrBadRequest)
+	}
+	_, err := c.node.Decide(r.Context(), r.PathValue("id"), verdict == "approve", r.FormValue("reason"))
+	if verdict == "approve" {
+		return "/requests?done=approved", err
+	}
+	return "/requests?done=rejected", err
+}
+
+func (c *Console) withdraw(r *http.Request) (string, error) {
+	_, err := c.node.Withdraw(r.Context(), r.PathValue("id"))
+	return "/requests?done=withdrawn", err
+}
+
+func (c *Console) revokeGrant(r *http.Request) (string, error) {
+	_, err := c.node.RevokeGrant(r.Context(), r.PathValue("id"), r.FormValue("reason"))
+	return "/grants?done=revoked", err
+}
+
+// showOnce answers the settings page with a secret that no address may carry.
+func (c *Console) showOnce(w http.ResponseWriter, r *http.Request, fill func(*http.Request, *settingsView) error) {
+	r, err := c.signedIn(r)
+	if err != nil {
+		c.failed(w, r, err)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
+	var secrets settingsView
+	if err := fill(r, &secrets); err != nil {
+		c.failed(w, r, err)
+		return
+	}
+	name, view, err := c.settings(r)
+	if err != nil {
+		c.failed(w, r, err)
+		return
+	}
+	v := view.(settingsView)
+	v.Secret, v.Link, v.For = secrets.Secret, secrets.Link, secrets.For
+	c.render(w, r, http.StatusOK, name, v)
+}
+
+func (c *Console) newToken(w http.ResponseWriter, r *http.Request) {
+	c.showOnce(w, r, func(r *http.Request, v *settingsView) (err error) {
+		days, err := strconv.Atoi(r.FormValue("days"))
+		if err != nil || days < 0 || days > 366 {
+			return fmt.Errorf("%w: a token lives 1 to 366 days, or 0 for ever", problem.ErrBadRequest)
+		}
+		v.Secret, _, err = c.node.NewToken(r.Context(), r.FormValue("label"), time.Duration(days)*24*time.Hour)
+		return err
+	})
+}
+
+func (c *Console) newLink(w http.ResponseWriter, r *http.Request) {
+	c.showOnce(w, r, func(r *http.Request, v *settingsView) error {
+		v.For = r.FormValue("user")
+		path, err := c.node.NewLink(r.Context(), v.For)
+		v.Link = c.node.Info(r.Context()).ConsoleURL + path
+		return err
+	})
+}
+
+func (c *Console) revokeToken(r *http.Request) (string, error) {
+	return "/settings?done=revoked", c.node.RevokeToken(r.Context(), r.PathValue("id"))
+}
+
+func (c *Console) addKey(r *http.Request) (string, error) {
+	_, err := c.node.AddKey(r.Context(), []byte(r.FormValue("pem")), strings.TrimSpace(r.FormValue("identity")))
+	return "/settings?done=saved", err
+}
+
+func (c *Console) deleteKey(r *http.Request) (string, error) {
+	return "/settings?done=revoked", c.node.DeleteKey(r.Context(), r.FormValue("hint"))
+}
+
+func (c *Console) putUser(r *http.Request) (string, error) {
+	roles := []access.Role{}
+	for _, word := range r.Form["role"] {
+		if role := access.Role(word); !slices.Contains(roles, role) {
+			roles = append(roles, role)
+		}
+	}
+	_, err := c.node.PutUser(r.Context(), r.FormValue("name"), roles, r.FormValue("disabled") != "")
+	return "/settings?done=saved", err
+}

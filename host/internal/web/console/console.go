@@ -1,0 +1,287 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/problem"
+)
+
+//go:embed templates/*.html static
+var files embed.FS
+
+// Options configure the console.
+type Options struct {
+	Logger     *slog.Logger
+	MaxModule  int64  // bytes
+	Secure     bool   // people reach it through TLS
+	AppsDomain string // where apps live, for texts
+}
+
+// Console serves the pages.
+type Console struct {
+	node  web.Node
+	o     Options
+	log   *slog.Logger
+	pages map[string]*template.Template
+	now   func() time.Time
+}
+
+// base is what every page has.
+type base struct {
+	Title  string
+	Nav    string // which entry of the navigation is lit
+	Actor  access.Actor
+	Info   web.Info
+	Open   int // requests that wait
+	Notice string
+	Now    time.Time
+}
+
+// Developer and the rest say what to offer; what is allowed the node decides.
+func (b base) Developer() bool { return b.Actor.Has(access.RoleDeveloper) }
+func (b base) Reviewer() bool  { return b.Actor.Has(access.RoleReviewer) }
+func (b base) Operator() bool  { return b.Actor.Has(access.RoleOperator) }
+
+// Mine tells whether the actor may change an app of that owner.
+func (b base) Mine(owner string) bool {
+	return b.Operator() || (b.Developer() && b.Actor.User == owner)
+}
+
+// New makes the console's handler.
+func New(node web.Node, o Options) (http.Handler, error) {
+	c := &Console{node: node, o: o, log: o.Logger.With("component", "console"), now: time.Now}
+	if err := c.parse(); err != nil {
+		return nil, err
+	}
+	static, err := fs.Sub(files, "static")
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	assets := http.FileServerFS(static)
+	mux.Handle("GET /static/", http.StripPrefix("/static/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		assets.ServeHTTP(w, r)
+	})))
+	c.routes(mux)
+	origin := http.NewCrossOriginProtection()
+	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.fail(w, r, base{Now: c.now()}, problem.ErrCrossOrigin)
+	}))
+	return c.harden(origin.Handler(mux)), nil
+}
+
+// routes lists every page and every act.
+func (c *Console) routes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /sign-in", c.showSignIn)
+	mux.HandleFunc("POST /sign-in", c.signIn)
+	mux.HandleFunc("POST /sign-out", c.signOut)
+
+	page := func(pattern string, show pageFunc) { mux.HandleFunc("GET "+pattern, c.page(show)) }
+	page("/{$}", c.catalogue)
+	page("/apps/{app}", c.app)
+	page("/apps/{app}/releases/{number}", c.release)
+	page("/upload", c.uploadForm)
+	page("/requests", c.requests)
+	page("/grants", c.grants)
+	page("/usage", c.usage)
+	page("/policy", c.policy)
+	page("/activity", c.activity)
+	page("/settings", c.settings)
+
+	act := func(pattern string, do actFunc) { mux.HandleFunc("POST "+pattern, c.act(do)) }
+	mux.HandleFunc("POST /upload", c.upload)
+	act("/apps/{app}/activate", c.activate)
+	act("/apps/{app}/rollback", c.rollBack)
+	act("/apps/{app}/promote", c.promote)
+	act("/requests/{id}/decision", c.decide)
+	act("/requests/{id}/withdraw", c.withdraw)
+	act("/grants/{id}/revoke", c.revokeGrant)
+	mux.HandleFunc("POST /settings/tokens", c.newToken)
+	act("/settings/tokens/{id}/revoke", c.revokeToken)
+	act("/settings/keys", c.addKey)
+	act("/settings/keys/delete", c.deleteKey)
+	act("/settings/users", c.putUser)
+	mux.HandleFunc("POST /settings/links", c.newLink)
+
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		b, err := c.base(r, "", "")
+		if err != nil {
+			b = base{Now: c.now()}
+		}
+		c.fail(w, r, b, problem.ErrNoSuchPage)
+	})
+}
+
+// harden sets what every answer carries.
+func (c *Console) harden(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if c.o.Secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (c *Console) cookieName() string {
+	if c.o.Secure {
+		return "__Host-" + web.SessionCookie
+	}
+	return web.SessionCookie
+}
+
+// signedIn puts who acts into the request's context.
+func (c *Console) signedIn(r *http.Request) (*http.Request, error) {
+	cookie, err := r.Cookie(c.cookieName())
+	if err != nil {
+		return r, access.ErrUnauthenticated
+	}
+	actor, err := c.node.Authenticate(r.Context(), cookie.Value)
+	if err != nil {
+		return r, err
+	}
+	return r.WithContext(access.WithActor(r.Context(), actor)), nil
+}
+
+func (c *Console) base(r *http.Request, title, nav string) (base, error) {
+	ctx := r.Context()
+	b := base{
+		Title: title, Nav: nav, Actor: access.ActorFrom(ctx), Info: c.node.Info(ctx), Now: c.now(),
+		Notice: notices[r.URL.Query().Get("done")],
+	}
+	open, err := c.node.Requests(ctx, web.RequestFilter{Status: approvals.StatusOpen})
+	b.Open = len(open)
+	return b, err
+}
+
+// notices are what a page says after an act: the address carries the key only.
+var notices = map[string]string{
+	"published": "Your release is published, and the sandbox serves it.",
+	"waiting":   "Your release is stored. It serves once a reviewer has decided about what it asks for.",
+	"activated": "The tier serves that release now.",
+	"rolled":    "Rolled back.",
+	"asked":     "Asked. A reviewer decides.",
+	"approved":  "Approved.",
+	"rejected":  "Rejected.",
+	"withdrawn": "Taken back.",
+	"revoked":   "Revoked. It holds no more, from this moment.",
+	"saved":     "Saved.",
+}
+
+// pageFunc answers the name of a template and the view it shows.
+type pageFunc func(r *http.Request) (string, any, error)
+
+func (c *Console) page(show pageFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r, err := c.signedIn(r)
+		if err != nil {
+			http.Redirect(w, r, "/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+			return
+		}
+		name, view, err := show(r)
+		if err != nil {
+			c.failed(w, r, err)
+			return
+		}
+		c.render(w, r, http.StatusOK, name, view)
+	}
+}
+
+// actFunc does one act and answers where to go afterwards.
+type actFunc func(r *http.Request) (next string, err error)
+
+func (c *Console) act(do actFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r, err := c.signedIn(r)
+		if err != nil {
+			c.failed(w, r, err)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+		if err := r.ParseForm(); err != nil {
+			c.failed(w, r, fmt.Errorf("%w: %w", problem.ErrBadRequest, err))
+			return
+		}
+		next, err := do(r)
+		if err != nil {
+			c.failed(w, r, err)
+			return
+		}
+		redirect(w, r, next)
+	}
+}
+
+// redirect leads a browser on after an act; htmx follows a header of its own.
+func redirect(w http.ResponseWriter, r *http.Request, next string) {
+	if r.Header.Get("HX-Request") != "" {
+		w.Header().Set("HX-Redirect", next)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+// failed shows an error within the console's frame.
+func (c *Console) failed(w http.ResponseWriter, r *http.Request, err error) {
+	b, baseErr := c.base(r, "", "")
+	if baseErr != nil { // nobody is signed in, or the store is gone: the plain frame has to do
+		b = base{Now: c.now()}
+	}
+	c.fail(w, r, b, err)
+}
+
+type problemView struct {
+	base
+	Problem abi.Problem
+	Back    string
+}
+
+func (c *Console) fail(w http.ResponseWriter, r *http.Request, b base, err error) {
+	if problem.Internal(err) {
+		c.log.ErrorContext(r.Context(), "page failed", "method", r.Method, "path", r.URL.Path, "err", err)
+	}
+	p := problem.For(err)
+	b.Title = p.Title
+	c.render(w, r, p.Status, "problem", problemView{b, p, back(r)})
+}
+
+// back is the page that a form was on, if it was one of ours.
+func back(r *http.Request) string {
+	u, err := url.Parse(r.Referer())
+	if err != nil || u.Host != r.Host || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") {
+		return "/"
+	}
+	return u.RequestURI()
+}
+
+func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, name string, view any) {
+	var b bytes.Buffer
+	if err := c.pages[name].ExecuteTemplate(&b, "layout", view); err != nil {
+		c.log.ErrorContext(r.Context(), "render a page", "page", name, "err", err)
+		http.Error(w, "BUG: this page cannot be shown; the node's log says why", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = b.WriteTo(w)
+}

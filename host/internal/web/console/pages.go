@@ -1,0 +1,385 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/problem"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+)
+
+type card struct {
+	web.App
+	Calls uint64
+	Line  string // sparkline
+}
+
+type catalogueView struct {
+	base
+	Apps  []card
+	Query string
+	Total metering.Usage
+}
+
+func (c *Console) catalogue(r *http.Request) (string, any, error) {
+	b, err := c.base(r, "Apps", "apps")
+	if err != nil {
+		return "", nil, err
+	}
+	apps, err := c.node.Apps(r.Context())
+	if err != nil {
+		return "", nil, err
+	}
+	report, err := c.node.Usage(r.Context(), metering.Query{By: []string{"app", "hour"}})
+	if err != nil {
+		return "", nil, err
+	}
+	slots := int(report.To.Sub(report.From) / time.Hour)
+	calls := map[string][]uint64{}
+	for _, row := range report.Rows {
+		app := row.Group["app"]
+		if calls[app] == nil {
+			calls[app] = make([]uint64, slots)
+		}
+		if t, err := time.Parse(time.RFC3339, row.Group["hour"]); err == nil {
+			calls[app][int(t.Sub(report.From)/time.Hour)] += row.Calls
+		}
+	}
+	view := catalogueView{base: b, Query: r.URL.Query().Get("q"), Total: report.Total}
+	for _, app := range apps {
+		if !matches(app, view.Query) {
+			continue
+		}
+		k := card{App: app, Line: sparkline(calls[app.Name])}
+		for _, n := range calls[app.Name] {
+			k.Calls += n
+		}
+		view.Apps = append(view.Apps, k)
+	}
+	return "catalogue", view, nil
+}
+
+type appView struct {
+	base
+	App      web.App
+	Releases []web.Release
+	Current  *web.Release // the release that serves, or the newest
+	Chart    chart
+	Day      metering.Usage
+	ByTier   map[abi.Tier]bool // tiers with something to roll back
+	Requests []approvals.Request
+	History  []registry.Activation
+	Logs     []web.LogLine
+	LogsFor  string // why the log is not shown
+}
+
+func (c *Console) app(r *http.Request) (string, any, error) {
+	ctx, name := r.Context(), r.PathValue("app")
+	app, err := c.node.App(ctx, name)
+	if err != nil {
+		return "", nil, err
+	}
+	title := app.Title
+	if title == "" {
+		title = app.Name
+	}
+	b, err := c.base(r, title, "apps")
+	if err != nil {
+		return "", nil, err
+	}
+	v := appView{base: b, App: app}
+	if v.Releases, err = c.node.Releases(ctx, name); err != nil {
+		return "", nil, err
+	}
+	for i := range v.Releases {
+		if v.Current == nil || v.Releases[i].Number == app.Serving {
+			v.Current = &v.Releases[i]
+		}
+	}
+	report, err := c.node.Usage(ctx, metering.Query{App: name, By: []string{"hour"}})
+	if err != nil {
+		return "", nil, err
+	}
+	v.Chart, v.Day = newChart(report, "hour"), report.Total
+	if v.Requests, err = c.node.Requests(ctx, web.RequestFilter{App: name}); err != nil {
+		return "", nil, err
+	}
+	if v.History, err = c.node.Activations(ctx, name); err != nil {
+		return "", nil, err
+	}
+	v.ByTier = map[abi.Tier]bool{}
+	for _, tier := range abi.Tiers() {
+		_, err := registry.Previous(v.History, tier)
+		v.ByTier[tier] = err == nil
+	}
+	if v.Logs, err = c.node.Logs(ctx, name, 60); err != nil {
+		v.LogsFor = err.Error() // not for this reader; the rest of the page is
+	}
+	return "app", v, nil
+}
+
+type releaseView struct {
+	base
+	App     web.App
+	Release web.Release
+	Next    []abi.Tier // tiers that it may be promoted to
+	Can     []abi.Tier // tiers that may be routed to it at once
+	Waiting []approvals.Request
+}
+
+func (c *Console) release(r *http.Request) (string, any, error) {
+	ctx := r.Context()
+	n, err := strconv.Atoi(r.PathValue("number"))
+	if err != nil {
+		return "", nil, problem.ErrNoSuchPage
+	}
+	app, err := c.node.App(ctx, r.PathValue("app"))
+	if err != nil {
+		return "", nil, err
+	}
+	release, err := c.node.Release(ctx, app.Name, n)
+	if err != nil {
+		return "", nil, err
+	}
+	b, err := c.base(r, fmt.Sprintf("%s release %d", app.Name, n), "apps")
+	if err != nil {
+		return "", nil, err
+	}
+	requests, err := c.node.Requests(ctx, web.RequestFilter{App: app.Name})
+	if err != nil {
+		return "", nil, err
+	}
+	v := releaseView{base: b, App: app, Release: release}
+	asked := map[abi.Tier]approvals.Status{abi.TierSandbox: approvals.StatusApproved}
+	for _, q := range requests {
+		if q.Release == n && q.Status == approvals.StatusOpen {
+			v.Waiting = append(v.Waiting, q)
+		}
+		if q.Kind == approvals.KindPromotion && q.Release == n && asked[q.Tier] != approvals.StatusApproved {
+			asked[q.Tier] = q.Status
+		}
+	}
+	for _, tier := range abi.Tiers() {
+		switch {
+		case slices.Contains(release.ActiveIn, tier):
+		case asked[tier] == approvals.StatusApproved:
+			v.Can = append(v.Can, tier)
+		case asked[tier] != approvals.StatusOpen:
+			v.Next = append(v.Next, tier)
+		}
+	}
+	return "release", v, nil
+}
+
+type requestsView struct {
+	base
+	Status  approvals.Status
+	Waiting []approvals.Request
+}
+
+func (c *Console) requests(r *http.Request) (string, any, error) {
+	b, err := c.base(r, "Requests", "requests")
+	if err != nil {
+		return "", nil, err
+	}
+	status := approvals.Status(r.URL.Query().Get("status"))
+	if status == "" {
+		status = approvals.StatusOpen
+	}
+	list, err := c.node.Requests(r.Context(), web.RequestFilter{Status: status})
+	return "requests", requestsView{b, status, list}, err
+}
+
+// Decides tells whether the actor may decide a request: a reviewer who is
+// neither its owner nor who asked.
+func (v requestsView) Decides(q approvals.Request) bool {
+	return v.Reviewer() && q.Status == approvals.StatusOpen && v.Actor.User != q.Owner && v.Actor.User != q.By
+}
+
+// Withdraws tells whether the actor may take a request back.
+func (v requestsView) Withdraws(q approvals.Request) bool {
+	return q.Status == approvals.StatusOpen && (v.Actor.User == q.By || v.Actor.User == q.Owner)
+}
+
+type grantsView struct {
+	base
+	Grants []approvals.Grant
+}
+
+func (c *Console) grants(r *http.Request) (string, any, error) {
+	b, err := c.base(r, "Grants", "requests")
+	if err != nil {
+		return "", nil, err
+	}
+	list, err := c.node.Grants(r.Context(), "")
+	return "grants", grantsView{b, list}, err
+}
+
+// spans are the choices of the usage page.
+var spans = []struct {
+	Key, Name string
+	Length    time.Duration
+	Slot      string
+}{
+	{"24h", "24 hours", 24 * time.Hour, "hour"},
+	{"7d", "7 days", 7 * 24 * time.Hour, "day"},
+	{"30d", "30 days", 30 * 24 * time.Hour, "day"},
+	{"90d", "90 days", 90 * 24 * time.Hour, "day"},
+}
+
+type usageView struct {
+	base
+	Span   string
+	By     string
+	Spans  any
+	Bys    []string
+	Chart  chart
+	Report metering.Report
+	Most   uint64 // instructions of the largest row
+	API    string // the same report as JSON
+	CLI    string // and on the command line
+}
+
+func (c *Console) usage(r *http.Request) (string, any, error) {
+	b, err := c.base(r, "Usage", "usage")
+	if err != nil {
+		return "", nil, err
+	}
+	q := r.URL.Query()
+	span := spans[0]
+	for _, s := range spans {
+		if s.Key == q.Get("span") {
+			span = s
+		}
+	}
+	v := usageView{base: b, Span: span.Key, Spans: spans, Bys: []string{"app", "release", "tier", "team", "cost_center"}, By: "app"}
+	if slices.Contains(v.Bys, q.Get("by")) {
+		v.By = q.Get("by")
+	}
+	by := []string{v.By}
+	if v.By == "release" {
+		by = []string{"app", "release"}
+	}
+	query := metering.Query{From: b.Now.Add(-span.Length), By: []string{span.Slot}}
+	series, err := c.node.Usage(r.Context(), query)
+	if err != nil {
+		return "", nil, err
+	}
+	v.Chart = newChart(series, span.Slot)
+	query.By = by
+	if v.Report, err = c.node.Usage(r.Context(), query); err != nil {
+		return "", nil, err
+	}
+	slices.SortStableFunc(v.Report.Rows, func(x, y metering.Row) int {
+		return int(min(1, max(-1, int64(y.Instructions>>1)-int64(x.Instructions>>1))))
+	})
+	for _, row := range v.Report.Rows {
+		v.Most = max(v.Most, row.Instructions)
+	}
+	words := v.By
+	if v.By == "release" {
+		words = "app,release"
+	}
+	v.API = "/api/v1/usage?" + url.Values{"by": {words}, "from": {v.Report.From.Format(time.RFC3339)}}.Encode()
+	v.CLI = "agora usage --since " + span.Key + " --by " + words
+	return "usage", v, nil
+}
+
+// Name is what a row is about.
+func (v usageView) Name(row metering.Row) string {
+	if v.By == "release" {
+		return row.Group["app"] + " · release " + row.Group["release"]
+	}
+	return row.Group[v.By]
+}
+
+// Share is a row's part of the largest, for a bar of a hundred units.
+func (v usageView) Share(row metering.Row) float64 {
+	if v.Most == 0 {
+		return 0
+	}
+	return 100 * float64(row.Instructions) / float64(v.Most)
+}
+
+type policyView struct {
+	base
+	Files []ruleFile
+}
+
+type ruleFile struct{ Name, Source string }
+
+func (c *Console) policy(r *http.Request) (string, any, error) {
+	b, err := c.base(r, "Rules", "policy")
+	if err != nil {
+		return "", nil, err
+	}
+	rules, err := c.node.Rules(r.Context())
+	v := policyView{base: b}
+	for name, source := range rules {
+		v.Files = append(v.Files, ruleFile{name, source})
+	}
+	slices.SortFunc(v.Files, func(x, y ruleFile) int { return len(x.Name) - len(y.Name) })
+	return "policy", v, err
+}
+
+type activityView struct {
+	base
+	Events []abi.Event
+}
+
+func (c *Console) activity(r *http.Request) (string, any, error) {
+	b, err := c.base(r, "Activity", "activity")
+	if err != nil {
+		return "", nil, err
+	}
+	after := abi.Rev(0)
+	if b.Info.Rev > 200 {
+		after = b.Info.Rev - 200
+	}
+	events, err := c.node.Events(r.Context(), after, 1000)
+	slices.Reverse(events)
+	return "activity", activityView{b, events}, err
+}
+
+type settingsView struct {
+	base
+	Tokens []access.Credential
+	Keys   []registry.Key
+	Users  []access.User
+	Roles  []access.Role
+	Secret string // a new token, shown once
+	Link   string // a new sign-in link, shown once
+	For    string
+}
+
+func (c *Console) settings(r *http.Request) (string, any, error) {
+	b, err := c.base(r, "Settings", "settings")
+	if err != nil {
+		return "", nil, err
+	}
+	v := settingsView{base: b, Roles: access.Roles()}
+	if v.Tokens, err = c.node.Tokens(r.Context()); err != nil {
+		return "", nil, err
+	}
+	if v.Keys, err = c.node.Keys(r.Context()); err != nil {
+		return "", nil, err
+	}
+	if b.Operator() {
+		if v.Users, err = c.node.Users(r.Context()); err != nil {
+			return "", nil, err
+		}
+	}
+	return "settings", v, nil
+}
+
+// Has tells whether a user has a role, for the boxes of the form.
+func (v settingsView) Has(u access.User, r access.Role) bool { return slices.Contains(u.Roles, r) }

@@ -1,0 +1,87 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/registry"
+)
+
+var functions = template.FuncMap{
+	"count":  humanize.Count,
+	"bytes":  func(n any) string { return humanize.Bytes(unsigned(n)) },
+	"micros": humanize.Micros,
+	"ago":    func(t, now time.Time) string { return humanize.Ago(t, now) },
+	"stamp":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") },
+	"clock":  func(t time.Time) string { return t.UTC().Format("15:04:05") },
+	"short": func(d registry.Digest) string {
+		s := strings.TrimPrefix(string(d), "sha256:")
+		return s[:min(12, len(s))]
+	},
+	"ms":     func(d registry.Duration) string { return time.Duration(d).String() },
+	"tiers":  abi.Tiers,
+	"plural": plural,
+	"initial": func(s string) string {
+		for _, r := range s {
+			return strings.ToUpper(string(r))
+		}
+		return "?"
+	},
+	// quantity shows a parameter of a grant as people say it.
+	"quantity": func(name, value string) string {
+		var n uint64
+		if _, err := fmt.Sscanf(value, "%d", &n); err == nil && name == "quota" {
+			return humanize.Bytes(n)
+		}
+		return value
+	},
+}
+
+func unsigned(n any) uint64 {
+	switch v := n.(type) {
+	case uint64:
+		return v
+	case int64:
+		return uint64(max(0, v))
+	case int:
+		return uint64(max(0, v))
+	case registry.Size:
+		return uint64(max(0, v))
+	}
+	panic(fmt.Sprintf("BUG: %T is no size", n))
+}
+
+func plural(n any, one, many string) string {
+	if v := unsigned(n); v != 1 {
+		return fmt.Sprintf("%s %s", humanize.Count(v), many)
+	}
+	return "1 " + one
+}
+
+// parse prepares every page: the layout and the shared parts with each page's
+// own blocks.
+func (c *Console) parse() error {
+	pages, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		return err
+	}
+	c.pages = map[string]*template.Template{}
+	for _, path := range pages {
+		name := strings.TrimSuffix(strings.TrimPrefix(path, "templates/"), ".html")
+		if name == "layout" || name == "parts" {
+			continue
+		}
+		t, err := template.New(name).Funcs(functions).Option("missingkey=error").
+			ParseFS(files, "templates/layout.html", "templates/parts.html", path)
+		if err != nil {
+			return fmt.Errorf("page %s: %w", name, err)
+		}
+		c.pages[name] = t
+	}
+	return nil
+}

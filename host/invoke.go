@@ -1,0 +1,197 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/host/gateway"
+	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/logstore"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+)
+
+// platformCookies are never shown to an app.
+var platformCookies = []string{web.SessionCookie, "__Host-" + web.SessionCookie}
+
+// Invoke is the flow of one call: frame, run, journal. The answer is released
+// only after the journal has the call.
+func (t *target) Invoke(ctx context.Context, id string, r *http.Request) (abi.Response, error) {
+	result, err := t.call(ctx, id, r)
+	return result.Response, err
+}
+
+func (t *target) call(ctx context.Context, id string, r *http.Request) (engine.Result, error) {
+	if t.host.unmetered.Load() {
+		return engine.Result{}, metering.ErrUnmetered
+	}
+	var result engine.Result
+	frame, err := gateway.Frame(r, int64(t.release.Manifest.Limits.RequestBody), platformCookies)
+	if err == nil {
+		result, err = t.run(ctx, id, frame)
+	}
+	if err := t.settle(frame, result, err); err != nil {
+		return engine.Result{}, err
+	}
+	if err != nil {
+		t.host.explainFault(t, id, result, err)
+	}
+	return result, err
+}
+
+func (t *target) run(ctx context.Context, id string, frame *abi.Request) (engine.Result, error) {
+	program, done, err := t.host.programs.use(ctx, t.release)
+	if err != nil {
+		return engine.Result{}, err
+	}
+	defer done()
+	return program.Invoke(ctx, engine.Call{
+		ID: id, Request: frame, Links: t.links,
+		Stderr: func(line string) { t.host.line(t.app.Name, t.release.Number, "info", "stderr", line) },
+	})
+}
+
+// settle journals what a call did, whether it succeeded or not.
+func (t *target) settle(frame *abi.Request, result engine.Result, fault error) error {
+	call := metering.Invocation{
+		App: t.app.Name, Release: t.release.Number, Tier: string(t.tier),
+		CostCenter: t.release.Manifest.CostCenter, Team: t.release.Manifest.Team,
+		At: t.host.o.Now(), Fault: abi.FaultKind(fault), Counts: counts(frame, result),
+	}
+	if err := t.host.meter.Record(call); err != nil {
+		t.host.unmetered.Store(true)
+		t.host.log.Error("a call could not be journaled: apps are no longer served", "app", t.app.Name, "err", err)
+		return fmt.Errorf("%w: %w", metering.ErrUnmetered, err)
+	}
+	return nil
+}
+
+func counts(frame *abi.Request, result engine.Result) metering.Counts {
+	micros := uint64((result.Guest + time.Microsecond - 1) / time.Microsecond)
+	kib := uint64(result.MemoryPeak+1023) / 1024
+	c := metering.Counts{
+		Instructions: result.Instructions, GuestMicros: micros,
+		MemoryKiBMS: (kib*micros + 999) / 1000, BytesOut: uint64(len(result.Response.Body)),
+	}
+	if frame != nil {
+		c.BytesIn = uint64(len(frame.Body))
+	}
+	return c
+}
+
+// explainFault tells the app's developer, in the app's own log, what the end
+// user is not told.
+func (h *Host) explainFault(t *target, id string, result engine.Result, err error) {
+	message := fmt.Sprintf("request %s failed: %v", id, err)
+	if result.FaultDetail != "" {
+		message += "\n" + result.FaultDetail
+	}
+	h.line(t.app.Name, t.release.Number, "error", "node", message)
+}
+
+// noteFault logs a failure at the front door that no app's log can carry.
+func (h *Host) noteFault(ctx context.Context, host, id string, err error) {
+	if abi.FaultKind(err) == "internal" {
+		h.log.WarnContext(ctx, "request not served", "host", host, "invocation", id, "err", err)
+	}
+}
+
+func (h *Host) appLog(_ context.Context, app string, release int, level, message string) {
+	h.line(app, release, level, "log", message)
+}
+
+func (h *Host) line(app string, release int, level, source, message string) {
+	err := h.logs.Append(logstore.Line{At: h.o.Now(), App: app, Release: release, Level: level, Source: source, Message: message})
+	if err != nil {
+		h.log.Error("write an app's log", "app", app, "err", err)
+	}
+}
+
+// loadProgram loads the very bytes that verified checked.
+func (h *Host) loadProgram(ctx context.Context, r registry.Release) (*engine.Program, error) {
+	module, err := h.verified(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return h.engine.Load(ctx, module, r.Interface, engineLimits(r.Manifest.Limits))
+}
+
+// verified reads a release's module and checks it against its signature once more.
+func (h *Host) verified(ctx context.Context, r registry.Release) (module []byte, err error) {
+	if module, err = h.blobs.Get(ctx, r.Digest); err != nil {
+		return nil, fmt.Errorf("read the module of %s release %d: %w", r.App, r.Number, err)
+	}
+	bundle, err := h.blobs.Get(ctx, r.Bundle)
+	if err != nil {
+		return nil, fmt.Errorf("read the signature of %s release %d: %w", r.App, r.Number, err)
+	}
+	signer, err := h.verify(ctx, module, bundle)
+	if err != nil {
+		return nil, fmt.Errorf("check the signature of %s release %d: %w", r.App, r.Number, err)
+	}
+	if signer.Identity != r.Signer.Identity {
+		return nil, fmt.Errorf("release %d of %s was signed by %s and now verifies as %s: %w", r.Number, r.App, r.Signer.Identity, signer.Identity, registry.ErrUntrusted)
+	}
+	return module, nil
+}
+
+func engineLimits(l registry.Limits) engine.Limits {
+	return engine.Limits{
+		Fuel: l.Fuel, Memory: int64(l.Memory), Timeout: time.Duration(l.Timeout),
+		RequestBody: int64(l.RequestBody), ResponseBody: int64(l.ResponseBody), Concurrency: l.Concurrency,
+	}
+}
+
+// Invoke calls a release for a signed-in person, as the gateway would.
+func (h *Host) Invoke(ctx context.Context, app string, number int, r *http.Request) (web.Response, error) {
+	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+		return web.Response{}, err
+	}
+	t, err := h.targetOf(ctx, app, number)
+	if err != nil {
+		return web.Response{}, err
+	}
+	result, err := t.call(ctx, gateway.NewID(), r)
+	if err != nil {
+		return web.Response{}, err
+	}
+	header := http.Header{}
+	for _, f := range result.Response.Header {
+		header.Add(f.Name, f.Value)
+	}
+	c := counts(nil, result)
+	return web.Response{
+		Status: result.Response.Status, Header: header, Body: result.Response.Body,
+		Instructions: c.Instructions, GuestMicros: c.GuestMicros,
+		MemoryKiB: uint64(result.MemoryPeak+1023) / 1024, Release: t.release.Number,
+	}, nil
+}
+
+// targetOf is the release that serves, or the one that was named.
+func (h *Host) targetOf(ctx context.Context, name string, number int) (*target, error) {
+	var t *target
+	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+		app, err := tx.App(name)
+		if err != nil {
+			return fmt.Errorf("app %q: %w", name, err)
+		}
+		tier, serving, ok := app.Serving()
+		switch {
+		case number > 0:
+			tier = abi.TierSandbox
+		case !ok:
+			return fmt.Errorf("app %q: %w", name, registry.ErrNotActive)
+		default:
+			number = serving
+		}
+		t, err = h.newTarget(tx, app, tier, number)
+		return err
+	})
+	return t, err
+}

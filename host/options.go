@@ -1,0 +1,119 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// Options configure a node. The zero value of a field means its default.
+type Options struct {
+	// DataDir holds everything the node keeps. Required. One process at a time.
+	DataDir string
+	// Listen is the TCP address of the front doors. Default "127.0.0.1:8080".
+	Listen string
+	// ConsoleURL is where people find console and API: its host is that origin.
+	// Default "http://localhost:PORT" with the port that is listened on.
+	ConsoleURL string
+	// AppsDomain is the domain below which each app has its host, with a port
+	// if it is not the scheme's own. Default "localhost:PORT". It must not be
+	// the console's host: apps and console never share an origin.
+	AppsDomain string
+	// PolicyDir holds rules that replace or extend the embedded ones. Default none.
+	PolicyDir string
+	// Worker is the command line of the compile child. Default: this
+	// executable with the argument "compile-worker".
+	Worker []string
+	// MaxModule is the largest module taken in, in bytes. Default 64 MiB.
+	MaxModule int64
+	// Demo marks a node that was started by `agora up`.
+	Demo bool
+	// Version is shown to people.
+	Version string
+	// Logger receives the node's own log. Default slog.Default().
+	Logger *slog.Logger
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.DataDir == "" {
+		return o, errors.New("no data directory: say where the node keeps its data with --data")
+	}
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:8080"
+	}
+	if o.MaxModule == 0 {
+		o.MaxModule = 64 << 20
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Version == "" {
+		o.Version = "development"
+	}
+	if len(o.Worker) == 0 {
+		exe, err := os.Executable()
+		if err != nil {
+			return o, fmt.Errorf("find this executable, which compiles modules in a child process: %w", err)
+		}
+		o.Worker = []string{exe, "compile-worker"}
+	}
+	return o, nil
+}
+
+// origins are the two sides of the front door, known once the port is.
+type origins struct {
+	consoleURL  string // "http://localhost:8080"
+	scheme      string // of both sides
+	consoleHost string // "localhost:8080"
+	appsDomain  string // "localhost:8080"
+}
+
+func (o Options) origins(listen net.Addr) (origins, error) {
+	_, port, err := net.SplitHostPort(listen.String())
+	if err != nil {
+		return origins{}, fmt.Errorf("read the listen address: %w", err)
+	}
+	console := o.ConsoleURL
+	if console == "" {
+		console = "http://localhost:" + port
+	}
+	u, err := url.Parse(console)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return origins{}, fmt.Errorf("console URL %q: write a scheme and a host, such as https://agora.example.com", console)
+	}
+	apps := o.AppsDomain
+	if apps == "" {
+		apps = "localhost:" + port
+	}
+	if strings.ContainsAny(apps, "/@ ") {
+		return origins{}, fmt.Errorf("apps domain %q: write a host name, such as apps.example.com", apps)
+	}
+	return origins{
+		consoleURL: u.Scheme + "://" + u.Host, scheme: u.Scheme,
+		consoleHost: canonicalHost(u.Host), appsDomain: canonicalHost(apps),
+	}, nil
+}
+
+// canonicalHost lowers a Host header for comparison; ports stay.
+func canonicalHost(host string) string {
+	name, port, found := strings.Cut(host, ":")
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if !found {
+		return name
+	}
+	return name + ":" + port
+}
+
+func (g origins) appURL(label string) string {
+	return g.scheme + "://" + label + "." + g.appsDomain + "/"
+}

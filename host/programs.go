@@ -1,0 +1,135 @@
+package host
+
+import (
+	"container/list"
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/registry"
+)
+
+// maxPrograms bounds the compiled code that is kept in memory. A program that
+// was evicted is loaded again from the cache at its next call.
+const maxPrograms = 64
+
+// programs keeps the programs of the releases that were called last.
+type programs struct {
+	load func(context.Context, registry.Release) (*engine.Program, error)
+
+	mu      sync.Mutex               // guards all below, and every slot's fields
+	slots   map[string]*list.Element // of *slot, by release
+	order   *list.List               // most recently used first
+	closing sync.WaitGroup
+	closed  bool
+}
+
+// slot is one release's place. ready closes once program or err is set.
+type slot struct {
+	key     string
+	ready   chan struct{}
+	program *engine.Program
+	err     error
+	users   int
+	evicted bool
+}
+
+func newPrograms(load func(context.Context, registry.Release) (*engine.Program, error)) *programs {
+	return &programs{load: load, slots: map[string]*list.Element{}, order: list.New()}
+}
+
+// use answers a release's program and a function to be called when the caller
+// is done with it. Callers that come while it loads wait for the same load.
+func (p *programs) use(ctx context.Context, r registry.Release) (*engine.Program, func(), error) {
+	key := fmt.Sprintf("%s/%d", r.App, r.Number)
+	s, first := p.enter(key)
+	if first {
+		// The load outlives a caller that goes away: others may wait for it.
+		program, err := p.load(context.WithoutCancel(ctx), r)
+		p.loaded(s, program, err)
+	}
+	select {
+	case <-s.ready:
+	case <-ctx.Done():
+		p.leave(s)
+		return nil, nil, ctx.Err()
+	}
+	if s.err != nil {
+		p.leave(s)
+		return nil, nil, s.err
+	}
+	return s.program, func() { p.leave(s) }, nil
+}
+
+func (p *programs) enter(key string) (s *slot, first bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e, ok := p.slots[key]; ok {
+		p.order.MoveToFront(e)
+		s = e.Value.(*slot)
+	} else {
+		s, first = &slot{key: key, ready: make(chan struct{})}, true
+		p.slots[key] = p.order.PushFront(s)
+		if p.order.Len() > maxPrograms {
+			p.evict(p.order.Back())
+		}
+	}
+	s.users++
+	return s, first
+}
+
+func (p *programs) loaded(s *slot, program *engine.Program, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.program, s.err = program, err
+	if e := p.slots[s.key]; (err != nil || p.closed) && e != nil && e.Value == s {
+		p.evict(e) // a failure is not kept: the next call tries again
+	}
+	close(s.ready)
+}
+
+func (p *programs) leave(s *slot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.users--
+	p.closeIfUnused(s)
+}
+
+// evict takes a slot out of reach; its program is closed when its last user left.
+func (p *programs) evict(e *list.Element) {
+	s := e.Value.(*slot)
+	p.order.Remove(e)
+	delete(p.slots, s.key)
+	s.evicted = true
+	p.closeIfUnused(s)
+}
+
+func (p *programs) closeIfUnused(s *slot) {
+	if !s.evicted || s.users > 0 || s.program == nil {
+		return
+	}
+	program := s.program
+	s.program = nil
+	p.closing.Go(func() { _ = program.Close(context.Background()) })
+}
+
+// close evicts everything and waits for the programs to end.
+func (p *programs) close(context.Context) error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.drop()
+	p.closing.Wait()
+	return nil
+}
+
+// drop evicts everything, so that each release is verified again when it is
+// next called.
+func (p *programs) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.order.Len() > 0 {
+		p.evict(p.order.Back())
+	}
+}

@@ -1,0 +1,295 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/registry"
+)
+
+// Publish is the walk of an upload: read, verify, judge, compile, store, and
+// route the sandbox to it unless somebody must decide first. Nothing is visible
+// before the one transaction at the end; what a crash leaves before it are
+// blobs that no release names.
+func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (web.Published, error) {
+	actor, err := h.allow(ctx, access.RoleDeveloper)
+	if err != nil {
+		return web.Published{}, err
+	}
+	if stage == nil {
+		stage = func(string) {}
+	}
+	candidate, err := h.admit(ctx, actor, u, stage)
+	if err != nil {
+		return web.Published{}, err
+	}
+	if again, ok, err := h.sameAsNewest(ctx, candidate); ok || err != nil {
+		return again, err
+	}
+	stage("compiling")
+	if err := h.engine.Compile(ctx, u.Module, engineLimits(candidate.Manifest.Limits)); err != nil {
+		return web.Published{}, fmt.Errorf("compile the module: %w", err)
+	}
+	stage("storing the release")
+	if _, err := h.blobs.Put(ctx, u.Module); err != nil {
+		return web.Published{}, fmt.Errorf("store the module: %w", err)
+	}
+	if candidate.Bundle, err = h.blobs.Put(ctx, u.Bundle); err != nil {
+		return web.Published{}, fmt.Errorf("store the signature: %w", err)
+	}
+	var published web.Published
+	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+		published, err = h.addRelease(tx, actor, candidate)
+		return err
+	})
+	return published, err
+}
+
+// admit decides whether an upload may become a release: it reads the manifest
+// and the module, verifies the signature over the same bytes, and asks the rules.
+func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, stage func(string)) (registry.Release, error) {
+	var none registry.Release
+	stage("reading the manifest")
+	manifest, err := registry.ParseManifest(u.Manifest)
+	if err != nil {
+		return none, err
+	}
+	manifest = manifest.WithDefaults()
+	stage("reading the module")
+	if int64(len(u.Module)) > h.o.MaxModule {
+		return none, fmt.Errorf("the module has %d bytes, the largest taken is %d: %w", len(u.Module), h.o.MaxModule, registry.ErrTooLarge)
+	}
+	inspection, err := registry.Inspect(u.Module)
+	if err != nil {
+		return none, err
+	}
+	stage("checking the signature")
+	signer, err := h.verify(ctx, u.Module, u.Bundle)
+	if err != nil {
+		return none, err
+	}
+	stage("asking the rules")
+	r := registry.Release{
+		App: manifest.Name, Version: manifest.Version, Digest: inspection.Digest, Size: inspection.Size,
+		Manifest: manifest, Interface: inspection.Interface, Capabilities: inspection.Capabilities,
+		Signer: signer, Created: h.o.Now().UTC(), CreatedBy: actor.User,
+	}
+	r.Findings, err = h.judge(ctx, "publish", actor.User, abi.TierSandbox, r)
+	if err != nil {
+		return none, err
+	}
+	if refused(r.Findings) {
+		return none, &web.Refusal{Findings: r.Findings}
+	}
+	return r, h.store.View(ctx, func(tx *boltstore.Tx) error { return checkOwner(tx, actor, r) })
+}
+
+// verify checks a signature against the trust root and the registered keys.
+func (h *Host) verify(ctx context.Context, module, bundle []byte) (registry.Signer, error) {
+	return h.verifier.Verify(module, bundle, func(hint string) (registry.Key, error) {
+		var key registry.Key
+		err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+			key, err = tx.Key(hint)
+			return err
+		})
+		return key, err
+	})
+}
+
+// judge asks the policy about a release entering a tier.
+func (h *Host) judge(ctx context.Context, action, actor string, tier abi.Tier, r registry.Release) ([]abi.Finding, error) {
+	var grants []approvals.Grant
+	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		grants, err = tx.Grants(r.App)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return h.policy.Evaluate(ctx, h.subject(action, actor, tier, r, grants))
+}
+
+func (h *Host) subject(action, actor string, tier abi.Tier, r registry.Release, grants []approvals.Grant) approvals.Subject {
+	m := r.Manifest
+	s := approvals.Subject{
+		Action: action, Actor: actor, Tier: tier,
+		App: approvals.SubjectApp{
+			Name: m.Name, Title: m.Title, Description: m.Description, Owner: m.Owner,
+			Team: m.Team, CostCenter: m.CostCenter, Classification: m.Classification,
+		},
+		Module: approvals.SubjectModule{Digest: string(r.Digest), Size: r.Size, Interface: r.Interface, Capabilities: r.Capabilities},
+		Limits: approvals.SubjectLimits{
+			Fuel: m.Limits.Fuel, Memory: int64(m.Limits.Memory), TimeoutMS: m.Limits.Timeout.Milliseconds(),
+			Request: int64(m.Limits.RequestBody), Response: int64(m.Limits.ResponseBody), Concurrency: m.Limits.Concurrency,
+		},
+		Signer: approvals.SubjectSigner{Identity: r.Signer.Identity, Method: r.Signer.Method, Trust: r.Signer.Trust},
+	}
+	for _, g := range grants {
+		if g.Live(h.o.Now()) {
+			s.Grants = append(s.Grants, approvals.SubjectGrant{Capability: g.Capability, Tier: g.Tier, Params: g.Params})
+		}
+	}
+	for word, ask := range m.Capabilities {
+		s.Asked = append(s.Asked, approvals.SubjectAsked{Capability: word, Params: askedParams(ask)})
+	}
+	slices.SortFunc(s.Asked, func(a, b approvals.SubjectAsked) int {
+		return bytes.Compare([]byte(a.Capability), []byte(b.Capability))
+	})
+	return s
+}
+
+func refused(findings []abi.Finding) bool {
+	return slices.ContainsFunc(findings, func(f abi.Finding) bool { return f.Severity == abi.SeverityDeny })
+}
+
+// checkOwner keeps an app in its owner's hands: the first release makes its
+// signer the owner, every later one must be signed by the same identity and be
+// uploaded by that owner or by an operator.
+func checkOwner(tx registry.Tx, actor access.Actor, r registry.Release) error {
+	owner := r.Manifest.Owner
+	app, err := tx.App(r.App)
+	switch {
+	case err == nil:
+		owner = app.Owner
+	case !errors.Is(err, registry.ErrNotFound):
+		return err
+	}
+	if r.Manifest.Owner != owner {
+		return fmt.Errorf("app %q belongs to %s, and the manifest names %s as its owner: %w", r.App, owner, r.Manifest.Owner, registry.ErrNotOwner)
+	}
+	if r.Signer.Identity != owner {
+		return fmt.Errorf("app %q belongs to %s, and the module is signed by %s: %w", r.App, owner, r.Signer.Identity, registry.ErrNotOwner)
+	}
+	return mayChange(actor, r.App, owner)
+}
+
+// mayChange tells whether an actor may change an app.
+func mayChange(actor access.Actor, app, owner string) error {
+	if actor.User == owner || actor.Has(access.RoleOperator) {
+		return nil
+	}
+	return fmt.Errorf("app %q belongs to %s, and you are %s: %w", app, owner, actor.User, registry.ErrNotOwner)
+}
+
+// sameAsNewest answers the newest release if the upload repeats it, so that an
+// upload whose answer was lost can be sent again.
+func (h *Host) sameAsNewest(ctx context.Context, candidate registry.Release) (web.Published, bool, error) {
+	var published web.Published
+	var same bool
+	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+		app, err := tx.App(candidate.App)
+		if errors.Is(err, registry.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		newest, err := tx.Release(app.Name, app.Releases)
+		if err != nil {
+			return err
+		}
+		if same = newest.Digest == candidate.Digest && sameManifest(newest.Manifest, candidate.Manifest); !same {
+			return nil
+		}
+		published, err = h.published(tx, newest)
+		return err
+	})
+	return published, same, err
+}
+
+func sameManifest(a, b registry.Manifest) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+// addRelease is the transaction of an upload: the app, the release, its
+// requests or its activation, and the events that tell of them.
+func (h *Host) addRelease(tx *boltstore.Tx, actor access.Actor, r registry.Release) (web.Published, error) {
+	if err := checkOwner(tx, actor, r); err != nil { // again: another upload may have come between
+		return web.Published{}, err
+	}
+	app, err := tx.App(r.App)
+	if errors.Is(err, registry.ErrNotFound) {
+		app = registry.App{Name: r.App, Owner: r.Manifest.Owner, Created: r.Created, Active: map[abi.Tier]int{}}
+	} else if err != nil {
+		return web.Published{}, err
+	}
+	app.Releases++
+	r.Number = app.Releases
+	m := r.Manifest
+	app.Title, app.Description, app.Team, app.CostCenter, app.Classification = m.Title, m.Description, m.Team, m.CostCenter, m.Classification
+	if err := tx.PutApp(app); err != nil {
+		return web.Published{}, err
+	}
+	if err := tx.AddRelease(r); err != nil {
+		return web.Published{}, err
+	}
+	tx.Emit("release.published", app.Name, strconv.Itoa(r.Number), map[string]string{"digest": string(r.Digest), "signer": r.Signer.Identity})
+	waiting, err := h.openGrantRequests(tx, actor, r)
+	if err != nil {
+		return web.Published{}, err
+	}
+	if !waiting {
+		if _, err := h.activate(tx, actor.User, r.App, r.Number, abi.TierSandbox, "", false); err != nil {
+			return web.Published{}, err
+		}
+	}
+	return h.published(tx, r)
+}
+
+// openGrantRequests asks a reviewer for every capability that the rules do not
+// give by themselves. It tells whether the release has to wait.
+func (h *Host) openGrantRequests(tx *boltstore.Tx, actor access.Actor, r registry.Release) (waiting bool, err error) {
+	for _, f := range r.Findings {
+		if f.Severity != abi.SeverityReview || f.Subject == "" {
+			continue
+		}
+		waiting = true
+		request, err := approvals.Open(tx, approvals.Request{
+			Kind: approvals.KindGrant, App: r.App, Owner: r.Manifest.Owner, Release: r.Number, Digest: string(r.Digest),
+			Tier: abi.TierSandbox, Capability: f.Subject, Params: askedParams(r.Manifest.Capabilities[f.Subject]),
+			Reason: f.Message, Findings: []abi.Finding{f}, By: actor.User, Created: h.o.Now().UTC(),
+		})
+		if errors.Is(err, approvals.ErrAlreadyRequested) {
+			continue
+		}
+		if err != nil {
+			return true, err
+		}
+		tx.Emit("request.opened", r.App, request.ID, map[string]string{"kind": string(request.Kind), "capability": f.Subject})
+	}
+	return waiting, nil
+}
+
+// published describes a release as its uploader sees it.
+func (h *Host) published(tx *boltstore.Tx, r registry.Release) (web.Published, error) {
+	shown, err := h.showRelease(tx, r)
+	if err != nil {
+		return web.Published{}, err
+	}
+	p := web.Published{
+		Release: shown, Active: slices.Contains(shown.ActiveIn, abi.TierSandbox), Findings: r.Findings,
+		URL: h.origins.appURL(r.App), Preview: shown.PreviewURL,
+	}
+	requests, err := tx.Requests()
+	if err != nil {
+		return web.Published{}, err
+	}
+	for _, q := range requests {
+		if q.App == r.App && q.Status == approvals.StatusOpen && slices.Contains(r.Capabilities, q.Capability) {
+			p.Requests = append(p.Requests, q)
+		}
+	}
+	return p, nil
+}

@@ -1,0 +1,166 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/host/capability/config"
+	"github.com/agora-host/agora/host/gateway"
+	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/registry"
+)
+
+// routes remembers what host labels led to, until the next change of state.
+// Only labels that lead somewhere are remembered, so that made-up names cannot
+// fill the memory.
+type routes struct{ table atomic.Pointer[sync.Map] }
+
+func (r *routes) current() *sync.Map {
+	if m := r.table.Load(); m != nil {
+		return m
+	}
+	r.table.CompareAndSwap(nil, new(sync.Map))
+	return r.table.Load()
+}
+
+func (r *routes) reset() { r.table.Store(new(sync.Map)) }
+
+// target is one release in one tier, ready to be called.
+type target struct {
+	host    *Host
+	app     registry.App
+	release registry.Release
+	tier    abi.Tier
+	links   map[string]abi.Link // what is granted, bound to the app
+	until   time.Time           // when a grant ends; zero: never
+}
+
+var _ gateway.Router = (*Host)(nil)
+
+// Route finds the release behind a Host header. A label below the apps' domain
+// is an app, "<tier>--<app>" for one tier of it, or "r<number>--<app>" for the
+// preview of one release. "--" occurs in no app's name.
+func (h *Host) Route(ctx context.Context, host string) (gateway.Route, error) {
+	label, ok := strings.CutSuffix(canonicalHost(host), "."+h.origins.appsDomain)
+	if !ok || label == "" || strings.ContainsAny(label, ".:") {
+		return nil, fmt.Errorf("host %q is neither an app's address nor the console's: %w", host, registry.ErrNotFound)
+	}
+	// The table is taken before the state is read: a change in between drops
+	// this table, and with it what is about to be stored.
+	table := h.routes.current()
+	if found, ok := table.Load(label); ok {
+		if t := found.(*target); t.until.IsZero() || h.o.Now().Before(t.until) {
+			return t, nil
+		}
+	}
+	t, err := h.resolve(ctx, label)
+	if err != nil {
+		return nil, err
+	}
+	table.Store(label, t)
+	return t, nil
+}
+
+func (h *Host) resolve(ctx context.Context, label string) (*target, error) {
+	selector, name, split := strings.Cut(label, "--")
+	if !split {
+		selector, name = "", label
+	}
+	var t *target
+	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+		app, err := tx.App(name)
+		if err != nil {
+			return fmt.Errorf("app %q: %w", name, err)
+		}
+		tier, number, err := selectRelease(app, selector)
+		if err != nil {
+			return err
+		}
+		t, err = h.newTarget(tx, app, tier, number)
+		return err
+	})
+	return t, err
+}
+
+// selectRelease reads a label's selector.
+func selectRelease(app registry.App, selector string) (abi.Tier, int, error) {
+	if selector == "" {
+		if tier, n, ok := app.Serving(); ok {
+			return tier, n, nil
+		}
+		return "", 0, fmt.Errorf("app %q: %w", app.Name, registry.ErrNotActive)
+	}
+	if tier := abi.Tier(selector); tier.Rank() >= 0 {
+		if n := app.Active[tier]; n > 0 {
+			return tier, n, nil
+		}
+		return "", 0, fmt.Errorf("app %q in the %s tier: %w", app.Name, tier, registry.ErrNotActive)
+	}
+	digits, ok := strings.CutPrefix(selector, "r")
+	n, err := strconv.Atoi(digits)
+	if !ok || err != nil || n < 1 || strconv.Itoa(n) != digits {
+		return "", 0, fmt.Errorf("address %q of app %q: %w", selector, app.Name, registry.ErrNotFound)
+	}
+	return abi.TierSandbox, n, nil
+}
+
+func (h *Host) newTarget(tx *boltstore.Tx, app registry.App, tier abi.Tier, number int) (*target, error) {
+	release, err := tx.Release(app.Name, number)
+	if err != nil {
+		return nil, fmt.Errorf("release %d of app %q: %w", number, app.Name, err)
+	}
+	grants, err := tx.Grants(app.Name)
+	if err != nil {
+		return nil, err
+	}
+	t := &target{host: h, app: app, release: release, tier: tier, links: map[string]abi.Link{}}
+	for _, word := range slices.Sorted(maps.Keys(release.Manifest.Capabilities)) {
+		h.link(t, word, grants)
+	}
+	return t, nil
+}
+
+// link binds a declared capability if the tier has it by default or a live
+// grant allows it.
+func (h *Host) link(t *target, word string, grants []approvals.Grant) {
+	params := askedParams(t.release.Manifest.Capabilities[word])
+	grant, ok := approvals.Effective(grants, t.tier, word, h.o.Now())
+	if ok {
+		params = grant.Params
+		if !grant.Expires.IsZero() && (t.until.IsZero() || grant.Expires.Before(t.until)) {
+			t.until = grant.Expires
+		}
+	} else if !slices.Contains(h.policy.DefaultCapabilities(t.tier), word) {
+		return
+	}
+	switch word {
+	case "log":
+		t.links[word] = h.capLog.Bind(t.app.Name, t.release.Number)
+	case "config":
+		t.links[word] = config.Bind(t.release.Manifest.Config)
+	case "kv":
+		quota, err := strconv.ParseInt(params["quota"], 10, 64)
+		if err != nil {
+			quota = 0 // a grant without a quota stores nothing
+		}
+		t.links[word] = h.capKV.Bind(t.app.Name, quota)
+	}
+}
+
+// askedParams are a declared capability's parameters as requests, grants and
+// rules carry them.
+func askedParams(ask registry.CapabilityAsk) map[string]string {
+	if ask.Quota == 0 {
+		return nil
+	}
+	return map[string]string{"quota": strconv.FormatInt(int64(ask.Quota), 10)}
+}

@@ -1,0 +1,65 @@
+package humanize
+
+import (
+	"fmt"
+	"time"
+)
+
+// Count writes a number with its magnitude: 9999, 12.3 k, 1.2 M.
+func Count(n uint64) string {
+	switch {
+	case n < 10_000:
+		return fmt.Sprint(n)
+	case n < 999_950:
+		return fmt.Sprintf("%.1f k", float64(n)/1e3)
+	case n < 999_950_000:
+		return fmt.Sprintf("%.1f M", float64(n)/1e6)
+	case n < 999_950_000_000:
+		return fmt.Sprintf("%.1f G", float64(n)/1e9)
+	}
+	return fmt.Sprintf("%.1f T", float64(n)/1e12)
+}
+
+// Bytes writes a size in binary units: 512 B, 1.5 MiB.
+func Bytes(n uint64) string {
+	for _, u := range []struct {
+		bytes uint64
+		name  string
+	}{{1 << 40, "TiB"}, {1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n >= u.bytes {
+			return fmt.Sprintf("%.1f %s", float64(n)/float64(u.bytes), u.name)
+		}
+	}
+	return fmt.Sprintf("%d B", n)
+}
+
+// Micros writes a duration given in microseconds: 830 µs, 12.4 ms, 3.1 s.
+func Micros(us uint64) string {
+	switch {
+	case us < 1000:
+		return fmt.Sprintf("%d µs", us)
+	case us < 1_000_000:
+		return fmt.Sprintf("%.1f ms", float64(us)/1e3)
+	case us < 60_000_000:
+		return fmt.Sprintf("%.1f s", float64(us)/1e6)
+	case us < 3_600_000_000:
+		return fmt.Sprintf("%.1f min", float64(us)/60e6)
+	}
+	return fmt.Sprintf("%.1f h", float64(us)/3600e6)
+}
+
+// Ago writes how long before now a time was: just now, 5 min ago, 3 h ago, then
+// the day.
+func Ago(t, now time.Time) string {
+	switch d := now.Sub(t); {
+	case t.IsZero():
+		return "never"
+	case d < time.Minute:
+		return "just now"
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
+	}
+	return t.Format("2 Jan 2006")
+}

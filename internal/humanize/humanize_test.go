@@ -1,0 +1,25 @@
+package humanize_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/agora-host/agora/internal/humanize"
+)
+
+func TestHumanize(t *testing.T) {
+	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct{ got, want string }{
+		{humanize.Count(0), "0"}, {humanize.Count(9999), "9999"}, {humanize.Count(12_345), "12.3 k"},
+		{humanize.Count(999_999), "1.0 M"}, {humanize.Count(1_500_000_000), "1.5 G"}, {humanize.Count(1 << 60), "1152921.5 T"},
+		{humanize.Bytes(1023), "1023 B"}, {humanize.Bytes(1536), "1.5 KiB"}, {humanize.Bytes(64 << 20), "64.0 MiB"},
+		{humanize.Micros(830), "830 µs"}, {humanize.Micros(12_400), "12.4 ms"}, {humanize.Micros(3_100_000), "3.1 s"},
+		{humanize.Micros(90_000_000), "1.5 min"}, {humanize.Micros(7_200_000_000), "2.0 h"},
+		{humanize.Ago(time.Time{}, now), "never"}, {humanize.Ago(now.Add(-5*time.Minute), now), "5 min ago"},
+		{humanize.Ago(now.Add(-3*time.Hour), now), "3 h ago"}, {humanize.Ago(now.Add(-72*time.Hour), now), "30 Dec 2025"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+}
