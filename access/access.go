@@ -53,8 +53,8 @@ const (
 
 // Credential is a secret's record: never the secret.
 type Credential struct {
-	ID      string         `json:"id"`   // public, for listing and deleting
-	Hash    string         `json:"hash"` // hex SHA-256 of the secret
+	ID      string         `json:"id"`             // public, for listing and deleting
+	Hash    string         `json:"hash,omitempty"` // hex SHA-256 of the secret
 	Kind    CredentialKind `json:"kind"`
 	User    string         `json:"user"`
 	Label   string         `json:"label,omitempty"` // what a token is for

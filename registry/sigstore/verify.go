@@ -26,8 +26,12 @@ type Verifier struct {
 
 var _ registry.Verifier = (*Verifier)(nil)
 
-// NewVerifier takes a sigstore trusted root.
+// NewVerifier takes a sigstore trusted root. Without one, it trusts no authority
+// and registered keys alone.
 func NewVerifier(trustedRoot []byte) (*Verifier, error) {
+	if len(trustedRoot) == 0 {
+		return &Verifier{}, nil
+	}
 	material, err := root.NewTrustedRootFromJSON(trustedRoot)
 	if err != nil {
 		return nil, fmt.Errorf("read the trust root: %w", err)
@@ -73,6 +77,9 @@ func (v *Verifier) Verify(module, raw []byte, keys func(hint string) (registry.K
 }
 
 func (v *Verifier) byCertificate(b *bundle.Bundle, artifact verify.ArtifactPolicyOption) (registry.Signer, error) {
+	if v.certificates == nil {
+		return registry.Signer{}, fmt.Errorf("%w: it is signed by an authority, and no trust root was given", registry.ErrUntrusted)
+	}
 	result, err := v.certificates.Verify(b, verify.NewPolicy(artifact, v.identity))
 	if err != nil {
 		return registry.Signer{}, v.explain(b, err)

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/sdk/client"
+)
+
+func (c *cli) appsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "apps", Short: "List apps, or show one", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			node, err := c.node()
+			if err != nil {
+				return err
+			}
+			apps, err := node.Apps(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return c.print(apps, func(w io.Writer) error {
+				if len(apps) == 0 {
+					_, err := fmt.Fprintln(w, "No apps yet. Publish one with `agora deploy DIRECTORY`.")
+					return err
+				}
+				var rows [][]string
+				for _, a := range apps {
+					rows = append(rows, []string{a.Name, orDash(string(a.Tier)), release(a.Serving), a.Owner, a.Team, waiting(a.Waiting), a.URL})
+				}
+				return table(w, "APP TIER RELEASE OWNER TEAM WAITING ADDRESS", rows)
+			})
+		},
+	}
+	show := &cobra.Command{
+		Use: "show APP", Short: "Show one app", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			node, err := c.node()
+			if err != nil {
+				return err
+			}
+			a, err := node.App(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return c.print(a, func(w io.Writer) error {
+				rows := [][]string{
+					{"name", a.Name}, {"title", orDash(a.Title)}, {"description", orDash(a.Description)}, {"owner", a.Owner}, {"team", a.Team},
+					{"cost center", a.CostCenter}, {"data classification", a.Classification}, {"releases", strconv.Itoa(a.Releases)},
+				}
+				for _, tier := range abi.Tiers() {
+					if n := a.Active[tier]; n > 0 {
+						rows = append(rows, []string{string(tier), fmt.Sprintf("release %d at %s", n, a.TierURLs[tier])})
+					}
+				}
+				return table(w, "", rows)
+			})
+		},
+	}
+	cmd.AddCommand(show)
+	return cmd
+}
+
+func release(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return strconv.Itoa(n)
+}
+
+func waiting(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
+func tierWords(tiers []abi.Tier) string {
+	words := make([]string, len(tiers))
+	for i, t := range tiers {
+		words[i] = string(t)
+	}
+	return orDash(strings.Join(words, ","))
+}
+
+func (c *cli) releasesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "releases APP", Short: "List an app's releases; activate, roll back, promote", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			node, err := c.node()
+			if err != nil {
+				return err
+			}
+			all, err := node.Releases(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return c.print(all, func(w io.Writer) error {
+				var rows [][]string
+				for _, r := range all {
+					var missing []string
+					for _, a := range r.Access {
+						if a.Imported && !a.Granted {
+							missing = append(missing, a.Name)
+						}
+					}
+					rows = append(rows, []string{strconv.Itoa(r.Number), orDash(r.Version), tierWords(r.ActiveIn), when(r.Created), r.Signer.Identity, orDash(strings.Join(missing, ",")), r.PreviewURL})
+				}
+				return table(w, "RELEASE VERSION SERVES UPLOADED SIGNED-BY LACKS PREVIEW", rows)
+			})
+		},
+	}
+	cmd.AddCommand(c.showReleaseCommand(), c.activateCommand(), c.rollbackCommand(), c.promoteCommand())
+	return cmd
+}
+
+func releaseNumber(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, usageError("%q is no release number", text)
+	}
+	return n, nil
+}
+
+func (c *cli) showReleaseCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show APP NUMBER", Short: "Show one release", Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := releaseNumber(args[1])
+			if err != nil {
+				return err
+			}
+			node, err := c.node()
+			if err != nil {
+				return err
+			}
+			r, err := node.Release(cmd.Context(), args[0], n)
+			if err != nil {
+				return err
+			}
+			return c.print(r, func(w io.Writer) error { return showRelease(w, r) })
+		},
+	}
+}
+
+func showRelease(w io.Writer, r client.Release) error {
+	l := r.Manifest.Limits
+	rows := [][]string{
+		{"release", fmt.Sprintf("%s %d (%s)", r.App, r.Number, orDash(r.Version))}, {"serves", tierWords(r.ActiveIn)}, {"preview", r.PreviewURL},
+		{"signed by", fmt.Sprintf("%s (%s), %s", r.Signer.Identity, r.Signer.Method, when(r.Signer.SignedAt))},
+		{"uploaded", when(r.Created) + " by " + r.CreatedBy}, {"module", fmt.Sprintf("%s, %s, %s", r.Digest, humanize.Bytes(uint64(r.Size)), r.Interface)},
+		{"limits", fmt.Sprintf("%s instructions, %s memory, %s, %d at once", humanize.Count(l.Fuel), l.Memory, l.Timeout, l.Concurrency)},
+	}
+	for _, a := range r.Access {
+		state := "not granted"
+		if a.Granted {
+			state = "granted"
+		}
+		if a.Request != "" {
+			state += ", waits in " + a.Request
+		}
+		rows = append(rows, []string{"may use " + a.Name, fmt.Sprintf("declared: %v, imported: %v, %s", a.Declared, a.Imported, state)})
+	}
+	return table(w, "", rows)
+}
+
+func (c *cli) activateCommand() *cobra.Command {
+	var tier, reason string
+	cmd := &cobra.Command{
+		Use: "activate APP NUMBER", Short: "Let a tier serve a release that is approved for it", Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := releaseNumber(args[1])
+			if err != nil {
+				return err
+			}
+			return c.route(cmd, func(node *client.Client) (client.Activation, error) {
+				return node.Activate(cmd.Context(), args[0], n, abi.Tier(tier), reason)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&tier, "tier", "sandbox", "sandbox, pilot or production")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; kept in the history")
+	return cmd
+}
+
+func (c *cli) rollbackCommand() *cobra.Command {
+	var tier, reason string
+	cmd := &cobra.Command{
+		Use: "rollback APP", Short: "Go back to the release that served before", Args: cobra.ExactArgs(1),
+		Example: `  agora releases rollback hello --reason "totals were wrong"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.route(cmd, func(node *client.Client) (client.Activation, error) {
+				return node.RollBack(cmd.Context(), args[0], abi.Tier(tier), reason)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&tier, "tier", "", "sandbox, pilot or production (default: the highest that serves)")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; others will read it later")
+	_ = cmd.MarkFlagRequired("reason")
+	return cmd
+}
+
+func (c *cli) route(_ *cobra.Command, change func(*client.Client) (client.Activation, error)) error {
+	node, err := c.node()
+	if err != nil {
+		return err
+	}
+	a, err := change(node)
+	if err != nil {
+		return err
+	}
+	return c.print(a, func(w io.Writer) error {
+		before := ""
+		if a.Previous > 0 {
+			before = fmt.Sprintf(" (before: %d)", a.Previous)
+		}
+		_, err := fmt.Fprintf(w, "%s: the %s tier serves release %d%s.\n", a.App, a.Tier, a.Release, before)
+		return err
+	})
+}
+
+func (c *cli) promoteCommand() *cobra.Command {
+	var to, reason string
+	cmd := &cobra.Command{
+		Use: "promote APP NUMBER", Short: "Ask for a release to enter a higher tier", Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := releaseNumber(args[1])
+			if err != nil {
+				return err
+			}
+			node, err := c.node()
+			if err != nil {
+				return err
+			}
+			q, err := node.Promote(cmd.Context(), args[0], n, abi.Tier(to), reason)
+			if err != nil {
+				return err
+			}
+			return c.print(q, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "Asked in %s: a reviewer decides whether %s release %d enters %s.\n", q.ID, q.App, q.Release, q.Tier)
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "pilot or production")
+	cmd.Flags().StringVar(&reason, "reason", "", "what the reviewer should know")
+	_ = cmd.MarkFlagRequired("to")
+	return cmd
+}

@@ -1,0 +1,9 @@
+// Command agora is the one binary of Agora: the node, and the tool with which
+// people and programs speak to it.
+//
+// It owns flags, environment variables, signals, terminal output and exit
+// codes, one file per subcommand. It must not know a rule: what a command may
+// do is decided by the node, and what it prints is what the node answered.
+//
+// Commands run one at a time in one process; there is nothing to lock.
+package main

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/sdk/client"
+)
+
+// printError says what went wrong and what to do next, in the words of the node
+// if it is the node that refused, and answers the exit status for it.
+func (c *cli) printError(err error) int {
+	if errors.Is(err, errSilent) {
+		return exitFailure
+	}
+	if p, ok := errors.AsType[*client.Problem](err); ok {
+		c.printProblem(p.Problem)
+		return exitOf(p.Status)
+	}
+	hint, code := "", exitFailure
+	switch {
+	case errors.Is(err, client.ErrUnreachable):
+		hint, code = "Is the node running? Start one with `agora up`, or log in to another with `agora login URL`.", exitUnreachable
+	case errors.Is(err, registry.ErrUnsigned), errors.Is(err, registry.ErrBadSignature), errors.Is(err, registry.ErrUntrusted),
+		errors.Is(err, registry.ErrBadModule), errors.Is(err, registry.ErrUnsupportedModule), errors.Is(err, registry.ErrBadManifest):
+		code = exitRefused
+	}
+	if c.output == "json" {
+		c.printJSONError(abi.Problem{Type: "about:blank", Title: "The command failed", Detail: err.Error(), Remedy: abi.Remedy{Summary: hint}})
+		return code
+	}
+	fmt.Fprintf(c.err, "agora: %s\n", printableLines(err.Error()))
+	if hint != "" {
+		fmt.Fprintln(c.err, hint)
+	}
+	return code
+}
+
+// printProblem shows a problem as the console does: what, why, what to do.
+func (c *cli) printProblem(p abi.Problem) {
+	if c.output == "json" {
+		c.printJSONError(p)
+		return
+	}
+	fmt.Fprintf(c.err, "agora: %s\n  %s\n", printable(p.Title), printableLines(p.Detail))
+	c.printFindings(p.Findings)
+	if p.Remedy.Summary != "" {
+		fmt.Fprintf(c.err, "→ %s\n", printable(p.Remedy.Summary))
+	}
+	for _, line := range p.Remedy.Commands {
+		fmt.Fprintf(c.err, "    %s\n", printable(line))
+	}
+}
+
+func (c *cli) printJSONError(p abi.Problem) {
+	e := json.NewEncoder(c.err)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(p)
+}
+
+// printFindings lists what a check said, with the fix for each.
+func (c *cli) printFindings(findings []abi.Finding) {
+	for _, f := range findings {
+		fmt.Fprintf(c.err, "  - %s: %s\n", f.Severity, printable(f.Message))
+		if f.Remedy.Summary != "" {
+			fmt.Fprintf(c.err, "      %s\n", printable(f.Remedy.Summary))
+		}
+		for _, line := range f.Remedy.Commands {
+			fmt.Fprintf(c.err, "        %s\n", printableLines(line))
+		}
+	}
+}
+
+// exitOf is the exit status for what the node answered.
+func exitOf(status int) int {
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return exitNotAllowed
+	case status == http.StatusNotFound:
+		return exitNotFound
+	case status == http.StatusConflict:
+		return exitConflict
+	case status == http.StatusUnprocessableEntity, status == http.StatusRequestEntityTooLarge,
+		status == http.StatusBadRequest, status == http.StatusUnsupportedMediaType:
+		return exitRefused
+	}
+	return exitFailure
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/sdk/client"
+)
+
+func (c *cli) invokeCommand() *cobra.Command {
+	var call client.Call
+	var headers []string
+	var data string
+	cmd := &cobra.Command{
+		Use:     "invoke APP [PATH]",
+		Short:   "Call an app and see what it cost",
+		Long:    "Calls an app as its own address would. The answer goes to the standard output, what it cost to the standard error.",
+		Example: "  agora invoke hello '/?name=Ada'\n  agora invoke guestbook / -X POST -d 'name=Ada&text=hi' -H 'Content-Type: application/x-www-form-urlencoded'",
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				call.Path = args[1]
+			}
+			if err := fillCall(&call, headers, data, cmd.Flags().Changed("data")); err != nil {
+				return err
+			}
+			node, err := c.node()
+			if err != nil {
+				return err
+			}
+			r, err := node.Invoke(cmd.Context(), args[0], call)
+			if err != nil {
+				return err
+			}
+			return c.print(r, func(w io.Writer) error {
+				fmt.Fprintf(c.err, "HTTP %d from release %d: %s instructions, %s in the guest, %s of memory\n", r.Status, r.Release,
+					humanize.Count(r.Instructions), humanize.Micros(r.GuestMicros), humanize.Bytes(r.MemoryKiB<<10))
+				body := string(r.Body)
+				if f, ok := w.(*os.File); ok && isTerminal(f) {
+					body = strings.TrimSuffix(printableLines(body), "\n") + "\n"
+				}
+				_, err := io.WriteString(w, body)
+				return err
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&call.Method, "method", "X", "", "HTTP method (default GET, or POST with --data)")
+	f.StringArrayVarP(&headers, "header", "H", nil, "a header, as 'Name: value'; may be repeated")
+	f.StringVarP(&data, "data", "d", "", "request body; @FILE reads a file")
+	f.IntVar(&call.Release, "release", 0, "a release by its number (default: the one that serves)")
+	return cmd
+}
+
+func fillCall(call *client.Call, headers []string, data string, hasData bool) error {
+	call.Header = map[string][]string{}
+	for _, h := range headers {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok {
+			return usageError("header %q: write 'Name: value'", h)
+		}
+		call.Header[name] = append(call.Header[name], strings.TrimSpace(value))
+	}
+	if hasData {
+		call.Body = []byte(data)
+		if file, ok := strings.CutPrefix(data, "@"); ok {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			call.Body = b
+		}
+		if call.Method == "" {
+			call.Method = "POST"
+		}
+	}
+	return nil
+}
+
+func (c *cli) logsCommand() *cobra.Command {
+	var lines int
+	var follow bool
+	cmd := &cobra.Command{
+		Use: "logs APP", Short: "Show an app's log", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			node, err := c.node()
+			if err != nil {
+				return err
+			}
+			log, err := node.Logs(cmd.Context(), args[0], lines)
+			if err != nil {
+				return err
+			}
+			if c.output == "json" && !follow {
+				if log == nil {
+					log = []client.LogLine{}
+				}
+				return c.print(log, nil)
+			}
+			if len(log) == 0 && !follow {
+				_, err := fmt.Fprintf(c.err, "%s has logged nothing yet.\n", args[0])
+				return err
+			}
+			if err := c.printLog(log); err != nil || !follow {
+				return err
+			}
+			return c.follow(cmd.Context(), node, args[0], log)
+		},
+	}
+	cmd.Flags().IntVarP(&lines, "lines", "n", 50, "how many lines, at most 1000")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on as lines come, until interrupted")
+	return cmd
+}
+
+func (c *cli) printLog(lines []client.LogLine) error {
+	for _, l := range lines {
+		if _, err := fmt.Fprintf(c.out, "%s r%d %-5s %s: %s\n", l.At.Local().Format("15:04:05.000"), l.Release, l.Level, l.Source, printable(l.Message)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow asks again each second, and prints what is newer than the last line.
+func (c *cli) follow(ctx context.Context, node *client.Client, app string, seen []client.LogLine) error {
+	var last time.Time
+	if len(seen) > 0 {
+		last = seen[len(seen)-1].At
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+		lines, err := node.Logs(ctx, app, 1000)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i, l := range lines {
+			if l.At.After(last) {
+				if err := c.printLog(lines[i:]); err != nil {
+					return err
+				}
+				last = lines[len(lines)-1].At
+				break
+			}
+		}
+	}
+}

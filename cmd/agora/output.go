@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// errSilent ends a command that has said everything already.
+var errSilent = errors.New("")
+
+// print writes a command's result: the value as JSON, or what text makes of it.
+func (c *cli) print(value any, text func(w io.Writer) error) error {
+	if c.output == "json" {
+		e := json.NewEncoder(c.out)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		return e.Encode(value)
+	}
+	return text(c.out)
+}
+
+// table prints rows in columns, under a header unless it is "". Cells come from apps and
+// people: control characters are made visible, so that none moves the cursor.
+func table(w io.Writer, header string, rows [][]string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if header != "" {
+		fmt.Fprintln(t, strings.ReplaceAll(header, " ", "\t"))
+	}
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = printable(cell)
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	}
+	return t.Flush()
+}
+
+// printable makes text safe for a terminal; line breaks become spaces.
+func printable(s string) string { return clean(s, false) }
+
+// printableLines is printable, with line breaks kept.
+func printableLines(s string) string { return clean(s, true) }
+
+func clean(s string, lines bool) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' && lines, r == '\t' && lines:
+			return r
+		case r == '\n', r == '\t':
+			return ' '
+		case r < 0x20, r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+			return '�'
+		}
+		return r
+	}, s)
+}
+
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format("2006-01-02 15:04")
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// progress tells what long work is doing: on a terminal one line that is
+// rewritten, elsewhere one line for each step. Nothing when JSON is wanted.
+type progress struct {
+	w       io.Writer
+	live    bool
+	quiet   bool
+	started time.Time
+	step    string
+}
+
+func (c *cli) progress() *progress {
+	f, ok := c.err.(*os.File)
+	return &progress{w: c.err, live: ok && isTerminal(f), quiet: c.output == "json"}
+}
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// to begins a step; the one before is done.
+func (p *progress) to(step string) {
+	p.done()
+	p.step, p.started = step, time.Now()
+	if p.live && !p.quiet {
+		fmt.Fprintf(p.w, "\r\033[K… %s", step)
+	}
+}
+
+// done ends the current step.
+func (p *progress) done() {
+	if p.step == "" || p.quiet {
+		p.step = ""
+		return
+	}
+	start := ""
+	if p.live {
+		start = "\r\033[K"
+	}
+	fmt.Fprintf(p.w, "%s✓ %s (%s)\n", start, p.step, time.Since(p.started).Round(10*time.Millisecond))
+	p.step = ""
+}
+
+// stop ends the current step without success.
+func (p *progress) stop() {
+	if p.step != "" && p.live && !p.quiet {
+		fmt.Fprint(p.w, "\r\033[K")
+	}
+	p.step = ""
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// streams are what a command reads and writes.
+type streams struct {
+	in  io.Reader
+	out io.Writer
+	err io.Writer
+}
+
+// cli is what all subcommands share: the streams and the global flags.
+type cli struct {
+	streams
+	output string // "text" or "json"
+	url    string
+	token  string
+}
+
+func (c *cli) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "agora",
+		Short: "Publish, run, govern and bill WebAssembly micro-apps",
+		Long: `Agora runs small WebAssembly apps with guardrails: every app is signed, limited,
+reviewed and metered.
+
+Start a node to try with        agora up
+Or speak to one that runs:      agora login URL, then agora apps
+
+Exit status: 0 done, 1 something went wrong, 2 wrong usage, 3 refused by the
+rules or not valid, 4 not signed in or not allowed, 5 not found, 6 the node
+does not answer, 7 in conflict with what is there.`,
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if c.output != "text" && c.output != "json" {
+				return usageError("--output %q: use text or json", c.output)
+			}
+			return nil
+		},
+	}
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	flags := root.PersistentFlags()
+	flags.StringVarP(&c.output, "output", "o", "text", "text or json")
+	flags.StringVar(&c.url, "url", "", "address of the node's console (default: where you logged in; AGORA_URL)")
+	flags.StringVar(&c.token, "token", "", "API token (default: from your login; AGORA_TOKEN)")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError("%v", err) })
+
+	root.AddGroup(
+		&cobra.Group{ID: "node", Title: "Run a node:"},
+		&cobra.Group{ID: "apps", Title: "Publish and use apps:"},
+		&cobra.Group{ID: "govern", Title: "Decide and look after:"},
+	)
+	add := func(group string, commands ...*cobra.Command) {
+		for _, cmd := range commands {
+			cmd.GroupID = group
+			root.AddCommand(cmd)
+		}
+	}
+	add("node", c.upCommand(), c.serveCommand(), c.doctorCommand())
+	add("apps", c.loginCommand(), c.appsCommand(), c.releasesCommand(), c.deployCommand(), c.signCommand(),
+		c.verifyCommand(), c.inspectCommand(), c.invokeCommand(), c.logsCommand(), c.usageCommand())
+	add("govern", c.requestsCommand(), c.grantsCommand(), c.policyCommand(), c.keysCommand(), c.usersCommand(), c.tokensCommand())
+	root.AddCommand(c.versionCommand(), compileWorkerCommand(c.streams))
+	return root
+}
+
+// exitError is an error with the exit status that belongs to it.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// The exit statuses are part of the interface: scripts branch on them.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitRefused     = 3
+	exitNotAllowed  = 4
+	exitNotFound    = 5
+	exitUnreachable = 6
+	exitConflict    = 7
+)
+
+func usageError(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// exit prints an error as its reader needs it and answers the exit status.
+func (c *cli) exit(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	code := c.printError(err)
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.code
+	}
+	if isCobraUsage(err) {
+		return exitUsage
+	}
+	return code
+}
+
+// isCobraUsage recognises the errors that the command library makes by itself:
+// it has no types for them.
+func isCobraUsage(err error) bool {
+	for _, start := range []string{"unknown command", "unknown flag", "unknown shorthand", "accepts ", "requires ", "required flag", "invalid argument"} {
+		if strings.HasPrefix(err.Error(), start) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/host/engine"
+)
+
+func (c *cli) serveCommand() *cobra.Command {
+	var o host.Options
+	var admin string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run a node",
+		Long: `Runs a node until it is told to stop. Everything it keeps is in one data
+directory. Put a proxy that speaks TLS in front of it and say with --console-url
+and --apps-domain under which names people reach it; the two must differ, so that
+no app shares an origin with the console.
+
+On a node without users, the first start prints a one-time sign-in link for the
+user named by --admin.`,
+		Example: "  agora serve --data /var/lib/agora --console-url https://agora.example.com --apps-domain apps.example.com --admin ada@example.com",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Version, o.Logger = version, c.nodeLogger(slog.LevelInfo)
+			return c.serve(cmd.Context(), o, admin)
+		},
+	}
+	nodeFlags(cmd, &o)
+	cmd.Flags().StringVar(&admin, "admin", "", "mail address of the first operator")
+	_ = cmd.MarkFlagRequired("data")
+	return cmd
+}
+
+// nodeFlags are the flags that every way of starting a node has.
+func nodeFlags(cmd *cobra.Command, o *host.Options) {
+	f := cmd.Flags()
+	f.StringVar(&o.DataDir, "data", o.DataDir, "directory for everything the node keeps")
+	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address to listen on")
+	f.StringVar(&o.ConsoleURL, "console-url", "", "address of the console (default http://localhost:PORT)")
+	f.StringVar(&o.AppsDomain, "apps-domain", "", "domain below which apps live (default localhost:PORT)")
+	f.StringVar(&o.PolicyDir, "policy", "", "directory of Rego rules that replace or extend the built-in ones")
+}
+
+func (c *cli) nodeLogger(level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
+}
+
+func (c *cli) serve(ctx context.Context, o host.Options, admin string) error {
+	node, err := host.New(ctx, o)
+	if err != nil {
+		return err
+	}
+	if err := c.welcomeAdmin(ctx, node, admin); err != nil {
+		_ = node.Stop(ctx)
+		return err
+	}
+	o.Logger.Info("serving", "console", node.ConsoleURL(), "apps", node.AppURL("<app>"), "data", o.DataDir)
+	return node.Run(ctx)
+}
+
+func (c *cli) welcomeAdmin(ctx context.Context, node *host.Host, admin string) error {
+	known, err := node.HasUsers(ctx)
+	if err != nil {
+		return err
+	}
+	if admin == "" {
+		if !known {
+			return usageError("nobody can sign in to this node yet: name its first operator with --admin you@example.com")
+		}
+		return nil
+	}
+	link, err := node.Welcome(ctx, admin, access.RoleOperator, access.RoleDeveloper)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.err, "Sign in once as %s, within 15 minutes:\n  %s\n", admin, link)
+	return err
+}
+
+// compileWorkerCommand is the child process in which modules are compiled; it
+// is not for people.
+func compileWorkerCommand(s streams) *cobra.Command {
+	return &cobra.Command{
+		Use: "compile-worker", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if code := engine.CompileWorker(s.in, s.out); code != 0 {
+				return &exitError{code, errSilent}
+			}
+			return nil
+		},
+	}
+}

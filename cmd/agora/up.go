@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/sdk/client"
+)
+
+// The people of a demo node. The examples belong to somebody else, so that you
+// may decide about them.
+const (
+	demoUser     = "you@agora.local"
+	demoExamples = "examples@agora.local"
+	demoToken    = "agora up"
+)
+
+func (c *cli) upCommand() *cobra.Command {
+	o := host.Options{DataDir: "data", Demo: true}
+	var examples string
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Start a node to try, with the example apps",
+		Long: `Starts a node on this machine, for one person to try: it keeps everything in one
+directory, builds the example apps with the Go toolchain, signs and uploads them
+through the API as anybody would, and prints where to look. Run it again and it
+finds everything as it was. For people's real work, use ` + "`agora serve`.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Version, o.Logger = version, c.nodeLogger(slog.LevelWarn)
+			node, err := startDemo(cmd.Context(), o, cmd.Flags().Changed("listen"))
+			if err != nil {
+				return err
+			}
+			err = c.welcome(cmd.Context(), node, o, examples)
+			if err == nil {
+				<-cmd.Context().Done()
+				fmt.Fprintln(c.err, "\nStopping …")
+			}
+			grace, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), 10*time.Second)
+			defer cancel()
+			if cmd.Context().Err() != nil {
+				err = nil // interrupted while it started: that is what was asked for
+			}
+			return errors.Join(err, node.Stop(grace))
+		},
+	}
+	nodeFlags(cmd, &o)
+	cmd.Flags().StringVar(&examples, "examples", "examples", "directory of example apps to build and publish; \"\" for none")
+	return cmd
+}
+
+// startDemo starts a node; if its usual port is taken and nobody insisted on it,
+// on any free one.
+func startDemo(ctx context.Context, o host.Options, insist bool) (*host.Host, error) {
+	node, err := host.New(ctx, o)
+	if errors.Is(err, syscall.EADDRINUSE) && !insist {
+		o.Listen = "127.0.0.1:0"
+		node, err = host.New(ctx, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	node.Start()
+	return node, nil
+}
+
+// welcome makes the demo's people and apps, and prints the one screen.
+func (c *cli) welcome(ctx context.Context, node *host.Host, o host.Options, examples string) error {
+	link, err := node.Welcome(ctx, demoUser, access.Roles()...)
+	if err != nil {
+		return err
+	}
+	api, err := c.loginDemo(ctx, node)
+	if err != nil {
+		return err
+	}
+	var notes []string
+	if note := c.publishExamples(ctx, node, o.DataDir, examples); note != "" {
+		notes = append(notes, note)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return c.printScreen(ctx, node, api, o, link, notes)
+}
+
+// loginDemo signs the command line in, unless it is signed in elsewhere.
+func (c *cli) loginDemo(ctx context.Context, node *host.Host) (*client.Client, error) {
+	token, err := node.TokenFor(ctx, demoUser, demoToken, 30*24*time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	api, err := client.New(node.ConsoleURL(), token)
+	if err != nil {
+		return nil, err
+	}
+	// The tokens of earlier starts have no use any more.
+	old, err := api.Tokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	newest := slices.MaxFunc(old, func(a, b client.Credential) int { return a.Created.Compare(b.Created) })
+	for _, t := range old {
+		if t.Label == demoToken && t.ID != newest.ID {
+			if err := api.RevokeToken(ctx, t.ID); err != nil {
+				return nil, err
+			}
+		}
+	}
+	known, err := readLogin()
+	if err == nil && (known.URL == "" || known.User == demoUser) {
+		_, err = writeLogin(login{URL: node.ConsoleURL(), Token: token, User: demoUser})
+	}
+	return api, err
+}
+
+// publishExamples builds and uploads the examples as their owner, who is not
+// you. It answers what to tell about it; a demo without examples is still one.
+func (c *cli) publishExamples(ctx context.Context, node *host.Host, dataDir, dir string) (note string) {
+	if dir == "" {
+		return ""
+	}
+	manifests, _ := filepath.Glob(filepath.Join(dir, "*", manifestFile))
+	if len(manifests) == 0 {
+		return fmt.Sprintf("There are no example apps in %q: run this in a checkout of Agora, or publish an app of your own.", dir)
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		return "The example apps were not built: there is no Go toolchain on this machine."
+	}
+	token, err := node.TokenFor(ctx, demoExamples, demoToken, time.Hour, access.RoleDeveloper)
+	if err != nil {
+		return "The example apps were not published: " + err.Error()
+	}
+	api, err := client.New(node.ConsoleURL(), token)
+	if err != nil {
+		return "The example apps were not published: " + err.Error()
+	}
+	// hello first: it is the first address that people are shown.
+	if i := slices.IndexFunc(manifests, isHello); i > 0 {
+		manifests[0], manifests[i] = manifests[i], manifests[0]
+	}
+	var failed []string
+	for _, manifest := range manifests {
+		if err := c.publishExample(ctx, api, manifest, dataDir); err != nil {
+			if ctx.Err() != nil {
+				return ""
+			}
+			failed = append(failed, fmt.Sprintf("%s: %v", filepath.Base(filepath.Dir(manifest)), err))
+		}
+	}
+	if len(failed) > 0 {
+		return "Some examples were not published:\n  " + strings.Join(failed, "\n  ")
+	}
+	return ""
+}
+
+func isHello(manifest string) bool { return filepath.Base(filepath.Dir(manifest)) == "hello" }
+
+// publishExample takes the way of every developer: build, sign, upload.
+func (c *cli) publishExample(ctx context.Context, api *client.Client, manifestPath, dataDir string) error {
+	dir := filepath.Dir(manifestPath)
+	name := filepath.Base(dir)
+	steps := c.progress()
+	steps.to("building " + name)
+	module, err := buildGuest(ctx, dir, filepath.Join(dataDir, "examples", name+".wasm"))
+	if err != nil {
+		steps.stop()
+		return err
+	}
+	steps.to("publishing " + name)
+	manifest, err := os.ReadFile(manifestPath)
+	if err != nil {
+		steps.stop()
+		return err
+	}
+	quiet := &progress{quiet: true, w: io.Discard}
+	if _, err := publish(ctx, api, quiet, manifest, module, "", ""); err != nil {
+		steps.stop()
+		return err
+	}
+	steps.done()
+	return nil
+}
+
+// buildGuest builds a Go program for WASI: one that exports Agora's interface
+// as a reactor, any other as a command.
+func buildGuest(ctx context.Context, dir, out string) (string, error) {
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return "", err
+	}
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return "", err
+	}
+	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", out}
+	if usesGuestSDK(dir) {
+		args = append(args, "-buildmode=c-shared")
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, ".")...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, output)
+	}
+	return out, nil
+}
+
+// usesGuestSDK tells whether a program speaks the native interface.
+func usesGuestSDK(dir string) bool {
+	files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
+	return slices.ContainsFunc(files, func(path string) bool {
+		source, err := os.ReadFile(path)
+		return err == nil && strings.Contains(string(source), `"github.com/agora-host/agora/sdk/guest"`)
+	})
+}
+
+// printScreen is all that somebody who has just started a node needs to know.
+func (c *cli) printScreen(ctx context.Context, node *host.Host, api *client.Client, o host.Options, link string, notes []string) error {
+	l, err := readLogin()
+	if err != nil {
+		return err
+	}
+	apps, err := api.Apps(ctx)
+	if err != nil {
+		return err
+	}
+	me := filepath.Base(os.Args[0])
+	if strings.ContainsRune(os.Args[0], filepath.Separator) {
+		me = os.Args[0]
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nAgora is running.\n\n  Console  %s\n           (this link signs you in once, as %s)\n\n", link, demoUser)
+	waits := ""
+	for i, a := range apps {
+		label := "  Apps   "
+		if i > 0 {
+			label = "         "
+		}
+		state := a.Title
+		if a.Tier == "" {
+			state += " · waits for your review"
+			waits = a.Name
+		}
+		fmt.Fprintf(&b, "%s  %-36s %s\n", label, a.URL, printable(state))
+	}
+	fmt.Fprintf(&b, "\n  Try next\n")
+	if waits != "" {
+		fmt.Fprintf(&b, "    Decide in the console, under Requests, whether %s may keep data.\n", waits)
+	}
+	if len(apps) > 0 {
+		fmt.Fprintf(&b, "    %s invoke %s        call an app and see what it cost\n", me, apps[0].Name)
+	}
+	fmt.Fprintf(&b, "    %s usage --by app        what everything cost\n", me)
+	if l.URL != node.ConsoleURL() {
+		fmt.Fprintf(&b, "\n  Your command line is signed in to %s; for this node: %s login LINK\n", l.URL, me)
+	}
+	for _, n := range notes {
+		fmt.Fprintf(&b, "\n  %s\n", printableLines(n))
+	}
+	fmt.Fprintf(&b, "\n  Everything is kept in %s. Ctrl-C stops the node.\n", o.DataDir)
+	_, err = io.WriteString(c.out, b.String())
+	return err
+}

@@ -1,0 +1,243 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+)
+
+// ErrUnreachable: nobody answered at the node's address, or not as a node does.
+var ErrUnreachable = errors.New("the node does not answer")
+
+// Problem is an error that the node answered with.
+type Problem struct{ abi.Problem }
+
+func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
+
+// Client speaks to one node.
+type Client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+// New makes a client for the node whose console is at address, such as
+// "http://localhost:8080". token may be "" for what needs none.
+func New(address, token string) (*Client, error) {
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return nil, fmt.Errorf("%q is no address of a node: write http://localhost:8080 or https://agora.example.com", address)
+	}
+	return &Client{
+		base: u.Scheme + "://" + u.Host + "/api/v1", token: token,
+		http: &http.Client{
+			Timeout:       10 * time.Minute,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// request is one exchange; in is nil, a document, or bytes of a media type.
+type request struct {
+	method, path string
+	query        url.Values
+	media        string
+	body         io.Reader
+	accept       string
+}
+
+func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
+	address := c.base + q.path
+	if len(q.query) > 0 {
+		address += "?" + q.query.Encode()
+	}
+	r, err := http.NewRequestWithContext(ctx, q.method, address, q.body)
+	if err != nil {
+		return nil, err
+	}
+	if q.media != "" {
+		r.Header.Set("Content-Type", q.media)
+	}
+	if q.accept != "" {
+		r.Header.Set("Accept", q.accept)
+	}
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.http.Do(r)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	if resp.StatusCode >= 300 {
+		defer resp.Body.Close()
+		return nil, problemOf(resp)
+	}
+	return resp, nil
+}
+
+// problemOf reads the error that a node answered with.
+func problemOf(resp *http.Response) error {
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	var p Problem
+	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") || json.Unmarshal(raw, &p.Problem) != nil {
+		return fmt.Errorf("%w: %s answered %s; is this the address of a node?", ErrUnreachable, resp.Request.URL.Host, resp.Status)
+	}
+	return &p
+}
+
+// bytes sends and reads a whole answer.
+func (c *Client) bytes(ctx context.Context, q request) ([]byte, error) {
+	resp, err := c.send(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return raw, nil
+}
+
+func do[T any](ctx context.Context, c *Client, q request) (out T, err error) {
+	raw, err := c.bytes(ctx, q)
+	if err != nil {
+		return out, err
+	}
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return out, fmt.Errorf("%w: its answer cannot be read: %w", ErrUnreachable, err)
+	}
+	return out, nil
+}
+
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
+	return do[T](ctx, c, request{method: http.MethodGet, path: path, query: query})
+}
+
+func post[T any](ctx context.Context, c *Client, path string, in any) (T, error) {
+	return write[T](ctx, c, http.MethodPost, path, in)
+}
+
+func write[T any](ctx context.Context, c *Client, method, path string, in any) (out T, err error) {
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return out, err
+	}
+	return do[T](ctx, c, request{method: method, path: path, media: "application/json", body: bytes.NewReader(raw)})
+}
+
+func list[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
+	all, err := get[struct{ Items []T }](ctx, c, path, query)
+	return all.Items, err
+}
+
+// step is one line of an upload's progress.
+type step struct {
+	Stage     string       `json:"stage"`
+	Published *Published   `json:"published"`
+	Problem   *abi.Problem `json:"problem"`
+}
+
+// Publish uploads a signed release. stage, if not nil, is told each step as the
+// node begins it.
+func (c *Client) Publish(ctx context.Context, manifest, module, bundle []byte, stage func(string)) (Published, error) {
+	body, media := form(part{"manifest", manifest}, part{"bundle", bundle}, part{"module", module})
+	resp, err := c.send(ctx, request{method: http.MethodPost, path: "/releases", media: media, body: body, accept: "application/x-ndjson"})
+	if err != nil {
+		return Published{}, err
+	}
+	defer resp.Body.Close()
+	lines := json.NewDecoder(resp.Body)
+	for {
+		var s step
+		if err := lines.Decode(&s); err != nil {
+			return Published{}, fmt.Errorf("%w: the upload's answer broke off; send it again, which is safe: %w", ErrUnreachable, err)
+		}
+		switch {
+		case s.Problem != nil:
+			return Published{}, &Problem{*s.Problem}
+		case s.Published != nil:
+			return *s.Published, nil
+		case stage != nil:
+			stage(s.Stage)
+		}
+	}
+}
+
+// CheckPolicy asks the rules; module may be nil.
+func (c *Client) CheckPolicy(ctx context.Context, manifest, module []byte, tier string) ([]abi.Finding, error) {
+	parts := []part{{"manifest", manifest}}
+	if module != nil {
+		parts = append(parts, part{"module", module})
+	}
+	body, media := form(parts...)
+	all, err := do[struct{ Items []abi.Finding }](ctx, c, request{
+		method: http.MethodPost, path: "/policy/check", query: url.Values{"tier": {tier}}, media: media, body: body,
+	})
+	return all.Items, err
+}
+
+type part struct {
+	name  string
+	bytes []byte
+}
+
+// form writes parts as multipart/form-data; a nil part is left out.
+func form(parts ...part) (io.Reader, string) {
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for _, p := range parts {
+		if p.bytes == nil {
+			continue
+		}
+		// Writing into memory does not fail.
+		f, _ := w.CreateFormFile(p.name, p.name)
+		_, _ = f.Write(p.bytes)
+	}
+	_ = w.Close()
+	return &b, w.FormDataContentType()
+}
+
+// Certify asks for a certificate for the caller's identity: DER in, PEM out.
+func (c *Client) Certify(ctx context.Context, csr []byte) ([]byte, error) {
+	return c.bytes(ctx, request{method: http.MethodPost, path: "/trust/certificate", media: "application/pkcs10", body: bytes.NewReader(csr)})
+}
+
+// Timestamp asks for an RFC 3161 timestamp: DER in, DER out.
+func (c *Client) Timestamp(ctx context.Context, query []byte) ([]byte, error) {
+	return c.bytes(ctx, request{method: http.MethodPost, path: "/trust/timestamp", media: "application/timestamp-query", body: bytes.NewReader(query)})
+}
+
+// TrustRoot is the sigstore trusted root of the node, as JSON.
+func (c *Client) TrustRoot(ctx context.Context) ([]byte, error) {
+	return c.bytes(ctx, request{method: http.MethodGet, path: "/trust/root"})
+}
+
+// Inspect reads a module without storing it.
+func (c *Client) Inspect(ctx context.Context, module []byte) (Inspection, error) {
+	return do[Inspection](ctx, c, request{method: http.MethodPost, path: "/inspect", media: "application/wasm", body: bytes.NewReader(module)})
+}
+
+// SignIn trades a one-time link for a session, and answers a client with it.
+func (c *Client) SignIn(ctx context.Context, link string) (Session, *Client, error) {
+	s, err := post[Session](ctx, c, "/sign-in", map[string]string{"link": link})
+	signed := *c
+	signed.token = s.Secret
+	return s, &signed, err
+}

@@ -1,0 +1,184 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+)
+
+// Info tells what the node is.
+func (c *Client) Info(ctx context.Context) (Info, error) { return get[Info](ctx, c, "/info", nil) }
+
+// Whoami tells whom the token belongs to.
+func (c *Client) Whoami(ctx context.Context) (Whoami, error) {
+	return get[Whoami](ctx, c, "/whoami", nil)
+}
+
+// Apps lists every app.
+func (c *Client) Apps(ctx context.Context) ([]App, error) { return list[App](ctx, c, "/apps", nil) }
+
+// App reads one app.
+func (c *Client) App(ctx context.Context, name string) (App, error) {
+	return get[App](ctx, c, "/apps/"+url.PathEscape(name), nil)
+}
+
+// Releases lists an app's releases, newest first.
+func (c *Client) Releases(ctx context.Context, app string) ([]Release, error) {
+	return list[Release](ctx, c, "/apps/"+url.PathEscape(app)+"/releases", nil)
+}
+
+// Release reads one release.
+func (c *Client) Release(ctx context.Context, app string, number int) (Release, error) {
+	return get[Release](ctx, c, fmt.Sprintf("/apps/%s/releases/%d", url.PathEscape(app), number), nil)
+}
+
+// Activate routes a tier to a release.
+func (c *Client) Activate(ctx context.Context, app string, number int, tier abi.Tier, reason string) (Activation, error) {
+	return post[Activation](ctx, c, "/apps/"+url.PathEscape(app)+"/activate", map[string]any{"release": number, "tier": tier, "reason": reason})
+}
+
+// RollBack routes a tier ("" for the highest that serves) to the release before.
+func (c *Client) RollBack(ctx context.Context, app string, tier abi.Tier, reason string) (Activation, error) {
+	return post[Activation](ctx, c, "/apps/"+url.PathEscape(app)+"/rollback", map[string]any{"tier": tier, "reason": reason})
+}
+
+// Promote asks for a release to enter a higher tier.
+func (c *Client) Promote(ctx context.Context, app string, number int, to abi.Tier, reason string) (Request, error) {
+	return post[Request](ctx, c, "/apps/"+url.PathEscape(app)+"/promote", map[string]any{"release": number, "to": to, "reason": reason})
+}
+
+// Activations is the history of an app's routes, newest first.
+func (c *Client) Activations(ctx context.Context, app string) ([]Activation, error) {
+	return list[Activation](ctx, c, "/apps/"+url.PathEscape(app)+"/activations", nil)
+}
+
+// Logs are the newest lines of an app's log, oldest first.
+func (c *Client) Logs(ctx context.Context, app string, limit int) ([]LogLine, error) {
+	return list[LogLine](ctx, c, "/apps/"+url.PathEscape(app)+"/logs", url.Values{"limit": {strconv.Itoa(limit)}})
+}
+
+// Invoke calls an app.
+func (c *Client) Invoke(ctx context.Context, app string, call Call) (Response, error) {
+	return post[Response](ctx, c, "/apps/"+url.PathEscape(app)+"/invoke", call)
+}
+
+// Usage asks what was used. Zero times mean the last 24 hours.
+func (c *Client) Usage(ctx context.Context, q UsageQuery) (Report, error) {
+	v := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	set("app", q.App)
+	set("cost_center", q.CostCenter)
+	set("by", strings.Join(q.By, ","))
+	for name, t := range map[string]time.Time{"from": q.From, "to": q.To} {
+		if !t.IsZero() {
+			v.Set(name, t.UTC().Format(time.RFC3339))
+		}
+	}
+	return get[Report](ctx, c, "/usage", v)
+}
+
+// Requests lists requests, newest first; "" filters nothing.
+func (c *Client) Requests(ctx context.Context, status, app string) ([]Request, error) {
+	return list[Request](ctx, c, "/requests", url.Values{"status": {status}, "app": {app}})
+}
+
+// Request reads one request.
+func (c *Client) Request(ctx context.Context, id string) (Request, error) {
+	return get[Request](ctx, c, "/requests/"+url.PathEscape(id), nil)
+}
+
+// Decide approves or rejects a request.
+func (c *Client) Decide(ctx context.Context, id string, approve bool, reason string) (Request, error) {
+	return post[Request](ctx, c, "/requests/"+url.PathEscape(id)+"/decision", map[string]any{"approve": approve, "reason": reason})
+}
+
+// Withdraw takes one's own request back.
+func (c *Client) Withdraw(ctx context.Context, id string) (Request, error) {
+	return do[Request](ctx, c, request{method: http.MethodPost, path: "/requests/" + url.PathEscape(id) + "/withdraw"})
+}
+
+// Grants lists grants, of one app or of all.
+func (c *Client) Grants(ctx context.Context, app string) ([]Grant, error) {
+	return list[Grant](ctx, c, "/grants", url.Values{"app": {app}})
+}
+
+// RevokeGrant ends a grant.
+func (c *Client) RevokeGrant(ctx context.Context, id, reason string) (Grant, error) {
+	return post[Grant](ctx, c, "/grants/"+url.PathEscape(id)+"/revoke", map[string]any{"reason": reason})
+}
+
+// Rules are the rules in force, file by file.
+func (c *Client) Rules(ctx context.Context) (map[string]string, error) {
+	return get[map[string]string](ctx, c, "/policy", nil)
+}
+
+// Keys lists the public keys that sign for an identity.
+func (c *Client) Keys(ctx context.Context) ([]Key, error) {
+	return list[Key](ctx, c, "/trust/keys", nil)
+}
+
+// AddKey lets a public key sign for an identity, "" for the caller's.
+func (c *Client) AddKey(ctx context.Context, pem, identity string) (Key, error) {
+	return post[Key](ctx, c, "/trust/keys", map[string]any{"pem": pem, "identity": identity})
+}
+
+// DeleteKey ends the trust in a key.
+func (c *Client) DeleteKey(ctx context.Context, hint string) error {
+	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: "/trust/keys", query: url.Values{"hint": {hint}}})
+	return err
+}
+
+// Tokens lists the caller's API tokens.
+func (c *Client) Tokens(ctx context.Context) ([]Credential, error) {
+	return list[Credential](ctx, c, "/tokens", nil)
+}
+
+// NewToken makes an API token; 0 hours: it does not expire.
+func (c *Client) NewToken(ctx context.Context, label string, hours int) (Token, error) {
+	return post[Token](ctx, c, "/tokens", map[string]any{"label": label, "hours": hours})
+}
+
+// RevokeToken ends a token.
+func (c *Client) RevokeToken(ctx context.Context, id string) error {
+	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: "/tokens/" + url.PathEscape(id)})
+	return err
+}
+
+// Users lists everybody.
+func (c *Client) Users(ctx context.Context) ([]User, error) {
+	return list[User](ctx, c, "/users", nil)
+}
+
+// PutUser makes or changes a user.
+func (c *Client) PutUser(ctx context.Context, name string, roles []string, disabled bool) (User, error) {
+	if roles == nil {
+		roles = []string{}
+	}
+	return write[User](ctx, c, http.MethodPut, "/users/"+url.PathEscape(name), map[string]any{"roles": roles, "disabled": disabled})
+}
+
+// NewLink makes a one-time sign-in link for a user.
+func (c *Client) NewLink(ctx context.Context, user string) (string, error) {
+	link, err := do[struct{ URL string }](ctx, c, request{method: http.MethodPost, path: "/users/" + url.PathEscape(user) + "/link"})
+	return link.URL, err
+}
+
+// Doctor checks everything that the node stores.
+func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
+	return list[Check](ctx, c, "/doctor", nil)
+}
+
+// Events reads changes after a revision, oldest first.
+func (c *Client) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error) {
+	return list[abi.Event](ctx, c, "/events", url.Values{"after": {strconv.FormatUint(uint64(after), 10)}, "limit": {strconv.Itoa(limit)}})
+}

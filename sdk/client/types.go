@@ -1,0 +1,299 @@
+package client
+
+import (
+	"time"
+
+	"github.com/agora-host/agora/abi"
+)
+
+// The documents of the API, as /api/v1/openapi.json describes them. A test of
+// the node keeps them whole: a field that the node sends and that is not here
+// fails it.
+type (
+	// Info describes a node.
+	Info struct {
+		Version    string    `json:"version"`
+		Started    time.Time `json:"started"`
+		ConsoleURL string    `json:"console_url"`
+		AppsDomain string    `json:"apps_domain"`
+		Rev        abi.Rev   `json:"rev"`
+		Demo       bool      `json:"demo"`
+	}
+	// Session is what a sign-in link is traded for.
+	Session struct {
+		Secret string   `json:"secret"`
+		User   string   `json:"user"`
+		Roles  []string `json:"roles"`
+	}
+	// Whoami is who a token belongs to.
+	Whoami struct {
+		User  string   `json:"user"`
+		Roles []string `json:"roles"`
+		Via   string   `json:"via"`
+	}
+
+	// App is an app.
+	App struct {
+		Name           string              `json:"name"`
+		Title          string              `json:"title,omitempty"`
+		Description    string              `json:"description,omitempty"`
+		Owner          string              `json:"owner"`
+		Team           string              `json:"team"`
+		CostCenter     string              `json:"cost_center"`
+		Classification string              `json:"data_classification"`
+		Created        time.Time           `json:"created"`
+		Releases       int                 `json:"releases"` // the highest number
+		Active         map[abi.Tier]int    `json:"active"`   // the release that each tier serves
+		URL            string              `json:"url"`
+		TierURLs       map[abi.Tier]string `json:"tier_urls"`
+		Tier           abi.Tier            `json:"tier,omitempty"`
+		Serving        int                 `json:"serving,omitempty"`
+		Waiting        int                 `json:"waiting"`
+	}
+	// Release is one immutable version of an app.
+	Release struct {
+		App          string            `json:"app"`
+		Number       int               `json:"number"`
+		Version      string            `json:"version"`
+		Digest       string            `json:"digest"`
+		Size         int64             `json:"size"`
+		Manifest     Manifest          `json:"manifest"`
+		Interface    abi.Interface     `json:"interface"`
+		Capabilities []string          `json:"capabilities"`
+		Signer       Signer            `json:"signer"`
+		Bundle       string            `json:"bundle"`
+		Findings     []abi.Finding     `json:"findings,omitempty"`
+		Created      time.Time         `json:"created"`
+		CreatedBy    string            `json:"created_by"`
+		PreviewURL   string            `json:"preview_url"`
+		ActiveIn     []abi.Tier        `json:"active_in,omitempty"`
+		Access       []CapabilityState `json:"access"`
+	}
+	// Manifest is what the author declared. Sizes and durations are texts:
+	// "32MiB", "2s".
+	Manifest struct {
+		Name           string                       `json:"name"`
+		Version        string                       `json:"version"`
+		Title          string                       `json:"title,omitempty"`
+		Description    string                       `json:"description,omitempty"`
+		Owner          string                       `json:"owner"`
+		Team           string                       `json:"team"`
+		CostCenter     string                       `json:"cost_center"`
+		Classification string                       `json:"data_classification"`
+		Limits         Limits                       `json:"limits"`
+		Capabilities   map[string]map[string]string `json:"capabilities,omitempty"`
+		Config         map[string]string            `json:"config,omitempty"`
+	}
+	// Limits bound one request.
+	Limits struct {
+		Fuel         uint64 `json:"fuel"`
+		Memory       string `json:"memory"`
+		Timeout      string `json:"timeout"`
+		RequestBody  string `json:"request_body"`
+		ResponseBody string `json:"response_body"`
+		Concurrency  int    `json:"concurrency"`
+	}
+	// Signer says whose signature a release carries.
+	Signer struct {
+		Identity string    `json:"identity"`
+		Method   string    `json:"method"`
+		Issuer   string    `json:"issuer,omitempty"`
+		KeyHint  string    `json:"key_hint,omitempty"`
+		Trust    string    `json:"trust"`
+		SignedAt time.Time `json:"signed_at"`
+	}
+	// CapabilityState is the truth about one capability of a release.
+	CapabilityState struct {
+		Name     string            `json:"name"`
+		Summary  string            `json:"summary"`
+		Declared bool              `json:"declared"`
+		Imported bool              `json:"imported"`
+		Granted  bool              `json:"granted"`
+		Default  bool              `json:"default"`
+		Params   map[string]string `json:"params,omitempty"`
+		Request  string            `json:"request,omitempty"`
+	}
+	// Published says what became of an upload.
+	Published struct {
+		Release  Release       `json:"release"`
+		Active   bool          `json:"active"`
+		Requests []Request     `json:"requests,omitempty"`
+		Findings []abi.Finding `json:"findings,omitempty"`
+		URL      string        `json:"url"`
+		Preview  string        `json:"preview_url"`
+	}
+	// Activation records that a tier was routed to a release.
+	Activation struct {
+		App      string    `json:"app"`
+		Tier     abi.Tier  `json:"tier"`
+		Release  int       `json:"release"`
+		Previous int       `json:"previous"`
+		Rollback bool      `json:"rollback"`
+		Reason   string    `json:"reason,omitempty"`
+		By       string    `json:"by"`
+		At       time.Time `json:"at"`
+	}
+	// Inspection is what was read from a module.
+	Inspection struct {
+		Digest       string        `json:"digest"`
+		Size         int64         `json:"size"`
+		Interface    abi.Interface `json:"interface"`
+		Capabilities []string      `json:"capabilities"`
+		Imports      []struct {
+			Module string `json:"module"`
+			Name   string `json:"name"`
+		} `json:"imports"`
+		Exports   []string `json:"exports"`
+		MemoryMin int64    `json:"memory_min"`
+		MemoryMax int64    `json:"memory_max"`
+		Functions int      `json:"functions"`
+		Sections  []string `json:"sections"`
+		Language  string   `json:"language,omitempty"`
+	}
+
+	// Call is an invocation. Header values and a body are optional.
+	Call struct {
+		Method  string              `json:"method,omitempty"`
+		Path    string              `json:"path,omitempty"`
+		Header  map[string][]string `json:"header,omitempty"`
+		Body    []byte              `json:"body,omitempty"`
+		Release int                 `json:"release,omitempty"` // 0: the one that serves
+	}
+	// Response is what an app answered, and what it cost.
+	Response struct {
+		Status       int                 `json:"status"`
+		Header       map[string][]string `json:"header"`
+		Body         []byte              `json:"body"`
+		Instructions uint64              `json:"instructions"`
+		GuestMicros  uint64              `json:"guest_us"`
+		MemoryKiB    uint64              `json:"memory_kib"`
+		Release      int                 `json:"release"`
+	}
+	// LogLine is one line of an app's log.
+	LogLine struct {
+		At      time.Time `json:"at"`
+		App     string    `json:"app"`
+		Release int       `json:"release"`
+		Level   string    `json:"level"`
+		Source  string    `json:"source"`
+		Message string    `json:"message"`
+	}
+
+	// UsageQuery asks for usage.
+	UsageQuery struct {
+		App, CostCenter string
+		From, To        time.Time
+		By              []string // hour, day, app, release, tier, cost_center, team
+	}
+	// Usage is what a group amounts to.
+	Usage struct {
+		Calls        uint64            `json:"calls"`
+		Errors       map[string]uint64 `json:"errors,omitempty"`
+		Instructions uint64            `json:"instructions"`
+		GuestMicros  uint64            `json:"guest_us"`
+		MemoryKiBMS  uint64            `json:"memory_kib_ms"`
+		BytesIn      uint64            `json:"bytes_in"`
+		BytesOut     uint64            `json:"bytes_out"`
+	}
+	// Row is the usage of one group.
+	Row struct {
+		Group map[string]string `json:"group"`
+		Usage
+	}
+	// Report answers a query.
+	Report struct {
+		From  time.Time `json:"from"`
+		To    time.Time `json:"to"`
+		By    []string  `json:"by"`
+		Rows  []Row     `json:"rows"`
+		Total Usage     `json:"total"`
+	}
+
+	// Request asks a reviewer for something.
+	Request struct {
+		ID         string            `json:"id"`
+		Kind       string            `json:"kind"`
+		App        string            `json:"app"`
+		Owner      string            `json:"owner"`
+		Release    int               `json:"release"`
+		Digest     string            `json:"digest"`
+		Tier       abi.Tier          `json:"tier"`
+		Capability string            `json:"capability,omitempty"`
+		Params     map[string]string `json:"params,omitempty"`
+		Reason     string            `json:"reason,omitempty"`
+		Findings   []abi.Finding     `json:"findings,omitempty"`
+		By         string            `json:"by"`
+		Created    time.Time         `json:"created"`
+		Status     string            `json:"status"`
+		Decision   *Decision         `json:"decision,omitempty"`
+	}
+	// Decision is a reviewer's verdict.
+	Decision struct {
+		Approve bool      `json:"approve"`
+		Reason  string    `json:"reason,omitempty"`
+		By      string    `json:"by"`
+		At      time.Time `json:"at"`
+	}
+	// Grant allows an app one capability in a tier and those below.
+	Grant struct {
+		ID         string            `json:"id"`
+		App        string            `json:"app"`
+		Capability string            `json:"capability"`
+		Tier       abi.Tier          `json:"tier"`
+		Params     map[string]string `json:"params,omitempty"`
+		Request    string            `json:"request"`
+		By         string            `json:"by"`
+		Reason     string            `json:"reason,omitempty"`
+		Created    time.Time         `json:"created"`
+		Expires    time.Time         `json:"expires,omitzero"`
+		Revoked    time.Time         `json:"revoked,omitzero"`
+		RevokedBy  string            `json:"revoked_by,omitempty"`
+		RevokedFor string            `json:"revoked_for,omitempty"`
+	}
+
+	// Key is a public key that signs for an identity.
+	Key struct {
+		Hint     string    `json:"hint"`
+		PEM      string    `json:"pem"`
+		Identity string    `json:"identity"`
+		AddedBy  string    `json:"added_by"`
+		Added    time.Time `json:"added"`
+	}
+	// Credential describes a token; never its secret.
+	Credential struct {
+		ID      string    `json:"id"`
+		Kind    string    `json:"kind"`
+		User    string    `json:"user"`
+		Label   string    `json:"label,omitempty"`
+		Created time.Time `json:"created"`
+		Expires time.Time `json:"expires,omitzero"`
+	}
+	// Token is a new token with its secret.
+	Token struct {
+		Secret string `json:"secret"`
+		Credential
+	}
+	// User is a person or a machine that acts.
+	User struct {
+		Name     string    `json:"name"`
+		Roles    []string  `json:"roles"`
+		Created  time.Time `json:"created"`
+		Disabled bool      `json:"disabled,omitempty"`
+	}
+	// Check is one line of the doctor's report.
+	Check struct {
+		Name   string     `json:"name"`
+		OK     bool       `json:"ok"`
+		Detail string     `json:"detail"`
+		Remedy abi.Remedy `json:"remedy,omitzero"`
+	}
+)
+
+// Failed is the number of calls that ended in an error.
+func (u Usage) Failed() uint64 {
+	var n uint64
+	for _, v := range u.Errors {
+		n += v
+	}
+	return n
+}

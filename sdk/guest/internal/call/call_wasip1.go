@@ -1,0 +1,25 @@
+package call
+
+import (
+	"unsafe"
+
+	"github.com/agora-host/agora/abi"
+)
+
+// Func is an imported function of a capability.
+type Func func(req unsafe.Pointer, reqLen uint32, out unsafe.Pointer, outCap uint32) int64
+
+// Do calls a function, with a larger buffer if the answer needs one.
+func Do(f Func, in []byte) ([]byte, error) {
+	out := make([]byte, 1024)
+	for {
+		n := f(unsafe.Pointer(unsafe.SliceData(in)), uint32(len(in)), unsafe.Pointer(&out[0]), uint32(len(out)))
+		switch {
+		case n < 0:
+			return nil, abi.Errno(-n)
+		case int(n) <= len(out):
+			return out[:n], nil
+		}
+		out = make([]byte, n)
+	}
+}
