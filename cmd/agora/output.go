@@ -120,8 +120,12 @@ func (p *progress) done() {
 
 // stop ends the current step without success.
 func (p *progress) stop() {
-	if p.step != "" && p.live && !p.quiet {
-		fmt.Fprint(p.w, "\r\033[K")
+	if p.step != "" && !p.quiet {
+		start := ""
+		if p.live {
+			start = "\r\033[K"
+		}
+		fmt.Fprintf(p.w, "%s✗ %s\n", start, p.step)
 	}
 	p.step = ""
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -229,6 +230,16 @@ func usesGuestSDK(dir string) bool {
 	})
 }
 
+func place(a client.App) int {
+	switch {
+	case a.Name == "hello":
+		return 0
+	case a.Tier != "":
+		return 1
+	}
+	return 2
+}
+
 // printScreen is all that somebody who has just started a node needs to know.
 func (c *cli) printScreen(ctx context.Context, node *host.Host, api *client.Client, o host.Options, link string, notes []string) error {
 	l, err := readLogin()
@@ -245,6 +256,8 @@ func (c *cli) printScreen(ctx context.Context, node *host.Host, api *client.Clie
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nAgora is running.\n\n  Console  %s\n           (this link signs you in once, as %s)\n\n", link, demoUser)
+	// hello first, and then what serves before what waits.
+	slices.SortStableFunc(apps, func(a, b client.App) int { return cmp.Compare(place(a), place(b)) })
 	waits := ""
 	for i, a := range apps {
 		label := "  Apps   "
@@ -263,9 +276,9 @@ func (c *cli) printScreen(ctx context.Context, node *host.Host, api *client.Clie
 		fmt.Fprintf(&b, "    Decide in the console, under Requests, whether %s may keep data.\n", waits)
 	}
 	if len(apps) > 0 {
-		fmt.Fprintf(&b, "    %s invoke %s        call an app and see what it cost\n", me, apps[0].Name)
+		fmt.Fprintf(&b, "    %s invoke %-10s  call an app and see what it cost\n", me, apps[0].Name)
 	}
-	fmt.Fprintf(&b, "    %s usage --by app        what everything cost\n", me)
+	fmt.Fprintf(&b, "    %s usage --by app     what everything cost\n", me)
 	if l.URL != node.ConsoleURL() {
 		fmt.Fprintf(&b, "\n  Your command line is signed in to %s; for this node: %s login LINK\n", l.URL, me)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
+	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/registry"
 )
@@ -48,75 +49,9 @@ var limits = engine.Limits{
 	Fuel: 50_000_000, Memory: 32 << 20, Timeout: 5 * time.Second, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 4,
 }
 
-const (
-	i32c, i64c, end, drop = wasm.OpI32Const, wasm.OpI64Const, wasm.OpEnd, wasm.OpDrop
-	responseAt            = 4096
-)
+const i32c, i64c, end, drop = wasm.OpI32Const, wasm.OpI64Const, wasm.OpEnd, wasm.OpDrop
 
-// frameApp is an abi/v1 module whose memory holds a response, and whose handler
-// runs code and then answers it. Function 0 is kv.get if kv is asked for.
-type frameApp struct {
-	code  []byte // of the handler, before its answer
-	raw   []byte // instead of code and answer
-	init  []byte // of app_init
-	start []byte
-	alloc []byte
-	kv    bool
-	frame []byte
-	pages uint32
-}
-
-func (a frameApp) bytes() []byte {
-	i32, i64 := wasm.I32, wasm.I64
-	frame := a.frame
-	if frame == nil {
-		frame = abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte("ok")})
-	}
-	handler := a.raw
-	if handler == nil {
-		handler = append(bytes.Clone(a.code), i64c)
-		handler = wasm.AppendS64(handler, int64(abi.PackResult(responseAt, uint32(len(frame)))))
-	}
-	alloc := a.alloc
-	if alloc == nil {
-		alloc = wasm.AppendS64([]byte{i32c}, 16384)
-	}
-	m := &wasm.Module{
-		Types: []wasm.FuncType{
-			{}, {Params: []wasm.ValType{i32}, Results: []wasm.ValType{i32}},
-			{Params: []wasm.ValType{i32, i32}, Results: []wasm.ValType{i64}},
-			{Params: []wasm.ValType{i32, i32, i32, i32}, Results: []wasm.ValType{i64}},
-		},
-		Funcs:  []uint32{1, 2},
-		Memory: &wasm.Limits{Min: max(1, a.pages)},
-		Bodies: []wasm.Body{{Code: append(bytes.Clone(alloc), end)}, {Code: append(bytes.Clone(handler), end)}},
-		Data:   []wasm.Data{{Offset: append(wasm.AppendS64([]byte{i32c}, responseAt), end), Bytes: frame}},
-	}
-	base := uint32(0)
-	if a.kv {
-		m.Imports = []wasm.Import{{Module: "app:kv/v1", Name: "get", Kind: wasm.KindFunc, Func: 3}}
-		base = 1
-	}
-	m.Exports = []wasm.Export{
-		{Name: "memory", Kind: wasm.KindMemory}, {Name: abi.ExportAlloc, Kind: wasm.KindFunc, Index: base},
-		{Name: abi.ExportHandle, Kind: wasm.KindFunc, Index: base + 1},
-	}
-	add := func(code []byte) uint32 {
-		m.Funcs = append(m.Funcs, 0)
-		m.Bodies = append(m.Bodies, wasm.Body{Code: append(bytes.Clone(code), end)})
-		return base + uint32(len(m.Funcs)) - 1
-	}
-	if a.init != nil {
-		m.Exports = append(m.Exports, wasm.Export{Name: abi.ExportInit, Kind: wasm.KindFunc, Index: add(a.init)})
-	}
-	if a.start != nil {
-		i := add(a.start)
-		m.Start = &i
-	}
-	return m.Encode()
-}
-
-var forever = []byte{wasm.OpLoop, wasm.BlockEmpty, wasm.OpBr, 0, end}
+var forever = wasmtest.Forever
 
 func load(t testing.TB, e *engine.Engine, module []byte, iface abi.Interface, l engine.Limits) *engine.Program {
 	t.Helper()
@@ -133,7 +68,7 @@ func get(path string) *abi.Request {
 }
 
 func TestFrameApp(t *testing.T) {
-	p := load(t, newEngine(t), frameApp{}.bytes(), abi.InterfaceV1, limits)
+	p := load(t, newEngine(t), wasmtest.App{}.Bytes(), abi.InterfaceV1, limits)
 	r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")})
 	if err != nil || string(r.Response.Body) != "ok" || r.Response.Status != 200 {
 		t.Fatalf("%+v, %v", r, err)
@@ -167,7 +102,7 @@ func TestExactCounts(t *testing.T) {
 		{"growing beyond the limit", []byte{i32c, 0xff, 0xff, 1, wasm.OpMemoryGrow, 0, drop}, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := load(t, newEngine(t), frameApp{code: c.code}.bytes(), abi.InterfaceV1, limits)
+			p := load(t, newEngine(t), wasmtest.App{Code: c.code}.Bytes(), abi.InterfaceV1, limits)
 			for range 2 {
 				r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")})
 				if err != nil || r.Instructions != base+c.want {
@@ -188,36 +123,36 @@ func TestHostileGuests(t *testing.T) {
 	long.Fuel, long.Timeout = 1<<50, 300*time.Millisecond
 	for _, c := range []struct {
 		name string
-		app  frameApp
+		app  wasmtest.App
 		l    engine.Limits
 		want error
 	}{
-		{"loops in its handler", frameApp{code: forever}, limits, abi.ErrFuelExhausted},
-		{"loops in its initialiser", frameApp{init: forever}, limits, abi.ErrFuelExhausted},
-		{"loops in its start function", frameApp{start: forever}, limits, abi.ErrFuelExhausted},
-		{"loops with all the fuel of the world", frameApp{code: forever}, long, abi.ErrDeadlineExceeded},
-		{"recurses for ever", frameApp{code: recursion}, limits, abi.ErrStackExhausted},
-		{"grows its memory until it cannot", frameApp{code: growth}, limits, abi.ErrMemoryExhausted},
-		{"fills memory over and over", frameApp{code: storm}, long, abi.ErrDeadlineExceeded},
-		{"floods the host with calls", frameApp{code: flood, kv: true}, long, abi.ErrDeadlineExceeded},
-		{"traps", frameApp{code: []byte{wasm.OpUnreachable}}, limits, abi.ErrTrap},
-		{"divides by zero", frameApp{code: []byte{i32c, 1, i32c, 0, wasm.OpI32DivU, drop}}, limits, abi.ErrTrap},
-		{"answers nothing", frameApp{raw: answer(0, 0)}, limits, abi.ErrBadResponse},
-		{"answers from outside", frameApp{raw: answer(0xfffffff0, 64)}, limits, abi.ErrBadResponse},
-		{"answers from the last byte on", frameApp{raw: answer(65535, 2)}, limits, abi.ErrBadResponse},
-		{"answers 4 GiB", frameApp{raw: answer(0, 0xffffffff)}, limits, abi.ErrResponseTooLarge},
-		{"answers zeros", frameApp{raw: answer(0, 64)}, limits, abi.ErrBadResponse},
-		{"allocates outside", frameApp{alloc: []byte{i32c, 0x7f}}, limits, abi.ErrBadResponse},
-		{"splits a header", frameApp{frame: abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "X", Value: "a\r\nSet-Cookie: b"}}})}, limits, abi.ErrBadResponse},
-		{"names a header with a space", frameApp{frame: abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "X Y", Value: "a"}}})}, limits, abi.ErrBadResponse},
-		{"is not granted what it imports", frameApp{kv: true}, limits, abi.ErrNotGranted},
+		{"loops in its handler", wasmtest.App{Code: forever}, limits, abi.ErrFuelExhausted},
+		{"loops in its initialiser", wasmtest.App{Init: forever}, limits, abi.ErrFuelExhausted},
+		{"loops in its start function", wasmtest.App{Start: forever}, limits, abi.ErrFuelExhausted},
+		{"loops with all the fuel of the world", wasmtest.App{Code: forever}, long, abi.ErrDeadlineExceeded},
+		{"recurses for ever", wasmtest.App{Code: recursion}, limits, abi.ErrStackExhausted},
+		{"grows its memory until it cannot", wasmtest.App{Code: growth}, limits, abi.ErrMemoryExhausted},
+		{"fills memory over and over", wasmtest.App{Code: storm}, long, abi.ErrDeadlineExceeded},
+		{"floods the host with calls", wasmtest.App{Code: flood, KV: true}, long, abi.ErrDeadlineExceeded},
+		{"traps", wasmtest.App{Code: []byte{wasm.OpUnreachable}}, limits, abi.ErrTrap},
+		{"divides by zero", wasmtest.App{Code: []byte{i32c, 1, i32c, 0, wasm.OpI32DivU, drop}}, limits, abi.ErrTrap},
+		{"answers nothing", wasmtest.App{Raw: answer(0, 0)}, limits, abi.ErrBadResponse},
+		{"answers from outside", wasmtest.App{Raw: answer(0xfffffff0, 64)}, limits, abi.ErrBadResponse},
+		{"answers from the last byte on", wasmtest.App{Raw: answer(65535, 2)}, limits, abi.ErrBadResponse},
+		{"answers 4 GiB", wasmtest.App{Raw: answer(0, 0xffffffff)}, limits, abi.ErrResponseTooLarge},
+		{"answers zeros", wasmtest.App{Raw: answer(0, 64)}, limits, abi.ErrBadResponse},
+		{"allocates outside", wasmtest.App{Alloc: []byte{i32c, 0x7f}}, limits, abi.ErrBadResponse},
+		{"splits a header", wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "X", Value: "a\r\nSet-Cookie: b"}}})}, limits, abi.ErrBadResponse},
+		{"names a header with a space", wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "X Y", Value: "a"}}})}, limits, abi.ErrBadResponse},
+		{"is not granted what it imports", wasmtest.App{KV: true}, limits, abi.ErrNotGranted},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			call := engine.Call{Request: get("/")}
-			if c.app.kv && c.want != abi.ErrNotGranted {
+			if c.app.KV && c.want != abi.ErrNotGranted {
 				call.Links = map[string]abi.Link{"kv": {"get": func(context.Context, []byte) ([]byte, abi.Errno) { return nil, abi.ErrnoOK }}}
 			}
-			p := load(t, newEngine(t), c.app.bytes(), abi.InterfaceV1, c.l)
+			p := load(t, newEngine(t), c.app.Bytes(), abi.InterfaceV1, c.l)
 			started := time.Now()
 			r, err := p.Invoke(t.Context(), call)
 			if !errors.Is(err, c.want) {
@@ -260,7 +195,7 @@ func TestCapabilityPointers(t *testing.T) {
 		code = append(code, wasm.OpCall, 0, i64c)
 		code = wasm.AppendS64(code, c.want)
 		code = append(code, 0x52 /* i64.ne */, wasm.OpIf, wasm.BlockEmpty, wasm.OpUnreachable, end)
-		p := load(t, newEngine(t), frameApp{code: code, kv: true}.bytes(), abi.InterfaceV1, limits)
+		p := load(t, newEngine(t), wasmtest.App{Code: code, KV: true}.Bytes(), abi.InterfaceV1, limits)
 		if _, err := p.Invoke(t.Context(), engine.Call{Request: get("/"), Links: kv}); err != nil {
 			t.Errorf("kv.get%v does not answer %d: %v", []int32{c.ptr, c.n, c.out, c.room}, c.want, err)
 		}
@@ -270,7 +205,7 @@ func TestCapabilityPointers(t *testing.T) {
 func TestConcurrencyCap(t *testing.T) {
 	l := limits
 	l.Concurrency, l.Fuel, l.Timeout = 1, 1<<50, 500*time.Millisecond
-	p := load(t, newEngine(t), frameApp{code: forever}.bytes(), abi.InterfaceV1, l)
+	p := load(t, newEngine(t), wasmtest.App{Code: forever}.Bytes(), abi.InterfaceV1, l)
 	var wg sync.WaitGroup
 	wg.Go(func() { _, _ = p.Invoke(context.Background(), engine.Call{Request: get("/")}) })
 	time.Sleep(100 * time.Millisecond)
@@ -283,7 +218,7 @@ func TestConcurrencyCap(t *testing.T) {
 func TestCallerLeaves(t *testing.T) {
 	l := limits
 	l.Fuel, l.Timeout = 1<<50, time.Minute
-	p := load(t, newEngine(t), frameApp{code: forever}.bytes(), abi.InterfaceV1, l)
+	p := load(t, newEngine(t), wasmtest.App{Code: forever}.Bytes(), abi.InterfaceV1, l)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	started := time.Now()
@@ -296,7 +231,7 @@ func TestCallerLeaves(t *testing.T) {
 func TestCache(t *testing.T) {
 	dir := t.TempDir()
 	e := newEngine(t, func(o *engine.Options) { o.CacheDir = dir })
-	module := frameApp{}.bytes()
+	module := wasmtest.App{}.Bytes()
 	load(t, e, module, abi.InterfaceV1, limits)
 	var code string
 	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, _ error) error {
@@ -326,7 +261,7 @@ func TestCache(t *testing.T) {
 func TestWorkerLimits(t *testing.T) {
 	// Few bytes that take the compiler long: one function of many nested calls.
 	code := bytes.Repeat([]byte{wasm.OpLocalGet, 0, wasm.OpCall, 0, drop}, 120_000)
-	bomb := frameApp{code: code}.bytes()
+	bomb := wasmtest.App{Code: code}.Bytes()
 	for _, c := range []struct {
 		name   string
 		change func(*engine.Options)
@@ -341,7 +276,7 @@ func TestWorkerLimits(t *testing.T) {
 			}
 		})
 	}
-	invalid := frameApp{raw: []byte{i32c, 1}}.bytes() // i32 where i64 is due
+	invalid := wasmtest.App{Raw: []byte{i32c, 1}}.Bytes() // i32 where i64 is due
 	if err := newEngine(t).Compile(t.Context(), invalid, limits); !errors.Is(err, registry.ErrBadModule) {
 		t.Errorf("a module with wrong types: %v", err)
 	}

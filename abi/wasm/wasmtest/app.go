@@ -1,0 +1,80 @@
+package wasmtest
+
+import (
+	"bytes"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/wasm"
+)
+
+const (
+	i32c, i64c, end = wasm.OpI32Const, wasm.OpI64Const, wasm.OpEnd
+	responseAt      = 4096
+)
+
+// Forever is a loop without end.
+var Forever = []byte{wasm.OpLoop, wasm.BlockEmpty, wasm.OpBr, 0, end}
+
+// App is an abi/v1 module whose memory holds a response, and whose handler
+// runs code and then answers it.
+type App struct {
+	Code  []byte // of the handler, before its answer
+	Raw   []byte // instead of code and answer
+	Init  []byte // of app_init
+	Start []byte // of the start function
+	Alloc []byte // of app_alloc
+	KV    bool   // imports kv.get as function 0
+	Frame []byte // the response; default 200 "ok"
+	Pages uint32 // of memory; default 1
+}
+
+// Bytes encodes the module.
+func (a App) Bytes() []byte {
+	i32, i64 := wasm.I32, wasm.I64
+	frame := a.Frame
+	if frame == nil {
+		frame = abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte("ok")})
+	}
+	handler := a.Raw
+	if handler == nil {
+		handler = append(bytes.Clone(a.Code), i64c)
+		handler = wasm.AppendS64(handler, int64(abi.PackResult(responseAt, uint32(len(frame)))))
+	}
+	alloc := a.Alloc
+	if alloc == nil {
+		alloc = wasm.AppendS64([]byte{i32c}, 16384)
+	}
+	m := &wasm.Module{
+		Types: []wasm.FuncType{
+			{}, {Params: []wasm.ValType{i32}, Results: []wasm.ValType{i32}},
+			{Params: []wasm.ValType{i32, i32}, Results: []wasm.ValType{i64}},
+			{Params: []wasm.ValType{i32, i32, i32, i32}, Results: []wasm.ValType{i64}},
+		},
+		Funcs:  []uint32{1, 2},
+		Memory: &wasm.Limits{Min: max(1, a.Pages)},
+		Bodies: []wasm.Body{{Code: append(bytes.Clone(alloc), end)}, {Code: append(bytes.Clone(handler), end)}},
+		Data:   []wasm.Data{{Offset: append(wasm.AppendS64([]byte{i32c}, responseAt), end), Bytes: frame}},
+	}
+	base := uint32(0)
+	if a.KV {
+		m.Imports = []wasm.Import{{Module: "app:kv/v1", Name: "get", Kind: wasm.KindFunc, Func: 3}}
+		base = 1
+	}
+	m.Exports = []wasm.Export{
+		{Name: "memory", Kind: wasm.KindMemory}, {Name: abi.ExportAlloc, Kind: wasm.KindFunc, Index: base},
+		{Name: abi.ExportHandle, Kind: wasm.KindFunc, Index: base + 1},
+	}
+	add := func(code []byte) uint32 {
+		m.Funcs = append(m.Funcs, 0)
+		m.Bodies = append(m.Bodies, wasm.Body{Code: append(bytes.Clone(code), end)})
+		return base + uint32(len(m.Funcs)) - 1
+	}
+	if a.Init != nil {
+		m.Exports = append(m.Exports, wasm.Export{Name: abi.ExportInit, Kind: wasm.KindFunc, Index: add(a.Init)})
+	}
+	if a.Start != nil {
+		i := add(a.Start)
+		m.Start = &i
+	}
+	return m.Encode()
+}
