@@ -73,7 +73,7 @@ func (h *Host) Route(ctx context.Context, host string) (gateway.Route, error) {
 func (h *Host) resolve(ctx context.Context, label string) (*target, error) {
 	selector, name, split := strings.Cut(label, "--")
 	if !split {
-		selector, name = "", label
+		selector, name = serving, label
 	}
 	var t *target
 	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
@@ -91,9 +91,12 @@ func (h *Host) resolve(ctx context.Context, label string) (*target, error) {
 	return t, err
 }
 
+// serving selects what the highest tier serves. No label can spell it.
+const serving = "."
+
 // selectRelease reads a label's selector.
 func selectRelease(app registry.App, selector string) (abi.Tier, int, error) {
-	if selector == "" {
+	if selector == serving {
 		if tier, n, ok := app.Serving(); ok {
 			return tier, n, nil
 		}

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -138,13 +139,17 @@ type Refusal struct {
 	Findings []abi.Finding
 }
 
-func (r *Refusal) Error() string {
+func (r *Refusal) Error() string { return registry.ErrRefused.Error() + ": " + r.Reasons() }
+
+// Reasons are the messages of what denied.
+func (r *Refusal) Reasons() string {
+	var reasons []string
 	for _, f := range r.Findings {
 		if f.Severity == abi.SeverityDeny {
-			return registry.ErrRefused.Error() + ": " + f.Message
+			reasons = append(reasons, f.Message)
 		}
 	}
-	return registry.ErrRefused.Error()
+	return strings.Join(reasons, " ")
 }
 
 func (r *Refusal) Unwrap() error { return registry.ErrRefused }

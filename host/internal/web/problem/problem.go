@@ -51,7 +51,7 @@ func For(err error) abi.Problem {
 		p.Detail = e.Meaning // what went wrong inside is for the log
 	}
 	if refusal, ok := errors.AsType[*web.Refusal](err); ok {
-		p.Findings = refusal.Findings
+		p.Findings, p.Detail = refusal.Findings, refusal.Reasons()
 	}
 	if bad, ok := errors.AsType[*registry.ManifestError](err); ok {
 		p.Findings = bad.Findings()

@@ -1,0 +1,228 @@
+package host_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/wasm/wasmtest"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/registry/sigstore"
+	"github.com/agora-host/agora/sdk/client"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("AGORA_TEST_WORKER") == "1" {
+		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
+	}
+	os.Setenv("AGORA_TEST_WORKER", "1") // for the children that compile
+	os.Exit(m.Run())
+}
+
+// node is a whole node on a free port of the loopback.
+type node struct {
+	*host.Host
+	t   testing.TB
+	dir string
+}
+
+func start(t testing.TB, change ...func(*host.Options)) *node {
+	t.Helper()
+	return startIn(t, t.TempDir(), change...)
+}
+
+func startIn(t testing.TB, dir string, change ...func(*host.Options)) *node {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := host.Options{DataDir: dir, Listen: "127.0.0.1:0", Worker: []string{exe}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	for _, c := range change {
+		c(&o)
+	}
+	h, err := host.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Start()
+	n := &node{h, t, dir}
+	t.Cleanup(n.stop)
+	return n
+}
+
+func (n *node) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := n.Stop(ctx); err != nil {
+		n.t.Errorf("stop: %v", err)
+	}
+}
+
+// token makes sure of a user and answers a token.
+func (n *node) token(user string, roles ...access.Role) string {
+	n.t.Helper()
+	token, err := n.TokenFor(n.t.Context(), user, "test", time.Hour, roles...)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return token
+}
+
+// as answers a client for a user.
+func (n *node) as(user string, roles ...access.Role) *client.Client {
+	n.t.Helper()
+	c, err := client.New("http://"+n.Addr().String(), n.token(user, roles...))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return c
+}
+
+const (
+	ada = "ada@example.com" // develops
+	rex = "rex@example.com" // reviews
+	ops = "ops@example.com" // operates
+)
+
+func (n *node) ada() *client.Client { return n.as(ada, access.RoleDeveloper) }
+func (n *node) rex() *client.Client { return n.as(rex, access.RoleReviewer) }
+func (n *node) ops() *client.Client { return n.as(ops, access.RoleOperator) }
+
+// manifest is a manifest of ada's that the rules let pass, and more lines.
+func manifest(name string, more ...string) []byte {
+	return []byte(fmt.Sprintf("name = %q\nversion = \"1\"\nowner = %q\nteam = \"sales\"\ncost_center = \"CC-1\"\ndata_classification = \"internal\"\n%s\n", name, ada, strings.Join(more, "\n")))
+}
+
+func signAs(t testing.TB, c *client.Client, module []byte) []byte {
+	t.Helper()
+	bundle, err := sigstore.SignWithIdentity(module,
+		func(csr []byte) ([]byte, error) { return c.Certify(t.Context(), csr) },
+		func(q []byte) ([]byte, error) { return c.Timestamp(t.Context(), q) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bundle
+}
+
+// publish signs and uploads, and must succeed.
+func (n *node) publish(c *client.Client, manifest, module []byte) client.Published {
+	n.t.Helper()
+	p, err := c.Publish(n.t.Context(), manifest, module, signAs(n.t, c, module), nil)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return p
+}
+
+// answer is what an app's address said.
+type answer struct {
+	Status  int
+	Header  http.Header
+	Body    string
+	Problem abi.Problem // if it is one
+}
+
+func (n *node) do(method, url, body string, header ...string) answer {
+	n.t.Helper()
+	r, err := http.NewRequestWithContext(n.t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	// Whatever the name is, it is this node that is asked.
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", n.Addr().String())
+	}
+	c := http.Client{
+		Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	resp, err := c.Do(r)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	a := answer{Status: resp.StatusCode, Header: resp.Header, Body: string(raw)}
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") {
+		if err := json.Unmarshal(raw, &a.Problem); err != nil {
+			n.t.Fatal(err)
+		}
+	}
+	return a
+}
+
+func (n *node) get(url string) answer { n.t.Helper(); return n.do("GET", url, "") }
+
+// says is a module that answers a text.
+func says(text string) []byte {
+	return wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{
+		Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte(text),
+	})}.Bytes()
+}
+
+// problemOf is the problem that an error of the client is.
+func problemOf(t testing.TB, err error) abi.Problem {
+	t.Helper()
+	p, ok := errors.AsType[*client.Problem](err)
+	if !ok {
+		t.Fatalf("%v is no problem of the node's", err)
+	}
+	return p.Problem
+}
+
+var examples = sync.OnceValues(func() (map[string][]byte, error) {
+	built := map[string][]byte{}
+	dir, err := os.MkdirTemp("", "agora-examples")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	for name, mode := range map[string]string{"hello": "c-shared", "guestbook": "c-shared", "quote": "default"} {
+		out := filepath.Join(dir, name+".wasm")
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-buildmode="+mode, "-o", out, "../examples/"+name)
+		cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+		if msg, err := cmd.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("%w\n%s", err, msg)
+		}
+		if built[name], err = os.ReadFile(out); err != nil {
+			return nil, err
+		}
+	}
+	return built, nil
+})
+
+// example is an example app, built once, with its manifest in ada's name.
+func example(t testing.TB, name string) (manifest, module []byte) {
+	t.Helper()
+	built, err := examples()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile("../examples/" + name + "/agora.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(strings.ReplaceAll(string(raw), "examples@agora.local", ada)), built[name]
+}
