@@ -1,0 +1,59 @@
+package blobstore_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/agora-host/agora/host/internal/blobstore"
+	"github.com/agora-host/agora/registry"
+)
+
+func TestBlobs(t *testing.T) {
+	dir := t.TempDir()
+	s, err := blobstore.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Put(t.Context(), []byte("bytes"))
+	if err != nil || d != registry.DigestOf([]byte("bytes")) {
+		t.Fatalf("%s, %v", d, err)
+	}
+	if again, err := s.Put(t.Context(), []byte("bytes")); err != nil || again != d {
+		t.Errorf("%s, %v", again, err)
+	}
+	if b, err := s.Get(t.Context(), d); err != nil || string(b) != "bytes" {
+		t.Errorf("%q, %v", b, err)
+	}
+	for _, bad := range []registry.Digest{registry.DigestOf([]byte("none")), "sha256:../../etc/passwd", "", "md5:00"} {
+		if _, err := s.Get(t.Context(), bad); !errors.Is(err, registry.ErrNotFound) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	// Bytes that changed on the disk are never answered.
+	path := filepath.Join(dir, "sha256", string(d[7:9]), string(d[9:]))
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("Bytes"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(t.Context(), d); !errors.Is(err, registry.ErrCorrupt) {
+		t.Errorf("damaged bytes: %v", err)
+	}
+	if n, problems := s.Check(t.Context()); n != 1 || len(problems) != 1 {
+		t.Errorf("the check finds %d blobs and %v", n, problems)
+	}
+	// What a crash left unfinished is removed.
+	part := filepath.Join(filepath.Dir(path), ".part-1")
+	if err := os.WriteFile(part, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := blobstore.Open(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(part); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an unfinished blob stays: %v", err)
+	}
+}

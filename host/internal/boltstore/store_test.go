@@ -1,0 +1,275 @@
+package boltstore_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/metering/meteringtest"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/registry/registrytest"
+)
+
+func open(t testing.TB, path string) *boltstore.Store {
+	t.Helper()
+	s, err := boltstore.Open(path, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// asRegistry shows the store as the registry sees it.
+type asRegistry struct{ *boltstore.Store }
+
+func (s asRegistry) Update(change func(registry.Tx) error) error {
+	_, err := s.Store.Update(context.Background(), "test", func(tx *boltstore.Tx) error { return change(tx) })
+	return err
+}
+
+func (s asRegistry) View(read func(registry.Tx) error) error {
+	return s.Store.View(context.Background(), func(tx *boltstore.Tx) error { return read(tx) })
+}
+
+func TestRegistryConforms(t *testing.T) {
+	n := 0
+	dir := t.TempDir()
+	registrytest.TestStore(t, func() (registrytest.Store, func()) {
+		n++
+		s, err := boltstore.Open(filepath.Join(dir, fmt.Sprint(n)), time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return asRegistry{s}, func() { _ = s.Close() }
+	})
+}
+
+func TestMeteringConforms(t *testing.T) {
+	meteringtest.TestStore(t, func(t *testing.T) metering.Store { return open(t, filepath.Join(t.TempDir(), "db")) })
+}
+
+// TestRevisions: many writers at once, some of which fail, make revisions and
+// events without gaps, in one order, and watchers see each.
+func TestRevisions(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "db"))
+	const writers, each = 8, 20
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for i := range each {
+				_, err := s.Update(t.Context(), fmt.Sprint(w), func(tx *boltstore.Tx) error {
+					tx.Emit("test", "a", strconv.Itoa(i), nil)
+					tx.Emit("test", "a", strconv.Itoa(i), nil)
+					if i%3 == 0 {
+						return errors.New("no")
+					}
+					return nil
+				})
+				if (err != nil) != (i%3 == 0) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	const committed = writers * (each - (each+2)/3)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := s.Wait(ctx, committed-1); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	events, err := s.Events(t.Context(), 0, 10_000)
+	if err != nil || len(events) != 2*committed {
+		t.Fatalf("%d events, %v; want %d", len(events), err, 2*committed)
+	}
+	for i, e := range events {
+		if e.Rev != abi.Rev(i/2+1) || e.Seq != i%2 {
+			t.Fatalf("event %d is revision %d, %d", i, e.Rev, e.Seq)
+		}
+	}
+	if later, err := s.Events(t.Context(), committed-1, 10); err != nil || len(later) != 2 {
+		t.Errorf("events after the last but one: %v, %v", later, err)
+	}
+	if problems := s.Check(t.Context()); len(problems) > 0 {
+		t.Error(problems)
+	}
+}
+
+// TestDamageIsFound: a record whose bytes were changed is named, and not used.
+func TestDamageIsFound(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	s := open(t, path)
+	const marker = "a title that stands out"
+	if _, err := s.Update(t.Context(), "x", func(tx *boltstore.Tx) error {
+		return tx.PutApp(registry.App{Name: "a", Title: marker})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := []byte(strings.ReplaceAll(string(raw), marker, "a title that stood out!"))
+	if err := os.WriteFile(path, changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path)
+	err = s.View(t.Context(), func(tx *boltstore.Tx) error { _, err := tx.App("a"); return err })
+	if !errors.Is(err, registry.ErrCorrupt) {
+		t.Errorf("a damaged record was read: %v", err)
+	}
+	if problems := s.Check(t.Context()); len(problems) != 1 || !strings.Contains(problems[0].Error(), "apps") {
+		t.Errorf("the check says %v", problems)
+	}
+}
+
+// TestKV is the apps' data against a model: a map, with a quota.
+func TestKV(t *testing.T) {
+	dir, n := t.TempDir(), 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		kv, err := boltstore.OpenKV(filepath.Join(dir, fmt.Sprint(n)))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer kv.Close()
+		const quota = 40
+		model := map[string]map[string]string{"a": {}, "ab": {}}
+		apps, names := rapid.SampledFrom([]string{"a", "ab"}), rapid.SampledFrom([]string{"k", "kk", "b\x00k", "é"})
+		rt.Repeat(map[string]func(*rapid.T){
+			"set": func(rt *rapid.T) {
+				app, name, value := apps.Draw(rt, "app"), names.Draw(rt, "key"), strings.Repeat("v", rapid.IntRange(0, 30).Draw(rt, "size"))
+				grows := len(name) + len(value)
+				if old, ok := model[app][name]; ok {
+					grows -= len(name) + len(old)
+				}
+				err := kv.Set(t.Context(), app, name, []byte(value), quota)
+				if full := used(model[app])+grows > quota && grows > 0; full != errors.Is(err, abi.ErrnoQuota) || (!full && err != nil) {
+					rt.Fatalf("set: %v, and the quota is exceeded: %v", err, full)
+				} else if !full {
+					model[app][name] = value
+				}
+			},
+			"delete": func(rt *rapid.T) {
+				app, name := apps.Draw(rt, "app"), names.Draw(rt, "key")
+				if err := kv.Delete(t.Context(), app, name); err != nil {
+					rt.Fatal(err)
+				}
+				delete(model[app], name)
+			},
+			"": func(rt *rapid.T) {
+				for app, want := range model {
+					keys, err := kv.List(t.Context(), app, "", 100)
+					if err != nil || !slices.Equal(keys, slices.Sorted(maps.Keys(want))) {
+						rt.Fatalf("list %s: %q, %v; want %v", app, keys, err, want)
+					}
+					for name, value := range want {
+						if got, err := kv.Get(t.Context(), app, name); err != nil || string(got) != value {
+							rt.Fatalf("get %s %q: %q, %v; want %q", app, name, got, err, value)
+						}
+					}
+					if n, err := kv.Used(t.Context(), app); err != nil || int(n) != used(want) {
+						rt.Fatalf("%s uses %d, %v; want %d", app, n, err, used(want))
+					}
+				}
+				if problems := kv.Check(t.Context()); len(problems) > 0 {
+					rt.Fatal(problems)
+				}
+			},
+		})
+	})
+}
+
+func used(m map[string]string) (n int) {
+	for k, v := range m {
+		n += len(k) + len(v)
+	}
+	return n
+}
+
+// TestKill kills a process that writes as fast as it can: what it had
+// acknowledged is there, and everything is whole.
+func TestKill(t *testing.T) {
+	if dir := os.Getenv("BOLTSTORE_TEST_DIR"); dir != "" {
+		writeForEver(t, dir)
+		return
+	}
+	dir := t.TempDir()
+	for range 4 {
+		acknowledged := killWriter(t, dir)
+		s := open(t, filepath.Join(dir, "db"))
+		rev, err := s.Rev(t.Context())
+		if err != nil || rev < acknowledged || rev > acknowledged+1 {
+			t.Fatalf("revision %d, %v; acknowledged %d", rev, err, acknowledged)
+		}
+		events, err := s.Events(t.Context(), 0, 1_000_000)
+		if err != nil || abi.Rev(len(events)) != rev {
+			t.Errorf("%d events for revision %d, %v", len(events), rev, err)
+		}
+		if problems := s.Check(t.Context()); len(problems) > 0 {
+			t.Error(problems)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func writeForEver(t *testing.T, dir string) {
+	s := open(t, filepath.Join(dir, "db"))
+	for {
+		rev, err := s.Update(t.Context(), "x", func(tx *boltstore.Tx) error {
+			tx.Emit("test", "a", "", nil)
+			return tx.PutApp(registry.App{Name: "a", Releases: 1})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println(rev)
+	}
+}
+
+func killWriter(t *testing.T, dir string) (last abi.Rev) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestKill$")
+	cmd.Env = append(os.Environ(), "BOLTSTORE_TEST_DIR="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(150*time.Millisecond, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if n, err := strconv.ParseUint(lines.Text(), 10, 64); err == nil {
+			last = abi.Rev(n)
+		}
+	}
+	_ = cmd.Wait()
+	if last == 0 {
+		t.Fatal("the writer wrote nothing")
+	}
+	return last
+}
