@@ -1,0 +1,128 @@
+package access_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/agora-host/agora/access"
+)
+
+// memory is a Tx in maps.
+type memory struct {
+	users       map[string]access.User
+	credentials map[string]access.Credential
+}
+
+func (m memory) User(name string) (access.User, error) {
+	u, ok := m.users[name]
+	if !ok {
+		return u, access.ErrNotFound
+	}
+	return u, nil
+}
+func (m memory) Users() ([]access.User, error) { return nil, nil }
+func (m memory) PutUser(u access.User) error   { m.users[u.Name] = u; return nil }
+func (m memory) CredentialByHash(hash string) (access.Credential, error) {
+	c, ok := m.credentials[hash]
+	if !ok {
+		return c, access.ErrNotFound
+	}
+	return c, nil
+}
+func (m memory) Credentials(string) ([]access.Credential, error) { return nil, nil }
+func (m memory) PutCredential(c access.Credential) error         { m.credentials[c.Hash] = c; return nil }
+func (m memory) DeleteCredential(hash string) error              { delete(m.credentials, hash); return nil }
+
+func TestSecrets(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	tx := memory{map[string]access.User{}, map[string]access.Credential{}}
+	tx.users["ada@example.com"] = access.User{Name: "ada@example.com", Roles: []access.Role{access.RoleDeveloper}}
+	tx.users["off@example.com"] = access.User{Name: "off@example.com", Disabled: true}
+	give := func(kind access.CredentialKind, user string, ttl time.Duration) string {
+		secret, hash := access.NewSecret(kind)
+		c := access.Credential{Hash: hash, Kind: kind, User: user, Created: now}
+		if ttl != 0 {
+			c.Expires = now.Add(ttl)
+		}
+		tx.credentials[hash] = c
+		return secret
+	}
+	for _, c := range []struct {
+		name, secret string
+		ok           bool
+	}{
+		{"a token", give(access.KindToken, "ada@example.com", time.Hour), true},
+		{"a token without an end", give(access.KindToken, "ada@example.com", 0), true},
+		{"a session", give(access.KindSession, "ada@example.com", time.Hour), true},
+		{"a token that ended this moment", give(access.KindToken, "ada@example.com", -1), false},
+		{"a link is no token", give(access.KindLink, "ada@example.com", time.Hour), false},
+		{"of a disabled user", give(access.KindToken, "off@example.com", time.Hour), false},
+		{"of nobody", give(access.KindToken, "gone@example.com", time.Hour), false},
+		{"made up", "agora_tok_x", false},
+		{"nothing", "", false},
+	} {
+		actor, err := access.Authenticate(tx, c.secret, now)
+		if c.ok != (err == nil) || (c.ok && actor.User != "ada@example.com") || (!c.ok && !errors.Is(err, access.ErrUnauthenticated)) {
+			t.Errorf("%s: %+v, %v", c.name, actor, err)
+		}
+		for hash := range tx.credentials {
+			if c.secret != "" && strings.Contains(hash, c.secret) {
+				t.Errorf("%s: its secret is stored", c.name)
+			}
+		}
+	}
+	link := give(access.KindLink, "ada@example.com", time.Hour)
+	if u, err := access.UseLink(tx, link, now); err != nil || u.Name != "ada@example.com" {
+		t.Errorf("%+v, %v", u, err)
+	}
+	for name, secret := range map[string]string{
+		"used": link, "ended": give(access.KindLink, "ada@example.com", -1), "a token": give(access.KindToken, "ada@example.com", time.Hour),
+		"of a disabled user": give(access.KindLink, "off@example.com", time.Hour),
+	} {
+		if _, err := access.UseLink(tx, secret, now); !errors.Is(err, access.ErrLinkUsed) {
+			t.Errorf("a link that is %s: %v", name, err)
+		}
+	}
+	one, _ := access.NewSecret(access.KindToken)
+	two, _ := access.NewSecret(access.KindToken)
+	if one == two || len(one) < 50 {
+		t.Errorf("secrets %q, %q", one, two)
+	}
+}
+
+func TestRequire(t *testing.T) {
+	dev := access.Actor{User: "a", Roles: []access.Role{access.RoleDeveloper}}
+	for _, c := range []struct {
+		who  access.Actor
+		need []access.Role
+		want error
+	}{
+		{access.Actor{}, []access.Role{access.RoleViewer}, access.ErrUnauthenticated},
+		{access.Actor{Roles: access.Roles()}, []access.Role{access.RoleViewer}, access.ErrUnauthenticated}, // roles of nobody
+		{access.Actor{User: "a"}, []access.Role{access.RoleViewer}, nil},
+		{access.Actor{User: "a"}, []access.Role{access.RoleDeveloper}, access.ErrForbidden},
+		{dev, []access.Role{access.RoleReviewer, access.RoleDeveloper}, nil},
+		{dev, []access.Role{access.RoleOperator}, access.ErrForbidden},
+		{dev, nil, access.ErrForbidden},
+	} {
+		if err := access.Require(c.who, c.need...); !errors.Is(err, c.want) || (c.want == nil && err != nil) {
+			t.Errorf("%+v needs %v: %v, want %v", c.who, c.need, err, c.want)
+		}
+	}
+}
+
+func TestCheckUser(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"ada@example.com": true, "a.b+c@x": true, "Ada@example.com": false, "ada": false, "@x": false, "a@": false, "a@x..y": false,
+		"a b@x.y": false, "a@x.y\n": false, "<b>@x.y": false, "a@-": false, strings.Repeat("a", 64) + "@x.y": false, "a@x/../y": false,
+	} {
+		if err := access.CheckUser(access.User{Name: name}); ok != (err == nil) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if err := access.CheckUser(access.User{Name: "a@x.y", Roles: []access.Role{"root"}}); !errors.Is(err, access.ErrBadUser) {
+		t.Errorf("an unknown role: %v", err)
+	}
+}
