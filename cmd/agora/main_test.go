@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/wasm/wasmtest"
+)
+
+func TestMain(m *testing.M) {
+	// A node started by a test compiles modules in a child that is this binary.
+	if len(os.Args) > 1 && (os.Args[1] == "compile-worker" || os.Getenv("AGORA_TEST_AS_COMMAND") == "1") {
+		main()
+		return
+	}
+	testscript.Main(m, map[string]func(){"agora": main})
+}
+
+// TestScripts runs testdata/*.txt: each reads as a session at a terminal.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("AGORA_CONFIG", filepath.Join(e.WorkDir, "config.json"))
+			e.Setenv("AGORA_URL", "")
+			e.Setenv("AGORA_TOKEN", "")
+			return os.WriteFile(filepath.Join(e.WorkDir, "app.wasm"), says("ok"), 0o644)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// node DIR [FLAG …] starts a node and signs the command line in as its admin.
+			"node": func(ts *testscript.TestScript, _ bool, args []string) {
+				link := startNode(ts, append([]string{"--data", ts.MkAbs(args[0])}, args[1:]...))
+				ts.Setenv("LINK", link)
+				address, _, _ := strings.Cut(link, "/sign-in")
+				ts.Setenv("NODE", address)
+			},
+			// module FILE TEXT writes a module that answers a text.
+			"module": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), says(args[1]), 0o644))
+			},
+			// exits STATUS COMMAND … runs a command that must end with that status.
+			"exits": func(ts *testscript.TestScript, _ bool, args []string) {
+				err := ts.Exec(args[1], args[2:]...)
+				got := "0"
+				if e, ok := err.(*exec.ExitError); ok {
+					got = string(rune('0' + e.ExitCode()))
+				} else if err != nil {
+					ts.Fatalf("%v", err)
+				}
+				if got != args[0] {
+					ts.Fatalf("exit status %s, want %s", got, args[0])
+				}
+			},
+			// line FILE REGEXP sets M to what the first group matches in a file or in stdout.
+			"match": func(ts *testscript.TestScript, _ bool, args []string) {
+				m := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile(args[0]))
+				if m == nil {
+					ts.Fatalf("%s has no %s", args[0], args[1])
+				}
+				ts.Setenv("M", m[1])
+			},
+		},
+	})
+}
+
+func says(text string) []byte {
+	return wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{Status: 200, Body: []byte(text)})}.Bytes()
+}
+
+// startNode runs `agora serve` on a free port until the script ends, and answers
+// its first sign-in link.
+func startNode(ts *testscript.TestScript, args []string) (link string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	cmd := exec.CommandContext(ctx, os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "ada@example.com"}, args...)...)
+	cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1")
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	out, err := cmd.StderrPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		cancel()
+		_ = cmd.Wait()
+	})
+	lines := bufio.NewScanner(out)
+	for link == "" && lines.Scan() {
+		if text := strings.TrimSpace(lines.Text()); strings.HasPrefix(text, "http") {
+			link = text
+		}
+	}
+	if link == "" {
+		ts.Fatalf("the node did not start")
+	}
+	go func() { // until the pipe closes with the process
+		for lines.Scan() {
+			continue
+		}
+	}()
+	return link
+}
