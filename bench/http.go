@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/wasm/wasmtest"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/registry/sigstore"
+	"github.com/agora-host/agora/sdk/client"
+)
+
+const (
+	answer  = "Hello, world!"
+	clients = 16
+	owner   = "bench@example.com"
+)
+
+// minimal is the smallest native app: it answers a constant.
+func minimal(text string) []byte {
+	return wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{
+		Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}}, Body: []byte(text),
+	})}.Bytes()
+}
+
+// goApp builds an example with the Go toolchain.
+func goApp(name, mode, dir string) ([]byte, error) {
+	out := filepath.Join(dir, name+".wasm")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-buildmode="+mode, "-o", out, "./examples/"+name)
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build %s: %w\n%s", name, err, msg)
+	}
+	return os.ReadFile(out)
+}
+
+// node is a node of its own, with a client for the owner of its apps.
+type node struct {
+	*host.Host
+	api *client.Client
+	dir string
+}
+
+func startNode(ctx context.Context) (*node, error) {
+	dir, err := os.MkdirTemp("", "agora-bench")
+	if err != nil {
+		return nil, err
+	}
+	h, err := host.New(ctx, host.Options{DataDir: dir, Listen: "127.0.0.1:0"})
+	if err != nil {
+		return nil, err
+	}
+	h.Start()
+	token, err := h.TokenFor(ctx, owner, "bench", time.Hour, access.RoleDeveloper)
+	if err != nil {
+		return nil, err
+	}
+	api, err := client.New(h.ConsoleURL(), token)
+	return &node{h, api, dir}, err
+}
+
+func (n *node) close(ctx context.Context) error {
+	return errors.Join(n.Stop(ctx), os.RemoveAll(n.dir))
+}
+
+// publish signs and uploads, and answers the host name under which it serves.
+func (n *node) publish(ctx context.Context, name string, module []byte) (string, error) {
+	bundle, err := sigstore.SignWithIdentity(module,
+		func(csr []byte) ([]byte, error) { return n.api.Certify(ctx, csr) },
+		func(q []byte) ([]byte, error) { return n.api.Timestamp(ctx, q) })
+	if err != nil {
+		return "", err
+	}
+	manifest := fmt.Sprintf("name = %q\nversion = \"1\"\nowner = %q\nteam = \"a\"\ncost_center = \"c\"\ndata_classification = \"internal\"\n[limits]\nconcurrency = 32\n[capabilities.log]\n[capabilities.config]\n", name, owner)
+	p, err := n.api.Publish(ctx, []byte(manifest), module, bundle, nil)
+	return strings.Trim(strings.TrimPrefix(p.URL, "http://"), "/"), err
+}
+
+type measured struct {
+	perSecond float64
+	p50, p99  time.Duration
+}
+
+// benchHTTP asks each server in turn, with the same clients.
+func benchHTTP(ctx context.Context, span time.Duration) error {
+	servers, stop, err := startServers(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	fmt.Printf("\nHTTP: %d connections, kept alive, %s each after a warm-up; client and server share the CPUs\n\n", clients, span)
+	fmt.Println("| server | requests/s | ratio to net/http | p50 | p99 |")
+	fmt.Println("|---|---:|---:|---:|---:|")
+	var base float64
+	for _, s := range servers {
+		if _, err := drive(s.addr, s.host, s.path, span/6); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		m, err := drive(s.addr, s.host, s.path, span)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		if base == 0 {
+			base = m.perSecond
+		}
+		fmt.Printf("| %s | %.0f | %.2f | %s | %s |\n", s.name, m.perSecond, m.perSecond/base, m.p50.Round(time.Microsecond), m.p99.Round(time.Microsecond))
+	}
+	return nil
+}
+
+type server struct{ name, addr, host, path string }
+
+func startServers(ctx context.Context) (all []server, stop func(), err error) {
+	plain := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte(answer))
+	})
+	e := echo.New()
+	e.GET("/", func(c echo.Context) error { return c.String(http.StatusOK, answer) })
+	var listeners []net.Listener
+	for _, s := range []struct {
+		name    string
+		handler http.Handler
+	}{{"net/http", plain}, {"echo", e}} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, nil, err
+		}
+		listeners = append(listeners, l)
+		go func() { _ = http.Serve(l, s.handler) }()
+		all = append(all, server{s.name, l.Addr().String(), l.Addr().String(), "/"})
+	}
+	n, err := startNode(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	stop = func() {
+		for _, l := range listeners {
+			_ = l.Close()
+		}
+		_ = n.close(ctx)
+	}
+	for _, app := range []struct{ title, name, mode, path string }{
+		{"agora, minimal native app", "minimal", "", "/"},
+		{"agora, Go app with the SDK (hello)", "hello", "c-shared", "/"},
+		{"agora, Go app as WASI command (quote)", "quote", "default", "/?pieces=250"},
+	} {
+		module := minimal(answer)
+		if app.mode != "" {
+			if module, err = goApp(app.name, app.mode, n.dir); err != nil {
+				return nil, stop, err
+			}
+		}
+		host, err := n.publish(ctx, app.name, module)
+		if err != nil {
+			return nil, stop, err
+		}
+		all = append(all, server{app.title, n.Addr().String(), host, app.path})
+	}
+	return all, stop, nil
+}
+
+// drive asks as fast as it can, over connections that stay open.
+func drive(addr, host, path string, span time.Duration) (measured, error) {
+	var mu sync.Mutex
+	var times []time.Duration
+	var failed error
+	var wg sync.WaitGroup
+	end := time.Now().Add(span)
+	for range clients {
+		wg.Go(func() {
+			mine, err := ask(addr, host, path, end)
+			mu.Lock()
+			defer mu.Unlock()
+			times = append(times, mine...)
+			failed = errors.Join(failed, err)
+		})
+	}
+	wg.Wait()
+	if failed != nil {
+		return measured{}, failed
+	}
+	slices.Sort(times)
+	return measured{float64(len(times)) / span.Seconds(), times[len(times)/2], times[len(times)*99/100]}, nil
+}
+
+// ask is one connection. It speaks HTTP through the standard reader, without
+// the costs of a whole client, so that more of the CPU is the servers'.
+func ask(addr, host, path string, end time.Time) (times []time.Duration, err error) {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	in := bufio.NewReader(c)
+	request := []byte("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n")
+	for {
+		started := time.Now()
+		if started.After(end) {
+			return times, nil
+		}
+		if _, err := c.Write(request); err != nil {
+			return times, err
+		}
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			return times, err
+		}
+		if _, err := in.Discard(int(resp.ContentLength)); err != nil {
+			return times, err
+		}
+		if resp.StatusCode != http.StatusOK {
+			return times, fmt.Errorf("answered %s", resp.Status)
+		}
+		times = append(times, time.Since(started))
+	}
+}

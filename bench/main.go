@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/agora-host/agora/host/engine"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "compile-worker" {
+		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
+	}
+	log.SetFlags(0)
+	which := flag.String("run", "fuel,http,upload", "which parts to run: fuel, http, upload")
+	span := flag.Duration("time", 3*time.Second, "how long each HTTP measurement takes")
+	flag.Parse()
+	fmt.Printf("%s, %s/%s, %d CPUs, %s\n", time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	ctx := context.Background()
+	for part := range strings.SplitSeq(*which, ",") {
+		var err error
+		switch part {
+		case "fuel":
+			err = benchFuel(ctx)
+		case "http":
+			err = benchHTTP(ctx, *span)
+		case "upload":
+			err = benchUpload(ctx)
+		default:
+			err = fmt.Errorf("there is no part %q", part)
+		}
+		if err != nil {
+			log.Fatalf("%s: %v", part, err)
+		}
+		debug.FreeOSMemory()
+	}
+}
+
+func median[T ~int64 | ~float64](all []T) T {
+	s := slices.Clone(all)
+	slices.Sort(s)
+	return s[len(s)/2]
+}
