@@ -13,6 +13,7 @@ import (
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/logstore"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 )
@@ -97,7 +98,7 @@ func (h *Host) explainFault(t *target, id string, result engine.Result, err erro
 
 // noteFault logs a failure at the front door that no app's log can carry.
 func (h *Host) noteFault(ctx context.Context, host, id string, err error) {
-	if abi.FaultKind(err) == "internal" {
+	if problem.Internal(err) {
 		h.log.WarnContext(ctx, "request not served", "host", host, "invocation", id, "err", err)
 	}
 }
