@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestREADME runs the README's own commands: each line of its blocks, as it
+// stands, against a node that was started as `make run` starts it.
+func TestREADME(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []string
+	for _, m := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		blocks = append(blocks, m[1])
+	}
+	if len(blocks) != 3 || blocks[0] != "make run\n" {
+		t.Fatalf("the README's blocks are not what this test knows: %q", blocks)
+	}
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(os.Args[0], filepath.Join(bin, "agora")); err != nil {
+		t.Fatal(err)
+	}
+	env := append(os.Environ(), "AGORA_TEST_AS_COMMAND=1", "AGORA_CONFIG="+filepath.Join(dir, "config.json"), "PATH="+bin+":"+os.Getenv("PATH"))
+	screen := up(t, env, dir)
+	for _, want := range []string{"/sign-in?link=", "http://hello.localhost:", "Try next"} {
+		if !strings.Contains(screen, want) {
+			t.Errorf("the screen does not show %q:\n%s", want, screen)
+		}
+	}
+	run := func(dir, block string) string {
+		t.Helper()
+		var all strings.Builder
+		for line := range strings.SplitSeq(strings.TrimSpace(block), "\n") {
+			cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+			cmd.Dir, cmd.Env = dir, env
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Errorf("$ %s\n%s%v", line, out, err)
+			}
+			all.Write(out)
+		}
+		return all.String()
+	}
+	said := run(dir, blocks[1])
+	for _, want := range []string{"Hello, Ada!", "req-1 is approved", "HTTP 303 from release 1", "instructions", `greeting "Ada"`, "ok   state"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the commands do not show %q:\n%s", want, said)
+		}
+	}
+	said = run(ownApp(t, dir), blocks[2])
+	if !strings.Contains(said, "my-quote release 1 serves in the sandbox") {
+		t.Errorf("an app of one's own:\n%s", said)
+	}
+}
+
+// ownApp is a directory as somebody has it who follows the README.
+func ownApp(t *testing.T, dir string) string {
+	t.Helper()
+	own := filepath.Join(dir, "own")
+	if err := os.Mkdir(own, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("../../examples/quote/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := os.ReadFile("../../examples/quote/agora.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest = bytes.ReplaceAll(manifest, []byte("examples@agora.local"), []byte(demoUser))
+	manifest = bytes.Replace(manifest, []byte(`name = "quote"`), []byte(`name = "my-quote"`), 1)
+	for name, content := range map[string][]byte{"main.go": source, "agora.toml": manifest, "go.mod": []byte("module quote\n\ngo 1.26\n")} {
+		if err := os.WriteFile(filepath.Join(own, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return own
+}
+
+// up runs `agora up` until the test ends, and answers its screen.
+func up(t *testing.T, env []string, dir string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	cmd := exec.CommandContext(ctx, os.Args[0], "up", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--examples", "../../examples")
+	cmd.Env = env
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	out, err := os.Create(filepath.Join(dir, "screen"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = out, t.Output()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait()
+		_ = out.Close()
+	})
+	for ctx.Err() == nil {
+		time.Sleep(200 * time.Millisecond)
+		screen, err := os.ReadFile(out.Name())
+		if err == nil && strings.Contains(string(screen), "Ctrl-C stops the node") {
+			return string(screen)
+		}
+	}
+	t.Fatal("agora up did not come up")
+	return ""
+}
