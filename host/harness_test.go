@@ -27,10 +27,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv("AGORA_TEST_WORKER") == "1" {
+	if len(os.Args) > 1 && os.Args[1] == "compile-worker" { // a child of these tests
 		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
 	}
-	os.Setenv("AGORA_TEST_WORKER", "1") // for the children that compile
 	os.Exit(m.Run())
 }
 
@@ -52,7 +51,7 @@ func startIn(t testing.TB, dir string, change ...func(*host.Options)) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := host.Options{DataDir: dir, Listen: "127.0.0.1:0", Worker: []string{exe}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	o := host.Options{DataDir: dir, Listen: "127.0.0.1:0", Worker: []string{exe, "compile-worker"}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	for _, c := range change {
 		c(&o)
 	}
