@@ -27,6 +27,7 @@ const (
 	OpI64Const     = 0x42
 	OpF32Const     = 0x43
 	OpF64Const     = 0x44
+	OpTableSet     = 0x26
 	OpI32Eqz       = 0x45
 	OpI32Eq        = 0x46
 	OpI32Ne        = 0x47

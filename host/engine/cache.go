@@ -4,8 +4,8 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -63,8 +63,9 @@ func writeFile(path string, data []byte) error {
 	return os.Rename(temp, path)
 }
 
-// engineVersion names what else decides about machine code.
-const engineVersion = "wazero-1.12.0"
+// engineVersion names what else decides about machine code, and the form of an
+// entry's files.
+const engineVersion = "wazero-1.12.0 entry-2"
 
 func cacheKey(module []byte, o fuel.Options) string {
 	h := sha256.New()
@@ -91,7 +92,13 @@ func (c *cache) commit(key, dir string, r fuel.Result) error {
 	if err := writeFile(filepath.Join(dir, "module"), r.Module); err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, "cost"), binary.LittleEndian.AppendUint64(nil, r.InitCost)); err != nil {
+	facts := r
+	facts.Module = nil
+	raw, err := json.Marshal(facts)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, "facts.json"), raw); err != nil {
 		return err
 	}
 	for _, stale := range []string{c.entry(key) + ".mac", c.entry(key)} {
@@ -151,12 +158,14 @@ func (c *cache) read(key string) (fuel.Result, error) {
 	if err != nil {
 		return fuel.Result{}, err
 	}
-	cost, err := os.ReadFile(filepath.Join(c.entry(key), "cost"))
+	raw, err := os.ReadFile(filepath.Join(c.entry(key), "facts.json"))
 	if err != nil {
 		return fuel.Result{}, err
 	}
-	if len(cost) != 8 {
+	var r fuel.Result
+	if err := json.Unmarshal(raw, &r); err != nil {
 		return fuel.Result{}, errTampered
 	}
-	return fuel.Result{Module: module, InitCost: binary.LittleEndian.Uint64(cost)}, nil
+	r.Module = module
+	return r, nil
 }

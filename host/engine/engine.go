@@ -140,6 +140,10 @@ type Program struct {
 	compiled wazero.CompiledModule
 	needs    []abi.Capability // imported
 
+	restorable bool // see fuel.Result
+	globals    int
+	pool       instances
+
 	slots   chan struct{}
 	mu      sync.Mutex // guards closed
 	closed  bool
@@ -169,6 +173,7 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 	runtime := wazero.NewRuntimeWithConfig(ctx, runtimeConfig().WithCompilationCache(store))
 	p := &Program{
 		limits: l, depth: l.caps().CallDepth, iface: iface, initCost: rewritten.InitCost, runtime: runtime,
+		restorable: rewritten.Restorable, globals: rewritten.Globals,
 		slots: make(chan struct{}, max(1, l.Concurrency)),
 	}
 	if err := p.link(ctx, rewritten.Module); err != nil {
@@ -218,5 +223,5 @@ func (p *Program) Close(ctx context.Context) error {
 	p.closed = true
 	p.mu.Unlock()
 	p.running.Wait()
-	return p.runtime.Close(ctx)
+	return errors.Join(p.end(ctx), p.runtime.Close(ctx))
 }

@@ -50,6 +50,9 @@ type invocation struct {
 	stop     error // why the host stopped the guest
 	cgi      bool  // standard output is the response
 
+	preparing bool // initialisers run: nothing of the request may be seen
+	moment    bool // an initialiser asked for what is different each time
+
 	stdin    []byte
 	stdout   []byte
 	stderr   lineWriter
@@ -70,6 +73,10 @@ func (v *invocation) halt(err error) {
 }
 
 var errHalted = errors.New("halted by the host")
+
+// ofTheMoment notes that the guest was told what may be different at another
+// time. Where an initialiser asks, its result must not serve later requests.
+func (v *invocation) ofTheMoment() { v.moment = v.moment || v.preparing }
 
 // alive halts a guest whose time is up or whose caller left.
 func (v *invocation) alive() {
@@ -118,7 +125,10 @@ func (p *Program) Invoke(ctx context.Context, call Call) (Result, error) {
 	started := time.Now()
 	v := &invocation{
 		ctx: ctx, call: call, limits: p.limits, cgi: p.iface == abi.InterfaceWASI, deadline: started.Add(p.limits.Timeout),
-		spent: min(p.initCost, p.limits.Fuel), stdin: call.Request.Body, stderr: lineWriter{sink: call.Stderr},
+		stderr: lineWriter{sink: call.Stderr},
+	}
+	if v.cgi {
+		v.stdin = call.Request.Body
 	}
 	var result Result
 	err := p.run(context.WithValue(ctx, invocationKey{}, v), v, &result)
@@ -156,25 +166,28 @@ func (p *Program) admit(call Call) error {
 	}
 }
 
-// run makes the instance, calls it and reads the counters, in this order and
-// whatever happens.
+// run takes an instance, initialises it unless it is initialised, calls it and
+// reads the counters, in this order and whatever happens.
+//
+// What initialisation costs is part of the request's bill only if every request
+// pays it. Where one image serves all of them it is the node's: how often it is
+// taken depends on restarts and evictions, and a bill must not.
 func (p *Program) run(ctx context.Context, v *invocation, result *Result) error {
-	var module api.Module
-	err := guard(func() (err error) {
-		module, err = p.runtime.InstantiateModule(ctx, p.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
-		return err
-	})
-	if module == nil { // a segment did not fit into its memory or table
+	in, prepared, err := p.take(ctx)
+	if in == nil { // a segment did not fit into its memory or table
+		v.spent = min(p.initCost, p.limits.Fuel)
 		result.Instructions = v.spent
 		return p.fault(v, nil, err, result)
 	}
-	defer module.Close(ctx)
-	if err == nil {
-		err = guard(func() error { return p.serve(ctx, v, module, result) })
+	if !prepared {
+		v.spent = min(p.initCost, p.limits.Fuel)
+		err = guard(func() error { return p.prepare(ctx, v, in) })
 	}
-	left := int64(module.ExportedGlobal(fuel.ExportFuel).Get())
-	result.Instructions = v.used(left)
-	result.MemoryPeak = int64(module.Memory().Size())
+	if err == nil {
+		err = guard(func() error { return p.serve(ctx, v, in, result) })
+	}
+	result.Instructions = v.used(int64(in.fuel.Get()))
+	result.MemoryPeak = int64(in.memory.Size())
 	if result.Instructions > p.limits.Fuel {
 		result.Instructions = p.limits.Fuel
 		if err == nil {
@@ -182,9 +195,41 @@ func (p *Program) run(ctx context.Context, v *invocation, result *Result) error 
 		}
 	}
 	if err != nil {
-		return p.fault(v, module, err, result)
+		err = p.fault(v, in, err, result)
+		p.discard(ctx, in)
+		return err
 	}
+	p.keep(ctx, in)
 	return nil
+}
+
+// prepare runs a module's start function and initialisers.
+func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) error {
+	names := []string{fuel.ExportStart, abi.ExportInitialize, abi.ExportInit}
+	if v.cgi {
+		names = names[:1] // a command initialises itself when it runs
+	}
+	v.preparing = true
+	for _, name := range names {
+		if f := in.module.ExportedFunction(name); f != nil {
+			if _, err := f.Call(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	v.preparing = false
+	if !p.restorable || v.cgi {
+		return nil
+	}
+	if used := v.used(int64(in.fuel.Get())); used > p.limits.Fuel {
+		return fmt.Errorf("%w of %d", abi.ErrFuelExhausted, p.limits.Fuel)
+	}
+	imaged, err := p.settle(in, v.moment)
+	if imaged {
+		v.spent, v.granted = 0, 0
+		in.fuel.Set(0)
+	}
+	return err
 }
 
 // guard turns a panic that the engine let through into an error.
@@ -197,16 +242,11 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-func (p *Program) serve(ctx context.Context, v *invocation, module api.Module, result *Result) (err error) {
-	if start := module.ExportedFunction(fuel.ExportStart); start != nil {
-		if _, err := start.Call(ctx); err != nil {
-			return err
-		}
-	}
+func (p *Program) serve(ctx context.Context, v *invocation, in *instance, result *Result) (err error) {
 	if v.cgi {
-		result.Response, err = p.serveCGI(ctx, v, module)
+		result.Response, err = p.serveCGI(ctx, v, in.module)
 	} else {
-		result.Response, err = p.serveFrame(ctx, v, module)
+		result.Response, err = p.serveFrame(ctx, v, in)
 	}
 	if err != nil {
 		return err
@@ -218,24 +258,17 @@ func (p *Program) serve(ctx context.Context, v *invocation, module api.Module, r
 }
 
 // serveFrame speaks interface abi/v1.
-func (p *Program) serveFrame(ctx context.Context, v *invocation, module api.Module) (abi.Response, error) {
-	for _, name := range []string{abi.ExportInitialize, abi.ExportInit} {
-		if f := module.ExportedFunction(name); f != nil {
-			if _, err := f.Call(ctx); err != nil {
-				return abi.Response{}, err
-			}
-		}
-	}
+func (p *Program) serveFrame(ctx context.Context, v *invocation, in *instance) (abi.Response, error) {
 	frame := abi.AppendRequest(nil, v.call.Request)
-	answer, err := module.ExportedFunction(abi.ExportAlloc).Call(ctx, uint64(len(frame)))
+	answer, err := in.alloc.Call(ctx, uint64(len(frame)))
 	if err != nil {
 		return abi.Response{}, err
 	}
 	ptr := uint32(answer[0])
-	if ptr == 0 || !module.Memory().Write(ptr, frame) {
+	if ptr == 0 || !in.memory.Write(ptr, frame) {
 		return abi.Response{}, fmt.Errorf("%w: %s(%d) answered %d, where the frame does not fit into its memory", abi.ErrBadResponse, abi.ExportAlloc, len(frame), ptr)
 	}
-	answer, err = module.ExportedFunction(abi.ExportHandle).Call(ctx, uint64(ptr), uint64(len(frame)))
+	answer, err = in.handle.Call(ctx, uint64(ptr), uint64(len(frame)))
 	if err != nil {
 		return abi.Response{}, err
 	}
@@ -243,7 +276,7 @@ func (p *Program) serveFrame(ctx context.Context, v *invocation, module api.Modu
 	if int64(n) > p.limits.ResponseBody+maxHeaderBytes {
 		return abi.Response{}, fmt.Errorf("%w: a frame of %d bytes", abi.ErrResponseTooLarge, n)
 	}
-	view, ok := module.Memory().Read(ptr, n)
+	view, ok := in.memory.Read(ptr, n)
 	if !ok {
 		return abi.Response{}, fmt.Errorf("%w: it points outside of its memory (%d bytes at %d)", abi.ErrBadResponse, n, ptr)
 	}
@@ -268,7 +301,7 @@ func (p *Program) serveCGI(ctx context.Context, v *invocation, module api.Module
 }
 
 // fault says what an error from inside means.
-func (p *Program) fault(v *invocation, module api.Module, err error, result *Result) error {
+func (p *Program) fault(v *invocation, in *instance, err error, result *Result) error {
 	if v.stop != nil {
 		return v.stop
 	}
@@ -278,11 +311,11 @@ func (p *Program) fault(v *invocation, module api.Module, err error, result *Res
 	text := err.Error()
 	result.FaultDetail = clip(text, 4096)
 	reason := firstLine(text)
-	if module != nil {
-		if depth := module.ExportedGlobal(fuel.ExportDepth); depth != nil && uint32(depth.Get()) > p.depth {
+	if in != nil {
+		if uint32(in.depth.Get()) > p.depth {
 			return fmt.Errorf("%w: more than %d calls are open", abi.ErrStackExhausted, p.depth)
 		}
-		if failed := module.ExportedGlobal(fuel.ExportGrowFailed); failed != nil && uint32(failed.Get()) > 0 {
+		if uint32(in.refused.Get()) > 0 {
 			return fmt.Errorf("%w of %d KiB: %s", abi.ErrMemoryExhausted, p.limits.Memory/1024, reason)
 		}
 	}
@@ -307,6 +340,7 @@ func exportCapability(b wazero.HostModuleBuilder, c abi.Capability) {
 		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
 			v := of(ctx)
 			v.alive()
+			v.ofTheMoment()
 			stack[0] = uint64(capabilityCall(ctx, v.call.Links[c.Name][name], m.Memory(), stack))
 			v.alive()
 		}), []api.ValueType{i32, i32, i32, i32}, []api.ValueType{i64}).Export(name)

@@ -165,6 +165,7 @@ func listSizes(list func(*invocation) []string) wasiFunc {
 }
 
 func clockTime(v *invocation, m api.Memory, a []uint64) uint64 {
+	v.ofTheMoment()
 	switch a[0] {
 	case 0:
 		return put64(m, a[2], uint64(time.Now().UnixNano()))
@@ -264,6 +265,7 @@ func (v *invocation) writeOut(view []byte) {
 }
 
 func randomGet(v *invocation, m api.Memory, a []uint64) uint64 {
+	v.ofTheMoment()
 	view, ok := m.Read(uint32(a[0]), uint32(a[1]))
 	if !ok {
 		return wasiFault
@@ -280,6 +282,7 @@ func randomGet(v *invocation, m api.Memory, a []uint64) uint64 {
 // pollOneoff sleeps until the first clock is due, but never past the deadline.
 // Standard streams are always ready.
 func pollOneoff(v *invocation, m api.Memory, a []uint64) uint64 {
+	v.ofTheMoment()
 	const subscription, event = 48, 32
 	if a[2] == 0 || a[2] > 64 {
 		return wasiInval

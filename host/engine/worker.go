@@ -64,10 +64,11 @@ func (e *Engine) compileInChild(ctx context.Context, dir string, module []byte) 
 }
 
 // diedOfLimits recognises a child that its resource limits ended: killed, out
-// of CPU time, or a Go runtime that got no more memory.
+// of CPU time, or a Go runtime that gave up for want of memory or threads.
 func diedOfLimits(err error, stderr string) bool {
 	exit, ok := errors.AsType[*exec.ExitError](err)
-	return ok && (exit.ExitCode() == -1 || strings.Contains(stderr, "out of memory") || strings.Contains(stderr, "cannot allocate memory"))
+	return ok && (exit.ExitCode() == -1 || strings.Contains(stderr, "out of memory") ||
+		strings.Contains(stderr, "cannot allocate memory") || strings.Contains(stderr, "fatal error: "))
 }
 
 // limitedBuffer keeps the first bytes and swallows the rest.

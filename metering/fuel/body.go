@@ -16,6 +16,7 @@ type plan struct {
 	segments []segment
 	calls    bool // it calls: its depth is counted
 	scratch  bool // it has bulk operations, which need scratch locals
+	traces   bool // it changes state other than memory, globals and locals
 }
 
 // bounds for code that was accepted once: only its form matters again.
@@ -33,6 +34,7 @@ func survey(code []byte) (plan, error) {
 		s := &p.segments[len(p.segments)-1]
 		s.cost += cost(in)
 		straight += cost(in)
+		p.traces = p.traces || leavesTraces(in)
 		switch in.Op {
 		case wasm.OpCall, wasm.OpCallIndirect:
 			p.calls = true
@@ -111,6 +113,7 @@ func (rw *rewriter) body(typeIndex uint32, body wasm.Body) (wasm.Body, error) {
 	if err != nil {
 		return wasm.Body{}, err
 	}
+	rw.restorable = rw.restorable && !p.traces
 	signature := rw.in.Types[typeIndex]
 	e := &emitter{rw: rw, b: make([]byte, 0, len(body.Code)+len(body.Code)/2+64)}
 	locals := append([]wasm.LocalGroup(nil), body.Locals...)

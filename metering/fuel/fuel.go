@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/agora-host/agora/abi"
@@ -26,6 +27,9 @@ const (
 	// calls it first of all.
 	ExportStart      = abi.ReservedPrefix + "start"
 	ExportGrowFailed = abi.ReservedPrefix + "grow_failed" // mutable i32: memory.grow calls that were refused
+	// ExportGlobal and a number from 0 show each mutable global of the module's
+	// own, so that a host can put an instance back to an earlier state.
+	ExportGlobal = abi.ReservedPrefix + "global/"
 )
 
 // MaxStraightLine is the most units that run between two checks.
@@ -49,6 +53,12 @@ type Result struct {
 	Module []byte
 	// InitCost is to be charged for each instance, before anything runs.
 	InitCost uint64
+	// Globals is how many mutable globals are exported under ExportGlobal.
+	Globals int
+	// Restorable tells whether memory and those globals are all the state that
+	// an instance has: no code changes a table, drops a segment or makes function
+	// references, and no mutable global holds one.
+	Restorable bool
 }
 
 // Rewrite instruments a parsed module, which it leaves as it was.
@@ -60,8 +70,9 @@ func Rewrite(m *wasm.Module, o Options) (Result, error) {
 	if err := capMemory(&out, o); err != nil {
 		return Result{}, err
 	}
-	rw := &rewriter{in: m, out: &out, depth: o.CallDepth, imported: uint32(m.Imported(wasm.KindFunc))}
+	rw := &rewriter{in: m, out: &out, depth: o.CallDepth, imported: uint32(m.Imported(wasm.KindFunc)), restorable: true}
 	rw.addHostSide()
+	globals := rw.exportGlobals()
 	rw.shiftIndices()
 	out.Bodies = make([]wasm.Body, len(m.Bodies))
 	for i := range m.Bodies {
@@ -72,7 +83,7 @@ func Rewrite(m *wasm.Module, o Options) (Result, error) {
 		out.Bodies[i] = body
 	}
 	out.Custom = shiftNames(m.Custom, rw.imported)
-	return Result{Module: out.Encode(), InitCost: initCost(m)}, nil
+	return Result{Module: out.Encode(), InitCost: initCost(m), Globals: globals, Restorable: rw.restorable}, nil
 }
 
 func reserved(m *wasm.Module) error {
@@ -136,6 +147,8 @@ type rewriter struct {
 
 	refuel              uint32 // function index
 	fuel, deep, refused uint32 // global indices
+
+	restorable bool // see Result; false as soon as something is seen that is not
 }
 
 // addHostSide adds the import, the globals and their exports. The import comes
@@ -157,6 +170,42 @@ func (rw *rewriter) addHostSide() {
 		wasm.Export{Name: ExportFuel, Kind: wasm.KindGlobal, Index: rw.fuel},
 		wasm.Export{Name: ExportDepth, Kind: wasm.KindGlobal, Index: rw.deep},
 		wasm.Export{Name: ExportGrowFailed, Kind: wasm.KindGlobal, Index: rw.refused})
+}
+
+// exportGlobals exports the module's own mutable globals, and answers how many.
+func (rw *rewriter) exportGlobals() (n int) {
+	first := uint32(rw.in.Imported(wasm.KindGlobal))
+	if first > 0 {
+		rw.restorable = false // what a host module holds is not ours to put back
+	}
+	for i, g := range rw.in.Globals {
+		if !g.Mutable {
+			continue
+		}
+		switch g.Type {
+		case wasm.I32, wasm.I64, wasm.F32, wasm.F64:
+			rw.out.Exports = append(rw.out.Exports, wasm.Export{Name: ExportGlobal + strconv.Itoa(n), Kind: wasm.KindGlobal, Index: first + uint32(i)})
+			n++
+		default:
+			rw.restorable = false
+		}
+	}
+	return n
+}
+
+// leavesTraces tells whether an instruction changes state other than memory,
+// globals and locals.
+func leavesTraces(in wasm.Instr) bool {
+	switch in.Op {
+	case wasm.OpTableSet, wasm.OpRefFunc:
+		return true
+	case wasm.OpPrefixFC:
+		switch in.Sub {
+		case wasm.FCDataDrop, wasm.FCTableInit, wasm.FCElemDrop, wasm.FCTableCopy, wasm.FCTableGrow, wasm.FCTableFill:
+			return true
+		}
+	}
+	return false
 }
 
 // typeIndex finds a signature in the type section, or adds it.

@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"bytes"
+)
+
+// image is the state in which a request finds an instance that was initialised
+// before: its memory and its globals. It never changes.
+type image struct {
+	small   []byte // the memory, if it is small
+	large   *pages // otherwise
+	size    int    // bytes of memory
+	globals []uint64
+}
+
+// capture takes the state of an instance between two calls.
+func capture(in *instance) (*image, error) {
+	memory := in.slot.space[:in.memory.Size()]
+	m := &image{size: len(memory)}
+	for _, g := range in.globals {
+		m.globals = append(m.globals, g.Get())
+	}
+	if len(memory) <= smallMemory {
+		m.small = bytes.Clone(memory)
+		return m, nil
+	}
+	var err error
+	m.large, err = newPages(memory)
+	return m, err
+}
+
+// adopt gives a new instance this state, whatever its own is. Its memory must
+// not be larger than the image's.
+func (m *image) adopt(in *instance) error {
+	if grow := (m.size - int(in.memory.Size())) / pageSize; grow > 0 {
+		if _, ok := in.memory.Grow(uint32(grow)); !ok {
+			return errImage
+		}
+	}
+	if m.large != nil {
+		if err := m.large.adopt(in.slot); err != nil {
+			return err
+		}
+	} else {
+		copy(in.slot.space, m.small)
+	}
+	m.setGlobals(in)
+	return nil
+}
+
+// restore puts an instance that has this state's size back to it. It answers
+// false if the instance cannot be used again.
+func (m *image) restore(in *instance) bool {
+	if int(in.memory.Size()) != m.size {
+		return false // memory does not shrink
+	}
+	if m.large != nil {
+		m.large.restore(in.slot)
+	} else {
+		copy(in.slot.space, m.small)
+	}
+	m.setGlobals(in)
+	return true
+}
+
+func (m *image) setGlobals(in *instance) {
+	for i, g := range in.globals {
+		g.Set(m.globals[i])
+	}
+}
+
+func (m *image) close() error {
+	if m.large == nil {
+		return nil
+	}
+	return m.large.close()
+}

@@ -1,0 +1,165 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/wasm"
+	"github.com/agora-host/agora/abi/wasm/wasmtest"
+	"github.com/agora-host/agora/host/engine"
+)
+
+const (
+	load32, store32 = 0x28, 0x36
+	canary          = 8192
+)
+
+// set writes a word; expect traps unless a word is there.
+func set(at, value int64) []byte {
+	code := wasm.AppendS64([]byte{i32c}, at)
+	code = wasm.AppendS64(append(code, i32c), value)
+	return append(code, store32, 2, 0)
+}
+
+func expect(at, value int64) []byte {
+	code := wasm.AppendS64([]byte{i32c}, at)
+	code = wasm.AppendS64(append(code, load32, 2, 0, i32c), value)
+	return append(code, wasm.OpI32Ne, wasm.OpIf, wasm.BlockEmpty, wasm.OpUnreachable, end)
+}
+
+func join(parts ...[]byte) (all []byte) {
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+// canaries is an app that initialises a word and traps if a request finds
+// anything but that: what another request wrote, in the pages of the image or
+// beyond them, or memory that another has grown.
+func canaries(pages uint32) []byte {
+	last := int64(pages)*65536 - 8
+	return wasmtest.App{
+		Pages: pages,
+		Init:  set(canary, 1),
+		Code: join(
+			expect(canary, 1), expect(last, 0), set(canary, 2), set(last, 7), set(65536/2, 9), expect(canary, 2),
+			[]byte{wasm.OpMemorySize, 0}, wasm.AppendS64([]byte{i32c}, int64(pages)), []byte{wasm.OpI32Ne, wasm.OpIf, wasm.BlockEmpty, wasm.OpUnreachable, end},
+			// Every request whose frame is longer than 200 bytes grows the memory, too.
+			[]byte{wasm.OpLocalGet, 1}, wasm.AppendS64([]byte{i32c}, 200), []byte{wasm.OpI32GtU, wasm.OpIf, wasm.BlockEmpty, i32c, 1, wasm.OpMemoryGrow, 0, drop, end},
+		),
+	}.Bytes()
+}
+
+// TestNothingCrosses: whatever a request leaves, no other finds it, whichever
+// way the memory is put back.
+func TestNothingCrosses(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		pages uint32
+		scan  bool // the kernel may say what was written
+	}{
+		{"small", 1, true}, {"just small", 4, true}, {"just large", 5, true}, {"large", 64, true}, {"large, and the kernel does not say", 64, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if !c.scan {
+				defer engine.WithoutPagemap()()
+			}
+			l := limits
+			l.Concurrency = 8
+			p := load(t, newEngine(t), canaries(c.pages), abi.InterfaceV1, l)
+			requests := 2000
+			if testing.Short() {
+				requests = 200
+			}
+			var all sync.WaitGroup
+			var first uint64
+			for w := range 6 {
+				all.Go(func() {
+					for i := range requests {
+						r := get("/")
+						if (i+1)%7 == w {
+							r.Path = "/" + string(make([]byte, 200))
+						}
+						result, err := p.Invoke(context.Background(), engine.Call{Request: r})
+						if err != nil {
+							t.Errorf("request %d: %v\n%s", i, err, result.FaultDetail)
+							return
+						}
+						if w == 0 && i == 0 {
+							first = result.Instructions
+						}
+					}
+				})
+			}
+			all.Wait()
+			// The first, which initialised, costs what any other costs.
+			if r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")}); err != nil || (first != r.Instructions && first != 0) {
+				t.Errorf("the last costs %d, the first %d, %v", r.Instructions, first, err)
+			}
+		})
+	}
+}
+
+// TestFailuresAreNotKept: an instance that trapped serves nobody else.
+func TestFailuresAreNotKept(t *testing.T) {
+	// Traps on a long frame, after it changed the canary.
+	module := wasmtest.App{Init: set(canary, 1), Code: join(
+		expect(canary, 1), set(canary, 2),
+		[]byte{wasm.OpLocalGet, 1}, wasm.AppendS64([]byte{i32c}, 200), []byte{wasm.OpI32GtU, wasm.OpIf, wasm.BlockEmpty, wasm.OpUnreachable, end},
+	)}.Bytes()
+	p := load(t, newEngine(t), module, abi.InterfaceV1, limits)
+	for i := range 20 {
+		r := get("/")
+		if i%2 == 1 {
+			r.Path = "/" + string(make([]byte, 200))
+		}
+		if _, err := p.Invoke(t.Context(), engine.Call{Request: r}); errors.Is(err, abi.ErrTrap) != (i%2 == 1) {
+			t.Errorf("request %d: %v", i, err)
+		}
+	}
+}
+
+// TestInitialisedForTheMoment: an initialiser that asks what may be different
+// another time runs for each request, and each request pays for it.
+func TestInitialisedForTheMoment(t *testing.T) {
+	ask := []byte{i32c, 0, i32c, 1, i32c, 0, i32c, 0, wasm.OpCall, 0, drop}
+	module := wasmtest.App{KV: true, Init: ask}.Bytes()
+	p := load(t, newEngine(t), module, abi.InterfaceV1, limits)
+	asked := 0
+	call := engine.Call{Request: get("/"), Links: map[string]abi.Link{"kv": {"get": func(context.Context, []byte) ([]byte, abi.Errno) {
+		asked++
+		return nil, abi.ErrnoOK
+	}}}}
+	for i := range 3 {
+		r, err := p.Invoke(t.Context(), call)
+		if want := uint64(2 + 6 + 9); err != nil || r.Instructions != want || asked != i+1 {
+			t.Errorf("request %d: %d instructions, want %d; asked %d times; %v", i, r.Instructions, want, asked, err)
+		}
+	}
+}
+
+// TestInitialiserSeesNoRequest: what one request brings must not get into the
+// image that all find.
+func TestInitialiserSeesNoRequest(t *testing.T) {
+	p := load(t, newEngine(t), goGuest(t, `package main
+import ("io"; "os"; "unsafe")
+var seen int
+func init() { b, _ := io.ReadAll(os.Stdin); seen = len(b) }
+func main() {}
+var in []byte
+//go:wasmexport app_alloc
+func alloc(n uint32) uint32 { in = make([]byte, n); return uint32(uintptr(unsafe.Pointer(&in[0]))) }
+//go:wasmexport app_handle_v1
+func handle(p, n uint32) uint64 { if seen != 0 { panic("the initialiser read a request") }; return 0 }
+`, "-buildmode=c-shared"), abi.InterfaceV1, limits)
+	r := get("/")
+	r.Body = []byte("secret")
+	// It answers nothing, which is malformed; a panic would be a trap.
+	if _, err := p.Invoke(t.Context(), engine.Call{Request: r}); !errors.Is(err, abi.ErrBadResponse) {
+		t.Errorf("err = %v", err)
+	}
+}

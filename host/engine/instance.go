@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/metering/fuel"
+)
+
+// errImage: an instance cannot take the state of its program's image.
+var errImage = errors.New("the instance's memory cannot become as large as its image")
+
+// instance is a module in memory, with what is asked of it at each request.
+// It belongs to one invocation at a time.
+type instance struct {
+	module  api.Module
+	slot    *slot
+	memory  api.Memory
+	globals []api.MutableGlobal // the module's own, if it is restorable
+	fuel    api.MutableGlobal
+	depth   api.MutableGlobal
+	refused api.MutableGlobal
+
+	alloc, handle api.Function // abi/v1
+}
+
+// instances makes, keeps and ends a program's instances.
+type instances struct {
+	mu    sync.Mutex // guards all below
+	slots []*slot    // wiped, to be used again
+	ready []*instance
+	image *image // nil: not taken yet, or never
+	fresh bool   // initialisation depends on the moment: no image is ever taken
+}
+
+// maxReady bounds the instances that wait for a request of one program.
+const maxReady = 16
+
+// take answers an instance that waits, or a new one. prepared tells that it is
+// initialised already.
+func (p *Program) take(ctx context.Context) (in *instance, prepared bool, err error) {
+	p.pool.mu.Lock()
+	if n := len(p.pool.ready); n > 0 {
+		in = p.pool.ready[n-1]
+		p.pool.ready = p.pool.ready[:n-1]
+	}
+	image := p.pool.image
+	p.pool.mu.Unlock()
+	if in != nil {
+		return in, true, nil
+	}
+	if in, err = p.instantiate(ctx); err != nil || image == nil {
+		return in, false, err
+	}
+	if err := image.adopt(in); err != nil {
+		p.discard(ctx, in)
+		return nil, false, fmt.Errorf("restore the image: %w", err)
+	}
+	return in, true, nil
+}
+
+// instantiate makes an instance in a slot. When it fails, a segment did not fit
+// into its memory or table.
+func (p *Program) instantiate(ctx context.Context) (*instance, error) {
+	s, err := p.slot()
+	if err != nil {
+		return nil, err
+	}
+	in := &instance{slot: s}
+	memory := experimental.MemoryAllocatorFunc(func(uint64, uint64) experimental.LinearMemory { return s })
+	err = guard(func() (err error) {
+		in.module, err = p.runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, memory), p.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+		return err
+	})
+	if in.module == nil {
+		p.putSlot(s)
+		return nil, err
+	}
+	in.memory = in.module.Memory()
+	in.fuel = mutable(in.module, fuel.ExportFuel)
+	in.depth = mutable(in.module, fuel.ExportDepth)
+	in.refused = mutable(in.module, fuel.ExportGrowFailed)
+	in.alloc, in.handle = in.module.ExportedFunction(abi.ExportAlloc), in.module.ExportedFunction(abi.ExportHandle)
+	if p.restorable {
+		for i := range p.globals {
+			in.globals = append(in.globals, mutable(in.module, fuel.ExportGlobal+strconv.Itoa(i)))
+		}
+	}
+	return in, nil
+}
+
+func mutable(m api.Module, name string) api.MutableGlobal {
+	return m.ExportedGlobal(name).(api.MutableGlobal)
+}
+
+func (p *Program) slot() (*slot, error) {
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	if n := len(p.pool.slots); n > 0 {
+		s := p.pool.slots[n-1]
+		p.pool.slots = p.pool.slots[:n-1]
+		return s, nil
+	}
+	return newSlot(p.limits.Memory)
+}
+
+// putSlot keeps a slot for the next instance.
+func (p *Program) putSlot(s *slot) {
+	s.wipe()
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	if len(p.pool.slots) < maxReady {
+		p.pool.slots = append(p.pool.slots, s)
+		return
+	}
+	s.release()
+}
+
+// discard ends an instance.
+func (p *Program) discard(ctx context.Context, in *instance) {
+	_ = in.module.Close(ctx) // it has nothing to flush
+	p.pool.mu.Lock()
+	mapped := p.pool.image != nil && p.pool.image.large != nil
+	p.pool.mu.Unlock()
+	if mapped {
+		// A file may be mapped there: a slot that is used again has to be plain.
+		in.slot.release()
+		return
+	}
+	p.putSlot(in.slot)
+}
+
+// keep puts an instance back to the image for the next request, or ends it.
+func (p *Program) keep(ctx context.Context, in *instance) {
+	p.pool.mu.Lock()
+	image, room := p.pool.image, len(p.pool.ready) < maxReady
+	p.pool.mu.Unlock()
+	if image == nil || !room || !image.restore(in) {
+		p.discard(ctx, in)
+		return
+	}
+	in.fuel.Set(0)
+	in.depth.Set(0)
+	in.refused.Set(0)
+	p.pool.mu.Lock()
+	p.pool.ready = append(p.pool.ready, in)
+	p.pool.mu.Unlock()
+}
+
+// settle takes the image of an instance that was just initialised, if this is
+// the first and nothing about it belongs to the moment. It answers whether the
+// instance has the image's state now.
+func (p *Program) settle(in *instance, moment bool) (bool, error) {
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	if p.pool.fresh = p.pool.fresh || moment; p.pool.fresh {
+		return false, nil
+	}
+	if p.pool.image == nil {
+		taken, err := capture(in)
+		if err != nil {
+			return false, fmt.Errorf("take the image: %w", err)
+		}
+		p.pool.image = taken
+	}
+	// Also the first is put into the image's form, so that it can be restored.
+	return true, p.pool.image.adopt(in)
+}
+
+// end releases everything. No invocation may run.
+func (p *Program) end(ctx context.Context) error {
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	var errs []error
+	for _, in := range p.pool.ready {
+		errs = append(errs, in.module.Close(ctx))
+		in.slot.release()
+	}
+	for _, s := range p.pool.slots {
+		s.release()
+	}
+	if p.pool.image != nil {
+		errs = append(errs, p.pool.image.close())
+	}
+	p.pool.ready, p.pool.slots, p.pool.image = nil, nil, nil
+	return errors.Join(errs...)
+}
