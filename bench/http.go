@@ -87,7 +87,7 @@ func (n *node) publish(ctx context.Context, name string, module []byte) (string,
 	if err != nil {
 		return "", err
 	}
-	manifest := fmt.Sprintf("name = %q\nversion = \"1\"\nowner = %q\nteam = \"a\"\ncost_center = \"c\"\ndata_classification = \"internal\"\n[limits]\nconcurrency = 32\n[capabilities.log]\n[capabilities.config]\n", name, owner)
+	manifest := fmt.Sprintf("name = %q\nversion = \"1\"\nowner = %q\nteam = \"a\"\ncost_center = \"c\"\ndata_classification = \"internal\"\nstart_once = true\n[limits]\nconcurrency = 32\n[capabilities.log]\n[capabilities.config]\n", name, owner)
 	p, err := n.api.Publish(ctx, []byte(manifest), module, bundle, nil)
 	return strings.Trim(strings.TrimPrefix(p.URL, "http://"), "/"), err
 }

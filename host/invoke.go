@@ -120,7 +120,7 @@ func (h *Host) loadProgram(ctx context.Context, r registry.Release) (*engine.Pro
 	if err != nil {
 		return nil, err
 	}
-	return h.engine.Load(ctx, module, r.Interface, engineLimits(r.Manifest.Limits))
+	return h.engine.Load(ctx, module, r.Interface, engineLimits(r.Manifest))
 }
 
 // verified reads a release's module and checks it against its signature once more.
@@ -142,10 +142,11 @@ func (h *Host) verified(ctx context.Context, r registry.Release) (module []byte,
 	return module, nil
 }
 
-func engineLimits(l registry.Limits) engine.Limits {
+func engineLimits(m registry.Manifest) engine.Limits {
+	l := m.Limits
 	return engine.Limits{
 		Fuel: l.Fuel, Memory: int64(l.Memory), Timeout: time.Duration(l.Timeout),
-		RequestBody: int64(l.RequestBody), ResponseBody: int64(l.ResponseBody), Concurrency: l.Concurrency,
+		RequestBody: int64(l.RequestBody), ResponseBody: int64(l.ResponseBody), Concurrency: l.Concurrency, StartOnce: m.StartOnce,
 	}
 }
 

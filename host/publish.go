@@ -37,7 +37,7 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 		return again, err
 	}
 	stage("compiling")
-	if err := h.engine.Compile(ctx, u.Module, engineLimits(candidate.Manifest.Limits)); err != nil {
+	if err := h.engine.Compile(ctx, u.Module, engineLimits(candidate.Manifest)); err != nil {
 		return web.Published{}, fmt.Errorf("compile the module: %w", err)
 	}
 	stage("storing the release")

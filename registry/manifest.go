@@ -14,6 +14,10 @@ type Manifest struct {
 	CostCenter     string `toml:"cost_center" json:"cost_center"`
 	Classification string `toml:"data_classification" json:"data_classification"` // public, internal, confidential or restricted
 
+	// StartOnce lets the app's start-up run once for all requests even though it
+	// asks for randomness or the clock: each request then finds the same answers.
+	StartOnce bool `toml:"start_once,omitempty" json:"start_once,omitempty"`
+
 	Limits Limits `toml:"limits,omitempty" json:"limits"`
 	// Capabilities are what the app asks for, by word, with parameters:
 	// [capabilities.kv] quota = "1MiB".

@@ -1,6 +1,6 @@
 // Package engine runs modules: it rewrites them to count themselves, compiles
-// them in a killable child process, and gives every request an instance of its
-// own with limits on all it may use. It is the one importer of wazero.
+// them in a killable child process, and gives every request the state
+// after start-up, fresh, with limits on all it may use. It is the one importer of wazero.
 //
 // Invariants:
 //   - the code that runs is compiled from the very bytes given to Load, or comes
@@ -9,6 +9,8 @@
 //     caller's context, are checked inside the guest's loops, and the clock at
 //     every host call;
 //   - whatever a guest does, the result is an error of package abi, never a panic;
+//   - an instance is given to another request only after everything that one
+//     could change was put back; where that cannot be known it is thrown away;
 //   - Result counts what was done, also when it failed.
 //
 // It must not know apps, releases, grants or storage. wazero's own context

@@ -41,6 +41,9 @@ type Limits struct {
 	Concurrency   int           // invocations at once
 	CallDepth     uint32
 	TableElements uint32
+	// StartOnce takes an image also of what an initialiser made of randomness and
+	// the clock: each request finds the same.
+	StartOnce bool
 }
 
 const (

@@ -52,6 +52,7 @@ type invocation struct {
 
 	preparing bool // initialisers run: nothing of the request may be seen
 	moment    bool // an initialiser asked for what is different each time
+	called    bool // an initialiser called a capability
 
 	stdin    []byte
 	stdout   []byte
@@ -224,7 +225,8 @@ func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) erro
 	if used := v.used(int64(in.fuel.Get())); used > p.limits.Fuel {
 		return fmt.Errorf("%w of %d", abi.ErrFuelExhausted, p.limits.Fuel)
 	}
-	imaged, err := p.settle(in, v.moment)
+	// What a capability answered may not outlive its grant.
+	imaged, err := p.settle(in, v.called || (v.moment && !p.limits.StartOnce))
 	if imaged {
 		v.spent, v.granted = 0, 0
 		in.fuel.Set(0)
@@ -340,7 +342,7 @@ func exportCapability(b wazero.HostModuleBuilder, c abi.Capability) {
 		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
 			v := of(ctx)
 			v.alive()
-			v.ofTheMoment()
+			v.called = v.called || v.preparing
 			stack[0] = uint64(capabilityCall(ctx, v.call.Links[c.Name][name], m.Memory(), stack))
 			v.alive()
 		}), []api.ValueType{i32, i32, i32, i32}, []api.ValueType{i64}).Export(name)

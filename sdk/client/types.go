@@ -80,6 +80,7 @@ type (
 		Team           string                       `json:"team"`
 		CostCenter     string                       `json:"cost_center"`
 		Classification string                       `json:"data_classification"`
+		StartOnce      bool                         `json:"start_once,omitempty"`
 		Limits         Limits                       `json:"limits"`
 		Capabilities   map[string]map[string]string `json:"capabilities,omitempty"`
 		Config         map[string]string            `json:"config,omitempty"`
