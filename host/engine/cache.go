@@ -65,7 +65,7 @@ func writeFile(path string, data []byte) error {
 
 // engineVersion names what else decides about machine code, and the form of an
 // entry's files.
-const engineVersion = "wazero-1.12.0 entry-2"
+const engineVersion = "wazero-1.12.0 entry-3"
 
 func cacheKey(module []byte, o fuel.Options) string {
 	h := sha256.New()

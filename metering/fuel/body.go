@@ -1,6 +1,8 @@
 package fuel
 
 import (
+	"encoding/binary"
+
 	"github.com/agora-host/agora/abi/wasm"
 )
 
@@ -11,9 +13,14 @@ type segment struct {
 	check bool // ask the host here if the fuel is below zero
 }
 
+// shortLeaf is the most units of a function that does not ask at its entry.
+const shortLeaf = 32
+
 // plan is what is known about a body before it is rewritten.
 type plan struct {
 	segments []segment
+	total    uint64 // of all segments
+	loops    bool
 	calls    bool // it calls: its depth is counted
 	scratch  bool // it has bulk operations, which need scratch locals
 	traces   bool // it changes state other than memory, globals and locals
@@ -34,6 +41,8 @@ func survey(code []byte) (plan, error) {
 		s := &p.segments[len(p.segments)-1]
 		s.cost += cost(in)
 		straight += cost(in)
+		p.total += cost(in)
+		p.loops = p.loops || in.Op == wasm.OpLoop
 		p.traces = p.traces || leavesTraces(in)
 		switch in.Op {
 		case wasm.OpCall, wasm.OpCallIndirect:
@@ -48,6 +57,11 @@ func survey(code []byte) (plan, error) {
 			}
 			open(in.End, check)
 		}
+	}
+	// A short function that calls nobody and repeats nothing is over before it
+	// matters: whoever calls it asks often enough.
+	if p.total <= shortLeaf && !p.calls && !p.loops && !p.scratch {
+		p.segments[0].check = false
 	}
 	return p, c.Err()
 }
@@ -103,11 +117,52 @@ func bulk(in wasm.Instr) bulkKind {
 
 // emitter writes one rewritten body.
 type emitter struct {
-	rw      *rewriter
-	b       []byte
-	scratch uint32 // index of the first scratch local; they are i32
+	rw    *rewriter
+	b     []byte
+	first uint32 // index of the first local that is ours
+
+	open   []construct // of the original code, innermost last
+	yields bool        // the function's entry asks for fuel: see body
 }
 
+// construct is an open block of the original code.
+type construct struct {
+	asks   bool   // a loop that is wrapped, see openLoop
+	head   bool   // its first segment is next
+	charge uint64 // of that segment
+}
+
+// The locals that are added behind a function's own.
+const (
+	leftLocal   = iota // i64: fuel after a charge
+	sizeLocal          // i32
+	answerLocal        // i32
+	depthLocal         // i32: open calls, this one included
+)
+
+// body rewrites a function to this, where what is in brackets is there only if
+// the function calls others:
+//
+//	[block $deep
+//	  depth++; br_if $deep if it is too much
+//	  block $frame]
+//	    loop $again
+//	      block $yield
+//	        charge the first segment; br_if $yield if nothing is left
+//	        …the original…, its own label being $frame or the function's
+//	        return [br $frame]
+//	      end
+//	      ask the host; give the charge back, as it is about to be charged again
+//	      br $again
+//	    end
+//	    unreachable
+//	  [end
+//	  depth--; return
+//	end
+//	unreachable]
+//
+// Asking is out of line so that the compiler keeps the original's values in
+// registers on the way past it.
 func (rw *rewriter) body(typeIndex uint32, body wasm.Body) (wasm.Body, error) {
 	p, err := survey(body.Code)
 	if err != nil {
@@ -115,72 +170,243 @@ func (rw *rewriter) body(typeIndex uint32, body wasm.Body) (wasm.Body, error) {
 	}
 	rw.restorable = rw.restorable && !p.traces
 	signature := rw.in.Types[typeIndex]
-	e := &emitter{rw: rw, b: make([]byte, 0, len(body.Code)+len(body.Code)/2+64)}
-	locals := append([]wasm.LocalGroup(nil), body.Locals...)
-	if p.scratch {
-		e.scratch = uint32(len(signature.Params))
-		for _, g := range locals {
-			e.scratch += g.Count
-		}
-		locals = append(locals, wasm.LocalGroup{Count: scratchLocals, Type: wasm.I32})
+	e := &emitter{rw: rw, b: make([]byte, 0, len(body.Code)+len(body.Code)/2+64), first: uint32(len(signature.Params)), yields: p.segments[0].check}
+	for _, g := range body.Locals {
+		e.first += g.Count
 	}
-	if p.calls {
+	locals := append(append([]wasm.LocalGroup(nil), body.Locals...), wasm.LocalGroup{Count: 1, Type: wasm.I64})
+	switch {
+	case p.calls:
+		locals = append(locals, wasm.LocalGroup{Count: 3, Type: wasm.I32})
+		e.op(wasm.OpBlock, wasm.BlockEmpty)
 		e.enter()
-		e.openFrame(signature)
+		e.b = append(e.b, wasm.OpBlock)
+		e.results(signature)
+	case p.scratch:
+		locals = append(locals, wasm.LocalGroup{Count: 2, Type: wasm.I32})
+	}
+	if e.yields {
+		e.op(wasm.OpLoop, wasm.BlockEmpty, wasm.OpBlock, wasm.BlockEmpty)
 	}
 	e.instructions(body.Code, p)
-	if p.calls {
-		e.leave()
+	if e.yields {
+		if p.calls {
+			e.branch(wasm.OpBr, 2)
+		} else {
+			e.op(wasm.OpReturn)
+		}
+		e.op(wasm.OpEnd)
+		e.ask(p.segments[0].cost)
+		e.branch(wasm.OpBr, 0)
+		e.op(wasm.OpEnd, wasm.OpUnreachable)
 	}
+	if p.calls {
+		e.op(wasm.OpEnd)
+		e.leave()
+		e.op(wasm.OpReturn, wasm.OpEnd, wasm.OpUnreachable)
+	}
+	e.op(wasm.OpEnd)
 	return wasm.Body{Locals: locals, Code: e.b}, nil
 }
 
-// instructions copies the body, with a charge at the start of each segment.
+// results writes the block type of a function's results.
+func (e *emitter) results(signature wasm.FuncType) {
+	switch len(signature.Results) {
+	case 0:
+		e.op(wasm.BlockEmpty)
+	case 1:
+		e.op(byte(signature.Results[0]))
+	default:
+		e.b = wasm.AppendS64(e.b, int64(e.rw.typeIndex(wasm.FuncType{Results: signature.Results})))
+	}
+}
+
+// instructions copies the body without its end, with a charge at the start of
+// each segment.
 func (e *emitter) instructions(code []byte, p plan) {
 	next := 0
 	c := wasm.NewCode(code, codeBounds())
 	var in wasm.Instr
-	for {
-		depth := c.Depth() // of the place where the instruction stands
-		if !c.Next(&in) {
-			return
-		}
+	for c.Next(&in) {
 		for next < len(p.segments) && p.segments[next].at == in.Start {
-			e.charge(p.segments[next])
+			e.charge(p.segments[next], next == 0)
 			next++
 		}
-		switch {
-		case in.Op == wasm.OpReturn && p.calls:
-			// Out through the frame, where the depth is counted down.
-			e.b = wasm.AppendU32(append(e.b, wasm.OpBr), uint32(depth))
-		case in.Op == wasm.OpCall, in.Op == wasm.OpRefFunc:
-			e.b = wasm.AppendU32(append(e.b, in.Op), e.rw.shift(in.Index))
-		default:
-			e.sized(in, code[in.Start:in.End])
+		e.instruction(in, code[in.Start:in.End], p)
+	}
+}
+
+func (e *emitter) instruction(in wasm.Instr, raw []byte, p plan) {
+	switch in.Op {
+	case wasm.OpBlock, wasm.OpIf:
+		e.open = append(e.open, construct{})
+		e.op(raw...)
+	case wasm.OpLoop:
+		e.openLoop(raw)
+	case wasm.OpEnd:
+		e.end()
+	case wasm.OpReturn:
+		if !p.calls {
+			e.op(raw...)
+			return
+		}
+		// Out through the frame, where the depth is counted down.
+		e.branch(wasm.OpBr, e.label(uint32(len(e.open))))
+	case wasm.OpBr, wasm.OpBrIf:
+		e.branch(in.Op, e.label(in.Index))
+	case wasm.OpBrTable:
+		e.branchTable(raw)
+	case wasm.OpCall, wasm.OpRefFunc:
+		e.branch(in.Op, e.rw.shift(in.Index))
+	default:
+		e.sized(in, raw)
+	}
+}
+
+// loopWrap is how many labels stand around a loop that asks: out, again, yield.
+const loopWrap = 3
+
+// openLoop opens a loop whose head asks for fuel out of line:
+//
+//	block T $out
+//	  loop $again
+//	    block $yield
+//	      loop T $head
+//	        charge; br_if $yield if nothing is left
+//	        …
+//	      end
+//	      br $out
+//	    end
+//	    ask the host; give the charge back
+//	    br $again
+//	  end
+//	  unreachable
+//	end
+//
+// A loop that takes parameters cannot be entered twice like this; it asks in line.
+func (e *emitter) openLoop(raw []byte) {
+	blockType := raw[1:]
+	asks := !e.takesParameters(blockType)
+	if asks {
+		e.op(wasm.OpBlock)
+		e.op(blockType...)
+		e.op(wasm.OpLoop, wasm.BlockEmpty, wasm.OpBlock, wasm.BlockEmpty)
+	}
+	e.op(raw...)
+	e.open = append(e.open, construct{asks: asks, head: asks})
+}
+
+func (e *emitter) takesParameters(blockType []byte) bool {
+	t := blockType[0]
+	if t == wasm.BlockEmpty || (t&0x40 != 0 && t < 0x80) {
+		return false // none, or one value type: a negative number
+	}
+	index, _ := binary.Uvarint(blockType) // positive: unsigned reads it alike
+	// A type that does not exist is for the compiler to refuse.
+	return index >= uint64(len(e.rw.in.Types)) || len(e.rw.in.Types[index].Params) > 0
+}
+
+// end closes the innermost construct of the original. The function's own end is
+// written by body.
+func (e *emitter) end() {
+	if len(e.open) == 0 {
+		return
+	}
+	c := e.open[len(e.open)-1]
+	e.open = e.open[:len(e.open)-1]
+	e.op(wasm.OpEnd)
+	if c.asks {
+		e.branch(wasm.OpBr, 2)
+		e.op(wasm.OpEnd)
+		e.ask(c.charge)
+		e.branch(wasm.OpBr, 0)
+		e.op(wasm.OpEnd, wasm.OpUnreachable, wasm.OpEnd)
+	}
+}
+
+// label translates a label of the original, counted from the innermost, to the
+// rewritten code, where labels of our own stand in between.
+func (e *emitter) label(l uint32) uint32 {
+	n := uint32(len(e.open))
+	moved := l
+	for _, c := range e.open[n-min(l, n):] {
+		if c.asks {
+			moved += loopWrap
 		}
 	}
+	if l == n && e.yields {
+		moved += 2 // the function's own label, outside of $again and $yield
+	}
+	return moved
 }
 
-func (e *emitter) charge(s segment) {
+func (e *emitter) branchTable(raw []byte) {
+	e.op(wasm.OpBrTable)
+	raw = raw[1:]
+	count, size := binary.Uvarint(raw)
+	e.b = wasm.AppendU32(e.b, uint32(count))
+	for range count + 1 {
+		raw = raw[size:]
+		var l uint64
+		l, size = binary.Uvarint(raw)
+		e.b = wasm.AppendU32(e.b, e.label(uint32(l)))
+	}
+}
+
+func (e *emitter) op(code ...byte) { e.b = append(e.b, code...) }
+
+func (e *emitter) branch(op byte, index uint32) { e.b = wasm.AppendU32(append(e.b, op), index) }
+
+// charge takes a segment's cost, and asks for more if nothing is left where the
+// segment says so.
+func (e *emitter) charge(s segment, entry bool) {
+	if s.cost == 0 && !s.check {
+		return
+	}
+	e.global(wasm.OpGlobalGet, e.rw.fuel)
 	if s.cost > 0 {
-		e.global(wasm.OpGlobalGet, e.rw.fuel)
 		e.b = wasm.AppendS64(append(e.b, wasm.OpI64Const), int64(s.cost))
-		e.b = append(e.b, wasm.OpI64Sub)
-		e.global(wasm.OpGlobalSet, e.rw.fuel)
+		e.op(wasm.OpI64Sub)
 	}
-	if s.check {
-		e.check()
+	if !s.check {
+		e.global(wasm.OpGlobalSet, e.rw.fuel)
+		return
+	}
+	e.local(wasm.OpLocalTee, leftLocal)
+	e.global(wasm.OpGlobalSet, e.rw.fuel)
+	e.local(wasm.OpLocalGet, leftLocal)
+	e.op(wasm.OpI64Const, 0, wasm.OpI64LtS)
+	n := len(e.open)
+	switch {
+	case entry:
+		e.branch(wasm.OpBrIf, 0) // $yield of the function
+	case n > 0 && e.open[n-1].head:
+		e.open[n-1].head, e.open[n-1].charge = false, s.cost
+		e.branch(wasm.OpBrIf, 1) // $yield of the loop
+	default:
+		e.op(wasm.OpIf, wasm.BlockEmpty)
+		e.ask(0)
+		e.op(wasm.OpEnd)
 	}
 }
 
-// check asks the host for fuel when there is none left.
+// check asks the host for fuel when there is none left, in line.
 func (e *emitter) check() {
 	e.global(wasm.OpGlobalGet, e.rw.fuel)
-	e.b = append(e.b, wasm.OpI64Const, 0, wasm.OpI64LtS, wasm.OpIf, wasm.BlockEmpty)
+	e.op(wasm.OpI64Const, 0, wasm.OpI64LtS, wasm.OpIf, wasm.BlockEmpty)
+	e.ask(0)
+	e.op(wasm.OpEnd)
+}
+
+// ask calls the host for more fuel, and gives back what is to be charged again.
+func (e *emitter) ask(giveBack uint64) {
 	e.global(wasm.OpGlobalGet, e.rw.fuel)
-	e.b = wasm.AppendU32(append(e.b, wasm.OpCall), e.rw.refuel)
+	e.branch(wasm.OpCall, e.rw.refuel)
+	if giveBack > 0 {
+		e.b = wasm.AppendS64(append(e.b, wasm.OpI64Const), int64(giveBack))
+		e.op(wasm.OpI64Add)
+	}
 	e.global(wasm.OpGlobalSet, e.rw.fuel)
-	e.b = append(e.b, wasm.OpEnd)
 }
 
 // sized copies an instruction; if its work depends on a size, that is charged.
@@ -232,47 +458,27 @@ func (e *emitter) grow(kind bulkKind, raw []byte) {
 	e.local(wasm.OpLocalGet, answerLocal)
 }
 
-// The scratch locals, behind the function's own.
-const (
-	sizeLocal = iota
-	answerLocal
-	scratchLocals
-)
-
 func (e *emitter) local(op byte, which uint32) {
-	e.b = wasm.AppendU32(append(e.b, op), e.scratch+which)
+	e.b = wasm.AppendU32(append(e.b, op), e.first+which)
 }
 
 func (e *emitter) global(op byte, index uint32) { e.b = wasm.AppendU32(append(e.b, op), index) }
 
-// enter counts a call and traps when there are too many.
+// enter counts a call, and leaves the block around it when there are too many.
 func (e *emitter) enter() {
 	e.global(wasm.OpGlobalGet, e.rw.deep)
-	e.b = append(e.b, wasm.OpI32Const, 1, wasm.OpI32Add)
+	e.op(wasm.OpI32Const, 1, wasm.OpI32Add)
+	e.local(wasm.OpLocalTee, depthLocal)
 	e.global(wasm.OpGlobalSet, e.rw.deep)
-	e.global(wasm.OpGlobalGet, e.rw.deep)
+	e.local(wasm.OpLocalGet, depthLocal)
 	e.b = wasm.AppendS64(append(e.b, wasm.OpI32Const), int64(int32(e.rw.depth)))
-	e.b = append(e.b, wasm.OpI32GtU, wasm.OpIf, wasm.BlockEmpty, wasm.OpUnreachable, wasm.OpEnd)
+	e.op(wasm.OpI32GtU)
+	e.branch(wasm.OpBrIf, 0)
 }
 
-// openFrame opens a block around the whole body, in the place of the function's
-// own label, so that every way out leads through leave.
-func (e *emitter) openFrame(signature wasm.FuncType) {
-	e.b = append(e.b, wasm.OpBlock)
-	switch len(signature.Results) {
-	case 0:
-		e.b = append(e.b, wasm.BlockEmpty)
-	case 1:
-		e.b = append(e.b, byte(signature.Results[0]))
-	default:
-		e.b = wasm.AppendS64(e.b, int64(e.rw.typeIndex(wasm.FuncType{Results: signature.Results})))
-	}
-}
-
-// leave follows the body's own end, which closes the frame.
+// leave counts the call down again.
 func (e *emitter) leave() {
-	e.global(wasm.OpGlobalGet, e.rw.deep)
-	e.b = append(e.b, wasm.OpI32Const, 1, wasm.OpI32Sub)
+	e.local(wasm.OpLocalGet, depthLocal)
+	e.op(wasm.OpI32Const, 1, wasm.OpI32Sub)
 	e.global(wasm.OpGlobalSet, e.rw.deep)
-	e.b = append(e.b, wasm.OpEnd)
 }

@@ -31,9 +31,14 @@
 // What is left is in a global of the module. At the entry of each function, at
 // the head of each loop, after MaxStraightLine units without either, and after
 // each bulk charge, code asks the host for more when it is below zero; the host
-// answers or does not return. The first function to run finds zero and asks.
-// Between two checks at most MaxStraightLine units, plus one segment's excess, are spent unasked.
-// The counter cannot wrap: one charge is below 2^47 and is checked at once.
+// answers or does not return. A short function without calls and loops does not
+// ask: between two checks at most MaxStraightLine calls of such functions run
+// unasked. The function that runs first finds zero and asks. The counter cannot
+// wrap: one charge is below 2^47 and is checked at once.
+//
+// Asking stands outside of the loop or body that asks, which is entered once
+// more afterwards: a call in the middle of a loop would make the compiler keep
+// the loop's values in memory. See body and openLoop.
 //
 // Call depth is counted in a second global by every function that calls.
 //

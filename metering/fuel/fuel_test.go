@@ -94,7 +94,7 @@ func TestSegments(t *testing.T) {
 		code []byte
 		want []segment
 	}{
-		{"a straight line is one", []byte{wasm.OpNop, wasm.OpNop}, []segment{{0, 2, true}, {3, 0, false}}},
+		{"a straight line is one", []byte{wasm.OpNop, wasm.OpNop}, []segment{{0, 2, false}, {3, 0, false}}},
 		{"a loop's head is checked", []byte{wasm.OpLoop, wasm.BlockEmpty, wasm.OpNop, wasm.OpEnd}, []segment{{0, 1, true}, {2, 1, true}, {4, 0, false}, {5, 0, false}}},
 		{"a call ends a segment", []byte{wasm.OpCall, 0, wasm.OpNop}, []segment{{0, 1, true}, {2, 1, false}, {4, 0, false}}},
 		{"a long line is checked on its way", long, []segment{{0, MaxStraightLine + 1, true}, {MaxStraightLine + 1, 4, true}, {MaxStraightLine + 6, 0, false}}},
