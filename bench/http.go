@@ -97,8 +97,9 @@ type measured struct {
 	p50, p99  time.Duration
 }
 
-// benchHTTP asks each server in turn, with the same clients.
-func benchHTTP(ctx context.Context, span time.Duration) error {
+// benchHTTP asks each server in turn, with the same clients; or only those whose
+// name contains a text.
+func benchHTTP(ctx context.Context, span time.Duration, only string) error {
 	servers, stop, err := startServers(ctx)
 	if err != nil {
 		return err
@@ -109,6 +110,9 @@ func benchHTTP(ctx context.Context, span time.Duration) error {
 	fmt.Println("|---|---:|---:|---:|---:|")
 	var base float64
 	for _, s := range servers {
+		if only != "" && !strings.Contains(s.name, only) {
+			continue
+		}
 		if _, err := drive(s.addr, s.host, s.path, span/6); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -22,7 +23,19 @@ func main() {
 	log.SetFlags(0)
 	which := flag.String("run", "fuel,http,upload", "which parts to run: fuel, http, upload")
 	span := flag.Duration("time", 3*time.Second, "how long each HTTP measurement takes")
+	only := flag.String("only", "", "measure only the servers whose name contains this")
+	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	flag.Parse()
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			log.Fatal(err)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	fmt.Printf("%s, %s/%s, %d CPUs, %s\n", time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
 	ctx := context.Background()
 	for part := range strings.SplitSeq(*which, ",") {
@@ -31,7 +44,7 @@ func main() {
 		case "fuel":
 			err = benchFuel(ctx)
 		case "http":
-			err = benchHTTP(ctx, *span)
+			err = benchHTTP(ctx, *span, *only)
 		case "upload":
 			err = benchUpload(ctx)
 		default:

@@ -202,7 +202,7 @@ func (h *Host) handler() (http.Handler, error) {
 // also answers to its bare address, for programs that cannot resolve "localhost".
 func (h *Host) isConsole(host string) bool {
 	host = canonicalHost(host)
-	return host == h.origins.consoleHost || host == h.listener.Addr().String()
+	return host == h.origins.consoleHost || host == h.origins.bare
 }
 
 func (h *Host) serveHealth(w http.ResponseWriter, _ *http.Request) {

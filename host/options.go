@@ -76,6 +76,7 @@ type origins struct {
 	scheme      string // of both sides
 	consoleHost string // "localhost:8080"
 	appsDomain  string // "localhost:8080"
+	bare        string // "127.0.0.1:8080", the address itself
 }
 
 func (o Options) origins(listen net.Addr) (origins, error) {
@@ -100,7 +101,7 @@ func (o Options) origins(listen net.Addr) (origins, error) {
 	}
 	return origins{
 		consoleURL: u.Scheme + "://" + u.Host, scheme: u.Scheme,
-		consoleHost: canonicalHost(u.Host), appsDomain: canonicalHost(apps),
+		consoleHost: canonicalHost(u.Host), appsDomain: canonicalHost(apps), bare: listen.String(),
 	}, nil
 }
 

@@ -1,12 +1,11 @@
 package engine
 
-import (
-	"bytes"
-)
+import "bytes"
 
-// image is the state in which a request finds an instance that was initialised
-// before: its memory and its globals. It never changes.
+// image is the state in which a request finds an instance: its memory and its
+// globals. It never changes.
 type image struct {
+	cold    bool   // it was taken before start-up, which each request runs
 	small   []byte // the memory, if it is small
 	large   *pages // otherwise
 	size    int    // bytes of memory
@@ -51,8 +50,8 @@ func (m *image) adopt(in *instance) error {
 // restore puts an instance that has this state's size back to it. It answers
 // false if the instance cannot be used again.
 func (m *image) restore(in *instance) bool {
-	if int(in.memory.Size()) != m.size {
-		return false // memory does not shrink
+	if !in.shrink(m.size) {
+		return false
 	}
 	if m.large != nil {
 		m.large.restore(in.slot)

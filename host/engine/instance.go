@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"sync"
 
@@ -38,14 +39,14 @@ type instances struct {
 	slots []*slot    // wiped, to be used again
 	ready []*instance
 	image *image // nil: not taken yet, or never
-	fresh bool   // initialisation depends on the moment: no image is ever taken
+	fresh bool   // what start-up makes belongs to the moment: no image is taken of it
 }
 
 // maxReady bounds the instances that wait for a request of one program.
 const maxReady = 16
 
-// take answers an instance that waits, or a new one. prepared tells that it is
-// initialised already.
+// take answers an instance that waits, or a new one. prepared tells that its
+// start-up has run.
 func (p *Program) take(ctx context.Context) (in *instance, prepared bool, err error) {
 	p.pool.mu.Lock()
 	if n := len(p.pool.ready); n > 0 {
@@ -55,16 +56,40 @@ func (p *Program) take(ctx context.Context) (in *instance, prepared bool, err er
 	image := p.pool.image
 	p.pool.mu.Unlock()
 	if in != nil {
-		return in, true, nil
+		return in, !image.cold, nil
 	}
-	if in, err = p.instantiate(ctx); err != nil || image == nil {
-		return in, false, err
+	if in, err = p.instantiate(ctx); err != nil {
+		return nil, false, err
 	}
-	if err := image.adopt(in); err != nil {
+	if image == nil {
+		image, err = p.coldImage(in)
+	}
+	if err == nil && image != nil {
+		err = image.adopt(in)
+	}
+	if err != nil {
 		p.discard(ctx, in)
-		return nil, false, fmt.Errorf("restore the image: %w", err)
+		return nil, false, fmt.Errorf("put an instance into its first state: %w", err)
 	}
-	return in, true, nil
+	return in, image != nil && !image.cold, nil
+}
+
+// coldImage takes the image of an instance in which nothing has run yet, where
+// start-up has to run for each request: making an instance anew costs more than
+// putting one back.
+func (p *Program) coldImage(in *instance) (*image, error) {
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	if p.pool.image != nil || !p.restorable || !(p.pool.fresh || p.iface == abi.InterfaceWASI) {
+		return p.pool.image, nil
+	}
+	taken, err := capture(in)
+	if err != nil {
+		return nil, err
+	}
+	taken.cold = true
+	p.pool.image = taken
+	return taken, nil
 }
 
 // instantiate makes an instance in a slot. When it fails, a segment did not fit
@@ -95,6 +120,33 @@ func (p *Program) instantiate(ctx context.Context) (*instance, error) {
 		}
 	}
 	return in, nil
+}
+
+// shrink gives memory back that was grown beyond size, zeroed. The engine has no
+// call for it: its buffer is set a page too short, and grown by that page through
+// the front door, by which compiled code learns of the new length. It answers
+// false if the engine is not what we know; TestNothingCrosses would notice.
+func (in *instance) shrink(size int) bool {
+	now := int(in.memory.Size())
+	if now == size {
+		return true
+	}
+	if now < size || size < pageSize {
+		return false
+	}
+	discard(in.slot.space[size:in.slot.used])
+	in.slot.used = size
+	v := reflect.ValueOf(in.memory)
+	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
+		return false
+	}
+	buffer := v.Elem().FieldByName("Buffer")
+	if !buffer.IsValid() || !buffer.CanSet() || buffer.Type() != reflect.TypeFor[[]byte]() {
+		return false
+	}
+	buffer.SetBytes(in.slot.space[: size-pageSize : len(in.slot.space)])
+	_, ok := in.memory.Grow(1)
+	return ok && int(in.memory.Size()) == size
 }
 
 func mutable(m api.Module, name string) api.MutableGlobal {
