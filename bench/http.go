@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -113,10 +114,10 @@ func benchHTTP(ctx context.Context, span time.Duration, only string) error {
 		if only != "" && !strings.Contains(s.name, only) {
 			continue
 		}
-		if _, err := drive(s.addr, s.host, s.path, span/6); err != nil {
+		if _, err := drive(s.addr, []string{s.host}, s.path, span/6); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
-		m, err := drive(s.addr, s.host, s.path, span)
+		m, err := drive(s.addr, []string{s.host}, s.path, span)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
@@ -180,8 +181,8 @@ func startServers(ctx context.Context) (all []server, stop func(), err error) {
 	return all, stop, nil
 }
 
-// drive asks as fast as it can, over connections that stay open.
-func drive(addr, host, path string, span time.Duration) (measured, error) {
+// drive asks hosts at random as fast as it can, over connections that stay open.
+func drive(addr string, hosts []string, path string, span time.Duration) (measured, error) {
 	var mu sync.Mutex
 	var times []time.Duration
 	var failed error
@@ -189,7 +190,7 @@ func drive(addr, host, path string, span time.Duration) (measured, error) {
 	end := time.Now().Add(span)
 	for range clients {
 		wg.Go(func() {
-			mine, err := ask(addr, host, path, end)
+			mine, err := ask(addr, hosts, path, end)
 			mu.Lock()
 			defer mu.Unlock()
 			times = append(times, mine...)
@@ -206,19 +207,21 @@ func drive(addr, host, path string, span time.Duration) (measured, error) {
 
 // ask is one connection. It speaks HTTP through the standard reader, without
 // the costs of a whole client, so that more of the CPU is the servers'.
-func ask(addr, host, path string, end time.Time) (times []time.Duration, err error) {
+func ask(addr string, hosts []string, path string, end time.Time) (times []time.Duration, err error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
 	in := bufio.NewReader(c)
-	request := []byte("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n")
+	var request []byte
 	for {
 		started := time.Now()
 		if started.After(end) {
 			return times, nil
 		}
+		request = append(request[:0], "GET "+path+" HTTP/1.1\r\nHost: "...)
+		request = append(append(request, hosts[rand.IntN(len(hosts))]...), "\r\n\r\n"...)
 		if _, err := c.Write(request); err != nil {
 			return times, err
 		}

@@ -21,8 +21,9 @@ func main() {
 		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
 	}
 	log.SetFlags(0)
-	which := flag.String("run", "fuel,http,upload", "which parts to run: fuel, http, upload")
+	which := flag.String("run", "fuel,http,upload,density", "which parts to run")
 	span := flag.Duration("time", 3*time.Second, "how long each HTTP measurement takes")
+	apps := flag.Int("apps", 1000, "how many apps the density part publishes")
 	only := flag.String("only", "", "measure only the servers whose name contains this")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	flag.Parse()
@@ -45,6 +46,8 @@ func main() {
 			err = benchFuel(ctx)
 		case "http":
 			err = benchHTTP(ctx, *span, *only)
+		case "density":
+			err = benchDensity(ctx, *apps, *span)
 		case "upload":
 			err = benchUpload(ctx)
 		default:

@@ -10,9 +10,10 @@ import (
 	"github.com/agora-host/agora/registry"
 )
 
-// maxPrograms bounds the compiled code that is kept in memory. A program that
-// was evicted is loaded again from the cache at its next call.
-const maxPrograms = 64
+// programBudget bounds what the programs in memory keep, in bytes as they
+// themselves estimate it. A program that was evicted is loaded again from the
+// cache at its next call.
+const programBudget = 1 << 30
 
 // programs keeps the programs of the releases that were called last.
 type programs struct {
@@ -21,6 +22,8 @@ type programs struct {
 	mu      sync.Mutex               // guards all below, and every slot's fields
 	slots   map[string]*list.Element // of *slot, by release
 	order   *list.List               // most recently used first
+	size    int64                    // of the programs in slots
+	budget  int64
 	closing sync.WaitGroup
 	closed  bool
 }
@@ -30,13 +33,14 @@ type slot struct {
 	key     string
 	ready   chan struct{}
 	program *engine.Program
+	size    int64
 	err     error
 	users   int
 	evicted bool
 }
 
 func newPrograms(load func(context.Context, registry.Release) (*engine.Program, error)) *programs {
-	return &programs{load: load, slots: map[string]*list.Element{}, order: list.New()}
+	return &programs{load: load, slots: map[string]*list.Element{}, order: list.New(), budget: programBudget}
 }
 
 // use answers a release's program and a function to be called when the caller
@@ -71,9 +75,6 @@ func (p *programs) enter(key string) (s *slot, first bool) {
 	} else {
 		s, first = &slot{key: key, ready: make(chan struct{})}, true
 		p.slots[key] = p.order.PushFront(s)
-		if p.order.Len() > maxPrograms {
-			p.evict(p.order.Back())
-		}
 	}
 	s.users++
 	return s, first
@@ -85,6 +86,13 @@ func (p *programs) loaded(s *slot, program *engine.Program, err error) {
 	s.program, s.err = program, err
 	if e := p.slots[s.key]; (err != nil || p.closed) && e != nil && e.Value == s {
 		p.evict(e) // a failure is not kept: the next call tries again
+	}
+	if program != nil && !s.evicted {
+		s.size = program.Size()
+		p.size += s.size
+		for p.size > p.budget && p.order.Len() > 1 {
+			p.evict(p.order.Back())
+		}
 	}
 	close(s.ready)
 }
@@ -102,6 +110,7 @@ func (p *programs) evict(e *list.Element) {
 	p.order.Remove(e)
 	delete(p.slots, s.key)
 	s.evicted = true
+	p.size -= s.size
 	p.closeIfUnused(s)
 }
 

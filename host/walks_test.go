@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -352,5 +353,32 @@ func TestConcurrentUploads(t *testing.T) {
 	app, err := c.App(t.Context(), "shop")
 	if err != nil || app.Releases != uploads || app.Serving < 1 {
 		t.Errorf("%+v, %v", app, err)
+	}
+}
+
+// TestProgramsComeAndGo: with room for one program at a time, several apps that
+// are called at once all answer, each for itself, and memory stays bounded.
+func TestProgramsComeAndGo(t *testing.T) {
+	n := start(t)
+	n.SetProgramBudget(1)
+	c := n.ada()
+	addresses := map[string]string{}
+	for _, name := range []string{"one", "two", "three"} {
+		addresses[name] = n.publish(c, manifest(name), says(name)).URL
+	}
+	var all sync.WaitGroup
+	for name, address := range addresses {
+		all.Go(func() {
+			for range 30 {
+				if got := n.get(address); got.Body != name {
+					t.Errorf("%s answers %+v", name, got)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if loaded := n.LoadedPrograms(); loaded > 1 {
+		t.Errorf("%d programs are in memory, and there is room for one", loaded)
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -143,6 +145,7 @@ type Program struct {
 	compiled wazero.CompiledModule
 	needs    []abi.Capability // imported
 
+	size       int64
 	restorable bool // see fuel.Result
 	globals    int
 	pool       instances
@@ -176,6 +179,7 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 	runtime := wazero.NewRuntimeWithConfig(ctx, runtimeConfig().WithCompilationCache(store))
 	p := &Program{
 		limits: l, depth: l.caps().CallDepth, iface: iface, initCost: rewritten.InitCost, runtime: runtime,
+		size:       programSize(rewritten.Module, e.cache.codeDir(key)),
 		restorable: rewritten.Restorable, globals: rewritten.Globals,
 		slots: make(chan struct{}, max(1, l.Concurrency)),
 	}
@@ -183,6 +187,24 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 		return nil, errors.Join(err, runtime.Close(ctx))
 	}
 	return p, nil
+}
+
+// Size is about how many bytes a program keeps in memory while it waits: its
+// machine code and its module, as the engine holds them, and an instance.
+func (p *Program) Size() int64 { return p.size }
+
+func programSize(module []byte, codeDir string) int64 {
+	size := int64(128<<10) + 2*int64(len(module))
+	_ = filepath.WalkDir(codeDir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if info, err := d.Info(); err == nil && !d.IsDir() {
+			size += info.Size()
+		}
+		return nil
+	})
+	return size
 }
 
 func runtimeConfig() wazero.RuntimeConfig {

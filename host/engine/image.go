@@ -6,7 +6,7 @@ import "bytes"
 // globals. It never changes.
 type image struct {
 	cold    bool   // it was taken before start-up, which each request runs
-	small   []byte // the memory, if it is small
+	small   []byte // the memory up to its last byte that is not zero, if it is small
 	large   *pages // otherwise
 	size    int    // bytes of memory
 	globals []uint64
@@ -20,7 +20,7 @@ func capture(in *instance) (*image, error) {
 		m.globals = append(m.globals, g.Get())
 	}
 	if len(memory) <= smallMemory {
-		m.small = bytes.Clone(memory)
+		m.small = bytes.Clone(bytes.TrimRight(memory, "\x00"))
 		return m, nil
 	}
 	var err error
@@ -41,11 +41,26 @@ func (m *image) adopt(in *instance) error {
 			return err
 		}
 	} else {
-		copy(in.slot.space, m.small)
+		m.copySmall(in.slot.space[:m.size])
 	}
 	m.setGlobals(in)
 	return nil
 }
+
+// copySmall makes a small memory what it was. Pages that are zero and have to be
+// are only read: a page that nobody ever wrote to takes no room.
+func (m *image) copySmall(memory []byte) {
+	n := copy(memory, m.small)
+	for n < len(memory) {
+		end := min(n-n%len(zeroPage)+len(zeroPage), len(memory))
+		if rest := memory[n:end]; !bytes.Equal(rest, zeroPage[:len(rest)]) {
+			clear(rest)
+		}
+		n = end
+	}
+}
+
+var zeroPage [4096]byte
 
 // restore puts an instance that has this state's size back to it. It answers
 // false if the instance cannot be used again.
@@ -56,7 +71,7 @@ func (m *image) restore(in *instance) bool {
 	if m.large != nil {
 		m.large.restore(in.slot)
 	} else {
-		copy(in.slot.space, m.small)
+		m.copySmall(in.slot.space[:m.size])
 	}
 	m.setGlobals(in)
 	return true
