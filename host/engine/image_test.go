@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -164,4 +165,74 @@ func handle(p, n uint32) uint64 { if seen != 0 { panic("the initialiser read a r
 	if _, err := p.Invoke(t.Context(), engine.Call{Request: r}); !errors.Is(err, abi.ErrBadResponse) {
 		t.Errorf("err = %v", err)
 	}
+}
+
+// canaryGuest is a Go program that hides what its request brought wherever a Go
+// program can: in a variable, a map, a slice's spare room, a goroutine that waits,
+// memory that is garbage. It panics when it finds something it did not hide.
+const canaryGuest = `package main
+import ("bytes"; "unsafe")
+var (
+	secret string
+	known  = map[string]string{"start": "up"}
+	spare  = make([]byte, 0, 1<<16)
+	room   = make(chan string, 4)
+	pages  [64][]byte
+)
+func main() {}
+var in, out []byte
+//go:wasmexport app_alloc
+func alloc(n uint32) uint32 { in = make([]byte, n); return uint32(uintptr(unsafe.Pointer(&in[0]))) }
+//go:wasmexport app_handle_v1
+func handle(p, n uint32) uint64 {
+	switch {
+	case secret != "": panic("a variable")
+	case len(known) != 1 || known["start"] != "up": panic("a map")
+	case len(room) != 0: panic("a channel")
+	case bytes.Contains(spare[:cap(spare)], []byte("canary")): panic("spare room")
+	}
+	for _, p := range pages { if p != nil { panic("a page") } }
+	i := bytes.Index(in, []byte("canary"))
+	secret = string(in[i:i+12])
+	known[secret] = secret
+	spare = append(spare, secret...)
+	room <- secret
+	go func() { room <- <-room }()
+	for i := range pages { pages[i] = bytes.Repeat([]byte(secret), 50) }
+	// A response frame with the secret as its body.
+	out = make([]byte, 32, 64)
+	copy(out, "AGRS"); out[4] = 32; out[8] = 200; out[16] = 32; out[24] = 32; out[28] = 12
+	out = append(out, secret...)
+	return uint64(uintptr(unsafe.Pointer(&out[0])))<<32 | uint64(len(out))
+}
+`
+
+// TestCanaries sends a hundred thousand requests, each with a word of its own,
+// to two Go programs at once. Each must answer its own word, and find nobody
+// else's: not from another request, and not from the other program.
+func TestCanaries(t *testing.T) {
+	requests := 100_000
+	if testing.Short() {
+		requests = 4_000
+	}
+	e := newEngine(t)
+	l := limits
+	l.Concurrency, l.StartOnce = 8, true
+	module := goGuest(t, canaryGuest, "-buildmode=c-shared")
+	apps := []*engine.Program{load(t, e, module, abi.InterfaceV1, l), load(t, e, module, abi.InterfaceV1, l)}
+	const workers = 4
+	var all sync.WaitGroup
+	for w := range workers {
+		all.Go(func() {
+			for i := range requests / workers {
+				word := fmt.Sprintf("canary%06d", (i*workers+w)%1_000_000)
+				r, err := apps[i%2].Invoke(context.Background(), engine.Call{Request: &abi.Request{Method: "POST", Path: "/", Host: "h", Body: []byte(word)}})
+				if err != nil || string(r.Response.Body) != word {
+					t.Errorf("request %s: %q, %v\n%s", word, r.Response.Body, err, r.FaultDetail)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }
