@@ -250,6 +250,10 @@ func TestSignIn(t *testing.T) {
 	if _, _, err := anybody.SignIn(t.Context(), session.Secret); problemOf(t, err).Status != 401 {
 		t.Errorf("a session is no link: %v", err)
 	}
+	events, err := signed.Events(t.Context(), 0, 100)
+	if last := events[len(events)-1]; err != nil || last.Kind != "user.signed_in" || last.Actor != ada {
+		t.Errorf("the feed ends with %+v, %v", last, err)
+	}
 	token, err := signed.NewToken(t.Context(), "ci", 1)
 	if err != nil {
 		t.Fatal(err)

@@ -45,6 +45,7 @@ func (h *Host) SignIn(ctx context.Context, link string) (string, access.Actor, e
 			return err
 		}
 		actor = access.Actor{User: user.Name, Roles: user.Roles, Via: access.KindSession}
+		tx.As(user.Name)
 		tx.Emit("user.signed_in", "", user.Name, nil)
 		return tx.PutCredential(h.credential(access.KindSession, hash, user.Name, "", sessionTTL))
 	})

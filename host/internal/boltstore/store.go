@@ -196,6 +196,9 @@ func (s *Store) Wait(ctx context.Context, after abi.Rev) error {
 	}
 }
 
+// As says who acts, where that is known only once the transaction has read it.
+func (t *Tx) As(actor string) { t.actor = actor }
+
 // Emit adds an event to the revision. Detail must not hold secrets.
 func (t *Tx) Emit(kind, app, subject string, detail map[string]string) {
 	e := abi.Event{Rev: t.rev, Seq: t.events, At: t.at, Actor: t.actor, Kind: kind, App: app, Subject: subject, Detail: detail}

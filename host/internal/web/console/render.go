@@ -26,6 +26,19 @@ var functions = template.FuncMap{
 	"ms":     func(d registry.Duration) string { return time.Duration(d).String() },
 	"tiers":  abi.Tiers,
 	"plural": plural,
+	"happened": func(kind string) string {
+		if words, ok := happenings[kind]; ok {
+			return words
+		}
+		return kind
+	},
+	// brief shortens a digest, which nobody reads whole.
+	"brief": func(s string) string {
+		if digest, ok := strings.CutPrefix(s, "sha256:"); ok {
+			return digest[:min(12, len(digest))] + "…"
+		}
+		return s
+	},
 	"initial": func(s string) string {
 		for _, r := range s {
 			return strings.ToUpper(string(r))
@@ -40,6 +53,15 @@ var functions = template.FuncMap{
 		}
 		return value
 	},
+}
+
+// happenings are the kinds of events, in the words of the page.
+var happenings = map[string]string{
+	"release.published": "uploaded release", "release.activated": "let a tier serve release", "release.rolled_back": "rolled back to release",
+	"request.opened": "asked", "request.approved": "approved", "request.rejected": "rejected", "request.withdrawn": "took back",
+	"grant.added": "granted", "grant.revoked": "revoked a grant",
+	"user.changed": "changed a user", "user.invited": "made a sign-in link", "user.signed_in": "signed in",
+	"token.created": "made a token", "token.revoked": "revoked a token", "key.added": "added a key", "key.deleted": "distrusted a key",
 }
 
 func unsigned(n any) uint64 {
