@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -16,12 +17,8 @@ import (
 func (c *cli) appsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "apps", Short: "List apps, or show one", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			apps, err := node.Apps(cmd.Context())
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
+			apps, err := node.Apps(ctx)
 			if err != nil {
 				return err
 			}
@@ -36,16 +33,12 @@ func (c *cli) appsCommand() *cobra.Command {
 				}
 				return table(w, "APP TIER RELEASE OWNER TEAM WAITING ADDRESS", rows)
 			})
-		},
+		}),
 	}
 	show := &cobra.Command{
 		Use: "show APP", Short: "Show one app", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			a, err := node.App(cmd.Context(), args[0])
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			a, err := node.App(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -61,7 +54,7 @@ func (c *cli) appsCommand() *cobra.Command {
 				}
 				return table(w, "", rows)
 			})
-		},
+		}),
 	}
 	cmd.AddCommand(show)
 	return cmd
@@ -92,12 +85,8 @@ func tierWords(tiers []abi.Tier) string {
 func (c *cli) releasesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "releases APP", Short: "List an app's releases; activate, roll back, promote", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			all, err := node.Releases(cmd.Context(), args[0])
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			all, err := node.Releases(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -114,7 +103,7 @@ func (c *cli) releasesCommand() *cobra.Command {
 				}
 				return table(w, "RELEASE VERSION SERVES UPLOADED SIGNED-BY LACKS PREVIEW", rows)
 			})
-		},
+		}),
 	}
 	cmd.AddCommand(c.showReleaseCommand(), c.activateCommand(), c.rollbackCommand(), c.promoteCommand())
 	return cmd

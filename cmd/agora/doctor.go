@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"github.com/agora-host/agora/sdk/client"
 
 	"github.com/agora-host/agora/abi"
 )
@@ -14,12 +17,8 @@ func (c *cli) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Short: "Check everything a node stores (for operators)", Args: cobra.NoArgs,
 		Long: "Reads all that a running node stores, and says what is damaged and what to do. Exit status 1 if something is.",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			checks, err := node.Doctor(cmd.Context())
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
+			checks, err := node.Doctor(ctx)
 			if err != nil {
 				return err
 			}
@@ -44,7 +43,7 @@ func (c *cli) doctorCommand() *cobra.Command {
 				return &exitError{exitFailure, errSilent}
 			}
 			return err
-		},
+		}),
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -18,16 +19,12 @@ func (c *cli) requestsCommand() *cobra.Command {
 	var status, app string
 	cmd := &cobra.Command{
 		Use: "requests", Short: "List what waits for a decision; approve, reject, withdraw", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
 			asked := status
 			if asked == "all" {
 				asked = ""
 			}
-			all, err := node.Requests(cmd.Context(), asked, app)
+			all, err := node.Requests(ctx, asked, app)
 			if err != nil {
 				return err
 			}
@@ -42,7 +39,7 @@ func (c *cli) requestsCommand() *cobra.Command {
 				}
 				return table(w, "REQUEST STATUS APP RELEASE ASKS-FOR BY SINCE", rows)
 			})
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&status, "status", "open", "open, approved, rejected, withdrawn or all")
 	cmd.Flags().StringVar(&app, "app", "", "only this app")
@@ -64,12 +61,8 @@ func what(q client.Request) string {
 func (c *cli) showRequestCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show ID", Short: "Show one request with what the rules said", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			q, err := node.Request(cmd.Context(), args[0])
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			q, err := node.Request(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -86,7 +79,7 @@ func (c *cli) showRequestCommand() *cobra.Command {
 				}
 				return table(w, "", rows)
 			})
-		},
+		}),
 	}
 }
 
@@ -94,12 +87,8 @@ func (c *cli) decideCommand(verb string, approve bool) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: verb + " ID", Short: strings.ToUpper(verb[:1]) + verb[1:] + " a request of somebody else", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			q, err := node.Decide(cmd.Context(), args[0], approve, reason)
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			q, err := node.Decide(ctx, args[0], approve, reason)
 			if err != nil {
 				return err
 			}
@@ -107,7 +96,7 @@ func (c *cli) decideCommand(verb string, approve bool) *cobra.Command {
 				_, err := fmt.Fprintf(w, "%s is %s: %s, %s.\n", q.ID, q.Status, q.App, what(q))
 				return err
 			})
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why; needed to reject")
 	return cmd
@@ -116,12 +105,8 @@ func (c *cli) decideCommand(verb string, approve bool) *cobra.Command {
 func (c *cli) withdrawCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "withdraw ID", Short: "Take your own request back", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			q, err := node.Withdraw(cmd.Context(), args[0])
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			q, err := node.Withdraw(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -129,7 +114,7 @@ func (c *cli) withdrawCommand() *cobra.Command {
 				_, err := fmt.Fprintf(w, "%s is taken back.\n", q.ID)
 				return err
 			})
-		},
+		}),
 	}
 }
 
@@ -137,12 +122,8 @@ func (c *cli) grantsCommand() *cobra.Command {
 	var app string
 	cmd := &cobra.Command{
 		Use: "grants", Short: "List what apps may touch; revoke", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			all, err := node.Grants(cmd.Context(), app)
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
+			all, err := node.Grants(ctx, app)
 			if err != nil {
 				return err
 			}
@@ -161,18 +142,14 @@ func (c *cli) grantsCommand() *cobra.Command {
 				}
 				return table(w, "GRANT APP CAPABILITY UP-TO STATE BY SINCE", rows)
 			})
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&app, "app", "", "only this app")
 	var reason string
 	revoke := &cobra.Command{
 		Use: "revoke ID", Short: "End a grant at once", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			g, err := node.RevokeGrant(cmd.Context(), args[0], reason)
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			g, err := node.RevokeGrant(ctx, args[0], reason)
 			if err != nil {
 				return err
 			}
@@ -180,7 +157,7 @@ func (c *cli) grantsCommand() *cobra.Command {
 				_, err := fmt.Fprintf(w, "%s may no longer use %s.\n", g.App, g.Capability)
 				return err
 			})
-		},
+		}),
 	}
 	revoke.Flags().StringVar(&reason, "reason", "", "why")
 	_ = revoke.MarkFlagRequired("reason")
@@ -219,12 +196,8 @@ func (c *cli) policyCommand() *cobra.Command {
 	check.Flags().StringVar(&tier, "tier", "sandbox", "sandbox, pilot or production")
 	show := &cobra.Command{
 		Use: "show", Short: "Print the rules in force", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			rules, err := node.Rules(cmd.Context())
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
+			rules, err := node.Rules(ctx)
 			if err != nil {
 				return err
 			}
@@ -236,7 +209,7 @@ func (c *cli) policyCommand() *cobra.Command {
 				}
 				return nil
 			})
-		},
+		}),
 	}
 	cmd.AddCommand(check, show)
 	return cmd

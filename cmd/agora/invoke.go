@@ -89,12 +89,8 @@ func (c *cli) logsCommand() *cobra.Command {
 	var follow bool
 	cmd := &cobra.Command{
 		Use: "logs APP", Short: "Show an app's log", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			log, err := node.Logs(cmd.Context(), args[0], lines)
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			log, err := node.Logs(ctx, args[0], lines)
 			if err != nil {
 				return err
 			}
@@ -111,8 +107,8 @@ func (c *cli) logsCommand() *cobra.Command {
 			if err := c.printLog(log); err != nil || !follow {
 				return err
 			}
-			return c.follow(cmd.Context(), node, args[0], log)
-		},
+			return c.follow(ctx, node, args[0], log)
+		}),
 	}
 	cmd.Flags().IntVarP(&lines, "lines", "n", 50, "how many lines, at most 1000")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on as lines come, until interrupted")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,17 @@ func (c *cli) node() (*client.Client, error) {
 		return nil, err
 	}
 	return client.New(l.URL, l.Token)
+}
+
+// withNode gives a command the client that it needs.
+func (c *cli) withNode(run func(ctx context.Context, node *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		node, err := c.node()
+		if err != nil {
+			return err
+		}
+		return run(cmd.Context(), node, args)
+	}
 }
 
 func (c *cli) loginCommand() *cobra.Command {

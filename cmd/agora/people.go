@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -8,18 +9,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/agora-host/agora/sdk/client"
+
 	"github.com/agora-host/agora/registry/sigstore"
 )
 
 func (c *cli) keysCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "keys", Short: "Public keys that sign for somebody: list, generate, add, remove", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			keys, err := node.Keys(cmd.Context())
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
+			keys, err := node.Keys(ctx)
 			if err != nil {
 				return err
 			}
@@ -30,7 +29,7 @@ func (c *cli) keysCommand() *cobra.Command {
 				}
 				return table(w, "KEY SIGNS-FOR ADDED-BY SINCE", rows)
 			})
-		},
+		}),
 	}
 	generate := &cobra.Command{
 		Use: "generate [NAME]", Short: "Make a key pair: NAME.key and NAME.pub", Args: cobra.MaximumNArgs(1),
@@ -67,19 +66,15 @@ func (c *cli) keysCommand() *cobra.Command {
 	add.Flags().StringVar(&identity, "identity", "", "whom it signs for (default you)")
 	remove := &cobra.Command{
 		Use: "remove KEY", Short: "End the trust in a key", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			if err := node.DeleteKey(cmd.Context(), args[0]); err != nil {
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			if err := node.DeleteKey(ctx, args[0]); err != nil {
 				return err
 			}
 			return c.print(map[string]string{"removed": args[0]}, func(w io.Writer) error {
 				_, err := fmt.Fprintln(w, "Removed. Releases that only this key signed no longer load.")
 				return err
 			})
-		},
+		}),
 	}
 	cmd.AddCommand(generate, add, remove)
 	return cmd
@@ -113,12 +108,8 @@ func (c *cli) generateKey(name string) error {
 func (c *cli) usersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "users", Short: "Who may come in, and as what (for operators)", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			users, err := node.Users(cmd.Context())
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
+			users, err := node.Users(ctx)
 			if err != nil {
 				return err
 			}
@@ -133,19 +124,15 @@ func (c *cli) usersCommand() *cobra.Command {
 				}
 				return table(w, "USER ROLES STATE SINCE", rows)
 			})
-		},
+		}),
 	}
 	var roles []string
 	var disable bool
 	set := &cobra.Command{
 		Use: "set USER", Short: "Make a user, or change what a user may do", Args: cobra.ExactArgs(1),
 		Example: "  agora users set ada@example.com --role developer --role reviewer",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			u, err := node.PutUser(cmd.Context(), args[0], roles, disable)
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			u, err := node.PutUser(ctx, args[0], roles, disable)
 			if err != nil {
 				return err
 			}
@@ -153,18 +140,14 @@ func (c *cli) usersCommand() *cobra.Command {
 				_, err := fmt.Fprintf(w, "%s: %s. Invite them with `agora users link %s`.\n", u.Name, orDash(strings.Join(u.Roles, ", ")), u.Name)
 				return err
 			})
-		},
+		}),
 	}
 	set.Flags().StringSliceVar(&roles, "role", nil, "viewer, developer, reviewer or operator; may be repeated")
 	set.Flags().BoolVar(&disable, "disable", false, "refuse this user everywhere")
 	link := &cobra.Command{
 		Use: "link USER", Short: "Make a one-time sign-in link", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			url, err := node.NewLink(cmd.Context(), args[0])
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			url, err := node.NewLink(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -172,7 +155,7 @@ func (c *cli) usersCommand() *cobra.Command {
 				_, err := fmt.Fprintf(w, "%s\nIt works once, within 15 minutes.\n", url)
 				return err
 			})
-		},
+		}),
 	}
 	cmd.AddCommand(set, link)
 	return cmd
@@ -181,12 +164,8 @@ func (c *cli) usersCommand() *cobra.Command {
 func (c *cli) tokensCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "tokens", Short: "Your API tokens: list, create, revoke", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			tokens, err := node.Tokens(cmd.Context())
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
+			tokens, err := node.Tokens(ctx)
 			if err != nil {
 				return err
 			}
@@ -197,17 +176,13 @@ func (c *cli) tokensCommand() *cobra.Command {
 				}
 				return table(w, "TOKEN LABEL MADE ENDS", rows)
 			})
-		},
+		}),
 	}
 	var days int
 	create := &cobra.Command{
 		Use: "create LABEL", Short: "Make a token for a program", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			t, err := node.NewToken(cmd.Context(), args[0], days*24)
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			t, err := node.NewToken(ctx, args[0], days*24)
 			if err != nil {
 				return err
 			}
@@ -216,24 +191,20 @@ func (c *cli) tokensCommand() *cobra.Command {
 				_, err := fmt.Fprintln(w, t.Secret)
 				return err
 			})
-		},
+		}),
 	}
 	create.Flags().IntVar(&days, "days", 90, "how long it lives; 0 for ever")
 	revoke := &cobra.Command{
 		Use: "revoke TOKEN", Short: "End a token", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			if err := node.RevokeToken(cmd.Context(), args[0]); err != nil {
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			if err := node.RevokeToken(ctx, args[0]); err != nil {
 				return err
 			}
 			return c.print(map[string]string{"revoked": args[0]}, func(w io.Writer) error {
 				_, err := fmt.Fprintln(w, "Revoked.")
 				return err
 			})
-		},
+		}),
 	}
 	cmd.AddCommand(create, revoke)
 	return cmd

@@ -260,12 +260,16 @@ func killWriter(t *testing.T, dir string) (last abi.Rev) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(150*time.Millisecond, func() { _ = cmd.Process.Kill() })
-	defer timer.Stop()
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if n, err := strconv.ParseUint(lines.Text(), 10, 64); err == nil {
-			last = abi.Rev(n)
+		n, err := strconv.ParseUint(lines.Text(), 10, 64)
+		if err != nil {
+			continue
 		}
+		if last == 0 { // it writes: now it has a moment left
+			timer := time.AfterFunc(100*time.Millisecond, func() { _ = cmd.Process.Kill() })
+			defer timer.Stop()
+		}
+		last = abi.Rev(n)
 	}
 	_ = cmd.Wait()
 	if last == 0 {
