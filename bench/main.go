@@ -21,7 +21,7 @@ func main() {
 		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
 	}
 	log.SetFlags(0)
-	which := flag.String("run", "fuel,http,upload,density", "which parts to run")
+	which := flag.String("run", "fuel,engine,http,upload,density", "which parts to run")
 	span := flag.Duration("time", 3*time.Second, "how long each HTTP measurement takes")
 	apps := flag.Int("apps", 1000, "how many apps the density part publishes")
 	only := flag.String("only", "", "measure only the servers whose name contains this")
@@ -44,6 +44,8 @@ func main() {
 		switch part {
 		case "fuel":
 			err = benchFuel(ctx)
+		case "engine":
+			err = benchEngine(ctx)
 		case "http":
 			err = benchHTTP(ctx, *span, *only)
 		case "density":

@@ -8,9 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/agora-host/agora/sdk/client"
-
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/sdk/client"
 )
 
 func (c *cli) doctorCommand() *cobra.Command {

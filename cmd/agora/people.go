@@ -9,9 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/agora-host/agora/sdk/client"
-
 	"github.com/agora-host/agora/registry/sigstore"
+	"github.com/agora-host/agora/sdk/client"
 )
 
 func (c *cli) keysCommand() *cobra.Command {

@@ -36,8 +36,8 @@ type Result struct {
 
 // slice is how much fuel is granted at a time. It bounds how long a guest runs
 // without looking at the clock, and how long Go's collector waits for it:
-// about a millisecond.
-const slice = 1_000_000
+// a tenth of a millisecond or so.
+const slice = 100_000
 
 // invocation is the state of one call. The instance's goroutine owns it.
 type invocation struct {

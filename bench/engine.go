@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/wasm/wasmtest"
+	"github.com/agora-host/agora/host/engine"
+)
+
+// benchEngine times whole invocations without HTTP: frame in, metered run, frame
+// out, instance put back; and how long Go's collector waits for a guest that
+// spins.
+func benchEngine(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "agora-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	e, err := engine.New(engine.Options{CacheDir: dir, Worker: []string{exe, "compile-worker"}})
+	if err != nil {
+		return err
+	}
+	fmt.Println("\nIn process: one invocation after the other, nothing left between them")
+	fmt.Println("\n| app | p50 | p99 | instructions |")
+	fmt.Println("|---|---:|---:|---:|")
+	for _, app := range []struct {
+		title, name, mode string
+		iface             abi.Interface
+		n                 int
+	}{
+		{"minimal", "", "", abi.InterfaceV1, 50_000},
+		{"Go with the SDK (hello)", "hello", "c-shared", abi.InterfaceV1, 20_000},
+		{"Go as WASI command (quote)", "quote", "default", abi.InterfaceWASI, 2_000},
+	} {
+		module := minimal(answer)
+		if app.name != "" {
+			if module, err = goApp(app.name, app.mode, dir); err != nil {
+				return err
+			}
+		}
+		if err := timeInvocations(ctx, e, app.title, module, app.iface, app.n); err != nil {
+			return fmt.Errorf("%s: %w", app.title, err)
+		}
+	}
+	return stall(ctx, e)
+}
+
+var roomy = engine.Limits{Fuel: 1 << 50, Memory: 32 << 20, Timeout: time.Minute, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 4, StartOnce: true}
+
+// links are what the examples import, doing next to nothing.
+var links = map[string]abi.Link{
+	"log":    {"write": func(context.Context, []byte) ([]byte, abi.Errno) { return nil, abi.ErrnoOK }},
+	"config": {"get": func(context.Context, []byte) ([]byte, abi.Errno) { return nil, abi.ErrnoNotFound }},
+}
+
+func timeInvocations(ctx context.Context, e *engine.Engine, title string, module []byte, iface abi.Interface, n int) error {
+	p, err := e.Load(ctx, module, iface, roomy)
+	if err != nil {
+		return err
+	}
+	defer p.Close(ctx)
+	request := &abi.Request{Method: "GET", Path: "/", Host: "app.localhost"}
+	var times []time.Duration
+	var instructions uint64
+	for i := range n + n/10 {
+		started := time.Now()
+		r, err := p.Invoke(ctx, engine.Call{Request: request, Links: links})
+		took := time.Since(started)
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, r.FaultDetail)
+		}
+		if i >= n/10 { // the first tenth warms up
+			times = append(times, took)
+		}
+		instructions = r.Instructions
+	}
+	slices.Sort(times)
+	fmt.Printf("| %s | %.1f µs | %.1f µs | %d |\n", title, us(times[len(times)/2]), us(times[len(times)*99/100]), instructions)
+	return nil
+}
+
+func us(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
+
+// stall collects garbage while a guest loops without end.
+func stall(ctx context.Context, e *engine.Engine) error {
+	p, err := e.Load(ctx, wasmtest.App{Code: wasmtest.Forever}.Bytes(), abi.InterfaceV1, roomy)
+	if err != nil {
+		return err
+	}
+	quiet := collections()
+	spinning, stop := context.WithCancel(ctx)
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		_, err = p.Invoke(spinning, engine.Call{Request: &abi.Request{Method: "GET", Path: "/", Host: "h"}})
+	})
+	time.Sleep(50 * time.Millisecond)
+	busy := collections()
+	stop()
+	ended.Wait()
+	if !errors.Is(err, abi.ErrCanceled) {
+		return fmt.Errorf("the guest that spins ended with %w", err)
+	}
+	fmt.Printf("\nA whole collection of Go's: p50 %.2f ms, p90 %.2f ms; while a guest spins: p50 %.2f ms, p90 %.2f ms\n",
+		us(quiet[100])/1000, us(quiet[180])/1000, us(busy[100])/1000, us(busy[180])/1000)
+	return p.Close(ctx)
+}
+
+// collections times two hundred collections, sorted.
+func collections() (times []time.Duration) {
+	for range 200 {
+		started := time.Now()
+		runtime.GC()
+		times = append(times, time.Since(started))
+	}
+	slices.Sort(times)
+	return times
+}
