@@ -117,7 +117,7 @@ func (c *cli) logsCommand() *cobra.Command {
 
 func (c *cli) printLog(lines []client.LogLine) error {
 	for _, l := range lines {
-		if _, err := fmt.Fprintf(c.out, "%s r%d %-5s %s: %s\n", l.At.Local().Format("15:04:05.000"), l.Release, l.Level, l.Source, printable(l.Message)); err != nil {
+		if _, err := fmt.Fprintf(c.out, "%s r%d %-5s %s: %s\n", l.At.Local().Format("15:04:05.000"), l.Release, l.Level, l.Source, strings.ReplaceAll(printableLines(l.Message), "\n", "\n    ")); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,7 @@ type Result struct {
 	Instructions uint64        // by fuel's cost table; the limit itself when it was exhausted
 	Guest        time.Duration // wall time from instantiation to the end
 	MemoryPeak   int64         // bytes of linear memory
-	FaultDetail  string        // for the app's developer: what trapped, in which functions
+	FaultDetail  string        // for the app's developer: in which functions it trapped
 }
 
 // slice is how much fuel is granted at a time. It bounds how long a guest runs
@@ -311,8 +311,8 @@ func (p *Program) fault(v *invocation, in *instance, err error, result *Result) 
 		return err
 	}
 	text := err.Error()
-	result.FaultDetail = clip(text, 4096)
-	reason := firstLine(text)
+	reason, detail, _ := strings.Cut(text, "\n")
+	result.FaultDetail = clip(detail, 4096)
 	if in != nil {
 		if uint32(in.depth.Get()) > p.depth {
 			return fmt.Errorf("%w: more than %d calls are open", abi.ErrStackExhausted, p.depth)
