@@ -236,3 +236,14 @@ func TestCanaries(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestNodeIsToBlame: when the node has no room for an instance, the app is not
+// said to have trapped.
+func TestNodeIsToBlame(t *testing.T) {
+	l := limits
+	l.Memory = 1 << 50 // more address space than there is
+	p := load(t, newEngine(t), wasmtest.App{}.Bytes(), abi.InterfaceV1, l)
+	if _, err := p.Invoke(t.Context(), engine.Call{Request: get("/")}); err == nil || abi.FaultKind(err) != "internal" {
+		t.Errorf("err = %v", err)
+	}
+}

@@ -16,8 +16,12 @@ import (
 	"github.com/agora-host/agora/metering/fuel"
 )
 
-// errImage: an instance cannot take the state of its program's image.
-var errImage = errors.New("the instance's memory cannot become as large as its image")
+var (
+	// errNode: the node could not make an instance; the app is not to blame.
+	errNode = errors.New("the node cannot make an instance")
+	// errImage: an instance cannot take the state of its program's image.
+	errImage = errors.New("the instance's memory cannot become as large as its image")
+)
 
 // instance is a module in memory, with what is asked of it at each request.
 // It belongs to one invocation at a time.
@@ -69,7 +73,7 @@ func (p *Program) take(ctx context.Context) (in *instance, prepared bool, err er
 	}
 	if err != nil {
 		p.discard(ctx, in)
-		return nil, false, fmt.Errorf("put an instance into its first state: %w", err)
+		return nil, false, fmt.Errorf("%w: put it into its first state: %w", errNode, err)
 	}
 	return in, image != nil && !image.cold, nil
 }
@@ -97,7 +101,7 @@ func (p *Program) coldImage(in *instance) (*image, error) {
 func (p *Program) instantiate(ctx context.Context) (*instance, error) {
 	s, err := p.slot()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errNode, err)
 	}
 	in := &instance{slot: s}
 	memory := experimental.MemoryAllocatorFunc(func(uint64, uint64) experimental.LinearMemory { return s })
@@ -219,12 +223,15 @@ func (p *Program) settle(in *instance, moment bool) (bool, error) {
 	if p.pool.image == nil {
 		taken, err := capture(in)
 		if err != nil {
-			return false, fmt.Errorf("take the image: %w", err)
+			return false, fmt.Errorf("%w: take the image: %w", errNode, err)
 		}
 		p.pool.image = taken
 	}
 	// Also the first is put into the image's form, so that it can be restored.
-	return true, p.pool.image.adopt(in)
+	if err := p.pool.image.adopt(in); err != nil {
+		return false, fmt.Errorf("%w: put it into its first state: %w", errNode, err)
+	}
+	return true, nil
 }
 
 // end releases everything. No invocation may run.

@@ -307,7 +307,7 @@ func (p *Program) fault(v *invocation, in *instance, err error, result *Result) 
 	if v.stop != nil {
 		return v.stop
 	}
-	if abi.FaultKind(err) != "internal" {
+	if abi.FaultKind(err) != "internal" || errors.Is(err, errNode) {
 		return err
 	}
 	text := err.Error()
