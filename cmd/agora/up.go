@@ -286,6 +286,15 @@ func (c *cli) printScreen(ctx context.Context, node *host.Host, api *client.Clie
 		fmt.Fprintf(&b, "\n  %s\n", printableLines(n))
 	}
 	fmt.Fprintf(&b, "\n  Everything is kept in %s. Ctrl-C stops the node.\n", o.DataDir)
-	_, err = io.WriteString(c.out, b.String())
-	return err
+	screen := struct {
+		Console string       `json:"console"` // signs in once
+		User    string       `json:"user"`
+		Apps    []client.App `json:"apps"`
+		Notes   []string     `json:"notes,omitempty"`
+		Data    string       `json:"data"`
+	}{link, demoUser, apps, notes, o.DataDir}
+	return c.print(screen, func(w io.Writer) error {
+		_, err := io.WriteString(w, b.String())
+		return err
+	})
 }
