@@ -13,6 +13,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
@@ -73,7 +74,8 @@ type Engine struct {
 	o     Options
 	cache *cache
 
-	compiling sync.Mutex // one child at a time: each may use both cores
+	flight    singleflight.Group // compilations that run, by key
+	compiling chan struct{}      // a place for each child that may run: one that takes long delays not everybody
 }
 
 // New opens the engine and its cache.
@@ -91,7 +93,7 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the compiled-code cache: %w", err)
 	}
-	return &Engine{o: o, cache: c}, nil
+	return &Engine{o: o, cache: c, compiling: make(chan struct{}, 2)}, nil
 }
 
 // Close ends the engine. Programs are closed by whoever loaded them.
@@ -104,11 +106,25 @@ func (e *Engine) Compile(ctx context.Context, module []byte, l Limits) error {
 	if e.cache.verify(key) == nil {
 		return nil
 	}
-	e.compiling.Lock()
-	defer e.compiling.Unlock()
-	if e.cache.verify(key) == nil { // somebody else did it meanwhile
-		return nil
+	for {
+		// Who asks for the same waits for the same.
+		_, err, shared := e.flight.Do(key, func() (any, error) {
+			select {
+			case e.compiling <- struct{}{}:
+				defer func() { <-e.compiling }()
+				return nil, e.compile(ctx, key, module, l)
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		})
+		if shared && ctx.Err() == nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+			continue // whoever compiled for all went away
+		}
+		return err
 	}
+}
+
+func (e *Engine) compile(ctx context.Context, key string, module []byte, l Limits) error {
 	rewritten, err := rewrite(module, l)
 	if err != nil {
 		return err

@@ -424,3 +424,26 @@ func FuzzCGIResponse(f *testing.F) {
 		}
 	})
 }
+
+// TestCompileTogether: many who ask for the same module at once get it, and one
+// who goes away takes nobody along.
+func TestCompileTogether(t *testing.T) {
+	e := newEngine(t)
+	module := wasmtest.App{Code: bytes.Repeat([]byte{wasm.OpNop}, 20_000)}.Bytes()
+	var all sync.WaitGroup
+	for i := range 8 {
+		ctx, cancel := context.WithCancel(t.Context())
+		if i == 0 {
+			time.AfterFunc(5*time.Millisecond, cancel)
+		}
+		all.Go(func() {
+			defer cancel()
+			if err := e.Compile(ctx, module, limits); err != nil && (i > 0 || !errors.Is(err, context.Canceled)) {
+				t.Errorf("caller %d: %v", i, err)
+			}
+		})
+		time.Sleep(time.Millisecond)
+	}
+	all.Wait()
+	load(t, e, module, abi.InterfaceV1, limits)
+}

@@ -237,7 +237,11 @@ func revokeGrant(s *server, c echo.Context) (any, error) {
 }
 
 func inspect(s *server, c echo.Context) (any, error) {
-	defer s.upload()()
+	done, err := s.upload(c)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	module, err := readAll(c)
 	if err != nil {
 		return nil, err

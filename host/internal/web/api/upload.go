@@ -21,9 +21,13 @@ var partLimits = map[string]int64{"manifest": 256 << 10, "bundle": 1 << 20}
 
 // upload waits for a place among the uploads that are in memory, and answers
 // what gives it back.
-func (s *server) upload() (done func()) {
-	s.uploads <- struct{}{}
-	return func() { <-s.uploads }
+func (s *server) upload(c echo.Context) (done func(), err error) {
+	select {
+	case s.uploads <- struct{}{}:
+		return func() { <-s.uploads }, nil
+	case <-c.Request().Context().Done():
+		return nil, c.Request().Context().Err()
+	}
 }
 
 // parts reads a multipart body: each named part once, none that is not known.
@@ -64,7 +68,11 @@ func (s *server) parts(c echo.Context, known ...string) (map[string][]byte, erro
 // publish takes an upload in. A caller that asks for newline-delimited JSON is
 // told each step as it begins.
 func publish(s *server, c echo.Context) (any, error) {
-	defer s.upload()()
+	done, err := s.upload(c)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	parts, err := s.parts(c, "manifest", "module", "bundle")
 	if err != nil {
 		return nil, err
@@ -115,7 +123,11 @@ func (s stream) send(step Step) {
 }
 
 func checkPolicy(s *server, c echo.Context) (any, error) {
-	defer s.upload()()
+	done, err := s.upload(c)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	parts, err := s.parts(c, "manifest", "module")
 	if err != nil {
 		return nil, err
