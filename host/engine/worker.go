@@ -63,12 +63,12 @@ func (e *Engine) compileInChild(ctx context.Context, dir string, module []byte) 
 	return nil
 }
 
-// diedOfLimits recognises a child that its resource limits ended: killed, out
-// of CPU time, or a Go runtime that gave up for want of memory or threads.
+// diedOfLimits recognises a child that its resource limits ended: killed, or
+// crashed with a trace. A Go runtime that gets no more memory dies in many ways;
+// the worker itself writes no trace, as it recovers from the compiler's panics.
 func diedOfLimits(err error, stderr string) bool {
 	exit, ok := errors.AsType[*exec.ExitError](err)
-	return ok && (exit.ExitCode() == -1 || strings.Contains(stderr, "out of memory") ||
-		strings.Contains(stderr, "cannot allocate memory") || strings.Contains(stderr, "fatal error: "))
+	return ok && (exit.ExitCode() == -1 || (exit.ExitCode() == 2 && stderr != ""))
 }
 
 // limitedBuffer keeps the first bytes and swallows the rest.
