@@ -1,4 +1,4 @@
 // Command hello is the smallest app with Agora's Go SDK: it greets, reads a
-// setting and writes a line to its log. It must not keep anything: each request
-// runs in an instance of its own.
+// setting and writes a line to its log. It must not keep anything: what a
+// request leaves in variables is gone after it.
 package main

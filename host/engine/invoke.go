@@ -29,7 +29,7 @@ type Call struct {
 type Result struct {
 	Response     abi.Response
 	Instructions uint64        // by fuel's cost table; the limit itself when it was exhausted
-	Guest        time.Duration // wall time from instantiation to the end
+	Guest        time.Duration // wall time, from taking an instance to putting it back
 	MemoryPeak   int64         // bytes of linear memory
 	FaultDetail  string        // for the app's developer: in which functions it trapped
 }

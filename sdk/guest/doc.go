@@ -7,6 +7,8 @@
 // in agora.toml. Everything also builds for the machine you develop on, where
 // the capabilities are in memory, so that an app's tests are ordinary Go tests.
 //
-// Invariant: each request runs in an instance of its own, so that package
-// variables begin fresh, and nothing is concurrent unless the app makes it so.
+// Invariant: each request finds the app as its init functions left it; what a
+// request leaves in variables is gone after it. Nothing is concurrent unless the
+// app makes it so. With start_once in agora.toml, init functions run once for all
+// requests, which is much faster; math/rand then yields the same numbers in each.
 package guest
