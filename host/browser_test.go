@@ -140,7 +140,7 @@ func TestConsole(t *testing.T) {
 		t.Errorf("the token is %q", token)
 	}
 	step("15-not-found", chromedp.Navigate(base+"/apps/none"), chromedp.WaitVisible(chromedp.Search(`//h1[text()="It does not exist"]`)))
-	step("16-dark-catalogue", chromedp.Navigate(base+"/"), chromedp.WaitVisible(chromedp.CSS(`.card`)))
+	step("16-catalogue-again", chromedp.Navigate(base+"/"), chromedp.WaitVisible(chromedp.CSS(`.card`)))
 	step("17-search", chromedp.SendKeys(chromedp.CSS(`input[name=q]`), "guest"), chromedp.WaitNotPresent(chromedp.Search(`//a[text()="Hello"]`)), chromedp.WaitVisible(chromedp.Search(`//a[text()="Guestbook"]`)))
 	step("18-signed-out", chromedp.Navigate(base+"/settings"), chromedp.Click(chromedp.Search(`//button[text()="Sign out"]`)), chromedp.WaitVisible(chromedp.CSS(`input[name=link]`)))
 	step("19-link-used", chromedp.Navigate(link), chromedp.Click(chromedp.Search(`//button[text()="Sign in"]`)), chromedp.WaitVisible(chromedp.Search(`//h1[text()="This sign-in link does not work any more"]`)))

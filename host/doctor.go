@@ -30,7 +30,7 @@ func (h *Host) Doctor(ctx context.Context) ([]web.Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(checks, releases, h.checkJournal(), h.checkServing()), nil
+	return append(checks, releases, h.checkJournal()), nil
 }
 
 // verdict makes one line of the report out of what a check found.
@@ -103,8 +103,4 @@ func (h *Host) checkJournal() web.Check {
 		}
 	}
 	return web.Check{Name: "usage journal", OK: true, Detail: "can be written; no journal is damaged"}
-}
-
-func (h *Host) checkServing() web.Check {
-	return web.Check{Name: "front doors", OK: true, Detail: "console at " + h.origins.consoleURL + ", apps below " + h.origins.appsDomain}
 }

@@ -109,32 +109,31 @@ func (c *cli) releasesCommand() *cobra.Command {
 	return cmd
 }
 
-func releaseNumber(text string) (int, error) {
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		return 0, usageError("%q is no release number", text)
+// withRelease is withNode for commands whose arguments name a release.
+func (c *cli) withRelease(run func(ctx context.Context, node *client.Client, app string, number int) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		n, err := strconv.Atoi(args[1])
+		if err != nil || n < 1 {
+			return usageError("%q is no release number", args[1])
+		}
+		node, err := c.node()
+		if err != nil {
+			return err
+		}
+		return run(cmd.Context(), node, args[0], n)
 	}
-	return n, nil
 }
 
 func (c *cli) showReleaseCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show APP NUMBER", Short: "Show one release", Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			n, err := releaseNumber(args[1])
-			if err != nil {
-				return err
-			}
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			r, err := node.Release(cmd.Context(), args[0], n)
+		RunE: c.withRelease(func(ctx context.Context, node *client.Client, app string, n int) error {
+			r, err := node.Release(ctx, app, n)
 			if err != nil {
 				return err
 			}
 			return c.print(r, func(w io.Writer) error { return showRelease(w, r) })
-		},
+		}),
 	}
 }
 
@@ -163,15 +162,9 @@ func (c *cli) activateCommand() *cobra.Command {
 	var tier, reason string
 	cmd := &cobra.Command{
 		Use: "activate APP NUMBER", Short: "Let a tier serve a release that is approved for it", Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			n, err := releaseNumber(args[1])
-			if err != nil {
-				return err
-			}
-			return c.route(cmd, func(node *client.Client) (client.Activation, error) {
-				return node.Activate(cmd.Context(), args[0], n, abi.Tier(tier), reason)
-			})
-		},
+		RunE: c.withRelease(func(ctx context.Context, node *client.Client, app string, n int) error {
+			return c.routed(node.Activate(ctx, app, n, abi.Tier(tier), reason))
+		}),
 	}
 	cmd.Flags().StringVar(&tier, "tier", "sandbox", "sandbox, pilot or production")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; kept in the history")
@@ -183,11 +176,9 @@ func (c *cli) rollbackCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rollback APP", Short: "Go back to the release that served before", Args: cobra.ExactArgs(1),
 		Example: `  agora releases rollback hello --reason "totals were wrong"`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.route(cmd, func(node *client.Client) (client.Activation, error) {
-				return node.RollBack(cmd.Context(), args[0], abi.Tier(tier), reason)
-			})
-		},
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			return c.routed(node.RollBack(ctx, args[0], abi.Tier(tier), reason))
+		}),
 	}
 	cmd.Flags().StringVar(&tier, "tier", "", "sandbox, pilot or production (default: the highest that serves)")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; others will read it later")
@@ -195,12 +186,8 @@ func (c *cli) rollbackCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) route(_ *cobra.Command, change func(*client.Client) (client.Activation, error)) error {
-	node, err := c.node()
-	if err != nil {
-		return err
-	}
-	a, err := change(node)
+// routed says what a tier serves now.
+func (c *cli) routed(a client.Activation, err error) error {
 	if err != nil {
 		return err
 	}
@@ -218,16 +205,8 @@ func (c *cli) promoteCommand() *cobra.Command {
 	var to, reason string
 	cmd := &cobra.Command{
 		Use: "promote APP NUMBER", Short: "Ask for a release to enter a higher tier", Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			n, err := releaseNumber(args[1])
-			if err != nil {
-				return err
-			}
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			q, err := node.Promote(cmd.Context(), args[0], n, abi.Tier(to), reason)
+		RunE: c.withRelease(func(ctx context.Context, node *client.Client, app string, n int) error {
+			q, err := node.Promote(ctx, app, n, abi.Tier(to), reason)
 			if err != nil {
 				return err
 			}
@@ -235,7 +214,7 @@ func (c *cli) promoteCommand() *cobra.Command {
 				_, err := fmt.Fprintf(w, "Asked in %s: a reviewer decides whether %s release %d enters %s.\n", q.ID, q.App, q.Release, q.Tier)
 				return err
 			})
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&to, "to", "", "pilot or production")
 	cmd.Flags().StringVar(&reason, "reason", "", "what the reviewer should know")

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -53,7 +54,7 @@ func what(q client.Request) string {
 	}
 	text := q.Capability + " in " + string(q.Tier)
 	for _, k := range slices.Sorted(maps.Keys(q.Params)) {
-		text += fmt.Sprintf(" (%s %s)", k, q.Params[k])
+		text += fmt.Sprintf(" (%s %s)", k, humanize.Param(k, q.Params[k]))
 	}
 	return text
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
@@ -246,4 +247,28 @@ func TestNodeIsToBlame(t *testing.T) {
 	if _, err := p.Invoke(t.Context(), engine.Call{Request: get("/")}); err == nil || abi.FaultKind(err) != "internal" {
 		t.Errorf("err = %v", err)
 	}
+}
+
+// TestFirstRequestDoesNotPay: the request for which start-up happens to run is
+// billed as every other, in instructions and in time.
+func TestFirstRequestDoesNotPay(t *testing.T) {
+	// A start-up of some thirty million instructions, before a handler of none.
+	module := wasmtest.App{Init: slow(30_000_000)}.Bytes()
+	p := load(t, newEngine(t), module, abi.InterfaceV1, limits)
+	started := time.Now()
+	first, err := p.Invoke(t.Context(), engine.Call{Request: get("/")})
+	whole := time.Since(started)
+	if err != nil || first.Instructions != 2 || first.Guest > whole/2 {
+		t.Errorf("the first request is billed %d instructions and %s of %s, %v", first.Instructions, first.Guest, whole, err)
+	}
+}
+
+// slow is code that takes about n instructions: it counts a word in memory down.
+func slow(n int64) []byte {
+	address := wasm.AppendS64([]byte{i32c}, canary)
+	return join(
+		set(canary, n/9), []byte{wasm.OpLoop, wasm.BlockEmpty},
+		address, address, []byte{load32, 2, 0, i32c, 1, wasm.OpI32Sub, store32, 2, 0},
+		address, []byte{load32, 2, 0, wasm.OpBrIf, 0, end},
+	)
 }

@@ -29,7 +29,7 @@ type Call struct {
 type Result struct {
 	Response     abi.Response
 	Instructions uint64        // by fuel's cost table; the limit itself when it was exhausted
-	Guest        time.Duration // wall time, from taking an instance to putting it back
+	Guest        time.Duration // wall time of the guest's work, start-up included only if the request pays for it
 	MemoryPeak   int64         // bytes of linear memory
 	FaultDetail  string        // for the app's developer: in which functions it trapped
 }
@@ -45,7 +45,8 @@ type invocation struct {
 	call     Call
 	limits   Limits
 	deadline time.Time
-	spent    uint64 // before the guest's own counting: InitCost
+	began    time.Time // the work that the request is billed for
+	spent    uint64    // before the guest's own counting: InitCost
 	granted  uint64
 	stop     error // why the host stopped the guest
 	cgi      bool  // standard output is the response
@@ -113,8 +114,8 @@ func exportRefuel(b wazero.HostModuleBuilder) {
 	}), []api.ValueType{api.ValueTypeI64}, []api.ValueType{api.ValueTypeI64}).Export(fuel.ImportRefuel)
 }
 
-// Invoke runs one request in a new instance. Its errors wrap the faults of
-// package abi.
+// Invoke runs one request, which finds the module as it was after its start-up.
+// Its errors wrap the faults of package abi.
 func (p *Program) Invoke(ctx context.Context, call Call) (Result, error) {
 	if err := p.admit(call); err != nil {
 		return Result{}, err
@@ -123,9 +124,8 @@ func (p *Program) Invoke(ctx context.Context, call Call) (Result, error) {
 		<-p.slots
 		p.running.Done()
 	}()
-	started := time.Now()
 	v := &invocation{
-		ctx: ctx, call: call, limits: p.limits, cgi: p.iface == abi.InterfaceWASI, deadline: started.Add(p.limits.Timeout),
+		ctx: ctx, call: call, limits: p.limits, cgi: p.iface == abi.InterfaceWASI, deadline: time.Now().Add(p.limits.Timeout),
 		stderr: lineWriter{sink: call.Stderr},
 	}
 	if v.cgi {
@@ -134,7 +134,6 @@ func (p *Program) Invoke(ctx context.Context, call Call) (Result, error) {
 	var result Result
 	err := p.run(context.WithValue(ctx, invocationKey{}, v), v, &result)
 	v.stderr.flush()
-	result.Guest = time.Since(started)
 	if err != nil {
 		result.Response = abi.Response{}
 	}
@@ -180,6 +179,7 @@ func (p *Program) run(ctx context.Context, v *invocation, result *Result) error 
 		result.Instructions = v.spent
 		return p.fault(v, nil, err, result)
 	}
+	v.began = time.Now()
 	if !prepared {
 		v.spent = min(p.initCost, p.limits.Fuel)
 		err = guard(func() error { return p.prepare(ctx, v, in) })
@@ -187,6 +187,7 @@ func (p *Program) run(ctx context.Context, v *invocation, result *Result) error 
 	if err == nil {
 		err = guard(func() error { return p.serve(ctx, v, in, result) })
 	}
+	result.Guest = time.Since(v.began)
 	result.Instructions = v.used(int64(in.fuel.Get()))
 	result.MemoryPeak = int64(in.memory.Size())
 	if result.Instructions > p.limits.Fuel {
@@ -228,7 +229,7 @@ func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) erro
 	// What a capability answered may not outlive its grant.
 	imaged, err := p.settle(in, v.called || (v.moment && !p.limits.StartOnce))
 	if imaged {
-		v.spent, v.granted = 0, 0
+		v.spent, v.granted, v.began = 0, 0, time.Now()
 		in.fuel.Set(0)
 	}
 	return err

@@ -2,6 +2,7 @@ package humanize
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -31,6 +32,14 @@ func Bytes(n uint64) string {
 		}
 	}
 	return fmt.Sprintf("%d B", n)
+}
+
+// Param writes a parameter of a capability: a quota is bytes, in decimal.
+func Param(name, value string) string {
+	if n, err := strconv.ParseUint(value, 10, 64); err == nil && name == "quota" {
+		return Bytes(n)
+	}
+	return value
 }
 
 // Micros writes a duration given in microseconds: 830 µs, 12.4 ms, 3.1 s.

@@ -13,6 +13,7 @@ func TestHumanize(t *testing.T) {
 		{humanize.Count(0), "0"}, {humanize.Count(9999), "9999"}, {humanize.Count(12_345), "12.3 k"},
 		{humanize.Count(999_999), "1.0 M"}, {humanize.Count(1_500_000_000), "1.5 G"}, {humanize.Count(1 << 60), "1152921.5 T"},
 		{humanize.Bytes(1023), "1023 B"}, {humanize.Bytes(1536), "1.5 KiB"}, {humanize.Bytes(64 << 20), "64.0 MiB"},
+		{humanize.Param("quota", "262144"), "256.0 KiB"}, {humanize.Param("host", "1"), "1"}, {humanize.Param("quota", "x"), "x"},
 		{humanize.Micros(830), "830 µs"}, {humanize.Micros(12_400), "12.4 ms"}, {humanize.Micros(3_100_000), "3.1 s"},
 		{humanize.Micros(90_000_000), "1.5 min"}, {humanize.Micros(7_200_000_000), "2.0 h"},
 		{humanize.Ago(time.Time{}, now), "never"}, {humanize.Ago(now.Add(-5*time.Minute), now), "5 min ago"},

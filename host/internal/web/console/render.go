@@ -45,14 +45,7 @@ var functions = template.FuncMap{
 		}
 		return "?"
 	},
-	// quantity shows a parameter of a grant as people say it.
-	"quantity": func(name, value string) string {
-		var n uint64
-		if _, err := fmt.Sscanf(value, "%d", &n); err == nil && name == "quota" {
-			return humanize.Bytes(n)
-		}
-		return value
-	},
+	"quantity": humanize.Param,
 }
 
 // happenings are the kinds of events, in the words of the page.
