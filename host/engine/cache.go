@@ -11,6 +11,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/cpu"
 
 	"github.com/agora-host/agora/metering/fuel"
 )
@@ -20,11 +23,14 @@ import (
 // has a MAC under a key that only this node knows: machine code that somebody
 // else wrote is never run.
 //
-//	key               32 random bytes
-//	<entry>/module    the rewritten module
-//	<entry>/cost      its InitCost, 8 bytes little-endian
-//	<entry>/code/…    wazero's files
-//	<entry>.mac       HMAC-SHA256 over names and contents of all files in <entry>
+//	key                 32 random bytes
+//	code/…              wazero's files, one for each rewritten module
+//	<entry>/module      the rewritten module
+//	<entry>/facts.json  what else is known of it, and which of wazero's files is its code
+//	<entry>/mac         HMAC-SHA256 over the entry's name, those two files and that code
+//
+// A rewritten module that two entries have in common has one file of code, and
+// one copy of it in memory.
 type cache struct {
 	dir string
 	key []byte
@@ -37,6 +43,9 @@ func openCache(dir string) (*cache, error) {
 		return nil, err
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := sweep(dir); err != nil {
 		return nil, err
 	}
 	c := &cache{dir: dir}
@@ -55,6 +64,28 @@ func openCache(dir string) (*cache, error) {
 	return c, writeFile(path, c.key)
 }
 
+// sweep removes what a killed compilation left, and everything that another
+// version of the engine wrote.
+func sweep(dir string) error {
+	path := filepath.Join(dir, "version")
+	written, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if e.Name() != "key" && (string(written) != engineVersion || strings.Contains(e.Name(), ".part-")) {
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return writeFile(path, []byte(engineVersion))
+}
+
 func writeFile(path string, data []byte) error {
 	temp := path + ".new"
 	if err := os.WriteFile(temp, data, 0o600); err != nil {
@@ -65,18 +96,26 @@ func writeFile(path string, data []byte) error {
 
 // engineVersion names what else decides about machine code, and the form of an
 // entry's files.
-const engineVersion = "wazero-1.12.0 entry-3"
+const engineVersion = "wazero-1.12.0 entry-4"
 
+// cacheKey names an entry. Machine code is made for the processor at hand, whose
+// features are in the name: on another one everything is compiled anew.
 func cacheKey(module []byte, o fuel.Options) string {
 	h := sha256.New()
 	sum := sha256.Sum256(module)
 	h.Write(sum[:])
-	fmt.Fprintf(h, " %s fuel %d %+v", engineVersion, fuel.Version, o)
+	fmt.Fprintf(h, " %s fuel %d %+v on %+v %+v", engineVersion, fuel.Version, o, cpu.X86, cpu.ARM64)
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-func (c *cache) entry(key string) string   { return filepath.Join(c.dir, key) }
-func (c *cache) codeDir(key string) string { return filepath.Join(c.dir, key, "code") }
+// facts is what a cache entry knows of its module.
+type facts struct {
+	fuel.Result
+	Code string // wazero's file, relative to the cache's code directory
+}
+
+func (c *cache) entry(key string) string { return filepath.Join(c.dir, key) }
+func (c *cache) codeDir() string         { return filepath.Join(c.dir, "code") }
 
 // begin makes a directory in which the child may write.
 func (c *cache) begin(key string) (string, error) {
@@ -87,85 +126,105 @@ func (c *cache) begin(key string) (string, error) {
 	return dir, os.Mkdir(filepath.Join(dir, "code"), 0o700)
 }
 
-// commit makes an entry visible: its MAC comes last.
+// commit makes of what the child wrote an entry. Until its MAC is there, which
+// comes last, it does not count.
 func (c *cache) commit(key, dir string, r fuel.Result) error {
-	if err := writeFile(filepath.Join(dir, "module"), r.Module); err != nil {
-		return err
-	}
-	facts := r
-	facts.Module = nil
-	raw, err := json.Marshal(facts)
+	code, err := c.moveCode(filepath.Join(dir, "code"))
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, "facts.json"), raw); err != nil {
+	f := facts{Result: r, Code: code}
+	f.Module = nil
+	raw, err := json.Marshal(f)
+	if err != nil {
 		return err
 	}
-	for _, stale := range []string{c.entry(key) + ".mac", c.entry(key)} {
-		if err := os.RemoveAll(stale); err != nil {
-			return err
-		}
+	if err := os.RemoveAll(c.entry(key)); err != nil {
+		return err
 	}
 	if err := os.Rename(dir, c.entry(key)); err != nil {
 		return err
 	}
-	mac, err := c.mac(key)
-	if err != nil {
-		return err
-	}
-	return writeFile(c.entry(key)+".mac", mac)
-}
-
-// verify tells whether an entry is there and is what this node wrote.
-func (c *cache) verify(key string) error {
-	stored, err := os.ReadFile(c.entry(key) + ".mac")
-	if err != nil {
-		return err
-	}
-	mac, err := c.mac(key)
-	if err != nil {
-		return err
-	}
-	if !hmac.Equal(stored, mac) {
-		return errTampered
-	}
-	return nil
-}
-
-// mac covers every file of an entry: WalkDir goes in lexical order.
-func (c *cache) mac(key string) ([]byte, error) {
-	h := hmac.New(sha256.New, c.key)
-	fmt.Fprintf(h, "%s\n", key)
-	root := c.entry(key)
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	for name, data := range map[string][]byte{"module": r.Module, "facts.json": raw} {
+		if err := writeFile(filepath.Join(c.entry(key), name), data); err != nil {
 			return err
 		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
+	}
+	machine, err := os.ReadFile(filepath.Join(c.codeDir(), code))
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(c.entry(key), "mac"), c.mac(key, r.Module, raw, machine))
+}
+
+// moveCode moves the one file that a child wrote to where the engine reads it,
+// and answers its name there.
+func (c *cache) moveCode(from string) (string, error) {
+	var found []string
+	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			found = append(found, path)
 		}
-		sum := sha256.Sum256(data)
-		rel, err := filepath.Rel(root, path)
-		fmt.Fprintf(h, "%q %d %x\n", rel, len(data), sum)
 		return err
 	})
-	return h.Sum(nil), err
+	if err != nil {
+		return "", err
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("the compile worker wrote %d files, not one", len(found))
+	}
+	name, err := filepath.Rel(from, found[0])
+	if err != nil {
+		return "", err
+	}
+	to := filepath.Join(c.codeDir(), name)
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return "", err
+	}
+	return name, errors.Join(os.Rename(found[0], to), os.RemoveAll(from))
 }
 
-func (c *cache) read(key string) (fuel.Result, error) {
+// entryOf is a verified entry.
+type entryOf struct {
+	facts
+	codeSize int64
+}
+
+// read answers an entry if it is there and is what this node wrote.
+func (c *cache) read(key string) (entryOf, error) {
+	mac, err := os.ReadFile(filepath.Join(c.entry(key), "mac"))
+	if err != nil {
+		return entryOf{}, err
+	}
 	module, err := os.ReadFile(filepath.Join(c.entry(key), "module"))
 	if err != nil {
-		return fuel.Result{}, err
+		return entryOf{}, err
 	}
 	raw, err := os.ReadFile(filepath.Join(c.entry(key), "facts.json"))
 	if err != nil {
-		return fuel.Result{}, err
+		return entryOf{}, err
 	}
-	var r fuel.Result
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return fuel.Result{}, errTampered
+	var f facts
+	if err := json.Unmarshal(raw, &f); err != nil || !filepath.IsLocal(f.Code) {
+		return entryOf{}, errTampered
 	}
-	r.Module = module
-	return r, nil
+	code, err := os.ReadFile(filepath.Join(c.codeDir(), f.Code))
+	if err != nil {
+		return entryOf{}, err
+	}
+	if !hmac.Equal(mac, c.mac(key, module, raw, code)) {
+		return entryOf{}, errTampered
+	}
+	f.Module = module
+	return entryOf{facts: f, codeSize: int64(len(code))}, nil
+}
+
+func (c *cache) mac(key string, parts ...[]byte) []byte {
+	h := hmac.New(sha256.New, c.key)
+	fmt.Fprintf(h, "%s\n", key)
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d\n", len(p))
+		h.Write(p)
+	}
+	return h.Sum(nil)
 }

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -69,10 +68,14 @@ func (l Limits) caps() fuel.Options {
 	return o
 }
 
-// Engine compiles and loads programs.
+// Engine compiles and loads programs. All of them run in one runtime of
+// wazero's: they share its host modules, and the code of modules that are the
+// same; what an instance owns is its own.
 type Engine struct {
-	o     Options
-	cache *cache
+	o       Options
+	cache   *cache
+	code    wazero.CompilationCache
+	runtime wazero.Runtime
 
 	flight    singleflight.Group // compilations that run, by key
 	compiling chan struct{}      // a place for each child that may run: one that takes long delays not everybody
@@ -93,17 +96,44 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the compiled-code cache: %w", err)
 	}
-	return &Engine{o: o, cache: c, compiling: make(chan struct{}, 2)}, nil
+	e := &Engine{o: o, cache: c, compiling: make(chan struct{}, 2)}
+	if e.code, err = wazero.NewCompilationCacheWithDir(c.codeDir()); err != nil {
+		return nil, fmt.Errorf("open the compiled-code cache: %w", err)
+	}
+	ctx := context.Background()
+	e.runtime = wazero.NewRuntimeWithConfig(ctx, runtimeConfig().WithCompilationCache(e.code))
+	if err := e.offer(ctx); err != nil {
+		return nil, errors.Join(err, e.Close(ctx))
+	}
+	return e, nil
 }
 
-// Close ends the engine. Programs are closed by whoever loaded them.
-func (e *Engine) Close(context.Context) error { return nil }
+// offer makes the host modules that programs may import.
+func (e *Engine) offer(ctx context.Context) error {
+	modules := map[string]func(wazero.HostModuleBuilder){fuel.ImportModule: exportRefuel, abi.WASIModule: exportWASI}
+	for _, c := range abi.Capabilities() {
+		modules[c.Module] = func(b wazero.HostModuleBuilder) { exportCapability(b, c) }
+	}
+	for name, export := range modules {
+		b := e.runtime.NewHostModuleBuilder(name)
+		export(b)
+		if _, err := b.Instantiate(ctx); err != nil {
+			return fmt.Errorf("offer %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Close ends the engine, after its programs were closed by whoever loaded them.
+func (e *Engine) Close(ctx context.Context) error {
+	return errors.Join(e.runtime.Close(ctx), e.code.Close(ctx))
+}
 
 // Compile prepares a module for Load. It is idempotent. What the author of the
 // module has to mend wraps registry.ErrBadModule.
 func (e *Engine) Compile(ctx context.Context, module []byte, l Limits) error {
 	key := cacheKey(module, l.caps())
-	if e.cache.verify(key) == nil {
+	if _, err := e.cache.read(key); err == nil {
 		return nil
 	}
 	for {
@@ -176,31 +206,29 @@ type Program struct {
 // right; else the module is compiled again.
 func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l Limits) (*Program, error) {
 	key := cacheKey(module, l.caps())
-	if err := e.cache.verify(key); err != nil {
+	entry, err := e.cache.read(key)
+	if err != nil {
 		if !errors.Is(err, os.ErrNotExist) {
 			e.o.Logger.WarnContext(ctx, "compiled code is not what this node wrote: compiling again", "key", key, "err", err)
 		}
 		if err := e.Compile(ctx, module, l); err != nil {
 			return nil, err
 		}
+		if entry, err = e.cache.read(key); err != nil {
+			return nil, fmt.Errorf("read compiled code: %w", err)
+		}
 	}
-	rewritten, err := e.cache.read(key)
-	if err != nil {
-		return nil, fmt.Errorf("read compiled code: %w", err)
-	}
-	store, err := wazero.NewCompilationCacheWithDir(e.cache.codeDir(key))
-	if err != nil {
-		return nil, fmt.Errorf("open compiled code: %w", err)
-	}
-	runtime := wazero.NewRuntimeWithConfig(ctx, runtimeConfig().WithCompilationCache(store))
 	p := &Program{
-		limits: l, depth: l.caps().CallDepth, iface: iface, initCost: rewritten.InitCost, runtime: runtime,
-		size:       programSize(rewritten.Module, e.cache.codeDir(key)),
-		restorable: rewritten.Restorable, globals: rewritten.Globals,
+		limits: l, depth: l.caps().CallDepth, iface: iface, initCost: entry.InitCost, runtime: e.runtime,
+		size:       128<<10 + 2*int64(len(entry.Module)) + entry.codeSize,
+		restorable: entry.Restorable, globals: entry.Globals,
 		slots: make(chan struct{}, max(1, l.Concurrency)),
 	}
-	if err := p.link(ctx, rewritten.Module); err != nil {
-		return nil, errors.Join(err, runtime.Close(ctx))
+	if p.compiled, err = e.runtime.CompileModule(ctx, entry.Module); err != nil {
+		return nil, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
+	}
+	if err := p.link(); err != nil {
+		return nil, errors.Join(err, p.compiled.Close(ctx))
 	}
 	return p, nil
 }
@@ -209,50 +237,19 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 // machine code and its module, as the engine holds them, and an instance.
 func (p *Program) Size() int64 { return p.size }
 
-func programSize(module []byte, codeDir string) int64 {
-	size := int64(128<<10) + 2*int64(len(module))
-	_ = filepath.WalkDir(codeDir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if info, err := d.Info(); err == nil && !d.IsDir() {
-			size += info.Size()
-		}
-		return nil
-	})
-	return size
-}
-
 func runtimeConfig() wazero.RuntimeConfig {
 	return wazero.NewRuntimeConfigCompiler().WithCoreFeatures(api.CoreFeaturesV2)
 }
 
-// link compiles (from the cache) and offers the host modules that it imports.
-func (p *Program) link(ctx context.Context, module []byte) error {
-	var err error
-	if p.compiled, err = p.runtime.CompileModule(ctx, module); err != nil {
-		return fmt.Errorf("%w: %w", registry.ErrBadModule, err)
-	}
-	wanted := map[string]bool{}
+// link finds out which capabilities a program imports.
+func (p *Program) link() error {
 	for _, f := range p.compiled.ImportedFunctions() {
 		from, _, _ := f.Import()
-		wanted[from] = true
-	}
-	for from := range wanted {
-		builder := p.runtime.NewHostModuleBuilder(from)
 		switch capability, known := abi.CapabilityOf(from); {
-		case from == fuel.ImportModule:
-			exportRefuel(builder)
-		case from == abi.WASIModule:
-			exportWASI(builder)
-		case known:
+		case known && !slices.ContainsFunc(p.needs, func(c abi.Capability) bool { return c.Name == capability.Name }):
 			p.needs = append(p.needs, capability)
-			exportCapability(builder, capability)
-		default:
+		case !known && from != fuel.ImportModule && from != abi.WASIModule:
 			return fmt.Errorf("%w: it imports %q, which does not exist here", registry.ErrBadModule, from)
-		}
-		if _, err := builder.Instantiate(ctx); err != nil {
-			return fmt.Errorf("offer %q: %w", from, err)
 		}
 	}
 	return nil
@@ -264,5 +261,5 @@ func (p *Program) Close(ctx context.Context) error {
 	p.closed = true
 	p.mu.Unlock()
 	p.running.Wait()
-	return errors.Join(p.end(ctx), p.runtime.Close(ctx))
+	return errors.Join(p.end(ctx), p.compiled.Close(ctx))
 }
