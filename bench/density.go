@@ -8,7 +8,86 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/engine"
 )
+
+// benchPark loads many programs into an engine, without a node around it: what
+// does one keep while it waits, and how long does it take to bring all back?
+func benchPark(ctx context.Context, apps int) error {
+	dir, err := os.MkdirTemp("", "agora-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	e, err := newEngine(dir)
+	if err != nil {
+		return err
+	}
+	modules := make([][]byte, apps)
+	for i := range modules {
+		modules[i] = minimal(fmt.Sprint("app ", i))
+	}
+	if err := compileAll(ctx, e, modules); err != nil {
+		return err
+	}
+	programs := make([]*engine.Program, apps)
+	loadAll := func() (took time.Duration, err error) {
+		started := time.Now()
+		for i, m := range modules {
+			if programs[i], err = e.Load(ctx, m, abi.InterfaceV1, roomy); err != nil {
+				return 0, err
+			}
+		}
+		return time.Since(started), nil
+	}
+	before := resident()
+	if _, err := loadAll(); err != nil {
+		return err
+	}
+	loaded := resident()
+	var first []time.Duration
+	for _, p := range programs {
+		started := time.Now()
+		if _, err := p.Invoke(ctx, engine.Call{Request: &abi.Request{Method: "GET", Path: "/", Host: "h"}}); err != nil {
+			return err
+		}
+		first = append(first, time.Since(started))
+	}
+	parked := resident()
+	for _, p := range programs {
+		if err := p.Close(ctx); err != nil {
+			return err
+		}
+	}
+	again, err := loadAll()
+	if err != nil {
+		return err
+	}
+	n := int64(apps)
+	fmt.Printf("\nParked: %d minimal apps in one engine\n\n", apps)
+	fmt.Println("| what | |")
+	fmt.Println("|---|---:|")
+	fmt.Printf("| resident memory for each: loaded | %.1f KiB |\n", float64(loaded-before)/float64(n)/1024)
+	fmt.Printf("| the same after its first request | %.1f KiB |\n", float64(parked-before)/float64(n)/1024)
+	fmt.Printf("| load of one whose code is cached | %.0f µs |\n", us(again)/float64(n))
+	fmt.Printf("| its first request, p50 | %.0f µs |\n", us(median(first)))
+	fmt.Printf("| reload of all | %.2f s |\n", again.Seconds())
+	return nil
+}
+
+// compileAll fills the cache, two at a time.
+func compileAll(ctx context.Context, e *engine.Engine, modules [][]byte) error {
+	var g errgroup.Group
+	g.SetLimit(2)
+	for _, m := range modules {
+		g.Go(func() error { return e.Compile(ctx, m, roomy) })
+	}
+	return g.Wait()
+}
 
 // benchDensity fills a node with apps and asks one of them, and then all of
 // them at random: what does it cost that they are many?

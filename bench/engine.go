@@ -24,11 +24,7 @@ func benchEngine(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	exe, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	e, err := engine.New(engine.Options{CacheDir: dir, Worker: []string{exe, "compile-worker"}})
+	e, err := newEngine(dir)
 	if err != nil {
 		return err
 	}
@@ -55,6 +51,14 @@ func benchEngine(ctx context.Context) error {
 		}
 	}
 	return stall(ctx, e)
+}
+
+func newEngine(dir string) (*engine.Engine, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return engine.New(engine.Options{CacheDir: dir, Worker: []string{exe, "compile-worker"}})
 }
 
 var roomy = engine.Limits{Fuel: 1 << 50, Memory: 32 << 20, Timeout: time.Minute, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 4, StartOnce: true}

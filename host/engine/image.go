@@ -1,12 +1,16 @@
 package engine
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // image is the state in which a request finds an instance: its memory and its
 // globals. It never changes.
 type image struct {
 	cold    bool   // it was taken before start-up, which each request runs
-	small   []byte // the memory up to its last byte that is not zero, if it is small
+	small   []byte // of a small memory what lies between the zeros at its start and its end
+	at      int    // where that is
 	large   *pages // otherwise
 	size    int    // bytes of memory
 	globals []uint64
@@ -20,7 +24,9 @@ func capture(in *instance) (*image, error) {
 		m.globals = append(m.globals, g.Get())
 	}
 	if len(memory) <= smallMemory {
-		m.small = bytes.Clone(bytes.TrimRight(memory, "\x00"))
+		filled := bytes.TrimLeft(memory, "\x00")
+		m.at = len(memory) - len(filled)
+		m.small = bytes.Clone(bytes.TrimRight(filled, "\x00"))
 		return m, nil
 	}
 	var err error
@@ -50,13 +56,19 @@ func (m *image) adopt(in *instance) error {
 // copySmall makes a small memory what it was. Pages that are zero and have to be
 // are only read: a page that nobody ever wrote to takes no room.
 func (m *image) copySmall(memory []byte) {
-	n := copy(memory, m.small)
-	for n < len(memory) {
-		end := min(n-n%len(zeroPage)+len(zeroPage), len(memory))
-		if rest := memory[n:end]; !bytes.Equal(rest, zeroPage[:len(rest)]) {
-			clear(rest)
+	clearWritten(memory[:m.at])
+	n := m.at + copy(memory[m.at:], m.small)
+	head := min(-n&(len(zeroPage)-1), len(memory)-n) // up to the next page
+	clearWritten(memory[n : n+head])
+	clearWritten(memory[n+head:])
+}
+
+// clearWritten makes memory zero, page by page where it is not.
+func clearWritten(memory []byte) {
+	for part := range slices.Chunk(memory, len(zeroPage)) {
+		if !bytes.Equal(part, zeroPage[:len(part)]) {
+			clear(part)
 		}
-		n = end
 	}
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"reflect"
@@ -34,7 +35,7 @@ type instance struct {
 	depth   api.MutableGlobal
 	refused api.MutableGlobal
 
-	alloc, handle api.Function // abi/v1
+	serve api.Function // fuel.ExportServe; nil for a WASI command
 }
 
 // instances makes, keeps and ends a program's instances.
@@ -45,6 +46,10 @@ type instances struct {
 	image *image // nil: not taken yet, or never
 	fresh bool   // what start-up makes belongs to the moment: no image is taken of it
 }
+
+// moduleConfig is the same for all. WASI is the engine's own, so nobody ever
+// reads wazero's randomness; but it would keep a generator for each instance.
+var moduleConfig = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
 
 // maxReady bounds the instances that wait for a request of one program.
 const maxReady = 16
@@ -106,7 +111,7 @@ func (p *Program) instantiate(ctx context.Context) (*instance, error) {
 	in := &instance{slot: s}
 	memory := experimental.MemoryAllocatorFunc(func(uint64, uint64) experimental.LinearMemory { return s })
 	err = guard(func() (err error) {
-		in.module, err = p.runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, memory), p.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+		in.module, err = p.runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, memory), p.compiled, moduleConfig)
 		return err
 	})
 	if in.module == nil {
@@ -117,7 +122,7 @@ func (p *Program) instantiate(ctx context.Context) (*instance, error) {
 	in.fuel = mutable(in.module, fuel.ExportFuel)
 	in.depth = mutable(in.module, fuel.ExportDepth)
 	in.refused = mutable(in.module, fuel.ExportGrowFailed)
-	in.alloc, in.handle = in.module.ExportedFunction(abi.ExportAlloc), in.module.ExportedFunction(abi.ExportHandle)
+	in.serve = in.module.ExportedFunction(fuel.ExportServe)
 	if p.restorable {
 		for i := range p.globals {
 			in.globals = append(in.globals, mutable(in.module, fuel.ExportGlobal+strconv.Itoa(i)))

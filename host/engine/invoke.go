@@ -263,7 +263,7 @@ func (p *Program) serve(ctx context.Context, v *invocation, in *instance, result
 // serveFrame speaks interface abi/v1.
 func (p *Program) serveFrame(ctx context.Context, v *invocation, in *instance) (abi.Response, error) {
 	frame := abi.AppendRequest(nil, v.call.Request)
-	answer, err := in.alloc.Call(ctx, uint64(len(frame)))
+	answer, err := in.serve.Call(ctx, 0, uint64(len(frame)), 0)
 	if err != nil {
 		return abi.Response{}, err
 	}
@@ -271,7 +271,7 @@ func (p *Program) serveFrame(ctx context.Context, v *invocation, in *instance) (
 	if ptr == 0 || !in.memory.Write(ptr, frame) {
 		return abi.Response{}, fmt.Errorf("%w: %s(%d) answered %d, where the frame does not fit into its memory", abi.ErrBadResponse, abi.ExportAlloc, len(frame), ptr)
 	}
-	answer, err = in.handle.Call(ctx, uint64(ptr), uint64(len(frame)))
+	answer, err = in.serve.Call(ctx, 1, uint64(ptr), uint64(len(frame)))
 	if err != nil {
 		return abi.Response{}, err
 	}

@@ -27,6 +27,10 @@ const (
 	// calls it first of all.
 	ExportStart      = abi.ReservedPrefix + "start"
 	ExportGrowFailed = abi.ReservedPrefix + "grow_failed" // mutable i32: memory.grow calls that were refused
+	// ExportServe (0, size, 0) calls app_alloc, and (1, ptr, len) app_handle_v1, in
+	// a module that exports both: an engine keeps a stack for each function that it
+	// calls, and one is enough. It costs no fuel.
+	ExportServe = abi.ReservedPrefix + "serve"
 	// ExportGlobal and a number from 0 show each mutable global of the module's
 	// own, so that a host can put an instance back to an earlier state.
 	ExportGlobal = abi.ReservedPrefix + "global/"
@@ -82,6 +86,7 @@ func Rewrite(m *wasm.Module, o Options) (Result, error) {
 		}
 		out.Bodies[i] = body
 	}
+	rw.addServe()
 	out.Custom = shiftNames(m.Custom, rw.imported)
 	return Result{Module: out.Encode(), InitCost: initCost(m), Globals: globals, Restorable: rw.restorable}, nil
 }
@@ -170,6 +175,34 @@ func (rw *rewriter) addHostSide() {
 		wasm.Export{Name: ExportFuel, Kind: wasm.KindGlobal, Index: rw.fuel},
 		wasm.Export{Name: ExportDepth, Kind: wasm.KindGlobal, Index: rw.deep},
 		wasm.Export{Name: ExportGrowFailed, Kind: wasm.KindGlobal, Index: rw.refused})
+}
+
+// addServe adds ExportServe.
+func (rw *rewriter) addServe() {
+	alloc, ok := rw.exported(abi.ExportAlloc, wasm.FuncType{Params: []wasm.ValType{wasm.I32}, Results: []wasm.ValType{wasm.I32}})
+	handle, also := rw.exported(abi.ExportHandle, wasm.FuncType{Params: []wasm.ValType{wasm.I32, wasm.I32}, Results: []wasm.ValType{wasm.I64}})
+	if !ok || !also {
+		return
+	}
+	signature := rw.typeIndex(wasm.FuncType{Params: []wasm.ValType{wasm.I32, wasm.I32, wasm.I32}, Results: []wasm.ValType{wasm.I64}})
+	code := []byte{wasm.OpLocalGet, 0, wasm.OpIf, byte(wasm.I64), wasm.OpLocalGet, 1, wasm.OpLocalGet, 2, wasm.OpCall}
+	code = append(wasm.AppendU32(code, handle), wasm.OpElse, wasm.OpLocalGet, 1, wasm.OpCall)
+	code = append(wasm.AppendU32(code, alloc), wasm.OpI64ExtendU, wasm.OpEnd, wasm.OpEnd)
+	out := rw.out
+	out.Exports = append(out.Exports, wasm.Export{Name: ExportServe, Kind: wasm.KindFunc, Index: uint32(out.Imported(wasm.KindFunc) + len(out.Funcs))})
+	out.Funcs = append(append([]uint32(nil), out.Funcs...), signature)
+	out.Bodies = append(out.Bodies, wasm.Body{Code: code})
+}
+
+// exported finds a function of the original's exports that has a signature, by
+// its new index.
+func (rw *rewriter) exported(name string, signature wasm.FuncType) (uint32, bool) {
+	e, ok := rw.in.Export(name)
+	if !ok || e.Kind != wasm.KindFunc {
+		return 0, false
+	}
+	t, ok := rw.in.TypeOf(e.Index)
+	return rw.shift(e.Index), ok && slices.Equal(t.Params, signature.Params) && slices.Equal(t.Results, signature.Results)
 }
 
 // exportGlobals exports the module's own mutable globals, and answers how many.
