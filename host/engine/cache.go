@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/cpu"
 
@@ -23,11 +25,10 @@ import (
 // has a MAC under a key that only this node knows: machine code that somebody
 // else wrote is never run.
 //
-//	key                 32 random bytes
-//	code/…              wazero's files, one for each rewritten module
-//	<entry>/module      the rewritten module
-//	<entry>/facts.json  what else is known of it, and which of wazero's files is its code
-//	<entry>/mac         HMAC-SHA256 over the entry's name, those two files and that code
+//	key      32 random bytes
+//	code/…   wazero's files, one for each rewritten module
+//	<entry>  32 bytes of HMAC-SHA256 over the entry's name, what follows here, and the code;
+//	         the length of the facts, u32 little-endian; the facts in JSON; the rewritten module
 //
 // A rewritten module that two entries have in common has one file of code, and
 // one copy of it in memory.
@@ -96,7 +97,7 @@ func writeFile(path string, data []byte) error {
 
 // engineVersion names what else decides about machine code, and the form of an
 // entry's files.
-const engineVersion = "wazero-1.12.0 entry-5"
+const engineVersion = "wazero-1.12.0 entry-6"
 
 // cacheKey names an entry. Machine code is made for the processor at hand, whose
 // features are in the name: on another one everything is compiled anew.
@@ -104,9 +105,11 @@ func cacheKey(module []byte, o fuel.Options) string {
 	h := sha256.New()
 	sum := sha256.Sum256(module)
 	h.Write(sum[:])
-	fmt.Fprintf(h, " %s fuel %d %+v on %+v %+v", engineVersion, fuel.Version, o, cpu.X86, cpu.ARM64)
+	fmt.Fprintf(h, " %s fuel %d %+v on %s", engineVersion, fuel.Version, o, processor())
 	return hex.EncodeToString(h.Sum(nil))
 }
+
+var processor = sync.OnceValue(func() string { return fmt.Sprintf("%+v %+v", cpu.X86, cpu.ARM64) })
 
 // facts is what a cache entry knows of its module.
 type facts struct {
@@ -114,47 +117,34 @@ type facts struct {
 	Code string // wazero's file, relative to the cache's code directory
 }
 
+const macSize = sha256.Size
+
 func (c *cache) entry(key string) string { return filepath.Join(c.dir, key) }
 func (c *cache) codeDir() string         { return filepath.Join(c.dir, "code") }
 
 // begin makes a directory in which the child may write.
-func (c *cache) begin(key string) (string, error) {
-	dir, err := os.MkdirTemp(c.dir, key+".part-")
-	if err != nil {
-		return "", err
-	}
-	return dir, os.Mkdir(filepath.Join(dir, "code"), 0o700)
-}
+func (c *cache) begin(key string) (string, error) { return os.MkdirTemp(c.dir, key+".part-") }
 
-// commit makes of what the child wrote an entry. Until its MAC is there, which
-// comes last, it does not count.
+// commit makes an entry of a module and of what the child wrote.
 func (c *cache) commit(key, dir string, r fuel.Result) error {
-	code, err := c.moveCode(filepath.Join(dir, "code"))
+	name, err := c.moveCode(dir)
 	if err != nil {
 		return err
 	}
-	f := facts{Result: r, Code: code}
+	code, err := os.ReadFile(filepath.Join(c.codeDir(), name))
+	if err != nil {
+		return err
+	}
+	f := facts{Result: r, Code: name}
 	f.Module = nil
 	raw, err := json.Marshal(f)
 	if err != nil {
 		return err
 	}
-	if err := os.RemoveAll(c.entry(key)); err != nil {
-		return err
-	}
-	if err := os.Rename(dir, c.entry(key)); err != nil {
-		return err
-	}
-	for name, data := range map[string][]byte{"module": r.Module, "facts.json": raw} {
-		if err := writeFile(filepath.Join(c.entry(key), name), data); err != nil {
-			return err
-		}
-	}
-	machine, err := os.ReadFile(filepath.Join(c.codeDir(), code))
-	if err != nil {
-		return err
-	}
-	return writeFile(filepath.Join(c.entry(key), "mac"), c.mac(key, r.Module, raw, machine))
+	entry := binary.LittleEndian.AppendUint32(make([]byte, macSize, macSize+4+len(raw)+len(r.Module)), uint32(len(raw)))
+	entry = append(append(entry, raw...), r.Module...)
+	copy(entry, c.mac(key, entry[macSize:], code))
+	return writeFile(c.entry(key), entry)
 }
 
 // moveCode moves the one file that a child wrote to where the engine reads it,
@@ -184,39 +174,39 @@ func (c *cache) moveCode(from string) (string, error) {
 	return name, errors.Join(os.Rename(found[0], to), os.RemoveAll(from))
 }
 
-// entryOf is a verified entry.
-type entryOf struct {
+// entry is a verified entry.
+type entry struct {
 	facts
 	codeSize int64
 }
 
 // read answers an entry if it is there and is what this node wrote.
-func (c *cache) read(key string) (entryOf, error) {
-	mac, err := os.ReadFile(filepath.Join(c.entry(key), "mac"))
+func (c *cache) read(key string) (entry, error) {
+	b, err := os.ReadFile(c.entry(key))
 	if err != nil {
-		return entryOf{}, err
+		return entry{}, err
 	}
-	module, err := os.ReadFile(filepath.Join(c.entry(key), "module"))
+	if len(b) < macSize+4 {
+		return entry{}, errTampered
+	}
+	signed := b[macSize:]
+	size, rest := uint64(binary.LittleEndian.Uint32(signed)), signed[4:]
+	if size > uint64(len(rest)) {
+		return entry{}, errTampered
+	}
+	var e entry
+	if err := json.Unmarshal(rest[:size], &e.facts); err != nil || !filepath.IsLocal(e.Code) {
+		return entry{}, errTampered
+	}
+	code, err := os.ReadFile(filepath.Join(c.codeDir(), e.Code))
 	if err != nil {
-		return entryOf{}, err
+		return entry{}, err
 	}
-	raw, err := os.ReadFile(filepath.Join(c.entry(key), "facts.json"))
-	if err != nil {
-		return entryOf{}, err
+	if !hmac.Equal(b[:macSize], c.mac(key, signed, code)) {
+		return entry{}, errTampered
 	}
-	var f facts
-	if err := json.Unmarshal(raw, &f); err != nil || !filepath.IsLocal(f.Code) {
-		return entryOf{}, errTampered
-	}
-	code, err := os.ReadFile(filepath.Join(c.codeDir(), f.Code))
-	if err != nil {
-		return entryOf{}, err
-	}
-	if !hmac.Equal(mac, c.mac(key, module, raw, code)) {
-		return entryOf{}, errTampered
-	}
-	f.Module = module
-	return entryOf{facts: f, codeSize: int64(len(code))}, nil
+	e.Module, e.codeSize = rest[size:], int64(len(code))
+	return e, nil
 }
 
 func (c *cache) mac(key string, parts ...[]byte) []byte {

@@ -232,28 +232,97 @@ func TestCache(t *testing.T) {
 	e := newEngine(t, func(o *engine.Options) { o.CacheDir = dir })
 	module := wasmtest.App{}.Bytes()
 	load(t, e, module, abi.InterfaceV1, limits)
-	var code string
+	var files []string
 	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, _ error) error {
-		if !d.IsDir() && strings.Contains(path, "/code/") {
-			code = path
+		if !d.IsDir() && d.Name() != "key" && d.Name() != "version" {
+			files = append(files, path)
 		}
 		return nil
 	})
-	if code == "" {
-		t.Fatal("nothing was cached")
+	if len(files) != 2 {
+		t.Fatalf("an entry is %v, not a file for the entry and one for its code", files)
 	}
-	genuine, _ := os.ReadFile(code)
-	forged := bytes.Clone(genuine)
-	forged[len(forged)/2] ^= 1
-	if err := os.WriteFile(code, forged, 0o600); err != nil {
+	for _, path := range files {
+		genuine, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []int{0, 31, 33, 37, len(genuine) / 2, len(genuine) - 1} {
+			forged := bytes.Clone(genuine)
+			forged[at] ^= 1
+			if err := os.WriteFile(path, forged, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p := load(t, e, module, abi.InterfaceV1, limits)
+			if r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")}); err != nil || string(r.Response.Body) != "ok" {
+				t.Errorf("after forging byte %d of %s: %v", at, path, err)
+			}
+			if now, _ := os.ReadFile(path); !bytes.Equal(now, genuine) {
+				t.Errorf("forged byte %d of %s was kept", at, path)
+			}
+		}
+		if err := os.WriteFile(path, genuine[:len(genuine)/2], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		load(t, e, module, abi.InterfaceV1, limits)
+		if now, _ := os.ReadFile(path); !bytes.Equal(now, genuine) {
+			t.Errorf("half of %s was kept", path)
+		}
+	}
+}
+
+// TestCacheSweep: what another version wrote, and what a killed compilation
+// left, is removed when the engine starts.
+func TestCacheSweep(t *testing.T) {
+	dir := t.TempDir()
+	same := func(o *engine.Options) { o.CacheDir = dir }
+	e := newEngine(t, same)
+	module := wasmtest.App{}.Bytes()
+	if err := e.Compile(t.Context(), module, limits); err != nil {
 		t.Fatal(err)
 	}
-	p := load(t, e, module, abi.InterfaceV1, limits)
-	if r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")}); err != nil || string(r.Response.Body) != "ok" {
-		t.Errorf("after forging: %v", err)
+	kept, _ := os.ReadDir(dir)
+	if err := os.Mkdir(filepath.Join(dir, "abc.part-123"), 0o700); err != nil {
+		t.Fatal(err)
 	}
-	if now, _ := os.ReadFile(code); !bytes.Equal(now, genuine) {
-		t.Error("forged code was kept")
+	newEngine(t, same)
+	if now, _ := os.ReadDir(dir); len(now) != len(kept) {
+		t.Errorf("after a restart there is %v, and was %v", now, kept)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "version"), []byte("another"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	newEngine(t, same)
+	for _, pattern := range []string{"*", "code/*/*"} {
+		now, _ := filepath.Glob(filepath.Join(dir, pattern))
+		for _, path := range now {
+			if name := filepath.Base(path); name != "key" && name != "version" && name != "code" {
+				t.Errorf("after another version there is still %s", path)
+			}
+		}
+	}
+}
+
+// TestSharedCode: two programs of the same module share its code, and each lives
+// on when the other is closed.
+func TestSharedCode(t *testing.T) {
+	e := newEngine(t)
+	module := wasmtest.App{}.Bytes()
+	one := load(t, e, module, abi.InterfaceV1, limits)
+	for range 3 {
+		other := load(t, e, module, abi.InterfaceV1, limits)
+		for _, p := range []*engine.Program{one, other} {
+			if _, err := p.Invoke(t.Context(), engine.Call{Request: get("/")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := one.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Invoke(t.Context(), engine.Call{Request: get("/")}); err != nil {
+			t.Fatal(err)
+		}
+		one = other
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -35,7 +34,7 @@ type verdict struct {
 func (e *Engine) compileInChild(ctx context.Context, dir string, module []byte) error {
 	limited, cancel := context.WithTimeout(ctx, e.o.WorkerTime)
 	defer cancel()
-	head, err := json.Marshal(task{CodeDir: filepath.Join(dir, "code"), Memory: e.o.WorkerMemory, Seconds: uint64(2 * e.o.WorkerTime / time.Second)})
+	head, err := json.Marshal(task{CodeDir: dir, Memory: e.o.WorkerMemory, Seconds: uint64(2 * e.o.WorkerTime / time.Second)})
 	if err != nil {
 		return err
 	}
