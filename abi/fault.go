@@ -17,6 +17,7 @@ var (
 	ErrBusy             = errors.New("the app is serving as many requests as it may at once")
 	ErrNotGranted       = errors.New("the app imports a capability that is not granted")
 	ErrCanceled         = errors.New("the caller went away")
+	ErrHostTimeExceeded = errors.New("the app used up its time for host calls")
 	ErrExitStatus       = errors.New("the app ended with a non-zero exit status")
 )
 
@@ -37,6 +38,7 @@ var faultKinds = []struct {
 	{ErrNotGranted, "not_granted"},
 	{ErrCanceled, "canceled"},
 	{ErrExitStatus, "exit_status"},
+	{ErrHostTimeExceeded, "host_time"},
 }
 
 // FaultKind is the meter's word for an invocation's error: "" for nil,

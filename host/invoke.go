@@ -23,19 +23,22 @@ var platformCookies = []string{web.SessionCookie, "__Host-" + web.SessionCookie}
 
 // Invoke is the flow of one call: frame, run, journal. The answer is released
 // only after the journal has the call.
-func (t *target) Invoke(ctx context.Context, id string, r *http.Request) (abi.Response, error) {
-	result, err := t.call(ctx, id, r)
+//
+// Of an answer that is streamed, the end is what is released then: the gateway
+// ends it after Invoke returned.
+func (t *target) Invoke(ctx context.Context, id string, r *http.Request, stream abi.Stream) (abi.Response, error) {
+	result, err := t.call(ctx, id, r, stream)
 	return result.Response, err
 }
 
-func (t *target) call(ctx context.Context, id string, r *http.Request) (engine.Result, error) {
+func (t *target) call(ctx context.Context, id string, r *http.Request, stream abi.Stream) (engine.Result, error) {
 	if t.host.unmetered.Load() {
 		return engine.Result{}, metering.ErrUnmetered
 	}
 	var result engine.Result
 	frame, err := gateway.Frame(r, int64(t.release.Manifest.Limits.RequestBody), platformCookies)
 	if err == nil {
-		result, err = t.run(ctx, id, frame)
+		result, err = t.run(ctx, id, frame, stream)
 	}
 	if err := t.settle(frame, result, err); err != nil {
 		return engine.Result{}, err
@@ -46,14 +49,14 @@ func (t *target) call(ctx context.Context, id string, r *http.Request) (engine.R
 	return result, err
 }
 
-func (t *target) run(ctx context.Context, id string, frame *abi.Request) (engine.Result, error) {
+func (t *target) run(ctx context.Context, id string, frame *abi.Request, stream abi.Stream) (engine.Result, error) {
 	program, done, err := t.host.programs.use(ctx, t.release)
 	if err != nil {
 		return engine.Result{}, err
 	}
 	defer done()
 	return program.Invoke(ctx, engine.Call{
-		ID: id, Request: frame, Links: t.links,
+		ID: id, Request: frame, Links: t.links, Stream: stream,
 		Stderr: func(line string) { t.host.line(t.app.Name, t.release.Number, "info", "stderr", line) },
 	})
 }
@@ -74,11 +77,11 @@ func (t *target) settle(frame *abi.Request, result engine.Result, fault error) e
 }
 
 func counts(frame *abi.Request, result engine.Result) metering.Counts {
-	micros := uint64((result.Guest + time.Microsecond - 1) / time.Microsecond)
+	micros := func(d time.Duration) uint64 { return uint64((d + time.Microsecond - 1) / time.Microsecond) }
 	kib := uint64(result.MemoryPeak+1023) / 1024
 	c := metering.Counts{
-		Instructions: result.Instructions, GuestMicros: micros,
-		MemoryKiBMS: (kib*micros + 999) / 1000, BytesOut: uint64(len(result.Response.Body)),
+		Instructions: result.Instructions, GuestMicros: micros(result.Guest), HostMicros: micros(result.Host),
+		MemoryKiBMS: (kib*micros(result.Guest+result.Host) + 999) / 1000, BytesOut: uint64(result.BodyBytes),
 	}
 	if frame != nil {
 		c.BytesIn = uint64(len(frame.Body))
@@ -145,7 +148,7 @@ func (h *Host) verified(ctx context.Context, r registry.Release) (module []byte,
 func engineLimits(m registry.Manifest) engine.Limits {
 	l := m.Limits
 	return engine.Limits{
-		Fuel: l.Fuel, Memory: int64(l.Memory), Timeout: time.Duration(l.Timeout),
+		Fuel: l.Fuel, Memory: int64(l.Memory), Timeout: time.Duration(l.Timeout), HostTime: time.Duration(l.HostTime),
 		RequestBody: int64(l.RequestBody), ResponseBody: int64(l.ResponseBody), Concurrency: l.Concurrency, StartOnce: m.StartOnce,
 	}
 }
@@ -159,7 +162,7 @@ func (h *Host) Invoke(ctx context.Context, app string, number int, r *http.Reque
 	if err != nil {
 		return web.Response{}, err
 	}
-	result, err := t.call(ctx, gateway.NewID(), r)
+	result, err := t.call(ctx, gateway.NewID(), r, nil)
 	if err != nil {
 		return web.Response{}, err
 	}
@@ -170,7 +173,7 @@ func (h *Host) Invoke(ctx context.Context, app string, number int, r *http.Reque
 	c := counts(nil, result)
 	return web.Response{
 		Status: result.Response.Status, Header: header, Body: result.Response.Body,
-		Instructions: c.Instructions, GuestMicros: c.GuestMicros,
+		Instructions: c.Instructions, GuestMicros: c.GuestMicros, HostMicros: c.HostMicros,
 		MemoryKiB: uint64(result.MemoryPeak+1023) / 1024, Release: t.release.Number,
 	}, nil
 }

@@ -7,18 +7,20 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"time"
 )
 
 // The journal is a sequence of records after a header:
 //
-//	header  "AGJ1", epoch u64 LE, CRC-32C of the twelve bytes before, u32 LE
+//	header  "AGJ2", epoch u64 LE, CRC-32C of the twelve bytes before, u32 LE
 //	record  payload length u32 LE, CRC-32C of the payload u32 LE, payload
 //	payload uvarints: time (Unix microseconds), release, instructions, guest_us,
-//	        memory_kib_ms, bytes_in, bytes_out; then app, tier, cost center,
+//	        host_us (not in "AGJ1", which is read too), memory_kib_ms, bytes_in, bytes_out; then app, tier, cost center,
 //	        team and fault, each a uvarint length and its bytes
 const (
-	journalMagic  = "AGJ1"
+	journalMagic  = "AGJ2"
+	journalMagic1 = "AGJ1"
 	headerSize    = 16
 	recordPrefix  = 8
 	maxRecord     = 4 << 10
@@ -40,15 +42,17 @@ func appendHeader(dst []byte, epoch uint64) []byte {
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
 }
 
-func readHeader(r io.Reader) (epoch uint64, err error) {
+// readHeader answers the epoch, and whether records have all fields.
+func readHeader(r io.Reader) (epoch uint64, full bool, err error) {
 	var h [headerSize]byte
 	if _, err := io.ReadFull(r, h[:]); err != nil {
-		return 0, errTorn // killed while the file was being made: nothing is in it
+		return 0, false, errTorn // killed while the file was being made: nothing is in it
 	}
-	if string(h[:4]) != journalMagic || crc32.Checksum(h[:12], castagnoli) != binary.LittleEndian.Uint32(h[12:]) {
-		return 0, fmt.Errorf("%w: this is no journal's header", errDamaged)
+	full = string(h[:4]) == journalMagic
+	if (!full && string(h[:4]) != journalMagic1) || crc32.Checksum(h[:12], castagnoli) != binary.LittleEndian.Uint32(h[12:]) {
+		return 0, false, fmt.Errorf("%w: this is no journal's header", errDamaged)
 	}
-	return binary.LittleEndian.Uint64(h[4:]), nil
+	return binary.LittleEndian.Uint64(h[4:]), full, nil
 }
 
 // appendRecord appends one invocation's record to dst.
@@ -57,7 +61,7 @@ func appendRecord(dst []byte, v *Invocation) ([]byte, error) {
 	dst = append(dst, make([]byte, recordPrefix)...)
 	for _, n := range []uint64{
 		uint64(max(0, v.At.UnixMicro())), uint64(max(0, v.Release)),
-		v.Instructions, v.GuestMicros, v.MemoryKiBMS, v.BytesIn, v.BytesOut,
+		v.Instructions, v.GuestMicros, v.HostMicros, v.MemoryKiBMS, v.BytesIn, v.BytesOut,
 	} {
 		dst = binary.AppendUvarint(dst, n)
 	}
@@ -75,7 +79,7 @@ func appendRecord(dst []byte, v *Invocation) ([]byte, error) {
 
 // readRecord reads the next record: io.EOF at a clean end, errTorn or errDamaged
 // at one that is not.
-func readRecord(r *bufio.Reader, buf []byte) (Invocation, error) {
+func readRecord(r *bufio.Reader, buf []byte, full bool) (Invocation, error) {
 	var prefix [recordPrefix]byte
 	n, err := io.ReadFull(r, prefix[:])
 	if err != nil {
@@ -95,13 +99,17 @@ func readRecord(r *bufio.Reader, buf []byte) (Invocation, error) {
 	if crc32.Checksum(payload, castagnoli) != binary.LittleEndian.Uint32(prefix[4:]) {
 		return Invocation{}, fmt.Errorf("%w: a record does not match its checksum", errDamaged)
 	}
-	return decodeRecord(payload)
+	return decodeRecord(payload, full)
 }
 
-func decodeRecord(b []byte) (Invocation, error) {
+func decodeRecord(b []byte, full bool) (Invocation, error) {
 	var v Invocation
 	var at, release uint64
-	for _, n := range []*uint64{&at, &release, &v.Instructions, &v.GuestMicros, &v.MemoryKiBMS, &v.BytesIn, &v.BytesOut} {
+	numbers := []*uint64{&at, &release, &v.Instructions, &v.GuestMicros, &v.HostMicros, &v.MemoryKiBMS, &v.BytesIn, &v.BytesOut}
+	if !full {
+		numbers = slices.Delete(numbers, 4, 5)
+	}
+	for _, n := range numbers {
 		value, size := binary.Uvarint(b)
 		if size <= 0 {
 			return v, fmt.Errorf("%w: a number is missing", errDamaged)
@@ -130,12 +138,13 @@ func decodeRecord(b []byte) (Invocation, error) {
 func replay(r io.Reader) (epoch uint64, cells cells, err error) {
 	cells = newCells()
 	br := bufio.NewReaderSize(r, 64<<10)
-	if epoch, err = readHeader(br); err != nil {
+	epoch, full, err := readHeader(br)
+	if err != nil {
 		return 0, cells, err
 	}
 	buf := make([]byte, maxRecord)
 	for {
-		v, err := readRecord(br, buf)
+		v, err := readRecord(br, buf, full)
 		if errors.Is(err, io.EOF) {
 			return epoch, cells, nil
 		}

@@ -29,8 +29,9 @@ type Invocation struct {
 // Counts are the meters of one invocation. All of them only ever grow.
 type Counts struct {
 	Instructions uint64 `json:"instructions"`  // executed, by metering/fuel's cost table
-	GuestMicros  uint64 `json:"guest_us"`      // wall time inside the guest, host calls included
-	MemoryKiBMS  uint64 `json:"memory_kib_ms"` // peak linear memory (KiB) × guest milliseconds, rounded up
+	GuestMicros  uint64 `json:"guest_us"`      // wall time of the guest's own work
+	HostMicros   uint64 `json:"host_us"`       // wall time of its host calls that may have to wait
+	MemoryKiBMS  uint64 `json:"memory_kib_ms"` // peak linear memory (KiB) × milliseconds of guest and host, rounded up
 	BytesIn      uint64 `json:"bytes_in"`      // request body
 	BytesOut     uint64 `json:"bytes_out"`     // response body
 }
@@ -40,6 +41,7 @@ func (c Counts) Add(o Counts) Counts {
 	return Counts{
 		Instructions: c.Instructions + o.Instructions,
 		GuestMicros:  c.GuestMicros + o.GuestMicros,
+		HostMicros:   c.HostMicros + o.HostMicros,
 		MemoryKiBMS:  c.MemoryKiBMS + o.MemoryKiBMS,
 		BytesIn:      c.BytesIn + o.BytesIn,
 		BytesOut:     c.BytesOut + o.BytesOut,
@@ -75,7 +77,7 @@ func (u Usage) Max(o Usage) Usage {
 	return Usage{
 		Calls: max(u.Calls, o.Calls), Errors: errors,
 		Counts: Counts{
-			Instructions: max(u.Instructions, o.Instructions), GuestMicros: max(u.GuestMicros, o.GuestMicros),
+			Instructions: max(u.Instructions, o.Instructions), GuestMicros: max(u.GuestMicros, o.GuestMicros), HostMicros: max(u.HostMicros, o.HostMicros),
 			MemoryKiBMS: max(u.MemoryKiBMS, o.MemoryKiBMS), BytesIn: max(u.BytesIn, o.BytesIn), BytesOut: max(u.BytesOut, o.BytesOut),
 		},
 	}

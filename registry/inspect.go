@@ -198,6 +198,12 @@ func foreignImport(im wasm.Import) string {
 func capabilities(m *wasm.Module) ([]string, error) {
 	words := []string{}
 	for _, im := range m.Imports {
+		if im.Module == abi.StreamModule {
+			if err := checkStream(m, im); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if !abi.IsCapabilityModule(im.Module) {
 			continue
 		}
@@ -215,6 +221,17 @@ func capabilities(m *wasm.Module) ([]string, error) {
 	}
 	slices.Sort(words)
 	return slices.Compact(words), nil
+}
+
+// checkStream checks an import of the baseline by which answers are streamed.
+func checkStream(m *wasm.Module, im wasm.Import) error {
+	if im.Name != abi.StreamStart && im.Name != abi.StreamWrite {
+		return unsupported("it imports %q from %s, which has only %s and %s", clip(im.Name, 60), im.Module, abi.StreamStart, abi.StreamWrite)
+	}
+	if !sameType(m.Types[im.Func], hostType) {
+		return unsupported("it imports %s.%s with another signature than (i32, i32, i32, i32) -> i64", im.Module, im.Name)
+	}
+	return nil
 }
 
 // language guesses what a module was written in, for people.

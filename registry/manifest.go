@@ -31,6 +31,7 @@ type Limits struct {
 	Fuel         uint64   `toml:"fuel,omitempty" json:"fuel"`                   // instructions
 	Memory       Size     `toml:"memory,omitempty" json:"memory"`               // linear memory, "32MiB"
 	Timeout      Duration `toml:"timeout,omitempty" json:"timeout"`             // wall clock, "2s"
+	HostTime     Duration `toml:"host_time,omitempty" json:"host_time"`         // of it, waiting for the node; by default all of it
 	RequestBody  Size     `toml:"request_body,omitempty" json:"request_body"`   //
 	ResponseBody Size     `toml:"response_body,omitempty" json:"response_body"` //
 	Concurrency  int      `toml:"concurrency,omitempty" json:"concurrency"`     // requests served at once

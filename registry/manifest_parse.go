@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -176,6 +177,10 @@ func (e *ManifestError) checkLimits(l Limits) {
 	}
 	positive("memory", int64(l.Memory), 64<<10)
 	positive("timeout", int64(l.Timeout), int64(time.Millisecond))
+	positive("host_time", int64(l.HostTime), int64(time.Millisecond))
+	if timeout := cmp.Or(l.Timeout, defaults.Timeout); l.HostTime > timeout {
+		e.add("limits.host_time", fmt.Sprintf("limits.host_time is %s, more than limits.timeout, which is %s", time.Duration(l.HostTime), time.Duration(timeout)), "Lower it, or leave it out: then all of the timeout may pass in host calls.")
+	}
 	positive("request_body", int64(l.RequestBody), 1)
 	positive("response_body", int64(l.ResponseBody), 1)
 	positive("concurrency", int64(l.Concurrency), 1)
@@ -216,6 +221,7 @@ func (m Manifest) WithDefaults() Manifest {
 	orDefault(&l.Fuel, defaults.Fuel)
 	orDefault(&l.Memory, defaults.Memory)
 	orDefault(&l.Timeout, defaults.Timeout)
+	orDefault(&l.HostTime, l.Timeout)
 	orDefault(&l.RequestBody, defaults.RequestBody)
 	orDefault(&l.ResponseBody, defaults.ResponseBody)
 	orDefault(&l.Concurrency, defaults.Concurrency)

@@ -40,8 +40,8 @@ func (c *cli) invokeCommand() *cobra.Command {
 				return err
 			}
 			return c.print(r, func(w io.Writer) error {
-				fmt.Fprintf(c.err, "HTTP %d from release %d: %s instructions, %s in the guest, %s of memory\n", r.Status, r.Release,
-					humanize.Count(r.Instructions), humanize.Micros(r.GuestMicros), humanize.Bytes(r.MemoryKiB<<10))
+				fmt.Fprintf(c.err, "HTTP %d from release %d: %s instructions, %s in the guest, %s in host calls, %s of memory\n", r.Status, r.Release,
+					humanize.Count(r.Instructions), humanize.Micros(r.GuestMicros), humanize.Micros(r.HostMicros), humanize.Bytes(r.MemoryKiB<<10))
 				body := string(r.Body)
 				if f, ok := w.(*os.File); ok && isTerminal(f) {
 					body = strings.TrimSuffix(printableLines(body), "\n") + "\n"

@@ -95,11 +95,11 @@ func period(text string) (time.Duration, error) {
 }
 
 func showUsage(w io.Writer, r client.Report) error {
-	header := strings.ToUpper(strings.Join(append(append([]string{}, r.By...), "calls", "failed", "instructions", "guest-time", "memory-KiB·ms", "in", "out"), " "))
+	header := strings.ToUpper(strings.Join(append(append([]string{}, r.By...), "calls", "failed", "instructions", "guest-time", "host-time", "memory-KiB·ms", "in", "out"), " "))
 	var rows [][]string
 	line := func(group []string, u client.Usage) {
 		rows = append(rows, append(group, humanize.Count(u.Calls), humanize.Count(u.Failed()), humanize.Count(u.Instructions),
-			humanize.Micros(u.GuestMicros), humanize.Count(u.MemoryKiBMS), humanize.Bytes(u.BytesIn), humanize.Bytes(u.BytesOut)))
+			humanize.Micros(u.GuestMicros), humanize.Micros(u.HostMicros), humanize.Count(u.MemoryKiBMS), humanize.Bytes(u.BytesIn), humanize.Bytes(u.BytesOut)))
 	}
 	for _, row := range r.Rows {
 		group := make([]string, len(r.By))

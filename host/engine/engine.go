@@ -38,6 +38,7 @@ type Limits struct {
 	Fuel          uint64        // instructions for each invocation
 	Memory        int64         // bytes of linear memory
 	Timeout       time.Duration // wall clock, from the call to its answer
+	HostTime      time.Duration // of that, what host calls may take together; 0: all of it
 	RequestBody   int64         // bytes
 	ResponseBody  int64         // bytes
 	Concurrency   int           // invocations at once
@@ -110,7 +111,7 @@ func New(o Options) (*Engine, error) {
 
 // offer makes the host modules that programs may import.
 func (e *Engine) offer(ctx context.Context) error {
-	modules := map[string]func(wazero.HostModuleBuilder){fuel.ImportModule: exportRefuel, abi.WASIModule: exportWASI}
+	modules := map[string]func(wazero.HostModuleBuilder){fuel.ImportModule: exportRefuel, abi.WASIModule: exportWASI, abi.StreamModule: exportStream}
 	for _, c := range abi.Capabilities() {
 		modules[c.Module] = func(b wazero.HostModuleBuilder) { exportCapability(b, c) }
 	}
@@ -248,7 +249,7 @@ func (p *Program) link() error {
 		switch capability, known := abi.CapabilityOf(from); {
 		case known && !slices.ContainsFunc(p.needs, func(c abi.Capability) bool { return c.Name == capability.Name }):
 			p.needs = append(p.needs, capability)
-		case !known && from != fuel.ImportModule && from != abi.WASIModule:
+		case !known && from != fuel.ImportModule && from != abi.WASIModule && from != abi.StreamModule:
 			return fmt.Errorf("%w: it imports %q, which does not exist here", registry.ErrBadModule, from)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -21,15 +20,20 @@ type Call struct {
 	Request *abi.Request
 	// Links are the capabilities that are granted, by word.
 	Links map[string]abi.Link
+	// Stream takes an answer that the app sends piece by piece. If it is nil, the
+	// pieces are collected into Result.Response.
+	Stream abi.Stream
 	// Stderr, if not nil, is told each line the guest writes to standard error.
 	Stderr func(line string)
 }
 
 // Result is what an invocation did. It is filled also when it failed.
 type Result struct {
-	Response     abi.Response
+	Response     abi.Response  // without its body, if that went to Call.Stream
+	BodyBytes    int64         // of the response, wherever it went
 	Instructions uint64        // by fuel's cost table; the limit itself when it was exhausted
-	Guest        time.Duration // wall time of the guest's work, start-up included only if the request pays for it
+	Guest        time.Duration // wall time of the guest's own work, start-up included only if the request pays for it
+	Host         time.Duration // wall time of its host calls that may have to wait
 	MemoryPeak   int64         // bytes of linear memory
 	FaultDetail  string        // for the app's developer: in which functions it trapped
 }
@@ -55,11 +59,20 @@ type invocation struct {
 	moment    bool // an initialiser asked for what is different each time
 	called    bool // an initialiser called a capability
 
-	stdin    []byte
-	stdout   []byte
-	stderr   lineWriter
-	exitCode uint32
-	exited   bool
+	hostSince time.Time     // when the host call that runs began; zero: none does
+	host      time.Duration // of those that ended
+
+	streams   bool // the answer goes out piece by piece
+	status    int  // of that answer
+	sent      int64
+	collected abi.Response // of it, if nobody takes pieces
+
+	stdin       []byte
+	stdout      []byte
+	headersSeen bool // on stdout
+	stderr      lineWriter
+	exitCode    uint32
+	exited      bool
 }
 
 type invocationKey struct{}
@@ -80,14 +93,16 @@ var errHalted = errors.New("halted by the host")
 // time. Where an initialiser asks, its result must not serve later requests.
 func (v *invocation) ofTheMoment() { v.moment = v.moment || v.preparing }
 
-// alive halts a guest whose time is up or whose caller left.
-func (v *invocation) alive() {
+// alive halts a guest whose time is up or whose caller left. It answers the time.
+func (v *invocation) alive() time.Time {
 	if err := v.ctx.Err(); err != nil {
 		v.halt(abi.ErrCanceled)
 	}
-	if time.Now().After(v.deadline) {
-		v.halt(fmt.Errorf("%w of %s", abi.ErrDeadlineExceeded, v.limits.Timeout))
+	now := time.Now()
+	if now.After(v.deadline) {
+		v.halt(v.tooLate(v.deadline))
 	}
+	return now
 }
 
 // used is what a guest with so much left has spent.
@@ -187,7 +202,10 @@ func (p *Program) run(ctx context.Context, v *invocation, result *Result) error 
 	if err == nil {
 		err = guard(func() error { return p.serve(ctx, v, in, result) })
 	}
-	result.Guest = time.Since(v.began)
+	ended := time.Now()
+	v.hostStops(ended)
+	result.Host, result.Guest = v.host, max(0, ended.Sub(v.began)-v.host)
+	result.BodyBytes = max(v.sent, int64(len(result.Response.Body)))
 	result.Instructions = v.used(int64(in.fuel.Get()))
 	result.MemoryPeak = int64(in.memory.Size())
 	if result.Instructions > p.limits.Fuel {
@@ -229,7 +247,7 @@ func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) erro
 	// What a capability answered may not outlive its grant.
 	imaged, err := p.settle(in, v.called || (v.moment && !p.limits.StartOnce))
 	if imaged {
-		v.spent, v.granted, v.began = 0, 0, time.Now()
+		v.spent, v.granted, v.host, v.began = 0, 0, 0, time.Now()
 		in.fuel.Set(0)
 	}
 	return err
@@ -254,6 +272,11 @@ func (p *Program) serve(ctx context.Context, v *invocation, in *instance, result
 	if err != nil {
 		return err
 	}
+	if v.streams {
+		result.Response = v.collected
+		result.Response.Status = v.status
+		return nil
+	}
 	if n := int64(len(result.Response.Body)); n > p.limits.ResponseBody {
 		return fmt.Errorf("%w: %d bytes, and the limit is %d", abi.ErrResponseTooLarge, n, p.limits.ResponseBody)
 	}
@@ -274,6 +297,12 @@ func (p *Program) serveFrame(ctx context.Context, v *invocation, in *instance) (
 	answer, err = in.serve.Call(ctx, 1, uint64(ptr), uint64(len(frame)))
 	if err != nil {
 		return abi.Response{}, err
+	}
+	if v.streams {
+		if answer[0] != 0 {
+			return abi.Response{}, fmt.Errorf("%w: it answered again after it had started its answer", abi.ErrBadResponse)
+		}
+		return abi.Response{}, nil
 	}
 	ptr, n := abi.UnpackResult(answer[0])
 	if int64(n) > p.limits.ResponseBody+maxHeaderBytes {
@@ -300,7 +329,12 @@ func (p *Program) serveCGI(ctx context.Context, v *invocation, module api.Module
 	if v.exitCode != 0 {
 		return abi.Response{}, fmt.Errorf("%w: %d", abi.ErrExitStatus, v.exitCode)
 	}
-	return ParseCGI(v.stdout)
+	if v.streams {
+		return abi.Response{}, nil
+	}
+	r, err := ParseCGI(v.stdout)
+	unbuffered(&r)
+	return r, err
 }
 
 // fault says what an error from inside means.
@@ -333,42 +367,4 @@ func clip(s string, n int) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:n], "") + " …"
-}
-
-// exportCapability offers an import module whose functions all have one shape,
-// see abi.Capability.
-func exportCapability(b wazero.HostModuleBuilder, c abi.Capability) {
-	i32, i64 := api.ValueTypeI32, api.ValueTypeI64
-	for _, name := range c.Functions {
-		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
-			v := of(ctx)
-			v.alive()
-			v.called = v.called || v.preparing
-			stack[0] = uint64(capabilityCall(ctx, v.call.Links[c.Name][name], m.Memory(), stack))
-			v.alive()
-		}), []api.ValueType{i32, i32, i32, i32}, []api.ValueType{i64}).Export(name)
-	}
-}
-
-func capabilityCall(ctx context.Context, f abi.HostFunc, memory api.Memory, stack []uint64) int64 {
-	if f == nil {
-		return -int64(abi.ErrnoDenied)
-	}
-	in, ok := memory.Read(uint32(stack[0]), uint32(stack[1]))
-	if !ok {
-		return -int64(abi.ErrnoFault)
-	}
-	deadline, cancel := context.WithDeadline(ctx, of(ctx).deadline)
-	defer cancel()
-	out, errno := f(deadline, in)
-	if errno != abi.ErrnoOK {
-		return -int64(errno)
-	}
-	if len(out) > math.MaxInt32 {
-		return -int64(abi.ErrnoTooLarge)
-	}
-	if len(out) <= int(uint32(stack[3])) && !memory.Write(uint32(stack[2]), out) {
-		return -int64(abi.ErrnoFault)
-	}
-	return int64(len(out))
 }

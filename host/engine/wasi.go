@@ -5,13 +5,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"fmt"
 	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-
-	"github.com/agora-host/agora/abi"
 )
 
 // WASI preview 1, as a closed world: standard streams, clocks, randomness,
@@ -251,17 +248,14 @@ func fdWrite(v *invocation, m api.Memory, a []uint64) uint64 {
 	return errno
 }
 
-// writeOut collects standard output up to the response limit. What abi/v1 apps
-// print is for their log: their answer is the frame.
+// writeOut takes standard output. What abi/v1 apps print is for their log: their
+// answer is the frame.
 func (v *invocation) writeOut(view []byte) {
 	if !v.cgi {
 		v.stderr.write(view)
 		return
 	}
-	if int64(len(v.stdout)+len(view)) > v.limits.ResponseBody+maxHeaderBytes {
-		v.halt(fmt.Errorf("%w of %d bytes", abi.ErrResponseTooLarge, v.limits.ResponseBody))
-	}
-	v.stdout = append(v.stdout, view...)
+	v.printed(view)
 }
 
 func randomGet(v *invocation, m api.Memory, a []uint64) uint64 {
@@ -336,13 +330,14 @@ func pollDelay(s []byte) time.Duration {
 }
 
 func (v *invocation) sleep(d time.Duration) {
-	timer := time.NewTimer(min(d, time.Until(v.deadline)+time.Millisecond))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-v.ctx.Done():
-	}
-	v.alive()
+	v.whileHost(func() {
+		timer := time.NewTimer(min(d, time.Until(v.hostDeadline())+time.Millisecond))
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-v.ctx.Done():
+		}
+	})
 }
 
 // lineWriter cuts a stream into lines, with bounds on their length and number.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/agora-host/agora/abi"
 )
@@ -24,8 +25,9 @@ type Router interface {
 // Route is one release, ready to be called and metered.
 type Route interface {
 	// Invoke calls the release, with what Frame makes of the request. It
-	// returns after the call was metered.
-	Invoke(ctx context.Context, id string, r *http.Request) (abi.Response, error)
+	// returns after the call was metered. If stream was started, the response has
+	// gone there.
+	Invoke(ctx context.Context, id string, r *http.Request, stream abi.Stream) (abi.Response, error)
 }
 
 // Options configure a Gateway.
@@ -52,12 +54,20 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.o.WriteFault(w, r, id, err)
 		return
 	}
-	resp, err := route.Invoke(r.Context(), id, r)
-	if err != nil {
+	s := &stream{w: w, r: r, control: http.NewResponseController(w)}
+	resp, err := route.Invoke(r.Context(), id, r, s)
+	switch {
+	case s.started && err != nil:
+		// It is too late for a page that says so. The connection breaks off, so that
+		// nobody takes half an answer for a whole one.
+		panic(http.ErrAbortHandler)
+	case s.started:
+		s.end()
+	case err != nil:
 		g.o.WriteFault(w, r, id, err)
-		return
+	default:
+		write(w, r, &resp)
 	}
-	write(w, r, &resp)
 }
 
 // NewID makes an invocation id: 96 random bits in hex.
@@ -130,7 +140,51 @@ func (e *TooLargeError) Error() string {
 func (e *TooLargeError) Unwrap() error { return abi.ErrRequestTooLarge }
 
 func write(w http.ResponseWriter, r *http.Request, resp *abi.Response) {
-	h := w.Header()
+	setHeader(w.Header(), resp, len(resp.Body) > 0)
+	if bodyAllowed(resp.Status) {
+		w.Header().Set("Content-Length", strconv.Itoa(len(resp.Body)))
+	}
+	w.WriteHeader(resp.Status)
+	if r.Method != http.MethodHead && bodyAllowed(resp.Status) {
+		// A write fails only when the client left; the call is metered already.
+		_, _ = w.Write(resp.Body)
+	}
+}
+
+// stream sends an answer while its app runs.
+type stream struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	control *http.ResponseController
+	started bool
+	silent  bool // the answer has no body, whatever the app sends
+}
+
+func (s *stream) Start(resp abi.Response, deadline time.Time) error {
+	s.started = true
+	s.silent = s.r.Method == http.MethodHead || !bodyAllowed(resp.Status)
+	setHeader(s.w.Header(), &resp, !s.silent)
+	s.w.WriteHeader(resp.Status)
+	return s.Write(resp.Body, deadline)
+}
+
+func (s *stream) Write(p []byte, deadline time.Time) error {
+	if err := s.control.SetWriteDeadline(deadline); err != nil {
+		return err
+	}
+	if !s.silent && len(p) > 0 {
+		if _, err := s.w.Write(p); err != nil {
+			return err
+		}
+	}
+	return s.control.Flush()
+}
+
+// end gives the connection back without the deadline of this answer.
+func (s *stream) end() { _ = s.control.SetWriteDeadline(time.Time{}) }
+
+// setHeader copies an app's headers, except for those that are the node's affair.
+func setHeader(h http.Header, resp *abi.Response, hasBody bool) {
 	for _, f := range resp.Header {
 		name := http.CanonicalHeaderKey(f.Name)
 		switch {
@@ -142,19 +196,11 @@ func write(w http.ResponseWriter, r *http.Request, resp *abi.Response) {
 		h.Add(name, f.Value)
 	}
 	// A body whose type the app did not say is not guessed into a page.
-	if h.Get("Content-Type") == "" && len(resp.Body) > 0 {
+	if h.Get("Content-Type") == "" && hasBody {
 		h.Set("Content-Type", "application/octet-stream")
 	}
 	if h.Get("X-Content-Type-Options") == "" {
 		h.Set("X-Content-Type-Options", "nosniff")
-	}
-	if bodyAllowed(resp.Status) {
-		h.Set("Content-Length", strconv.Itoa(len(resp.Body)))
-	}
-	w.WriteHeader(resp.Status)
-	if r.Method != http.MethodHead && bodyAllowed(resp.Status) {
-		// A write fails only when the client left; the call is metered already.
-		_, _ = w.Write(resp.Body)
 	}
 }
 

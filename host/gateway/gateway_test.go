@@ -29,7 +29,7 @@ func (a *app) Route(_ context.Context, host string) (gateway.Route, error) {
 	return a, nil
 }
 
-func (a *app) Invoke(_ context.Context, _ string, r *http.Request) (abi.Response, error) {
+func (a *app) Invoke(_ context.Context, _ string, r *http.Request, stream abi.Stream) (abi.Response, error) {
 	var err error
 	if a.saw, err = gateway.Frame(r, a.limit, []string{"session"}); err != nil {
 		return abi.Response{}, err

@@ -90,6 +90,7 @@ type (
 		Fuel         uint64 `json:"fuel"`
 		Memory       string `json:"memory"`
 		Timeout      string `json:"timeout"`
+		HostTime     string `json:"host_time"`
 		RequestBody  string `json:"request_body"`
 		ResponseBody string `json:"response_body"`
 		Concurrency  int    `json:"concurrency"`
@@ -167,6 +168,7 @@ type (
 		Body         []byte              `json:"body"`
 		Instructions uint64              `json:"instructions"`
 		GuestMicros  uint64              `json:"guest_us"`
+		HostMicros   uint64              `json:"host_us"`
 		MemoryKiB    uint64              `json:"memory_kib"`
 		Release      int                 `json:"release"`
 	}
@@ -192,6 +194,7 @@ type (
 		Errors       map[string]uint64 `json:"errors,omitempty"`
 		Instructions uint64            `json:"instructions"`
 		GuestMicros  uint64            `json:"guest_us"`
+		HostMicros   uint64            `json:"host_us"`
 		MemoryKiBMS  uint64            `json:"memory_kib_ms"`
 		BytesIn      uint64            `json:"bytes_in"`
 		BytesOut     uint64            `json:"bytes_out"`

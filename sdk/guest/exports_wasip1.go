@@ -18,6 +18,8 @@ func appAlloc(size uint32) uint32 {
 
 //go:wasmexport app_handle_v1
 func appHandle(_, length uint32) uint64 {
-	out = serve(in[:length])
+	if out = serve(in[:length]); out == nil {
+		return 0
+	}
 	return abi.PackResult(uint32(uintptr(unsafe.Pointer(&out[0]))), uint32(len(out)))
 }

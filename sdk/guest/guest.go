@@ -16,6 +16,9 @@ type Response struct {
 	Status int
 	Header []abi.Field
 	Body   []byte
+	// Send, if not nil, is called instead of sending the response at once: it
+	// starts the answer and sends the rest of it. Package stream sets it.
+	Send func(start Response)
 }
 
 // Handler answers a request. A panic is the app's failure: the caller sees an
@@ -89,7 +92,8 @@ func Redirect(to string) Response {
 	return Response{Status: 303}.With("Location", to)
 }
 
-// serve answers one request frame with one response frame.
+// serve answers one request frame with one response frame, or nil if the answer
+// was sent already.
 func serve(frame []byte) []byte {
 	request, err := abi.DecodeRequest(frame)
 	if err != nil {
@@ -101,6 +105,11 @@ func serve(frame []byte) []byte {
 	response := handler(&Request{request})
 	if response.Status == 0 {
 		response.Status = 200
+	}
+	if send := response.Send; send != nil {
+		response.Send = nil
+		send(response)
+		return nil
 	}
 	return abi.AppendResponse(nil, &abi.Response{Status: response.Status, Header: response.Header, Body: response.Body})
 }
@@ -115,7 +124,11 @@ func Test(h Handler, method, target, body string) Response {
 	before := handler
 	handler = h
 	defer func() { handler = before }()
-	response, err := abi.DecodeResponse(serve(abi.AppendRequest(nil, &request)))
+	frame := serve(abi.AppendRequest(nil, &request))
+	if frame == nil {
+		panic("the answer is streamed: call the handler and stream.Collect instead")
+	}
+	response, err := abi.DecodeResponse(frame)
 	if err != nil {
 		panic(err)
 	}

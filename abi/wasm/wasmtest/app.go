@@ -9,7 +9,9 @@ import (
 
 const (
 	i32c, i64c, end = wasm.OpI32Const, wasm.OpI64Const, wasm.OpEnd
-	responseAt      = 4096
+
+	// ResponseAt is where in memory an App keeps its Frame.
+	ResponseAt = 4096
 )
 
 // Forever is a loop without end.
@@ -18,14 +20,15 @@ var Forever = []byte{wasm.OpLoop, wasm.BlockEmpty, wasm.OpBr, 0, end}
 // App is an abi/v1 module whose memory holds a response, and whose handler
 // runs code and then answers it.
 type App struct {
-	Code  []byte // of the handler, before its answer
-	Raw   []byte // instead of code and answer
-	Init  []byte // of app_init
-	Start []byte // of the start function
-	Alloc []byte // of app_alloc
-	KV    bool   // imports kv.get as function 0
-	Frame []byte // the response; default 200 "ok"
-	Pages uint32 // of memory; default 1
+	Code   []byte // of the handler, before its answer
+	Raw    []byte // instead of code and answer
+	Init   []byte // of app_init
+	Start  []byte // of the start function
+	Alloc  []byte // of app_alloc
+	KV     bool   // imports kv.get as function 0
+	Stream bool   // imports stream.start and stream.write as functions 0 and 1
+	Frame  []byte // the response; default 200 "ok"
+	Pages  uint32 // of memory; default 1
 }
 
 // Bytes encodes the module.
@@ -38,7 +41,7 @@ func (a App) Bytes() []byte {
 	handler := a.Raw
 	if handler == nil {
 		handler = append(bytes.Clone(a.Code), i64c)
-		handler = wasm.AppendS64(handler, int64(abi.PackResult(responseAt, uint32(len(frame)))))
+		handler = wasm.AppendS64(handler, int64(abi.PackResult(ResponseAt, uint32(len(frame)))))
 	}
 	alloc := a.Alloc
 	if alloc == nil {
@@ -53,13 +56,19 @@ func (a App) Bytes() []byte {
 		Funcs:  []uint32{1, 2},
 		Memory: &wasm.Limits{Min: max(1, a.Pages)},
 		Bodies: []wasm.Body{{Code: append(bytes.Clone(alloc), end)}, {Code: append(bytes.Clone(handler), end)}},
-		Data:   []wasm.Data{{Offset: append(wasm.AppendS64([]byte{i32c}, responseAt), end), Bytes: frame}},
+		Data:   []wasm.Data{{Offset: append(wasm.AppendS64([]byte{i32c}, ResponseAt), end), Bytes: frame}},
 	}
-	base := uint32(0)
+	host := func(module, name string) {
+		m.Imports = append(m.Imports, wasm.Import{Module: module, Name: name, Kind: wasm.KindFunc, Func: 3})
+	}
 	if a.KV {
-		m.Imports = []wasm.Import{{Module: "app:kv/v1", Name: "get", Kind: wasm.KindFunc, Func: 3}}
-		base = 1
+		host("app:kv/v1", "get")
 	}
+	if a.Stream {
+		host(abi.StreamModule, abi.StreamStart)
+		host(abi.StreamModule, abi.StreamWrite)
+	}
+	base := uint32(len(m.Imports))
 	m.Exports = []wasm.Export{
 		{Name: "memory", Kind: wasm.KindMemory}, {Name: abi.ExportAlloc, Kind: wasm.KindFunc, Index: base},
 		{Name: abi.ExportHandle, Kind: wasm.KindFunc, Index: base + 1},

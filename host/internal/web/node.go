@@ -191,6 +191,7 @@ type Response struct {
 	Body         []byte      `json:"body"`
 	Instructions uint64      `json:"instructions"`
 	GuestMicros  uint64      `json:"guest_us"`
+	HostMicros   uint64      `json:"host_us"`
 	MemoryKiB    uint64      `json:"memory_kib"`
 	Release      int         `json:"release"`
 }

@@ -198,6 +198,10 @@ var table = []Entry{
 		"The app did not answer within the time its manifest allows.",
 		"Try again; the owner can raise limits.timeout, as far as the tier allows.", abi.ErrDeadlineExceeded).
 		commands("agora logs <app>"),
+	entry("app-host-time", http.StatusGatewayTimeout, "The app waited too long",
+		"What the app asked of the node took longer, together, than its manifest allows.",
+		"Try again; the owner can raise limits.host_time, as far as limits.timeout.", abi.ErrHostTimeExceeded).
+		commands("agora logs <app>"),
 	entry("app-bad-response", http.StatusBadGateway, "The app's answer is malformed",
 		"The app answered with something that is no HTTP response.",
 		"Tell the app's owner; its log says what is malformed.", abi.ErrBadResponse).

@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/agora-host/agora/abi"
+)
+
+// A guest burns fuel while it works, and none while the node works for it. That
+// time is counted apart, and has a budget of its own within the deadline: an app
+// that waits is not one that computes.
+
+// hostBegins starts the clock of a host call.
+func (v *invocation) hostBegins() { v.hostSince = v.alive() }
+
+// hostEnds stops it, and the guest if its budget is used up.
+func (v *invocation) hostEnds() {
+	v.hostStops(v.alive())
+	if v.limits.HostTime > 0 && v.host >= v.limits.HostTime {
+		v.halt(v.tooLate(time.Time{}))
+	}
+}
+
+// tooLate is the error for a hostDeadline that has passed.
+func (v *invocation) tooLate(deadline time.Time) error {
+	if deadline.Equal(v.deadline) {
+		return fmt.Errorf("%w of %s", abi.ErrDeadlineExceeded, v.limits.Timeout)
+	}
+	return fmt.Errorf("%w of %s", abi.ErrHostTimeExceeded, v.limits.HostTime)
+}
+
+func (v *invocation) hostStops(now time.Time) {
+	if !v.hostSince.IsZero() {
+		v.host += now.Sub(v.hostSince)
+		v.hostSince = time.Time{}
+	}
+}
+
+// whileHost counts the time of work that may have to wait.
+func (v *invocation) whileHost(work func()) {
+	v.hostBegins()
+	work()
+	v.hostEnds()
+}
+
+// hostDeadline is until when the host call that runs may take.
+func (v *invocation) hostDeadline() time.Time {
+	if budget := v.hostSince.Add(v.limits.HostTime - v.host); v.limits.HostTime > 0 && budget.Before(v.deadline) {
+		return budget
+	}
+	return v.deadline
+}
+
+// hostFunc serves a function of the one shape that capabilities have, see
+// abi.Capability. in is guest memory, valid during the call.
+type hostFunc func(ctx context.Context, v *invocation, in []byte) (out []byte, errno abi.Errno)
+
+func exportHostFunc(b wazero.HostModuleBuilder, name string, call hostFunc) {
+	i32, i64 := api.ValueTypeI32, api.ValueTypeI64
+	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
+		v := of(ctx)
+		v.hostBegins()
+		stack[0] = uint64(answerCall(ctx, v, m.Memory(), stack, call))
+		v.hostEnds()
+	}), []api.ValueType{i32, i32, i32, i32}, []api.ValueType{i64}).Export(name)
+}
+
+func answerCall(ctx context.Context, v *invocation, memory api.Memory, stack []uint64, call hostFunc) int64 {
+	in, ok := memory.Read(uint32(stack[0]), uint32(stack[1]))
+	if !ok {
+		return -int64(abi.ErrnoFault)
+	}
+	out, errno := call(ctx, v, in)
+	if errno != abi.ErrnoOK {
+		return -int64(errno)
+	}
+	if len(out) > math.MaxInt32 {
+		return -int64(abi.ErrnoTooLarge)
+	}
+	if len(out) <= int(uint32(stack[3])) && !memory.Write(uint32(stack[2]), out) {
+		return -int64(abi.ErrnoFault)
+	}
+	return int64(len(out))
+}
+
+// exportCapability offers a capability's import module. What it does is linked
+// at each call.
+func exportCapability(b wazero.HostModuleBuilder, c abi.Capability) {
+	for _, name := range c.Functions {
+		exportHostFunc(b, name, func(ctx context.Context, v *invocation, in []byte) ([]byte, abi.Errno) {
+			v.called = v.called || v.preparing
+			f := v.call.Links[c.Name][name]
+			if f == nil {
+				return nil, abi.ErrnoDenied
+			}
+			limited, cancel := context.WithDeadline(ctx, v.hostDeadline())
+			defer cancel()
+			return f(limited, in)
+		})
+	}
+}

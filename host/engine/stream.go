@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"mime"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+
+	"github.com/agora-host/agora/abi"
+)
+
+// exportStream offers abi.StreamModule.
+func exportStream(b wazero.HostModuleBuilder) {
+	for name, call := range map[string]func(*invocation, []byte){abi.StreamStart: (*invocation).streamFrame, abi.StreamWrite: (*invocation).streamBytes} {
+		exportHostFunc(b, name, func(_ context.Context, v *invocation, in []byte) ([]byte, abi.Errno) {
+			if v.preparing {
+				return nil, abi.ErrnoUnavailable // nobody has asked anything yet
+			}
+			call(v, in)
+			return nil, abi.ErrnoOK
+		})
+	}
+}
+
+func (v *invocation) streamFrame(frame []byte) {
+	if v.streams {
+		v.halt(fmt.Errorf("%w: it started its answer twice", abi.ErrBadResponse))
+	}
+	r, err := abi.DecodeResponse(frame)
+	if err != nil {
+		v.halt(fmt.Errorf("%w: %w", abi.ErrBadResponse, err))
+	}
+	v.startStream(r)
+}
+
+func (v *invocation) streamBytes(p []byte) {
+	if !v.streams {
+		v.halt(fmt.Errorf("%w: it sends bytes before it started its answer", abi.ErrBadResponse))
+	}
+	v.sendStream(p, func(deadline time.Time) error { return v.call.Stream.Write(p, deadline) })
+}
+
+// startStream sends status, headers and the first piece. Nothing was sent
+// before: what is wrong with them is still told as a whole answer.
+func (v *invocation) startStream(r abi.Response) {
+	if err := checkHeader(r.Header); err != nil {
+		v.halt(err)
+	}
+	v.streams, v.status = true, r.Status
+	if v.call.Stream == nil {
+		v.collected.Header = slices.Clone(r.Header)
+	}
+	v.sendStream(r.Body, func(deadline time.Time) error { return v.call.Stream.Start(r, deadline) })
+}
+
+// sendStream counts a piece and hands it on, or collects it for a caller who
+// does not take pieces.
+func (v *invocation) sendStream(p []byte, send func(deadline time.Time) error) {
+	if v.sent+int64(len(p)) > v.limits.ResponseBody {
+		v.halt(fmt.Errorf("%w of %d bytes", abi.ErrResponseTooLarge, v.limits.ResponseBody))
+	}
+	v.sent += int64(len(p))
+	if v.call.Stream == nil {
+		v.collected.Body = append(v.collected.Body, p...)
+		return
+	}
+	deadline := v.hostDeadline()
+	switch err := send(deadline); {
+	case errors.Is(err, os.ErrDeadlineExceeded): // the server takes it for a caller that left
+		v.halt(v.tooLate(deadline))
+	case err != nil:
+		v.halt(fmt.Errorf("%w: %w", abi.ErrCanceled, err))
+	}
+}
+
+// printed takes what a command prints to standard output: its answer. It is
+// collected, unless its headers, as soon as they are complete, ask for a stream.
+func (v *invocation) printed(view []byte) {
+	if v.streams {
+		v.whileHost(func() { v.streamBytes(view) })
+		return
+	}
+	if int64(len(v.stdout)+len(view)) > v.limits.ResponseBody+maxHeaderBytes {
+		v.halt(fmt.Errorf("%w of %d bytes", abi.ErrResponseTooLarge, v.limits.ResponseBody))
+	}
+	before := len(v.stdout)
+	v.stdout = append(v.stdout, view...)
+	news := v.stdout[max(0, before-2):]
+	if v.headersSeen || !bytes.Contains(news, []byte("\n\n")) && !bytes.Contains(news, []byte("\n\r\n")) {
+		return
+	}
+	v.headersSeen = true
+	r, err := ParseCGI(v.stdout)
+	if err == nil && unbuffered(&r) { // an error is told at the end
+		v.whileHost(func() { v.startStream(r) })
+	}
+}
+
+// unbuffered tells whether a command's headers ask for a stream, and removes the
+// one that is for the node alone.
+func unbuffered(r *abi.Response) (wanted bool) {
+	r.Header = slices.DeleteFunc(r.Header, func(f abi.Field) bool {
+		switch {
+		case strings.EqualFold(f.Name, "Content-Type"):
+			kind, _, _ := mime.ParseMediaType(f.Value)
+			wanted = wanted || kind == abi.EventStream
+		case strings.EqualFold(f.Name, abi.UnbufferedHeader):
+			wanted = wanted || strings.EqualFold(f.Value, "no")
+			return true
+		}
+		return false
+	})
+	return wanted
+}
