@@ -36,9 +36,10 @@ var mayImport = map[string][]string{
 	"access":            {"abi"},
 
 	// Conformance suites and their in-memory models.
-	"abi/wasm/wasmtest":     {"abi"},
-	"registry/registrytest": {"abi", "registry"},
-	"metering/meteringtest": {"abi", "metering"},
+	"abi/wasm/wasmtest":      {"abi"},
+	"registry/registrytest":  {"abi", "registry"},
+	"metering/meteringtest":  {"abi", "metering"},
+	"metering/fuel/fueltest": {"abi", "metering/fuel"},
 
 	"host/engine":       {"abi", "registry", "metering"},
 	"host/capability":   {"abi"},
