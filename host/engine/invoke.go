@@ -209,9 +209,12 @@ func (p *Program) run(ctx context.Context, v *invocation, result *Result) error 
 	result.Instructions = v.used(int64(in.fuel.Get()))
 	result.MemoryPeak = int64(in.memory.Size())
 	if result.Instructions > p.limits.Fuel {
+		// Whatever happened after the limit was passed and before the guest asked
+		// again did not count.
 		result.Instructions = p.limits.Fuel
-		if err == nil {
-			err = fmt.Errorf("%w of %d", abi.ErrFuelExhausted, p.limits.Fuel)
+		if v.stop == nil && !errors.Is(err, errNode) {
+			v.stop = fmt.Errorf("%w of %d", abi.ErrFuelExhausted, p.limits.Fuel)
+			err = v.stop
 		}
 	}
 	if err != nil {

@@ -26,7 +26,7 @@ const (
 	InvalidTable      Trap = "invalid table access"
 	TypeMismatch      Trap = "indirect call type mismatch"
 	TooDeep           Trap = "more calls are open than are allowed"
-	TooLong           Trap = "more steps than the test allows"
+	TooLong           Trap = "more units than the test allows"
 )
 
 // ErrUnsupported: the module uses what this interpreter does not know.
@@ -38,7 +38,7 @@ const null = 0
 // Options bound a machine as fuel.Options bound a module.
 type Options struct {
 	fuel.Options
-	Steps uint64 // after so many instructions the run is given up with TooLong; 0: never
+	Units uint64 // a call that is charged more is given up with TooLong; 0: never
 	// Host serves imported functions. It costs nothing, as the node's work does.
 	Host func(module, name string, args []uint64) []uint64
 }
@@ -61,7 +61,7 @@ type Machine struct {
 	dropped   struct{ data, elements []bool }
 	stack     []uint64
 	depth     uint32
-	steps     uint64
+	limit     uint64 // of Charged, during a call
 }
 
 // New instantiates a module that imports nothing but functions. What its start-up does is charged
@@ -206,7 +206,10 @@ func (v *Machine) Call(name string, args ...uint64) (results []uint64, err error
 			err = trap
 		}
 	}()
-	v.stack, v.depth = append(v.stack[:0], args...), 0
+	v.stack, v.depth, v.limit = append(v.stack[:0], args...), 0, math.MaxUint64
+	if v.o.Units > 0 {
+		v.limit = v.Charged + v.o.Units
+	}
 	v.run(v.funcs[e.Index])
 	return slices.Clone(v.stack), nil
 }
@@ -222,7 +225,16 @@ func (v *Machine) pop() uint64 {
 func (v *Machine) pop32() uint32 { return uint32(v.pop()) }
 
 // charge is for what depends on a size.
-func (v *Machine) charge(units uint64) { v.Charged, v.Executed = v.Charged+units, v.Executed+units }
+func (v *Machine) charge(units uint64) {
+	v.Charged, v.Executed = v.Charged+units, v.Executed+units
+	v.check()
+}
+
+func (v *Machine) check() {
+	if v.Charged > v.limit {
+		panic(TooLong)
+	}
+}
 
 // frame is a label that is open: what a branch to it keeps and drops.
 type frame struct {
@@ -262,9 +274,7 @@ func (v *Machine) run(f *function) {
 		in := &f.code[pc]
 		v.Charged += in.segment
 		v.Executed += in.cost
-		if v.steps++; v.o.Steps > 0 && v.steps > v.o.Steps {
-			panic(TooLong)
-		}
+		v.check()
 		pc++
 		switch in.op {
 		case wasm.OpUnreachable:
