@@ -16,6 +16,8 @@ const (
 	OpCall         = 0x10
 	OpCallIndirect = 0x11
 	OpDrop         = 0x1a
+	OpSelect       = 0x1b
+	OpSelectTyped  = 0x1c
 	OpLocalGet     = 0x20
 	OpLocalSet     = 0x21
 	OpLocalTee     = 0x22
@@ -153,7 +155,7 @@ func (c *Code) immediates(in *Instr) {
 		in.Index = r.u32()
 	case op == OpCallIndirect:
 		in.Index, in.Second = r.u32(), r.u32()
-	case op == 0x1c: // select with types
+	case op == OpSelectTyped:
 		for range r.count(c.bounds.Params, "types of a select") {
 			r.valType()
 		}
@@ -171,7 +173,7 @@ func (c *Code) immediates(in *Instr) {
 		r.bytes(8)
 	case op == OpRefNull:
 		r.refType()
-	case op == OpUnreachable, op == OpNop, op == OpElse, op == OpEnd, op == OpReturn, op == OpDrop, op == 0x1b,
+	case op == OpUnreachable, op == OpNop, op == OpElse, op == OpEnd, op == OpReturn, op == OpDrop, op == OpSelect,
 		op >= OpI32Eqz && op <= 0xc4, op == OpRefIsNull:
 	case op == OpPrefixFC:
 		c.prefixFC(in)

@@ -179,6 +179,9 @@ func rewrite(module []byte, l Limits) (fuel.Result, error) {
 	if err != nil {
 		return fuel.Result{}, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
+	if r.Module, err = mended(r.Module); err != nil {
+		return fuel.Result{}, fmt.Errorf("mend what was counted: %w", err)
+	}
 	return r, nil
 }
 

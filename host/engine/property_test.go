@@ -108,6 +108,10 @@ func runRandom(t testing.TB, r *rand.Rand, compiler, interpreter *pair) (out out
 	}
 	var all []*running
 	add := func(name string, p *pair, module []byte) {
+		module, err := engine.Mended(module)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
 		in, err := p.runtime.InstantiateWithConfig(t.Context(), module, wazero.NewModuleConfig().WithName(""))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

@@ -17,6 +17,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/agora-host/agora/abi/wasm"
+	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/metering/fuel/fueltest"
 )
@@ -27,11 +28,7 @@ import (
 // must be the same, and the count too, whether a call returns or traps, in
 // whatever slices the fuel is granted.
 func TestSpecification(t *testing.T) {
-	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	suite := filepath.Join(strings.TrimSpace(string(dir)), "internal/integration_test/spectest")
+	suite := specSuite(t)
 	for name, config := range map[string]wazero.RuntimeConfig{"compiler": wazero.NewRuntimeConfigCompiler(), "interpreter": wazero.NewRuntimeConfigInterpreter()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,6 +53,16 @@ func TestSpecification(t *testing.T) {
 			}
 		})
 	}
+}
+
+// specSuite is where the engine's module keeps the suite.
+func specSuite(t *testing.T) string {
+	t.Helper()
+	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(strings.TrimSpace(string(dir)), "internal/integration_test/spectest")
 }
 
 type tally struct{ modules, refused, calls, traps, counts, trapCounts int }
@@ -146,7 +153,7 @@ func runScript(t *testing.T, config wazero.RuntimeConfig, spectest, path string,
 func newVariant(t *testing.T, config wazero.RuntimeConfig, spectest string, rewrite func([]byte) ([]byte, error)) *variant {
 	t.Helper()
 	ctx := t.Context()
-	v := &variant{runtime: wazero.NewRuntimeWithConfig(ctx, config), rewrite: rewrite, named: map[string]api.Module{}, refuel: &refueller{slice: 7, most: 1 << 30}}
+	v := &variant{runtime: wazero.NewRuntimeWithConfig(ctx, config), rewrite: rewrite, named: map[string]api.Module{}, refuel: &refueller{slice: 7, most: 1 << 40}}
 	if _, err := v.runtime.NewHostModuleBuilder(fuel.ImportModule).NewFunctionBuilder().WithFunc(v.refuel.grant).Export(fuel.ImportRefuel).Instantiate(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -324,5 +331,8 @@ func rewriteAll(raw []byte) ([]byte, error) {
 		return nil, err
 	}
 	r, err := fuel.Rewrite(m, specCaps)
-	return r.Module, err
+	if err != nil {
+		return nil, err
+	}
+	return engine.Mended(r.Module)
 }

@@ -490,9 +490,9 @@ func (g *generator) value(t wasm.ValType, depth int) {
 		g.value(t, depth+1)
 		g.value(wasm.I32, depth+1)
 		if g.chance(2) {
-			g.op(0x1b)
+			g.op(wasm.OpSelect)
 		} else {
-			g.op(0x1c, 1, byte(t))
+			g.op(wasm.OpSelectTyped, 1, byte(t))
 		}
 	case 6:
 		g.convert(t, depth)
@@ -617,5 +617,5 @@ func (g *generator) canonical(t wasm.ValType) {
 	}
 	g.index(wasm.OpLocalGet, x)
 	g.index(wasm.OpLocalGet, x)
-	g.op(equal, 0x1b)
+	g.op(equal, wasm.OpSelect)
 }

@@ -347,7 +347,7 @@ func (v *Machine) plain(in *instruction) {
 	switch op := in.op; {
 	case op == wasm.OpDrop:
 		v.pop()
-	case op == 0x1b, op == 0x1c: // select
+	case op == wasm.OpSelect, op == wasm.OpSelectTyped:
 		if c, b := v.pop32(), v.pop(); c == 0 {
 			v.pop()
 			v.push(b)
