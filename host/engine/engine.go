@@ -103,20 +103,20 @@ func New(o Options) (*Engine, error) {
 	}
 	ctx := context.Background()
 	e.runtime = wazero.NewRuntimeWithConfig(ctx, runtimeConfig().WithCompilationCache(e.code))
-	if err := e.offer(ctx); err != nil {
+	if err := offer(ctx, e.runtime); err != nil {
 		return nil, errors.Join(err, e.Close(ctx))
 	}
 	return e, nil
 }
 
 // offer makes the host modules that programs may import.
-func (e *Engine) offer(ctx context.Context) error {
+func offer(ctx context.Context, runtime wazero.Runtime) error {
 	modules := map[string]func(wazero.HostModuleBuilder){fuel.ImportModule: exportRefuel, abi.WASIModule: exportWASI, abi.StreamModule: exportStream}
 	for _, c := range abi.Capabilities() {
 		modules[c.Module] = func(b wazero.HostModuleBuilder) { exportCapability(b, c) }
 	}
 	for name, export := range modules {
-		b := e.runtime.NewHostModuleBuilder(name)
+		b := runtime.NewHostModuleBuilder(name)
 		export(b)
 		if _, err := b.Instantiate(ctx); err != nil {
 			return fmt.Errorf("offer %q: %w", name, err)
@@ -222,19 +222,21 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 			return nil, fmt.Errorf("read compiled code: %w", err)
 		}
 	}
-	p := &Program{
-		limits: l, depth: l.caps().CallDepth, iface: iface, initCost: entry.InitCost, runtime: e.runtime,
-		size:       128<<10 + 2*int64(len(entry.Module)) + entry.codeSize,
-		restorable: entry.Restorable, globals: entry.Globals,
-		slots: make(chan struct{}, max(1, l.Concurrency)),
-	}
-	if p.compiled, err = e.runtime.CompileModule(ctx, entry.Module); err != nil {
+	compiled, err := e.runtime.CompileModule(ctx, entry.Module)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
+	p := newProgram(e.runtime, compiled, iface, l)
+	p.initCost, p.restorable, p.globals = entry.InitCost, entry.Restorable, entry.Globals
+	p.size = 128<<10 + 2*int64(len(entry.Module)) + entry.codeSize
 	if err := p.link(); err != nil {
 		return nil, errors.Join(err, p.compiled.Close(ctx))
 	}
 	return p, nil
+}
+
+func newProgram(runtime wazero.Runtime, compiled wazero.CompiledModule, iface abi.Interface, l Limits) *Program {
+	return &Program{runtime: runtime, compiled: compiled, iface: iface, limits: l, depth: l.caps().CallDepth, slots: make(chan struct{}, max(1, l.Concurrency))}
 }
 
 // Size is about how many bytes a program keeps in memory while it waits: its

@@ -25,6 +25,8 @@ type Call struct {
 	Stream abi.Stream
 	// Stderr, if not nil, is told each line the guest writes to standard error.
 	Stderr func(line string)
+
+	rehearsal bool // see differ.go
 }
 
 // Result is what an invocation did. It is filled also when it failed.
@@ -66,6 +68,8 @@ type invocation struct {
 	status    int  // of that answer
 	sent      int64
 	collected abi.Response // of it, if nobody takes pieces
+
+	moments moments
 
 	stdin       []byte
 	stdout      []byte
@@ -141,7 +145,7 @@ func (p *Program) Invoke(ctx context.Context, call Call) (Result, error) {
 	}()
 	v := &invocation{
 		ctx: ctx, call: call, limits: p.limits, cgi: p.iface == abi.InterfaceWASI, deadline: time.Now().Add(p.limits.Timeout),
-		stderr: lineWriter{sink: call.Stderr},
+		stderr: lineWriter{sink: call.Stderr}, moments: moments{rehearsal: call.rehearsal},
 	}
 	if v.cgi {
 		v.stdin = call.Request.Body
@@ -351,6 +355,9 @@ func (p *Program) fault(v *invocation, in *instance, err error, result *Result) 
 	text := err.Error()
 	reason, detail, _ := strings.Cut(text, "\n")
 	result.FaultDetail = clip(detail, 4096)
+	if strings.Contains(text, "stack overflow") {
+		return fmt.Errorf("%w: %s", abi.ErrStackExhausted, reason)
+	}
 	if in != nil {
 		if uint32(in.depth.Get()) > p.depth {
 			return fmt.Errorf("%w: more than %d calls are open", abi.ErrStackExhausted, p.depth)
@@ -358,9 +365,6 @@ func (p *Program) fault(v *invocation, in *instance, err error, result *Result) 
 		if uint32(in.refused.Get()) > 0 {
 			return fmt.Errorf("%w of %d KiB: %s", abi.ErrMemoryExhausted, p.limits.Memory/1024, reason)
 		}
-	}
-	if strings.Contains(text, "stack overflow") {
-		return fmt.Errorf("%w: %s", abi.ErrStackExhausted, reason)
 	}
 	return fmt.Errorf("%w: %s", abi.ErrTrap, reason)
 }

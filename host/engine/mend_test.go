@@ -1,16 +1,21 @@
 package engine_test
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
 
 	"github.com/agora-host/agora/abi/wasm"
+	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/registry"
 )
 
 // TestTypesOfTheSuite follows the types through every function of the core test
@@ -96,5 +101,41 @@ func TestFloatSelect(t *testing.T) {
 	}
 	if got := answer(module); got == 2 {
 		t.Error("the compiler has no longer the defect that mended works around: remove mended, if no other version is in use")
+	}
+}
+
+// TestRehearsal: a module about which compiler and interpreter do not agree is
+// not taken in. The disagreement is that of TestFloatSelect, not mended.
+func TestRehearsal(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the defect is the amd64 compiler's")
+	}
+	m, err := wasm.Parse(wasmtest.App{}.Bytes(), wasm.DefaultBounds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A function as in TestFloatSelect, that traps if it is answered the wrong operand.
+	m.Types = append(m.Types, wasm.FuncType{Params: []wasm.ValType{wasm.F32}}, wasm.FuncType{Params: []wasm.ValType{wasm.F32}, Results: []wasm.ValType{wasm.F32, wasm.I32}})
+	n := uint32(len(m.Types))
+	nothing, wrong := uint32(len(m.Funcs)), uint32(len(m.Funcs)+1)
+	m.Funcs = append(m.Funcs, n-2, n-1)
+	m.Globals = append(m.Globals, wasm.Global{GlobalType: wasm.GlobalType{Type: wasm.F32, Mutable: true}, Init: []byte{wasm.OpF32Const, 0, 0, 0, 0x40, wasm.OpEnd}})
+	m.Bodies = append(m.Bodies, wasm.Body{Code: []byte{wasm.OpEnd}}, wasm.Body{Locals: []wasm.LocalGroup{{Count: 1, Type: wasm.F32}}, Code: []byte{
+		wasm.OpLocalGet, 0, wasm.OpLocalGet, 0, wasm.OpI32Const, 0, wasm.OpSelect, wasm.OpLocalTee, 1, wasm.OpCall, byte(nothing),
+		wasm.OpLocalGet, 1, wasm.OpGlobalGet, byte(len(m.Globals) - 1), wasm.OpI32Const, 0, wasm.OpSelect, wasm.OpI32Const, 0, wasm.OpEnd,
+	}})
+	handler := &m.Bodies[1]
+	handler.Code = append([]byte{
+		wasm.OpF32Const, 0, 0, 0x80, 0x3f, wasm.OpCall, byte(wrong), drop, wasm.OpF32Const, 0, 0, 0, 0x40,
+		0x5c /* f32.ne */, wasm.OpIf, wasm.BlockEmpty, wasm.OpUnreachable, end,
+	}, handler.Code...)
+	module := m.Encode()
+	if err := newEngine(t).Compile(t.Context(), module, limits); err != nil {
+		t.Errorf("mended: %v", err)
+	}
+	defer engine.Unmended()()
+	err = newEngine(t).Compile(t.Context(), module, limits)
+	if !errors.Is(err, registry.ErrBadModule) || !strings.Contains(fmt.Sprint(err), `do not agree about it: it ends with "trap" and with ""`) {
+		t.Errorf("not mended: %v", err)
 	}
 }

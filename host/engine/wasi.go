@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"time"
 
@@ -163,17 +162,15 @@ func listSizes(list func(*invocation) []string) wasiFunc {
 
 func clockTime(v *invocation, m api.Memory, a []uint64) uint64 {
 	v.ofTheMoment()
+	wall, monotonic := v.moments.now()
 	switch a[0] {
 	case 0:
-		return put64(m, a[2], uint64(time.Now().UnixNano()))
+		return put64(m, a[2], uint64(wall.UnixNano()))
 	case 1, 2, 3: // monotonic, and CPU time as far as a guest may know it
-		return put64(m, a[2], uint64(time.Since(processStart)))
+		return put64(m, a[2], uint64(monotonic))
 	}
 	return wasiInval
 }
-
-// processStart is the zero of the monotonic clock that guests see.
-var processStart = time.Now()
 
 func fdStat(_ *invocation, m api.Memory, a []uint64) uint64 {
 	if a[0] > 2 {
@@ -267,7 +264,7 @@ func randomGet(v *invocation, m api.Memory, a []uint64) uint64 {
 	for len(view) > 0 {
 		v.alive()
 		n := min(len(view), 64<<10)
-		rand.Read(view[:n])
+		v.moments.random(view[:n])
 		view = view[n:]
 	}
 	return wasiSuccess
@@ -285,15 +282,16 @@ func pollOneoff(v *invocation, m api.Memory, a []uint64) uint64 {
 	if !ok {
 		return wasiFault
 	}
+	wall, monotonic := v.moments.now()
 	wait := time.Duration(1<<63 - 1)
 	for i := range int(a[2]) {
-		wait = min(wait, pollDelay(in[i*subscription:]))
+		wait = min(wait, pollDelay(in[i*subscription:], wall, monotonic))
 	}
 	v.sleep(wait)
 	ready := uint64(0)
 	for i := range int(a[2]) {
 		s := in[i*subscription:]
-		if pollDelay(s) > wait {
+		if pollDelay(s, wall, monotonic) > wait {
 			continue
 		}
 		e := make([]byte, event)
@@ -311,15 +309,15 @@ func pollOneoff(v *invocation, m api.Memory, a []uint64) uint64 {
 }
 
 // pollDelay is how long a subscription waits.
-func pollDelay(s []byte) time.Duration {
+func pollDelay(s []byte, wall time.Time, monotonic time.Duration) time.Duration {
 	if s[8] != 0 { // a stream
 		return 0
 	}
 	timeout := binary.LittleEndian.Uint64(s[24:])
 	if s[40]&1 == 1 { // absolute
-		now := uint64(time.Since(processStart))
+		now := uint64(monotonic)
 		if s[16] == 0 {
-			now = uint64(time.Now().UnixNano())
+			now = uint64(wall.UnixNano())
 		}
 		if timeout <= now {
 			return 0
@@ -330,6 +328,10 @@ func pollDelay(s []byte) time.Duration {
 }
 
 func (v *invocation) sleep(d time.Duration) {
+	if v.moments.rehearsal {
+		v.moments.ticks += min(d, time.Hour)
+		return
+	}
 	v.whileHost(func() {
 		timer := time.NewTimer(min(d, time.Until(v.hostDeadline())+time.Millisecond))
 		defer timer.Stop()

@@ -25,7 +25,8 @@ type task struct {
 	Seconds uint64 `json:"seconds"` // of CPU
 }
 
-// verdict is what a worker answers. Error is "" if the module was compiled.
+// verdict is what a worker answers, twice: when the module is compiled, and when
+// it was rehearsed. Error is "" if all is well.
 type verdict struct {
 	Error string `json:"error"`
 }
@@ -44,7 +45,18 @@ func (e *Engine) compileInChild(ctx context.Context, dir string, module []byte) 
 	child.Stdout, child.Stderr = &out, &limitedBuffer{b: &problems, left: 4096}
 	child.WaitDelay = time.Second
 	err = child.Run()
-	var v verdict
+	var compiled, rehearsed verdict
+	answers := json.NewDecoder(&out)
+	if answers.Decode(&compiled) == nil && compiled.Error == "" && ctx.Err() == nil {
+		if answers.Decode(&rehearsed) != nil {
+			// Compiled, and too large for the interpreter: that is no fault of the module.
+			e.o.Logger.WarnContext(ctx, "a module was compiled and could not be rehearsed", "err", err, "stderr", problems.String())
+		}
+		if rehearsed.Error != "" {
+			return fmt.Errorf("%w: %s", registry.ErrBadModule, rehearsed.Error)
+		}
+		return nil
+	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -54,12 +66,10 @@ func (e *Engine) compileInChild(ctx context.Context, dir string, module []byte) 
 		return fmt.Errorf("%w: compiling it takes more memory or time than is allowed; make its functions smaller, or build it with optimisation for size", registry.ErrBadModule)
 	case err != nil:
 		return fmt.Errorf("run the compile worker: %w: %s", err, problems.String())
-	case json.Unmarshal(out.Bytes(), &v) != nil:
-		return errors.New("the compile worker gave no answer")
-	case v.Error != "":
-		return fmt.Errorf("%w: %s", registry.ErrBadModule, v.Error)
+	case compiled.Error != "":
+		return fmt.Errorf("%w: %s", registry.ErrBadModule, compiled.Error)
 	}
-	return nil
+	return errors.New("the compile worker gave no answer")
 }
 
 // diedOfLimits recognises a child that its resource limits ended: killed, or
@@ -101,32 +111,53 @@ func CompileWorker(in io.Reader, out io.Writer) int {
 		return 2
 	}
 	module = bytes.TrimPrefix(module, []byte("\n"))
-	var v verdict
-	if err := compileTo(t.CodeDir, module); err != nil {
-		v.Error = firstLine(err.Error())
+	ctx := experimental.WithCompilationWorkers(context.Background(), 2)
+	store, err := wazero.NewCompilationCacheWithDir(t.CodeDir)
+	if err != nil {
+		return 2
 	}
-	if json.NewEncoder(out).Encode(v) != nil {
+	runtime := wazero.NewRuntimeWithConfig(ctx, runtimeConfig().WithCompilationCache(store))
+	defer runtime.Close(ctx)
+	answers := json.NewEncoder(out)
+	compiled, err := compileIn(ctx, runtime, module)
+	if answers.Encode(verdictOn(err)) != nil {
+		return 2
+	}
+	if err == nil && answers.Encode(verdictOn(rehearseIn(ctx, runtime, compiled, module))) != nil {
 		return 2
 	}
 	return 0
 }
 
-func compileTo(dir string, module []byte) (err error) {
+func verdictOn(err error) verdict {
+	if err == nil {
+		return verdict{}
+	}
+	return verdict{firstLine(err.Error())}
+}
+
+func compileIn(ctx context.Context, runtime wazero.Runtime, module []byte) (compiled wazero.CompiledModule, err error) {
 	// wazero panics on some of the modules that it cannot compile.
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the compiler gave up: %v", p)
 		}
 	}()
-	ctx := experimental.WithCompilationWorkers(context.Background(), 2)
-	store, err := wazero.NewCompilationCacheWithDir(dir)
-	if err != nil {
+	return runtime.CompileModule(ctx, module)
+}
+
+func rehearseIn(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule, module []byte) (err error) {
+	differs, err := "", error(nil)
+	panicked := guard(func() error { differs, err = disagreement(ctx, runtime, compiled, module); return nil })
+	switch {
+	case panicked != nil:
+		return panicked
+	case err != nil:
 		return err
+	case differs != "":
+		return fmt.Errorf("the compiler and the interpreter do not agree about it: %s; it would compute wrongly here. Build it with another optimisation level, and tell the platform team", differs)
 	}
-	runtime := wazero.NewRuntimeWithConfig(ctx, runtimeConfig().WithCompilationCache(store))
-	defer runtime.Close(ctx)
-	_, err = runtime.CompileModule(ctx, module)
-	return err
+	return nil
 }
 
 func firstLine(s string) string {

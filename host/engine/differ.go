@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"math"
+	chacha "math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/metering/fuel"
+)
+
+// The compiler is complex, and was wrong before (see mended). So before a module
+// is taken in, it serves one request in compiled code and one in the interpreter,
+// which is simple: what it answers, how it fails and what it costs must be the
+// same. That costs up to a tenth of a second, once for each module.
+
+// rehearsalFuel is how much of the request is run. Both stop at the same
+// instruction, so a longer one is compared as far as it goes.
+const rehearsalFuel = 5_000_000
+
+// rehearse serves the request "GET /" once and answers all that can be seen of it.
+func rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule) (seen, error) {
+	exports := compiled.ExportedFunctions()
+	iface := abi.InterfaceV1
+	switch {
+	case exports[fuel.ExportServe] != nil:
+	case exports[abi.ExportStart] != nil:
+		iface = abi.InterfaceWASI
+	default:
+		return seen{}, nil // it serves nothing
+	}
+	pages := uint32(1)
+	for _, m := range compiled.ExportedMemories() {
+		pages, _ = m.Max()
+	}
+	p := newProgram(runtime, compiled, iface, Limits{
+		Fuel: rehearsalFuel, Memory: int64(pages) * pageSize, Timeout: time.Minute, RequestBody: math.MaxInt32, ResponseBody: math.MaxInt32, Concurrency: 1,
+	})
+	if err := p.link(); err != nil {
+		return seen{}, err
+	}
+	links := map[string]abi.Link{}
+	for _, c := range p.needs {
+		links[c.Name] = abi.Link{}
+		for _, name := range c.Functions {
+			links[c.Name][name] = func(context.Context, []byte) ([]byte, abi.Errno) { return nil, abi.ErrnoUnavailable }
+		}
+	}
+	r, err := p.Invoke(ctx, Call{
+		Request: &abi.Request{Method: "GET", Path: "/", Host: "rehearsal.invalid"}, Links: links, rehearsal: true,
+	})
+	return seen{fault: abi.FaultKind(err), instructions: r.Instructions, pages: r.MemoryPeak / pageSize, response: r.Response}, p.end(ctx)
+}
+
+// seen is what can be seen of a request from outside.
+type seen struct {
+	fault        string
+	instructions uint64
+	pages        int64
+	response     abi.Response
+}
+
+// differsFrom says in what; "" for nothing. A deadline is no property of the
+// program, and the interpreter has room for fewer open calls.
+func (s seen) differsFrom(o seen) string {
+	elsewhere := []string{abi.FaultKind(abi.ErrDeadlineExceeded), abi.FaultKind(abi.ErrStackExhausted)}
+	switch {
+	case slices.Contains(elsewhere, s.fault), slices.Contains(elsewhere, o.fault):
+	case s.fault != o.fault:
+		return fmt.Sprintf("it ends with %q and with %q", s.fault, o.fault)
+	case s.instructions != o.instructions:
+		return fmt.Sprintf("it takes %d and %d instructions", s.instructions, o.instructions)
+	case s.pages != o.pages:
+		return fmt.Sprintf("it uses %d and %d pages of memory", s.pages, o.pages)
+	case s.response.Status != o.response.Status || !slices.Equal(s.response.Header, o.response.Header) || !bytes.Equal(s.response.Body, o.response.Body):
+		return fmt.Sprintf("it answers %d bytes with status %d and %d other bytes with status %d", len(s.response.Body), s.response.Status, len(o.response.Body), o.response.Status)
+	}
+	return ""
+}
+
+// disagreement runs the rehearsal both ways. compiled belongs to runtime.
+func disagreement(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule, module []byte) (string, error) {
+	if err := offer(ctx, runtime); err != nil {
+		return "", err
+	}
+	fast, err := rehearse(ctx, runtime, compiled)
+	if err != nil {
+		return "", err
+	}
+	interpreter := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter().WithCoreFeatures(api.CoreFeaturesV2))
+	defer interpreter.Close(ctx)
+	if err := offer(ctx, interpreter); err != nil {
+		return "", err
+	}
+	interpreted, err := interpreter.CompileModule(ctx, module)
+	if err != nil {
+		return "", err
+	}
+	slow, err := rehearse(ctx, interpreter, interpreted)
+	if err != nil {
+		return "", err
+	}
+	return fast.differsFrom(slow), nil
+}
+
+// moments is where a guest's time and randomness come from. In a rehearsal both
+// are the same each time, so that two runs can be compared.
+type moments struct {
+	rehearsal bool
+	ticks     time.Duration
+	source    *chacha.ChaCha8
+}
+
+// epoch is the zero of the monotonic clock that guests see.
+var epoch = time.Now()
+
+var rehearsalEpoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// now answers the time of day, and the time since the epoch.
+func (m *moments) now() (wall time.Time, monotonic time.Duration) {
+	if !m.rehearsal {
+		now := time.Now()
+		return now, now.Sub(epoch)
+	}
+	m.ticks += time.Microsecond
+	return rehearsalEpoch.Add(m.ticks), m.ticks
+}
+
+func (m *moments) random(b []byte) {
+	if !m.rehearsal {
+		rand.Read(b)
+		return
+	}
+	if m.source == nil {
+		m.source = chacha.NewChaCha8([32]byte{})
+	}
+	m.source.Read(b)
+}
