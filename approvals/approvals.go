@@ -129,6 +129,7 @@ type SubjectApp struct {
 	Team           string `json:"team"`
 	CostCenter     string `json:"cost_center"`
 	Classification string `json:"data_classification"`
+	KeepState      bool   `json:"keep_state"` // what a request leaves in memory may be found by the next
 }
 
 // SubjectModule is what was read from the binary.

@@ -149,7 +149,8 @@ func engineLimits(m registry.Manifest) engine.Limits {
 	l := m.Limits
 	return engine.Limits{
 		Fuel: l.Fuel, Memory: int64(l.Memory), Timeout: time.Duration(l.Timeout), HostTime: time.Duration(l.HostTime),
-		RequestBody: int64(l.RequestBody), ResponseBody: int64(l.ResponseBody), Concurrency: l.Concurrency, StartOnce: m.StartOnce,
+		RequestBody: int64(l.RequestBody), ResponseBody: int64(l.ResponseBody), Concurrency: l.Concurrency,
+		StartOnce: m.StartOnce, WarmUp: m.WarmUp, KeepState: m.KeepState,
 	}
 }
 

@@ -125,7 +125,7 @@ func (h *Host) subject(action, actor string, tier abi.Tier, r registry.Release, 
 		Action: action, Actor: actor, Tier: tier,
 		App: approvals.SubjectApp{
 			Name: m.Name, Title: m.Title, Description: m.Description, Owner: m.Owner,
-			Team: m.Team, CostCenter: m.CostCenter, Classification: m.Classification,
+			Team: m.Team, CostCenter: m.CostCenter, Classification: m.Classification, KeepState: m.KeepState,
 		},
 		Module: approvals.SubjectModule{Digest: string(r.Digest), Size: r.Size, Interface: r.Interface, Capabilities: r.Capabilities},
 		Limits: approvals.SubjectLimits{

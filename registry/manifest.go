@@ -18,6 +18,13 @@ type Manifest struct {
 	// asks for randomness or the clock: each request then finds the same answers.
 	StartOnce bool `toml:"start_once,omitempty" json:"start_once,omitempty"`
 
+	// WarmUp is a path that start-up asks for once, so that what a first request
+	// prepares is there for all. "" for none.
+	WarmUp string `toml:"warm_up,omitempty" json:"warm_up,omitempty"`
+	// KeepState lets what a request leaves in memory be found by later ones that
+	// happen to reach the same instance.
+	KeepState bool `toml:"keep_state,omitempty" json:"keep_state,omitempty"`
+
 	Limits Limits `toml:"limits,omitempty" json:"limits"`
 	// Capabilities are what the app asks for, by word, with parameters:
 	// [capabilities.kv] quota = "1MiB".

@@ -158,6 +158,12 @@ func (e *ManifestError) check(m Manifest) {
 		e.add("data_classification", fmt.Sprintf("data_classification %q is not known", clip(m.Classification, 40)),
 			"Use one of "+strings.Join(Classifications(), ", ")+".", `data_classification = "internal"`)
 	}
+	if err := plainText(m.WarmUp, 1000); err != nil || m.WarmUp != "" && !strings.HasPrefix(m.WarmUp, "/") {
+		e.add("warm_up", "warm_up is no path", "Write the path of a page that changes nothing.", `warm_up = "/"`)
+	}
+	if m.WarmUp != "" && m.KeepState {
+		e.add("warm_up", "warm_up has no meaning with keep_state: instances are warm after their first request", "Leave one of them out.")
+	}
 	e.checkLimits(m.Limits)
 	for _, word := range slices.Sorted(maps.Keys(m.Capabilities)) {
 		e.checkCapability(word, m.Capabilities[word])

@@ -59,6 +59,7 @@ func TestDecisions(t *testing.T) {
 		{"too much of everything", func(s *approvals.Subject) {
 			s.Limits = approvals.SubjectLimits{Fuel: 1 << 40, Memory: 1 << 40, TimeoutMS: 1 << 40, Request: 1 << 40, Response: 1 << 40, Concurrency: 1 << 20}
 		}, slices.Repeat([]string{"deny limits.exceeded"}, 6)},
+		{"state that is kept", func(s *approvals.Subject) { s.App.KeepState = true }, []string{"note state.kept"}},
 		{"restricted data in the sandbox", func(s *approvals.Subject) { s.App.Classification = "restricted" }, []string{"deny classification.sandbox"}},
 		{"promotion without a description", func(s *approvals.Subject) { s.Action, s.Tier, s.App.Description = "promote", abi.TierPilot, "" }, []string{"deny metadata.description_missing"}},
 		{"promotion needs the grant again", func(s *approvals.Subject) {

@@ -47,6 +47,11 @@ type Limits struct {
 	// StartOnce takes an image also of what an initialiser made of randomness and
 	// the clock: each request finds the same.
 	StartOnce bool
+	// WarmUp is a path that is asked for before the image is taken, with
+	// capabilities that are unavailable. "" for none.
+	WarmUp string
+	// KeepState leaves an instance as a request left it, for the next one.
+	KeepState bool
 }
 
 const (

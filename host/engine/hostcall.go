@@ -94,6 +94,9 @@ func answerCall(ctx context.Context, v *invocation, memory api.Memory, stack []u
 func exportCapability(b wazero.HostModuleBuilder, c abi.Capability) {
 	for _, name := range c.Functions {
 		exportHostFunc(b, name, func(ctx context.Context, v *invocation, in []byte) ([]byte, abi.Errno) {
+			if v.warming {
+				return nil, abi.ErrnoUnavailable // nothing of anybody's may get into the image
+			}
 			v.called = v.called || v.preparing
 			f := v.call.Links[c.Name][name]
 			if f == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +31,17 @@ func expect(at, value int64) []byte {
 	code := wasm.AppendS64([]byte{i32c}, at)
 	code = wasm.AppendS64(append(code, load32, 2, 0, i32c), value)
 	return append(code, wasm.OpI32Ne, wasm.OpIf, wasm.BlockEmpty, wasm.OpUnreachable, end)
+}
+
+// add adds one to a word, and makes it the first byte of the answer.
+func add(at int64) []byte {
+	frame := abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte("ok")})
+	constant := func(n int64) []byte { return wasm.AppendS64([]byte{i32c}, n) }
+	word := append(constant(at), load32, 2, 0)
+	return join(
+		constant(at), word, []byte{i32c, 1, wasm.OpI32Add, store32, 2, 0},
+		constant(wasmtest.ResponseAt+int64(len(frame))-2), word, []byte{0x3a /* i32.store8 */, 0, 0},
+	)
 }
 
 func join(parts ...[]byte) (all []byte) {
@@ -271,4 +283,75 @@ func slow(n int64) []byte {
 		address, address, []byte{load32, 2, 0, i32c, 1, wasm.OpI32Sub, store32, 2, 0},
 		address, []byte{load32, 2, 0, wasm.OpBrIf, 0, end},
 	)
+}
+
+// TestWarmUp: the image is taken after the warm-up request, which nobody pays
+// for and which no capability serves.
+func TestWarmUp(t *testing.T) {
+	// A request adds one to the canary; so each finds what warm-up made of it.
+	module := wasmtest.App{Code: add(canary)}.Bytes()
+	for _, c := range []struct {
+		name string
+		path string
+		want uint64
+	}{{"without", "", 1}, {"with", "/warm?x=1", 2}} {
+		l := limits
+		l.WarmUp = c.path
+		p := load(t, newEngine(t), module, abi.InterfaceV1, l)
+		var cost uint64
+		for i := range 5 {
+			r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")})
+			if err != nil || r.Response.Body[0] != byte(c.want) || (i > 0 && r.Instructions != cost) {
+				t.Errorf("%s, request %d: it finds %v after %d instructions (before %d), %v", c.name, i, r.Response.Body, r.Instructions, cost, err)
+			}
+			cost = r.Instructions
+		}
+	}
+	l := limits
+	l.WarmUp = "/"
+	p := load(t, newEngine(t), wasmtest.App{Code: []byte{wasm.OpUnreachable}}.Bytes(), abi.InterfaceV1, l)
+	if _, err := p.Invoke(t.Context(), engine.Call{Request: get("/")}); !errors.Is(err, abi.ErrTrap) || !strings.Contains(err.Error(), `warm_up "/"`) {
+		t.Errorf("a warm-up that traps: %v", err)
+	}
+	// kv.get answers ErrnoUnavailable (6) then, and is not called.
+	code := []byte{i32c, 0, i32c, 0, i32c, 0, i32c, 0, wasm.OpCall, 0, drop}
+	p = load(t, newEngine(t), wasmtest.App{Code: code, KV: true}.Bytes(), abi.InterfaceV1, l)
+	calls := 0
+	links := map[string]abi.Link{"kv": {"get": func(context.Context, []byte) ([]byte, abi.Errno) { calls++; return nil, 0 }}}
+	for range 3 {
+		if _, err := p.Invoke(t.Context(), engine.Call{Request: get("/"), Links: links}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if calls != 3 {
+		t.Errorf("three requests called the capability %d times", calls)
+	}
+}
+
+// TestKeepState: only who asks for it finds what an earlier request left, and
+// not after one that failed.
+func TestKeepState(t *testing.T) {
+	trap := join([]byte{wasm.OpLocalGet, 1}, wasm.AppendS64([]byte{i32c}, 200), []byte{wasm.OpI32GtU, wasm.OpIf, wasm.BlockEmpty, wasm.OpUnreachable, end})
+	module := wasmtest.App{Code: join(add(canary), trap), Init: set(canary, 10)}.Bytes()
+	for _, keep := range []bool{false, true} {
+		l := limits
+		l.KeepState = keep
+		p := load(t, newEngine(t), module, abi.InterfaceV1, l)
+		for i := range 5 {
+			want := 11
+			if keep {
+				want += i
+			}
+			if r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")}); err != nil || int(r.Response.Body[0]) != want {
+				t.Errorf("keep %v: request %d finds %v, %v, want %d", keep, i, r.Response.Body, err, want)
+			}
+		}
+		long := get("/" + strings.Repeat("x", 300))
+		if _, err := p.Invoke(t.Context(), engine.Call{Request: long}); !errors.Is(err, abi.ErrTrap) {
+			t.Errorf("keep %v: %v", keep, err)
+		}
+		if r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")}); err != nil || r.Response.Body[0] != 11 {
+			t.Errorf("keep %v: after a failure it finds %v, %v", keep, r.Response.Body, err)
+		}
+	}
 }

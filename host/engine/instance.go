@@ -35,6 +35,8 @@ type instance struct {
 	depth   api.MutableGlobal
 	refused api.MutableGlobal
 
+	started bool // its start-up has run, and it keeps what requests leave (Limits.KeepState)
+
 	serve api.Function // fuel.ExportServe; nil for a WASI command
 }
 
@@ -65,7 +67,7 @@ func (p *Program) take(ctx context.Context) (in *instance, prepared bool, err er
 	image := p.pool.image
 	p.pool.mu.Unlock()
 	if in != nil {
-		return in, !image.cold, nil
+		return in, in.started || !image.cold, nil
 	}
 	if in, err = p.instantiate(ctx); err != nil {
 		return nil, false, err
@@ -204,7 +206,7 @@ func (p *Program) keep(ctx context.Context, in *instance) {
 	p.pool.mu.Lock()
 	image, room := p.pool.image, len(p.pool.ready) < maxReady
 	p.pool.mu.Unlock()
-	if image == nil || !room || !image.restore(in) {
+	if !room || !in.started && (image == nil || !image.restore(in)) {
 		p.discard(ctx, in)
 		return
 	}

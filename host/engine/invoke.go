@@ -60,6 +60,7 @@ type invocation struct {
 	preparing bool // initialisers run: nothing of the request may be seen
 	moment    bool // an initialiser asked for what is different each time
 	called    bool // an initialiser called a capability
+	warming   bool // the warm-up request runs, as part of that
 
 	hostSince time.Time     // when the host call that runs began; zero: none does
 	host      time.Duration // of those that ended
@@ -230,6 +231,12 @@ func (p *Program) run(ctx context.Context, v *invocation, result *Result) error 
 	return nil
 }
 
+// imageable tells whether one image may serve all requests, as far as that is
+// known before start-up ran.
+func (p *Program) imageable() bool {
+	return p.restorable && p.iface == abi.InterfaceV1 && !p.limits.KeepState
+}
+
 // prepare runs a module's start function and initialisers.
 func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) error {
 	names := []string{fuel.ExportStart, abi.ExportInitialize, abi.ExportInit}
@@ -244,8 +251,18 @@ func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) erro
 			}
 		}
 	}
+	if p.limits.WarmUp != "" && p.imageable() && (!v.moment || p.limits.StartOnce) {
+		warm := &abi.Request{Method: "GET", Path: p.limits.WarmUp, Host: v.call.Request.Host}
+		warm.Path, warm.Query, _ = strings.Cut(warm.Path, "?")
+		v.warming = true
+		_, err := p.serveFrame(ctx, v, in, warm)
+		if v.warming = false; err != nil {
+			return fmt.Errorf("warm_up %q: %w", p.limits.WarmUp, err)
+		}
+	}
 	v.preparing = false
-	if !p.restorable || v.cgi {
+	in.started = p.limits.KeepState
+	if !p.imageable() {
 		return nil
 	}
 	if used := v.used(int64(in.fuel.Get())); used > p.limits.Fuel {
@@ -274,7 +291,7 @@ func (p *Program) serve(ctx context.Context, v *invocation, in *instance, result
 	if v.cgi {
 		result.Response, err = p.serveCGI(ctx, v, in.module)
 	} else {
-		result.Response, err = p.serveFrame(ctx, v, in)
+		result.Response, err = p.serveFrame(ctx, v, in, v.call.Request)
 	}
 	if err != nil {
 		return err
@@ -291,8 +308,8 @@ func (p *Program) serve(ctx context.Context, v *invocation, in *instance, result
 }
 
 // serveFrame speaks interface abi/v1.
-func (p *Program) serveFrame(ctx context.Context, v *invocation, in *instance) (abi.Response, error) {
-	frame := abi.AppendRequest(nil, v.call.Request)
+func (p *Program) serveFrame(ctx context.Context, v *invocation, in *instance, r *abi.Request) (abi.Response, error) {
+	frame := abi.AppendRequest(nil, r)
 	answer, err := in.serve.Call(ctx, 0, uint64(len(frame)), 0)
 	if err != nil {
 		return abi.Response{}, err
@@ -319,12 +336,12 @@ func (p *Program) serveFrame(ctx context.Context, v *invocation, in *instance) (
 	if !ok {
 		return abi.Response{}, fmt.Errorf("%w: it points outside of its memory (%d bytes at %d)", abi.ErrBadResponse, n, ptr)
 	}
-	r, err := abi.DecodeResponse(view)
+	answered, err := abi.DecodeResponse(view)
 	if err != nil {
 		return abi.Response{}, fmt.Errorf("%w: %w", abi.ErrBadResponse, err)
 	}
-	r.Body = append([]byte(nil), r.Body...) // the instance's memory goes away
-	return r, nil
+	answered.Body = append([]byte(nil), answered.Body...) // the instance's memory goes away
+	return answered, nil
 }
 
 // serveCGI runs a WASI command.

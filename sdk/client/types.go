@@ -81,6 +81,8 @@ type (
 		CostCenter     string                       `json:"cost_center"`
 		Classification string                       `json:"data_classification"`
 		StartOnce      bool                         `json:"start_once,omitempty"`
+		WarmUp         string                       `json:"warm_up,omitempty"`
+		KeepState      bool                         `json:"keep_state,omitempty"`
 		Limits         Limits                       `json:"limits"`
 		Capabilities   map[string]map[string]string `json:"capabilities,omitempty"`
 		Config         map[string]string            `json:"config,omitempty"`

@@ -146,6 +146,18 @@ findings contains f if {
 	}
 }
 
+# --- what one request may see of another ----------------------------------------
+
+findings contains f if {
+	input.app.keep_state
+	f := {
+		"code": "state.kept", "severity": "note",
+		"msg": "The app keeps what requests leave in its memory: what one person sends may be found by the next.",
+		"path": "keep_state", "subject": "",
+		"remedy": {"summary": "Remove keep_state, and keep data with kv, unless start-up is too slow without it."},
+	}
+}
+
 # --- promotion ---------------------------------------------------------------
 
 findings contains f if {
