@@ -61,7 +61,7 @@ func newEngine(dir string) (*engine.Engine, error) {
 	return engine.New(engine.Options{CacheDir: dir, Worker: []string{exe, "compile-worker"}})
 }
 
-var roomy = engine.Limits{Fuel: 1 << 50, Memory: 32 << 20, Timeout: time.Minute, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 4, StartOnce: true}
+var roomy = engine.Limits{Fuel: 1 << 50, Memory: 32 << 20, Timeout: time.Minute, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 4, StartOnce: true, WarmUp: "/"}
 
 // links are what the examples import, doing next to nothing.
 var links = map[string]abi.Link{

@@ -84,6 +84,7 @@ type Code struct {
 	r      reader
 	bounds Bounds
 	stack  []byte // opcodes of the open blocks; the function itself is the first
+	blocks int    // so far
 	ended  bool
 }
 
@@ -124,6 +125,9 @@ func (c *Code) nest(in *Instr) {
 	case OpBlock, OpLoop, OpIf:
 		if len(c.stack) > c.bounds.Nesting {
 			c.r.fail("blocks are nested more than %d deep", c.bounds.Nesting)
+		}
+		if c.blocks++; c.blocks > c.bounds.Blocks {
+			c.r.fail("a function of more than %d blocks is not allowed: it makes compilation slow", c.bounds.Blocks)
 		}
 		c.stack = append(c.stack, in.Op)
 	case OpElse:

@@ -214,6 +214,7 @@ type Bounds struct {
 	BranchTable    int    // labels of one br_table
 	Params         int    // parameters or results of one signature
 	Nesting        int    // blocks within blocks
+	Blocks         int    // of one function: compilers take the square of it
 }
 
 // DefaultBounds are the bounds for an upload.
@@ -221,6 +222,6 @@ func DefaultBounds() Bounds {
 	return Bounds{
 		Module: 64 << 20, Types: 20_000, Imports: 1_000, Functions: 200_000, Globals: 20_000, MutableGlobals: 128,
 		Exports: 20_000, Tables: 16, TableElements: 65_536, Elements: 1_000_000, DataSegments: 50_000,
-		Locals: 2_000, Body: 2 << 20, BranchTable: 20_000, Params: 64, Nesting: 2_000,
+		Locals: 2_000, Body: 2 << 20, BranchTable: 20_000, Params: 64, Nesting: 2_000, Blocks: 20_000,
 	}
 }

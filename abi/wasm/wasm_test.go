@@ -128,6 +128,7 @@ func TestRefusals(t *testing.T) {
 		{"threads", body(0xfe, 0, OpEnd), "not supported"},
 		{"tail calls", body(0x12, 0, OpEnd), "not supported"},
 		{"a second memory", body(OpMemorySize, 1, OpDrop, OpEnd), "more than one memory"},
+		{"many blocks", body(append(bytes.Repeat([]byte{OpBlock, BlockEmpty, OpEnd}, 20_001), OpEnd)...), "more than 20000 blocks"},
 		{"deep nesting", body(bytes.Repeat([]byte{OpBlock, BlockEmpty}, 5000)...), "nested more than"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"math"
 	chacha "math/rand/v2"
 	"slices"
 	"time"
@@ -42,7 +41,7 @@ func rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.Compi
 		pages, _ = m.Max()
 	}
 	p := newProgram(runtime, compiled, iface, Limits{
-		Fuel: rehearsalFuel, Memory: int64(pages) * pageSize, Timeout: time.Minute, RequestBody: math.MaxInt32, ResponseBody: math.MaxInt32, Concurrency: 1,
+		Fuel: rehearsalFuel, Memory: int64(pages) * pageSize, Timeout: time.Minute, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 1,
 	})
 	if err := p.link(); err != nil {
 		return seen{}, err

@@ -40,7 +40,7 @@ func withoutFloatSelects(module []byte) ([]byte, error) {
 // everything bounds what was judged before it was rewritten.
 var everything = func() wasm.Bounds {
 	b := wasm.DefaultBounds()
-	b.Module, b.Body, b.MutableGlobals, b.Locals, b.Nesting, b.Globals, b.Exports, b.Types, b.Imports = 1<<30, 1<<28, 1<<16, 1<<16, 1<<16, 1<<16, 1<<16, 1<<16, 1<<16
+	b.Module, b.Body, b.MutableGlobals, b.Locals, b.Nesting, b.Globals, b.Exports, b.Types, b.Imports, b.Blocks = 1<<30, 1<<28, 1<<16, 1<<16, 1<<16, 1<<16, 1<<16, 1<<16, 1<<16, 1<<28
 	return b
 }()
 

@@ -129,7 +129,7 @@ func FuzzRewrite(f *testing.F) {
 			return
 		}
 		roomy := wasm.DefaultBounds()
-		roomy.Module, roomy.Body, roomy.MutableGlobals, roomy.Locals, roomy.Nesting = 1<<30, 1<<28, 1<<10, 1<<16, 1<<16
+		roomy.Module, roomy.Body, roomy.MutableGlobals, roomy.Locals, roomy.Nesting, roomy.Blocks = 1<<30, 1<<28, 1<<10, 1<<16, 1<<16, 1<<28
 		if _, err := wasm.Parse(r.Module, roomy); err != nil {
 			t.Fatalf("the rewritten module cannot be read: %v", err)
 		}
