@@ -137,6 +137,10 @@ func benchDensity(ctx context.Context, apps int, span time.Duration) error {
 // resident is this process's memory in bytes, after a collection.
 func resident() int64 {
 	debug.FreeOSMemory()
+	return residentNow()
+}
+
+func residentNow() int64 {
 	raw, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		return 0

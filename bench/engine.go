@@ -29,16 +29,17 @@ func benchEngine(ctx context.Context) error {
 		return err
 	}
 	fmt.Println("\nIn process: one invocation after the other, nothing left between them")
-	fmt.Println("\n| app | p50 | p99 | instructions |")
-	fmt.Println("|---|---:|---:|---:|")
+	fmt.Println("Putting it back is what a request costs more than one to an instance that keeps its state.")
+	fmt.Println("\n| app | p50 | p99 | put back, p50 | instructions | loaded and served the first time |")
+	fmt.Println("|---|---:|---:|---:|---:|---:|")
 	for _, app := range []struct {
-		title, name, mode string
-		iface             abi.Interface
-		n                 int
+		title, name, mode, warmUp string
+		iface                     abi.Interface
+		n                         int
 	}{
-		{"minimal", "", "", abi.InterfaceV1, 50_000},
-		{"Go with the SDK (hello)", "hello", "c-shared", abi.InterfaceV1, 20_000},
-		{"Go as WASI command (quote)", "quote", "default", abi.InterfaceWASI, 2_000},
+		{"minimal", "", "", "", abi.InterfaceV1, 50_000},
+		{"Go with the SDK (hello)", "hello", "c-shared", "/", abi.InterfaceV1, 20_000},
+		{"Go as WASI command (quote)", "quote", "default", "", abi.InterfaceWASI, 2_000},
 	} {
 		module := minimal(answer)
 		if app.name != "" {
@@ -46,7 +47,7 @@ func benchEngine(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := timeInvocations(ctx, e, app.title, module, app.iface, app.n); err != nil {
+		if err := timeInvocations(ctx, e, app.title, module, app.warmUp, app.iface, app.n); err != nil {
 			return fmt.Errorf("%s: %w", app.title, err)
 		}
 	}
@@ -61,7 +62,7 @@ func newEngine(dir string) (*engine.Engine, error) {
 	return engine.New(engine.Options{CacheDir: dir, Worker: []string{exe, "compile-worker"}})
 }
 
-var roomy = engine.Limits{Fuel: 1 << 50, Memory: 32 << 20, Timeout: time.Minute, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 4, StartOnce: true, WarmUp: "/"}
+var roomy = engine.Limits{Fuel: 1 << 50, Memory: 32 << 20, Timeout: time.Minute, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 4, StartOnce: true}
 
 // links are what the examples import, doing next to nothing.
 var links = map[string]abi.Link{
@@ -69,21 +70,56 @@ var links = map[string]abi.Link{
 	"config": {"get": func(context.Context, []byte) ([]byte, abi.Errno) { return nil, abi.ErrnoNotFound }},
 }
 
-func timeInvocations(ctx context.Context, e *engine.Engine, title string, module []byte, iface abi.Interface, n int) error {
-	p, err := e.Load(ctx, module, iface, roomy)
+func timeInvocations(ctx context.Context, e *engine.Engine, title string, module []byte, warmUp string, iface abi.Interface, n int) error {
+	warm := roomy
+	warm.WarmUp = warmUp
+	fresh, instructions, err := invocations(ctx, e, module, iface, warm, n)
 	if err != nil {
 		return err
 	}
+	back := "–" // a command starts anew: there is no state to keep
+	if iface == abi.InterfaceV1 {
+		keeping := roomy
+		keeping.KeepState = true
+		kept, _, err := invocations(ctx, e, module, iface, keeping, n)
+		if err != nil {
+			return err
+		}
+		back = fmt.Sprintf("%.1f µs", us(fresh[n/2]-kept[n/2]))
+	}
+	var firsts []time.Duration
+	for range 9 {
+		started := time.Now()
+		p, err := e.Load(ctx, module, iface, roomy)
+		if err != nil {
+			return err
+		}
+		if _, err := p.Invoke(ctx, engine.Call{Request: &abi.Request{Method: "GET", Path: "/", Host: "app.localhost"}, Links: links}); err != nil {
+			return err
+		}
+		firsts = append(firsts, time.Since(started))
+		if err := p.Close(ctx); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("| %s | %.1f µs | %.1f µs | %s | %d | %.2f ms |\n", title, us(fresh[n/2]), us(fresh[n*99/100]), back, instructions, us(median(firsts))/1000)
+	return nil
+}
+
+// invocations times n invocations, sorted, after some that warm up.
+func invocations(ctx context.Context, e *engine.Engine, module []byte, iface abi.Interface, l engine.Limits, n int) (times []time.Duration, instructions uint64, err error) {
+	p, err := e.Load(ctx, module, iface, l)
+	if err != nil {
+		return nil, 0, err
+	}
 	defer p.Close(ctx)
 	request := &abi.Request{Method: "GET", Path: "/", Host: "app.localhost"}
-	var times []time.Duration
-	var instructions uint64
 	for i := range n + n/10 {
 		started := time.Now()
 		r, err := p.Invoke(ctx, engine.Call{Request: request, Links: links})
 		took := time.Since(started)
 		if err != nil {
-			return fmt.Errorf("%w\n%s", err, r.FaultDetail)
+			return nil, 0, fmt.Errorf("%w\n%s", err, r.FaultDetail)
 		}
 		if i >= n/10 { // the first tenth warms up
 			times = append(times, took)
@@ -91,8 +127,7 @@ func timeInvocations(ctx context.Context, e *engine.Engine, title string, module
 		instructions = r.Instructions
 	}
 	slices.Sort(times)
-	fmt.Printf("| %s | %.1f µs | %.1f µs | %d |\n", title, us(times[len(times)/2]), us(times[len(times)*99/100]), instructions)
-	return nil
+	return times, instructions, nil
 }
 
 func us(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
