@@ -28,7 +28,7 @@ import (
 //	key      32 random bytes
 //	code/…   wazero's files, one for each rewritten module
 //	<entry>  32 bytes of HMAC-SHA256 over the entry's name, what follows here, and the code;
-//	         the length of the facts, u32 little-endian; the facts in JSON; the rewritten module
+//	         the length of the facts, u32 little-endian; the facts in JSON; the shell
 //
 // A rewritten module that two entries have in common has one file of code, and
 // one copy of it in memory.
@@ -97,7 +97,7 @@ func writeFile(path string, data []byte) error {
 
 // engineVersion names what else decides about machine code, and the form of an
 // entry's files.
-const engineVersion = "wazero-1.12.0 entry-7"
+const engineVersion = "wazero-1.12.0 entry-9"
 
 // cacheKey names an entry. Machine code is made for the processor at hand, whose
 // features are in the name: on another one everything is compiled anew.
@@ -125,8 +125,9 @@ func (c *cache) codeDir() string         { return filepath.Join(c.dir, "code") }
 // begin makes a directory in which the child may write.
 func (c *cache) begin(key string) (string, error) { return os.MkdirTemp(c.dir, key+".part-") }
 
-// commit makes an entry of a module and of what the child wrote.
-func (c *cache) commit(key, dir string, r fuel.Result) error {
+// commit makes an entry of a shell and of what the child wrote. r.Module is not
+// needed any more.
+func (c *cache) commit(key, dir string, r fuel.Result, shell []byte) error {
 	name, err := c.moveCode(dir)
 	if err != nil {
 		return err
@@ -141,8 +142,8 @@ func (c *cache) commit(key, dir string, r fuel.Result) error {
 	if err != nil {
 		return err
 	}
-	entry := binary.LittleEndian.AppendUint32(make([]byte, macSize, macSize+4+len(raw)+len(r.Module)), uint32(len(raw)))
-	entry = append(append(entry, raw...), r.Module...)
+	entry := binary.LittleEndian.AppendUint32(make([]byte, macSize, macSize+4+len(raw)+len(shell)), uint32(len(raw)))
+	entry = append(append(entry, raw...), shell...)
 	copy(entry, c.mac(key, entry[macSize:], code))
 	return writeFile(c.entry(key), entry)
 }
@@ -150,20 +151,11 @@ func (c *cache) commit(key, dir string, r fuel.Result) error {
 // moveCode moves the one file that a child wrote to where the engine reads it,
 // and answers its name there.
 func (c *cache) moveCode(from string) (string, error) {
-	var found []string
-	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			found = append(found, path)
-		}
-		return err
-	})
+	found, err := onlyFile(from)
 	if err != nil {
 		return "", err
 	}
-	if len(found) != 1 {
-		return "", fmt.Errorf("the compile worker wrote %d files, not one", len(found))
-	}
-	name, err := filepath.Rel(from, found[0])
+	name, err := filepath.Rel(from, found)
 	if err != nil {
 		return "", err
 	}
@@ -171,12 +163,13 @@ func (c *cache) moveCode(from string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return "", err
 	}
-	return name, errors.Join(os.Rename(found[0], to), os.RemoveAll(from))
+	return name, errors.Join(os.Rename(found, to), os.RemoveAll(from))
 }
 
 // entry is a verified entry.
 type entry struct {
-	facts
+	facts    // without the module
+	shell    []byte
 	codeSize int64
 }
 
@@ -205,7 +198,7 @@ func (c *cache) read(key string) (entry, error) {
 	if !hmac.Equal(b[:macSize], c.mac(key, signed, code)) {
 		return entry{}, errTampered
 	}
-	e.Module, e.codeSize = rest[size:], int64(len(code))
+	e.shell, e.codeSize = rest[size:], int64(len(code))
 	return e, nil
 }
 

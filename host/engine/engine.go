@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -169,10 +170,14 @@ func (e *Engine) compile(ctx context.Context, key string, module []byte, l Limit
 	if err != nil {
 		return err
 	}
-	if err := e.compileInChild(ctx, dir, rewritten.Module); err != nil {
+	compiled, shell, err := finish(rewritten.Module)
+	if err != nil {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
-	return e.cache.commit(key, dir, rewritten)
+	if err := e.compileInChild(ctx, dir, compiled, shell); err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	return e.cache.commit(key, dir, rewritten, shell)
 }
 
 func rewrite(module []byte, l Limits) (fuel.Result, error) {
@@ -183,9 +188,6 @@ func rewrite(module []byte, l Limits) (fuel.Result, error) {
 	r, err := fuel.Rewrite(m, l.caps())
 	if err != nil {
 		return fuel.Result{}, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
-	}
-	if r.Module, err = mended(r.Module); err != nil {
-		return fuel.Result{}, fmt.Errorf("mend what was counted: %w", err)
 	}
 	return r, nil
 }
@@ -204,6 +206,8 @@ type Program struct {
 	restorable bool // see fuel.Result
 	globals    int
 	pool       instances
+	probed     atomic.Bool // the code is known to be the module's
+	forget     func()      // removes it from the cache
 
 	slots   chan struct{}
 	mu      sync.Mutex // guards closed
@@ -227,13 +231,14 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 			return nil, fmt.Errorf("read compiled code: %w", err)
 		}
 	}
-	compiled, err := e.runtime.CompileModule(ctx, entry.Module)
+	compiled, err := e.runtime.CompileModule(ctx, entry.shell)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
 	p := newProgram(e.runtime, compiled, iface, l)
 	p.initCost, p.restorable, p.globals = entry.InitCost, entry.Restorable, entry.Globals
-	p.size = 128<<10 + 2*int64(len(entry.Module)) + entry.codeSize
+	p.forget = func() { _ = os.Remove(e.cache.entry(key)) }
+	p.size = 128<<10 + 2*int64(len(entry.shell)) + entry.codeSize
 	if err := p.link(); err != nil {
 		return nil, errors.Join(err, p.compiled.Close(ctx))
 	}

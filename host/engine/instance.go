@@ -120,6 +120,12 @@ func (p *Program) instantiate(ctx context.Context) (*instance, error) {
 		p.putSlot(s)
 		return nil, err
 	}
+	if !p.probed.Load() {
+		if err := p.probe(ctx, in); err != nil {
+			return nil, errors.Join(err, in.module.Close(ctx))
+		}
+		p.probed.Store(true)
+	}
 	in.memory = in.module.Memory()
 	in.fuel = mutable(in.module, fuel.ExportFuel)
 	in.depth = mutable(in.module, fuel.ExportDepth)

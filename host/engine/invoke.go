@@ -314,6 +314,9 @@ func (p *Program) serveFrame(ctx context.Context, v *invocation, in *instance, r
 	if err != nil {
 		return abi.Response{}, err
 	}
+	if answer[0] == shellAnswers {
+		return abi.Response{}, p.lost()
+	}
 	ptr := uint32(answer[0])
 	if ptr == 0 || !in.memory.Write(ptr, frame) {
 		return abi.Response{}, fmt.Errorf("%w: %s(%d) answered %d, where the frame does not fit into its memory", abi.ErrBadResponse, abi.ExportAlloc, len(frame), ptr)

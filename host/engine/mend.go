@@ -6,7 +6,7 @@ import (
 	"github.com/agora-host/agora/abi/wasm"
 )
 
-// mended works around a defect of the compiler that is pinned. On amd64 it lowers
+// mend works around a defect of the compiler that is pinned. On amd64 it lowers
 // a select of floats or vectors to a move that keeps its destination under one
 // condition, and does not tell its register allocator that the destination is
 // read: the value may be gone when many are alive, and the other operand is
@@ -15,26 +15,17 @@ import (
 //
 // It comes after counting, so it changes no bill. It is a variable for the test
 // of what happens without it.
-var mended = withoutFloatSelects
+var mend = withoutFloatSelects
 
-func withoutFloatSelects(module []byte) ([]byte, error) {
+func withoutFloatSelects(m *wasm.Module) {
 	if runtime.GOARCH != "amd64" {
-		return module, nil
+		return
 	}
-	m, err := wasm.Parse(module, everything)
-	if err != nil {
-		return nil, err
-	}
-	changed := false
 	for i := range m.Bodies {
 		if body, ok := bodyWithoutFloatSelects(m, i); ok {
-			m.Bodies[i], changed = body, true
+			m.Bodies[i] = body
 		}
 	}
-	if !changed {
-		return module, nil
-	}
-	return m.Encode(), nil
 }
 
 // everything bounds what was judged before it was rewritten.

@@ -18,8 +18,10 @@ import (
 	"github.com/agora-host/agora/registry"
 )
 
-// task is the first line that a worker reads; the module's bytes follow.
+// task is the first line that a worker reads; the module's bytes follow, and its
+// shell's.
 type task struct {
+	Module  int    `json:"module"` // bytes
 	CodeDir string `json:"code_dir"`
 	Memory  uint64 `json:"memory"`  // bytes of address space
 	Seconds uint64 `json:"seconds"` // of CPU
@@ -32,16 +34,16 @@ type verdict struct {
 }
 
 // compileInChild compiles a rewritten module in a process that can be killed.
-func (e *Engine) compileInChild(ctx context.Context, dir string, module []byte) error {
+func (e *Engine) compileInChild(ctx context.Context, dir string, module, shell []byte) error {
 	limited, cancel := context.WithTimeout(ctx, e.o.WorkerTime)
 	defer cancel()
-	head, err := json.Marshal(task{CodeDir: dir, Memory: e.o.WorkerMemory, Seconds: uint64(2 * e.o.WorkerTime / time.Second)})
+	head, err := json.Marshal(task{Module: len(module), CodeDir: dir, Memory: e.o.WorkerMemory, Seconds: uint64(2 * e.o.WorkerTime / time.Second)})
 	if err != nil {
 		return err
 	}
 	var out, problems bytes.Buffer
 	child := exec.CommandContext(limited, e.o.Worker[0], e.o.Worker[1:]...)
-	child.Stdin = io.MultiReader(bytes.NewReader(append(head, '\n')), bytes.NewReader(module))
+	child.Stdin = io.MultiReader(bytes.NewReader(append(head, '\n')), bytes.NewReader(module), bytes.NewReader(shell))
 	child.Stdout, child.Stderr = &out, &limitedBuffer{b: &problems, left: 4096}
 	child.WaitDelay = time.Second
 	err = child.Run()
@@ -106,11 +108,11 @@ func CompileWorker(in io.Reader, out io.Writer) int {
 		// A system that has no such limit leaves the deadline of the parent.
 		_ = unix.Setrlimit(resource, &unix.Rlimit{Cur: limit, Max: limit})
 	}
-	module, err := io.ReadAll(io.MultiReader(dec.Buffered(), in))
-	if err != nil {
+	rest, err := io.ReadAll(io.MultiReader(dec.Buffered(), in))
+	if err != nil || len(rest) < 1+t.Module {
 		return 2
 	}
-	module = bytes.TrimPrefix(module, []byte("\n"))
+	module, shell := rest[1:1+t.Module], rest[1+t.Module:] // behind the line's end
 	ctx := experimental.WithCompilationWorkers(context.Background(), 2)
 	store, err := wazero.NewCompilationCacheWithDir(t.CodeDir)
 	if err != nil {
@@ -120,6 +122,9 @@ func CompileWorker(in io.Reader, out io.Writer) int {
 	defer runtime.Close(ctx)
 	answers := json.NewEncoder(out)
 	compiled, err := compileIn(ctx, runtime, module)
+	if err == nil {
+		err = putUnder(ctx, shell, t.CodeDir)
+	}
 	if answers.Encode(verdictOn(err)) != nil {
 		return 2
 	}
