@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -27,7 +30,8 @@ import (
 //
 //	key      32 random bytes
 //	code/…   wazero's files, one for each rewritten module
-//	<entry>  32 bytes of HMAC-SHA256 over the entry's name, what follows here, and the code;
+//	<entry>  32 bytes of HMAC-SHA256 over the entry's name, what follows here, and the code's
+//	         GMAC (NIST SP 800-38D), which over megabytes is several times faster;
 //	         the length of the facts, u32 little-endian; the facts in JSON; the shell
 //
 // A rewritten module that two entries have in common has one file of code, and
@@ -35,6 +39,7 @@ import (
 type cache struct {
 	dir string
 	key []byte
+	gcm cipher.AEAD // for GMACs, under a key made of key
 }
 
 var errTampered = errors.New("compiled code does not carry this node's MAC")
@@ -53,16 +58,29 @@ func openCache(dir string) (*cache, error) {
 	path := filepath.Join(dir, "key")
 	key, err := os.ReadFile(path)
 	if err == nil && len(key) == 32 {
-		c.key = key
-		return c, nil
+		return c, c.useKey(key)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	// A lost key only means that everything is compiled again.
-	c.key = make([]byte, 32)
-	rand.Read(c.key)
-	return c, writeFile(path, c.key)
+	key = make([]byte, 32)
+	rand.Read(key)
+	return c, errors.Join(c.useKey(key), writeFile(path, key))
+}
+
+func (c *cache) useKey(key []byte) error {
+	c.key = key
+	forCode, err := hkdf.Key(sha256.New, key, nil, "agora compiled code", 32)
+	if err != nil {
+		return err
+	}
+	block, err := aes.NewCipher(forCode)
+	if err != nil {
+		return err
+	}
+	c.gcm, err = cipher.NewGCM(block)
+	return err
 }
 
 // sweep removes what a killed compilation left, and everything that another
@@ -97,7 +115,7 @@ func writeFile(path string, data []byte) error {
 
 // engineVersion names what else decides about machine code, and the form of an
 // entry's files.
-const engineVersion = "wazero-1.12.0 entry-9"
+const engineVersion = "wazero-1.12.0 entry-10"
 
 // cacheKey names an entry. Machine code is made for the processor at hand, whose
 // features are in the name: on another one everything is compiled anew.
@@ -114,10 +132,14 @@ var processor = sync.OnceValue(func() string { return fmt.Sprintf("%+v %+v", cpu
 // facts is what a cache entry knows of its module.
 type facts struct {
 	fuel.Result
-	Code string // wazero's file, relative to the cache's code directory
+	Code  string // wazero's file, relative to the cache's code directory
+	Nonce []byte // of the code's GMAC, random
 }
 
-const macSize = sha256.Size
+const (
+	macSize   = sha256.Size
+	nonceSize = 12
+)
 
 func (c *cache) entry(key string) string { return filepath.Join(c.dir, key) }
 func (c *cache) codeDir() string         { return filepath.Join(c.dir, "code") }
@@ -136,7 +158,8 @@ func (c *cache) commit(key, dir string, r fuel.Result, shell []byte) error {
 	if err != nil {
 		return err
 	}
-	f := facts{Result: r, Code: name}
+	f := facts{Result: r, Code: name, Nonce: make([]byte, nonceSize)}
+	rand.Read(f.Nonce)
 	f.Module = nil
 	raw, err := json.Marshal(f)
 	if err != nil {
@@ -144,7 +167,7 @@ func (c *cache) commit(key, dir string, r fuel.Result, shell []byte) error {
 	}
 	entry := binary.LittleEndian.AppendUint32(make([]byte, macSize, macSize+4+len(raw)+len(shell)), uint32(len(raw)))
 	entry = append(append(entry, raw...), shell...)
-	copy(entry, c.mac(key, entry[macSize:], code))
+	copy(entry, c.mac(key, entry[macSize:], f.Nonce, code))
 	return writeFile(c.entry(key), entry)
 }
 
@@ -188,26 +211,24 @@ func (c *cache) read(key string) (entry, error) {
 		return entry{}, errTampered
 	}
 	var e entry
-	if err := json.Unmarshal(rest[:size], &e.facts); err != nil || !filepath.IsLocal(e.Code) {
+	if err := json.Unmarshal(rest[:size], &e.facts); err != nil || !filepath.IsLocal(e.Code) || len(e.Nonce) != nonceSize {
 		return entry{}, errTampered
 	}
 	code, err := os.ReadFile(filepath.Join(c.codeDir(), e.Code))
 	if err != nil {
 		return entry{}, err
 	}
-	if !hmac.Equal(b[:macSize], c.mac(key, signed, code)) {
+	if !hmac.Equal(b[:macSize], c.mac(key, signed, e.Nonce, code)) {
 		return entry{}, errTampered
 	}
 	e.shell, e.codeSize = rest[size:], int64(len(code))
 	return e, nil
 }
 
-func (c *cache) mac(key string, parts ...[]byte) []byte {
+// mac covers what an entry says, nonce included, and its code.
+func (c *cache) mac(key string, says, nonce, code []byte) []byte {
 	h := hmac.New(sha256.New, c.key)
-	fmt.Fprintf(h, "%s\n", key)
-	for _, p := range parts {
-		fmt.Fprintf(h, "%d\n", len(p))
-		h.Write(p)
-	}
+	fmt.Fprintf(h, "%s\n%x\n%d\n", key, c.gcm.Seal(nil, nonce, nil, code), len(says))
+	h.Write(says)
 	return h.Sum(nil)
 }
