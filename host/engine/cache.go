@@ -115,7 +115,7 @@ func writeFile(path string, data []byte) error {
 
 // engineVersion names what else decides about machine code, and the form of an
 // entry's files.
-const engineVersion = "wazero-1.12.0 entry-10"
+const engineVersion = "wazero-1.12.0 entry-11"
 
 // cacheKey names an entry. Machine code is made for the processor at hand, whose
 // features are in the name: on another one everything is compiled anew.

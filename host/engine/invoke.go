@@ -246,6 +246,7 @@ func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) erro
 	v.preparing = true
 	for _, name := range names {
 		if f := in.module.ExportedFunction(name); f != nil {
+			in.depth.Set(0)
 			if _, err := f.Call(ctx); err != nil {
 				return err
 			}
@@ -289,7 +290,7 @@ func guard(f func() error) (err error) {
 
 func (p *Program) serve(ctx context.Context, v *invocation, in *instance, result *Result) (err error) {
 	if v.cgi {
-		result.Response, err = p.serveCGI(ctx, v, in.module)
+		result.Response, err = p.serveCGI(ctx, v, in)
 	} else {
 		result.Response, err = p.serveFrame(ctx, v, in, v.call.Request)
 	}
@@ -348,8 +349,9 @@ func (p *Program) serveFrame(ctx context.Context, v *invocation, in *instance, r
 }
 
 // serveCGI runs a WASI command.
-func (p *Program) serveCGI(ctx context.Context, v *invocation, module api.Module) (abi.Response, error) {
-	_, err := module.ExportedFunction(abi.ExportStart).Call(ctx)
+func (p *Program) serveCGI(ctx context.Context, v *invocation, in *instance) (abi.Response, error) {
+	in.depth.Set(0)
+	_, err := in.module.ExportedFunction(abi.ExportStart).Call(ctx)
 	if err != nil && !v.exited {
 		return abi.Response{}, err
 	}

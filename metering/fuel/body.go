@@ -143,33 +143,24 @@ const (
 // body rewrites a function to this, where what is in brackets is there only if
 // the function calls others:
 //
-//	[block $deep
-//	  depth++; br_if $deep if it is too much
-//	  block $frame]
-//	    loop $again
-//	      block $yield
-//	        charge the first segment; br_if $yield if nothing is left
-//	        …the original…, its own label being $frame or the function's
-//	        return [br $frame]
-//	      end
-//	      ask the host; give the charge back, as it is about to be charged again
-//	      br $again
-//	    end
-//	    unreachable
-//	  [end
-//	  depth--; return
+//	[depth = $deep + 1; if it is too much, trap]
+//	loop $again
+//	  block $yield
+//	    charge the first segment; br_if $yield if nothing is left
+//	    …the original…, [before each call $deep = depth]
+//	    return
+//	  end
+//	  ask the host; give the charge back, as it is about to be charged again
+//	  br $again
 //	end
-//	unreachable]
+//	unreachable
 //
 // Asking is out of line so that the compiler keeps the original's values in
-// registers on the way past it.
-func (rw *rewriter) body(typeIndex uint32, body wasm.Body) (wasm.Body, error) {
-	p, err := survey(body.Code)
-	if err != nil {
-		return wasm.Body{}, err
-	}
-	rw.restorable = rw.restorable && !p.traces
-	signature := rw.in.Types[typeIndex]
+// registers on the way past it. Who calls says how deep the callee is: nothing has
+// to be undone when a function returns, by whichever way.
+func (rw *rewriter) body(i int) wasm.Body {
+	body, p := rw.in.Bodies[i], rw.plans[i]
+	signature := rw.in.Types[rw.in.Funcs[i]]
 	e := &emitter{rw: rw, b: make([]byte, 0, len(body.Code)+len(body.Code)/2+64), first: uint32(len(signature.Params)), yields: p.segments[0].check}
 	for _, g := range body.Locals {
 		e.first += g.Count
@@ -178,10 +169,7 @@ func (rw *rewriter) body(typeIndex uint32, body wasm.Body) (wasm.Body, error) {
 	switch {
 	case p.calls:
 		locals = append(locals, wasm.LocalGroup{Count: 3, Type: wasm.I32})
-		e.op(wasm.OpBlock, wasm.BlockEmpty)
 		e.enter()
-		e.b = append(e.b, wasm.OpBlock)
-		e.results(signature)
 	case p.scratch:
 		locals = append(locals, wasm.LocalGroup{Count: 2, Type: wasm.I32})
 	}
@@ -190,35 +178,13 @@ func (rw *rewriter) body(typeIndex uint32, body wasm.Body) (wasm.Body, error) {
 	}
 	e.instructions(body.Code, p)
 	if e.yields {
-		if p.calls {
-			e.branch(wasm.OpBr, 2)
-		} else {
-			e.op(wasm.OpReturn)
-		}
-		e.op(wasm.OpEnd)
+		e.op(wasm.OpReturn, wasm.OpEnd)
 		e.ask(p.segments[0].cost)
 		e.branch(wasm.OpBr, 0)
 		e.op(wasm.OpEnd, wasm.OpUnreachable)
 	}
-	if p.calls {
-		e.op(wasm.OpEnd)
-		e.leave()
-		e.op(wasm.OpReturn, wasm.OpEnd, wasm.OpUnreachable)
-	}
 	e.op(wasm.OpEnd)
-	return wasm.Body{Locals: locals, Code: e.b}, nil
-}
-
-// results writes the block type of a function's results.
-func (e *emitter) results(signature wasm.FuncType) {
-	switch len(signature.Results) {
-	case 0:
-		e.op(wasm.BlockEmpty)
-	case 1:
-		e.op(byte(signature.Results[0]))
-	default:
-		e.b = wasm.AppendS64(e.b, int64(e.rw.typeIndex(wasm.FuncType{Results: signature.Results})))
-	}
+	return wasm.Body{Locals: locals, Code: e.b}
 }
 
 // instructions copies the body without its end, with a charge at the start of
@@ -232,11 +198,11 @@ func (e *emitter) instructions(code []byte, p plan) {
 			e.charge(p.segments[next], next == 0)
 			next++
 		}
-		e.instruction(in, code[in.Start:in.End], p)
+		e.instruction(in, code[in.Start:in.End])
 	}
 }
 
-func (e *emitter) instruction(in wasm.Instr, raw []byte, p plan) {
+func (e *emitter) instruction(in wasm.Instr, raw []byte) {
 	switch in.Op {
 	case wasm.OpBlock, wasm.OpIf:
 		e.open = append(e.open, construct{})
@@ -245,18 +211,21 @@ func (e *emitter) instruction(in wasm.Instr, raw []byte, p plan) {
 		e.openLoop(raw)
 	case wasm.OpEnd:
 		e.end()
-	case wasm.OpReturn:
-		if !p.calls {
-			e.op(raw...)
-			return
-		}
-		// Out through the frame, where the depth is counted down.
-		e.branch(wasm.OpBr, e.label(uint32(len(e.open))))
 	case wasm.OpBr, wasm.OpBrIf:
 		e.branch(in.Op, e.label(in.Index))
 	case wasm.OpBrTable:
 		e.branchTable(raw)
-	case wasm.OpCall, wasm.OpRefFunc:
+	case wasm.OpCall:
+		if e.rw.calls(in.Index) {
+			e.tellDepth()
+		}
+		e.branch(in.Op, e.rw.shift(in.Index))
+	case wasm.OpCallIndirect:
+		if e.rw.callsIndirectly(in.Index) {
+			e.tellDepth()
+		}
+		e.op(raw...)
+	case wasm.OpRefFunc:
 		e.branch(in.Op, e.rw.shift(in.Index))
 	default:
 		e.sized(in, raw)
@@ -464,21 +433,19 @@ func (e *emitter) local(op byte, which uint32) {
 
 func (e *emitter) global(op byte, index uint32) { e.b = wasm.AppendU32(append(e.b, op), index) }
 
-// enter counts a call, and leaves the block around it when there are too many.
+// enter finds out how deep this call is, and traps if that is too deep.
 func (e *emitter) enter() {
 	e.global(wasm.OpGlobalGet, e.rw.deep)
 	e.op(wasm.OpI32Const, 1, wasm.OpI32Add)
 	e.local(wasm.OpLocalTee, depthLocal)
-	e.global(wasm.OpGlobalSet, e.rw.deep)
-	e.local(wasm.OpLocalGet, depthLocal)
 	e.b = wasm.AppendS64(append(e.b, wasm.OpI32Const), int64(int32(e.rw.depth)))
-	e.op(wasm.OpI32GtU)
-	e.branch(wasm.OpBrIf, 0)
+	e.op(wasm.OpI32GtU, wasm.OpIf, wasm.BlockEmpty)
+	e.tellDepth()
+	e.op(wasm.OpUnreachable, wasm.OpEnd)
 }
 
-// leave counts the call down again.
-func (e *emitter) leave() {
+// tellDepth says how deep the function is that runs.
+func (e *emitter) tellDepth() {
 	e.local(wasm.OpLocalGet, depthLocal)
-	e.op(wasm.OpI32Const, 1, wasm.OpI32Sub)
 	e.global(wasm.OpGlobalSet, e.rw.deep)
 }

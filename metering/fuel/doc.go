@@ -40,7 +40,8 @@
 // more afterwards: a call in the middle of a loop would make the compiler keep
 // the loop's values in memory. See body and openLoop.
 //
-// Call depth is counted in a second global by every function that calls.
+// Call depth is in a second global: who calls a function that calls others
+// writes its own depth there, and the callee reads it when it is entered.
 //
 // Invariants: the output depends on the input and the options alone; the
 // module's results, traps and memory are what they were. Rewrite must not know

@@ -21,7 +21,7 @@ const (
 	ImportRefuel = "refuel" // (left i64) -> (left i64); called when left < 0; may not return
 
 	ExportFuel  = abi.ReservedPrefix + "fuel"  // mutable i64: units left
-	ExportDepth = abi.ReservedPrefix + "depth" // mutable i32: open calls; above CallDepth after a depth trap
+	ExportDepth = abi.ReservedPrefix + "depth" // mutable i32: how deep the next call is, to be 0 before the host calls a function; above CallDepth after a depth trap
 	// ExportStart is the module's start function, if it has one. It is no longer
 	// called by instantiation, which would lose the count when it traps: the host
 	// calls it first of all.
@@ -29,7 +29,7 @@ const (
 	ExportGrowFailed = abi.ReservedPrefix + "grow_failed" // mutable i32: memory.grow calls that were refused
 	// ExportServe (0, size, 0) calls app_alloc, and (1, ptr, len) app_handle_v1, in
 	// a module that exports both: an engine keeps a stack for each function that it
-	// calls, and one is enough. It costs no fuel.
+	// calls, and one is enough. It costs no fuel, and sets ExportDepth itself.
 	ExportServe = abi.ReservedPrefix + "serve"
 	// ExportGlobal and a number from 0 show each mutable global of the module's
 	// own, so that a host can put an instance back to an earlier state.
@@ -78,13 +78,12 @@ func Rewrite(m *wasm.Module, o Options) (Result, error) {
 	rw.addHostSide()
 	globals := rw.exportGlobals()
 	rw.shiftIndices()
+	if err := rw.survey(); err != nil {
+		return Result{}, err
+	}
 	out.Bodies = make([]wasm.Body, len(m.Bodies))
 	for i := range m.Bodies {
-		body, err := rw.body(m.Funcs[i], m.Bodies[i])
-		if err != nil {
-			return Result{}, fmt.Errorf("function %d: %w", int(rw.imported)+i, err)
-		}
-		out.Bodies[i] = body
+		out.Bodies[i] = rw.body(i)
 	}
 	rw.addServe()
 	out.Custom = shiftNames(m.Custom, rw.imported)
@@ -153,7 +152,60 @@ type rewriter struct {
 	refuel              uint32 // function index
 	fuel, deep, refused uint32 // global indices
 
+	plans    []plan          // for each body
+	indirect map[string]bool // signatures under which a table may hold a function that calls
+
 	restorable bool // see Result; false as soon as something is seen that is not
+}
+
+// survey plans every body before one is written: how a call is made depends on
+// who is called.
+func (rw *rewriter) survey() error {
+	rw.plans = make([]plan, len(rw.in.Bodies))
+	for i := range rw.in.Bodies {
+		p, err := survey(rw.in.Bodies[i].Code)
+		if err != nil {
+			return fmt.Errorf("function %d: %w", int(rw.imported)+i, err)
+		}
+		rw.plans[i] = p
+		rw.restorable = rw.restorable && !p.traces
+	}
+	rw.indirect = map[string]bool{}
+	note := func(index uint32) {
+		if rw.calls(index) {
+			rw.indirect[signatureKey(rw.in.Types[rw.in.Funcs[index-rw.imported]])] = true
+		}
+	}
+	if !rw.restorable { // any function may be put into a table as it runs
+		for i := range rw.plans {
+			note(rw.imported + uint32(i))
+		}
+	}
+	for _, e := range rw.in.Elements {
+		for _, f := range e.Funcs {
+			note(f)
+		}
+		for _, x := range e.Exprs {
+			if f, ok := functionOf(x); ok {
+				note(f)
+			}
+		}
+	}
+	return nil
+}
+
+func signatureKey(t wasm.FuncType) string { return fmt.Sprintf("%x>%x", t.Params, t.Results) }
+
+// callsIndirectly tells whether what is called by a type through a table may
+// call others.
+func (rw *rewriter) callsIndirectly(typeIndex uint32) bool {
+	return int(typeIndex) >= len(rw.in.Types) || rw.indirect[signatureKey(rw.in.Types[typeIndex])]
+}
+
+// calls tells whether a function, by its original index, calls others, and so
+// wants to know how deep it is.
+func (rw *rewriter) calls(index uint32) bool {
+	return index >= rw.imported && int(index-rw.imported) < len(rw.plans) && rw.plans[index-rw.imported].calls
 }
 
 // addHostSide adds the import, the globals and their exports. The import comes
@@ -185,7 +237,7 @@ func (rw *rewriter) addServe() {
 		return
 	}
 	signature := rw.typeIndex(wasm.FuncType{Params: []wasm.ValType{wasm.I32, wasm.I32, wasm.I32}, Results: []wasm.ValType{wasm.I64}})
-	code := []byte{wasm.OpLocalGet, 0, wasm.OpIf, byte(wasm.I64), wasm.OpLocalGet, 1, wasm.OpLocalGet, 2, wasm.OpCall}
+	code := append(wasm.AppendU32([]byte{wasm.OpI32Const, 0, wasm.OpGlobalSet}, rw.deep), wasm.OpLocalGet, 0, wasm.OpIf, byte(wasm.I64), wasm.OpLocalGet, 1, wasm.OpLocalGet, 2, wasm.OpCall)
 	code = append(wasm.AppendU32(code, handle), wasm.OpElse, wasm.OpLocalGet, 1, wasm.OpCall)
 	code = append(wasm.AppendU32(code, alloc), wasm.OpI64ExtendU, wasm.OpEnd, wasm.OpEnd)
 	out := rw.out
@@ -297,11 +349,20 @@ func (rw *rewriter) shiftIndices() {
 
 // constExpr moves the function indices of a constant expression.
 func (rw *rewriter) constExpr(expr []byte) []byte {
-	if len(expr) == 0 || expr[0] != wasm.OpRefFunc {
+	f, ok := functionOf(expr)
+	if !ok {
 		return expr
+	}
+	return append(wasm.AppendU32([]byte{wasm.OpRefFunc}, rw.shift(f)), wasm.OpEnd)
+}
+
+// functionOf is the function that a constant expression refers to.
+func functionOf(expr []byte) (index uint32, ok bool) {
+	if len(expr) == 0 || expr[0] != wasm.OpRefFunc {
+		return 0, false
 	}
 	var in wasm.Instr
 	code := wasm.NewCode(expr, wasm.DefaultBounds())
-	code.Next(&in)
-	return append(wasm.AppendU32([]byte{wasm.OpRefFunc}, rw.shift(in.Index)), expr[in.End:]...)
+	ok = code.Next(&in)
+	return in.Index, ok
 }
