@@ -11,7 +11,9 @@ COMPILE := -gcflags='all=-dwarf=false -l' -gcflags='std=-dwarf=false' \
 BUILD   := CGO_ENABLED=0 go build $(COMPILE) -ldflags='-s -w -X main.version=$(VERSION)'
 
 .DEFAULT_GOAL := help
-.PHONY: help run build guests test check bench fuzz clean
+WASMTIME := github.com/bytecodealliance/wasmtime-go/v41
+
+.PHONY: help run build guests test check bench peers fuzz clean
 
 help: ## list what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +41,10 @@ check: ## all that CI checks: format, vet, tests with the race detector, builds 
 
 bench: ## measure; figures and how to read them are in docs/benchmarks.md
 	cd bench && go run . $(BENCH)
+
+peers: ## measure HTTP beside wasmtime, too: needs a C compiler, and downloads its library (200 MB)
+	cd bench && go mod download $(WASMTIME) && \
+		CGO_CFLAGS="-O2 -I$$(go list -m -f '{{.Dir}}' $(WASMTIME))/build/include" go run -tags wasmtime . -run http $(BENCH)
 
 fuzz: ## fuzz every decoder of untrusted bytes, FUZZTIME each (default 30s)
 	./.ci/fuzz

@@ -115,11 +115,11 @@ func benchDensity(ctx context.Context, apps int, span time.Duration) error {
 	}
 	loaded := time.Since(started)
 	each := (resident() - before) / int64(apps)
-	one, err := drive(addr, hosts[:1], "/", span)
+	one, err := drive(addr, hosts[:1], "/", nil, span)
 	if err != nil {
 		return err
 	}
-	all, err := drive(addr, hosts, "/", span)
+	all, err := drive(addr, hosts, "/", nil, span)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/agora-host/agora v0.0.0
+	github.com/bytecodealliance/wasmtime-go/v41 v41.0.0
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/tetratelabs/wazero v1.12.0
 	golang.org/x/sync v0.24.0

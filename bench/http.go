@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -114,10 +115,10 @@ func benchHTTP(ctx context.Context, span time.Duration, only string) error {
 		if only != "" && !strings.Contains(s.name, only) {
 			continue
 		}
-		if _, err := drive(s.addr, []string{s.host}, s.path, span/6); err != nil {
+		if _, err := drive(s.addr, []string{s.host}, s.path, s.body, span/6); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
-		m, err := drive(s.addr, []string{s.host}, s.path, span)
+		m, err := drive(s.addr, []string{s.host}, s.path, s.body, span)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
@@ -129,7 +130,26 @@ func benchHTTP(ctx context.Context, span time.Duration, only string) error {
 	return nil
 }
 
-type server struct{ name, addr, host, path string }
+// server is asked with a GET, or with a POST if there is a body.
+type server struct {
+	name, addr, host, path string
+	body                   []byte
+}
+
+// peer is another host that serves the same module.
+type peer struct {
+	name  string
+	serve func(module []byte) (http.Handler, error)
+}
+
+// peers are those that this binary was built with: see wasmtime.go.
+var peers []peer
+
+//go:embed apps/transform.wasm
+var transform []byte
+
+// document is about 1 KB of JSON.
+var document = []byte("{\"orders\": [" + strings.Join(slices.Repeat([]string{`{"id": 1234, "item": "a \"quoted\" thing", "tags": ["red", "small", null, true], "cents": -1299}`}, 10), ",\n ") + "]}")
 
 func startServers(ctx context.Context) (all []server, stop func(), err error) {
 	plain := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -139,17 +159,27 @@ func startServers(ctx context.Context) (all []server, stop func(), err error) {
 	e := echo.New()
 	e.GET("/", func(c echo.Context) error { return c.String(http.StatusOK, answer) })
 	var listeners []net.Listener
-	for _, s := range []struct {
-		name    string
-		handler http.Handler
-	}{{"net/http", plain}, {"echo", e}} {
+	listen := func(name string, handler http.Handler, body []byte) error {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
 		listeners = append(listeners, l)
-		go func() { _ = http.Serve(l, s.handler) }()
-		all = append(all, server{s.name, l.Addr().String(), l.Addr().String(), "/"})
+		go func() { _ = http.Serve(l, handler) }()
+		all = append(all, server{name, l.Addr().String(), l.Addr().String(), "/", body})
+		return nil
+	}
+	if err := errors.Join(listen("net/http", plain, nil), listen("echo", e, nil)); err != nil {
+		return nil, nil, err
+	}
+	for _, p := range peers {
+		handler, err := p.serve(transform)
+		if err == nil {
+			err = listen(p.name+", JSON transform in C", handler, document)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", p.name, err)
+		}
 	}
 	n, err := startNode(ctx)
 	if err != nil {
@@ -161,12 +191,19 @@ func startServers(ctx context.Context) (all []server, stop func(), err error) {
 		}
 		_ = n.close(ctx)
 	}
-	for _, app := range []struct{ title, name, mode, path string }{
-		{"agora, minimal native app", "minimal", "", "/"},
-		{"agora, Go app with the SDK (hello)", "hello", "c-shared", "/"},
-		{"agora, Go app as WASI command (quote)", "quote", "default", "/?pieces=250"},
+	for _, app := range []struct {
+		title, name, mode, path string
+		body                    []byte
+	}{
+		{"agora, JSON transform in C", "transform", "", "/", document},
+		{"agora, minimal native app", "minimal", "", "/", nil},
+		{"agora, Go app with the SDK (hello)", "hello", "c-shared", "/", nil},
+		{"agora, Go app as WASI command (quote)", "quote", "default", "/?pieces=250", nil},
 	} {
 		module := minimal(answer)
+		if app.name == "transform" {
+			module = transform
+		}
 		if app.mode != "" {
 			if module, err = goApp(app.name, app.mode, n.dir); err != nil {
 				return nil, stop, err
@@ -176,13 +213,13 @@ func startServers(ctx context.Context) (all []server, stop func(), err error) {
 		if err != nil {
 			return nil, stop, err
 		}
-		all = append(all, server{app.title, n.Addr().String(), host, app.path})
+		all = append(all, server{app.title, n.Addr().String(), host, app.path, app.body})
 	}
 	return all, stop, nil
 }
 
 // drive asks hosts at random as fast as it can, over connections that stay open.
-func drive(addr string, hosts []string, path string, span time.Duration) (measured, error) {
+func drive(addr string, hosts []string, path string, body []byte, span time.Duration) (measured, error) {
 	var mu sync.Mutex
 	var times []time.Duration
 	var failed error
@@ -190,7 +227,7 @@ func drive(addr string, hosts []string, path string, span time.Duration) (measur
 	end := time.Now().Add(span)
 	for range clients {
 		wg.Go(func() {
-			mine, err := ask(addr, hosts, path, end)
+			mine, err := ask(addr, hosts, path, body, end)
 			mu.Lock()
 			defer mu.Unlock()
 			times = append(times, mine...)
@@ -207,7 +244,7 @@ func drive(addr string, hosts []string, path string, span time.Duration) (measur
 
 // ask is one connection. It speaks HTTP through the standard reader, without
 // the costs of a whole client, so that more of the CPU is the servers'.
-func ask(addr string, hosts []string, path string, end time.Time) (times []time.Duration, err error) {
+func ask(addr string, hosts []string, path string, body []byte, end time.Time) (times []time.Duration, err error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
@@ -215,13 +252,17 @@ func ask(addr string, hosts []string, path string, end time.Time) (times []time.
 	defer c.Close()
 	in := bufio.NewReader(c)
 	var request []byte
+	method, rest := "GET", "\r\n\r\n"
+	if body != nil {
+		method, rest = "POST", fmt.Sprintf("\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(body))
+	}
 	for {
 		started := time.Now()
 		if started.After(end) {
 			return times, nil
 		}
-		request = append(request[:0], "GET "+path+" HTTP/1.1\r\nHost: "...)
-		request = append(append(request, hosts[rand.IntN(len(hosts))]...), "\r\n\r\n"...)
+		request = append(append(request[:0], method...), " "+path+" HTTP/1.1\r\nHost: "...)
+		request = append(append(append(request, hosts[rand.IntN(len(hosts))]...), rest...), body...)
 		if _, err := c.Write(request); err != nil {
 			return times, err
 		}
