@@ -89,7 +89,11 @@ func (n *node) publish(ctx context.Context, name string, module []byte) (string,
 	if err != nil {
 		return "", err
 	}
-	manifest := fmt.Sprintf("name = %q\nversion = \"1\"\nowner = %q\nteam = \"a\"\ncost_center = \"c\"\ndata_classification = \"internal\"\nstart_once = true\n[limits]\nconcurrency = 32\n[capabilities.log]\n[capabilities.config]\n", name, owner)
+	warmUp := ""
+	if name == "hello" { // as its own manifest says
+		warmUp = "warm_up = \"/\"\n"
+	}
+	manifest := fmt.Sprintf("name = %q\nversion = \"1\"\nowner = %q\nteam = \"a\"\ncost_center = \"c\"\ndata_classification = \"internal\"\nstart_once = true\n%s[limits]\nconcurrency = 32\n[capabilities.log]\n[capabilities.config]\n", name, owner, warmUp)
 	p, err := n.api.Publish(ctx, []byte(manifest), module, bundle, nil)
 	return strings.Trim(strings.TrimPrefix(p.URL, "http://"), "/"), err
 }
