@@ -355,3 +355,39 @@ func TestKeepState(t *testing.T) {
 		}
 	}
 }
+
+// TestGlobalsArePutBack: a request that changes globals of every type leaves
+// nothing in them, whether they were initialised by value or by start-up.
+func TestGlobalsArePutBack(t *testing.T) {
+	m, err := wasm.Parse(wasmtest.App{Init: []byte{wasm.OpNop}}.Bytes(), wasm.DefaultBounds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range []struct {
+		of       wasm.ValType
+		at, then []byte // its value before a request, and after
+		differs  byte
+	}{
+		{wasm.I32, []byte{i32c, 1}, []byte{i32c, 2}, wasm.OpI32Ne},
+		{wasm.I64, []byte{i64c, 1}, []byte{i64c, 2}, 0x52},
+		{wasm.F32, []byte{wasm.OpF32Const, 0, 0, 0x80, 0x3f}, []byte{wasm.OpF32Const, 0, 0, 0, 0x40}, 0x5c},
+		{wasm.F64, []byte{wasm.OpF64Const, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f}, []byte{wasm.OpF64Const, 0, 0, 0, 0, 0, 0, 0, 0x40}, 0x62},
+	} {
+		for _, byStart := range []bool{false, true} {
+			index := byte(len(m.Globals))
+			init := g.at
+			if byStart { // 0 at first: bodies are alloc, handle, init
+				init = append([]byte{g.at[0]}, make([]byte, len(g.at)-1)...)
+				m.Bodies[2].Code = join(g.at, []byte{wasm.OpGlobalSet, index}, m.Bodies[2].Code)
+			}
+			m.Globals = append(m.Globals, wasm.Global{GlobalType: wasm.GlobalType{Type: g.of, Mutable: true}, Init: append(init[:len(init):len(init)], end)})
+			m.Bodies[1].Code = join([]byte{wasm.OpGlobalGet, index}, g.at, []byte{g.differs, wasm.OpIf, wasm.BlockEmpty, wasm.OpUnreachable, end}, g.then, []byte{wasm.OpGlobalSet, index}, m.Bodies[1].Code)
+		}
+	}
+	p := load(t, newEngine(t), m.Encode(), abi.InterfaceV1, limits)
+	for i := range 10 {
+		if r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")}); err != nil {
+			t.Fatalf("request %d: %v\n%s", i, err, r.FaultDetail)
+		}
+	}
+}
