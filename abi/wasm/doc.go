@@ -10,8 +10,8 @@
 //     input times a small constant;
 //   - what Parse accepts, Encode writes again, and Parse accepts that too.
 //
-// It does not validate the types of instructions; the engine does that. It must
-// not know what a module is for. It imports the standard library alone.
+// It does not validate the types of instructions; the engine does that. Typing
+// follows them through code that is valid, for rewriters. It must not know what a module is for. It imports the standard library alone.
 //
 // A Module is plain data that aliases the bytes it was parsed from. Nothing
 // here is shared or locked.

@@ -313,6 +313,23 @@ func TestWarmUp(t *testing.T) {
 	if _, err := p.Invoke(t.Context(), engine.Call{Request: get("/")}); !errors.Is(err, abi.ErrTrap) || !strings.Contains(err.Error(), `warm_up "/"`) {
 		t.Errorf("a warm-up that traps: %v", err)
 	}
+	// Of the request that happens to be the first, nothing gets into the image: what
+	// the warm-up request was like does not depend on it.
+	remember := join(
+		wasm.AppendS64([]byte{i32c}, canary), []byte{load32, 2, 0, wasm.OpI32Eqz, wasm.OpIf, wasm.BlockEmpty},
+		wasm.AppendS64([]byte{i32c}, canary), []byte{wasm.OpLocalGet, 1, store32, 2, 0, end},
+		wasm.AppendS64([]byte{i32c}, wasmtest.ResponseAt+32+16+12+10), // into the answer's body
+		wasm.AppendS64([]byte{i32c}, canary), []byte{load32, 2, 0, 0x3a, 0, 0},
+	)
+	var found []byte
+	for _, host := range []string{"a", "a-much-longer-name.localhost:8080"} {
+		p := load(t, newEngine(t), wasmtest.App{Code: remember}.Bytes(), abi.InterfaceV1, l)
+		r, err := p.Invoke(t.Context(), engine.Call{Request: &abi.Request{Method: "POST", Path: "/secret", Host: host, Body: []byte(host)}})
+		if err != nil || len(r.Response.Body) != 2 || r.Response.Body[0] == 'o' || (found != nil && r.Response.Body[0] != found[0]) {
+			t.Errorf("after a first request to %q the image holds %v, before %v, %v", host, r.Response.Body, found, err)
+		}
+		found = r.Response.Body
+	}
 	// kv.get answers ErrnoUnavailable (6) then, and is not called.
 	code := []byte{i32c, 0, i32c, 0, i32c, 0, i32c, 0, wasm.OpCall, 0, drop}
 	p = load(t, newEngine(t), wasmtest.App{Code: code, KV: true}.Bytes(), abi.InterfaceV1, l)

@@ -253,12 +253,8 @@ func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) erro
 		}
 	}
 	if p.limits.WarmUp != "" && p.imageable() && (!v.moment || p.limits.StartOnce) {
-		warm := &abi.Request{Method: "GET", Path: p.limits.WarmUp, Host: v.call.Request.Host}
-		warm.Path, warm.Query, _ = strings.Cut(warm.Path, "?")
-		v.warming = true
-		_, err := p.serveFrame(ctx, v, in, warm)
-		if v.warming = false; err != nil {
-			return fmt.Errorf("warm_up %q: %w", p.limits.WarmUp, err)
+		if err := p.warmUp(ctx, v, in); err != nil {
+			return err
 		}
 	}
 	v.preparing = false
@@ -276,6 +272,19 @@ func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) erro
 		in.fuel.Set(0)
 	}
 	return err
+}
+
+// warmUp serves a request that nobody made: nothing of the one that happens to
+// be the first may get into the image.
+func (p *Program) warmUp(ctx context.Context, v *invocation, in *instance) error {
+	r := &abi.Request{Method: "GET", Host: "warm-up.invalid"}
+	r.Path, r.Query, _ = strings.Cut(p.limits.WarmUp, "?")
+	v.warming = true
+	_, err := p.serveFrame(ctx, v, in, r)
+	if v.warming = false; err != nil {
+		return fmt.Errorf("warm_up %q: %w", p.limits.WarmUp, err)
+	}
+	return nil
 }
 
 // guard turns a panic that the engine let through into an error.

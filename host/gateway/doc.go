@@ -7,7 +7,8 @@
 //   - a request body is read only up to the limit of the release it is for;
 //   - the platform's own cookies never reach an app, and an app's cookies never
 //     leave its own origin;
-//   - a response is written only after the invocation was metered.
+//   - a response is written only after the invocation was metered; one that is
+//     streamed ends only then, and breaks off if the app failed.
 //
 // It must not know how modules run, how apps are stored, or what an error looks
 // like: Router and Options.WriteFault are given to it.
