@@ -18,15 +18,11 @@ import (
 // benchPark loads many programs into an engine, without a node around it: what
 // does one keep while it waits, and how long does it take to bring all back?
 func benchPark(ctx context.Context, apps int) error {
-	dir, err := os.MkdirTemp("", "agora-bench")
+	e, _, remove, err := newEngine()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	e, err := newEngine(dir)
-	if err != nil {
-		return err
-	}
+	defer remove()
 	modules := make([][]byte, apps)
 	for i := range modules {
 		modules[i] = minimal(fmt.Sprint("app ", i))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -19,15 +20,11 @@ import (
 // out, instance put back; and how long Go's collector waits for a guest that
 // spins.
 func benchEngine(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "agora-bench")
+	e, dir, remove, err := newEngine()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	e, err := newEngine(dir)
-	if err != nil {
-		return err
-	}
+	defer remove()
 	fmt.Println("\nIn process: one invocation after the other, nothing left between them")
 	fmt.Println("Putting it back is what a request costs more than one to an instance that keeps its state.")
 	fmt.Println("\n| app | p50 | p99 | put back, p50 | instructions | loaded and served the first time |")
@@ -54,12 +51,20 @@ func benchEngine(ctx context.Context) error {
 	return stall(ctx, e)
 }
 
-func newEngine(dir string) (*engine.Engine, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, err
+// newEngine makes an engine in a directory that remove removes.
+func newEngine() (e *engine.Engine, dir string, remove func(), err error) {
+	if dir, err = os.MkdirTemp("", "agora-bench"); err != nil {
+		return nil, "", nil, err
 	}
-	return engine.New(engine.Options{CacheDir: dir, Worker: []string{exe, "compile-worker"}})
+	remove = func() { _ = os.RemoveAll(dir) }
+	exe, err := os.Executable()
+	if err == nil {
+		e, err = engine.New(engine.Options{CacheDir: filepath.Join(dir, "cache"), Worker: []string{exe, "compile-worker"}})
+	}
+	if err != nil {
+		remove()
+	}
+	return e, dir, remove, err
 }
 
 var roomy = engine.Limits{Fuel: 1 << 50, Memory: 32 << 20, Timeout: time.Minute, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 4, StartOnce: true}

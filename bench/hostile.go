@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,15 +22,11 @@ var hostileLimits = engine.Limits{
 // time: how far beyond its limit does it get, what does the node's memory grow
 // by, and what does the neighbour notice?
 func benchHostile(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "agora-bench")
+	e, _, remove, err := newEngine()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	e, err := newEngine(dir)
-	if err != nil {
-		return err
-	}
+	defer remove()
 	neighbour, err := e.Load(ctx, minimal(answer), abi.InterfaceV1, roomy)
 	if err != nil {
 		return err

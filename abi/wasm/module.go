@@ -165,20 +165,29 @@ func (m *Module) Imported(k Kind) int {
 
 // TypeOf is the signature of a function index, imported or defined.
 func (m *Module) TypeOf(index uint32) (FuncType, bool) {
-	i := index
-	for j := range m.Imports {
-		if m.Imports[j].Kind != KindFunc {
-			continue
-		}
-		if i == 0 {
-			return m.Types[m.Imports[j].Func], true
-		}
-		i--
-	}
-	if int64(i) >= int64(len(m.Funcs)) {
+	im, i := m.find(KindFunc, index)
+	switch {
+	case im != nil:
+		return m.Types[im.Func], true
+	case int64(i) >= int64(len(m.Funcs)):
 		return FuncType{}, false
 	}
 	return m.Types[m.Funcs[i]], true
+}
+
+// find is what an index of an index space means: an import, or the definition
+// with the number that is answered, if there are so many.
+func (m *Module) find(k Kind, index uint32) (im *Import, defined uint32) {
+	for j := range m.Imports {
+		if m.Imports[j].Kind != k {
+			continue
+		}
+		if index == 0 {
+			return &m.Imports[j], 0
+		}
+		index--
+	}
+	return nil, index
 }
 
 // Export finds an export by name.

@@ -177,28 +177,18 @@ func (t *Typing) pop(n int) {
 	t.stack = t.stack[:len(t.stack)-n]
 }
 
-func (m *Module) globalType(i uint32) ValType {
-	for _, im := range m.Imports {
-		if im.Kind != KindGlobal {
-			continue
-		}
-		if i == 0 {
-			return im.Global.Type
-		}
-		i--
+func (m *Module) globalType(index uint32) ValType {
+	im, i := m.find(KindGlobal, index)
+	if im != nil {
+		return im.Global.Type
 	}
 	return m.Globals[i].Type
 }
 
-func (m *Module) tableType(i uint32) ValType {
-	for _, im := range m.Imports {
-		if im.Kind != KindTable {
-			continue
-		}
-		if i == 0 {
-			return im.Table.Type
-		}
-		i--
+func (m *Module) tableType(index uint32) ValType {
+	im, i := m.find(KindTable, index)
+	if im != nil {
+		return im.Table.Type
 	}
 	return m.Tables[i].Type
 }

@@ -408,3 +408,35 @@ func TestGlobalsArePutBack(t *testing.T) {
 		}
 	}
 }
+
+// TestWarmUpWithoutImage: where start-up cannot be kept, requests do not pay for
+// warming up again and again.
+func TestWarmUpWithoutImage(t *testing.T) {
+	l := limits
+	l.WarmUp = "/"
+	// The handler asks for the time, so a warm-up spoils its image.
+	module, err := wasm.Parse(wasmtest.App{}.Bytes(), wasm.DefaultBounds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	module.Types = append(module.Types, wasm.FuncType{Params: []wasm.ValType{wasm.I32, wasm.I64, wasm.I32}, Results: []wasm.ValType{wasm.I32}})
+	module.Imports = append(module.Imports, wasm.Import{Module: abi.WASIModule, Name: "clock_time_get", Kind: wasm.KindFunc, Func: uint32(len(module.Types) - 1)})
+	for i := range module.Exports {
+		if module.Exports[i].Kind == wasm.KindFunc {
+			module.Exports[i].Index++
+		}
+	}
+	module.Bodies[1].Code = join([]byte{i32c, 0, i64c, 0, i32c, 0, wasm.OpCall, 0, drop}, module.Bodies[1].Code)
+	p := load(t, newEngine(t), module.Encode(), abi.InterfaceV1, l)
+	var costs []uint64
+	for range 4 {
+		r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		costs = append(costs, r.Instructions)
+	}
+	if costs[1] >= costs[0] || costs[1] != costs[3] {
+		t.Errorf("requests cost %v: only the first may pay for the warm-up that was in vain", costs)
+	}
+}

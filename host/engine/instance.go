@@ -224,6 +224,13 @@ func (p *Program) keep(ctx context.Context, in *instance) {
 	p.pool.mu.Unlock()
 }
 
+// startsAnew tells whether start-up is known to run for each request.
+func (p *Program) startsAnew() bool {
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	return p.pool.fresh
+}
+
 // settle takes the image of an instance that was just initialised, if this is
 // the first and nothing about it belongs to the moment. It answers whether the
 // instance has the image's state now.

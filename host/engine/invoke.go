@@ -237,6 +237,10 @@ func (p *Program) imageable() bool {
 	return p.restorable && p.iface == abi.InterfaceV1 && !p.limits.KeepState
 }
 
+// ofItsOwn tells whether what start-up made is for this request alone. What a
+// capability answered may not outlive its grant.
+func (v *invocation) ofItsOwn(l Limits) bool { return v.called || v.moment && !l.StartOnce }
+
 // prepare runs a module's start function and initialisers.
 func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) error {
 	names := []string{fuel.ExportStart, abi.ExportInitialize, abi.ExportInit}
@@ -252,7 +256,7 @@ func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) erro
 			}
 		}
 	}
-	if p.limits.WarmUp != "" && p.imageable() && (!v.moment || p.limits.StartOnce) {
+	if p.limits.WarmUp != "" && p.imageable() && !v.ofItsOwn(p.limits) && !p.startsAnew() {
 		if err := p.warmUp(ctx, v, in); err != nil {
 			return err
 		}
@@ -265,8 +269,7 @@ func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) erro
 	if used := v.used(int64(in.fuel.Get())); used > p.limits.Fuel {
 		return fmt.Errorf("%w of %d", abi.ErrFuelExhausted, p.limits.Fuel)
 	}
-	// What a capability answered may not outlive its grant.
-	imaged, err := p.settle(in, v.called || (v.moment && !p.limits.StartOnce))
+	imaged, err := p.settle(in, v.ofItsOwn(p.limits))
 	if imaged {
 		v.spent, v.granted, v.host, v.began = 0, 0, 0, time.Now()
 		in.fuel.Set(0)
