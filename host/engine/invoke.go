@@ -26,7 +26,7 @@ type Call struct {
 	// Stderr, if not nil, is told each line the guest writes to standard error.
 	Stderr func(line string)
 
-	rehearsal bool // see differ.go
+	rehearsal bool // see rehearsal.go
 }
 
 // Result is what an invocation did. It is filled also when it failed.

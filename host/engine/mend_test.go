@@ -19,7 +19,7 @@ import (
 )
 
 // TestTypesOfTheSuite follows the types through every function of the core test
-// suite: what mended relies on knows every instruction.
+// suite: what mend relies on knows every instruction.
 func TestTypesOfTheSuite(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(specSuite(t), "v2", "testdata", "*.wasm"))
 	if err != nil {
@@ -100,7 +100,7 @@ func TestFloatSelect(t *testing.T) {
 		t.Errorf("mended it answers %v, not 2", got)
 	}
 	if got := answer(module); got == 2 {
-		t.Error("the compiler has no longer the defect that mended works around: remove mended, if no other version is in use")
+		t.Error("the compiler has no longer the defect that mend works around: remove mend, if no other version is in use")
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	chacha "math/rand/v2"
+	mathrand "math/rand/v2"
 	"slices"
 	"time"
 
@@ -16,10 +16,10 @@ import (
 	"github.com/agora-host/agora/metering/fuel"
 )
 
-// The compiler is complex, and was wrong before (see mended). So before a module
+// The compiler is complex, and was wrong before (see mend). So before a module
 // is taken in, it serves one request in compiled code and one in the interpreter,
 // which is simple: what it answers, how it fails and what it costs must be the
-// same. That costs up to a tenth of a second, once for each module.
+// same. That costs 20 ms to 0.3 s, once for each module.
 
 // rehearsalFuel is how much of the request is run. Both stop at the same
 // instruction, so a longer one is compared as far as it goes.
@@ -115,7 +115,7 @@ func disagreement(ctx context.Context, runtime wazero.Runtime, compiled wazero.C
 type moments struct {
 	rehearsal bool
 	ticks     time.Duration
-	source    *chacha.ChaCha8
+	source    *mathrand.ChaCha8
 }
 
 // epoch is the zero of the monotonic clock that guests see.
@@ -139,7 +139,7 @@ func (m *moments) random(b []byte) {
 		return
 	}
 	if m.source == nil {
-		m.source = chacha.NewChaCha8([32]byte{})
+		m.source = mathrand.NewChaCha8([32]byte{})
 	}
 	m.source.Read(b)
 }
