@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -230,6 +231,31 @@ func TestFaults(t *testing.T) {
 	p := n.publish(c, manifest("small", tight), says("ok"))
 	if got := n.do("POST", p.URL, strings.Repeat("x", 2000)); got.Status != 413 {
 		t.Errorf("a body over the limit: %+v", got)
+	}
+}
+
+// TestStartUpAsAsked: what the manifest says about start-up and state is what
+// requests meet. The app counts requests in its memory.
+func TestStartUpAsAsked(t *testing.T) {
+	n := start(t)
+	c := n.ada()
+	for _, k := range []struct{ name, line, want string }{
+		{"fresh", "", "\x01\x01\x01"},
+		{"warm", "warm_up = \"/\"", "\x02\x02\x02"},
+		{"keeping", "keep_state = true", "\x01\x02\x03"},
+	} {
+		p := n.publish(c, manifest(k.name, k.line), wasmtest.App{Code: wasmtest.Count(8192)}.Bytes())
+		var got string
+		for range 3 {
+			got += n.get(p.URL).Body[:1]
+		}
+		if got != k.want {
+			t.Errorf("%s: requests find %q, want %q", k.name, got, k.want)
+		}
+		noted := slices.ContainsFunc(p.Findings, func(f abi.Finding) bool { return f.Code == "state.kept" })
+		if noted != (k.name == "keeping") {
+			t.Errorf("%s: findings %+v", k.name, p.Findings)
+		}
 	}
 }
 

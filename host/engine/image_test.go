@@ -33,17 +33,6 @@ func expect(at, value int64) []byte {
 	return append(code, wasm.OpI32Ne, wasm.OpIf, wasm.BlockEmpty, wasm.OpUnreachable, end)
 }
 
-// add adds one to a word, and makes it the first byte of the answer.
-func add(at int64) []byte {
-	frame := abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte("ok")})
-	constant := func(n int64) []byte { return wasm.AppendS64([]byte{i32c}, n) }
-	word := append(constant(at), load32, 2, 0)
-	return join(
-		constant(at), word, []byte{i32c, 1, wasm.OpI32Add, store32, 2, 0},
-		constant(wasmtest.ResponseAt+int64(len(frame))-2), word, []byte{0x3a /* i32.store8 */, 0, 0},
-	)
-}
-
 func join(parts ...[]byte) (all []byte) {
 	for _, p := range parts {
 		all = append(all, p...)
@@ -289,7 +278,7 @@ func slow(n int64) []byte {
 // for and which no capability serves.
 func TestWarmUp(t *testing.T) {
 	// A request adds one to the canary; so each finds what warm-up made of it.
-	module := wasmtest.App{Code: add(canary)}.Bytes()
+	module := wasmtest.App{Code: wasmtest.Count(canary)}.Bytes()
 	for _, c := range []struct {
 		name string
 		path string
@@ -349,7 +338,7 @@ func TestWarmUp(t *testing.T) {
 // not after one that failed.
 func TestKeepState(t *testing.T) {
 	trap := join([]byte{wasm.OpLocalGet, 1}, wasm.AppendS64([]byte{i32c}, 200), []byte{wasm.OpI32GtU, wasm.OpIf, wasm.BlockEmpty, wasm.OpUnreachable, end})
-	module := wasmtest.App{Code: join(add(canary), trap), Init: set(canary, 10)}.Bytes()
+	module := wasmtest.App{Code: join(wasmtest.Count(canary), trap), Init: set(canary, 10)}.Bytes()
 	for _, keep := range []bool{false, true} {
 		l := limits
 		l.KeepState = keep

@@ -31,12 +31,28 @@ type App struct {
 	Pages  uint32 // of memory; default 1
 }
 
+// Count is code for an App without a Frame of its own: it adds one to a word of
+// memory, and makes that the first byte of the answer's body.
+func Count(at int64) []byte {
+	constant := func(n int64) []byte { return wasm.AppendS64([]byte{i32c}, n) }
+	word := append(constant(at), 0x28 /* i32.load */, 2, 0)
+	body := ResponseAt + int64(len(okFrame())) - int64(len("ok"))
+	return bytes.Join([][]byte{
+		constant(at), word, {i32c, 1, wasm.OpI32Add, 0x36 /* i32.store */, 2, 0},
+		constant(body), word, {0x3a /* i32.store8 */, 0, 0},
+	}, nil)
+}
+
+func okFrame() []byte {
+	return abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte("ok")})
+}
+
 // Bytes encodes the module.
 func (a App) Bytes() []byte {
 	i32, i64 := wasm.I32, wasm.I64
 	frame := a.Frame
 	if frame == nil {
-		frame = abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte("ok")})
+		frame = okFrame()
 	}
 	handler := a.Raw
 	if handler == nil {
