@@ -1,8 +1,8 @@
 // Command bench measures a node beside its baselines, in one run: bare
 // net/http and echo for requests, unmetered wazero for the kernels, and wasmtime
-// if it was built with that tag (make peers). What it
-// prints is what docs/benchmarks.md shows. It is a module of its own, so that
-// baselines do not become dependencies of the product.
+// if it was built with that tag (make peers). What it prints is what
+// docs/benchmarks.md shows. It is a module of its own, so that baselines do not
+// become dependencies of the product.
 //
 // It must not be read as more than it is: client and server share the machine,
 // and ratios within one run are what can be compared.

@@ -23,8 +23,8 @@ import (
 	"github.com/agora-host/agora/metering/fuel"
 )
 
-// cache keeps, for each module and its caps, the rewritten module and its
-// machine code. wazero's own files carry only a checksum, so every entry also
+// cache keeps, for each module and its caps, the shell and the machine code of
+// what they were rewritten to (see shell.go). wazero's own files carry only a checksum, so every entry also
 // has a MAC under a key that only this node knows: machine code that somebody
 // else wrote is never run.
 //

@@ -51,7 +51,8 @@ type Limits struct {
 	// WarmUp is a path that is asked for before the image is taken, with
 	// capabilities that are unavailable. "" for none.
 	WarmUp string
-	// KeepState leaves an instance as a request left it, for the next one.
+	// KeepState leaves an instance as a request left it, for the next one. It has no
+	// effect on WASI commands.
 	KeepState bool
 }
 

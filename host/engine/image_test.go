@@ -429,3 +429,37 @@ func TestWarmUpWithoutImage(t *testing.T) {
 		t.Errorf("requests cost %v: only the first may pay for the warm-up that was in vain", costs)
 	}
 }
+
+// TestCommandsKeepNothing: keep_state has no effect on WASI commands, whose
+// start is the request itself.
+func TestCommandsKeepNothing(t *testing.T) {
+	// _start prints an answer, adds one to a word, and exits with what that was
+	// before: with an error, if it was not zero.
+	const answer = "Content-Type: text/plain\n\nok"
+	i32 := wasm.I32
+	m := &wasm.Module{
+		Types: []wasm.FuncType{{}, {Params: []wasm.ValType{i32}}, {Params: []wasm.ValType{i32, i32, i32, i32}, Results: []wasm.ValType{i32}}},
+		Imports: []wasm.Import{
+			{Module: abi.WASIModule, Name: "proc_exit", Kind: wasm.KindFunc, Func: 1},
+			{Module: abi.WASIModule, Name: "fd_write", Kind: wasm.KindFunc, Func: 2},
+		},
+		Funcs: []uint32{0}, Memory: &wasm.Limits{Min: 1},
+		Exports: []wasm.Export{{Name: "memory", Kind: wasm.KindMemory}, {Name: abi.ExportStart, Kind: wasm.KindFunc, Index: 2}},
+		Bodies: []wasm.Body{{Code: []byte{
+			i32c, 1, i32c, 8, i32c, 1, i32c, 4, wasm.OpCall, 1, drop,
+			i32c, 0, i32c, 0, load32, 2, 0, i32c, 1, wasm.OpI32Add, store32, 2, 0,
+			i32c, 0, load32, 2, 0, i32c, 1, wasm.OpI32Sub, wasm.OpCall, 0, end,
+		}}},
+		Data: []wasm.Data{{Offset: []byte{i32c, 8, end}, Bytes: append([]byte{16, 0, 0, 0, byte(len(answer)), 0, 0, 0}, answer...)}},
+	}
+	for _, keep := range []bool{false, true} {
+		l := limits
+		l.KeepState = keep
+		p := load(t, newEngine(t), m.Encode(), abi.InterfaceWASI, l)
+		for i := range 4 {
+			if r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")}); err != nil || string(r.Response.Body) != "ok" {
+				t.Errorf("keep %v: request %d finds what an earlier one left: %v", keep, i, err)
+			}
+		}
+	}
+}

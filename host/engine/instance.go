@@ -122,7 +122,9 @@ func (p *Program) instantiate(ctx context.Context) (*instance, error) {
 	}
 	if !p.probed.Load() {
 		if err := p.probe(ctx, in); err != nil {
-			return nil, errors.Join(err, in.module.Close(ctx))
+			err = errors.Join(err, in.module.Close(ctx))
+			p.putSlot(s)
+			return nil, err
 		}
 		p.probed.Store(true)
 	}

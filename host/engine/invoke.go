@@ -194,9 +194,10 @@ func (p *Program) admit(call Call) error {
 // taken depends on restarts and evictions, and a bill must not.
 func (p *Program) run(ctx context.Context, v *invocation, result *Result) error {
 	in, prepared, err := p.take(ctx)
-	if in == nil { // a segment did not fit into its memory or table
-		v.spent = min(p.initCost, p.limits.Fuel)
-		result.Instructions = v.spent
+	if in == nil {
+		if !errors.Is(err, errNode) { // a segment did not fit into its memory or table
+			result.Instructions = min(p.initCost, p.limits.Fuel)
+		}
 		return p.fault(v, nil, err, result)
 	}
 	v.began = time.Now()
@@ -262,7 +263,7 @@ func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) erro
 		}
 	}
 	v.preparing = false
-	in.started = p.limits.KeepState
+	in.started = p.limits.KeepState && !v.cgi
 	if !p.imageable() {
 		return nil
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // To load compiled code wazero reads and validates the whole module once more,
-// which takes longer than all the rest. So what is kept beside the code is a
+// half of the time that loading takes. So what is kept beside the code is a
 // shell: the module with every body replaced by one that traps. Machine code
 // depends on a module's types, imports, memory, tables and globals, and not on
 // what its bodies were, so wazero finds the code under the shell's name and uses
