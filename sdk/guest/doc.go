@@ -9,7 +9,8 @@
 // that an app's tests are ordinary Go tests.
 //
 // Invariant: each request finds the app as its init functions left it; what a
-// request leaves in variables is gone after it. Nothing is concurrent unless the
-// app makes it so. With start_once in agora.toml, init functions run once for all
-// requests, which is much faster; math/rand then yields the same numbers in each.
+// request leaves in variables is gone after it, unless the manifest says
+// keep_state. Nothing is concurrent unless the app makes it so. With start_once in
+// agora.toml, init functions run once for all requests, which is much faster;
+// math/rand then yields the same numbers in each.
 package guest
