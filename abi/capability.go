@@ -12,12 +12,14 @@ import (
 //	fn(req_ptr i32, req_len i32, out_ptr i32, out_cap i32) -> i64
 //
 // A result >= 0 is the length of the answer; when it exceeds out_cap nothing
-// was written and the guest calls again with a larger buffer. A negative result
-// is an Errno, negated.
+// was written and the guest calls again with a larger buffer and the same
+// request: it is given the answer that was kept, and what the call did is not
+// done again. A negative result is an Errno, negated.
 type Capability struct {
 	Name      string   // the word in manifests, grants and bills: "kv"
 	Module    string   // the import module: "app:kv/v1"
 	Functions []string // in ABI order
+	Params    []string // what a manifest may say about it, see registry.CapabilityAsk
 	Summary   string   // one sentence for a reviewer
 }
 
@@ -37,6 +39,7 @@ func Capabilities() []Capability {
 			// delete: key -> empty; deleting an absent key succeeds.
 			// list: prefix -> for each key in order: u32 LE length, key.
 			Functions: []string{"get", "set", "delete", "list"},
+			Params:    []string{"quota"},
 			Summary:   "Keep data of its own between requests, up to a quota.",
 		},
 		{

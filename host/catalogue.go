@@ -159,7 +159,7 @@ func (h *Host) capabilityStates(tx *boltstore.Tx, r registry.Release) ([]web.Cap
 		s := web.CapabilityState{
 			Name: word, Summary: known.Summary, Declared: declared, Imported: slices.Contains(r.Capabilities, word),
 			Default: slices.Contains(h.policy.DefaultCapabilities(abi.TierSandbox), word),
-			Params:  askedParams(ask),
+			Params:  ask.Params(),
 		}
 		if g, ok := approvals.Effective(grants, abi.TierSandbox, word, h.o.Now()); ok {
 			s.Granted, s.Params = true, g.Params

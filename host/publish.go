@@ -140,7 +140,7 @@ func (h *Host) subject(action, actor string, tier abi.Tier, r registry.Release, 
 		}
 	}
 	for word, ask := range m.Capabilities {
-		s.Asked = append(s.Asked, approvals.SubjectAsked{Capability: word, Params: askedParams(ask)})
+		s.Asked = append(s.Asked, approvals.SubjectAsked{Capability: word, Params: ask.Params()})
 	}
 	slices.SortFunc(s.Asked, func(a, b approvals.SubjectAsked) int {
 		return bytes.Compare([]byte(a.Capability), []byte(b.Capability))
@@ -258,7 +258,7 @@ func (h *Host) openGrantRequests(tx *boltstore.Tx, actor access.Actor, r registr
 		waiting = true
 		request, err := approvals.Open(tx, approvals.Request{
 			Kind: approvals.KindGrant, App: r.App, Owner: r.Manifest.Owner, Release: r.Number, Digest: string(r.Digest),
-			Tier: abi.TierSandbox, Capability: f.Subject, Params: askedParams(r.Manifest.Capabilities[f.Subject]),
+			Tier: abi.TierSandbox, Capability: f.Subject, Params: r.Manifest.Capabilities[f.Subject].Params(),
 			Reason: f.Message, Findings: []abi.Finding{f}, By: actor.User, Created: h.o.Now().UTC(),
 		})
 		if errors.Is(err, approvals.ErrAlreadyRequested) {

@@ -141,7 +141,7 @@ func (h *Host) enterTier(tx *boltstore.Tx, actor access.Actor, q approvals.Reque
 		}
 		grant := approvals.Grant{
 			ID: q.ID + "-" + f.Subject, App: q.App, Capability: f.Subject, Tier: q.Tier,
-			Params:  askedParams(release.Manifest.Capabilities[f.Subject]),
+			Params:  release.Manifest.Capabilities[f.Subject].Params(),
 			Request: q.ID, By: actor.User, Reason: q.Decision.Reason, Created: q.Decision.At,
 		}
 		if err := tx.PutGrant(grant); err != nil {

@@ -135,7 +135,7 @@ func (h *Host) newTarget(tx *boltstore.Tx, app registry.App, tier abi.Tier, numb
 // link binds a declared capability if the tier has it by default or a live
 // grant allows it.
 func (h *Host) link(t *target, word string, grants []approvals.Grant) {
-	params := askedParams(t.release.Manifest.Capabilities[word])
+	params := t.release.Manifest.Capabilities[word].Params()
 	grant, ok := approvals.Effective(grants, t.tier, word, h.o.Now())
 	if ok {
 		params = grant.Params
@@ -145,25 +145,22 @@ func (h *Host) link(t *target, word string, grants []approvals.Grant) {
 	} else if !slices.Contains(h.policy.DefaultCapabilities(t.tier), word) {
 		return
 	}
+	t.links[word] = h.bind(t, word, params)
+}
+
+// bind links a capability to an app as its parameters allow.
+func (h *Host) bind(t *target, word string, params map[string]string) abi.Link {
 	switch word {
 	case "log":
-		t.links[word] = h.capLog.Bind(t.app.Name, t.release.Number)
+		return h.capLog.Bind(t.app.Name, t.release.Number)
 	case "config":
-		t.links[word] = config.Bind(t.release.Manifest.Config)
+		return config.Bind(t.release.Manifest.Config)
 	case "kv":
 		quota, err := strconv.ParseInt(params["quota"], 10, 64)
 		if err != nil {
 			quota = 0 // a grant without a quota stores nothing
 		}
-		t.links[word] = h.capKV.Bind(t.app.Name, quota)
+		return h.capKV.Bind(t.app.Name, quota)
 	}
-}
-
-// askedParams are a declared capability's parameters as requests, grants and
-// rules carry them.
-func askedParams(ask registry.CapabilityAsk) map[string]string {
-	if ask.Quota == 0 {
-		return nil
-	}
-	return map[string]string{"quota": strconv.FormatInt(int64(ask.Quota), 10)}
+	return nil
 }

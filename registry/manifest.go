@@ -1,6 +1,12 @@
 package registry
 
-import "time"
+import (
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Manifest is what an author declares about a release, in TOML. Unknown keys
 // are refused. Schema publishes the same shape as a JSON schema.
@@ -44,9 +50,30 @@ type Limits struct {
 	Concurrency  int      `toml:"concurrency,omitempty" json:"concurrency"`     // requests served at once
 }
 
-// CapabilityAsk are the parameters of one declared capability.
+// CapabilityAsk are the parameters of one declared capability. Which of them it
+// has is in abi.Capability.Params.
 type CapabilityAsk struct {
-	Quota Size `toml:"quota,omitempty" json:"quota,omitempty"` // kv: bytes of keys and values
+	Quota Size `toml:"quota,omitempty" json:"quota,omitempty"` // bytes that may be kept
+}
+
+// Params are the parameters as requests, grants and rules carry them: sizes and
+// numbers in digits, lists sorted and joined by spaces, each element once.
+func (a CapabilityAsk) Params() map[string]string {
+	params := map[string]string{}
+	for f, v := range reflect.ValueOf(a).Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+		switch {
+		case v.IsZero():
+		case v.Kind() == reflect.Slice:
+			params[name] = strings.Join(slices.Compact(slices.Sorted(slices.Values(v.Interface().([]string)))), " ")
+		default:
+			params[name] = strconv.FormatInt(v.Int(), 10)
+		}
+	}
+	if len(params) == 0 {
+		return nil
+	}
+	return params
 }
 
 // Size is a number of bytes, written "512KiB", "32MiB" or as an integer.

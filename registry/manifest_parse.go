@@ -196,7 +196,8 @@ func (e *ManifestError) checkLimits(l Limits) {
 }
 
 func (e *ManifestError) checkCapability(word string, ask CapabilityAsk) {
-	if _, ok := abi.CapabilityNamed(word); !ok {
+	capability, ok := abi.CapabilityNamed(word)
+	if !ok {
 		known := make([]string, 0)
 		for _, c := range abi.Capabilities() {
 			known = append(known, c.Name)
@@ -204,8 +205,10 @@ func (e *ManifestError) checkCapability(word string, ask CapabilityAsk) {
 		e.add("capabilities."+word, fmt.Sprintf("the capability %q does not exist", clip(word, 40)), "Use one of "+strings.Join(known, ", ")+".")
 		return
 	}
-	if ask.Quota != 0 && word != "kv" {
-		e.add("capabilities."+word, word+" has no quota", "Remove it: only kv stores anything.")
+	for _, param := range slices.Sorted(maps.Keys(ask.Params())) {
+		if !slices.Contains(capability.Params, param) {
+			e.add("capabilities."+word, fmt.Sprintf("%s has no %s", word, param), "Remove it, or look up the keys in docs/manifest.md.")
+		}
 	}
 	if ask.Quota < 0 {
 		e.add("capabilities."+word, "a quota cannot be negative", "Write a size.", `quota = "1MiB"`)
@@ -232,8 +235,9 @@ func (m Manifest) WithDefaults() Manifest {
 	orDefault(&l.ResponseBody, defaults.ResponseBody)
 	orDefault(&l.Concurrency, defaults.Concurrency)
 	if kv, ok := m.Capabilities["kv"]; ok && kv.Quota == 0 {
+		kv.Quota = defaultQuota
 		m.Capabilities = maps.Clone(m.Capabilities)
-		m.Capabilities["kv"] = CapabilityAsk{Quota: defaultQuota}
+		m.Capabilities["kv"] = kv
 	}
 	return m
 }

@@ -67,7 +67,7 @@ func TestManifestProblems(t *testing.T) {
 		{"no duration", strings.Replace(full, "250ms", "soon", 1), "is no duration", "TOML"},
 		{"a classification of its own", strings.Replace(full, "internal", "secret", 1), "is not known", "confidential"},
 		{"a capability that does not exist", full + "[capabilities.teleport]\n", "does not exist", "kv"},
-		{"a quota for the log", strings.Replace(full, "[capabilities.log]", "[capabilities.log]\nquota = \"1MiB\"", 1), "has no quota", "only kv"},
+		{"a quota for the log", strings.Replace(full, "[capabilities.log]", "[capabilities.log]\nquota = \"1MiB\"", 1), "has no quota", "Remove it"},
 		{"a control character", strings.Replace(full, "Hello", `\u0007`, 1), "control character", "plain"},
 		{"text that turns around", strings.Replace(full, "Hello", `\u202Eolleh`, 1), "control character", "plain"},
 		{"a huge text", "# " + strings.Repeat("x", 70_000), "more than 65536", "data"},

@@ -37,6 +37,15 @@ func TestDecisions(t *testing.T) {
 	grant := func(s *approvals.Subject, tier abi.Tier, quota string) {
 		s.Grants = append(s.Grants, approvals.SubjectGrant{Capability: "kv", Tier: tier, Params: map[string]string{"quota": quota}})
 	}
+	lists := func(s *approvals.Subject, asked, granted string) {
+		s.Module.Capabilities = append(s.Module.Capabilities, "kv")
+		s.Asked = append(s.Asked, approvals.SubjectAsked{Capability: "kv", Params: map[string]string{"names": asked}})
+		g := approvals.SubjectGrant{Capability: "kv", Tier: abi.TierSandbox, Params: map[string]string{"names": granted}}
+		if granted == "" {
+			delete(g.Params, "names")
+		}
+		s.Grants = append(s.Grants, g)
+	}
 	for _, c := range []struct {
 		name   string
 		change func(*approvals.Subject)
@@ -53,7 +62,10 @@ func TestDecisions(t *testing.T) {
 		{"kv needs a grant", func(s *approvals.Subject) { kv(s, "1000") }, []string{"review capability.needs_grant"}},
 		{"kv with a grant", func(s *approvals.Subject) { kv(s, "1000"); grant(s, abi.TierSandbox, "1000") }, nil},
 		{"a grant for a higher tier holds below", func(s *approvals.Subject) { kv(s, "1000"); grant(s, abi.TierProduction, "1000") }, nil},
-		{"more than the grant", func(s *approvals.Subject) { kv(s, "2000"); grant(s, abi.TierSandbox, "1000") }, []string{"review capability.more_quota"}},
+		{"a list that the grant covers", func(s *approvals.Subject) { lists(s, "a b", "a b c") }, nil},
+		{"more of a list than the grant", func(s *approvals.Subject) { lists(s, "a d", "a b c") }, []string{"review capability.more"}},
+		{"a list that the grant does not have", func(s *approvals.Subject) { lists(s, "a", "") }, []string{"review capability.more"}},
+		{"more than the grant", func(s *approvals.Subject) { kv(s, "2000"); grant(s, abi.TierSandbox, "1000") }, []string{"review capability.more"}},
 		{"more than the tier has", func(s *approvals.Subject) { kv(s, "99999999"); grant(s, abi.TierSandbox, "99999999") }, []string{"deny capability.quota"}},
 		{"too much fuel", func(s *approvals.Subject) { s.Limits.Fuel = 1 << 40 }, []string{"deny limits.exceeded"}},
 		{"too much of everything", func(s *approvals.Subject) {

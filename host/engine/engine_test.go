@@ -180,6 +180,43 @@ func TestCapabilityPointers(t *testing.T) {
 	}
 }
 
+// TestAnswerIsKept: a guest whose buffer was too small asks again, and what the
+// call did is not done again. Another request in between is another call.
+func TestAnswerIsKept(t *testing.T) {
+	call := func(code []byte, ptr, room int32, want int64) []byte {
+		for _, v := range []int32{ptr, 3, 100, room} {
+			code = wasm.AppendS64(append(code, i32c), int64(v))
+		}
+		code = wasm.AppendS64(append(code, wasm.OpCall, 0, i64c), want)
+		return append(code, 0x52 /* i64.ne */, wasm.OpIf, wasm.BlockEmpty, wasm.OpUnreachable, end)
+	}
+	for _, c := range []struct {
+		name string
+		code []byte
+		want int
+	}{
+		{"asked again with room", call(call(nil, 0, 2, 5), 0, 10, 5), 1},
+		{"asked again, still without room", call(call(call(nil, 0, 2, 5), 0, 3, 5), 0, 10, 5), 1},
+		{"given once", call(call(call(nil, 0, 2, 5), 0, 10, 5), 0, 10, 5), 2},
+		{"another request in between", call(call(call(nil, 0, 2, 5), wasmtest.ResponseAt, 10, 5), 0, 10, 5), 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			done := 0
+			kv := map[string]abi.Link{"kv": {"get": func(_ context.Context, in []byte) ([]byte, abi.Errno) {
+				done++
+				return append([]byte("v:"), in...), abi.ErrnoOK
+			}}}
+			p := load(t, newEngine(t), wasmtest.App{Code: c.code, KV: true}.Bytes(), abi.InterfaceV1, limits)
+			if _, err := p.Invoke(t.Context(), engine.Call{Request: get("/"), Links: kv}); err != nil {
+				t.Fatal(err)
+			}
+			if done != c.want {
+				t.Errorf("the call was done %d times, want %d", done, c.want)
+			}
+		})
+	}
+}
+
 func TestConcurrencyCap(t *testing.T) {
 	l := limits
 	l.Concurrency, l.Fuel, l.Timeout = 1, 1<<50, 500*time.Millisecond

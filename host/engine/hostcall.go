@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -61,29 +62,50 @@ func (v *invocation) hostDeadline() time.Time {
 // abi.Capability. in is guest memory, valid during the call.
 type hostFunc func(ctx context.Context, v *invocation, in []byte) (out []byte, errno abi.Errno)
 
-func exportHostFunc(b wazero.HostModuleBuilder, name string, call hostFunc) {
+func exportHostFunc(b wazero.HostModuleBuilder, module, name string, call hostFunc) {
+	full := module + "." + name
 	i32, i64 := api.ValueTypeI32, api.ValueTypeI64
 	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
 		v := of(ctx)
 		v.hostBegins()
-		stack[0] = uint64(answerCall(ctx, v, m.Memory(), stack, call))
+		stack[0] = uint64(answerCall(ctx, v, m.Memory(), stack, full, call))
 		v.hostEnds()
 	}), []api.ValueType{i32, i32, i32, i32}, []api.ValueType{i64}).Export(name)
 }
 
-func answerCall(ctx context.Context, v *invocation, memory api.Memory, stack []uint64, call hostFunc) int64 {
+// kept is an answer that did not fit into the guest's buffer. The guest asks for
+// it by repeating the call, which must not do again what it did.
+type kept struct {
+	call    string
+	in, out []byte
+}
+
+// take gives an answer away that was kept for this very call. Whatever the guest
+// calls instead, it no longer wants what was kept.
+func (k *kept) take(call string, in []byte) (out []byte, ok bool) {
+	was := *k
+	*k = kept{}
+	return was.out, was.call == call && bytes.Equal(was.in, in)
+}
+
+func answerCall(ctx context.Context, v *invocation, memory api.Memory, stack []uint64, name string, call hostFunc) int64 {
 	in, ok := memory.Read(uint32(stack[0]), uint32(stack[1]))
 	if !ok {
 		return -int64(abi.ErrnoFault)
 	}
-	out, errno := call(ctx, v, in)
-	if errno != abi.ErrnoOK {
-		return -int64(errno)
+	out, ok := v.kept.take(name, in)
+	if !ok {
+		var errno abi.Errno
+		if out, errno = call(ctx, v, in); errno != abi.ErrnoOK {
+			return -int64(errno)
+		}
 	}
-	if len(out) > math.MaxInt32 {
+	switch capacity := int64(uint32(stack[3])); {
+	case len(out) > math.MaxInt32:
 		return -int64(abi.ErrnoTooLarge)
-	}
-	if len(out) <= int(uint32(stack[3])) && !memory.Write(uint32(stack[2]), out) {
+	case int64(len(out)) > capacity:
+		v.kept = kept{name, bytes.Clone(in), out}
+	case !memory.Write(uint32(stack[2]), out):
 		return -int64(abi.ErrnoFault)
 	}
 	return int64(len(out))
@@ -93,7 +115,7 @@ func answerCall(ctx context.Context, v *invocation, memory api.Memory, stack []u
 // at each call.
 func exportCapability(b wazero.HostModuleBuilder, c abi.Capability) {
 	for _, name := range c.Functions {
-		exportHostFunc(b, name, func(ctx context.Context, v *invocation, in []byte) ([]byte, abi.Errno) {
+		exportHostFunc(b, c.Module, name, func(ctx context.Context, v *invocation, in []byte) ([]byte, abi.Errno) {
 			if v.warming {
 				return nil, abi.ErrnoUnavailable // nothing of anybody's may get into the image
 			}

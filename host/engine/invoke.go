@@ -71,6 +71,7 @@ type invocation struct {
 	collected abi.Response // of it, if nobody takes pieces
 
 	moments moments
+	kept    kept
 
 	stdin       []byte
 	stdout      []byte

@@ -19,7 +19,7 @@ import (
 // exportStream offers abi.StreamModule.
 func exportStream(b wazero.HostModuleBuilder) {
 	for name, call := range map[string]func(*invocation, []byte){abi.StreamStart: (*invocation).streamFrame, abi.StreamWrite: (*invocation).streamBytes} {
-		exportHostFunc(b, name, func(_ context.Context, v *invocation, in []byte) ([]byte, abi.Errno) {
+		exportHostFunc(b, abi.StreamModule, name, func(_ context.Context, v *invocation, in []byte) ([]byte, abi.Errno) {
 			if v.preparing {
 				return nil, abi.ErrnoUnavailable // nobody has asked anything yet
 			}

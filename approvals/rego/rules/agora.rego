@@ -85,18 +85,35 @@ findings contains f if {
 	}
 }
 
-# A grant covers the quota that was reviewed. More of it is asked for anew.
+# A grant covers what was reviewed: numbers up to its own, and of lists what is
+# in its own. More is asked for anew.
+covering(word) := [g | some g in input.grants; g.capability == word; rank[g.tier] >= rank[input.tier]]
+
+is_number_text(text) if regex.match(`^[0-9]+$`, text)
+
+covers(g, name, text) if {
+	is_number_text(text)
+	to_number(g.params[name]) >= to_number(text)
+}
+
+covers(g, name, text) if {
+	not is_number_text(text)
+	allowed := {w | some w in split(g.params[name], " ")}
+	wanted := {w | some w in split(text, " ")}
+	count(wanted - allowed) == 0
+}
+
 findings contains f if {
 	some asked in input.asked
 	asked.capability in imported
 	asked.capability in granted
-	quota := to_number(asked.params.quota)
-	allowed := [to_number(g.params.quota) | some g in input.grants; g.capability == asked.capability; rank[g.tier] >= rank[input.tier]]
-	count([q | some q in allowed; q >= quota]) == 0
+	some name, text in asked.params
+	count([g | some g in covering(asked.capability); covers(g, name, text)]) == 0
+	have := concat(", ", [object.get(g.params, name, "none") | some g in covering(asked.capability)])
 	f := {
-		"code": "capability.more_quota", "severity": "review",
-		"msg": sprintf("The app asks for %d bytes of %s, and its grant allows %d.", [quota, asked.capability, max(allowed)]),
-		"path": sprintf("capabilities.%s.quota", [asked.capability]), "subject": asked.capability,
+		"code": "capability.more", "severity": "review",
+		"msg": sprintf("The app asks %s for %s %s, and its grant allows %s.", [asked.capability, name, text, have]),
+		"path": sprintf("capabilities.%s.%s", [asked.capability, name]), "subject": asked.capability,
 		"remedy": {"summary": "A reviewer decides about it; nothing else is needed from you.", "commands": ["agora requests"]},
 	}
 }

@@ -1,0 +1,98 @@
+package abi
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+)
+
+// Use is something that an app did with a capability: so many of a meter's
+// units, on a subject.
+type Use struct {
+	Capability string `json:"capability"` // its word: "fetch"
+	Meter      string `json:"meter"`      // one of the meters below
+	Subject    string `json:"subject"`    // on what, coarse enough to be listed: a host, a model, a key's prefix; "" if there is nothing to say
+	N          uint64 `json:"n"`
+}
+
+// The meters of capabilities. Append-only: the words are in stored usage.
+const (
+	MeterReads   = "reads"   // operations that change nothing
+	MeterWrites  = "writes"  // operations that change something
+	MeterCalls   = "calls"   // calls that left the node
+	MeterDenied  = "denied"  // operations that were refused because they are not granted
+	MeterOver    = "over"    // operations that were refused because a quota is used up
+	MeterFailed  = "failed"  // operations that the node or the other side could not do
+	MeterSent    = "sent"    // bytes that left the node
+	MeterGot     = "got"     // bytes that came back
+	MeterPrompt  = "prompt"  // tokens of a model's prompts that were not cached
+	MeterCached  = "cached"  // tokens of a model's prompts that were
+	MeterAnswer  = "answer"  // tokens of a model's answers
+	MeterGuessed = "guessed" // of those tokens, what the provider did not report and the node estimated
+	MeterEvents  = "events"  // events that were published
+)
+
+// maxUses bounds what one invocation's recorder keeps apart, and maxSubject a
+// subject's bytes. What goes beyond is counted under OtherSubject.
+const (
+	maxUses    = 64
+	maxSubject = 200
+)
+
+// OtherSubject stands for the subjects that a recorder had no room for.
+const OtherSubject = "…"
+
+// Recorder collects what one invocation did with its capabilities. The zero
+// value is ready. It is safe for concurrent use.
+type Recorder struct {
+	mu   sync.Mutex
+	uses []Use
+}
+
+type recorderKey struct{}
+
+// WithRecorder gives capabilities a place to note what they did.
+func WithRecorder(ctx context.Context, r *Recorder) context.Context {
+	return context.WithValue(ctx, recorderKey{}, r)
+}
+
+// Note adds a use to the context's recorder, if it has one.
+func Note(ctx context.Context, u Use) {
+	if r, ok := ctx.Value(recorderKey{}).(*Recorder); ok && u.N > 0 {
+		r.add(u)
+	}
+}
+
+func (r *Recorder) add(u Use) {
+	if len(u.Subject) > maxSubject {
+		u.Subject = OtherSubject
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		same := func(o Use) bool {
+			return o.Capability == u.Capability && o.Meter == u.Meter && o.Subject == u.Subject
+		}
+		if i := slices.IndexFunc(r.uses, same); i >= 0 {
+			r.uses[i].N += u.N
+			return
+		}
+		if len(r.uses) < maxUses || u.Subject == OtherSubject {
+			r.uses = append(r.uses, u) // of capabilities and meters there are few
+			return
+		}
+		u.Subject = OtherSubject
+	}
+}
+
+// Uses answers what was noted, sorted, each capability, meter and subject once.
+func (r *Recorder) Uses() []Use {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	uses := slices.Clone(r.uses)
+	slices.SortFunc(uses, func(a, b Use) int {
+		return cmp.Or(cmp.Compare(a.Capability, b.Capability), cmp.Compare(a.Meter, b.Meter), cmp.Compare(a.Subject, b.Subject))
+	})
+	return uses
+}
