@@ -86,6 +86,15 @@ func (r *Recorder) add(u Use) {
 	}
 }
 
+// Reset empties a recorder for its next invocation. Whoever notes must be done
+// by then: a capability notes before it answers.
+func (r *Recorder) Reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.uses)
+	r.uses = r.uses[:0]
+}
+
 // Uses answers what was noted, sorted, each capability, meter and subject once.
 func (r *Recorder) Uses() []Use {
 	r.mu.Lock()

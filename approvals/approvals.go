@@ -47,21 +47,21 @@ const (
 
 // Request asks a reviewer for something.
 type Request struct {
-	ID         string            `json:"id"` // "req-" and the number, ascending
-	Kind       Kind              `json:"kind"`
-	App        string            `json:"app"`
-	Owner      string            `json:"owner"` // the app's owner when it was asked
-	Release    int               `json:"release"`
-	Digest     string            `json:"digest"` // the release's digest: what is approved
-	Tier       abi.Tier          `json:"tier"`   // where the grant holds, or where the promotion leads
-	Capability string            `json:"capability,omitempty"`
-	Params     map[string]string `json:"params,omitempty"` // the grant's parameters: quota …
-	Reason     string            `json:"reason,omitempty"`
-	Findings   []abi.Finding     `json:"findings,omitempty"`
-	By         string            `json:"by"`
-	Created    time.Time         `json:"created"`
-	Status     Status            `json:"status"`
-	Decision   *Decision         `json:"decision,omitempty"`
+	ID         string        `json:"id"` // "req-" and the number, ascending
+	Kind       Kind          `json:"kind"`
+	App        string        `json:"app"`
+	Owner      string        `json:"owner"` // the app's owner when it was asked
+	Release    int           `json:"release"`
+	Digest     string        `json:"digest"` // the release's digest: what is approved
+	Tier       abi.Tier      `json:"tier"`   // where the grant holds, or where the promotion leads
+	Capability string        `json:"capability,omitempty"`
+	Params     abi.Params    `json:"params,omitempty"` // the grant's parameters: quota …
+	Reason     string        `json:"reason,omitempty"`
+	Findings   []abi.Finding `json:"findings,omitempty"`
+	By         string        `json:"by"`
+	Created    time.Time     `json:"created"`
+	Status     Status        `json:"status"`
+	Decision   *Decision     `json:"decision,omitempty"`
 }
 
 // Decision is a reviewer's verdict.
@@ -74,19 +74,19 @@ type Decision struct {
 
 // Grant allows an app one capability in a tier and every tier below it.
 type Grant struct {
-	ID         string            `json:"id"`
-	App        string            `json:"app"`
-	Capability string            `json:"capability"`
-	Tier       abi.Tier          `json:"tier"`
-	Params     map[string]string `json:"params,omitempty"`
-	Request    string            `json:"request"`
-	By         string            `json:"by"`
-	Reason     string            `json:"reason,omitempty"`
-	Created    time.Time         `json:"created"`
-	Expires    time.Time         `json:"expires,omitzero"` // zero: never
-	Revoked    time.Time         `json:"revoked,omitzero"`
-	RevokedBy  string            `json:"revoked_by,omitempty"`
-	RevokedFor string            `json:"revoked_for,omitempty"`
+	ID         string     `json:"id"`
+	App        string     `json:"app"`
+	Capability string     `json:"capability"`
+	Tier       abi.Tier   `json:"tier"`
+	Params     abi.Params `json:"params,omitempty"`
+	Request    string     `json:"request"`
+	By         string     `json:"by"`
+	Reason     string     `json:"reason,omitempty"`
+	Created    time.Time  `json:"created"`
+	Expires    time.Time  `json:"expires,omitzero"` // zero: never
+	Revoked    time.Time  `json:"revoked,omitzero"`
+	RevokedBy  string     `json:"revoked_by,omitempty"`
+	RevokedFor string     `json:"revoked_for,omitempty"`
 }
 
 // Live tells whether the grant allows anything at that time.
@@ -159,15 +159,15 @@ type SubjectSigner struct {
 
 // SubjectGrant is a live grant.
 type SubjectGrant struct {
-	Capability string            `json:"capability"`
-	Tier       abi.Tier          `json:"tier"`
-	Params     map[string]string `json:"params"`
+	Capability string     `json:"capability"`
+	Tier       abi.Tier   `json:"tier"`
+	Params     abi.Params `json:"params"`
 }
 
 // SubjectAsked is a capability that the manifest declares.
 type SubjectAsked struct {
-	Capability string            `json:"capability"`
-	Params     map[string]string `json:"params"` // "quota": bytes in decimal
+	Capability string     `json:"capability"`
+	Params     abi.Params `json:"params"` // "quota": bytes in decimal
 }
 
 // Policy judges a subject. Findings of severity deny refuse it; findings of

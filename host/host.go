@@ -15,8 +15,6 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/approvals/rego"
-	"github.com/agora-host/agora/host/capability/kv"
-	caplog "github.com/agora-host/agora/host/capability/log"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/host/internal/blobstore"
@@ -47,8 +45,7 @@ type Host struct {
 	meter     *metering.Meter
 	engine    *engine.Engine
 
-	capLog *caplog.Log
-	capKV  *kv.KV
+	binders map[string]binder // of capabilities, by word
 
 	routes   routes
 	programs *programs
@@ -133,8 +130,7 @@ func (h *Host) open(ctx context.Context) error {
 	h.onStop("engine", h.engine.Close)
 	h.programs = newPrograms(h.loadProgram)
 	h.onStop("programs", h.programs.close)
-	h.capLog = caplog.New(h.appLog)
-	h.capKV = kv.New(h.kv, h.log)
+	h.binders = h.capabilities()
 	return h.listen()
 }
 

@@ -36,11 +36,15 @@ func (t *target) call(ctx context.Context, id string, r *http.Request, stream ab
 		return engine.Result{}, metering.ErrUnmetered
 	}
 	var result engine.Result
+	var uses []abi.Use
 	frame, err := gateway.Frame(r, int64(t.release.Manifest.Limits.RequestBody), platformCookies)
 	if err == nil {
-		result, err = t.run(ctx, id, frame, stream)
+		uses, err = t.recording(ctx, func(ctx context.Context) (err error) {
+			result, err = t.run(ctx, id, frame, stream)
+			return err
+		})
 	}
-	if err := t.settle(frame, result, err); err != nil {
+	if err := t.settle(frame, result, uses, err); err != nil {
 		return engine.Result{}, err
 	}
 	if err != nil {
@@ -61,8 +65,9 @@ func (t *target) run(ctx context.Context, id string, frame *abi.Request, stream 
 	})
 }
 
-// settle journals what a call did, whether it succeeded or not.
-func (t *target) settle(frame *abi.Request, result engine.Result, fault error) error {
+// settle journals what a call did, whether it succeeded or not. The uses
+// of capabilities are sorted.
+func (t *target) settle(frame *abi.Request, result engine.Result, _ []abi.Use, fault error) error {
 	call := metering.Invocation{
 		App: t.app.Name, Release: t.release.Number, Tier: string(t.tier),
 		CostCenter: t.release.Manifest.CostCenter, Team: t.release.Manifest.Team,

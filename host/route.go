@@ -13,7 +13,6 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/host/capability/config"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/registry"
@@ -133,34 +132,19 @@ func (h *Host) newTarget(tx *boltstore.Tx, app registry.App, tier abi.Tier, numb
 }
 
 // link binds a declared capability if the tier has it by default or a live
-// grant allows it.
+// grant allows it. Of what is granted, a release has what it declared.
 func (h *Host) link(t *target, word string, grants []approvals.Grant) {
-	params := t.release.Manifest.Capabilities[word].Params()
+	asked := t.release.Manifest.Capabilities[word].Params()
 	grant, ok := approvals.Effective(grants, t.tier, word, h.o.Now())
 	if ok {
-		params = grant.Params
+		asked = abi.NarrowParams(grant.Params, asked)
 		if !grant.Expires.IsZero() && (t.until.IsZero() || grant.Expires.Before(t.until)) {
 			t.until = grant.Expires
 		}
 	} else if !slices.Contains(h.policy.DefaultCapabilities(t.tier), word) {
 		return
 	}
-	t.links[word] = h.bind(t, word, params)
-}
-
-// bind links a capability to an app as its parameters allow.
-func (h *Host) bind(t *target, word string, params map[string]string) abi.Link {
-	switch word {
-	case "log":
-		return h.capLog.Bind(t.app.Name, t.release.Number)
-	case "config":
-		return config.Bind(t.release.Manifest.Config)
-	case "kv":
-		quota, err := strconv.ParseInt(params["quota"], 10, 64)
-		if err != nil {
-			quota = 0 // a grant without a quota stores nothing
-		}
-		return h.capKV.Bind(t.app.Name, quota)
+	if bind := h.binders[word]; bind != nil {
+		t.links[word] = bind(t, asked)
 	}
-	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/agora-host/agora/abi"
 )
 
 // Manifest is what an author declares about a release, in TOML. Unknown keys
@@ -56,10 +58,9 @@ type CapabilityAsk struct {
 	Quota Size `toml:"quota,omitempty" json:"quota,omitempty"` // bytes that may be kept
 }
 
-// Params are the parameters as requests, grants and rules carry them: sizes and
-// numbers in digits, lists sorted and joined by spaces, each element once.
-func (a CapabilityAsk) Params() map[string]string {
-	params := map[string]string{}
+// Params are the parameters as requests, grants and rules carry them.
+func (a CapabilityAsk) Params() abi.Params {
+	params := abi.Params{}
 	for f, v := range reflect.ValueOf(a).Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
 		switch {

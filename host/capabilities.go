@@ -1,0 +1,41 @@
+package host
+
+import (
+	"context"
+	"sync"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/capability/config"
+	"github.com/agora-host/agora/host/capability/kv"
+	"github.com/agora-host/agora/host/capability/log"
+)
+
+// binder links a capability to a target as its parameters allow.
+type binder func(t *target, p abi.Params) abi.Link
+
+// capabilities makes every capability and says how it is bound.
+func (h *Host) capabilities() map[string]binder {
+	logs, keys := log.New(h.appLog), kv.New(h.kv, h.log)
+	return map[string]binder{
+		"config": func(t *target, _ abi.Params) abi.Link { return config.Bind(t.release.Manifest.Config) },
+		"kv":     func(t *target, p abi.Params) abi.Link { return keys.Bind(t.app.Name, p.Number("quota", 0)) },
+		"log":    func(t *target, _ abi.Params) abi.Link { return logs.Bind(t.app.Name, t.release.Number) },
+	}
+}
+
+var recorders = sync.Pool{New: func() any { return new(abi.Recorder) }}
+
+// recording runs a call and answers what it did with its capabilities, if it
+// has any.
+func (t *target) recording(ctx context.Context, run func(context.Context) error) ([]abi.Use, error) {
+	if len(t.links) == 0 {
+		return nil, run(ctx)
+	}
+	r := recorders.Get().(*abi.Recorder)
+	defer func() {
+		r.Reset()
+		recorders.Put(r)
+	}()
+	err := run(abi.WithRecorder(ctx, r))
+	return r.Uses(), err
+}
