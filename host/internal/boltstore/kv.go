@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"sync"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -20,16 +19,8 @@ const (
 // KV keeps the apps' own data. Writes are durable before they return; those
 // that wait at the same time share one commit.
 type KV struct {
-	db     *bolt.DB
-	writes chan write
-	done   chan struct{}
-	close  sync.Once
-	ended  sync.WaitGroup
-}
-
-type write struct {
-	apply func(*bolt.Tx) error
-	reply chan error
+	db *bolt.DB
+	*committer
 }
 
 // OpenKV opens or makes the file.
@@ -49,75 +40,13 @@ func OpenKV(path string) (*KV, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.Close())
 	}
-	kv := &KV{db: db, writes: make(chan write), done: make(chan struct{})}
-	kv.ended.Go(kv.commit)
-	return kv, nil
+	return &KV{db, newCommitter(db)}, nil
 }
 
 // Close commits what waits and closes the file. It may be called again.
 func (s *KV) Close() error {
-	s.close.Do(func() { close(s.done) })
-	s.ended.Wait()
+	s.stop()
 	return s.db.Close()
-}
-
-// commit is the one writer. While a commit syncs, the next writes gather: the
-// disk sets the pace, and no timer is needed.
-func (s *KV) commit() {
-	for {
-		var batch []write
-		select {
-		case w := <-s.writes:
-			batch = append(batch, w)
-		case <-s.done:
-			return
-		}
-		for gathering := true; gathering && len(batch) < 256; {
-			select {
-			case w := <-s.writes:
-				batch = append(batch, w)
-			default:
-				gathering = false
-			}
-		}
-		s.commitBatch(batch)
-	}
-}
-
-// commitBatch applies all writes in one transaction. A write that is refused with
-// an errno fails alone; any other error fails all.
-func (s *KV) commitBatch(batch []write) {
-	replies := make([]error, len(batch))
-	err := s.db.Update(func(tx *bolt.Tx) error {
-		for i, w := range batch {
-			// apply decides before it writes, so a refused one leaves nothing behind.
-			replies[i] = w.apply(tx)
-			if _, refused := errors.AsType[abi.Errno](replies[i]); replies[i] != nil && !refused {
-				return replies[i]
-			}
-		}
-		return nil
-	})
-	for i, w := range batch {
-		if err != nil {
-			w.reply <- err
-		} else {
-			w.reply <- replies[i]
-		}
-	}
-}
-
-func (s *KV) write(ctx context.Context, apply func(*bolt.Tx) error) error {
-	w := write{apply, make(chan error, 1)}
-	select {
-	case s.writes <- w:
-	case <-s.done:
-		return abi.ErrnoUnavailable
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	// Once taken, it will be decided: waiting for less would leave its fate unknown.
-	return <-w.reply
 }
 
 // Get reads a value; abi.ErrnoNotFound if there is none.

@@ -1,0 +1,95 @@
+package boltstore
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/agora-host/agora/abi"
+)
+
+// committer is a file's one writer. Writes that wait at the same time share one
+// commit: the disk sets the pace, and no timer is needed.
+type committer struct {
+	db     *bolt.DB
+	writes chan write
+	done   chan struct{}
+	close  sync.Once
+	ended  sync.WaitGroup
+}
+
+type write struct {
+	apply func(*bolt.Tx) error
+	reply chan error
+}
+
+func newCommitter(db *bolt.DB) *committer {
+	c := &committer{db: db, writes: make(chan write), done: make(chan struct{})}
+	c.ended.Go(c.run)
+	return c
+}
+
+// stop commits what waits. It may be called again.
+func (s *committer) stop() {
+	s.close.Do(func() { close(s.done) })
+	s.ended.Wait()
+}
+
+func (s *committer) run() {
+	for {
+		var batch []write
+		select {
+		case w := <-s.writes:
+			batch = append(batch, w)
+		case <-s.done:
+			return
+		}
+		for gathering := true; gathering && len(batch) < 256; {
+			select {
+			case w := <-s.writes:
+				batch = append(batch, w)
+			default:
+				gathering = false
+			}
+		}
+		s.commitBatch(batch)
+	}
+}
+
+// commitBatch applies all writes in one transaction. A write that is refused with
+// an errno fails alone; any other error fails all.
+func (s *committer) commitBatch(batch []write) {
+	replies := make([]error, len(batch))
+	err := s.db.Update(func(tx *bolt.Tx) error {
+		for i, w := range batch {
+			// apply decides before it writes, so a refused one leaves nothing behind.
+			replies[i] = w.apply(tx)
+			if _, refused := errors.AsType[abi.Errno](replies[i]); replies[i] != nil && !refused {
+				return replies[i]
+			}
+		}
+		return nil
+	})
+	for i, w := range batch {
+		if err != nil {
+			w.reply <- err
+		} else {
+			w.reply <- replies[i]
+		}
+	}
+}
+
+func (s *committer) write(ctx context.Context, apply func(*bolt.Tx) error) error {
+	w := write{apply, make(chan error, 1)}
+	select {
+	case s.writes <- w:
+	case <-s.done:
+		return abi.ErrnoUnavailable
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	// Once taken, it will be decided: waiting for less would leave its fate unknown.
+	return <-w.reply
+}
