@@ -7,7 +7,7 @@ import (
 )
 
 // A Capability is something an app may ask for: one import module with a fixed
-// set of functions. All functions have one shape,
+// set of functions, or none if what it allows is not called. All functions have one shape,
 //
 //	fn(req_ptr i32, req_len i32, out_ptr i32, out_cap i32) -> i64
 //
@@ -33,6 +33,15 @@ func Capabilities() []Capability {
 			Summary:   "Read the settings that its manifest lists.",
 		},
 		{
+			Name: CapabilityEvents, Module: "app:events/v1",
+			// publish: u32 LE topic length, topic, u32 LE dedupe key length, dedupe key
+			// (may be empty), payload -> the event's id (ErrnoDenied, ErrnoQuota,
+			// ErrnoTooLarge). Durable when it answers.
+			Functions: []string{"publish"},
+			Params:    []string{"topics"},
+			Summary:   "Publish events, of the topics that it lists, to apps that may receive them.",
+		},
+		{
 			Name: "kv", Module: "app:kv/v1",
 			// get: key -> value (ErrnoNotFound).
 			// set: u32 LE key length, key, value -> empty (ErrnoQuota).
@@ -48,6 +57,11 @@ func Capabilities() []Capability {
 			Functions: []string{"write"},
 			Summary:   "Write lines to the app's log.",
 		},
+		{
+			Name:    CapabilitySubscribe, // no import module: see trigger.go
+			Params:  []string{"topics"},
+			Summary: "Receive events that other apps publish.",
+		},
 	}
 }
 
@@ -58,7 +72,7 @@ func CapabilityNamed(name string) (Capability, bool) {
 
 // CapabilityOf finds the capability behind an import module.
 func CapabilityOf(module string) (Capability, bool) {
-	return findCapability(func(c Capability) bool { return c.Module == module })
+	return findCapability(func(c Capability) bool { return c.Module == module && module != "" })
 }
 
 func findCapability(match func(Capability) bool) (Capability, bool) {

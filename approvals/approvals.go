@@ -109,15 +109,16 @@ type Tx interface {
 // Subject is what the policy judges: a release about to enter or serve a tier.
 // Its JSON form is the `input` document of the rules.
 type Subject struct {
-	Action string         `json:"action"` // "publish" or "promote"
-	Actor  string         `json:"actor"`
-	Tier   abi.Tier       `json:"tier"`
-	App    SubjectApp     `json:"app"`
-	Module SubjectModule  `json:"module"`
-	Limits SubjectLimits  `json:"limits"`
-	Signer SubjectSigner  `json:"signer"`
-	Grants []SubjectGrant `json:"grants"` // live grants of the app
-	Asked  []SubjectAsked `json:"asked"`  // capabilities the manifest declares
+	Action   string          `json:"action"` // "publish" or "promote"
+	Actor    string          `json:"actor"`
+	Tier     abi.Tier        `json:"tier"`
+	App      SubjectApp      `json:"app"`
+	Module   SubjectModule   `json:"module"`
+	Limits   SubjectLimits   `json:"limits"`
+	Triggers SubjectTriggers `json:"triggers"`
+	Signer   SubjectSigner   `json:"signer"`
+	Grants   []SubjectGrant  `json:"grants"` // live grants of the app
+	Asked    []SubjectAsked  `json:"asked"`  // capabilities the manifest declares
 }
 
 // SubjectApp is the metadata that the manifest carries.
@@ -137,7 +138,7 @@ type SubjectModule struct {
 	Digest       string        `json:"digest"`
 	Size         int64         `json:"size"` // bytes
 	Interface    abi.Interface `json:"interface"`
-	Capabilities []string      `json:"capabilities"` // imported, by word
+	Capabilities []string      `json:"capabilities"` // imported, or needed by its triggers, by word
 }
 
 // SubjectLimits are the limits the manifest asks for.
@@ -148,6 +149,20 @@ type SubjectLimits struct {
 	Request     int64  `json:"request"`     // bytes of a request body
 	Response    int64  `json:"response"`    // bytes of a response body
 	Concurrency int    `json:"concurrency"` // requests served at once
+}
+
+// SubjectTriggers is what calls the app besides requests.
+type SubjectTriggers struct {
+	Crons    []SubjectCron `json:"crons,omitempty"`
+	Webhooks int           `json:"webhooks"`
+	Events   int           `json:"events"` // subscriptions
+}
+
+// SubjectCron is one cron trigger.
+type SubjectCron struct {
+	Name      string `json:"name"`
+	Schedule  string `json:"schedule"`
+	IntervalS int64  `json:"interval_s"` // the shortest time between two runs, in seconds
 }
 
 // SubjectSigner is who signed and how that was checked.

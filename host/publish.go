@@ -81,7 +81,7 @@ func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, stag
 	stage("asking the rules")
 	r := registry.Release{
 		App: manifest.Name, Version: manifest.Version, Digest: inspection.Digest, Size: inspection.Size,
-		Manifest: manifest, Interface: inspection.Interface, Capabilities: inspection.Capabilities,
+		Manifest: manifest, Interface: inspection.Interface, Capabilities: manifest.Needs(inspection.Capabilities),
 		Signer: signer, Created: h.o.Now().UTC(), CreatedBy: actor.User,
 	}
 	r.Findings, err = h.judge(ctx, "publish", actor.User, abi.TierSandbox, r)
@@ -132,7 +132,8 @@ func (h *Host) subject(action, actor string, tier abi.Tier, r registry.Release, 
 			Fuel: m.Limits.Fuel, Memory: int64(m.Limits.Memory), TimeoutMS: m.Limits.Timeout.Milliseconds(),
 			Request: int64(m.Limits.RequestBody), Response: int64(m.Limits.ResponseBody), Concurrency: m.Limits.Concurrency,
 		},
-		Signer: approvals.SubjectSigner{Identity: r.Signer.Identity, Method: r.Signer.Method, Trust: r.Signer.Trust},
+		Triggers: subjectTriggers(m.Triggers),
+		Signer:   approvals.SubjectSigner{Identity: r.Signer.Identity, Method: r.Signer.Method, Trust: r.Signer.Trust},
 	}
 	for _, g := range grants {
 		if g.Live(h.o.Now()) {
@@ -145,6 +146,16 @@ func (h *Host) subject(action, actor string, tier abi.Tier, r registry.Release, 
 	slices.SortFunc(s.Asked, func(a, b approvals.SubjectAsked) int {
 		return bytes.Compare([]byte(a.Capability), []byte(b.Capability))
 	})
+	return s
+}
+
+func subjectTriggers(t registry.Triggers) approvals.SubjectTriggers {
+	s := approvals.SubjectTriggers{Webhooks: len(t.Webhook), Events: len(t.Event)}
+	for _, c := range t.Cron {
+		if when, err := c.When(); err == nil { // it was read before
+			s.Crons = append(s.Crons, approvals.SubjectCron{Name: c.Name, Schedule: c.Schedule, IntervalS: int64(when.LeastInterval().Seconds())})
+		}
+	}
 	return s
 }
 

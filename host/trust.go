@@ -137,11 +137,11 @@ func (h *Host) CheckPolicy(ctx context.Context, manifest, module []byte, tier ab
 		if err != nil {
 			return nil, err
 		}
-		r.Digest, r.Size, r.Interface, r.Capabilities = inspection.Digest, inspection.Size, inspection.Interface, inspection.Capabilities
+		r.Digest, r.Size, r.Interface, r.Capabilities = inspection.Digest, inspection.Size, inspection.Interface, r.Manifest.Needs(inspection.Capabilities)
 	} else {
 		// Without a module, take the manifest at its word.
 		r.Interface = abi.InterfaceV1
-		r.Capabilities = slices.Sorted(maps.Keys(m.Capabilities))
+		r.Capabilities = slices.Sorted(maps.Keys(r.Manifest.Capabilities))
 	}
 	if tier == "" {
 		tier = abi.TierSandbox

@@ -37,6 +37,8 @@ type Manifest struct {
 	// Capabilities are what the app asks for, by word, with parameters:
 	// [capabilities.kv] quota = "1MiB".
 	Capabilities map[string]CapabilityAsk `toml:"capabilities,omitempty" json:"capabilities,omitempty"`
+	// Triggers are what calls the app besides requests.
+	Triggers Triggers `toml:"triggers,omitempty" json:"triggers,omitzero"`
 	// Config are the settings that the config capability reads.
 	Config map[string]string `toml:"config,omitempty" json:"config,omitempty"`
 }
@@ -55,7 +57,8 @@ type Limits struct {
 // CapabilityAsk are the parameters of one declared capability. Which of them it
 // has is in abi.Capability.Params.
 type CapabilityAsk struct {
-	Quota Size `toml:"quota,omitempty" json:"quota,omitempty"` // bytes that may be kept
+	Quota  Size     `toml:"quota,omitempty" json:"quota,omitempty"`   // bytes that may be kept
+	Topics []string `toml:"topics,omitempty" json:"topics,omitempty"` // of events
 }
 
 // Params are the parameters as requests, grants and rules carry them.

@@ -106,7 +106,8 @@ func nearest(key toml.Key) string {
 
 func knownKeys() []string {
 	var keys []string
-	for _, t := range []reflect.Type{reflect.TypeFor[Manifest](), reflect.TypeFor[Limits](), reflect.TypeFor[CapabilityAsk]()} {
+	for _, t := range []reflect.Type{reflect.TypeFor[Manifest](), reflect.TypeFor[Limits](), reflect.TypeFor[CapabilityAsk](),
+		reflect.TypeFor[Triggers](), reflect.TypeFor[CronTrigger](), reflect.TypeFor[WebhookTrigger](), reflect.TypeFor[EventTrigger]()} {
 		for f := range t.Fields() {
 			name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
 			keys = append(keys, name)
@@ -165,8 +166,9 @@ func (e *ManifestError) check(m Manifest) {
 		e.add("warm_up", "warm_up has no meaning with keep_state: instances are warm after their first request", "Leave one of them out.")
 	}
 	e.checkLimits(m.Limits)
+	e.checkTriggers(m)
 	for _, word := range slices.Sorted(maps.Keys(m.Capabilities)) {
-		e.checkCapability(word, m.Capabilities[word])
+		e.checkCapability(m, word, m.Capabilities[word])
 	}
 	for _, key := range slices.Sorted(maps.Keys(m.Config)) {
 		if len(key) == 0 || len(key) > 128 || len(m.Config[key]) > 16<<10 || plainText(key, 128) != nil {
@@ -195,12 +197,14 @@ func (e *ManifestError) checkLimits(l Limits) {
 	}
 }
 
-func (e *ManifestError) checkCapability(word string, ask CapabilityAsk) {
+func (e *ManifestError) checkCapability(m Manifest, word string, ask CapabilityAsk) {
 	capability, ok := abi.CapabilityNamed(word)
 	if !ok {
 		known := make([]string, 0)
 		for _, c := range abi.Capabilities() {
-			known = append(known, c.Name)
+			if c.Name != abi.CapabilitySubscribe {
+				known = append(known, c.Name)
+			}
 		}
 		e.add("capabilities."+word, fmt.Sprintf("the capability %q does not exist", clip(word, 40)), "Use one of "+strings.Join(known, ", ")+".")
 		return
@@ -208,6 +212,17 @@ func (e *ManifestError) checkCapability(word string, ask CapabilityAsk) {
 	for _, param := range slices.Sorted(maps.Keys(ask.Params())) {
 		if !slices.Contains(capability.Params, param) {
 			e.add("capabilities."+word, fmt.Sprintf("%s has no %s", word, param), "Remove it, or look up the keys in docs/manifest.md.")
+		}
+	}
+	if word == abi.CapabilitySubscribe {
+		if !slices.Equal(ask.Topics, m.foreignTopics()) {
+			e.add("capabilities.subscribe", "what an app subscribes to is written as triggers", "Remove [capabilities.subscribe].", "[[triggers.event]]")
+		}
+		return
+	}
+	for _, topic := range ask.Topics {
+		if !abi.ValidTopic(topic) {
+			e.add("capabilities."+word+".topics", fmt.Sprintf("%q is no topic", clip(topic, 40)), "Use lower-case letters, digits and single dots.", `topics = ["orders.created"]`)
 		}
 	}
 	if ask.Quota < 0 {
@@ -239,6 +254,7 @@ func (m Manifest) WithDefaults() Manifest {
 		m.Capabilities = maps.Clone(m.Capabilities)
 		m.Capabilities["kv"] = kv
 	}
+	m.triggerDefaults()
 	return m
 }
 

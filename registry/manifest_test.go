@@ -28,6 +28,26 @@ timeout = "250ms"
 [capabilities.kv]
 quota = "512KiB"
 [capabilities.log]
+[capabilities.events]
+topics = ["hello.said"]
+[[triggers.cron]]
+name = "nightly"
+schedule = "0 3 * * *"
+timezone = "Europe/Berlin"
+path = "/tasks/nightly"
+[[triggers.webhook]]
+name = "github"
+path = "/hooks/github"
+verify = "github"
+secret = "github-hook"
+[[triggers.event]]
+from = "shop"
+topic = "orders.created"
+path = "/events/orders"
+[[triggers.event]]
+topic = "hello.said"
+path = "/events/own"
+concurrency = 4
 [config]
 greeting = "Hi"
 `
@@ -41,6 +61,15 @@ func TestParseManifest(t *testing.T) {
 	if m.Limits.Memory != 16<<20 || time.Duration(m.Limits.Timeout) != 250*time.Millisecond || m.Limits.Concurrency != 16 ||
 		m.Capabilities["kv"].Quota != 512<<10 || m.Config["greeting"] != "Hi" {
 		t.Errorf("%+v", m)
+	}
+	if got := m.Capabilities["subscribe"].Topics; !slices.Equal(got, []string{"shop/orders.created"}) {
+		t.Errorf("it asks to subscribe to %v: what is its own needs no asking", got)
+	}
+	if got := m.Needs([]string{"kv"}); !slices.Equal(got, []string{"kv", "subscribe"}) {
+		t.Errorf("it needs %v", got)
+	}
+	if c, w := m.Triggers.Cron[0], m.Triggers.Webhook[0]; c.Missed != "skip" || w.Deliver != "call" || m.Triggers.Event[1].FullTopic() != "hello/hello.said" {
+		t.Errorf("%+v", m.Triggers)
 	}
 	text, err := m.TOML()
 	if err != nil {
@@ -56,6 +85,19 @@ func TestManifestProblems(t *testing.T) {
 	for _, c := range []struct{ name, text, want, remedy string }{
 		{"an unknown key", full + "\n[limit]\nx = 1\n", `the key "limit"`, "Did you mean limits?"},
 		{"a misspelt key", strings.Replace(full, "cost_center", "cost_centre", 1), "line 6", "cost_center"},
+		{"a misspelt key of a trigger", strings.Replace(full, "schedule", "shedule", 1), "shedule", "schedule"},
+		{"a schedule that never runs", strings.Replace(full, "0 3 * * *", "0 0 31 2 *", 1), "no month", "five fields"},
+		{"a zone that is none", strings.Replace(full, "Europe/Berlin", "Europe/Bonn", 1), "no time zone", "five fields"},
+		{"a zone of the machine", strings.Replace(full, "Europe/Berlin", "Local", 1), "not the zone of an app", "five fields"},
+		{"two triggers of one name", full + "[[triggers.cron]]\nname = \"nightly\"\nschedule = \"@daily\"\npath = \"/\"\n", "two cron triggers", "name of its own"},
+		{"a path that climbs", strings.Replace(full, "/tasks/nightly", "/tasks/../x", 1), "no path", "plain path"},
+		{"a path with a query", strings.Replace(full, "/tasks/nightly", "/tasks?x=1", 1), "no path", "plain path"},
+		{"a scheme that is not known", strings.Replace(full, `verify = "github"`, `verify = "none"`, 1), `verify "none"`, "stripe"},
+		{"a webhook without a secret", strings.Replace(full, `secret = "github-hook"`, `secret = ""`, 1), "names no secret", "secret"},
+		{"a header where the scheme has its own", strings.Replace(full, `secret = "github-hook"`, "secret = \"s\"\nheader = \"X\"", 1), "only of hmac-sha256", "Leave it out"},
+		{"a topic that is none", strings.Replace(full, "orders.created", "Orders", 1), "no app and topic", "publishes"},
+		{"a topic to publish that is none", strings.Replace(full, `["hello.said"]`, `["hello said"]`, 1), "no topic", "lower-case"},
+		{"a subscription without a trigger", full + "[capabilities.subscribe]\ntopics = [\"hr/salaries\"]\n", "written as triggers", "Remove"},
 		{"no TOML", "{", "line 1", "TOML"},
 		{"no name", strings.Replace(full, `"hello"`, `""`, 1), "cannot be an app's name", "address"},
 		{"a path as name", strings.Replace(full, `"hello"`, `"../etc"`, 1), "cannot be an app's name", "address"},
@@ -115,7 +157,9 @@ func TestSchema(t *testing.T) {
 	}
 	var words []string
 	for _, c := range abi.Capabilities() {
-		words = append(words, c.Name)
+		if c.Module != "" { // what has none is not asked for by its word
+			words = append(words, c.Name)
+		}
 	}
 	if !slices.Equal(capabilities.PropertyNames.Enum, words) {
 		t.Errorf("capabilities: schema %v, abi %v", capabilities.PropertyNames.Enum, words)

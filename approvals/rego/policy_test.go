@@ -71,6 +71,18 @@ func TestDecisions(t *testing.T) {
 		{"too much of everything", func(s *approvals.Subject) {
 			s.Limits = approvals.SubjectLimits{Fuel: 1 << 40, Memory: 1 << 40, TimeoutMS: 1 << 40, Request: 1 << 40, Response: 1 << 40, Concurrency: 1 << 20}
 		}, slices.Repeat([]string{"deny limits.exceeded"}, 6)},
+		{"triggers within the tier", func(s *approvals.Subject) {
+			s.Triggers = approvals.SubjectTriggers{Crons: []approvals.SubjectCron{{Name: "a", IntervalS: 300}}, Webhooks: 1, Events: 1}
+		}, nil},
+		{"a cron that runs too often", func(s *approvals.Subject) {
+			s.Triggers.Crons = []approvals.SubjectCron{{Name: "a", IntervalS: 60}, {Name: "b", IntervalS: 86400}}
+		}, []string{"deny triggers.too_often"}},
+		{"that is not too often in a higher tier", func(s *approvals.Subject) {
+			s.Action, s.Tier, s.Triggers.Crons = "promote", abi.TierPilot, []approvals.SubjectCron{{Name: "a", IntervalS: 60}}
+		}, nil},
+		{"too many triggers", func(s *approvals.Subject) {
+			s.Triggers = approvals.SubjectTriggers{Crons: slices.Repeat([]approvals.SubjectCron{{Name: "a", IntervalS: 300}}, 6), Webhooks: 6, Events: 11}
+		}, slices.Repeat([]string{"deny triggers.too_many"}, 3)},
 		{"state that is kept", func(s *approvals.Subject) { s.App.KeepState = true }, []string{"note state.kept"}},
 		{"restricted data in the sandbox", func(s *approvals.Subject) { s.App.Classification = "restricted" }, []string{"deny classification.sandbox"}},
 		{"promotion without a description", func(s *approvals.Subject) { s.Action, s.Tier, s.App.Description = "promote", abi.TierPilot, "" }, []string{"deny metadata.description_missing"}},

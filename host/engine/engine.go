@@ -120,6 +120,9 @@ func New(o Options) (*Engine, error) {
 func offer(ctx context.Context, runtime wazero.Runtime) error {
 	modules := map[string]func(wazero.HostModuleBuilder){fuel.ImportModule: exportRefuel, abi.WASIModule: exportWASI, abi.StreamModule: exportStream}
 	for _, c := range abi.Capabilities() {
+		if c.Module == "" {
+			continue // nothing of it is called
+		}
 		modules[c.Module] = func(b wazero.HostModuleBuilder) { exportCapability(b, c) }
 	}
 	for name, export := range modules {

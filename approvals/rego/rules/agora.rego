@@ -150,6 +150,32 @@ findings contains f if {
 	}
 }
 
+# --- what calls it -----------------------------------------------------------
+
+called_by := {"crons": count(object.get(input.triggers, "crons", [])), "webhooks": input.triggers.webhooks, "events": input.triggers.events}
+
+findings contains f if {
+	some kind, n in called_by
+	n > tier.triggers[kind]
+	f := {
+		"code": "triggers.too_many", "severity": "deny",
+		"msg": sprintf("The manifest has %d %s; the %s tier has at most %d for each app.", [n, kind, input.tier, tier.triggers[kind]]),
+		"path": "triggers", "subject": "",
+		"remedy": {"summary": "Let one trigger do the work of several, or ask for promotion to a higher tier."},
+	}
+}
+
+findings contains f if {
+	some cron in input.triggers.crons
+	cron.interval_s < tier.triggers.interval_s
+	f := {
+		"code": "triggers.too_often", "severity": "deny",
+		"msg": sprintf("The cron trigger %s may run every %d seconds; in the %s tier are at least %d between two runs.", [cron.name, cron.interval_s, input.tier, tier.triggers.interval_s]),
+		"path": "triggers.cron", "subject": cron.name,
+		"remedy": {"summary": "Run it less often, or ask for promotion to a higher tier.", "commands": ["schedule = \"*/5 * * * *\""]},
+	}
+}
+
 # --- what it works on --------------------------------------------------------
 
 findings contains f if {
