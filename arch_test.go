@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"metering/meteringtest":  {"abi", "metering"},
 	"metering/fuel/fueltest": {"abi", "metering/fuel"},
 
-	"host/engine":       {"abi", "registry", "metering"},
+	"host/engine":       {"abi", "registry", "metering", "host/engine"},
 	"host/capability":   {"abi"},
 	"host/gateway":      {"abi", "registry"},
 	"host/internal":     {"abi", "registry", "approvals", "metering", "access"},

@@ -127,6 +127,9 @@ type LocalGroup struct {
 type Body struct {
 	Locals []LocalGroup
 	Code   []byte
+	// At is where Code was read: an offset from the start of the code section's
+	// contents, as debug information counts. Encode ignores it.
+	At int
 }
 
 // Custom is a custom section.

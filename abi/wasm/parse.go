@@ -408,6 +408,7 @@ func (p *parser) code(r *reader) {
 		}
 		s := &reader{b: body, base: r.base + r.p - len(body), section: "code"}
 		p.m.Bodies = append(p.m.Bodies, p.body(s))
+		p.m.Bodies[len(p.m.Bodies)-1].At += r.p - len(body)
 		if r.err = s.err; r.err != nil {
 			return
 		}
@@ -427,7 +428,7 @@ func (p *parser) body(r *reader) Body {
 		}
 		body.Locals = append(body.Locals, g)
 	}
-	body.Code = r.b[r.p:len(r.b):len(r.b)]
+	body.Code, body.At = r.b[r.p:len(r.b):len(r.b)], r.p
 	p.instructions(r, body.Code)
 	return body
 }

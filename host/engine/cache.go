@@ -33,6 +33,8 @@ import (
 //	<entry>  32 bytes of HMAC-SHA256 over the entry's name, what follows here, and the code's
 //	         GMAC (NIST SP 800-38D), which over megabytes is several times faster;
 //	         the length of the facts, u32 little-endian; the facts in JSON; the shell
+//	<entry>.lines  for a module with DWARF: HMAC-SHA256 over the name and what follows,
+//	         the table of package lines
 //
 // A rewritten module that two entries have in common has one file of code, and
 // one copy of it in memory.
@@ -115,7 +117,7 @@ func writeFile(path string, data []byte) error {
 
 // engineVersion names what else decides about machine code, and the form of an
 // entry's files.
-const engineVersion = "wazero-1.12.0 entry-11"
+const engineVersion = "wazero-1.12.0 entry-12"
 
 // cacheKey names an entry. Machine code is made for the processor at hand, whose
 // features are in the name: on another one everything is compiled anew.
@@ -134,6 +136,7 @@ type facts struct {
 	fuel.Result
 	Code  string // wazero's file, relative to the cache's code directory
 	Nonce []byte // of the code's GMAC, random
+	Lines bool   // there is a table of lines
 }
 
 const (
@@ -147,9 +150,14 @@ func (c *cache) codeDir() string         { return filepath.Join(c.dir, "code") }
 // begin makes a directory in which the child may write.
 func (c *cache) begin(key string) (string, error) { return os.MkdirTemp(c.dir, key+".part-") }
 
-// commit makes an entry of a shell and of what the child wrote. r.Module is not
-// needed any more.
-func (c *cache) commit(key, dir string, r fuel.Result, shell []byte) error {
+// commit makes an entry of a shell and of what the child wrote, and answered: a
+// table of lines, or nil. r.Module is not needed any more.
+func (c *cache) commit(key, dir string, r fuel.Result, shell, table []byte) error {
+	if table != nil {
+		if err := writeFile(c.entry(key)+linesSuffix, append(c.linesMAC(key, table), table...)); err != nil {
+			return err
+		}
+	}
 	name, err := c.moveCode(dir)
 	if err != nil {
 		return err
@@ -158,7 +166,7 @@ func (c *cache) commit(key, dir string, r fuel.Result, shell []byte) error {
 	if err != nil {
 		return err
 	}
-	f := facts{Result: r, Code: name, Nonce: make([]byte, nonceSize)}
+	f := facts{Result: r, Code: name, Nonce: make([]byte, nonceSize), Lines: table != nil}
 	rand.Read(f.Nonce)
 	f.Module = nil
 	raw, err := json.Marshal(f)
@@ -230,5 +238,26 @@ func (c *cache) mac(key string, says, nonce, code []byte) []byte {
 	h := hmac.New(sha256.New, c.key)
 	fmt.Fprintf(h, "%s\n%x\n%d\n", key, c.gcm.Seal(nil, nonce, nil, code), len(says))
 	h.Write(says)
+	return h.Sum(nil)
+}
+
+const linesSuffix = ".lines"
+
+// lines reads a table of lines.
+func (c *cache) lines(key string) ([]byte, error) {
+	b, err := os.ReadFile(c.entry(key) + linesSuffix)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) < macSize || !hmac.Equal(b[:macSize], c.linesMAC(key, b[macSize:])) {
+		return nil, errTampered
+	}
+	return b[macSize:], nil
+}
+
+func (c *cache) linesMAC(key string, table []byte) []byte {
+	h := hmac.New(sha256.New, c.key)
+	fmt.Fprintf(h, "%s%s\n", key, linesSuffix) // no entry is named so
+	h.Write(table)
 	return h.Sum(nil)
 }

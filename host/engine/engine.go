@@ -17,6 +17,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
+	"github.com/agora-host/agora/host/engine/lines"
 	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
 )
@@ -166,34 +167,29 @@ func (e *Engine) Compile(ctx context.Context, module []byte, l Limits) error {
 }
 
 func (e *Engine) compile(ctx context.Context, key string, module []byte, l Limits) error {
-	rewritten, err := rewrite(module, l)
-	if err != nil {
-		return err
-	}
-	dir, err := e.cache.begin(key)
-	if err != nil {
-		return err
-	}
-	compiled, shell, err := finish(rewritten.Module)
-	if err != nil {
-		return errors.Join(err, os.RemoveAll(dir))
-	}
-	if err := e.compileInChild(ctx, dir, compiled, shell); err != nil {
-		return errors.Join(err, os.RemoveAll(dir))
-	}
-	return e.cache.commit(key, dir, rewritten, shell)
-}
-
-func rewrite(module []byte, l Limits) (fuel.Result, error) {
 	m, err := wasm.Parse(module, wasm.DefaultBounds())
 	if err != nil {
-		return fuel.Result{}, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
+		return fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
-	r, err := fuel.Rewrite(m, l.caps())
+	rewritten, err := fuel.Rewrite(m, l.caps())
 	if err != nil {
-		return fuel.Result{}, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
+		return fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
-	return r, nil
+	j := job{}
+	if lines.Has(m) {
+		j.original = module
+	}
+	if j.compiled, j.shell, err = finish(rewritten.Module, j.original != nil); err != nil {
+		return err
+	}
+	if j.dir, err = e.cache.begin(key); err != nil {
+		return err
+	}
+	table, err := e.compileInChild(ctx, j)
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(j.dir))
+	}
+	return e.cache.commit(key, j.dir, rewritten, j.shell, table)
 }
 
 // Program is compiled code with its limits, ready to be called.
@@ -212,6 +208,7 @@ type Program struct {
 	pool       instances
 	probed     atomic.Bool // the code is known to be the module's
 	forget     func()      // removes it from the cache
+	lines      sourceLines
 
 	slots   chan struct{}
 	mu      sync.Mutex // guards closed
@@ -242,6 +239,9 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 	p := newProgram(e.runtime, compiled, iface, l)
 	p.initCost, p.restorable, p.globals = entry.InitCost, entry.Restorable, entry.Globals
 	p.forget = func() { _ = os.Remove(e.cache.entry(key)) }
+	if entry.Lines {
+		p.lines.read = func() ([]byte, error) { return e.cache.lines(key) }
+	}
 	p.size = 128<<10 + 2*int64(len(entry.shell)) + entry.codeSize
 	if err := p.link(); err != nil {
 		return nil, errors.Join(err, p.compiled.Close(ctx))

@@ -37,7 +37,13 @@ type instance struct {
 
 	started bool // its start-up has run, and it keeps what requests leave (Limits.KeepState)
 
-	serve api.Function // fuel.ExportServe; nil for a WASI command
+	serve  api.Function // fuel.ExportServe; nil for a WASI command
+	called api.Function // the last one: its stack is explained when it trapped
+}
+
+func (in *instance) call(ctx context.Context, f api.Function, params ...uint64) ([]uint64, error) {
+	in.called = f
+	return f.Call(ctx, params...)
 }
 
 // instances makes, keeps and ends a program's instances.

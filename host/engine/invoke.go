@@ -37,7 +37,7 @@ type Result struct {
 	Guest        time.Duration // wall time of the guest's own work, start-up included only if the request pays for it
 	Host         time.Duration // wall time of its host calls that may have to wait
 	MemoryPeak   int64         // bytes of linear memory
-	FaultDetail  string        // for the app's developer: in which functions it trapped
+	FaultDetail  string        // for the app's developer: in which functions, and lines, it trapped
 }
 
 // slice is how much fuel is granted at a time. It bounds how long a guest runs
@@ -253,7 +253,7 @@ func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) erro
 	for _, name := range names {
 		if f := in.module.ExportedFunction(name); f != nil {
 			in.depth.Set(0)
-			if _, err := f.Call(ctx); err != nil {
+			if _, err := in.call(ctx, f); err != nil {
 				return err
 			}
 		}
@@ -325,7 +325,7 @@ func (p *Program) serve(ctx context.Context, v *invocation, in *instance, result
 // serveFrame speaks interface abi/v1.
 func (p *Program) serveFrame(ctx context.Context, v *invocation, in *instance, r *abi.Request) (abi.Response, error) {
 	frame := abi.AppendRequest(nil, r)
-	answer, err := in.serve.Call(ctx, 0, uint64(len(frame)), 0)
+	answer, err := in.call(ctx, in.serve, 0, uint64(len(frame)), 0)
 	if err != nil {
 		return abi.Response{}, err
 	}
@@ -336,7 +336,7 @@ func (p *Program) serveFrame(ctx context.Context, v *invocation, in *instance, r
 	if ptr == 0 || !in.memory.Write(ptr, frame) {
 		return abi.Response{}, fmt.Errorf("%w: %s(%d) answered %d, where the frame does not fit into its memory", abi.ErrBadResponse, abi.ExportAlloc, len(frame), ptr)
 	}
-	answer, err = in.serve.Call(ctx, 1, uint64(ptr), uint64(len(frame)))
+	answer, err = in.call(ctx, in.serve, 1, uint64(ptr), uint64(len(frame)))
 	if err != nil {
 		return abi.Response{}, err
 	}
@@ -365,7 +365,7 @@ func (p *Program) serveFrame(ctx context.Context, v *invocation, in *instance, r
 // serveCGI runs a WASI command.
 func (p *Program) serveCGI(ctx context.Context, v *invocation, in *instance) (abi.Response, error) {
 	in.depth.Set(0)
-	_, err := in.module.ExportedFunction(abi.ExportStart).Call(ctx)
+	_, err := in.call(ctx, in.module.ExportedFunction(abi.ExportStart))
 	if err != nil && !v.exited {
 		return abi.Response{}, err
 	}
@@ -389,8 +389,8 @@ func (p *Program) fault(v *invocation, in *instance, err error, result *Result) 
 		return err
 	}
 	text := err.Error()
-	reason, detail, _ := strings.Cut(text, "\n")
-	result.FaultDetail = clip(detail, 4096)
+	reason, trace, _ := strings.Cut(text, "\n")
+	result.FaultDetail = clip(p.explain(in, trace), 8192)
 	if strings.Contains(text, "stack overflow") {
 		return fmt.Errorf("%w: %s", abi.ErrStackExhausted, reason)
 	}

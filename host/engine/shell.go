@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/tetratelabs/wazero"
 
@@ -37,8 +38,14 @@ const (
 	shellAnswers = math.MaxUint64
 )
 
-// finish makes of a rewritten module what is compiled, and its shell.
-func finish(rewritten []byte) (module, shell []byte, err error) {
+// debug is the least that the compiler takes for DWARF: one unit of no content
+// and no abbreviations. Where it is there, the compiler also writes down from
+// which instruction it made which code, and makes the same code.
+var debug = []wasm.Custom{{Name: ".debug_abbrev", Data: []byte{0}}, {Name: ".debug_info", Data: []byte{7, 0, 0, 0, 4, 0, 0, 0, 0, 0, 4}}}
+
+// finish makes of a rewritten module what is compiled, and its shell. mapped asks
+// for a map of the code, see package lines.
+func finish(rewritten []byte, mapped bool) (module, shell []byte, err error) {
 	m, err := wasm.Parse(rewritten, everything)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read what was counted: %w", err)
@@ -52,9 +59,13 @@ func finish(rewritten []byte) (module, shell []byte, err error) {
 		m.Funcs = append(m.Funcs, uint32(len(m.Types)-1))
 		m.Bodies = append(m.Bodies, wasm.Body{Code: []byte{wasm.OpEnd}})
 	}
+	custom := m.Custom
+	if mapped {
+		m.Custom = append(slices.Clone(custom), debug...)
+	}
 	module = m.Encode()
 	digest := sha256.Sum256(module)
-	m.Custom = append(m.Custom, wasm.Custom{Name: "agora:module", Data: digest[:]})
+	m.Custom = append(slices.Clone(custom), wasm.Custom{Name: "agora:module", Data: digest[:]})
 	for i := range m.Bodies {
 		m.Bodies[i] = wasm.Body{Code: []byte{wasm.OpUnreachable, wasm.OpEnd}}
 	}
@@ -83,31 +94,33 @@ func (p *Program) lost() error {
 }
 
 // putUnder compiles a shell, which writes a file, and puts the code of the module
-// into its place. Both directories are wazero's, with one file each.
-func putUnder(ctx context.Context, shell []byte, codeDir string) error {
+// into its place. Both directories are wazero's, with one file each. It answers
+// the path of the code.
+func putUnder(ctx context.Context, shell []byte, codeDir string) (string, error) {
 	dir, err := os.MkdirTemp(codeDir, "shell-")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer os.RemoveAll(dir)
 	code, err := onlyFile(codeDir)
 	if err != nil {
-		return err
+		return "", err
 	}
 	store, err := wazero.NewCompilationCacheWithDir(dir)
 	if err != nil {
-		return err
+		return "", err
 	}
 	runtime := wazero.NewRuntimeWithConfig(ctx, runtimeConfig().WithCompilationCache(store))
 	defer runtime.Close(ctx)
 	if _, err := runtime.CompileModule(ctx, shell); err != nil {
-		return err
+		return "", err
 	}
 	name, err := onlyFile(dir)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return os.Rename(code, filepath.Join(filepath.Dir(code), filepath.Base(name)))
+	path := filepath.Join(filepath.Dir(code), filepath.Base(name))
+	return path, os.Rename(code, path)
 }
 
 // onlyFile is the one file below a directory.

@@ -9,15 +9,20 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
+	"github.com/agora-host/agora/metering/fuel"
 )
 
 func shellOf(t *testing.T, module []byte) []byte {
 	t.Helper()
-	r, err := rewrite(module, Limits{Memory: 1 << 20})
+	m, err := wasm.Parse(module, wasm.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, shell, err := finish(r.Module)
+	r, err := fuel.Rewrite(m, Limits{Memory: 1 << 20}.caps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shell, err := finish(r.Module, false)
 	if err != nil {
 		t.Fatal(err)
 	}

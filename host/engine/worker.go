@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -15,39 +16,52 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 	"golang.org/x/sys/unix"
 
+	"github.com/agora-host/agora/abi/wasm"
+	"github.com/agora-host/agora/host/engine/lines"
 	"github.com/agora-host/agora/registry"
 )
 
-// task is the first line that a worker reads; the module's bytes follow, and its
-// shell's.
+// job is a compilation.
+type job struct {
+	compiled []byte // the rewritten module
+	shell    []byte
+	original []byte // if it has source lines, nil otherwise
+	dir      string // where the code is to be written
+}
+
+// task is the first line that a worker reads; the bytes of the module follow, of its
+// shell, and of the original.
 type task struct {
 	Module  int    `json:"module"` // bytes
+	Shell   int    `json:"shell"`  // bytes
 	CodeDir string `json:"code_dir"`
 	Memory  uint64 `json:"memory"`  // bytes of address space
 	Seconds uint64 `json:"seconds"` // of CPU
 }
 
-// verdict is what a worker answers, twice: when the module is compiled, and when
-// it was rehearsed. Error is "" if all is well.
+// verdict is what a worker answers: when the module is compiled, when it was
+// rehearsed, and when its lines were read. Error is "" if all is well.
 type verdict struct {
 	Error string `json:"error"`
+	Lines []byte `json:"lines,omitempty"`
 }
 
-// compileInChild compiles a rewritten module in a process that can be killed.
-func (e *Engine) compileInChild(ctx context.Context, dir string, module, shell []byte) error {
+// compileInChild compiles a rewritten module in a process that can be killed. It
+// answers its table of lines, or nil.
+func (e *Engine) compileInChild(ctx context.Context, j job) (table []byte, err error) {
 	limited, cancel := context.WithTimeout(ctx, e.o.WorkerTime)
 	defer cancel()
-	head, err := json.Marshal(task{Module: len(module), CodeDir: dir, Memory: e.o.WorkerMemory, Seconds: uint64(2 * e.o.WorkerTime / time.Second)})
+	head, err := json.Marshal(task{Module: len(j.compiled), Shell: len(j.shell), CodeDir: j.dir, Memory: e.o.WorkerMemory, Seconds: uint64(2 * e.o.WorkerTime / time.Second)})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var out, problems bytes.Buffer
 	child := exec.CommandContext(limited, e.o.Worker[0], e.o.Worker[1:]...)
-	child.Stdin = io.MultiReader(bytes.NewReader(append(head, '\n')), bytes.NewReader(module), bytes.NewReader(shell))
-	child.Stdout, child.Stderr = &out, &limitedBuffer{b: &problems, left: 4096}
+	child.Stdin = io.MultiReader(bytes.NewReader(append(head, '\n')), bytes.NewReader(j.compiled), bytes.NewReader(j.shell), bytes.NewReader(j.original))
+	child.Stdout, child.Stderr = &limitedBuffer{b: &out, left: 2*lines.MaxTable + 4096}, &limitedBuffer{b: &problems, left: 4096}
 	child.WaitDelay = time.Second
 	err = child.Run()
-	var compiled, rehearsed verdict
+	var compiled, rehearsed, read verdict
 	answers := json.NewDecoder(&out)
 	if answers.Decode(&compiled) == nil && compiled.Error == "" && ctx.Err() == nil {
 		if answers.Decode(&rehearsed) != nil {
@@ -55,23 +69,28 @@ func (e *Engine) compileInChild(ctx context.Context, dir string, module, shell [
 			e.o.Logger.WarnContext(ctx, "a module was compiled and could not be rehearsed", "err", err, "stderr", problems.String())
 		}
 		if rehearsed.Error != "" {
-			return fmt.Errorf("%w: %s", registry.ErrBadModule, rehearsed.Error)
+			return nil, fmt.Errorf("%w: %s", registry.ErrBadModule, rehearsed.Error)
 		}
-		return nil
+		if j.original != nil && (answers.Decode(&read) != nil || read.Error != "") {
+			// Debug information is advice.
+			e.o.Logger.WarnContext(ctx, "a module's source lines could not be read", "err", read.Error, "stderr", problems.String())
+			return nil, nil
+		}
+		return read.Lines, nil
 	}
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return nil, ctx.Err()
 	case limited.Err() != nil:
-		return fmt.Errorf("%w: compiling it takes longer than %s; make its functions smaller, or build it with optimisation for size", registry.ErrBadModule, e.o.WorkerTime)
+		return nil, fmt.Errorf("%w: compiling it takes longer than %s; make its functions smaller, or build it with optimisation for size", registry.ErrBadModule, e.o.WorkerTime)
 	case err != nil && diedOfLimits(err, problems.String()):
-		return fmt.Errorf("%w: compiling it takes more memory or time than is allowed; make its functions smaller, or build it with optimisation for size", registry.ErrBadModule)
+		return nil, fmt.Errorf("%w: compiling it takes more memory or time than is allowed; make its functions smaller, or build it with optimisation for size", registry.ErrBadModule)
 	case err != nil:
-		return fmt.Errorf("run the compile worker: %w: %s", err, problems.String())
+		return nil, fmt.Errorf("run the compile worker: %w: %s", err, problems.String())
 	case compiled.Error != "":
-		return fmt.Errorf("%w: %s", registry.ErrBadModule, compiled.Error)
+		return nil, fmt.Errorf("%w: %s", registry.ErrBadModule, compiled.Error)
 	}
-	return errors.New("the compile worker gave no answer")
+	return nil, errors.New("the compile worker gave no answer")
 }
 
 // diedOfLimits recognises a child that its resource limits ended: killed, or
@@ -109,36 +128,83 @@ func CompileWorker(in io.Reader, out io.Writer) int {
 		_ = unix.Setrlimit(resource, &unix.Rlimit{Cur: limit, Max: limit})
 	}
 	rest, err := io.ReadAll(io.MultiReader(dec.Buffered(), in))
-	if err != nil || len(rest) < 1+t.Module {
+	if err != nil || len(rest) < 1+t.Module+t.Shell {
 		return 2
 	}
-	module, shell := rest[1:1+t.Module], rest[1+t.Module:] // behind the line's end
-	ctx := experimental.WithCompilationWorkers(context.Background(), 2)
-	store, err := wazero.NewCompilationCacheWithDir(t.CodeDir)
-	if err != nil {
-		return 2
-	}
-	runtime := wazero.NewRuntimeWithConfig(ctx, runtimeConfig().WithCompilationCache(store))
-	defer runtime.Close(ctx)
-	answers := json.NewEncoder(out)
-	compiled, err := compileIn(ctx, runtime, module)
-	if err == nil {
-		err = putUnder(ctx, shell, t.CodeDir)
-	}
-	if answers.Encode(verdictOn(err)) != nil {
-		return 2
-	}
-	if err == nil && answers.Encode(verdictOn(rehearseIn(ctx, runtime, compiled, module))) != nil {
+	rest = rest[1:] // behind the line's end
+	w := worker{answers: json.NewEncoder(out)}
+	w.compiled, w.shell, w.original, w.dir = rest[:t.Module], rest[t.Module:][:t.Shell], rest[t.Module+t.Shell:], t.CodeDir
+	if w.work(experimental.WithCompilationWorkers(context.Background(), 2)) != nil {
 		return 2
 	}
 	return 0
+}
+
+// worker is at work on a job. A bare error is one of its own; what is wrong with the
+// module goes into its verdicts.
+type worker struct {
+	job
+	answers *json.Encoder
+}
+
+func (w *worker) work(ctx context.Context) error {
+	store, err := wazero.NewCompilationCacheWithDir(w.dir)
+	if err != nil {
+		return err
+	}
+	runtime := wazero.NewRuntimeWithConfig(ctx, runtimeConfig().WithCompilationCache(store))
+	defer runtime.Close(ctx)
+	compiled, err := compileIn(ctx, runtime, w.compiled)
+	var places []byte
+	if err == nil {
+		places, err = w.place(ctx)
+	}
+	if err := w.answers.Encode(verdictOn(err)); err != nil || compiled == nil {
+		return err
+	}
+	if err := w.answers.Encode(verdictOn(rehearseIn(ctx, runtime, compiled, w.compiled))); err != nil || places == nil {
+		return err
+	}
+	var table []byte
+	panicked := guard(func() error { table, err = makeTable(w.original, w.compiled, places); return err })
+	return w.answers.Encode(verdict{Error: verdictOn(panicked).Error, Lines: table})
+}
+
+// place puts the code under the shell's name, and takes its map of places out of
+// it, if there is one.
+func (w *worker) place(ctx context.Context) (places []byte, err error) {
+	path, err := putUnder(ctx, w.shell, w.dir)
+	if err != nil || len(w.original) == 0 {
+		return nil, err
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	without, places, err := lines.Split(file)
+	if err != nil {
+		return nil, err
+	}
+	return places, os.WriteFile(path, without, 0o600)
+}
+
+func makeTable(original, compiled, places []byte) ([]byte, error) {
+	m, err := wasm.Parse(original, wasm.DefaultBounds())
+	if err != nil {
+		return nil, err
+	}
+	c, err := wasm.Parse(compiled, everything)
+	if err != nil {
+		return nil, err
+	}
+	return lines.Make(m, c, places)
 }
 
 func verdictOn(err error) verdict {
 	if err == nil {
 		return verdict{}
 	}
-	return verdict{firstLine(err.Error())}
+	return verdict{Error: firstLine(err.Error())}
 }
 
 func compileIn(ctx context.Context, runtime wazero.Runtime, module []byte) (compiled wazero.CompiledModule, err error) {
