@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 	"access":            {"abi"},
 
 	// Conformance suites and their in-memory models.
+	"abi/abitest":            {"abi"},
 	"abi/wasm/wasmtest":      {"abi"},
 	"registry/registrytest":  {"abi", "registry"},
 	"metering/meteringtest":  {"abi", "metering"},

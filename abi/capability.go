@@ -46,9 +46,15 @@ func Capabilities() []Capability {
 			// get: key -> value (ErrnoNotFound).
 			// set: u32 LE key length, key, value -> empty (ErrnoQuota).
 			// delete: key -> empty; deleting an absent key succeeds.
-			// list: prefix -> for each key in order: u32 LE length, key.
-			Functions: []string{"get", "set", "delete", "list"},
-			Params:    []string{"quota"},
+			// list: prefix -> for each of the first MaxKVList keys, in order: u32 LE length, key.
+			// put: u64 LE milliseconds to live (0: for ever), then as set -> empty (ErrnoQuota).
+			// swap: u64 LE milliseconds to live, u32 LE key length, key, u32 LE length of the
+			// value that must be there (2^32-1: none), it, u32 LE length of the new value
+			// (2^32-1: delete), it -> empty (ErrnoConflict, ErrnoQuota).
+			// scan: u32 LE prefix length, prefix, key -> as list, beginning after that key.
+			// An entry whose time is over is not there.
+			Functions: []string{"get", "set", "delete", "list", "put", "swap", "scan"},
+			Params:    []string{"quota", "keys"},
 			Summary:   "Keep data of its own between requests, up to a quota.",
 		},
 		{
@@ -109,10 +115,11 @@ const (
 	ErrnoTooLarge    Errno = 5 // one key, value or line is over its limit
 	ErrnoUnavailable Errno = 6 // the node cannot do it now; try again later
 	ErrnoFault       Errno = 7 // a pointer or length lies outside guest memory
+	ErrnoConflict    Errno = 8 // what is there is not what the caller expected
 )
 
 func (e Errno) Error() string {
-	names := [...]string{"ok", "invalid request", "not found", "not granted", "over quota", "too large", "unavailable", "bad pointer"}
+	names := [...]string{"ok", "invalid request", "not found", "not granted", "over quota", "too large", "unavailable", "bad pointer", "conflict"}
 	if e < 0 || int(e) >= len(names) {
 		return "unknown errno"
 	}

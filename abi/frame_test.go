@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
-	"strings"
 	"testing"
 
 	"github.com/agora-host/agora/abi"
@@ -87,25 +86,6 @@ func TestLongerHeadersAreRead(t *testing.T) {
 	}
 	if p, err := abi.DecodeResponse(longer); err != nil || !reflect.DeepEqual(p, response) {
 		t.Errorf("response = %+v, %v", p, err)
-	}
-}
-
-func TestKVPayloads(t *testing.T) {
-	key, value, ok := abi.DecodeKVSet(abi.AppendKVSet(nil, "k", []byte("v")))
-	if key != "k" || string(value) != "v" || !ok {
-		t.Errorf("set = %q %q %v", key, value, ok)
-	}
-	keys, ok := abi.DecodeKVKeys(abi.AppendKVKey(abi.AppendKVKey(nil, "a"), ""))
-	if !ok || strings.Join(keys, ",") != "a," {
-		t.Errorf("keys = %q %v", keys, ok)
-	}
-	for _, bad := range [][]byte{{1}, {5, 0, 0, 0, 'x'}, {255, 255, 255, 255}} {
-		if _, _, ok := abi.DecodeKVSet(bad); ok {
-			t.Errorf("set %v is taken", bad)
-		}
-		if _, ok := abi.DecodeKVKeys(bad); ok {
-			t.Errorf("keys %v are taken", bad)
-		}
 	}
 }
 

@@ -1,31 +1,107 @@
 package abi
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+)
 
-// Bounds of one entry of the kv capability, in bytes.
+// Bounds of one entry of the kv capability, in bytes, and of how long an entry
+// may be told to live.
 const (
 	MaxKVKey   = 512
 	MaxKVValue = 256 << 10
+	MaxKVTTL   = 10 * 365 * 24 * time.Hour
+	MaxKVList  = 1000 // keys of one answer
 )
+
+// KVQuota bounds what an app keeps with kv. An entry that has expired no longer
+// counts.
+type KVQuota struct {
+	Bytes int64 // of keys and values
+	Keys  int64
+}
+
+// KVWrite is a change of one entry.
+type KVWrite struct {
+	Key   string
+	Value []byte        // nil: the entry goes away
+	TTL   time.Duration // for how long it stays; 0: for ever
+	// Swap makes the change only if the entry's value is Old, where nil means
+	// that there is none; otherwise it is refused with ErrnoConflict.
+	Swap bool
+	Old  []byte
+}
+
+// absent stands for the length of what is not there.
+const absent = 1<<32 - 1
 
 // AppendKVSet appends the request of kv's set: key length, key, value.
 func AppendKVSet(dst []byte, key string, value []byte) []byte {
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(key)))
-	return append(append(dst, key...), value...)
+	return append(appendSized(dst, key), value...)
 }
 
 // DecodeKVSet reads the request of kv's set. The value aliases b.
-func DecodeKVSet(b []byte) (key string, value []byte, ok bool) {
+func DecodeKVSet(b []byte) (w KVWrite, ok bool) {
+	key, value, ok := cutSized(b)
+	return KVWrite{Key: string(key), Value: present(value)}, ok
+}
+
+// AppendKVPut appends the request of kv's put: milliseconds to live, then as set.
+func AppendKVPut(dst []byte, key string, value []byte, ttl time.Duration) []byte {
+	return AppendKVSet(appendTTL(dst, ttl), key, value)
+}
+
+// DecodeKVPut reads the request of kv's put. The value aliases b.
+func DecodeKVPut(b []byte) (w KVWrite, ok bool) {
+	ttl, rest, ok := cutTTL(b)
+	if !ok {
+		return KVWrite{}, false
+	}
+	w, ok = DecodeKVSet(rest)
+	w.TTL = ttl
+	return w, ok
+}
+
+// AppendKVSwap appends the request of kv's swap: milliseconds to live, then key,
+// old and new value, each with its length before it. Nil is what is not there.
+func AppendKVSwap(dst []byte, w KVWrite) []byte {
+	return appendOptional(appendOptional(appendSized(appendTTL(dst, w.TTL), w.Key), w.Old), w.Value)
+}
+
+// DecodeKVSwap reads the request of kv's swap. The values alias b.
+func DecodeKVSwap(b []byte) (w KVWrite, ok bool) {
+	w.Swap = true
+	if w.TTL, b, ok = cutTTL(b); !ok {
+		return w, false
+	}
+	key, b, ok := cutSized(b)
+	if !ok {
+		return w, false
+	}
+	w.Key = string(key)
+	if w.Old, b, ok = cutOptional(b); !ok {
+		return w, false
+	}
+	w.Value, b, ok = cutOptional(b)
+	return w, ok && len(b) == 0
+}
+
+// AppendKVScan appends the request of kv's scan: prefix length, prefix, and the
+// key after which to begin.
+func AppendKVScan(dst []byte, prefix, after string) []byte {
+	return append(appendSized(dst, prefix), after...)
+}
+
+// DecodeKVScan reads the request of kv's scan.
+func DecodeKVScan(b []byte) (prefix, after string, ok bool) {
 	first, rest, ok := cutSized(b)
-	return string(first), rest, ok
+	return string(first), string(rest), ok
 }
 
-// AppendKVKey appends one key to the answer of kv's list.
-func AppendKVKey(dst []byte, key string) []byte {
-	return append(binary.LittleEndian.AppendUint32(dst, uint32(len(key))), key...)
-}
+// AppendKVKey appends one key to the answer of kv's list and scan.
+func AppendKVKey(dst []byte, key string) []byte { return appendSized(dst, key) }
 
-// DecodeKVKeys reads the answer of kv's list.
+// DecodeKVKeys reads the answer of kv's list and scan.
 func DecodeKVKeys(b []byte) (keys []string, ok bool) {
 	for len(b) > 0 {
 		key, rest, ok := cutSized(b)
@@ -38,13 +114,17 @@ func DecodeKVKeys(b []byte) (keys []string, ok bool) {
 	return keys, true
 }
 
-func cutSized(b []byte) (sized, rest []byte, ok bool) {
-	if len(b) < 4 {
-		return nil, nil, false
+func appendTTL(dst []byte, ttl time.Duration) []byte {
+	return binary.LittleEndian.AppendUint64(dst, uint64((ttl+time.Millisecond-1)/time.Millisecond))
+}
+
+func cutTTL(b []byte) (ttl time.Duration, rest []byte, ok bool) {
+	if len(b) < 8 {
+		return 0, nil, false
 	}
-	n := int64(binary.LittleEndian.Uint32(b))
-	if n > int64(len(b)-4) {
-		return nil, nil, false
+	ms := binary.LittleEndian.Uint64(b)
+	if ms > uint64(MaxKVTTL/time.Millisecond) {
+		return 0, nil, false
 	}
-	return b[4 : 4+n], b[4+n:], true
+	return time.Duration(ms) * time.Millisecond, b[8:], true
 }

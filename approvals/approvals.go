@@ -182,7 +182,7 @@ type SubjectGrant struct {
 // SubjectAsked is a capability that the manifest declares.
 type SubjectAsked struct {
 	Capability string     `json:"capability"`
-	Params     abi.Params `json:"params"` // "quota": bytes in decimal
+	Params     abi.Params `json:"params"`
 }
 
 // Policy judges a subject. Findings of severity deny refuse it; findings of

@@ -8,6 +8,7 @@ import (
 	"github.com/agora-host/agora/host/capability/config"
 	"github.com/agora-host/agora/host/capability/kv"
 	"github.com/agora-host/agora/host/capability/log"
+	"github.com/agora-host/agora/registry"
 )
 
 // binder links a capability to a target as its parameters allow.
@@ -18,9 +19,15 @@ func (h *Host) capabilities() map[string]binder {
 	logs, keys := log.New(h.appLog), kv.New(h.kv, h.log)
 	return map[string]binder{
 		"config": func(t *target, _ abi.Params) abi.Link { return config.Bind(t.release.Manifest.Config) },
-		"kv":     func(t *target, p abi.Params) abi.Link { return keys.Bind(t.app.Name, p.Number("quota", 0)) },
+		"kv":     func(t *target, p abi.Params) abi.Link { return keys.Bind(t.app.Name, kvQuota(p)) },
 		"log":    func(t *target, _ abi.Params) abi.Link { return logs.Bind(t.app.Name, t.release.Number) },
 	}
+}
+
+// kvQuota reads a quota. A grant without one stores nothing; one from before
+// keys were counted allows as many as a manifest does that says nothing.
+func kvQuota(p abi.Params) abi.KVQuota {
+	return abi.KVQuota{Bytes: p.Number("quota", 0), Keys: p.Number("keys", registry.DefaultKeys)}
 }
 
 var recorders = sync.Pool{New: func() any { return new(abi.Recorder) }}

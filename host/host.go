@@ -96,7 +96,7 @@ func (h *Host) open(ctx context.Context) error {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	h.onStop("store", func(context.Context) error { return h.store.Close() })
-	if h.kv, err = boltstore.OpenKV(filepath.Join(dir, "kv.db")); err != nil {
+	if h.kv, err = boltstore.OpenKV(filepath.Join(dir, "kv.db"), h.o.Now); err != nil {
 		return fmt.Errorf("open the apps' data: %w", err)
 	}
 	h.onStop("apps' data", func(context.Context) error { return h.kv.Close() })

@@ -58,6 +58,7 @@ type Limits struct {
 // has is in abi.Capability.Params.
 type CapabilityAsk struct {
 	Quota  Size     `toml:"quota,omitempty" json:"quota,omitempty"`   // bytes that may be kept
+	Keys   int64    `toml:"keys,omitempty" json:"keys,omitempty"`     // entries that may be kept
 	Topics []string `toml:"topics,omitempty" json:"topics,omitempty"` // of events
 }
 

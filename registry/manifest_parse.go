@@ -225,8 +225,8 @@ func (e *ManifestError) checkCapability(m Manifest, word string, ask CapabilityA
 			e.add("capabilities."+word+".topics", fmt.Sprintf("%q is no topic", clip(topic, 40)), "Use lower-case letters, digits and single dots.", `topics = ["orders.created"]`)
 		}
 	}
-	if ask.Quota < 0 {
-		e.add("capabilities."+word, "a quota cannot be negative", "Write a size.", `quota = "1MiB"`)
+	if ask.Quota < 0 || ask.Keys < 0 {
+		e.add("capabilities."+word, "a quota cannot be negative", "Write a size, or a number of keys.", `quota = "1MiB"`)
 	}
 }
 
@@ -236,8 +236,11 @@ var defaults = Limits{
 	RequestBody: 1 << 20, ResponseBody: 4 << 20, Concurrency: 16,
 }
 
-// defaultQuota is what kv stores if the manifest does not say.
-const defaultQuota = 1 << 20
+// What kv keeps if the manifest does not say.
+const (
+	defaultQuota = 1 << 20
+	DefaultKeys  = 10_000
+)
 
 // WithDefaults fills in every limit that was left out.
 func (m Manifest) WithDefaults() Manifest {
@@ -249,8 +252,9 @@ func (m Manifest) WithDefaults() Manifest {
 	orDefault(&l.RequestBody, defaults.RequestBody)
 	orDefault(&l.ResponseBody, defaults.ResponseBody)
 	orDefault(&l.Concurrency, defaults.Concurrency)
-	if kv, ok := m.Capabilities["kv"]; ok && kv.Quota == 0 {
-		kv.Quota = defaultQuota
+	if kv, ok := m.Capabilities["kv"]; ok {
+		orDefault(&kv.Quota, defaultQuota)
+		orDefault(&kv.Keys, DefaultKeys)
 		m.Capabilities = maps.Clone(m.Capabilities)
 		m.Capabilities["kv"] = kv
 	}

@@ -26,7 +26,8 @@ fuel = 1000
 memory = "16MiB"
 timeout = "250ms"
 [capabilities.kv]
-quota = "512KiB"
+quota = 524288
+keys = 50
 [capabilities.log]
 [capabilities.events]
 topics = ["hello.said"]

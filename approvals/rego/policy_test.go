@@ -67,6 +67,12 @@ func TestDecisions(t *testing.T) {
 		{"a list that the grant does not have", func(s *approvals.Subject) { lists(s, "a", "") }, []string{"review capability.more"}},
 		{"more than the grant", func(s *approvals.Subject) { kv(s, "2000"); grant(s, abi.TierSandbox, "1000") }, []string{"review capability.more"}},
 		{"more than the tier has", func(s *approvals.Subject) { kv(s, "99999999"); grant(s, abi.TierSandbox, "99999999") }, []string{"deny capability.quota"}},
+		{"more keys than the tier has", func(s *approvals.Subject) {
+			kv(s, "1")
+			s.Asked[len(s.Asked)-1].Params["keys"] = "10001"
+			grant(s, abi.TierSandbox, "1")
+			s.Grants[len(s.Grants)-1].Params["keys"] = "10001"
+		}, []string{"deny capability.quota"}},
 		{"too much fuel", func(s *approvals.Subject) { s.Limits.Fuel = 1 << 40 }, []string{"deny limits.exceeded"}},
 		{"too much of everything", func(s *approvals.Subject) {
 			s.Limits = approvals.SubjectLimits{Fuel: 1 << 40, Memory: 1 << 40, TimeoutMS: 1 << 40, Request: 1 << 40, Response: 1 << 40, Concurrency: 1 << 20}

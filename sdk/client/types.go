@@ -72,20 +72,20 @@ type (
 	// Manifest is what the author declared. Sizes and durations are texts:
 	// "32MiB", "2s".
 	Manifest struct {
-		Name           string                       `json:"name"`
-		Version        string                       `json:"version"`
-		Title          string                       `json:"title,omitempty"`
-		Description    string                       `json:"description,omitempty"`
-		Owner          string                       `json:"owner"`
-		Team           string                       `json:"team"`
-		CostCenter     string                       `json:"cost_center"`
-		Classification string                       `json:"data_classification"`
-		StartOnce      bool                         `json:"start_once,omitempty"`
-		WarmUp         string                       `json:"warm_up,omitempty"`
-		KeepState      bool                         `json:"keep_state,omitempty"`
-		Limits         Limits                       `json:"limits"`
-		Capabilities   map[string]map[string]string `json:"capabilities,omitempty"`
-		Config         map[string]string            `json:"config,omitempty"`
+		Name           string                    `json:"name"`
+		Version        string                    `json:"version"`
+		Title          string                    `json:"title,omitempty"`
+		Description    string                    `json:"description,omitempty"`
+		Owner          string                    `json:"owner"`
+		Team           string                    `json:"team"`
+		CostCenter     string                    `json:"cost_center"`
+		Classification string                    `json:"data_classification"`
+		StartOnce      bool                      `json:"start_once,omitempty"`
+		WarmUp         string                    `json:"warm_up,omitempty"`
+		KeepState      bool                      `json:"keep_state,omitempty"`
+		Limits         Limits                    `json:"limits"`
+		Capabilities   map[string]map[string]any `json:"capabilities,omitempty"`
+		Config         map[string]string         `json:"config,omitempty"`
 	}
 	// Limits bound one request.
 	Limits struct {

@@ -120,12 +120,15 @@ findings contains f if {
 
 findings contains f if {
 	some asked in input.asked
-	to_number(asked.params.quota) > tier.quota[asked.capability]
+	some name, text in asked.params
+	is_number_text(text)
+	most := tier.most[asked.capability][name]
+	to_number(text) > most
 	f := {
 		"code": "capability.quota", "severity": "deny",
-		"msg": sprintf("The app asks for %s bytes of %s; the %s tier has at most %d.", [asked.params.quota, asked.capability, input.tier, tier.quota[asked.capability]]),
-		"path": sprintf("capabilities.%s.quota", [asked.capability]), "subject": asked.capability,
-		"remedy": {"summary": "Lower the quota, or ask for promotion to a higher tier.", "commands": [sprintf("[capabilities.%s]\nquota = \"%d\"", [asked.capability, tier.quota[asked.capability]])]},
+		"msg": sprintf("The app asks %s for %s %s; the %s tier has at most %d.", [asked.capability, name, text, input.tier, most]),
+		"path": sprintf("capabilities.%s.%s", [asked.capability, name]), "subject": asked.capability,
+		"remedy": {"summary": sprintf("Lower %s, or ask for promotion to a higher tier.", [name]), "commands": [sprintf("[capabilities.%s]\n%s = %d", [asked.capability, name, most])]},
 	}
 }
 

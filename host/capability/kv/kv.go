@@ -8,19 +8,16 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// maxList is the most keys that one list answers.
-const maxList = 1000
-
 // Store keeps the data of all apps, apart from each other. Methods answer an
-// abi.Errno for what the guest caused; any other error is the node's. What Set
-// and Delete acknowledged is durable.
+// abi.Errno for what the guest caused; any other error is the node's. An entry
+// that has expired is not there. What Write acknowledged is durable.
 type Store interface {
 	Get(ctx context.Context, app, key string) ([]byte, error)
-	// Set answers abi.ErrnoQuota when the app would keep more than quota bytes
-	// of keys and values.
-	Set(ctx context.Context, app, key string, value []byte, quota int64) error
-	Delete(ctx context.Context, app, key string) error
-	List(ctx context.Context, app, prefix string, limit int) ([]string, error)
+	// Write answers abi.ErrnoQuota when the app would keep more than its quota,
+	// and abi.ErrnoConflict when a swap finds what it did not expect.
+	Write(ctx context.Context, app string, w abi.KVWrite, quota abi.KVQuota) error
+	// List answers up to limit keys with a prefix that sort behind after, in order.
+	List(ctx context.Context, app, prefix, after string, limit int) ([]string, error)
 }
 
 // KV is the capability.
@@ -34,50 +31,75 @@ func New(store Store, log *slog.Logger) *KV {
 	return &KV{store, log.With("component", "kv")}
 }
 
-// Bind links the capability for an app that may keep quota bytes.
-func (c *KV) Bind(app string, quota int64) abi.Link {
+// Bind links the capability for an app with a quota.
+func (c *KV) Bind(app string, quota abi.KVQuota) abi.Link {
+	a := &bound{c, app, quota}
 	return abi.Link{
-		"get": func(ctx context.Context, key []byte) ([]byte, abi.Errno) {
-			if errno := checkKey(string(key)); errno != abi.ErrnoOK {
-				return nil, errno
-			}
-			value, err := c.store.Get(ctx, app, string(key))
-			return value, c.errno(ctx, app, err)
-		},
+		"get": func(ctx context.Context, in []byte) ([]byte, abi.Errno) { return a.get(ctx, string(in)) },
 		"set": func(ctx context.Context, in []byte) ([]byte, abi.Errno) {
-			key, value, ok := abi.DecodeKVSet(in)
+			w, ok := abi.DecodeKVSet(in)
+			return nil, a.write(ctx, w, ok)
+		},
+		"put": func(ctx context.Context, in []byte) ([]byte, abi.Errno) {
+			w, ok := abi.DecodeKVPut(in)
+			return nil, a.write(ctx, w, ok)
+		},
+		"swap": func(ctx context.Context, in []byte) ([]byte, abi.Errno) {
+			w, ok := abi.DecodeKVSwap(in)
+			return nil, a.write(ctx, w, ok)
+		},
+		"delete": func(ctx context.Context, in []byte) ([]byte, abi.Errno) {
+			return nil, a.write(ctx, abi.KVWrite{Key: string(in)}, true)
+		},
+		"list": func(ctx context.Context, in []byte) ([]byte, abi.Errno) { return a.list(ctx, string(in), "") },
+		"scan": func(ctx context.Context, in []byte) ([]byte, abi.Errno) {
+			prefix, after, ok := abi.DecodeKVScan(in)
 			if !ok {
 				return nil, abi.ErrnoInvalid
 			}
-			if errno := checkKey(key); errno != abi.ErrnoOK {
-				return nil, errno
-			}
-			if len(value) > abi.MaxKVValue {
-				return nil, abi.ErrnoTooLarge
-			}
-			return nil, c.errno(ctx, app, c.store.Set(ctx, app, key, value, quota))
-		},
-		"delete": func(ctx context.Context, key []byte) ([]byte, abi.Errno) {
-			if errno := checkKey(string(key)); errno != abi.ErrnoOK {
-				return nil, errno
-			}
-			return nil, c.errno(ctx, app, c.store.Delete(ctx, app, string(key)))
-		},
-		"list": func(ctx context.Context, prefix []byte) ([]byte, abi.Errno) {
-			if len(prefix) > abi.MaxKVKey {
-				return nil, abi.ErrnoTooLarge
-			}
-			keys, err := c.store.List(ctx, app, string(prefix), maxList)
-			if err != nil {
-				return nil, c.errno(ctx, app, err)
-			}
-			var out []byte
-			for _, key := range keys {
-				out = abi.AppendKVKey(out, key)
-			}
-			return out, abi.ErrnoOK
+			return a.list(ctx, prefix, after)
 		},
 	}
+}
+
+// bound is the capability of one app.
+type bound struct {
+	*KV
+	app   string
+	quota abi.KVQuota
+}
+
+func (a *bound) get(ctx context.Context, key string) ([]byte, abi.Errno) {
+	if errno := checkKey(key); errno != abi.ErrnoOK {
+		return nil, errno
+	}
+	value, err := a.store.Get(ctx, a.app, key)
+	return value, a.done(ctx, abi.MeterReads, key, err)
+}
+
+func (a *bound) write(ctx context.Context, w abi.KVWrite, ok bool) abi.Errno {
+	if !ok {
+		return abi.ErrnoInvalid
+	}
+	if errno := checkKey(w.Key); errno != abi.ErrnoOK {
+		return errno
+	}
+	if len(w.Value) > abi.MaxKVValue {
+		return abi.ErrnoTooLarge
+	}
+	return a.done(ctx, abi.MeterWrites, w.Key, a.store.Write(ctx, a.app, w, a.quota))
+}
+
+func (a *bound) list(ctx context.Context, prefix, after string) ([]byte, abi.Errno) {
+	if len(prefix) > abi.MaxKVKey || len(after) > abi.MaxKVKey {
+		return nil, abi.ErrnoTooLarge
+	}
+	keys, err := a.store.List(ctx, a.app, prefix, after, abi.MaxKVList)
+	var out []byte
+	for _, key := range keys {
+		out = abi.AppendKVKey(out, key)
+	}
+	return out, a.done(ctx, abi.MeterReads, prefix, err)
 }
 
 func checkKey(key string) abi.Errno {
@@ -90,15 +112,18 @@ func checkKey(key string) abi.Errno {
 	return abi.ErrnoOK
 }
 
-// errno tells the guest what it may know: what is the node's own trouble goes
-// to the node's log.
-func (c *KV) errno(ctx context.Context, app string, err error) abi.Errno {
-	if err == nil {
-		return abi.ErrnoOK
+// done notes what became of an operation and tells the guest what it may know:
+// what is the node's own trouble goes to the node's log.
+func (a *bound) done(ctx context.Context, meter, key string, err error) abi.Errno {
+	errno, known := errors.AsType[abi.Errno](err)
+	switch {
+	case err == nil:
+	case !known:
+		a.log.ErrorContext(ctx, "an app's data could not be reached", "app", a.app, "err", err)
+		meter, errno = abi.MeterFailed, abi.ErrnoUnavailable
+	case errno == abi.ErrnoQuota:
+		meter = abi.MeterOver
 	}
-	if errno, ok := errors.AsType[abi.Errno](err); ok {
-		return errno
-	}
-	c.log.ErrorContext(ctx, "an app's data could not be reached", "app", app, "err", err)
-	return abi.ErrnoUnavailable
+	abi.Note(ctx, abi.Use{Capability: "kv", Meter: meter, Subject: abi.PrefixOf(key), N: 1})
+	return errno
 }

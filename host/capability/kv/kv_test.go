@@ -4,104 +4,88 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/abitest"
 	"github.com/agora-host/agora/host/capability/kv"
+	"github.com/agora-host/agora/host/internal/boltstore"
 )
 
-// memory is a store that keeps everything in a map, and fails when told so.
-type memory struct {
-	data map[string]string
-	fail error
-}
+// clock is a clock that stands still unless it is told otherwise.
+type clock struct{ now time.Time }
 
-func (m *memory) Get(_ context.Context, app, key string) ([]byte, error) {
-	v, ok := m.data[app+"\x00"+key]
-	if !ok {
-		return nil, errors.Join(abi.ErrnoNotFound, m.fail)
+func open(t *testing.T) (*kv.KV, *clock) {
+	t.Helper()
+	c := &clock{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	store, err := boltstore.OpenKV(filepath.Join(t.TempDir(), "kv"), func() time.Time { return c.now })
+	if err != nil {
+		t.Fatal(err)
 	}
-	return []byte(v), m.fail
+	t.Cleanup(func() { _ = store.Close() })
+	return kv.New(store, slog.New(slog.DiscardHandler)), c
 }
 
-func (m *memory) Set(_ context.Context, app, key string, value []byte, quota int64) error {
-	if int64(len(key)+len(value)) > quota {
-		return abi.ErrnoQuota
+func TestConforms(t *testing.T) {
+	abitest.KV(t, func(t *testing.T, quota abi.KVQuota) (abi.Link, func(time.Duration)) {
+		c, clock := open(t)
+		return c.Bind("a", quota), func(d time.Duration) { clock.now = clock.now.Add(d) }
+	})
+}
+
+// TestApart: an app neither sees nor counts what another keeps, whatever its
+// keys look like.
+func TestApart(t *testing.T) {
+	c, _ := open(t)
+	quota := abi.KVQuota{Bytes: 10, Keys: 2}
+	a, b := c.Bind("a", quota), c.Bind("ab", quota)
+	if _, errno := a["set"](t.Context(), abi.AppendKVSet(nil, "b\x00x", []byte("1234567"))); errno != 0 {
+		t.Fatal(errno)
 	}
-	m.data[app+"\x00"+key] = string(value)
-	return m.fail
-}
-
-func (m *memory) Delete(_ context.Context, app, key string) error {
-	delete(m.data, app+"\x00"+key)
-	return m.fail
-}
-
-func (m *memory) List(_ context.Context, app, prefix string, limit int) ([]string, error) {
-	var keys []string
-	for k := range m.data {
-		if key, ok := strings.CutPrefix(k, app+"\x00"); ok && strings.HasPrefix(key, prefix) && len(keys) < limit {
-			keys = append(keys, key)
+	for _, key := range []string{"x", "\x00x", "b\x00x", "a\x00b\x00x"} {
+		if _, errno := b["get"](t.Context(), []byte(key)); errno != abi.ErrnoNotFound {
+			t.Errorf("%q: %v", key, errno)
 		}
 	}
-	slices.Sort(keys)
-	return keys, m.fail
+	if keys, errno := b["list"](t.Context(), nil); len(keys) > 0 || errno != 0 {
+		t.Errorf("listed %q, %v", keys, errno)
+	}
+	if _, errno := b["set"](t.Context(), abi.AppendKVSet(nil, "x", []byte("123456789"))); errno != 0 {
+		t.Errorf("the other's data counts: %v", errno)
+	}
 }
 
-func TestKV(t *testing.T) {
-	store := &memory{data: map[string]string{}}
-	c := kv.New(store, slog.New(slog.DiscardHandler))
-	a, b := c.Bind("a", 100), c.Bind("b", 100)
-	long := strings.Repeat("k", abi.MaxKVKey+1)
-	for _, step := range []struct {
-		name  string
-		link  abi.Link
-		fn    string
-		in    []byte
-		out   string
-		errno abi.Errno
-	}{
-		{"nothing there", a, "get", []byte("x"), "", abi.ErrnoNotFound},
-		{"set", a, "set", abi.AppendKVSet(nil, "x", []byte("1")), "", 0},
-		{"get", a, "get", []byte("x"), "1", 0},
-		{"another app does not see it", b, "get", []byte("x"), "", abi.ErrnoNotFound},
-		{"nor list it", b, "list", nil, "", 0},
-		{"list", a, "list", []byte("x"), string(abi.AppendKVKey(nil, "x")), 0},
-		{"a key that reaches for a neighbour", b, "get", []byte("\x00a\x00x"), "", abi.ErrnoNotFound},
-		{"over quota", a, "set", abi.AppendKVSet(nil, "y", make([]byte, 100)), "", abi.ErrnoQuota},
-		{"empty key", a, "set", abi.AppendKVSet(nil, "", nil), "", abi.ErrnoInvalid},
-		{"long key", a, "get", []byte(long), "", abi.ErrnoTooLarge},
-		{"long prefix", a, "list", []byte(long), "", abi.ErrnoTooLarge},
-		{"long value", a, "set", abi.AppendKVSet(nil, "y", make([]byte, abi.MaxKVValue+1)), "", abi.ErrnoTooLarge},
-		{"a length that lies", a, "set", []byte{255, 255, 255, 255, 'x'}, "", abi.ErrnoInvalid},
-		{"no length", a, "set", nil, "", abi.ErrnoInvalid},
-		{"delete", a, "delete", []byte("x"), "", 0},
-		{"delete again", a, "delete", []byte("x"), "", 0},
-		{"gone", a, "get", []byte("x"), "", abi.ErrnoNotFound},
-	} {
-		out, errno := step.link[step.fn](t.Context(), step.in)
-		if string(out) != step.out || errno != step.errno {
-			t.Errorf("%s: got %q, %v; want %q, %v", step.name, out, errno, step.out, step.errno)
-		}
-	}
-	store.fail = errors.New("disk")
-	if _, errno := a["set"](t.Context(), abi.AppendKVSet(nil, "x", nil)); errno != abi.ErrnoUnavailable {
+// broken is a store whose disk is gone.
+type broken struct{ kv.Store }
+
+func (broken) Write(context.Context, string, abi.KVWrite, abi.KVQuota) error {
+	return errors.New("disk")
+}
+
+// TestNotes: what an app did, and what it could not do, is noted by prefix.
+func TestNotes(t *testing.T) {
+	c, _ := open(t)
+	var r abi.Recorder
+	ctx := abi.WithRecorder(t.Context(), &r)
+	link := c.Bind("a", abi.KVQuota{Bytes: 100, Keys: 10})
+	link["set"](ctx, abi.AppendKVSet(nil, "note/1", []byte("x")))
+	link["set"](ctx, abi.AppendKVSet(nil, "note/2", []byte("x")))
+	link["set"](ctx, abi.AppendKVSet(nil, "note/3", make([]byte, 100)))
+	link["get"](ctx, []byte("plain"))
+	link["list"](ctx, []byte("note/"))
+	link = kv.New(broken{}, slog.New(slog.DiscardHandler)).Bind("a", abi.KVQuota{})
+	if _, errno := link["set"](ctx, abi.AppendKVSet(nil, "x:y", nil)); errno != abi.ErrnoUnavailable {
 		t.Errorf("a store that fails: %v", errno)
 	}
-}
-
-// TestEveryFunctionIsLinked keeps the link and the published capability alike.
-func TestEveryFunctionIsLinked(t *testing.T) {
-	known, _ := abi.CapabilityNamed("kv")
-	link := kv.New(&memory{}, slog.New(slog.DiscardHandler)).Bind("a", 1)
-	if len(link) != len(known.Functions) {
-		t.Errorf("%d functions are linked, %d published", len(link), len(known.Functions))
+	want := []abi.Use{
+		{Capability: "kv", Meter: "failed", Subject: "x:", N: 1}, {Capability: "kv", Meter: "over", Subject: "note/", N: 1},
+		{Capability: "kv", Meter: "reads", N: 1}, {Capability: "kv", Meter: "reads", Subject: "note/", N: 1},
+		{Capability: "kv", Meter: "writes", Subject: "note/", N: 2},
 	}
-	for _, name := range known.Functions {
-		if link[name] == nil {
-			t.Errorf("%s is not linked", name)
-		}
+	if got := r.Uses(); !slices.Equal(got, want) {
+		t.Errorf("noted %+v\nwant  %+v", got, want)
 	}
 }

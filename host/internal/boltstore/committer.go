@@ -8,6 +8,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/registry"
 )
 
 // committer is a file's one writer. Writes that wait at the same time share one
@@ -58,19 +59,26 @@ func (s *committer) run() {
 	}
 }
 
-// commitBatch applies all writes in one transaction. A write that is refused with
-// an errno fails alone; any other error fails all.
+// alone tells whether a write that failed leaves the others of its batch as they
+// are: it was refused, or met a damaged record.
+func alone(err error) bool {
+	_, refused := errors.AsType[abi.Errno](err)
+	return refused || errors.Is(err, registry.ErrCorrupt)
+}
+
+// commitBatch applies all writes in one transaction.
 func (s *committer) commitBatch(batch []write) {
 	replies := make([]error, len(batch))
-	err := s.db.Update(func(tx *bolt.Tx) error {
-		for i, w := range batch {
-			// apply decides before it writes, so a refused one leaves nothing behind.
-			replies[i] = w.apply(tx)
-			if _, refused := errors.AsType[abi.Errno](replies[i]); replies[i] != nil && !refused {
-				return replies[i]
+	err := faultSafe(func() error {
+		return s.db.Update(func(tx *bolt.Tx) error {
+			for i, w := range batch {
+				// apply decides before it writes, so a refused one leaves nothing behind.
+				if replies[i] = w.apply(tx); replies[i] != nil && !alone(replies[i]) {
+					return replies[i]
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	for i, w := range batch {
 		if err != nil {

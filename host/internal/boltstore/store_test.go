@@ -5,18 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/internal/boltstore"
@@ -141,70 +137,6 @@ func TestDamageIsFound(t *testing.T) {
 	if problems := s.Check(t.Context()); len(problems) != 1 || !strings.Contains(problems[0].Error(), "apps") {
 		t.Errorf("the check says %v", problems)
 	}
-}
-
-// TestKV is the apps' data against a model: a map, with a quota.
-func TestKV(t *testing.T) {
-	dir, n := t.TempDir(), 0
-	rapid.Check(t, func(rt *rapid.T) {
-		n++
-		kv, err := boltstore.OpenKV(filepath.Join(dir, fmt.Sprint(n)))
-		if err != nil {
-			rt.Fatal(err)
-		}
-		defer kv.Close()
-		const quota = 40
-		model := map[string]map[string]string{"a": {}, "ab": {}}
-		apps, names := rapid.SampledFrom([]string{"a", "ab"}), rapid.SampledFrom([]string{"k", "kk", "b\x00k", "é"})
-		rt.Repeat(map[string]func(*rapid.T){
-			"set": func(rt *rapid.T) {
-				app, name, value := apps.Draw(rt, "app"), names.Draw(rt, "key"), strings.Repeat("v", rapid.IntRange(0, 30).Draw(rt, "size"))
-				grows := len(name) + len(value)
-				if old, ok := model[app][name]; ok {
-					grows -= len(name) + len(old)
-				}
-				err := kv.Set(t.Context(), app, name, []byte(value), quota)
-				if full := used(model[app])+grows > quota && grows > 0; full != errors.Is(err, abi.ErrnoQuota) || (!full && err != nil) {
-					rt.Fatalf("set: %v, and the quota is exceeded: %v", err, full)
-				} else if !full {
-					model[app][name] = value
-				}
-			},
-			"delete": func(rt *rapid.T) {
-				app, name := apps.Draw(rt, "app"), names.Draw(rt, "key")
-				if err := kv.Delete(t.Context(), app, name); err != nil {
-					rt.Fatal(err)
-				}
-				delete(model[app], name)
-			},
-			"": func(rt *rapid.T) {
-				for app, want := range model {
-					keys, err := kv.List(t.Context(), app, "", 100)
-					if err != nil || !slices.Equal(keys, slices.Sorted(maps.Keys(want))) {
-						rt.Fatalf("list %s: %q, %v; want %v", app, keys, err, want)
-					}
-					for name, value := range want {
-						if got, err := kv.Get(t.Context(), app, name); err != nil || string(got) != value {
-							rt.Fatalf("get %s %q: %q, %v; want %q", app, name, got, err, value)
-						}
-					}
-					if n, err := kv.Used(t.Context(), app); err != nil || int(n) != used(want) {
-						rt.Fatalf("%s uses %d, %v; want %d", app, n, err, used(want))
-					}
-				}
-				if problems := kv.Check(t.Context()); len(problems) > 0 {
-					rt.Fatal(problems)
-				}
-			},
-		})
-	})
-}
-
-func used(m map[string]string) (n int) {
-	for k, v := range m {
-		n += len(k) + len(v)
-	}
-	return n
 }
 
 // TestKill kills a process that writes as fast as it can: what it had

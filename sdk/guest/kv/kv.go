@@ -2,6 +2,8 @@ package kv
 
 import (
 	"errors"
+	"iter"
+	"time"
 
 	"github.com/agora-host/agora/abi"
 )
@@ -22,6 +24,50 @@ func Set(key string, value []byte) error {
 	return err
 }
 
+// Put keeps a value for some time, in steps of a millisecond, after which it is
+// gone. Setting it again, without a time, keeps it for ever.
+func Put(key string, value []byte, ttl time.Duration) error {
+	if ttl <= 0 || ttl > abi.MaxKVTTL {
+		return abi.ErrnoInvalid
+	}
+	_, err := put(abi.AppendKVPut(nil, key, value, ttl))
+	return err
+}
+
+// Add keeps a value unless there is one; added tells which it was.
+func Add(key string, value []byte) (added bool, err error) {
+	return Swap(key, nil, value)
+}
+
+// Swap keeps a value if the one that is there is old, in one step: of those who
+// try at the same time, one succeeds. A nil old means that there must be none, and
+// a nil value deletes.
+func Swap(key string, old, value []byte) (swapped bool, err error) {
+	_, err = swap(abi.AppendKVSwap(nil, abi.KVWrite{Key: key, Old: old, Value: value}))
+	if errors.Is(err, abi.ErrnoConflict) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Update changes a value in a way that no other change comes between: change is
+// told what is there, nil for nothing, and answers what shall be there, nil for
+// nothing. It is called again when something came between.
+func Update(key string, change func(old []byte) []byte) error {
+	for {
+		old, ok, err := Get(key)
+		if err != nil {
+			return err
+		}
+		if ok && old == nil {
+			old = []byte{}
+		}
+		if swapped, err := Swap(key, old, change(old)); swapped || err != nil {
+			return err
+		}
+	}
+}
+
 // Delete forgets a key, whether it was there or not.
 func Delete(key string) error {
 	_, err := remove([]byte(key))
@@ -39,4 +85,32 @@ func List(prefix string) ([]string, error) {
 		return nil, abi.ErrnoInvalid
 	}
 	return keys, nil
+}
+
+// Keys walks over all keys that start with prefix, in order. It ends with an
+// error, if there is one. What is added or deleted meanwhile may be among them.
+func Keys(prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		after := ""
+		for {
+			raw, err := scan(abi.AppendKVScan(nil, prefix, after))
+			keys, ok := abi.DecodeKVKeys(raw)
+			if err == nil && !ok {
+				err = abi.ErrnoInvalid
+			}
+			if err != nil {
+				yield("", err)
+				return
+			}
+			for _, key := range keys {
+				if !yield(key, nil) {
+					return
+				}
+				after = key
+			}
+			if len(keys) < abi.MaxKVList {
+				return
+			}
+		}
+	}
 }

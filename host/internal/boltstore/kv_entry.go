@@ -1,0 +1,112 @@
+package boltstore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/registry"
+)
+
+// An entry is a sealed record: of format 1 the value, of format 2 the time it
+// expires at, in Unix milliseconds, and the value. The checksum of format 2
+// covers other words, so that one format cannot be taken for the other.
+const (
+	sealSize     = 5
+	expirySize   = 8
+	expiryFormat = 2
+	expirySum    = bData + "/" + bExpiry
+)
+
+type entry struct {
+	value   []byte // bbolt's
+	expires uint64 // Unix milliseconds; 0: never
+}
+
+func (e entry) gone(now time.Time) bool {
+	return e.expires != 0 && uint64(now.UnixMilli()) >= e.expires
+}
+
+func sealEntry(k, value []byte, expires uint64) []byte {
+	if expires == 0 {
+		return seal(bData, k, value)
+	}
+	record := seal(expirySum, k, append(binary.BigEndian.AppendUint64(make([]byte, 0, expirySize+len(value)), expires), value...))
+	record[0] = expiryFormat
+	return record
+}
+
+func openEntry(k, record []byte) (entry, error) {
+	if len(record) < sealSize+expirySize || record[0] != expiryFormat {
+		value, err := unseal(bData, k, record)
+		return entry{value: value}, err
+	}
+	payload := record[sealSize:]
+	if binary.LittleEndian.Uint32(record[1:]) != checksum(expirySum, k, payload) {
+		return entry{}, fmt.Errorf("record %q in %s: %w", k, bData, registry.ErrCorrupt)
+	}
+	return entry{payload[expirySize:], binary.BigEndian.Uint64(payload)}, nil
+}
+
+// goneRecord tells, without reading all of it, whether a record's entry is gone.
+func goneRecord(record []byte, now time.Time) bool {
+	return len(record) >= sealSize+expirySize && record[0] == expiryFormat &&
+		entry{expires: binary.BigEndian.Uint64(record[sealSize:])}.gone(now)
+}
+
+// used is what an app keeps, with what has expired and is not yet swept.
+type used abi.KVQuota
+
+func readUsed(tx *bolt.Tx, app string) (u used) {
+	if b := tx.Bucket([]byte(bUsed)).Get([]byte(app)); len(b) == 16 {
+		u.Bytes, u.Keys = int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint64(b[8:]))
+	}
+	return u
+}
+
+func (u used) put(tx *bolt.Tx, app string) error {
+	b := binary.BigEndian.AppendUint64(nil, uint64(u.Bytes))
+	return tx.Bucket([]byte(bUsed)).Put([]byte(app), binary.BigEndian.AppendUint64(b, uint64(u.Keys)))
+}
+
+func (u used) plus(o used) used  { return used{u.Bytes + o.Bytes, u.Keys + o.Keys} }
+func (u used) minus(o used) used { return used{u.Bytes - o.Bytes, u.Keys - o.Keys} }
+
+// countKeys completes the counters of a file that was written when only bytes
+// were counted.
+func countKeys(tx *bolt.Tx) error {
+	old := map[string]used{}
+	err := tx.Bucket([]byte(bUsed)).ForEach(func(app, b []byte) error {
+		if len(b) == 8 {
+			old[string(app)] = used{Bytes: int64(binary.BigEndian.Uint64(b))}
+		}
+		return nil
+	})
+	for app, u := range old {
+		c, start := tx.Bucket([]byte(bData)).Cursor(), key(app, "")
+		for k, _ := c.Seek(start); k != nil && hasPrefix(k, start); k, _ = c.Next() {
+			u.Keys++
+		}
+		err = errors.Join(err, u.put(tx, app))
+	}
+	return err
+}
+
+// expiryKey sorts an app's entries by when they expire.
+func expiryKey(app string, expires uint64, name string) []byte {
+	return key(app, number(expires)+name)
+}
+
+// cutExpiryKey is the inverse of expiryKey. Names of apps hold no NUL.
+func cutExpiryKey(k []byte) (app string, expires uint64, name string, ok bool) {
+	before, rest, ok := bytes.Cut(k, []byte{0})
+	if !ok || len(rest) < expirySize {
+		return "", 0, "", false
+	}
+	return string(before), binary.BigEndian.Uint64(rest), string(rest[expirySize:]), true
+}
