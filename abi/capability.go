@@ -42,6 +42,14 @@ func Capabilities() []Capability {
 			Summary:   "Publish events, of the topics that it lists, to apps that may receive them.",
 		},
 		{
+			Name: "fetch", Module: FetchModule,
+			// do: a request frame -> a response frame, see fetch.go (ErrnoDenied,
+			// ErrnoTooLarge, ErrnoQuota, ErrnoDeadline, ErrnoUnavailable).
+			Functions: []string{FetchDo},
+			Params:    []string{"allow", "credentials", "max_calls", "max_request", "max_response"},
+			Summary:   "Send requests to the addresses that are listed, and to no other.",
+		},
+		{
 			Name: "kv", Module: "app:kv/v1",
 			// get: key -> value (ErrnoNotFound).
 			// set: u32 LE key length, key, value -> empty (ErrnoQuota).
@@ -116,10 +124,11 @@ const (
 	ErrnoUnavailable Errno = 6 // the node cannot do it now; try again later
 	ErrnoFault       Errno = 7 // a pointer or length lies outside guest memory
 	ErrnoConflict    Errno = 8 // what is there is not what the caller expected
+	ErrnoDeadline    Errno = 9 // the other side took too long
 )
 
 func (e Errno) Error() string {
-	names := [...]string{"ok", "invalid request", "not found", "not granted", "over quota", "too large", "unavailable", "bad pointer", "conflict"}
+	names := [...]string{"ok", "invalid request", "not found", "not granted", "over quota", "too large", "unavailable", "bad pointer", "conflict", "took too long"}
 	if e < 0 || int(e) >= len(names) {
 		return "unknown errno"
 	}

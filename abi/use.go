@@ -46,8 +46,9 @@ const OtherSubject = "…"
 // Recorder collects what one invocation did with its capabilities. The zero
 // value is ready. It is safe for concurrent use.
 type Recorder struct {
-	mu   sync.Mutex
-	uses []Use
+	mu    sync.Mutex
+	uses  []Use
+	scope Scope // of that invocation, see scope.go
 }
 
 type recorderKey struct{}
@@ -89,6 +90,8 @@ func (r *Recorder) add(u Use) {
 // Reset empties a recorder for its next invocation. Whoever notes must be done
 // by then: a capability notes before it answers.
 func (r *Recorder) Reset() {
+	r.End()
+	r.scope.reopen()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.uses)

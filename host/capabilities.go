@@ -6,6 +6,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/capability/config"
+	"github.com/agora-host/agora/host/capability/fetch"
 	"github.com/agora-host/agora/host/capability/kv"
 	"github.com/agora-host/agora/host/capability/log"
 	"github.com/agora-host/agora/registry"
@@ -17,10 +18,15 @@ type binder func(t *target, p abi.Params) abi.Link
 // capabilities makes every capability and says how it is bound.
 func (h *Host) capabilities() map[string]binder {
 	logs, keys := log.New(h.appLog), kv.New(h.kv, h.log)
+	fetches := fetch.New(fetch.Options{Allow: h.egress, Tell: h.tellFetch, Logger: h.log})
+	h.onStop("outgoing connections", fetches.Close)
 	return map[string]binder{
 		"config": func(t *target, _ abi.Params) abi.Link { return config.Bind(t.release.Manifest.Config) },
-		"kv":     func(t *target, p abi.Params) abi.Link { return keys.Bind(t.app.Name, kvQuota(p)) },
-		"log":    func(t *target, _ abi.Params) abi.Link { return logs.Bind(t.app.Name, t.release.Number) },
+		"fetch": func(t *target, p abi.Params) abi.Link {
+			return fetches.Bind(fetch.App{Name: t.app.Name, Release: t.release.Number}, p)
+		},
+		"kv":  func(t *target, p abi.Params) abi.Link { return keys.Bind(t.app.Name, kvQuota(p)) },
+		"log": func(t *target, _ abi.Params) abi.Link { return logs.Bind(t.app.Name, t.release.Number) },
 	}
 }
 
@@ -44,5 +50,6 @@ func (t *target) recording(ctx context.Context, run func(context.Context) error)
 		recorders.Put(r)
 	}()
 	err := run(abi.WithRecorder(ctx, r))
+	r.End()
 	return r.Uses(), err
 }

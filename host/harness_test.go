@@ -129,6 +129,16 @@ func (n *node) publish(c *client.Client, manifest, module []byte) client.Publish
 	return p
 }
 
+// decide has rex approve all that a release waits for.
+func (n *node) decide(p client.Published) {
+	n.t.Helper()
+	for _, q := range p.Requests {
+		if _, err := n.rex().Decide(n.t.Context(), q.ID, true, "fine"); err != nil {
+			n.t.Fatal(err)
+		}
+	}
+}
+
 // answer is what an app's address said.
 type answer struct {
 	Status  int

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -46,6 +47,8 @@ type Host struct {
 	engine    *engine.Engine
 
 	binders map[string]binder // of capabilities, by word
+	egress  []netip.Prefix    // networks that apps may reach although they are not public
+	told    told              // of owners, by their apps' logs
 
 	routes   routes
 	programs *programs
@@ -92,6 +95,9 @@ func (h *Host) open(ctx context.Context) error {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
 	var err error
+	if h.egress, err = h.o.networks(); err != nil {
+		return err
+	}
 	if h.store, err = boltstore.Open(filepath.Join(dir, "agora.db"), h.o.Now); err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}

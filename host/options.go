@@ -31,6 +31,10 @@ type Options struct {
 	Worker []string
 	// MaxModule is the largest module taken in, in bytes. Default 64 MiB.
 	MaxModule int64
+	// EgressAllow are networks that apps may reach although they are not public,
+	// as in "10.20.0.0/16". Default none. Whoever is in there must expect requests
+	// of apps; which app may ask whom is still for its grant to say.
+	EgressAllow []string
 	// Demo marks a node that was started by `agora up`.
 	Demo bool
 	// Version is shown to people.

@@ -60,6 +60,12 @@ type CapabilityAsk struct {
 	Quota  Size     `toml:"quota,omitempty" json:"quota,omitempty"`   // bytes that may be kept
 	Keys   int64    `toml:"keys,omitempty" json:"keys,omitempty"`     // entries that may be kept
 	Topics []string `toml:"topics,omitempty" json:"topics,omitempty"` // of events
+
+	Allow       []string `toml:"allow,omitempty" json:"allow,omitempty"`               // origins to fetch from: "https://api.example.com", "https://*.example.com:8443"
+	Credentials []string `toml:"credentials,omitempty" json:"credentials,omitempty"`   // secrets that the node attaches: see abi.ParseFetchCredential
+	MaxCalls    int      `toml:"max_calls,omitempty" json:"max_calls,omitempty"`       // in one request
+	MaxRequest  Size     `toml:"max_request,omitempty" json:"max_request,omitempty"`   // bytes of one body
+	MaxResponse Size     `toml:"max_response,omitempty" json:"max_response,omitempty"` // bytes of one body
 }
 
 // Params are the parameters as requests, grants and rules carry them.

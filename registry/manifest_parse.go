@@ -228,6 +228,9 @@ func (e *ManifestError) checkCapability(m Manifest, word string, ask CapabilityA
 	if ask.Quota < 0 || ask.Keys < 0 {
 		e.add("capabilities."+word, "a quota cannot be negative", "Write a size, or a number of keys.", `quota = "1MiB"`)
 	}
+	if word == "fetch" {
+		e.checkFetch(ask)
+	}
 }
 
 // defaults apply where a manifest says nothing.
@@ -259,6 +262,10 @@ func (m Manifest) WithDefaults() Manifest {
 		m.Capabilities["kv"] = kv
 	}
 	m.triggerDefaults()
+	if fetch, ok := m.Capabilities["fetch"]; ok {
+		m.Capabilities = maps.Clone(m.Capabilities)
+		m.Capabilities["fetch"] = withFetchDefaults(fetch)
+	}
 	return m
 }
 

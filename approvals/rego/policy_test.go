@@ -90,6 +90,10 @@ func TestDecisions(t *testing.T) {
 			s.Triggers = approvals.SubjectTriggers{Crons: slices.Repeat([]approvals.SubjectCron{{Name: "a", IntervalS: 300}}, 6), Webhooks: 6, Events: 11}
 		}, slices.Repeat([]string{"deny triggers.too_many"}, 3)},
 		{"state that is kept", func(s *approvals.Subject) { s.App.KeepState = true }, []string{"note state.kept"}},
+		{"plain and wide fetches", func(s *approvals.Subject) {
+			s.Module.Capabilities = append(s.Module.Capabilities, "fetch")
+			s.Asked = append(s.Asked, approvals.SubjectAsked{Capability: "fetch", Params: map[string]string{"allow": "http://a.example https://*.b.example https://c.example"}})
+		}, []string{"review capability.needs_grant", "note fetch.plain", "note fetch.wide"}},
 		{"restricted data in the sandbox", func(s *approvals.Subject) { s.App.Classification = "restricted" }, []string{"deny classification.sandbox"}},
 		{"promotion without a description", func(s *approvals.Subject) { s.Action, s.Tier, s.App.Description = "promote", abi.TierPilot, "" }, []string{"deny metadata.description_missing"}},
 		{"promotion needs the grant again", func(s *approvals.Subject) {

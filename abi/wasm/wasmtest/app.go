@@ -27,6 +27,8 @@ type App struct {
 	Alloc  []byte // of app_alloc
 	KV     bool   // imports kv.get as function 0
 	Stream bool   // imports stream.start and stream.write as functions 0 and 1
+	Import string // imports this module's function Func as function 0
+	Func   string
 	Frame  []byte // the response; default 200 "ok"
 	Pages  uint32 // of memory; default 1
 }
@@ -45,6 +47,18 @@ func Count(at int64) []byte {
 
 func okFrame() []byte {
 	return abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte("ok")})
+}
+
+// Calls is an app whose answer is what one call of a capability answers: a
+// response frame. If the call is refused, so is the app's answer.
+func Calls(module, function string, in []byte) []byte {
+	const out, room = 1 << 16, 1 << 16
+	constant := func(n int64) []byte { return wasm.AppendS64([]byte{i32c}, n) }
+	return App{Import: module, Func: function, Frame: in, Pages: 2, Raw: bytes.Join([][]byte{
+		wasm.AppendS64([]byte{i64c}, int64(abi.PackResult(out, 0))),
+		constant(ResponseAt), constant(int64(len(in))), constant(out), constant(room),
+		{wasm.OpCall, 0, 0x84 /* i64.or */},
+	}, nil)}.Bytes()
 }
 
 // Bytes encodes the module.
@@ -76,6 +90,9 @@ func (a App) Bytes() []byte {
 	}
 	host := func(module, name string) {
 		m.Imports = append(m.Imports, wasm.Import{Module: module, Name: name, Kind: wasm.KindFunc, Func: 3})
+	}
+	if a.Import != "" {
+		host(a.Import, a.Func)
 	}
 	if a.KV {
 		host("app:kv/v1", "get")

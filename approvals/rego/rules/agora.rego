@@ -132,6 +132,34 @@ findings contains f if {
 	}
 }
 
+# --- whom it may ask -----------------------------------------------------------
+
+findings contains f if {
+	some asked in input.asked
+	asked.capability == "fetch"
+	some origin in split(asked.params.allow, " ")
+	startswith(origin, "http://")
+	f := {
+		"code": "fetch.plain", "severity": "note",
+		"msg": sprintf("What the app and %s say to each other is not encrypted.", [origin]),
+		"path": "capabilities.fetch.allow", "subject": "fetch",
+		"remedy": {"summary": "Use https:// if the other side can."},
+	}
+}
+
+findings contains f if {
+	some asked in input.asked
+	asked.capability == "fetch"
+	some origin in split(asked.params.allow, " ")
+	contains(origin, "*")
+	f := {
+		"code": "fetch.wide", "severity": "note",
+		"msg": sprintf("The app may ask every host that %s stands for, also those that are named later.", [origin]),
+		"path": "capabilities.fetch.allow", "subject": "fetch",
+		"remedy": {"summary": "List the hosts that the app needs."},
+	}
+}
+
 # --- how much it may use -----------------------------------------------------
 
 limit_names := {
