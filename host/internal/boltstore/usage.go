@@ -7,8 +7,6 @@ import (
 	"os"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/agora-host/agora/metering"
 )
 
@@ -20,21 +18,19 @@ func (s *Store) MergeCells(ctx context.Context, cells []metering.Cell) error {
 	if err := ctx.Err(); err != nil || len(cells) == 0 {
 		return err
 	}
-	return faultSafe(func() error {
-		return s.db.Update(func(tx *bolt.Tx) error {
-			for _, c := range cells {
-				k := usageKey(c)
-				old, err := get[metering.Cell](tx, bUsage, k, os.ErrNotExist)
-				if err != nil && !errors.Is(err, os.ErrNotExist) {
-					return err
-				}
-				c.Usage = old.Usage.Max(c.Usage)
-				if err := put(tx, bUsage, k, c); err != nil {
-					return err
-				}
+	return commit(s.db, func(w *writer) error {
+		for _, c := range cells {
+			k := usageKey(c)
+			old, err := get[metering.Cell](w.tx, bUsage, k, os.ErrNotExist)
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
 			}
-			return nil
-		})
+			c.Usage = old.Usage.Max(c.Usage)
+			if err := put(w, bUsage, k, c); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
