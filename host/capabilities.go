@@ -39,17 +39,17 @@ func kvQuota(p abi.Params) abi.KVQuota {
 var recorders = sync.Pool{New: func() any { return new(abi.Recorder) }}
 
 // recording runs a call and answers what it did with its capabilities, if it
-// has any.
-func (t *target) recording(ctx context.Context, run func(context.Context) error) ([]abi.Use, error) {
+// has any. While it runs, uses answers what it did so far.
+func (t *target) recording(ctx context.Context, run func(ctx context.Context, uses func() []abi.Use) error) ([]abi.Use, error) {
 	if len(t.links) == 0 {
-		return nil, run(ctx)
+		return nil, run(ctx, func() []abi.Use { return nil })
 	}
 	r := recorders.Get().(*abi.Recorder)
 	defer func() {
 		r.Reset()
 		recorders.Put(r)
 	}()
-	err := run(abi.WithRecorder(ctx, r))
+	err := run(abi.WithRecorder(ctx, r), r.Uses)
 	r.End()
 	return r.Uses(), err
 }

@@ -2,9 +2,9 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"slices"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
@@ -30,7 +30,7 @@ func (h *Host) Doctor(ctx context.Context) ([]web.Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(checks, releases, h.checkJournal()), nil
+	return append(checks, releases, h.checkBooks(ctx)), nil
 }
 
 // verdict makes one line of the report out of what a check found.
@@ -78,29 +78,26 @@ func (h *Host) checkReleases(ctx context.Context) (web.Check, error) {
 		abi.Remedy{Summary: "Upload the release again, or register the key that signed it.", Commands: []string{"agora keys", "agora deploy"}}, problems...), nil
 }
 
-// checkJournal tells whether usage can be written, and whether some was lost.
-func (h *Host) checkJournal() web.Check {
-	room := abi.Remedy{Summary: "Make room on the node's disk, or its data directory writable, and start the node again."}
-	if h.unmetered.Load() {
-		return web.Check{Name: "usage journal", Detail: "a call could not be journaled: apps are not served", Remedy: room}
-	}
-	probe := filepath.Join(h.o.DataDir, "journal", ".probe")
-	err := os.WriteFile(probe, []byte("x"), 0o600)
-	if err == nil {
-		err = os.Remove(probe)
-	}
+// checkBooks reads the journals that are kept, and compares them with what is
+// billed.
+func (h *Host) checkBooks(ctx context.Context) web.Check {
+	const name = "usage"
+	look := abi.Remedy{Summary: "Read the node's log; make sure that the data directory can be read and written."}
+	r, err := h.meter.Reconcile(ctx)
 	if err != nil {
-		return web.Check{Name: "usage journal", Detail: err.Error(), Remedy: room}
+		return web.Check{Name: name, Detail: err.Error(), Remedy: look}
 	}
-	damaged, err := h.meter.Damaged()
+	findings, err := h.meter.Findings(ctx)
 	if err != nil {
-		return web.Check{Name: "usage journal", Detail: err.Error(), Remedy: room}
+		return web.Check{Name: name, Detail: err.Error(), Remedy: look}
 	}
-	if len(damaged) > 0 {
-		return web.Check{
-			Name: "usage journal", Detail: fmt.Sprintf("%d journals were found damaged; calls after the damage are not counted: %v", len(damaged), damaged),
-			Remedy: abi.Remedy{Summary: "Keep the files for whoever settles the bills, then move them out of the journal directory."},
-		}
+	findings = slices.DeleteFunc(findings, func(f abi.Finding) bool { return f.Severity == abi.SeverityNote })
+	if len(findings) == 0 {
+		return web.Check{Name: name, OK: true, Detail: fmt.Sprintf("%d calls are billed, and the %d journals that are kept say the same", r.Balance.Cells.Calls, r.Epochs)}
 	}
-	return web.Check{Name: "usage journal", OK: true, Detail: "can be written; no journal is damaged"}
+	var problems []error
+	for _, f := range findings {
+		problems = append(problems, errors.New(f.Message))
+	}
+	return verdict(name, "", findings[0].Remedy, problems...)
 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -55,9 +54,6 @@ type Host struct {
 
 	listener net.Listener
 	server   *http.Server
-	// unmetered is set when a call could not be journaled. A node that cannot
-	// bill stops serving rather than giving work away.
-	unmetered atomic.Bool
 
 	background sync.WaitGroup
 	cancel     context.CancelFunc
@@ -126,7 +122,7 @@ func (h *Host) open(ctx context.Context) error {
 	if h.policy, err = rego.New(ctx, rego.Options{Dir: h.o.PolicyDir}); err != nil {
 		return fmt.Errorf("load the policy: %w", err)
 	}
-	if h.meter, err = metering.Open(filepath.Join(dir, "journal"), h.store, h.o.Now, h.log); err != nil {
+	if h.meter, err = h.openMeter(ctx); err != nil {
 		return fmt.Errorf("open the meter: %w", err)
 	}
 	h.onStop("meter", h.meter.Close)
@@ -209,7 +205,7 @@ func (h *Host) isConsole(host string) bool {
 
 func (h *Host) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if h.unmetered.Load() {
+	if h.meter.Ready() != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = w.Write([]byte("usage cannot be journaled: apps are not served; see the node's log\n"))
 		return

@@ -25,26 +25,29 @@ var platformCookies = []string{web.SessionCookie, "__Host-" + web.SessionCookie}
 // only after the journal has the call.
 //
 // Of an answer that is streamed, the end is what is released then: the gateway
-// ends it after Invoke returned.
+// ends it after Invoke returned. What goes out before is covered by checkpoints.
 func (t *target) Invoke(ctx context.Context, id string, r *http.Request, stream abi.Stream) (abi.Response, error) {
-	result, err := t.call(ctx, id, r, stream)
+	result, err := t.call(ctx, metering.TriggerHTTP, id, r, stream)
 	return result.Response, err
 }
 
-func (t *target) call(ctx context.Context, id string, r *http.Request, stream abi.Stream) (engine.Result, error) {
-	if t.host.unmetered.Load() {
-		return engine.Result{}, metering.ErrUnmetered
+func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, stream abi.Stream) (engine.Result, error) {
+	if err := t.host.meter.Ready(); err != nil {
+		return engine.Result{}, err
 	}
 	var result engine.Result
 	var uses []abi.Use
-	frame, err := gateway.Frame(r, int64(t.release.Manifest.Limits.RequestBody), platformCookies)
+	bill := bill{target: t, id: id, trigger: trigger}
+	var err error
+	bill.frame, err = gateway.Frame(r, int64(t.release.Manifest.Limits.RequestBody), platformCookies)
 	if err == nil {
-		uses, err = t.recording(ctx, func(ctx context.Context) (err error) {
-			result, err = t.run(ctx, id, frame, stream)
+		uses, err = t.recording(ctx, func(ctx context.Context, uses func() []abi.Use) (err error) {
+			bill.uses = uses
+			result, err = t.run(ctx, &bill, stream)
 			return err
 		})
 	}
-	if err := t.settle(frame, result, uses, err); err != nil {
+	if err := bill.settle(result, uses, err); err != nil {
 		return engine.Result{}, err
 	}
 	if err != nil {
@@ -53,45 +56,16 @@ func (t *target) call(ctx context.Context, id string, r *http.Request, stream ab
 	return result, err
 }
 
-func (t *target) run(ctx context.Context, id string, frame *abi.Request, stream abi.Stream) (engine.Result, error) {
+func (t *target) run(ctx context.Context, bill *bill, stream abi.Stream) (engine.Result, error) {
 	program, done, err := t.host.programs.use(ctx, t.release)
 	if err != nil {
 		return engine.Result{}, err
 	}
 	defer done()
 	return program.Invoke(ctx, engine.Call{
-		ID: id, Request: frame, Links: t.links, Stream: stream,
+		ID: bill.id, Request: bill.frame, Links: t.links, Stream: stream, Checkpoint: bill.checkpoint,
 		Stderr: func(line string) { t.host.line(t.app.Name, t.release.Number, "info", "stderr", line) },
 	})
-}
-
-// settle journals what a call did, whether it succeeded or not. The uses
-// of capabilities are sorted.
-func (t *target) settle(frame *abi.Request, result engine.Result, _ []abi.Use, fault error) error {
-	call := metering.Invocation{
-		App: t.app.Name, Release: t.release.Number, Tier: string(t.tier),
-		CostCenter: t.release.Manifest.CostCenter, Team: t.release.Manifest.Team,
-		At: t.host.o.Now(), Fault: abi.FaultKind(fault), Counts: counts(frame, result),
-	}
-	if err := t.host.meter.Record(call); err != nil {
-		t.host.unmetered.Store(true)
-		t.host.log.Error("a call could not be journaled: apps are no longer served", "app", t.app.Name, "err", err)
-		return fmt.Errorf("%w: %w", metering.ErrUnmetered, err)
-	}
-	return nil
-}
-
-func counts(frame *abi.Request, result engine.Result) metering.Counts {
-	micros := func(d time.Duration) uint64 { return uint64((d + time.Microsecond - 1) / time.Microsecond) }
-	kib := uint64(result.MemoryPeak+1023) / 1024
-	c := metering.Counts{
-		Instructions: result.Instructions, GuestMicros: micros(result.Guest), HostMicros: micros(result.Host),
-		MemoryKiBMS: (kib*micros(result.Guest+result.Host) + 999) / 1000, BytesOut: uint64(result.BodyBytes),
-	}
-	if frame != nil {
-		c.BytesIn = uint64(len(frame.Body))
-	}
-	return c
 }
 
 // explainFault tells the app's developer, in the app's own log, what the end
@@ -168,7 +142,7 @@ func (h *Host) Invoke(ctx context.Context, app string, number int, r *http.Reque
 	if err != nil {
 		return web.Response{}, err
 	}
-	result, err := t.call(ctx, gateway.NewID(), r, nil)
+	result, err := t.call(ctx, metering.TriggerInvoke, gateway.NewID(), r, nil)
 	if err != nil {
 		return web.Response{}, err
 	}

@@ -37,6 +37,8 @@ type Options struct {
 	EgressAllow []string
 	// Demo marks a node that was started by `agora up`.
 	Demo bool
+	// Environment tags all usage of this node. Default: the tier in which it was.
+	Environment string
 	// Version is shown to people.
 	Version string
 	// Logger receives the node's own log. Default slog.Default().

@@ -15,6 +15,7 @@ import (
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -41,6 +42,7 @@ type target struct {
 	tier    abi.Tier
 	links   map[string]abi.Link // what is granted, bound to the app
 	until   time.Time           // when a grant ends; zero: never
+	tags    metering.Tags       // whom usage is charged to, but for its trigger
 }
 
 var _ gateway.Router = (*Host)(nil)
@@ -125,6 +127,7 @@ func (h *Host) newTarget(tx *boltstore.Tx, app registry.App, tier abi.Tier, numb
 		return nil, err
 	}
 	t := &target{host: h, app: app, release: release, tier: tier, links: map[string]abi.Link{}}
+	t.tags = h.tags(t)
 	for _, word := range slices.Sorted(maps.Keys(release.Manifest.Capabilities)) {
 		h.link(t, word, grants)
 	}

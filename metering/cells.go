@@ -2,62 +2,155 @@ package metering
 
 import (
 	"maps"
+	"slices"
 	"time"
+
+	"github.com/agora-host/agora/abi"
 )
 
+// maxCellUses bounds the subjects that one cell keeps apart. What goes beyond is
+// journaled and counted under abi.OtherSubject.
+const maxCellUses = 512
+
 // cells are the cumulative usages of one epoch.
-type cells struct{ m map[Key]*Usage }
+type cells struct{ m map[Key]*cell }
 
-func newCells() cells { return cells{map[Key]*Usage{}} }
+type cell struct {
+	Key
+	Usage
+	changed uint64 // how often; a flush remembers how often it was then
+	flushed uint64
+	named   map[abi.Use]struct{} // uses that were let in, with N zero; nil until one was
+}
 
-func (c cells) add(v *Invocation) {
-	k := Key{
-		Hour: v.At.UTC().Truncate(time.Hour), App: v.App, Release: v.Release,
-		Tier: v.Tier, CostCenter: v.CostCenter, Team: v.Team,
+func newCells() cells { return cells{map[Key]*cell{}} }
+
+func hourOf(t time.Time) time.Time { return t.UTC().Truncate(time.Hour) }
+
+func (c cells) at(hour time.Time, tags *Tags) *cell {
+	k := Key{Hour: hour, Tags: *tags}
+	found := c.m[k]
+	if found == nil {
+		found = &cell{Key: k}
+		c.m[k] = found
 	}
-	u := c.m[k]
-	if u == nil {
-		u = &Usage{}
-		c.m[k] = u
-	}
-	u.Calls++
-	u.Counts = u.Counts.Add(v.Counts)
+	return found
+}
+
+// add counts what v did. Uses that the cell has no room for were renamed before.
+func (c *cell) add(calls uint64, v *Invocation) {
+	c.changed++
+	c.Calls = plus(c.Calls, calls)
+	c.Counts = c.Counts.with(v.Counts, plus)
 	if v.Fault != "" {
-		if u.Errors == nil {
-			u.Errors = map[string]uint64{}
+		if c.Errors == nil {
+			c.Errors = map[string]uint64{}
 		}
-		u.Errors[v.Fault]++
+		c.Errors[v.Fault] = plus(c.Errors[v.Fault], calls)
+	}
+	for _, u := range v.Uses {
+		i, found := slices.BinarySearchFunc(c.Uses, u, compareUses)
+		if found {
+			c.Uses[i].N = plus(c.Uses[i].N, u.N)
+		} else if u.N > 0 {
+			c.Uses = slices.Insert(c.Uses, i, u)
+		}
 	}
 }
 
-// list copies the cells out, as belonging to an epoch.
-func (c cells) list(epoch uint64) []Cell {
+// admit answers uses whose subjects the cell has room for. It happens before they
+// are journaled, so that whoever reads the journal counts the same.
+func (c *cell) admit(uses []abi.Use) []abi.Use {
+	if len(uses) == 0 {
+		return uses
+	}
+	if c.named == nil {
+		c.named = map[abi.Use]struct{}{}
+	}
+	renamed := false
+	for i, u := range uses {
+		u.N = 0
+		if _, known := c.named[u]; known {
+			continue
+		}
+		if len(c.named) < maxCellUses {
+			c.named[u] = struct{}{}
+			continue
+		}
+		if !renamed {
+			uses, renamed = slices.Clone(uses), true
+		}
+		uses[i].Subject = abi.OtherSubject
+	}
+	if !renamed {
+		return uses
+	}
+	slices.SortFunc(uses, compareUses)
+	return mergeSame(uses)
+}
+
+// mergeSame joins neighbours that differ in nothing but their number.
+func mergeSame(sorted []abi.Use) []abi.Use {
+	kept := sorted[:0]
+	for _, u := range sorted {
+		if n := len(kept); n > 0 && compareUses(kept[n-1], u) == 0 {
+			kept[n-1].N = plus(kept[n-1].N, u.N)
+			continue
+		}
+		kept = append(kept, u)
+	}
+	return kept
+}
+
+// list copies the cells out, as belonging to an epoch: all, or those that
+// changed since they were flushed.
+func (c cells) list(node string, epoch uint64, changed bool) []Cell {
 	all := make([]Cell, 0, len(c.m))
 	for k, u := range c.m {
-		cell := Cell{Epoch: epoch, Key: k, Usage: *u}
-		cell.Errors = maps.Clone(u.Errors)
-		all = append(all, cell)
+		if u.IsZero() || changed && u.changed == u.flushed {
+			continue
+		}
+		one := Cell{Node: node, Epoch: epoch, Key: k, Usage: u.Usage}
+		one.Errors, one.Uses = maps.Clone(u.Errors), slices.Clone(u.Uses)
+		all = append(all, one)
 	}
 	return all
 }
 
-// Add sums two usages of different cells.
-func (u Usage) Add(o Usage) Usage {
-	sum := Usage{Calls: u.Calls + o.Calls, Errors: maps.Clone(u.Errors), Counts: u.Counts.Add(o.Counts)}
-	for kind, n := range o.Errors {
-		if sum.Errors == nil {
-			sum.Errors = map[string]uint64{}
-		}
-		sum.Errors[kind] += n
+// total sums all cells.
+func (c cells) total() Usage {
+	var sum Usage
+	for _, u := range c.m {
+		sum = sum.Add(u.Usage)
 	}
 	return sum
 }
 
-// Failed is the number of calls that ended in an error.
-func (u Usage) Failed() uint64 {
-	var n uint64
-	for _, v := range u.Errors {
-		n += v
+// versions remembers how often each cell had changed.
+func (c cells) versions() map[Key]uint64 {
+	seen := make(map[Key]uint64, len(c.m))
+	for k, u := range c.m {
+		if u.changed != u.flushed {
+			seen[k] = u.changed
+		}
 	}
-	return n
+	return seen
+}
+
+// flushed notes that the cells are stored as they were.
+func (c cells) flushed(versions map[Key]uint64) {
+	for k, n := range versions {
+		if u := c.m[k]; u != nil {
+			u.flushed = max(u.flushed, n)
+		}
+	}
+}
+
+// forget drops cells of hours before until, which are stored and will not grow.
+func (c cells) forget(until time.Time) {
+	for k, u := range c.m {
+		if k.Hour.Before(until) && u.changed == u.flushed {
+			delete(c.m, k)
+		}
+	}
 }

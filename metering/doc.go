@@ -1,12 +1,17 @@
-// Package metering owns what was used: counters per app, release, tier, cost
-// center and hour, the journal that makes a count survive the process, and the
-// reports made from them.
+// Package metering owns what was used: counters per app, release, tier, owner,
+// team, cost center, environment, trigger and hour, the journal that makes a count
+// survive the process and the loss of power, and the reports made from them.
 //
 // Invariants:
-//   - an invocation is journaled before it is counted, and counted once;
-//   - cells are cumulative per epoch and merged by maximum, so that a repeated
-//     or late flush changes nothing;
-//   - a report is the sum over epochs, and every surface shows the same report.
+//   - an invocation is journaled, durable, counted and only then released, in this
+//     order, and counted once;
+//   - what is in the store is in a journal: cells never exceed it;
+//   - cells are cumulative per node and epoch and merged by maximum, so that a
+//     repeated, late or reordered flush changes nothing;
+//   - a sealed hour never changes: what becomes known later is an adjustment;
+//   - journals = cells = sealed hours + adjustments + open hours, and Reconcile
+//     says so;
+//   - where usage cannot be journaled, nothing is acknowledged.
 //
 // It must not know how work is done, only what it amounted to.
 //

@@ -1,44 +1,77 @@
 package metering_test
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/metering/meteringtest"
+)
+
+const (
+	node  = "000102030405060708090a0b0c0d0e0f"
+	other = "ff0102030405060708090a0b0c0d0e0f"
 )
 
 var hour = time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func at(t time.Time) func() time.Time { return func() time.Time { return t } }
+var calls int
 
-func call(app string, fault string) metering.Invocation {
-	return metering.Invocation{
-		App: app, Release: 1, Tier: "sandbox", CostCenter: "CC-1", Team: "a", At: hour.Add(5 * time.Minute), Fault: fault,
+func call(app string, fault string) *metering.Invocation {
+	calls++
+	return &metering.Invocation{
+		ID: fmt.Sprintf("%024x", calls), Tags: metering.Tags{App: app, Release: 1, Tier: "sandbox", CostCenter: "CC-1", Team: "a"}, Fault: fault,
 		Counts: metering.Counts{Instructions: 100, GuestMicros: 7, MemoryKiBMS: 3, BytesIn: 2, BytesOut: 11},
 	}
 }
 
-func open(t testing.TB, dir string, store metering.Store, now time.Time) *metering.Meter {
+// wall is a clock that a test sets.
+type wall struct {
+	now     time.Time     // what the wall clock shows
+	elapsed time.Duration // what the monotonic clock shows
+}
+
+func (w *wall) pass(d time.Duration) { w.now, w.elapsed = w.now.Add(d), w.elapsed+d }
+
+func options(m *meteringtest.Machine, w *wall) metering.Options {
+	return metering.Options{
+		FS: m.Process(), Node: node, Store: &m.Store, Log: quiet(),
+		Now: func() time.Time { return w.now }, Elapsed: func() time.Duration { return w.elapsed },
+	}
+}
+
+func open(t testing.TB, m *meteringtest.Machine, w *wall) *metering.Meter {
 	t.Helper()
-	m, err := metering.Open(dir, store, at(now), quiet())
+	meter, err := metering.Open(t.Context(), options(m, w))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return meter
+}
+
+func record(t testing.TB, m *metering.Meter, all ...*metering.Invocation) {
+	t.Helper()
+	for _, v := range all {
+		if err := m.Record(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func flush(t testing.TB, m *metering.Meter) {
+	t.Helper()
+	if err := m.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func report(t testing.TB, m *metering.Meter, q metering.Query) metering.Report {
@@ -50,28 +83,53 @@ func report(t testing.TB, m *metering.Meter, q metering.Query) metering.Report {
 	return r
 }
 
+// all asks for everything, whenever it was.
+func all(by ...string) metering.Query {
+	return metering.Query{From: hour.AddDate(-1, 0, 0), To: hour.AddDate(1, 0, 0), By: by}
+}
+
+func balanced(t testing.TB, m *metering.Meter) metering.Reconciliation {
+	t.Helper()
+	r, err := m.Reconcile(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Holds() {
+		t.Errorf("the books do not balance: %+v", r)
+	}
+	return r
+}
+
+func findings(t testing.TB, m *metering.Meter) (codes []string) {
+	t.Helper()
+	found, err := m.Findings(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		codes = append(codes, f.Code)
+	}
+	return codes
+}
+
 func TestMemoryConforms(t *testing.T) {
 	meteringtest.TestStore(t, func(*testing.T) metering.Store { return &meteringtest.Memory{} })
 }
 
 func TestReport(t *testing.T) {
-	m := open(t, t.TempDir(), &meteringtest.Memory{}, hour.Add(30*time.Minute))
-	for _, v := range []metering.Invocation{call("a", ""), call("a", "trap"), call("b", "")} {
-		if err := m.Record(v); err != nil {
-			t.Fatal(err)
-		}
-	}
+	m := open(t, meteringtest.NewMachine(1), &wall{now: hour.Add(30 * time.Minute)})
+	a := call("a", "")
+	a.Uses = []abi.Use{{Capability: "llm", Meter: abi.MeterPrompt, Subject: "m", N: 5}}
+	record(t, m, a, call("a", "trap"), call("b", ""))
 	for range 2 { // the same before and after a flush
 		r := report(t, m, metering.Query{By: []string{"app", "hour"}})
-		if r.Total.Calls != 3 || r.Total.Instructions != 300 || r.Total.Errors["trap"] != 1 || r.Total.Failed() != 1 {
+		if r.Total.Calls != 3 || r.Total.Instructions != 300 || r.Total.Errors["trap"] != 1 || r.Total.Failed() != 1 || r.Total.Of("llm", abi.MeterPrompt) != 5 {
 			t.Errorf("total %+v", r.Total)
 		}
 		if len(r.Rows) != 2 || r.Rows[0].Group["app"] != "a" || r.Rows[0].Calls != 2 || r.Rows[0].Group["hour"] != "2026-03-01T10:00:00Z" {
 			t.Errorf("rows %+v", r.Rows)
 		}
-		if err := m.Flush(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		flush(t, m)
 	}
 	if r := report(t, m, metering.Query{App: "b"}); r.Total.Calls != 1 || len(r.Rows) != 1 {
 		t.Errorf("one app: %+v", r)
@@ -89,206 +147,147 @@ func TestReport(t *testing.T) {
 }
 
 // TestUsageIsConserved: whatever fails, is repeated, torn or killed, what was
-// recorded is reported, once.
+// recorded is reported, once, and the books balance.
 func TestUsageIsConserved(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp("", "journal")
-		if err != nil {
-			rt.Fatal(err)
-		}
-		defer os.RemoveAll(dir)
-		store := &meteringtest.Memory{}
-		m := open(t, dir, store, hour)
-		recorded := map[string]uint64{}
+		machine, w := meteringtest.NewMachine(rapid.Uint64().Draw(rt, "seed")), &wall{now: hour}
+		m := open(t, machine, w)
+		recorded, steps := map[string]uint64{}, 0
 		rt.Repeat(map[string]func(*rapid.T){
 			"record": func(rt *rapid.T) {
 				app := rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "app")
-				if err := m.Record(call(app, "")); err != nil {
-					rt.Fatal(err)
-				}
+				v := call(app, "")
+				v.Durability = rapid.SampledFrom([]metering.Durability{metering.DurabilityPower, metering.DurabilityProcess}).Draw(rt, "durability")
+				record(t, m, v)
 				recorded[app]++
 			},
-			"flush": func(*rapid.T) { _ = m.Flush(t.Context()) },
-			"store fails": func(rt *rapid.T) {
-				applied := rapid.Bool().Draw(rt, "applied all the same")
-				store.Fail = func() (error, bool) { return errors.New("lost"), applied }
-				if err := m.Flush(t.Context()); err == nil {
-					rt.Fatal("a flush that failed was reported as done")
+			"stream": func(rt *rapid.T) {
+				running, v := m.Begin(), call("a", "")
+				for range rapid.IntRange(0, 2).Draw(rt, "checkpoints") {
+					if err := running.Checkpoint(v); err != nil {
+						rt.Fatal(err)
+					}
 				}
-				store.Fail = nil
-			},
-			"rotate": func(rt *rapid.T) {
-				m.SetLimit(1)
-				if err := m.Flush(t.Context()); err != nil {
+				if err := running.End(v); err != nil {
 					rt.Fatal(err)
 				}
-				m.SetLimit(1 << 20)
+				recorded["a"]++
 			},
-			"killed and opened again": func(rt *rapid.T) {
-				if rapid.Bool().Draw(rt, "torn") {
-					tear(rt, dir)
+			"stream that a kill cuts off": func(rt *rapid.T) {
+				running, v := m.Begin(), call("a", "")
+				if err := running.Checkpoint(v); err != nil {
+					rt.Fatal(err)
 				}
-				m = open(t, dir, store, hour)
+				m = open(t, machine, w)
+				recorded["a"]++
 			},
+			"flush": func(*rapid.T) { flush(t, m) },
+			"store fails": func(rt *rapid.T) {
+				applied := rapid.Bool().Draw(rt, "applied all the same")
+				machine.Store.Fail = func() (error, bool) { return errors.New("lost"), applied }
+				_ = m.Flush(t.Context())
+				machine.Store.Fail = nil
+			},
+			"time passes": func(rt *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 90).Draw(rt, "minutes")) * time.Minute) },
+			"the clock is set": func(rt *rapid.T) {
+				w.now = w.now.Add(time.Duration(rapid.IntRange(-30, 30).Draw(rt, "hours")) * time.Hour)
+			},
+			"killed and opened again": func(*rapid.T) { m = open(t, machine, w) },
 			"closed and opened again": func(rt *rapid.T) {
 				if err := m.Close(t.Context()); err != nil {
 					rt.Fatal(err)
 				}
-				m = open(t, dir, store, hour)
+				m = open(t, machine, w)
+			},
+			"power is lost": func(rt *rapid.T) { // nothing waits, so nothing may be lost but what asked for less
+				flush(t, m)
+				machine = machine.LosePower(rapid.Uint64().Draw(rt, "seed"), func() {})
+				m = open(t, machine, w)
 			},
 			"": func(rt *rapid.T) {
+				r := report(t, m, all("app"))
+				got := map[string]uint64{}
+				for _, row := range r.Rows {
+					got[row.Group["app"]] = row.Calls
+				}
 				for app, n := range recorded {
-					if r := report(t, m, metering.Query{App: app}); r.Total.Calls != n || r.Total.Instructions != 100*n {
-						rt.Fatalf("app %s: reported %d calls, %d instructions; recorded %d", app, r.Total.Calls, r.Total.Instructions, n)
+					if got[app] != n {
+						rt.Fatalf("app %s: reported %d calls; recorded %d", app, got[app], n)
 					}
+				}
+				if steps++; steps%8 == 0 && !balanced(t, m).Holds() {
+					rt.Fatal("out of balance")
 				}
 			},
 		})
 	})
 }
 
-// tear leaves half a record at the end of every journal, as a kill within a
-// write may.
-func tear(t *rapid.T, dir string) {
-	names, _ := filepath.Glob(filepath.Join(dir, "*.journal"))
-	for _, name := range names {
-		f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.Write([]byte{60, 0, 0, 0, 1, 2, 3, 4, 5}[:rapid.IntRange(1, 9).Draw(t, "bytes")]); err != nil {
-			t.Fatal(err)
-		}
-		f.Close()
-	}
-}
-
-// TestDamageIsKept: a journal that is damaged counts up to there, and is kept.
+// TestDamageIsKept: a journal that is damaged counts up to there, and is kept;
+// what follows is shown, and not billed.
 func TestDamageIsKept(t *testing.T) {
-	dir, store := t.TempDir(), &meteringtest.Memory{}
-	m := open(t, dir, store, hour)
-	for range 3 {
-		if err := m.Record(call("a", "")); err != nil {
-			t.Fatal(err)
+	machine, w := meteringtest.NewMachine(1), &wall{now: hour}
+	m := open(t, machine, w)
+	record(t, m, call("a", ""), call("a", ""), call("a", ""), call("a", ""))
+	machine.Corrupt(func(name string, raw []byte) []byte {
+		if strings.HasSuffix(name, ".journal") {
+			size := len(strings.TrimRight(string(raw), "\x00"))
+			raw[32+(size-32)/4+20] ^= 1 // in the second record
 		}
-	}
-	names, _ := filepath.Glob(filepath.Join(dir, "*.journal"))
-	raw, err := os.ReadFile(names[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	size := (len(raw) - 16) / 3
-	raw[16+size+12] ^= 1 // in the second record's payload
-	if err := os.WriteFile(names[0], raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	m = open(t, dir, store, hour)
+		return raw
+	})
+	m = open(t, machine, w)
 	if r := report(t, m, metering.Query{}); r.Total.Calls != 1 {
 		t.Errorf("counted %d calls before the damage, want 1", r.Total.Calls)
 	}
-	if names, err := m.Damaged(); err != nil || len(names) != 1 {
-		t.Errorf("damaged journals: %v, %v", names, err)
+	found, err := m.Findings(t.Context())
+	if err != nil || len(found) != 1 || found[0].Code != metering.FindingDamaged || !strings.Contains(found[0].Message, "not billed: 2 calls and 200 instructions") {
+		t.Errorf("findings %+v, %v", found, err)
+	}
+	balanced(t, m)
+	m = open(t, machine, w)
+	if r := report(t, m, metering.Query{}); r.Total.Calls != 1 {
+		t.Errorf("counted %d calls after another start, want 1", r.Total.Calls)
 	}
 }
 
-// TestFullDisk: what cannot be journaled is refused and not counted. /dev/full
-// is a disk without room.
+// TestFullDisk: what cannot be journaled is refused and not counted, and as soon
+// as there is room the node meters again.
 func TestFullDisk(t *testing.T) {
-	m := open(t, t.TempDir(), &meteringtest.Memory{}, hour)
-	restore := m.BreakJournal(t)
-	if err := m.Record(call("a", "")); !errors.Is(err, metering.ErrUnmetered) {
-		t.Errorf("recorded on a full disk: %v", err)
+	machine, w := meteringtest.NewMachine(1), &wall{now: hour}
+	m := open(t, machine, w)
+	record(t, m, call("a", ""))
+	machine.Fault = func(_ int, op string) meteringtest.Fault {
+		if op == "write" || op == "create" {
+			return meteringtest.Fault{Err: errors.New("no space left on device"), Half: op == "write"}
+		}
+		return meteringtest.Fault{}
 	}
-	restore()
-	if err := m.Record(call("a", "")); err != nil {
-		t.Errorf("there is room again: %v", err)
+	for range 2 {
+		if err := m.Record(call("a", "")); !errors.Is(err, metering.ErrUnmetered) {
+			t.Errorf("recorded on a full disk: %v", err)
+		}
+	}
+	if err := m.Ready(); !errors.Is(err, metering.ErrUnmetered) || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("ready on a full disk: %v", err)
+	}
+	if err := m.Heal(t.Context()); err == nil {
+		t.Error("healed on a full disk")
 	}
 	if r := report(t, m, metering.Query{}); r.Total.Calls != 1 {
-		t.Errorf("%d calls, want 1", r.Total.Calls)
+		t.Errorf("%d calls on a full disk, want 1: reports go on", r.Total.Calls)
 	}
-}
-
-// TestKill kills a process that records as fast as it can. Every call it had
-// acknowledged must be reported afterwards.
-func TestKill(t *testing.T) {
-	if os.Getenv("METERING_TEST_DIR") != "" {
-		recordForEver(t)
-		return
+	if got := findings(t, m); len(got) != 1 || got[0] != metering.FindingUnmetered {
+		t.Errorf("findings %v", got)
 	}
-	rounds := 10
-	if testing.Short() {
-		rounds = 3
-	}
-	dir, store := t.TempDir(), &meteringtest.Memory{}
-	var acknowledged uint64
-	for range rounds {
-		acknowledged += killRecorder(t, dir)
-		m := open(t, dir, store, hour)
-		got := report(t, m, metering.Query{}).Total.Calls
-		// A record may be in the journal whose acknowledgement was not read.
-		if got < acknowledged || got > acknowledged+1 {
-			t.Fatalf("reported %d calls after a kill, acknowledged %d", got, acknowledged)
-		}
-		acknowledged = got
-		if err := m.Close(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func recordForEver(t *testing.T) {
-	m, err := metering.Open(os.Getenv("METERING_TEST_DIR"), &meteringtest.Memory{}, at(hour), quiet())
-	if err != nil {
+	machine.Fault = nil
+	if err := m.Heal(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for n := 1; ; n++ {
-		if err := m.Record(call("a", "")); err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintln(os.Stdout, n)
+	record(t, m, call("a", ""))
+	flush(t, m)
+	if r := report(t, m, metering.Query{}); r.Total.Calls != 2 || m.Ready() != nil {
+		t.Errorf("%d calls, want 2; ready: %v", r.Total.Calls, m.Ready())
 	}
-}
-
-func killRecorder(t *testing.T, dir string) uint64 {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestKill$")
-	cmd.Env = append(os.Environ(), "METERING_TEST_DIR="+dir)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var last uint64
-	lines := bufio.NewScanner(out)
-	deadline := time.Now().Add(30 * time.Millisecond)
-	killed := false
-	for lines.Scan() {
-		if n, err := strconv.ParseUint(strings.TrimSpace(lines.Text()), 10, 64); err == nil {
-			last = n
-		}
-		if !killed && time.Now().After(deadline) {
-			killed = true
-			if err := cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	_ = cmd.Wait()
-	if last == 0 {
-		t.Fatal("the recorder recorded nothing")
-	}
-	return last
-}
-
-func BenchmarkRecord(b *testing.B) {
-	m := open(b, b.TempDir(), &meteringtest.Memory{}, hour)
-	v := call("a", "")
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := m.Record(v); err != nil {
-			b.Fatal(err)
-		}
-	}
+	balanced(t, m)
 }

@@ -1,156 +1,222 @@
 package metering
 
 import (
-	"bufio"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
-	"slices"
 	"time"
+
+	"github.com/agora-host/agora/abi"
 )
 
-// The journal is a sequence of records after a header:
+// A record's payload in the journal:
 //
-//	header  "AGJ2", epoch u64 LE, CRC-32C of the twelve bytes before, u32 LE
-//	record  payload length u32 LE, CRC-32C of the payload u32 LE, payload
-//	payload uvarints: time (Unix microseconds), release, instructions, guest_us,
-//	        host_us (not in "AGJ1", which is read too), memory_kib_ms, bytes_in, bytes_out; then app, tier, cost center,
-//	        team and fault, each a uvarint length and its bytes
+//	kind u8, uvarint time (Unix microseconds), id, uvarint release, uvarint number of
+//	counts and the counts as in Counts, app, tier, cost center, team, owner,
+//	environment, trigger, fault, uvarint number of uses, and of each use capability,
+//	meter, subject, uvarint n
+//
+// A text is a uvarint length and its bytes. An id's length has a lowest bit more:
+// 1 if the bytes are those that its hexadecimal digits stand for. Counts are
+// append-only.
+type kind uint8
+
 const (
-	journalMagic  = "AGJ2"
-	journalMagic1 = "AGJ1"
-	headerSize    = 16
-	recordPrefix  = 8
-	maxRecord     = 4 << 10
+	kindInvocation kind = 1 // one that ended
+	kindCheckpoint kind = 2 // what one that runs amounts to so far
+	kindStanding   kind = 3 // usage that no invocation caused
+)
+
+const (
 	maxRecordText = 512
+	maxRecordUses = 256
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// errTorn: the journal ends within a record, as a killed process leaves it.
 // errDamaged: bytes that were written once are no longer what they were.
-var (
-	errTorn    = errors.New("the journal ends within a record")
-	errDamaged = errors.New("the journal is damaged")
-)
+var errDamaged = errors.New("the journal is damaged")
 
-func appendHeader(dst []byte, epoch uint64) []byte {
-	start := len(dst)
-	dst = binary.LittleEndian.AppendUint64(append(dst, journalMagic...), epoch)
-	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
-}
-
-// readHeader answers the epoch, and whether records have all fields.
-func readHeader(r io.Reader) (epoch uint64, full bool, err error) {
-	var h [headerSize]byte
-	if _, err := io.ReadFull(r, h[:]); err != nil {
-		return 0, false, errTorn // killed while the file was being made: nothing is in it
+func appendRecord(dst []byte, k kind, at time.Time, v *Invocation) ([]byte, error) {
+	dst = append(dst, byte(k))
+	dst = binary.AppendUvarint(dst, uint64(max(0, at.UnixMicro())))
+	dst, err := appendID(dst, v.ID)
+	if err != nil {
+		return dst, err
 	}
-	full = string(h[:4]) == journalMagic
-	if (!full && string(h[:4]) != journalMagic1) || crc32.Checksum(h[:12], castagnoli) != binary.LittleEndian.Uint32(h[12:]) {
-		return 0, false, fmt.Errorf("%w: this is no journal's header", errDamaged)
+	dst = binary.AppendUvarint(dst, uint64(max(0, v.Release)))
+	counts := v.all()
+	dst = append(dst, byte(len(counts)))
+	for _, n := range counts {
+		dst = binary.AppendUvarint(dst, *n)
 	}
-	return binary.LittleEndian.Uint64(h[4:]), full, nil
-}
-
-// appendRecord appends one invocation's record to dst.
-func appendRecord(dst []byte, v *Invocation) ([]byte, error) {
-	start := len(dst)
-	dst = append(dst, make([]byte, recordPrefix)...)
-	for _, n := range []uint64{
-		uint64(max(0, v.At.UnixMicro())), uint64(max(0, v.Release)),
-		v.Instructions, v.GuestMicros, v.HostMicros, v.MemoryKiBMS, v.BytesIn, v.BytesOut,
-	} {
-		dst = binary.AppendUvarint(dst, n)
-	}
-	for _, s := range []string{v.App, v.Tier, v.CostCenter, v.Team, v.Fault} {
-		if len(s) > maxRecordText {
-			return dst[:start], fmt.Errorf("a text of %d bytes does not fit into a record", len(s))
+	for _, s := range [...]string{v.App, v.Tier, v.CostCenter, v.Team, v.Owner, v.Environment, v.Trigger, v.Fault} {
+		if dst, err = appendText(dst, s); err != nil {
+			return dst, err
 		}
-		dst = append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 	}
-	payload := dst[start+recordPrefix:]
-	binary.LittleEndian.PutUint32(dst[start:], uint32(len(payload)))
-	binary.LittleEndian.PutUint32(dst[start+4:], crc32.Checksum(payload, castagnoli))
+	if len(v.Uses) > maxRecordUses {
+		return dst, fmt.Errorf("%d uses do not fit into a record", len(v.Uses))
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(v.Uses)))
+	for _, u := range v.Uses {
+		for _, s := range [...]string{u.Capability, u.Meter, u.Subject} {
+			if dst, err = appendText(dst, s); err != nil {
+				return dst, err
+			}
+		}
+		dst = binary.AppendUvarint(dst, u.N)
+	}
 	return dst, nil
 }
 
-// readRecord reads the next record: io.EOF at a clean end, errTorn or errDamaged
-// at one that is not.
-func readRecord(r *bufio.Reader, buf []byte, full bool) (Invocation, error) {
-	var prefix [recordPrefix]byte
-	n, err := io.ReadFull(r, prefix[:])
-	if err != nil {
-		if n == 0 && errors.Is(err, io.EOF) {
-			return Invocation{}, io.EOF
-		}
-		return Invocation{}, errTorn
+func appendText(dst []byte, s string) ([]byte, error) {
+	if len(s) > maxRecordText {
+		return dst, fmt.Errorf("a text of %d bytes does not fit into a record", len(s))
 	}
-	size := binary.LittleEndian.Uint32(prefix[:])
-	if size > maxRecord {
-		return Invocation{}, fmt.Errorf("%w: a record of %d bytes", errDamaged, size)
-	}
-	payload := buf[:size]
-	if _, err := io.ReadFull(r, payload); err != nil {
-		return Invocation{}, errTorn
-	}
-	if crc32.Checksum(payload, castagnoli) != binary.LittleEndian.Uint32(prefix[4:]) {
-		return Invocation{}, fmt.Errorf("%w: a record does not match its checksum", errDamaged)
-	}
-	return decodeRecord(payload, full)
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...), nil
 }
 
-func decodeRecord(b []byte, full bool) (Invocation, error) {
-	var v Invocation
-	var at, release uint64
-	numbers := []*uint64{&at, &release, &v.Instructions, &v.GuestMicros, &v.HostMicros, &v.MemoryKiBMS, &v.BytesIn, &v.BytesOut}
-	if !full {
-		numbers = slices.Delete(numbers, 4, 5)
+func appendID(dst []byte, id string) ([]byte, error) {
+	if len(id) > maxRecordText {
+		return dst, fmt.Errorf("an id of %d bytes does not fit into a record", len(id))
 	}
-	for _, n := range numbers {
-		value, size := binary.Uvarint(b)
-		if size <= 0 {
-			return v, fmt.Errorf("%w: a number is missing", errDamaged)
+	start := len(dst)
+	dst = binary.AppendUvarint(dst, uint64(len(id)/2)<<1|1)
+	if len(id)%2 == 0 {
+		ok := true
+		for i := 0; i < len(id) && ok; i += 2 {
+			var hi, lo byte
+			hi, ok = digit(id[i])
+			if lo, ok = lowDigit(id[i+1], ok); ok {
+				dst = append(dst, hi<<4|lo)
+			}
 		}
-		*n, b = value, b[size:]
-	}
-	if at > 1<<62 || release > 1<<31-1 {
-		return v, fmt.Errorf("%w: a number is out of range", errDamaged)
-	}
-	v.At, v.Release = time.UnixMicro(int64(at)).UTC(), int(release)
-	for _, s := range []*string{&v.App, &v.Tier, &v.CostCenter, &v.Team, &v.Fault} {
-		n, size := binary.Uvarint(b)
-		if size <= 0 || n > maxRecordText || n > uint64(len(b)-size) {
-			return v, fmt.Errorf("%w: a text is missing", errDamaged)
+		if ok {
+			return dst, nil
 		}
-		*s, b = string(b[size:size+int(n)]), b[size+int(n):]
 	}
-	if len(b) > 0 {
-		return v, fmt.Errorf("%w: a record has %d bytes too many", errDamaged, len(b))
-	}
-	return v, nil
+	dst = binary.AppendUvarint(dst[:start], uint64(len(id))<<1)
+	return append(dst, id...), nil
 }
 
-// replay adds every whole record of a journal to cells. It answers what it read
-// before the first byte that is not right, together with the error for it.
-func replay(r io.Reader) (epoch uint64, cells cells, err error) {
-	cells = newCells()
-	br := bufio.NewReaderSize(r, 64<<10)
-	epoch, full, err := readHeader(br)
-	if err != nil {
-		return 0, cells, err
+func digit(c byte) (byte, bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0', true
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10, true
 	}
-	buf := make([]byte, maxRecord)
-	for {
-		v, err := readRecord(br, buf, full)
-		if errors.Is(err, io.EOF) {
-			return epoch, cells, nil
+	return 0, false
+}
+
+func lowDigit(c byte, so bool) (byte, bool) {
+	d, ok := digit(c)
+	return d, ok && so
+}
+
+// decoder reads payloads. It keeps each text once, since most records share
+// theirs.
+type decoder struct {
+	texts map[string]string
+	b     []byte
+	err   error
+}
+
+func newDecoder() *decoder { return &decoder{texts: map[string]string{}} }
+
+// decode answers a record. v.Uses is a new slice; the payload may be reused.
+func (d *decoder) decode(payload []byte) (k kind, at time.Time, v Invocation, err error) {
+	d.b, d.err = payload, nil
+	k = kind(d.u8())
+	micros := d.number()
+	v.ID = d.id()
+	release := d.number()
+	counts := v.all()
+	n := int(d.u8())
+	for i := range n {
+		value := d.number()
+		if i < len(counts) {
+			*counts[i] = value
 		}
-		if err != nil {
-			return epoch, cells, err
-		}
-		cells.add(&v)
 	}
+	for _, s := range [...]*string{&v.App, &v.Tier, &v.CostCenter, &v.Team, &v.Owner, &v.Environment, &v.Trigger, &v.Fault} {
+		*s = d.text()
+	}
+	uses := d.number()
+	switch {
+	case d.err != nil:
+	case k < kindInvocation || k > kindStanding, n > len(counts):
+		d.err = fmt.Errorf("%w: a newer agora wrote this record", errDamaged)
+	case micros > 1<<53 || release > 1<<31-1 || uses > maxRecordUses:
+		d.err = fmt.Errorf("%w: a number is out of range", errDamaged)
+	}
+	for range uses {
+		if d.err != nil {
+			return k, at, v, d.err
+		}
+		v.Uses = append(v.Uses, abi.Use{Capability: d.text(), Meter: d.text(), Subject: d.text(), N: d.number()})
+	}
+	if d.err == nil && len(d.b) > 0 {
+		d.err = fmt.Errorf("%w: a record has %d bytes too many", errDamaged, len(d.b))
+	}
+	v.Release = int(release)
+	return k, time.UnixMicro(int64(micros)).UTC(), v, d.err
+}
+
+func (d *decoder) bad(what string) {
+	if d.err == nil {
+		d.err = fmt.Errorf("%w: %s is missing", errDamaged, what)
+	}
+	d.b = nil
+}
+
+func (d *decoder) u8() byte {
+	if len(d.b) == 0 {
+		d.bad("a byte")
+		return 0
+	}
+	c := d.b[0]
+	d.b = d.b[1:]
+	return c
+}
+
+func (d *decoder) number() uint64 {
+	n, size := binary.Uvarint(d.b)
+	if size <= 0 {
+		d.bad("a number")
+		return 0
+	}
+	d.b = d.b[size:]
+	return n
+}
+
+func (d *decoder) bytes(n uint64) []byte {
+	if n > maxRecordText || n > uint64(len(d.b)) {
+		d.bad("a text")
+		return nil
+	}
+	s := d.b[:n]
+	d.b = d.b[n:]
+	return s
+}
+
+func (d *decoder) text() string {
+	raw := d.bytes(d.number())
+	if s, ok := d.texts[string(raw)]; ok {
+		return s
+	}
+	s := string(raw)
+	if len(d.texts) < 1<<16 {
+		d.texts[s] = s
+	}
+	return s
+}
+
+func (d *decoder) id() string {
+	n := d.number()
+	raw := d.bytes(n >> 1)
+	if n&1 == 1 {
+		return hex.EncodeToString(raw)
+	}
+	return string(raw)
 }

@@ -20,6 +20,9 @@ var groupings = map[string]func(Key) string{
 	"tier":        func(k Key) string { return k.Tier },
 	"cost_center": func(k Key) string { return k.CostCenter },
 	"team":        func(k Key) string { return k.Team },
+	"owner":       func(k Key) string { return k.Owner },
+	"environment": func(k Key) string { return k.Environment },
+	"trigger":     func(k Key) string { return k.Trigger },
 }
 
 // normal checks a query and fills in what was left out. Spans begin and end at
@@ -55,37 +58,61 @@ func (q Query) normal(now time.Time) (Query, error) {
 }
 
 // Report answers a query from the store and from what is not flushed yet: a
-// call is in the very next report.
+// call is in the very next report. Hours that are sealed are shown as they were
+// sealed; what became known of them later is in the hour in which it was posted.
 func (m *Meter) Report(ctx context.Context, q Query) (Report, error) {
-	q, err := q.normal(m.now())
+	q, err := q.normal(m.o.Now())
 	if err != nil {
 		return Report{}, err
 	}
 	// The live counts first: what is flushed between here and the store's
-	// answer belongs to an epoch that is taken from here.
-	live, epochs := m.live()
-	stored, err := m.store.Cells(ctx, q.App, q.From, q.To)
+	// answer is taken from here.
+	live := m.live()
+	ledger, err := m.o.Store.Ledger(ctx, q.App, q.From, q.To)
 	if err != nil {
 		return Report{}, fmt.Errorf("read usage: %w", err)
 	}
-	all := live
-	for _, c := range stored {
-		if !epochs[c.Epoch] {
+	var all []Cell
+	for _, h := range ledger.Hours {
+		all = append(all, Cell{Key: h.Key, Usage: h.Usage})
+	}
+	for _, a := range ledger.Adjustments {
+		k := a.Key
+		k.Hour = a.Posted
+		all = append(all, Cell{Key: k, Usage: a.Usage})
+	}
+	held := make(map[cellID]bool, len(live))
+	for _, c := range live {
+		if !c.Hour.Before(ledger.Sealed) {
+			held[idOf(c)] = true
+			all = append(all, c)
+		}
+	}
+	for _, c := range ledger.Cells {
+		if !held[idOf(c)] {
 			all = append(all, c)
 		}
 	}
 	return sum(q, all), nil
 }
 
-func (m *Meter) live() (all []Cell, epochs map[uint64]bool) {
+// cellID is what makes a cell one.
+type cellID struct {
+	node  string
+	epoch uint64
+	key   Key
+}
+
+func idOf(c Cell) cellID { return cellID{c.Node, c.Epoch, c.Key} }
+
+// live copies out the cells that are not in the store for good.
+func (m *Meter) live() (all []Cell) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	epochs = map[uint64]bool{}
-	for _, e := range append(slices.Clone(m.retired), m.current) {
-		epochs[e.number] = true
-		all = append(all, e.cells.list(e.number)...)
+	for _, e := range append(slices.Clone(m.earlier), m.current) {
+		all = append(all, e.cells.list(e.node, e.number, false)...)
 	}
-	return all, epochs
+	return all
 }
 
 // sum groups cells.

@@ -1,10 +1,14 @@
 package metering
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"maps"
+	"math"
+	"slices"
 	"time"
+
+	"github.com/agora-host/agora/abi"
 )
 
 var (
@@ -14,19 +18,56 @@ var (
 	ErrUnmetered = errors.New("usage cannot be recorded")
 )
 
-// Invocation is the work of one call, as it is billed.
-type Invocation struct {
-	App        string
-	Release    int
-	Tier       string
-	CostCenter string
-	Team       string
-	At         time.Time // when it ended
-	Fault      string    // abi.FaultKind: "" for success
-	Counts
+// Tags say who answers for usage, and what caused it.
+type Tags struct {
+	App         string `json:"app"`
+	Release     int    `json:"release"`
+	Tier        string `json:"tier"`
+	CostCenter  string `json:"cost_center"`
+	Team        string `json:"team"`
+	Owner       string `json:"owner"`
+	Environment string `json:"environment"`
+	Trigger     string `json:"trigger"` // one of the triggers below
 }
 
-// Counts are the meters of one invocation. All of them only ever grow.
+// The triggers: what an invocation is the answer to.
+const (
+	TriggerHTTP    = "http"    // a request to the app's address
+	TriggerInvoke  = "invoke"  // somebody signed in, through console, API or command line
+	TriggerCron    = "cron"    // the clock
+	TriggerWebhook = "webhook" // another system
+	TriggerEvent   = "event"   // another app
+	TriggerNone    = ""        // nothing: usage of something that is kept, or prepared
+)
+
+// Durability is what an invocation's record outlives before its answer ends.
+type Durability string
+
+// The classes of durability. An app's manifest names one.
+const (
+	DurabilityProcess Durability = "process" // the death of the process
+	DurabilityPower   Durability = "power"   // the loss of power, too
+	DurabilityNode    Durability = "node"    // the loss of the node and its disk, too; needs a store that nodes share
+)
+
+// Invocation is the work of one call, as it is billed.
+type Invocation struct {
+	ID string // unique; a hexadecimal one takes half the room
+	Tags
+	Fault string // abi.FaultKind, or FaultCutOff: "" for success
+	Counts
+	// Uses are what it did with capabilities, sorted as abi.Recorder sorts them.
+	Uses []abi.Use
+	// Durability is what its record has to outlive. "" is DurabilityPower.
+	Durability Durability
+}
+
+// FaultCutOff is the fault of an invocation that the node did not live to see
+// the end of. It is billed what its last checkpoint said.
+const FaultCutOff = "cut_off"
+
+// Counts are the meters that every invocation has. All of them only ever grow;
+// at the largest number they stay.
 type Counts struct {
 	Instructions uint64 `json:"instructions"`  // executed, by metering/fuel's cost table
 	GuestMicros  uint64 `json:"guest_us"`      // wall time of the guest's own work
@@ -36,26 +77,36 @@ type Counts struct {
 	BytesOut     uint64 `json:"bytes_out"`     // response body
 }
 
-// Add sums two counts.
-func (c Counts) Add(o Counts) Counts {
-	return Counts{
-		Instructions: c.Instructions + o.Instructions,
-		GuestMicros:  c.GuestMicros + o.GuestMicros,
-		HostMicros:   c.HostMicros + o.HostMicros,
-		MemoryKiBMS:  c.MemoryKiBMS + o.MemoryKiBMS,
-		BytesIn:      c.BytesIn + o.BytesIn,
-		BytesOut:     c.BytesOut + o.BytesOut,
-	}
+func (c *Counts) all() [6]*uint64 {
+	return [...]*uint64{&c.Instructions, &c.GuestMicros, &c.HostMicros, &c.MemoryKiBMS, &c.BytesIn, &c.BytesOut}
 }
+
+// with joins two counts, number by number.
+func (c Counts) with(o Counts, join func(a, b uint64) uint64) Counts {
+	others := o.all()
+	for i, n := range c.all() {
+		*n = join(*n, *others[i])
+	}
+	return c
+}
+
+// plus adds, and stays at the largest number instead of beginning anew.
+func plus(a, b uint64) uint64 {
+	if a > math.MaxUint64-b {
+		return math.MaxUint64
+	}
+	return a + b
+}
+
+// minus answers what a has over b, which is nothing if it has less.
+func minus(a, b uint64) uint64 { return a - min(a, b) }
+
+func larger(a, b uint64) uint64 { return max(a, b) }
 
 // Key says to whom and when a cell belongs.
 type Key struct {
-	Hour       time.Time `json:"hour"` // UTC, truncated to the hour
-	App        string    `json:"app"`
-	Release    int       `json:"release"`
-	Tier       string    `json:"tier"`
-	CostCenter string    `json:"cost_center"`
-	Team       string    `json:"team"`
+	Hour time.Time `json:"hour"` // UTC, truncated to the hour
+	Tags
 }
 
 // Usage is what a key amounts to.
@@ -63,61 +114,122 @@ type Usage struct {
 	Calls  uint64            `json:"calls"`
 	Errors map[string]uint64 `json:"errors,omitempty"` // by fault kind
 	Counts
+	Uses []abi.Use `json:"uses,omitempty"` // of capabilities; sorted, each capability, meter and subject once
 }
 
-// Max merges two cumulative usages of the same cell: later knows at least as much.
-func (u Usage) Max(o Usage) Usage {
-	errors := maps.Clone(u.Errors)
-	for kind, n := range o.Errors {
-		if errors == nil {
-			errors = map[string]uint64{}
-		}
-		errors[kind] = max(errors[kind], n)
-	}
+// Add sums two usages of different cells.
+func (u Usage) Add(o Usage) Usage { return u.with(o, plus) }
+
+// Max merges two cumulative usages of the same cell: the later knows at least as
+// much.
+func (u Usage) Max(o Usage) Usage { return u.with(o, larger) }
+
+// Less answers what u has and o has not.
+func (u Usage) Less(o Usage) Usage { return u.with(o, minus) }
+
+func (u Usage) with(o Usage, join func(a, b uint64) uint64) Usage {
 	return Usage{
-		Calls: max(u.Calls, o.Calls), Errors: errors,
-		Counts: Counts{
-			Instructions: max(u.Instructions, o.Instructions), GuestMicros: max(u.GuestMicros, o.GuestMicros), HostMicros: max(u.HostMicros, o.HostMicros),
-			MemoryKiBMS: max(u.MemoryKiBMS, o.MemoryKiBMS), BytesIn: max(u.BytesIn, o.BytesIn), BytesOut: max(u.BytesOut, o.BytesOut),
-		},
+		Calls: join(u.Calls, o.Calls), Errors: joinErrors(u.Errors, o.Errors, join),
+		Counts: u.Counts.with(o.Counts, join), Uses: joinUses(u.Uses, o.Uses, join),
 	}
 }
 
-// Cell is the cumulative usage of one key in one epoch of this node.
-type Cell struct {
-	Epoch uint64 `json:"epoch"`
-	Key
-	Usage
+func joinErrors(a, b map[string]uint64, join func(a, b uint64) uint64) map[string]uint64 {
+	if len(a)+len(b) == 0 {
+		return nil
+	}
+	joined := maps.Clone(a)
+	if joined == nil {
+		joined = map[string]uint64{}
+	}
+	for kind, n := range b {
+		joined[kind] = join(joined[kind], n)
+	}
+	maps.DeleteFunc(joined, func(_ string, n uint64) bool { return n == 0 })
+	if len(joined) == 0 {
+		return nil
+	}
+	return joined
 }
 
-// Store keeps cells. Merge is idempotent: for each (epoch, key) every counter
-// becomes the maximum of what is stored and what is given, in one atomic and
-// durable change. Cells answers the cells with from <= Hour < to, of one app
-// if app is not "", in no particular order.
-type Store interface {
-	MergeCells(ctx context.Context, cells []Cell) error
-	Cells(ctx context.Context, app string, from, to time.Time) ([]Cell, error)
+func compareUses(a, b abi.Use) int {
+	return cmp.Or(cmp.Compare(a.Capability, b.Capability), cmp.Compare(a.Meter, b.Meter), cmp.Compare(a.Subject, b.Subject))
 }
 
-// Query asks for usage. Zero From and To mean the last 24 hours up to now.
-type Query struct {
-	App        string    // "" for all
-	CostCenter string    // "" for all
-	From, To   time.Time // half open
-	By         []string  // any of "hour", "day", "app", "release", "tier", "cost_center", "team"; empty: one total
+func joinUses(a, b []abi.Use, join func(a, b uint64) uint64) []abi.Use {
+	if len(a)+len(b) == 0 {
+		return nil
+	}
+	joined := make([]abi.Use, 0, len(a)+len(b))
+	for len(a) > 0 || len(b) > 0 {
+		var u abi.Use
+		switch order := orderOf(a, b); {
+		case order < 0:
+			u, a = a[0], a[1:]
+			u.N = join(u.N, 0)
+		case order > 0:
+			u, b = b[0], b[1:]
+			u.N = join(0, u.N)
+		default:
+			u = a[0]
+			u.N = join(u.N, b[0].N)
+			a, b = a[1:], b[1:]
+		}
+		if u.N > 0 {
+			joined = append(joined, u)
+		}
+	}
+	return slices.Clip(joined)
 }
 
-// Report answers a query. Rows are sorted by their group.
-type Report struct {
-	From  time.Time `json:"from"`
-	To    time.Time `json:"to"`
-	By    []string  `json:"by"`
-	Rows  []Row     `json:"rows"`
-	Total Usage     `json:"total"`
+func orderOf(a, b []abi.Use) int {
+	switch {
+	case len(a) == 0:
+		return 1
+	case len(b) == 0:
+		return -1
+	}
+	return compareUses(a[0], b[0])
 }
 
-// Row is the usage of one group.
-type Row struct {
-	Group map[string]string `json:"group"` // value for each word in By; hours in RFC 3339
-	Usage
+// Failed is the number of calls that ended in an error.
+func (u Usage) Failed() uint64 {
+	var n uint64
+	for _, v := range u.Errors {
+		n = plus(n, v)
+	}
+	return n
+}
+
+// Of sums the uses of a capability by one of its meters, over all subjects.
+func (u Usage) Of(capability, meter string) uint64 {
+	var n uint64
+	for _, use := range u.Uses {
+		if use.Capability == capability && use.Meter == meter {
+			n = plus(n, use.N)
+		}
+	}
+	return n
+}
+
+// IsZero tells that nothing was used.
+func (u Usage) IsZero() bool {
+	return u.Calls == 0 && u.Counts == Counts{} && len(u.Errors) == 0 && len(u.Uses) == 0
+}
+
+// Equal compares number by number.
+func (u Usage) Equal(o Usage) bool {
+	return u.Calls == o.Calls && u.Counts == o.Counts && maps.Equal(u.Errors, o.Errors) && slices.Equal(u.Uses, o.Uses)
+}
+
+// Saturated tells that a counter is at its end, and more was used than it says.
+func (u Usage) Saturated() bool {
+	full := u.Calls == math.MaxUint64
+	for _, n := range u.all() {
+		full = full || *n == math.MaxUint64
+	}
+	for _, n := range u.Errors {
+		full = full || n == math.MaxUint64
+	}
+	return full || slices.ContainsFunc(u.Uses, func(use abi.Use) bool { return use.N == math.MaxUint64 })
 }

@@ -33,6 +33,10 @@ type Manifest struct {
 	// happen to reach the same instance.
 	KeepState bool `toml:"keep_state,omitempty" json:"keep_state,omitempty"`
 
+	// Durability is what the bill of a call outlives before its answer ends:
+	// "process" or "power", which is the default.
+	Durability string `toml:"durability,omitempty" json:"durability,omitempty"`
+
 	Limits Limits `toml:"limits,omitempty" json:"limits"`
 	// Capabilities are what the app asks for, by word, with parameters:
 	// [capabilities.kv] quota = "1MiB".

@@ -165,6 +165,7 @@ func (e *ManifestError) check(m Manifest) {
 	if m.WarmUp != "" && m.KeepState {
 		e.add("warm_up", "warm_up has no meaning with keep_state: instances are warm after their first request", "Leave one of them out.")
 	}
+	e.checkDurability(m.Durability)
 	e.checkLimits(m.Limits)
 	e.checkTriggers(m)
 	for _, word := range slices.Sorted(maps.Keys(m.Capabilities)) {
@@ -174,6 +175,17 @@ func (e *ManifestError) check(m Manifest) {
 		if len(key) == 0 || len(key) > 128 || len(m.Config[key]) > 16<<10 || plainText(key, 128) != nil {
 			e.add("config", fmt.Sprintf("config: the setting %q is empty or too long", clip(key, 40)), "Keep names under 128 bytes and values under 16 KiB.")
 		}
+	}
+}
+
+func (e *ManifestError) checkDurability(class string) {
+	switch class {
+	case "", "process", "power":
+	case "node":
+		e.add("durability", `durability "node" needs a store that several nodes share, and this node keeps its usage on its own disk`,
+			"Use power: calls then outlive the loss of power.", `durability = "power"`)
+	default:
+		e.add("durability", fmt.Sprintf("durability %q is not known", clip(class, 40)), "Use process or power.", `durability = "power"`)
 	}
 }
 

@@ -23,6 +23,9 @@ type Call struct {
 	// Stream takes an answer that the app sends piece by piece. If it is nil, the
 	// pieces are collected into Result.Response.
 	Stream abi.Stream
+	// Checkpoint, if not nil, is told what a call amounts to whose answer goes to
+	// Stream: before its first byte, and then again and again. See checkpoint.go.
+	Checkpoint func(Result) error
 	// Stderr, if not nil, is told each line the guest writes to standard error.
 	Stderr func(line string)
 
@@ -52,7 +55,8 @@ type invocation struct {
 	limits   Limits
 	deadline time.Time
 	began    time.Time // the work that the request is billed for
-	spent    uint64    // before the guest's own counting: InitCost
+	in       *instance
+	spent    uint64 // before the guest's own counting: InitCost
 	granted  uint64
 	stop     error // why the host stopped the guest
 	cgi      bool  // standard output is the response
@@ -64,6 +68,9 @@ type invocation struct {
 
 	hostSince time.Time     // when the host call that runs began; zero: none does
 	host      time.Duration // of those that ended
+
+	saved     time.Time // when the last checkpoint was
+	savedFuel uint64    // what was used then
 
 	streams   bool // the answer goes out piece by piece
 	status    int  // of that answer
@@ -119,9 +126,13 @@ func (v *invocation) used(left int64) uint64 {
 // refuel grants the next slice, or halts. left is below zero: what it lacks has
 // been charged already, and is granted on top.
 func (v *invocation) refuel(left int64) int64 {
-	v.alive()
-	if v.used(left) > v.limits.Fuel {
+	now := v.alive()
+	used := v.used(left)
+	if used > v.limits.Fuel {
 		v.halt(fmt.Errorf("%w of %d", abi.ErrFuelExhausted, v.limits.Fuel))
+	}
+	if v.checkpointDue(now, used) {
+		v.whileHost(func() { v.checkpoint(now, used) })
 	}
 	rest := v.limits.Fuel - v.spent - v.granted
 	grant := min(rest, uint64(-left)+slice)
@@ -201,7 +212,7 @@ func (p *Program) run(ctx context.Context, v *invocation, result *Result) error 
 		}
 		return p.fault(v, nil, err, result)
 	}
-	v.began = time.Now()
+	v.began, v.in = time.Now(), in
 	if !prepared {
 		v.spent = min(p.initCost, p.limits.Fuel)
 		err = guard(func() error { return p.prepare(ctx, v, in) })

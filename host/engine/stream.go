@@ -71,6 +71,9 @@ func (v *invocation) sendStream(p []byte, send func(deadline time.Time) error) {
 		v.collected.Body = append(v.collected.Body, p...)
 		return
 	}
+	if now, used := time.Now(), v.used(int64(v.in.fuel.Get())); v.checkpointDue(now, used) {
+		v.checkpoint(now, used)
+	}
 	deadline := v.hostDeadline()
 	switch err := send(deadline); {
 	case errors.Is(err, os.ErrDeadlineExceeded): // the server takes it for a caller that left

@@ -188,7 +188,7 @@ type (
 	UsageQuery struct {
 		App, CostCenter string
 		From, To        time.Time
-		By              []string // hour, day, app, release, tier, cost_center, team
+		By              []string // hour, day, app, release, tier, cost_center, team, owner, environment, trigger
 	}
 	// Usage is what a group amounts to.
 	Usage struct {
@@ -200,6 +200,7 @@ type (
 		MemoryKiBMS  uint64            `json:"memory_kib_ms"`
 		BytesIn      uint64            `json:"bytes_in"`
 		BytesOut     uint64            `json:"bytes_out"`
+		Uses         []abi.Use         `json:"uses,omitempty"` // of capabilities
 	}
 	// Row is the usage of one group.
 	Row struct {

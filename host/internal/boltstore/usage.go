@@ -7,26 +7,62 @@ import (
 	"os"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+
 	"github.com/agora-host/agora/metering"
 )
 
 var _ metering.Store = (*Store)(nil)
 
-// MergeCells stores cells by maximum. It makes no revision: usage is not a
-// change that somebody made.
-func (s *Store) MergeCells(ctx context.Context, cells []metering.Cell) error {
-	if err := ctx.Err(); err != nil || len(cells) == 0 {
+// cellRecord is a cell as it is stored.
+type cellRecord struct {
+	metering.Cell
+	// Owed is what of it is in sealed rows and adjustments.
+	Owed metering.Usage `json:"owed,omitzero"`
+}
+
+var sealedKey = []byte("sealed")
+
+// change is a transaction that makes no revision: usage is not a change that
+// somebody made.
+func (s *Store) change(ctx context.Context, apply func(*bolt.Tx) error) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return commit(s.db, func(w *writer) error {
-		for _, c := range cells {
-			k := usageKey(c)
-			old, err := get[metering.Cell](w.tx, bUsage, k, os.ErrNotExist)
-			if err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
-			c.Usage = old.Usage.Max(c.Usage)
-			if err := put(w, bUsage, k, c); err != nil {
+	return faultSafe(func() error { return s.db.Update(apply) })
+}
+
+func epochKey(node string, number_ uint64) []byte { return key(node, number(number_)) }
+
+// BeginEpoch implements metering.Store.
+func (s *Store) BeginEpoch(ctx context.Context, node string, atLeast uint64) (n uint64, err error) {
+	err = s.change(ctx, func(tx *bolt.Tx) error {
+		n = max(1, atLeast)
+		epochs, err := list[metering.Epoch](tx, bEpochs, append(key(node), 0))
+		if err != nil {
+			return err
+		}
+		if len(epochs) > 0 {
+			n = max(n, epochs[len(epochs)-1].Number+1)
+		}
+		return put(tx, bEpochs, epochKey(node, n), metering.Epoch{Node: node, Number: n})
+	})
+	return n, err
+}
+
+// Merge implements metering.Store.
+func (s *Store) Merge(ctx context.Context, f metering.Flush) error {
+	return s.change(ctx, func(tx *bolt.Tx) error {
+		if err := mergeEpoch(tx, f); err != nil {
+			return err
+		}
+		sealed, err := sealedUntil(tx)
+		if err != nil {
+			return err
+		}
+		for _, c := range f.Cells {
+			c.Node, c.Epoch = f.Node, f.Epoch
+			if err := mergeCell(tx, c, sealed); err != nil {
 				return err
 			}
 		}
@@ -34,27 +70,253 @@ func (s *Store) MergeCells(ctx context.Context, cells []metering.Cell) error {
 	})
 }
 
-// usageKey starts with the hour, so that a span of time is a range.
-func usageKey(c metering.Cell) []byte {
-	return key(number(uint64(c.Hour.Unix())), number(c.Epoch), c.App, fmt.Sprint(c.Release), c.Tier, c.CostCenter, c.Team)
+func mergeEpoch(tx *bolt.Tx, f metering.Flush) error {
+	k := epochKey(f.Node, f.Epoch)
+	was, err := get[metering.Epoch](tx, bEpochs, k, os.ErrNotExist)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	e := was
+	e.Node, e.Number, e.Ended, e.Lost = f.Node, f.Epoch, was.Ended || f.Ended, was.Lost || f.Lost
+	if f.Until.After(e.Until) {
+		e.Until = f.Until.UTC()
+	}
+	if e == was {
+		return nil
+	}
+	return put(tx, bEpochs, k, e)
 }
 
-// Cells reads a span of time.
-func (s *Store) Cells(ctx context.Context, app string, from, to time.Time) ([]metering.Cell, error) {
-	var cells []metering.Cell
-	err := s.View(ctx, func(tx *Tx) error {
-		c := tx.tx.Bucket([]byte(bUsage)).Cursor()
-		end := number(uint64(max(0, to.Unix())))
-		for k, record := c.Seek([]byte(number(uint64(max(0, from.Unix()))))); k != nil && string(k[:8]) < end; k, record = c.Next() {
-			cell, err := decode[metering.Cell](bUsage, k, record)
-			if err != nil {
+func mergeCell(tx *bolt.Tx, c metering.Cell, sealed time.Time) error {
+	k := usageKey(c)
+	r, err := get[cellRecord](tx, bUsage, k, os.ErrNotExist)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	c.Usage = r.Usage.Max(c.Usage)
+	if err == nil && c.Usage.Equal(r.Usage) {
+		return nil
+	}
+	r.Cell = c
+	if c.Hour.Before(sealed) {
+		if late := c.Usage.Less(r.Owed); !late.IsZero() {
+			if err := adjust(tx, c, late, sealed); err != nil {
 				return err
 			}
-			if app == "" || cell.App == app {
-				cells = append(cells, cell)
-			}
+			r.Owed = c.Usage
 		}
-		return nil
+	}
+	return put(tx, bUsage, k, r)
+}
+
+// adjust posts what became known of a sealed hour in the first that is open.
+func adjust(tx *bolt.Tx, c metering.Cell, late metering.Usage, posted time.Time) error {
+	k := key(number(uint64(posted.Unix()))+string(usageKey(c)), "")
+	a, err := get[metering.Adjustment](tx, bAdjustments, k, os.ErrNotExist)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return put(tx, bAdjustments, k, metering.Adjustment{Posted: posted, Node: c.Node, Epoch: c.Epoch, Key: c.Key, Usage: a.Usage.Add(late)})
+}
+
+// usageKey starts with the hour, so that a span of time is a range. Cells that
+// were stored before there were nodes have no more than their tags of then.
+func usageKey(c metering.Cell) []byte {
+	parts := []string{number(uint64(c.Hour.Unix())), number(c.Epoch), c.App, fmt.Sprint(c.Release), c.Tier, c.CostCenter, c.Team}
+	if c.Node != "" {
+		parts = append(parts, c.Node, c.Owner, c.Environment, c.Trigger)
+	}
+	return key(parts...)
+}
+
+func hourKey(k metering.Key) []byte {
+	return key(number(uint64(k.Hour.Unix())), k.App, fmt.Sprint(k.Release), k.Tier, k.CostCenter, k.Team, k.Owner, k.Environment, k.Trigger)
+}
+
+// sealedUntil is the first hour that is open; zero if none is sealed.
+func sealedUntil(tx *bolt.Tx) (time.Time, error) {
+	sealed, err := get[time.Time](tx, bMeta, sealedKey, os.ErrNotExist)
+	if errors.Is(err, os.ErrNotExist) {
+		return time.Time{}, nil
+	}
+	return sealed, err
+}
+
+// Seal implements metering.Store.
+func (s *Store) Seal(ctx context.Context, until time.Time) (sealed time.Time, err error) {
+	due := false
+	err = s.View(ctx, func(tx *Tx) error {
+		sealed, err = sealedUntil(tx.tx)
+		if err != nil {
+			return err
+		}
+		until, err = closedByAll(tx.tx, until)
+		due = until.After(sealed)
+		return err
+	})
+	if err != nil || !due {
+		return sealed, err
+	}
+	err = s.change(ctx, func(tx *bolt.Tx) error {
+		if sealed, err = sealedUntil(tx); err != nil {
+			return err
+		}
+		if until, err = closedByAll(tx, until); err != nil || !until.After(sealed) {
+			return err
+		}
+		if err := sealHours(tx, sealed, until); err != nil {
+			return err
+		}
+		sealed = until
+		return put(tx, bMeta, sealedKey, until)
+	})
+	return sealed, err
+}
+
+// closedByAll answers how far up to a time no epoch can add anything.
+func closedByAll(tx *bolt.Tx, until time.Time) (time.Time, error) {
+	epochs, err := list[metering.Epoch](tx, bEpochs, nil)
+	for _, e := range epochs {
+		if !e.Ended && e.Until.Before(until) {
+			until = e.Until
+		}
+	}
+	return until.UTC().Truncate(time.Hour), err
+}
+
+// sealHours makes rows of the cells of a span.
+func sealHours(tx *bolt.Tx, from, to time.Time) error {
+	rows := map[metering.Key]metering.Usage{}
+	var cells []cellRecord
+	err := span[cellRecord](tx, bUsage, from, to, func(r cellRecord) {
+		rows[r.Key] = rows[r.Key].Add(r.Usage)
+		r.Owed = r.Usage
+		cells = append(cells, r)
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range cells {
+		if err := put(tx, bUsage, usageKey(r.Cell), r); err != nil {
+			return err
+		}
+	}
+	for k, u := range rows {
+		if err := put(tx, bHours, hourKey(k), metering.Hour{Key: k, Usage: u}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// span reads the records of a bucket whose keys begin with an hour in from <=
+// hour < to.
+func span[T any](tx *bolt.Tx, bucket string, from, to time.Time, each func(T)) error {
+	c := tx.Bucket([]byte(bucket)).Cursor()
+	end := number(uint64(max(0, to.Unix())))
+	for k, record := c.Seek([]byte(number(uint64(max(0, from.Unix()))))); k != nil && string(k[:8]) < end; k, record = c.Next() {
+		v, err := decode[T](bucket, k, record)
+		if err != nil {
+			return err
+		}
+		each(v)
+	}
+	return nil
+}
+
+// Ledger implements metering.Store.
+func (s *Store) Ledger(ctx context.Context, app string, from, to time.Time) (l metering.Ledger, err error) {
+	of := func(k metering.Key) bool { return app == "" || k.App == app }
+	err = s.View(ctx, func(tx *Tx) (err error) {
+		if l.Sealed, err = sealedUntil(tx.tx); err != nil {
+			return err
+		}
+		err = span(tx.tx, bHours, from, to, func(h metering.Hour) {
+			if of(h.Key) {
+				l.Hours = append(l.Hours, h)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		err = span(tx.tx, bAdjustments, from, to, func(a metering.Adjustment) {
+			if of(a.Key) {
+				l.Adjustments = append(l.Adjustments, a)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		if from.Before(l.Sealed) {
+			from = l.Sealed
+		}
+		return span(tx.tx, bUsage, from, to, func(r cellRecord) {
+			if of(r.Key) {
+				l.Cells = append(l.Cells, r.Cell)
+			}
+		})
+	})
+	return l, err
+}
+
+// Cells implements metering.Store.
+func (s *Store) Cells(ctx context.Context, node string, epoch uint64) (cells []metering.Cell, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		b := tx.tx.Bucket([]byte(bUsage))
+		return b.ForEach(func(k, record []byte) error {
+			if len(k) < 17 || string(k[9:17]) != number(epoch) {
+				return nil
+			}
+			r, err := decode[cellRecord](bUsage, k, record)
+			if err == nil && r.Node == node {
+				cells = append(cells, r.Cell)
+			}
+			return err
+		})
 	})
 	return cells, err
+}
+
+// Epochs implements metering.Store.
+func (s *Store) Epochs(ctx context.Context) (epochs []metering.Epoch, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		epochs, err = list[metering.Epoch](tx.tx, bEpochs, nil)
+		return err
+	})
+	return epochs, err
+}
+
+// Balance implements metering.Store.
+func (s *Store) Balance(ctx context.Context) (b metering.Balance, err error) {
+	cells, owed := map[time.Time]metering.Usage{}, map[time.Time]metering.Usage{}
+	ever := time.Unix(1<<40, 0)
+	err = s.View(ctx, func(tx *Tx) (err error) {
+		if b.Sealed, err = sealedUntil(tx.tx); err != nil {
+			return err
+		}
+		err = span(tx.tx, bUsage, time.Time{}, ever, func(r cellRecord) {
+			b.Cells = b.Cells.Add(r.Usage)
+			if r.Hour.Before(b.Sealed) {
+				cells[r.Hour] = cells[r.Hour].Add(r.Usage)
+			} else {
+				b.Open = b.Open.Add(r.Usage)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		err = span(tx.tx, bHours, time.Time{}, ever, func(h metering.Hour) {
+			b.Hours = b.Hours.Add(h.Usage)
+			owed[h.Hour] = owed[h.Hour].Add(h.Usage)
+		})
+		if err != nil {
+			return err
+		}
+		return span(tx.tx, bAdjustments, time.Time{}, ever, func(a metering.Adjustment) {
+			b.Adjustments = b.Adjustments.Add(a.Usage)
+			owed[a.Hour] = owed[a.Hour].Add(a.Usage)
+		})
+	})
+	b.Differ = metering.CompareHours(cells, owed)
+	return b, err
 }

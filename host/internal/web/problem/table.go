@@ -134,10 +134,6 @@ var table = []Entry{
 	entry("exists", http.StatusConflict, "It exists already",
 		"What you want to make is there, and is not replaced.",
 		"Choose another name, or look at what is there.", registry.ErrExists),
-	entry("not-writable", http.StatusInsufficientStorage, "The node cannot store anything",
-		"Its disk is full, or takes no writes for another reason. Nothing happened; what was stored before is there, and can be read.",
-		"Tell whoever runs the node: make room on its disk. It stores again as soon as there is some.", registry.ErrUnwritable).
-		commands("agora doctor"),
 	entry("damaged", http.StatusInternalServerError, "Something stored is damaged",
 		"Stored bytes do not match their checksum. They are not used.",
 		"Tell whoever runs the node: it has to be restored from a backup, or the release uploaded again.", registry.ErrCorrupt).
@@ -175,7 +171,7 @@ var table = []Entry{
 		commands("agora usage --by app,day --since 7d"),
 	entry("unmetered", http.StatusServiceUnavailable, "Usage cannot be recorded",
 		"The node cannot write its journal, so it serves no apps: it does not give work away that nobody could account for.",
-		"Tell whoever runs the node: make room on its disk and start it again.", metering.ErrUnmetered).
+		"Tell whoever runs the node: make room on its disk, or see to the disk. The node serves again by itself.", metering.ErrUnmetered).
 		commands("agora doctor"),
 
 	entry("app-trapped", http.StatusBadGateway, "The app failed",

@@ -1,0 +1,71 @@
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/metering/journal"
+)
+
+func (h *Host) openMeter(ctx context.Context) (*metering.Meter, error) {
+	node, err := nodeID(filepath.Join(h.o.DataDir, "node"))
+	if err != nil {
+		return nil, err
+	}
+	disk, err := journal.Disk(filepath.Join(h.o.DataDir, "journal"))
+	if err != nil {
+		return nil, err
+	}
+	return metering.Open(ctx, metering.Options{FS: disk, Node: node, Store: h.store, Now: h.o.Now, Log: h.log})
+}
+
+// nodeID reads the node's id, or makes one: 128 random bits, once and for all.
+func nodeID(path string) (string, error) {
+	raw, err := os.ReadFile(path)
+	if err == nil {
+		id := strings.TrimSpace(string(raw))
+		if b, err := hex.DecodeString(id); err != nil || len(b) != 16 {
+			return "", fmt.Errorf("%s holds %q, which is no node's id: restore the file, since usage is kept under it", path, id)
+		}
+		return id, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the node's id: %w", err)
+	}
+	var random [16]byte
+	rand.Read(random[:])
+	id := hex.EncodeToString(random[:])
+	temp := path + ".new"
+	f, err := os.OpenFile(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("make the node's id: %w", err)
+	}
+	_, err = f.WriteString(id + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return "", fmt.Errorf("make the node's id: %w", err)
+	}
+	return id, nil
+}
+
+// syncDir makes a rename durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,165 @@
+package metering
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/agora-host/agora/internal/failpoint"
+)
+
+// Flush brings all counts to the store, and seals the hours that are over. A
+// flush that is repeated, or whose answer is lost, changes nothing.
+func (m *Meter) Flush(ctx context.Context) error {
+	m.flushing.Lock()
+	defer m.flushing.Unlock()
+	rotated := m.rotate(ctx)
+	m.mu.Lock()
+	all := append(slices.Clone(m.earlier), m.current)
+	m.floor = later(m.floor, hourOf(m.clock.now()))
+	floor := m.floor
+	m.mu.Unlock()
+	for _, e := range all {
+		if err := m.flushEpoch(ctx, e, floor); err != nil {
+			return errors.Join(rotated, err)
+		}
+	}
+	return errors.Join(rotated, m.seal(ctx, floor), m.forgetOld())
+}
+
+// flushEpoch brings what is new in an epoch to the store; all of it, and for
+// good, if it is complete.
+func (m *Meter) flushEpoch(ctx context.Context, e *epoch, floor time.Time) error {
+	m.mu.Lock()
+	complete := e != m.current && e.running == 0 && (e.broken || len(e.pending) == 0)
+	broken, until := e.broken, e.closes(floor)
+	changed := e.cells.list(e.node, e.number, true)
+	versions := e.cells.versions()
+	m.mu.Unlock()
+	switch {
+	case complete:
+		if err := m.retire(ctx, e); err != nil {
+			return err
+		}
+		m.mu.Lock()
+		m.earlier = slices.DeleteFunc(m.earlier, func(o *epoch) bool { return o == e })
+		m.mu.Unlock()
+		return nil
+	case broken, len(changed) == 0 && until.Equal(e.until):
+		return nil
+	}
+	// What is in the store must be in the journal, whatever happens next.
+	if err := e.journal.Sync(); err != nil {
+		m.failed(e)
+		return fmt.Errorf("sync the journal: %w", err)
+	}
+	failpoint.Hit("meter-before-merge")
+	if err := m.o.Store.Merge(ctx, Flush{Node: e.node, Epoch: e.number, Cells: changed, Until: until}); err != nil {
+		return fmt.Errorf("store the usage of epoch %d: %w", e.number, err)
+	}
+	failpoint.Hit("meter-merged")
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e.cells.flushed(versions)
+	e.until = until
+	e.cells.forget(until)
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// rotate begins a new epoch when the journal has grown large, or the wall clock
+// was set.
+func (m *Meter) rotate(ctx context.Context) error {
+	m.mu.Lock()
+	skew := m.clock.skew(m.o.Now())
+	jumped := skew.Abs() > maxSkew
+	due := !m.closed && m.down.Load() == nil && (jumped || m.current.journal.Size() >= m.o.JournalSize)
+	m.mu.Unlock()
+	if !due {
+		return nil
+	}
+	next, err := m.beginEpoch(ctx)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if jumped {
+		m.log.Warn("the wall clock was set: usage goes by it from here on, and never into an hour that is closed", "by", skew)
+		m.clock = newClock(m.o.Now(), m.o.Elapsed)
+	}
+	m.earlier = append(m.earlier, m.current)
+	m.current = next
+	return nil
+}
+
+// retire brings a complete epoch to the store for good and puts its journal away.
+// Doing it again changes nothing.
+func (m *Meter) retire(ctx context.Context, e *epoch) error {
+	if err := m.complete(e); err != nil {
+		return err
+	}
+	if !e.merged {
+		m.mu.Lock()
+		all := e.cells.list(e.node, e.number, false)
+		m.mu.Unlock()
+		failpoint.Hit("meter-before-retire")
+		if err := m.o.Store.Merge(ctx, Flush{Node: e.node, Epoch: e.number, Cells: all, Ended: true}); err != nil {
+			return fmt.Errorf("store the usage of epoch %d: %w", e.number, err)
+		}
+		e.merged = true
+		failpoint.Hit("meter-retired")
+	}
+	return m.putAway(e)
+}
+
+// complete ends an epoch's journal. If that fails, or anything had before, it is
+// read again: what is not on the disk was not used.
+func (m *Meter) complete(e *epoch) error {
+	if e.journal == nil {
+		return nil
+	}
+	broken := e.broken || e.journal.Err() != nil
+	if broken {
+		_ = e.journal.Abandon()
+	} else {
+		broken = e.journal.Close() != nil
+	}
+	if broken {
+		r, err := m.read(e.name)
+		if err != nil {
+			return fmt.Errorf("read the journal %s again: %w", e.name, err)
+		}
+		m.mu.Lock()
+		if held := e.cells.total(); !held.Equal(r.cells.total()) {
+			m.log.Error("a journal that could not be written holds something else than was counted", "journal", e.name, "counted", held.Calls, "found", r.cells.total().Calls)
+		}
+		e.cells, e.damage, e.last = r.cells, r.tail.Damaged, r.last
+		m.mu.Unlock()
+	}
+	m.mu.Lock()
+	e.journal = nil
+	m.mu.Unlock()
+	return nil
+}
+
+// seal seals the hours before until, as far as all epochs have closed them.
+func (m *Meter) seal(ctx context.Context, until time.Time) error {
+	if !m.sealed.Before(until) {
+		return nil
+	}
+	sealed, err := m.o.Store.Seal(ctx, until)
+	if err != nil {
+		return fmt.Errorf("seal the hours before %s: %w", until.Format(time.RFC3339), err)
+	}
+	m.sealed = sealed
+	return nil
+}

@@ -1,0 +1,307 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/agora-host/agora/internal/failpoint"
+)
+
+// Durability is what an acknowledged record outlives. Append-only: the numbers
+// are in journals.
+type Durability uint8
+
+// The classes of durability.
+const (
+	Process Durability = 1 // the death of the process: written, not synced
+	Power   Durability = 2 // the loss of power, too: synced
+	end     Durability = 255
+)
+
+// ErrClosed: nothing can be appended any more.
+var ErrClosed = errors.New("the journal is closed")
+
+// Room is made with zeros before records need it: overwriting what is there takes
+// the disk half the time of making a file longer. It grows with the file.
+const (
+	minRoom = 256 << 10
+	maxRoom = 2 << 20
+)
+
+// Journal appends to one file.
+type Journal struct {
+	name      string
+	file      File
+	salt      uint32
+	committed func(seq uint64)
+	wake      chan struct{} // there is something to sync, or nothing will ever be
+	ended     chan struct{} // the goroutine is
+
+	mu      sync.Mutex // guards all below
+	buf     []byte     // appended and not written
+	off     int64      // where buf belongs
+	room    int64      // up to where the file is zeros
+	seq     uint64     // of the last record appended
+	known   uint64     // of the last that is on the disk for certain
+	acked   int64      // the end of the last that was acknowledged
+	waiting *Batch     // nil if nobody waits
+	err     error      // why nothing is acknowledged any more
+}
+
+// Batch is the records that one sync makes durable.
+type Batch struct {
+	done chan struct{}
+	err  error
+}
+
+// Wait answers when the records are durable, or that they are not known to be. A
+// nil Batch is durable.
+func (b *Batch) Wait() error {
+	if b == nil {
+		return nil
+	}
+	<-b.done
+	return b.err
+}
+
+// Create begins a journal. Its header and its name are durable. committed is told
+// up to which number records are synced, before those that wait for it go on.
+func Create(fs FS, name string, h Header, committed func(seq uint64)) (*Journal, error) {
+	head, err := appendHeader(nil, h)
+	if err != nil {
+		return nil, err
+	}
+	_, salt, _ := decodeHeader(head)
+	file, err := fs.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("begin a journal: %w", err)
+	}
+	j := &Journal{
+		name: name, file: file, salt: salt, committed: committed, buf: head, acked: headerSize,
+		wake: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
+	j.mu.Lock()
+	j.prepare()
+	err = j.write()
+	j.mu.Unlock()
+	if err == nil {
+		err = file.Sync()
+	}
+	if err == nil {
+		err = fs.Sync()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("begin a journal: %w", err), file.Close(), fs.Remove(name))
+	}
+	go j.commit()
+	return j, nil
+}
+
+// Append adds a record. When it answers nil the record is in the file or about to
+// be; it is as durable as d says when the batch's Wait answers nil.
+func (j *Journal) Append(d Durability, payload []byte) (seq uint64, b *Batch, err error) {
+	if len(payload) > MaxPayload {
+		return 0, nil, fmt.Errorf("a record of %d bytes is too large: at most %d", len(payload), MaxPayload)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err != nil {
+		return 0, nil, j.err
+	}
+	j.seq++
+	j.buf = appendFrame(j.buf, j.salt, Record{Seq: j.seq, Known: j.known, Durability: d, Payload: payload})
+	if d != Process {
+		return j.seq, j.join(), nil
+	}
+	if err := j.write(); err != nil {
+		return 0, nil, err
+	}
+	j.acked = j.off
+	return j.seq, nil, nil
+}
+
+// Sync makes everything durable that was appended.
+func (j *Journal) Sync() error {
+	j.mu.Lock()
+	if j.err != nil {
+		defer j.mu.Unlock()
+		return j.err
+	}
+	b := j.join()
+	j.mu.Unlock()
+	return b.Wait()
+}
+
+// join answers the batch that the next sync will be for. Callers hold mu.
+func (j *Journal) join() *Batch {
+	if j.waiting == nil {
+		j.waiting = &Batch{done: make(chan struct{})}
+		select {
+		case j.wake <- struct{}{}:
+		default:
+		}
+	}
+	return j.waiting
+}
+
+// write hands what was appended to the kernel. Callers hold mu.
+func (j *Journal) write() error {
+	if j.err != nil || len(j.buf) == 0 {
+		return j.err
+	}
+	failpoint.Hit("journal-appended")
+	n, err := j.file.WriteAt(j.buf, j.off)
+	if err == nil && n < len(j.buf) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		return j.fail(fmt.Errorf("write %s: %w", j.name, err))
+	}
+	failpoint.Hit("journal-written")
+	j.off += int64(n)
+	j.buf = j.buf[:0]
+	return nil
+}
+
+// fail ends all acknowledgements, and sees that those who wait learn of it.
+// Callers hold mu.
+func (j *Journal) fail(err error) error {
+	if j.err == nil {
+		j.err = err
+		select {
+		case j.wake <- struct{}{}:
+		default:
+		}
+	}
+	return j.err
+}
+
+// commit syncs for all that wait, as soon as the last sync is done: the disk sets
+// the pace, and no timer is needed.
+func (j *Journal) commit() {
+	defer close(j.ended)
+	for range j.wake {
+		for more := true; more; {
+			more = j.commitBatch()
+		}
+		j.mu.Lock()
+		failed := j.err != nil
+		j.mu.Unlock()
+		if failed {
+			return
+		}
+	}
+}
+
+// commitBatch tells whether it found anybody waiting. In this order: written,
+// synced, counted, released.
+func (j *Journal) commitBatch() bool {
+	j.mu.Lock()
+	b := j.waiting
+	if b == nil {
+		j.mu.Unlock()
+		return false
+	}
+	j.waiting = nil
+	err := j.write()
+	seq, off := j.seq, j.off
+	j.mu.Unlock()
+	if err == nil {
+		if err = j.file.Sync(); err != nil {
+			err = fmt.Errorf("sync %s: %w", j.name, err)
+		}
+	}
+	j.mu.Lock()
+	if err != nil {
+		err = j.fail(err)
+	} else {
+		j.known, j.acked = seq, max(j.acked, off)
+	}
+	j.mu.Unlock()
+	if err == nil {
+		failpoint.Hit("journal-synced")
+		j.committed(seq)
+		failpoint.Hit("journal-counted")
+	}
+	b.err = err
+	close(b.done)
+	if err == nil {
+		j.mu.Lock()
+		j.prepare()
+		j.mu.Unlock()
+	}
+	return true
+}
+
+// prepare makes room when there is little left. A disk that has none will say so
+// when records come. Callers hold mu.
+func (j *Journal) prepare() {
+	need := j.off + int64(len(j.buf))
+	if j.err != nil || j.room-need > minRoom/2 {
+		return
+	}
+	at := max(j.room, need)
+	for end := at + min(max(at, minRoom), maxRoom); at < end; at += int64(len(zeros)) {
+		if n, err := j.file.WriteAt(zeros[:], at); err != nil || n < len(zeros) {
+			return
+		}
+		j.room = at + int64(len(zeros))
+	}
+}
+
+var zeros [64 << 10]byte
+
+// Size is the length of what was appended, in bytes.
+func (j *Journal) Size() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.off + int64(len(j.buf))
+}
+
+// Err is why the journal takes nothing any more, or nil.
+func (j *Journal) Err() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.err
+}
+
+// Close ends the journal with a mark that it is complete.
+func (j *Journal) Close() error {
+	_, b, err := j.Append(end, nil)
+	if err == nil {
+		err = b.Wait()
+	}
+	return errors.Join(err, j.stop(false))
+}
+
+// Abandon ends a journal that failed, without syncing it again. What was never
+// acknowledged is cut off, if the disk lets it.
+func (j *Journal) Abandon() error { return j.stop(true) }
+
+func (j *Journal) stop(cut bool) error {
+	j.mu.Lock()
+	if errors.Is(j.err, ErrClosed) {
+		j.mu.Unlock()
+		return nil
+	}
+	_ = j.fail(ErrClosed)
+	j.err = ErrClosed
+	j.mu.Unlock()
+	<-j.ended
+	acked, off := j.acked, j.off // nobody else is left
+	if cut {
+		_ = j.file.Truncate(acked)
+	} else {
+		_ = j.file.Truncate(off)
+	}
+	return j.file.Close()
+}
+
+// Last is the number of the last record that was appended.
+func (j *Journal) Last() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.seq
+}

@@ -1,0 +1,40 @@
+package metering
+
+// Running is an invocation that is journaled while it runs, since part of its
+// answer is given away before its end. It belongs to one goroutine.
+//
+// All its records are in one journal: whoever reads that knows whether it ended.
+type Running struct {
+	m *Meter
+	e *epoch // that of its first checkpoint
+}
+
+// Begin is for an invocation that may need checkpoints. Every Running must End.
+func (m *Meter) Begin() *Running { return &Running{m: m} }
+
+// Checkpoint makes durable what the invocation amounts to so far. If the node
+// does not live to see its end, this is what is billed, with FaultCutOff.
+func (r *Running) Checkpoint(v *Invocation) error {
+	if r.e == nil {
+		r.m.mu.Lock()
+		if r.m.down.Load() == nil {
+			r.e = r.m.current
+			r.e.running++
+		}
+		r.m.mu.Unlock()
+	}
+	return r.m.append(r.e, kindCheckpoint, v)
+}
+
+// End records the invocation as Meter.Record does. It takes the place of all
+// checkpoints.
+func (r *Running) End(v *Invocation) error {
+	err := r.m.append(r.e, kindInvocation, v)
+	if r.e != nil {
+		r.m.mu.Lock()
+		r.e.running--
+		r.m.mu.Unlock()
+		r.e = nil
+	}
+	return err
+}
