@@ -3,6 +3,7 @@ package abi
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 )
 
 // Frames are the bytes of interface abi/v1. All integers are little-endian
@@ -100,6 +101,15 @@ func (w *frameWriter) fields(countAt, tableAt int, fields []Field) {
 	}
 }
 
+// RequestSize is how many bytes AppendRequest appends.
+func RequestSize(r *Request) int {
+	n := requestHeader + len(r.Method) + len(r.Path) + len(r.Query) + len(r.Host) + len(r.Body)
+	for _, f := range r.Header {
+		n += headerEntry + len(f.Name) + len(f.Value)
+	}
+	return n
+}
+
 // AppendRequest appends a request's frame to dst.
 func AppendRequest(dst []byte, r *Request) []byte {
 	w := newFrame(dst, requestHeader)
@@ -183,10 +193,37 @@ func (r *frameReader) fields(countAt, tableAt int) []Field {
 		r.fail("headers", "have a table that does not fit")
 		return nil
 	}
+	return r.texts(int(table), int(n))
+}
+
+// texts reads n fields whose offsets and lengths stand in a table. All share one
+// string.
+func (r *frameReader) texts(table, n int) []Field {
+	size := 0
+	for at := table; at < table+n*headerEntry; at += headerEntry {
+		size += len(r.bytes(at, "header name")) + len(r.bytes(at+8, "header value"))
+	}
+	if size > len(r.b) {
+		r.fail("headers", "name the same bytes again and again")
+	}
+	if r.err != nil {
+		return nil
+	}
+	var all strings.Builder
+	all.Grow(size)
+	for at := table; at < table+n*headerEntry; at += 8 {
+		all.Write(r.bytes(at, ""))
+	}
+	rest := all.String()
+	next := func(at int) (s string) {
+		n := r.u32(at + 4)
+		s, rest = rest[:n], rest[n:]
+		return s
+	}
 	fields := make([]Field, n)
 	for i := range fields {
-		at := int(table) + i*headerEntry
-		fields[i] = Field{string(r.bytes(at, "header name")), string(r.bytes(at+8, "header value"))}
+		at := table + i*headerEntry
+		fields[i] = Field{Name: next(at), Value: next(at + 8)}
 	}
 	return fields
 }

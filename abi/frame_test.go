@@ -26,6 +26,9 @@ func TestFramesRoundTrip(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(q, request) {
 		t.Errorf("request = %+v, %v", q, err)
 	}
+	if size := len(abi.AppendRequest(nil, &request)); size != abi.RequestSize(&request) {
+		t.Errorf("the request has %d bytes, and RequestSize says %d", size, abi.RequestSize(&request))
+	}
 	p, err := abi.DecodeResponse(abi.AppendResponse([]byte("before"), &response)[6:])
 	if err != nil || !reflect.DeepEqual(p, response) {
 		t.Errorf("response = %+v, %v", p, err)
@@ -40,6 +43,16 @@ func TestFrameBytes(t *testing.T) {
 	if got := hex.EncodeToString(abi.AppendResponse(nil, &response)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+}
+
+// repeated is a response of many headers whose names are all the whole frame.
+func repeated() []byte {
+	b := abi.AppendResponse(nil, &abi.Response{Status: 200, Header: make([]abi.Field, abi.MaxHeaders)})
+	for at := 32; at < len(b); at += 16 {
+		binary.LittleEndian.PutUint32(b[at:], 0)
+		binary.LittleEndian.PutUint32(b[at+4:], uint32(len(b)))
+	}
+	return b
 }
 
 func TestMalformedFrames(t *testing.T) {
@@ -64,6 +77,7 @@ func TestMalformedFrames(t *testing.T) {
 		{"a table outside", patch(16, 0xffffffff), "headers"},
 		{"a header name outside", patch(32, 0xffffffff), "header name"},
 		{"a header value that is too long", patch(44, 0xffffffff), "header value"},
+		{"headers of the same bytes", repeated(), "headers"},
 		{"a body outside", patch(24, 0xfffffff0), "body"},
 		{"a body whose end wraps around", patch(28, 0xffffffff), "body"},
 	} {
@@ -119,7 +133,7 @@ func FuzzFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if q, err := abi.DecodeRequest(b); err == nil {
 			again, err := abi.DecodeRequest(abi.AppendRequest(nil, &q))
-			if err != nil || !reflect.DeepEqual(again, q) {
+			if err != nil || !reflect.DeepEqual(again, q) || len(abi.AppendRequest(nil, &q)) != abi.RequestSize(&q) {
 				t.Fatalf("request %+v became %+v, %v", q, again, err)
 			}
 		}

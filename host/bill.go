@@ -16,7 +16,7 @@ type bill struct {
 	target  *target
 	id      string
 	trigger string
-	frame   *abi.Request      // nil if the request could not be read
+	frame   *abi.Request
 	uses    func() []abi.Use  // of capabilities, so far
 	running *metering.Running // nil unless there was a checkpoint
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -21,6 +22,15 @@ import (
 // platformCookies are never shown to an app.
 var platformCookies = []string{web.SessionCookie, "__Host-" + web.SessionCookie}
 
+// frames are requests to be filled in again: a call is over when it returns.
+var frames = sync.Pool{New: func() any { return new(abi.Request) }}
+
+func release(frame *abi.Request) {
+	clear(frame.Header)
+	*frame = abi.Request{Header: frame.Header}
+	frames.Put(frame)
+}
+
 // Invoke is the flow of one call: frame, run, journal. The answer is released
 // only after the journal has the call.
 //
@@ -37,9 +47,9 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 	}
 	var result engine.Result
 	var uses []abi.Use
-	bill := bill{target: t, id: id, trigger: trigger}
-	var err error
-	bill.frame, err = gateway.Frame(r, int64(t.release.Manifest.Limits.RequestBody), platformCookies)
+	bill := bill{target: t, id: id, trigger: trigger, frame: frames.Get().(*abi.Request)}
+	defer release(bill.frame)
+	err := gateway.Frame(bill.frame, r, int64(t.release.Manifest.Limits.RequestBody), platformCookies)
 	if err == nil {
 		uses, err = t.recording(ctx, func(ctx context.Context, uses func() []abi.Use) (err error) {
 			bill.uses = uses
@@ -57,14 +67,13 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 }
 
 func (t *target) run(ctx context.Context, bill *bill, stream abi.Stream) (engine.Result, error) {
-	program, done, err := t.host.programs.use(ctx, t.release)
+	s, err := t.host.programs.use(ctx, &t.release)
 	if err != nil {
 		return engine.Result{}, err
 	}
-	defer done()
-	return program.Invoke(ctx, engine.Call{
-		ID: bill.id, Request: bill.frame, Links: t.links, Stream: stream, Checkpoint: bill.checkpoint,
-		Stderr: func(line string) { t.host.line(t.app.Name, t.release.Number, "info", "stderr", line) },
+	defer t.host.programs.leave(s)
+	return s.program.Invoke(ctx, engine.Call{
+		ID: bill.id, Request: bill.frame, Links: t.links, Stream: stream, Checkpoint: bill.checkpoint, Stderr: t.stderr,
 	})
 }
 

@@ -113,12 +113,28 @@ func (o Options) origins(listen net.Addr) (origins, error) {
 
 // canonicalHost lowers a Host header for comparison; ports stay.
 func canonicalHost(host string) string {
+	if plain(host) {
+		return host
+	}
 	name, port, found := strings.Cut(host, ":")
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	if !found {
 		return name
 	}
 	return name + ":" + port
+}
+
+// plain tells whether a host is canonical already, as nearly all are.
+func plain(host string) bool {
+	for i := range len(host) {
+		switch c := host[i]; {
+		case c >= 'A' && c <= 'Z', c >= 0x80:
+			return false
+		case c == '.' && (i+1 == len(host) || host[i+1] == ':'):
+			return false
+		}
+	}
+	return true
 }
 
 func (g origins) appURL(label string) string {

@@ -3,7 +3,6 @@ package host
 import (
 	"container/list"
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/agora-host/agora/host/engine"
@@ -19,18 +18,23 @@ const programBudget = 1 << 30
 type programs struct {
 	load func(context.Context, registry.Release) (*engine.Program, error)
 
-	mu      sync.Mutex               // guards all below, and every slot's fields
-	slots   map[string]*list.Element // of *slot, by release
-	order   *list.List               // most recently used first
-	size    int64                    // of the programs in slots
+	mu      sync.Mutex                // guards all below, and every slot's fields
+	slots   map[slotKey]*list.Element // of *slot
+	order   *list.List                // most recently used first
+	size    int64                     // of the programs in slots
 	budget  int64
 	closing sync.WaitGroup
 	closed  bool
 }
 
+type slotKey struct {
+	app     string
+	release int
+}
+
 // slot is one release's place. ready closes once program or err is set.
 type slot struct {
-	key     string
+	key     slotKey
 	ready   chan struct{}
 	program *engine.Program
 	size    int64
@@ -40,33 +44,32 @@ type slot struct {
 }
 
 func newPrograms(load func(context.Context, registry.Release) (*engine.Program, error)) *programs {
-	return &programs{load: load, slots: map[string]*list.Element{}, order: list.New(), budget: programBudget}
+	return &programs{load: load, slots: map[slotKey]*list.Element{}, order: list.New(), budget: programBudget}
 }
 
-// use answers a release's program and a function to be called when the caller
-// is done with it. Callers that come while it loads wait for the same load.
-func (p *programs) use(ctx context.Context, r registry.Release) (*engine.Program, func(), error) {
-	key := fmt.Sprintf("%s/%d", r.App, r.Number)
-	s, first := p.enter(key)
+// use answers the slot with a release's program, for the caller to leave when it is
+// done. Callers that come while it loads wait for the same load.
+func (p *programs) use(ctx context.Context, r *registry.Release) (*slot, error) {
+	s, first := p.enter(slotKey{r.App, r.Number})
 	if first {
 		// The load outlives a caller that goes away: others may wait for it.
-		program, err := p.load(context.WithoutCancel(ctx), r)
+		program, err := p.load(context.WithoutCancel(ctx), *r)
 		p.loaded(s, program, err)
 	}
 	select {
 	case <-s.ready:
 	case <-ctx.Done():
 		p.leave(s)
-		return nil, nil, ctx.Err()
+		return nil, ctx.Err()
 	}
 	if s.err != nil {
 		p.leave(s)
-		return nil, nil, s.err
+		return nil, s.err
 	}
-	return s.program, func() { p.leave(s) }, nil
+	return s, nil
 }
 
-func (p *programs) enter(key string) (s *slot, first bool) {
+func (p *programs) enter(key slotKey) (s *slot, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e, ok := p.slots[key]; ok {

@@ -50,6 +50,7 @@ func (m *image) adopt(in *instance) error {
 		m.copySmall(in.slot.space[:m.size])
 	}
 	m.setGlobals(in)
+	in.image = m
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -35,15 +36,25 @@ type instance struct {
 	depth   api.MutableGlobal
 	refused api.MutableGlobal
 
-	started bool // its start-up has run, and it keeps what requests leave (Limits.KeepState)
+	image   *image // whose state it can be put back to; nil: none
+	started bool   // its start-up has run, and it keeps what requests leave (Limits.KeepState)
 
 	serve  api.Function // fuel.ExportServe; nil for a WASI command
 	called api.Function // the last one: its stack is explained when it trapped
+	params [3]uint64    // of serve, and its result
 }
 
-func (in *instance) call(ctx context.Context, f api.Function, params ...uint64) ([]uint64, error) {
+// call calls a function without parameters and results.
+func (in *instance) call(ctx context.Context, f api.Function) error {
 	in.called = f
-	return f.Call(ctx, params...)
+	return f.CallWithStack(ctx, nil)
+}
+
+// callServe calls fuel.ExportServe.
+func (in *instance) callServe(ctx context.Context, what, first, second uint64) (answer uint64, err error) {
+	in.called, in.params = in.serve, [3]uint64{what, first, second}
+	err = in.serve.CallWithStack(ctx, in.params[:])
+	return in.params[0], err
 }
 
 // instances makes, keeps and ends a program's instances.
@@ -64,7 +75,7 @@ const maxReady = 16
 
 // take answers an instance that waits, or a new one. prepared tells that its
 // start-up has run.
-func (p *Program) take(ctx context.Context) (in *instance, prepared bool, err error) {
+func (p *Program) take(v *invocation) (in *instance, prepared bool, err error) {
 	p.pool.mu.Lock()
 	if n := len(p.pool.ready); n > 0 {
 		in = p.pool.ready[n-1]
@@ -73,9 +84,9 @@ func (p *Program) take(ctx context.Context) (in *instance, prepared bool, err er
 	image := p.pool.image
 	p.pool.mu.Unlock()
 	if in != nil {
-		return in, in.started || !image.cold, nil
+		return in, in.started || !in.image.cold, nil
 	}
-	if in, err = p.instantiate(ctx); err != nil {
+	if in, err = p.instantiate(v); err != nil {
 		return nil, false, err
 	}
 	if image == nil {
@@ -85,9 +96,10 @@ func (p *Program) take(ctx context.Context) (in *instance, prepared bool, err er
 		err = image.adopt(in)
 	}
 	if err != nil {
-		p.discard(ctx, in)
+		p.discard(v, in)
 		return nil, false, fmt.Errorf("%w: put it into its first state: %w", errNode, err)
 	}
+	v.began = time.Now()
 	return in, image != nil && !image.cold, nil
 }
 
@@ -217,19 +229,27 @@ func (p *Program) discard(ctx context.Context, in *instance) {
 
 // keep puts an instance back to the image for the next request, or ends it.
 func (p *Program) keep(ctx context.Context, in *instance) {
-	p.pool.mu.Lock()
-	image, room := p.pool.image, len(p.pool.ready) < maxReady
-	p.pool.mu.Unlock()
-	if !room || !in.started && (image == nil || !image.restore(in)) {
+	if !in.started && (in.image == nil || !in.image.restore(in)) {
 		p.discard(ctx, in)
 		return
 	}
 	in.fuel.Set(0)
 	in.depth.Set(0)
 	in.refused.Set(0)
-	p.pool.mu.Lock()
-	p.pool.ready = append(p.pool.ready, in)
-	p.pool.mu.Unlock()
+	if !p.pool.put(in) {
+		p.discard(ctx, in)
+	}
+}
+
+// put keeps an instance for the next request, if there is room.
+func (i *instances) put(in *instance) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.ready) == maxReady {
+		return false
+	}
+	i.ready = append(i.ready, in)
+	return true
 }
 
 // startsAnew tells whether start-up is known to run for each request.

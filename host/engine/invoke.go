@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -49,12 +50,14 @@ type Result struct {
 const slice = 100_000
 
 // invocation is the state of one call. The instance's goroutine owns it.
+//
+// It is the context of the guest's calls, too: what is not its own is the caller's.
 type invocation struct {
-	ctx      context.Context
+	context.Context
 	call     Call
-	limits   Limits
+	limits   *Limits
 	deadline time.Time
-	began    time.Time // the work that the request is billed for
+	began    time.Time // the work that the request is billed for: an instance is there
 	in       *instance
 	spent    uint64 // before the guest's own counting: InitCost
 	granted  uint64
@@ -90,7 +93,19 @@ type invocation struct {
 
 type invocationKey struct{}
 
-func of(ctx context.Context) *invocation { return ctx.Value(invocationKey{}).(*invocation) }
+func (v *invocation) Value(key any) any {
+	if key == (invocationKey{}) {
+		return v
+	}
+	return v.Context.Value(key)
+}
+
+func of(ctx context.Context) *invocation {
+	if v, ok := ctx.(*invocation); ok {
+		return v
+	}
+	return ctx.Value(invocationKey{}).(*invocation)
+}
 
 // halt ends the guest from inside a host function.
 func (v *invocation) halt(err error) {
@@ -108,7 +123,7 @@ func (v *invocation) ofTheMoment() { v.moment = v.moment || v.preparing }
 
 // alive halts a guest whose time is up or whose caller left. It answers the time.
 func (v *invocation) alive() time.Time {
-	if err := v.ctx.Err(); err != nil {
+	if err := v.Err(); err != nil {
 		v.halt(abi.ErrCanceled)
 	}
 	now := time.Now()
@@ -126,7 +141,12 @@ func (v *invocation) used(left int64) uint64 {
 // refuel grants the next slice, or halts. left is below zero: what it lacks has
 // been charged already, and is granted on top.
 func (v *invocation) refuel(left int64) int64 {
-	now := v.alive()
+	now := v.began
+	if v.granted > 0 {
+		now = v.alive()
+	} else if v.Err() != nil { // nothing has run: the clock was looked at just now
+		v.halt(abi.ErrCanceled)
+	}
 	used := v.used(left)
 	if used > v.limits.Fuel {
 		v.halt(fmt.Errorf("%w of %d", abi.ErrFuelExhausted, v.limits.Fuel))
@@ -156,15 +176,16 @@ func (p *Program) Invoke(ctx context.Context, call Call) (Result, error) {
 		<-p.slots
 		p.running.Done()
 	}()
+	now := time.Now()
 	v := &invocation{
-		ctx: ctx, call: call, limits: p.limits, cgi: p.iface == abi.InterfaceWASI, deadline: time.Now().Add(p.limits.Timeout),
+		Context: ctx, call: call, limits: &p.limits, cgi: p.iface == abi.InterfaceWASI, began: now, deadline: now.Add(p.limits.Timeout),
 		stderr: lineWriter{sink: call.Stderr}, moments: moments{rehearsal: call.rehearsal},
 	}
 	if v.cgi {
 		v.stdin = call.Request.Body
 	}
 	var result Result
-	err := p.run(context.WithValue(ctx, invocationKey{}, v), v, &result)
+	err := p.run(v, &result)
 	v.stderr.flush()
 	if err != nil {
 		result.Response = abi.Response{}
@@ -204,21 +225,21 @@ func (p *Program) admit(call Call) error {
 // What initialisation costs is part of the request's bill only if every request
 // pays it. Where one image serves all of them it is the node's: how often it is
 // taken depends on restarts and evictions, and a bill must not.
-func (p *Program) run(ctx context.Context, v *invocation, result *Result) error {
-	in, prepared, err := p.take(ctx)
+func (p *Program) run(v *invocation, result *Result) error {
+	in, prepared, err := p.take(v)
 	if in == nil {
 		if !errors.Is(err, errNode) { // a segment did not fit into its memory or table
 			result.Instructions = min(p.initCost, p.limits.Fuel)
 		}
 		return p.fault(v, nil, err, result)
 	}
-	v.began, v.in = time.Now(), in
+	v.in = in
 	if !prepared {
 		v.spent = min(p.initCost, p.limits.Fuel)
-		err = guard(func() error { return p.prepare(ctx, v, in) })
+		err = guard(func() error { return p.prepare(v, in) })
 	}
 	if err == nil {
-		err = guard(func() error { return p.serve(ctx, v, in, result) })
+		err = guard(func() error { return p.serve(v, in, result) })
 	}
 	ended := time.Now()
 	v.hostStops(ended)
@@ -237,10 +258,10 @@ func (p *Program) run(ctx context.Context, v *invocation, result *Result) error 
 	}
 	if err != nil {
 		err = p.fault(v, in, err, result)
-		p.discard(ctx, in)
+		p.discard(v, in)
 		return err
 	}
-	p.keep(ctx, in)
+	p.keep(v, in)
 	return nil
 }
 
@@ -255,7 +276,7 @@ func (p *Program) imageable() bool {
 func (v *invocation) ofItsOwn(l Limits) bool { return v.called || v.moment && !l.StartOnce }
 
 // prepare runs a module's start function and initialisers.
-func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) error {
+func (p *Program) prepare(v *invocation, in *instance) error {
 	names := []string{fuel.ExportStart, abi.ExportInitialize, abi.ExportInit}
 	if v.cgi {
 		names = names[:1] // a command initialises itself when it runs
@@ -264,13 +285,13 @@ func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) erro
 	for _, name := range names {
 		if f := in.module.ExportedFunction(name); f != nil {
 			in.depth.Set(0)
-			if _, err := in.call(ctx, f); err != nil {
+			if err := in.call(v, f); err != nil {
 				return err
 			}
 		}
 	}
 	if p.limits.WarmUp != "" && p.imageable() && !v.ofItsOwn(p.limits) && !p.startsAnew() {
-		if err := p.warmUp(ctx, v, in); err != nil {
+		if err := p.warmUp(v, in); err != nil {
 			return err
 		}
 	}
@@ -292,11 +313,11 @@ func (p *Program) prepare(ctx context.Context, v *invocation, in *instance) erro
 
 // warmUp serves a request that nobody made: nothing of the one that happens to
 // be the first may get into the image.
-func (p *Program) warmUp(ctx context.Context, v *invocation, in *instance) error {
+func (p *Program) warmUp(v *invocation, in *instance) error {
 	r := &abi.Request{Method: "GET", Host: "warm-up.invalid"}
 	r.Path, r.Query, _ = strings.Cut(p.limits.WarmUp, "?")
 	v.warming = true
-	_, err := p.serveFrame(ctx, v, in, r)
+	_, err := p.serveFrame(v, in, r)
 	if v.warming = false; err != nil {
 		return fmt.Errorf("warm_up %q: %w", p.limits.WarmUp, err)
 	}
@@ -313,11 +334,11 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-func (p *Program) serve(ctx context.Context, v *invocation, in *instance, result *Result) (err error) {
+func (p *Program) serve(v *invocation, in *instance, result *Result) (err error) {
 	if v.cgi {
-		result.Response, err = p.serveCGI(ctx, v, in)
+		result.Response, err = p.serveCGI(v, in)
 	} else {
-		result.Response, err = p.serveFrame(ctx, v, in, v.call.Request)
+		result.Response, err = p.serveFrame(v, in, v.call.Request)
 	}
 	if err != nil {
 		return err
@@ -334,30 +355,35 @@ func (p *Program) serve(ctx context.Context, v *invocation, in *instance, result
 }
 
 // serveFrame speaks interface abi/v1.
-func (p *Program) serveFrame(ctx context.Context, v *invocation, in *instance, r *abi.Request) (abi.Response, error) {
-	frame := abi.AppendRequest(nil, r)
-	answer, err := in.call(ctx, in.serve, 0, uint64(len(frame)), 0)
+func (p *Program) serveFrame(v *invocation, in *instance, r *abi.Request) (abi.Response, error) {
+	size := abi.RequestSize(r)
+	if int64(size) > math.MaxInt32 {
+		return abi.Response{}, fmt.Errorf("%w: a frame of %d bytes", abi.ErrRequestTooLarge, size)
+	}
+	answer, err := in.callServe(v, 0, uint64(size), 0)
 	if err != nil {
 		return abi.Response{}, err
 	}
-	if answer[0] == shellAnswers {
+	if answer == shellAnswers {
 		return abi.Response{}, p.lost()
 	}
-	ptr := uint32(answer[0])
-	if ptr == 0 || !in.memory.Write(ptr, frame) {
-		return abi.Response{}, fmt.Errorf("%w: %s(%d) answered %d, where the frame does not fit into its memory", abi.ErrBadResponse, abi.ExportAlloc, len(frame), ptr)
+	ptr := uint32(answer)
+	frame, ok := in.memory.Read(ptr, uint32(size))
+	if ptr == 0 || !ok {
+		return abi.Response{}, fmt.Errorf("%w: %s(%d) answered %d, where the frame does not fit into its memory", abi.ErrBadResponse, abi.ExportAlloc, size, ptr)
 	}
-	answer, err = in.call(ctx, in.serve, 1, uint64(ptr), uint64(len(frame)))
+	abi.AppendRequest(frame[:0], r)
+	answer, err = in.callServe(v, 1, uint64(ptr), uint64(size))
 	if err != nil {
 		return abi.Response{}, err
 	}
 	if v.streams {
-		if answer[0] != 0 {
+		if answer != 0 {
 			return abi.Response{}, fmt.Errorf("%w: it answered again after it had started its answer", abi.ErrBadResponse)
 		}
 		return abi.Response{}, nil
 	}
-	ptr, n := abi.UnpackResult(answer[0])
+	ptr, n := abi.UnpackResult(answer)
 	if int64(n) > p.limits.ResponseBody+maxHeaderBytes {
 		return abi.Response{}, fmt.Errorf("%w: a frame of %d bytes", abi.ErrResponseTooLarge, n)
 	}
@@ -374,9 +400,9 @@ func (p *Program) serveFrame(ctx context.Context, v *invocation, in *instance, r
 }
 
 // serveCGI runs a WASI command.
-func (p *Program) serveCGI(ctx context.Context, v *invocation, in *instance) (abi.Response, error) {
+func (p *Program) serveCGI(v *invocation, in *instance) (abi.Response, error) {
 	in.depth.Set(0)
-	_, err := in.call(ctx, in.module.ExportedFunction(abi.ExportStart))
+	err := in.call(v, in.module.ExportedFunction(abi.ExportStart))
 	if err != nil && !v.exited {
 		return abi.Response{}, err
 	}

@@ -337,7 +337,7 @@ func (v *invocation) sleep(d time.Duration) {
 		defer timer.Stop()
 		select {
 		case <-timer.C:
-		case <-v.ctx.Done():
+		case <-v.Done():
 		}
 	})
 }

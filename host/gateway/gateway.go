@@ -2,10 +2,11 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -48,46 +49,46 @@ const InvocationHeader = "Agora-Invocation"
 
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := NewID()
-	w.Header().Set(InvocationHeader, id)
+	a := &answer{w: w, r: r, header: w.Header()}
+	a.set(InvocationHeader, id)
 	route, err := g.o.Router.Route(r.Context(), r.Host)
 	if err != nil {
 		g.o.WriteFault(w, r, id, err)
 		return
 	}
-	s := &stream{w: w, r: r, control: http.NewResponseController(w)}
-	resp, err := route.Invoke(r.Context(), id, r, s)
+	resp, err := route.Invoke(r.Context(), id, r, a)
 	switch {
-	case s.started && err != nil:
+	case a.started && err != nil:
 		// It is too late for a page that says so. The connection breaks off, so that
 		// nobody takes half an answer for a whole one.
 		panic(http.ErrAbortHandler)
-	case s.started:
-		s.end()
+	case a.started:
+		a.end()
 	case err != nil:
 		g.o.WriteFault(w, r, id, err)
 	default:
-		write(w, r, &resp)
+		a.whole(&resp)
 	}
 }
 
-// NewID makes an invocation id: 96 random bits in hex.
+// NewID makes an invocation id: 96 random bits in hex. It is a name and no secret.
 func NewID() string {
 	var b [12]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
+	binary.LittleEndian.PutUint64(b[:], rand.Uint64())
+	binary.LittleEndian.PutUint32(b[8:], rand.Uint32())
+	var text [24]byte
+	hex.Encode(text[:], b[:])
+	return string(text[:])
 }
 
-// Frame reads an HTTP request into a frame. Its body is at most limit bytes;
+// Frame reads an HTTP request into f. Its body is at most limit bytes;
 // more is abi.ErrRequestTooLarge. Hop-by-hop headers and the cookies named in
-// drop are left out.
-func Frame(r *http.Request, limit int64, drop []string) (*abi.Request, error) {
-	body, err := readBody(r, limit)
-	if err != nil {
-		return nil, err
-	}
-	f := &abi.Request{
-		Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Host: r.Host, Body: body,
-		Header: make([]abi.Field, 0, len(r.Header)),
+// drop are left out. What was in f is gone, also after an error; its header list is
+// used again.
+func Frame(f *abi.Request, r *http.Request, limit int64, drop []string) (err error) {
+	*f = abi.Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Host: r.Host, Header: f.Header[:0]}
+	if f.Body, err = readBody(r, limit); err != nil {
+		return err
 	}
 	if f.Path == "" {
 		f.Path = "/"
@@ -109,8 +110,11 @@ func Frame(r *http.Request, limit int64, drop []string) (*abi.Request, error) {
 	// Ordered by name, so that the same request makes the same frame and costs
 	// the same number of instructions.
 	slices.SortStableFunc(f.Header, func(a, b abi.Field) int { return strings.Compare(a.Name, b.Name) })
-	return f, nil
+	return nil
 }
+
+// smallBody is how much memory is given to a body that was announced and may not come.
+const smallBody = 64 << 10
 
 func readBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
@@ -119,7 +123,14 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	var body []byte
+	var err error
+	if n := r.ContentLength; n > 0 && n <= smallBody {
+		body = make([]byte, n)
+		_, err = io.ReadFull(r.Body, body)
+	} else {
+		body, err = io.ReadAll(io.LimitReader(r.Body, limit+1))
+	}
 	if err != nil {
 		// The client broke off, or lied about its length: nobody is left to be told.
 		return nil, errors.Join(abi.ErrCanceled, err)
@@ -139,68 +150,90 @@ func (e *TooLargeError) Error() string {
 
 func (e *TooLargeError) Unwrap() error { return abi.ErrRequestTooLarge }
 
-func write(w http.ResponseWriter, r *http.Request, resp *abi.Response) {
-	setHeader(w.Header(), resp, len(resp.Body) > 0)
-	if bodyAllowed(resp.Status) {
-		w.Header().Set("Content-Length", strconv.Itoa(len(resp.Body)))
-	}
-	w.WriteHeader(resp.Status)
-	if r.Method != http.MethodHead && bodyAllowed(resp.Status) {
-		// A write fails only when the client left; the call is metered already.
-		_, _ = w.Write(resp.Body)
-	}
-}
-
-// stream sends an answer while its app runs.
-type stream struct {
+// answer is what goes back for one request: whole, or as the app makes it.
+type answer struct {
 	w       http.ResponseWriter
 	r       *http.Request
-	control *http.ResponseController
+	header  http.Header
 	started bool
-	silent  bool // the answer has no body, whatever the app sends
+	silent  bool // it has no body, whatever the app sends
+
+	values [4]string // of headers, see set
+	used   int
 }
 
-func (s *stream) Start(resp abi.Response, deadline time.Time) error {
-	s.started = true
-	s.silent = s.r.Method == http.MethodHead || !bodyAllowed(resp.Status)
-	setHeader(s.w.Header(), &resp, !s.silent)
-	s.w.WriteHeader(resp.Status)
-	return s.Write(resp.Body, deadline)
+// set sets a header, by its canonical name. http.Header.Set does the same, and makes a list
+// of each value.
+func (a *answer) set(name, value string) {
+	if a.used == len(a.values) {
+		a.header[name] = []string{value}
+		return
+	}
+	a.values[a.used] = value
+	a.used++
+	a.header[name] = a.values[a.used-1 : a.used : a.used]
 }
 
-func (s *stream) Write(p []byte, deadline time.Time) error {
-	if err := s.control.SetWriteDeadline(deadline); err != nil {
+// whole sends an answer that is complete.
+func (a *answer) whole(resp *abi.Response) {
+	a.head(resp, len(resp.Body) > 0)
+	if bodyAllowed(resp.Status) {
+		a.set("Content-Length", strconv.Itoa(len(resp.Body)))
+	}
+	a.w.WriteHeader(resp.Status)
+	if a.r.Method != http.MethodHead && bodyAllowed(resp.Status) {
+		// A write fails only when the client left; the call is metered already.
+		_, _ = a.w.Write(resp.Body)
+	}
+}
+
+// Start begins to send an answer while its app runs.
+func (a *answer) Start(resp abi.Response, deadline time.Time) error {
+	a.started = true
+	a.silent = a.r.Method == http.MethodHead || !bodyAllowed(resp.Status)
+	a.head(&resp, !a.silent)
+	a.w.WriteHeader(resp.Status)
+	return a.Write(resp.Body, deadline)
+}
+
+func (a *answer) Write(p []byte, deadline time.Time) error {
+	control := http.NewResponseController(a.w)
+	if err := control.SetWriteDeadline(deadline); err != nil {
 		return err
 	}
-	if !s.silent && len(p) > 0 {
-		if _, err := s.w.Write(p); err != nil {
+	if !a.silent && len(p) > 0 {
+		if _, err := a.w.Write(p); err != nil {
 			return err
 		}
 	}
-	return s.control.Flush()
+	return control.Flush()
 }
 
 // end gives the connection back without the deadline of this answer.
-func (s *stream) end() { _ = s.control.SetWriteDeadline(time.Time{}) }
+func (a *answer) end() { _ = http.NewResponseController(a.w).SetWriteDeadline(time.Time{}) }
 
-// setHeader copies an app's headers, except for those that are the node's affair.
-func setHeader(h http.Header, resp *abi.Response, hasBody bool) {
+// nosniff is shared by all answers.
+var nosniff = []string{"nosniff"}
+
+// head copies an app's headers, except for those that are the node's affair.
+func (a *answer) head(resp *abi.Response, hasBody bool) {
 	for _, f := range resp.Header {
 		name := http.CanonicalHeaderKey(f.Name)
 		switch {
 		case hopByHop(name), name == "Content-Length", name == InvocationHeader:
-			continue
 		case name == "Set-Cookie" && widensCookie(f.Value):
-			continue
+		case a.header[name] == nil:
+			a.set(name, f.Value)
+		default:
+			a.header[name] = append(a.header[name], f.Value)
 		}
-		h.Add(name, f.Value)
 	}
 	// A body whose type the app did not say is not guessed into a page.
-	if h.Get("Content-Type") == "" && hasBody {
-		h.Set("Content-Type", "application/octet-stream")
+	if hasBody && a.header.Get("Content-Type") == "" {
+		a.set("Content-Type", "application/octet-stream")
 	}
-	if h.Get("X-Content-Type-Options") == "" {
-		h.Set("X-Content-Type-Options", "nosniff")
+	if a.header.Get("X-Content-Type-Options") == "" {
+		a.header["X-Content-Type-Options"] = nosniff
 	}
 }
 

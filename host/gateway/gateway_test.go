@@ -30,8 +30,8 @@ func (a *app) Route(_ context.Context, host string) (gateway.Route, error) {
 }
 
 func (a *app) Invoke(_ context.Context, _ string, r *http.Request, stream abi.Stream) (abi.Response, error) {
-	var err error
-	if a.saw, err = gateway.Frame(r, a.limit, []string{"session"}); err != nil {
+	a.saw = new(abi.Request)
+	if err := gateway.Frame(a.saw, r, a.limit, []string{"session"}); err != nil {
 		return abi.Response{}, err
 	}
 	return a.response, a.err
@@ -62,6 +62,11 @@ func TestRequestFrame(t *testing.T) {
 	}
 	if got := fmt.Sprint(a.saw.Header); got != "[{Cookie mine=1; other=2} {X-Stays 1}]" {
 		t.Errorf("headers %s", got)
+	}
+	again := a.saw // a frame that is filled in again keeps nothing
+	plain := httptest.NewRequest("GET", "http://app.test/", nil)
+	if err := gateway.Frame(again, plain, 10, nil); err != nil || len(again.Header) != 0 || again.Body != nil || again.Query != "" || again.Path != "/" {
+		t.Errorf("filled in again: %+v, %v", again, err)
 	}
 	for name, body := range map[string]io.Reader{"said": strings.NewReader("0123456789a"), "unsaid": io.MultiReader(strings.NewReader("0123456789a"))} {
 		if w := serve(a, httptest.NewRequest("POST", "http://app.test/", body)); w.Code != http.StatusTeapot || !strings.Contains(w.Body.String(), "limit of 10 bytes") {
