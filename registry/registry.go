@@ -32,8 +32,10 @@ var (
 	ErrRefused = errors.New("the rules refuse this release")
 	// ErrTooLarge: an upload is over its size limit.
 	ErrTooLarge = errors.New("the upload is too large")
-	// ErrCorrupt: stored bytes do not match their digest.
+	// ErrCorrupt: stored bytes are not those that were written.
 	ErrCorrupt = errors.New("stored bytes are damaged")
+	// ErrUnwritable: a change could not be made durable, and did not happen.
+	ErrUnwritable = errors.New("the node's disk takes no writes")
 	// ErrNotActive: the app has no active release where it was called.
 	ErrNotActive = errors.New("no active release")
 	// ErrNoPrevious: there is nothing to roll back to.

@@ -55,7 +55,7 @@ func (s *Store) Put(_ context.Context, b []byte) (registry.Digest, error) {
 		return d, nil
 	}
 	if err := write(path, b); err != nil {
-		return "", fmt.Errorf("store blob %s: %w", d, err)
+		return "", fmt.Errorf("store blob %s: %w: %w", d, registry.ErrUnwritable, err)
 	}
 	return d, nil
 }
@@ -115,7 +115,7 @@ func (s *Store) Get(_ context.Context, d registry.Digest) ([]byte, error) {
 		return nil, fmt.Errorf("blob %s: %w", d, err)
 	}
 	if registry.DigestOf(b) != d {
-		return nil, fmt.Errorf("blob %s in %s: %w", d, path, registry.ErrCorrupt)
+		return nil, &registry.Damage{File: path, Item: "blob " + string(d), Detail: "does not match its digest"}
 	}
 	return b, nil
 }
@@ -127,9 +127,13 @@ func (s *Store) Check(ctx context.Context) (n int, problems []error) {
 			return err
 		}
 		n++
+		if len(e.Name()) != 62 || filepath.Dir(filepath.Dir(path)) != s.dir {
+			problems = append(problems, &registry.Damage{File: path, Detail: "is no blob: nothing here has that name"})
+			return ctx.Err()
+		}
 		d := registry.Digest("sha256:" + filepath.Base(filepath.Dir(path)) + e.Name())
 		if _, err := s.Get(ctx, d); err != nil {
-			problems = append(problems, err)
+			problems = append(problems, err) // *registry.Damage, or the disk's own words
 		}
 		return ctx.Err()
 	})

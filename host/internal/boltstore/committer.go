@@ -22,7 +22,7 @@ type committer struct {
 }
 
 type write struct {
-	apply func(*bolt.Tx) error
+	apply func(*writer) error
 	reply chan error
 }
 
@@ -69,16 +69,14 @@ func alone(err error) bool {
 // commitBatch applies all writes in one transaction.
 func (s *committer) commitBatch(batch []write) {
 	replies := make([]error, len(batch))
-	err := faultSafe(func() error {
-		return s.db.Update(func(tx *bolt.Tx) error {
-			for i, w := range batch {
-				// apply decides before it writes, so a refused one leaves nothing behind.
-				if replies[i] = w.apply(tx); replies[i] != nil && !alone(replies[i]) {
-					return replies[i]
-				}
+	err := commit(s.db, func(w *writer) error {
+		for i, b := range batch {
+			// apply decides before it writes, so a refused one leaves nothing behind.
+			if replies[i] = b.apply(w); replies[i] != nil && !alone(replies[i]) {
+				return replies[i]
 			}
-			return nil
-		})
+		}
+		return nil
 	})
 	for i, w := range batch {
 		if err != nil {
@@ -89,7 +87,7 @@ func (s *committer) commitBatch(batch []write) {
 	}
 }
 
-func (s *committer) write(ctx context.Context, apply func(*bolt.Tx) error) error {
+func (s *committer) write(ctx context.Context, apply func(*writer) error) error {
 	w := write{apply, make(chan error, 1)}
 	select {
 	case s.writes <- w:

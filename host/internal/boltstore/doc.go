@@ -7,6 +7,10 @@
 //     events commit together, and revisions have no gaps;
 //   - every record carries a checksum, and one that does not match is
 //     registry.ErrCorrupt with its bucket and key, never a value;
+//   - a file is opened only after every page of it was read and found whole, and
+//     no record of it has vanished or come back: a damaged one is refused with
+//     what is damaged in it;
+//   - records change through the writer alone, which counts them;
 //   - nothing that bbolt owns leaves a transaction: values are decoded copies.
 //
 // It must not know what the records mean.

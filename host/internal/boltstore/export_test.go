@@ -1,6 +1,63 @@
 package boltstore
 
-import "context"
+import (
+	"context"
+	"os"
+	"strings"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Dump answers every record of an open store as bbolt reads it, and whether
+// each is also found under its key.
+func (s *Store) Dump() (string, error) { return dump(s.db) }
+
+// Dump is Store.Dump.
+func (s *KV) Dump() (string, error) { return dump(s.db) }
+
+func dump(db *bolt.DB) (string, error) {
+	var b strings.Builder
+	err := guard(func() error {
+		return db.View(func(tx *bolt.Tx) error {
+			return tx.ForEach(func(name []byte, bucket *bolt.Bucket) error {
+				return bucket.ForEach(func(k, v []byte) error {
+					if string(bucket.Get(k)) != string(v) {
+						b.WriteString("NOT FOUND: ")
+					}
+					b.WriteString(string(name) + " " + string(k) + " " + string(v) + "\n")
+					return nil
+				})
+			})
+		})
+	})
+	return b.String(), err
+}
+
+// Walk answers the records of a file as our own reader finds them, in the form of Dump.
+func Walk(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	_, m, err := readMetas(f)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	w := &walker{r: f, bucket: func(string) {},
+		damaged: func(bucket string, _ uint64, _, _ []byte, what string) { b.WriteString("DAMAGED: " + what + "\n") },
+		record:  func(bucket string, k, v []byte) { b.WriteString(bucket + " " + string(k) + " " + string(v) + "\n") }}
+	w.walk(m, info.Size())
+	return b.String(), nil
+}
+
+// Seal makes a record as the store would.
+func Seal(bucket, key, value string) []byte { return seal(bucket, []byte(key), []byte(value)) }
 
 // Sweep removes what has expired, now.
 func (s *KV) Sweep() { s.sweep(context.Background()) }

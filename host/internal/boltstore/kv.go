@@ -2,8 +2,6 @@ package boltstore
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -35,20 +33,9 @@ type KV struct {
 
 // OpenKV opens or makes the file. now is the clock by which entries expire.
 func OpenKV(path string, now func() time.Time) (*KV, error) {
-	db, err := openFile(path)
+	db, err := openFile(path, kvShape)
 	if err != nil {
 		return nil, err
-	}
-	err = db.Update(func(tx *bolt.Tx) error {
-		for _, b := range []string{bData, bUsed, bExpiry} {
-			if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
-				return err
-			}
-		}
-		return countKeys(tx)
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.Close())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	kv := &KV{db: db, now: now, committer: newCommitter(db), endSweeping: cancel}

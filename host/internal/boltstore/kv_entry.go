@@ -3,7 +3,6 @@ package boltstore
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 // expires at, in Unix milliseconds, and the value. The checksum of format 2
 // covers other words, so that one format cannot be taken for the other.
 const (
-	sealSize     = 5
 	expirySize   = 8
 	expiryFormat = 2
 	expirySum    = bData + "/" + bExpiry
@@ -48,7 +46,7 @@ func openEntry(k, record []byte) (entry, error) {
 	}
 	payload := record[sealSize:]
 	if binary.LittleEndian.Uint32(record[1:]) != checksum(expirySum, k, payload) {
-		return entry{}, fmt.Errorf("record %q in %s: %w", k, bData, registry.ErrCorrupt)
+		return entry{}, fmt.Errorf("%s: %w", recordName(bData, k), registry.ErrCorrupt)
 	}
 	return entry{payload[expirySize:], binary.BigEndian.Uint64(payload)}, nil
 }
@@ -62,40 +60,32 @@ func goneRecord(record []byte, now time.Time) bool {
 // used is what an app keeps, with what has expired and is not yet swept.
 type used abi.KVQuota
 
-func readUsed(tx *bolt.Tx, app string) (u used) {
-	if b := tx.Bucket([]byte(bUsed)).Get([]byte(app)); len(b) == 16 {
-		u.Bytes, u.Keys = int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint64(b[8:]))
+func readUsed(tx *bolt.Tx, app string) (u used, err error) {
+	record := tx.Bucket([]byte(bUsed)).Get([]byte(app))
+	if record == nil {
+		return u, nil
+	}
+	raw, err := unseal(bUsed, []byte(app), record)
+	if err != nil {
+		return u, err
+	}
+	return decodeUsed(raw), nil
+}
+
+func decodeUsed(raw []byte) (u used) {
+	if len(raw) == 16 {
+		u.Bytes, u.Keys = int64(binary.BigEndian.Uint64(raw)), int64(binary.BigEndian.Uint64(raw[8:]))
 	}
 	return u
 }
 
-func (u used) put(tx *bolt.Tx, app string) error {
-	b := binary.BigEndian.AppendUint64(nil, uint64(u.Bytes))
-	return tx.Bucket([]byte(bUsed)).Put([]byte(app), binary.BigEndian.AppendUint64(b, uint64(u.Keys)))
+func (u used) put(w *writer, app string) error {
+	raw := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(u.Bytes)), uint64(u.Keys))
+	return w.set(bUsed, []byte(app), seal(bUsed, []byte(app), raw))
 }
 
 func (u used) plus(o used) used  { return used{u.Bytes + o.Bytes, u.Keys + o.Keys} }
 func (u used) minus(o used) used { return used{u.Bytes - o.Bytes, u.Keys - o.Keys} }
-
-// countKeys completes the counters of a file that was written when only bytes
-// were counted.
-func countKeys(tx *bolt.Tx) error {
-	old := map[string]used{}
-	err := tx.Bucket([]byte(bUsed)).ForEach(func(app, b []byte) error {
-		if len(b) == 8 {
-			old[string(app)] = used{Bytes: int64(binary.BigEndian.Uint64(b))}
-		}
-		return nil
-	})
-	for app, u := range old {
-		c, start := tx.Bucket([]byte(bData)).Cursor(), key(app, "")
-		for k, _ := c.Seek(start); k != nil && hasPrefix(k, start); k, _ = c.Next() {
-			u.Keys++
-		}
-		err = errors.Join(err, u.put(tx, app))
-	}
-	return err
-}
 
 // expiryKey sorts an app's entries by when they expire.
 func expiryKey(app string, expires uint64, name string) []byte {

@@ -31,7 +31,7 @@ func (s *KV) Write(ctx context.Context, app string, w abi.KVWrite, quota abi.KVQ
 	if w.Value != nil && w.TTL == 0 {
 		c.record = sealEntry(c.k, w.Value, 0)
 	}
-	return s.write(ctx, func(tx *bolt.Tx) error { return c.apply(tx, s.now()) })
+	return s.write(ctx, func(f *writer) error { return c.apply(f, s.now()) })
 }
 
 // change is a write on its way to the file.
@@ -45,8 +45,8 @@ type change struct {
 
 // apply decides before it writes, so that what is refused changes nothing, apart
 // from sweeping what has expired.
-func (c *change) apply(tx *bolt.Tx, now time.Time) error {
-	data := tx.Bucket([]byte(bData))
+func (c *change) apply(f *writer, now time.Time) error {
+	data := f.tx.Bucket([]byte(bData))
 	var was entry
 	raw := data.Get(c.k)
 	if raw != nil {
@@ -62,19 +62,19 @@ func (c *change) apply(tx *bolt.Tx, now time.Time) error {
 	if raw == nil && c.w.Value == nil {
 		return nil
 	}
-	u, err := c.afterwards(tx, was, raw != nil, visible, now)
+	u, err := c.afterwards(f, was, raw != nil, visible, now)
 	if err != nil {
 		return err
 	}
-	if err := c.putEntry(tx, was, now); err != nil {
+	if err := c.putEntry(f, was, now); err != nil {
 		return err
 	}
-	return u.put(tx, c.app)
+	return u.put(f, c.app)
 }
 
 // afterwards is what the app will keep. If that is over its quota, what has
 // expired goes first.
-func (c *change) afterwards(tx *bolt.Tx, was entry, counted, visible bool, now time.Time) (used, error) {
+func (c *change) afterwards(f *writer, was entry, counted, visible bool, now time.Time) (used, error) {
 	var before, after used
 	if counted {
 		before = used{int64(len(c.w.Key) + len(was.value)), 1}
@@ -86,14 +86,18 @@ func (c *change) afterwards(tx *bolt.Tx, was entry, counted, visible bool, now t
 	if !visible {
 		grows = after
 	}
-	u := readUsed(tx, c.app).plus(after).minus(before)
+	u, err := readUsed(f.tx, c.app)
+	if err != nil {
+		return used{}, err
+	}
+	u = u.plus(after).minus(before)
 	fits := func() bool {
 		return (u.Bytes <= c.quota.Bytes || grows.Bytes <= 0) && (u.Keys <= c.quota.Keys || grows.Keys <= 0)
 	}
 	if fits() {
 		return u, nil
 	}
-	err := sweepApp(tx, c.app, now, func(name string, freed used) error {
+	err = sweepApp(f, c.app, now, func(name string, freed used) error {
 		if name != c.w.Key { // that one's place was taken off already
 			u = u.minus(freed)
 		}
@@ -111,43 +115,43 @@ func (c *change) afterwards(tx *bolt.Tx, was entry, counted, visible bool, now t
 	return u, nil
 }
 
-func (c *change) putEntry(tx *bolt.Tx, was entry, now time.Time) error {
-	data, expiry := tx.Bucket([]byte(bData)), tx.Bucket([]byte(bExpiry))
+func (c *change) putEntry(f *writer, was entry, now time.Time) error {
 	if was.expires != 0 {
-		if err := expiry.Delete(expiryKey(c.app, was.expires, c.w.Key)); err != nil {
+		if err := f.remove(bExpiry, expiryKey(c.app, was.expires, c.w.Key)); err != nil {
 			return err
 		}
 	}
 	if c.w.Value == nil {
-		return data.Delete(c.k)
+		return f.remove(bData, c.k)
 	}
 	if c.w.TTL == 0 {
-		return data.Put(c.k, c.record)
+		return f.set(bData, c.k, c.record)
 	}
 	expires := uint64(now.Add(c.w.TTL).UnixMilli())
-	if err := expiry.Put(expiryKey(c.app, expires, c.w.Key), []byte{1}); err != nil {
+	due := expiryKey(c.app, expires, c.w.Key)
+	if err := f.set(bExpiry, due, seal(bExpiry, due, nil)); err != nil {
 		return err
 	}
-	return data.Put(c.k, sealEntry(c.k, c.w.Value, expires))
+	return f.set(bData, c.k, sealEntry(c.k, c.w.Value, expires))
 }
 
 // sweepApp removes an app's entries that have expired, oldest first. each is
 // told after each of them, and may end it with an error.
-func sweepApp(tx *bolt.Tx, app string, now time.Time, each func(name string, freed used) error) error {
+func sweepApp(f *writer, app string, now time.Time, each func(name string, freed used) error) error {
 	start := key(app, "")
 	for {
-		k, _ := tx.Bucket([]byte(bExpiry)).Cursor().Seek(start)
+		k, _ := f.tx.Bucket([]byte(bExpiry)).Cursor().Seek(start)
 		if !hasPrefix(k, start) {
 			return nil
 		}
 		_, expires, name, ok := cutExpiryKey(k)
 		if !ok {
-			return fmt.Errorf("record %q in %s: %w", k, bExpiry, registry.ErrCorrupt)
+			return fmt.Errorf("%s: %w", recordName(bExpiry, k), registry.ErrCorrupt)
 		}
 		if expires > uint64(now.UnixMilli()) {
 			return nil
 		}
-		freed, err := removeExpired(tx, app, name, k)
+		freed, err := removeExpired(f, app, name, k)
 		if err != nil {
 			return err
 		}
@@ -157,12 +161,12 @@ func sweepApp(tx *bolt.Tx, app string, now time.Time, each func(name string, fre
 	}
 }
 
-func removeExpired(tx *bolt.Tx, app, name string, expiry []byte) (freed used, err error) {
-	if err := tx.Bucket([]byte(bExpiry)).Delete(bytes.Clone(expiry)); err != nil {
+func removeExpired(f *writer, app, name string, expiry []byte) (freed used, err error) {
+	if err := f.remove(bExpiry, bytes.Clone(expiry)); err != nil {
 		return used{}, err
 	}
-	data, k := tx.Bucket([]byte(bData)), key(app, name)
-	record := data.Get(k)
+	k := key(app, name)
+	record := f.tx.Bucket([]byte(bData)).Get(k)
 	if record == nil {
 		return used{}, nil
 	}
@@ -170,8 +174,12 @@ func removeExpired(tx *bolt.Tx, app, name string, expiry []byte) (freed used, er
 	if err != nil {
 		return used{}, err
 	}
+	u, err := readUsed(f.tx, app)
+	if err != nil {
+		return used{}, err
+	}
 	freed = used{int64(len(name) + len(was.value)), 1}
-	return freed, errors.Join(data.Delete(k), readUsed(tx, app).minus(freed).put(tx, app))
+	return freed, errors.Join(f.remove(bData, k), u.minus(freed).put(f, app))
 }
 
 // sweep removes what has expired, of all apps, some at a time: writes wait for
@@ -182,9 +190,9 @@ func (s *KV) sweep(ctx context.Context) (more bool) {
 		return false
 	}
 	left := sweepBatch
-	err := s.write(ctx, func(tx *bolt.Tx) error {
-		return eachExpiringApp(tx, func(app string, _ uint64) error {
-			err := sweepApp(tx, app, s.now(), func(string, used) error {
+	err := s.write(ctx, func(f *writer) error {
+		return eachExpiringApp(f.tx, func(app string, _ uint64) error {
+			err := sweepApp(f, app, s.now(), func(string, used) error {
 				if left--; left <= 0 {
 					return errDone
 				}
@@ -201,7 +209,7 @@ func (s *KV) sweep(ctx context.Context) (more bool) {
 
 func (s *KV) anyDue() (due bool, err error) {
 	now := uint64(s.now().UnixMilli())
-	err = faultSafe(func() error {
+	err = guard(func() error {
 		return s.db.View(func(tx *bolt.Tx) error {
 			return eachExpiringApp(tx, func(_ string, first uint64) error {
 				due = due || first <= now
@@ -223,7 +231,7 @@ func eachExpiringApp(tx *bolt.Tx, tell func(app string, first uint64) error) err
 		}
 		app, first, _, ok := cutExpiryKey(k)
 		if !ok {
-			return fmt.Errorf("record %q in %s: %w", k, bExpiry, registry.ErrCorrupt)
+			return fmt.Errorf("%s: %w", recordName(bExpiry, k), registry.ErrCorrupt)
 		}
 		if err := tell(app, first); err != nil {
 			return err

@@ -13,6 +13,9 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// sealSize is how many bytes a seal puts before a value.
+const sealSize = 5
+
 // seal puts a format byte and a CRC-32C, which covers bucket, key and value,
 // before a value: bbolt itself checks nothing.
 func seal(bucket string, key, value []byte) []byte {
@@ -20,28 +23,16 @@ func seal(bucket string, key, value []byte) []byte {
 }
 
 func unseal(bucket string, key, record []byte) ([]byte, error) {
-	if len(record) < 5 || record[0] != 1 || binary.LittleEndian.Uint32(record[1:]) != checksum(bucket, key, record[5:]) {
-		return nil, fmt.Errorf("record %q in %s: %w", key, bucket, registry.ErrCorrupt)
+	if len(record) < sealSize || record[0] != 1 || binary.LittleEndian.Uint32(record[1:]) != checksum(bucket, key, record[sealSize:]) {
+		return nil, fmt.Errorf("%s: %w", recordName(bucket, key), registry.ErrCorrupt)
 	}
-	return record[5:], nil
+	return record[sealSize:], nil
 }
 
 func checksum(bucket string, key, value []byte) uint32 {
 	c := crc32.Update(0, castagnoli, []byte(bucket))
 	c = crc32.Update(c, castagnoli, key)
 	return crc32.Update(c, castagnoli, value)
-}
-
-// put stores a value as JSON.
-func put(tx *bolt.Tx, bucket string, key []byte, value any) error {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Errorf("write %q to %s: %w", key, bucket, err)
-	}
-	if err := tx.Bucket([]byte(bucket)).Put(key, seal(bucket, key, raw)); err != nil {
-		return fmt.Errorf("write %q to %s: %w", key, bucket, err)
-	}
-	return nil
 }
 
 // get reads a value, or answers missing.
@@ -59,7 +50,7 @@ func decode[T any](bucket string, key, record []byte) (v T, err error) {
 		return v, err
 	}
 	if err := json.Unmarshal(raw, &v); err != nil {
-		return v, fmt.Errorf("record %q in %s: %w: %w", key, bucket, registry.ErrCorrupt, err)
+		return v, fmt.Errorf("%s: %w: %w", recordName(bucket, key), registry.ErrCorrupt, err)
 	}
 	return v, nil
 }

@@ -3,19 +3,16 @@ package boltstore
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/registry"
 )
 
 const (
@@ -35,10 +32,11 @@ const (
 	bMeta        = "meta"
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bAdjustments, bEpochs, bMeta}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bAdjustments, bEpochs}
 
-// format is the version of the records' shapes.
-const format = 1
+// format is the version of the records' shapes. Format 2 added the tallies, and
+// counters that carry a checksum.
+const format = 2
 
 // Store is the control plane's state.
 type Store struct {
@@ -51,44 +49,33 @@ type Store struct {
 
 // Open opens or makes a store.
 func Open(path string, now func() time.Time) (*Store, error) {
-	db, err := openFile(path)
+	db, err := openFile(path, storeShape)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, now: now, changed: make(chan struct{})}
-	if err := s.prepare(); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return s, nil
+	return &Store{db: db, now: now, changed: make(chan struct{})}, nil
 }
 
-func openFile(path string) (*bolt.DB, error) {
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: 2 * time.Second, FreelistType: bolt.FreelistMapType})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("another agora process uses %s: stop it, or choose another directory with --data", filepath.Dir(path))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	return db, nil
-}
-
-func (s *Store) prepare() error {
-	return s.db.Update(func(tx *bolt.Tx) error {
-		for _, b := range buckets {
-			if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
-				return err
-			}
-		}
-		found, err := get[int](tx, bMeta, []byte("format"), os.ErrNotExist)
-		if errors.Is(err, os.ErrNotExist) {
-			return put(tx, bMeta, []byte("format"), format)
-		}
-		if err == nil && found > format {
-			return fmt.Errorf("the data was written by a newer agora (format %d, this one knows %d): run that one", found, format)
-		}
+// prepareStore makes a new file ready, and brings an older one up to date.
+func prepareStore(w *writer) error {
+	if err := w.prepare(buckets); err != nil {
 		return err
-	})
+	}
+	found, err := get[int](w.tx, bMeta, []byte("format"), os.ErrNotExist)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if found > format {
+		return fmt.Errorf("the data was written by a newer agora (format %d, this one knows %d): run that one", found, format)
+	}
+	if found == format {
+		return nil
+	}
+	rev, err := revision(w.tx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(put(w, bMeta, []byte("rev"), rev), put(w, bMeta, []byte("format"), format))
 }
 
 // Close closes the file. It may be called again.
@@ -97,6 +84,7 @@ func (s *Store) Close() error { return s.db.Close() }
 // Tx is one transaction over everything that the domains store.
 type Tx struct {
 	tx     *bolt.Tx
+	w      *writer // nil in a View
 	rev    abi.Rev
 	actor  string
 	at     time.Time
@@ -109,7 +97,7 @@ func (s *Store) View(ctx context.Context, read func(*Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return faultSafe(func() error {
+	return guard(func() error {
 		return s.db.View(func(tx *bolt.Tx) error { return read(&Tx{tx: tx, at: s.now().UTC()}) })
 	})
 }
@@ -122,22 +110,20 @@ func (s *Store) Update(ctx context.Context, actor string, change func(*Tx) error
 		return 0, err
 	}
 	var rev abi.Rev
-	err := faultSafe(func() error {
-		return s.db.Update(func(tx *bolt.Tx) error {
-			last, err := revision(tx)
-			if err != nil {
-				return err
-			}
-			rev = last + 1
-			if err := put(tx, bMeta, []byte("rev"), rev); err != nil {
-				return err
-			}
-			t := &Tx{tx: tx, rev: rev, actor: actor, at: s.now().UTC()}
-			if err := change(t); err != nil {
-				return err
-			}
-			return t.err
-		})
+	err := commit(s.db, func(w *writer) error {
+		last, err := revision(w.tx)
+		if err != nil {
+			return err
+		}
+		rev = last + 1
+		if err := put(w, bMeta, []byte("rev"), rev); err != nil {
+			return err
+		}
+		t := &Tx{tx: w.tx, w: w, rev: rev, actor: actor, at: s.now().UTC()}
+		if err := change(t); err != nil {
+			return err
+		}
+		return t.err
 	})
 	if err != nil {
 		return 0, err
@@ -147,21 +133,6 @@ func (s *Store) Update(ctx context.Context, actor string, change func(*Tx) error
 	s.changed = make(chan struct{})
 	s.mu.Unlock()
 	return rev, nil
-}
-
-// faultSafe turns a read error of the mapped file into an error.
-func faultSafe(f func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			if fault, ok := p.(interface{ Addr() uintptr }); ok {
-				err = fmt.Errorf("the disk cannot be read at %#x: %w", fault.Addr(), registry.ErrCorrupt)
-				return
-			}
-			panic(p)
-		}
-	}()
-	return f()
 }
 
 func revision(tx *bolt.Tx) (abi.Rev, error) {
@@ -205,7 +176,7 @@ func (t *Tx) As(actor string) { t.actor = actor }
 // Emit adds an event to the revision. Detail must not hold secrets.
 func (t *Tx) Emit(kind, app, subject string, detail map[string]string) {
 	e := abi.Event{Rev: t.rev, Seq: t.events, At: t.at, Actor: t.actor, Kind: kind, App: app, Subject: subject, Detail: detail}
-	if err := put(t.tx, bEvents, key(number(uint64(t.rev))+number(uint64(t.events))), e); err != nil && t.err == nil {
+	if err := put(t.w, bEvents, key(number(uint64(t.rev))+number(uint64(t.events))), e); err != nil && t.err == nil {
 		t.err = err
 	}
 	t.events++
@@ -228,44 +199,33 @@ func (s *Store) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Eve
 	return events, err
 }
 
-// Check reads every record and lets bbolt check its own pages. It answers all
-// that is damaged.
-func (s *Store) Check(ctx context.Context) []error {
-	var problems []error
-	err := s.View(ctx, func(tx *Tx) error {
-		for err := range tx.tx.Check() {
-			problems = append(problems, err)
-		}
-		for _, b := range buckets {
-			err := tx.tx.Bucket([]byte(b)).ForEach(func(k, record []byte) error {
-				if _, err := unseal(b, k, record); err != nil {
-					problems = append(problems, err)
-				}
-				return nil
-			})
-			if err != nil {
-				return err
+// Check reads the whole file as it is at this moment, and answers all that is
+// damaged: *registry.Damage for each. Others may go on.
+func (s *Store) Check(context.Context) []error { return verifyOpen(s.db, storeShape) }
+
+var storeShape = shape{
+	buckets: buckets, required: []string{"format", "rev"}, prepare: prepareStore, unseal: unseal,
+	also: func() (func(string, []byte, []byte), func(map[string][]byte, map[string]tally) []string) {
+		newest := map[string]uint64{} // number that a bucket's keys reach
+		see := func(bucket string, key, _ []byte) {
+			switch n := len(key); {
+			case (bucket == bEvents || bucket == bRequests) && n >= 8:
+				newest[bucket] = max(newest[bucket], binary.BigEndian.Uint64(key))
+			case bucket == bActivations && n >= 8:
+				newest[bucket] = max(newest[bucket], binary.BigEndian.Uint64(key[n-8:]))
 			}
 		}
-		return tx.checkFeed(&problems)
-	})
-	if err != nil {
-		problems = append(problems, err)
-	}
-	return problems
-}
-
-// checkFeed finds events beyond the last revision: each must belong to one.
-func (t *Tx) checkFeed(problems *[]error) error {
-	last, err := revision(t.tx)
-	if err != nil {
-		return err
-	}
-	k, _ := t.tx.Bucket([]byte(bEvents)).Cursor().Last()
-	if len(k) == 16 {
-		if newest := binary.BigEndian.Uint64(k); newest > uint64(last) {
-			*problems = append(*problems, fmt.Errorf("events reach revision %d, the state only %d: %w", newest, last, registry.ErrCorrupt))
+		return see, func(meta map[string][]byte, counted map[string]tally) (wrong []string) {
+			var rev uint64
+			if err := json.Unmarshal(meta["rev"], &rev); err != nil || newest[bEvents] > rev {
+				wrong = append(wrong, fmt.Sprintf("has events up to revision %d, and is at revision %d", newest[bEvents], rev))
+			}
+			for _, b := range []string{bRequests, bActivations} {
+				if newest[b] > counted[b].Last {
+					wrong = append(wrong, fmt.Sprintf("has %s up to number %d, and counted %d", b, newest[b], counted[b].Last))
+				}
+			}
+			return wrong
 		}
-	}
-	return nil
+	},
 }

@@ -129,12 +129,23 @@ func TestDamageIsFound(t *testing.T) {
 	if err := os.WriteFile(path, changed, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	named := `app "a"`
+	if _, err := boltstore.Open(path, time.Now); !errors.Is(err, registry.ErrCorrupt) || !strings.Contains(err.Error(), named) || !strings.Contains(err.Error(), path) {
+		t.Errorf("a damaged file was opened: %v", err)
+	}
+	// The same while the store is open: the disk changes under it.
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s = open(t, path)
+	if err := os.WriteFile(path, changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	err = s.View(t.Context(), func(tx *boltstore.Tx) error { _, err := tx.App("a"); return err })
 	if !errors.Is(err, registry.ErrCorrupt) {
 		t.Errorf("a damaged record was read: %v", err)
 	}
-	if problems := s.Check(t.Context()); len(problems) != 1 || !strings.Contains(problems[0].Error(), "apps") {
+	if problems := s.Check(t.Context()); len(problems) != 1 || !strings.Contains(problems[0].Error(), named) {
 		t.Errorf("the check says %v", problems)
 	}
 }

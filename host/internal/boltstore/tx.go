@@ -24,7 +24,7 @@ func (t *Tx) App(name string) (registry.App, error) {
 func (t *Tx) Apps() ([]registry.App, error) { return list[registry.App](t.tx, bApps, nil) }
 
 // PutApp stores an app.
-func (t *Tx) PutApp(a registry.App) error { return put(t.tx, bApps, key(a.Name), a) }
+func (t *Tx) PutApp(a registry.App) error { return put(t.w, bApps, key(a.Name), a) }
 
 func releaseKey(app string, n int) []byte { return key(app, number(uint64(n))) }
 
@@ -49,7 +49,7 @@ func (t *Tx) AddRelease(r registry.Release) error {
 	if err != registry.ErrNotFound {
 		return err
 	}
-	return put(t.tx, bReleases, releaseKey(r.App, r.Number), r)
+	return put(t.w, bReleases, releaseKey(r.App, r.Number), r)
 }
 
 // Activations lists an app's routes, newest first.
@@ -65,16 +65,10 @@ func (t *Tx) AddActivation(a registry.Activation) error {
 	if err != nil {
 		return err
 	}
-	return put(t.tx, bActivations, key(a.App, number(n)), a)
+	return put(t.w, bActivations, key(a.App, number(n)), a)
 }
 
-func (t *Tx) sequence(bucket string) (uint64, error) {
-	n, err := t.tx.Bucket([]byte(bucket)).NextSequence()
-	if err != nil {
-		return 0, fmt.Errorf("count up %s: %w", bucket, err)
-	}
-	return n, nil
-}
+func (t *Tx) sequence(bucket string) (uint64, error) { return t.w.next(bucket) }
 
 // Key reads a public key.
 func (t *Tx) Key(hint string) (registry.Key, error) {
@@ -85,14 +79,14 @@ func (t *Tx) Key(hint string) (registry.Key, error) {
 func (t *Tx) Keys() ([]registry.Key, error) { return list[registry.Key](t.tx, bKeys, nil) }
 
 // PutKey stores a public key.
-func (t *Tx) PutKey(k registry.Key) error { return put(t.tx, bKeys, key(k.Hint), k) }
+func (t *Tx) PutKey(k registry.Key) error { return put(t.w, bKeys, key(k.Hint), k) }
 
 // DeleteKey forgets a public key.
 func (t *Tx) DeleteKey(hint string) error {
 	if _, err := t.Key(hint); err != nil {
 		return err
 	}
-	return t.tx.Bucket([]byte(bKeys)).Delete(key(hint))
+	return t.w.remove(bKeys, key(hint))
 }
 
 // NextRequest numbers requests.
@@ -124,7 +118,7 @@ func (t *Tx) Requests() ([]approvals.Request, error) {
 
 // PutRequest stores a request.
 func (t *Tx) PutRequest(q approvals.Request) error {
-	return put(t.tx, bRequests, requestKey(q.ID), q)
+	return put(t.w, bRequests, requestKey(q.ID), q)
 }
 
 // Grant reads a grant.
@@ -141,7 +135,7 @@ func (t *Tx) Grants(app string) ([]approvals.Grant, error) {
 }
 
 // PutGrant stores a grant.
-func (t *Tx) PutGrant(g approvals.Grant) error { return put(t.tx, bGrants, key(g.ID), g) }
+func (t *Tx) PutGrant(g approvals.Grant) error { return put(t.w, bGrants, key(g.ID), g) }
 
 // User reads a user.
 func (t *Tx) User(name string) (access.User, error) {
@@ -152,7 +146,7 @@ func (t *Tx) User(name string) (access.User, error) {
 func (t *Tx) Users() ([]access.User, error) { return list[access.User](t.tx, bUsers, nil) }
 
 // PutUser stores a user.
-func (t *Tx) PutUser(u access.User) error { return put(t.tx, bUsers, key(u.Name), u) }
+func (t *Tx) PutUser(u access.User) error { return put(t.w, bUsers, key(u.Name), u) }
 
 // CredentialByHash reads a credential.
 func (t *Tx) CredentialByHash(hash string) (access.Credential, error) {
@@ -180,7 +174,7 @@ func (t *Tx) PutCredential(c access.Credential) error {
 			}
 		}
 	}
-	return put(t.tx, bCredentials, key(c.Hash), c)
+	return put(t.w, bCredentials, key(c.Hash), c)
 }
 
 // DeleteCredential forgets a credential.
@@ -188,5 +182,5 @@ func (t *Tx) DeleteCredential(hash string) error {
 	if _, err := t.CredentialByHash(hash); err != nil {
 		return err
 	}
-	return t.tx.Bucket([]byte(bCredentials)).Delete(key(hash))
+	return t.w.remove(bCredentials, key(hash))
 }

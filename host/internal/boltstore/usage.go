@@ -25,44 +25,44 @@ var sealedKey = []byte("sealed")
 
 // change is a transaction that makes no revision: usage is not a change that
 // somebody made.
-func (s *Store) change(ctx context.Context, apply func(*bolt.Tx) error) error {
+func (s *Store) change(ctx context.Context, apply func(*writer) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return faultSafe(func() error { return s.db.Update(apply) })
+	return commit(s.db, apply)
 }
 
 func epochKey(node string, number_ uint64) []byte { return key(node, number(number_)) }
 
 // BeginEpoch implements metering.Store.
 func (s *Store) BeginEpoch(ctx context.Context, node string, atLeast uint64) (n uint64, err error) {
-	err = s.change(ctx, func(tx *bolt.Tx) error {
+	err = s.change(ctx, func(w *writer) error {
 		n = max(1, atLeast)
-		epochs, err := list[metering.Epoch](tx, bEpochs, append(key(node), 0))
+		epochs, err := list[metering.Epoch](w.tx, bEpochs, append(key(node), 0))
 		if err != nil {
 			return err
 		}
 		if len(epochs) > 0 {
 			n = max(n, epochs[len(epochs)-1].Number+1)
 		}
-		return put(tx, bEpochs, epochKey(node, n), metering.Epoch{Node: node, Number: n})
+		return put(w, bEpochs, epochKey(node, n), metering.Epoch{Node: node, Number: n})
 	})
 	return n, err
 }
 
 // Merge implements metering.Store.
 func (s *Store) Merge(ctx context.Context, f metering.Flush) error {
-	return s.change(ctx, func(tx *bolt.Tx) error {
-		if err := mergeEpoch(tx, f); err != nil {
+	return s.change(ctx, func(w *writer) error {
+		if err := mergeEpoch(w, f); err != nil {
 			return err
 		}
-		sealed, err := sealedUntil(tx)
+		sealed, err := sealedUntil(w.tx)
 		if err != nil {
 			return err
 		}
 		for _, c := range f.Cells {
 			c.Node, c.Epoch = f.Node, f.Epoch
-			if err := mergeCell(tx, c, sealed); err != nil {
+			if err := mergeCell(w, c, sealed); err != nil {
 				return err
 			}
 		}
@@ -70,9 +70,9 @@ func (s *Store) Merge(ctx context.Context, f metering.Flush) error {
 	})
 }
 
-func mergeEpoch(tx *bolt.Tx, f metering.Flush) error {
+func mergeEpoch(w *writer, f metering.Flush) error {
 	k := epochKey(f.Node, f.Epoch)
-	was, err := get[metering.Epoch](tx, bEpochs, k, os.ErrNotExist)
+	was, err := get[metering.Epoch](w.tx, bEpochs, k, os.ErrNotExist)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -84,12 +84,12 @@ func mergeEpoch(tx *bolt.Tx, f metering.Flush) error {
 	if e == was {
 		return nil
 	}
-	return put(tx, bEpochs, k, e)
+	return put(w, bEpochs, k, e)
 }
 
-func mergeCell(tx *bolt.Tx, c metering.Cell, sealed time.Time) error {
+func mergeCell(w *writer, c metering.Cell, sealed time.Time) error {
 	k := usageKey(c)
-	r, err := get[cellRecord](tx, bUsage, k, os.ErrNotExist)
+	r, err := get[cellRecord](w.tx, bUsage, k, os.ErrNotExist)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -100,23 +100,23 @@ func mergeCell(tx *bolt.Tx, c metering.Cell, sealed time.Time) error {
 	r.Cell = c
 	if c.Hour.Before(sealed) {
 		if late := c.Usage.Less(r.Owed); !late.IsZero() {
-			if err := adjust(tx, c, late, sealed); err != nil {
+			if err := adjust(w, c, late, sealed); err != nil {
 				return err
 			}
 			r.Owed = c.Usage
 		}
 	}
-	return put(tx, bUsage, k, r)
+	return put(w, bUsage, k, r)
 }
 
 // adjust posts what became known of a sealed hour in the first that is open.
-func adjust(tx *bolt.Tx, c metering.Cell, late metering.Usage, posted time.Time) error {
+func adjust(w *writer, c metering.Cell, late metering.Usage, posted time.Time) error {
 	k := key(number(uint64(posted.Unix()))+string(usageKey(c)), "")
-	a, err := get[metering.Adjustment](tx, bAdjustments, k, os.ErrNotExist)
+	a, err := get[metering.Adjustment](w.tx, bAdjustments, k, os.ErrNotExist)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return put(tx, bAdjustments, k, metering.Adjustment{Posted: posted, Node: c.Node, Epoch: c.Epoch, Key: c.Key, Usage: a.Usage.Add(late)})
+	return put(w, bAdjustments, k, metering.Adjustment{Posted: posted, Node: c.Node, Epoch: c.Epoch, Key: c.Key, Usage: a.Usage.Add(late)})
 }
 
 // usageKey starts with the hour, so that a span of time is a range. Cells that
@@ -157,18 +157,18 @@ func (s *Store) Seal(ctx context.Context, until time.Time) (sealed time.Time, er
 	if err != nil || !due {
 		return sealed, err
 	}
-	err = s.change(ctx, func(tx *bolt.Tx) error {
-		if sealed, err = sealedUntil(tx); err != nil {
+	err = s.change(ctx, func(w *writer) error {
+		if sealed, err = sealedUntil(w.tx); err != nil {
 			return err
 		}
-		if until, err = closedByAll(tx, until); err != nil || !until.After(sealed) {
+		if until, err = closedByAll(w.tx, until); err != nil || !until.After(sealed) {
 			return err
 		}
-		if err := sealHours(tx, sealed, until); err != nil {
+		if err := sealHours(w, sealed, until); err != nil {
 			return err
 		}
 		sealed = until
-		return put(tx, bMeta, sealedKey, until)
+		return put(w, bMeta, sealedKey, until)
 	})
 	return sealed, err
 }
@@ -185,10 +185,10 @@ func closedByAll(tx *bolt.Tx, until time.Time) (time.Time, error) {
 }
 
 // sealHours makes rows of the cells of a span.
-func sealHours(tx *bolt.Tx, from, to time.Time) error {
+func sealHours(w *writer, from, to time.Time) error {
 	rows := map[metering.Key]metering.Usage{}
 	var cells []cellRecord
-	err := span[cellRecord](tx, bUsage, from, to, func(r cellRecord) {
+	err := span[cellRecord](w.tx, bUsage, from, to, func(r cellRecord) {
 		rows[r.Key] = rows[r.Key].Add(r.Usage)
 		r.Owed = r.Usage
 		cells = append(cells, r)
@@ -197,12 +197,12 @@ func sealHours(tx *bolt.Tx, from, to time.Time) error {
 		return err
 	}
 	for _, r := range cells {
-		if err := put(tx, bUsage, usageKey(r.Cell), r); err != nil {
+		if err := put(w, bUsage, usageKey(r.Cell), r); err != nil {
 			return err
 		}
 	}
 	for k, u := range rows {
-		if err := put(tx, bHours, hourKey(k), metering.Hour{Key: k, Usage: u}); err != nil {
+		if err := put(w, bHours, hourKey(k), metering.Hour{Key: k, Usage: u}); err != nil {
 			return err
 		}
 	}

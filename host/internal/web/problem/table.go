@@ -134,6 +134,10 @@ var table = []Entry{
 	entry("exists", http.StatusConflict, "It exists already",
 		"What you want to make is there, and is not replaced.",
 		"Choose another name, or look at what is there.", registry.ErrExists),
+	entry("not-writable", http.StatusInsufficientStorage, "The node cannot store anything",
+		"Its disk is full, or takes no writes for another reason. Nothing happened; what was stored before is there, and can be read.",
+		"Tell whoever runs the node: make room on its disk. It stores again as soon as there is some.", registry.ErrUnwritable).
+		commands("agora doctor"),
 	entry("damaged", http.StatusInternalServerError, "Something stored is damaged",
 		"Stored bytes do not match their checksum. They are not used.",
 		"Tell whoever runs the node: it has to be restored from a backup, or the release uploaded again.", registry.ErrCorrupt).

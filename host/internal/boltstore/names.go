@@ -1,0 +1,48 @@
+package boltstore
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// recordName says in words what a record is, for people who have to decide
+// about it. What it cannot read it quotes.
+func recordName(bucket string, key []byte) string {
+	app, rest, _ := strings.Cut(string(key), "\x00")
+	switch {
+	case bucket == bApps:
+		return fmt.Sprintf("app %q", key)
+	case bucket == bReleases && len(rest) == 8:
+		return fmt.Sprintf("release %d of %q", readNumber(rest), app)
+	case bucket == bActivations && len(rest) == 8:
+		return fmt.Sprintf("activation %d of %q", readNumber(rest), app)
+	case bucket == bRequests && len(key) == 8:
+		return fmt.Sprintf("request req-%d", readNumber(string(key)))
+	case bucket == bEvents && len(key) == 16:
+		return fmt.Sprintf("event %d of revision %d", readNumber(string(key[8:])), readNumber(string(key)))
+	case bucket == bUsage && len(key) > 18:
+		return usageName(key)
+	case bucket == bData:
+		return fmt.Sprintf("key %q of app %q", rest, app)
+	case bucket == bUsed:
+		return fmt.Sprintf("the byte count of app %q", key)
+	case bucket == bMeta:
+		return fmt.Sprintf("the record %q of meta", strings.ReplaceAll(string(key), "\x00", " "))
+	}
+	return fmt.Sprintf("record %q of %s", key, bucket)
+}
+
+// usageName reads as much of a cell's key as is the same in all its forms.
+func usageName(key []byte) string {
+	hour := time.Unix(int64(min(binary.BigEndian.Uint64(key), 1<<40)), 0).UTC().Format("2006-01-02 15:04")
+	for part := range strings.SplitSeq(string(key[8:]), "\x00") {
+		if len(part) > 1 && part[0] >= 'a' && part[0] <= 'z' {
+			return fmt.Sprintf("usage of app %q in the hour %s", part, hour)
+		}
+	}
+	return fmt.Sprintf("usage in the hour %s (%q)", hour, key)
+}
+
+func readNumber(s string) uint64 { return binary.BigEndian.Uint64([]byte(s[:8])) }

@@ -1,0 +1,147 @@
+package boltstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/agora-host/agora/registry"
+)
+
+// lockTimeout is how long a process that is just ending may keep a file.
+const lockTimeout = 2 * time.Second
+
+// openFile opens or makes a file. One that is there is read as a whole first,
+// without bbolt, and is opened only if nothing of it is damaged: see walker.
+func openFile(path string, s shape) (*bolt.DB, error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := makeFile(path, s); err != nil {
+			return nil, fmt.Errorf("make %s: %w", path, err)
+		}
+	}
+	o := &bolt.Options{FreelistType: bolt.FreelistMapType, OpenFile: func(path string, _ int, _ os.FileMode) (*os.File, error) {
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			return nil, err
+		}
+		// Locked first: what another process writes would look like damage. bbolt
+		// locks the same open file again, which succeeds.
+		if err := lock(f); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		if err := damaged(path, verify(f, path, s)); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		return f, nil
+	}}
+	var db *bolt.DB
+	err := guard(func() (err error) {
+		db, err = bolt.Open(path, 0o600, o)
+		return err
+	})
+	if _, ok := errors.AsType[*DamagedError](err); ok {
+		return nil, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	if err := commit(db, s.prepare); err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.Close())
+	}
+	return db, nil
+}
+
+// makeFile makes an empty store under another name, so that a file under its own
+// name was whole once: an empty one is never taken for a new one.
+func makeFile(path string, s shape) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name())
+	if err := temp.Close(); err != nil {
+		return err
+	}
+	db, err := bolt.Open(temp.Name(), 0o600, nil)
+	if err != nil {
+		return err
+	}
+	err = commit(db, s.prepare)
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	// A link, unlike a rename, does not replace what another process made meanwhile.
+	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func lock(f *os.File) error {
+	for deadline := time.Now().Add(lockTimeout); ; time.Sleep(20 * time.Millisecond) {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("another agora process uses %s: stop it, or choose another directory with --data", filepath.Dir(f.Name()))
+		}
+	}
+}
+
+// commit is the one way to change a file. What change answers is answered as it
+// is; when the change itself is right and cannot be made durable, the error is
+// registry.ErrUnwritable, and nothing happened.
+func commit(db *bolt.DB, change func(*writer) error) error {
+	var refused error
+	err := guard(func() error {
+		return db.Update(func(tx *bolt.Tx) error {
+			w := newWriter(tx)
+			if refused = change(w); refused == nil {
+				refused = w.close()
+			}
+			return refused
+		})
+	})
+	if err == nil || refused != nil || errors.Is(err, registry.ErrCorrupt) {
+		return err
+	}
+	return fmt.Errorf("%w: %s: %w", registry.ErrUnwritable, db.Path(), err)
+}
+
+// guard turns what bbolt does about a damaged file into an error: it panics, or
+// reads a page of the mapped file that the disk does not have.
+func guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case interface{ Addr() uintptr }:
+			err = fmt.Errorf("the disk cannot be read at %#x: %w", p.Addr(), registry.ErrCorrupt)
+		case string: // bbolt's assertions; ours begin with BUG
+			if strings.HasPrefix(p, "BUG") {
+				panic(p)
+			}
+			err = fmt.Errorf("%s: %w", p, registry.ErrCorrupt)
+		default:
+			panic(p)
+		}
+	}()
+	return f()
+}

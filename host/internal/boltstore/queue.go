@@ -1,0 +1,162 @@
+package boltstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/agora-host/agora/triggers"
+)
+
+const (
+	bDeliveries = "deliveries"
+	bTriggers   = "triggers"
+	bSeen       = "seen"
+)
+
+var _ triggers.Store = (*Queue)(nil)
+
+// Queue keeps what waits to be delivered. Commits that wait at the same time
+// share one.
+type Queue struct {
+	db *bolt.DB
+	*committer
+}
+
+// OpenQueue opens or makes the file.
+func OpenQueue(path string) (*Queue, error) {
+	db, err := openFile(path, queueShape)
+	if err != nil {
+		return nil, err
+	}
+	return &Queue{db, newCommitter(db)}, nil
+}
+
+var queueBuckets = []string{bDeliveries, bTriggers, bSeen}
+
+var queueShape = shape{
+	buckets: queueBuckets, required: []string{"format"}, unseal: unseal,
+	prepare: func(w *writer) error {
+		return errors.Join(w.prepare(queueBuckets), put(w, bMeta, []byte("format"), format))
+	},
+	also: func() (func(string, []byte, []byte), func(map[string][]byte, map[string]tally) []string) {
+		return func(string, []byte, []byte) {}, func(map[string][]byte, map[string]tally) []string { return nil }
+	},
+}
+
+// Close commits what waits and closes the file. It may be called again.
+func (q *Queue) Close() error {
+	q.stop()
+	return q.db.Close()
+}
+
+// Load reads everything; of deliveries, bodies and headers only to know their size.
+func (q *Queue) Load(context.Context) (s triggers.Stored, err error) {
+	err = guard(func() error {
+		return q.db.View(func(tx *bolt.Tx) error {
+			each(tx, bDeliveries, &s.Damaged, func(v triggers.Delivery) {
+				s.Sizes = append(s.Sizes, v.Size())
+				v.Header, v.Body = nil, nil
+				s.Deliveries = append(s.Deliveries, v)
+			})
+			each(tx, bTriggers, &s.Damaged, func(v triggers.Status) { s.Statuses = append(s.Statuses, v) })
+			each(tx, bSeen, &s.Damaged, func(v triggers.Seen) { s.Seen = append(s.Seen, v) })
+			return nil
+		})
+	})
+	return s, err
+}
+
+// each reads the records of a bucket, and sets aside what is damaged.
+func each[T any](tx *bolt.Tx, bucket string, damaged *[]error, use func(T)) {
+	c := tx.Bucket([]byte(bucket)).Cursor()
+	for k, record := c.First(); k != nil; k, record = c.Next() {
+		v, err := decode[T](bucket, k, record)
+		if err != nil {
+			*damaged = append(*damaged, err)
+			continue
+		}
+		use(v)
+	}
+}
+
+// Delivery reads one.
+func (q *Queue) Delivery(_ context.Context, seq uint64) (v triggers.Delivery, err error) {
+	err = guard(func() error {
+		return q.db.View(func(tx *bolt.Tx) error {
+			v, err = get[triggers.Delivery](tx, bDeliveries, []byte(number(seq)), triggers.ErrNotFound)
+			return err
+		})
+	})
+	return v, err
+}
+
+// sealed is a record that is ready to be written.
+type sealed struct {
+	bucket     string
+	key, value []byte // value nil: to be deleted
+}
+
+// Commit makes changes durable together. Records are made before the writer is
+// asked, so that it is held up by the disk alone.
+func (q *Queue) Commit(ctx context.Context, c triggers.Changes) error {
+	var records []sealed
+	add := func(bucket string, k []byte, v any) error {
+		raw, err := json.Marshal(v)
+		records = append(records, sealed{bucket, k, seal(bucket, k, raw)})
+		return err
+	}
+	var errs []error
+	for _, v := range c.Put {
+		errs = append(errs, add(bDeliveries, []byte(number(v.Seq)), v))
+	}
+	for _, s := range c.See {
+		errs = append(errs, add(bSeen, key(s.App, s.Key), s))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, seq := range c.Delete {
+		records = append(records, sealed{bDeliveries, []byte(number(seq)), nil})
+	}
+	for _, s := range c.Forget {
+		records = append(records, sealed{bSeen, key(s.App, s.Key), nil})
+	}
+	return q.write(ctx, func(w *writer) error {
+		for _, r := range records {
+			var err error
+			if r.value == nil {
+				err = w.remove(r.bucket, r.key)
+			} else {
+				err = w.set(r.bucket, r.key, r.value)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return putStatuses(w, c.Status)
+	})
+}
+
+func putStatuses(w *writer, statuses []triggers.Status) error {
+	for _, s := range statuses {
+		k := key(s.App, string(s.Kind), s.Name)
+		old, err := get[triggers.Status](w.tx, bTriggers, k, os.ErrNotExist)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if err == nil && old.Version > s.Version {
+			continue
+		}
+		if err := put(w, bTriggers, k, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Check is Store.Check for what waits to be delivered.
+func (q *Queue) Check(context.Context) []error { return verifyOpen(q.db, queueShape) }

@@ -1,0 +1,240 @@
+package triggers_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/triggers"
+	"github.com/agora-host/agora/triggers/triggerstest"
+)
+
+// brittle is a store whose process dies at a commit: before it, or after it and
+// before anybody is told. From then on it answers nothing but errors.
+type brittle struct {
+	triggers.Store
+	mu      sync.Mutex // guards all below
+	commits int
+	dieAt   int  // 0: never
+	after   bool // the fatal commit is made
+	dead    bool
+}
+
+var errDead = errors.New("the process is dead")
+
+func (b *brittle) Commit(ctx context.Context, c triggers.Changes) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.commits++
+	if b.commits == b.dieAt && !b.dead {
+		b.dead = true
+		if b.after {
+			_ = b.Store.Commit(ctx, c)
+		}
+	}
+	if b.dead {
+		return errDead
+	}
+	return b.Store.Commit(ctx, c)
+}
+
+func (b *brittle) isDead() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.dead
+}
+
+// world is what an outsider sees of many lives of one queue.
+type world struct {
+	t      testing.TB
+	memory *triggerstest.Memory
+	store  *brittle
+	d      *triggers.Dispatcher
+	stop   func()
+	crons  []triggers.Trigger
+
+	mu       sync.Mutex
+	accepted map[string]string // acknowledged event id to body
+	offered  map[string]bool   // bodies that were sent, acknowledged or not
+	arrived  map[string]int    // successes by id
+	bodies   map[string]string // body by id
+	fails    func() bool
+	lives    int
+}
+
+func newWorld(t testing.TB) *world {
+	return &world{t: t, memory: triggerstest.NewMemory(), accepted: map[string]string{}, offered: map[string]bool{}, arrived: map[string]int{}, bodies: map[string]string{},
+		crons: []triggers.Trigger{cronTrigger(t, "tick", "*/10 * * * *", true)}, fails: func() bool { return false }}
+}
+
+// live starts another life, that ends at its dieAt-th commit (0: it does not).
+func (w *world) live(dieAt int, after bool) {
+	w.lives++
+	store := &brittle{Store: w.memory, dieAt: dieAt, after: after}
+	w.store = store
+	w.d = open(w.t, store, func(_ context.Context, tr triggers.Trigger, v triggers.Delivery) error {
+		time.Sleep(100 * time.Millisecond)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if store.isDead() {
+			return errDead // nobody sees this any more
+		}
+		if tr.Kind == abi.TriggerEvent && w.fails() { // a run of a cron trigger is not repeated
+			return errors.New("the app failed")
+		}
+		w.arrived[tr.App+" "+v.ID]++
+		w.bodies[v.ID] = string(v.Body)
+		return nil
+	})
+	w.d.Set("app", w.crons)
+	w.d.Set("b", []triggers.Trigger{subscription("b", "a/t", 2)})
+	w.d.Set("c", []triggers.Trigger{subscription("c", "a/t", 1)})
+	w.stop = run(w.d)
+}
+
+func (w *world) publish(body string) {
+	w.offered[body] = true
+	if id, err := w.d.Publish(context.Background(), "a", "t", body, []byte(body)); err == nil {
+		w.accepted[id] = body
+	}
+}
+
+// check looks at everything after a last life that did not die: what was
+// acknowledged arrived at both apps under its id, nothing arrived that nobody
+// sent, and each cron run has one id.
+func (w *world) check(begun, ended time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, body := range w.accepted {
+		for _, app := range []string{"b", "c"} {
+			if w.arrived[app+" "+id] == 0 {
+				return fmt.Errorf("%s was acknowledged as %s and never reached %s", body, id, app)
+			}
+		}
+		if w.bodies[id] != body {
+			return fmt.Errorf("%s arrived as %q", id, w.bodies[id])
+		}
+	}
+	for id, body := range w.bodies {
+		if body != "" && !w.offered[body] {
+			return fmt.Errorf("%s arrived with %q, which nobody sent", id, body)
+		}
+	}
+	for key, n := range w.arrived {
+		if n > w.lives {
+			return fmt.Errorf("%s arrived %d times in %d lives", key, n, w.lives)
+		}
+	}
+	for due := begun.Truncate(10 * time.Minute).Add(10 * time.Minute); due.Before(ended); due = due.Add(10 * time.Minute) {
+		if id := "app tick-" + due.UTC().Format("20060102T150405Z"); w.arrived[id] == 0 {
+			return fmt.Errorf("the run %s never came: %v", id, slices.Sorted(maps.Keys(w.arrived)))
+		}
+	}
+	if left, _ := w.memory.Load(context.Background()); len(left.Deliveries) > 0 {
+		return fmt.Errorf("left over: %+v", left.Deliveries)
+	}
+	return nil
+}
+
+// story is one fixed life: events, a cron run, a delivery that fails once.
+func (w *world) story() {
+	failures := 3
+	w.fails = func() bool { failures--; return failures >= 0 }
+	for i := range 4 {
+		w.publish(fmt.Sprint("event ", i))
+		time.Sleep(300 * time.Millisecond)
+	}
+	time.Sleep(11 * time.Minute)
+	w.publish("late")
+	time.Sleep(time.Minute)
+}
+
+// TestCrashAtEveryCommit kills the process at each of its commits in turn, with
+// the commit made and not made.
+func TestCrashAtEveryCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.live(0, false)
+		w.story()
+		w.stop()
+		total := w.store.commits
+		if total < 20 {
+			t.Fatalf("the story makes %d commits", total)
+		}
+		for dieAt := 1; dieAt <= total; dieAt++ {
+			for _, after := range []bool{false, true} {
+				w := newWorld(t)
+				// One run is due within the story: of several that are missed, one is made up for.
+				begun := time.Now().Truncate(10 * time.Minute).Add(15 * time.Minute)
+				time.Sleep(time.Until(begun))
+				w.live(0, false) // the trigger is known before
+				time.Sleep(time.Second)
+				w.stop()
+				w.live(dieAt, after)
+				w.story()
+				ended := time.Now()
+				w.stop()
+				w.live(0, false)                                    // at once: what is due in between is no matter of this test
+				time.Sleep(time.Until(begun.Add(30 * time.Minute))) // when no run is under way
+				if err := w.check(begun, ended); err != nil {
+					t.Errorf("died at commit %d, made %v: %v", dieAt, after, err)
+				}
+				w.stop()
+			}
+		}
+	})
+}
+
+// TestRandomLives: any sequence of acts, crashes and spans of time.
+func TestRandomLives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rapid.Check(struct{ testing.TB }{t}, func(rt *rapid.T) {
+			w, begun, n := newWorld(t), time.Now(), 0
+			w.live(0, false)
+			rt.Repeat(map[string]func(*rapid.T){
+				"publish": func(*rapid.T) { n++; w.publish(fmt.Sprint("event ", n)) },
+				"publish again": func(rt *rapid.T) {
+					if n > 0 {
+						w.publish(fmt.Sprint("event ", rapid.IntRange(1, n).Draw(rt, "which")))
+					}
+				},
+				"wait": func(rt *rapid.T) {
+					time.Sleep(time.Duration(rapid.IntRange(0, 20*60*1000).Draw(rt, "ms")) * time.Millisecond)
+				},
+				"die soon": func(rt *rapid.T) {
+					w.store.mu.Lock()
+					defer w.store.mu.Unlock()
+					w.store.dieAt = w.store.commits + rapid.IntRange(1, 6).Draw(rt, "commits")
+					w.store.after = rapid.Bool().Draw(rt, "made")
+				},
+				"live again": func(*rapid.T) { w.stop(); w.live(0, false) },
+				"fail": func(rt *rapid.T) {
+					left := rapid.IntRange(0, 3).Draw(rt, "failures")
+					w.mu.Lock()
+					defer w.mu.Unlock()
+					w.fails = func() bool { left--; return left >= 0 }
+				},
+			})
+			w.stop()
+			w.mu.Lock()
+			w.fails = func() bool { return false }
+			w.mu.Unlock()
+			w.live(0, false)
+			time.Sleep(30 * time.Minute)
+			time.Sleep(time.Until(time.Now().Truncate(10 * time.Minute).Add(15 * time.Minute))) // when no run is under way
+			defer w.stop()
+			if err := w.check(begun, begun); err != nil { // not the runs: those of the dead were missed
+				rt.Fatal(err)
+			}
+		})
+	})
+}

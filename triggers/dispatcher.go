@@ -1,0 +1,303 @@
+package triggers
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+)
+
+const (
+	maxRunning = 32 // deliveries at once, on the node
+	maxPerApp  = 8  // and of one app, so that one app cannot hold all
+
+	// longestSleep bounds how long a jump of the clock stays unnoticed.
+	longestSleep = time.Minute
+	sweepEvery   = time.Hour
+)
+
+// Options configure a Dispatcher.
+type Options struct {
+	Store Store
+	// Deliver calls an app. An error is a failed attempt; one that wraps ErrLater
+	// is none. It is called by many goroutines at once.
+	Deliver func(ctx context.Context, t Trigger, d Delivery) error
+	Now     func() time.Time
+	Logger  *slog.Logger
+}
+
+// Dispatcher decides what is delivered when.
+type Dispatcher struct {
+	o      Options
+	log    *slog.Logger
+	wake   chan struct{}
+	work   context.Context // of deliveries
+	cancel context.CancelFunc
+	ended  sync.WaitGroup
+
+	mu       sync.Mutex // guards all below
+	started  bool
+	stopping bool
+	lines    map[Ref]*line
+	topics   map[string][]*line // subscriptions, by "<app>/<topic>"
+	apps     map[string]*appState
+	turn     []*line // those with something ready and room to run it, round robin
+	running  int
+	timers   timers
+	statuses map[Ref]*Status
+	dirty    map[Ref]bool // statuses that no commit has yet
+	seen     map[seenKey]*dedupe
+	seq      uint64
+	version  uint64
+	nextTidy time.Time
+}
+
+// appState is what is counted of one app.
+type appState struct {
+	running int
+	blocked []*line  // have something ready, and the app runs as much as it may
+	waiting int      // deliveries that it caused and that are not done
+	bytes   int      // of them
+	dead    []corpse // oldest first
+	seen    int      // dedupe keys
+}
+
+// Open reads what is stored. Nothing is delivered before Run.
+func Open(ctx context.Context, o Options) (*Dispatcher, error) {
+	d := &Dispatcher{
+		o: o, log: o.Logger.With("component", "triggers"), wake: make(chan struct{}, 1),
+		lines: map[Ref]*line{}, topics: map[string][]*line{}, apps: map[string]*appState{},
+		statuses: map[Ref]*Status{}, dirty: map[Ref]bool{}, seen: map[seenKey]*dedupe{},
+	}
+	d.work, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	stored, err := o.Store.Load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the queue: %w", err)
+	}
+	for _, err := range stored.Damaged {
+		d.log.Error("a record of the queue is damaged and not used", "err", err)
+	}
+	for _, s := range stored.Statuses {
+		d.statuses[s.Ref] = &s
+		d.version = max(d.version, s.Version)
+	}
+	for _, s := range stored.Seen {
+		d.seen[seenKey{s.App, s.Key}] = &dedupe{Seen: s, done: closed}
+		d.app(s.App).seen++
+	}
+	for i, v := range stored.Deliveries {
+		d.seq = max(d.seq, v.Seq)
+		d.take(v, stored.Sizes[i])
+	}
+	return d, nil
+}
+
+// take puts a stored delivery where it belongs.
+func (d *Dispatcher) take(v Delivery, size int) {
+	l := d.line(v.Ref)
+	if !v.Dead.IsZero() {
+		l.dead++
+		a := d.app(v.App)
+		a.dead = append(a.dead, corpse{v.Seq, l})
+		return
+	}
+	from := d.app(v.From)
+	from.waiting++
+	from.bytes += size
+	it := &item{seq: v.Seq, id: v.ID, from: v.From, at: v.At, size: size}
+	if v.Due.After(d.o.Now()) {
+		d.later(l, it, v.Due)
+		return
+	}
+	l.push(it)
+}
+
+func (d *Dispatcher) line(r Ref) *line {
+	l := d.lines[r]
+	if l == nil {
+		l = &line{ref: r}
+		d.lines[r] = l
+	}
+	return l
+}
+
+func (d *Dispatcher) app(name string) *appState {
+	a := d.apps[name]
+	if a == nil {
+		a = &appState{}
+		d.apps[name] = a
+	}
+	return a
+}
+
+// status is what is remembered of a trigger, about to be changed.
+func (d *Dispatcher) status(r Ref) *Status {
+	s := d.statuses[r]
+	if s == nil {
+		s = &Status{Ref: r}
+		d.statuses[r] = s
+	}
+	d.version++
+	s.Version = d.version
+	return s
+}
+
+// Set says which triggers an app has now. What is queued for a trigger that it
+// no longer has waits for it to come back, and then expires.
+func (d *Dispatcher) Set(app string, triggers []Trigger) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	had := map[Ref]bool{}
+	for r, l := range d.lines {
+		if r.App == app && l.trigger != nil {
+			had[r] = l.live()
+			if r.Kind == abi.TriggerEvent {
+				d.unsubscribe(l)
+			}
+			l.trigger = nil
+		}
+	}
+	for _, t := range triggers {
+		l := d.line(t.Ref)
+		l.trigger = &t
+		switch t.Kind {
+		case abi.TriggerCron:
+			d.schedule(l, had[t.Ref])
+		case abi.TriggerEvent:
+			d.topics[t.Name] = append(d.topics[t.Name], l)
+		}
+		d.enter(l)
+	}
+	for r := range had {
+		d.forget(d.lines[r])
+	}
+	d.pump()
+	d.nudge()
+}
+
+func (d *Dispatcher) unsubscribe(l *line) {
+	kept := d.topics[l.ref.Name][:0]
+	for _, other := range d.topics[l.ref.Name] {
+		if other != l {
+			kept = append(kept, other)
+		}
+	}
+	if d.topics[l.ref.Name] = kept; len(kept) == 0 {
+		delete(d.topics, l.ref.Name)
+	}
+}
+
+// forget drops a line that holds nothing.
+func (d *Dispatcher) forget(l *line) {
+	if l.trigger == nil && !l.busy() && l.dead == 0 {
+		delete(d.lines, l.ref)
+	}
+}
+
+// nudge makes Run look again.
+func (d *Dispatcher) nudge() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run delivers until ctx ends. Call it once.
+func (d *Dispatcher) Run(ctx context.Context) {
+	d.mu.Lock()
+	d.started, d.nextTidy = true, d.o.Now().Add(sweepEvery)
+	d.pump()
+	d.mu.Unlock()
+	alarm := time.NewTimer(0)
+	defer alarm.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.wake:
+		case <-alarm.C:
+		}
+		alarm.Reset(d.tick())
+	}
+}
+
+// Stop lets running deliveries end within the context's deadline. What did not
+// end is delivered again after the next start.
+func (d *Dispatcher) Stop(ctx context.Context) error {
+	d.mu.Lock()
+	d.stopping = true
+	d.mu.Unlock()
+	idle := make(chan struct{})
+	go func() {
+		d.ended.Wait()
+		close(idle)
+	}()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
+	d.cancel()
+	<-idle
+	return d.flush(context.WithoutCancel(ctx), Changes{})
+}
+
+// tick does what is due and answers how long nothing will be.
+func (d *Dispatcher) tick() time.Duration {
+	now := d.o.Now()
+	d.mu.Lock()
+	var due []*line
+	for t, ok := d.timers.due(now); ok; t, ok = d.timers.due(now) {
+		switch {
+		case t.item != nil:
+			t.line.waiting--
+			t.line.push(t.item)
+			d.enter(t.line)
+		case t.line.live() && t.at.Equal(t.line.alarm):
+			due = append(due, t.line)
+		}
+	}
+	d.pump()
+	tidy := !now.Before(d.nextTidy)
+	d.mu.Unlock()
+	if len(due) > 0 {
+		d.fire(due, now)
+	}
+	if tidy {
+		d.tidy(now)
+	}
+	if err := d.flush(d.work, Changes{}); err != nil {
+		d.log.Error("what is remembered of triggers could not be stored", "err", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	sleep := longestSleep
+	if len(d.timers) > 0 {
+		sleep = min(sleep, max(0, d.timers[0].at.Sub(d.o.Now())))
+	}
+	return sleep
+}
+
+// flush commits changes, and with them the statuses that no commit has yet.
+func (d *Dispatcher) flush(ctx context.Context, c Changes) error {
+	d.mu.Lock()
+	for r := range d.dirty {
+		c.Status = append(c.Status, *d.statuses[r])
+	}
+	clear(d.dirty)
+	d.mu.Unlock()
+	if len(c.Status)+len(c.Put)+len(c.Delete)+len(c.See)+len(c.Forget) == 0 {
+		return nil
+	}
+	err := d.o.Store.Commit(ctx, c)
+	if err != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, s := range c.Status {
+			d.dirty[s.Ref] = true
+		}
+	}
+	return err
+}

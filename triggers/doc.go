@@ -1,0 +1,26 @@
+// Package triggers owns what calls apps besides requests: the clock, and a
+// durable queue of events and webhooks.
+//
+// All three are one thing, a Delivery: something that has to reach one trigger
+// of one app, kept until the app answered with success. A run of a cron trigger
+// is a delivery too, stored before it begins; so a crash neither loses it nor
+// runs it under another id.
+//
+// Invariants:
+//   - what Publish and Enqueue acknowledged, and each run that began, is durable,
+//     and is delivered at least once: what was begun and not finished when the
+//     node died is delivered again with the same id;
+//   - a run of a cron trigger begins only if none of the same trigger is queued or
+//     running; each due time is decided once, also when the clock jumps;
+//   - deliveries of one trigger begin in the order in which they were accepted, as
+//     many at once as it allows; one that failed waits for its turn aside and holds
+//     up nobody;
+//   - a delivery that fails for good is kept as a dead letter, up to a bound;
+//   - what waits costs memory, not goroutines: at most maxRunning deliveries run.
+//
+// It must not know how an app is called, where things are stored, or what HTTP
+// is: deliver and Store are given to it.
+//
+// A Dispatcher is safe for concurrent use. Its lock is never held across a
+// commit or a delivery.
+package triggers

@@ -1,0 +1,58 @@
+package triggers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agora-host/agora/abi"
+)
+
+// Views shows the triggers of an app, and those that it no longer has and that
+// something still waits for.
+func (d *Dispatcher) Views(app string) []View {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var all []View
+	for r, l := range d.lines {
+		if r.App != app {
+			continue
+		}
+		v := View{Status: Status{Ref: r}, Queued: len(l.ready) + l.waiting, Running: l.running, Dead: l.dead}
+		if s := d.statuses[r]; s != nil {
+			v.Status = *s
+		}
+		if t := l.trigger; t != nil {
+			v.Live, v.Path, v.Paused, v.Next = true, t.Path, t.Paused, l.nextDue
+		}
+		all = append(all, v)
+	}
+	slices.SortFunc(all, func(a, b View) int {
+		return strings.Compare(string(a.Kind)+" "+a.Name, string(b.Kind)+" "+b.Name)
+	})
+	return all
+}
+
+// Fire runs a cron trigger now, whatever its schedule says, and answers the
+// run's id.
+func (d *Dispatcher) Fire(ctx context.Context, r Ref) (string, error) {
+	d.mu.Lock()
+	l := d.lines[r]
+	switch {
+	case l == nil || !l.live() || r.Kind != abi.TriggerCron:
+		d.mu.Unlock()
+		return "", fmt.Errorf("cron trigger %q of %s, not paused: %w", r.Name, r.App, ErrNotFound)
+	case l.busy():
+		d.mu.Unlock()
+		return "", fmt.Errorf("%s of %s: %w", r.Name, r.App, ErrRunning)
+	}
+	l.firing = true
+	d.mu.Unlock()
+	v := Delivery{ID: r.Name + "-" + NewID(), Ref: r, From: r.App, At: d.o.Now()}
+	err := d.Enqueue(ctx, v)
+	d.mu.Lock()
+	l.firing = false
+	d.mu.Unlock()
+	return v.ID, err
+}
