@@ -66,6 +66,14 @@ func Capabilities() []Capability {
 			Summary:   "Keep data of its own between requests, up to a quota.",
 		},
 		{
+			Name: "llm", Module: LLMModule,
+			// See llm.go (ErrnoDenied, ErrnoTooLarge, ErrnoQuota, ErrnoDeadline,
+			// ErrnoUnavailable; ErrnoNotFound for a handle).
+			Functions: []string{LLMChat, LLMOpen, LLMNext, LLMClose},
+			Params:    []string{"daily_cents", "max_calls", "max_tokens", "models", "per_minute"},
+			Summary:   "Ask language models, of those that are listed, up to what a day may cost.",
+		},
+		{
 			Name: "log", Module: "app:log/v1",
 			// write: level byte (0 debug, 1 info, 2 warn, 3 error), UTF-8 text -> empty.
 			Functions: []string{"write"},

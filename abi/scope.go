@@ -3,6 +3,7 @@ package abi
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // Scope is one invocation as its capabilities see it: what they count and keep
@@ -66,4 +67,15 @@ func (s *Scope) reopen() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = false
+}
+
+// LeaveTime bounds a call that waits for the world outside to nine tenths of the
+// time that is left, so that the app can still say what went wrong.
+func LeaveTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	left := time.Until(end)
+	return context.WithTimeout(ctx, left-left/10)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/agora-host/agora/host/capability/config"
 	"github.com/agora-host/agora/host/capability/fetch"
 	"github.com/agora-host/agora/host/capability/kv"
+	"github.com/agora-host/agora/host/capability/llm"
 	"github.com/agora-host/agora/host/capability/log"
 	"github.com/agora-host/agora/registry"
 )
@@ -20,12 +21,17 @@ func (h *Host) capabilities() map[string]binder {
 	logs, keys := log.New(h.appLog), kv.New(h.kv, h.log)
 	fetches := fetch.New(fetch.Options{Allow: h.egress, Tell: h.tellFetch, Logger: h.log})
 	h.onStop("outgoing connections", fetches.Close)
+	models := llm.New(llm.Options{Config: h.models, Ledger: spendLedger{h.kv}, Tell: h.tellLLM, Logger: h.log, Now: h.o.Now})
+	h.onStop("models", models.Close)
 	return map[string]binder{
 		"config": func(t *target, _ abi.Params) abi.Link { return config.Bind(t.release.Manifest.Config) },
 		"fetch": func(t *target, p abi.Params) abi.Link {
 			return fetches.Bind(fetch.App{Name: t.app.Name, Release: t.release.Number}, p)
 		},
-		"kv":  func(t *target, p abi.Params) abi.Link { return keys.Bind(t.app.Name, kvQuota(p)) },
+		"kv": func(t *target, p abi.Params) abi.Link { return keys.Bind(t.app.Name, kvQuota(p)) },
+		"llm": func(t *target, p abi.Params) abi.Link {
+			return models.Bind(llm.App{Name: t.app.Name, Release: t.release.Number, Classification: t.release.Manifest.Classification}, p)
+		},
 		"log": func(t *target, _ abi.Params) abi.Link { return logs.Bind(t.app.Name, t.release.Number) },
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/capability/fetch"
+	"github.com/agora-host/agora/host/capability/llm"
+	"github.com/agora-host/agora/registry"
 )
 
 // networks reads Options.EgressAllow.
@@ -63,4 +65,16 @@ func (h *Host) tell(app string, release int, f abi.Finding) {
 
 func (h *Host) tellFetch(_ context.Context, app fetch.App, f abi.Finding) {
 	h.tell(app.Name, app.Release, f)
+}
+
+func (h *Host) tellLLM(_ context.Context, app llm.App, f abi.Finding) {
+	h.tell(app.Name, app.Release, f)
+}
+
+// openModels reads Options.LLM.
+func (o Options) openModels() (*llm.Config, error) {
+	if o.LLM == "" {
+		return nil, nil
+	}
+	return llm.Load(o.LLM, registry.Classifications())
 }

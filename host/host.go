@@ -15,6 +15,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/approvals/rego"
+	"github.com/agora-host/agora/host/capability/llm"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/host/internal/blobstore"
@@ -47,6 +48,7 @@ type Host struct {
 
 	binders map[string]binder // of capabilities, by word
 	egress  []netip.Prefix    // networks that apps may reach although they are not public
+	models  *llm.Config       // that apps may be granted; nil: none
 	told    told              // of owners, by their apps' logs
 
 	routes   routes
@@ -92,6 +94,9 @@ func (h *Host) open(ctx context.Context) error {
 	}
 	var err error
 	if h.egress, err = h.o.networks(); err != nil {
+		return err
+	}
+	if h.models, err = h.o.openModels(); err != nil {
 		return err
 	}
 	if h.store, err = boltstore.Open(filepath.Join(dir, "agora.db"), h.o.Now); err != nil {

@@ -35,6 +35,9 @@ type Options struct {
 	// as in "10.20.0.0/16". Default none. Whoever is in there must expect requests
 	// of apps; which app may ask whom is still for its grant to say.
 	EgressAllow []string
+	// LLM is a file that says which language models apps may be granted, see
+	// docs/llm.md. Default none.
+	LLM string
 	// Demo marks a node that was started by `agora up`.
 	Demo bool
 	// Environment tags all usage of this node. Default: the tier in which it was.

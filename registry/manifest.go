@@ -70,6 +70,11 @@ type CapabilityAsk struct {
 	MaxCalls    int      `toml:"max_calls,omitempty" json:"max_calls,omitempty"`       // in one request
 	MaxRequest  Size     `toml:"max_request,omitempty" json:"max_request,omitempty"`   // bytes of one body
 	MaxResponse Size     `toml:"max_response,omitempty" json:"max_response,omitempty"` // bytes of one body
+
+	Models     []string `toml:"models,omitempty" json:"models,omitempty"`           // that may be asked, by the node's names for them
+	MaxTokens  int64    `toml:"max_tokens,omitempty" json:"max_tokens,omitempty"`   // of one answer
+	PerMinute  int64    `toml:"per_minute,omitempty" json:"per_minute,omitempty"`   // calls
+	DailyCents int64    `toml:"daily_cents,omitempty" json:"daily_cents,omitempty"` // what a day (UTC) may cost
 }
 
 // Params are the parameters as requests, grants and rules carry them.

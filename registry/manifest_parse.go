@@ -240,8 +240,11 @@ func (e *ManifestError) checkCapability(m Manifest, word string, ask CapabilityA
 	if ask.Quota < 0 || ask.Keys < 0 {
 		e.add("capabilities."+word, "a quota cannot be negative", "Write a size, or a number of keys.", `quota = "1MiB"`)
 	}
-	if word == "fetch" {
+	switch word {
+	case "fetch":
 		e.checkFetch(ask)
+	case "llm":
+		e.checkLLM(ask)
 	}
 }
 
@@ -277,6 +280,10 @@ func (m Manifest) WithDefaults() Manifest {
 	if fetch, ok := m.Capabilities["fetch"]; ok {
 		m.Capabilities = maps.Clone(m.Capabilities)
 		m.Capabilities["fetch"] = withFetchDefaults(fetch)
+	}
+	if llm, ok := m.Capabilities["llm"]; ok {
+		m.Capabilities = maps.Clone(m.Capabilities)
+		m.Capabilities["llm"] = withLLMDefaults(llm)
 	}
 	return m
 }

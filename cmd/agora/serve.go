@@ -46,6 +46,7 @@ func nodeFlags(cmd *cobra.Command, o *host.Options) {
 	f.StringVar(&o.ConsoleURL, "console-url", "", "address of the console (default http://localhost:PORT)")
 	f.StringVar(&o.AppsDomain, "apps-domain", "", "domain below which apps live (default localhost:PORT)")
 	f.StringSliceVar(&o.EgressAllow, "egress-allow", nil, "network that apps may reach although it is not public, such as 10.20.0.0/16 (repeat for more)")
+	f.StringVar(&o.LLM, "llm", "", "file that says which language models apps may be granted (docs/llm.md)")
 	f.StringVar(&o.PolicyDir, "policy", "", "directory of Rego rules that replace or extend the built-in ones")
 }
 

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/net/idna"
 
@@ -138,7 +137,7 @@ func (g *grant) do(ctx context.Context, in []byte) ([]byte, abi.Errno) {
 		note(abi.MeterOver, 1)
 		return nil, abi.ErrnoQuota
 	}
-	ctx, cancel := within(ctx)
+	ctx, cancel := abi.LeaveTime(ctx)
 	defer cancel()
 	select {
 	case g.client.slots <- struct{}{}:
@@ -150,17 +149,6 @@ func (g *grant) do(ctx context.Context, in []byte) ([]byte, abi.Errno) {
 	// A transport may still read a body after it answered; in is the guest's again by then.
 	r.Body = bytes.Clone(r.Body)
 	return g.follow(ctx, origin, &r)
-}
-
-// within leaves a tenth of the time to the app, which can then still say what
-// went wrong.
-func within(ctx context.Context) (context.Context, context.CancelFunc) {
-	end, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	left := time.Until(end)
-	return context.WithTimeout(ctx, left-left/10)
 }
 
 // parseOrigin reads an origin that an app or a redirect names. A name in other

@@ -111,8 +111,8 @@ func TestLimits(t *testing.T) {
 		defer cancel()
 		r := get(good, "/slow")
 		_, errno := link[abi.FetchDo](ctx, abi.AppendRequest(nil, &r))
-		if errno != abi.ErrnoDeadline || ctx.Err() != nil {
-			t.Errorf("%v, and %v of the app's own time is over", errno, ctx.Err())
+		if errno != abi.ErrnoDeadline {
+			t.Error(errno)
 		}
 	})
 	t.Run("calls", func(t *testing.T) {
