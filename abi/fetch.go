@@ -41,7 +41,7 @@ func DecodeFetch(b []byte) (Request, Errno) {
 	switch {
 	case err != nil, r.Method == "", strings.Contains(r.Method, " "), !strings.Contains(fetchMethods, " "+r.Method+" "):
 		return Request{}, ErrnoInvalid
-	case !strings.HasPrefix(r.Path, "/"), !isTarget(r.Path), !isTarget(r.Query), strings.Contains(r.Path, "?"):
+	case !strings.HasPrefix(r.Path, "/"), !isTarget(r.Path), !isTarget(r.Query), strings.Contains(r.Path, "?"), !isEscaped(r.Path):
 		return Request{}, ErrnoInvalid
 	case len(r.Path)+len(r.Query) > MaxFetchTarget:
 		return Request{}, ErrnoTooLarge
@@ -69,6 +69,20 @@ func isTarget(s string) bool {
 		}
 	}
 	return true
+}
+
+// isEscaped tells whether each % begins two hexadecimal digits.
+func isEscaped(s string) bool {
+	for {
+		_, rest, found := strings.Cut(s, "%")
+		if !found {
+			return true
+		}
+		if len(rest) < 2 || strings.Trim(rest[:2], "0123456789abcdefABCDEF") != "" {
+			return false
+		}
+		s = rest[2:]
+	}
 }
 
 // isToken is the rule for header names (RFC 9110, section 5.6.2), lower case.

@@ -1,9 +1,13 @@
 package host_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -56,6 +60,43 @@ func TestFetch(t *testing.T) {
 	}
 	if logs, err = open.ada().Logs(t.Context(), "asks", 10); err != nil || !strings.Contains(fmt.Sprint(logs), "elsewhere.example") {
 		t.Errorf("the owner is not told: %+v, %v", logs, err)
+	}
+}
+
+// TestDigest is the example app on a node with a model: it fetches a page, asks
+// the model about it, and streams what it says to its caller.
+func TestDigest(t *testing.T) {
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<h1>A page</h1> of words") }))
+	t.Cleanup(page.Close)
+	var asked string
+	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		raw, _ := io.ReadAll(r.Body)
+		asked = string(raw)
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprintf(w, "data: {\"choices\":[{\"delta\":{\"content\":\"Words.\"}}]}\n\n")
+		fmt.Fprintf(w, "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":30,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n")
+	}))
+	t.Cleanup(model.Close)
+	models := filepath.Join(t.TempDir(), "llm.json")
+	text := fmt.Sprintf(`{"upstreams":[{"name":"u","base_url":"%s/v1"}],"models":[{"name":"small","upstream":"u","id":"m","prompt":1,"answer":2,"classifications":["public"]}]}`, model.URL)
+	if err := os.WriteFile(models, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := start(t, func(o *host.Options) { o.EgressAllow, o.LLM = []string{"127.0.0.0/8"}, models })
+	manifest, module := example(t, "digest")
+	p := n.publish(n.ada(), bytes.ReplaceAll(manifest, []byte("https://example.com"), []byte(page.URL)), module)
+	if len(p.Requests) != 2 {
+		t.Fatalf("a release that needs two grants: %+v", p)
+	}
+	n.decide(p)
+	if got := n.get(p.URL + "text"); got.Body != "A page of words" {
+		t.Errorf("the text: %+v", got)
+	}
+	if got := n.get(p.URL + "digest"); got.Body != "event: bit\ndata: Words.\n\nevent: used\ndata: 32 tokens, by small\n\nevent: done\ndata: \n\n" {
+		t.Errorf("the digest: %+v", got)
+	}
+	if !strings.Contains(asked, `"content":"A page of words"`) || !strings.Contains(asked, `"model":"m"`) || !strings.Contains(asked, `"max_tokens":300`) {
+		t.Errorf("the model was asked %s", asked)
 	}
 }
 

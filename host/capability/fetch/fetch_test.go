@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/abitest"
 	"github.com/agora-host/agora/host/capability/fetch"
 )
 
@@ -286,11 +287,22 @@ func TestNoAmbientProxy(t *testing.T) {
 	}
 }
 
-// TestEveryFunctionIsLinked keeps the link and the published capability alike.
-func TestEveryFunctionIsLinked(t *testing.T) {
-	known, _ := abi.CapabilityNamed("fetch")
-	link := newWorld(t).capability().Bind(fetch.App{Name: "a"}, nil)
-	if len(link) != len(known.Functions) || link[known.Functions[0]] == nil {
-		t.Errorf("linked %v, published %v", link, known.Functions)
+// TestFetch is the table that the SDK's stand-in answers, too.
+func TestFetch(t *testing.T) {
+	w := newWorld(t)
+	w.addr("good.example", "127.0.0.1")
+	w.handle = func(rw http.ResponseWriter, r *http.Request) {
+		q := abi.Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Body: []byte(body(r))}
+		for name, values := range r.Header {
+			q.Header = append(q.Header, abi.Field{Name: name, Value: values[0]})
+		}
+		answer := abitest.Echo(q)
+		for _, f := range answer.Header {
+			rw.Header().Set(f.Name, f.Value)
+		}
+		rw.WriteHeader(answer.Status)
+		_, _ = rw.Write(answer.Body)
 	}
+	good := "http://good.example:" + w.port()
+	abitest.Fetch(t, good, w.capability().Bind(fetch.App{Name: "a"}, params(good)))
 }

@@ -11,8 +11,14 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/abitest"
 	"github.com/agora-host/agora/host/capability/llm"
 )
+
+// TestLLM is the table that the SDK's stand-in answers, too.
+func TestLLM(t *testing.T) {
+	abitest.LLM(t, "say", newNode(t).bind("a", "say"))
+}
 
 // TestChat: what the provider counts is what is noted, spent and told; and of the
 // provider the app learns nothing.

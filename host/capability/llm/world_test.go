@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/abitest"
 	"github.com/agora-host/agora/host/capability/llm"
 )
 
@@ -65,9 +66,16 @@ func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 	case "broken":
 		w.Header().Set("Content-Length", "1000")
 		fmt.Fprint(w, `{"choices":[{"mess`)
-		if q.Stream {
-			fmt.Fprint(w, "")
+	case "say":
+		said := abitest.Say(q)
+		if !q.Stream {
+			fmt.Fprintf(w, `{"choices":[{"message":{"role":"assistant","content":%q},"finish_reason":"stop"}]%s}`, said, usageOf(""))
+			return
 		}
+		for _, word := range strings.SplitAfter(said, " ") {
+			fmt.Fprintf(w, "data: {\"choices\":[{\"delta\":{\"content\":%q}}]}\n\n", word)
+		}
+		fmt.Fprintf(w, "data: {\"choices\":[]%s}\n\ndata: [DONE]\n\n", usageOf(""))
 	default:
 		if q.Stream {
 			p.stream(w, r, q)
@@ -196,7 +204,7 @@ type node struct {
 	told   []abi.Finding // guarded by mu
 }
 
-const behaviours = "plain slow 429 500 400 401 413 redirects html no-choices broken no-usage lies-high lies-answer lies-negative lies-nothing lies-cached breaks ends-early errs garbage huge-event stalls endless no-done"
+const behaviours = "plain say slow 429 500 400 401 413 redirects html no-choices broken no-usage lies-high lies-answer lies-negative lies-nothing lies-cached breaks ends-early errs garbage huge-event stalls endless no-done"
 
 func newNode(t testing.TB, more ...string) *node {
 	t.Helper()

@@ -1,0 +1,81 @@
+package llm
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+
+	"github.com/agora-host/agora/abi"
+)
+
+// User is a message of the person who asks.
+func User(text string) abi.ChatMessage { return abi.ChatMessage{Role: "user", Content: &text} }
+
+// System is a message that says how to answer.
+func System(text string) abi.ChatMessage { return abi.ChatMessage{Role: "system", Content: &text} }
+
+// Chat asks a model and waits for the whole answer. An error wraps an abi.Errno:
+// abi.ErrnoDenied if the model is not granted or may not see the app's data,
+// abi.ErrnoQuota if the app asks too often or its day cannot pay for it,
+// abi.ErrnoTooLarge, abi.ErrnoDeadline or abi.ErrnoUnavailable. The app's log says
+// more.
+func Chat(r abi.ChatRequest) (answer abi.ChatResponse, err error) {
+	out, err := send(r, chat)
+	if err == nil {
+		err = json.Unmarshal(out, &answer)
+	}
+	return answer, err
+}
+
+// Stream asks a model and yields the answer piece by piece; the last chunk says what
+// was used. It ends with an error if the answer breaks off. Leaving the loop closes
+// the stream.
+func Stream(r abi.ChatRequest) iter.Seq2[abi.ChatResponse, error] {
+	return func(yield func(abi.ChatResponse, error) bool) {
+		handle, err := send(r, open)
+		if err != nil {
+			yield(abi.ChatResponse{}, err)
+			return
+		}
+		defer func() { _, _ = hangUp(handle) }()
+		for {
+			out, err := next(handle)
+			if err == nil && len(out) == 0 {
+				return
+			}
+			var chunk abi.ChatResponse
+			if err == nil {
+				err = json.Unmarshal(out, &chunk)
+			} else {
+				err = fmt.Errorf("llm %s: %w", r.Model, err)
+			}
+			if !yield(chunk, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Text is what an answer, or a chunk of one, says.
+func Text(r abi.ChatResponse) string {
+	for _, c := range r.Choices {
+		for _, a := range []*abi.ChatAnswer{c.Message, c.Delta} {
+			if a != nil && a.Content != nil {
+				return *a.Content
+			}
+		}
+	}
+	return ""
+}
+
+func send(r abi.ChatRequest, f func([]byte) ([]byte, error)) ([]byte, error) {
+	in, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	out, err := f(in)
+	if err != nil {
+		return nil, fmt.Errorf("llm %s: %w", r.Model, err)
+	}
+	return out, nil
+}
