@@ -86,7 +86,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 	may := map[access.Role][]string{
 		access.RoleDeveloper: {"publish", "promote", "activate", "rollBack", "withdraw", "certify", "addKey", "deleteKey"},
 		access.RoleReviewer:  {"decide"},
-		access.RoleOperator:  {"activate", "rollBack", "addKey", "deleteKey", "listUsers", "putUser", "newLink", "doctor"},
+		access.RoleOperator:  {"activate", "rollBack", "addKey", "deleteKey", "listUsers", "putUser", "newLink", "doctor", "backup"},
 	}
 	// Anybody who is signed in may try these; whose thing it is decides then.
 	own := []string{"revokeGrant", "logs"}

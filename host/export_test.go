@@ -1,5 +1,11 @@
 package host
 
+import (
+	"context"
+
+	"github.com/agora-host/agora/abi"
+)
+
 // SetProgramBudget changes how much the programs in memory may keep.
 func (h *Host) SetProgramBudget(n int64) { h.programs.budget = n }
 
@@ -8,4 +14,26 @@ func (h *Host) LoadedPrograms() int {
 	h.programs.mu.Lock()
 	defer h.programs.mu.Unlock()
 	return h.programs.order.Len()
+}
+
+// Snapshot makes a snapshot now.
+func (h *Host) Snapshot(ctx context.Context) error { return h.snapshot(ctx) }
+
+// SetApp writes an app's own data.
+func (h *Host) SetApp(ctx context.Context, app, key, value string) error {
+	return h.kv.Write(ctx, app, abi.KVWrite{Key: key, Value: []byte(value)}, abi.KVQuota{Bytes: 1 << 30, Keys: 1 << 20})
+}
+
+// GetApp reads an app's own data.
+func (h *Host) GetApp(ctx context.Context, app, key string) (string, error) {
+	value, err := h.kv.Get(ctx, app, key)
+	return string(value), err
+}
+
+// StoreFiles are the names of the files that change in place.
+func StoreFiles() (names []string) {
+	for _, s := range storeFiles {
+		names = append(names, s.name)
+	}
+	return names
 }

@@ -57,6 +57,8 @@ type Host struct {
 	listener net.Listener
 	server   *http.Server
 
+	copying chan struct{} // held by the one backup or snapshot that runs
+
 	background sync.WaitGroup
 	cancel     context.CancelFunc
 	cleanups   []cleanup
@@ -78,7 +80,7 @@ func New(ctx context.Context, o Options) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{o: o, log: o.Logger.With("component", "host"), started: o.Now()}
+	h := &Host{o: o, log: o.Logger.With("component", "host"), started: o.Now(), copying: make(chan struct{}, 1)}
 	if err := h.open(ctx); err != nil {
 		return nil, errors.Join(err, h.Stop(ctx))
 	}
@@ -99,11 +101,10 @@ func (h *Host) open(ctx context.Context) error {
 	if h.models, err = h.o.openModels(); err != nil {
 		return err
 	}
-	if h.store, err = boltstore.Open(filepath.Join(dir, "agora.db"), h.o.Now); err != nil {
-		return fmt.Errorf("open the store: %w", err)
+	if err := complete(dir); err != nil {
+		return err
 	}
-	h.onStop("store", func(context.Context) error { return h.store.Close() })
-	if h.kv, err = boltstore.OpenKV(filepath.Join(dir, "kv.db"), h.o.Now); err != nil {
+	if h.kv, err = boltstore.OpenKV(filepath.Join(dir, kvFile), h.o.Now); err != nil {
 		return fmt.Errorf("open the apps' data: %w", err)
 	}
 	h.onStop("apps' data", func(context.Context) error { return h.kv.Close() })
@@ -117,6 +118,11 @@ func (h *Host) open(ctx context.Context) error {
 	if h.authority, err = sigstore.OpenAuthority(filepath.Join(dir, "trust"), h.o.Now); err != nil {
 		return fmt.Errorf("open the trust root: %w", err)
 	}
+	// The store is made last: where it is, the rest has to be, too; see complete.
+	if h.store, err = boltstore.Open(filepath.Join(dir, stateFile), h.o.Now); err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	h.onStop("store", func(context.Context) error { return h.store.Close() })
 	root, err := h.authority.TrustedRootJSON()
 	if err != nil {
 		return fmt.Errorf("read the trust root: %w", err)
@@ -223,6 +229,7 @@ func (h *Host) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel = cancel
 	h.background.Go(func() { h.meter.Run(ctx) })
+	h.background.Go(func() { h.keepSnapshots(ctx) })
 	h.background.Go(func() {
 		if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
 			h.log.Error("the front door closed by itself", "err", err)

@@ -16,11 +16,11 @@ import (
 )
 
 func (h *Host) openMeter(ctx context.Context) (*metering.Meter, error) {
-	node, err := nodeID(filepath.Join(h.o.DataDir, "node"))
+	node, err := nodeID(filepath.Join(h.o.DataDir, nodeFile))
 	if err != nil {
 		return nil, err
 	}
-	disk, err := journal.Disk(filepath.Join(h.o.DataDir, "journal"))
+	disk, err := journal.Disk(filepath.Join(h.o.DataDir, journalDir))
 	if err != nil {
 		return nil, err
 	}

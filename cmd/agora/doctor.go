@@ -5,45 +5,90 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/sdk/client"
 )
 
 func (c *cli) doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	var data string
+	cmd := &cobra.Command{
 		Use: "doctor", Short: "Check everything a node stores (for operators)", Args: cobra.NoArgs,
-		Long: "Reads all that a running node stores, and says what is damaged and what to do. Exit status 1 if something is.",
-		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
-			checks, err := node.Doctor(ctx)
+		Long: `Reads all that a running node stores, down to the last byte, and names what is
+damaged and what to do about it. With --data, it reads the data directory of a node
+that does not run, or cannot start. Exit status 8 if something is damaged.`,
+		Example: "  agora doctor\n  agora doctor --data /var/lib/agora",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			checks, err := c.examine(cmd.Context(), data)
 			if err != nil {
 				return err
 			}
-			well := true
-			err = c.print(checks, func(w io.Writer) error {
-				for _, k := range checks {
-					mark := "ok  "
-					if !k.OK {
-						mark = "BAD "
-					}
-					fmt.Fprintf(w, "%s %s: %s\n", mark, k.Name, printable(k.Detail))
-					if !k.OK {
-						fmt.Fprintf(w, "     → %s\n", printable(k.Remedy.Summary))
-					}
-				}
-				return nil
-			})
+			if err := c.print(checks, func(w io.Writer) error { return showChecks(w, checks) }); err != nil {
+				return err
+			}
 			for _, k := range checks {
-				well = well && k.OK
+				if !k.OK {
+					return &exitError{exitDamaged, errSilent}
+				}
 			}
-			if err == nil && !well {
-				return &exitError{exitFailure, errSilent}
-			}
-			return err
-		}),
+			return nil
+		},
 	}
+	cmd.Flags().StringVar(&data, "data", "", "data directory of a node that does not run")
+	return cmd
+}
+
+// examine asks the node, or reads a directory, with the same result.
+func (c *cli) examine(ctx context.Context, data string) ([]client.Check, error) {
+	if data == "" {
+		node, err := c.node()
+		if err != nil {
+			return nil, err
+		}
+		return node.Doctor(ctx)
+	}
+	found, err := host.Examine(ctx, host.Options{DataDir: data})
+	checks := make([]client.Check, len(found))
+	for i, k := range found {
+		checks[i] = client.Check{Name: k.Name, OK: k.OK, Detail: k.Detail, Remedy: k.Remedy}
+		for _, d := range k.Damage {
+			checks[i].Damage = append(checks[i].Damage, client.Damage(d))
+		}
+	}
+	return checks, err
+}
+
+// shownDamage is how many lines of damage a person reads; -o json has all.
+const shownDamage = 20
+
+func showChecks(w io.Writer, checks []client.Check) error {
+	for _, k := range checks {
+		mark := "ok  "
+		if !k.OK {
+			mark = "BAD "
+		}
+		fmt.Fprintf(w, "%s %s: %s\n", mark, k.Name, printable(k.Detail))
+		for _, d := range k.Damage[:min(len(k.Damage), shownDamage)] {
+			item := strings.Join(slices.DeleteFunc([]string{d.File, d.Item, d.Detail}, func(s string) bool { return s == "" }), ": ")
+			fmt.Fprintf(w, "     - %s\n", printable(item))
+		}
+		if more := len(k.Damage) - shownDamage; more > 0 {
+			fmt.Fprintf(w, "     - and %d more: see -o json\n", more)
+		}
+		if k.OK {
+			continue
+		}
+		fmt.Fprintf(w, "     → %s\n", printable(k.Remedy.Summary))
+		for _, line := range k.Remedy.Commands {
+			fmt.Fprintf(w, "         %s\n", printable(line))
+		}
+	}
+	return nil
 }
 
 func (c *cli) versionCommand() *cobra.Command {

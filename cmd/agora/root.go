@@ -36,7 +36,7 @@ Or speak to one that runs:      agora login URL, then agora apps
 
 Exit status: 0 done, 1 something went wrong, 2 wrong usage, 3 refused by the
 rules or not valid, 4 not signed in or not allowed, 5 not found, 6 the node
-does not answer, 7 in conflict with what is there.`,
+does not answer, 7 in conflict with what is there, 8 something stored is damaged.`,
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if c.output != "text" && c.output != "json" {
@@ -66,7 +66,7 @@ does not answer, 7 in conflict with what is there.`,
 			root.AddCommand(cmd)
 		}
 	}
-	add("node", c.upCommand(), c.serveCommand(), c.doctorCommand())
+	add("node", c.upCommand(), c.serveCommand(), c.doctorCommand(), c.backupCommand(), c.restoreCommand())
 	add("apps", c.loginCommand(), c.appsCommand(), c.releasesCommand(), c.deployCommand(), c.signCommand(),
 		c.verifyCommand(), c.inspectCommand(), c.invokeCommand(), c.logsCommand(), c.usageCommand())
 	add("govern", c.requestsCommand(), c.grantsCommand(), c.policyCommand(), c.keysCommand(), c.usersCommand(), c.tokensCommand())
@@ -93,6 +93,7 @@ const (
 	exitNotFound    = 5
 	exitUnreachable = 6
 	exitConflict    = 7
+	exitDamaged     = 8
 )
 
 func usageError(format string, args ...any) error {

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -181,4 +182,17 @@ func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
 // Events reads changes after a revision, oldest first.
 func (c *Client) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error) {
 	return list[abi.Event](ctx, c, "/events", url.Values{"after": {strconv.FormatUint(uint64(after), 10)}, "limit": {strconv.Itoa(limit)}})
+}
+
+// Backup reads all that the node keeps: a stream that the caller closes. It is a
+// backup only if it can be verified as one; see package archive's form in
+// docs/operations.md.
+func (c *Client) Backup(ctx context.Context) (io.ReadCloser, error) {
+	long := *c
+	long.http = &http.Client{Transport: c.http.Transport, CheckRedirect: c.http.CheckRedirect} // as long as it takes
+	resp, err := long.send(ctx, request{method: http.MethodGet, path: "/backup"})
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
 }

@@ -292,7 +292,14 @@ type (
 		Name   string     `json:"name"`
 		OK     bool       `json:"ok"`
 		Detail string     `json:"detail"`
+		Damage []Damage   `json:"damage,omitempty"`
 		Remedy abi.Remedy `json:"remedy,omitzero"`
+	}
+	// Damage is one thing that is not as it was written.
+	Damage struct {
+		File   string `json:"file,omitempty"` // path on the node
+		Item   string `json:"item,omitempty"` // what in the file
+		Detail string `json:"detail"`
 	}
 )
 

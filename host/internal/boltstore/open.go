@@ -37,7 +37,7 @@ func openFile(path string, s shape) (*bolt.DB, error) {
 		if err := lock(f); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
-		if err := damaged(path, verify(f, path, s)); err != nil {
+		if err := damaged(path, verify(f, f, path, s)); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
 		return f, nil

@@ -71,8 +71,8 @@ func readMeta(r io.ReaderAt, n, pageSize int64) (meta, error) {
 }
 
 // readMetas answers both roots, older first. Every commit writes one of them,
-// in turn, within a disk's sector: both are whole, also after a loss of power.
-// If one is not, the last transaction may be gone.
+// within a disk's sector: both are whole, also after a loss of power. If one is
+// not, the last transaction may be gone.
 func readMetas(r io.ReaderAt) (older, newer meta, err error) {
 	first, err := readMeta(r, 0, 0)
 	if err != nil {
@@ -85,8 +85,8 @@ func readMetas(r io.ReaderAt) (older, newer meta, err error) {
 	if first.txn > second.txn {
 		first, second = second, first
 	}
-	if second.txn != first.txn+1 || second.pageSize != first.pageSize {
-		return older, newer, errors.New("the two roots do not follow each other: a change is lost")
+	if second.txn == first.txn || second.pageSize != first.pageSize {
+		return older, newer, errors.New("the two roots are not of one file")
 	}
 	return first, second, nil
 }

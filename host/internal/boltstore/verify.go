@@ -45,23 +45,42 @@ type verification struct {
 }
 
 // Verify reads the whole file of a store that no process has open, and answers
-// all that is damaged: *registry.Damage for each.
-func Verify(path string) []error { return verifyFile(path, storeShape) }
+// all that is damaged: *registry.Damage for each. rest, if not nil, is called
+// between pages, and ends the reading with an error.
+func Verify(path string, rest func() error) []error { return verifyFile(path, storeShape, rest) }
 
 // VerifyKV is Verify for the apps' data.
-func VerifyKV(path string) []error { return verifyFile(path, kvShape) }
+func VerifyKV(path string, rest func() error) []error { return verifyFile(path, kvShape, rest) }
 
-func verifyFile(path string, s shape) []error {
+// VerifyQueue is Verify for what waits to be delivered.
+func VerifyQueue(path string, rest func() error) []error { return verifyFile(path, queueShape, rest) }
+
+func verifyFile(path string, s shape, rest func() error) []error {
 	f, err := os.Open(path)
 	if err != nil {
 		return []error{err}
 	}
 	defer f.Close()
-	return verify(f, path, s)
+	if rest == nil {
+		return verify(f, f, path, s)
+	}
+	return verify(f, restingReader{f, rest}, path, s)
 }
 
-// verify reads the newest state in an open file.
-func verify(f *os.File, path string, s shape) []error {
+type restingReader struct {
+	r    io.ReaderAt
+	rest func() error
+}
+
+func (r restingReader) ReadAt(b []byte, at int64) (int, error) {
+	if err := r.rest(); err != nil {
+		return 0, err
+	}
+	return r.r.ReadAt(b, at)
+}
+
+// verify reads the newest state in an open file, through r.
+func verify(f *os.File, r io.ReaderAt, path string, s shape) []error {
 	info, err := f.Stat()
 	if err != nil {
 		return []error{err}
@@ -69,11 +88,11 @@ func verify(f *os.File, path string, s shape) []error {
 	if info.Size() == 0 { // it gets its name only once it is whole
 		return []error{&registry.Damage{File: path, Detail: "is empty: everything in it is lost"}}
 	}
-	_, newest, err := readMetas(f)
+	_, newest, err := readMetas(r)
 	if err != nil {
 		return []error{&registry.Damage{File: path, Item: "a root", Detail: "is damaged: " + err.Error()}}
 	}
-	return verifyAt(f, info.Size(), newest, path, s)
+	return verifyAt(r, info.Size(), newest, path, s)
 }
 
 // verifyOpen reads what one transaction of an open database sees, while others

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -115,6 +116,9 @@ type Health interface {
 	Info(ctx context.Context) Info
 	// Doctor checks everything stored and everything running.
 	Doctor(ctx context.Context) ([]Check, error)
+	// Backup writes all that the node keeps as one stream. If it fails, what was
+	// written is no backup.
+	Backup(ctx context.Context, w io.Writer) error
 }
 
 // Upload is what publishing needs.
@@ -227,5 +231,13 @@ type Check struct {
 	Name   string     `json:"name"`
 	OK     bool       `json:"ok"`
 	Detail string     `json:"detail"`
+	Damage []Damage   `json:"damage,omitempty"`
 	Remedy abi.Remedy `json:"remedy,omitzero"`
+}
+
+// Damage is one thing that is not as it was written.
+type Damage struct {
+	File   string `json:"file,omitempty"` // path on the node
+	Item   string `json:"item,omitempty"` // what in the file
+	Detail string `json:"detail"`
 }

@@ -111,6 +111,7 @@ func routes() []route {
 		{method: put, path: "/users/:name", id: "putUser", about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser},
 		{method: post, path: "/users/:name/link", id: "newLink", about: "A one-time sign-in link for a user.", answer: Link{}, status: http.StatusCreated, handle: newLink},
 		{method: get, path: "/doctor", id: "doctor", about: "Check everything that is stored.", answer: Items[web.Check]{}, handle: doctor},
+		{method: get, path: "/backup", id: "backup", about: "All that the node keeps, as one stream (tar within gzip). It is complete if its last member is MANIFEST.json. For operators.", answer: "", media: "application/gzip", handle: backup},
 	}
 }
 

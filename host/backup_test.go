@@ -1,0 +1,289 @@
+package host_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/sdk/client"
+)
+
+// shopNode is a node with an app that was called, data and a key.
+func shopNode(t *testing.T) *node {
+	t.Helper()
+	n := start(t)
+	p := n.publish(n.ada(), manifest("shop"), says("one"))
+	for range 3 {
+		if got := n.get(p.URL); got.Body != "one" {
+			t.Fatalf("%+v", got)
+		}
+	}
+	for i := range 20 {
+		if err := n.SetApp(t.Context(), "shop", fmt.Sprint("k", i), strings.Repeat("v", 300*i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n
+}
+
+func (n *node) backup(to string) {
+	n.t.Helper()
+	f, err := os.Create(to)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	ctx := access.WithActor(n.t.Context(), access.Actor{User: ops, Roles: []access.Role{access.RoleOperator}})
+	if err := errors.Join(n.Backup(ctx, f), f.Close()); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// TestBackupAndRestore: a backup that is taken while calls and writes go on is
+// whole, and what was there when it began is there when it is restored: apps,
+// routes, signatures, data, users' tokens, the events and every billed call.
+func TestBackupAndRestore(t *testing.T) {
+	n := shopNode(t)
+	token := n.token(ada, access.RoleDeveloper)
+	before, err := n.ada().Usage(t.Context(), client.UsageQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, busy := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				busy <- nil
+				return
+			default:
+			}
+			if err := n.SetApp(t.Context(), "shop", fmt.Sprint("later", i%50), strings.Repeat("x", i%4000)); err != nil {
+				busy <- err
+				return
+			}
+		}
+	}()
+	file := filepath.Join(t.TempDir(), "b.tar.gz")
+	n.backup(file)
+	close(stop)
+	if err := <-busy; err != nil {
+		t.Fatal(err)
+	}
+	events, err := n.ada().Events(t.Context(), 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := host.VerifyBackup(t.Context(), file); err != nil || c.Files < 6 {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	dir := filepath.Join(t.TempDir(), "restored")
+	if _, err := host.Restore(t.Context(), file, dir); err != nil {
+		t.Fatal(err)
+	}
+	n.stop()
+
+	r := startIn(t, dir)
+	if got := r.get(r.AppURL("shop")); got.Body != "one" {
+		t.Errorf("the app: %+v", got)
+	}
+	for i := range 20 {
+		if got, err := r.GetApp(t.Context(), "shop", fmt.Sprint("k", i)); err != nil || got != strings.Repeat("v", 300*i) {
+			t.Errorf("k%d: %d bytes, %v", i, len(got), err)
+		}
+	}
+	c, err := client.New("http://"+r.Addr().String(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := c.Usage(t.Context(), client.UsageQuery{})
+	if err != nil || after.Total.Calls != before.Total.Calls+1 { // and the one above
+		t.Errorf("%d calls are billed, %v; %d were before", after.Total.Calls, err, before.Total.Calls)
+	}
+	restored, err := c.Events(t.Context(), 0, 1000)
+	if err != nil || len(restored) < 3 || !slices.EqualFunc(restored[:3], events[:3], func(a, b abi.Event) bool { return a.Rev == b.Rev && a.Kind == b.Kind && a.At.Equal(b.At) }) {
+		t.Errorf("events: %v, %v", restored, err)
+	}
+	if p := r.publish(r.ada(), manifest("shop"), says("two")); p.Release.Number != 2 {
+		t.Errorf("the next release: %+v", p)
+	}
+	r.healthy()
+	was, _ := os.ReadFile(filepath.Join(n.dir, "node"))
+	is, _ := os.ReadFile(filepath.Join(dir, "node"))
+	if len(is) == 0 || bytes.Equal(was, is) {
+		t.Errorf("the restored node has the id %q; the first one %q", is, was)
+	}
+}
+
+func (n *node) healthy() {
+	n.t.Helper()
+	checks, err := n.ops().Doctor(n.t.Context())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, k := range checks {
+		if !k.OK {
+			n.t.Errorf("doctor: %+v", k)
+		}
+	}
+}
+
+// TestBackupHoldsEveryFile: a file that changes in place, and is not known as
+// such, would be copied while it changes.
+func TestBackupHoldsEveryFile(t *testing.T) {
+	n := shopNode(t)
+	files, err := filepath.Glob(filepath.Join(n.dir, "*.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !slices.Contains(host.StoreFiles(), filepath.Base(f)) {
+			t.Errorf("%s is not among host.storeFiles: backups, snapshots and the doctor do not know it", f)
+		}
+	}
+}
+
+// TestRestoreRefuses: nothing is written over, and nothing comes of a backup that
+// is damaged anywhere.
+func TestRestoreRefuses(t *testing.T) {
+	n := shopNode(t)
+	file := filepath.Join(t.TempDir(), "b.tar.gz")
+	n.backup(file)
+	if _, err := host.Restore(t.Context(), file, n.dir); err == nil || !strings.Contains(err.Error(), "not empty") {
+		t.Errorf("restored over a node: %v", err)
+	}
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent := t.TempDir()
+	for i := range 20 {
+		bad := bytes.Clone(whole)
+		if i%2 == 0 {
+			bad[len(bad)/20*i+11] ^= 4
+		} else {
+			bad = bad[:len(bad)/20*i]
+		}
+		path, dir := filepath.Join(t.TempDir(), "bad"), filepath.Join(parent, "node")
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := host.Restore(t.Context(), path, dir); err == nil {
+			t.Errorf("damage %d was not noticed", i)
+		}
+		if left, _ := os.ReadDir(parent); len(left) > 0 {
+			t.Fatalf("damage %d left %v behind", i, left)
+		}
+	}
+}
+
+// TestSnapshot: a damaged store is not started with; after going back to the
+// snapshot, what was there is there, and usage since then is counted again.
+func TestSnapshot(t *testing.T) {
+	n := shopNode(t)
+	if err := n.Snapshot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		n.get(n.AppURL("shop"))
+	}
+	before, err := n.ada().Usage(t.Context(), client.UsageQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.stop()
+	state := filepath.Join(n.dir, "agora.db")
+	for _, spoil := range []func() error{
+		func() error { return flip(state) },
+		func() error { return os.Truncate(state, 5000) },
+		func() error { return os.Remove(state) },
+	} {
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := host.New(t.Context(), host.Options{DataDir: n.dir, Listen: "127.0.0.1:0"})
+		if !errors.Is(err, registry.ErrCorrupt) || !strings.Contains(err.Error(), state) || !strings.Contains(err.Error(), "agora restore") {
+			t.Fatalf("started: %v", err)
+		}
+		if checks, err := host.Examine(t.Context(), host.Options{DataDir: n.dir}); err != nil || !names(checks, state) {
+			t.Fatalf("the doctor says %+v, %v", checks, err)
+		}
+		if _, _, err := host.RestoreSnapshot(t.Context(), n.dir, "latest"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := startIn(t, n.dir)
+	if got := r.get(r.AppURL("shop")); got.Body != "one" {
+		t.Errorf("%+v", got)
+	}
+	after, err := r.ada().Usage(t.Context(), client.UsageQuery{})
+	if err != nil || after.Total.Calls != before.Total.Calls+1 {
+		t.Errorf("%d calls are billed, %v; %d were before", after.Total.Calls, err, before.Total.Calls)
+	}
+	r.healthy()
+}
+
+func flip(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	i := bytes.LastIndex(b, []byte(`"shop"`))
+	b[i+2] ^= 1
+	return os.WriteFile(path, b, 0o600)
+}
+
+func names(checks []host.Check, file string) bool {
+	return slices.ContainsFunc(checks, func(k host.Check) bool {
+		for _, d := range k.Damage {
+			if d.File == file && !k.OK && k.Remedy.Summary != "" {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// TestDoctorNamesEachFile damages one file of each kind.
+func TestDoctorNamesEachFile(t *testing.T) {
+	n := shopNode(t)
+	if err := n.Snapshot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n.stop()
+	for _, pattern := range []string{"agora.db", "kv.db", "blobs/sha256/*/*", "cache/????????????????????????????????????????????????????????????????", "snapshots/*/kv.db"} {
+		found, err := filepath.Glob(filepath.Join(n.dir, pattern))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, found, err)
+		}
+		path := found[0]
+		was, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, int64(len(was)/3)); err != nil {
+			t.Fatal(err)
+		}
+		checks, err := host.Examine(t.Context(), host.Options{DataDir: n.dir})
+		if err != nil || !names(checks, path) {
+			t.Errorf("%s: the doctor says %+v, %v", pattern, checks, err)
+		}
+		if err := os.WriteFile(path, was, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checks, err := host.Examine(t.Context(), host.Options{DataDir: n.dir})
+	for _, k := range checks {
+		if !k.OK {
+			t.Errorf("undamaged: %+v, %v", k, err)
+		}
+	}
+}
