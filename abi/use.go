@@ -31,6 +31,9 @@ const (
 	MeterAnswer  = "answer"  // tokens of a model's answers
 	MeterGuessed = "guessed" // of those tokens, what the provider did not report and the node estimated
 	MeterEvents  = "events"  // events that were published
+
+	MeterByteHours = "byte_hours" // bytes that were kept, times the hours for which they were
+	MeterCPU       = "cpu_ms"     // milliseconds of processor time, of the node's own work for an app
 )
 
 // maxUses bounds what one invocation's recorder keeps apart, and maxSubject a

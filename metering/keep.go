@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/agora-host/agora/internal/failpoint"
@@ -77,7 +78,9 @@ func (m *Meter) compress(from, to string) error {
 		return err
 	}
 	w := &sequential{file: out}
-	packed, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	packed := packers.Get().(*gzip.Writer)
+	defer packers.Put(packed)
+	packed.Reset(w)
 	_, err = io.Copy(packed, in)
 	err = errors.Join(err, packed.Close())
 	if err == nil {
@@ -91,6 +94,12 @@ func (m *Meter) compress(from, to string) error {
 	}
 	return m.o.FS.Sync()
 }
+
+// packers are a megabyte each.
+var packers = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
+	return w
+}}
 
 type sequential struct {
 	file journal.File

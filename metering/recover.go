@@ -61,55 +61,41 @@ func replay(from io.Reader, only func(seq uint64) bool) (reading, error) {
 		}
 		return r, nil
 	}
-	type checkpoint struct {
-		at time.Time
-		v  Invocation
+	var f fold
+	count := func(e Entry) error {
+		r.last = later(r.last, e.At)
+		switch {
+		case e.Kind == EntryRunning:
+		case !e.Proven:
+			r.unproven = r.unproven.Add(e.usage())
+		default:
+			r.cells.at(hourOf(e.At), &e.Tags).add(e.calls(), &e.Invocation)
+		}
+		return nil
 	}
-	running := map[string]checkpoint{}
-	d := newDecoder()
 	header, tail, err := journal.Read(br, func(rec journal.Record, proven bool) error {
 		if only != nil && !only(rec.Seq) {
 			return nil
 		}
-		k, at, v, err := d.decode(rec.Payload)
-		if err != nil {
-			return fmt.Errorf("record %d: %w", rec.Seq, err)
-		}
-		r.last = later(r.last, at)
-		switch {
-		case !proven && k != kindCheckpoint:
-			r.unproven = r.unproven.Add(usageOf(k, &v))
-		case !proven:
-		case k == kindCheckpoint:
-			running[v.ID] = checkpoint{at, v}
-		default:
-			if len(running) > 0 {
-				delete(running, v.ID)
-			}
-			r.cells.at(hourOf(at), &v.Tags).add(calls(k), &v)
-		}
-		return nil
+		return f.add(rec, proven, count)
 	})
-	r.node, r.epoch, r.tail = header.Node, header.Epoch, tail
-	if only == nil {
-		for _, c := range running {
-			c.v.Fault = FaultCutOff
-			r.cells.at(hourOf(c.at), &c.v.Tags).add(1, &c.v)
-		}
+	if only == nil && err == nil {
+		err = f.end(count)
 	}
+	r.node, r.epoch, r.tail = header.Node, header.Epoch, tail
 	return r, err
 }
 
-func calls(k kind) uint64 {
-	if k == kindInvocation {
+func (e Entry) calls() uint64 {
+	if e.Kind == EntryCall {
 		return 1
 	}
 	return 0
 }
 
-func usageOf(k kind, v *Invocation) Usage {
+func (e Entry) usage() Usage {
 	var c cell
-	c.add(calls(k), v)
+	c.add(e.calls(), &e.Invocation)
 	return c.Usage
 }
 

@@ -26,7 +26,7 @@ var ErrClosed = errors.New("the journal is closed")
 // Room is made with zeros before records need it: overwriting what is there takes
 // the disk half the time of making a file longer. It grows with the file.
 const (
-	minRoom = 256 << 10
+	minRoom = 64 << 10
 	maxRoom = 2 << 20
 )
 

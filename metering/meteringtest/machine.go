@@ -23,6 +23,8 @@ type Machine struct {
 	// (from 1) and its name: "create", "write", "sync", "truncate", "rename",
 	// "remove", "syncdir", "open", "list". It is called with the machine locked.
 	Fault func(n int, op string) Fault
+	// NoSync is a defect: the disk says that it synced, and has not.
+	NoSync bool
 
 	mu      sync.Mutex
 	random  *rand.Rand
@@ -102,6 +104,25 @@ func (m *Machine) WithoutDisk() *Machine {
 	c := NewMachine(m.random.Uint64())
 	c.Store.copyFrom(&m.Store)
 	return c
+}
+
+// Files are the files as a process sees them.
+func (m *Machine) Files() map[string][]byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	files := map[string][]byte{}
+	for name, f := range m.names {
+		files[name] = bytes.Clone(f.seen)
+	}
+	return files
+}
+
+// Put makes a file, as it may be found.
+func (m *Machine) Put(name string, data []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f := &inode{seen: bytes.Clone(data), stable: bytes.Clone(data)}
+	m.names[name], m.durable[name] = f, f
 }
 
 // Corrupt changes what is on the disk.
@@ -284,6 +305,9 @@ func (f *file) WriteAt(data []byte, at int64) (n int, err error) {
 // clean whose writing failed. Some of them are on the disk.
 func (f *file) Sync() error {
 	return f.p.do("sync", func(fault Fault) error {
+		if f.p.m.NoSync {
+			return nil
+		}
 		if fault.Err != nil {
 			f.f.stable = f.f.afterPowerLoss(f.p.m.random).stable
 			f.f.seen = bytes.Clone(f.f.stable)

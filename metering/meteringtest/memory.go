@@ -220,3 +220,15 @@ func (m *Memory) Balance(context.Context) (metering.Balance, error) {
 	b.Differ = metering.CompareHours(cells, owed)
 	return b, nil
 }
+
+// Forget loses a cell.
+func (m *Memory) Forget(c metering.Cell) {
+	defer m.lock()()
+	delete(m.cells, cellID{epochID{c.Node, c.Epoch}, c.Key})
+}
+
+// Rewrite changes a sealed row.
+func (m *Memory) Rewrite(k metering.Key, u metering.Usage) {
+	defer m.lock()()
+	m.hours[k] = u
+}
