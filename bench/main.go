@@ -21,7 +21,7 @@ func main() {
 		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
 	}
 	log.SetFlags(0)
-	which := flag.String("run", "fuel,compile,engine,park,hostile,http,upload,density", "which parts to run")
+	which := flag.String("run", "fuel,compile,engine,park,hostile,http,fetch,upload,density", "which parts to run")
 	span := flag.Duration("time", 3*time.Second, "how long each HTTP measurement takes")
 	apps := flag.Int("apps", 1000, "how many apps the density part publishes")
 	only := flag.String("only", "", "measure only the servers whose name contains this")
@@ -48,6 +48,8 @@ func main() {
 			err = benchEngine(ctx)
 		case "http":
 			err = benchHTTP(ctx, *span, *only)
+		case "fetch":
+			err = benchFetch(ctx)
 		case "compile":
 			err = benchCompile(ctx)
 		case "hostile":

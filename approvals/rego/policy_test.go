@@ -90,6 +90,10 @@ func TestDecisions(t *testing.T) {
 			s.Triggers = approvals.SubjectTriggers{Crons: slices.Repeat([]approvals.SubjectCron{{Name: "a", IntervalS: 300}}, 6), Webhooks: 6, Events: 11}
 		}, slices.Repeat([]string{"deny triggers.too_many"}, 3)},
 		{"state that is kept", func(s *approvals.Subject) { s.App.KeepState = true }, []string{"note state.kept"}},
+		{"dearer than the tier has", func(s *approvals.Subject) {
+			s.Module.Capabilities = append(s.Module.Capabilities, "llm")
+			s.Asked = append(s.Asked, approvals.SubjectAsked{Capability: "llm", Params: map[string]string{"models": "small", "daily_cents": "501"}})
+		}, []string{"deny capability.quota", "review capability.needs_grant"}},
 		{"plain and wide fetches", func(s *approvals.Subject) {
 			s.Module.Capabilities = append(s.Module.Capabilities, "fetch")
 			s.Asked = append(s.Asked, approvals.SubjectAsked{Capability: "fetch", Params: map[string]string{"allow": "http://a.example https://*.b.example https://c.example"}})
