@@ -44,7 +44,10 @@ const (
 )
 
 // Field is one header.
-type Field struct{ Name, Value string }
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // Request is an HTTP request as an app sees it.
 type Request struct {

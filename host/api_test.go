@@ -38,7 +38,7 @@ func describe(t *testing.T, n *node) (d description, raw string) {
 
 // fill puts something into a path's parameters.
 func fill(path string) string {
-	return strings.NewReplacer("{app}", "shop", "{number}", "1", "{id}", "req-1", "{name}", "ada@example.com").Replace(path)
+	return strings.NewReplacer("{app}", "shop", "{number}", "1", "{id}", "req-1", "{seq}", "1", "{name}", "ada@example.com").Replace(path)
 }
 
 // TestDescriptionIsTheAPI: every operation described is there, every address
@@ -84,12 +84,12 @@ func TestWhoMayCallWhat(t *testing.T) {
 	n.publish(n.ada(), manifest("shop"), says("one"))
 	d, _ := describe(t, n)
 	may := map[access.Role][]string{
-		access.RoleDeveloper: {"publish", "promote", "activate", "rollBack", "withdraw", "certify", "addKey", "deleteKey"},
+		access.RoleDeveloper: {"publish", "promote", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "addKey", "deleteKey"},
 		access.RoleReviewer:  {"decide"},
-		access.RoleOperator:  {"activate", "rollBack", "addKey", "deleteKey", "listUsers", "putUser", "newLink", "doctor", "backup"},
+		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "addKey", "deleteKey", "listUsers", "putUser", "newLink", "doctor", "backup"},
 	}
 	// Anybody who is signed in may try these; whose thing it is decides then.
-	own := []string{"revokeGrant", "logs"}
+	own := []string{"revokeGrant", "logs", "listLetters"}
 	special := slices.Concat(may[access.RoleDeveloper], may[access.RoleReviewer], may[access.RoleOperator], own)
 	tokens := map[access.Role]string{}
 	for _, role := range access.Roles() {
@@ -197,7 +197,7 @@ func TestClientSeesTheWholeWire(t *testing.T) {
 		"/apps/shop/releases": new(listOf[client.Release]), "/apps/guestbook/releases/1": &client.Release{}, "/apps/shop/activations": new(listOf[client.Activation]),
 		"/apps/guestbook/logs": new(listOf[client.LogLine]), "/usage?by=app,hour": &client.Report{}, "/events": new(listOf[abi.Event]),
 		"/requests": new(listOf[client.Request]), "/grants": new(listOf[client.Grant]), "/trust/keys": new(listOf[client.Key]),
-		"/tokens": new(listOf[client.Credential]), "/users": new(listOf[client.User]), "/doctor": new(listOf[client.Check]),
+		"/tokens": new(listOf[client.Credential]), "/users": new(listOf[client.User]), "/doctor": new(listOf[client.Check]), "/apps/guestbook/triggers": new(listOf[client.Trigger]), "/apps/guestbook/letters": new(listOf[client.Delivery]),
 	} {
 		got := n.do("GET", n.ConsoleURL()+"/api/v1"+path, "", "Authorization", "Bearer "+token)
 		if got.Status != 200 {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/capability/config"
+	"github.com/agora-host/agora/host/capability/events"
 	"github.com/agora-host/agora/host/capability/fetch"
 	"github.com/agora-host/agora/host/capability/kv"
 	"github.com/agora-host/agora/host/capability/llm"
@@ -23,8 +24,11 @@ func (h *Host) capabilities() map[string]binder {
 	h.onStop("outgoing connections", fetches.Close)
 	models := llm.New(llm.Options{Config: h.models, Ledger: spendLedger{h.kv}, Tell: h.tellLLM, Logger: h.log, Now: h.o.Now})
 	h.onStop("models", models.Close)
+	published := events.New(publisher{h}, h.log)
 	return map[string]binder{
-		"config": func(t *target, _ abi.Params) abi.Link { return config.Bind(t.release.Manifest.Config) },
+		"config":                func(t *target, _ abi.Params) abi.Link { return config.Bind(t.release.Manifest.Config) },
+		abi.CapabilityEvents:    func(t *target, p abi.Params) abi.Link { return published.Bind(t.app.Name, p.List("topics")) },
+		abi.CapabilitySubscribe: func(*target, abi.Params) abi.Link { return abi.Link{} }, // nothing of it is called
 		"fetch": func(t *target, p abi.Params) abi.Link {
 			return fetches.Bind(fetch.App{Name: t.app.Name, Release: t.release.Number}, p)
 		},

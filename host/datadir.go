@@ -16,6 +16,7 @@ import (
 const (
 	stateFile    = "agora.db"
 	kvFile       = "kv.db"
+	queueFile    = "queue.db"
 	trustFile    = "trust/authority.pem"
 	nodeFile     = "node" // the node's id
 	blobsDir     = "blobs"
@@ -38,6 +39,7 @@ type storeFile struct {
 var storeFiles = []storeFile{
 	{stateFile, "state", "every page and record is what was written; none is missing and none came back", boltstore.Verify, func(h *Host) copier { return h.store }},
 	{kvFile, "apps' data", "every page and record is what was written; none is missing; quotas are counted right", boltstore.VerifyKV, func(h *Host) copier { return h.kv }},
+	{queueFile, "queue", "every page and record of events and triggers is what was written; none is missing", boltstore.VerifyQueue, func(h *Host) copier { return h.queue }},
 }
 
 // complete notices that a part of a data directory is gone, which opening it
@@ -56,7 +58,7 @@ func complete(dir string) error {
 		return err
 	}
 	if state {
-		for _, name := range []string{kvFile, trustFile} {
+		for _, name := range []string{kvFile, queueFile, trustFile} {
 			if ok, err := there(name); err != nil || !ok {
 				return errors.Join(err, gone(dir, name))
 			}

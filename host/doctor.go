@@ -28,7 +28,7 @@ func (h *Host) Doctor(ctx context.Context) ([]Check, error) {
 		return nil, err
 	}
 	d := doctor{dir: h.o.DataDir}
-	checks := []Check{d.store(storeFiles[0], h.store.Check(ctx)), d.store(storeFiles[1], h.kv.Check(ctx)), d.blobs(ctx, h.blobs)}
+	checks := []Check{d.store(storeFiles[0], h.store.Check(ctx)), d.store(storeFiles[1], h.kv.Check(ctx)), d.store(storeFiles[2], h.queue.Check(ctx)), d.blobs(ctx, h.blobs)}
 	releases, err := d.releases(ctx, h.store, h.verified)
 	if err != nil {
 		return nil, err

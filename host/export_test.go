@@ -37,3 +37,6 @@ func StoreFiles() (names []string) {
 	}
 	return names
 }
+
+// Wake makes the node look at the clock.
+func (h *Host) Wake() { h.dispatcher.Wake() }

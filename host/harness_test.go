@@ -208,7 +208,7 @@ var examples = sync.OnceValues(func() (map[string][]byte, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	for name, mode := range map[string]string{"hello": "c-shared", "guestbook": "c-shared", "quote": "default", "ticker": "c-shared", "digest": "c-shared"} {
+	for name, mode := range map[string]string{"hello": "c-shared", "guestbook": "c-shared", "quote": "default", "ticker": "c-shared", "digest": "c-shared", "relay": "c-shared"} {
 		out := filepath.Join(dir, name+".wasm")
 		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-buildmode="+mode, "-o", out, "../examples/"+name)
 		cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")

@@ -27,6 +27,7 @@ import (
 	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry/sigstore"
+	"github.com/agora-host/agora/triggers"
 )
 
 // Host is one node.
@@ -53,6 +54,10 @@ type Host struct {
 
 	routes   routes
 	programs *programs
+
+	queue      *boltstore.Queue
+	dispatcher *triggers.Dispatcher
+	known      known
 
 	listener net.Listener
 	server   *http.Server
@@ -108,6 +113,10 @@ func (h *Host) open(ctx context.Context) error {
 		return fmt.Errorf("open the apps' data: %w", err)
 	}
 	h.onStop("apps' data", func(context.Context) error { return h.kv.Close() })
+	if h.queue, err = boltstore.OpenQueue(filepath.Join(dir, queueFile)); err != nil {
+		return fmt.Errorf("open the queue: %w", err)
+	}
+	h.onStop("queue", func(context.Context) error { return h.queue.Close() })
 	if h.blobs, err = blobstore.Open(filepath.Join(dir, "blobs")); err != nil {
 		return fmt.Errorf("open the modules: %w", err)
 	}
@@ -144,6 +153,9 @@ func (h *Host) open(ctx context.Context) error {
 	h.programs = newPrograms(h.loadProgram)
 	h.onStop("programs", h.programs.close)
 	h.binders = h.capabilities()
+	if err := h.openDispatcher(ctx); err != nil {
+		return err
+	}
 	return h.listen()
 }
 
@@ -230,6 +242,7 @@ func (h *Host) Start() {
 	h.cancel = cancel
 	h.background.Go(func() { h.meter.Run(ctx) })
 	h.background.Go(func() { h.keepSnapshots(ctx) })
+	h.background.Go(func() { h.dispatcher.Run(ctx) })
 	h.background.Go(func() {
 		if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
 			h.log.Error("the front door closed by itself", "err", err)
@@ -258,6 +271,11 @@ func (h *Host) stop(ctx context.Context) error {
 	if h.server != nil {
 		if err := h.server.Shutdown(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("finish running requests: %w", err), h.server.Close())
+		}
+	}
+	if h.dispatcher != nil {
+		if err := h.dispatcher.Stop(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("finish running deliveries: %w", err))
 		}
 	}
 	if h.cancel != nil {
@@ -302,6 +320,9 @@ func (h *Host) update(ctx context.Context, actor string, change func(*boltstore.
 	rev, err := h.store.Update(ctx, actor, change)
 	if err == nil {
 		h.routes.reset()
+		if err := h.learnNews(ctx); err != nil { // the change is made; the next one brings it along
+			h.log.ErrorContext(ctx, "what calls apps could not be read again", "err", err)
+		}
 	}
 	return rev, err
 }

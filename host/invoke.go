@@ -41,7 +41,8 @@ func (t *target) Invoke(ctx context.Context, id string, r *http.Request, stream 
 	return result.Response, err
 }
 
-func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, stream abi.Stream) (engine.Result, error) {
+// call makes one invocation. extra are headers that the node vouches for.
+func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, stream abi.Stream, extra ...abi.Field) (engine.Result, error) {
 	if err := t.host.meter.Ready(); err != nil {
 		return engine.Result{}, err
 	}
@@ -50,6 +51,7 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 	bill := bill{target: t, id: id, trigger: trigger, frame: frames.Get().(*abi.Request)}
 	defer release(bill.frame)
 	err := gateway.Frame(bill.frame, r, int64(t.release.Manifest.Limits.RequestBody), platformCookies)
+	bill.frame.Header = append(bill.frame.Header, extra...)
 	if err == nil {
 		uses, err = t.recording(ctx, func(ctx context.Context, uses func() []abi.Use) (err error) {
 			bill.uses = uses

@@ -15,7 +15,7 @@ const (
 	maxPerApp  = 8  // and of one app, so that one app cannot hold all
 
 	// longestSleep bounds how long a jump of the clock stays unnoticed.
-	longestSleep = time.Minute
+	longestSleep = 10 * time.Second
 	sweepEvery   = time.Hour
 )
 
@@ -76,9 +76,6 @@ func Open(ctx context.Context, o Options) (*Dispatcher, error) {
 	stored, err := o.Store.Load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the queue: %w", err)
-	}
-	for _, err := range stored.Damaged {
-		d.log.Error("a record of the queue is damaged and not used", "err", err)
 	}
 	for _, s := range stored.Statuses {
 		d.statuses[s.Ref] = &s
@@ -196,6 +193,9 @@ func (d *Dispatcher) forget(l *line) {
 		delete(d.lines, l.ref)
 	}
 }
+
+// Wake makes Run look at the clock now.
+func (d *Dispatcher) Wake() { d.nudge() }
 
 // nudge makes Run look again.
 func (d *Dispatcher) nudge() {

@@ -8,7 +8,6 @@ import (
 // Store keeps deliveries and what is remembered of triggers.
 type Store interface {
 	// Load reads everything but bodies and headers, deliveries in ascending Seq.
-	// A damaged record is no error of Load.
 	Load(ctx context.Context) (Stored, error)
 	// Delivery reads one whole delivery; ErrNotFound if there is none.
 	Delivery(ctx context.Context, seq uint64) (Delivery, error)
@@ -23,7 +22,6 @@ type Stored struct {
 	Sizes      []int      // bytes, by index of Deliveries
 	Statuses   []Status
 	Seen       []Seen
-	Damaged    []error // records that cannot be read
 }
 
 // Changes are made together.

@@ -82,7 +82,7 @@ func NewID() string {
 }
 
 // Frame reads an HTTP request into f. Its body is at most limit bytes;
-// more is abi.ErrRequestTooLarge. Hop-by-hop headers and the cookies named in
+// more is abi.ErrRequestTooLarge. Hop-by-hop headers, the node's own and the cookies named in
 // drop are left out. What was in f is gone, also after an error; its header list is
 // used again.
 func Frame(f *abi.Request, r *http.Request, limit int64, drop []string) (err error) {
@@ -95,7 +95,7 @@ func Frame(f *abi.Request, r *http.Request, limit int64, drop []string) (err err
 	}
 	named := connectionNamed(r.Header)
 	for name, values := range r.Header {
-		if hopByHop(name) || named[name] {
+		if hopByHop(name) || named[name] || NodeOnly(name) {
 			continue
 		}
 		for _, v := range values {
@@ -249,6 +249,15 @@ func hopByHop(name string) bool {
 		return true
 	}
 	return false
+}
+
+// NodeOnly tells whether a header is one by which the node speaks to an app, and
+// which nobody else may send. An underscore counts as a hyphen: in the variables
+// of a CGI program the two are the same.
+func NodeOnly(name string) bool {
+	const prefix = abi.NodeHeaderPrefix
+	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)-1], prefix[:len(prefix)-1]) &&
+		(name[len(prefix)-1] == '-' || name[len(prefix)-1] == '_')
 }
 
 // connectionNamed are the headers that a Connection header takes with it.

@@ -51,6 +51,7 @@ func TestRequestFrame(t *testing.T) {
 	r := httptest.NewRequest("POST", "http://app.test/a%2Fb/%C3%BC?x=1&y=%20", strings.NewReader("0123456789"))
 	for name, value := range map[string]string{
 		"Cookie": "mine=1; session=secret; other=2", "Connection": "close, X-Hop", "X-Hop": "1", "Upgrade": "h2c", "X-Stays": "1", "Proxy-Authorization": "secret",
+		"Agora-Trigger": "cron", "agora_trigger": "cron", "AGORA-ATTEMPT": "1",
 	} {
 		r.Header.Set(name, value)
 	}

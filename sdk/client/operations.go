@@ -54,6 +54,37 @@ func (c *Client) Promote(ctx context.Context, app string, number int, to abi.Tie
 	return post[Request](ctx, c, "/apps/"+url.PathEscape(app)+"/promote", map[string]any{"release": number, "to": to, "reason": reason})
 }
 
+// Triggers are what calls an app besides requests.
+func (c *Client) Triggers(ctx context.Context, app string) ([]Trigger, error) {
+	return list[Trigger](ctx, c, "/apps/"+url.PathEscape(app)+"/triggers", nil)
+}
+
+// PauseTrigger pauses or resumes a trigger.
+func (c *Client) PauseTrigger(ctx context.Context, app string, kind abi.TriggerKind, name string, paused bool, reason string) (Trigger, error) {
+	return post[Trigger](ctx, c, "/apps/"+url.PathEscape(app)+"/triggers/pause", map[string]any{"kind": kind, "name": name, "paused": paused, "reason": reason})
+}
+
+// RunTrigger runs a cron trigger now and answers the run's id.
+func (c *Client) RunTrigger(ctx context.Context, app, name string) (Run, error) {
+	return post[Run](ctx, c, "/apps/"+url.PathEscape(app)+"/triggers/run", map[string]any{"name": name})
+}
+
+// DeadLetters are what an app could not be brought to take, newest first.
+func (c *Client) DeadLetters(ctx context.Context, app string) ([]Delivery, error) {
+	return list[Delivery](ctx, c, "/apps/"+url.PathEscape(app)+"/letters", nil)
+}
+
+// Redeliver gives a dead letter another life.
+func (c *Client) Redeliver(ctx context.Context, app string, seq uint64) (Delivery, error) {
+	return do[Delivery](ctx, c, request{method: http.MethodPost, path: fmt.Sprintf("/apps/%s/letters/%d/redeliver", url.PathEscape(app), seq)})
+}
+
+// DropDeadLetter forgets a dead letter.
+func (c *Client) DropDeadLetter(ctx context.Context, app string, seq uint64) error {
+	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: fmt.Sprintf("/apps/%s/letters/%d", url.PathEscape(app), seq)})
+	return err
+}
+
 // Activations is the history of an app's routes, newest first.
 func (c *Client) Activations(ctx context.Context, app string) ([]Activation, error) {
 	return list[Activation](ctx, c, "/apps/"+url.PathEscape(app)+"/activations", nil)

@@ -85,6 +85,7 @@ type (
 		KeepState      bool                      `json:"keep_state,omitempty"`
 		Limits         Limits                    `json:"limits"`
 		Capabilities   map[string]map[string]any `json:"capabilities,omitempty"`
+		Triggers       Triggers                  `json:"triggers,omitzero"`
 		Config         map[string]string         `json:"config,omitempty"`
 	}
 	// Limits bound one request.

@@ -28,6 +28,10 @@ func recordName(bucket string, key []byte) string {
 		return fmt.Sprintf("key %q of app %q", rest, app)
 	case bucket == bUsed:
 		return fmt.Sprintf("the byte count of app %q", key)
+	case bucket == bDeliveries && len(key) == 8:
+		return fmt.Sprintf("delivery %d", readNumber(string(key)))
+	case bucket == bTriggers:
+		return fmt.Sprintf("the state of trigger %q of app %q", strings.ReplaceAll(rest, "\x00", " "), app)
 	case bucket == bMeta:
 		return fmt.Sprintf("the record %q of meta", strings.ReplaceAll(string(key), "\x00", " "))
 	}

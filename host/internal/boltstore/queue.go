@@ -26,15 +26,6 @@ type Queue struct {
 	*committer
 }
 
-// OpenQueue opens or makes the file.
-func OpenQueue(path string) (*Queue, error) {
-	db, err := openFile(path, queueShape)
-	if err != nil {
-		return nil, err
-	}
-	return &Queue{db, newCommitter(db)}, nil
-}
-
 var queueBuckets = []string{bDeliveries, bTriggers, bSeen}
 
 var queueShape = shape{
@@ -47,6 +38,15 @@ var queueShape = shape{
 	},
 }
 
+// OpenQueue opens or makes the file.
+func OpenQueue(path string) (*Queue, error) {
+	db, err := openFile(path, queueShape)
+	if err != nil {
+		return nil, err
+	}
+	return &Queue{db, newCommitter(db)}, nil
+}
+
 // Close commits what waits and closes the file. It may be called again.
 func (q *Queue) Close() error {
 	q.stop()
@@ -55,41 +55,35 @@ func (q *Queue) Close() error {
 
 // Load reads everything; of deliveries, bodies and headers only to know their size.
 func (q *Queue) Load(context.Context) (s triggers.Stored, err error) {
-	err = guard(func() error {
-		return q.db.View(func(tx *bolt.Tx) error {
-			each(tx, bDeliveries, &s.Damaged, func(v triggers.Delivery) {
-				s.Sizes = append(s.Sizes, v.Size())
-				v.Header, v.Body = nil, nil
-				s.Deliveries = append(s.Deliveries, v)
-			})
-			each(tx, bTriggers, &s.Damaged, func(v triggers.Status) { s.Statuses = append(s.Statuses, v) })
-			each(tx, bSeen, &s.Damaged, func(v triggers.Seen) { s.Seen = append(s.Seen, v) })
-			return nil
-		})
+	err = q.view(func(tx *bolt.Tx) error {
+		c := tx.Bucket([]byte(bDeliveries)).Cursor()
+		for k, record := c.First(); k != nil; k, record = c.Next() {
+			v, err := decode[triggers.Delivery](bDeliveries, k, record)
+			if err != nil {
+				return err
+			}
+			s.Sizes = append(s.Sizes, v.Size())
+			v.Header, v.Body = nil, nil
+			s.Deliveries = append(s.Deliveries, v)
+		}
+		if s.Statuses, err = list[triggers.Status](tx, bTriggers, nil); err != nil {
+			return err
+		}
+		s.Seen, err = list[triggers.Seen](tx, bSeen, nil)
+		return err
 	})
 	return s, err
 }
 
-// each reads the records of a bucket, and sets aside what is damaged.
-func each[T any](tx *bolt.Tx, bucket string, damaged *[]error, use func(T)) {
-	c := tx.Bucket([]byte(bucket)).Cursor()
-	for k, record := c.First(); k != nil; k, record = c.Next() {
-		v, err := decode[T](bucket, k, record)
-		if err != nil {
-			*damaged = append(*damaged, err)
-			continue
-		}
-		use(v)
-	}
+func (q *Queue) view(read func(*bolt.Tx) error) error {
+	return guard(func() error { return q.db.View(read) })
 }
 
 // Delivery reads one.
 func (q *Queue) Delivery(_ context.Context, seq uint64) (v triggers.Delivery, err error) {
-	err = guard(func() error {
-		return q.db.View(func(tx *bolt.Tx) error {
-			v, err = get[triggers.Delivery](tx, bDeliveries, []byte(number(seq)), triggers.ErrNotFound)
-			return err
-		})
+	err = q.view(func(tx *bolt.Tx) error {
+		v, err = get[triggers.Delivery](tx, bDeliveries, []byte(number(seq)), triggers.ErrNotFound)
+		return err
 	})
 	return v, err
 }
@@ -126,8 +120,11 @@ func (q *Queue) Commit(ctx context.Context, c triggers.Changes) error {
 		records = append(records, sealed{bSeen, key(s.App, s.Key), nil})
 	}
 	return q.write(ctx, func(w *writer) error {
-		for _, r := range records {
-			var err error
+		statuses, err := newer(w.tx, c.Status) // first: what cannot be read leaves nothing behind
+		if err != nil {
+			return err
+		}
+		for _, r := range append(statuses, records...) {
 			if r.value == nil {
 				err = w.remove(r.bucket, r.key)
 			} else {
@@ -137,25 +134,29 @@ func (q *Queue) Commit(ctx context.Context, c triggers.Changes) error {
 				return err
 			}
 		}
-		return putStatuses(w, c.Status)
+		return nil
 	})
 }
 
-func putStatuses(w *writer, statuses []triggers.Status) error {
+// newer are the records of the statuses that are not older than what is stored.
+func newer(tx *bolt.Tx, statuses []triggers.Status) ([]sealed, error) {
+	var records []sealed
 	for _, s := range statuses {
 		k := key(s.App, string(s.Kind), s.Name)
-		old, err := get[triggers.Status](w.tx, bTriggers, k, os.ErrNotExist)
+		old, err := get[triggers.Status](tx, bTriggers, k, os.ErrNotExist)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
+			return nil, err
 		}
 		if err == nil && old.Version > s.Version {
 			continue
 		}
-		if err := put(w, bTriggers, k, s); err != nil {
-			return err
+		raw, err := json.Marshal(s)
+		if err != nil {
+			return nil, err
 		}
+		records = append(records, sealed{bTriggers, k, seal(bTriggers, k, raw)})
 	}
-	return nil
+	return records, nil
 }
 
 // Check is Store.Check for what waits to be delivered.

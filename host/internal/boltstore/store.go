@@ -29,10 +29,11 @@ const (
 	bHours       = "usage_hours"
 	bAdjustments = "usage_adjustments"
 	bEpochs      = "usage_epochs"
+	bPauses      = "pauses"
 	bMeta        = "meta"
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bAdjustments, bEpochs}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bAdjustments, bEpochs, bPauses}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum.

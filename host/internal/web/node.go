@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/triggers"
 )
 
 // Node is a running node as its front doors see it. Who acts is in the context
@@ -23,6 +24,7 @@ type Node interface {
 	Publisher
 	Reviewer
 	Observer
+	Automation
 	Identity
 	Trust
 	Health
@@ -75,6 +77,21 @@ type Observer interface {
 	Usage(ctx context.Context, q metering.Query) (metering.Report, error)
 	// Logs are the newest lines of an app, oldest first.
 	Logs(ctx context.Context, app string, limit int) ([]LogLine, error)
+}
+
+// Automation is what calls apps besides requests.
+type Automation interface {
+	// Triggers are those of the release that serves, and those of earlier ones that
+	// something still waits for.
+	Triggers(ctx context.Context, app string) ([]Trigger, error)
+	// PauseTrigger pauses or resumes; what comes for a paused trigger waits.
+	PauseTrigger(ctx context.Context, ref triggers.Ref, paused bool, reason string) (Trigger, error)
+	// RunTrigger runs a cron trigger now and answers the run's id.
+	RunTrigger(ctx context.Context, app, name string) (id string, err error)
+	// DeadLetters are what an app could not be brought to take, newest first.
+	DeadLetters(ctx context.Context, app string) ([]triggers.Delivery, error)
+	Redeliver(ctx context.Context, app string, seq uint64) (triggers.Delivery, error)
+	DropDeadLetter(ctx context.Context, app string, seq uint64) (triggers.Delivery, error)
 }
 
 // Identity is who may come in.
@@ -166,6 +183,21 @@ type App struct {
 	Tier     abi.Tier            `json:"tier,omitempty"`    // the highest tier that serves; "" for none
 	Serving  int                 `json:"serving,omitempty"` // its release
 	Waiting  int                 `json:"waiting"`           // open requests
+}
+
+// Trigger is a trigger as it is shown.
+type Trigger struct {
+	triggers.Status
+	Path     string    `json:"path"`
+	Schedule string    `json:"schedule,omitempty"` // of cron triggers, with its time zone
+	Paused   bool      `json:"paused"`
+	PausedBy string    `json:"paused_by,omitempty"`
+	Reason   string    `json:"reason,omitempty"` // why it is paused
+	Live     bool      `json:"live"`             // the serving release has it
+	Next     time.Time `json:"next,omitzero"`    // run of a cron trigger
+	Queued   int       `json:"queued"`
+	Running  int       `json:"running"`
+	Dead     int       `json:"dead"`
 }
 
 // Release is a release as it is shown.

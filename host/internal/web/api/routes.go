@@ -9,6 +9,7 @@ import (
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/triggers"
 )
 
 type bodyKind int
@@ -81,6 +82,12 @@ func routes() []route {
 		{method: post, path: "/apps/:app/promote", id: "promote", about: "Ask for a release to enter a higher tier.", body: jsonBody(Promote{}), answer: approvals.Request{}, status: http.StatusCreated, handle: promote},
 		{method: get, path: "/apps/:app/activations", id: "listActivations", about: "The history of an app's routes, newest first.", answer: Items[registry.Activation]{}, handle: listActivations},
 		{method: get, path: "/apps/:app/logs", id: "logs", about: "The newest lines of an app's log, oldest first.", query: []param{{"limit", "1 to 1000; default 100"}}, answer: Items[web.LogLine]{}, handle: logs},
+		{method: get, path: "/apps/:app/triggers", id: "listTriggers", about: "What calls an app besides requests, and how that went.", answer: Items[web.Trigger]{}, handle: listTriggers},
+		{method: post, path: "/apps/:app/triggers/pause", id: "pauseTrigger", about: "Pause or resume a trigger. What comes for a paused one waits.", body: jsonBody(PauseTrigger{}), answer: web.Trigger{}, handle: pauseTrigger},
+		{method: post, path: "/apps/:app/triggers/run", id: "runTrigger", about: "Run a cron trigger now.", body: jsonBody(RunTrigger{}), answer: Run{}, status: http.StatusAccepted, handle: runTrigger},
+		{method: get, path: "/apps/:app/letters", id: "listLetters", about: "Events and webhooks that the app could not be brought to take, newest first.", answer: Items[triggers.Delivery]{}, handle: listLetters},
+		{method: post, path: "/apps/:app/letters/:seq/redeliver", id: "redeliver", about: "Deliver a dead letter again.", answer: triggers.Delivery{}, handle: redeliver},
+		{method: del, path: "/apps/:app/letters/:seq", id: "dropLetter", about: "Forget a dead letter.", handle: dropLetter},
 		{method: post, path: "/apps/:app/invoke", id: "invoke", about: "Call an app as its own address would, and see what it cost.", body: body{kind: bodyJSON, doc: Invoke{}, large: true}, answer: web.Response{}, handle: invoke},
 
 		{method: get, path: "/usage", id: "usage", about: "What was used.", query: usage, answer: metering.Report{}, handle: usageReport},
@@ -150,6 +157,18 @@ type (
 		Header  map[string][]string `json:"header,omitempty"`
 		Body    []byte              `json:"body,omitempty"`    // base64
 		Release int                 `json:"release,omitempty"` // default the one that serves
+	}
+	PauseTrigger struct {
+		Kind   abi.TriggerKind `json:"kind"`
+		Name   string          `json:"name"`
+		Paused bool            `json:"paused"`
+		Reason string          `json:"reason,omitempty"`
+	}
+	RunTrigger struct {
+		Name string `json:"name"`
+	}
+	Run struct {
+		ID string `json:"id"`
 	}
 	Decide struct {
 		Approve bool   `json:"approve"`

@@ -10,6 +10,7 @@ import (
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/triggers"
 )
 
 // What a request itself can get wrong, before any domain is asked.
@@ -169,6 +170,15 @@ var table = []Entry{
 		"Tell whoever keeps the rules; the node's log says which rule failed.", approvals.ErrPolicy).
 		commands("agora policy show"),
 
+	entry("trigger-running", http.StatusConflict, "The trigger is running",
+		"Runs of one cron trigger do not overlap.",
+		"Wait until the run that is under way has ended.", triggers.ErrRunning).
+		commands("agora triggers <app>"),
+	entry("backlog-full", http.StatusServiceUnavailable, "Too many events wait",
+		"The app has caused as many deliveries as may wait at once.",
+		"Try again later; see what its subscribers do not take.", triggers.ErrBacklog).
+		commands("agora triggers <app>", "agora triggers dead <app>"),
+
 	entry("bad-usage-query", http.StatusUnprocessableEntity, "The usage query is not valid",
 		"The span or the grouping cannot be answered.",
 		"Correct what the detail names.", metering.ErrBadQuery).
@@ -219,7 +229,7 @@ var table = []Entry{
 		"Send less; the owner can raise limits.request_body.", abi.ErrRequestTooLarge),
 	entry("app-busy", http.StatusServiceUnavailable, "The app is busy",
 		"The app serves as many requests as it may at once.",
-		"Try again in a moment; the owner can raise limits.concurrency.", abi.ErrBusy),
+		"Try again in a moment; the owner can raise limits.concurrency.", abi.ErrBusy, triggers.ErrLater),
 	entry("app-not-granted", http.StatusBadGateway, "The app lacks a grant",
 		"The app needs a capability that nobody has granted, or whose grant has ended.",
 		"The owner asks for it by uploading the release again; a reviewer decides.", abi.ErrNotGranted).
@@ -229,8 +239,8 @@ var table = []Entry{
 		"Try again.", abi.ErrCanceled, context.Canceled, context.DeadlineExceeded),
 
 	entry("not-found", http.StatusNotFound, "It does not exist",
-		"There is no app, release, request, grant, key or user of that name here.",
-		"Check the spelling; the catalogue lists what is there.", registry.ErrNotFound, approvals.ErrNotFound, access.ErrNotFound).
+		"There is no app, release, request, grant, trigger, key or user of that name here.",
+		"Check the spelling; the catalogue lists what is there.", registry.ErrNotFound, approvals.ErrNotFound, access.ErrNotFound, triggers.ErrNotFound).
 		commands("agora apps"),
 	internal,
 }

@@ -1,0 +1,186 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/triggers"
+)
+
+// Triggers shows what calls an app besides requests.
+func (h *Host) Triggers(ctx context.Context, name string) ([]web.Trigger, error) {
+	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+		return nil, err
+	}
+	var pauses []triggers.Pause
+	schedules := map[string]string{}
+	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+		app, err := tx.App(name)
+		if err != nil {
+			return fmt.Errorf("app %q: %w", name, err)
+		}
+		if pauses, err = tx.Pauses(name); err != nil {
+			return err
+		}
+		_, n, ok := app.Serving()
+		if !ok {
+			return nil
+		}
+		release, err := tx.Release(name, n)
+		for _, c := range release.Manifest.Triggers.Cron {
+			schedules[c.Name] = c.Schedule
+			if c.Timezone != "" {
+				schedules[c.Name] += " " + c.Timezone
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var shown []web.Trigger
+	for _, v := range h.dispatcher.Views(name) {
+		t := web.Trigger{
+			Status: v.Status, Path: v.Path, Paused: v.Paused, Live: v.Live, Next: v.Next,
+			Queued: v.Queued, Running: v.Running, Dead: v.Dead,
+		}
+		if v.Kind == abi.TriggerCron {
+			t.Schedule = schedules[v.Name]
+		}
+		for _, p := range pauses {
+			if p.Ref == v.Ref {
+				t.PausedBy, t.Reason = p.By, p.Reason
+			}
+		}
+		shown = append(shown, t)
+	}
+	return shown, nil
+}
+
+// PauseTrigger keeps a trigger from calling its app, or lets it again.
+func (h *Host) PauseTrigger(ctx context.Context, ref triggers.Ref, paused bool, reason string) (web.Trigger, error) {
+	if _, err := h.steer(ctx, ref.App); err != nil {
+		return web.Trigger{}, err
+	}
+	if _, err := h.oneTrigger(ctx, ref); err != nil {
+		return web.Trigger{}, err
+	}
+	actor := access.ActorFrom(ctx)
+	_, err := h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+		detail := map[string]string{"kind": string(ref.Kind), "reason": reason}
+		if !paused {
+			tx.Emit("trigger.resumed", ref.App, ref.Name, detail)
+			return tx.DeletePause(ref)
+		}
+		tx.Emit("trigger.paused", ref.App, ref.Name, detail)
+		return tx.PutPause(triggers.Pause{Ref: ref, By: actor.User, At: h.o.Now().UTC(), Reason: reason})
+	})
+	if err != nil {
+		return web.Trigger{}, err
+	}
+	return h.oneTrigger(ctx, ref)
+}
+
+func (h *Host) oneTrigger(ctx context.Context, ref triggers.Ref) (web.Trigger, error) {
+	all, err := h.Triggers(ctx, ref.App)
+	for _, t := range all {
+		if t.Ref == ref {
+			return t, nil
+		}
+	}
+	if err == nil {
+		err = fmt.Errorf("%s trigger %q of %s: %w", ref.Kind, ref.Name, ref.App, triggers.ErrNotFound)
+	}
+	return web.Trigger{}, err
+}
+
+// steer checks that the actor may change how an app is called: its owner, or an
+// operator.
+func (h *Host) steer(ctx context.Context, name string) (access.Actor, error) {
+	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	if err != nil {
+		return actor, err
+	}
+	app, err := h.app(ctx, name)
+	if err != nil {
+		return actor, err
+	}
+	return actor, mayChange(actor, name, app.Owner)
+}
+
+func (h *Host) app(ctx context.Context, name string) (app registry.App, err error) {
+	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+		if app, err = tx.App(name); err != nil {
+			return fmt.Errorf("app %q: %w", name, err)
+		}
+		return nil
+	})
+	return app, err
+}
+
+// RunTrigger runs a cron trigger now.
+func (h *Host) RunTrigger(ctx context.Context, app, name string) (string, error) {
+	actor, err := h.steer(ctx, app)
+	if err != nil {
+		return "", err
+	}
+	id, err := h.dispatcher.Fire(ctx, triggers.Ref{App: app, Kind: abi.TriggerCron, Name: name})
+	if err != nil {
+		return "", err
+	}
+	return id, h.audit(ctx, actor, "trigger.run", app, name, map[string]string{"id": id})
+}
+
+// audit puts an act into the audit log that changed nothing else there.
+func (h *Host) audit(ctx context.Context, actor access.Actor, kind, app, subject string, detail map[string]string) error {
+	_, err := h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+		tx.Emit(kind, app, subject, detail)
+		return nil
+	})
+	return err
+}
+
+// DeadLetters shows what an app could not be brought to take, to those who may
+// read its log: what is in it may be as confidential.
+func (h *Host) DeadLetters(ctx context.Context, name string) ([]triggers.Delivery, error) {
+	actor, err := h.allow(ctx, access.RoleViewer)
+	if err != nil {
+		return nil, err
+	}
+	app, err := h.app(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if actor.User != app.Owner && !actor.Has(access.RoleReviewer) && !actor.Has(access.RoleOperator) {
+		return nil, fmt.Errorf("the dead letters of %q are for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
+	}
+	return h.dispatcher.Dead(ctx, name)
+}
+
+// Redeliver gives a dead letter another life.
+func (h *Host) Redeliver(ctx context.Context, app string, seq uint64) (triggers.Delivery, error) {
+	return h.exhume(ctx, "letter.redelivered", app, seq, h.dispatcher.Redeliver)
+}
+
+// DropDeadLetter forgets a dead letter.
+func (h *Host) DropDeadLetter(ctx context.Context, app string, seq uint64) (triggers.Delivery, error) {
+	return h.exhume(ctx, "letter.dropped", app, seq, h.dispatcher.Drop)
+}
+
+func (h *Host) exhume(ctx context.Context, kind, app string, seq uint64, act func(context.Context, string, uint64) (triggers.Delivery, error)) (triggers.Delivery, error) {
+	actor, err := h.steer(ctx, app)
+	if err != nil {
+		return triggers.Delivery{}, err
+	}
+	v, err := act(ctx, app, seq)
+	if err != nil {
+		return v, err
+	}
+	return v, h.audit(ctx, actor, kind, app, strconv.FormatUint(seq, 10), map[string]string{"id": v.ID, "trigger": v.Name})
+}

@@ -1,0 +1,18 @@
+package boltstore
+
+import "github.com/agora-host/agora/triggers"
+
+var _ triggers.Tx = (*Tx)(nil)
+
+func pauseKey(r triggers.Ref) []byte { return key(r.App, string(r.Kind), r.Name) }
+
+// Pauses lists an app's triggers that are paused.
+func (t *Tx) Pauses(app string) ([]triggers.Pause, error) {
+	return list[triggers.Pause](t.tx, bPauses, append(key(app), 0))
+}
+
+// PutPause stores a pause.
+func (t *Tx) PutPause(p triggers.Pause) error { return put(t.w, bPauses, pauseKey(p.Ref), p) }
+
+// DeletePause forgets a pause, if there is one.
+func (t *Tx) DeletePause(r triggers.Ref) error { return t.w.remove(bPauses, pauseKey(r)) }
