@@ -54,6 +54,23 @@ func shoot(ctx context.Context, name string) error {
 	return os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)
 }
 
+// steps answers what does a step in the browser, and keeps a picture of its end.
+func steps(t *testing.T, ctx context.Context) func(name string, actions ...chromedp.Action[chromedp.Void]) {
+	return func(name string, actions ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		within, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		err := chromedp.Do(within, actions...)
+		if err == nil {
+			err = shoot(within, name)
+		}
+		if err != nil {
+			page, _ := chromedp.Run(ctx, chromedp.Text(chromedp.CSS("body")))
+			t.Fatalf("%s: %v\n%s", name, err, page)
+		}
+	}
+}
+
 // TestConsole is a day in the console: sign in with the link, upload a module,
 // see it refused and why, correct it, see it serve, see its usage, decide
 // about somebody else's app, and look at every page.
@@ -84,19 +101,7 @@ func TestConsole(t *testing.T) {
 	if err := chromedp.Do(ctx); err != nil { // the browser lives as long as the context of the first call
 		t.Fatal(err)
 	}
-	step := func(name string, actions ...chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		within, cancel := context.WithTimeout(ctx, 30*time.Second)
-		defer cancel()
-		err := chromedp.Do(within, actions...)
-		if err == nil {
-			err = shoot(within, name)
-		}
-		if err != nil {
-			page, _ := chromedp.Run(ctx, chromedp.Text(chromedp.CSS("body")))
-			t.Fatalf("%s: %v\n%s", name, err, page)
-		}
-	}
+	step := steps(t, ctx)
 	read := func(css string) string {
 		t.Helper()
 		within, cancel := context.WithTimeout(ctx, 30*time.Second)

@@ -3,7 +3,9 @@ package humanize
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // Count writes a number with its magnitude: 9999, 12.3 k, 1.2 M.
@@ -71,4 +73,36 @@ func Ago(t, now time.Time) string {
 		return fmt.Sprintf("%d h ago", int(d.Hours()))
 	}
 	return t.Format("2 Jan 2006")
+}
+
+// Until writes how far ahead of now a time is: now, in 5 min, in 3 h, then the day
+// and the hour, in UTC.
+func Until(t, now time.Time) string {
+	switch d := t.Sub(now); {
+	case d < time.Second:
+		return "now"
+	case d < time.Minute:
+		return fmt.Sprintf("in %d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("in %d min", int(d.Minutes()))
+	case d < 24*time.Hour:
+		return fmt.Sprintf("in %d h", int(d.Hours()))
+	}
+	return t.UTC().Format("2 Jan 15:04 MST")
+}
+
+// Excerpt shows the beginning of bytes that are text, most of the time, in at
+// most n characters.
+func Excerpt(b []byte, n int) string {
+	text := strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return '·'
+		}
+		return r
+	}, string(b[:min(len(b), 4*n)]))
+	runes := []rune(text)
+	if len(runes) > n || len(b) > 4*n {
+		return string(runes[:min(n, len(runes))]) + "…"
+	}
+	return text
 }

@@ -24,3 +24,17 @@ func TestHumanize(t *testing.T) {
 		}
 	}
 }
+
+func TestUntilAndExcerpt(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for ahead, want := range map[time.Duration]string{-time.Hour: "now", 30 * time.Second: "in 30 s", 90 * time.Minute: "in 1 h", 49 * time.Hour: "4 Jan 04:04 UTC"} {
+		if got := humanize.Until(now.Add(ahead), now); got != want {
+			t.Errorf("%s ahead: %q, want %q", ahead, got, want)
+		}
+	}
+	for in, want := range map[string]string{"abc": "abc", "abcdef": "abcd…", "a\x00\xff\nb": "a···…", "ü": "ü"} {
+		if got := humanize.Excerpt([]byte(in), 4); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}

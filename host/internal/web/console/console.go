@@ -107,6 +107,10 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/apps/{app}/activate", c.activate)
 	act("/apps/{app}/rollback", c.rollBack)
 	act("/apps/{app}/promote", c.promote)
+	act("/apps/{app}/triggers/pause", c.pauseTrigger)
+	act("/apps/{app}/triggers/run", c.runTrigger)
+	act("/apps/{app}/letters/{seq}/redeliver", c.redeliver)
+	act("/apps/{app}/letters/{seq}/drop", c.dropLetter)
 	act("/requests/{id}/decision", c.decide)
 	act("/requests/{id}/withdraw", c.withdraw)
 	act("/grants/{id}/revoke", c.revokeGrant)
@@ -184,6 +188,11 @@ var notices = map[string]string{
 	"withdrawn": "Taken back.",
 	"revoked":   "Revoked. It holds no more, from this moment.",
 	"saved":     "Saved.",
+	"paused":    "Paused. What comes meanwhile waits.",
+	"resumed":   "Resumed.",
+	"begun":     "Begun. What becomes of it stands beside the trigger and in the log.",
+	"resent":    "On its way again.",
+	"dropped":   "Forgotten.",
 }
 
 // pageFunc answers the name of a template and the view it shows.

@@ -15,6 +15,7 @@ import (
 	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/triggers"
 )
 
 type card struct {
@@ -78,9 +79,15 @@ type appView struct {
 	ByTier   map[abi.Tier]bool // tiers with something to roll back
 	Requests []approvals.Request
 	History  []registry.Activation
+	Triggers []web.Trigger
+	Letters  []triggers.Delivery // dead ones, at most shownLetters
+	Dead     int                 // how many there are
 	Logs     []web.LogLine
 	LogsFor  string // why the log is not shown
 }
+
+// shownLetters bounds the list of dead letters on an app's page.
+const shownLetters = 20
 
 func (c *Console) app(r *http.Request) (string, any, error) {
 	ctx, name := r.Context(), r.PathValue("app")
@@ -120,6 +127,18 @@ func (c *Console) app(r *http.Request) (string, any, error) {
 	for _, tier := range abi.Tiers() {
 		_, err := registry.Previous(v.History, tier)
 		v.ByTier[tier] = err == nil
+	}
+	if v.Triggers, err = c.node.Triggers(ctx, name); err != nil {
+		return "", nil, err
+	}
+	for _, t := range v.Triggers {
+		v.Dead += t.Dead
+	}
+	if v.Dead > 0 {
+		// Not for every reader; the count is.
+		if letters, err := c.node.DeadLetters(ctx, name); err == nil {
+			v.Letters = letters[:min(shownLetters, len(letters))]
+		}
 	}
 	if v.Logs, err = c.node.Logs(ctx, name, 60); err != nil {
 		v.LogsFor = err.Error() // not for this reader; the rest of the page is

@@ -13,12 +13,14 @@ import (
 )
 
 var functions = template.FuncMap{
-	"count":  humanize.Count,
-	"bytes":  func(n any) string { return humanize.Bytes(unsigned(n)) },
-	"micros": humanize.Micros,
-	"ago":    func(t, now time.Time) string { return humanize.Ago(t, now) },
-	"stamp":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") },
-	"clock":  func(t time.Time) string { return t.UTC().Format("15:04:05") },
+	"count":   humanize.Count,
+	"bytes":   func(n any) string { return humanize.Bytes(unsigned(n)) },
+	"micros":  humanize.Micros,
+	"ago":     func(t, now time.Time) string { return humanize.Ago(t, now) },
+	"until":   humanize.Until,
+	"excerpt": func(b []byte) string { return humanize.Excerpt(b, 80) },
+	"stamp":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") },
+	"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
 	"short": func(d registry.Digest) string {
 		s := strings.TrimPrefix(string(d), "sha256:")
 		return s[:min(12, len(s))]
@@ -53,6 +55,8 @@ var happenings = map[string]string{
 	"release.published": "uploaded release", "release.activated": "let a tier serve release", "release.rolled_back": "rolled back to release",
 	"request.opened": "asked", "request.approved": "approved", "request.rejected": "rejected", "request.withdrawn": "took back",
 	"grant.added": "granted", "grant.revoked": "revoked a grant",
+	"trigger.paused": "paused the trigger", "trigger.resumed": "resumed the trigger", "trigger.run": "ran the trigger",
+	"letter.redelivered": "delivered again dead letter", "letter.dropped": "dropped dead letter",
 	"user.changed": "changed a user", "user.invited": "made a sign-in link", "user.signed_in": "signed in",
 	"token.created": "made a token", "token.revoked": "revoked a token", "key.added": "added a key", "key.deleted": "distrusted a key",
 }
