@@ -19,6 +19,7 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -91,7 +92,7 @@ func (c *cli) welcome(ctx context.Context, node *host.Host, o host.Options, exam
 		return err
 	}
 	var notes []string
-	if note := c.publishExamples(ctx, node, o.DataDir, examples); note != "" {
+	if note := c.publishExamples(ctx, node, o, examples); note != "" {
 		notes = append(notes, note)
 	}
 	if err := ctx.Err(); err != nil {
@@ -132,11 +133,14 @@ func (c *cli) loginDemo(ctx context.Context, node *host.Host) (*client.Client, e
 
 // publishExamples builds and uploads the examples as their owner, who is not
 // you. It answers what to tell about it; a demo without examples is still one.
-func (c *cli) publishExamples(ctx context.Context, node *host.Host, dataDir, dir string) (note string) {
+func (c *cli) publishExamples(ctx context.Context, node *host.Host, o host.Options, dir string) (note string) {
 	if dir == "" {
 		return ""
 	}
 	manifests, _ := filepath.Glob(filepath.Join(dir, "*", manifestFile))
+	if o.LLM == "" { // what nobody could answer is not shown
+		manifests = slices.DeleteFunc(manifests, asksModels)
+	}
 	if len(manifests) == 0 {
 		return fmt.Sprintf("There are no example apps in %q: run this in a checkout of Agora, or publish an app of your own.", dir)
 	}
@@ -157,7 +161,7 @@ func (c *cli) publishExamples(ctx context.Context, node *host.Host, dataDir, dir
 	}
 	var failed []string
 	for _, manifest := range manifests {
-		if err := c.publishExample(ctx, api, manifest, dataDir); err != nil {
+		if err := c.publishExample(ctx, api, manifest, o.DataDir); err != nil {
 			if ctx.Err() != nil {
 				return ""
 			}
@@ -171,6 +175,17 @@ func (c *cli) publishExamples(ctx context.Context, node *host.Host, dataDir, dir
 }
 
 func isHello(manifest string) bool { return filepath.Base(filepath.Dir(manifest)) == "hello" }
+
+// asksModels tells whether an example needs a node with language models.
+func asksModels(manifest string) bool {
+	text, err := os.ReadFile(manifest)
+	if err != nil {
+		return false
+	}
+	m, err := registry.ParseManifest(text)
+	_, asks := m.Capabilities["llm"]
+	return err == nil && asks
+}
 
 // publishExample takes the way of every developer: build, sign, upload.
 func (c *cli) publishExample(ctx context.Context, api *client.Client, manifestPath, dataDir string) error {

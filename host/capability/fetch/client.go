@@ -16,10 +16,9 @@ const (
 	tlsTimeout  = 5 * time.Second
 	idleTimeout = 30 * time.Second
 
-	maxHeader    = 64 << 10 // bytes of an answer's headers
-	maxAtOnce    = 16       // requests of one app
-	maxIdle      = 8        // connections that wait for the next request of one app
-	maxConnected = 1024     // connections of the node
+	maxHeader = 64 << 10 // bytes of an answer's headers
+	maxAtOnce = 16       // requests of one app
+	maxIdle   = 8        // connections that wait for the next request of one app
 )
 
 var errFull = errors.New("the node has as many outgoing connections as it may have")
@@ -72,8 +71,7 @@ func (f *Fetch) dial(ctx context.Context, network, address string) (net.Conn, er
 	if _, err := netip.ParseAddr(host); err != nil {
 		address = net.JoinHostPort(host+".", port)
 	}
-	if f.connected.Add(1) > maxConnected {
-		f.connected.Add(-1)
+	if !f.mayConnect() {
 		return nil, errFull
 	}
 	d := net.Dialer{Timeout: dialTimeout, Resolver: f.o.Resolver, ControlContext: f.judge}
@@ -83,6 +81,29 @@ func (f *Fetch) dial(ctx context.Context, network, address string) (net.Conn, er
 		return nil, err
 	}
 	return &counted{Conn: c, open: &f.connected}, nil
+}
+
+// mayConnect takes a place for a connection. If there is none, those that wait for
+// nothing but a next request make room: they must not keep others out.
+func (f *Fetch) mayConnect() bool {
+	for try := range 2 {
+		if f.connected.Add(1) <= int64(f.o.MaxConnections) {
+			return true
+		}
+		f.connected.Add(-1)
+		if try == 0 {
+			f.closeIdle()
+		}
+	}
+	return false
+}
+
+func (f *Fetch) closeIdle() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.clients {
+		c.transport.CloseIdleConnections()
+	}
 }
 
 // counted gives its place back when it is closed.

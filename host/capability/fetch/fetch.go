@@ -32,6 +32,8 @@ type Options struct {
 	Resolver *net.Resolver
 	// RootCAs are whom TLS trusts. Default: whom the machine trusts.
 	RootCAs *x509.CertPool
+	// MaxConnections bounds the connections of all apps together. Default 1024.
+	MaxConnections int
 	// Secrets holds credentials. Without it, requests that need one fail.
 	Secrets Secrets
 	// Tell lets an app's owner know why something was refused. It may be called
@@ -60,6 +62,9 @@ func New(o Options) *Fetch {
 	if o.Resolver == nil {
 		o.Resolver = &net.Resolver{PreferGo: true}
 	}
+	if o.MaxConnections == 0 {
+		o.MaxConnections = 1024
+	}
 	if o.Tell == nil {
 		o.Tell = func(context.Context, App, abi.Finding) {}
 	}
@@ -69,11 +74,7 @@ func New(o Options) *Fetch {
 
 // Close closes the connections that no request uses.
 func (f *Fetch) Close(context.Context) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, c := range f.clients {
-		c.transport.CloseIdleConnections()
-	}
+	f.closeIdle()
 	return nil
 }
 

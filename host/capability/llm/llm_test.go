@@ -115,7 +115,7 @@ func TestFailures(t *testing.T) {
 	}
 	t.Run("slow", func(t *testing.T) {
 		i := n.invoke(n.bind("a", "slow"))
-		ctx, cancel := context.WithTimeout(i.ctx, 200*time.Millisecond)
+		ctx, cancel := context.WithTimeout(i.ctx, 600*time.Millisecond)
 		defer cancel()
 		_, errno := i.link[abi.LLMChat](ctx, ask("slow"))
 		if errno != abi.ErrnoDeadline {

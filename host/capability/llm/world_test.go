@@ -213,7 +213,7 @@ func newNode(t testing.TB, more ...string) *node {
 	for name := range strings.FieldsSeq(behaviours) {
 		models = append(models, fmt.Sprintf(`{"name":%q,"upstream":"one","id":%q,"prompt":1,"cached":0.5,"answer":10,"classifications":["internal"]}`, name, name))
 	}
-	c, err := load(t, fmt.Sprintf(`{"upstreams":[{"name":"one","base_url":"%s/v1/","api_key_file":"key","timeout":"2s"},{"name":"hasty","base_url":"%s/v1","timeout":"50ms"},{"name":"down","base_url":"http://127.0.0.1:1"}],
+	c, err := load(t, fmt.Sprintf(`{"upstreams":[{"name":"one","base_url":"%s/v1/","api_key_file":"key","timeout":"2s"},{"name":"hasty","base_url":"%s/v1","timeout":"400ms"},{"name":"down","base_url":"http://127.0.0.1:1"}],
 		"models":[%s]}`, n.URL, n.URL, strings.Join(models, ",")))
 	if err != nil {
 		t.Fatal(err)
