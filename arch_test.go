@@ -17,7 +17,7 @@ const module = "github.com/agora-host/agora/"
 // those below them in its own row; everything else fails this test.
 //
 //	abi < sdk
-//	abi < registry, approvals, metering, access, triggers     siblings never import each other
+//	abi < registry, approvals, metering, access, secrets, triggers     siblings never import each other
 //	domain < its own adapters
 //	abi, domains < engine, capabilities, gateway, stores, web    these never import each other
 //	all of these < host < cmd
@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 	"metering/fuel":     {"abi"},
 	"access":            {"abi"},
 	"triggers":          {"abi"},
+	"secrets":           {"abi"},
 
 	// Conformance suites and their in-memory models.
 	"abi/abitest":            {"abi"},
@@ -48,9 +49,9 @@ var mayImport = map[string][]string{
 	"host/engine":       {"abi", "registry", "metering", "host/engine"},
 	"host/capability":   {"abi"},
 	"host/gateway":      {"abi", "registry"},
-	"host/internal":     {"abi", "registry", "approvals", "metering", "access", "triggers"},
-	"host/internal/web": {"abi", "registry", "approvals", "metering", "access", "triggers", "host/internal/web", "internal/humanize"},
-	"host":              {"abi", "registry", "approvals", "metering", "access", "triggers", "host"},
+	"host/internal":     {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers"},
+	"host/internal/web": {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "host/internal/web", "internal/humanize"},
+	"host":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "host"},
 	"cmd":               {"abi", "registry", "approvals", "metering", "access", "host", "sdk", "internal/humanize"},
 	"internal/humanize": {},
 

@@ -80,6 +80,13 @@ func Capabilities() []Capability {
 			Summary:   "Write lines to the app's log.",
 		},
 		{
+			Name: "secret", Module: "app:secret/v1",
+			// get: name -> value (ErrnoNotFound: not set; ErrnoDenied: not granted).
+			Functions: []string{"get"},
+			Params:    []string{"names"},
+			Summary:   "Read the secrets that are named.",
+		},
+		{
 			Name:    CapabilitySubscribe, // no import module: see trigger.go
 			Params:  []string{"topics"},
 			Summary: "Receive events that other apps publish.",

@@ -44,3 +44,17 @@ func narrow(a, b string) string {
 	others := strings.Fields(b)
 	return strings.Join(slices.DeleteFunc(strings.Fields(a), func(word string) bool { return !slices.Contains(others, word) }), " ")
 }
+
+// Filter keeps of each list what keep wants, and numbers as they are. A list of
+// which nothing is left is empty, not gone.
+func (p Params) Filter(keep func(name, element string) bool) Params {
+	kept := Params{}
+	for name, text := range p {
+		if _, err := strconv.ParseUint(text, 10, 64); err == nil {
+			kept[name] = text
+			continue
+		}
+		kept[name] = strings.Join(slices.DeleteFunc(strings.Fields(text), func(e string) bool { return !keep(name, e) }), " ")
+	}
+	return kept
+}

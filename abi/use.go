@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"unicode/utf8"
 )
 
 // Use is something that an app did with a capability: so many of a meter's
@@ -34,10 +35,12 @@ const (
 
 	MeterByteHours = "byte_hours" // bytes that were kept, times the hours for which they were
 	MeterCPU       = "cpu_ms"     // milliseconds of processor time, of the node's own work for an app
+
+	MeterRedacted = "redacted" // lines of the log of which the node took a secret
 )
 
 // maxUses bounds what one invocation's recorder keeps apart, and maxSubject a
-// subject's bytes. What goes beyond is counted under OtherSubject.
+// subject's bytes. What goes beyond, or is no text, is counted under OtherSubject.
 const (
 	maxUses    = 64
 	maxSubject = 200
@@ -69,7 +72,7 @@ func Note(ctx context.Context, u Use) {
 }
 
 func (r *Recorder) add(u Use) {
-	if len(u.Subject) > maxSubject {
+	if len(u.Subject) > maxSubject || !utf8.ValidString(u.Subject) {
 		u.Subject = OtherSubject
 	}
 	r.mu.Lock()

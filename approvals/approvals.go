@@ -23,6 +23,8 @@ var (
 	ErrAlreadyRequested = errors.New("already requested")
 	// ErrBadRequest: what is asked for cannot be granted to anybody.
 	ErrBadRequest = errors.New("the request is not valid")
+	// ErrNothingToShrink: the grant allows no more than was used.
+	ErrNothingToShrink = errors.New("there is nothing to take off")
 	// ErrPolicy: the policy could not be evaluated; nothing was allowed.
 	ErrPolicy = errors.New("the policy could not be evaluated")
 )
@@ -84,6 +86,8 @@ type Grant struct {
 	Reason     string     `json:"reason,omitempty"`
 	Created    time.Time  `json:"created"`
 	Expires    time.Time  `json:"expires,omitzero"` // zero: never
+	Shrunk     time.Time  `json:"shrunk,omitzero"`  // when something was last taken off its parameters
+	ShrunkBy   string     `json:"shrunk_by,omitempty"`
 	Revoked    time.Time  `json:"revoked,omitzero"`
 	RevokedBy  string     `json:"revoked_by,omitempty"`
 	RevokedFor string     `json:"revoked_for,omitempty"`

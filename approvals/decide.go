@@ -2,6 +2,7 @@ package approvals
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -94,6 +95,25 @@ func Revoke(tx Tx, id, by, reason string, now time.Time) (Grant, error) {
 		return g, nil
 	}
 	g.Revoked, g.RevokedBy, g.RevokedFor = now, by, reason
+	return g, tx.PutGrant(g)
+}
+
+// Shrink makes a live grant allow less, at once. What it gave away comes back
+// only through a new request.
+func Shrink(tx Tx, id, by string, to abi.Params, now time.Time) (Grant, error) {
+	g, err := tx.Grant(id)
+	if err != nil {
+		return Grant{}, fmt.Errorf("grant %q: %w", id, err)
+	}
+	switch {
+	case !g.Live(now):
+		return Grant{}, fmt.Errorf("grant %s holds no more: %w", id, ErrNothingToShrink)
+	case !maps.Equal(abi.NarrowParams(g.Params, to), to) || len(to) != len(g.Params):
+		return Grant{}, fmt.Errorf("%w: a grant is shrunk to a part of what it allows", ErrBadRequest)
+	case maps.Equal(g.Params, to):
+		return Grant{}, fmt.Errorf("grant %s: %w", id, ErrNothingToShrink)
+	}
+	g.Params, g.Shrunk, g.ShrunkBy = to, now, by
 	return g, tx.PutGrant(g)
 }
 

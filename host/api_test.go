@@ -84,12 +84,12 @@ func TestWhoMayCallWhat(t *testing.T) {
 	n.publish(n.ada(), manifest("shop"), says("one"))
 	d, _ := describe(t, n)
 	may := map[access.Role][]string{
-		access.RoleDeveloper: {"publish", "promote", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "addKey", "deleteKey"},
+		access.RoleDeveloper: {"publish", "promote", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "addKey", "deleteKey", "setSecret", "deleteSecret"},
 		access.RoleReviewer:  {"decide"},
-		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "addKey", "deleteKey", "listUsers", "putUser", "newLink", "doctor", "backup"},
+		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "addKey", "deleteKey", "listUsers", "putUser", "newLink", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets"},
 	}
 	// Anybody who is signed in may try these; whose thing it is decides then.
-	own := []string{"revokeGrant", "logs", "listLetters"}
+	own := []string{"revokeGrant", "logs", "listLetters", "listSecrets", "shrinkGrant"}
 	special := slices.Concat(may[access.RoleDeveloper], may[access.RoleReviewer], may[access.RoleOperator], own)
 	tokens := map[access.Role]string{}
 	for _, role := range access.Roles() {
@@ -131,6 +131,8 @@ func bodyFor(operation string) (body, media string) {
 	switch operation {
 	case "publish", "checkPolicy":
 		return form, "multipart/form-data; boundary=x"
+	case "setSecret":
+		return "x", "application/octet-stream"
 	case "certify":
 		return "x", "application/pkcs10"
 	case "timestamp":
@@ -187,6 +189,9 @@ func TestClientSeesTheWholeWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.get(p.URL)
+	if _, err := all.SetSecret(t.Context(), "guestbook", "mail", []byte("hunter2")); err != nil {
+		t.Fatal(err)
+	}
 	_, public := keyPair(t)
 	if _, err := all.AddKey(t.Context(), public, ""); err != nil {
 		t.Fatal(err)
@@ -197,7 +202,7 @@ func TestClientSeesTheWholeWire(t *testing.T) {
 		"/apps/shop/releases": new(listOf[client.Release]), "/apps/guestbook/releases/1": &client.Release{}, "/apps/shop/activations": new(listOf[client.Activation]),
 		"/apps/guestbook/logs": new(listOf[client.LogLine]), "/usage?by=app,hour": &client.Report{}, "/events": new(listOf[abi.Event]),
 		"/requests": new(listOf[client.Request]), "/grants": new(listOf[client.Grant]), "/trust/keys": new(listOf[client.Key]),
-		"/tokens": new(listOf[client.Credential]), "/users": new(listOf[client.User]), "/doctor": new(listOf[client.Check]), "/apps/guestbook/triggers": new(listOf[client.Trigger]), "/apps/guestbook/letters": new(listOf[client.Delivery]),
+		"/apps/guestbook/secrets": new(listOf[client.Secret]), "/tokens": new(listOf[client.Credential]), "/users": new(listOf[client.User]), "/doctor": new(listOf[client.Check]), "/apps/guestbook/triggers": new(listOf[client.Trigger]), "/apps/guestbook/letters": new(listOf[client.Delivery]),
 	} {
 		got := n.do("GET", n.ConsoleURL()+"/api/v1"+path, "", "Authorization", "Bearer "+token)
 		if got.Status != 200 {

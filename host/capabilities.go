@@ -11,6 +11,7 @@ import (
 	"github.com/agora-host/agora/host/capability/kv"
 	"github.com/agora-host/agora/host/capability/llm"
 	"github.com/agora-host/agora/host/capability/log"
+	"github.com/agora-host/agora/host/capability/secret"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -20,7 +21,9 @@ type binder func(t *target, p abi.Params) abi.Link
 // capabilities makes every capability and says how it is bound.
 func (h *Host) capabilities() map[string]binder {
 	logs, keys := log.New(h.appLog), kv.New(h.kv, h.log)
-	fetches := fetch.New(fetch.Options{Allow: h.egress, Tell: h.tellFetch, Logger: h.log})
+	opens := opener{h}
+	revealed := secret.New(opens, h.log)
+	fetches := fetch.New(fetch.Options{Allow: h.egress, Secrets: opens, Tell: h.tellFetch, Logger: h.log})
 	h.onStop("outgoing connections", fetches.Close)
 	models := llm.New(llm.Options{Config: h.models, Ledger: spendLedger{h.kv}, Tell: h.tellLLM, Logger: h.log, Now: h.o.Now})
 	h.onStop("models", models.Close)
@@ -36,7 +39,8 @@ func (h *Host) capabilities() map[string]binder {
 		"llm": func(t *target, p abi.Params) abi.Link {
 			return models.Bind(llm.App{Name: t.app.Name, Release: t.release.Number, Classification: t.release.Manifest.Classification}, p)
 		},
-		"log": func(t *target, _ abi.Params) abi.Link { return logs.Bind(t.app.Name, t.release.Number) },
+		"log":    func(t *target, _ abi.Params) abi.Link { return logs.Bind(t.app.Name, t.release.Number) },
+		"secret": func(t *target, p abi.Params) abi.Link { return revealed.Bind(t.app.Name, p.List("names")) },
 	}
 }
 

@@ -3,8 +3,6 @@ package host
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -130,49 +128,15 @@ func (h *Host) showRelease(tx *boltstore.Tx, r registry.Release) (web.Release, e
 		return web.Release{}, err
 	}
 	shown := web.Release{Release: r, PreviewURL: h.origins.appURL("r" + strconv.Itoa(r.Number) + "--" + r.App)}
+	highest := abi.TierSandbox
 	for _, tier := range abi.Tiers() {
 		if app.Active[tier] == r.Number {
 			shown.ActiveIn = append(shown.ActiveIn, tier)
+			highest = tier
 		}
 	}
-	shown.Access, err = h.capabilityStates(tx, r)
+	shown.Access, err = h.capabilityStates(tx, r, highest)
 	return shown, err
-}
-
-// capabilityStates puts beside each other what is declared, what the binary
-// imports and what is granted.
-func (h *Host) capabilityStates(tx *boltstore.Tx, r registry.Release) ([]web.CapabilityState, error) {
-	grants, err := tx.Grants(r.App)
-	if err != nil {
-		return nil, err
-	}
-	requests, err := tx.Requests()
-	if err != nil {
-		return nil, err
-	}
-	words := slices.AppendSeq(slices.Clone(r.Capabilities), maps.Keys(r.Manifest.Capabilities))
-	slices.Sort(words)
-	var states []web.CapabilityState
-	for _, word := range slices.Compact(words) {
-		known, _ := abi.CapabilityNamed(word)
-		ask, declared := r.Manifest.Capabilities[word]
-		s := web.CapabilityState{
-			Name: word, Summary: known.Summary, Declared: declared, Imported: slices.Contains(r.Capabilities, word),
-			Default: slices.Contains(h.policy.DefaultCapabilities(abi.TierSandbox), word),
-			Params:  ask.Params(),
-		}
-		if g, ok := approvals.Effective(grants, abi.TierSandbox, word, h.o.Now()); ok {
-			s.Granted, s.Params = true, g.Params
-		}
-		s.Granted = s.Granted || (s.Default && declared)
-		for _, q := range requests {
-			if q.App == r.App && q.Capability == word && q.Status == approvals.StatusOpen {
-				s.Request = q.ID
-			}
-		}
-		states = append(states, s)
-	}
-	return states, nil
 }
 
 // Activate routes a tier to a release.

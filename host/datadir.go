@@ -19,6 +19,7 @@ const (
 	queueFile    = "queue.db"
 	trustFile    = "trust/authority.pem"
 	nodeFile     = "node" // the node's id
+	secretsFile  = "secret.keys"
 	blobsDir     = "blobs"
 	journalDir   = "journal"
 	cacheDir     = "cache"

@@ -33,7 +33,7 @@ func (h *Host) Doctor(ctx context.Context) ([]Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(checks, releases, h.checkBooks(ctx), d.cache(), d.snapshots(ctx)), nil
+	return append(checks, releases, h.checkSecrets(ctx), h.checkBooks(ctx), d.cache(), d.snapshots(ctx)), nil
 }
 
 // Examine is Doctor for the data directory of a node that does not run, or

@@ -60,7 +60,7 @@ func (h *Host) tell(app string, release int, f abi.Finding) {
 		return
 	}
 	lines := append([]string{f.Message + " " + f.Remedy.Summary}, f.Remedy.Commands...)
-	h.line(app, release, "warn", "node", strings.Join(lines, "\n"))
+	h.append(app, release, "warn", "node", strings.Join(lines, "\n"))
 }
 
 func (h *Host) tellFetch(_ context.Context, app fetch.App, f abi.Finding) {

@@ -27,6 +27,7 @@ import (
 	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry/sigstore"
+	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/triggers"
 )
 
@@ -51,6 +52,10 @@ type Host struct {
 	egress  []netip.Prefix    // networks that apps may reach although they are not public
 	models  *llm.Config       // that apps may be granted; nil: none
 	told    told              // of owners, by their apps' logs
+
+	ring      *secrets.Ring // keys of the apps' secrets
+	redactors redactors
+	used      tally // what apps did with their capabilities
 
 	routes   routes
 	programs *programs
@@ -117,6 +122,9 @@ func (h *Host) open(ctx context.Context) error {
 		return fmt.Errorf("open the queue: %w", err)
 	}
 	h.onStop("queue", func(context.Context) error { return h.queue.Close() })
+	if h.ring, err = secrets.OpenRing(filepath.Join(dir, secretsFile)); err != nil {
+		return fmt.Errorf("open the keys of the apps' secrets: %w", err)
+	}
 	if h.blobs, err = blobstore.Open(filepath.Join(dir, "blobs")); err != nil {
 		return fmt.Errorf("open the modules: %w", err)
 	}
@@ -132,6 +140,7 @@ func (h *Host) open(ctx context.Context) error {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	h.onStop("store", func(context.Context) error { return h.store.Close() })
+	h.onStop("record of what was used", h.flushUsed)
 	root, err := h.authority.TrustedRootJSON()
 	if err != nil {
 		return fmt.Errorf("read the trust root: %w", err)
@@ -243,6 +252,7 @@ func (h *Host) Start() {
 	h.background.Go(func() { h.meter.Run(ctx) })
 	h.background.Go(func() { h.keepSnapshots(ctx) })
 	h.background.Go(func() { h.dispatcher.Run(ctx) })
+	h.background.Go(func() { h.keepUsed(ctx) })
 	h.background.Go(func() {
 		if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
 			h.log.Error("the front door closed by itself", "err", err)

@@ -59,6 +59,7 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 			return err
 		})
 	}
+	t.host.used.add(t.app.Name, t.release.Number, uses, t.host.o.Now())
 	if err := bill.settle(result, uses, err); err != nil {
 		return engine.Result{}, err
 	}
@@ -100,7 +101,12 @@ func (h *Host) appLog(_ context.Context, app string, release int, level, message
 	h.line(app, release, level, "log", message)
 }
 
+// line writes into an app's log, without the app's secrets.
 func (h *Host) line(app string, release int, level, source, message string) {
+	h.append(app, release, level, source, h.redact(app, release, message))
+}
+
+func (h *Host) append(app string, release int, level, source, message string) {
 	err := h.logs.Append(logstore.Line{At: h.o.Now(), App: app, Release: release, Level: level, Source: source, Message: message})
 	if err != nil {
 		h.log.Error("write an app's log", "app", app, "err", err)

@@ -135,8 +135,9 @@ func (h *Host) subject(action, actor string, tier abi.Tier, r registry.Release, 
 		Triggers: subjectTriggers(m.Triggers),
 		Signer:   approvals.SubjectSigner{Identity: r.Signer.Identity, Method: r.Signer.Method, Trust: r.Signer.Trust},
 	}
-	for _, g := range grants {
-		if g.Live(h.o.Now()) {
+	// What holds is the newest of a capability's grants, which may have been shrunk.
+	for _, capability := range abi.Capabilities() {
+		if g, ok := approvals.Effective(grants, tier, capability.Name, h.o.Now()); ok {
 			s.Grants = append(s.Grants, approvals.SubjectGrant{Capability: g.Capability, Tier: g.Tier, Params: g.Params})
 		}
 	}

@@ -210,17 +210,8 @@ func (h *Host) RevokeGrant(ctx context.Context, id, reason string) (approvals.Gr
 	}
 	var grant approvals.Grant
 	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
-		if grant, err = tx.Grant(id); err != nil {
-			return fmt.Errorf("grant %q: %w", id, err)
-		}
-		app, err := tx.App(grant.App)
-		if err != nil {
+		if _, err := h.ownGrant(tx, actor, id); err != nil {
 			return err
-		}
-		if !actor.Has(access.RoleReviewer) {
-			if err := mayChange(actor, app.Name, app.Owner); err != nil {
-				return err
-			}
 		}
 		if grant, err = approvals.Revoke(tx, id, actor.User, reason, h.o.Now().UTC()); err != nil {
 			return err

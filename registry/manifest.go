@@ -63,6 +63,7 @@ type Limits struct {
 type CapabilityAsk struct {
 	Quota  Size     `toml:"quota,omitempty" json:"quota,omitempty"`   // bytes that may be kept
 	Keys   int64    `toml:"keys,omitempty" json:"keys,omitempty"`     // entries that may be kept
+	Names  []string `toml:"names,omitempty" json:"names,omitempty"`   // of secrets
 	Topics []string `toml:"topics,omitempty" json:"topics,omitempty"` // of events
 
 	Allow       []string `toml:"allow,omitempty" json:"allow,omitempty"`               // origins to fetch from: "https://api.example.com", "https://*.example.com:8443"

@@ -237,6 +237,14 @@ func (e *ManifestError) checkCapability(m Manifest, word string, ask CapabilityA
 			e.add("capabilities."+word+".topics", fmt.Sprintf("%q is no topic", clip(topic, 40)), "Use lower-case letters, digits and single dots.", `topics = ["orders.created"]`)
 		}
 	}
+	for _, name := range ask.Names {
+		if !abi.ValidSecretName(name) {
+			e.add("capabilities."+word+".names", fmt.Sprintf("%q is no name of a secret", clip(name, 40)), "Use lower-case letters, digits and single hyphens.", `names = ["stripe"]`)
+		}
+	}
+	if word == "secret" && len(ask.Names) == 0 {
+		e.add("capabilities.secret.names", "the secrets that the app reads are not named", "Name them.", `names = ["stripe"]`)
+	}
 	if ask.Quota < 0 || ask.Keys < 0 {
 		e.add("capabilities."+word, "a quota cannot be negative", "Write a size, or a number of keys.", `quota = "1MiB"`)
 	}

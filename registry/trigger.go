@@ -115,7 +115,7 @@ func (e *ManifestError) checkTriggers(m Manifest) {
 		once(at, "webhook path", w.Path)
 		e.oneOf(at, "verify", w.Verify, WebhookSchemes()...)
 		e.oneOf(at, "deliver", w.Deliver, "", DeliverCall, DeliverQueue)
-		if ValidName(w.Secret) != nil {
+		if !abi.ValidSecretName(w.Secret) {
 			e.add(at, fmt.Sprintf("webhook %q names no secret", clip(w.Name, 40)), "Name the app's secret that the other service signs with.", `secret = "github-hook"`)
 		}
 		if w.Header != "" && (w.Verify != "hmac-sha256" || !httpguts.ValidHeaderFieldName(w.Header)) {

@@ -122,7 +122,7 @@ func (c *cli) withdrawCommand() *cobra.Command {
 func (c *cli) grantsCommand() *cobra.Command {
 	var app string
 	cmd := &cobra.Command{
-		Use: "grants", Short: "List what apps may touch; revoke", Args: cobra.NoArgs,
+		Use: "grants", Short: "List what apps may touch; shrink, revoke", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
 			all, err := node.Grants(ctx, app)
 			if err != nil {
@@ -162,7 +162,20 @@ func (c *cli) grantsCommand() *cobra.Command {
 	}
 	revoke.Flags().StringVar(&reason, "reason", "", "why")
 	_ = revoke.MarkFlagRequired("reason")
-	cmd.AddCommand(revoke)
+	shrink := &cobra.Command{
+		Use: "shrink ID", Short: "Take off a grant, at once, what its app has not used", Args: cobra.ExactArgs(1),
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			g, err := node.ShrinkGrant(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return c.print(g, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "%s may now use %s with %s. More has to be asked for again.\n", g.App, g.Capability, params(g.Params))
+				return err
+			})
+		}),
+	}
+	cmd.AddCommand(revoke, shrink)
 	return cmd
 }
 

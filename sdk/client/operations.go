@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -149,6 +150,11 @@ func (c *Client) RevokeGrant(ctx context.Context, id, reason string) (Grant, err
 	return post[Grant](ctx, c, "/grants/"+url.PathEscape(id)+"/revoke", map[string]any{"reason": reason})
 }
 
+// ShrinkGrant takes off a grant what its app has not used.
+func (c *Client) ShrinkGrant(ctx context.Context, id string) (Grant, error) {
+	return do[Grant](ctx, c, request{method: http.MethodPost, path: "/grants/" + url.PathEscape(id) + "/shrink"})
+}
+
 // Rules are the rules in force, file by file.
 func (c *Client) Rules(ctx context.Context) (map[string]string, error) {
 	return get[map[string]string](ctx, c, "/policy", nil)
@@ -168,6 +174,31 @@ func (c *Client) AddKey(ctx context.Context, pem, identity string) (Key, error) 
 func (c *Client) DeleteKey(ctx context.Context, hint string) error {
 	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: "/trust/keys", query: url.Values{"hint": {hint}}})
 	return err
+}
+
+// Secrets lists an app's secrets, without their values.
+func (c *Client) Secrets(ctx context.Context, app string) ([]Secret, error) {
+	return list[Secret](ctx, c, "/apps/"+url.PathEscape(app)+"/secrets", nil)
+}
+
+// SetSecret sets a secret of an app, which is never answered again.
+func (c *Client) SetSecret(ctx context.Context, app, name string, value []byte) (Secret, error) {
+	return do[Secret](ctx, c, request{
+		method: http.MethodPut, path: "/apps/" + url.PathEscape(app) + "/secrets/" + url.PathEscape(name),
+		media: "application/octet-stream", body: bytes.NewReader(value),
+	})
+}
+
+// DeleteSecret forgets a secret.
+func (c *Client) DeleteSecret(ctx context.Context, app, name string) error {
+	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: "/apps/" + url.PathEscape(app) + "/secrets/" + url.PathEscape(name)})
+	return err
+}
+
+// RotateSecrets has all secrets sealed with a new key. It answers how many.
+func (c *Client) RotateSecrets(ctx context.Context) (int, error) {
+	done, err := do[struct{ Sealed int }](ctx, c, request{method: http.MethodPost, path: "/secrets/rotate"})
+	return done.Sealed, err
 }
 
 // Tokens lists the caller's API tokens.

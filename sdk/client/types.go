@@ -107,16 +107,33 @@ type (
 		Trust    string    `json:"trust"`
 		SignedAt time.Time `json:"signed_at"`
 	}
-	// CapabilityState is the truth about one capability of a release.
+	// CapabilityState is the truth about one capability of a release: what is
+	// declared, imported, granted and used.
 	CapabilityState struct {
-		Name     string            `json:"name"`
-		Summary  string            `json:"summary"`
-		Declared bool              `json:"declared"`
-		Imported bool              `json:"imported"`
-		Granted  bool              `json:"granted"`
-		Default  bool              `json:"default"`
-		Params   map[string]string `json:"params,omitempty"`
-		Request  string            `json:"request,omitempty"`
+		Name     string     `json:"name"`
+		Summary  string     `json:"summary"`
+		Tier     abi.Tier   `json:"tier"`
+		Declared bool       `json:"declared"`
+		Imported bool       `json:"imported"`
+		Granted  bool       `json:"granted"`
+		Default  bool       `json:"default"`
+		Asked    abi.Params `json:"asked,omitempty"`
+		Params   abi.Params `json:"params,omitempty"`
+		Grant    string     `json:"grant,omitempty"`
+		Request  string     `json:"request,omitempty"`
+		Used     []Used     `json:"used,omitempty"`
+		Enough   abi.Params `json:"enough,omitempty"` // what the grant can be shrunk to
+
+		May      string        `json:"may,omitempty"` // in words, after "This app may"
+		Did      []string      `json:"did,omitempty"` // after "It"
+		Last     time.Time     `json:"last,omitzero"`
+		Findings []abi.Finding `json:"findings,omitempty"`
+	}
+	// Used is what a release did with a capability, in all its calls.
+	Used struct {
+		abi.Use
+		First time.Time `json:"first"`
+		Last  time.Time `json:"last"`
 	}
 	// Published says what became of an upload.
 	Published struct {
@@ -254,6 +271,8 @@ type (
 		Reason     string            `json:"reason,omitempty"`
 		Created    time.Time         `json:"created"`
 		Expires    time.Time         `json:"expires,omitzero"`
+		Shrunk     time.Time         `json:"shrunk,omitzero"`
+		ShrunkBy   string            `json:"shrunk_by,omitempty"`
 		Revoked    time.Time         `json:"revoked,omitzero"`
 		RevokedBy  string            `json:"revoked_by,omitempty"`
 		RevokedFor string            `json:"revoked_for,omitempty"`
@@ -266,6 +285,12 @@ type (
 		Identity string    `json:"identity"`
 		AddedBy  string    `json:"added_by"`
 		Added    time.Time `json:"added"`
+	}
+	// Secret describes a secret of an app; never its value.
+	Secret struct {
+		Name string    `json:"name"`
+		By   string    `json:"by"`
+		At   time.Time `json:"at"`
 	}
 	// Credential describes a token; never its secret.
 	Credential struct {

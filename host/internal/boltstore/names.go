@@ -24,6 +24,10 @@ func recordName(bucket string, key []byte) string {
 		return fmt.Sprintf("event %d of revision %d", readNumber(string(key[8:])), readNumber(string(key)))
 	case bucket == bUsage && len(key) > 18:
 		return usageName(key)
+	case bucket == bUses && len(rest) == 8:
+		return fmt.Sprintf("what release %d of %q used", readNumber(rest), app)
+	case bucket == bSecrets:
+		return fmt.Sprintf("secret %q of app %q", rest, app)
 	case bucket == bData:
 		return fmt.Sprintf("key %q of app %q", rest, app)
 	case bucket == bUsed:

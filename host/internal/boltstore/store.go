@@ -31,9 +31,10 @@ const (
 	bEpochs      = "usage_epochs"
 	bPauses      = "pauses"
 	bMeta        = "meta"
+	bSecrets     = "secrets"
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bAdjustments, bEpochs, bPauses}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bAdjustments, bEpochs, bPauses, bSecrets, bUses}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum.

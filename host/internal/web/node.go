@@ -25,6 +25,7 @@ type Node interface {
 	Reviewer
 	Observer
 	Automation
+	SecretKeeper
 	Identity
 	Trust
 	Health
@@ -70,6 +71,8 @@ type Reviewer interface {
 	Withdraw(ctx context.Context, id string) (approvals.Request, error)
 	Grants(ctx context.Context, app string) ([]approvals.Grant, error) // "" for all
 	RevokeGrant(ctx context.Context, id, reason string) (approvals.Grant, error)
+	// ShrinkGrant takes off a grant, at once, what its app has not used.
+	ShrinkGrant(ctx context.Context, id string) (approvals.Grant, error)
 }
 
 // Observer shows what happened.
@@ -92,6 +95,15 @@ type Automation interface {
 	DeadLetters(ctx context.Context, app string) ([]triggers.Delivery, error)
 	Redeliver(ctx context.Context, app string, seq uint64) (triggers.Delivery, error)
 	DropDeadLetter(ctx context.Context, app string, seq uint64) (triggers.Delivery, error)
+}
+
+// SecretKeeper keeps what apps hold confidential. No method answers a value.
+type SecretKeeper interface {
+	Secrets(ctx context.Context, app string) ([]Secret, error)
+	SetSecret(ctx context.Context, app, name string, value []byte) (Secret, error)
+	DeleteSecret(ctx context.Context, app, name string) error
+	// RotateSecrets seals all of them with a new key. It answers how many.
+	RotateSecrets(ctx context.Context) (int, error)
 }
 
 // Identity is who may come in.
@@ -208,16 +220,29 @@ type Release struct {
 	Access     []CapabilityState `json:"access"` // every capability declared or imported
 }
 
-// CapabilityState is the truth about one capability of a release.
+// CapabilityState is the truth about one capability of a release, from four
+// sides: what its manifest declares, what its binary imports, what is granted,
+// and what it really used.
 type CapabilityState struct {
-	Name     string            `json:"name"`
-	Summary  string            `json:"summary"`
-	Declared bool              `json:"declared"`
-	Imported bool              `json:"imported"`
-	Granted  bool              `json:"granted"`           // in the sandbox, by default or by a grant
-	Default  bool              `json:"default"`           // no grant needed
-	Params   map[string]string `json:"params,omitempty"`  // as granted
-	Request  string            `json:"request,omitempty"` // the open request
+	Name     string   `json:"name"`
+	Summary  string   `json:"summary"`
+	Tier     abi.Tier `json:"tier"` // where it is looked at: the highest that the release serves, or the sandbox
+	Declared bool     `json:"declared"`
+	Imported bool     `json:"imported"`
+	Granted  bool     `json:"granted"` // by default or by a grant
+	Default  bool     `json:"default"` // no grant needed
+
+	Asked   abi.Params       `json:"asked,omitempty"`   // as declared
+	Params  abi.Params       `json:"params,omitempty"`  // as it holds: what is granted and declared; of what is not granted, as declared
+	Grant   string           `json:"grant,omitempty"`   // the grant that allows it
+	Request string           `json:"request,omitempty"` // the open request
+	Used    []approvals.Used `json:"used,omitempty"`    // by this release, since it was first called
+	Enough  abi.Params       `json:"enough,omitempty"`  // what the grant could be shrunk to, if that is less
+
+	May      string        `json:"may,omitempty"`      // the same in words, after "This app may"
+	Did      []string      `json:"did,omitempty"`      // after "It"
+	Last     time.Time     `json:"last,omitzero"`      // when it was last used
+	Findings []abi.Finding `json:"findings,omitempty"` // what its owner can do something about
 }
 
 // Response is an invocation's answer.
@@ -246,6 +271,13 @@ type LogLine struct {
 	Level   string    `json:"level"`  // debug, info, warn, error
 	Source  string    `json:"source"` // "log" (the capability), "stderr", or "node"
 	Message string    `json:"message"`
+}
+
+// Secret is a secret as it is shown: never its value.
+type Secret struct {
+	Name string    `json:"name"`
+	By   string    `json:"by"` // who set it
+	At   time.Time `json:"at"` // when
 }
 
 // Info describes the node.

@@ -236,6 +236,10 @@ func revokeGrant(s *server, c echo.Context) (any, error) {
 	return one(s.node.RevokeGrant(c.Request().Context(), c.Param("id"), in.Reason))
 }
 
+func shrinkGrant(s *server, c echo.Context) (any, error) {
+	return one(s.node.ShrinkGrant(c.Request().Context(), c.Param("id")))
+}
+
 func inspect(s *server, c echo.Context) (any, error) {
 	done, err := s.upload(c)
 	if err != nil {

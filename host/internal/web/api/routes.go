@@ -90,6 +90,11 @@ func routes() []route {
 		{method: del, path: "/apps/:app/letters/:seq", id: "dropLetter", about: "Forget a dead letter.", handle: dropLetter},
 		{method: post, path: "/apps/:app/invoke", id: "invoke", about: "Call an app as its own address would, and see what it cost.", body: body{kind: bodyJSON, doc: Invoke{}, large: true}, answer: web.Response{}, handle: invoke},
 
+		{method: get, path: "/apps/:app/secrets", id: "listSecrets", about: "An app's secrets, without their values.", answer: Items[web.Secret]{}, handle: listSecrets},
+		{method: put, path: "/apps/:app/secrets/:name", id: "setSecret", about: "Set a secret of an app: the body is its value, which is never answered again.", body: body{kind: bodyBinary, media: octets}, answer: web.Secret{}, handle: setSecret},
+		{method: del, path: "/apps/:app/secrets/:name", id: "deleteSecret", about: "Forget a secret.", handle: deleteSecret},
+		{method: post, path: "/secrets/rotate", id: "rotateSecrets", about: "Seal all secrets with a new key, and forget the earlier ones.", answer: Rotated{}, handle: rotateSecrets},
+
 		{method: get, path: "/usage", id: "usage", about: "What was used.", query: usage, answer: metering.Report{}, handle: usageReport},
 		{method: get, path: "/events", id: "events", about: "Changes after a revision, oldest first.", query: []param{{"after", "a revision; default 0"}, {"limit", "1 to 1000; default 100"}}, answer: Items[abi.Event]{}, handle: events},
 
@@ -99,6 +104,7 @@ func routes() []route {
 		{method: post, path: "/requests/:id/withdraw", id: "withdraw", about: "Take one's own request back.", answer: approvals.Request{}, handle: withdraw},
 		{method: get, path: "/grants", id: "listGrants", about: "What was granted, newest first.", query: []param{{"app", "one app; all if left out"}}, answer: Items[approvals.Grant]{}, handle: listGrants},
 		{method: post, path: "/grants/:id/revoke", id: "revokeGrant", about: "End a grant at once.", body: jsonBody(Revoke{}), answer: approvals.Grant{}, handle: revokeGrant},
+		{method: post, path: "/grants/:id/shrink", id: "shrinkGrant", about: "Take off a grant, at once, what its app has not used.", answer: approvals.Grant{}, handle: shrinkGrant},
 
 		{method: post, path: "/inspect", id: "inspect", about: "Read a module without storing it.", body: body{kind: bodyModule}, answer: registry.Inspection{}, handle: inspect},
 		{method: get, path: "/policy", id: "rules", about: "The rules in force, file by file.", answer: map[string]string{}, handle: rules},
@@ -176,6 +182,9 @@ type (
 	}
 	Revoke struct {
 		Reason string `json:"reason"`
+	}
+	Rotated struct {
+		Sealed int `json:"sealed"` // secrets
 	}
 	AddKey struct {
 		PEM      string `json:"pem"`

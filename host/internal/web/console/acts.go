@@ -269,6 +269,21 @@ func (c *Console) revokeGrant(r *http.Request) (string, error) {
 	return "/grants?done=revoked", err
 }
 
+func (c *Console) shrinkGrant(r *http.Request) (string, error) {
+	_, err := c.node.ShrinkGrant(r.Context(), r.PathValue("id"))
+	return "/apps/" + url.PathEscape(r.FormValue("app")) + "?done=shrunk#touch", err
+}
+
+func (c *Console) setSecret(r *http.Request) (string, error) {
+	name := strings.TrimSpace(r.FormValue("name"))
+	_, err := c.node.SetSecret(r.Context(), r.PathValue("app"), name, []byte(r.FormValue("value")))
+	return appPage(r, "kept"), err
+}
+
+func (c *Console) deleteSecret(r *http.Request) (string, error) {
+	return appPage(r, "forgotten"), c.node.DeleteSecret(r.Context(), r.PathValue("app"), r.PathValue("name"))
+}
+
 // showOnce answers the settings page with a secret that no address may carry.
 func (c *Console) showOnce(w http.ResponseWriter, r *http.Request, fill func(*http.Request, *settingsView) error) {
 	r, err := c.signedIn(r)

@@ -114,6 +114,9 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/requests/{id}/decision", c.decide)
 	act("/requests/{id}/withdraw", c.withdraw)
 	act("/grants/{id}/revoke", c.revokeGrant)
+	act("/grants/{id}/shrink", c.shrinkGrant)
+	act("/apps/{app}/secrets", c.setSecret)
+	act("/apps/{app}/secrets/{name}/delete", c.deleteSecret)
 	mux.HandleFunc("POST /settings/tokens", c.newToken)
 	act("/settings/tokens/{id}/revoke", c.revokeToken)
 	act("/settings/keys", c.addKey)
@@ -187,6 +190,9 @@ var notices = map[string]string{
 	"rejected":  "Rejected.",
 	"withdrawn": "Taken back.",
 	"revoked":   "Revoked. It holds no more, from this moment.",
+	"shrunk":    "Shrunk. What was taken off has to be asked for again.",
+	"kept":      "The secret is set. The app's next call reads it, if it was granted.",
+	"forgotten": "The secret is deleted.",
 	"saved":     "Saved.",
 	"paused":    "Paused. What comes meanwhile waits.",
 	"resumed":   "Resumed.",

@@ -69,11 +69,33 @@ func (c *Console) catalogue(r *http.Request) (string, any, error) {
 	return "catalogue", view, nil
 }
 
+// accessView is what a release may touch and what it did.
+type accessView struct {
+	base
+	App     string
+	States  []web.CapabilityState
+	Narrows bool // the actor may take off grants of this app
+}
+
+func newAccessView(b base, app web.App, r web.Release) accessView {
+	return accessView{b, app.Name, r.Access, b.Mine(app.Owner) || b.Reviewer()}
+}
+
+// Findings are those of all capabilities.
+func (v accessView) Findings() (all []abi.Finding) {
+	for _, s := range v.States {
+		all = append(all, s.Findings...)
+	}
+	return all
+}
+
 type appView struct {
 	base
 	App      web.App
 	Releases []web.Release
 	Current  *web.Release // the release that serves, or the newest
+	Access   accessView   // of that
+	Secrets  []web.Secret
 	Chart    chart
 	Day      metering.Usage
 	ByTier   map[abi.Tier]bool // tiers with something to roll back
@@ -84,6 +106,8 @@ type appView struct {
 	Dead     int                 // how many there are
 	Logs     []web.LogLine
 	LogsFor  string // why the log is not shown
+
+	ShowSecrets bool
 }
 
 // shownLetters bounds the list of dead letters on an app's page.
@@ -111,6 +135,12 @@ func (c *Console) app(r *http.Request) (string, any, error) {
 		if v.Current == nil || v.Releases[i].Number == app.Serving {
 			v.Current = &v.Releases[i]
 		}
+	}
+	if v.Current != nil {
+		v.Access = newAccessView(b, app, *v.Current)
+	}
+	if v.Secrets, err = c.node.Secrets(ctx, name); err == nil {
+		v.ShowSecrets = true
 	}
 	report, err := c.node.Usage(ctx, metering.Query{App: name, By: []string{"hour"}})
 	if err != nil {
@@ -150,6 +180,7 @@ type releaseView struct {
 	base
 	App     web.App
 	Release web.Release
+	Access  accessView
 	Next    []abi.Tier // tiers that it may be promoted to
 	Can     []abi.Tier // tiers that may be routed to it at once
 	Waiting []approvals.Request
@@ -177,7 +208,7 @@ func (c *Console) release(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	v := releaseView{base: b, App: app, Release: release}
+	v := releaseView{base: b, App: app, Release: release, Access: newAccessView(b, app, release)}
 	asked := map[abi.Tier]approvals.Status{abi.TierSandbox: approvals.StatusApproved}
 	for _, q := range requests {
 		if q.Release == n && q.Status == approvals.StatusOpen {

@@ -54,7 +54,8 @@ var functions = template.FuncMap{
 var happenings = map[string]string{
 	"release.published": "uploaded release", "release.activated": "let a tier serve release", "release.rolled_back": "rolled back to release",
 	"request.opened": "asked", "request.approved": "approved", "request.rejected": "rejected", "request.withdrawn": "took back",
-	"grant.added": "granted", "grant.revoked": "revoked a grant",
+	"grant.added": "granted", "grant.revoked": "revoked a grant", "grant.shrunk": "shrunk a grant",
+	"secret.set": "set the secret", "secret.deleted": "deleted the secret", "secrets.rotated": "sealed all secrets anew with key",
 	"trigger.paused": "paused the trigger", "trigger.resumed": "resumed the trigger", "trigger.run": "ran the trigger",
 	"letter.redelivered": "delivered again dead letter", "letter.dropped": "dropped dead letter",
 	"user.changed": "changed a user", "user.invited": "made a sign-in link", "user.signed_in": "signed in",

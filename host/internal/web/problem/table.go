@@ -10,6 +10,7 @@ import (
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/triggers"
 )
 
@@ -144,6 +145,18 @@ var table = []Entry{
 		"Tell whoever runs the node: it has to be restored from a backup, or the release uploaded again.", registry.ErrCorrupt).
 		commands("agora doctor"),
 
+	entry("no-such-secret", http.StatusNotFound, "There is no such secret",
+		"The app has no secret of this name.",
+		"Check the name, or set the secret.", secrets.ErrNotFound).
+		commands("agora secrets list <app>", "agora secrets set <app> <name>"),
+	entry("bad-secret", http.StatusUnprocessableEntity, "The secret cannot be kept",
+		"A secret has a name of lower-case letters, digits and hyphens, and a value of 1 to 16384 bytes; an app has at most 100 of them.",
+		"Correct what the detail names.", secrets.ErrBadSecret),
+	entry("sealed", http.StatusInternalServerError, "The secret cannot be opened",
+		"The key that it is sealed with is gone, or the record is damaged. Nobody can read it.",
+		"Let whoever runs the node restore its file secret.keys, or set the secret again.", secrets.ErrSealed).
+		commands("agora doctor", "agora secrets set <app> <name>"),
+
 	entry("already-decided", http.StatusConflict, "It is decided already",
 		"A request is decided once.",
 		"Look at the decision; ask again if something has changed.", approvals.ErrAlreadyDecided).
@@ -165,6 +178,10 @@ var table = []Entry{
 	entry("bad-approval-request", http.StatusUnprocessableEntity, "That cannot be asked for",
 		"No reviewer could allow this.",
 		"Correct what the detail names.", approvals.ErrBadRequest),
+	entry("nothing-to-shrink", http.StatusConflict, "There is nothing to take off",
+		"The grant allows no more than what was used, or holds no more.",
+		"Leave it, or revoke it if the app does not need it.", approvals.ErrNothingToShrink).
+		commands("agora grants"),
 	entry("policy-broken", http.StatusInternalServerError, "The rules could not be asked",
 		"The rules failed to answer, so nothing was allowed.",
 		"Tell whoever keeps the rules; the node's log says which rule failed.", approvals.ErrPolicy).

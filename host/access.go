@@ -1,0 +1,199 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/registry"
+)
+
+// capabilityStates puts beside each other what is declared, what the binary
+// imports, what is granted and what was used.
+func (h *Host) capabilityStates(tx *boltstore.Tx, r registry.Release, tier abi.Tier) ([]web.CapabilityState, error) {
+	grants, err := tx.Grants(r.App)
+	if err != nil {
+		return nil, err
+	}
+	requests, err := tx.Requests()
+	if err != nil {
+		return nil, err
+	}
+	used, err := h.usedBy(tx, r.App, r.Number)
+	if err != nil {
+		return nil, err
+	}
+	words := slices.AppendSeq(slices.Clone(r.Capabilities), maps.Keys(r.Manifest.Capabilities))
+	slices.Sort(words)
+	var states []web.CapabilityState
+	for _, word := range slices.Compact(words) {
+		s := h.capabilityState(r, tier, word, grants)
+		for _, q := range requests {
+			if q.App == r.App && q.Capability == word && q.Status == approvals.StatusOpen {
+				s.Request = q.ID
+			}
+		}
+		s.Used = slices.DeleteFunc(slices.Clone(used), func(u approvals.Used) bool { return u.Capability != word })
+		s.Say()
+		states = append(states, s)
+	}
+	return states, h.addEnough(tx, r.App, states)
+}
+
+// capabilityState is what can be said without looking at what was used.
+func (h *Host) capabilityState(r registry.Release, tier abi.Tier, word string, grants []approvals.Grant) web.CapabilityState {
+	known, _ := abi.CapabilityNamed(word)
+	ask, declared := r.Manifest.Capabilities[word]
+	s := web.CapabilityState{
+		Name: word, Summary: known.Summary, Tier: tier, Declared: declared, Imported: slices.Contains(r.Capabilities, word),
+		Default: slices.Contains(h.policy.DefaultCapabilities(tier), word), Asked: ask.Params(),
+	}
+	s.Params = s.Asked
+	if g, ok := approvals.Effective(grants, tier, word, h.o.Now()); ok && declared {
+		s.Granted, s.Grant, s.Params = true, g.ID, abi.NarrowParams(g.Params, s.Asked)
+	}
+	s.Granted = s.Granted || (s.Default && declared)
+	return s
+}
+
+// addEnough says of each grant what it could be shrunk to.
+func (h *Host) addEnough(tx *boltstore.Tx, app string, states []web.CapabilityState) error {
+	for i, s := range states {
+		if s.Grant == "" {
+			continue
+		}
+		g, err := tx.Grant(s.Grant)
+		if err != nil {
+			return err
+		}
+		enough, err := h.enough(tx, g)
+		if err != nil {
+			return err
+		}
+		if !maps.Equal(enough, g.Params) {
+			states[i].Enough = enough
+		}
+	}
+	return nil
+}
+
+// enough is what of a grant its app has used, in any release: of lists, what
+// occurred; of quotas, twice what is kept now, and not less than a little.
+func (h *Host) enough(tx *boltstore.Tx, g approvals.Grant) (abi.Params, error) {
+	app, err := tx.App(g.App)
+	if err != nil {
+		return nil, fmt.Errorf("app %q: %w", g.App, err)
+	}
+	used, err := h.usedByAny(tx, app)
+	if err != nil {
+		return nil, err
+	}
+	used = slices.DeleteFunc(used, func(u approvals.Used) bool { return u.Capability != g.Capability || u.Meter == abi.MeterDenied })
+	if len(used) == 0 {
+		return g.Params, nil // what was never used is revoked, not shrunk
+	}
+	params := approvals.UsedParams(g.Params, g.Capability, used, subjectOf[g.Capability])
+	keeps := map[string]func(context.Context, string) (abi.KVQuota, error){"kv": h.kv.Used}[g.Capability]
+	if keeps == nil {
+		return params, nil
+	}
+	kept, err := keeps(context.Background(), g.App)
+	if err != nil {
+		return nil, err
+	}
+	return abi.NarrowParams(params, roomy(params, kept)), nil
+}
+
+// The least that a quota is shrunk to.
+const (
+	leastQuota = 64 << 10
+	leastKeys  = 100
+)
+
+// roomy are quotas of twice what is kept, rounded up to a power of two.
+func roomy(p abi.Params, kept abi.KVQuota) abi.Params {
+	upTo := func(least, n int64) string {
+		for least < 2*n {
+			least *= 2
+		}
+		return fmt.Sprint(least)
+	}
+	wide := maps.Clone(p)
+	for name, value := range map[string]string{"quota": upTo(leastQuota, kept.Bytes), "keys": upTo(leastKeys, kept.Keys)} {
+		if _, ok := wide[name]; ok {
+			wide[name] = value
+		}
+	}
+	return wide
+}
+
+// subjectOf tells, for capabilities whose lists hold more than subjects, whether
+// an element of a list stands for a subject.
+var subjectOf = map[string]func(name, element, subject string) bool{
+	"fetch": func(name, element, subject string) bool {
+		asked, err := abi.ParseOrigin(subject)
+		if err != nil {
+			return false
+		}
+		if name == "credentials" {
+			c, err := abi.ParseFetchCredential(element)
+			return err == nil && c.Origin == asked
+		}
+		p, err := abi.ParseOriginPattern(element)
+		return err == nil && p.Allows(asked)
+	},
+}
+
+// ShrinkGrant takes off a grant what its app has not used. The owner may give
+// away a right, and a reviewer may take it: it needs no review, since nothing is
+// added. It comes back through a new request.
+func (h *Host) ShrinkGrant(ctx context.Context, id string) (approvals.Grant, error) {
+	actor, err := h.allow(ctx, access.RoleViewer)
+	if err != nil {
+		return approvals.Grant{}, err
+	}
+	var grant approvals.Grant
+	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+		before, err := h.ownGrant(tx, actor, id)
+		if err != nil {
+			return err
+		}
+		to, err := h.enough(tx, before)
+		if err != nil {
+			return err
+		}
+		if grant, err = approvals.Shrink(tx, id, actor.User, to, h.o.Now().UTC()); err != nil {
+			return err
+		}
+		detail := map[string]string{"capability": grant.Capability}
+		for name, was := range before.Params {
+			if was != grant.Params[name] {
+				detail[name] = grant.Params[name]
+				detail[name+"_before"] = was
+			}
+		}
+		tx.Emit("grant.shrunk", grant.App, id, detail)
+		return nil
+	})
+	return grant, err
+}
+
+// ownGrant reads a grant that the actor may take away from: a reviewer any, an
+// owner those of their apps.
+func (h *Host) ownGrant(tx *boltstore.Tx, actor access.Actor, id string) (approvals.Grant, error) {
+	grant, err := tx.Grant(id)
+	if err != nil {
+		return grant, fmt.Errorf("grant %q: %w", id, err)
+	}
+	app, err := tx.App(grant.App)
+	if err != nil || actor.Has(access.RoleReviewer) {
+		return grant, err
+	}
+	return grant, mayChange(actor, app.Name, app.Owner)
+}

@@ -1,0 +1,118 @@
+package host
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/registry"
+)
+
+// storeUsed is how often what was used goes to the store. A kill loses what came
+// since: it is told to people, and not billed.
+const storeUsed = 5 * time.Second
+
+// tally adds up what releases do with their capabilities, until the store has it.
+type tally struct {
+	mu  sync.Mutex // guards new
+	new map[releaseID][]approvals.Used
+}
+
+type releaseID struct {
+	app    string
+	number int
+}
+
+// add counts what one call used.
+func (t *tally) add(app string, release int, uses []abi.Use, at time.Time) {
+	if len(uses) == 0 {
+		return
+	}
+	id := releaseID{app, release}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.new == nil {
+		t.new = map[releaseID][]approvals.Used{}
+	}
+	known := t.new[id]
+	var unknown []approvals.Used
+	for _, use := range uses {
+		u := approvals.Used{Use: use, First: at, Last: at}
+		if i := slices.IndexFunc(known, u.Same); i >= 0 {
+			known[i].N += use.N
+			known[i].Last = at
+			continue
+		}
+		unknown = append(unknown, u)
+	}
+	if len(unknown) > 0 {
+		t.new[id] = approvals.MergeUsed(known, unknown)
+	}
+}
+
+// of is what a release did and the store does not have yet.
+func (t *tally) of(app string, number int) []approvals.Used {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.new[releaseID{app, number}])
+}
+
+// take takes everything out.
+func (t *tally) take() []boltstore.ReleaseUsed {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var all []boltstore.ReleaseUsed
+	for id, used := range t.new {
+		all = append(all, boltstore.ReleaseUsed{App: id.app, Release: id.number, Used: used})
+	}
+	t.new = nil
+	slices.SortFunc(all, func(a, b boltstore.ReleaseUsed) int {
+		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.Release, b.Release))
+	})
+	return all
+}
+
+// flushUsed brings what was used to the store. What the store does not take is
+// told, and forgotten.
+func (h *Host) flushUsed(ctx context.Context) error {
+	return h.store.AddUsed(ctx, h.used.take())
+}
+
+func (h *Host) keepUsed(ctx context.Context) {
+	tick := time.NewTicker(storeUsed)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := h.flushUsed(ctx); err != nil && ctx.Err() == nil {
+				h.log.Error("what apps used could not be stored", "err", err)
+			}
+		}
+	}
+}
+
+// usedBy is what a release did, up to now.
+func (h *Host) usedBy(tx *boltstore.Tx, app string, number int) ([]approvals.Used, error) {
+	stored, err := tx.Used(app, number)
+	return approvals.MergeUsed(stored, h.used.of(app, number)), err
+}
+
+// usedByAny is what any release of an app did.
+func (h *Host) usedByAny(tx *boltstore.Tx, app registry.App) ([]approvals.Used, error) {
+	var all []approvals.Used
+	for n := range app.Releases {
+		used, err := h.usedBy(tx, app.Name, n+1)
+		if err != nil {
+			return nil, err
+		}
+		all = approvals.MergeUsed(all, used)
+	}
+	return all, nil
+}
