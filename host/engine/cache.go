@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -12,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -30,9 +32,9 @@ import (
 //
 //	key      32 random bytes
 //	code/…   wazero's files, one for each rewritten module
-//	<entry>  32 bytes of HMAC-SHA256 over the entry's name, what follows here, and the code's
-//	         GMAC (NIST SP 800-38D), which over megabytes is several times faster;
-//	         the length of the facts, u32 little-endian; the facts in JSON; the shell
+//	<entry>  32 bytes of HMAC-SHA256 over the entry's name, the facts, and the GMACs
+//	         (NIST SP 800-38D) of shell and code, which over megabytes are several times
+//	         faster; the length of the facts, u32 little-endian; the facts in JSON; the shell
 //	<entry>.lines  for a module with DWARF: HMAC-SHA256 over the name and what follows,
 //	         the table of package lines
 //
@@ -117,7 +119,7 @@ func writeFile(path string, data []byte) error {
 
 // engineVersion names what else decides about machine code, and the form of an
 // entry's files.
-const engineVersion = "wazero-1.12.0 entry-12"
+const engineVersion = "wazero-1.12.0 entry-13"
 
 // cacheKey names an entry. Machine code is made for the processor at hand, whose
 // features are in the name: on another one everything is compiled anew.
@@ -135,13 +137,15 @@ var processor = sync.OnceValue(func() string { return fmt.Sprintf("%+v %+v", cpu
 type facts struct {
 	fuel.Result
 	Code  string // wazero's file, relative to the cache's code directory
-	Nonce []byte // of the code's GMAC, random
+	Nonce []byte // of the GMACs, random
 	Lines bool   // there is a table of lines
+	// Imports are the modules that the author's imports functions from.
+	Imports []string
 }
 
 const (
 	macSize   = sha256.Size
-	nonceSize = 12
+	nonceSize = 8 // a GMAC's own has a counter behind it
 )
 
 func (c *cache) entry(key string) string { return filepath.Join(c.dir, key) }
@@ -151,32 +155,28 @@ func (c *cache) codeDir() string         { return filepath.Join(c.dir, "code") }
 func (c *cache) begin(key string) (string, error) { return os.MkdirTemp(c.dir, key+".part-") }
 
 // commit makes an entry of a shell and of what the child wrote, and answered: a
-// table of lines, or nil. r.Module is not needed any more.
-func (c *cache) commit(key, dir string, r fuel.Result, shell, table []byte) error {
+// table of lines, or nil. f is completed.
+func (c *cache) commit(key string, j job, f facts, table []byte) (err error) {
 	if table != nil {
 		if err := writeFile(c.entry(key)+linesSuffix, append(c.linesMAC(key, table), table...)); err != nil {
 			return err
 		}
 	}
-	name, err := c.moveCode(dir)
-	if err != nil {
+	if f.Code, err = c.moveCode(j.dir); err != nil {
 		return err
 	}
-	code, err := os.ReadFile(filepath.Join(c.codeDir(), name))
-	if err != nil {
-		return err
-	}
-	f := facts{Result: r, Code: name, Nonce: make([]byte, nonceSize), Lines: table != nil}
+	f.Nonce, f.Module = make([]byte, nonceSize), nil
 	rand.Read(f.Nonce)
-	f.Module = nil
 	raw, err := json.Marshal(f)
 	if err != nil {
 		return err
 	}
-	entry := binary.LittleEndian.AppendUint32(make([]byte, macSize, macSize+4+len(raw)+len(shell)), uint32(len(raw)))
-	entry = append(append(entry, raw...), shell...)
-	copy(entry, c.mac(key, entry[macSize:], f.Nonce, code))
-	return writeFile(c.entry(key), entry)
+	sum, _, err := c.mac(key, raw, j.shell, f)
+	if err != nil {
+		return err
+	}
+	entry := binary.LittleEndian.AppendUint32(sum, uint32(len(raw)))
+	return writeFile(c.entry(key), append(append(entry, raw...), j.shell...))
 }
 
 // moveCode moves the one file that a child wrote to where the engine reads it,
@@ -213,32 +213,78 @@ func (c *cache) read(key string) (entry, error) {
 	if len(b) < macSize+4 {
 		return entry{}, errTampered
 	}
-	signed := b[macSize:]
-	size, rest := uint64(binary.LittleEndian.Uint32(signed)), signed[4:]
+	size, rest := uint64(binary.LittleEndian.Uint32(b[macSize:])), b[macSize+4:]
 	if size > uint64(len(rest)) {
 		return entry{}, errTampered
 	}
 	var e entry
-	if err := json.Unmarshal(rest[:size], &e.facts); err != nil || !filepath.IsLocal(e.Code) || len(e.Nonce) != nonceSize {
+	raw, shell := rest[:size], rest[size:]
+	if err := json.Unmarshal(raw, &e.facts); err != nil || !filepath.IsLocal(e.Code) || len(e.Nonce) != nonceSize {
 		return entry{}, errTampered
 	}
-	code, err := os.ReadFile(filepath.Join(c.codeDir(), e.Code))
+	sum, codeSize, err := c.mac(key, raw, shell, e.facts)
 	if err != nil {
 		return entry{}, err
 	}
-	if !hmac.Equal(b[:macSize], c.mac(key, signed, e.Nonce, code)) {
+	if !hmac.Equal(b[:macSize], sum) {
 		return entry{}, errTampered
 	}
-	e.shell, e.codeSize = rest[size:], int64(len(code))
+	e.shell, e.codeSize = shell, codeSize
 	return e, nil
 }
 
-// mac covers what an entry says, nonce included, and its code.
-func (c *cache) mac(key string, says, nonce, code []byte) []byte {
+// mac covers an entry: its facts, its shell, and the file of code that they name.
+func (c *cache) mac(key string, raw, shell []byte, f facts) (sum []byte, codeSize int64, err error) {
+	code, err := os.Open(filepath.Join(c.codeDir(), f.Code))
+	if err != nil {
+		return nil, 0, err
+	}
+	defer code.Close()
 	h := hmac.New(sha256.New, c.key)
-	fmt.Fprintf(h, "%s\n%x\n%d\n", key, c.gcm.Seal(nil, nonce, nil, code), len(says))
-	h.Write(says)
-	return h.Sum(nil)
+	fmt.Fprintf(h, "%s\n%d\n", key, len(raw))
+	h.Write(raw)
+	t := tagger{gcm: c.gcm, into: h}
+	copy(t.nonce[:], f.Nonce)
+	if _, err := t.add(bytes.NewReader(shell)); err != nil {
+		return nil, 0, err
+	}
+	codeSize, err = t.add(code)
+	return h.Sum(nil), codeSize, err
+}
+
+// tagger feeds a hash with the GMACs of what it reads, piece by piece: a piece is still
+// in the processor's cache when its tag is made, and nothing large is allocated. Tags
+// are never shown, so that little depends on the nonce.
+type tagger struct {
+	gcm   cipher.AEAD
+	into  io.Writer
+	nonce [12]byte // random, then how many there were
+	count uint32
+}
+
+const pieceSize = 128 << 10
+
+var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
+
+// add answers how many bytes there were.
+func (t *tagger) add(r io.Reader) (size int64, err error) {
+	piece := pieces.Get().(*[pieceSize]byte)
+	defer pieces.Put(piece)
+	var tag [16]byte
+	for err == nil {
+		var n int
+		if n, err = io.ReadFull(r, piece[:]); n > 0 {
+			t.count++
+			binary.LittleEndian.PutUint32(t.nonce[nonceSize:], t.count)
+			_, _ = t.into.Write(t.gcm.Seal(tag[:0], t.nonce[:], nil, piece[:n])) // a hash takes all
+			size += int64(n)
+		}
+	}
+	_, _ = fmt.Fprintf(t.into, "\n%d\n", size)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = nil
+	}
+	return size, err
 }
 
 const linesSuffix = ".lines"

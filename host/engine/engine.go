@@ -189,7 +189,7 @@ func (e *Engine) compile(ctx context.Context, key string, module []byte, l Limit
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(j.dir))
 	}
-	return e.cache.commit(key, j.dir, rewritten, j.shell, table)
+	return e.cache.commit(key, j, facts{Result: rewritten, Imports: importsOf(m), Lines: table != nil}, table)
 }
 
 // Program is compiled code with its limits, ready to be called.
@@ -243,7 +243,7 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 		p.lines.read = func() ([]byte, error) { return e.cache.lines(key) }
 	}
 	p.size = 128<<10 + 2*int64(len(entry.shell)) + entry.codeSize
-	if err := p.link(); err != nil {
+	if err := p.link(entry.Imports); err != nil {
 		return nil, errors.Join(err, p.compiled.Close(ctx))
 	}
 	return p, nil
@@ -261,14 +261,29 @@ func runtimeConfig() wazero.RuntimeConfig {
 	return wazero.NewRuntimeConfigCompiler().WithCoreFeatures(api.CoreFeaturesV2)
 }
 
-// link finds out which capabilities a program imports.
-func (p *Program) link() error {
-	for _, f := range p.compiled.ImportedFunctions() {
-		from, _, _ := f.Import()
-		switch capability, known := abi.CapabilityOf(from); {
-		case known && !slices.ContainsFunc(p.needs, func(c abi.Capability) bool { return c.Name == capability.Name }):
-			p.needs = append(p.needs, capability)
-		case !known && from != fuel.ImportModule && from != abi.WASIModule && from != abi.StreamModule:
+// importsOf names the modules that a module imports functions from, each once.
+func importsOf(m *wasm.Module) (from []string) {
+	for _, im := range m.Imports {
+		if im.Kind == wasm.KindFunc && !slices.Contains(from, im.Module) {
+			from = append(from, im.Module)
+		}
+	}
+	return from
+}
+
+var capabilities = sync.OnceValue(abi.Capabilities)
+
+// link finds out which capabilities a program needs that imports from these
+// modules. The engine would answer that, too, and make a definition of every
+// function to do so.
+func (p *Program) link(imports []string) error {
+	all := capabilities()
+	for _, from := range imports {
+		i := slices.IndexFunc(all, func(c abi.Capability) bool { return c.Module == from })
+		switch {
+		case i >= 0:
+			p.needs = append(p.needs, all[i])
+		case from != fuel.ImportModule && from != abi.WASIModule && from != abi.StreamModule:
 			return fmt.Errorf("%w: it imports %q, which does not exist here", registry.ErrBadModule, from)
 		}
 	}

@@ -43,7 +43,13 @@ func rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.Compi
 	p := newProgram(runtime, compiled, iface, Limits{
 		Fuel: rehearsalFuel, Memory: int64(pages) * pageSize, Timeout: time.Minute, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 1,
 	})
-	if err := p.link(); err != nil {
+	var imports []string
+	for _, f := range compiled.ImportedFunctions() {
+		if from, _, _ := f.Import(); !slices.Contains(imports, from) {
+			imports = append(imports, from)
+		}
+	}
+	if err := p.link(imports); err != nil {
 		return seen{}, err
 	}
 	links := map[string]abi.Link{}

@@ -51,6 +51,7 @@ func finish(rewritten []byte, mapped bool) (module, shell []byte, err error) {
 		return nil, nil, fmt.Errorf("read what was counted: %w", err)
 	}
 	mend(m)
+	joinSegments(m)
 	imported := m.Imported(wasm.KindFunc)
 	serve, app := m.Export(fuel.ExportServe)
 	if !app {
