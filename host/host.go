@@ -30,6 +30,7 @@ import (
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/triggers"
+	"github.com/agora-host/agora/triggers/webhook"
 )
 
 // Host is one node.
@@ -65,6 +66,7 @@ type Host struct {
 	queue      *boltstore.Queue
 	dispatcher *triggers.Dispatcher
 	known      known
+	replays    webhook.Replays
 
 	listener net.Listener
 	server   *http.Server

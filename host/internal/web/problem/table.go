@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/triggers"
+	"github.com/agora-host/agora/triggers/webhook"
 )
 
 // What a request itself can get wrong, before any domain is asked.
@@ -191,6 +192,10 @@ var table = []Entry{
 		"Runs of one cron trigger do not overlap.",
 		"Wait until the run that is under way has ended.", triggers.ErrRunning).
 		commands("agora triggers <app>"),
+	entry("webhook-refused", http.StatusUnauthorized, "The webhook is refused",
+		"The request does not prove that it comes from the service that this address is for.",
+		"Sign it with the secret that was agreed; the log of the app says what is wrong.", webhook.ErrRefused).
+		commands("agora logs <app>", "agora secrets set <app> <name>"),
 	entry("backlog-full", http.StatusServiceUnavailable, "Too many events wait",
 		"The app has caused as many deliveries as may wait at once.",
 		"Try again later; see what its subscribers do not take.", triggers.ErrBacklog).
