@@ -230,6 +230,10 @@ var table = []Entry{
 		"The app recursed beyond what any app may, usually without end.",
 		"Look for a function that calls itself for ever.", abi.ErrStackExhausted).
 		commands("agora logs <app>"),
+	entry("app-host-calls", http.StatusBadGateway, "The app called its capabilities too often",
+		"One request may make 100,000 calls of capabilities.",
+		"Let the app fetch less, or spread its work over several requests.", abi.ErrTooManyCalls).
+		commands("agora logs <app>"),
 	entry("app-deadline", http.StatusGatewayTimeout, "The app took too long",
 		"The app did not answer within the time its manifest allows.",
 		"Try again; the owner can raise limits.timeout, as far as the tier allows.", abi.ErrDeadlineExceeded).
