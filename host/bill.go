@@ -63,10 +63,8 @@ func (b *bill) settle(result engine.Result, uses []abi.Use, fault error) error {
 		if !errors.Is(err, metering.ErrUnmetered) {
 			err = fmt.Errorf("%w: %w", metering.ErrUnmetered, err)
 		}
-		return err
 	}
-	b.target.host.note(&v, result)
-	return nil
+	return err
 }
 
 func counts(frame *abi.Request, result engine.Result) metering.Counts {

@@ -11,7 +11,7 @@
 //     every host call;
 //   - whatever a guest does, the result is an error of package abi, never a panic;
 //   - an instance is given to another request only after everything that one
-//     could change was put back; where that cannot be known it is thrown away. The
+//     could change was put back, also when it failed; where that cannot be known it is thrown away. The
 //     one exception is a program whose limits say KeepState;
 //   - nothing of a request is in the image that later requests start from;
 //   - Result counts what was done, also when it failed.

@@ -109,25 +109,6 @@ func TestNothingCrosses(t *testing.T) {
 	}
 }
 
-// TestFailuresAreNotKept: an instance that trapped serves nobody else.
-func TestFailuresAreNotKept(t *testing.T) {
-	// Traps on a long frame, after it changed the canary.
-	module := wasmtest.App{Init: set(canary, 1), Code: join(
-		expect(canary, 1), set(canary, 2),
-		[]byte{wasm.OpLocalGet, 1}, wasm.AppendS64([]byte{i32c}, 200), []byte{wasm.OpI32GtU, wasm.OpIf, wasm.BlockEmpty, wasm.OpUnreachable, end},
-	)}.Bytes()
-	p := load(t, newEngine(t), module, abi.InterfaceV1, limits)
-	for i := range 20 {
-		r := get("/")
-		if i%2 == 1 {
-			r.Path = "/" + string(make([]byte, 200))
-		}
-		if _, err := p.Invoke(t.Context(), engine.Call{Request: r}); errors.Is(err, abi.ErrTrap) != (i%2 == 1) {
-			t.Errorf("request %d: %v", i, err)
-		}
-	}
-}
-
 // TestInitialisedForTheMoment: an initialiser that asks what may be different
 // another time runs for each request, and each request pays for it.
 func TestInitialisedForTheMoment(t *testing.T) {

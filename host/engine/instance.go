@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,9 +40,17 @@ type instance struct {
 	image   *image // whose state it can be put back to; nil: none
 	started bool   // its start-up has run, and it keeps what requests leave (Limits.KeepState)
 
-	serve  api.Function // fuel.ExportServe; nil for a WASI command
-	called api.Function // the last one: its stack is explained when it trapped
-	params [3]uint64    // of serve, and its result
+	serve  api.Function  // fuel.ExportServe; nil for a WASI command
+	stack  reflect.Value // of serve's calls, in the engine
+	called api.Function  // the last one: its stack is explained when it trapped
+	params [3]uint64     // of serve, and its result
+}
+
+// prepareServe makes a call stack for requests.
+func (in *instance) prepareServe() {
+	if in.serve = in.module.ExportedFunction(fuel.ExportServe); in.serve != nil {
+		in.stack, in.called = stackOf(in.serve), nil
+	}
 }
 
 // call calls a function without parameters and results.
@@ -150,7 +159,7 @@ func (p *Program) instantiate(ctx context.Context) (*instance, error) {
 	in.fuel = mutable(in.module, fuel.ExportFuel)
 	in.depth = mutable(in.module, fuel.ExportDepth)
 	in.refused = mutable(in.module, fuel.ExportGrowFailed)
-	in.serve = in.module.ExportedFunction(fuel.ExportServe)
+	in.prepareServe()
 	if p.restorable {
 		for i := range p.globals {
 			in.globals = append(in.globals, mutable(in.module, fuel.ExportGlobal+strconv.Itoa(i)))
@@ -227,6 +236,29 @@ func (p *Program) discard(ctx context.Context, in *instance) {
 	p.putSlot(in.slot)
 }
 
+// foreseen tells whether an invocation failed in a way after which its instance can
+// be put back like any other: the guest trapped, the host halted it, or its answer
+// was refused. A trap leaves memory and globals as they were at that instruction,
+// and so it is with an answer; there is nothing else in an instance that is put back
+// (fuel.Result.Restorable), and its call stack is begun anew by the next call. Of
+// anything else, a panic of the engine's own for one, nobody knows what it left.
+func foreseen(err error) bool {
+	switch {
+	case err == nil, errors.Is(err, errHalted): // nil: it passed its limit, and answered
+		return true
+	case errors.Is(err, errNode), errors.Is(err, abi.ErrTrap): // a panic, see guard
+		return false
+	case abi.FaultKind(err) != "internal": // an answer that was refused
+		return true
+	default: // what wazero says of a trap; a stack that is full is none
+		return strings.HasPrefix(err.Error(), "wasm error: ")
+	}
+}
+
+// maxStack is the most bytes that an instance's call stack may keep: the engine
+// makes it larger, up to 80 MB, and never smaller.
+const maxStack = 64 << 10
+
 // keep puts an instance back to the image for the next request, or ends it.
 func (p *Program) keep(ctx context.Context, in *instance) {
 	if !in.started && (in.image == nil || !in.image.restore(in)) {
@@ -236,6 +268,9 @@ func (p *Program) keep(ctx context.Context, in *instance) {
 	in.fuel.Set(0)
 	in.depth.Set(0)
 	in.refused.Set(0)
+	if in.stack.IsValid() && in.stack.Len() > maxStack {
+		in.prepareServe()
+	}
 	if !p.pool.put(in) {
 		p.discard(ctx, in)
 	}

@@ -71,8 +71,6 @@ type invocation struct {
 
 	hostSince time.Time     // when the host call that runs began; zero: none does
 	host      time.Duration // of those that ended
-	calls     int           // of capabilities, so far
-	calling   *hostContext  // for the next of them; nil: to be made
 
 	saved     time.Time // when the last checkpoint was
 	savedFuel uint64    // what was used then
@@ -128,11 +126,11 @@ func (v *invocation) alive() time.Time {
 	if err := v.Err(); err != nil {
 		v.halt(abi.ErrCanceled)
 	}
-	at := now()
-	if at.After(v.deadline) {
+	now := time.Now()
+	if now.After(v.deadline) {
 		v.halt(v.tooLate(v.deadline))
 	}
-	return at
+	return now
 }
 
 // used is what a guest with so much left has spent.
@@ -243,7 +241,7 @@ func (p *Program) run(v *invocation, result *Result) error {
 	if err == nil {
 		err = guard(func() error { return p.serve(v, in, result) })
 	}
-	ended := time.Now()
+	cause, ended := err, time.Now()
 	v.hostStops(ended)
 	result.Host, result.Guest = v.host, max(0, ended.Sub(v.began)-v.host)
 	result.BodyBytes = max(v.sent, int64(len(result.Response.Body)))
@@ -258,13 +256,17 @@ func (p *Program) run(v *invocation, result *Result) error {
 			err = v.stop
 		}
 	}
-	if err != nil {
-		err = p.fault(v, in, err, result)
-		p.discard(v, in)
-		return err
+	if err == nil {
+		p.keep(v, in)
+		return nil
 	}
-	p.keep(v, in)
-	return nil
+	fault := p.fault(v, in, err, result)
+	if in.started || !foreseen(cause) {
+		p.discard(v, in)
+	} else {
+		p.keep(v, in)
+	}
+	return fault
 }
 
 // imageable tells whether one image may serve all requests, as far as that is

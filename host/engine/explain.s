@@ -1,2 +1,0 @@
-// A function without a body (see explain.go) is taken only in a package that has
-// assembly, even if there is none in it.
