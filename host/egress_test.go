@@ -66,16 +66,12 @@ func TestFetch(t *testing.T) {
 // TestDigest is the example app on a node with a model: it fetches a page, asks
 // the model about it, and streams what it says to its caller.
 func TestDigest(t *testing.T) {
-	words := strings.Repeat("words ", 1000) // more than the guest's first buffer
-	var fetched, asked []string
-	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fetched = append(fetched, r.URL.Path)
-		fmt.Fprint(w, "<h1>A page</h1> of "+words)
-	}))
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<h1>A page</h1> of words") }))
 	t.Cleanup(page.Close)
+	var asked string
 	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
-		asked = append(asked, string(raw))
+		asked = string(raw)
 		w.Header().Set("Content-Type", "text/event-stream")
 		fmt.Fprintf(w, "data: {\"choices\":[{\"delta\":{\"content\":\"Words.\"}}]}\n\n")
 		fmt.Fprintf(w, "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":30,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n")
@@ -93,47 +89,14 @@ func TestDigest(t *testing.T) {
 		t.Fatalf("a release that needs two grants: %+v", p)
 	}
 	n.decide(p)
-	text = "A page of " + strings.TrimSpace(words)
-	if got := n.get(p.URL + "text"); got.Body != text || len(fetched) != 1 {
-		t.Errorf("the text, fetched %d times: %+v", len(fetched), got)
+	if got := n.get(p.URL + "text"); got.Body != "A page of words" {
+		t.Errorf("the text: %+v", got)
 	}
 	if got := n.get(p.URL + "digest"); got.Body != "event: bit\ndata: Words.\n\nevent: used\ndata: 32 tokens, by small\n\nevent: done\ndata: \n\n" {
 		t.Errorf("the digest: %+v", got)
 	}
-	if len(asked) != 1 || !strings.Contains(asked[0], `"content":"`+text+`"`) || !strings.Contains(asked[0], `"model":"m"`) || !strings.Contains(asked[0], `"max_tokens":300`) {
+	if !strings.Contains(asked, `"content":"A page of words"`) || !strings.Contains(asked, `"model":"m"`) || !strings.Contains(asked, `"max_tokens":300`) {
 		t.Errorf("the model was asked %s", asked)
-	}
-}
-
-// TestCredential: the node attaches a secret that the owner set, to the one origin,
-// and the app gets to see neither.
-func TestCredential(t *testing.T) {
-	var keys []string
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { keys = append(keys, r.Header.Get("X-Api-Key")) }))
-	t.Cleanup(s.Close)
-	n := start(t, func(o *host.Options) { o.EgressAllow = []string{"127.0.0.0/8"} })
-	grant := fmt.Sprintf("[capabilities.fetch]\nallow = [%q]\ncredentials = [\"crm:X-Api-Key@%s\"]", s.URL, s.URL)
-	p := n.publish(n.ada(), manifest("asks", grant), fetches(abi.Request{Method: "GET", Host: s.URL, Path: "/"}))
-	n.decide(p)
-	if got := n.get(p.URL); got.Status != 502 || len(keys) > 0 {
-		t.Errorf("without the secret: %+v, %v", got, keys)
-	}
-	for _, value := range []string{"s3cret", "an0ther"} {
-		if _, err := n.ada().SetSecret(t.Context(), "asks", "crm", []byte(value)); err != nil {
-			t.Fatal(err)
-		}
-		if got := n.get(p.URL); got.Status != 200 || keys[len(keys)-1] != value {
-			t.Errorf("with the secret %s: %+v, %v", value, got, keys)
-		}
-	}
-	// What another release sends it to is a question for the reviewer.
-	elsewhere := strings.Replace(grant, "crm:X-Api-Key", "crm:X-Other", 1)
-	q := n.publish(n.ada(), manifest("asks", elsewhere), fetches(abi.Request{Method: "GET", Host: s.URL, Path: "/"}))
-	if q.Active || len(q.Requests) != 1 {
-		t.Errorf("a credential for another header needs no decision: %+v", q)
-	}
-	if logs, err := n.ada().Logs(t.Context(), "asks", 50); err != nil || strings.Contains(fmt.Sprint(logs), "s3cret") || !strings.Contains(fmt.Sprint(logs), "Store the secret") {
-		t.Errorf("the log says %v, %v", logs, err)
 	}
 }
 

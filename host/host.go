@@ -61,6 +61,7 @@ type Host struct {
 	programs *programs
 
 	queue      *boltstore.Queue
+	sites      sites
 	dispatcher *triggers.Dispatcher
 	known      known
 

@@ -113,10 +113,13 @@ func (h *Host) append(app string, release int, level, source, message string) {
 	}
 }
 
-// loadProgram loads the very bytes that verified checked.
+// loadProgram loads the very bytes that verified checked, without its files.
 func (h *Host) loadProgram(ctx context.Context, r registry.Release) (*engine.Program, error) {
 	module, err := h.verified(ctx, r)
 	if err != nil {
+		return nil, err
+	}
+	if module, err = program(module); err != nil {
 		return nil, err
 	}
 	return h.engine.Load(ctx, module, r.Interface, engineLimits(r.Manifest))

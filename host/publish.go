@@ -37,7 +37,11 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 		return again, err
 	}
 	stage("compiling")
-	if err := h.engine.Compile(ctx, u.Module, engineLimits(candidate.Manifest)); err != nil {
+	code, err := program(u.Module)
+	if err != nil {
+		return web.Published{}, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
+	}
+	if err := h.engine.Compile(ctx, code, engineLimits(candidate.Manifest)); err != nil {
 		return web.Published{}, fmt.Errorf("compile the module: %w", err)
 	}
 	stage("storing the release")
@@ -71,6 +75,9 @@ func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, stag
 	}
 	inspection, err := registry.Inspect(u.Module)
 	if err != nil {
+		return none, err
+	}
+	if err := checkStatic(manifest, u.Module); err != nil {
 		return none, err
 	}
 	stage("checking the signature")

@@ -109,6 +109,7 @@ func (h *Host) DeleteKey(ctx context.Context, hint string) error {
 	})
 	if err == nil {
 		h.programs.drop()
+		h.sites.drop()
 	}
 	return err
 }

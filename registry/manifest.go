@@ -43,6 +43,8 @@ type Manifest struct {
 	Capabilities map[string]CapabilityAsk `toml:"capabilities,omitempty" json:"capabilities,omitempty"`
 	// Triggers are what calls the app besides requests.
 	Triggers Triggers `toml:"triggers,omitempty" json:"triggers,omitzero"`
+	// Static are files that the node serves beside the app; nil for none.
+	Static *Static `toml:"static,omitempty" json:"static,omitempty"`
 	// Config are the settings that the config capability reads.
 	Config map[string]string `toml:"config,omitempty" json:"config,omitempty"`
 }

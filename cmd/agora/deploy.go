@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/agora-host/agora/abi/static"
+	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/registry/sigstore"
@@ -69,7 +71,7 @@ func (c *cli) deploy(ctx context.Context, node *client.Client, manifestPath, mod
 		}
 	}
 	steps := c.progress()
-	published, err := publish(ctx, node, steps, manifest, modulePath, bundlePath, keyPath)
+	published, err := publish(ctx, node, steps, filepath.Dir(manifestPath), manifest, modulePath, bundlePath, keyPath)
 	if err != nil {
 		steps.stop()
 		return err
@@ -78,10 +80,67 @@ func (c *cli) deploy(ctx context.Context, node *client.Client, manifestPath, mod
 	return c.print(published, func(w io.Writer) error { return c.showPublished(w, published) })
 }
 
+// withFiles puts the files that a manifest names, in a directory beside it, into
+// the module. A manifest that cannot be read is left to the node to judge.
+func withFiles(module, manifest []byte, dir string) ([]byte, error) {
+	m, err := registry.ParseManifest(manifest)
+	if err != nil || m.Static == nil {
+		return module, nil
+	}
+	from := filepath.Join(dir, filepath.FromSlash(m.Static.Dir))
+	if info, err := os.Stat(from); err != nil || !info.IsDir() {
+		return nil, usageError("the manifest names %s for static files, and there is no such directory", from)
+	}
+	packed, err := static.Pack(os.DirFS(from))
+	if err != nil {
+		return nil, fmt.Errorf("pack %s: %w", from, err)
+	}
+	return wasm.WithCustomSection(module, static.Section, packed)
+}
+
+func (c *cli) packCommand() *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use: "pack MANIFEST MODULE", Short: "Put the manifest's static files into a module, to sign it and upload it by hand", Args: cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			manifest, err := os.ReadFile(args[0])
+			if err != nil {
+				return err
+			}
+			module, err := os.ReadFile(args[1])
+			if err != nil {
+				return err
+			}
+			if _, err := registry.ParseManifest(manifest); err != nil {
+				return err
+			}
+			packed, err := withFiles(module, manifest, filepath.Dir(args[0]))
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				out = args[1]
+			}
+			if err := os.WriteFile(out, packed, 0o644); err != nil {
+				return err
+			}
+			return c.print(map[string]any{"module": out, "digest": registry.DigestOf(packed)}, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "Packed %s\n%s\n", out, registry.DigestOf(packed))
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "where the packed module goes (default: in place)")
+	return cmd
+}
+
 // publish signs what is not signed and uploads it.
-func publish(ctx context.Context, node *client.Client, steps *progress, manifest []byte, modulePath, bundlePath, keyPath string) (client.Published, error) {
+func publish(ctx context.Context, node *client.Client, steps *progress, dir string, manifest []byte, modulePath, bundlePath, keyPath string) (client.Published, error) {
 	module, err := os.ReadFile(modulePath)
 	if err != nil {
+		return client.Published{}, err
+	}
+	if module, err = withFiles(module, manifest, dir); err != nil {
 		return client.Published{}, err
 	}
 	steps.to("signing")

@@ -22,9 +22,5 @@ func run(ctx context.Context, args []string, s streams) int {
 	c := &cli{streams: s}
 	root := c.rootCommand()
 	root.SetArgs(args)
-	cmd, err := root.ExecuteContextC(ctx)
-	if isCobraUsage(err) {
-		err = usageError("%w\nUsage: %s", err, cmd.UseLine())
-	}
-	return c.exit(err)
+	return c.exit(root.ExecuteContext(ctx))
 }

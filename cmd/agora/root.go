@@ -67,7 +67,7 @@ does not answer, 7 in conflict with what is there, 8 something stored is damaged
 		}
 	}
 	add("node", c.upCommand(), c.serveCommand(), c.doctorCommand(), c.backupCommand(), c.restoreCommand())
-	add("apps", c.loginCommand(), c.appsCommand(), c.releasesCommand(), c.deployCommand(), c.signCommand(),
+	add("apps", c.loginCommand(), c.appsCommand(), c.releasesCommand(), c.deployCommand(), c.packCommand(), c.signCommand(),
 		c.verifyCommand(), c.inspectCommand(), c.invokeCommand(), c.logsCommand(), c.triggersCommand(), c.usageCommand())
 	add("govern", c.requestsCommand(), c.capabilitiesCommand(), c.grantsCommand(), c.policyCommand(), c.keysCommand(), c.usersCommand(), c.tokensCommand(), c.secretsCommand())
 	root.AddCommand(c.versionCommand(), compileWorkerCommand(c.streams))
@@ -109,15 +109,15 @@ func (c *cli) exit(err error) int {
 	if e, ok := errors.AsType[*exitError](err); ok {
 		return e.code
 	}
+	if isCobraUsage(err) {
+		return exitUsage
+	}
 	return code
 }
 
 // isCobraUsage recognises the errors that the command library makes by itself:
 // it has no types for them.
 func isCobraUsage(err error) bool {
-	if err == nil {
-		return false
-	}
 	for _, start := range []string{"unknown command", "unknown flag", "unknown shorthand", "accepts ", "requires ", "required flag", "invalid argument"} {
 		if strings.HasPrefix(err.Error(), start) {
 			return true

@@ -56,6 +56,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.o.WriteFault(w, r, id, err)
 		return
 	}
+	if files, ok := route.(Files); ok {
+		if done, err := files.ServeFile(w, r, id); err != nil {
+			g.o.WriteFault(w, r, id, err)
+			return
+		} else if done {
+			return
+		}
+	}
 	resp, err := route.Invoke(r.Context(), id, r, a)
 	switch {
 	case a.started && err != nil:

@@ -86,6 +86,7 @@ type (
 		Limits         Limits                    `json:"limits"`
 		Capabilities   map[string]map[string]any `json:"capabilities,omitempty"`
 		Triggers       Triggers                  `json:"triggers,omitzero"`
+		Static         map[string]string         `json:"static,omitempty"`
 		Config         map[string]string         `json:"config,omitempty"`
 	}
 	// Limits bound one request.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/static"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/metering"
@@ -95,6 +96,10 @@ var table = []Entry{
 		"Agora runs modules of interface abi/v1 and WASI preview-1 commands. Components, and modules that import anything else, are not run.",
 		"Build for wasip1 as a command, or with one of Agora's SDKs; the detail says what is in the way.", registry.ErrUnsupportedModule).
 		commands("GOOS=wasip1 GOARCH=wasm go build -o app.wasm ."),
+	entry("bad-static-files", http.StatusUnprocessableEntity, "The static files are not valid",
+		"The files that the manifest speaks of are not in the module, or not as they have to be.",
+		"Correct what the detail names; agora deploy packs the directory that the manifest names.", static.ErrBadArchive).
+		commands("agora deploy"),
 	entry("unsigned", http.StatusUnprocessableEntity, "The module is not signed",
 		"Nothing unsigned runs here, and there is no switch that changes this.",
 		"Sign the module, and upload it with its signature.", registry.ErrUnsigned).

@@ -1,0 +1,193 @@
+package static_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/agora-host/agora/abi/static"
+)
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return b
+}
+
+var site = fstest.MapFS{
+	"index.html":   {Data: []byte(strings.Repeat("<p>hello</p>\n", 100))},
+	"css/a b.css":  {Data: []byte("p{}")},
+	"img/x.png":    {Data: random(5000)},
+	"empty.txt":    {},
+	".git/config":  {Data: []byte("secret")},
+	"img/.DS":      {Data: []byte("secret")},
+	"ü/größe.html": {Data: []byte("ü")},
+}
+
+func TestPackAndOpen(t *testing.T) {
+	b, err := static.Pack(site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := static.Pack(maps.Clone(site))
+	if err != nil || !bytes.Equal(b, again) {
+		t.Errorf("packed again, it is another archive: %v", err)
+	}
+	a, err := static.Open(b)
+	if err != nil || a.Len() != 5 {
+		t.Fatalf("%d files, %v", a.Len(), err)
+	}
+	for name, want := range site {
+		f, ok := a.File(name)
+		if hidden := strings.Contains(name, "/.") || name[0] == '.'; hidden == ok {
+			t.Errorf("%s: %v", name, ok)
+		}
+		if !ok {
+			continue
+		}
+		got, err := f.Bytes()
+		if err != nil || !bytes.Equal(got, want.Data) || f.Size != int64(len(want.Data)) || len(f.Sum) != 64 {
+			t.Errorf("%s: %+v, %v", name, f, err)
+		}
+		if packed, ok := f.Gzip(); ok {
+			r, err := gzip.NewReader(bytes.NewReader(packed))
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain, err := io.ReadAll(r)
+			if err != nil || !bytes.Equal(plain, want.Data) || int64(len(packed)) != f.GzipSize() {
+				t.Errorf("%s in gzip: %v", name, err)
+			}
+		} else if name == "index.html" {
+			t.Error("text is not compressed")
+		}
+	}
+}
+
+func TestPackRefuses(t *testing.T) {
+	for what, files := range map[string]fstest.MapFS{
+		"a large file":   {"a": {Data: make([]byte, static.MaxFile+1)}},
+		"much together":  {"a": {Data: make([]byte, static.MaxFile)}, "b": {Data: make([]byte, static.MaxFile)}, "c": {Data: make([]byte, static.MaxFile)}, "d": {Data: make([]byte, static.MaxFile)}, "e": {Data: []byte("x")}},
+		"a long name":    {strings.Repeat("a", 201): {}},
+		"a strange name": {"a\nb": {}},
+		"a backslash":    {`a\b`: {}},
+	} {
+		if _, err := static.Pack(files); !errors.Is(err, static.ErrBadArchive) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	dir := t.TempDir()
+	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := static.Pack(os.DirFS(dir)); !errors.Is(err, static.ErrBadArchive) {
+		t.Errorf("a link: %v", err)
+	}
+}
+
+// raw makes an archive that Pack would not make.
+func raw(t testing.TB, headers ...zip.FileHeader) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, h := range headers {
+		f, err := w.CreateHeader(&h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write([]byte("content")); err != nil && !strings.HasSuffix(h.Name, "/") {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestOpenRefuses(t *testing.T) {
+	good, err := static.Pack(site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bomb := func() []byte {
+		var b bytes.Buffer
+		w := zip.NewWriter(&b)
+		for range 5 {
+			f, _ := w.Create(strings.Repeat("x", 1+b.Len()%100))
+			_, _ = f.Write(make([]byte, static.MaxFile))
+		}
+		_ = w.Close()
+		return b.Bytes()
+	}
+	link := zip.FileHeader{Name: "link"}
+	link.SetMode(os.ModeSymlink | 0o777)
+	for what, b := range map[string][]byte{
+		"nothing": nil, "noise": random(1000), "cut off": good[:len(good)-10], "climbs": raw(t, zip.FileHeader{Name: "../x"}), "climbs within": raw(t, zip.FileHeader{Name: "a/../../x"}),
+		"absolute": raw(t, zip.FileHeader{Name: "/etc/passwd"}), "a directory": raw(t, zip.FileHeader{Name: "a/"}), "a backslash": raw(t, zip.FileHeader{Name: `..\x`}),
+		"twice": raw(t, zip.FileHeader{Name: "a"}, zip.FileHeader{Name: "a"}), "a link": raw(t, link), "NUL": raw(t, zip.FileHeader{Name: "a\x00b"}),
+		"a bomb": bomb(), "double slash": raw(t, zip.FileHeader{Name: "a//b"}), "a dot": raw(t, zip.FileHeader{Name: "./a"}),
+	} {
+		if _, err := static.Open(b); !errors.Is(err, static.ErrBadArchive) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	damaged := bytes.Clone(good)
+	damaged[42] ^= 1 // within the first file
+	if a, err := static.Open(damaged); err == nil {
+		t.Errorf("a damaged file is taken: %+v", a)
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	good, err := static.Pack(site)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add(raw(f, zip.FileHeader{Name: "../x"}))
+	f.Add(raw(f, zip.FileHeader{Name: "a", Method: zip.Deflate}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		a, err := static.Open(b)
+		if err != nil {
+			return
+		}
+		if a.Len() > static.MaxFiles {
+			t.Errorf("%d files", a.Len())
+		}
+		for _, name := range []string{"a", "index.html", "../x", "/x", ""} {
+			file, ok := a.File(name)
+			if !ok {
+				continue
+			}
+			if name != "a" && name != "index.html" {
+				t.Errorf("it has %q", name)
+			}
+			plain, err := file.Bytes()
+			if err != nil || int64(len(plain)) != file.Size {
+				t.Errorf("%s: %d bytes, %v", name, len(plain), err)
+			}
+			if packed, ok := file.Gzip(); ok {
+				r, err := gzip.NewReader(bytes.NewReader(packed))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, plain) {
+					t.Errorf("%s in gzip: %v", name, err)
+				}
+			}
+		}
+	})
+}
