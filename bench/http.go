@@ -42,12 +42,17 @@ func minimal(text string) []byte {
 
 // goApp builds an example with the Go toolchain.
 func goApp(name, mode, dir string) ([]byte, error) {
-	out := filepath.Join(dir, name+".wasm")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-buildmode="+mode, "-o", out, "./examples/"+name)
-	cmd.Dir = ".."
+	return goGuest("..", "./examples/"+name, mode, dir)
+}
+
+// goGuest builds a package of the Go module in root.
+func goGuest(root, pkg, mode, dir string) ([]byte, error) {
+	out := filepath.Join(dir, filepath.Base(pkg)+".wasm")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-buildmode="+mode, "-o", out, pkg)
+	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	if msg, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build %s: %w\n%s", name, err, msg)
+		return nil, fmt.Errorf("build %s: %w\n%s", pkg, err, msg)
 	}
 	return os.ReadFile(out)
 }

@@ -28,7 +28,7 @@ const mostUnits = 200_000
 // TestRandomPrograms: whatever a program does, metered or not, compiled or
 // interpreted, in slices of any size, it answers the same, traps the same, leaves
 // the same memory and globals, and costs the same, which is what package fueltest
-// counts.
+// counts; and whenever it asks for more, it has used what it says.
 func TestRandomPrograms(t *testing.T) {
 	programs := 800
 	if testing.Short() || raceDetector {
@@ -96,7 +96,9 @@ func runRandom(t testing.TB, r *rand.Rand, compiler, interpreter *pair) (out out
 	table := m.Tables[0]
 	table.Max, table.HasMax = min(propertyCaps.TableElements, orMax(table.Limits)), true
 	capped.Tables = []wasm.Table{table}
-	machine, err := fueltest.New(m, fueltest.Options{Options: propertyCaps, Units: mostUnits})
+	counts := map[uint64]bool{} // all that were true at some time
+	counted := func(charged uint64) { counts[charged] = true }
+	machine, err := fueltest.New(m, fueltest.Options{Options: propertyCaps, Units: mostUnits, Counted: counted})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +133,7 @@ func runRandom(t testing.TB, r *rand.Rand, compiler, interpreter *pair) (out out
 		s := m.Types[index]
 		args := randomArguments(r, s.Params)
 		before := machine.Charged
+		clear(counts)
 		want, trap := machine.Call(fmt.Sprint("f", i), args...)
 		charged := machine.Charged - before
 		out.calls++
@@ -144,7 +147,11 @@ func runRandom(t testing.TB, r *rand.Rand, compiler, interpreter *pair) (out out
 				v.lost = true // only metering ends it
 				continue
 			}
-			*v.pair.refuel = refueller{slice: slice, most: mostUnits}
+			*v.pair.refuel = refueller{slice: slice, most: mostUnits, asked: func(used int64) {
+				if used <= mostUnits && !counts[before+uint64(used)] {
+					t.Errorf("%s: f%d%v asks for more after %d units, which it never has used", v.name, i, args, used)
+				}
+			}}
 			if metered {
 				left.Set(0)
 				v.module.ExportedGlobal(fuel.ExportDepth).(api.MutableGlobal).Set(0)

@@ -90,11 +90,17 @@ type variant struct {
 }
 
 // refueller grants fuel in slices and knows what was used.
-type refueller struct{ slice, granted, most int64 }
+type refueller struct {
+	slice, granted, most int64
+	asked                func(used int64) // may be nil
+}
 
 const tooMuch = "more fuel than the test grants"
 
 func (r *refueller) grant(_ context.Context, left int64) int64 {
+	if r.asked != nil {
+		r.asked(r.granted - left)
+	}
 	if r.granted-left > r.most {
 		panic(tooMuch)
 	}

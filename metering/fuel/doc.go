@@ -32,13 +32,20 @@
 // the head of each loop, after MaxStraightLine units without either, and after
 // each bulk charge, code asks the host for more when it is below zero; the host
 // answers or does not return. A short function without calls and loops does not
-// ask: between two checks at most MaxStraightLine calls of such functions run
-// unasked. The function that runs first finds zero and asks. The counter cannot
-// wrap: one charge is below 2^47 and is checked at once.
+// ask, nor does one that begins with a loop: between two checks at most
+// MaxStraightLine calls of such functions run unasked. The function that runs first
+// finds zero and asks. The counter cannot wrap: one charge is below 2^47 and is
+// checked at once.
+//
+// The global is right wherever somebody can look: in a segment that may trap or
+// call, when a function returns, when the host is asked. Elsewhere a segment may leave
+// its charge to its successors, so that most segments that cannot trap are not
+// charged at all; see placement.go. A charge always writes the global, but where ways
+// join it reads what is left from a local, so as not to wait for memory; see hold.go.
 //
 // Asking stands outside of the loop or body that asks, which is entered once
 // more afterwards: a call in the middle of a loop would make the compiler keep
-// the loop's values in memory. See body and openLoop.
+// the loop's values in memory. See body, openLoop and renew.
 //
 // Call depth is in a second global: who calls a function that calls others
 // writes its own depth there, and the callee reads it when it is entered.

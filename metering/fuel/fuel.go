@@ -85,6 +85,7 @@ func Rewrite(m *wasm.Module, o Options) (Result, error) {
 	for i := range m.Bodies {
 		out.Bodies[i] = rw.body(i)
 	}
+	rw.addAsk()
 	rw.addServe()
 	out.Custom = shiftNames(m.Custom, rw.imported)
 	return Result{Module: out.Encode(), InitCost: initCost(m), Globals: globals, Restorable: rw.restorable}, nil
@@ -149,7 +150,7 @@ type rewriter struct {
 	depth    uint32
 	imported uint32 // function imports of the original: indices from here move up by one
 
-	refuel              uint32 // function index
+	refuel, ask         uint32 // function indices
 	fuel, deep, refused uint32 // global indices
 
 	plans    []plan          // for each body
@@ -217,6 +218,7 @@ func (rw *rewriter) addHostSide() {
 	out.Imports = append(append([]wasm.Import(nil), out.Imports...),
 		wasm.Import{Module: ImportModule, Name: ImportRefuel, Kind: wasm.KindFunc, Func: uint32(len(out.Types) - 1)})
 	rw.refuel = rw.imported
+	rw.ask = rw.imported + 1 + uint32(len(out.Funcs)) // see addAsk
 
 	first := uint32(out.Imported(wasm.KindGlobal) + len(out.Globals))
 	rw.fuel, rw.deep, rw.refused = first, first+1, first+2
@@ -229,6 +231,27 @@ func (rw *rewriter) addHostSide() {
 		wasm.Export{Name: ExportGrowFailed, Kind: wasm.KindGlobal, Index: rw.refused})
 }
 
+// addAsk adds the function that asks the host for fuel. It takes how much is owed,
+// as the host must see the true count, and what to give back.
+func (rw *rewriter) addAsk() {
+	code := wasm.AppendU32([]byte{wasm.OpGlobalGet}, rw.fuel)
+	code = wasm.AppendU32(append(code, wasm.OpLocalGet, 0, wasm.OpI64Sub, wasm.OpGlobalSet), rw.fuel)
+	code = wasm.AppendU32(append(code, wasm.OpGlobalGet), rw.fuel)
+	code = wasm.AppendU32(append(code, wasm.OpCall), rw.refuel)
+	code = append(code, wasm.OpLocalGet, 0, wasm.OpI64Add, wasm.OpLocalGet, 1, wasm.OpI64Add)
+	code = append(wasm.AppendU32(append(code, wasm.OpGlobalSet), rw.fuel), wasm.OpEnd)
+	rw.addFunction(wasm.FuncType{Params: []wasm.ValType{wasm.I64, wasm.I64}}, code)
+}
+
+// addFunction adds one behind all others. It answers its index.
+func (rw *rewriter) addFunction(signature wasm.FuncType, code []byte) uint32 {
+	out := rw.out
+	index := uint32(out.Imported(wasm.KindFunc) + len(out.Funcs))
+	out.Funcs = append(out.Funcs[:len(out.Funcs):len(out.Funcs)], rw.typeIndex(signature))
+	out.Bodies = append(out.Bodies, wasm.Body{Code: code})
+	return index
+}
+
 // addServe adds ExportServe.
 func (rw *rewriter) addServe() {
 	alloc, ok := rw.exported(abi.ExportAlloc, wasm.FuncType{Params: []wasm.ValType{wasm.I32}, Results: []wasm.ValType{wasm.I32}})
@@ -236,14 +259,11 @@ func (rw *rewriter) addServe() {
 	if !ok || !also {
 		return
 	}
-	signature := rw.typeIndex(wasm.FuncType{Params: []wasm.ValType{wasm.I32, wasm.I32, wasm.I32}, Results: []wasm.ValType{wasm.I64}})
 	code := append(wasm.AppendU32([]byte{wasm.OpI32Const, 0, wasm.OpGlobalSet}, rw.deep), wasm.OpLocalGet, 0, wasm.OpIf, byte(wasm.I64), wasm.OpLocalGet, 1, wasm.OpLocalGet, 2, wasm.OpCall)
 	code = append(wasm.AppendU32(code, handle), wasm.OpElse, wasm.OpLocalGet, 1, wasm.OpCall)
 	code = append(wasm.AppendU32(code, alloc), wasm.OpI64ExtendU, wasm.OpEnd, wasm.OpEnd)
-	out := rw.out
-	out.Exports = append(out.Exports, wasm.Export{Name: ExportServe, Kind: wasm.KindFunc, Index: uint32(out.Imported(wasm.KindFunc) + len(out.Funcs))})
-	out.Funcs = append(append([]uint32(nil), out.Funcs...), signature)
-	out.Bodies = append(out.Bodies, wasm.Body{Code: code})
+	index := rw.addFunction(wasm.FuncType{Params: []wasm.ValType{wasm.I32, wasm.I32, wasm.I32}, Results: []wasm.ValType{wasm.I64}}, code)
+	rw.out.Exports = append(rw.out.Exports, wasm.Export{Name: ExportServe, Kind: wasm.KindFunc, Index: index})
 }
 
 // exported finds a function of the original's exports that has a signature, by

@@ -88,16 +88,21 @@ func rewritten(t *testing.T) *wasm.Module {
 }
 
 func TestSegments(t *testing.T) {
+	type cut struct {
+		at    int
+		cost  uint64
+		check bool
+	}
 	long := bytes.Repeat([]byte{wasm.OpNop}, MaxStraightLine+5)
 	for _, c := range []struct {
 		name string
 		code []byte
-		want []segment
+		want []cut
 	}{
-		{"a straight line is one", []byte{wasm.OpNop, wasm.OpNop}, []segment{{0, 2, false}, {3, 0, false}}},
-		{"a loop's head is checked", []byte{wasm.OpLoop, wasm.BlockEmpty, wasm.OpNop, wasm.OpEnd}, []segment{{0, 1, true}, {2, 1, true}, {4, 0, false}, {5, 0, false}}},
-		{"a call ends a segment", []byte{wasm.OpCall, 0, wasm.OpNop}, []segment{{0, 1, true}, {2, 1, false}, {4, 0, false}}},
-		{"a long line is checked on its way", long, []segment{{0, MaxStraightLine + 1, true}, {MaxStraightLine + 1, 4, true}, {MaxStraightLine + 6, 0, false}}},
+		{"a straight line is one", []byte{wasm.OpNop, wasm.OpNop}, []cut{{0, 2, false}, {3, 0, false}}},
+		{"a loop's head is checked", []byte{wasm.OpLoop, wasm.BlockEmpty, wasm.OpNop, wasm.OpEnd}, []cut{{0, 1, false}, {2, 1, true}, {4, 0, false}, {5, 0, false}}},
+		{"a call ends a segment", []byte{wasm.OpCall, 0, wasm.OpNop}, []cut{{0, 1, true}, {2, 1, false}, {4, 0, false}}},
+		{"a long line is checked on its way", long, []cut{{0, MaxStraightLine + 1, true}, {MaxStraightLine + 1, 4, true}, {MaxStraightLine + 6, 0, false}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := survey(append(c.code, wasm.OpEnd))
@@ -108,8 +113,8 @@ func TestSegments(t *testing.T) {
 				t.Fatalf("segments = %v, want %v", p.segments, c.want)
 			}
 			for i := range c.want {
-				if p.segments[i] != c.want[i] {
-					t.Errorf("segment %d = %v, want %v", i, p.segments[i], c.want[i])
+				if s := p.segments[i]; (cut{s.at, s.cost, s.check}) != c.want[i] {
+					t.Errorf("segment %d = %v, want %v", i, s, c.want[i])
 				}
 			}
 		})

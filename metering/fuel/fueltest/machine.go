@@ -39,6 +39,8 @@ const null = 0
 type Options struct {
 	fuel.Options
 	Units uint64 // a call that is charged more is given up with TooLong; 0: never
+	// Counted, if it is not nil, is called with Charged whenever that has grown.
+	Counted func(charged uint64)
 	// Host serves imported functions. It costs nothing, as the node's work does.
 	Host func(module, name string, args []uint64) []uint64
 }
@@ -231,6 +233,9 @@ func (v *Machine) charge(units uint64) {
 }
 
 func (v *Machine) check() {
+	if v.o.Counted != nil {
+		v.o.Counted(v.Charged)
+	}
 	if v.Charged > v.limit {
 		panic(TooLong)
 	}
@@ -272,9 +277,11 @@ func (v *Machine) run(f *function) {
 	}
 	for pc := 0; pc < len(f.code); {
 		in := &f.code[pc]
-		v.Charged += in.segment
 		v.Executed += in.cost
-		v.check()
+		if in.segment > 0 {
+			v.Charged += in.segment
+			v.check()
+		}
 		pc++
 		switch in.op {
 		case wasm.OpUnreachable:
