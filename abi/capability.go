@@ -27,6 +27,19 @@ type Capability struct {
 func Capabilities() []Capability {
 	return []Capability{
 		{
+			Name: "blob", Module: "app:blob/v1",
+			// put: u32 LE name length, name, contents -> empty (ErrnoQuota).
+			// get: u64 LE offset, u64 LE length, name -> bytes: fewer where the blob ends, none
+			// behind its end (ErrnoNotFound).
+			// stat: name -> u64 LE size, u64 LE Unix milliseconds, SHA-256 (ErrnoNotFound).
+			// delete: name -> empty; deleting what is not there succeeds.
+			// list: u32 LE prefix length, prefix, name after which to begin -> for each of up to
+			// MaxKVList blobs, in order: u32 LE length, name, u64 LE size.
+			Functions: []string{"put", "get", "stat", "delete", "list"},
+			Params:    []string{"quota", "keys"},
+			Summary:   "Keep files of its own between requests, up to a quota.",
+		},
+		{
 			Name: "config", Module: "app:config/v1",
 			// get: key -> value (ErrnoNotFound).
 			Functions: []string{"get"},

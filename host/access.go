@@ -99,7 +99,7 @@ func (h *Host) enough(tx *boltstore.Tx, g approvals.Grant) (abi.Params, error) {
 		return g.Params, nil // what was never used is revoked, not shrunk
 	}
 	params := approvals.UsedParams(g.Params, g.Capability, used, subjectOf[g.Capability])
-	keeps := map[string]func(context.Context, string) (abi.KVQuota, error){"kv": h.kv.Used}[g.Capability]
+	keeps := map[string]func(context.Context, string) (abi.KVQuota, error){"kv": h.kv.Used, "blob": h.kv.BlobsUsed}[g.Capability]
 	if keeps == nil {
 		return params, nil
 	}

@@ -40,6 +40,7 @@ func (h *Host) Backup(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer h.endCopy()
+	defer h.files.Hold()() // the apps' files are copied after the list of them
 	h.log.InfoContext(ctx, "a backup begins", "user", actor.User)
 	stores := func(a *archive.Writer, p *pace) error {
 		for _, f := range storeFiles {

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/capability/blob"
 	"github.com/agora-host/agora/host/capability/config"
 	"github.com/agora-host/agora/host/capability/events"
 	"github.com/agora-host/agora/host/capability/fetch"
@@ -21,6 +22,7 @@ type binder func(t *target, p abi.Params) abi.Link
 // capabilities makes every capability and says how it is bound.
 func (h *Host) capabilities() map[string]binder {
 	logs, keys := log.New(h.appLog), kv.New(h.kv, h.log)
+	blobs := blob.New(h.files, h.log)
 	opens := opener{h}
 	revealed := secret.New(opens, h.log)
 	fetches := fetch.New(fetch.Options{Allow: h.egress, Secrets: opens, Tell: h.tellFetch, Logger: h.log})
@@ -29,6 +31,7 @@ func (h *Host) capabilities() map[string]binder {
 	h.onStop("models", models.Close)
 	published := events.New(publisher{h}, h.log)
 	return map[string]binder{
+		"blob":                  func(t *target, p abi.Params) abi.Link { return blobs.Bind(t.app.Name, kvQuota(p)) },
 		"config":                func(t *target, _ abi.Params) abi.Link { return config.Bind(t.release.Manifest.Config) },
 		abi.CapabilityEvents:    func(t *target, p abi.Params) abi.Link { return published.Bind(t.app.Name, p.List("topics")) },
 		abi.CapabilitySubscribe: func(*target, abi.Params) abi.Link { return abi.Link{} }, // nothing of it is called

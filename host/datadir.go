@@ -21,6 +21,7 @@ const (
 	nodeFile     = "node" // the node's id
 	secretsFile  = "secret.keys"
 	blobsDir     = "blobs"
+	filesDir     = "files" // of apps
 	journalDir   = "journal"
 	cacheDir     = "cache"
 	logsDir      = "logs"

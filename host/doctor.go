@@ -33,7 +33,7 @@ func (h *Host) Doctor(ctx context.Context) ([]Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(checks, releases, h.checkSecrets(ctx), h.checkBooks(ctx), d.cache(), d.snapshots(ctx)), nil
+	return append(checks, releases, h.checkFiles(ctx), h.checkSecrets(ctx), h.checkBooks(ctx), d.cache(), d.snapshots(ctx)), nil
 }
 
 // Examine is Doctor for the data directory of a node that does not run, or
@@ -237,4 +237,12 @@ func (h *Host) checkBooks(ctx context.Context) Check {
 		problems = append(problems, errors.New(f.Message))
 	}
 	return verdict(name, "", findings[0].Remedy, problems...)
+}
+
+// checkFiles reads every file that an app keeps.
+func (h *Host) checkFiles(ctx context.Context) Check {
+	n, problems := h.files.Check(ctx)
+	remedy := restoreRemedy(h.o.DataDir)
+	remedy.Summary = "Let the app put it again, or restore a backup."
+	return verdict("apps' files", fmt.Sprintf("%d files are what was written", n), remedy, problems...)
 }

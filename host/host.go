@@ -20,6 +20,7 @@ import (
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/host/internal/blobstore"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/filestore"
 	"github.com/agora-host/agora/host/internal/logstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/host/internal/web/api"
@@ -53,6 +54,7 @@ type Host struct {
 	models  *llm.Config       // that apps may be granted; nil: none
 	told    told              // of owners, by their apps' logs
 
+	files     *filestore.Store
 	ring      *secrets.Ring // keys of the apps' secrets
 	redactors redactors
 	used      tally // what apps did with their capabilities
@@ -123,6 +125,9 @@ func (h *Host) open(ctx context.Context) error {
 		return fmt.Errorf("open the queue: %w", err)
 	}
 	h.onStop("queue", func(context.Context) error { return h.queue.Close() })
+	if h.files, err = filestore.Open(filepath.Join(dir, filesDir), h.kv, h.o.Now); err != nil {
+		return fmt.Errorf("open the apps' files: %w", err)
+	}
 	if h.ring, err = secrets.OpenRing(filepath.Join(dir, secretsFile)); err != nil {
 		return fmt.Errorf("open the keys of the apps' secrets: %w", err)
 	}

@@ -263,10 +263,11 @@ var defaults = Limits{
 	RequestBody: 1 << 20, ResponseBody: 4 << 20, Concurrency: 16,
 }
 
-// What kv keeps if the manifest does not say.
+// What kv and blob keep if the manifest does not say.
 const (
-	defaultQuota = 1 << 20
-	DefaultKeys  = 10_000
+	defaultQuota     = 1 << 20
+	defaultBlobQuota = 16 << 20
+	DefaultKeys      = 10_000
 )
 
 // WithDefaults fills in every limit that was left out.
@@ -279,11 +280,13 @@ func (m Manifest) WithDefaults() Manifest {
 	orDefault(&l.RequestBody, defaults.RequestBody)
 	orDefault(&l.ResponseBody, defaults.ResponseBody)
 	orDefault(&l.Concurrency, defaults.Concurrency)
-	if kv, ok := m.Capabilities["kv"]; ok {
-		orDefault(&kv.Quota, defaultQuota)
-		orDefault(&kv.Keys, DefaultKeys)
-		m.Capabilities = maps.Clone(m.Capabilities)
-		m.Capabilities["kv"] = kv
+	for word, quota := range map[string]Size{"kv": defaultQuota, "blob": defaultBlobQuota} {
+		if ask, ok := m.Capabilities[word]; ok {
+			orDefault(&ask.Quota, quota)
+			orDefault(&ask.Keys, DefaultKeys)
+			m.Capabilities = maps.Clone(m.Capabilities)
+			m.Capabilities[word] = ask
+		}
 	}
 	m.triggerDefaults()
 	if fetch, ok := m.Capabilities["fetch"]; ok {

@@ -3,13 +3,14 @@ package boltstore
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 )
 
 // Check is Store.Check for the apps' data.
 func (s *KV) Check(context.Context) []error { return verifyOpen(s.db, kvShape) }
 
-var kvBuckets = []string{bData, bUsed, bExpiry}
+var kvBuckets = []string{bData, bUsed, bExpiry, bBlobs, bBlobsUsed}
 
 var kvShape = shape{
 	buckets: kvBuckets, required: []string{"format"}, prepare: prepareKV,
@@ -21,7 +22,7 @@ var kvShape = shape{
 		return record, err
 	},
 	also: func() (func(string, []byte, []byte), func(map[string][]byte, map[string]tally) []string) {
-		c := kvCounts{map[string]used{}, map[string]used{}, map[string]int{}}
+		c := newKVCounts()
 		return c.see, func(map[string][]byte, map[string]tally) []string { return c.wrong() }
 	},
 }
@@ -31,6 +32,14 @@ var kvShape = shape{
 type kvCounts struct {
 	kept, counted map[string]used
 	expires       map[string]int // by key in expiry: 1 if it is there, 2 if an entry says so, 3 if both
+	blobs         blobCounts
+}
+
+// blobCounts are the same for what is kept in files.
+type blobCounts struct{ kept, counted map[string]used }
+
+func newKVCounts() kvCounts {
+	return kvCounts{map[string]used{}, map[string]used{}, map[string]int{}, blobCounts{map[string]used{}, map[string]used{}}}
 }
 
 func (c kvCounts) see(bucket string, k, raw []byte) {
@@ -40,6 +49,12 @@ func (c kvCounts) see(bucket string, k, raw []byte) {
 		c.counted[string(app)] = decodeUsed(raw)
 	case bExpiry:
 		c.expires[string(k)] |= 1
+	case bBlobsUsed:
+		c.blobs.counted[string(app)] = decodeUsed(raw)
+	case bBlobs:
+		if len(raw) >= 8 {
+			c.blobs.kept[string(app)] = c.blobs.kept[string(app)].plus(used{int64(len(name)) + int64(binary.BigEndian.Uint64(raw)), 1})
+		}
 	case bData:
 		e, _ := openEntry(k, raw) // the whole record, which was checked
 		c.kept[string(app)] = c.kept[string(app)].plus(used{int64(len(name) + len(e.value)), 1})
@@ -49,20 +64,25 @@ func (c kvCounts) see(bucket string, k, raw []byte) {
 	}
 }
 
-func (c kvCounts) wrong() (wrong []string) {
-	for app, n := range c.counted {
-		if c.kept[app] != n {
-			wrong = append(wrong, fmt.Sprintf("keeps %+v of app %q, and counted %+v", c.kept[app], app, n))
-		}
-		delete(c.kept, app)
-	}
-	for app, n := range c.kept {
-		wrong = append(wrong, fmt.Sprintf("keeps %+v of app %q, and counted nothing", n, app))
-	}
+func (c kvCounts) wrong() []string {
+	wrong := append(miscounted("keeps", c.kept, c.counted), miscounted("keeps in files", c.blobs.kept, c.blobs.counted)...)
 	for due, said := range c.expires {
 		if said != 3 {
 			wrong = append(wrong, fmt.Sprintf("does not say the same about when %q expires as what will be swept", due))
 		}
+	}
+	return wrong
+}
+
+func miscounted(verb string, kept, counted map[string]used) (wrong []string) {
+	for app, n := range counted {
+		if kept[app] != n {
+			wrong = append(wrong, fmt.Sprintf("%s %+v of app %q, and counted %+v", verb, kept[app], app, n))
+		}
+		delete(kept, app)
+	}
+	for app, n := range kept {
+		wrong = append(wrong, fmt.Sprintf("%s %+v of app %q, and counted nothing", verb, n, app))
 	}
 	return wrong
 }
@@ -75,7 +95,7 @@ func prepareKV(w *writer) error {
 	if err := w.prepare(kvBuckets); err != nil || done {
 		return err
 	}
-	c := kvCounts{map[string]used{}, map[string]used{}, map[string]int{}}
+	c := newKVCounts()
 	err := w.tx.Bucket([]byte(bData)).ForEach(func(k, record []byte) error {
 		c.see(bData, k, record)
 		return nil

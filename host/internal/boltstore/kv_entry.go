@@ -60,12 +60,14 @@ func goneRecord(record []byte, now time.Time) bool {
 // used is what an app keeps, with what has expired and is not yet swept.
 type used abi.KVQuota
 
-func readUsed(tx *bolt.Tx, app string) (u used, err error) {
-	record := tx.Bucket([]byte(bUsed)).Get([]byte(app))
+func readUsed(tx *bolt.Tx, app string) (used, error) { return readUsedFrom(tx, bUsed, app) }
+
+func readUsedFrom(tx *bolt.Tx, bucket, app string) (u used, err error) {
+	record := tx.Bucket([]byte(bucket)).Get([]byte(app))
 	if record == nil {
 		return u, nil
 	}
-	raw, err := unseal(bUsed, []byte(app), record)
+	raw, err := unseal(bucket, []byte(app), record)
 	if err != nil {
 		return u, err
 	}
@@ -79,9 +81,11 @@ func decodeUsed(raw []byte) (u used) {
 	return u
 }
 
-func (u used) put(w *writer, app string) error {
+func (u used) put(w *writer, app string) error { return u.putInto(w, bUsed, app) }
+
+func (u used) putInto(w *writer, bucket, app string) error {
 	raw := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(u.Bytes)), uint64(u.Keys))
-	return w.set(bUsed, []byte(app), seal(bUsed, []byte(app), raw))
+	return w.set(bucket, []byte(app), seal(bucket, []byte(app), raw))
 }
 
 func (u used) plus(o used) used  { return used{u.Bytes + o.Bytes, u.Keys + o.Keys} }
@@ -90,6 +94,12 @@ func (u used) minus(o used) used { return used{u.Bytes - o.Bytes, u.Keys - o.Key
 // expiryKey sorts an app's entries by when they expire.
 func expiryKey(app string, expires uint64, name string) []byte {
 	return key(app, number(expires)+name)
+}
+
+// cutKey is the inverse of key for two parts. Names of apps hold no NUL.
+func cutKey(k []byte) (app, name string) {
+	before, after, _ := bytes.Cut(k, []byte{0})
+	return string(before), string(after)
 }
 
 // cutExpiryKey is the inverse of expiryKey. Names of apps hold no NUL.

@@ -30,6 +30,10 @@ func recordName(bucket string, key []byte) string {
 		return fmt.Sprintf("secret %q of app %q", rest, app)
 	case bucket == bData:
 		return fmt.Sprintf("key %q of app %q", rest, app)
+	case bucket == bBlobs:
+		return fmt.Sprintf("blob %q of app %q", rest, app)
+	case bucket == bBlobsUsed:
+		return fmt.Sprintf("the byte count of the blobs of app %q", key)
 	case bucket == bUsed:
 		return fmt.Sprintf("the byte count of app %q", key)
 	case bucket == bDeliveries && len(key) == 8:

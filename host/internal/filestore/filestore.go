@@ -1,0 +1,302 @@
+package filestore
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/registry"
+)
+
+// piece is how many bytes a checksum covers.
+const piece = 256 << 10
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Index lists what apps keep: a note for each name. What it acknowledged is
+// durable.
+type Index interface {
+	// BlobRoom answers abi.ErrnoQuota if so many bytes have no room.
+	BlobRoom(ctx context.Context, app, name string, size int64, quota abi.KVQuota) error
+	// PutBlob answers the note that it replaces, nil for none, or abi.ErrnoQuota.
+	PutBlob(ctx context.Context, app, name string, size int64, note []byte, quota abi.KVQuota) (old []byte, err error)
+	DeleteBlob(ctx context.Context, app, name string) (old []byte, err error)
+	// Blob answers a note, or abi.ErrnoNotFound.
+	Blob(ctx context.Context, app, name string) (note []byte, err error)
+	Blobs(ctx context.Context, app, prefix, after string, limit int) ([]abi.BlobInfo, error)
+	EachBlob(see func(app, name string, note []byte) error) error
+}
+
+// note is what the index keeps for a file.
+type note struct {
+	File     string   `json:"file"` // 32 hexadecimal digits
+	Size     int64    `json:"size"`
+	Modified int64    `json:"modified"` // Unix milliseconds
+	Digest   []byte   `json:"digest"`   // SHA-256
+	Sums     []uint32 `json:"sums"`     // CRC-32C of each piece
+}
+
+// Store is a directory of files and the index that names them.
+type Store struct {
+	dir   string
+	index Index
+	now   func() time.Time
+
+	mu      sync.Mutex // guards all below
+	holds   int
+	removed []string // once nobody holds any more
+}
+
+// Open opens or makes a directory, and removes the files that nothing names.
+func Open(dir string, index Index, now func() time.Time) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	s := &Store{dir: dir, index: index, now: now}
+	named := map[string]bool{}
+	err := index.EachBlob(func(app, _ string, raw []byte) error {
+		n, err := decode(raw)
+		if err != nil {
+			return err
+		}
+		named[s.path(app, n.File)] = true
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || named[path] {
+			return err
+		}
+		return os.Remove(path)
+	})
+}
+
+func decode(raw []byte) (n note, err error) {
+	if err := json.Unmarshal(raw, &n); err != nil || len(n.File) != 32 || len(n.Digest) != sha256.Size {
+		return n, fmt.Errorf("the note of a blob cannot be read: %w", registry.ErrCorrupt)
+	}
+	return n, nil
+}
+
+// path is where a file is. Names of apps are names of directories, too.
+func (s *Store) path(app, file string) string { return filepath.Join(s.dir, app, file[:2], file[2:]) }
+
+// Put keeps a blob under a name, in place of what was there. It answers
+// abi.ErrnoQuota if there is no room for it.
+func (s *Store) Put(ctx context.Context, app, name string, b []byte, quota abi.KVQuota) error {
+	if err := s.index.BlobRoom(ctx, app, name, int64(len(b)), quota); err != nil {
+		return err // before anything is written
+	}
+	n := newNote(b, s.now())
+	path := s.path(app, n.File)
+	if err := write(path, b); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	old, err := s.index.PutBlob(ctx, app, name, n.Size, raw, quota)
+	if err != nil {
+		// Nothing names it, unless the index wrote and could not say so: whatever
+		// is left over is removed at the next start.
+		if _, refused := errors.AsType[abi.Errno](err); refused {
+			return errors.Join(err, os.Remove(path))
+		}
+		return err
+	}
+	return s.drop(app, old)
+}
+
+func newNote(b []byte, now time.Time) note {
+	var id [16]byte
+	rand.Read(id[:])
+	sum := sha256.Sum256(b)
+	n := note{File: hex.EncodeToString(id[:]), Size: int64(len(b)), Modified: now.UnixMilli(), Digest: sum[:]}
+	for at := 0; at < len(b); at += piece {
+		n.Sums = append(n.Sums, crc32.Checksum(b[at:min(len(b), at+piece)], castagnoli))
+	}
+	return n
+}
+
+// write makes a file durable: its contents, and its name.
+func write(path string, b []byte) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	for _, d := range []string{dir, filepath.Dir(dir), filepath.Dir(filepath.Dir(dir))} {
+		if err := syncDir(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// drop removes the file of a note that the index no longer has.
+func (s *Store) drop(app string, raw []byte) error {
+	if raw == nil {
+		return nil
+	}
+	n, err := decode(raw)
+	if err != nil {
+		return err
+	}
+	path := s.path(app, n.File)
+	s.mu.Lock()
+	held := s.holds > 0
+	if held {
+		s.removed = append(s.removed, path)
+	}
+	s.mu.Unlock()
+	if !held {
+		_ = os.Remove(path) // what stays is removed at the next start
+	}
+	return nil
+}
+
+// Hold keeps every file in its place until the answered function is called, so
+// that files can be copied that an earlier copy of the index names.
+func (s *Store) Hold() (release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holds++
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.holds--; s.holds > 0 {
+			return
+		}
+		for _, path := range s.removed {
+			_ = os.Remove(path)
+		}
+		s.removed = nil
+	})
+}
+
+// Delete forgets a blob. Deleting what is not there succeeds.
+func (s *Store) Delete(ctx context.Context, app, name string) error {
+	old, err := s.index.DeleteBlob(ctx, app, name)
+	if err != nil {
+		return err
+	}
+	return s.drop(app, old)
+}
+
+// Stat tells what is known of a blob; abi.ErrnoNotFound if there is none.
+func (s *Store) Stat(ctx context.Context, app, name string) (abi.BlobInfo, error) {
+	n, err := s.note(ctx, app, name)
+	if err != nil {
+		return abi.BlobInfo{}, err
+	}
+	i := abi.BlobInfo{Name: name, Size: n.Size, Modified: time.UnixMilli(n.Modified).UTC()}
+	copy(i.Digest[:], n.Digest)
+	return i, nil
+}
+
+func (s *Store) note(ctx context.Context, app, name string) (note, error) {
+	raw, err := s.index.Blob(ctx, app, name)
+	if err != nil {
+		return note{}, err
+	}
+	return decode(raw)
+}
+
+// List answers up to limit blobs with a prefix that sort behind after.
+func (s *Store) List(ctx context.Context, app, prefix, after string, limit int) ([]abi.BlobInfo, error) {
+	return s.index.Blobs(ctx, app, prefix, after, limit)
+}
+
+// Get reads up to length bytes of a blob from an offset on: fewer where it ends,
+// none behind its end. abi.ErrnoNotFound if there is no such blob.
+func (s *Store) Get(ctx context.Context, app, name string, offset, length int64) ([]byte, error) {
+	for try := 0; ; try++ {
+		n, err := s.note(ctx, app, name)
+		if err != nil {
+			return nil, err
+		}
+		b, err := s.read(app, n, offset, length)
+		// Replaced or deleted since it was looked up: what is there now?
+		if errors.Is(err, fs.ErrNotExist) && try < 10 {
+			continue
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("the file of blob %q of app %q is gone: %w", name, app, registry.ErrCorrupt)
+		}
+		return b, err
+	}
+}
+
+func (s *Store) read(app string, n note, offset, length int64) ([]byte, error) {
+	if offset >= n.Size || length <= 0 {
+		return nil, nil
+	}
+	end := offset + min(length, n.Size-offset)
+	from := offset / piece * piece
+	f, err := os.Open(s.path(app, n.File))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b := make([]byte, min(n.Size, (end+piece-1)/piece*piece)-from)
+	if _, err := f.ReadAt(b, from); err != nil {
+		return nil, fmt.Errorf("%s is shorter than it was: %w", f.Name(), registry.ErrCorrupt)
+	}
+	for at := 0; at < len(b); at += piece {
+		i := (int(from) + at) / piece
+		if i >= len(n.Sums) || crc32.Checksum(b[at:min(len(b), at+piece)], castagnoli) != n.Sums[i] {
+			return nil, fmt.Errorf("%s does not match its checksum: %w", f.Name(), registry.ErrCorrupt)
+		}
+	}
+	return b[offset-from : end-from], nil
+}
+
+// Check reads every file. It answers how many there are, and what is damaged.
+func (s *Store) Check(ctx context.Context) (n int, problems []error) {
+	release := s.Hold() // what is replaced meanwhile is still there
+	defer release()
+	err := s.index.EachBlob(func(app, name string, raw []byte) error {
+		n++
+		found, err := decode(raw)
+		if err == nil {
+			_, err = s.read(app, found, 0, found.Size)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("blob %q of app %q: %w", name, app, err))
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		problems = append(problems, err)
+	}
+	return n, problems
+}
