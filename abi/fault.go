@@ -18,6 +18,7 @@ var (
 	ErrNotGranted       = errors.New("the app imports a capability that is not granted")
 	ErrCanceled         = errors.New("the caller went away")
 	ErrHostTimeExceeded = errors.New("the app used up its time for host calls")
+	ErrTooManyCalls     = errors.New("the app called its capabilities too often")
 	ErrExitStatus       = errors.New("the app ended with a non-zero exit status")
 )
 
@@ -39,6 +40,7 @@ var faultKinds = []struct {
 	{ErrCanceled, "canceled"},
 	{ErrExitStatus, "exit_status"},
 	{ErrHostTimeExceeded, "host_time"},
+	{ErrTooManyCalls, "host_calls"},
 }
 
 // FaultKind is the meter's word for an invocation's error: "" for nil,

@@ -123,6 +123,8 @@ type Subject struct {
 	Signer   SubjectSigner   `json:"signer"`
 	Grants   []SubjectGrant  `json:"grants"` // live grants of the app
 	Asked    []SubjectAsked  `json:"asked"`  // capabilities the manifest declares
+	// Models are the node's language models, with the classes of data that each may see.
+	Models map[string][]string `json:"models,omitempty"`
 }
 
 // SubjectApp is the metadata that the manifest carries.

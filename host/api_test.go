@@ -200,7 +200,7 @@ func TestClientSeesTheWholeWire(t *testing.T) {
 	for path, v := range map[string]any{
 		"/info": &client.Info{}, "/whoami": &client.Whoami{}, "/apps": new(listOf[client.App]), "/apps/shop": &client.App{},
 		"/apps/shop/releases": new(listOf[client.Release]), "/apps/guestbook/releases/1": &client.Release{}, "/apps/shop/activations": new(listOf[client.Activation]),
-		"/apps/guestbook/logs": new(listOf[client.LogLine]), "/usage?by=app,hour": &client.Report{}, "/events": new(listOf[abi.Event]),
+		"/apps/guestbook/logs": new(listOf[client.LogLine]), "/usage?by=app,hour&over=day": &client.Report{}, "/usage/samples": new(listOf[client.Sample]), "/events": new(listOf[abi.Event]),
 		"/requests": new(listOf[client.Request]), "/grants": new(listOf[client.Grant]), "/trust/keys": new(listOf[client.Key]),
 		"/apps/guestbook/secrets": new(listOf[client.Secret]), "/tokens": new(listOf[client.Credential]), "/users": new(listOf[client.User]), "/doctor": new(listOf[client.Check]), "/apps/guestbook/triggers": new(listOf[client.Trigger]), "/apps/guestbook/letters": new(listOf[client.Delivery]),
 	} {

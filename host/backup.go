@@ -16,8 +16,8 @@ import (
 )
 
 // notBackedUp is what a backup leaves out: what is made anew, other copies, and
-// the apps' logs, of which only the last lines are kept anyway.
-var notBackedUp = []string{cacheDir, snapshotsDir, logsDir}
+// logs and samples of calls, of which little is kept anyway.
+var notBackedUp = []string{cacheDir, snapshotsDir, logsDir, samplesDir}
 
 // copier is a store that can be copied while it is used.
 type copier interface {

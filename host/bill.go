@@ -63,8 +63,10 @@ func (b *bill) settle(result engine.Result, uses []abi.Use, fault error) error {
 		if !errors.Is(err, metering.ErrUnmetered) {
 			err = fmt.Errorf("%w: %w", metering.ErrUnmetered, err)
 		}
+		return err
 	}
-	return err
+	b.target.host.note(&v, result)
+	return nil
 }
 
 func counts(frame *abi.Request, result engine.Result) metering.Counts {

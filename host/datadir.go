@@ -26,6 +26,7 @@ const (
 	cacheDir     = "cache"
 	logsDir      = "logs"
 	snapshotsDir = "snapshots"
+	samplesDir   = "samples"
 )
 
 // storeFile is a file that changes in place: it is read under its lock, or

@@ -10,11 +10,7 @@ import (
 func (h *Host) SetProgramBudget(n int64) { h.programs.budget = n }
 
 // LoadedPrograms is how many programs are in memory.
-func (h *Host) LoadedPrograms() int {
-	h.programs.mu.Lock()
-	defer h.programs.mu.Unlock()
-	return h.programs.order.Len()
-}
+func (h *Host) LoadedPrograms() int { return h.programs.loadedCount() }
 
 // Snapshot makes a snapshot now.
 func (h *Host) Snapshot(ctx context.Context) error { return h.snapshot(ctx) }

@@ -22,6 +22,7 @@ import (
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/filestore"
 	"github.com/agora-host/agora/host/internal/logstore"
+	"github.com/agora-host/agora/host/internal/samplestore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/host/internal/web/api"
 	"github.com/agora-host/agora/host/internal/web/console"
@@ -30,6 +31,7 @@ import (
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/triggers"
+	"github.com/agora-host/agora/triggers/webhook"
 )
 
 // Host is one node.
@@ -43,6 +45,7 @@ type Host struct {
 	kv        *boltstore.KV
 	blobs     *blobstore.Store
 	logs      *logstore.Store
+	samples   *samplestore.Store
 	authority *sigstore.Authority
 	verifier  *sigstore.Verifier
 	policy    *rego.Policy
@@ -66,11 +69,13 @@ type Host struct {
 	sites      sites
 	dispatcher *triggers.Dispatcher
 	known      known
+	replays    webhook.Replays
 
 	listener net.Listener
 	server   *http.Server
 
-	copying chan struct{} // held by the one backup or snapshot that runs
+	measures measures
+	copying  chan struct{} // held by the one backup or snapshot that runs
 
 	background sync.WaitGroup
 	cancel     context.CancelFunc
@@ -138,6 +143,9 @@ func (h *Host) open(ctx context.Context) error {
 		return fmt.Errorf("open the apps' logs: %w", err)
 	}
 	h.onStop("apps' logs", func(context.Context) error { return h.logs.Close() })
+	if h.samples, err = samplestore.Open(filepath.Join(dir, samplesDir), h.o.Now); err != nil {
+		return fmt.Errorf("open the samples of calls: %w", err)
+	}
 	if h.authority, err = sigstore.OpenAuthority(filepath.Join(dir, "trust"), h.o.Now); err != nil {
 		return fmt.Errorf("open the trust root: %w", err)
 	}
@@ -218,6 +226,7 @@ func (h *Host) handler() (http.Handler, error) {
 	desk.Handle("/api/", api.New(h, api.Options{Logger: h.log, MaxModule: h.o.MaxModule}))
 	desk.Handle("/problems/", problem.Handler())
 	desk.HandleFunc("GET /healthz", h.serveHealth)
+	desk.HandleFunc("GET /metrics", h.serveMetrics)
 	apps := gateway.New(gateway.Options{
 		Router: h,
 		WriteFault: func(w http.ResponseWriter, r *http.Request, id string, err error) {
@@ -257,6 +266,9 @@ func (h *Host) Start() {
 	h.cancel = cancel
 	h.background.Go(func() { h.meter.Run(ctx) })
 	h.background.Go(func() { h.keepSnapshots(ctx) })
+	h.background.Go(func() {
+		h.samples.Run(ctx.Done(), func(err error) { h.log.Warn("samples of calls are not written", "err", err) })
+	})
 	h.background.Go(func() { h.dispatcher.Run(ctx) })
 	h.background.Go(func() { h.keepUsed(ctx) })
 	h.background.Go(func() {

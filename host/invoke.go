@@ -37,6 +37,9 @@ func release(frame *abi.Request) {
 // Of an answer that is streamed, the end is what is released then: the gateway
 // ends it after Invoke returned. What goes out before is covered by checkpoints.
 func (t *target) Invoke(ctx context.Context, id string, r *http.Request, stream abi.Stream) (abi.Response, error) {
+	if hook := t.hook(r.URL.Path); hook != nil {
+		return t.takeHook(ctx, id, hook, r, stream)
+	}
 	result, err := t.call(ctx, metering.TriggerHTTP, id, r, stream)
 	return result.Response, err
 }

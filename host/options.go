@@ -40,6 +40,9 @@ type Options struct {
 	LLM string
 	// Demo marks a node that was started by `agora up`.
 	Demo bool
+	// FlushEvery is how often counted usage is brought to the store. What is counted
+	// is in the journal before. Default 10 s.
+	FlushEvery time.Duration
 	// Environment tags all usage of this node. Default: the tier in which it was.
 	Environment string
 	// Version is shown to people.

@@ -145,3 +145,10 @@ func (p *programs) drop() {
 		p.evict(p.order.Back())
 	}
 }
+
+// loadedCount is how many programs are in memory.
+func (p *programs) loadedCount() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.order.Len()
+}

@@ -139,8 +139,8 @@ func (h *Host) subject(action, actor string, tier abi.Tier, r registry.Release, 
 			Fuel: m.Limits.Fuel, Memory: int64(m.Limits.Memory), TimeoutMS: m.Limits.Timeout.Milliseconds(),
 			Request: int64(m.Limits.RequestBody), Response: int64(m.Limits.ResponseBody), Concurrency: m.Limits.Concurrency,
 		},
-		Triggers: subjectTriggers(m.Triggers),
-		Signer:   approvals.SubjectSigner{Identity: r.Signer.Identity, Method: r.Signer.Method, Trust: r.Signer.Trust},
+		Triggers: subjectTriggers(m.Triggers), Models: h.models.Classifications(),
+		Signer: approvals.SubjectSigner{Identity: r.Signer.Identity, Method: r.Signer.Method, Trust: r.Signer.Trust},
 	}
 	// What holds is the newest of a capability's grants, which may have been shrunk.
 	for _, capability := range abi.Capabilities() {

@@ -49,12 +49,7 @@ func (c *cell) add(calls uint64, v *Invocation) {
 		c.Errors[v.Fault] = plus(c.Errors[v.Fault], calls)
 	}
 	for _, u := range v.Uses {
-		i, found := slices.BinarySearchFunc(c.Uses, u, compareUses)
-		if found {
-			c.Uses[i].N = plus(c.Uses[i].N, u.N)
-		} else if u.N > 0 {
-			c.Uses = slices.Insert(c.Uses, i, u)
-		}
+		c.use(u)
 	}
 }
 

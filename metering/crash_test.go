@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/metering/journal"
 	"github.com/agora-host/agora/metering/meteringtest"
 )
 
@@ -89,7 +90,7 @@ func (l *ledger) compare(t testing.TB, machine *meteringtest.Machine, m *meterin
 			}
 			return nil
 		})
-		if err != nil && !errors.Is(err, metering.ErrNoJournal) {
+		if err != nil && !errors.Is(err, journal.ErrNotJournal) && !errors.Is(err, journal.ErrNoHeader) {
 			add("%s: %v", name, err)
 		}
 	}

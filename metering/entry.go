@@ -12,9 +12,6 @@ import (
 	"github.com/agora-host/agora/metering/journal"
 )
 
-// ErrNoJournal: a file is no journal that can be listed.
-var ErrNoJournal = errors.New("this is no usage journal")
-
 // The kinds of a journal's entries.
 const (
 	EntryCall     = "call"     // an invocation that ended, or was cut off
@@ -35,26 +32,26 @@ type Entry struct {
 // ReadJournal lists a journal as it is billed: an invocation that did not end is,
 // last, the call that its last checkpoint makes it. The name says whether it is
 // compressed. What a file in the journal directory is that is none answers
-// ErrNoJournal.
+// journal.ErrNotJournal.
 func ReadJournal(name string, from io.Reader, each func(Entry) error) (journal.Header, error) {
 	name = strings.TrimSuffix(name, damagedExt)
 	if strings.HasSuffix(name, keptExt) {
 		packed, err := gzip.NewReader(from)
 		if err != nil {
-			return journal.Header{}, fmt.Errorf("%w: %w", ErrNoJournal, err)
+			return journal.Header{}, fmt.Errorf("%w: %w", journal.ErrNotJournal, err)
 		}
 		from = packed
 	} else if !strings.HasSuffix(name, journalExt) {
-		return journal.Header{}, ErrNoJournal
+		return journal.Header{}, journal.ErrNotJournal
 	}
 	r := bufio.NewReader(from)
 	if isEarlier(r) {
-		return journal.Header{}, fmt.Errorf("%w: its records have no ids", ErrNoJournal)
+		return journal.Header{}, fmt.Errorf("%w: its records have no ids", journal.ErrNotJournal)
 	}
 	var f fold
 	h, _, err := journal.Read(r, func(rec journal.Record, proven bool) error { return f.add(rec, proven, each) })
 	if errors.Is(err, journal.ErrNoHeader) || errors.Is(err, journal.ErrNotJournal) {
-		return h, fmt.Errorf("%w: %w", ErrNoJournal, err)
+		return h, fmt.Errorf("%w: %w", journal.ErrNotJournal, err)
 	}
 	if err != nil {
 		return h, err

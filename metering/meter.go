@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/agora-host/agora/internal/failpoint"
 	"github.com/agora-host/agora/metering/journal"
 )
 
@@ -29,6 +30,8 @@ type Options struct {
 	// Now is the wall clock, Elapsed a clock that is never set. Default: the system's.
 	Now     func() time.Time
 	Elapsed func() time.Duration
+	// FlushEvery is how often Run flushes. Default 10 s.
+	FlushEvery time.Duration
 	// JournalSize is how many bytes a journal has before the next begins. Default
 	// 64 MiB.
 	JournalSize int64
@@ -45,6 +48,9 @@ func (o Options) withDefaults() Options {
 	if o.Elapsed == nil {
 		start := time.Now()
 		o.Elapsed = func() time.Duration { return time.Since(start) }
+	}
+	if o.FlushEvery == 0 {
+		o.FlushEvery = flushEvery
 	}
 	if o.JournalSize == 0 {
 		o.JournalSize = maxJournal
@@ -139,6 +145,7 @@ func (m *Meter) beginEpoch(ctx context.Context) (*epoch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin an epoch: %w", err)
 	}
+	failpoint.Hit("epoch-begun")
 	m.mu.Lock()
 	m.last = max(m.last, number)
 	m.mu.Unlock()
@@ -193,7 +200,7 @@ func (m *Meter) Ready() error {
 // Run flushes, heals and reconciles until ctx ends. A flush that fails is tried
 // again at the next turn: until then the journal has it all.
 func (m *Meter) Run(ctx context.Context) {
-	flush, heal, reconcile := time.NewTicker(flushEvery), time.NewTicker(healEvery), time.NewTicker(reconcileEvery)
+	flush, heal, reconcile := time.NewTicker(m.o.FlushEvery), time.NewTicker(healEvery), time.NewTicker(reconcileEvery)
 	defer flush.Stop()
 	defer heal.Stop()
 	defer reconcile.Stop()

@@ -1,5 +1,7 @@
 package metering
 
+import "github.com/agora-host/agora/internal/failpoint"
+
 // Running is an invocation that is journaled while it runs, since part of its
 // answer is given away before its end. It belongs to one goroutine.
 //
@@ -23,7 +25,9 @@ func (r *Running) Checkpoint(v *Invocation) error {
 		}
 		r.m.mu.Unlock()
 	}
-	return r.m.append(r.e, kindCheckpoint, v)
+	err := r.m.append(r.e, kindCheckpoint, v)
+	failpoint.Hit("checkpointed")
+	return err
 }
 
 // End records the invocation as Meter.Record does. It takes the place of all

@@ -76,6 +76,10 @@ type Store interface {
 	// Ledger reads from <= hour < to, of one app if app is not "", in no particular
 	// order and at one moment.
 	Ledger(ctx context.Context, app string, from, to time.Time) (Ledger, error)
+	// Days is Ledger, but of each day (UTC) that lies within the span and is sealed
+	// as a whole, the hours of a set of tags are one row, at the day's beginning. It
+	// is what reports over long spans are made of.
+	Days(ctx context.Context, app string, from, to time.Time) (Ledger, error)
 	// Cells reads all cells of an epoch, also those of sealed hours.
 	Cells(ctx context.Context, node string, epoch uint64) ([]Cell, error)
 	// Epochs lists all of them by node and number.
@@ -100,29 +104,6 @@ type HourDiff struct {
 	Hour  time.Time `json:"hour"`
 	Cells Usage     `json:"cells"`
 	Owed  Usage     `json:"owed"` // rows and adjustments
-}
-
-// Query asks for usage. Zero From and To mean the last 24 hours up to now.
-type Query struct {
-	App        string    // "" for all
-	CostCenter string    // "" for all
-	From, To   time.Time // half open
-	By         []string  // any of "hour", "day", "app", "release", "tier", "cost_center", "team", "owner", "environment", "trigger"; empty: one total
-}
-
-// Report answers a query. Rows are sorted by their group.
-type Report struct {
-	From  time.Time `json:"from"`
-	To    time.Time `json:"to"`
-	By    []string  `json:"by"`
-	Rows  []Row     `json:"rows"`
-	Total Usage     `json:"total"`
-}
-
-// Row is the usage of one group.
-type Row struct {
-	Group map[string]string `json:"group"` // value for each word in By; hours in RFC 3339
-	Usage
 }
 
 // CompareHours answers the hours in which two sums differ, oldest first.

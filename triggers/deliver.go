@@ -118,12 +118,7 @@ func (d *Dispatcher) conclude(l *line, it *item, v Delivery, err error) {
 	}
 	d.mu.Lock()
 	s := d.status(l.ref)
-	s.LastRun, s.LastID, s.Outcome = now, it.id, "ok"
-	if s.Done++; err != nil {
-		s.Done--
-		s.Failed++
-		s.Outcome = clip(err.Error())
-	}
+	s.concluded(it.id, err, now)
 	c.Status = append(c.Status, *s)
 	d.mu.Unlock()
 	if err := d.o.Store.Commit(d.work, c); err != nil {
@@ -139,6 +134,17 @@ func (d *Dispatcher) conclude(l *line, it *item, v Delivery, err error) {
 	defer d.mu.Unlock()
 	d.done(it.from, it.size)
 	d.buried(l, c)
+}
+
+func (s *Status) concluded(id string, err error, now time.Time) {
+	s.LastRun, s.LastID = now, id
+	if err != nil {
+		s.Failed++
+		s.Outcome = clip(err.Error())
+		return
+	}
+	s.Done++
+	s.Outcome = "ok"
 }
 
 func (d *Dispatcher) wait(l *line, it *item, due time.Time) {

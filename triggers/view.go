@@ -56,3 +56,20 @@ func (d *Dispatcher) Fire(ctx context.Context, r Ref) (string, error) {
 	d.mu.Unlock()
 	return v.ID, err
 }
+
+// Paused tells whether a trigger is kept from being delivered to.
+func (d *Dispatcher) Paused(r Ref) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.lines[r]
+	return l != nil && l.trigger != nil && l.trigger.Paused
+}
+
+// Observe notes what came of a call that did not go through the queue. It is
+// stored within moments, and may be lost in a crash.
+func (d *Dispatcher) Observe(r Ref, id string, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.status(r).concluded(id, err, d.o.Now())
+	d.dirty[r] = true
+}

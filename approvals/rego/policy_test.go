@@ -93,7 +93,13 @@ func TestDecisions(t *testing.T) {
 		{"dearer than the tier has", func(s *approvals.Subject) {
 			s.Module.Capabilities = append(s.Module.Capabilities, "llm")
 			s.Asked = append(s.Asked, approvals.SubjectAsked{Capability: "llm", Params: map[string]string{"models": "small", "daily_cents": "501"}})
+			s.Models = map[string][]string{"small": {"public", "internal"}}
 		}, []string{"deny capability.quota", "review capability.needs_grant"}},
+		{"models that there are not, or not for such data", func(s *approvals.Subject) {
+			s.Module.Capabilities = append(s.Module.Capabilities, "llm")
+			s.Asked = append(s.Asked, approvals.SubjectAsked{Capability: "llm", Params: map[string]string{"models": "open small unknown"}})
+			s.Models = map[string][]string{"small": {"public", "internal"}, "open": {"public"}}
+		}, []string{"deny llm.classification", "review capability.needs_grant", "note llm.no_model"}},
 		{"plain and wide fetches", func(s *approvals.Subject) {
 			s.Module.Capabilities = append(s.Module.Capabilities, "fetch")
 			s.Asked = append(s.Asked, approvals.SubjectAsked{Capability: "fetch", Params: map[string]string{"allow": "http://a.example https://*.b.example https://c.example"}})

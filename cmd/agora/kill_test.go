@@ -32,6 +32,17 @@ func launch(t *testing.T, dir string) *process {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com")
 	cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1")
+	p, said := begin(t, cmd)
+	if p == nil {
+		t.Fatalf("the node did not start:\n%s", said)
+	}
+	return p
+}
+
+// begin starts a node, and answers nil and what it said if it ended before it
+// served.
+func begin(t *testing.T, cmd *exec.Cmd) (*process, string) {
+	t.Helper()
 	out, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -50,12 +61,13 @@ func launch(t *testing.T, dir string) *process {
 		}
 	}
 	if p.link == "" {
-		t.Fatalf("the node did not start:\n%s", strings.Join(said, "\n"))
+		_ = cmd.Wait()
+		return nil, strings.Join(said, "\n")
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()
 	p.console, _, _ = strings.Cut(p.link, "/sign-in")
 	p.addr = "127.0.0.1" + p.console[strings.LastIndex(p.console, ":"):]
-	return p
+	return p, ""
 }
 
 // kill is kill -9, and the end of it.

@@ -16,11 +16,12 @@ import (
 func (c *cli) usageCommand() *cobra.Command {
 	var q client.UsageQuery
 	var since, from, to string
+	var asCSV bool
 	cmd := &cobra.Command{
 		Use:     "usage",
 		Short:   "Show what was used, by app, release, tier, team, cost center, hour or day",
 		Long:    "Shows what was used. Usage is kept by the hour in UTC: a span starts and ends at full hours.",
-		Example: "  agora usage --since 7d --by cost_center,app\n  agora usage --app hello --by hour -o json",
+		Example: "  agora usage --since 7d --by cost_center,app\n  agora usage --app hello --by hour -o json\n  agora usage --from 2026-01-01 --to 2026-02-01 --by cost_center --csv > january.csv",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := span(&q, since, from, to); err != nil {
@@ -28,6 +29,14 @@ func (c *cli) usageCommand() *cobra.Command {
 			}
 			node, err := c.node()
 			if err != nil {
+				return err
+			}
+			if asCSV {
+				raw, err := node.UsageCSV(cmd.Context(), q)
+				if err != nil {
+					return err
+				}
+				_, err = c.out.Write(raw)
 				return err
 			}
 			report, err := node.Usage(cmd.Context(), q)
@@ -39,8 +48,10 @@ func (c *cli) usageCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&q.App, "app", "", "only this app")
+	f.StringVar(&q.Team, "team", "", "only this team")
+	f.BoolVar(&asCSV, "csv", false, "write comma-separated values, for spreadsheets")
 	f.StringVar(&q.CostCenter, "cost-center", "", "only this cost center")
-	f.StringSliceVar(&q.By, "by", []string{"app"}, "group by any of hour, day, app, release, tier, cost_center, team")
+	f.StringSliceVar(&q.By, "by", []string{"app"}, "group by any of hour, day, month, app, release, tier, cost_center, team, owner, environment, trigger")
 	f.StringVar(&since, "since", "24h", "how far back: 24h, 7d")
 	f.StringVar(&from, "from", "", "start, as 2026-01-31 or RFC 3339; instead of --since")
 	f.StringVar(&to, "to", "", "end, as 2026-01-31 or RFC 3339 (default now)")

@@ -111,11 +111,15 @@ func answerCall(ctx context.Context, v *invocation, memory api.Memory, stack []u
 	return int64(len(out))
 }
 
+// maxCalls bounds the calls of capabilities in one invocation: each burns little
+// fuel of the guest's, and some of the node's time.
+const maxCalls = 100_000
+
 // exportCapability offers a capability's import module. What it does is linked
 // at each call.
 func exportCapability(b wazero.HostModuleBuilder, c abi.Capability) {
 	for _, name := range c.Functions {
-		exportHostFunc(b, c.Module, name, func(ctx context.Context, v *invocation, in []byte) ([]byte, abi.Errno) {
+		exportHostFunc(b, c.Module, name, func(_ context.Context, v *invocation, in []byte) ([]byte, abi.Errno) {
 			if v.warming {
 				return nil, abi.ErrnoUnavailable // nothing of anybody's may get into the image
 			}
@@ -124,8 +128,11 @@ func exportCapability(b wazero.HostModuleBuilder, c abi.Capability) {
 			if f == nil {
 				return nil, abi.ErrnoDenied
 			}
-			limited, cancel := context.WithDeadline(ctx, v.hostDeadline())
-			defer cancel()
+			if v.calls++; v.calls > maxCalls {
+				v.halt(fmt.Errorf("%w: more than %d times", abi.ErrTooManyCalls, maxCalls))
+			}
+			limited := v.callContext()
+			defer limited.end()
 			return f(limited, in)
 		})
 	}

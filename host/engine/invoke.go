@@ -71,6 +71,8 @@ type invocation struct {
 
 	hostSince time.Time     // when the host call that runs began; zero: none does
 	host      time.Duration // of those that ended
+	calls     int           // of capabilities, so far
+	calling   *hostContext  // for the next of them; nil: to be made
 
 	saved     time.Time // when the last checkpoint was
 	savedFuel uint64    // what was used then
@@ -126,11 +128,11 @@ func (v *invocation) alive() time.Time {
 	if err := v.Err(); err != nil {
 		v.halt(abi.ErrCanceled)
 	}
-	now := time.Now()
-	if now.After(v.deadline) {
+	at := now()
+	if at.After(v.deadline) {
 		v.halt(v.tooLate(v.deadline))
 	}
-	return now
+	return at
 }
 
 // used is what a guest with so much left has spent.

@@ -177,6 +177,23 @@ func (m *Memory) Ledger(_ context.Context, app string, from, to time.Time) (mete
 	return l, nil
 }
 
+// Days implements metering.Store.
+func (m *Memory) Days(ctx context.Context, app string, from, to time.Time) (metering.Ledger, error) {
+	l, err := m.Ledger(ctx, app, from, to)
+	days := map[metering.Key]metering.Usage{}
+	for _, h := range l.Hours {
+		if day := h.Hour.Truncate(24 * time.Hour); !day.Before(from) && !day.Add(24*time.Hour).After(to) && !day.Add(24*time.Hour).After(l.Sealed) {
+			h.Hour = day
+		}
+		days[h.Key] = days[h.Key].Add(h.Usage)
+	}
+	l.Hours = nil
+	for k, u := range days {
+		l.Hours = append(l.Hours, metering.Hour{Key: k, Usage: u})
+	}
+	return l, err
+}
+
 // Cells implements metering.Store.
 func (m *Memory) Cells(_ context.Context, node string, epoch uint64) (cells []metering.Cell, err error) {
 	defer m.lock()()

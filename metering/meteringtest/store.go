@@ -147,6 +147,7 @@ func TestStore(t *testing.T, open func(*testing.T) metering.Store) {
 		"an epoch's number is never used twice":     testEpochs,
 		"an hour is sealed when all have closed it": testSeal,
 		"a sealed hour does not change":             testLate,
+		"days are the sums of their hours":          testDays,
 	} {
 		t.Run(name, func(t *testing.T) { test(suite{t, open(t)}) })
 	}
@@ -234,6 +235,44 @@ func testLate(s suite) {
 		s.t.Errorf("later truth: %+v", l.Adjustments)
 	}
 	s.balanced()
+}
+
+// testDays seals some days, in steps, and compares them with their hours.
+func testDays(s suite) {
+	for h := range 80 {
+		s.merge(metering.Flush{Epoch: 1, Cells: []metering.Cell{cell(1, h, "a", uint64(h), 1), cell(1, h, "b", 1)}})
+	}
+	s.merge(metering.Flush{Epoch: 1, Ended: true})
+	model := suite{s.t, &Memory{}}
+	for h := range 80 {
+		model.merge(metering.Flush{Epoch: 1, Cells: []metering.Cell{cell(1, h, "a", uint64(h), 1), cell(1, h, "b", 1)}})
+	}
+	model.merge(metering.Flush{Epoch: 1, Ended: true})
+	for _, until := range []int{5, 14, 40, 70} { // the first day ends at 14
+		s.seal(until)
+		model.seal(until)
+		for _, span := range [][2]int{{0, 80}, {-10, 62}, {14, 38}, {20, 39}, {3, 61}} {
+			for _, app := range []string{"", "b"} {
+				if got, want := describe(s.days(app, span[0], span[1])), describe(model.days(app, span[0], span[1])); got != want {
+					s.t.Errorf("sealed to %d, %v\ngot  %s\nwant %s", until, span, got, want)
+				}
+			}
+		}
+	}
+	if rows := len(s.days("", -10, 62).Hours); rows != 6 {
+		s.t.Errorf("three days of two apps are %d rows", rows)
+	}
+}
+
+func (s suite) days(app string, from, to int) metering.Ledger {
+	s.t.Helper()
+	l, err := s.s.Days(s.t.Context(), app, hour(from), hour(to))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	slices.SortFunc(l.Cells, func(a, b metering.Cell) int { return cmp.Or(a.Hour.Compare(b.Hour), cmp.Compare(a.App, b.App)) })
+	slices.SortFunc(l.Hours, func(a, b metering.Hour) int { return cmp.Or(a.Hour.Compare(b.Hour), cmp.Compare(a.App, b.App)) })
+	return l
 }
 
 // testModel does the same to a store and to Memory, at random.

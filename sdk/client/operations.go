@@ -103,21 +103,38 @@ func (c *Client) Invoke(ctx context.Context, app string, call Call) (Response, e
 
 // Usage asks what was used. Zero times mean the last 24 hours.
 func (c *Client) Usage(ctx context.Context, q UsageQuery) (Report, error) {
+	return get[Report](ctx, c, "/usage", q.values())
+}
+
+// UsageCSV is Usage as comma-separated values, a line for each row.
+func (c *Client) UsageCSV(ctx context.Context, q UsageQuery) ([]byte, error) {
+	v := q.values()
+	v.Set("format", "csv")
+	return c.bytes(ctx, request{method: http.MethodGet, path: "/usage", query: v})
+}
+
+// Samples are some calls of an app ("" for all) in the hour of a time.
+func (c *Client) Samples(ctx context.Context, app string, hour time.Time) ([]Sample, error) {
+	v := url.Values{"hour": {hour.UTC().Format(time.RFC3339)}}
+	if app != "" {
+		v.Set("app", app)
+	}
+	return list[Sample](ctx, c, "/usage/samples", v)
+}
+
+func (q UsageQuery) values() url.Values {
 	v := url.Values{}
-	set := func(name, value string) {
+	for name, value := range map[string]string{"app": q.App, "team": q.Team, "cost_center": q.CostCenter, "over": q.Over, "by": strings.Join(q.By, ",")} {
 		if value != "" {
 			v.Set(name, value)
 		}
 	}
-	set("app", q.App)
-	set("cost_center", q.CostCenter)
-	set("by", strings.Join(q.By, ","))
 	for name, t := range map[string]time.Time{"from": q.From, "to": q.To} {
 		if !t.IsZero() {
 			v.Set(name, t.UTC().Format(time.RFC3339))
 		}
 	}
-	return get[Report](ctx, c, "/usage", v)
+	return v
 }
 
 // Requests lists requests, newest first; "" filters nothing.

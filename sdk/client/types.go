@@ -205,9 +205,26 @@ type (
 
 	// UsageQuery asks for usage.
 	UsageQuery struct {
-		App, CostCenter string
-		From, To        time.Time
-		By              []string // hour, day, app, release, tier, cost_center, team, owner, environment, trigger
+		App, Team, CostCenter string
+		From, To              time.Time
+		By                    []string // hour, day, month, app, release, tier, cost_center, team, owner, environment, trigger
+		Over                  string   // hour, day or month: also their totals
+	}
+	// Sample is a call that was kept to be looked at.
+	Sample struct {
+		App          string    `json:"app"`
+		ID           string    `json:"id"`
+		At           time.Time `json:"at"`  // when it ended
+		Why          string    `json:"why"` // failed, slow or random
+		Release      int       `json:"release"`
+		Tier         string    `json:"tier"`
+		Trigger      string    `json:"trigger"`
+		Status       int       `json:"status,omitempty"`
+		Fault        string    `json:"fault,omitempty"`
+		Instructions uint64    `json:"instructions"`
+		GuestMicros  uint64    `json:"guest_us"`
+		HostMicros   uint64    `json:"host_us"`
+		Of           uint64    `json:"of"` // calls of the app in that hour
 	}
 	// Usage is what a group amounts to.
 	Usage struct {
@@ -233,6 +250,8 @@ type (
 		By    []string  `json:"by"`
 		Rows  []Row     `json:"rows"`
 		Total Usage     `json:"total"`
+		// Series are the totals over time, if they were asked for.
+		Series []Row `json:"series,omitempty"`
 	}
 
 	// Request asks a reviewer for something.

@@ -70,7 +70,7 @@ func Corpus() []Hostile {
 		{Name: "fills memory over and over", App: App{Code: loop(fill...)}, Rich: true, Fault: abi.ErrDeadlineExceeded},
 		{Name: "moves memory over and over", App: App{Code: loop(move...)}, Rich: true, Fault: abi.ErrDeadlineExceeded},
 		{Name: "fills all of 32 bits", App: App{Code: join([]byte{i32c, 0, i32c, 0, i32c, 0x7f, wasm.OpPrefixFC, wasm.FCMemoryFill, 0})}, Rich: true, Fault: abi.ErrTrap},
-		{Name: "floods the host with calls", App: App{Code: loop(ask...), KV: true}, Rich: true, Fault: abi.ErrDeadlineExceeded},
+		{Name: "floods the host with calls", App: App{Code: loop(ask...), KV: true}, Rich: true, Fault: abi.ErrTooManyCalls},
 		{Name: "is a megabyte without a branch", App: App{Code: bytes.Repeat([]byte{i32c, 1, drop}, 350_000)}},
 		{Name: "is half a megabyte of blocks", App: App{Code: bytes.Repeat([]byte{wasm.OpBlock, wasm.BlockEmpty, i32c, 0, brIf, 0, end}, 60_000)}, Refused: true},
 		{Name: "answers without end", App: App{Stream: true, Frame: head, Raw: join(begin, loop(send...), []byte{i64c, 0})}, Rich: true, Fault: abi.ErrResponseTooLarge},

@@ -160,6 +160,33 @@ findings contains f if {
 	}
 }
 
+models_asked := {name | some asked in input.asked; asked.capability == "llm"; some name in split(asked.params.models, " ")}
+
+models_known := object.get(input, "models", {})
+
+findings contains f if {
+	some name in models_asked
+	not models_known[name]
+	f := {
+		"code": "llm.no_model", "severity": "note",
+		"msg": sprintf("This node has no model %q; it has: %s.", [name, concat(", ", object.keys(models_known) | {w | w := "none"; count(models_known) == 0})]),
+		"path": "capabilities.llm.models", "subject": "llm",
+		"remedy": {"summary": "Name one of these models, or ask the node's operator for it."},
+	}
+}
+
+findings contains f if {
+	some name in models_asked
+	classes := models_known[name]
+	not input.app.data_classification in classes
+	f := {
+		"code": "llm.classification", "severity": "deny",
+		"msg": sprintf("The model %s may see data that is %s, and the app's is %s.", [name, concat(" or ", classes), input.app.data_classification]),
+		"path": "capabilities.llm.models", "subject": "llm",
+		"remedy": {"summary": "Ask a model that may see such data, or ask the node's operator."},
+	}
+}
+
 # --- how much it may use -----------------------------------------------------
 
 limit_names := {

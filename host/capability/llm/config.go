@@ -132,6 +132,18 @@ func (c *Config) model(name string) *Model {
 	return nil
 }
 
+// Classifications are the names of all models, with the classes of data that each
+// may see. Without a configuration there are none.
+func (c *Config) Classifications() map[string][]string {
+	all := map[string][]string{}
+	if c != nil {
+		for _, m := range c.Models {
+			all[m.Name] = m.Classifications
+		}
+	}
+	return all
+}
+
 // validName: it stands in manifests, grants and bills, in lists joined by spaces.
 func validName(name string) bool {
 	return name != "" && len(name) <= 64 && strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""

@@ -22,12 +22,14 @@ func recordName(bucket string, key []byte) string {
 		return fmt.Sprintf("request req-%d", readNumber(string(key)))
 	case bucket == bEvents && len(key) == 16:
 		return fmt.Sprintf("event %d of revision %d", readNumber(string(key[8:])), readNumber(string(key)))
-	case bucket == bUsage && len(key) > 18:
+	case (bucket == bUsage || bucket == bHours) && len(key) > 18:
 		return usageName(key)
 	case bucket == bUses && len(rest) == 8:
 		return fmt.Sprintf("what release %d of %q used", readNumber(rest), app)
 	case bucket == bSecrets:
 		return fmt.Sprintf("secret %q of app %q", rest, app)
+	case bucket == bDays && len(key) == 8:
+		return "usage of the day " + time.Unix(int64(min(binary.BigEndian.Uint64(key), 1<<40)), 0).UTC().Format(time.DateOnly)
 	case bucket == bData:
 		return fmt.Sprintf("key %q of app %q", rest, app)
 	case bucket == bBlobs:

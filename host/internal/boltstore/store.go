@@ -27,6 +27,7 @@ const (
 	bEvents      = "events"
 	bUsage       = "usage"
 	bHours       = "usage_hours"
+	bDays        = "usage_days"
 	bAdjustments = "usage_adjustments"
 	bEpochs      = "usage_epochs"
 	bPauses      = "pauses"
@@ -34,7 +35,7 @@ const (
 	bSecrets     = "secrets"
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bAdjustments, bEpochs, bPauses, bSecrets, bUses}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum.
@@ -60,8 +61,16 @@ func Open(path string, now func() time.Time) (*Store, error) {
 
 // prepareStore makes a new file ready, and brings an older one up to date.
 func prepareStore(w *writer) error {
+	undated := w.tx.Bucket([]byte(bDays)) == nil
 	if err := w.prepare(buckets); err != nil {
 		return err
+	}
+	if undated {
+		if sealed, err := sealedUntil(w.tx); err != nil || !sealed.IsZero() {
+			if err := errors.Join(err, sealDays(w, time.Time{}, sealed)); err != nil {
+				return err
+			}
+		}
 	}
 	found, err := get[int](w.tx, bMeta, []byte("format"), os.ErrNotExist)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -167,6 +168,9 @@ func (s *Store) Seal(ctx context.Context, until time.Time) (sealed time.Time, er
 		if err := sealHours(w, sealed, until); err != nil {
 			return err
 		}
+		if err := sealDays(w, sealed, until); err != nil {
+			return err
+		}
 		sealed = until
 		return put(w, bMeta, sealedKey, until)
 	})
@@ -225,19 +229,22 @@ func span[T any](tx *bolt.Tx, bucket string, from, to time.Time, each func(T)) e
 }
 
 // Ledger implements metering.Store.
-func (s *Store) Ledger(ctx context.Context, app string, from, to time.Time) (l metering.Ledger, err error) {
+func (s *Store) Ledger(ctx context.Context, app string, from, to time.Time) (metering.Ledger, error) {
+	return s.ledger(ctx, app, from, to, hourRows)
+}
+
+// ledger reads a span; rows reads what of it is sealed.
+func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows func(*bolt.Tx, []metering.Hour, time.Time, time.Time) ([]metering.Hour, error)) (l metering.Ledger, err error) {
 	of := func(k metering.Key) bool { return app == "" || k.App == app }
 	err = s.View(ctx, func(tx *Tx) (err error) {
 		if l.Sealed, err = sealedUntil(tx.tx); err != nil {
 			return err
 		}
-		err = span(tx.tx, bHours, from, to, func(h metering.Hour) {
-			if of(h.Key) {
-				l.Hours = append(l.Hours, h)
-			}
-		})
-		if err != nil {
+		if l.Hours, err = rows(tx.tx, nil, from, to); err != nil {
 			return err
+		}
+		if app != "" {
+			l.Hours = slices.DeleteFunc(l.Hours, func(h metering.Hour) bool { return !of(h.Key) })
 		}
 		err = span(tx.tx, bAdjustments, from, to, func(a metering.Adjustment) {
 			if of(a.Key) {
@@ -257,6 +264,11 @@ func (s *Store) Ledger(ctx context.Context, app string, from, to time.Time) (l m
 		})
 	})
 	return l, err
+}
+
+func hourRows(tx *bolt.Tx, rows []metering.Hour, from, to time.Time) ([]metering.Hour, error) {
+	err := span(tx, bHours, from, to, func(h metering.Hour) { rows = append(rows, h) })
+	return rows, err
 }
 
 // Cells implements metering.Store.

@@ -78,6 +78,9 @@ type Reviewer interface {
 // Observer shows what happened.
 type Observer interface {
 	Usage(ctx context.Context, q metering.Query) (metering.Report, error)
+	// Samples are some calls of an app (or of all, for "") in the hour of a time, the
+	// last first.
+	Samples(ctx context.Context, app string, hour time.Time) ([]Sample, error)
 	// Logs are the newest lines of an app, oldest first.
 	Logs(ctx context.Context, app string, limit int) ([]LogLine, error)
 }
@@ -278,6 +281,23 @@ type Secret struct {
 	Name string    `json:"name"`
 	By   string    `json:"by"` // who set it
 	At   time.Time `json:"at"` // when
+}
+
+// Sample is a call that was kept to be looked at.
+type Sample struct {
+	App          string    `json:"app"`
+	ID           string    `json:"id"`
+	At           time.Time `json:"at"`  // when it ended
+	Why          string    `json:"why"` // "failed", "slow" or "random"
+	Release      int       `json:"release"`
+	Tier         string    `json:"tier"`
+	Trigger      string    `json:"trigger"`
+	Status       int       `json:"status,omitempty"` // HTTP; 0 if there was no answer
+	Fault        string    `json:"fault,omitempty"`
+	Instructions uint64    `json:"instructions"`
+	GuestMicros  uint64    `json:"guest_us"`
+	HostMicros   uint64    `json:"host_us"`
+	Of           uint64    `json:"of"` // calls of the app in that hour
 }
 
 // Info describes the node.

@@ -169,21 +169,54 @@ func invoke(s *server, c echo.Context) (any, error) {
 }
 
 func usageReport(s *server, c echo.Context) (any, error) {
-	q := metering.Query{App: c.QueryParam("app"), CostCenter: c.QueryParam("cost_center")}
+	q := metering.Query{App: c.QueryParam("app"), Team: c.QueryParam("team"), CostCenter: c.QueryParam("cost_center"), Over: c.QueryParam("over")}
 	for name, t := range map[string]*time.Time{"from": &q.From, "to": &q.To} {
-		text := c.QueryParam(name)
-		if text == "" {
-			continue
-		}
 		var err error
-		if *t, err = time.Parse(time.RFC3339, text); err != nil {
-			return nil, fmt.Errorf("%w: %s=%q is no time such as 2026-01-31T08:00:00Z", metering.ErrBadQuery, name, text)
+		if *t, err = moment(c, name); err != nil {
+			return nil, err
 		}
 	}
 	if by := c.QueryParam("by"); by != "" {
 		q.By = strings.Split(by, ",")
 	}
-	return one(s.node.Usage(c.Request().Context(), q))
+	report, err := s.node.Usage(c.Request().Context(), q)
+	switch format := c.QueryParam("format"); {
+	case err != nil:
+		return nil, err
+	case format == "csv":
+		var b bytes.Buffer
+		if err := report.WriteCSV(&b); err != nil {
+			return nil, err
+		}
+		c.Response().Header().Set("Cache-Control", "no-store")
+		return nil, c.Blob(http.StatusOK, "text/csv; charset=utf-8; header=present", b.Bytes())
+	case format != "":
+		return nil, fmt.Errorf("%w: format is csv, or left out, not %q", problem.ErrBadRequest, format)
+	}
+	return report, nil
+}
+
+// moment reads a query parameter that is a time; zero if it is left out.
+func moment(c echo.Context, name string) (t time.Time, err error) {
+	text := c.QueryParam(name)
+	if text == "" {
+		return t, nil
+	}
+	if t, err = time.Parse(time.RFC3339, text); err != nil {
+		return t, fmt.Errorf("%w: %s=%q is no time such as 2026-01-31T08:00:00Z", metering.ErrBadQuery, name, text)
+	}
+	return t, nil
+}
+
+func usageSamples(s *server, c echo.Context) (any, error) {
+	hour, err := moment(c, "hour")
+	if err != nil {
+		return nil, err
+	}
+	if hour.IsZero() {
+		hour = time.Now()
+	}
+	return items(s.node.Samples(c.Request().Context(), c.QueryParam("app"), hour))
 }
 
 func events(s *server, c echo.Context) (any, error) {

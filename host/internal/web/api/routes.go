@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
@@ -60,9 +61,10 @@ func routes() []route {
 	var (
 		get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
 		usage               = []param{
-			{"app", "one app; all if left out"}, {"cost_center", "one cost center; all if left out"},
+			{"app", "one app; all if left out"}, {"team", "one team; all if left out"}, {"cost_center", "one cost center; all if left out"},
 			{"from", "RFC 3339 time, rounded down to the hour; default 24 hours before to"}, {"to", "RFC 3339 time, rounded up to the hour; default now"},
-			{"by", "any of hour, day, app, release, tier, cost_center, team, separated by commas"},
+			{"by", "any of " + strings.Join(metering.Groupings(), ", ") + ", separated by commas"},
+			{"over", "hour, day or month: answer the totals of each of them, too"}, {"format", "csv: answer text/csv, a line for each row"},
 		}
 	)
 	return []route{
@@ -96,6 +98,7 @@ func routes() []route {
 		{method: post, path: "/secrets/rotate", id: "rotateSecrets", about: "Seal all secrets with a new key, and forget the earlier ones.", answer: Rotated{}, handle: rotateSecrets},
 
 		{method: get, path: "/usage", id: "usage", about: "What was used.", query: usage, answer: metering.Report{}, handle: usageReport},
+		{method: get, path: "/usage/samples", id: "usageSamples", about: "Some calls of an hour: the slowest, the last that failed, and some at random; the last first. They are kept for thirty days.", query: []param{{"app", "one app; all if left out"}, {"hour", "a time in that hour, RFC 3339; default now"}}, answer: Items[web.Sample]{}, handle: usageSamples},
 		{method: get, path: "/events", id: "events", about: "Changes after a revision, oldest first.", query: []param{{"after", "a revision; default 0"}, {"limit", "1 to 1000; default 100"}}, answer: Items[abi.Event]{}, handle: events},
 
 		{method: get, path: "/requests", id: "listRequests", about: "What waits for a decision or was decided, newest first.", query: []param{{"status", "open, approved, rejected or withdrawn; all if left out"}, {"app", "one app; all if left out"}}, answer: Items[approvals.Request]{}, handle: listRequests},

@@ -13,6 +13,7 @@ import (
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/triggers"
+	"github.com/agora-host/agora/triggers/webhook"
 )
 
 // What a request itself can get wrong, before any domain is asked.
@@ -196,6 +197,10 @@ var table = []Entry{
 		"Runs of one cron trigger do not overlap.",
 		"Wait until the run that is under way has ended.", triggers.ErrRunning).
 		commands("agora triggers <app>"),
+	entry("webhook-refused", http.StatusUnauthorized, "The webhook is refused",
+		"The request does not prove that it comes from the service that this address is for.",
+		"Sign it with the secret that was agreed; the log of the app says what is wrong.", webhook.ErrRefused).
+		commands("agora logs <app>", "agora secrets set <app> <name>"),
 	entry("backlog-full", http.StatusServiceUnavailable, "Too many events wait",
 		"The app has caused as many deliveries as may wait at once.",
 		"Try again later; see what its subscribers do not take.", triggers.ErrBacklog).
@@ -229,6 +234,10 @@ var table = []Entry{
 	entry("app-stack", http.StatusBadGateway, "The app called functions too deeply",
 		"The app recursed beyond what any app may, usually without end.",
 		"Look for a function that calls itself for ever.", abi.ErrStackExhausted).
+		commands("agora logs <app>"),
+	entry("app-host-calls", http.StatusBadGateway, "The app called its capabilities too often",
+		"One request may make 100,000 calls of capabilities.",
+		"Let the app fetch less, or spread its work over several requests.", abi.ErrTooManyCalls).
 		commands("agora logs <app>"),
 	entry("app-deadline", http.StatusGatewayTimeout, "The app took too long",
 		"The app did not answer within the time its manifest allows.",

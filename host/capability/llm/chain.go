@@ -1,0 +1,105 @@
+package llm
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+)
+
+// begin finds a model for a request and has it begin to answer.
+func (g *grant) begin(ctx context.Context, in []byte, streamed bool) (*run, abi.Errno) {
+	q, errno := abi.DecodeChat(in)
+	if errno != abi.ErrnoOK {
+		return nil, errno
+	}
+	if g.o.Config == nil {
+		g.tell(ctx, "", errNoModels)
+		return nil, abi.ErrnoUnavailable
+	}
+	asked := g.o.Config.model(q.Model)
+	if asked == nil {
+		note(ctx, abi.MeterDenied, "") // a name that the app made up is in no bill
+		g.tell(ctx, q.Model, errUnknown)
+		return nil, abi.ErrnoDenied
+	}
+	if err := g.permits(asked); err != nil {
+		note(ctx, abi.MeterDenied, asked.Name)
+		g.tell(ctx, asked.Name, err)
+		return nil, abi.ErrnoDenied
+	}
+	if g.session(ctx).calls.Add(1) > g.maxCalls || !g.pace.allows(g.perMinute, g.o.Now()) {
+		note(ctx, abi.MeterOver, asked.Name)
+		g.tell(ctx, asked.Name, errTooMany)
+		return nil, abi.ErrnoQuota
+	}
+	if !g.pace.enter(ctx) {
+		note(ctx, abi.MeterFailed, asked.Name)
+		return nil, abi.ErrnoUnavailable
+	}
+	r, err := g.chain(ctx, &q, asked, streamed)
+	if err != nil {
+		g.pace.leave()
+		return nil, g.errno(ctx, err)
+	}
+	return r, abi.ErrnoOK
+}
+
+// chain asks the model, and then those that it falls back to, until one begins to
+// answer. The error is that of the last one which was not refused by policy.
+func (g *grant) chain(ctx context.Context, q *abi.ChatRequest, asked *Model, streamed bool) (*run, error) {
+	var failed error
+	for _, name := range append([]string{asked.Name}, asked.Fallback...) {
+		m := g.o.Config.model(name)
+		r, err := g.attempt(ctx, q, m, streamed)
+		if err == nil {
+			return r, nil
+		}
+		note(ctx, meterOf(err), m.Name)
+		g.tell(ctx, m.Name, err)
+		g.o.Logger.InfoContext(ctx, "a model did not answer", "app", g.app.Name, "model", m.Name, "upstream", m.Upstream, "err", err)
+		if failed == nil || !isPolicy(err) {
+			failed = err
+		}
+		if !another(ctx, err) {
+			break
+		}
+	}
+	return nil, failed
+}
+
+// attempt asks one model, after all that there is to ask about it.
+func (g *grant) attempt(ctx context.Context, q *abi.ChatRequest, m *Model, streamed bool) (*run, error) {
+	if err := g.permits(m); err != nil {
+		return nil, err
+	}
+	body, tokens := g.request(q, m, streamed)
+	r := &run{
+		grant: g, model: m, bounds: bound(body, tokens), prompt: estimatePrompt(q), day: g.o.Now().UTC().Format(time.DateOnly),
+		ctx: context.WithoutCancel(ctx),
+	}
+	if m.Context > 0 && r.prompt+tokens > m.Context {
+		return nil, errContext
+	}
+	r.reserved = m.price.atMost(r.bounds)
+	if err := g.o.Ledger.Reserve(ctx, g.app.Name, r.day, r.reserved, g.daily); err != nil {
+		return nil, err
+	}
+	if err := r.send(ctx, body); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// permits tells whether a model may run for the app, whoever asks for it: the app
+// or a chain.
+func (g *grant) permits(m *Model) error {
+	switch {
+	case !slices.Contains(g.models, m.Name):
+		return errNotGranted
+	case !slices.Contains(m.Classifications, g.app.Classification):
+		return errClassified
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package boltstore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+)
+
+const day = 24 * time.Hour
+
+// sealDays makes a record of each day that a seal has completed. Sealed hours
+// never change, so neither does their sum.
+func sealDays(w *writer, from, to time.Time) error {
+	if from.IsZero() { // the first seal of all
+		k, _ := w.tx.Bucket([]byte(bHours)).Cursor().First()
+		if len(k) < 8 {
+			return nil
+		}
+		from = time.Unix(int64(binary.BigEndian.Uint64(k)), 0)
+	}
+	for d := from.UTC().Truncate(day); !d.Add(day).After(to); d = d.Add(day) {
+		rows, err := sumDay(w.tx, d)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			continue
+		}
+		k := []byte(number(uint64(d.Unix())))
+		if err := w.set(bDays, k, seal(bDays, k, metering.EncodeBlock(rows))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sumDay(tx *bolt.Tx, d time.Time) (rows []metering.Hour, err error) {
+	at := map[metering.Tags]int{}
+	err = span(tx, bHours, d, d.Add(day), func(h metering.Hour) {
+		i, ok := at[h.Tags]
+		if !ok {
+			i, at[h.Tags] = len(rows), len(rows)
+			rows = append(rows, metering.Hour{Key: metering.Key{Hour: d, Tags: h.Tags}})
+		}
+		rows[i].Usage = rows[i].Usage.Add(h.Usage)
+	})
+	return rows, err
+}
+
+// Days implements metering.Store.
+func (s *Store) Days(ctx context.Context, app string, from, to time.Time) (metering.Ledger, error) {
+	return s.ledger(ctx, app, from, to, dayRows)
+}
+
+// dayRows reads the days that lie within a span and are sealed, and the hours of
+// the others. A day that is sealed and has no record had no usage.
+func dayRows(tx *bolt.Tx, rows []metering.Hour, from, to time.Time) ([]metering.Hour, error) {
+	first := from.UTC().Truncate(day)
+	if first.Before(from) {
+		first = first.Add(day)
+	}
+	last := to.UTC().Truncate(day) // days end here
+	sealed, err := sealedUntil(tx)
+	if err != nil {
+		return rows, err
+	}
+	if limit := sealed.UTC().Truncate(day); limit.Before(last) {
+		last = limit
+	}
+	if !first.Before(last) {
+		return hourRows(tx, rows, from, to)
+	}
+	if rows, err = hourRows(tx, rows, from, first); err != nil {
+		return rows, err
+	}
+	if rows, err = blockRows(tx, rows, first, last); err != nil {
+		return rows, err
+	}
+	return hourRows(tx, rows, last, to)
+}
+
+func blockRows(tx *bolt.Tx, rows []metering.Hour, from, to time.Time) ([]metering.Hour, error) {
+	c, end := tx.Bucket([]byte(bDays)).Cursor(), number(uint64(max(0, to.Unix())))
+	for k, record := c.Seek([]byte(number(uint64(max(0, from.Unix()))))); k != nil && string(k) < end; k, record = c.Next() {
+		raw, err := unseal(bDays, k, record)
+		if err != nil {
+			return rows, err
+		}
+		start := len(rows)
+		rows, err = metering.DecodeBlock(rows, raw)
+		if err != nil {
+			return rows, errors.Join(fmt.Errorf("%s: %w", recordName(bDays, k), registry.ErrCorrupt), err)
+		}
+		d := time.Unix(int64(binary.BigEndian.Uint64(k)), 0).UTC()
+		for i := range rows[start:] {
+			rows[start+i].Hour = d
+		}
+	}
+	return rows, nil
+}
