@@ -2,7 +2,9 @@ package llm
 
 import (
 	"context"
+	"crypto/rand"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -76,7 +78,7 @@ func (g *grant) attempt(ctx context.Context, q *abi.ChatRequest, m *Model, strea
 	}
 	body, tokens := g.request(q, m, streamed)
 	r := &run{
-		grant: g, model: m, bounds: bound(body, tokens), prompt: estimatePrompt(q), day: g.o.Now().UTC().Format(time.DateOnly),
+		grant: g, model: m, id: "chat-" + strings.ToLower(rand.Text()), bounds: bound(body, tokens), prompt: estimatePrompt(q), day: g.o.Now().UTC().Format(time.DateOnly),
 		ctx: context.WithoutCancel(ctx),
 	}
 	if m.Context > 0 && r.prompt+tokens > m.Context {

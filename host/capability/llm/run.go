@@ -39,6 +39,7 @@ func (e statusError) Error() string { return fmt.Sprintf("the upstream answered 
 type run struct {
 	*grant
 	model    *Model
+	id       string // of the answer: the upstream's own would tell whose it is
 	bounds   bounds
 	prompt   int64 // tokens, estimated
 	day      string
@@ -146,6 +147,11 @@ func (r *run) settle(c counts) {
 	}
 }
 
+// sign makes an answer, or a chunk of one, the node's own.
+func (r *run) sign(answer *abi.ChatResponse, object string) {
+	answer.ID, answer.Object, answer.Created, answer.Model = r.id, object, r.o.Now().Unix(), r.model.Name
+}
+
 // end closes the connection and frees the place. It may be called again.
 func (r *run) end() {
 	r.ended.Do(func() {
@@ -177,6 +183,7 @@ func (r *run) whole(ctx context.Context) ([]byte, error) {
 	}
 	used := settled(answer.Usage, r.bounds, r.prompt, answerBytes(answer.Choices))
 	r.settle(used)
-	answer.Object, answer.Model, answer.Usage = "chat.completion", r.model.Name, used.usage()
+	r.sign(&answer, "chat.completion")
+	answer.Usage = used.usage()
 	return json.Marshal(answer)
 }

@@ -25,7 +25,6 @@ type stream struct {
 	seen     int64 // bytes that the model said
 	finished bool  // the model said that it is done
 	reported *abi.ChatUsage
-	last     abi.ChatResponse // the chunk before, for the one with the usage
 	over     bool
 	err      error // how it ended, if it broke
 }
@@ -194,16 +193,15 @@ func (s *stream) take(event []byte) (*abi.ChatResponse, error) {
 	for _, c := range chunk.Choices {
 		s.finished = s.finished || c.FinishReason != nil
 	}
-	chunk.Object, chunk.Model, chunk.Usage = "chat.completion.chunk", s.model.Name, nil
-	s.last = chunk.ChatResponse
-	return &s.last, nil
+	s.sign(&chunk.ChatResponse, "chat.completion.chunk")
+	chunk.Usage = nil
+	return &chunk.ChatResponse, nil
 }
 
 // lastChunk tells what was used, whether the upstream did or not.
 func (s *stream) lastChunk() ([]byte, error) {
-	chunk := s.last
-	chunk.Object, chunk.Model = "chat.completion.chunk", s.model.Name
-	chunk.Choices, chunk.Usage = []abi.ChatChoice{}, s.used().usage()
+	chunk := abi.ChatResponse{Choices: []abi.ChatChoice{}, Usage: s.used().usage()}
+	s.sign(&chunk, "chat.completion.chunk")
 	s.finish(nil)
 	return json.Marshal(chunk)
 }
