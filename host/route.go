@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,11 +51,16 @@ var _ gateway.Router = (*Host)(nil)
 
 // Route finds the release behind a Host header. A label below the apps' domain
 // is an app, "<tier>--<app>" for one tier of it, or "r<number>--<app>" for the
-// preview of one release. "--" occurs in no app's name.
+// preview of one release. "--" occurs in no app's name. Elsewhere it is a host
+// name that an operator gave to an app, and nothing near it.
 func (h *Host) Route(ctx context.Context, host string) (gateway.Route, error) {
-	label, ok := strings.CutSuffix(canonicalHost(host), "."+h.origins.appsDomain)
-	if !ok || label == "" || strings.ContainsAny(label, ".:") {
-		return nil, fmt.Errorf("host %q is neither an app's address nor the console's: %w", host, registry.ErrNotFound)
+	name := canonicalHost(host)
+	label, below := strings.CutSuffix(name, "."+h.origins.appsDomain)
+	if below && (label == "" || strings.ContainsAny(label, ".:")) {
+		return nil, noSuchHost(host)
+	}
+	if !below {
+		label = name // it has a dot, which no label below the domain has
 	}
 	// The table is taken before the state is read: a change in between drops
 	// this table, and with it what is about to be stored.
@@ -64,7 +70,7 @@ func (h *Host) Route(ctx context.Context, host string) (gateway.Route, error) {
 			return t, nil
 		}
 	}
-	t, err := h.resolve(ctx, label)
+	t, err := h.resolve(ctx, host, label, below)
 	if err != nil {
 		return nil, err
 	}
@@ -72,13 +78,29 @@ func (h *Host) Route(ctx context.Context, host string) (gateway.Route, error) {
 	return t, nil
 }
 
-func (h *Host) resolve(ctx context.Context, label string) (*target, error) {
+func noSuchHost(host string) error {
+	return fmt.Errorf("host %q is neither an app's address nor the console's: %w", host, registry.ErrNotFound)
+}
+
+// resolve reads what a label below the apps' domain leads to, or a host name that
+// an operator gave to an app.
+func (h *Host) resolve(ctx context.Context, host, label string, below bool) (*target, error) {
 	selector, name, split := strings.Cut(label, "--")
-	if !split {
+	if !split || !below {
 		selector, name = serving, label
 	}
 	var t *target
 	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+		if !below {
+			given, err := tx.HostName(label)
+			if errors.Is(err, registry.ErrNotFound) {
+				return noSuchHost(host)
+			}
+			if err != nil {
+				return err
+			}
+			name = given.App
+		}
 		app, err := tx.App(name)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)

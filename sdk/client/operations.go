@@ -218,6 +218,22 @@ func (c *Client) RotateSecrets(ctx context.Context) (int, error) {
 	return done.Sealed, err
 }
 
+// HostNames lists addresses of apps beside those that their names make.
+func (c *Client) HostNames(ctx context.Context) ([]HostName, error) {
+	return list[HostName](ctx, c, "/hosts", nil)
+}
+
+// AddHostName lets an app answer to a host name.
+func (c *Client) AddHostName(ctx context.Context, host, app string) (HostName, error) {
+	return post[HostName](ctx, c, "/hosts", map[string]any{"host": host, "app": app})
+}
+
+// DeleteHostName takes an address away.
+func (c *Client) DeleteHostName(ctx context.Context, host string) error {
+	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: "/hosts", query: url.Values{"host": {host}}})
+	return err
+}
+
 // Tokens lists the caller's API tokens.
 func (c *Client) Tokens(ctx context.Context) ([]Credential, error) {
 	return list[Credential](ctx, c, "/tokens", nil)

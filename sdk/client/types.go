@@ -89,6 +89,13 @@ type (
 		Static         map[string]string         `json:"static,omitempty"`
 		Config         map[string]string         `json:"config,omitempty"`
 	}
+	// HostName is an address of an app beside the one that its name makes.
+	HostName struct {
+		Host string    `json:"host"`
+		App  string    `json:"app"`
+		By   string    `json:"by"`
+		At   time.Time `json:"at"`
+	}
 	// Limits bound one request.
 	Limits struct {
 		Fuel         uint64 `json:"fuel"`

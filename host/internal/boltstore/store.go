@@ -31,11 +31,12 @@ const (
 	bAdjustments = "usage_adjustments"
 	bEpochs      = "usage_epochs"
 	bPauses      = "pauses"
+	bHosts       = "hosts"
 	bMeta        = "meta"
 	bSecrets     = "secrets"
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum.

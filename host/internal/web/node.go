@@ -45,6 +45,10 @@ type Catalogue interface {
 	// Invoke calls a release (0: the serving one) as the gateway would, and is metered.
 	Invoke(ctx context.Context, app string, number int, r *http.Request) (Response, error)
 	Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error)
+	// HostNames are addresses of apps beside those that their names make.
+	HostNames(ctx context.Context) ([]registry.HostName, error)
+	AddHostName(ctx context.Context, host, app string) (registry.HostName, error)
+	DeleteHostName(ctx context.Context, host string) error
 }
 
 // Publisher takes uploads in.

@@ -339,6 +339,22 @@ func deleteKey(s *server, c echo.Context) (any, error) {
 	return nil, s.node.DeleteKey(c.Request().Context(), c.QueryParam("hint"))
 }
 
+func listHosts(s *server, c echo.Context) (any, error) {
+	return items(s.node.HostNames(c.Request().Context()))
+}
+
+func addHost(s *server, c echo.Context) (any, error) {
+	in, err := decode[AddHost](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.AddHostName(c.Request().Context(), in.Host, in.App))
+}
+
+func deleteHost(s *server, c echo.Context) (any, error) {
+	return nil, s.node.DeleteHostName(c.Request().Context(), c.QueryParam("host"))
+}
+
 func listTokens(s *server, c echo.Context) (any, error) {
 	return items(s.node.Tokens(c.Request().Context()))
 }

@@ -113,6 +113,10 @@ func routes() []route {
 		{method: get, path: "/policy", id: "rules", about: "The rules in force, file by file.", answer: map[string]string{}, handle: rules},
 		{method: post, path: "/policy/check", id: "checkPolicy", about: "What the rules would say of a manifest and a module.", query: []param{{"tier", "sandbox, pilot or production; default sandbox"}}, body: body{kind: bodyMultipart, parts: []string{"manifest", "module"}}, answer: Items[abi.Finding]{}, handle: checkPolicy},
 
+		{method: get, path: "/hosts", id: "listHosts", about: "Addresses of apps beside those that their names make.", answer: Items[registry.HostName]{}, handle: listHosts},
+		{method: post, path: "/hosts", id: "addHost", about: "Let an app answer to a host name.", body: jsonBody(AddHost{}), answer: registry.HostName{}, status: http.StatusCreated, handle: addHost},
+		{method: del, path: "/hosts", id: "deleteHost", about: "Take an address away from an app.", query: []param{{"host", "the host name, as listed"}}, handle: deleteHost},
+
 		{method: get, path: "/trust/root", id: "trustRoot", about: "The sigstore trusted root of this node.", public: true, answer: map[string]any{}, handle: trustRoot},
 		{method: post, path: "/trust/certificate", id: "certify", about: "A short-lived certificate for the caller's identity, from a PKCS #10 request.", body: body{kind: bodyBinary, media: "application/pkcs10"}, answer: "", media: "application/pem-certificate-chain", handle: certify},
 		{method: post, path: "/trust/timestamp", id: "timestamp", about: "An RFC 3161 timestamp.", body: body{kind: bodyBinary, media: "application/timestamp-query"}, answer: "", media: "application/timestamp-reply", handle: timestamp},
@@ -188,6 +192,10 @@ type (
 	}
 	Rotated struct {
 		Sealed int `json:"sealed"` // secrets
+	}
+	AddHost struct {
+		Host string `json:"host"` // with a port if it is not the scheme's own
+		App  string `json:"app"`
 	}
 	AddKey struct {
 		PEM      string `json:"pem"`

@@ -350,3 +350,12 @@ func (c *Console) putUser(r *http.Request) (string, error) {
 	_, err := c.node.PutUser(r.Context(), r.FormValue("name"), roles, r.FormValue("disabled") != "")
 	return "/settings?done=saved", err
 }
+
+func (c *Console) addHost(r *http.Request) (string, error) {
+	_, err := c.node.AddHostName(r.Context(), strings.TrimSpace(r.FormValue("host")), strings.TrimSpace(r.FormValue("app")))
+	return "/settings?done=saved", err
+}
+
+func (c *Console) deleteHost(r *http.Request) (string, error) {
+	return "/settings?done=saved", c.node.DeleteHostName(r.Context(), r.FormValue("host"))
+}

@@ -122,6 +122,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/keys", c.addKey)
 	act("/settings/keys/delete", c.deleteKey)
 	act("/settings/users", c.putUser)
+	act("/settings/hosts", c.addHost)
+	act("/settings/hosts/delete", c.deleteHost)
 	mux.HandleFunc("POST /settings/links", c.newLink)
 
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

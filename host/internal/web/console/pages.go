@@ -405,6 +405,7 @@ type settingsView struct {
 	Tokens []access.Credential
 	Keys   []registry.Key
 	Users  []access.User
+	Hosts  []registry.HostName
 	Roles  []access.Role
 	Secret string // a new token, shown once
 	Link   string // a new sign-in link, shown once
@@ -425,6 +426,9 @@ func (c *Console) settings(r *http.Request) (string, any, error) {
 	}
 	if b.Operator() {
 		if v.Users, err = c.node.Users(r.Context()); err != nil {
+			return "", nil, err
+		}
+		if v.Hosts, err = c.node.HostNames(r.Context()); err != nil {
 			return "", nil, err
 		}
 	}

@@ -58,6 +58,7 @@ var happenings = map[string]string{
 	"secret.set": "set the secret", "secret.deleted": "deleted the secret", "secrets.rotated": "sealed all secrets anew with key",
 	"trigger.paused": "paused the trigger", "trigger.resumed": "resumed the trigger", "trigger.run": "ran the trigger",
 	"letter.redelivered": "delivered again dead letter", "letter.dropped": "dropped dead letter",
+	"host.added": "gave the address", "host.removed": "took away the address",
 	"user.changed": "changed a user", "user.invited": "made a sign-in link", "user.signed_in": "signed in",
 	"token.created": "made a token", "token.revoked": "revoked a token", "key.added": "added a key", "key.deleted": "distrusted a key",
 }

@@ -101,6 +101,10 @@ var table = []Entry{
 		"The files that the manifest speaks of are not in the module, or not as they have to be.",
 		"Correct what the detail names; agora deploy packs the directory that the manifest names.", static.ErrBadArchive).
 		commands("agora deploy"),
+	entry("bad-host-name", http.StatusUnprocessableEntity, "The host name is not valid",
+		"An app can have a DNS name that is neither the console's nor below the apps' domain.",
+		"Correct what the detail names.", registry.ErrBadHost).
+		commands("agora hosts add expenses.example.com <app>"),
 	entry("unsigned", http.StatusUnprocessableEntity, "The module is not signed",
 		"Nothing unsigned runs here, and there is no switch that changes this.",
 		"Sign the module, and upload it with its signature.", registry.ErrUnsigned).

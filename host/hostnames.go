@@ -1,0 +1,81 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/registry"
+)
+
+// HostNames lists the addresses that operators gave to apps.
+func (h *Host) HostNames(ctx context.Context) ([]registry.HostName, error) {
+	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+		return nil, err
+	}
+	var all []registry.HostName
+	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		all, err = tx.HostNames()
+		return err
+	})
+	return all, err
+}
+
+// AddHostName lets an app answer to a host name: to exactly this one, and only
+// if it is neither the console's nor below the apps' domain.
+func (h *Host) AddHostName(ctx context.Context, host, app string) (registry.HostName, error) {
+	actor, err := h.allow(ctx, access.RoleOperator)
+	if err != nil {
+		return registry.HostName{}, err
+	}
+	name := registry.HostName{App: app, By: actor.User, At: h.o.Now().UTC()}
+	if name.Host, err = registry.CanonicalHost(host); err != nil {
+		return name, err
+	}
+	if h.reserved(name.Host) {
+		return name, fmt.Errorf("%w: %s belongs to the console, or lies in the apps' domain", registry.ErrBadHost, name.Host)
+	}
+	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+		if _, err := tx.App(app); err != nil {
+			return fmt.Errorf("app %q: %w", app, err)
+		}
+		known, err := tx.HostName(name.Host)
+		if err == nil && known.App != app {
+			return fmt.Errorf("%s is an address of %s: %w", name.Host, known.App, registry.ErrExists)
+		}
+		if err != nil && !errors.Is(err, registry.ErrNotFound) {
+			return err
+		}
+		tx.Emit("host.added", app, name.Host, nil)
+		return tx.PutHostName(name)
+	})
+	return name, err
+}
+
+// reserved tells whether a host is, or may become, another origin of the node:
+// whatever the port, since cookies do not know ports.
+func (h *Host) reserved(host string) bool {
+	bare := func(s string) string { name, _, _ := strings.Cut(s, ":"); return name }
+	name, apps := bare(host), bare(h.origins.appsDomain)
+	return name == bare(h.origins.consoleHost) || name == apps || strings.HasSuffix(name, "."+apps)
+}
+
+// DeleteHostName takes an address away.
+func (h *Host) DeleteHostName(ctx context.Context, host string) error {
+	actor, err := h.allow(ctx, access.RoleOperator)
+	if err != nil {
+		return err
+	}
+	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+		name, err := tx.HostName(canonicalHost(host))
+		if err != nil {
+			return fmt.Errorf("host name %q: %w", host, err)
+		}
+		tx.Emit("host.removed", name.App, name.Host, nil)
+		return tx.DeleteHostName(name.Host)
+	})
+	return err
+}

@@ -1,0 +1,54 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ErrBadHost: the text is no host name that an app can have.
+var ErrBadHost = errors.New("the host name is not valid")
+
+// HostName is an address of an app beside the one that its name makes.
+type HostName struct {
+	Host string    `json:"host"` // as a Host header has it: lower case, with a port if it is not the scheme's own
+	App  string    `json:"app"`
+	By   string    `json:"by"`
+	At   time.Time `json:"at"`
+}
+
+// CanonicalHost reads a DNS name, perhaps with a port, as a Host header has it.
+// Addresses, single labels and wildcards are ErrBadHost.
+func CanonicalHost(text string) (string, error) {
+	name, port, hasPort := strings.Cut(strings.ToLower(text), ":")
+	name = strings.TrimSuffix(name, ".")
+	labels := strings.Split(name, ".")
+	digits := strings.Trim(labels[len(labels)-1], "0123456789") == ""
+	if len(name) > 253 || len(labels) < 2 || digits {
+		return "", fmt.Errorf("%w: %q is no name such as expenses.example.com", ErrBadHost, clip(text, 60))
+	}
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return "", fmt.Errorf("%w: %q has a part that is no DNS label; write an international name in its xn-- form", ErrBadHost, clip(text, 60))
+		}
+	}
+	if !hasPort {
+		return name, nil
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != port {
+		return "", fmt.Errorf("%w: %q has no port from 1 to 65535", ErrBadHost, clip(text, 60))
+	}
+	return name + ":" + port, nil
+}
+
+// HostNames is the registry's part of a transaction that is about host names.
+// They are sorted by host.
+type HostNames interface {
+	// HostName answers ErrNotFound if no app has it.
+	HostName(host string) (HostName, error)
+	HostNames() ([]HostName, error)
+	PutHostName(HostName) error
+	DeleteHostName(host string) error
+}
