@@ -98,6 +98,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	page("/requests", c.requests)
 	page("/grants", c.grants)
 	page("/usage", c.usage)
+	mux.HandleFunc("GET /usage.csv", c.exportUsage("csv"))
+	mux.HandleFunc("GET /usage.json", c.exportUsage("json"))
 	page("/policy", c.policy)
 	page("/activity", c.activity)
 	page("/settings", c.settings)

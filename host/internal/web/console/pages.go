@@ -3,7 +3,6 @@ package console
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -146,7 +145,7 @@ func (c *Console) app(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	v.Chart, v.Day = newChart(report, "hour"), report.Total
+	v.Chart, v.Day = newChart(report.From, report.To, report.Rows, "hour", func(hour time.Time) string { return scope{Hour: hour, App: name}.link("") }), report.Total
 	if v.Requests, err = c.node.Requests(ctx, web.RequestFilter{App: name}); err != nil {
 		return "", nil, err
 	}
@@ -272,92 +271,6 @@ func (c *Console) grants(r *http.Request) (string, any, error) {
 	}
 	list, err := c.node.Grants(r.Context(), "")
 	return "grants", grantsView{b, list}, err
-}
-
-// spans are the choices of the usage page.
-var spans = []struct {
-	Key, Name string
-	Length    time.Duration
-	Slot      string
-}{
-	{"24h", "24 hours", 24 * time.Hour, "hour"},
-	{"7d", "7 days", 7 * 24 * time.Hour, "day"},
-	{"30d", "30 days", 30 * 24 * time.Hour, "day"},
-	{"90d", "90 days", 90 * 24 * time.Hour, "day"},
-}
-
-type usageView struct {
-	base
-	Span   string
-	By     string
-	Spans  any
-	Bys    []string
-	Chart  chart
-	Report metering.Report
-	Most   uint64 // instructions of the largest row
-	API    string // the same report as JSON
-	CLI    string // and on the command line
-}
-
-func (c *Console) usage(r *http.Request) (string, any, error) {
-	b, err := c.base(r, "Usage", "usage")
-	if err != nil {
-		return "", nil, err
-	}
-	q := r.URL.Query()
-	span := spans[0]
-	for _, s := range spans {
-		if s.Key == q.Get("span") {
-			span = s
-		}
-	}
-	v := usageView{base: b, Span: span.Key, Spans: spans, Bys: []string{"app", "release", "tier", "team", "cost_center"}, By: "app"}
-	if slices.Contains(v.Bys, q.Get("by")) {
-		v.By = q.Get("by")
-	}
-	by := []string{v.By}
-	if v.By == "release" {
-		by = []string{"app", "release"}
-	}
-	query := metering.Query{From: b.Now.Add(-span.Length), By: []string{span.Slot}}
-	series, err := c.node.Usage(r.Context(), query)
-	if err != nil {
-		return "", nil, err
-	}
-	v.Chart = newChart(series, span.Slot)
-	query.By = by
-	if v.Report, err = c.node.Usage(r.Context(), query); err != nil {
-		return "", nil, err
-	}
-	slices.SortStableFunc(v.Report.Rows, func(x, y metering.Row) int {
-		return int(min(1, max(-1, int64(y.Instructions>>1)-int64(x.Instructions>>1))))
-	})
-	for _, row := range v.Report.Rows {
-		v.Most = max(v.Most, row.Instructions)
-	}
-	words := v.By
-	if v.By == "release" {
-		words = "app,release"
-	}
-	v.API = "/api/v1/usage?" + url.Values{"by": {words}, "from": {v.Report.From.Format(time.RFC3339)}}.Encode()
-	v.CLI = "agora usage --since " + span.Key + " --by " + words
-	return "usage", v, nil
-}
-
-// Name is what a row is about.
-func (v usageView) Name(row metering.Row) string {
-	if v.By == "release" {
-		return row.Group["app"] + " · release " + row.Group["release"]
-	}
-	return row.Group[v.By]
-}
-
-// Share is a row's part of the largest, for a bar of a hundred units.
-func (v usageView) Share(row metering.Row) float64 {
-	if v.Most == 0 {
-		return 0
-	}
-	return 100 * float64(row.Instructions) / float64(v.Most)
 }
 
 type policyView struct {
