@@ -58,6 +58,8 @@ func main() {
 			err = benchPark(ctx, *apps)
 		case "density":
 			err = benchDensity(ctx, *apps, *span)
+		case "usage":
+			err = benchUsage(ctx, *apps)
 		case "upload":
 			err = benchUpload(ctx)
 		default:

@@ -54,7 +54,7 @@ func (h *Host) Backup(ctx context.Context, w io.Writer) error {
 		return nil
 	}
 	a := archive.NewWriter(w, h.o.Now(), h.o.Version)
-	if err := writeArchive(ctx, a, h.o.DataDir, newPace(ctx), stores); err != nil {
+	if err := writeArchive(ctx, a, h.o.DataDir, newPace(ctx, h.resting), stores); err != nil {
 		return err
 	}
 	h.log.InfoContext(ctx, "a backup is complete", "user", actor.User)

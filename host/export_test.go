@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"time"
 
 	"github.com/agora-host/agora/abi"
 )
@@ -36,3 +37,6 @@ func StoreFiles() (names []string) {
 
 // Wake makes the node look at the clock.
 func (h *Host) Wake() { h.dispatcher.Wake() }
+
+// SetPace changes how many times as long as it works a copy rests.
+func (h *Host) SetPace(times int) { h.resting = time.Duration(times) }

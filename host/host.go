@@ -75,6 +75,7 @@ type Host struct {
 	server   *http.Server
 
 	measures measures
+	resting  time.Duration // see pace: how many times as long as copying works
 	copying  chan struct{} // held by the one backup or snapshot that runs
 
 	background sync.WaitGroup
@@ -98,7 +99,7 @@ func New(ctx context.Context, o Options) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{o: o, log: o.Logger.With("component", "host"), started: o.Now(), copying: make(chan struct{}, 1)}
+	h := &Host{o: o, log: o.Logger.With("component", "host"), started: o.Now(), copying: make(chan struct{}, 1), resting: restFor}
 	if err := h.open(ctx); err != nil {
 		return nil, errors.Join(err, h.Stop(ctx))
 	}

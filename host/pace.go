@@ -7,20 +7,21 @@ import (
 )
 
 // pace lets long work in the background take a share of the time only, so that
-// requests are served as ever: after each stretch of work it rests restFor times
+// requests are served as ever: after each stretch of work it rests several times
 // as long.
 type pace struct {
 	ctx   context.Context
+	times time.Duration
 	since time.Time
 }
 
 const (
 	stretch = 2 * time.Millisecond
-	restFor = 3
+	restFor = 3                     // as long, if nothing else is said
 	maxRest = 50 * time.Millisecond // a disk that is slow is no reason to be slower still
 )
 
-func newPace(ctx context.Context) *pace { return &pace{ctx, time.Now()} }
+func newPace(ctx context.Context, times time.Duration) *pace { return &pace{ctx, times, time.Now()} }
 
 // rest rests when it is time; a nil pace never does.
 func (p *pace) rest() error {
@@ -31,7 +32,7 @@ func (p *pace) rest() error {
 	if worked < stretch {
 		return p.ctx.Err()
 	}
-	t := time.NewTimer(min(restFor*worked, maxRest))
+	t := time.NewTimer(min(p.times*worked, maxRest))
 	defer t.Stop()
 	select {
 	case <-p.ctx.Done():

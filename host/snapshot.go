@@ -76,7 +76,7 @@ func (h *Host) copyStore(ctx context.Context, s storeFile, to string) error {
 	if err != nil {
 		return err
 	}
-	p := newPace(ctx)
+	p := newPace(ctx, h.resting)
 	err = s.copy(h).Copy(ctx, func(_ int64, write func(io.Writer) error) error { return write(pacedWriter{f, p}) })
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err

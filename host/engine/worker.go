@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
@@ -43,6 +44,7 @@ type task struct {
 // rehearsed, and when its lines were read. Error is "" if all is well.
 type verdict struct {
 	Error string `json:"error"`
+	Disk  bool   `json:"disk,omitempty"` // it is the disk's fault, and not the module's
 	Lines []byte `json:"lines,omitempty"`
 }
 
@@ -87,6 +89,8 @@ func (e *Engine) compileInChild(ctx context.Context, j job) (table []byte, err e
 		return nil, fmt.Errorf("%w: compiling it takes more memory or time than is allowed; make its functions smaller, or build it with optimisation for size", registry.ErrBadModule)
 	case err != nil:
 		return nil, fmt.Errorf("run the compile worker: %w: %s", err, problems.String())
+	case compiled.Disk:
+		return nil, fmt.Errorf("%w: %s", registry.ErrUnwritable, compiled.Error)
 	case compiled.Error != "":
 		return nil, fmt.Errorf("%w: %s", registry.ErrBadModule, compiled.Error)
 	}
@@ -204,7 +208,8 @@ func verdictOn(err error) verdict {
 	if err == nil {
 		return verdict{}
 	}
-	return verdict{Error: firstLine(err.Error())}
+	_, disk := errors.AsType[*fs.PathError](err)
+	return verdict{Error: firstLine(err.Error()), Disk: disk}
 }
 
 func compileIn(ctx context.Context, runtime wazero.Runtime, module []byte) (compiled wazero.CompiledModule, err error) {
