@@ -121,8 +121,8 @@ type FetchCredential struct {
 func ParseFetchCredential(s string) (FetchCredential, error) {
 	name, origin, found := strings.Cut(s, "@")
 	secret, header, named := strings.Cut(name, ":")
-	if !found || secret == "" || strings.ContainsAny(secret, " \t\r\n") {
-		return FetchCredential{}, errors.New("is not written as secret@origin or secret:Header@origin")
+	if !found || !ValidSecretName(secret) {
+		return FetchCredential{}, errors.New("is not written as secret@origin or secret:Header@origin, with a secret's name")
 	}
 	o, err := ParseOrigin(origin)
 	if err != nil {

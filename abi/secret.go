@@ -1,9 +1,12 @@
 package abi
 
-import "regexp"
-
-var secretName = regexp.MustCompile(`\A[a-z][a-z0-9]*(-[a-z0-9]+)*\z`)
+import "strings"
 
 // ValidSecretName tells whether a secret can have a name: at most 40 lower-case
 // letters, digits and single hyphens, of which the first is a letter.
-func ValidSecretName(name string) bool { return len(name) <= 40 && secretName.MatchString(name) }
+func ValidSecretName(name string) bool {
+	if name == "" || len(name) > 40 || name[0] < 'a' || name[0] > 'z' {
+		return false
+	}
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" && !strings.Contains(name, "--") && !strings.HasSuffix(name, "-")
+}

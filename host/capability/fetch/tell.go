@@ -38,7 +38,7 @@ func (g *grant) tellFailed(ctx context.Context, h *hop, err error) {
 		f.Remedy = abi.Remedy{Summary: "If apps shall reach that network, the node's operator has to allow it.", Commands: []string{"agora serve --egress-allow <network>"}}
 	case errors.Is(err, errCredential):
 		f.Code, f.Severity, f.Path = "fetch.credential", abi.SeverityDeny, "capabilities.fetch.credentials"
-		f.Remedy.Summary = "Store the secret, or remove it from credentials."
+		f.Remedy = abi.Remedy{Summary: "Store the secret, or remove it from credentials.", Commands: []string{"agora secrets set " + g.app.Name + " <name>"}}
 	case errors.Is(err, errTooLarge):
 		f.Path, f.Remedy.Summary = "capabilities.fetch.max_response", "Ask for less of it, or raise max_response and publish again."
 	}
