@@ -66,12 +66,16 @@ func TestFetch(t *testing.T) {
 // TestDigest is the example app on a node with a model: it fetches a page, asks
 // the model about it, and streams what it says to its caller.
 func TestDigest(t *testing.T) {
-	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<h1>A page</h1> of words") }))
+	words := strings.Repeat("words ", 1000) // more than the guest's first buffer
+	var fetched, asked []string
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fetched = append(fetched, r.URL.Path)
+		fmt.Fprint(w, "<h1>A page</h1> of "+words)
+	}))
 	t.Cleanup(page.Close)
-	var asked string
 	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
-		asked = string(raw)
+		asked = append(asked, string(raw))
 		w.Header().Set("Content-Type", "text/event-stream")
 		fmt.Fprintf(w, "data: {\"choices\":[{\"delta\":{\"content\":\"Words.\"}}]}\n\n")
 		fmt.Fprintf(w, "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":30,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n")
@@ -89,13 +93,14 @@ func TestDigest(t *testing.T) {
 		t.Fatalf("a release that needs two grants: %+v", p)
 	}
 	n.decide(p)
-	if got := n.get(p.URL + "text"); got.Body != "A page of words" {
-		t.Errorf("the text: %+v", got)
+	text = "A page of " + strings.TrimSpace(words)
+	if got := n.get(p.URL + "text"); got.Body != text || len(fetched) != 1 {
+		t.Errorf("the text, fetched %d times: %+v", len(fetched), got)
 	}
 	if got := n.get(p.URL + "digest"); got.Body != "event: bit\ndata: Words.\n\nevent: used\ndata: 32 tokens, by small\n\nevent: done\ndata: \n\n" {
 		t.Errorf("the digest: %+v", got)
 	}
-	if !strings.Contains(asked, `"content":"A page of words"`) || !strings.Contains(asked, `"model":"m"`) || !strings.Contains(asked, `"max_tokens":300`) {
+	if len(asked) != 1 || !strings.Contains(asked[0], `"content":"`+text+`"`) || !strings.Contains(asked[0], `"model":"m"`) || !strings.Contains(asked[0], `"max_tokens":300`) {
 		t.Errorf("the model was asked %s", asked)
 	}
 }

@@ -22,5 +22,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	c := &cli{streams: s}
 	root := c.rootCommand()
 	root.SetArgs(args)
-	return c.exit(root.ExecuteContext(ctx))
+	cmd, err := root.ExecuteContextC(ctx)
+	if isCobraUsage(err) {
+		err = usageError("%w\nUsage: %s", err, cmd.UseLine())
+	}
+	return c.exit(err)
 }

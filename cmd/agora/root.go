@@ -109,15 +109,15 @@ func (c *cli) exit(err error) int {
 	if e, ok := errors.AsType[*exitError](err); ok {
 		return e.code
 	}
-	if isCobraUsage(err) {
-		return exitUsage
-	}
 	return code
 }
 
 // isCobraUsage recognises the errors that the command library makes by itself:
 // it has no types for them.
 func isCobraUsage(err error) bool {
+	if err == nil {
+		return false
+	}
 	for _, start := range []string{"unknown command", "unknown flag", "unknown shorthand", "accepts ", "requires ", "required flag", "invalid argument"} {
 		if strings.HasPrefix(err.Error(), start) {
 			return true

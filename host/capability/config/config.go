@@ -10,7 +10,8 @@ import (
 // Bind links the capability with a release's settings.
 func Bind(settings map[string]string) abi.Link {
 	settings = maps.Clone(settings)
-	return abi.Link{"get": func(_ context.Context, key []byte) ([]byte, abi.Errno) {
+	return abi.Link{"get": func(ctx context.Context, key []byte) ([]byte, abi.Errno) {
+		abi.Note(ctx, abi.Use{Capability: "config", Meter: abi.MeterReads, N: 1})
 		value, ok := settings[string(key)]
 		if !ok {
 			return nil, abi.ErrnoNotFound

@@ -30,6 +30,7 @@ func (l *Log) Bind(app string, release int) abi.Link {
 		case len(in)-1 > MaxLine:
 			return nil, abi.ErrnoTooLarge
 		}
+		abi.Note(ctx, abi.Use{Capability: "log", Meter: abi.MeterWrites, N: 1})
 		l.sink(ctx, app, release, levels[in[0]], strings.ToValidUTF8(string(in[1:]), "�"))
 		return nil, abi.ErrnoOK
 	}}

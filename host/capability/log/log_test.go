@@ -30,9 +30,13 @@ func TestWrite(t *testing.T) {
 		{"\x01" + strings.Repeat("x", log.MaxLine+1), abi.ErrnoTooLarge, ""},
 	} {
 		got = nil
-		_, errno := link["write"](t.Context(), []byte(c.in))
+		var noted abi.Recorder
+		_, errno := link["write"](abi.WithRecorder(t.Context(), &noted), []byte(c.in))
 		if errno != c.errno || strings.Join(got, "|") != c.line {
 			t.Errorf("%.20q: got %v %q, want %v %q", c.in, errno, got, c.errno, c.line)
+		}
+		if uses := noted.Uses(); len(uses) != len(got) {
+			t.Errorf("%.20q: %d lines are written, and %v is noted", c.in, len(got), uses)
 		}
 	}
 }
