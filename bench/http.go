@@ -101,6 +101,9 @@ func (n *node) publish(ctx context.Context, name string, module []byte) (string,
 		"hello":    "warm_up = \"/\"\ndurability = \"process\"\n", // as its own manifest says
 		"powerful": "durability = \"power\"\n",
 	}
+	if strings.HasPrefix(name, "power-") {
+		special[name] = special["powerful"]
+	}
 	more, ok := special[name]
 	if !ok {
 		more = "durability = \"process\"\n"
@@ -258,12 +261,17 @@ type measured struct {
 
 // drive asks hosts at random as fast as it can, over connections that stay open.
 func drive(addr string, hosts []string, path string, body []byte, span time.Duration) (measured, error) {
+	return driveOver(clients, addr, hosts, path, body, span)
+}
+
+// driveOver is drive over so many connections.
+func driveOver(connections int, addr string, hosts []string, path string, body []byte, span time.Duration) (measured, error) {
 	var mu sync.Mutex
 	var times []time.Duration
 	var failed error
 	var wg sync.WaitGroup
 	end := time.Now().Add(span)
-	for range clients {
+	for range connections {
 		wg.Go(func() {
 			mine, err := ask(addr, hosts, path, body, end)
 			mu.Lock()

@@ -15,6 +15,11 @@ import (
 func (m *Meter) Flush(ctx context.Context) error {
 	m.flushing.Lock()
 	defer m.flushing.Unlock()
+	return m.flush(ctx)
+}
+
+// flush is Flush for whoever holds flushing.
+func (m *Meter) flush(ctx context.Context) error {
 	rotated := m.rotate(ctx)
 	m.mu.Lock()
 	all := append(slices.Clone(m.earlier), m.current)

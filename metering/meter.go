@@ -97,8 +97,9 @@ type failure struct {
 	err   error
 }
 
-// Open takes the journal directory, brings the usage of earlier processes to the
-// store and begins a new epoch.
+// Open takes the journal directory, reads the journals of earlier processes and
+// begins a new epoch. What was read is in reports at once, and in the store with
+// the first flush.
 func Open(ctx context.Context, o Options) (*Meter, error) {
 	o = o.withDefaults()
 	lock, err := o.FS.Lock()
@@ -118,20 +119,17 @@ func (m *Meter) open(ctx context.Context) error {
 		return fmt.Errorf("read which hours are sealed: %w", err)
 	}
 	m.floor = m.sealed
-	if err := m.recoverAll(ctx); err != nil {
+	if err := m.recoverAll(); err != nil {
 		return err
 	}
 	// The new journal is there before an old one goes: numbers never go back.
 	if m.current, err = m.beginEpoch(ctx); err != nil {
 		return err
 	}
-	for _, e := range m.earlier {
-		if err := m.retire(ctx, e); err != nil {
-			return errors.Join(err, m.current.journal.Abandon())
-		}
+	if err := m.endUnknown(ctx); err != nil {
+		return errors.Join(err, m.current.journal.Abandon())
 	}
-	m.earlier = nil
-	return m.endUnknown(ctx)
+	return nil
 }
 
 // beginEpoch makes the next epoch. Its number exceeds what the store has given

@@ -240,6 +240,7 @@ func TestDamageIsKept(t *testing.T) {
 	if r := report(t, m, metering.Query{}); r.Total.Calls != 1 {
 		t.Errorf("counted %d calls before the damage, want 1", r.Total.Calls)
 	}
+	flush(t, m)
 	found, err := m.Findings(t.Context())
 	if err != nil || len(found) != 1 || found[0].Code != metering.FindingDamaged || !strings.Contains(found[0].Message, "not billed: 2 calls and 200 instructions") {
 		t.Errorf("findings %+v, %v", found, err)

@@ -36,11 +36,15 @@ type EpochDiff struct {
 // Holds tells that all sums agree.
 func (r Reconciliation) Holds() bool { return len(r.Differ) == 0 && len(r.Balance.Differ) == 0 }
 
-// Reconcile reads every journal that is kept, and compares. It takes about a
-// second for each 100 MB, holds up no call, and a flush until it is done.
+// Reconcile flushes, reads every journal that is kept, and compares. It takes
+// about a second for each 100 MB, holds up no call, and other flushes until it is
+// done.
 func (m *Meter) Reconcile(ctx context.Context) (Reconciliation, error) {
 	m.flushing.Lock()
 	defer m.flushing.Unlock()
+	if err := m.flush(ctx); err != nil {
+		m.log.Warn("reconcile without what could not be flushed", "err", err)
+	}
 	r := Reconciliation{At: m.o.Now().UTC()}
 	files, err := m.o.FS.List()
 	if err != nil {

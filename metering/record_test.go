@@ -3,6 +3,7 @@ package metering
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"reflect"
@@ -148,4 +149,44 @@ func written(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	return raw
+}
+
+// BenchmarkReplay reads a journal of a hundred thousand calls of a thousand apps.
+func BenchmarkReplay(b *testing.B) {
+	disk, err := journal.Disk(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	j, err := journal.Create(disk, "x", journal.Header{Node: "000102030405060708090a0b0c0d0e0f", Epoch: 7}, func(uint64) {})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var buf []byte
+	for i := range 100_000 {
+		v := sample()
+		v.ID, v.App, v.Uses = fmt.Sprintf("%024x", i), fmt.Sprint("app-", i%1000), nil
+		if buf, err = appendRecord(buf[:0], kindInvocation, time.Unix(1_770_000_000, 0), &v); err != nil {
+			b.Fatal(err)
+		}
+		if _, _, err := j.Append(journal.Process, buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		b.Fatal(err)
+	}
+	in, err := disk.Open("x")
+	if err != nil {
+		b.Fatal(err)
+	}
+	raw, err := io.ReadAll(in)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(raw)))
+	for b.Loop() {
+		if r, err := replay(bytes.NewReader(raw), nil); err != nil || r.cells.total().Calls != 100_000 {
+			b.Fatal(err)
+		}
+	}
 }

@@ -99,9 +99,8 @@ func (e Entry) usage() Usage {
 	return c.Usage
 }
 
-// recoverAll reads the journals of earlier processes. They are brought to the
-// store once there is a new epoch.
-func (m *Meter) recoverAll(context.Context) error {
+// recoverAll reads the journals of earlier processes.
+func (m *Meter) recoverAll() error {
 	files, err := m.o.FS.List()
 	if err != nil {
 		return fmt.Errorf("list the journals: %w", err)
@@ -163,7 +162,8 @@ func (m *Meter) endUnknown(ctx context.Context) error {
 		return fmt.Errorf("list the epochs: %w", err)
 	}
 	for _, e := range epochs {
-		if e.Node != m.o.Node || e.Ended || e.Number == m.current.number {
+		known := slices.ContainsFunc(append(m.earlier, m.current), func(o *epoch) bool { return o.number == e.Number })
+		if e.Node != m.o.Node || e.Ended || known {
 			continue
 		}
 		lost := !e.Until.IsZero() // else nothing was ever flushed: its journal was never made

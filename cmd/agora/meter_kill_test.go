@@ -97,7 +97,7 @@ func TestKillBills(t *testing.T) {
 	k.bills(p)
 	p.kill(t)
 	t.Logf("%d kills, %d of them at a named place (%v), %d calls answered, %d journaled and billed",
-		cycles, k.named, k.at, len(k.answered), len(k.journaled()))
+		cycles, k.named, k.at, len(k.answered), len(k.known))
 }
 
 type killer struct {
@@ -107,6 +107,7 @@ type killer struct {
 	token string
 	named int
 	at    map[string]int
+	known map[string]int // what the journals had when the last process ended
 
 	mu       sync.Mutex
 	answered map[string]bool // ids of calls whose answers were read to their end
@@ -221,8 +222,7 @@ func (k *killer) load(transport http.RoundTripper, url string, stop chan struct{
 	}
 }
 
-// journaled reads every journal there is, while no process runs or one that has
-// nothing to do, and answers how often each call is in them.
+// journaled reads every journal there is, while no process runs, and answers how often each call is in them.
 func (k *killer) journaled() map[string]int {
 	files, err := os.ReadDir(filepath.Join(k.dir, "journal"))
 	if err != nil {
@@ -263,7 +263,7 @@ func (k *killer) journaled() map[string]int {
 	return all
 }
 
-func (k *killer) compare() map[string]int {
+func (k *killer) compare() {
 	k.t.Helper()
 	journaled := k.journaled()
 	for id, n := range journaled {
@@ -276,13 +276,12 @@ func (k *killer) compare() map[string]int {
 			k.t.Errorf("call %s was answered, and is in no journal (%s)", id, k.place)
 		}
 	}
-	return journaled
+	k.known = journaled
 }
 
 // bills asks a node that has just started what it bills.
 func (k *killer) bills(p *process) {
 	k.t.Helper()
-	want := k.compare()
 	api, err := client.New(p.console, k.token)
 	if err != nil {
 		k.t.Fatal(err)
@@ -294,8 +293,8 @@ func (k *killer) bills(p *process) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	if report.Total.Calls != uint64(len(want)) {
-		k.t.Errorf("%d calls are billed, %d are in the journals", report.Total.Calls, len(want))
+	if report.Total.Calls != uint64(len(k.known)) {
+		k.t.Errorf("%d calls are billed, %d are in the journals", report.Total.Calls, len(k.known))
 	}
 	checks, err := api.Doctor(k.t.Context())
 	if errors.Is(err, client.ErrUnreachable) {
