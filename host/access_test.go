@@ -63,7 +63,7 @@ func TestFourWayTruth(t *testing.T) {
 		if u := s.Used[1]; u.N != 2 || !u.First.Equal(first) || !u.Last.Equal(first.Add(time.Minute)) {
 			t.Errorf("failures %+v, the first was at %s", u, first)
 		}
-		if s.May != "read the secrets mail and stripe" || strings.Join(s.Did, "; ") != "read 1 time (stripe); failed 2 times (stripe); was refused 1 time (other)" {
+		if s.May != "read the secrets mail and stripe" || strings.Join(s.Did, "; ") != "read once (stripe); failed 2 times (stripe); was refused once (other)" {
 			t.Errorf("in words: it may %s; it %q", s.May, s.Did)
 		}
 		if len(s.Findings) != 2 || s.Findings[0].Code != "secret.missing" || s.Findings[1].Code != "capability.denied" {

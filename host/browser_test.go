@@ -135,6 +135,17 @@ func TestConsole(t *testing.T) {
 	if got := n.get(n.AppURL("guestbook")); got.Status != 200 {
 		t.Errorf("the approved app: %+v", got)
 	}
+	if got := n.do("POST", n.AppURL("guestbook"), "name=Ada&text=Hello", "Content-Type", "application/x-www-form-urlencoded"); got.Status != 303 {
+		t.Errorf("an entry: %+v", got)
+	}
+	step("08a-touch", chromedp.Navigate(base+"/apps/guestbook"), chromedp.WaitVisible(chromedp.Search(`//ul[@class="caps"]//p[contains(., "changed once (entry/)")]`)))
+	step("08b-shrunk", chromedp.Click(chromedp.Search(`//button[text()="Shrink the grant to that"]`)), chromedp.WaitVisible(chromedp.Search(`//p[@role="status"][contains(., "Shrunk")]`)))
+	step("08c-secret", chromedp.Navigate(base+"/apps/guestbook"), chromedp.Click(chromedp.Search(`//summary[text()="Set a secret"]`)),
+		chromedp.SendKeys(chromedp.CSS(`#secrets input[name=name]`), "stripe"), chromedp.SendKeys(chromedp.CSS(`#secrets input[name=value]`), "hunter2"),
+		chromedp.Click(chromedp.Search(`//button[text()="Set"]`)), chromedp.WaitVisible(chromedp.Search(`//section[@id="secrets"]//code[text()="stripe"]`)))
+	if page := read("body"); strings.Contains(page, "hunter2") {
+		t.Error("the page shows the secret")
+	}
 	step("09-usage", chromedp.Navigate(base+"/usage"), chromedp.WaitVisible(chromedp.Search(`//td/a[text()="hello"]`)))
 	step("10-grants", chromedp.Navigate(base+"/grants"), chromedp.WaitVisible(chromedp.Search(`//span[text()="holds"]`)))
 	step("11-rules", chromedp.Navigate(base+"/policy"), chromedp.WaitVisible(chromedp.CSS(`pre.source`)))

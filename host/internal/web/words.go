@@ -139,10 +139,12 @@ func sentence(used []approvals.Used) string {
 		total += u.N
 	}
 	text := verb + " " + amount(total)
-	if unit != "" {
-		if total == 1 {
-			unit = strings.Replace(strings.Replace(unit, "times", "time", 1), "events", "event", 1)
-		}
+	switch {
+	case unit == "times" && total == 1:
+		text = verb + " once"
+	case unit == "events" && total == 1:
+		text = verb + " one event"
+	case unit != "":
 		text += " " + unit
 	}
 	named := slices.DeleteFunc(slices.Clone(used), func(u approvals.Used) bool { return u.Subject == "" })

@@ -36,14 +36,29 @@ func Put(key string, value []byte, ttl time.Duration) error {
 
 // Add keeps a value unless there is one; added tells which it was.
 func Add(key string, value []byte) (added bool, err error) {
-	return Swap(key, nil, value)
+	return AddFor(key, value, 0)
+}
+
+// AddFor is Add for an entry that is there for some time, or for ever with 0.
+func AddFor(key string, value []byte, ttl time.Duration) (added bool, err error) {
+	if ttl < 0 || ttl > abi.MaxKVTTL {
+		return false, abi.ErrnoInvalid
+	}
+	if value == nil {
+		value = []byte{} // there, and empty
+	}
+	return change(abi.KVWrite{Key: key, Value: value, TTL: ttl})
 }
 
 // Swap keeps a value if the one that is there is old, in one step: of those who
 // try at the same time, one succeeds. A nil old means that there must be none, and
 // a nil value deletes.
 func Swap(key string, old, value []byte) (swapped bool, err error) {
-	_, err = swap(abi.AppendKVSwap(nil, abi.KVWrite{Key: key, Old: old, Value: value}))
+	return change(abi.KVWrite{Key: key, Old: old, Value: value})
+}
+
+func change(w abi.KVWrite) (changed bool, err error) {
+	_, err = swap(abi.AppendKVSwap(nil, w))
 	if errors.Is(err, abi.ErrnoConflict) {
 		return false, nil
 	}

@@ -60,6 +60,12 @@ func TestSwap(t *testing.T) {
 	if swapped, err := kv.Swap("n", []byte("2"), []byte("3")); swapped || err != nil {
 		t.Error("swapped for another value", err)
 	}
+	if added, err := kv.Add("empty", nil); !added || err != nil {
+		t.Error(added, err)
+	}
+	if v, ok, err := kv.Get("empty"); len(v) > 0 || !ok || err != nil {
+		t.Errorf("an empty value: %q, %v, %v", v, ok, err)
+	}
 	tries := 0
 	err := kv.Update("n", func(old []byte) []byte {
 		if tries++; tries == 1 { // something comes between
