@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"examples": {"abi", "sdk", "examples"},
 
 	"registry":          {"abi"},
-	"registry/sigstore": {"abi", "registry"},
+	"registry/sigstore": {"abi", "registry", "internal/durable"},
 	"approvals":         {"abi"},
 	"approvals/rego":    {"abi", "approvals"},
 	"metering":          {"abi", "metering/journal", "internal/failpoint"},
@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"metering/fuel":     {"abi"},
 	"access":            {"abi"},
 	"triggers":          {"abi"},
-	"secrets":           {"abi"},
+	"secrets":           {"abi", "internal/durable"},
 
 	// Conformance suites and their in-memory models.
 	"abi/abitest":            {"abi"},
@@ -49,11 +49,12 @@ var mayImport = map[string][]string{
 	"host/engine":       {"abi", "registry", "metering", "host/engine"},
 	"host/capability":   {"abi"},
 	"host/gateway":      {"abi", "registry"},
-	"host/internal":     {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers"},
+	"host/internal":     {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "internal/durable"},
 	"host/internal/web": {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "host/internal/web", "internal/humanize"},
-	"host":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "host"},
+	"host":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "host", "internal/durable"},
 	"cmd":               {"abi", "registry", "approvals", "metering", "access", "host", "sdk", "internal/humanize"},
 	"internal/humanize": {},
+	"internal/durable":  {},
 
 	// Where tests end the process; see its doc.
 	"internal/failpoint": {},

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/agora-host/agora/internal/durable"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/metering/journal"
 )
@@ -43,29 +44,8 @@ func nodeID(path string) (string, error) {
 	var random [16]byte
 	rand.Read(random[:])
 	id := hex.EncodeToString(random[:])
-	temp := path + ".new"
-	f, err := os.OpenFile(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return "", fmt.Errorf("make the node's id: %w", err)
-	}
-	_, err = f.WriteString(id + "\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
-	}
-	if err != nil {
+	if err := durable.Replace(filepath.Dir(path), path, []byte(id+"\n")); err != nil {
 		return "", fmt.Errorf("make the node's id: %w", err)
 	}
 	return id, nil
-}
-
-// syncDir makes a rename durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/agora-host/agora/host/internal/archive"
 	"github.com/agora-host/agora/host/internal/blobstore"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/internal/durable"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/metering/journal"
 )
@@ -69,7 +70,7 @@ func Restore(ctx context.Context, file, dir string) (Contents, error) {
 	if err := os.Rename(staging, dir); err != nil {
 		return contents, errors.Join(err, os.RemoveAll(staging))
 	}
-	return contents, syncDir(parent)
+	return contents, durable.SyncDir(parent)
 }
 
 // unpack reads a backup twice: once to know that it is whole, and once to write
@@ -240,7 +241,7 @@ func RestoreSnapshot(ctx context.Context, dir, name string) (string, []string, e
 	if _, err := metering.Recall(disk); err != nil {
 		return name, kept, fmt.Errorf("the stores are restored; usage since then is not: %w", err)
 	}
-	return name, kept, syncDir(dir)
+	return name, kept, durable.SyncDir(dir)
 }
 
 // replace copies a file in place of another, which goes to aside.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/internal/durable"
 )
 
 // Snapshots are copies of the stores, to go back to when a file is damaged. They
@@ -64,7 +65,7 @@ func (h *Host) snapshot(ctx context.Context) error {
 			return fmt.Errorf("copy the %s: %w", s.about, err)
 		}
 	}
-	if err := errors.Join(syncDir(staging), os.Rename(staging, filepath.Join(parent, h.o.Now().UTC().Format(snapshotLayout))), syncDir(parent)); err != nil {
+	if err := errors.Join(durable.SyncDir(staging), os.Rename(staging, filepath.Join(parent, h.o.Now().UTC().Format(snapshotLayout))), durable.SyncDir(parent)); err != nil {
 		return err
 	}
 	return forgetSnapshots(h.o.DataDir)

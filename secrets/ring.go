@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/agora-host/agora/internal/durable"
 )
 
 // keySize is that of AES-256, in bytes.
@@ -115,40 +117,11 @@ func (r *Ring) replace(keys []key) error {
 	if err != nil {
 		return err
 	}
-	if err := writeDurably(r.path, raw); err != nil {
+	if err := durable.Replace(filepath.Dir(r.path), r.path, raw); err != nil {
 		return fmt.Errorf("write the keys of secrets: %w", err)
 	}
 	r.keys = keys
 	return nil
-}
-
-// writeDurably replaces a file in one step: whoever reads it, also after a
-// crash, finds all of the old or all of the new.
-func writeDurably(path string, b []byte) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".part-*") // for this user alone
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if _, err := f.Write(b); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Seal seals a value for an app under a name.

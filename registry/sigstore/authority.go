@@ -21,6 +21,7 @@ import (
 	"github.com/digitorus/timestamp"
 	"github.com/sigstore/sigstore-go/pkg/root"
 
+	"github.com/agora-host/agora/internal/durable"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -148,22 +149,7 @@ func (a *Authority) save(path string) error {
 	for _, c := range []*x509.Certificate{a.ca, a.stamp, a.stampCA} {
 		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
 	}
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.Replace(filepath.Dir(path), path, text)
 }
 
 func (a *Authority) load(text []byte) error {

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/agora-host/agora/internal/durable"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -24,7 +25,7 @@ func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, err
 	}
-	left, err := filepath.Glob(filepath.Join(s.dir, "*", ".part-*"))
+	left, err := filepath.Glob(filepath.Join(s.dir, "*", durable.Unfinished+"*"))
 	if err != nil {
 		return nil, err
 	}
@@ -58,51 +59,10 @@ func (s *Store) Put(_ context.Context, b []byte) (registry.Digest, error) {
 	if _, err := os.Stat(path); err == nil {
 		return d, nil
 	}
-	if err := write(path, b); err != nil {
+	if err := durable.Replace(s.dir, path, b); err != nil {
 		return "", fmt.Errorf("store blob %s: %w: %w", d, registry.ErrUnwritable, err)
 	}
 	return d, nil
-}
-
-// write makes a file durable under its name: contents first, then the name,
-// then the directory.
-func write(path string, b []byte) (err error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, ".part-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if _, err := f.Write(b); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	for _, d := range []string{dir, filepath.Dir(dir)} {
-		if err := syncDir(d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Get reads a blob and checks it. registry.ErrNotFound, registry.ErrCorrupt.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/internal/durable"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -102,7 +103,7 @@ func (s *Store) Put(ctx context.Context, app, name string, b []byte, quota abi.K
 	}
 	n := newNote(b, s.now())
 	path := s.path(app, n.File)
-	if err := write(path, b); err != nil {
+	if err := durable.Replace(s.dir, path, b); err != nil {
 		return err
 	}
 	raw, err := json.Marshal(n)
@@ -130,36 +131,6 @@ func newNote(b []byte, now time.Time) note {
 		n.Sums = append(n.Sums, crc32.Checksum(b[at:min(len(b), at+piece)], castagnoli))
 	}
 	return n
-}
-
-// write makes a file durable: its contents, and its name.
-func write(path string, b []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	for _, d := range []string{dir, filepath.Dir(dir), filepath.Dir(filepath.Dir(dir))} {
-		if err := syncDir(d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // drop removes the file of a note that the index no longer has.

@@ -1,0 +1,59 @@
+package durable
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Unfinished begins the names of files that a crash left half written, beside
+// those that they should have become.
+const Unfinished = ".part-"
+
+// Replace writes a file in one step, in place of what was there. Directories from
+// root down to it are made if need be, and are durable, too.
+func Replace(root, path string, b []byte) (err error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, Unfinished+"*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.Write(b)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDirs(root, dir)
+}
+
+// syncDirs syncs a directory and those above it, up to root. All of them, each
+// time: one that is there may have been made by a process that was killed before
+// it synced.
+func syncDirs(root, dir string) error {
+	for {
+		if err := SyncDir(dir); err != nil || dir == root || !strings.HasPrefix(dir, root) {
+			return err
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// SyncDir makes durable what names a directory has.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
