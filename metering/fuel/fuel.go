@@ -78,7 +78,7 @@ func Rewrite(m *wasm.Module, o Options) (Result, error) {
 	rw.addHostSide()
 	globals := rw.exportGlobals()
 	rw.shiftIndices()
-	if err := rw.survey(); err != nil {
+	if err := rw.look(); err != nil {
 		return Result{}, err
 	}
 	out.Bodies = make([]wasm.Body, len(m.Bodies))
@@ -153,23 +153,23 @@ type rewriter struct {
 	refuel, ask         uint32 // function indices
 	fuel, deep, refused uint32 // global indices
 
-	plans    []plan          // for each body
+	facts    []facts         // of each body
 	indirect map[string]bool // signatures under which a table may hold a function that calls
 
 	restorable bool // see Result; false as soon as something is seen that is not
 }
 
-// survey plans every body before one is written: how a call is made depends on
+// look reads every body before one is written: how a call is made depends on
 // who is called.
-func (rw *rewriter) survey() error {
-	rw.plans = make([]plan, len(rw.in.Bodies))
+func (rw *rewriter) look() error {
+	rw.facts = make([]facts, len(rw.in.Bodies))
 	for i := range rw.in.Bodies {
-		p, err := survey(rw.in.Bodies[i].Code)
+		f, err := look(rw.in.Bodies[i].Code)
 		if err != nil {
 			return fmt.Errorf("function %d: %w", int(rw.imported)+i, err)
 		}
-		rw.plans[i] = p
-		rw.restorable = rw.restorable && !p.traces
+		rw.facts[i] = f
+		rw.restorable = rw.restorable && !f.traces
 	}
 	rw.indirect = map[string]bool{}
 	note := func(index uint32) {
@@ -178,7 +178,7 @@ func (rw *rewriter) survey() error {
 		}
 	}
 	if !rw.restorable { // any function may be put into a table as it runs
-		for i := range rw.plans {
+		for i := range rw.facts {
 			note(rw.imported + uint32(i))
 		}
 	}
@@ -206,7 +206,7 @@ func (rw *rewriter) callsIndirectly(typeIndex uint32) bool {
 // calls tells whether a function, by its original index, calls others, and so
 // wants to know how deep it is.
 func (rw *rewriter) calls(index uint32) bool {
-	return index >= rw.imported && int(index-rw.imported) < len(rw.plans) && rw.plans[index-rw.imported].calls
+	return index >= rw.imported && int(index-rw.imported) < len(rw.facts) && rw.facts[index-rw.imported].calls
 }
 
 // addHostSide adds the import, the globals and their exports. The import comes

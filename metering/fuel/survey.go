@@ -40,21 +40,42 @@ type loop struct {
 // shortLeaf is the most units of a function that does not ask at its entry.
 const shortLeaf = 32
 
-// plan is what is known about a body before it is rewritten.
+// facts are what is known about every body before one is rewritten.
+type facts struct {
+	calls   bool // it calls: its depth is counted
+	scratch bool // it has bulk operations, which need scratch locals
+	traces  bool // it changes state other than memory, globals and locals
+}
+
+func (f *facts) note(in wasm.Instr) {
+	f.calls = f.calls || in.Op == wasm.OpCall || in.Op == wasm.OpCallIndirect
+	f.scratch = f.scratch || bulk(in) != bulkNone
+	f.traces = f.traces || leavesTraces(in)
+}
+
+// look finds the facts of a body.
+func look(code []byte) (f facts, err error) {
+	c := wasm.NewCode(code, codeBounds())
+	var in wasm.Instr
+	for c.Next(&in) {
+		f.note(in)
+	}
+	return f, c.Err()
+}
+
+// plan is how a body is rewritten. It is large, and made for one body at a time.
 type plan struct {
+	facts
 	segments []segment
 	loops    []loop // in the order of their beginnings
 	total    uint64 // of all segments
-	calls    bool   // it calls: its depth is counted
-	scratch  bool   // it has bulk operations, which need scratch locals
-	traces   bool   // it changes state other than memory, globals and locals
 }
 
 // bounds for code that was accepted once: only its form matters again.
 func codeBounds() wasm.Bounds { return wasm.DefaultBounds() }
 
 // survey cuts a body into segments and decides what each is charged.
-func survey(code []byte) (plan, error) {
+func survey(code []byte) plan {
 	s := surveyor{flow: newPlacement()}
 	s.begin(0, settled, true)
 	c := wasm.NewCode(code, codeBounds())
@@ -64,13 +85,10 @@ func survey(code []byte) (plan, error) {
 		s.locals(in)
 		s.flows(in, code[in.Start:in.End])
 	}
-	if err := c.Err(); err != nil {
-		return plan{}, err
-	}
 	s.relax()
 	s.flow.place(s.edges())
 	s.hold(len(s.flow.parent))
-	return s.plan, nil
+	return s.plan
 }
 
 // relax takes the check from entries that need none.
@@ -127,10 +145,8 @@ func (s *surveyor) take(in wasm.Instr) {
 	last.exact = last.exact || !harmless(in)
 	s.straight += cost(in)
 	s.total += cost(in)
-	s.traces = s.traces || leavesTraces(in)
-	s.scratch = s.scratch || bulk(in) != bulkNone
+	s.note(in)
 	if in.Op == wasm.OpCall || in.Op == wasm.OpCallIndirect {
-		s.calls = true
 		for i := len(s.inside) - 1; i >= 0 && s.inside[i].seen != nil; i-- {
 			s.inside[i].seen = nil
 		}
