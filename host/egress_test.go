@@ -103,6 +103,16 @@ func TestDigest(t *testing.T) {
 	if len(asked) != 1 || !strings.Contains(asked[0], `"content":"`+text+`"`) || !strings.Contains(asked[0], `"model":"m"`) || !strings.Contains(asked[0], `"max_tokens":300`) {
 		t.Errorf("the model was asked %s", asked)
 	}
+	// What was spent is kept among the apps' data, where everything is accounted for.
+	checks, err := n.ops().Doctor(t.Context())
+	if err != nil || len(checks) == 0 {
+		t.Fatal(err)
+	}
+	for _, c := range checks {
+		if !c.OK {
+			t.Errorf("the doctor says %+v", c)
+		}
+	}
 }
 
 // TestCredential: the node attaches a secret that the owner set, to the one origin,
