@@ -40,3 +40,6 @@ func (h *Host) Wake() { h.dispatcher.Wake() }
 
 // SetPace changes how many times as long as it works a copy rests.
 func (h *Host) SetPace(times int) { h.resting = time.Duration(times) }
+
+// NodeID is nodeID.
+var NodeID = nodeID

@@ -272,6 +272,7 @@ func (h *Host) Start() {
 	})
 	h.background.Go(func() { h.dispatcher.Run(ctx) })
 	h.background.Go(func() { h.keepUsed(ctx) })
+	h.background.Go(func() { h.billKept(ctx) })
 	h.background.Go(func() {
 		if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
 			h.log.Error("the front door closed by itself", "err", err)

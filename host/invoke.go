@@ -118,6 +118,8 @@ func (h *Host) append(app string, release int, level, source, message string) {
 
 // loadProgram loads the very bytes that verified checked, without its files.
 func (h *Host) loadProgram(ctx context.Context, r registry.Release) (*engine.Program, error) {
+	// Compiling again what a cache lost is the node's work, not the request's.
+	ctx = abi.WithRecorder(ctx, new(abi.Recorder))
 	module, err := h.verified(ctx, r)
 	if err != nil {
 		return nil, err

@@ -41,7 +41,9 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 	if err != nil {
 		return web.Published{}, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
-	if err := h.engine.Compile(ctx, code, engineLimits(candidate.Manifest)); err != nil {
+	var compiling abi.Recorder
+	defer func() { h.billCompiling(candidate, &compiling) }()
+	if err := h.engine.Compile(abi.WithRecorder(ctx, &compiling), code, engineLimits(candidate.Manifest)); err != nil {
 		return web.Published{}, fmt.Errorf("compile the module: %w", err)
 	}
 	stage("storing the release")
@@ -56,6 +58,9 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 		published, err = h.addRelease(tx, actor, candidate)
 		return err
 	})
+	if err == nil {
+		candidate.Number = published.Release.Number
+	}
 	return published, err
 }
 

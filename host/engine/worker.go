@@ -17,6 +17,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 	"golang.org/x/sys/unix"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/host/engine/lines"
 	"github.com/agora-host/agora/registry"
@@ -63,6 +64,10 @@ func (e *Engine) compileInChild(ctx context.Context, j job) (table []byte, err e
 	child.Stdout, child.Stderr = &limitedBuffer{b: &out, left: 2*lines.MaxTable + 4096}, &limitedBuffer{b: &problems, left: 4096}
 	child.WaitDelay = time.Second
 	err = child.Run()
+	if s := child.ProcessState; s != nil {
+		spent := s.UserTime() + s.SystemTime()
+		abi.Note(ctx, abi.Use{Capability: "compile", Meter: abi.MeterCPU, N: uint64((spent + time.Millisecond - 1) / time.Millisecond)})
+	}
 	var compiled, rehearsed, read verdict
 	answers := json.NewDecoder(&out)
 	if answers.Decode(&compiled) == nil && compiled.Error == "" && ctx.Err() == nil {

@@ -1,0 +1,122 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/gateway"
+	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+)
+
+// keptEvery is how often it is noted what apps keep. A kill loses what came since:
+// nobody was told of it.
+const keptEvery = 5 * time.Minute
+
+// kept bills what apps keep for as long as this process has served it.
+type kept struct {
+	host  *Host
+	since time.Time
+	rest  map[keptID]uint64 // byte-seconds that are no whole byte-hour yet
+}
+
+type keptID struct{ app, capability string }
+
+func (h *Host) billKept(ctx context.Context) {
+	k := &kept{host: h, since: time.Now(), rest: map[keptID]uint64{}}
+	tick := time.NewTicker(keptEvery)
+	defer tick.Stop()
+	for {
+		last := false
+		select {
+		case <-ctx.Done():
+			last = true
+		case <-tick.C:
+		}
+		now := time.Now()
+		if err := k.note(context.WithoutCancel(ctx), now.Sub(k.since)); err != nil {
+			h.log.Warn("what apps keep was not noted", "err", err)
+		}
+		k.since = now
+		if last {
+			return
+		}
+	}
+}
+
+// note journals what every app has kept for a time.
+func (k *kept) note(ctx context.Context, span time.Duration) error {
+	var targets []*target
+	err := k.host.store.View(ctx, func(tx *boltstore.Tx) error {
+		apps, err := tx.Apps()
+		if err != nil {
+			return err
+		}
+		for _, app := range apps {
+			tier, number, ok := app.Serving()
+			if !ok {
+				tier, number = abi.TierSandbox, app.Releases // what is kept stays, whether or not it serves
+			}
+			release, err := tx.Release(app.Name, number)
+			if err != nil {
+				return fmt.Errorf("release %d of %q: %w", number, app.Name, err)
+			}
+			targets = append(targets, &target{host: k.host, app: app, release: release, tier: tier})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		if err := k.noteApp(ctx, t, span); err != nil {
+			return fmt.Errorf("app %q: %w", t.app.Name, err)
+		}
+	}
+	return nil
+}
+
+func (k *kept) noteApp(ctx context.Context, t *target, span time.Duration) error {
+	var uses []abi.Use
+	for _, of := range []struct { // sorted, as a recorder's uses are
+		capability string
+		used       func(context.Context, string) (abi.KVQuota, error)
+	}{{"blob", k.host.kv.BlobsUsed}, {"kv", k.host.kv.Used}} {
+		u, err := of.used(ctx, t.app.Name)
+		if err != nil {
+			return err
+		}
+		if n := k.hours(keptID{t.app.Name, of.capability}, u.Bytes, span); n > 0 {
+			uses = append(uses, abi.Use{Capability: of.capability, Meter: abi.MeterByteHours, N: n})
+		}
+	}
+	return t.host.standing(t, uses)
+}
+
+// hours answers whole byte-hours, and keeps the rest for the next time.
+func (k *kept) hours(id keptID, bytes int64, span time.Duration) uint64 {
+	const unit = uint64(time.Hour / time.Second)
+	total := k.rest[id] + uint64(max(0, bytes))*uint64(span/time.Second)
+	k.rest[id] = total % unit
+	return total / unit
+}
+
+// standing journals usage of a release that no call caused.
+func (h *Host) standing(t *target, uses []abi.Use) error {
+	if len(uses) == 0 {
+		return nil
+	}
+	return h.meter.Standing(&metering.Invocation{ID: gateway.NewID(), Tags: h.tags(t), Uses: uses})
+}
+
+// billCompiling bills the processor time of compiling to the release it was for.
+// Where none came of it the work was the same, and the release has number 0.
+func (h *Host) billCompiling(r registry.Release, did *abi.Recorder) {
+	t := &target{host: h, app: registry.App{Name: r.App, Owner: r.Manifest.Owner}, release: r, tier: abi.TierSandbox}
+	if err := h.standing(t, did.Uses()); err != nil {
+		h.log.Warn("the work of compiling was not journaled", "app", r.App, "err", err)
+	}
+}
