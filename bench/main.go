@@ -61,6 +61,8 @@ func main() {
 			err = benchPark(ctx, *apps)
 		case "density":
 			err = benchDensity(ctx, *apps, *span)
+		case "backup":
+			err = benchBackup(ctx, 256)
 		case "usage":
 			err = benchUsage(ctx, *apps)
 		case "upload":

@@ -2,6 +2,7 @@ package boltstore
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -143,38 +144,57 @@ func sealedUntil(tx *bolt.Tx) (time.Time, error) {
 	return sealed, err
 }
 
-// Seal implements metering.Store.
+// Seal implements metering.Store. It goes a day at a time: whoever was away for
+// long does not hold up all others, nor keep a year in memory.
 func (s *Store) Seal(ctx context.Context, until time.Time) (sealed time.Time, err error) {
-	due := false
-	err = s.View(ctx, func(tx *Tx) error {
-		sealed, err = sealedUntil(tx.tx)
+	for {
+		var step time.Time
+		err = s.View(ctx, func(tx *Tx) error {
+			sealed, step, err = nextSeal(tx.tx, until)
+			return err
+		})
+		if err != nil || !step.After(sealed) {
+			return sealed, err
+		}
+		err = s.change(ctx, func(w *writer) error {
+			if sealed, step, err = nextSeal(w.tx, until); err != nil || !step.After(sealed) {
+				return err
+			}
+			if err := sealHours(w, sealed, step); err != nil {
+				return err
+			}
+			if err := sealDays(w, sealed, step); err != nil {
+				return err
+			}
+			return put(w, bMeta, sealedKey, step)
+		})
 		if err != nil {
-			return err
+			return sealed, err
 		}
-		until, err = closedByAll(tx.tx, until)
-		due = until.After(sealed)
-		return err
-	})
-	if err != nil || !due {
-		return sealed, err
 	}
-	err = s.change(ctx, func(w *writer) error {
-		if sealed, err = sealedUntil(w.tx); err != nil {
-			return err
+}
+
+// nextSeal answers which hours are sealed, and up to which they can be next: to
+// the end of a day at most.
+func nextSeal(tx *bolt.Tx, until time.Time) (sealed, step time.Time, err error) {
+	if sealed, err = sealedUntil(tx); err != nil {
+		return sealed, step, err
+	}
+	if step, err = closedByAll(tx, until); err != nil {
+		return sealed, step, err
+	}
+	first := sealed
+	if first.IsZero() { // nothing is: from the first usage on
+		k, _ := tx.Bucket([]byte(bUsage)).Cursor().First()
+		if len(k) < 8 {
+			return sealed, step, nil
 		}
-		if until, err = closedByAll(w.tx, until); err != nil || !until.After(sealed) {
-			return err
-		}
-		if err := sealHours(w, sealed, until); err != nil {
-			return err
-		}
-		if err := sealDays(w, sealed, until); err != nil {
-			return err
-		}
-		sealed = until
-		return put(w, bMeta, sealedKey, until)
-	})
-	return sealed, err
+		first = time.Unix(int64(binary.BigEndian.Uint64(k)), 0)
+	}
+	if end := first.UTC().Truncate(day).Add(day); end.Before(step) {
+		step = end
+	}
+	return sealed, step, nil
 }
 
 // closedByAll answers how far up to a time no epoch can add anything.
