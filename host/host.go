@@ -229,7 +229,7 @@ func (h *Host) handler() (http.Handler, error) {
 	desk.HandleFunc("GET /healthz", h.serveHealth)
 	desk.HandleFunc("GET /metrics", h.serveMetrics)
 	apps := gateway.New(gateway.Options{
-		Router: h,
+		Router: h, Secure: h.origins.scheme == "https",
 		WriteFault: func(w http.ResponseWriter, r *http.Request, id string, err error) {
 			h.noteFault(r.Context(), r.Host, id, err)
 			problem.WriteFault(w, r, err)

@@ -34,6 +34,8 @@ type Route interface {
 // Options configure a Gateway.
 type Options struct {
 	Router Router
+	// Secure tells that people come through TLS.
+	Secure bool
 	// WriteFault answers a request that failed, with the problem behind err.
 	WriteFault func(w http.ResponseWriter, r *http.Request, id string, err error)
 }
@@ -49,7 +51,7 @@ const InvocationHeader = "Agora-Invocation"
 
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := NewID()
-	a := &answer{w: w, r: r, header: w.Header()}
+	a := &answer{w: w, r: r, header: w.Header(), secure: g.o.Secure}
 	a.set(InvocationHeader, id)
 	route, err := g.o.Router.Route(r.Context(), r.Host)
 	if err != nil {
@@ -165,6 +167,7 @@ type answer struct {
 	header  http.Header
 	started bool
 	silent  bool // it has no body, whatever the app sends
+	secure  bool // people come through TLS
 
 	values [4]string // of headers, see set
 	used   int
@@ -229,7 +232,10 @@ func (a *answer) head(resp *abi.Response, hasBody bool) {
 		name := http.CanonicalHeaderKey(f.Name)
 		switch {
 		case hopByHop(name), name == "Content-Length", name == InvocationHeader:
-		case name == "Set-Cookie" && widensCookie(f.Value):
+		case name == "Set-Cookie":
+			if cookie, ok := ownCookie(f.Value, a.secure); ok {
+				a.header[name] = append(a.header[name], cookie)
+			}
 		case a.header[name] == nil:
 			a.set(name, f.Value)
 		default:
@@ -298,15 +304,23 @@ func withoutCookies(header string, drop []string) string {
 	return strings.Join(kept, "; ")
 }
 
-// widensCookie tells whether a cookie would be sent to other hosts than its
-// app's: a Domain attribute is how neighbours would read each other.
-func widensCookie(setCookie string) bool {
+// ownCookie keeps a cookie to its app: one with a Domain attribute, which would
+// go to the neighbours, is dropped; where people come through TLS it is Secure, so
+// that it does not go out without.
+func ownCookie(setCookie string, secure bool) (string, bool) {
 	_, attributes, _ := strings.Cut(setCookie, ";")
+	isSecure := false
 	for a := range strings.SplitSeq(attributes, ";") {
 		name, value, _ := strings.Cut(a, "=")
-		if strings.EqualFold(strings.TrimSpace(name), "domain") && strings.TrimSpace(value) != "" {
-			return true
+		switch name = strings.TrimSpace(name); {
+		case strings.EqualFold(name, "domain") && strings.TrimSpace(value) != "":
+			return "", false
+		case strings.EqualFold(name, "secure"):
+			isSecure = true
 		}
 	}
-	return false
+	if secure && !isSecure {
+		setCookie += "; Secure"
+	}
+	return setCookie, true
 }
