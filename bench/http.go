@@ -104,6 +104,9 @@ func (n *node) publish(ctx context.Context, name string, module []byte) (string,
 	if strings.HasPrefix(name, "power-") {
 		special[name] = special["powerful"]
 	}
+	if strings.HasPrefix(name, "calls-") {
+		special[name] = "durability = \"process\"\n[capabilities.kv]\n"
+	}
 	more, ok := special[name]
 	if !ok {
 		more = "durability = \"process\"\n"

@@ -111,6 +111,20 @@ func answerCall(ctx context.Context, v *invocation, memory api.Memory, stack []u
 	return int64(len(out))
 }
 
+// linked is the function of a capability that a call leads to. Guests make the
+// same call again and again.
+func (v *invocation) linked(word, name string) abi.HostFunc {
+	if l := &v.last; l.word != word || l.name != name || l.f == nil {
+		*l = lastLink{word, name, v.call.Links[word][name]}
+	}
+	return v.last.f
+}
+
+type lastLink struct {
+	word, name string
+	f          abi.HostFunc
+}
+
 // maxCalls bounds the calls of capabilities in one invocation: each burns little
 // fuel of the guest's, and some of the node's time.
 const maxCalls = 100_000
@@ -124,7 +138,7 @@ func exportCapability(b wazero.HostModuleBuilder, c abi.Capability) {
 				return nil, abi.ErrnoUnavailable // nothing of anybody's may get into the image
 			}
 			v.called = v.called || v.preparing
-			f := v.call.Links[c.Name][name]
+			f := v.linked(c.Name, name)
 			if f == nil {
 				return nil, abi.ErrnoDenied
 			}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,8 +15,13 @@ type hostContext struct {
 	*invocation
 	deadline time.Time
 
-	mu     sync.Mutex      // guards what follows: a capability may have goroutines
-	waits  context.Context // nil: nobody has asked for Done
+	mu    sync.Mutex // held while waits is made: a capability may have goroutines
+	waits atomic.Pointer[waiting]
+}
+
+// waiting is what a call is told by that waits.
+type waiting struct {
+	context.Context
 	cancel context.CancelFunc
 }
 
@@ -30,18 +36,10 @@ func (v *invocation) callContext() *hostContext {
 
 // end ends the call: whoever waits is told.
 func (c *hostContext) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.waits != nil {
-		c.cancel()
+	if w := c.waits.Load(); w != nil {
+		w.cancel()
 		c.calling = nil // what waits may keep it
 	}
-}
-
-func (c *hostContext) waiting() context.Context {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.waits
 }
 
 // Deadline is the end of the call's time.
@@ -51,15 +49,18 @@ func (c *hostContext) Deadline() (time.Time, bool) { return c.deadline, true }
 func (c *hostContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.waits == nil {
-		c.waits, c.cancel = context.WithDeadline(c.invocation, c.deadline)
+	w := c.waits.Load()
+	if w == nil {
+		w = &waiting{}
+		w.Context, w.cancel = context.WithDeadline(c.invocation, c.deadline)
+		c.waits.Store(w)
 	}
-	return c.waits.Done()
+	return w.Done()
 }
 
 // Err tells why the call should end, if it should.
 func (c *hostContext) Err() error {
-	if w := c.waiting(); w != nil {
+	if w := c.waits.Load(); w != nil {
 		return w.Err()
 	}
 	if err := c.invocation.Err(); err != nil {

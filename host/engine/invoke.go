@@ -73,6 +73,7 @@ type invocation struct {
 	host      time.Duration // of those that ended
 	calls     int           // of capabilities, so far
 	calling   *hostContext  // for the next of them; nil: to be made
+	last      lastLink      // what they led to
 
 	saved     time.Time // when the last checkpoint was
 	savedFuel uint64    // what was used then
