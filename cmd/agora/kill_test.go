@@ -28,9 +28,9 @@ type process struct {
 	link    string
 }
 
-func launch(t *testing.T, dir string) *process {
+func launch(t *testing.T, dir string, more ...string) *process {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com"}, more...)...)
 	cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1")
 	p, said := begin(t, cmd)
 	if p == nil {

@@ -19,7 +19,9 @@ func main() {}
 func serve(r *guest.Request) guest.Response {
 	switch r.Path {
 	case "/":
-		return page()
+		return page(50)
+	case "/all":
+		return page(1000)
 	case "/notes":
 		return publish(r)
 	case "/events/notes":
@@ -70,7 +72,7 @@ func digest(guest.Trigger, []byte) error {
 	return kv.Set("digest", fmt.Appendf(nil, "%d notes", len(notes)))
 }
 
-func page() guest.Response {
+func page(most int) guest.Response {
 	keys, err := kv.List("note/")
 	if err != nil {
 		return guest.Text(500, "The notes cannot be read just now.\n")
@@ -83,7 +85,7 @@ func page() guest.Response {
 		fmt.Fprintf(&b, "<p>Last digest: %s.</p>\n", html.EscapeString(string(last)))
 	}
 	slices.Reverse(keys)
-	for _, key := range keys[:min(50, len(keys))] {
+	for _, key := range keys[:min(most, len(keys))] {
 		if text, ok, _ := kv.Get(key); ok {
 			fmt.Fprintf(&b, "<p>%s</p>\n", html.EscapeString(string(text)))
 		}
