@@ -131,6 +131,9 @@ func sentence(used []approvals.Used) string {
 	if rank := meterRank(verb); rank < len(meters) {
 		verb, unit = meters[rank].verb, meters[rank].unit
 	}
+	if used[0].Capability == "log" {
+		verb = "wrote"
+	}
 	if unit == "" {
 		amount = humanize.Bytes
 	}
