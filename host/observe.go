@@ -3,7 +3,9 @@ package host
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
@@ -17,6 +19,15 @@ func (h *Host) Usage(ctx context.Context, q metering.Query) (metering.Report, er
 		return metering.Report{}, err
 	}
 	return h.meter.Report(ctx, q)
+}
+
+// Books says what somebody has to see to about usage.
+func (h *Host) Books(ctx context.Context) ([]abi.Finding, error) {
+	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+		return nil, err
+	}
+	findings, err := h.meter.Findings(ctx)
+	return slices.DeleteFunc(findings, func(f abi.Finding) bool { return f.Severity == abi.SeverityNote }), err
 }
 
 // Logs shows an app's log to its owner, to reviewers and to operators: what an

@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/metering/journal"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -41,5 +43,38 @@ func TestNodeID(t *testing.T) {
 	}
 	if _, err := host.NodeID(path); err == nil || !strings.Contains(err.Error(), "restore the file") {
 		t.Errorf("a file that holds no id: %v", err)
+	}
+}
+
+// TestBooksAreShown: what is wrong with the books is on the usage page and in
+// doctor, in words.
+func TestBooksAreShown(t *testing.T) {
+	dir := t.TempDir()
+	n := startIn(t, dir)
+	n.stop()
+	foreign, err := journal.Disk(filepath.Join(dir, "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := journal.Create(foreign, "0000000000000001.journal", journal.Header{Node: strings.Repeat("0f", 16), Epoch: 1}, func(uint64) {})
+	if err == nil {
+		err = j.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	n = startIn(t, dir)
+	page := n.do("GET", n.ConsoleURL()+"/usage", "", "Cookie", "agora_session="+n.token(ops, access.RoleOperator))
+	if !strings.Contains(page.Body, "was written by another node, and is not counted") {
+		t.Errorf("the usage page does not say so: %d %.300s", page.Status, page.Body)
+	}
+	checks, err := n.ops().Doctor(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range checks {
+		if c.Name == "usage" && (c.OK || len(c.Damage) != 1 || !strings.Contains(c.Damage[0].Detail, "another node")) {
+			t.Errorf("%+v", c)
+		}
 	}
 }

@@ -76,6 +76,7 @@ type Meter struct {
 
 	down atomic.Pointer[failure] // nil while usage can be journaled
 
+	damaged    sync.Map                       // by file: what is legible of it and not billed
 	reconciled atomic.Pointer[Reconciliation] // the last one; nil before
 
 	flushing sync.Mutex // held by whoever flushes, heals or reconciles; guards sealed

@@ -82,6 +82,8 @@ type Reviewer interface {
 // Observer shows what happened.
 type Observer interface {
 	Usage(ctx context.Context, q metering.Query) (metering.Report, error)
+	// Books says what is wrong with what Usage is made of; nothing, as a rule.
+	Books(ctx context.Context) ([]abi.Finding, error)
 	// Samples are some calls of an app (or of all, for "") in the hour of a time, the
 	// last first.
 	Samples(ctx context.Context, app string, hour time.Time) ([]Sample, error)

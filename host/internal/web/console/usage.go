@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/metering"
 )
@@ -29,6 +30,7 @@ type usageView struct {
 	Live          bool // the span runs: the page renews itself
 	Chart         chart
 	Report        metering.Report
+	Findings      []abi.Finding // about the books
 	Rows          []metering.Row
 	Most          uint64 // instructions of the largest row
 	Samples       []web.Sample
@@ -52,6 +54,9 @@ func (c *Console) usage(r *http.Request) (string, any, error) {
 	query.By = grouping(v.By)
 	v.Live = query.To.IsZero() || query.To.After(b.Now)
 	if v.Report, err = c.node.Usage(r.Context(), query); err != nil {
+		return "", nil, err
+	}
+	if v.Findings, err = c.node.Books(r.Context()); err != nil {
 		return "", nil, err
 	}
 	v.Chart = newChart(v.Report.From, v.Report.To, v.Report.Series, query.Over, s.into(query.Over))
