@@ -200,6 +200,7 @@ func TestSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.stop()
+	startIn(t, n.dir).stop() // puts the journal away that has these calls
 	state := filepath.Join(n.dir, "agora.db")
 	for _, spoil := range []func() error{
 		func() error { return flip(state) },

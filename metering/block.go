@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/agora-host/agora/abi"
 )
@@ -80,37 +79,41 @@ func (t *Tags) texts() [7]*string {
 	return [...]*string{&t.App, &t.Tier, &t.CostCenter, &t.Team, &t.Owner, &t.Environment, &t.Trigger}
 }
 
-// DecodeBlock is the inverse of EncodeBlock. It appends to rows, which may then
-// share memory with each other but not with b.
-func DecodeBlock(rows []Hour, b []byte) ([]Hour, error) {
+// DecodeBlock is the inverse of EncodeBlock. It tells each row in turn, which is
+// good until each returns: a quarter of a year is not kept in memory to be summed.
+func DecodeBlock(b []byte, each func(*Hour)) error {
 	if len(b) == 0 || b[0] != blockVersion {
-		return rows, fmt.Errorf("%w: it is of another version", errBlock)
+		return fmt.Errorf("%w: it is of another version", errBlock)
 	}
-	d := blockDecoder{b: b[1:]}
+	d := blockDecoder{b: b[1:], errors: map[string]uint64{}}
 	d.texts = make([]string, 0, d.length(1))
 	for n := cap(d.texts); n > 0; n-- {
 		size := d.length(1)
 		if d.bad {
-			return rows, errBlock
+			return errBlock
 		}
 		d.texts, d.b = append(d.texts, string(d.b[:size])), d.b[size:]
 	}
-	n := d.length(16) // a row has at least as many numbers
-	rows = slices.Grow(rows, n)
-	for ; n > 0 && !d.bad; n-- {
-		rows = append(rows, Hour{})
-		d.row(&rows[len(rows)-1])
+	var row Hour
+	for n := d.length(16); n > 0; n-- { // a row has at least as many numbers
+		if d.row(&row); d.bad {
+			return errBlock
+		}
+		each(&row)
 	}
 	if d.bad || len(d.b) > 0 {
-		return rows, errBlock
+		return errBlock
 	}
-	return rows, nil
+	return nil
 }
 
 type blockDecoder struct {
 	b     []byte
 	texts []string
 	bad   bool
+	// What a row that has errors or uses keeps them in, again and again.
+	errors map[string]uint64
+	uses   []abi.Use
 }
 
 func (d *blockDecoder) count() uint64 {
@@ -158,17 +161,20 @@ func (d *blockDecoder) row(h *Hour) {
 	for _, n := range h.all() {
 		*n = d.count()
 	}
+	h.Errors, h.Uses = nil, nil
 	if n := d.length(2); n > 0 {
-		h.Errors = make(map[string]uint64, n)
+		clear(d.errors)
 		for range n {
 			kind := d.text()
-			h.Errors[kind] = d.count()
+			d.errors[kind] = d.count()
 		}
+		h.Errors = d.errors
 	}
 	if n := d.length(4); n > 0 {
-		h.Uses = make([]abi.Use, n)
-		for i := range h.Uses {
-			h.Uses[i] = abi.Use{Capability: d.text(), Meter: d.text(), Subject: d.text(), N: d.count()}
+		d.uses = d.uses[:0]
+		for range n {
+			d.uses = append(d.uses, abi.Use{Capability: d.text(), Meter: d.text(), Subject: d.text(), N: d.count()})
 		}
+		h.Uses = d.uses
 	}
 }

@@ -17,17 +17,18 @@ func (m *Meter) Report(ctx context.Context, q Query) (Report, error) {
 	// The live counts first: what is flushed between here and the store's
 	// answer is taken from here.
 	live := m.live()
-	read := m.o.Store.Ledger
-	if !q.hourly() {
-		read = m.o.Store.Days
+	s := newSummary(q)
+	var ledger Ledger
+	if q.hourly() {
+		ledger, err = m.o.Store.Ledger(ctx, q.App, q.From, q.To)
+		for i := range ledger.Hours {
+			s.add(&ledger.Hours[i].Key, &ledger.Hours[i].Usage)
+		}
+	} else {
+		ledger, err = m.o.Store.Days(ctx, q.App, q.From, q.To, func(h *Hour) { s.add(&h.Key, &h.Usage) })
 	}
-	ledger, err := read(ctx, q.App, q.From, q.To)
 	if err != nil {
 		return Report{}, fmt.Errorf("read usage: %w", err)
-	}
-	s := newSummary(q)
-	for i := range ledger.Hours {
-		s.add(&ledger.Hours[i].Key, &ledger.Hours[i].Usage)
 	}
 	for _, a := range ledger.Adjustments {
 		k := a.Key

@@ -76,10 +76,11 @@ type Store interface {
 	// Ledger reads from <= hour < to, of one app if app is not "", in no particular
 	// order and at one moment.
 	Ledger(ctx context.Context, app string, from, to time.Time) (Ledger, error)
-	// Days is Ledger, but of each day (UTC) that lies within the span and is sealed
-	// as a whole, the hours of a set of tags are one row, at the day's beginning. It
-	// is what reports over long spans are made of.
-	Days(ctx context.Context, app string, from, to time.Time) (Ledger, error)
+	// Days is Ledger, but for the rows, which it tells each instead, and which are good
+	// until that returns; and of each day (UTC) that lies within the span and is
+	// sealed as a whole, the hours of a set of tags are one row, at the day's
+	// beginning. It is what reports over long spans are made of.
+	Days(ctx context.Context, app string, from, to time.Time, each func(*Hour)) (Ledger, error)
 	// Cells reads all cells of an epoch, also those of sealed hours.
 	Cells(ctx context.Context, node string, epoch uint64) ([]Cell, error)
 	// Epochs lists all of them by node and number.

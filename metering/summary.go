@@ -14,7 +14,6 @@ import (
 // belongs to a group which is there costs no memory.
 type summary struct {
 	q      Query
-	total  Usage
 	rows   groups
 	series groups
 }
@@ -31,7 +30,6 @@ func (s *summary) add(k *Key, u *Usage) {
 	if !s.q.wants(k) {
 		return
 	}
-	s.total.gather(u)
 	s.rows.of(k).gather(u)
 	if s.q.Over != "" {
 		s.series.of(k).gather(u)
@@ -39,7 +37,10 @@ func (s *summary) add(k *Key, u *Usage) {
 }
 
 func (s *summary) report() Report {
-	r := Report{From: s.q.From, To: s.q.To, By: s.q.By, Rows: s.rows.sorted(), Total: s.total}
+	r := Report{From: s.q.From, To: s.q.To, By: s.q.By, Rows: s.rows.sorted()}
+	for i := range r.Rows {
+		r.Total.gather(&r.Rows[i].Usage)
+	}
 	if r.By == nil {
 		r.By = []string{}
 	}
@@ -118,10 +119,8 @@ func compareValues(word, a, b string) int {
 // gather adds o to a usage that shares nothing with others.
 func (u *Usage) gather(o *Usage) {
 	u.Calls = plus(u.Calls, o.Calls)
-	others := o.all()
-	for i, n := range u.all() {
-		*n = plus(*n, *others[i])
-	}
+	u.Instructions, u.GuestMicros, u.HostMicros = plus(u.Instructions, o.Instructions), plus(u.GuestMicros, o.GuestMicros), plus(u.HostMicros, o.HostMicros)
+	u.MemoryKiBMS, u.BytesIn, u.BytesOut = plus(u.MemoryKiBMS, o.MemoryKiBMS), plus(u.BytesIn, o.BytesIn), plus(u.BytesOut, o.BytesOut)
 	if len(o.Errors) > 0 && u.Errors == nil {
 		u.Errors = maps.Clone(o.Errors)
 	} else {

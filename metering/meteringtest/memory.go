@@ -178,7 +178,7 @@ func (m *Memory) Ledger(_ context.Context, app string, from, to time.Time) (mete
 }
 
 // Days implements metering.Store.
-func (m *Memory) Days(ctx context.Context, app string, from, to time.Time) (metering.Ledger, error) {
+func (m *Memory) Days(ctx context.Context, app string, from, to time.Time, each func(*metering.Hour)) (metering.Ledger, error) {
 	l, err := m.Ledger(ctx, app, from, to)
 	days := map[metering.Key]metering.Usage{}
 	for _, h := range l.Hours {
@@ -189,7 +189,7 @@ func (m *Memory) Days(ctx context.Context, app string, from, to time.Time) (mete
 	}
 	l.Hours = nil
 	for k, u := range days {
-		l.Hours = append(l.Hours, metering.Hour{Key: k, Usage: u})
+		each(&metering.Hour{Key: k, Usage: u})
 	}
 	return l, err
 }

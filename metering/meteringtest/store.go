@@ -3,6 +3,7 @@ package meteringtest
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -266,7 +267,13 @@ func testDays(s suite) {
 
 func (s suite) days(app string, from, to int) metering.Ledger {
 	s.t.Helper()
-	l, err := s.s.Days(s.t.Context(), app, hour(from), hour(to))
+	var rows []metering.Hour
+	l, err := s.s.Days(s.t.Context(), app, hour(from), hour(to), func(h *metering.Hour) {
+		kept := *h
+		kept.Errors, kept.Uses = maps.Clone(h.Errors), slices.Clone(h.Uses)
+		rows = append(rows, kept)
+	})
+	l.Hours = rows
 	if err != nil {
 		s.t.Fatal(err)
 	}

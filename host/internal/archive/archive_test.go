@@ -4,6 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -70,10 +73,13 @@ func TestArchive(t *testing.T) {
 
 // TestHostileArchives: what nobody of ours would write.
 func TestHostileArchives(t *testing.T) {
-	pack := func(headers ...tar.Header) []byte {
+	// pack is an archive whose manifest is right, so that what is refused is refused
+	// for what else is wrong.
+	packed := func(change func(*archive.Manifest), headers ...tar.Header) []byte {
 		var b bytes.Buffer
 		zip := gzip.NewWriter(&b)
 		w := tar.NewWriter(zip)
+		m := archive.Manifest{Format: 1}
 		for _, h := range headers {
 			if h.Typeflag == 0 {
 				h.Typeflag = tar.TypeReg
@@ -81,14 +87,29 @@ func TestHostileArchives(t *testing.T) {
 			if err := w.WriteHeader(&h); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := io.CopyN(w, zeros{}, h.Size); err != nil {
+			sum := sha256.New()
+			if _, err := io.CopyN(io.MultiWriter(w, sum), zeros{}, h.Size); err != nil {
 				t.Fatal(err)
 			}
+			m.Members = append(m.Members, archive.Member{Name: h.Name, Size: h.Size, SHA256: hex.EncodeToString(sum.Sum(nil))})
 		}
-		if err := errors.Join(w.Close(), zip.Close()); err != nil {
+		if change != nil {
+			change(&m)
+		}
+		raw, _ := json.Marshal(m)
+		if err := w.WriteHeader(&tar.Header{Name: "MANIFEST.json", Typeflag: tar.TypeReg, Size: int64(len(raw))}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := w.Write(raw)
+		if err := errors.Join(err, w.Close(), zip.Close()); err != nil {
 			t.Fatal(err)
 		}
 		return b.Bytes()
+	}
+	pack := func(headers ...tar.Header) []byte { return packed(nil, headers...) }
+	good := tar.Header{Name: "a", Size: 10}
+	if _, err := read(pack(good)); err != nil {
+		t.Fatalf("what is right is refused: %v", err)
 	}
 	for name, b := range map[string][]byte{
 		"climbs":             pack(tar.Header{Name: "../agora.db"}),
@@ -104,8 +125,11 @@ func TestHostileArchives(t *testing.T) {
 		"twice but for case": pack(tar.Header{Name: "a"}, tar.Header{Name: "A"}),
 		"bomb":               pack(tar.Header{Name: "a", Size: 2 << 20}),
 		"bomb in parts":      pack(tar.Header{Name: "a", Size: 600_000}, tar.Header{Name: "b", Size: 600_000}),
-		"no manifest":        pack(tar.Header{Name: "a", Size: 3}),
-		"empty":              pack(),
+		"a manifest within":  pack(tar.Header{Name: "MANIFEST.json"}),
+		"another digest":     packed(func(m *archive.Manifest) { m.Members[0].SHA256 = strings.Repeat("0", 64) }, good),
+		"another name":       packed(func(m *archive.Manifest) { m.Members[0].Name = "b" }, good),
+		"one is missing":     packed(func(m *archive.Manifest) { m.Members = append(m.Members, archive.Member{Name: "b"}) }, good),
+		"one is not listed":  packed(func(m *archive.Manifest) { m.Members = nil }, good),
 		"no archive":         []byte("hello"),
 	} {
 		if found, err := read(b); !errors.Is(err, archive.ErrDamaged) {

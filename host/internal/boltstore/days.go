@@ -3,7 +3,6 @@ package boltstore
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -55,13 +54,13 @@ func sumDay(tx *bolt.Tx, d time.Time) (rows []metering.Hour, err error) {
 }
 
 // Days implements metering.Store.
-func (s *Store) Days(ctx context.Context, app string, from, to time.Time) (metering.Ledger, error) {
-	return s.ledger(ctx, app, from, to, dayRows)
+func (s *Store) Days(ctx context.Context, app string, from, to time.Time, each func(*metering.Hour)) (metering.Ledger, error) {
+	return s.ledger(ctx, app, from, to, dayRows, each)
 }
 
 // dayRows reads the days that lie within a span and are sealed, and the hours of
 // the others. A day that is sealed and has no record had no usage.
-func dayRows(tx *bolt.Tx, rows []metering.Hour, from, to time.Time) ([]metering.Hour, error) {
+func dayRows(tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error {
 	first := from.UTC().Truncate(day)
 	if first.Before(from) {
 		first = first.Add(day)
@@ -69,39 +68,38 @@ func dayRows(tx *bolt.Tx, rows []metering.Hour, from, to time.Time) ([]metering.
 	last := to.UTC().Truncate(day) // days end here
 	sealed, err := sealedUntil(tx)
 	if err != nil {
-		return rows, err
+		return err
 	}
 	if limit := sealed.UTC().Truncate(day); limit.Before(last) {
 		last = limit
 	}
 	if !first.Before(last) {
-		return hourRows(tx, rows, from, to)
+		return hourRows(tx, from, to, each)
 	}
-	if rows, err = hourRows(tx, rows, from, first); err != nil {
-		return rows, err
+	if err := hourRows(tx, from, first, each); err != nil {
+		return err
 	}
-	if rows, err = blockRows(tx, rows, first, last); err != nil {
-		return rows, err
+	if err := blockRows(tx, first, last, each); err != nil {
+		return err
 	}
-	return hourRows(tx, rows, last, to)
+	return hourRows(tx, last, to, each)
 }
 
-func blockRows(tx *bolt.Tx, rows []metering.Hour, from, to time.Time) ([]metering.Hour, error) {
+func blockRows(tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error {
 	c, end := tx.Bucket([]byte(bDays)).Cursor(), number(uint64(max(0, to.Unix())))
 	for k, record := c.Seek([]byte(number(uint64(max(0, from.Unix()))))); k != nil && string(k) < end; k, record = c.Next() {
 		raw, err := unseal(bDays, k, record)
 		if err != nil {
-			return rows, err
+			return err
 		}
-		start := len(rows)
-		rows, err = metering.DecodeBlock(rows, raw)
+		at := time.Unix(int64(binary.BigEndian.Uint64(k)), 0).UTC()
+		err = metering.DecodeBlock(raw, func(h *metering.Hour) {
+			h.Hour = at
+			each(h)
+		})
 		if err != nil {
-			return rows, errors.Join(fmt.Errorf("%s: %w", recordName(bDays, k), registry.ErrCorrupt), err)
-		}
-		d := time.Unix(int64(binary.BigEndian.Uint64(k)), 0).UTC()
-		for i := range rows[start:] {
-			rows[start+i].Hour = d
+			return fmt.Errorf("%s: %w: %w", recordName(bDays, k), registry.ErrCorrupt, err)
 		}
 	}
-	return rows, nil
+	return nil
 }

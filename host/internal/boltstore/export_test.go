@@ -61,3 +61,15 @@ func Seal(bucket, key, value string) []byte { return seal(bucket, []byte(key), [
 
 // Sweep removes what has expired, now.
 func (s *KV) Sweep() { s.sweep(context.Background()) }
+
+// Pages answers where a file's tree begins and where its list of free pages is,
+// in bytes.
+func Pages(path string) (root, free uint64, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	defer f.Close()
+	_, m, err := readMetas(f)
+	return m.root, m.free, m.pageSize, err
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -250,24 +249,32 @@ func span[T any](tx *bolt.Tx, bucket string, from, to time.Time, each func(T)) e
 
 // Ledger implements metering.Store.
 func (s *Store) Ledger(ctx context.Context, app string, from, to time.Time) (metering.Ledger, error) {
-	return s.ledger(ctx, app, from, to, hourRows)
+	var hours []metering.Hour
+	l, err := s.ledger(ctx, app, from, to, hourRows, func(h *metering.Hour) { hours = append(hours, *h) })
+	l.Hours = hours
+	return l, err
 }
 
+// rowsOf tells each row that is sealed in a span.
+type rowsOf func(tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error
+
 // ledger reads a span; rows reads what of it is sealed.
-func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows func(*bolt.Tx, []metering.Hour, time.Time, time.Time) ([]metering.Hour, error)) (l metering.Ledger, err error) {
-	of := func(k metering.Key) bool { return app == "" || k.App == app }
+func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows rowsOf, each func(*metering.Hour)) (l metering.Ledger, err error) {
+	of := func(k *metering.Key) bool { return app == "" || k.App == app }
 	err = s.View(ctx, func(tx *Tx) (err error) {
 		if l.Sealed, err = sealedUntil(tx.tx); err != nil {
 			return err
 		}
-		if l.Hours, err = rows(tx.tx, nil, from, to); err != nil {
+		err = rows(tx.tx, from, to, func(h *metering.Hour) {
+			if of(&h.Key) {
+				each(h)
+			}
+		})
+		if err != nil {
 			return err
 		}
-		if app != "" {
-			l.Hours = slices.DeleteFunc(l.Hours, func(h metering.Hour) bool { return !of(h.Key) })
-		}
 		err = span(tx.tx, bAdjustments, from, to, func(a metering.Adjustment) {
-			if of(a.Key) {
+			if of(&a.Key) {
 				l.Adjustments = append(l.Adjustments, a)
 			}
 		})
@@ -278,7 +285,7 @@ func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows
 			from = l.Sealed
 		}
 		return span(tx.tx, bUsage, from, to, func(r cellRecord) {
-			if of(r.Key) {
+			if of(&r.Key) {
 				l.Cells = append(l.Cells, r.Cell)
 			}
 		})
@@ -286,9 +293,8 @@ func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows
 	return l, err
 }
 
-func hourRows(tx *bolt.Tx, rows []metering.Hour, from, to time.Time) ([]metering.Hour, error) {
-	err := span(tx, bHours, from, to, func(h metering.Hour) { rows = append(rows, h) })
-	return rows, err
+func hourRows(tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error {
+	return span(tx, bHours, from, to, func(h metering.Hour) { each(&h) })
 }
 
 // Cells implements metering.Store.

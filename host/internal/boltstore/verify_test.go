@@ -122,6 +122,33 @@ func TestVanishedRecords(t *testing.T) {
 	}
 }
 
+// TestPageUsedTwice: a page that is in use and listed as free would be written
+// over, by and by.
+func TestPageUsedTwice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kv.db")
+	fill(t, path, 100)
+	root, free, size, err := boltstore.Pages(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := raw[int64(free)*size:]
+	if n := binary.LittleEndian.Uint16(list[10:]); n == 0 || n == 0xffff {
+		t.Fatalf("%d pages are free: this test needs some", n)
+	}
+	binary.LittleEndian.PutUint64(list[16:], root)
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("lists page %d as free", root)
+	if problems := fmt.Sprint(boltstore.VerifyKV(path, nil)); !strings.Contains(problems, want) {
+		t.Errorf("found %s; want %s", problems, want)
+	}
+}
+
 // TestCutOff: a file that ends too early, or is empty, is not opened and does
 // not end the process.
 func TestCutOff(t *testing.T) {
