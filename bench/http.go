@@ -91,12 +91,6 @@ func (n *node) close(ctx context.Context) error {
 // Calls outlive the process alone, so that what is measured is not the disk; those of
 // one app outlive the loss of power.
 func (n *node) publish(ctx context.Context, name string, module []byte) (string, error) {
-	bundle, err := sigstore.SignWithIdentity(module,
-		func(csr []byte) ([]byte, error) { return n.api.Certify(ctx, csr) },
-		func(q []byte) ([]byte, error) { return n.api.Timestamp(ctx, q) })
-	if err != nil {
-		return "", err
-	}
 	special := map[string]string{
 		"hello":    "warm_up = \"/\"\ndurability = \"process\"\n", // as its own manifest says
 		"powerful": "durability = \"power\"\n",
@@ -112,6 +106,16 @@ func (n *node) publish(ctx context.Context, name string, module []byte) (string,
 		more = "durability = \"process\"\n"
 	}
 	manifest := fmt.Sprintf("name = %q\nversion = \"1\"\nowner = %q\nteam = \"a\"\ncost_center = \"c\"\ndata_classification = \"internal\"\nstart_once = true\n%s[limits]\nconcurrency = 32\n[capabilities.log]\n[capabilities.config]\n", name, owner, more)
+	return n.upload(ctx, manifest, module)
+}
+
+func (n *node) upload(ctx context.Context, manifest string, module []byte) (string, error) {
+	bundle, err := sigstore.SignWithIdentity(module,
+		func(csr []byte) ([]byte, error) { return n.api.Certify(ctx, csr) },
+		func(q []byte) ([]byte, error) { return n.api.Timestamp(ctx, q) })
+	if err != nil {
+		return "", err
+	}
 	p, err := n.api.Publish(ctx, []byte(manifest), module, bundle, nil)
 	return strings.Trim(strings.TrimPrefix(p.URL, "http://"), "/"), err
 }

@@ -155,6 +155,10 @@ func (h *Host) mayReceive(tier abi.Tier, grants []approvals.Grant) (may func(top
 	return func(string) bool { return all }, time.Time{}
 }
 
+// hooksAtOnce is how many queued webhooks of one trigger are delivered at once:
+// their senders promise no order.
+const hooksAtOnce = 8
+
 // declared are the triggers of a manifest with its defaults filled in.
 func declared(m registry.Manifest) []triggers.Trigger {
 	var all []triggers.Trigger
@@ -169,7 +173,7 @@ func declared(m registry.Manifest) []triggers.Trigger {
 		})
 	}
 	for _, w := range m.Triggers.Webhook {
-		all = append(all, triggers.Trigger{Ref: triggers.Ref{App: m.Name, Kind: abi.TriggerWebhook, Name: w.Name}, Path: w.Path, Concurrency: 1})
+		all = append(all, triggers.Trigger{Ref: triggers.Ref{App: m.Name, Kind: abi.TriggerWebhook, Name: w.Name}, Path: w.Path, Concurrency: hooksAtOnce})
 	}
 	for _, v := range m.Triggers.Event {
 		all = append(all, triggers.Trigger{Ref: triggers.Ref{App: m.Name, Kind: abi.TriggerEvent, Name: v.FullTopic()}, Path: v.Path, Concurrency: v.Concurrency})
