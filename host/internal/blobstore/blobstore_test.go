@@ -2,9 +2,12 @@ package blobstore_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/agora-host/agora/host/internal/blobstore"
 	"github.com/agora-host/agora/registry"
@@ -55,5 +58,49 @@ func TestBlobs(t *testing.T) {
 	}
 	if _, err := os.Stat(part); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an unfinished blob stays: %v", err)
+	}
+}
+
+// TestCorruptions damages blobs at random: each is named, none is answered.
+func TestCorruptions(t *testing.T) {
+	dir := t.TempDir()
+	s, err := blobstore.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	for i := range 200 {
+		whole := make([]byte, 1+r.IntN(20_000))
+		for j := range whole {
+			whole[j] = byte(r.Uint32())
+		}
+		d, err := s.Put(t.Context(), whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hex := strings.TrimPrefix(string(d), "sha256:")
+		path := filepath.Join(dir, "sha256", hex[:2], hex[2:])
+		bad, at := append([]byte{}, whole...), r.IntN(len(whole))
+		switch i % 3 {
+		case 0:
+			bad[at] ^= 1 << r.IntN(8)
+		case 1:
+			bad = bad[:at]
+		default:
+			bad = append(bad[:at], make([]byte, len(bad)-at+1)...)
+		}
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Get(t.Context(), d); !errors.Is(err, registry.ErrCorrupt) {
+			t.Errorf("%d: answered, %v", i, err)
+		}
+		n, problems := s.Check(t.Context())
+		if n != 1 || len(problems) != 1 || !strings.Contains(problems[0].Error(), path) {
+			t.Errorf("%d: the check says %v", i, problems)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
