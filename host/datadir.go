@@ -61,7 +61,11 @@ func complete(dir string) error {
 		return err
 	}
 	if state {
-		for _, name := range []string{kvFile, queueFile, trustFile} {
+		names := []string{kvFile, trustFile}
+		if ok, err := there(nodeFile); err != nil || ok {
+			names = append(names, queueFile) // versions that gave nodes no id had no queue either
+		}
+		for _, name := range names {
 			if ok, err := there(name); err != nil || !ok {
 				return errors.Join(err, gone(dir, name))
 			}
