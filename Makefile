@@ -42,7 +42,7 @@ check: ## all that CI checks: format, vet, tests with the race detector, builds 
 bench: ## measure; figures and how to read them are in docs/benchmarks.md
 	cd bench && go run . $(BENCH)
 
-peers: ## measure HTTP beside wasmtime, too: needs a C compiler, and downloads its library (200 MB)
+peers: ## measure HTTP beside wasmtime and Extism: needs a C compiler, and downloads its library (200 MB)
 	cd bench && go mod download $(WASMTIME) && \
 		CGO_CFLAGS="-O2 -I$$(go list -m -f '{{.Dir}}' $(WASMTIME))/build/include" go run -tags wasmtime . -run http $(BENCH)
 

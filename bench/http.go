@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -19,8 +18,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/registry/sigstore"
@@ -32,13 +29,6 @@ const (
 	clients = 16
 	owner   = "bench@example.com"
 )
-
-// minimal is the smallest native app: it answers a constant.
-func minimal(text string) []byte {
-	return wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{
-		Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}}, Body: []byte(text),
-	})}.Bytes()
-}
 
 // goApp builds an example with the Go toolchain.
 func goApp(name, mode, dir string) ([]byte, error) {
@@ -133,6 +123,14 @@ func benchHTTP(ctx context.Context, span time.Duration, only string) error {
 	}
 	defer stop()
 	servers = slices.DeleteFunc(servers, func(s *server) bool { return s.name != bare && !strings.Contains(s.name, only) })
+	for _, s := range servers {
+		if s.want == nil {
+			continue
+		}
+		if err := s.check(); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
 	for range turns {
 		for _, s := range servers {
 			if err := s.turn(span / turns); err != nil {
@@ -169,6 +167,7 @@ func (s *server) turn(span time.Duration) error {
 type server struct {
 	name, addr, host, path string
 	body                   []byte
+	want                   []byte // the body of its answer; nil if it is not checked
 
 	rates []float64 // of each turn, a second
 	times []time.Duration
@@ -176,21 +175,6 @@ type server struct {
 
 // bare is the name of the server that all are compared with.
 const bare = "net/http"
-
-// peer is another host that serves the same module.
-type peer struct {
-	name  string
-	serve func(module []byte) (http.Handler, error)
-}
-
-// peers are those that this binary was built with: see wasmtime.go.
-var peers []peer
-
-//go:embed apps/transform.wasm
-var transform []byte
-
-// document is about 1 KB of JSON.
-var document = []byte("{\"orders\": [" + strings.Join(slices.Repeat([]string{`{"id": 1234, "item": "a \"quoted\" thing", "tags": ["red", "small", null, true], "cents": -1299}`}, 10), ",\n ") + "]}")
 
 func startServers(ctx context.Context) (all []*server, stop func(), err error) {
 	plain := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -200,26 +184,28 @@ func startServers(ctx context.Context) (all []*server, stop func(), err error) {
 	e := echo.New()
 	e.GET("/", func(c echo.Context) error { return c.String(http.StatusOK, answer) })
 	var listeners []net.Listener
-	listen := func(name string, handler http.Handler, body []byte) error {
+	listen := func(name string, handler http.Handler, body, want []byte) error {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return err
 		}
 		listeners = append(listeners, l)
 		go func() { _ = http.Serve(l, handler) }()
-		all = append(all, &server{name: name, addr: l.Addr().String(), host: l.Addr().String(), path: "/", body: body})
+		all = append(all, &server{name: name, addr: l.Addr().String(), host: l.Addr().String(), path: "/", body: body, want: want})
 		return nil
 	}
-	if err := errors.Join(listen(bare, plain, nil), listen("echo", e, nil)); err != nil {
+	if err := errors.Join(listen(bare, plain, nil, []byte(answer)), listen("echo", e, nil, []byte(answer))); err != nil {
 		return nil, nil, err
 	}
 	for _, p := range peers {
-		handler, err := p.serve(transform)
-		if err == nil {
-			err = listen(p.name+", JSON transform in C", handler, document)
-		}
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", p.name, err)
+		for _, work := range workloads {
+			handler, err := p.serve(work)
+			if err == nil {
+				err = listen(p.name+", "+work.title, handler, work.body, work.want)
+			}
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", p.name, err)
+			}
 		}
 	}
 	n, err := startNode(ctx)
@@ -232,30 +218,30 @@ func startServers(ctx context.Context) (all []*server, stop func(), err error) {
 		}
 		_ = n.close(ctx)
 	}
-	for _, app := range []struct {
-		title, name, mode, path string
-		body                    []byte
-	}{
-		{"agora, JSON transform in C", "transform", "", "/", document},
-		{"agora, minimal native app", "minimal", "", "/", nil},
-		{"agora, the same, outliving the loss of power", "powerful", "", "/", nil},
-		{"agora, Go app with the SDK (hello)", "hello", "c-shared", "/", nil},
-		{"agora, Go app as WASI command (quote)", "quote", "default", "/?pieces=250", nil},
+	serve := func(title, path, name string, work workload) error {
+		host, err := n.publish(ctx, name, work.module)
+		all = append(all, &server{name: "agora, " + title, addr: n.Addr().String(), host: host, path: path, body: work.body, want: work.want})
+		return err
+	}
+	for _, work := range workloads {
+		if err := serve(work.title, "/", work.name, work); err != nil {
+			return nil, stop, err
+		}
+	}
+	if err := serve("minimal app, outliving the loss of power", "/", "powerful", workloads[0]); err != nil {
+		return nil, stop, err
+	}
+	for _, app := range []struct{ title, name, mode, path string }{
+		{"Go app with the SDK (hello)", "hello", "c-shared", "/"},
+		{"Go app as WASI command (quote)", "quote", "default", "/?pieces=250"},
 	} {
-		module := minimal(answer)
-		if app.name == "transform" {
-			module = transform
+		module, err := goApp(app.name, app.mode, n.dir)
+		if err == nil {
+			err = serve(app.title, app.path, app.name, workload{module: module})
 		}
-		if app.mode != "" {
-			if module, err = goApp(app.name, app.mode, n.dir); err != nil {
-				return nil, stop, err
-			}
-		}
-		host, err := n.publish(ctx, app.name, module)
 		if err != nil {
 			return nil, stop, err
 		}
-		all = append(all, &server{name: app.title, addr: n.Addr().String(), host: host, path: app.path, body: app.body})
 	}
 	return all, stop, nil
 }

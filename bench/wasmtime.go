@@ -78,49 +78,29 @@ import "C"
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"unsafe"
 
 	// Its module brings the library.
 	_ "github.com/bytecodealliance/wasmtime-go/v41"
-
-	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/host/gateway"
 )
 
 // A host that somebody else could build: the same net/http, the same frames, and
 // wasmtime with fuel and its pooling allocator, called once for each request.
 func init() {
-	peers = append(peers, peer{"wasmtime 41, pooled, with fuel", func(module []byte) (http.Handler, error) {
-		h := C.host_new((*C.uint8_t)(unsafe.Pointer(&module[0])), C.size_t(len(module)))
+	peers = append(peers, peer{"wasmtime 41, pooled, with fuel", func(work workload) (http.Handler, error) {
+		h := C.host_new((*C.uint8_t)(unsafe.Pointer(&work.module[0])), C.size_t(len(work.module)))
 		if h == nil {
 			return nil, errors.New("wasmtime does not take the module")
 		}
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serveWasmtime(h, w, r) }), nil
+		return serveFrames(func(frame []byte) ([]byte, error) {
+			out := make([]byte, 16<<10)
+			n := C.host_serve(h, (*C.uint8_t)(unsafe.Pointer(&frame[0])), C.uint32_t(len(frame)), (*C.uint8_t)(unsafe.Pointer(&out[0])), C.uint32_t(len(out)))
+			if n < 0 {
+				return nil, fmt.Errorf("step %d of the call failed", -n)
+			}
+			return out[:n], nil
+		}), nil
 	}})
-}
-
-func serveWasmtime(h *C.host_t, w http.ResponseWriter, r *http.Request) {
-	request, err := gateway.Frame(r, 1<<20, nil)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	frame := abi.AppendRequest(nil, request)
-	out := make([]byte, 16<<10)
-	n := C.host_serve(h, (*C.uint8_t)(unsafe.Pointer(&frame[0])), C.uint32_t(len(frame)), (*C.uint8_t)(unsafe.Pointer(&out[0])), C.uint32_t(len(out)))
-	if n < 0 {
-		http.Error(w, "it failed", http.StatusBadGateway)
-		return
-	}
-	response, err := abi.DecodeResponse(out[:n])
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	for _, f := range response.Header {
-		w.Header().Add(f.Name, f.Value)
-	}
-	w.WriteHeader(response.Status)
-	_, _ = w.Write(response.Body)
 }
