@@ -21,7 +21,7 @@ func main() {
 		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
 	}
 	log.SetFlags(0)
-	which := flag.String("run", "fuel,compile,engine,park,hostile,calls,http,fetch,journal,upload,triggers,density", "which parts to run")
+	which := flag.String("run", "fuel,compile,engine,park,hostile,calls,stream,http,fetch,journal,upload,triggers,density", "which parts to run")
 	span := flag.Duration("time", 3*time.Second, "how long each HTTP measurement takes")
 	apps := flag.Int("apps", 1000, "how many apps the density part publishes")
 	journals := flag.Int64("journals", 1<<30, "how many bytes of journals the journal part recovers")
@@ -69,6 +69,8 @@ func main() {
 			err = benchUsage(ctx, *apps)
 		case "triggers":
 			err = benchTriggers(ctx, *span)
+		case "stream":
+			err = benchStream(ctx)
 		case "upload":
 			err = benchUpload(ctx)
 		default:
