@@ -83,7 +83,11 @@ func (l *ledger) compare(t testing.TB, machine *meteringtest.Machine, m *meterin
 	t.Helper()
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	journaled := map[string]int{}
-	for name, raw := range machine.Files() {
+	files := machine.Files()
+	for name, raw := range files {
+		if epoch, copied := strings.CutSuffix(name, ".journal.gz"); copied && files[epoch[:16]+".journal"] != nil {
+			continue // the machine stopped between the copy and the removal; the next flush removes
+		}
 		_, err := metering.ReadJournal(name, strings.NewReader(string(raw)), func(e metering.Entry) error {
 			if e.Proven && e.Kind == metering.EntryCall {
 				journaled[e.ID]++

@@ -23,7 +23,7 @@ type epoch struct {
 	until   time.Time        // told to the store: no cell before grows
 	merged  bool             // all of it is in the store
 	damage  bool             // keep the file as it is
-	last    time.Time        // of its records, once it was read
+	last    time.Time        // of its records
 }
 
 // pending is what will be counted when its record is durable.
@@ -58,6 +58,7 @@ func (m *Meter) put(e *epoch, k kind, v *Invocation) (*journal.Batch, error) {
 		d = journal.Process
 	}
 	seq, batch, err := e.journal.Append(d, m.buf)
+	e.last = later(e.last, at)
 	if err != nil || k == kindCheckpoint {
 		return batch, err
 	}
