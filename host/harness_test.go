@@ -156,12 +156,15 @@ func (n *node) do(method, url, body string, header ...string) answer {
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
+	if len(body) > 64<<10 { // a node that refuses a body hangs up before all of it was sent
+		r.Header.Set("Expect", "100-continue")
+	}
 	// Whatever the name is, it is this node that is asked.
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", n.Addr().String())
 	}
 	c := http.Client{
-		Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
+		Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true, ExpectContinueTimeout: 10 * time.Second},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	resp, err := c.Do(r)
