@@ -1,6 +1,7 @@
 package triggers
 
 import (
+	"slices"
 	"time"
 
 	"github.com/agora-host/agora/abi/cron"
@@ -30,17 +31,21 @@ func (d *Dispatcher) schedule(l *line, had bool) {
 
 // arm sets the next due time after t.
 func (d *Dispatcher) arm(l *line, t time.Time) {
-	l.nextDue, l.alarm = time.Time{}, time.Time{}
-	if next := l.trigger.Schedule.Next(t); l.live() && !next.IsZero() {
-		l.nextDue, l.alarm = next, next
+	var next time.Time
+	if l.live() {
+		next = l.trigger.Schedule.Next(t)
+	}
+	if !next.IsZero() && !next.Equal(l.alarm) {
 		d.timers.add(timer{at: next, line: l})
 	}
+	l.nextDue, l.alarm = next, next
 }
 
 // run is a due time that was decided, and what the decision replaces.
 type run struct {
-	line       *line
-	due, since time.Time
+	line     *line
+	delivery Delivery
+	since    time.Time
 }
 
 // fire decides about cron triggers that are due, all in one commit.
@@ -48,42 +53,33 @@ func (d *Dispatcher) fire(due []*line, now time.Time) {
 	var c Changes
 	var begun []run
 	d.mu.Lock()
+	due = slices.DeleteFunc(due, func(l *line) bool { return !l.live() || l.nextDue.IsZero() })
 	for _, l := range due {
-		if !l.live() || l.nextDue.IsZero() {
-			continue
+		if r, begins := d.decide(l, now); begins {
+			begun = append(begun, r)
+			c.Put = append(c.Put, r.delivery)
+		} else if l.unsure != 0 {
+			c.Delete = append(c.Delete, l.unsure)
 		}
-		last := latest(l.trigger.Schedule, l.nextDue, now)
-		s := d.status(l.ref)
-		switch {
-		case now.Sub(last) > grace && !l.trigger.CatchUp:
-			s.Missed++
-		case l.busy():
-			s.Skipped++
-		default:
-			d.seq++
-			c.Put = append(c.Put, Delivery{Seq: d.seq, ID: l.ref.Name + "-" + last.UTC().Format("20060102T150405Z"), Ref: l.ref, From: l.ref.App, At: last})
-			l.firing = true
-			begun = append(begun, run{l, last, s.LastDue})
-		}
-		s.LastDue = last
-		c.Status = append(c.Status, *s)
-		d.arm(l, later(last, now))
+		c.Status = append(c.Status, *d.statuses[l.ref])
+		delete(d.dirty, l.ref) // this commit has it
 	}
 	d.mu.Unlock()
 	err := d.o.Store.Commit(d.work, c)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for i, r := range begun {
+	for _, r := range begun {
 		r.line.firing = false
+		if err != nil {
+			d.undecide(r, now)
+			continue
+		}
+		d.take(r.delivery, 0)
+		d.enter(r.line)
+	}
+	for _, l := range due {
 		if err == nil {
-			d.take(c.Put[i], 0)
-			d.enter(r.line)
-		} else if r.line.live() {
-			// It is not decided: it is due still, in a moment. If the commit was made all
-			// the same, its run has the same id.
-			d.status(r.line.ref).LastDue = r.since
-			r.line.nextDue, r.line.alarm = r.due, now.Add(stubborn)
-			d.timers.add(timer{at: r.line.alarm, line: r.line})
+			l.unsure = 0
 		}
 	}
 	if err != nil {
@@ -93,6 +89,43 @@ func (d *Dispatcher) fire(due []*line, now time.Time) {
 		}
 	}
 	d.pump()
+}
+
+// decide settles what was due last and sets the next time.
+func (d *Dispatcher) decide(l *line, now time.Time) (r run, begins bool) {
+	last := latest(l.trigger.Schedule, l.nextDue, now)
+	s := d.status(l.ref)
+	switch {
+	case now.Sub(last) > grace && !l.trigger.CatchUp:
+		s.Missed++
+	case l.busy():
+		s.Skipped++
+	default:
+		v := Delivery{Seq: l.unsure, ID: l.ref.Name + "-" + last.UTC().Format("20060102T150405Z"), Ref: l.ref, From: l.ref.App, At: last}
+		if v.Seq == 0 {
+			d.seq++
+			v.Seq = d.seq
+		}
+		l.firing = true
+		r, begins = run{l, v, s.LastDue}, true
+	}
+	s.LastDue = last
+	d.arm(l, later(last, now))
+	return r, begins
+}
+
+// undecide takes back that a run begins: it is due still, in a moment. The commit
+// may have been made all the same, so the next one has to be of the same number,
+// which replaces it.
+func (d *Dispatcher) undecide(r run, now time.Time) {
+	l, at := r.line, r.delivery.At
+	l.unsure = r.delivery.Seq
+	if !l.live() || !d.statuses[l.ref].LastDue.Equal(at) {
+		return // it was paused meanwhile, or has another schedule
+	}
+	d.status(l.ref).LastDue = r.since
+	l.nextDue, l.alarm = at, now.Add(stubborn)
+	d.timers.add(timer{at: l.alarm, line: l})
 }
 
 func later(a, b time.Time) time.Time {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -69,6 +71,12 @@ type world struct {
 	bodies   map[string]string // body by id
 	fails    func() bool
 	lives    int
+
+	slow   time.Duration // how long a commit takes at most
+	failed int           // commits that failed in lives that went on
+	left   int           // so many more will
+	before func(triggers.Changes)
+	made   bool // and are made all the same
 }
 
 func newWorld(t testing.TB) *world {
@@ -81,7 +89,7 @@ func (w *world) live(dieAt int, after bool) {
 	w.lives++
 	store := &brittle{Store: w.memory, dieAt: dieAt, after: after}
 	w.store = store
-	w.d = open(w.t, store, func(_ context.Context, tr triggers.Trigger, v triggers.Delivery) error {
+	w.d = open(w.t, &faulty{Store: store, fate: w.fate}, func(_ context.Context, tr triggers.Trigger, v triggers.Delivery) error {
 		time.Sleep(100 * time.Millisecond)
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -99,6 +107,24 @@ func (w *world) live(dieAt int, after bool) {
 	w.d.Set("b", []triggers.Trigger{subscription("b", "a/t", 2)})
 	w.d.Set("c", []triggers.Trigger{subscription("c", "a/t", 1)})
 	w.stop = run(w.d)
+}
+
+// fate lets commits take their time, so that they end in any order, and fail.
+func (w *world) fate(c triggers.Changes) (f fate) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.before != nil {
+		w.before(c)
+	}
+	if w.slow > 0 {
+		f.before, f.after = rand.N(w.slow), rand.N(w.slow)
+	}
+	if w.left > 0 {
+		w.left--
+		w.failed++
+		f.fails, f.made = true, w.made
+	}
+	return f
 }
 
 func (w *world) publish(body string) {
@@ -130,8 +156,8 @@ func (w *world) check(begun, ended time.Time) error {
 		}
 	}
 	for key, n := range w.arrived {
-		if n > w.lives {
-			return fmt.Errorf("%s arrived %d times in %d lives", key, n, w.lives)
+		if n > w.lives+w.failed {
+			return fmt.Errorf("%s arrived %d times in %d lives with %d failures", key, n, w.lives, w.failed)
 		}
 	}
 	for due := begun.Truncate(10 * time.Minute).Add(10 * time.Minute); due.Before(ended); due = due.Add(10 * time.Minute) {
@@ -194,47 +220,111 @@ func TestCrashAtEveryCommit(t *testing.T) {
 	})
 }
 
+// TestEveryCommitFails lets each commit of a life fail in turn, made and not made.
+// The process lives on, and loses nothing; a run comes again only if it was the
+// record of its end that failed.
+func TestEveryCommitFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for nth, last := 1, false; !last; nth++ {
+			for _, made := range []bool{false, true} {
+				w := newWorld(t)
+				begun := time.Now().Truncate(10 * time.Minute).Add(15 * time.Minute)
+				time.Sleep(time.Until(begun))
+				w.live(0, false)
+				time.Sleep(time.Second)
+				w.stop()
+				n, again := 0, 1
+				w.before = func(c triggers.Changes) {
+					if n++; n == nth {
+						w.left, w.made = 1, made
+						if len(c.Delete) > 0 && !made {
+							again = 2
+						}
+					}
+				}
+				w.live(0, false)
+				w.story()
+				ended := time.Now()
+				w.stop()
+				last = w.failed == 0
+				w.live(0, false)
+				time.Sleep(time.Until(begun.Add(30 * time.Minute)))
+				if err := w.check(begun, ended); err != nil {
+					t.Errorf("commit %d failed, made %v: %v", nth, made, err)
+				}
+				for key, n := range w.arrived {
+					if strings.HasPrefix(key, "app ") && n > again {
+						t.Errorf("commit %d failed, made %v: %s ran %d times", nth, made, key, n)
+					}
+				}
+				w.stop()
+			}
+		}
+	})
+}
+
 // TestRandomLives: any sequence of acts, crashes and spans of time.
 func TestRandomLives(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		rapid.Check(struct{ testing.TB }{t}, func(rt *rapid.T) {
-			w, begun, n := newWorld(t), time.Now(), 0
-			w.live(0, false)
-			rt.Repeat(map[string]func(*rapid.T){
-				"publish": func(*rapid.T) { n++; w.publish(fmt.Sprint("event ", n)) },
-				"publish again": func(rt *rapid.T) {
-					if n > 0 {
-						w.publish(fmt.Sprint("event ", rapid.IntRange(1, n).Draw(rt, "which")))
-					}
-				},
-				"wait": func(rt *rapid.T) {
-					time.Sleep(time.Duration(rapid.IntRange(0, 20*60*1000).Draw(rt, "ms")) * time.Millisecond)
-				},
-				"die soon": func(rt *rapid.T) {
-					w.store.mu.Lock()
-					defer w.store.mu.Unlock()
-					w.store.dieAt = w.store.commits + rapid.IntRange(1, 6).Draw(rt, "commits")
-					w.store.after = rapid.Bool().Draw(rt, "made")
-				},
-				"live again": func(*rapid.T) { w.stop(); w.live(0, false) },
-				"fail": func(rt *rapid.T) {
-					left := rapid.IntRange(0, 3).Draw(rt, "failures")
-					w.mu.Lock()
-					defer w.mu.Unlock()
-					w.fails = func() bool { left--; return left >= 0 }
-				},
-			})
-			w.stop()
-			w.mu.Lock()
-			w.fails = func() bool { return false }
-			w.mu.Unlock()
-			w.live(0, false)
-			time.Sleep(30 * time.Minute)
-			time.Sleep(time.Until(time.Now().Truncate(10 * time.Minute).Add(15 * time.Minute))) // when no run is under way
-			defer w.stop()
-			if err := w.check(begun, begun); err != nil { // not the runs: those of the dead were missed
-				rt.Fatal(err)
-			}
+	rapid.Check(t, func(rt *rapid.T) {
+		var failed any // of the bubble, whose panics are not the caller's
+		synctest.Test(t, func(t *testing.T) {
+			defer func() { failed = recover() }()
+			randomLives(t, rt)
 		})
+		if failed != nil {
+			panic(failed)
+		}
 	})
+}
+
+func randomLives(t *testing.T, rt *rapid.T) {
+	w, begun, n := newWorld(t), time.Now(), 0
+	w.live(0, false)
+	defer func() { w.stop() }()
+	rt.Repeat(map[string]func(*rapid.T){
+		"publish": func(*rapid.T) { n++; w.publish(fmt.Sprint("event ", n)) },
+		"publish again": func(rt *rapid.T) {
+			if n > 0 {
+				w.publish(fmt.Sprint("event ", rapid.IntRange(1, n).Draw(rt, "which")))
+			}
+		},
+		"wait": func(rt *rapid.T) {
+			time.Sleep(time.Duration(rapid.IntRange(0, 20*60*1000).Draw(rt, "ms")) * time.Millisecond)
+		},
+		"die soon": func(rt *rapid.T) {
+			w.store.mu.Lock()
+			defer w.store.mu.Unlock()
+			w.store.dieAt = w.store.commits + rapid.IntRange(1, 6).Draw(rt, "commits")
+			w.store.after = rapid.Bool().Draw(rt, "made")
+		},
+		"slow disk": func(rt *rapid.T) {
+			ms := rapid.IntRange(0, 400).Draw(rt, "ms")
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.slow = time.Duration(ms) * time.Millisecond
+		},
+		"full disk": func(rt *rapid.T) {
+			n, made := rapid.IntRange(0, 4).Draw(rt, "commits"), rapid.Bool().Draw(rt, "made")
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.left, w.made = n, made
+		},
+		"live again": func(*rapid.T) { w.stop(); w.live(0, false) },
+		"fail": func(rt *rapid.T) {
+			left := rapid.IntRange(0, 3).Draw(rt, "failures")
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.fails = func() bool { left--; return left >= 0 }
+		},
+	})
+	w.stop()
+	w.mu.Lock()
+	w.fails, w.left = func() bool { return false }, 0
+	w.mu.Unlock()
+	w.live(0, false)
+	time.Sleep(30 * time.Minute)
+	time.Sleep(time.Until(time.Now().Truncate(10 * time.Minute).Add(15 * time.Minute))) // when no run is under way
+	if err := w.check(begun, begun); err != nil {                                       // not the runs: those of the dead were missed
+		rt.Fatal(err)
+	}
 }

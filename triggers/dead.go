@@ -1,6 +1,7 @@
 package triggers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,38 +12,67 @@ import (
 // corpse is what memory holds of a dead letter.
 type corpse struct {
 	seq  uint64
-	line *line
+	ref  Ref
+	died time.Time
 }
 
-func (a *appState) corpse(seq uint64) int {
-	return slices.IndexFunc(a.dead, func(k corpse) bool { return k.seq == seq })
+// lay counts a dead letter in: burials may end in another order than they began.
+func (d *Dispatcher) lay(k corpse) {
+	a := d.app(k.ref.App)
+	at, _ := slices.BinarySearchFunc(a.dead, k, func(a, b corpse) int {
+		return cmp.Or(a.died.Compare(b.died), cmp.Compare(a.seq, b.seq))
+	})
+	a.dead = slices.Insert(a.dead, at, k)
+	d.line(k.ref).dead++
 }
 
-// bury makes a delivery a dead letter, and room for it.
-func (d *Dispatcher) bury(c *Changes, l *line, v Delivery, now time.Time) {
+// lift counts a dead letter out, if it is there.
+func (d *Dispatcher) lift(app string, seq uint64) (k corpse, ok bool) {
+	a := d.app(app)
+	at := slices.IndexFunc(a.dead, func(k corpse) bool { return k.seq == seq })
+	if at < 0 {
+		return k, false
+	}
+	k = a.dead[at]
+	a.dead = slices.Delete(a.dead, at, at+1)
+	d.line(k.ref).dead--
+	return k, true
+}
+
+// burial is a delivery that becomes a dead letter, and those that make room for it.
+type burial struct {
+	dead corpse
+	room []corpse
+}
+
+// bury adds to a commit that a delivery is dead.
+func (d *Dispatcher) bury(c *Changes, v Delivery, now time.Time) *burial {
 	v.Dead, v.Due = now, time.Time{}
 	c.Put = append(c.Put, v)
+	b := &burial{dead: corpse{v.Seq, v.Ref, now}}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if dead := d.app(l.ref.App).dead; len(dead) >= maxDead {
-		c.Delete = append(c.Delete, dead[0].seq)
+	a := d.app(v.App)
+	for len(a.dead) > 0 && len(a.dead)+a.dying >= maxDead {
+		k, _ := d.lift(v.App, a.dead[0].seq)
+		b.room = append(b.room, k)
+		c.Delete = append(c.Delete, k.seq)
 	}
+	a.dying++
+	return b
 }
 
-// buried counts what bury stored.
-func (d *Dispatcher) buried(l *line, c Changes) {
-	a := d.app(l.ref.App)
-	for _, v := range c.Put {
-		if !v.Dead.IsZero() {
-			a.dead = append(a.dead, corpse{v.Seq, l})
-			l.dead++
-		}
+// buried counts what came of a burial; nil is none.
+func (d *Dispatcher) buried(b *burial, err error) {
+	if b == nil {
+		return
 	}
-	for _, seq := range c.Delete {
-		if at := a.corpse(seq); at >= 0 {
-			a.dead[at].line.dead--
-			a.dead = slices.Delete(a.dead, at, at+1)
-		}
+	d.app(b.dead.ref.App).dying--
+	if err == nil {
+		b.room = []corpse{b.dead}
+	}
+	for _, k := range b.room {
+		d.lay(k)
 	}
 }
 
@@ -58,7 +88,8 @@ func (d *Dispatcher) Dead(ctx context.Context, app string) ([]Delivery, error) {
 	for _, k := range slices.Backward(dead) {
 		v, err := d.o.Store.Delivery(ctx, k.seq)
 		if errors.Is(err, ErrNotFound) {
-			continue // gone in between
+			d.vanished(app, k.seq)
+			continue
 		}
 		if err != nil {
 			return nil, err
@@ -66,6 +97,16 @@ func (d *Dispatcher) Dead(ctx context.Context, app string) ([]Delivery, error) {
 		all = append(all, v)
 	}
 	return all, nil
+}
+
+// vanished forgets a dead letter that is not stored: somebody dropped it in
+// between, or a commit that failed was made all the same.
+func (d *Dispatcher) vanished(app string, seq uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if k, ok := d.lift(app, seq); ok {
+		d.forget(d.line(k.ref))
+	}
 }
 
 // Redeliver gives a dead letter another life, from its first attempt.
@@ -83,15 +124,9 @@ func (d *Dispatcher) Drop(ctx context.Context, app string, seq uint64) (Delivery
 
 func (d *Dispatcher) exhume(ctx context.Context, app string, seq uint64, change func(*Delivery, *Changes)) (Delivery, error) {
 	d.mu.Lock()
-	a := d.app(app)
-	at := a.corpse(seq)
-	var k corpse
-	if at >= 0 {
-		k = a.dead[at]
-		a.dead = slices.Delete(a.dead, at, at+1) // nobody else takes it
-	}
+	k, ok := d.lift(app, seq) // nobody else takes it
 	d.mu.Unlock()
-	if at < 0 {
+	if !ok {
 		return Delivery{}, fmt.Errorf("dead letter %d of %s: %w", seq, app, ErrNotFound)
 	}
 	v, err := d.o.Store.Delivery(ctx, seq)
@@ -103,16 +138,16 @@ func (d *Dispatcher) exhume(ctx context.Context, app string, seq uint64, change 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err != nil {
-		a.dead = slices.Insert(a.dead, min(at, len(a.dead)), k)
+		if !errors.Is(err, ErrNotFound) {
+			d.lay(k)
+		}
 		return v, fmt.Errorf("change dead letter %d of %s: %w", seq, app, err)
 	}
-	l := d.line(v.Ref)
-	l.dead--
 	if len(c.Put) > 0 {
 		d.take(v, v.Size())
-		d.enter(l)
+		d.enter(d.line(v.Ref))
 	}
-	d.forget(l)
+	d.forget(d.line(v.Ref))
 	d.pump()
 	return v, nil
 }

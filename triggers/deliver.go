@@ -94,46 +94,49 @@ func (d *Dispatcher) conclude(l *line, it *item, v Delivery, err error) {
 	}
 	if errors.Is(err, ErrLater) {
 		it.busy++
-		d.wait(l, it, now.Add(spread(min(time.Duration(it.busy)*time.Second, 30*time.Second))))
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.later(l, it, now.Add(spread(min(time.Duration(it.busy)*time.Second, 30*time.Second))))
 		return
 	}
 	it.busy = 0
-	var c Changes
-	due := time.Time{}
-	switch {
-	case err == nil:
-		c.Delete = []uint64{it.seq}
-	case l.ref.Kind == abi.TriggerCron: // the next run will come
-		c.Delete = []uint64{it.seq}
-	default:
-		v.Attempts++
-		v.Error = clip(err.Error())
-		if v.Attempts > len(backoff) {
-			d.bury(&c, l, v, now)
-		} else {
-			due = now.Add(spread(backoff[v.Attempts-1]))
-			v.Due = due
-			c.Put = []Delivery{v}
-		}
-	}
+	c, due, burial := d.outcome(it, v, err, now)
 	d.mu.Lock()
 	s := d.status(l.ref)
 	s.concluded(it.id, err, now)
 	c.Status = append(c.Status, *s)
 	d.mu.Unlock()
-	if err := d.o.Store.Commit(d.work, c); err != nil {
-		d.log.Error("what became of a delivery could not be stored: it is made again", "app", l.ref.App, "trigger", l.ref.Name, "id", it.id, "err", err)
-		d.wait(l, it, now.Add(stubborn))
-		return
-	}
-	if !due.IsZero() {
-		d.wait(l, it, due)
-		return
-	}
+	err = d.o.Store.Commit(d.work, c)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.done(it.from, it.size)
-	d.buried(l, c)
+	d.buried(burial, err)
+	switch {
+	case err != nil:
+		d.log.Error("what became of a delivery could not be stored: it is made again", "app", l.ref.App, "trigger", l.ref.Name, "id", it.id, "err", err)
+		d.later(l, it, now.Add(stubborn))
+	case !due.IsZero():
+		d.later(l, it, due)
+	default:
+		d.done(it.from, it.size)
+	}
+}
+
+// outcome is what an attempt changes: the delivery is done, due again, or dead.
+func (d *Dispatcher) outcome(it *item, v Delivery, err error, now time.Time) (c Changes, due time.Time, b *burial) {
+	if err == nil || v.Kind == abi.TriggerCron { // the next run will come
+		return Changes{Delete: []uint64{it.seq}}, due, nil
+	}
+	v.Dead = time.Time{} // set if it expired in a commit that failed and was made all the same
+	v.Attempts++
+	v.Error = clip(err.Error())
+	if v.Attempts > len(backoff) {
+		b = d.bury(&c, v, now)
+		return c, due, b
+	}
+	due = now.Add(spread(backoff[v.Attempts-1]))
+	v.Due = due
+	c.Put = []Delivery{v}
+	return c, due, nil
 }
 
 func (s *Status) concluded(id string, err error, now time.Time) {
@@ -145,12 +148,6 @@ func (s *Status) concluded(id string, err error, now time.Time) {
 	}
 	s.Done++
 	s.Outcome = "ok"
-}
-
-func (d *Dispatcher) wait(l *line, it *item, due time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.later(l, it, due)
 }
 
 // later puts an item aside until it is due.
@@ -191,6 +188,7 @@ func (d *Dispatcher) tidy(now time.Time) {
 	for _, l := range d.lines {
 		for len(l.ready) > 0 && now.Sub(l.ready[0].at) > expireAfter {
 			expired = append(expired, old{l, l.pop()})
+			l.waiting++ // in our hands
 		}
 	}
 	d.mu.Unlock()
@@ -200,25 +198,28 @@ func (d *Dispatcher) tidy(now time.Time) {
 	for _, o := range expired {
 		if err := d.expire(d.work, o.line, o.item, now); err != nil {
 			d.log.Error("a delivery that waited too long could not be put aside", "app", o.line.ref.App, "id", o.item.id, "err", err)
-			d.wait(o.line, o.item, now.Add(sweepEvery))
 		}
 	}
 }
 
+// expire buries an item, or puts it aside if that fails.
 func (d *Dispatcher) expire(ctx context.Context, l *line, it *item, now time.Time) error {
-	v, err := d.o.Store.Delivery(ctx, it.seq)
-	if err != nil {
-		return err
-	}
-	v.Error = "it expired: nobody could take it for a week"
 	var c Changes
-	d.bury(&c, l, v, now)
-	if err := d.o.Store.Commit(ctx, c); err != nil {
-		return err
+	var burial *burial
+	v, err := d.o.Store.Delivery(ctx, it.seq)
+	if err == nil {
+		v.Error = "it expired: nobody could take it for a week"
+		burial = d.bury(&c, v, now)
+		err = d.o.Store.Commit(ctx, c)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	l.waiting--
+	d.buried(burial, err)
+	if err != nil {
+		d.later(l, it, now.Add(sweepEvery))
+		return err
+	}
 	d.done(it.from, it.size)
-	d.buried(l, c)
 	return nil
 }

@@ -62,6 +62,7 @@ type appState struct {
 	waiting int      // deliveries that it caused and that are not done
 	bytes   int      // of them
 	dead    []corpse // oldest first
+	dying   int      // burials under way
 	seen    int      // dedupe keys
 }
 
@@ -87,6 +88,9 @@ func Open(ctx context.Context, o Options) (*Dispatcher, error) {
 	}
 	for i, v := range stored.Deliveries {
 		d.seq = max(d.seq, v.Seq)
+		if s := d.statuses[v.Ref]; s != nil && v.Kind == abi.TriggerCron {
+			s.LastDue = later(s.LastDue, v.At) // a commit that failed was made all the same
+		}
 		d.take(v, stored.Sizes[i])
 	}
 	return d, nil
@@ -96,9 +100,7 @@ func Open(ctx context.Context, o Options) (*Dispatcher, error) {
 func (d *Dispatcher) take(v Delivery, size int) {
 	l := d.line(v.Ref)
 	if !v.Dead.IsZero() {
-		l.dead++
-		a := d.app(v.App)
-		a.dead = append(a.dead, corpse{v.Seq, l})
+		d.lay(corpse{v.Seq, v.Ref, v.Dead})
 		return
 	}
 	from := d.app(v.From)
@@ -248,6 +250,10 @@ func (d *Dispatcher) Stop(ctx context.Context) error {
 func (d *Dispatcher) tick() time.Duration {
 	now := d.o.Now()
 	d.mu.Lock()
+	if d.stopping { // what is due now is due after the next start
+		d.mu.Unlock()
+		return longestSleep
+	}
 	var due []*line
 	for t, ok := d.timers.due(now); ok; t, ok = d.timers.due(now) {
 		switch {
@@ -256,6 +262,7 @@ func (d *Dispatcher) tick() time.Duration {
 			t.line.push(t.item)
 			d.enter(t.line)
 		case t.line.live() && t.at.Equal(t.line.alarm):
+			t.line.alarm = time.Time{} // once, however many timers of this time there are
 			due = append(due, t.line)
 		}
 	}

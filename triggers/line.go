@@ -25,8 +25,9 @@ type line struct {
 	running int
 	inTurn  bool      // it stands in Dispatcher.turn, or in its app's blocked
 	nextDue time.Time // of cron: the due time that is decided next
-	alarm   time.Time // and when: later than that only after a commit failed
+	alarm   time.Time // and when: later than that only after a commit failed; zero while it is being decided
 	firing  bool      // a run is being committed
+	unsure  uint64    // the number of a run whose commit failed: it may be stored
 	dead    int
 }
 
