@@ -23,8 +23,8 @@ const (
 )
 
 // benchJournal measures what it costs that calls outlive a kill, and the loss of
-// power: alone, within a node, and after a kill.
-func benchJournal(ctx context.Context, span time.Duration, bytes int64) error {
+// power: alone, and within a node.
+func benchJournal(ctx context.Context, span time.Duration) error {
 	fmt.Printf("\nJournal: %d callers at once, %s for each line\n\n", concurrent, span)
 	fmt.Println("| durability | records/s | CPU for each | p50 | p99 |")
 	fmt.Println("|---|---:|---:|---:|---:|")
@@ -35,10 +35,7 @@ func benchJournal(ctx context.Context, span time.Duration, bytes int64) error {
 			}
 		}
 	}
-	if err := recordInNode(ctx, span); err != nil {
-		return err
-	}
-	return recoverJournals(ctx, bytes)
+	return recordInNode(ctx, span)
 }
 
 func openMeter(ctx context.Context, dir string) (*metering.Meter, error) {
@@ -176,9 +173,9 @@ func driveEach(addr string, hosts []string, span time.Duration) (all measured, e
 	return all, err
 }
 
-// recoverJournals writes journals, forgets the process, and measures the next
-// start.
-func recoverJournals(ctx context.Context, bytes int64) error {
+// benchRecover writes journals while the store takes nothing, forgets the process,
+// and measures the next start.
+func benchRecover(ctx context.Context, bytes int64) error {
 	dir, err := os.MkdirTemp("", "agora-bench")
 	if err != nil {
 		return err
@@ -188,13 +185,12 @@ func recoverJournals(ctx context.Context, bytes int64) error {
 	if err != nil {
 		return err
 	}
-	// A large journal, so that all of it is there when the process ends.
-	m, err := metering.Open(ctx, metering.Options{FS: unlocked{disk}, Node: nodeID, Store: &meteringtest.Memory{}, Log: slog.New(slog.DiscardHandler), JournalSize: 1 << 40})
+	m, err := metering.Open(ctx, metering.Options{FS: unlocked{disk}, Node: nodeID, Store: &away{}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
 	var records int
-	for size := int64(0); size < bytes; records++ {
+	for size, flushed := int64(0), int64(0); size < bytes; records++ {
 		v := invocation(records)
 		v.Durability = metering.DurabilityProcess
 		v.App = fmt.Sprint("app-", records%1000)
@@ -203,6 +199,10 @@ func recoverJournals(ctx context.Context, bytes int64) error {
 		}
 		if records%10_000 == 0 {
 			size = sizeOf(disk)
+		}
+		if size-flushed >= 64<<20 {
+			_ = m.Flush(ctx) // begins the next journal
+			flushed = size
 		}
 	}
 	started, before := time.Now(), cpu()
@@ -226,6 +226,11 @@ func sizeOf(disk journal.FS) (n int64) {
 	}
 	return n
 }
+
+// away is a store that takes nothing.
+type away struct{ meteringtest.Memory }
+
+func (*away) Merge(context.Context, metering.Flush) error { return errors.New("the store is away") }
 
 // unlocked is a directory whose first process was killed, in a process that was
 // not.

@@ -21,10 +21,10 @@ func main() {
 		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
 	}
 	log.SetFlags(0)
-	which := flag.String("run", "fuel,compile,engine,park,hostile,calls,stream,http,fetch,journal,upload,triggers,density", "which parts to run")
+	which := flag.String("run", "fuel,compile,engine,park,hostile,calls,stream,http,fetch,journal,recover,upload,triggers,density", "which parts to run")
 	span := flag.Duration("time", 3*time.Second, "how long each HTTP measurement takes")
 	apps := flag.Int("apps", 1000, "how many apps the density part publishes")
-	journals := flag.Int64("journals", 1<<30, "how many bytes of journals the journal part recovers")
+	journals := flag.Int64("journals", 1<<30, "how many bytes of journals the recover part reads")
 	only := flag.String("only", "", "measure only the servers whose name contains this")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	flag.Parse()
@@ -50,7 +50,9 @@ func main() {
 		case "http":
 			err = benchHTTP(ctx, *span, *only)
 		case "journal":
-			err = benchJournal(ctx, *span, *journals)
+			err = benchJournal(ctx, *span)
+		case "recover":
+			err = benchRecover(ctx, *journals)
 		case "calls":
 			err = benchCalls(ctx, *span)
 		case "fetch":

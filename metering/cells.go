@@ -41,7 +41,7 @@ func (c cells) at(hour time.Time, tags *Tags) *cell {
 func (c *cell) add(calls uint64, v *Invocation) {
 	c.changed++
 	c.Calls = plus(c.Calls, calls)
-	c.Counts = c.Counts.with(v.Counts, plus)
+	c.Counts.gather(&v.Counts)
 	if v.Fault != "" {
 		if c.Errors == nil {
 			c.Errors = map[string]uint64{}

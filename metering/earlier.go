@@ -92,7 +92,7 @@ func readEarlier(r *bufio.Reader, buf []byte) ([]byte, error) {
 }
 
 func (d *decoder) decodeEarlier(payload []byte, hostTime bool) (at time.Time, v Invocation, err error) {
-	d.b, d.err = payload, nil
+	d.begin(payload)
 	micros, release := d.number(), d.number()
 	all := v.all()
 	counts := all[:]
@@ -105,7 +105,7 @@ func (d *decoder) decodeEarlier(payload []byte, hostTime bool) (at time.Time, v 
 	for _, s := range [...]*string{&v.App, &v.Tier, &v.CostCenter, &v.Team, &v.Fault} {
 		*s = d.text()
 	}
-	if d.err == nil && (micros > 1<<53 || release > 1<<31-1 || len(d.b) > 0) {
+	if d.err == nil && (micros > 1<<53 || release > 1<<31-1 || d.left() > 0) {
 		d.err = fmt.Errorf("%w: a record is not one", errDamaged)
 	}
 	v.Release = int(release)

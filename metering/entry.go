@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,51 +49,65 @@ func ReadJournal(name string, from io.Reader, each func(Entry) error) (journal.H
 	if isEarlier(r) {
 		return journal.Header{}, fmt.Errorf("%w: its records have no ids", journal.ErrNotJournal)
 	}
-	var f fold
-	h, _, err := journal.Read(r, func(rec journal.Record, proven bool) error { return f.add(rec, proven, each) })
+	f := newFold()
+	h, _, err := journal.Read(r, func(rec journal.Record, proven bool) error {
+		r, err := f.add(rec, proven)
+		if err != nil {
+			return err
+		}
+		return each(r.entry())
+	})
 	if errors.Is(err, journal.ErrNoHeader) || errors.Is(err, journal.ErrNotJournal) {
 		return h, fmt.Errorf("%w: %w", journal.ErrNotJournal, err)
 	}
 	if err != nil {
 		return h, err
 	}
-	return h, f.end(each)
+	return h, f.end(func(r *record) error { return each(r.entry()) })
+}
+
+var entryKinds = [...]string{kindInvocation: EntryCall, kindCheckpoint: EntryRunning, kindStanding: EntryStanding}
+
+func (r *record) entry() Entry {
+	return Entry{Seq: r.seq, Kind: entryKinds[r.kind], At: r.at, Proven: r.proven, Invocation: r.lasting()}
 }
 
 // fold reads records as they are billed.
 type fold struct {
 	decoder *decoder
-	running map[string]Entry // by id: the last checkpoint
+	record  record            // the last one read
+	running map[string]record // by id: the last checkpoint
+	id      []byte
 }
 
-func (f *fold) add(rec journal.Record, proven bool, each func(Entry) error) error {
-	if f.decoder == nil {
-		f.decoder, f.running = newDecoder(), map[string]Entry{}
+func newFold() *fold { return &fold{decoder: newDecoder(), running: map[string]record{}} }
+
+// add answers a record that is good until the next.
+func (f *fold) add(rec journal.Record, proven bool) (*record, error) {
+	r := &f.record
+	if err := f.decoder.decode(rec.Payload, r); err != nil {
+		return r, fmt.Errorf("record %d: %w", rec.Seq, err)
 	}
-	k, at, v, err := f.decoder.decode(rec.Payload)
-	if err != nil {
-		return fmt.Errorf("record %d: %w", rec.Seq, err)
-	}
-	e := Entry{Seq: rec.Seq, Kind: EntryCall, At: at, Proven: proven, Invocation: v}
+	r.seq, r.proven = rec.Seq, proven
 	switch {
-	case k == kindStanding:
-		e.Kind = EntryStanding
-	case k == kindCheckpoint:
-		e.Kind = EntryRunning
-		if proven {
-			f.running[v.ID] = e
-		}
-	case proven && len(f.running) > 0:
-		delete(f.running, v.ID)
+	case !proven:
+	case r.kind == kindCheckpoint:
+		last := *r
+		last.Uses = slices.Clone(r.Uses)
+		last.rawID, last.hexID = r.appendID(nil), false
+		f.running[string(last.rawID)] = last
+	case r.kind == kindInvocation && len(f.running) > 0:
+		f.id = r.appendID(f.id[:0])
+		delete(f.running, string(f.id))
 	}
-	return each(e)
+	return r, nil
 }
 
 // end answers the invocations that did not: they were cut off.
-func (f *fold) end(each func(Entry) error) error {
-	for _, e := range f.running {
-		e.Kind, e.Fault = EntryCall, FaultCutOff
-		if err := each(e); err != nil {
+func (f *fold) end(each func(*record) error) error {
+	for _, r := range f.running {
+		r.kind, r.Fault = kindInvocation, FaultCutOff
+		if err := each(&r); err != nil {
 			return err
 		}
 	}

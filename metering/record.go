@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -114,90 +115,172 @@ func lowDigit(c byte, so bool) (byte, bool) {
 	return d, ok && so
 }
 
+// record is what a payload says.
+type record struct {
+	seq    uint64
+	proven bool
+	kind   kind
+	at     time.Time
+	names  *names
+	rawID  []byte
+	hexID  bool // rawID is what the id's digits stand for
+	// Invocation has no ID, and its Uses are good until the next record: see lasting.
+	Invocation
+}
+
+// names are the texts of a record but for those in its id and uses. Most records
+// share theirs with many.
+type names struct {
+	Tags  // of no release
+	fault string
+	cell  *cell // where one with these names was counted last; nil before
+}
+
+// appendID appends the record's id.
+func (r *record) appendID(dst []byte) []byte {
+	if r.hexID {
+		return hex.AppendEncode(dst, r.rawID)
+	}
+	return append(dst, r.rawID...)
+}
+
+// lasting answers the invocation as it will stay, with its id.
+func (r *record) lasting() Invocation {
+	v := r.Invocation
+	v.ID, v.Uses = string(r.appendID(nil)), slices.Clone(v.Uses)
+	return v
+}
+
+// What a decoder remembers at most; then it begins anew.
+const (
+	maxTexts = 1 << 16
+	maxNames = 1 << 14
+)
+
 // decoder reads payloads. It keeps each text once, since most records share
-// theirs.
+// theirs, and all names of a record as the bytes that say them.
 type decoder struct {
 	texts map[string]string
+	names map[string]*names
 	b     []byte
+	at    int // in b
 	err   error
 }
 
-func newDecoder() *decoder { return &decoder{texts: map[string]string{}} }
+func newDecoder() *decoder {
+	return &decoder{texts: map[string]string{}, names: map[string]*names{}}
+}
 
-// decode answers a record. v.Uses is a new slice; the payload may be reused.
-func (d *decoder) decode(payload []byte) (k kind, at time.Time, v Invocation, err error) {
-	d.b, d.err = payload, nil
-	k = kind(d.u8())
+func (d *decoder) begin(payload []byte) { d.b, d.at, d.err = payload, 0, nil }
+
+func (d *decoder) left() int { return len(d.b) - d.at }
+
+// decode reads a record into r, which is good until the payload's bytes change.
+func (d *decoder) decode(payload []byte, r *record) error {
+	d.begin(payload)
+	r.kind = kind(d.u8())
 	micros := d.number()
-	v.ID = d.id()
+	id := d.number()
+	r.rawID, r.hexID = d.bytes(id>>1), id&1 == 1
 	release := d.number()
-	counts := v.all()
 	n := int(d.u8())
+	r.Counts = Counts{}
+	counts := r.all()
 	for i := range n {
 		value := d.number()
 		if i < len(counts) {
 			*counts[i] = value
 		}
 	}
-	for _, s := range [...]*string{&v.App, &v.Tier, &v.CostCenter, &v.Team, &v.Owner, &v.Environment, &v.Trigger, &v.Fault} {
-		*s = d.text()
-	}
+	r.names = d.tags()
 	uses := d.number()
 	switch {
 	case d.err != nil:
-	case k < kindInvocation || k > kindStanding, n > len(counts):
+	case r.kind < kindInvocation || r.kind > kindStanding, n > len(counts):
 		d.err = fmt.Errorf("%w: a newer agora wrote this record", errDamaged)
 	case micros > 1<<53 || release > 1<<31-1 || uses > maxRecordUses:
 		d.err = fmt.Errorf("%w: a number is out of range", errDamaged)
 	}
-	for range uses {
-		if d.err != nil {
-			return k, at, v, d.err
-		}
-		v.Uses = append(v.Uses, abi.Use{Capability: d.text(), Meter: d.text(), Subject: d.text(), N: d.number()})
+	r.Uses = r.Uses[:0]
+	for ; uses > 0 && d.err == nil; uses-- {
+		r.Uses = append(r.Uses, abi.Use{Capability: d.text(), Meter: d.text(), Subject: d.text(), N: d.number()})
 	}
-	if d.err == nil && len(d.b) > 0 {
-		d.err = fmt.Errorf("%w: a record has %d bytes too many", errDamaged, len(d.b))
+	if d.err == nil && d.left() > 0 {
+		d.err = fmt.Errorf("%w: a record has %d bytes too many", errDamaged, d.left())
 	}
-	v.Release = int(release)
-	return k, time.UnixMicro(int64(micros)).UTC(), v, d.err
+	r.at, r.Tags, r.Fault = time.UnixMicro(int64(micros)).UTC(), r.names.Tags, r.names.fault
+	r.Release = int(release)
+	return d.err
+}
+
+// tags reads the texts that a record has but for its uses. Where they are known,
+// they are not looked at one by one.
+func (d *decoder) tags() *names {
+	start := d.at
+	for range len((&Tags{}).texts()) + 1 {
+		d.bytes(d.number())
+	}
+	if d.err != nil {
+		return &names{}
+	}
+	said := d.b[start:d.at]
+	if n, ok := d.names[string(said)]; ok {
+		return n
+	}
+	if len(d.names) == maxNames {
+		clear(d.names)
+	}
+	n := &names{}
+	d.names[string(said)] = n
+	d.at = start
+	for _, s := range n.texts() {
+		*s = d.text()
+	}
+	n.fault = d.text()
+	return n
 }
 
 func (d *decoder) bad(what string) {
 	if d.err == nil {
 		d.err = fmt.Errorf("%w: %s is missing", errDamaged, what)
 	}
-	d.b = nil
+	d.b, d.at = nil, 0
 }
 
 func (d *decoder) u8() byte {
-	if len(d.b) == 0 {
+	if d.left() == 0 {
 		d.bad("a byte")
 		return 0
 	}
-	c := d.b[0]
-	d.b = d.b[1:]
-	return c
+	d.at++
+	return d.b[d.at-1]
 }
 
 func (d *decoder) number() uint64 {
-	n, size := binary.Uvarint(d.b)
+	if at := d.at; at < len(d.b) && d.b[at] < 0x80 { // most are small
+		d.at = at + 1
+		return uint64(d.b[at])
+	}
+	return d.large()
+}
+
+func (d *decoder) large() uint64 {
+	n, size := binary.Uvarint(d.b[d.at:])
 	if size <= 0 {
 		d.bad("a number")
 		return 0
 	}
-	d.b = d.b[size:]
+	d.at += size
 	return n
 }
 
 func (d *decoder) bytes(n uint64) []byte {
-	if n > maxRecordText || n > uint64(len(d.b)) {
+	if n > maxRecordText || n > uint64(d.left()) {
 		d.bad("a text")
 		return nil
 	}
-	s := d.b[:n]
-	d.b = d.b[n:]
-	return s
+	d.at += int(n)
+	return d.b[d.at-int(n) : d.at]
 }
 
 func (d *decoder) text() string {
@@ -205,18 +288,10 @@ func (d *decoder) text() string {
 	if s, ok := d.texts[string(raw)]; ok {
 		return s
 	}
+	if len(d.texts) == maxTexts {
+		clear(d.texts)
+	}
 	s := string(raw)
-	if len(d.texts) < 1<<16 {
-		d.texts[s] = s
-	}
+	d.texts[s] = s
 	return s
-}
-
-func (d *decoder) id() string {
-	n := d.number()
-	raw := d.bytes(n >> 1)
-	if n&1 == 1 {
-		return hex.EncodeToString(raw)
-	}
-	return string(raw)
 }

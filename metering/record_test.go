@@ -5,13 +5,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"reflect"
 	"testing"
 	"time"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/metering/journal"
 )
 
 func sample() Invocation {
@@ -32,7 +30,7 @@ func TestRecordRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k, when, got, err := newDecoder().decode(raw)
+		k, when, got, err := decoded(newDecoder(), raw)
 		if err != nil || k != kindCheckpoint || !when.Equal(at) || !reflect.DeepEqual(got, v) {
 			t.Errorf("%q: got %v %s %+v, %v\nwant %+v", id, k, when, got, err, v)
 		}
@@ -48,6 +46,12 @@ func TestRecordRoundTrip(t *testing.T) {
 			t.Errorf("%.80v: a text over its limit was journaled", v)
 		}
 	}
+}
+
+func decoded(d *decoder, raw []byte) (kind, time.Time, Invocation, error) {
+	var r record
+	err := d.decode(raw, &r)
+	return r.kind, r.at, r.lasting(), err
 }
 
 // TestEarlierJournal: a journal in the form before host time was counted, byte
@@ -100,7 +104,7 @@ func FuzzRecord(f *testing.F) {
 	}
 	f.Add(raw)
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		k, at, v, err := newDecoder().decode(raw)
+		k, at, v, err := decoded(newDecoder(), raw)
 		if err != nil {
 			return
 		}
@@ -108,7 +112,7 @@ func FuzzRecord(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k2, at2, v2, err := newDecoder().decode(again)
+		k2, at2, v2, err := decoded(newDecoder(), again)
 		if err != nil || k2 != k || !at2.Equal(at) || !reflect.DeepEqual(v, v2) {
 			t.Errorf("%v %s %+v, %v\nwas %v %s %+v", k2, at2, v2, err, k, at, v)
 		}
@@ -117,72 +121,23 @@ func FuzzRecord(f *testing.F) {
 
 // written is a journal with a few records.
 func written(t testing.TB) []byte {
-	dir := t.TempDir()
-	disk, err := journal.Disk(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	j, err := journal.Create(disk, "x", journal.Header{Node: "000102030405060708090a0b0c0d0e0f", Epoch: 7}, func(uint64) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, k := range []kind{kindInvocation, kindCheckpoint, kindStanding, kindInvocation} {
-		v := sample()
-		payload, err := appendRecord(nil, k, time.Unix(1_770_000_000, 0), &v)
-		if err != nil {
-			t.Fatal(err)
+	return journalOf(t, func(put func(kind, time.Time, *Invocation)) {
+		for _, k := range []kind{kindInvocation, kindCheckpoint, kindStanding, kindInvocation} {
+			v := sample()
+			put(k, time.Unix(1_770_000_000, 0), &v)
 		}
-		if _, _, err := j.Append(journal.Process, payload); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := j.Close(); err != nil {
-		t.Fatal(err)
-	}
-	in, err := disk.Open("x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	raw, err := io.ReadAll(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
+	})
 }
 
 // BenchmarkReplay reads a journal of a hundred thousand calls of a thousand apps.
 func BenchmarkReplay(b *testing.B) {
-	disk, err := journal.Disk(b.TempDir())
-	if err != nil {
-		b.Fatal(err)
-	}
-	j, err := journal.Create(disk, "x", journal.Header{Node: "000102030405060708090a0b0c0d0e0f", Epoch: 7}, func(uint64) {})
-	if err != nil {
-		b.Fatal(err)
-	}
-	var buf []byte
-	for i := range 100_000 {
-		v := sample()
-		v.ID, v.App, v.Uses = fmt.Sprintf("%024x", i), fmt.Sprint("app-", i%1000), nil
-		if buf, err = appendRecord(buf[:0], kindInvocation, time.Unix(1_770_000_000, 0), &v); err != nil {
-			b.Fatal(err)
+	raw := journalOf(b, func(put func(kind, time.Time, *Invocation)) {
+		for i := range 100_000 {
+			v := sample()
+			v.ID, v.App, v.Fault, v.Uses = fmt.Sprintf("%024x", i), fmt.Sprint("app-", i%1000), "", nil
+			put(kindInvocation, time.Unix(1_770_000_000, 0), &v)
 		}
-		if _, _, err := j.Append(journal.Process, buf); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if err := j.Close(); err != nil {
-		b.Fatal(err)
-	}
-	in, err := disk.Open("x")
-	if err != nil {
-		b.Fatal(err)
-	}
-	raw, err := io.ReadAll(in)
-	if err != nil {
-		b.Fatal(err)
-	}
+	})
 	b.SetBytes(int64(len(raw)))
 	for b.Loop() {
 		if r, err := replay(bytes.NewReader(raw), nil); err != nil || r.cells.total().Calls != 100_000 {

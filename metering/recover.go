@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -32,12 +33,29 @@ type reading struct {
 // read reads a journal by name. A journal that never got a header is
 // journal.ErrNoHeader, what is none at all journal.ErrNotJournal.
 func (m *Meter) read(name string) (reading, error) {
+	r := <-m.begin(name)
+	return r.reading, r.err
+}
+
+type outcome struct {
+	reading
+	err error
+}
+
+// begin opens a journal, and reads it while the caller does something else.
+func (m *Meter) begin(name string) <-chan outcome {
+	done := make(chan outcome, 1)
 	f, err := m.o.FS.Open(name)
 	if err != nil {
-		return reading{}, err
+		done <- outcome{err: err}
+		return done
 	}
-	defer f.Close()
-	return replay(f, nil)
+	go func() {
+		defer f.Close()
+		r, err := replay(f, nil)
+		done <- outcome{r, err}
+	}()
+	return done
 }
 
 // replay folds a journal into cells. Where it ends, so did the invocations that
@@ -61,42 +79,50 @@ func replay(from io.Reader, only func(seq uint64) bool) (reading, error) {
 		}
 		return r, nil
 	}
-	var f fold
-	count := func(e Entry) error {
-		r.last = later(r.last, e.At)
-		switch {
-		case e.Kind == EntryRunning:
-		case !e.Proven:
-			r.unproven = r.unproven.Add(e.usage())
-		default:
-			r.cells.at(hourOf(e.At), &e.Tags).add(e.calls(), &e.Invocation)
-		}
-		return nil
-	}
+	f := newFold()
 	header, tail, err := journal.Read(br, func(rec journal.Record, proven bool) error {
 		if only != nil && !only(rec.Seq) {
 			return nil
 		}
-		return f.add(rec, proven, count)
+		one, err := f.add(rec, proven)
+		if err == nil {
+			r.count(one)
+		}
+		return err
 	})
 	if only == nil && err == nil {
-		err = f.end(count)
+		err = f.end(func(one *record) error { r.count(one); return nil })
 	}
 	r.node, r.epoch, r.tail = header.Node, header.Epoch, tail
 	return r, err
 }
 
-func (e Entry) calls() uint64 {
-	if e.Kind == EntryCall {
+// count adds a record to its cell. The cell is remembered with the names, which
+// is where the next record that has them most often belongs.
+func (r *reading) count(one *record) {
+	r.last = later(r.last, one.at)
+	switch {
+	case one.kind == kindCheckpoint:
+		return
+	case !one.proven:
+		var c cell
+		c.add(one.calls(), &one.Invocation)
+		r.unproven = r.unproven.Add(c.Usage)
+		return
+	}
+	c, hour := one.names.cell, hourOf(one.at)
+	if c == nil || c.Release != one.Release || !c.Hour.Equal(hour) {
+		c = r.cells.at(hour, &one.Tags)
+		one.names.cell = c
+	}
+	c.add(one.calls(), &one.Invocation)
+}
+
+func (r *record) calls() uint64 {
+	if r.kind == kindInvocation {
 		return 1
 	}
 	return 0
-}
-
-func (e Entry) usage() Usage {
-	var c cell
-	c.add(e.calls(), &e.Invocation)
-	return c.Usage
 }
 
 // recoverAll reads the journals of earlier processes.
@@ -105,23 +131,38 @@ func (m *Meter) recoverAll() error {
 	if err != nil {
 		return fmt.Errorf("list the journals: %w", err)
 	}
+	var names []string
 	for _, f := range files {
-		name := f.Name
 		switch {
-		case strings.HasSuffix(name, tempExt):
-			err = m.o.FS.Remove(name)
-		case strings.HasSuffix(name, journalExt):
-			err = m.recover(name)
+		case strings.HasSuffix(f.Name, tempExt):
+			if err := m.o.FS.Remove(f.Name); err != nil {
+				return err
+			}
+		case strings.HasSuffix(f.Name, journalExt):
+			names = append(names, f.Name)
 		}
-		if err != nil {
-			return err
-		}
-		if n, ok := epochOf(name); ok && !strings.HasSuffix(name, foreignExt) {
+		if n, ok := epochOf(f.Name); ok && !strings.HasSuffix(f.Name, foreignExt) {
 			m.last = max(m.last, n)
 		}
 	}
+	err = m.recoverEach(names)
 	slices.SortFunc(m.earlier, func(a, b *epoch) int { return strings.Compare(a.name, b.name) })
-	return nil
+	return err
+}
+
+// recoverEach reads a journal on each processor. They are opened and judged in
+// turn, and all that were begun are read when it returns.
+func (m *Meter) recoverEach(names []string) (err error) {
+	var begun []<-chan outcome
+	for i := 0; i < len(begun) || err == nil && i < len(names); i++ {
+		for err == nil && len(begun) < min(i+runtime.GOMAXPROCS(0), len(names)) {
+			begun = append(begun, m.begin(names[len(begun)]))
+		}
+		if r := <-begun[i]; err == nil {
+			err = m.recover(names[i], r.reading, r.err)
+		}
+	}
+	return err
 }
 
 // epochOf reads an epoch's number out of a file's name.
@@ -130,10 +171,9 @@ func epochOf(name string) (n uint64, ok bool) {
 	return n, err == nil
 }
 
-// recover reads the journal of an earlier process. A torn end is what a process
-// leaves that is killed, and means nothing.
-func (m *Meter) recover(name string) error {
-	r, err := m.read(name)
+// recover takes what the journal of an earlier process says. A torn end is what a
+// process leaves that is killed, and means nothing.
+func (m *Meter) recover(name string, r reading, err error) error {
 	switch {
 	case errors.Is(err, journal.ErrNoHeader):
 		return m.o.FS.Remove(name)

@@ -119,8 +119,7 @@ func compareValues(word, a, b string) int {
 // gather adds o to a usage that shares nothing with others.
 func (u *Usage) gather(o *Usage) {
 	u.Calls = plus(u.Calls, o.Calls)
-	u.Instructions, u.GuestMicros, u.HostMicros = plus(u.Instructions, o.Instructions), plus(u.GuestMicros, o.GuestMicros), plus(u.HostMicros, o.HostMicros)
-	u.MemoryKiBMS, u.BytesIn, u.BytesOut = plus(u.MemoryKiBMS, o.MemoryKiBMS), plus(u.BytesIn, o.BytesIn), plus(u.BytesOut, o.BytesOut)
+	u.Counts.gather(&o.Counts)
 	if len(o.Errors) > 0 && u.Errors == nil {
 		u.Errors = maps.Clone(o.Errors)
 	} else {
@@ -131,6 +130,12 @@ func (u *Usage) gather(o *Usage) {
 	for _, use := range o.Uses {
 		u.use(use)
 	}
+}
+
+// gather is with(o, plus) in place.
+func (c *Counts) gather(o *Counts) {
+	c.Instructions, c.GuestMicros, c.HostMicros = plus(c.Instructions, o.Instructions), plus(c.GuestMicros, o.GuestMicros), plus(c.HostMicros, o.HostMicros)
+	c.MemoryKiBMS, c.BytesIn, c.BytesOut = plus(c.MemoryKiBMS, o.MemoryKiBMS), plus(c.BytesIn, o.BytesIn), plus(c.BytesOut, o.BytesOut)
 }
 
 func (u *Usage) use(use abi.Use) {

@@ -79,8 +79,7 @@ func (d disk) Open(name string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	uncache(f)
-	return f, nil
+	return uncached(f), nil
 }
 
 func (d disk) Rename(from, to string) error { return os.Rename(d.path(from), d.path(to)) }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"io"
 	"os"
 	"syscall"
 
@@ -18,6 +19,29 @@ func datasync(f *os.File) error {
 	}
 }
 
-// uncache drops clean pages: after a sync that failed they may hold what the
-// disk does not.
-func uncache(f *os.File) { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED) }
+// uncached reads what is on the disk: it drops clean pages first, since after a
+// sync that failed they may hold what the disk does not. It drops what it has read,
+// too: a gigabyte that is read once needs no room in the cache, and to find room
+// takes longer than to read.
+func uncached(f *os.File) io.ReadCloser {
+	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+	return &dropping{file: f}
+}
+
+const dropEvery = 8 << 20
+
+type dropping struct {
+	file          *os.File
+	read, dropped int64 // up to where
+}
+
+func (d *dropping) Read(p []byte) (int, error) {
+	n, err := d.file.Read(p)
+	if d.read += int64(n); d.read-d.dropped >= dropEvery {
+		_ = unix.Fadvise(int(d.file.Fd()), d.dropped, d.read-d.dropped, unix.FADV_DONTNEED)
+		d.dropped = d.read
+	}
+	return n, err
+}
+
+func (d *dropping) Close() error { return d.file.Close() }
