@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -78,7 +79,7 @@ func (n *node) benchQueue(ctx context.Context, span time.Duration) error {
 	}
 	goroutines, heap := standing()
 	began := time.Now()
-	if err := n.fill(ctx, address); err != nil {
+	if err := fill(ctx, n, address+"/in", signPlain, http.StatusAccepted); err != nil {
 		return err
 	}
 	accepted := time.Since(began)
@@ -102,7 +103,69 @@ func (n *node) benchQueue(ctx context.Context, span time.Duration) error {
 	fmt.Printf("\n| of one app | per second | ratio |\n|---|---:|---:|\n| plain requests, %d connections | %.0f | 1 |\n", clients, plain.perSecond)
 	fmt.Printf("| webhooks verified and queued, durable, %d connections | %.0f | %.2f |\n", clients, rate(accepted), rate(accepted)/plain.perSecond)
 	fmt.Printf("| deliveries drained, each durable before and after, at most %d at once | %.0f | %.2f |\n", most, rate(drained), rate(drained)/plain.perSecond)
+	return n.benchCopies(ctx, plain.perSecond)
+}
+
+// benchCopies tells what it costs to remember which webhooks were let through,
+// beside a scheme that cannot tell.
+func (n *node) benchCopies(ctx context.Context, baseline float64) error {
+	var tables strings.Builder
+	for _, scheme := range []string{"hmac-sha256", "stripe"} {
+		for _, deliver := range []string{"call", "queue"} {
+			fmt.Fprintf(&tables, "[[triggers.webhook]]\nname = \"%s-%s\"\npath = \"/%s/%s\"\nverify = %q\nsecret = \"in\"\ndeliver = %q\n", scheme, deliver, scheme, deliver, scheme, deliver)
+		}
+	}
+	address, err := n.publishWith(ctx, "copies", tables.String(), minimal(answer))
+	if err != nil {
+		return err
+	}
+	if _, err := n.api.SetSecret(ctx, "copies", "in", []byte(hookSecret)); err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		what, path string
+		sign       signer
+		status     int
+	}{
+		{"webhooks that call the app, copies not told", "/hmac-sha256/call", signPlain, http.StatusOK},
+		{"webhooks that call the app, remembered, durable", "/stripe/call", signTimed, http.StatusOK},
+		{"webhooks queued while others are delivered, copies not told", "/hmac-sha256/queue", signPlain, http.StatusAccepted},
+		{"webhooks queued while others are delivered, remembered in the same commit", "/stripe/queue", signTimed, http.StatusAccepted},
+	} {
+		began := time.Now()
+		if err := fill(ctx, n, address+c.path, c.sign, c.status); err != nil {
+			return err
+		}
+		perSecond := queued / time.Since(began).Seconds()
+		fmt.Printf("| %s, %d connections | %.0f | %.2f |\n", c.what, clients, perSecond, perSecond/baseline)
+		for left := 1; left > 0; time.Sleep(20 * time.Millisecond) {
+			all, err := n.api.Triggers(ctx, "copies")
+			if err != nil {
+				return err
+			}
+			left = 0
+			for _, t := range all {
+				left += t.Queued + t.Running
+			}
+		}
+	}
 	return nil
+}
+
+// signer signs a body as a service does.
+type signer func(h http.Header, body string)
+
+func signPlain(h http.Header, body string) { h.Set("X-Signature", hookMAC(body)) }
+
+func signTimed(h http.Header, body string) {
+	at := strconv.FormatInt(time.Now().Unix(), 10)
+	h.Set("Stripe-Signature", "t="+at+",v1="+hookMAC(at+"."+body))
+}
+
+func hookMAC(text string) string {
+	m := hmac.New(sha256.New, []byte(hookSecret))
+	m.Write([]byte(text))
+	return hex.EncodeToString(m.Sum(nil))
 }
 
 // publishWith is publish, with more tables in the manifest.
@@ -110,7 +173,8 @@ func (n *node) publishWith(ctx context.Context, name, tables string, module []by
 	return n.upload(ctx, fmt.Sprintf("name = %q\nversion = \"1\"\nowner = %q\nteam = \"a\"\ncost_center = \"c\"\ndata_classification = \"internal\"\n[limits]\nconcurrency = 32\n%s", name, owner, tables), module)
 }
 
-func (n *node) fill(ctx context.Context, address string) error {
+// fill sends webhooks over a few connections.
+func fill(ctx context.Context, n *node, address string, sign signer, status int) error {
 	c := http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", n.Addr().String())
 	}}}
@@ -122,7 +186,7 @@ func (n *node) fill(ctx context.Context, address string) error {
 	for range clients {
 		work.Go(func() {
 			for i := next.Add(1); i <= queued; i = next.Add(1) {
-				if err := hook(ctx, &c, address, fmt.Sprintf(`{"order": %d, "filler": "%s"}`, i, strings.Repeat("x", 400))); err != nil {
+				if err := hook(ctx, &c, address, fmt.Sprintf(`{"order": %d, "filler": "%s"}`, i, strings.Repeat("x", 400)), sign, status); err != nil {
 					mu.Lock()
 					errs = errors.Join(errs, err)
 					mu.Unlock()
@@ -135,20 +199,18 @@ func (n *node) fill(ctx context.Context, address string) error {
 	return errs
 }
 
-func hook(ctx context.Context, c *http.Client, address, body string) error {
-	m := hmac.New(sha256.New, []byte(hookSecret))
-	m.Write([]byte(body))
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/in", strings.NewReader(body))
+func hook(ctx context.Context, c *http.Client, address, body string, sign signer, status int) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
-	r.Header.Set("X-Signature", hex.EncodeToString(m.Sum(nil)))
+	sign(r.Header, body)
 	resp, err := c.Do(r)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusAccepted {
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != status {
 		return fmt.Errorf("a webhook was answered %d, %w", resp.StatusCode, err)
 	}
 	return nil

@@ -31,7 +31,6 @@ import (
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/triggers"
-	"github.com/agora-host/agora/triggers/webhook"
 )
 
 // Host is one node.
@@ -69,7 +68,6 @@ type Host struct {
 	sites      sites
 	dispatcher *triggers.Dispatcher
 	known      known
-	replays    webhook.Replays
 
 	listener net.Listener
 	server   *http.Server

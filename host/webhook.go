@@ -49,27 +49,21 @@ func (t *target) takeHook(ctx context.Context, id string, w *registry.WebhookTri
 	if h.dispatcher.Paused(ref) && w.Deliver != registry.DeliverQueue {
 		return abi.Response{}, fmt.Errorf("webhook %s is paused: %w", w.Name, triggers.ErrLater)
 	}
-	once := t.app.Name + "\x00" + w.Name + "\x00" + proof.Once
-	if proof.Once != "" {
-		switch h.replays.Begin(once, h.o.Now()) {
-		case webhook.Done:
-			return abi.Response{Status: http.StatusOK}, nil
-		case webhook.Running:
-			return abi.Response{}, fmt.Errorf("the same webhook is being delivered: %w", triggers.ErrLater)
-		}
+	claim, seen, err := h.dispatcher.Claim(ref, proof.Once)
+	if err != nil || seen {
+		return abi.Response{Status: http.StatusOK}, err
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	event := cmp.Or(proof.ID, id)
-	var resp abi.Response
 	if w.Deliver == registry.DeliverQueue {
-		resp, err = t.queueHook(ctx, ref, event, r, body)
-	} else {
-		resp, err = t.callHook(ctx, id, ref, event, r, stream)
+		return t.queueHook(ctx, ref, event, r, body, claim)
 	}
-	if proof.Once != "" {
-		h.replays.End(once, err == nil && resp.Status >= 200 && resp.Status <= 299)
+	resp, err := t.callHook(ctx, id, ref, event, r, stream)
+	if err != nil || resp.Status < 200 || resp.Status > 299 {
+		claim.Release()
+		return resp, err
 	}
-	return resp, err
+	return resp, claim.Keep(ctx)
 }
 
 // hookBody reads what was signed.
@@ -118,14 +112,15 @@ func (t *target) callHook(ctx context.Context, id string, ref triggers.Ref, even
 
 // queueHook answers once the webhook is durable. It is delivered to what the app
 // serves then.
-func (t *target) queueHook(ctx context.Context, ref triggers.Ref, event string, r *http.Request, body []byte) (abi.Response, error) {
+func (t *target) queueHook(ctx context.Context, ref triggers.Ref, event string, r *http.Request, body []byte, claim *triggers.Claim) (abi.Response, error) {
 	var frame abi.Request
 	if err := gateway.Frame(&frame, r, int64(len(body)), platformCookies); err != nil {
+		claim.Release()
 		return abi.Response{}, err
 	}
 	err := t.host.dispatcher.Enqueue(ctx, triggers.Delivery{
 		ID: event, Ref: ref, From: ref.App, At: t.host.o.Now(), Header: frame.Header, Body: body,
-	})
+	}, claim)
 	if err != nil {
 		return abi.Response{}, err
 	}

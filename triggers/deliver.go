@@ -169,17 +169,10 @@ func spread(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
-// tidy buries what has waited too long and forgets old dedupe keys.
+// tidy buries what has waited too long.
 func (d *Dispatcher) tidy(now time.Time) {
 	d.mu.Lock()
 	d.nextTidy = now.Add(sweepEvery)
-	var forget []Seen
-	for k, s := range d.seen {
-		if now.Sub(s.At) > seenFor {
-			forget = append(forget, s.Seen)
-			d.unsee(k)
-		}
-	}
 	type old struct {
 		line *line
 		item *item
@@ -192,9 +185,6 @@ func (d *Dispatcher) tidy(now time.Time) {
 		}
 	}
 	d.mu.Unlock()
-	if err := d.flush(d.work, Changes{Forget: forget}); err != nil {
-		d.log.Error("old dedupe keys could not be forgotten", "err", err)
-	}
 	for _, o := range expired {
 		if err := d.expire(d.work, o.line, o.item, now); err != nil {
 			d.log.Error("a delivery that waited too long could not be put aside", "app", o.line.ref.App, "id", o.item.id, "err", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -49,7 +50,8 @@ type Dispatcher struct {
 	timers   timers
 	statuses map[Ref]*Status
 	dirty    map[Ref]bool // statuses that no commit has yet
-	seen     map[seenKey]*dedupe
+	seen     map[seenKey]*mark
+	aging    map[*keyKind][]*mark // those that are durable, oldest first
 	seq      uint64
 	version  uint64
 	nextTidy time.Time
@@ -63,7 +65,14 @@ type appState struct {
 	bytes   int      // of them
 	dead    []corpse // oldest first
 	dying   int      // burials under way
-	seen    int      // dedupe keys
+	seen    map[*keyKind]int
+}
+
+func (a *appState) count(k *keyKind, by int) {
+	if a.seen == nil {
+		a.seen = map[*keyKind]int{}
+	}
+	a.seen[k] += by
 }
 
 // Open reads what is stored. Nothing is delivered before Run.
@@ -71,7 +80,8 @@ func Open(ctx context.Context, o Options) (*Dispatcher, error) {
 	d := &Dispatcher{
 		o: o, log: o.Logger.With("component", "triggers"), wake: make(chan struct{}, 1),
 		lines: map[Ref]*line{}, topics: map[string][]*line{}, apps: map[string]*appState{},
-		statuses: map[Ref]*Status{}, dirty: map[Ref]bool{}, seen: map[seenKey]*dedupe{},
+		statuses: map[Ref]*Status{}, dirty: map[Ref]bool{},
+		seen: map[seenKey]*mark{}, aging: map[*keyKind][]*mark{},
 	}
 	d.work, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	stored, err := o.Store.Load(ctx)
@@ -82,9 +92,9 @@ func Open(ctx context.Context, o Options) (*Dispatcher, error) {
 		d.statuses[s.Ref] = &s
 		d.version = max(d.version, s.Version)
 	}
+	slices.SortFunc(stored.Seen, func(a, b Seen) int { return a.At.Compare(b.At) })
 	for _, s := range stored.Seen {
-		d.seen[seenKey{s.App, s.Key}] = &dedupe{Seen: s, done: closed}
-		d.app(s.App).seen++
+		d.remember(s)
 	}
 	for i, v := range stored.Deliveries {
 		d.seq = max(d.seq, v.Seq)
@@ -275,8 +285,15 @@ func (d *Dispatcher) tick() time.Duration {
 	if tidy {
 		d.tidy(now)
 	}
-	if err := d.flush(d.work, Changes{}); err != nil {
+	old, c := d.aged(now)
+	if err := d.flush(d.work, c); err != nil {
 		d.log.Error("what is remembered of triggers could not be stored", "err", err)
+	}
+	for _, m := range old {
+		d.settle(m, false)
+	}
+	if len(old) == maxForget {
+		return 0
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -15,6 +15,9 @@
 //   - deliveries of one trigger begin in the order in which they were accepted, as
 //     many at once as it allows; one that failed waits for its turn aside and holds
 //     up nobody;
+//   - what was taken under a key is not taken again while the key is remembered,
+//     also by the next process: the key is durable in the commit of what was queued
+//     under it, or before the answer of the app that was called;
 //   - a delivery that fails for good is kept as a dead letter, up to a bound;
 //   - what waits costs memory, not goroutines: at most maxRunning deliveries run.
 //

@@ -2,6 +2,7 @@ package triggers_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,6 +54,19 @@ func (f *faulty) Commit(ctx context.Context, c triggers.Changes) error {
 		return errors.New("no space left on device")
 	}
 	return nil
+}
+
+// Load reads what was written as JSON, as a store on a disk does.
+func (f *faulty) Load(ctx context.Context) (s triggers.Stored, err error) {
+	read, err := f.Store.Load(ctx)
+	if err != nil {
+		return s, err
+	}
+	raw, err := json.Marshal(read)
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(raw, &s)
 }
 
 // begins tells whether a commit is the decision that a run of a cron trigger begins.

@@ -6,31 +6,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/agora-host/agora/abi"
 )
 
-// Bounds of what one app may have caused and not been done, and of the dedupe
-// keys that are remembered of it.
+// Bounds of what one app may have caused and not been done.
 const (
 	maxWaiting = 10_000
 	maxBytes   = 64 << 20
-	maxSeen    = 10_000
-	seenFor    = 24 * time.Hour
 )
-
-type seenKey struct{ app, key string }
-
-// dedupe is a dedupe key that was used. done closes once it is known whether the
-// event is durable.
-type dedupe struct {
-	Seen
-	done chan struct{}
-	err  error
-}
-
-var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // NewID makes an event's id: 96 random bits in hex.
 func NewID() string {
@@ -41,83 +25,49 @@ func NewID() string {
 
 // Publish queues an event for everybody who receives this topic, and answers its
 // id once it is durable. A key that the app used within a day answers the id from
-// then, and queues nothing; "" is no key. ErrBacklog if too much waits.
+// then, and queues nothing; "" is no key. ErrBacklog if too much waits. After an
+// error it may have been queued or not.
 func (d *Dispatcher) Publish(ctx context.Context, app, topic, key string, payload []byte) (string, error) {
-	mark, mine, err := d.mark(ctx, app, key)
-	if err != nil || !mine {
-		return mark.ID, err
+	id, now := NewID(), d.o.Now()
+	var c Changes
+	var m *mark
+	if key != "" {
+		got, err := d.once(ctx, Seen{App: app, Key: eventKeys.key(key), ID: id, At: now})
+		if err != nil {
+			return "", err
+		}
+		if got.used != nil {
+			return got.used.ID, nil
+		}
+		m, c.See = got.mine, []Seen{got.mine.Seen}
 	}
-	now := d.o.Now()
-	event := Delivery{ID: mark.ID, From: app, At: now, Body: payload}
 	d.mu.Lock()
-	var to []Delivery
 	for _, l := range d.topics[app+"/"+topic] {
 		if t := l.trigger; t.Until.IsZero() || now.Before(t.Until) {
-			event.Ref = l.ref
-			to = append(to, event)
+			c.Put = append(c.Put, Delivery{ID: id, Ref: l.ref, From: app, At: now, Body: payload})
 		}
 	}
 	d.mu.Unlock()
-	c := Changes{Put: to}
-	if key != "" {
-		c.See = []Seen{mark.Seen}
+	err := d.accept(ctx, c)
+	if m != nil {
+		d.settle(m, err == nil)
 	}
-	mark.err = d.accept(ctx, c)
-	if mark.err != nil {
-		d.mu.Lock()
-		d.unsee(seenKey{app, key})
-		d.mu.Unlock()
-	}
-	close(mark.done)
-	return mark.ID, mark.err
+	return id, err
 }
 
-// mark claims a dedupe key. mine tells whether it is the caller's to publish.
-func (d *Dispatcher) mark(ctx context.Context, app, key string) (m *dedupe, mine bool, err error) {
-	fresh := &dedupe{Seen: Seen{App: app, Key: key, ID: NewID(), At: d.o.Now()}, done: make(chan struct{})}
-	if key == "" {
-		return fresh, true, nil
-	}
-	k := seenKey{app, key}
+// once claims a key, and waits for whoever is at it.
+func (d *Dispatcher) once(ctx context.Context, s Seen) (claimed, error) {
 	for {
-		d.mu.Lock()
-		known := d.seen[k]
-		if known == nil || d.o.Now().Sub(known.At) > seenFor {
-			full := known == nil && d.app(app).seen >= maxSeen
-			if !full {
-				d.seen[k] = fresh
-			}
-			if known == nil && !full {
-				d.app(app).seen++
-			}
-			d.mu.Unlock()
-			if full {
-				return fresh, false, fmt.Errorf("%w: %d dedupe keys were used within a day", ErrBacklog, maxSeen)
-			}
-			return fresh, true, nil
+		got, err := d.claim(s)
+		if err != nil || got.busy == nil {
+			return got, err
 		}
-		d.mu.Unlock()
 		select {
-		case <-known.done:
+		case <-got.busy:
 		case <-ctx.Done():
-			return known, false, ctx.Err()
-		}
-		if known.err == nil {
-			return known, false, nil
+			return got, ctx.Err()
 		}
 	}
-}
-
-func (d *Dispatcher) unsee(k seenKey) {
-	if _, ok := d.seen[k]; ok {
-		delete(d.seen, k)
-		d.app(k.app).seen--
-	}
-}
-
-// Enqueue queues one delivery and answers once it is durable.
-func (d *Dispatcher) Enqueue(ctx context.Context, v Delivery) error {
-	return d.accept(ctx, Changes{Put: []Delivery{v}})
 }
 
 // accept numbers deliveries, makes them durable and lets them run.

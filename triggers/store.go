@@ -33,10 +33,11 @@ type Changes struct {
 	Forget []Seen
 }
 
-// Seen remembers a dedupe key of an app.
+// Seen remembers a key under which something was taken, so that it is not taken
+// twice.
 type Seen struct {
 	App string    `json:"app"`
 	Key string    `json:"key"`
-	ID  string    `json:"id"`
+	ID  string    `json:"id,omitempty"` // of the event; webhooks have none here
 	At  time.Time `json:"at"`
 }

@@ -13,7 +13,7 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrRunning: the trigger runs already.
 	ErrRunning = errors.New("the trigger is running")
-	// ErrBacklog: too much waits already to take more.
+	// ErrBacklog: too much waits, or is remembered, already to take more.
 	ErrBacklog = errors.New("too many events wait")
 	// ErrLater: the app cannot take a delivery now. It is tried again, and not
 	// counted as a failure.

@@ -50,7 +50,7 @@ func (d *Dispatcher) Fire(ctx context.Context, r Ref) (string, error) {
 	l.firing = true
 	d.mu.Unlock()
 	v := Delivery{ID: r.Name + "-" + NewID(), Ref: r, From: r.App, At: d.o.Now()}
-	err := d.Enqueue(ctx, v)
+	err := d.Enqueue(ctx, v, nil)
 	d.mu.Lock()
 	l.firing = false
 	d.mu.Unlock()

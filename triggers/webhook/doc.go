@@ -7,6 +7,7 @@
 // within Tolerance of now; what is refused is refused with ErrRefused, whose text
 // is for the app's owner and not for who sent it.
 //
-// It must not know where secrets come from, nor what becomes of a request. Verify
-// is a pure function; a Replays is safe for concurrent use.
+// It must not know where secrets come from, nor what becomes of a request: who
+// asks remembers each Proof.Once for twice the Tolerance, since a timestamp may lie
+// as far ahead as behind. Verify is a pure function.
 package webhook

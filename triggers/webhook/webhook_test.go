@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -176,44 +175,6 @@ func TestSeveralSignatures(t *testing.T) {
 	if _, err := webhook.Verify("standard-webhooks", s, "", []byte(body), []byte(secrets["standard-webhooks"]), now); err == nil {
 		t.Error("any number of signatures is looked at")
 	}
-}
-
-func TestReplays(t *testing.T) {
-	var r webhook.Replays
-	if r.Begin("a", now) != webhook.Fresh || r.Begin("a", now) != webhook.Running || r.Begin("b", now) != webhook.Fresh {
-		t.Error("the first is not told from the second")
-	}
-	r.End("a", true)
-	r.End("b", false)
-	if r.Begin("a", now.Add(9*time.Minute)) != webhook.Done || r.Begin("b", now) != webhook.Fresh || r.Begin("a", now.Add(11*time.Minute)) != webhook.Fresh {
-		t.Error("what was delivered is not remembered, or for ever")
-	}
-	for i := range 60_000 {
-		k := fmt.Sprint(i)
-		r.Begin(k, now)
-		r.End(k, true)
-	}
-	kept := 0
-	for i := range 60_000 {
-		if r.Begin(fmt.Sprint(i), now) == webhook.Done {
-			kept++
-		}
-	}
-	if kept < 30_000 || kept > 50_000 {
-		t.Errorf("%d of 60000 are remembered", kept)
-	}
-	var fresh sync.Map
-	var wg sync.WaitGroup
-	for range 50 {
-		wg.Go(func() {
-			if r.Begin("same", now) == webhook.Fresh {
-				if _, twice := fresh.LoadOrStore("same", true); twice {
-					t.Error("two callers have it")
-				}
-			}
-		})
-	}
-	wg.Wait()
 }
 
 func FuzzVerify(f *testing.F) {

@@ -42,6 +42,8 @@ func recordName(bucket string, key []byte) string {
 		return fmt.Sprintf("delivery %d", readNumber(string(key)))
 	case bucket == bTriggers:
 		return fmt.Sprintf("the state of trigger %q of app %q", strings.ReplaceAll(rest, "\x00", " "), app)
+	case bucket == bSeen:
+		return fmt.Sprintf("key %q of app %q that was used", rest, app)
 	case bucket == bMeta:
 		return fmt.Sprintf("the record %q of meta", strings.ReplaceAll(string(key), "\x00", " "))
 	}

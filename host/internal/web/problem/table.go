@@ -206,7 +206,7 @@ var table = []Entry{
 		"Sign it with the secret that was agreed; the log of the app says what is wrong.", webhook.ErrRefused).
 		commands("agora logs <app>", "agora secrets set <app> <name>"),
 	entry("backlog-full", http.StatusServiceUnavailable, "Too many events wait",
-		"The app has caused as many deliveries as may wait at once.",
+		"The app has caused as many deliveries as may wait at once, or used as many keys as are remembered.",
 		"Try again later; see what its subscribers do not take.", triggers.ErrBacklog).
 		commands("agora triggers <app>", "agora triggers dead <app>"),
 

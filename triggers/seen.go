@@ -1,0 +1,204 @@
+package triggers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ReplayWindow is how long it is remembered which webhooks were let through.
+const ReplayWindow = 10 * time.Minute
+
+// keyKind is what a key tells from a copy.
+type keyKind struct {
+	prefix string
+	keep   time.Duration
+	most   int // of one app
+}
+
+var (
+	eventKeys   = &keyKind{"event:", 24 * time.Hour, 10_000}
+	webhookKeys = &keyKind{"webhook:", ReplayWindow, 50_000}
+)
+
+// maxForget bounds how many keys one commit forgets, so that it holds up no other
+// for long.
+const maxForget = 1000
+
+// key is of one size, and text, whatever it is made of.
+func (k *keyKind) key(of string) string {
+	sum := sha256.Sum256([]byte(of))
+	return k.prefix + base64.RawURLEncoding.EncodeToString(sum[:18])
+}
+
+func kindOf(key string) *keyKind {
+	if strings.HasPrefix(key, webhookKeys.prefix) {
+		return webhookKeys
+	}
+	return eventKeys
+}
+
+type seenKey struct{ app, key string }
+
+// mark is a key that was used, or is being.
+type mark struct {
+	Seen
+	kind *keyKind
+	// done is closed while the key is used and durable; otherwise somebody is at
+	// it, and closes done when it is known what became of it.
+	done chan struct{}
+	// before is what it replaces until it is durable: old, and stored still.
+	before *mark
+}
+
+var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// old tells whether it is forgotten by now; also if the clock was wrong then.
+func (m *mark) old(now time.Time) bool { return now.Sub(m.At).Abs() > m.kind.keep }
+
+// remember counts in what is durable.
+func (d *Dispatcher) remember(s Seen) {
+	m := &mark{Seen: s, kind: kindOf(s.Key), done: closed}
+	d.seen[seenKey{s.App, s.Key}] = m
+	d.app(s.App).count(m.kind, 1)
+	d.aging[m.kind] = append(d.aging[m.kind], m)
+}
+
+// claimed is what came of asking for a key, one of three.
+type claimed struct {
+	mine *mark           // to be settled
+	busy <-chan struct{} // somebody is at it; closes when it may be asked again
+	used *Seen           // as it is remembered
+}
+
+// claim asks for a key.
+func (d *Dispatcher) claim(s Seen) (claimed, error) {
+	k, kind := seenKey{s.App, s.Key}, kindOf(s.Key)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	known := d.seen[k]
+	switch {
+	case known != nil && !isClosed(known.done):
+		return claimed{busy: known.done}, nil
+	case known != nil && !known.old(s.At):
+		return claimed{used: &known.Seen}, nil
+	case known == nil && d.app(s.App).seen[kind] >= kind.most:
+		return claimed{}, fmt.Errorf("%w: %d keys of %s were used within %s", ErrBacklog, kind.most, s.App, kind.keep)
+	case known == nil:
+		d.app(s.App).count(kind, 1)
+	}
+	m := &mark{Seen: s, kind: kind, done: make(chan struct{}), before: known}
+	d.seen[k] = m
+	return claimed{mine: m}, nil
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// settle says whether a mark is durable. If not, the key is whose who comes next.
+func (d *Dispatcher) settle(m *mark, durable bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k := seenKey{m.App, m.Key}
+	switch {
+	case durable:
+		d.aging[m.kind] = append(d.aging[m.kind], m)
+	case m.before != nil: // to be forgotten
+		d.seen[k] = m.before
+		d.aging[m.kind] = append(d.aging[m.kind], m.before)
+	default:
+		delete(d.seen, k)
+		d.app(m.App).count(m.kind, -1)
+	}
+	m.before = nil
+	close(m.done)
+}
+
+// aged takes out marks that are old, at most maxForget. Until they are settled,
+// nobody has them: a key that is used anew must not be forgotten by this.
+func (d *Dispatcher) aged(now time.Time) (old []*mark, c Changes) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for kind, queue := range d.aging {
+		for len(queue) > 0 && len(old) < maxForget && queue[0].old(now) {
+			m := queue[0]
+			queue[0] = nil
+			queue = queue[1:]
+			if d.seen[seenKey{m.App, m.Key}] == m && isClosed(m.done) { // nobody has used it anew
+				m.done = make(chan struct{})
+				old, c.Forget = append(old, m), append(c.Forget, m.Seen)
+			}
+		}
+		if d.aging[kind] = queue; len(queue) == 0 {
+			delete(d.aging, kind)
+		}
+	}
+	return old, c
+}
+
+// Claim is a webhook that is one caller's to let through. A nil Claim is of one
+// that cannot be told from a copy.
+type Claim struct {
+	d *Dispatcher
+	m *mark
+}
+
+// Claim takes a webhook by what tells it from any other; "": nothing does. seen
+// tells that it was let through within ReplayWindow, also by a node that died
+// since. ErrLater if another caller has it; ErrBacklog if no more can be
+// remembered of the app.
+func (d *Dispatcher) Claim(r Ref, once string) (c *Claim, seen bool, err error) {
+	if once == "" {
+		return nil, false, nil
+	}
+	got, err := d.claim(Seen{App: r.App, Key: webhookKeys.key(r.Name + "\x00" + once), At: d.o.Now()})
+	switch {
+	case err != nil:
+		return nil, false, err
+	case got.busy != nil:
+		return nil, false, fmt.Errorf("webhook %s: the same request is being delivered: %w", r.Name, ErrLater)
+	case got.used != nil:
+		return nil, true, nil
+	}
+	return &Claim{d, got.mine}, false, nil
+}
+
+// Keep makes durable that it was let through. It may come again after an error.
+func (c *Claim) Keep(ctx context.Context) error {
+	if c == nil {
+		return nil
+	}
+	err := c.d.accept(context.WithoutCancel(ctx), Changes{See: []Seen{c.m.Seen}})
+	c.d.settle(c.m, err == nil)
+	return err
+}
+
+// Release says that it was not let through: it may come again.
+func (c *Claim) Release() {
+	if c != nil {
+		c.d.settle(c.m, false)
+	}
+}
+
+// Enqueue queues one delivery, and answers once it is durable together with its
+// claim. After an error it may come again.
+func (d *Dispatcher) Enqueue(ctx context.Context, v Delivery, claim *Claim) error {
+	c := Changes{Put: []Delivery{v}}
+	if claim != nil {
+		c.See = []Seen{claim.m.Seen}
+	}
+	err := d.accept(ctx, c)
+	if claim != nil {
+		d.settle(claim.m, err == nil)
+	}
+	return err
+}
