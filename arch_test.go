@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	"abi/abitest":            {"abi"},
 	"abi/wasm/wasmtest":      {"abi"},
 	"registry/registrytest":  {"abi", "registry"},
-	"metering/meteringtest":  {"abi", "metering"},
+	"metering/meteringtest":  {"abi", "metering", "internal/crashdisk"},
 	"triggers/triggerstest":  {"abi", "triggers"},
 	"metering/fuel/fueltest": {"abi", "metering/fuel"},
 
@@ -55,6 +55,9 @@ var mayImport = map[string][]string{
 	"cmd":               {"abi", "registry", "approvals", "metering", "access", "host", "sdk", "internal/humanize"},
 	"internal/humanize": {},
 	"internal/durable":  {},
+
+	// For tests alone.
+	"internal/crashdisk": {},
 
 	// Where tests end the process; see its doc.
 	"internal/failpoint": {},

@@ -5,18 +5,16 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"sync"
 
+	"github.com/agora-host/agora/internal/crashdisk"
 	"github.com/agora-host/agora/metering/journal"
 )
 
-// Machine is a disk and a store that lose power together. Its disk behaves as
-// disks do: what was written and not synced may be lost in any part, in any
-// order, torn between sectors; after a sync that failed, it is as if it had
-// succeeded and some of it is gone. Safe for concurrent use.
+// Machine is a disk and a store that lose power together. What the disk loses is
+// in package crashdisk; after a sync that failed, it is as if it had succeeded and
+// some of it is gone. Safe for concurrent use.
 type Machine struct {
 	Store Memory
 	// Fault, if not nil, is asked before each operation of the disk, with its number
@@ -29,9 +27,7 @@ type Machine struct {
 	mu      sync.Mutex
 	random  *rand.Rand
 	ops     int
-	names   map[string]*inode // as a process sees them
-	durable map[string]*inode // as they are after the loss of power
-	moves   []func(map[string]*inode)
+	disk    *crashdisk.Disk // of one directory
 	running *process
 }
 
@@ -41,23 +37,9 @@ type Fault struct {
 	Half bool  // of a write: the first half is written
 }
 
-const sector = 512
-
-type inode struct {
-	seen   []byte // as a process sees it
-	stable []byte // as it is after the loss of power, at least
-	dirty  []extent
-}
-
-// extent is a write that is not synced. Without data it is a truncation.
-type extent struct {
-	at   int64
-	data []byte
-}
-
 // NewMachine makes one. Everything random comes from the seed.
 func NewMachine(seed uint64) *Machine {
-	m := &Machine{random: rand.New(rand.NewPCG(seed, 2)), names: map[string]*inode{}, durable: map[string]*inode{}}
+	m := &Machine{random: rand.New(rand.NewPCG(seed, 2)), disk: crashdisk.New()}
 	m.Store.shared = &m.mu
 	return m
 }
@@ -86,14 +68,7 @@ func (m *Machine) LosePower(seed uint64, note func()) *Machine {
 	note()
 	c := NewMachine(seed)
 	c.Store.copyFrom(&m.Store)
-	survivors := maps.Clone(m.durable)
-	for _, move := range m.moves[:c.random.IntN(len(m.moves)+1)] {
-		move(survivors)
-	}
-	for name, f := range survivors {
-		n := f.afterPowerLoss(c.random)
-		c.names[name], c.durable[name] = n, n
-	}
+	c.disk = m.disk.AfterPowerLoss(c.random)
 	return c
 }
 
@@ -111,69 +86,39 @@ func (m *Machine) Files() map[string][]byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	files := map[string][]byte{}
-	for name, f := range m.names {
-		files[name] = bytes.Clone(f.seen)
+	for _, name := range m.disk.Root.Names() {
+		files[name] = m.file(name).Bytes()
 	}
 	return files
+}
+
+// file is a file, or nil if there is none.
+func (m *Machine) file(name string) *crashdisk.File {
+	f, _ := m.disk.Root.Node(name).(*crashdisk.File)
+	return f
 }
 
 // Put makes a file, as it may be found.
 func (m *Machine) Put(name string, data []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	f := &inode{seen: bytes.Clone(data), stable: bytes.Clone(data)}
-	m.names[name], m.durable[name] = f, f
+	m.put(name, data)
+	m.disk.Synced()
+}
+
+func (m *Machine) put(name string, data []byte) {
+	_ = m.disk.Root.Unlink(name) // if it is there
+	_ = m.disk.Root.Link(name, crashdisk.NewFile(data))
 }
 
 // Corrupt changes what is on the disk.
 func (m *Machine) Corrupt(change func(name string, data []byte) []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for name, f := range m.names {
-		f.seen = change(name, bytes.Clone(f.seen))
-		f.stable, f.dirty = bytes.Clone(f.seen), nil
+	for _, name := range m.disk.Root.Names() {
+		m.put(name, change(name, m.file(name).Bytes()))
 	}
-}
-
-func (f *inode) afterPowerLoss(r *rand.Rand) *inode {
-	data := bytes.Clone(f.stable)
-	dirty := slices.Clone(f.dirty)
-	if r.IntN(2) == 0 {
-		r.Shuffle(len(dirty), func(i, j int) { dirty[i], dirty[j] = dirty[j], dirty[i] })
-	}
-	for _, w := range dirty {
-		switch chance := r.Float64(); {
-		case w.data == nil:
-			if chance < 0.5 && int64(len(data)) > w.at {
-				data = data[:w.at]
-			}
-		case chance < 0.4:
-			data = w.apply(data)
-		case chance < 0.7:
-			for at := 0; at < len(w.data); { // what a sector holds survives or does not
-				end := min(len(w.data), at+sector-int(w.at+int64(at))%sector)
-				if r.IntN(2) == 0 {
-					data = extent{w.at + int64(at), w.data[at:end]}.apply(data)
-				}
-				at = end
-			}
-		}
-	}
-	return &inode{seen: data, stable: bytes.Clone(data)}
-}
-
-func (w extent) apply(data []byte) []byte {
-	if w.data == nil {
-		if int64(len(data)) > w.at {
-			data = data[:w.at]
-		}
-		return data
-	}
-	if end := w.at + int64(len(w.data)); int64(len(data)) < end {
-		data = append(data, make([]byte, end-int64(len(data)))...)
-	}
-	copy(data[w.at:], w.data)
-	return data
+	m.disk.Synced()
 }
 
 var errKilled = errors.New("this process was killed")
@@ -205,27 +150,17 @@ func (p *process) Lock() (io.Closer, error) { return io.NopCloser(nil), nil }
 
 func (p *process) List() (files []journal.Entry, err error) {
 	err = p.do("list", func(Fault) error {
-		for name, f := range p.m.names {
-			files = append(files, journal.Entry{Name: name, Size: int64(len(f.seen))})
+		for _, name := range p.m.disk.Root.Names() {
+			files = append(files, journal.Entry{Name: name, Size: p.m.file(name).Size()})
 		}
-		slices.SortFunc(files, func(a, b journal.Entry) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
 		return nil
 	})
 	return files, err
 }
 
 func (p *process) Create(name string) (journal.File, error) {
-	var made *inode
-	err := p.do("create", func(Fault) error {
-		if p.m.names[name] != nil {
-			return fs.ErrExist
-		}
-		made = &inode{}
-		p.m.names[name] = made
-		p.m.moves = append(p.m.moves, func(names map[string]*inode) { names[name] = made })
-		return nil
-	})
-	if err != nil {
+	made := crashdisk.NewFile(nil)
+	if err := p.do("create", func(Fault) error { return p.m.disk.Root.Link(name, made) }); err != nil {
 		return nil, err
 	}
 	return &file{p, made}, nil
@@ -233,58 +168,34 @@ func (p *process) Create(name string) (journal.File, error) {
 
 func (p *process) Open(name string) (f io.ReadCloser, err error) {
 	err = p.do("open", func(Fault) error {
-		found := p.m.names[name]
+		found := p.m.file(name)
 		if found == nil {
 			return fs.ErrNotExist
 		}
-		f = io.NopCloser(bytes.NewReader(bytes.Clone(found.seen)))
+		f = io.NopCloser(bytes.NewReader(found.Bytes()))
 		return nil
 	})
 	return f, err
 }
 
 func (p *process) Rename(from, to string) error {
-	return p.do("rename", func(Fault) error {
-		f := p.m.names[from]
-		if f == nil {
-			return fs.ErrNotExist
-		}
-		move := func(names map[string]*inode) {
-			if f := names[from]; f != nil {
-				names[to] = f
-				delete(names, from)
-			}
-		}
-		move(p.m.names)
-		p.m.moves = append(p.m.moves, move)
-		return nil
-	})
+	return p.do("rename", func(Fault) error { return p.m.disk.Root.Rename(from, p.m.disk.Root, to) })
 }
 
 func (p *process) Remove(name string) error {
-	return p.do("remove", func(Fault) error {
-		if p.m.names[name] == nil {
-			return fs.ErrNotExist
-		}
-		delete(p.m.names, name)
-		p.m.moves = append(p.m.moves, func(names map[string]*inode) { delete(names, name) })
-		return nil
-	})
+	return p.do("remove", func(Fault) error { return p.m.disk.Root.Unlink(name) })
 }
 
 func (p *process) Sync() error {
 	return p.do("syncdir", func(Fault) error {
-		for _, move := range p.m.moves {
-			move(p.m.durable)
-		}
-		p.m.moves = nil
+		p.m.disk.Root.EndSync(p.m.disk.Root.BeginSync())
 		return nil
 	})
 }
 
 type file struct {
 	p *process
-	f *inode
+	f *crashdisk.File
 }
 
 func (f *file) WriteAt(data []byte, at int64) (n int, err error) {
@@ -293,39 +204,28 @@ func (f *file) WriteAt(data []byte, at int64) (n int, err error) {
 		if fault.Half {
 			n /= 2
 		}
-		w := extent{at, bytes.Clone(data[:n])}
-		f.f.seen = w.apply(f.f.seen)
-		f.f.dirty = append(f.f.dirty, w)
+		f.f.WriteAt(data[:n], at).End()
 		return nil
 	})
 	return n, err
 }
 
-// Sync that fails leaves nothing to be synced later: a kernel takes pages for
-// clean whose writing failed. Some of them are on the disk.
 func (f *file) Sync() error {
 	return f.p.do("sync", func(fault Fault) error {
-		if f.p.m.NoSync {
-			return nil
+		switch {
+		case f.p.m.NoSync:
+		case fault.Err != nil:
+			f.f.FailSync(f.p.m.random)
+		default:
+			f.f.EndSync(f.f.BeginSync())
 		}
-		if fault.Err != nil {
-			f.f.stable = f.f.afterPowerLoss(f.p.m.random).stable
-			f.f.seen = bytes.Clone(f.f.stable)
-		} else {
-			for _, w := range f.f.dirty {
-				f.f.stable = w.apply(f.f.stable)
-			}
-		}
-		f.f.dirty = nil
 		return nil
 	})
 }
 
 func (f *file) Truncate(size int64) error {
 	return f.p.do("truncate", func(Fault) error {
-		w := extent{at: size}
-		f.f.seen = w.apply(f.f.seen)
-		f.f.dirty = append(f.f.dirty, w)
+		f.f.Truncate(size).End()
 		return nil
 	})
 }
