@@ -15,7 +15,7 @@ const Unfinished = ".part-"
 // root down to it are made if need be, and are durable, too.
 func Replace(root, path string, b []byte) (err error) {
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil { // what it made is synced at the end
 		return err
 	}
 	f, err := os.CreateTemp(dir, Unfinished+"*")
@@ -35,6 +35,14 @@ func Replace(root, path string, b []byte) (err error) {
 		return err
 	}
 	return syncDirs(root, dir)
+}
+
+// MakeDir makes a directory below root, which is there, unless it is there, too.
+func MakeDir(root, dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return syncDirs(root, filepath.Dir(dir))
 }
 
 // syncDirs syncs a directory and those above it, up to root. All of them, each

@@ -43,12 +43,14 @@ type File interface {
 	Close() error
 }
 
-// Disk is a directory of the operating system. It makes it if it is not there.
+// Disk is a directory of the operating system. It makes it, durably, if it is not
+// there; the one above it is.
 func Disk(dir string) (FS, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return disk(dir), nil
+	// Each time: a process may have been killed between the two.
+	return disk(dir), disk(filepath.Dir(dir)).Sync()
 }
 
 type disk string

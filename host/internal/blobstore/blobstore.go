@@ -19,10 +19,10 @@ type Store struct{ dir string }
 
 var digestForm = regexp.MustCompile(`\Asha256:[0-9a-f]{64}\z`)
 
-// Open opens or makes a store, and removes what a crash left unfinished.
+// Open opens or makes a store in a directory whose parent is there, and removes what a crash left unfinished.
 func Open(dir string) (*Store, error) {
 	s := &Store{dir: filepath.Join(dir, "sha256")}
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+	if err := durable.MakeDir(filepath.Dir(dir), s.dir); err != nil {
 		return nil, err
 	}
 	left, err := filepath.Glob(filepath.Join(s.dir, "*", durable.Unfinished+"*"))

@@ -59,9 +59,9 @@ type Store struct {
 	removed []string // once nobody holds any more
 }
 
-// Open opens or makes a directory, and removes the files that nothing names.
+// Open opens or makes a directory whose parent is there, and removes the files that nothing names.
 func Open(dir string, index Index, now func() time.Time) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeDir(filepath.Dir(dir), dir); err != nil {
 		return nil, err
 	}
 	s := &Store{dir: dir, index: index, now: now}
