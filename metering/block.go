@@ -85,14 +85,9 @@ func DecodeBlock(b []byte, each func(*Hour)) error {
 	if len(b) == 0 || b[0] != blockVersion {
 		return fmt.Errorf("%w: it is of another version", errBlock)
 	}
-	d := blockDecoder{b: b[1:], errors: map[string]uint64{}}
-	d.texts = make([]string, 0, d.length(1))
-	for n := cap(d.texts); n > 0; n-- {
-		size := d.length(1)
-		if d.bad {
-			return errBlock
-		}
-		d.texts, d.b = append(d.texts, string(d.b[:size])), d.b[size:]
+	d := blockDecoder{b: b, at: 1, errors: map[string]uint64{}}
+	if d.readTexts(); d.bad {
+		return errBlock
 	}
 	var row Hour
 	for n := d.length(16); n > 0; n-- { // a row has at least as many numbers
@@ -101,7 +96,7 @@ func DecodeBlock(b []byte, each func(*Hour)) error {
 		}
 		each(&row)
 	}
-	if d.bad || len(d.b) > 0 {
+	if d.bad || d.at < len(d.b) {
 		return errBlock
 	}
 	return nil
@@ -109,6 +104,7 @@ func DecodeBlock(b []byte, each func(*Hour)) error {
 
 type blockDecoder struct {
 	b     []byte
+	at    int // in b
 	texts []string
 	bad   bool
 	// What a row that has errors or uses keeps them in, again and again.
@@ -117,17 +113,16 @@ type blockDecoder struct {
 }
 
 func (d *blockDecoder) count() uint64 {
-	if len(d.b) > 0 && d.b[0] < 0x80 { // most are small
-		n := d.b[0]
-		d.b = d.b[1:]
-		return uint64(n)
+	if at := d.at; at < len(d.b) && d.b[at] < 0x80 { // most are small
+		d.at = at + 1
+		return uint64(d.b[at])
 	}
-	n, size := binary.Uvarint(d.b)
+	n, size := binary.Uvarint(d.b[d.at:])
 	if size <= 0 {
-		d.bad, d.b = true, nil
+		d.bad, d.at = true, len(d.b)
 		return 0
 	}
-	d.b = d.b[size:]
+	d.at += size
 	return n
 }
 
@@ -135,11 +130,32 @@ func (d *blockDecoder) count() uint64 {
 // bytes: no more are promised than there is room for.
 func (d *blockDecoder) length(each int) int {
 	n := d.count()
-	if n > uint64(len(d.b)/each) {
+	if n > uint64((len(d.b)-d.at)/each) {
 		d.bad = true
 		return 0
 	}
 	return int(n)
+}
+
+// readTexts makes one string of all texts, and each a part of it: a quarter of a
+// year has a hundred thousand.
+func (d *blockDecoder) readTexts() {
+	d.texts = make([]string, d.length(1))
+	start := d.at
+	for range d.texts {
+		d.at += d.length(1)
+	}
+	if d.bad {
+		return
+	}
+	all := string(d.b[start:d.at])
+	d.at = start
+	for i := range d.texts {
+		size := d.length(1)
+		from := d.at - start
+		d.texts[i] = all[from : from+size]
+		d.at += size
+	}
 }
 
 func (d *blockDecoder) text() string {

@@ -52,43 +52,69 @@ func (s *summary) report() Report {
 
 // groups are rows by the values of some words.
 type groups struct {
-	words []string
+	words []word
 	rows  map[string]*Row
 	key   []byte // of the row that is being looked for
-	// The hour that came last, and what each word that is about time makes of it.
+	last  *Row   // the one that came last; nil if any
 	hour  time.Time
-	spans []string
+	timed bool // no word is about anything but time
 }
 
-func newGroups(words []string) groups {
-	return groups{words: words, rows: map[string]*Row{}, spans: make([]string, len(words))}
+// word is one to group by.
+type word struct {
+	name  string
+	of    func(*Key) string
+	time  bool
+	value string // of the hour that came last, if it is about time
 }
 
+func newGroups(names []string) groups {
+	g := groups{rows: map[string]*Row{}, timed: true}
+	for _, name := range names {
+		w := word{name: name, of: groupings[name], time: slices.Contains(spans, name)}
+		g.words, g.timed = append(g.words, w), g.timed && w.time
+	}
+	return g
+}
+
+// of finds the row that a key belongs to.
 func (g *groups) of(k *Key) *Usage {
-	fresh := len(g.rows) == 0 || !k.Hour.Equal(g.hour)
-	g.hour, g.key = k.Hour, g.key[:0]
-	for i, word := range g.words {
-		g.key = append(append(g.key, g.value(i, word, k, fresh)...), 0)
+	if g.last == nil || !k.Hour.Equal(g.hour) {
+		g.turn(k)
+	} else if g.timed {
+		return &g.last.Usage
+	}
+	g.key = g.key[:0]
+	for i := range g.words {
+		g.key = append(append(g.key, g.words[i].in(k)...), 0)
 	}
 	row := g.rows[string(g.key)]
 	if row == nil {
 		row = &Row{Group: make(map[string]string, len(g.words))}
-		for i, word := range g.words {
-			row.Group[word] = g.value(i, word, k, false)
+		for i := range g.words {
+			row.Group[g.words[i].name] = g.words[i].in(k)
 		}
 		g.rows[string(g.key)] = row
 	}
+	g.last = row
 	return &row.Usage
 }
 
-func (g *groups) value(i int, word string, k *Key, fresh bool) string {
-	if !slices.Contains(spans, word) {
-		return groupings[word](k)
+// turn is for an hour that is another than the one before.
+func (g *groups) turn(k *Key) {
+	g.hour = k.Hour
+	for i := range g.words {
+		if w := &g.words[i]; w.time {
+			w.value = w.of(k)
+		}
 	}
-	if fresh {
-		g.spans[i] = groupings[word](k)
+}
+
+func (w *word) in(k *Key) string {
+	if w.time {
+		return w.value
 	}
-	return g.spans[i]
+	return w.of(k)
 }
 
 func (g *groups) sorted() []Row {
@@ -97,8 +123,8 @@ func (g *groups) sorted() []Row {
 		rows = append(rows, *row)
 	}
 	slices.SortFunc(rows, func(a, b Row) int {
-		for _, word := range g.words {
-			if c := compareValues(word, a.Group[word], b.Group[word]); c != 0 {
+		for _, w := range g.words {
+			if c := compareValues(w.name, a.Group[w.name], b.Group[w.name]); c != 0 {
 				return c
 			}
 		}
@@ -127,9 +153,17 @@ func (u *Usage) gather(o *Usage) {
 			u.Errors[kind] = plus(u.Errors[kind], n)
 		}
 	}
-	for _, use := range o.Uses {
-		u.use(use)
+	for i, use := range o.Uses {
+		if i < len(u.Uses) && sameUse(&u.Uses[i], &use) { // as it is most often
+			u.Uses[i].N = plus(u.Uses[i].N, use.N)
+		} else {
+			u.use(use)
+		}
 	}
+}
+
+func sameUse(a, b *abi.Use) bool {
+	return a.Subject == b.Subject && a.Meter == b.Meter && a.Capability == b.Capability
 }
 
 // gather is with(o, plus) in place.
