@@ -61,7 +61,9 @@ var mayImport = map[string][]string{
 
 	// Where tests end the process; see its doc.
 	"internal/failpoint": {},
-	"":                   {}, // the module's root holds only tests
+	// How tests damage files.
+	"internal/spoil": {},
+	"":               {}, // the module's root holds only tests
 }
 
 // Adapters are reached by their composer alone: a domain's big dependency stays

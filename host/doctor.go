@@ -4,18 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/internal/blobstore"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/filestore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
-	"github.com/agora-host/agora/registry/sigstore"
 )
 
 // Check is one line of the doctor's report, as the API answers it.
@@ -33,48 +31,14 @@ func (h *Host) Doctor(ctx context.Context) ([]Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(checks, releases, h.checkFiles(ctx), h.checkSecrets(ctx), h.checkBooks(ctx), d.cache(), d.snapshots(ctx)), nil
-}
-
-// Examine is Doctor for the data directory of a node that does not run, or
-// cannot start. It changes nothing but the locks that it holds meanwhile.
-func Examine(ctx context.Context, o Options) ([]Check, error) {
-	o, err := o.withDefaults()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := os.Stat(o.DataDir); err != nil {
-		return nil, err
-	}
-	d := doctor{dir: o.DataDir}
-	if err := complete(o.DataDir); errors.Is(err, registry.ErrCorrupt) {
-		return []Check{verdict("data directory", "", restoreRemedy(o.DataDir), err)}, nil
-	} else if err != nil {
-		return nil, err
-	}
-	var checks []Check
-	sound := true
-	for _, s := range storeFiles {
-		damaged, err := d.readLocked(s)
-		if err != nil {
-			return nil, err
-		}
-		sound = sound && len(damaged) == 0
-		checks = append(checks, d.store(s, damaged))
-	}
-	blobs := blobstore.Look(filepath.Join(o.DataDir, blobsDir))
-	checks = append(checks, d.blobs(ctx, blobs))
-	releases := Check{Name: "releases", Detail: "not checked: the state that lists them is damaged", Remedy: restoreRemedy(o.DataDir)}
-	if sound {
-		if releases, err = d.releasesOffline(ctx, o, blobs); err != nil {
-			releases = Check{Name: "releases", Detail: "not checked: " + err.Error(), Remedy: restoreRemedy(o.DataDir)}
-		}
-	}
-	return append(checks, releases, d.cache(), d.snapshots(ctx)), nil
+	checks = append(checks, releases, d.files(ctx, h.files), h.checkSecrets(ctx))
+	return append(append(checks, h.checkBooks(ctx)...), d.cache(), d.snapshots(ctx)), nil
 }
 
 // doctor makes the lines of a report about a data directory.
 type doctor struct{ dir string }
+
+func (d doctor) path(name string) string { return filepath.Join(d.dir, filepath.FromSlash(name)) }
 
 func restoreRemedy(dir string) abi.Remedy {
 	return abi.Remedy{
@@ -93,28 +57,20 @@ func verdict(name, well string, remedy abi.Remedy, problems ...error) Check {
 		c.Detail = fmt.Sprintf("%d things are damaged", n)
 	}
 	for _, p := range problems {
-		if d, ok := errors.AsType[*registry.Damage](p); ok {
-			c.Damage = append(c.Damage, web.Damage{File: d.File, Item: d.Item, Detail: d.Detail})
-		} else {
-			c.Damage = append(c.Damage, web.Damage{Detail: p.Error()})
-		}
+		c.Damage = append(c.Damage, damageOf(p))
 	}
 	return c
 }
 
-func (d doctor) store(s storeFile, problems []error) Check {
-	return verdict(s.about, s.well, restoreRemedy(d.dir), problems...)
+func damageOf(problem error) web.Damage {
+	if d, ok := errors.AsType[*registry.Damage](problem); ok {
+		return web.Damage{File: d.File, Item: d.Item, Detail: d.Detail}
+	}
+	return web.Damage{Detail: problem.Error()}
 }
 
-// readLocked reads a store's file that no process may have open.
-func (d doctor) readLocked(s storeFile) ([]error, error) {
-	path := filepath.Join(d.dir, s.name)
-	unlock, err := boltstore.Lock(path)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	return s.verify(path, nil), nil
+func (d doctor) store(s storeFile, problems []error) Check {
+	return verdict(s.about, s.well, restoreRemedy(d.dir), problems...)
 }
 
 func (d doctor) blobs(ctx context.Context, blobs *blobstore.Store) Check {
@@ -161,31 +117,8 @@ func (d doctor) releases(ctx context.Context, store *boltstore.Store, verified f
 	return verdict("releases", fmt.Sprintf("%d releases are signed by whom they say", len(releases)), remedy, problems...), nil
 }
 
-// releasesOffline opens just what verifying takes.
-func (d doctor) releasesOffline(ctx context.Context, o Options, blobs *blobstore.Store) (c Check, err error) {
-	store, err := boltstore.Open(filepath.Join(d.dir, stateFile), o.Now)
-	if err != nil {
-		return c, err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	authority, err := sigstore.OpenAuthority(filepath.Join(d.dir, filepath.Dir(trustFile)), o.Now)
-	if err != nil {
-		return verdict("releases", "", restoreRemedy(d.dir), fmt.Errorf("the trust root: %w", err)), nil
-	}
-	root, err := authority.TrustedRootJSON()
-	if err != nil {
-		return c, err
-	}
-	verifier, err := sigstore.NewVerifier(root)
-	if err != nil {
-		return c, err
-	}
-	h := &Host{o: o, store: store, blobs: blobs, authority: authority, verifier: verifier}
-	return d.releases(ctx, store, h.verified)
-}
-
 func (d doctor) cache() Check {
-	n, damaged, err := engine.CheckCache(filepath.Join(d.dir, cacheDir))
+	n, damaged, err := engine.CheckCache(d.path(cacheDir))
 	if err != nil {
 		damaged = append(damaged, err)
 	}
@@ -215,34 +148,11 @@ func (d doctor) snapshots(ctx context.Context) Check {
 	return verdict("snapshots", well, remedy, problems...)
 }
 
-// checkBooks reads the journals that are kept, and compares them with what is
-// billed.
-func (h *Host) checkBooks(ctx context.Context) Check {
-	const name = "usage"
-	look := abi.Remedy{Summary: "Read the node's log; make sure that the data directory can be read and written."}
-	r, err := h.meter.Reconcile(ctx)
-	if err != nil {
-		return Check{Name: name, Detail: err.Error(), Remedy: look}
-	}
-	findings, err := h.meter.Findings(ctx)
-	if err != nil {
-		return Check{Name: name, Detail: err.Error(), Remedy: look}
-	}
-	findings = slices.DeleteFunc(findings, func(f abi.Finding) bool { return f.Severity == abi.SeverityNote })
-	if len(findings) == 0 {
-		return Check{Name: name, OK: true, Detail: fmt.Sprintf("%d calls are billed, and the %d journals that are kept say the same", r.Balance.Cells.Calls, r.Epochs)}
-	}
-	var problems []error
-	for _, f := range findings {
-		problems = append(problems, errors.New(f.Message))
-	}
-	return verdict(name, "", findings[0].Remedy, problems...)
-}
-
-// checkFiles reads every file that an app keeps.
-func (h *Host) checkFiles(ctx context.Context) Check {
-	n, problems := h.files.Check(ctx)
-	remedy := restoreRemedy(h.o.DataDir)
-	remedy.Summary = "Let the app put it again, or restore a backup."
-	return verdict("apps' files", fmt.Sprintf("%d files are what was written", n), remedy, problems...)
+// files reads every file that an app keeps.
+func (d doctor) files(ctx context.Context, files *filestore.Store) Check {
+	n, problems := files.Check(ctx)
+	return verdict("apps' files", fmt.Sprintf("%d files are what was written", n), abi.Remedy{
+		Summary:  "The node runs, and refuses these files alone. Let the app put them again, or copy them out of a backup to the same place: restore one beside and take the file from there.",
+		Commands: []string{"agora restore FILE --data NEWDIR", "cp NEWDIR/files/… " + d.path(filesDir) + "/…"},
+	}, problems...)
 }

@@ -27,6 +27,16 @@ func (h *Host) GetApp(ctx context.Context, app, key string) (string, error) {
 	return string(value), err
 }
 
+// PutFile writes one of an app's larger values.
+func (h *Host) PutFile(ctx context.Context, app, name string, b []byte) error {
+	return h.files.Put(ctx, app, name, b, abi.KVQuota{Bytes: 1 << 30, Keys: 1 << 20})
+}
+
+// GetFile reads one of an app's larger values.
+func (h *Host) GetFile(ctx context.Context, app, name string) ([]byte, error) {
+	return h.files.Get(ctx, app, name, 0, 1<<30)
+}
+
 // StoreFiles are the names of the files that change in place.
 func StoreFiles() (names []string) {
 	for _, s := range storeFiles {

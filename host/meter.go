@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/internal/durable"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/metering/journal"
+	"github.com/agora-host/agora/registry"
 )
 
 func (h *Host) openMeter(ctx context.Context) (*metering.Meter, error) {
@@ -30,22 +31,30 @@ func (h *Host) openMeter(ctx context.Context) (*metering.Meter, error) {
 
 // nodeID reads the node's id, or makes one: 128 random bits, once and for all.
 func nodeID(path string) (string, error) {
-	raw, err := os.ReadFile(path)
-	if err == nil {
-		id := strings.TrimSpace(string(raw))
-		if b, err := hex.DecodeString(id); err != nil || len(b) != 16 {
-			return "", fmt.Errorf("%s holds %q, which is no node's id: restore the file, since usage is kept under it", path, id)
-		}
-		return id, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("read the node's id: %w", err)
+	if id, err := readNodeID(path); err != nil || id != "" {
+		return id, err
 	}
 	var random [16]byte
 	rand.Read(random[:])
 	id := hex.EncodeToString(random[:])
 	if err := durable.Replace(filepath.Dir(path), path, []byte(id+"\n")); err != nil {
 		return "", fmt.Errorf("make the node's id: %w", err)
+	}
+	return id, nil
+}
+
+// readNodeID answers "" if the node has no id yet.
+func readNodeID(path string) (string, error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the node's id: %w", err)
+	}
+	id := strings.TrimSpace(string(raw))
+	if b, err := hex.DecodeString(id); err != nil || len(b) != 16 {
+		return "", &registry.Damage{File: path, Detail: fmt.Sprintf("holds %q, which is no node's id: restore the file, since usage is kept under it", id)}
 	}
 	return id, nil
 }

@@ -169,9 +169,10 @@ func (h *Host) RotateSecrets(ctx context.Context) (int, error) {
 	return n, h.ring.Drop()
 }
 
+var secretsRemedy = abi.Remedy{Summary: "Restore the key file from a backup, or let the owners set these secrets again."}
+
 // checkSecrets opens every secret, and keeps none.
 func (h *Host) checkSecrets(ctx context.Context) Check {
-	remedy := abi.Remedy{Summary: "Restore the key file from a backup, or let the owners set these secrets again."}
 	var all []secrets.Secret
 	var problems []error
 	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
@@ -186,7 +187,7 @@ func (h *Host) checkSecrets(ctx context.Context) Check {
 			problems = append(problems, err)
 		}
 	}
-	return verdict("secrets", fmt.Sprintf("%d can be opened", len(all)), remedy, problems...)
+	return verdict("secrets", fmt.Sprintf("%d can be opened", len(all)), secretsRemedy, problems...)
 }
 
 // redact takes an app's secrets out of a line that the app wrote, and notes that

@@ -97,6 +97,15 @@ func mergeSame(sorted []abi.Use) []abi.Use {
 	return kept
 }
 
+// max makes every cell at least what another journal of the same epoch says.
+func (c cells) max(o cells) {
+	for k, u := range o.m {
+		here := c.at(k.Hour, &k.Tags)
+		here.Usage = here.Usage.Max(u.Usage)
+		here.changed++
+	}
+}
+
 // list copies the cells out, as belonging to an epoch: all, or those that
 // changed since they were flushed.
 func (c cells) list(node string, epoch uint64, changed bool) []Cell {

@@ -3,8 +3,6 @@ package metering
 import (
 	"context"
 	"fmt"
-	"io"
-	"strings"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -13,7 +11,9 @@ import (
 // The codes of what Findings may say.
 const (
 	FindingUnmetered  = "metering.unmetered"
-	FindingDamaged    = "metering.damaged"
+	FindingDamaged    = "metering.damaged" // a journal: not all of it is billed
+	FindingKept       = "metering.kept"    // a journal that is kept: it proves nothing any more
+	FindingTorn       = "metering.torn"    // it ends as a kill or the loss of power leaves it
 	FindingForeign    = "metering.foreign"
 	FindingLost       = "metering.lost"
 	FindingUnbalanced = "metering.unbalanced"
@@ -21,8 +21,9 @@ const (
 	FindingSaturated  = "metering.saturated"
 )
 
-// Findings says what somebody has to know about the books, worst first. It reads
-// no journal that is whole; see Reconcile.
+// Findings says what somebody has to know about the books, worst first; Path is a
+// file in the journal directory, if it is about one. What it says of journals that
+// are in use or kept, it knows from the last Reconcile.
 func (m *Meter) Findings(ctx context.Context) ([]abi.Finding, error) {
 	var found []abi.Finding
 	add := func(severity abi.Severity, code, remedy, format string, args ...any) {
@@ -32,12 +33,10 @@ func (m *Meter) Findings(ctx context.Context) ([]abi.Finding, error) {
 		add(abi.SeverityDeny, FindingUnmetered, "Make room on the node's disk, or see to the disk. The node serves again by itself, within seconds.", "apps are not served: %v", err)
 	}
 	if r := m.reconciled.Load(); r != nil {
-		if !r.Holds() {
-			add(abi.SeverityDeny, FindingUnbalanced, "Do not settle bills of the time in question. Keep the journal directory, and report this.",
-				"the books of %s do not balance: %d epochs and %d hours differ", r.At.Format(time.RFC3339), len(r.Differ), len(r.Balance.Differ))
-		}
-		if r.Balance.Cells.Saturated() {
-			add(abi.SeverityReview, FindingSaturated, "Settle what the journals say, which have each call.", "a counter is at its largest number: more was used than it says")
+		for _, f := range r.findings() {
+			if plainName(f.Path) == f.Path { // else below
+				found = append(found, f)
+			}
 		}
 	}
 	files, err := m.o.FS.List()
@@ -45,14 +44,14 @@ func (m *Meter) Findings(ctx context.Context) ([]abi.Finding, error) {
 		return found, fmt.Errorf("list the journals: %w", err)
 	}
 	for _, f := range files {
-		switch {
-		case strings.HasSuffix(f.Name, damagedExt):
-			add(abi.SeverityReview, FindingDamaged, "Keep the file for whoever settles the bills, then move it out of the journal directory.",
-				"%s is damaged, and counted up to there; %s", f.Name, m.unproven(f.Name))
-		case strings.HasSuffix(f.Name, foreignExt):
-			add(abi.SeverityReview, FindingForeign, "Bring the file back to the node it belongs to, or delete it.",
-				"%s was written by another node, and is not counted", f.Name)
+		if !isJournal(f.Name) || plainName(f.Name) == f.Name {
+			continue
 		}
+		of, err := m.setAside(ctx, f.Name)
+		if err != nil {
+			return found, err
+		}
+		found = append(found, of...)
 	}
 	epochs, err := m.o.Store.Epochs(ctx)
 	if err != nil {
@@ -60,38 +59,66 @@ func (m *Meter) Findings(ctx context.Context) ([]abi.Finding, error) {
 	}
 	for _, e := range epochs {
 		if e.Lost {
-			add(abi.SeverityNote, FindingLost, "Compare with a backup of the journal directory, if there is one.",
-				"the journal of epoch %d of node %s is gone: what it had not flushed is not billed", e.Number, e.Node)
+			found = append(found, m.o.lost(e))
 		}
 		if !e.Ended && e.Node != m.o.Node && e.Until.Before(m.o.Now().Add(-2*time.Hour)) {
 			add(abi.SeverityReview, FindingUnsealed, "Start that node, so that it brings its usage.",
 				"hours since %s are not sealed: epoch %d of node %s has not ended", e.Until.Format(time.RFC3339), e.Number, e.Node)
 		}
 	}
+	worstFirst(found)
 	return found, nil
 }
 
-// unproven says what of a damaged journal is legible and not billed.
+// setAside says what is wrong with a file that is damaged, or another node's.
 //
-// It reads a file once: nobody writes to it any more.
-func (m *Meter) unproven(name string) string {
-	if known, ok := m.damaged.Load(name); ok {
-		return known.(string)
+// It reads a file once, as a rule: nobody writes to it any more.
+func (m *Meter) setAside(ctx context.Context, name string) ([]abi.Finding, error) {
+	if known, ok := m.aside.Load(name); ok {
+		return known.([]abi.Finding), nil
 	}
-	text := m.readUnproven(name)
-	m.damaged.Store(name, text)
-	return text
+	s, err := newAccounts(ctx, m.o, false)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.of(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	found := a.damage()
+	if a.epoch.Ended || a.epoch.Number == 0 { // else there may be more to be billed
+		m.aside.Store(name, found)
+	}
+	return found, nil
 }
 
-func (m *Meter) readUnproven(name string) string {
-	f, err := m.o.FS.Open(name)
-	if err != nil {
-		return err.Error()
+// findings says what is wrong with the books, and with the journals that prove
+// them.
+func (r Reconciliation) findings() (found []abi.Finding) {
+	const look = "Do not settle bills of the time in question. Keep the journal directory, and report this."
+	differs := func(file, format string, args ...any) {
+		found = append(found, abi.Finding{Code: FindingUnbalanced, Severity: abi.SeverityDeny, Path: file, Message: fmt.Sprintf(format, args...), Remedy: abi.Remedy{Summary: look}})
 	}
-	defer f.Close()
-	r, err := replay(io.Reader(f), nil)
-	if err != nil {
-		return err.Error()
+	for _, d := range r.Differ {
+		differs(d.File, "%s says %s, and billed are %s: either it has lost some, or too much is billed", d.File, d.Journal.words(), d.Cells.words())
 	}
-	return fmt.Sprintf("unproven and not billed: %d calls and %d instructions in %d whole records behind the damage", r.unproven.Calls, r.unproven.Instructions, r.tail.Unproven)
+	for _, d := range r.Balance.Differ {
+		differs("", "the hour %s does not balance: its cells have %s, and its bills %s", d.Hour.Format(time.RFC3339), d.Cells.words(), d.Owed.words())
+	}
+	if r.Balance.Cells.Saturated() {
+		found = append(found, abi.Finding{Code: FindingSaturated, Severity: abi.SeverityReview, Message: "a counter is at its largest number: more was used than it says",
+			Remedy: abi.Remedy{Summary: "Settle what the journals say, which have each call."}})
+	}
+	return append(found, r.Damage...)
+}
+
+func (u Usage) words() string {
+	return plural(u.Calls, "call") + " and " + plural(u.Instructions, "instruction")
+}
+
+func plural(n uint64, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
 }

@@ -104,11 +104,12 @@ var packers = sync.Pool{New: func() any {
 type sequential struct {
 	file journal.File
 	at   int64
+	err  error // of the last write
 }
 
 func (s *sequential) Write(p []byte) (int, error) {
 	n, err := s.file.WriteAt(p, s.at)
-	s.at += int64(n)
+	s.at, s.err = s.at+int64(n), err
 	return n, err
 }
 

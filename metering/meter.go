@@ -76,7 +76,7 @@ type Meter struct {
 
 	down atomic.Pointer[failure] // nil while usage can be journaled
 
-	damaged    sync.Map                       // by file: what is legible of it and not billed
+	aside      sync.Map                       // by file that was set aside: []abi.Finding
 	reconciled atomic.Pointer[Reconciliation] // the last one; nil before
 
 	flushing sync.Mutex // held by whoever flushes, heals or reconciles; guards sealed
@@ -150,7 +150,18 @@ func (m *Meter) beginEpoch(ctx context.Context) (*epoch, error) {
 	m.mu.Unlock()
 	e := &epoch{number: number, node: m.o.Node, name: journalName(number), cells: newCells()}
 	e.journal, err = journal.Create(m.o.FS, e.name, journal.Header{Node: e.node, Epoch: number}, func(seq uint64) { m.commit(e, seq) })
-	return e, err
+	if err != nil {
+		return nil, err
+	}
+	// From here on the store knows that there is a journal, and its loss is told.
+	m.mu.Lock()
+	m.floor = later(m.floor, hourOf(m.clock.now()))
+	e.until = m.floor
+	m.mu.Unlock()
+	if err := m.o.Store.Merge(ctx, Flush{Node: e.node, Epoch: number, Until: e.until}); err != nil {
+		return nil, errors.Join(fmt.Errorf("begin an epoch: %w", err), e.journal.Abandon(), m.o.FS.Remove(e.name))
+	}
+	return e, nil
 }
 
 // Record journals an invocation that ended, and counts it. When it returns nil,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 
 	"github.com/agora-host/agora/metering/journal"
 )
@@ -25,11 +26,18 @@ func Recall(disk journal.FS) (n int, err error) {
 		return 0, fmt.Errorf("list the journals: %w", err)
 	}
 	for _, f := range files {
-		epoch, _, ok := keptSince(f.Name)
-		if !ok {
+		number, numbered := epochOf(f.Name)
+		switch name := plainName(f.Name); {
+		case !numbered || strings.HasSuffix(f.Name, foreignExt):
+			continue
+		case strings.HasSuffix(name, keptExt):
+			err = recall(disk, f.Name, journalName(number))
+		case name != f.Name && strings.HasSuffix(name, journalExt):
+			err = disk.Rename(f.Name, name) // it was counted up to the damage, and will be again
+		default:
 			continue
 		}
-		if err := recall(disk, f.Name, journalName(epoch)); err != nil {
+		if err != nil {
 			return n, fmt.Errorf("recall the journal %s: %w", f.Name, err)
 		}
 		n++
@@ -37,17 +45,9 @@ func Recall(disk journal.FS) (n int, err error) {
 	return n, disk.Sync()
 }
 
-// recall unpacks a journal, entirely or not at all.
+// recall unpacks a journal, entirely or not at all. One that cannot be unpacked as
+// a whole is set aside, and of it is counted what is legible.
 func recall(disk journal.FS, from, to string) error {
-	in, err := disk.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	packed, err := gzip.NewReader(in)
-	if err != nil {
-		return err
-	}
 	temp := to + tempExt
 	if err := disk.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -56,9 +56,32 @@ func recall(disk journal.FS, from, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(&sequential{file: out}, packed)
+	broken, err := unpack(disk, from, out)
 	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
 		return err
 	}
-	return disk.Rename(temp, to)
+	if err := disk.Rename(temp, to); err != nil || !broken || plainName(from) != from {
+		return err
+	}
+	return disk.Rename(from, from+damagedExt)
+}
+
+// unpack copies what a compressed file holds, and tells whether that ends before
+// its end. An error is the disk's.
+func unpack(disk journal.FS, from string, out journal.File) (broken bool, err error) {
+	in, err := disk.Open(from)
+	if err != nil {
+		return false, err
+	}
+	defer in.Close()
+	packed, err := gzip.NewReader(in)
+	if err != nil {
+		return true, nil
+	}
+	w := &sequential{file: out}
+	_, err = io.Copy(w, packed)
+	if w.err != nil {
+		return false, w.err
+	}
+	return err != nil, nil
 }

@@ -1,16 +1,14 @@
 package metering
 
 import (
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 	"time"
 
-	"github.com/agora-host/agora/metering/journal"
+	"github.com/agora-host/agora/abi"
 )
 
 // Reconciliation is the proof that nothing was counted twice or lost: the
@@ -23,10 +21,13 @@ type Reconciliation struct {
 	Cells    Usage       `json:"cells"`    // what the cells of these epochs say
 	Balance  Balance     `json:"balance"`  // of all cells, however old
 	Differ   []EpochDiff `json:"differ,omitempty"`
+	// Damage is what is wrong with the journals that were read.
+	Damage []abi.Finding `json:"damage,omitempty"`
 }
 
 // EpochDiff is an epoch whose cells are not its journal's.
 type EpochDiff struct {
+	File    string `json:"file"` // the journal
 	Node    string `json:"node"`
 	Epoch   uint64 `json:"epoch"`
 	Journal Usage  `json:"journal"`
@@ -50,15 +51,22 @@ func (m *Meter) Reconcile(ctx context.Context) (Reconciliation, error) {
 	if err != nil {
 		return r, fmt.Errorf("list the journals: %w", err)
 	}
+	accounts, err := newAccounts(ctx, m.o, false)
+	if err != nil {
+		return r, err
+	}
 	for _, f := range files {
 		if err := ctx.Err(); err != nil {
 			return r, err
 		}
-		if strings.HasSuffix(f.Name, keptExt) || strings.HasSuffix(f.Name, journalExt+damagedExt) {
-			if err := m.reconcileKept(ctx, f.Name, &r); err != nil {
-				return r, err
-			}
+		if !isJournal(f.Name) || strings.HasSuffix(f.Name, journalExt) {
+			continue
 		}
+		a, err := accounts.of(ctx, f.Name)
+		if err != nil {
+			return r, err
+		}
+		r.add(a)
 	}
 	if err := m.reconcileLive(ctx, &r); err != nil {
 		return r, err
@@ -71,39 +79,6 @@ func (m *Meter) Reconcile(ctx context.Context) (Reconciliation, error) {
 		m.log.Error("the books do not balance", "epochs", len(r.Differ), "hours", len(r.Balance.Differ))
 	}
 	return r, nil
-}
-
-func (m *Meter) reconcileKept(ctx context.Context, name string, r *Reconciliation) error {
-	f, err := m.o.FS.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	var raw io.Reader = f
-	if strings.HasSuffix(name, keptExt) {
-		if raw, err = gzip.NewReader(f); err != nil {
-			return m.unreadable(name, err)
-		}
-	}
-	found, err := replay(raw, nil)
-	if errors.Is(err, journal.ErrNotJournal) || found.earlier {
-		return nil // never counted, or before epochs could be compared
-	}
-	if err != nil {
-		return m.unreadable(name, err)
-	}
-	stored, err := m.o.Store.Cells(ctx, found.node, found.epoch)
-	if err != nil {
-		return fmt.Errorf("read the cells of epoch %d: %w", found.epoch, err)
-	}
-	r.compare(found, stored)
-	return nil
-}
-
-// unreadable: the books are not proven wrong by a proof that is damaged.
-func (m *Meter) unreadable(name string, err error) error {
-	m.log.Error("a kept journal cannot be read: it proves nothing any more", "journal", name, "err", err)
-	return nil
 }
 
 // reconcileLive compares the journals that are written, as of one moment.
@@ -135,15 +110,26 @@ func (m *Meter) reconcileLive(ctx context.Context, r *Reconciliation) error {
 		if err != nil {
 			return err
 		}
-		found, err := replay(f, func(seq uint64) bool { return seq <= now.last && !now.wait[seq] })
-		if err = errors.Join(err, f.Close()); err != nil {
+		a := account{name: now.e.name, node: m.o.Node, asked: true}
+		a.said, a.err = replay(f, func(seq uint64) bool { return seq <= now.last && !now.wait[seq] })
+		a.state = a.said.condition(a.err, now.e.node)
+		if err := errors.Join(readable(a), f.Close()); err != nil {
 			return fmt.Errorf("read %s: %w", now.e.name, err)
 		}
 		stored, err := m.o.Store.Cells(ctx, now.e.node, now.e.number)
 		if err != nil {
 			return fmt.Errorf("read the cells of epoch %d: %w", now.e.number, err)
 		}
-		r.compare(found, overlay(stored, now.held))
+		a.stored = overlay(stored, now.held)
+		r.add(a)
+	}
+	return nil
+}
+
+// readable is nil unless the disk failed.
+func readable(a account) error {
+	if a.state == unreadable {
+		return a.err
 	}
 	return nil
 }
@@ -162,29 +148,18 @@ func overlay(stored, held []Cell) []Cell {
 	return held
 }
 
-// compare adds an epoch, cell by cell.
-func (r *Reconciliation) compare(found reading, stored []Cell) {
-	r.Epochs++
-	said := found.cells.total()
-	var counted Usage
-	same := true
-	seen := 0
-	for _, c := range stored {
-		if c.Usage.IsZero() {
-			continue
-		}
-		counted = counted.Add(c.Usage)
-		seen++
-		want := found.cells.m[c.Key]
-		same = same && want != nil && want.Equal(c.Usage)
+// add compares an epoch, cell by cell.
+func (r *Reconciliation) add(a account) {
+	if a.state != foreign && !a.said.earlier && a.asked && a.said.epoch != 0 {
+		r.Epochs++
+		r.Journals, r.Cells = r.Journals.Add(a.said.cells.total()), r.Cells.Add(a.billed())
 	}
-	for _, c := range found.cells.m {
-		if !c.IsZero() {
-			seen--
-		}
+	// What is written while it is read may end in anything.
+	if allStored, allSaid := a.compare(); a.inUse() && !a.stays && a.said.epoch != 0 && allStored && allSaid {
+		return
 	}
-	r.Journals, r.Cells = r.Journals.Add(said), r.Cells.Add(counted)
-	if !same || seen != 0 {
-		r.Differ = append(r.Differ, EpochDiff{Node: found.node, Epoch: found.epoch, Journal: said, Cells: counted})
+	if !a.agrees() {
+		r.Differ = append(r.Differ, EpochDiff{File: a.name, Node: a.said.node, Epoch: a.said.epoch, Journal: a.said.cells.total(), Cells: a.billed()})
 	}
+	r.Damage = append(r.Damage, a.damage()...)
 }

@@ -174,22 +174,27 @@ func epochOf(name string) (n uint64, ok bool) {
 // recover takes what the journal of an earlier process says. A torn end is what a
 // process leaves that is killed, and means nothing.
 func (m *Meter) recover(name string, r reading, err error) error {
-	switch {
-	case errors.Is(err, journal.ErrNoHeader):
+	switch r.condition(err, m.o.Node) {
+	case headless:
 		return m.o.FS.Remove(name)
-	case errors.Is(err, journal.ErrNotJournal), errors.Is(err, errDamaged):
+	case illegible:
 		m.log.Error("a usage journal cannot be read, and is kept", "journal", name+damagedExt, "err", err)
 		return m.o.FS.Rename(name, name+damagedExt)
-	case err != nil:
+	case unreadable:
 		return fmt.Errorf("read %s: %w", name, err)
-	case !r.earlier && r.node != m.o.Node:
+	case foreign:
 		m.log.Error("a journal of another node is in the directory: it is not counted", "journal", name+foreignExt, "node", r.node)
 		return m.o.FS.Rename(name, name+foreignExt)
-	}
-	if r.tail.Damaged {
+	case damaged:
 		m.log.Error("a usage journal is damaged: counted up to there, and kept", "journal", name+damagedExt, "found", r.tail.String())
 	}
 	m.last = max(m.last, r.epoch)
+	for _, e := range m.earlier { // somebody has copied the file
+		if e.number == r.epoch && e.node == r.node {
+			e.cells.max(r.cells)
+			r.cells = newCells()
+		}
+	}
 	m.earlier = append(m.earlier, &epoch{number: r.epoch, node: r.node, name: name, cells: r.cells, damage: r.tail.Damaged, last: r.last})
 	return nil
 }

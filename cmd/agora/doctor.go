@@ -21,7 +21,8 @@ func (c *cli) doctorCommand() *cobra.Command {
 		Use: "doctor", Short: "Check everything a node stores (for operators)", Args: cobra.NoArgs,
 		Long: `Reads all that a running node stores, down to the last byte, and names what is
 damaged and what to do about it. With --data, it reads the data directory of a node
-that does not run, or cannot start. Exit status 8 if something is damaged.`,
+that does not run, or cannot start, and changes nothing. Exit status 8 if something
+is damaged.`,
 		Example: "  agora doctor\n  agora doctor --data /var/lib/agora",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			checks, err := c.examine(cmd.Context(), data)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -96,10 +97,34 @@ func (d disk) Sync() error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
+// Look is Disk for a directory that is only read: neither it nor its lock's file
+// is made if it is not there.
+func Look(dir string) FS { return look{disk(dir)} }
+
+type look struct{ disk }
+
+func (l look) List() ([]Entry, error) {
+	files, err := l.disk.List()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return files, err
+}
+
+func (l look) Lock() (io.Closer, error) {
+	f, err := l.lock(os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return io.NopCloser(nil), nil // no process was ever here
+	}
+	return f, err
+}
+
 const lockName = "lock"
 
-func (d disk) Lock() (io.Closer, error) {
-	f, err := os.OpenFile(d.path(lockName), os.O_CREATE|os.O_RDWR, 0o600)
+func (d disk) Lock() (io.Closer, error) { return d.lock(os.O_CREATE | os.O_RDWR) }
+
+func (d disk) lock(flag int) (io.Closer, error) {
+	f, err := os.OpenFile(d.path(lockName), flag, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -40,14 +39,33 @@ func header(r *bufio.Reader) (Header, uint32, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return Header{}, 0, err
 	}
-	if len(bytes.Trim(b, "\x00")) == 0 {
-		return Header{}, 0, ErrNoHeader // made, and nothing of it written
+	if leadingZeros(b) == len(b) {
+		return Header{}, 0, unwritten(r)
 	}
 	h, salt, err := decodeHeader(b)
 	if err == nil {
 		_, err = r.Discard(headerSize)
 	}
 	return h, salt, err
+}
+
+// unwritten answers ErrNoHeader if nothing but zeros follows: the file was made, and
+// nothing of it written.
+func unwritten(r *bufio.Reader) error {
+	for {
+		_, err := r.Peek(1)
+		if errors.Is(err, io.EOF) {
+			return ErrNoHeader
+		}
+		if err != nil {
+			return err
+		}
+		b, _ := r.Peek(r.Buffered())
+		if leadingZeros(b) < len(b) {
+			return ErrNotJournal
+		}
+		_, _ = r.Discard(len(b))
+	}
 }
 
 // Read answers every whole record in order, each valid until the next. proven is

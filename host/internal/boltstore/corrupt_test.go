@@ -6,54 +6,15 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/internal/spoil"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 )
-
-// corruptions is how many files TestCorruptions damages: AGORA_CORRUPTIONS, or 100.
-func corruptions(t *testing.T) int {
-	text := os.Getenv("AGORA_CORRUPTIONS")
-	if text == "" {
-		return 100
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// spoil damages bytes as a disk or a careless hand would, and says how.
-func spoil(r *rand.Rand, b []byte) ([]byte, string) {
-	b = append([]byte{}, b...)
-	at := r.IntN(len(b))
-	page := at / 4096 * 4096
-	switch r.IntN(6) {
-	case 0, 1:
-		bit := byte(1) << r.IntN(8)
-		b[at] ^= bit
-		return b, fmt.Sprintf("bit %#x of byte %d", bit, at)
-	case 2:
-		clear(b[page:min(page+4096, len(b))])
-		return b, fmt.Sprintf("page %d zeroed", page/4096)
-	case 3:
-		for i := at; i < min(at+512, len(b)); i++ {
-			b[i] = byte(r.Uint32())
-		}
-		return b, fmt.Sprintf("noise at %d", at)
-	case 4:
-		other := r.IntN(len(b)/4096) * 4096
-		copy(b[page:min(page+4096, len(b))], b[other:])
-		return b, fmt.Sprintf("page %d over page %d", other/4096, page/4096)
-	}
-	return b[:at], fmt.Sprintf("cut to %d", at)
-}
 
 type dumper interface {
 	Dump() (string, error)
@@ -95,8 +56,8 @@ func TestCorruptions(t *testing.T) {
 			}
 			var named, harmless int
 			seed := uint64(time.Now().UnixNano())
-			for i := range corruptions(t) / 2 {
-				bad, how := spoil(rand.New(rand.NewPCG(seed, uint64(i))), whole)
+			for i := range spoil.Times(t) / 2 {
+				bad, how := spoil.Bytes(rand.New(rand.NewPCG(seed, uint64(i))), whole)
 				path := filepath.Join(t.TempDir(), "db")
 				if err := os.WriteFile(path, bad, 0o600); err != nil {
 					t.Fatal(err)

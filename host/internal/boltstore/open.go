@@ -20,6 +20,9 @@ import (
 // lockTimeout is how long a process that is just ending may keep a file.
 const lockTimeout = 2 * time.Second
 
+// ErrLocked: another process has the file open.
+var ErrLocked = errors.New("another agora process uses")
+
 // openFile opens or makes a file. One that is there is read as a whole first,
 // without bbolt, and is opened only if nothing of it is damaged: see walker.
 func openFile(path string, s shape) (*bolt.DB, error) {
@@ -93,7 +96,7 @@ func lock(f *os.File) error {
 			return err
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("another agora process uses %s: stop it, or choose another directory with --data", filepath.Dir(f.Name()))
+			return fmt.Errorf("%w %s: stop it, or choose another directory with --data", ErrLocked, filepath.Dir(f.Name()))
 		}
 	}
 }

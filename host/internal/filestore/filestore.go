@@ -85,6 +85,10 @@ func Open(dir string, index Index, now func() time.Time) (*Store, error) {
 	})
 }
 
+// Look answers a store of a directory that another process may keep; it changes
+// nothing.
+func Look(dir string, index Index) *Store { return &Store{dir: dir, index: index} }
+
 func decode(raw []byte) (n note, err error) {
 	if err := json.Unmarshal(raw, &n); err != nil || len(n.File) != 32 || len(n.Digest) != sha256.Size {
 		return n, fmt.Errorf("the note of a blob cannot be read: %w", registry.ErrCorrupt)
@@ -251,18 +255,15 @@ func (s *Store) read(app string, n note, offset, length int64) ([]byte, error) {
 	return b[offset-from : end-from], nil
 }
 
-// Check reads every file. It answers how many there are, and what is damaged.
+// Check reads every file. It answers how many there are, and what is damaged:
+// *registry.Damage for each.
 func (s *Store) Check(ctx context.Context) (n int, problems []error) {
 	release := s.Hold() // what is replaced meanwhile is still there
 	defer release()
 	err := s.index.EachBlob(func(app, name string, raw []byte) error {
 		n++
-		found, err := decode(raw)
-		if err == nil {
-			_, err = s.read(app, found, 0, found.Size)
-		}
-		if err != nil {
-			problems = append(problems, fmt.Errorf("blob %q of app %q: %w", name, app, err))
+		if detail, path := s.check(app, raw); detail != "" {
+			problems = append(problems, &registry.Damage{File: path, Item: fmt.Sprintf("blob %q of app %q", name, app), Detail: detail})
 		}
 		return ctx.Err()
 	})
@@ -270,4 +271,29 @@ func (s *Store) Check(ctx context.Context) (n int, problems []error) {
 		problems = append(problems, err)
 	}
 	return n, problems
+}
+
+// check answers what is wrong with the file of a note: "" for nothing.
+func (s *Store) check(app string, raw []byte) (detail, path string) {
+	n, err := decode(raw)
+	if err != nil {
+		return err.Error(), ""
+	}
+	path = s.path(app, n.File)
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf("is missing, with its %d bytes", n.Size), path
+	case err != nil:
+		return "cannot be read: " + err.Error(), path
+	case info.Size() != n.Size:
+		return fmt.Sprintf("has %d bytes, and had %d", info.Size(), n.Size), path
+	}
+	switch _, err = s.read(app, n, 0, n.Size); {
+	case errors.Is(err, registry.ErrCorrupt):
+		return "is not what was written: its checksum does not match", path
+	case err != nil:
+		return "cannot be read: " + err.Error(), path
+	}
+	return "", path
 }
