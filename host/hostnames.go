@@ -72,6 +72,9 @@ func (h *Host) DeleteHostName(ctx context.Context, host string) error {
 	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
 		name, err := tx.HostName(canonicalHost(host))
 		if err != nil {
+			if errors.Is(err, registry.ErrNotFound) {
+				err = registry.ErrNoHost
+			}
 			return fmt.Errorf("host name %q: %w", host, err)
 		}
 		tx.Emit("host.removed", name.App, name.Host, nil)

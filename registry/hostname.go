@@ -8,8 +8,12 @@ import (
 	"time"
 )
 
-// ErrBadHost: the text is no host name that an app can have.
-var ErrBadHost = errors.New("the host name is not valid")
+var (
+	// ErrBadHost: the text is no host name that an app can have.
+	ErrBadHost = errors.New("the host name is not valid")
+	// ErrNoHost: nobody gave this host name to an app.
+	ErrNoHost = errors.New("no app has it")
+)
 
 // HostName is an address of an app beside the one that its name makes.
 type HostName struct {

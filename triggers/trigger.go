@@ -13,6 +13,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrRunning: the trigger runs already.
 	ErrRunning = errors.New("the trigger is running")
+	// ErrPaused: somebody keeps the trigger from calling its app.
+	ErrPaused = errors.New("the trigger is paused")
 	// ErrBacklog: too much waits, or is remembered, already to take more.
 	ErrBacklog = errors.New("too many events wait")
 	// ErrLater: the app cannot take a delivery now. It is tried again, and not

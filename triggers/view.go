@@ -40,9 +40,12 @@ func (d *Dispatcher) Fire(ctx context.Context, r Ref) (string, error) {
 	d.mu.Lock()
 	l := d.lines[r]
 	switch {
-	case l == nil || !l.live() || r.Kind != abi.TriggerCron:
+	case l == nil || l.trigger == nil || r.Kind != abi.TriggerCron:
 		d.mu.Unlock()
-		return "", fmt.Errorf("cron trigger %q of %s, not paused: %w", r.Name, r.App, ErrNotFound)
+		return "", fmt.Errorf("cron trigger %q of %s: %w", r.Name, r.App, ErrNotFound)
+	case l.trigger.Paused:
+		d.mu.Unlock()
+		return "", fmt.Errorf("%s of %s: %w", r.Name, r.App, ErrPaused)
 	case l.busy():
 		d.mu.Unlock()
 		return "", fmt.Errorf("%s of %s: %w", r.Name, r.App, ErrRunning)

@@ -111,7 +111,7 @@ func Pack(dir fs.FS) ([]byte, error) {
 		case entry.IsDir():
 			return nil
 		case !entry.Type().IsRegular():
-			return bad("%s is no file", name)
+			return bad("%s is a link or a device: put the file itself there", name)
 		}
 		content, err := fs.ReadFile(dir, name)
 		if err != nil {

@@ -8,13 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/agora-host/agora/abi/static"
-	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/registry/sigstore"
@@ -78,60 +75,6 @@ func (c *cli) deploy(ctx context.Context, node *client.Client, manifestPath, mod
 	}
 	steps.done()
 	return c.print(published, func(w io.Writer) error { return c.showPublished(w, published) })
-}
-
-// withFiles puts the files that a manifest names, in a directory beside it, into
-// the module. A manifest that cannot be read is left to the node to judge.
-func withFiles(module, manifest []byte, dir string) ([]byte, error) {
-	m, err := registry.ParseManifest(manifest)
-	if err != nil || m.Static == nil {
-		return module, nil
-	}
-	from := filepath.Join(dir, filepath.FromSlash(m.Static.Dir))
-	if info, err := os.Stat(from); err != nil || !info.IsDir() {
-		return nil, usageError("the manifest names %s for static files, and there is no such directory", from)
-	}
-	packed, err := static.Pack(os.DirFS(from))
-	if err != nil {
-		return nil, fmt.Errorf("pack %s: %w", from, err)
-	}
-	return wasm.WithCustomSection(module, static.Section, packed)
-}
-
-func (c *cli) packCommand() *cobra.Command {
-	var out string
-	cmd := &cobra.Command{
-		Use: "pack MANIFEST MODULE", Short: "Put the manifest's static files into a module, to sign it and upload it by hand", Args: cobra.ExactArgs(2),
-		RunE: func(_ *cobra.Command, args []string) error {
-			manifest, err := os.ReadFile(args[0])
-			if err != nil {
-				return err
-			}
-			module, err := os.ReadFile(args[1])
-			if err != nil {
-				return err
-			}
-			if _, err := registry.ParseManifest(manifest); err != nil {
-				return err
-			}
-			packed, err := withFiles(module, manifest, filepath.Dir(args[0]))
-			if err != nil {
-				return err
-			}
-			if out == "" {
-				out = args[1]
-			}
-			if err := os.WriteFile(out, packed, 0o644); err != nil {
-				return err
-			}
-			return c.print(map[string]any{"module": out, "digest": registry.DigestOf(packed)}, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "Packed %s\n%s\n", out, registry.DigestOf(packed))
-				return err
-			})
-		},
-	}
-	cmd.Flags().StringVar(&out, "out", "", "where the packed module goes (default: in place)")
-	return cmd
 }
 
 // publish signs what is not signed and uploads it.
@@ -363,39 +306,4 @@ func verify(ctx context.Context, node *client.Client, module, bundle []byte) (re
 		}
 		return registry.Key{}, registry.ErrNotFound
 	})
-}
-
-func (c *cli) inspectCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "inspect MODULE", Short: "Say what a module is and what it wants; needs no node", Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			module, err := os.ReadFile(args[0])
-			if err != nil {
-				return err
-			}
-			i, err := registry.Inspect(module)
-			if err != nil {
-				return err
-			}
-			return c.print(i, func(w io.Writer) error {
-				imports := map[string]int{}
-				for _, m := range i.Imports {
-					imports[m.Module]++
-				}
-				var from []string
-				for name, n := range imports {
-					from = append(from, fmt.Sprintf("%s (%d)", name, n))
-				}
-				memory := "at least " + humanize.Bytes(uint64(i.MemoryMin))
-				if i.MemoryMax > 0 {
-					memory += ", at most " + humanize.Bytes(uint64(i.MemoryMax))
-				}
-				return table(w, "", [][]string{
-					{"module", args[0]}, {"digest", string(i.Digest)}, {"size", humanize.Bytes(uint64(i.Size))}, {"interface", string(i.Interface)},
-					{"made with", orDash(i.Language)}, {"functions", fmt.Sprint(i.Functions)}, {"memory", memory},
-					{"capabilities", orDash(strings.Join(i.Capabilities, ", "))}, {"imports from", orDash(strings.Join(from, ", "))},
-				})
-			})
-		},
-	}
 }

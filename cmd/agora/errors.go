@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/static"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/sdk/client"
 )
@@ -26,7 +27,8 @@ func (c *cli) printError(err error) int {
 	case errors.Is(err, client.ErrUnreachable):
 		hint, code = "Is the node running? Start one with `agora up`, or log in to another with `agora login URL`.", exitUnreachable
 	case errors.Is(err, registry.ErrUnsigned), errors.Is(err, registry.ErrBadSignature), errors.Is(err, registry.ErrUntrusted),
-		errors.Is(err, registry.ErrBadModule), errors.Is(err, registry.ErrUnsupportedModule), errors.Is(err, registry.ErrBadManifest):
+		errors.Is(err, registry.ErrBadModule), errors.Is(err, registry.ErrUnsupportedModule), errors.Is(err, registry.ErrBadManifest),
+		errors.Is(err, static.ErrBadArchive):
 		code = exitRefused
 	}
 	if c.output == "json" {

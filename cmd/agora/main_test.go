@@ -3,11 +3,14 @@ package main
 import (
 	"bufio"
 	"context"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +38,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("AGORA_CONFIG", filepath.Join(e.WorkDir, "config.json"))
 			e.Setenv("AGORA_URL", "")
 			e.Setenv("AGORA_TOKEN", "")
+			e.Values[clockKey{}] = new(atomic.Int64)
 			return os.WriteFile(filepath.Join(e.WorkDir, "app.wasm"), says("ok"), 0o644)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -45,9 +49,15 @@ func TestScripts(t *testing.T) {
 				address, _, _ := strings.Cut(link, "/sign-in")
 				ts.Setenv("NODE", address)
 			},
-			// module FILE TEXT writes a module that answers a text.
+			// module FILE TEXT [STATUS] writes a module that answers a text.
 			"module": func(ts *testscript.TestScript, _ bool, args []string) {
-				ts.Check(os.WriteFile(ts.MkAbs(args[0]), says(args[1]), 0o644))
+				status := http.StatusOK
+				if len(args) > 2 {
+					var err error
+					status, err = strconv.Atoi(args[2])
+					ts.Check(err)
+				}
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), answers(status, args[1]), 0o644))
 			},
 			// exits STATUS COMMAND … runs a command that must end with that status.
 			"exits": func(ts *testscript.TestScript, _ bool, args []string) {
@@ -62,7 +72,8 @@ func TestScripts(t *testing.T) {
 					ts.Fatalf("exit status %s, want %s", got, args[0])
 				}
 			},
-			// line FILE REGEXP sets M to what the first group matches in a file or in stdout.
+			"clocked": clocked, "advance": advance, "until": until, "hook": hook, "page": page,
+			// match FILE REGEXP sets M to what the first group matches in a file or in stdout.
 			"match": func(ts *testscript.TestScript, _ bool, args []string) {
 				m := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile(args[0]))
 				if m == nil {
@@ -74,8 +85,10 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-func says(text string) []byte {
-	return wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{Status: 200, Body: []byte(text)})}.Bytes()
+func says(text string) []byte { return answers(http.StatusOK, text) }
+
+func answers(status int, text string) []byte {
+	return wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{Status: status, Body: []byte(text)})}.Bytes()
 }
 
 // startNode runs `agora serve` on a free port until the script ends, and answers

@@ -20,25 +20,50 @@ func (c *cli) triggersCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(all, func(w io.Writer) error {
-				if len(all) == 0 {
-					_, err := fmt.Fprintln(w, "Only requests call this app. Triggers are declared in agora.toml: see docs/manifest.md.")
-					return err
-				}
-				var rows [][]string
-				for _, t := range all {
-					rows = append(rows, []string{
-						string(t.Kind), t.Name, triggerState(t), orDash(whenOrNot(t)), orDash(t.Outcome),
-						fmt.Sprint(t.Done), fmt.Sprint(t.Failed), fmt.Sprint(t.Queued + t.Running), fmt.Sprint(t.Dead),
-					})
-				}
-				return table(w, "KIND NAME STATE NEXT LAST DONE FAILED WAITING DEAD", rows)
-			})
+			return c.print(all, func(w io.Writer) error { return showTriggers(w, args[0], all) })
 		}),
 	}
 	cmd.AddCommand(c.pauseCommand("pause", true), c.pauseCommand("resume", false), c.runCommand(),
 		c.deadCommand(), c.showLetterCommand(), c.redeliverCommand(), c.dropCommand())
 	return cmd
+}
+
+func showTriggers(w io.Writer, app string, all []client.Trigger) error {
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(w, "Only requests call this app. Triggers are declared in agora.toml: see docs/manifest.md.")
+		return err
+	}
+	var rows [][]string
+	var notes []string
+	dead := 0
+	for _, t := range all {
+		dead += t.Dead
+		rows = append(rows, []string{
+			string(t.Kind), t.Name, triggerState(t), orDash(whenOrNot(t)), orDash(t.Outcome),
+			fmt.Sprint(t.Done), fmt.Sprint(t.Failed), fmt.Sprint(t.Queued + t.Running), fmt.Sprint(t.Dead),
+		})
+		if t.Paused && t.Reason != "" {
+			notes = append(notes, fmt.Sprintf("%s was paused by %s: %s", t.Name, t.PausedBy, t.Reason))
+		}
+		if t.Skipped > 0 {
+			notes = append(notes, fmt.Sprintf("%s: %d skipped, because the run before was not over", t.Name, t.Skipped))
+		}
+		if t.Missed > 0 {
+			notes = append(notes, fmt.Sprintf("%s: %d missed, because the node could not run it on time", t.Name, t.Missed))
+		}
+	}
+	if dead > 0 {
+		notes = append(notes, fmt.Sprintf("agora triggers dead %s lists the dead letters", app))
+	}
+	if err := table(w, "KIND NAME STATE NEXT LAST DONE FAILED WAITING DEAD", rows); err != nil {
+		return err
+	}
+	for _, note := range notes {
+		if _, err := fmt.Fprintln(w, printable(note)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func triggerState(t client.Trigger) string {
@@ -57,7 +82,7 @@ func whenOrNot(t client.Trigger) string {
 	if t.Next.IsZero() {
 		return ""
 	}
-	return t.Next.Local().Format("Mon 2 Jan 15:04")
+	return t.Next.Local().Format("Mon 2 Jan 15:04 MST") // the schedule may be in another zone
 }
 
 func (c *cli) pauseCommand(verb string, paused bool) *cobra.Command {
@@ -70,6 +95,11 @@ func (c *cli) pauseCommand(verb string, paused bool) *cobra.Command {
 		Use: verb + " APP KIND NAME", Short: about, Args: cobra.ExactArgs(3),
 		Example: "  agora triggers " + verb + " expenses cron nightly\n  agora triggers " + verb + " desk event shop/orders.created",
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			switch abi.TriggerKind(args[1]) {
+			case abi.TriggerCron, abi.TriggerWebhook, abi.TriggerEvent:
+			default:
+				return usageError("%q is no kind of trigger: cron, webhook or event; agora triggers %s lists them", args[1], args[0])
+			}
 			t, err := node.PauseTrigger(ctx, args[0], abi.TriggerKind(args[1]), args[2], paused, reason)
 			if err != nil {
 				return err
@@ -152,7 +182,7 @@ func (c *cli) showLetterCommand() *cobra.Command {
 					return err
 				})
 			}
-			return &exitError{exitNotFound, fmt.Errorf("%s has no dead letter %d", app, seq)}
+			return &exitError{exitNotFound, fmt.Errorf("%s has no dead letter %d: agora triggers dead %s lists them", app, seq, app)}
 		}),
 	}
 }

@@ -105,6 +105,10 @@ var table = []Entry{
 		"An app can have a DNS name that is neither the console's nor below the apps' domain.",
 		"Correct what the detail names.", registry.ErrBadHost).
 		commands("agora hosts add expenses.example.com <app>"),
+	entry("no-such-host-name", http.StatusNotFound, "No app has this host name",
+		"Nobody gave it to an app, or somebody took it away.",
+		"Look which there are.", registry.ErrNoHost).
+		commands("agora hosts"),
 	entry("unsigned", http.StatusUnprocessableEntity, "The module is not signed",
 		"Nothing unsigned runs here, and there is no switch that changes this.",
 		"Sign the module, and upload it with its signature.", registry.ErrUnsigned).
@@ -201,6 +205,14 @@ var table = []Entry{
 		"Runs of one cron trigger do not overlap.",
 		"Wait until the run that is under way has ended.", triggers.ErrRunning).
 		commands("agora triggers <app>"),
+	entry("trigger-paused", http.StatusConflict, "The trigger is paused",
+		"Somebody paused it, so it does not call the app.",
+		"Resume it if the reason for that is gone.", triggers.ErrPaused).
+		commands("agora triggers <app>", "agora triggers resume <app> cron <name>"),
+	entry("no-such-trigger", http.StatusNotFound, "There is no such trigger or dead letter",
+		"The release that serves has no trigger of this kind and name, or the dead letter was delivered or dropped.",
+		"Look what there is.", triggers.ErrNotFound).
+		commands("agora triggers <app>", "agora triggers dead <app>"),
 	entry("webhook-refused", http.StatusUnauthorized, "The webhook is refused",
 		"The request does not prove that it comes from the service that this address is for.",
 		"Sign it with the secret that was agreed; the log of the app says what is wrong.", webhook.ErrRefused).
@@ -274,8 +286,8 @@ var table = []Entry{
 		"Try again.", abi.ErrCanceled, context.Canceled, context.DeadlineExceeded),
 
 	entry("not-found", http.StatusNotFound, "It does not exist",
-		"There is no app, release, request, grant, trigger, key or user of that name here.",
-		"Check the spelling; the catalogue lists what is there.", registry.ErrNotFound, approvals.ErrNotFound, access.ErrNotFound, triggers.ErrNotFound).
+		"There is no app, release, request, grant, key or user of that name here.",
+		"Check the spelling; the catalogue lists what is there.", registry.ErrNotFound, approvals.ErrNotFound, access.ErrNotFound).
 		commands("agora apps"),
 	internal,
 }

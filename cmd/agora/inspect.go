@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/registry"
+)
+
+func (c *cli) inspectCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "inspect MODULE", Short: "Say what a module is and what it wants; needs no node", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			module, err := os.ReadFile(args[0])
+			if err != nil {
+				return err
+			}
+			i, err := registry.Inspect(module)
+			if err != nil {
+				return err
+			}
+			files, err := filesIn(module)
+			if err != nil {
+				return err
+			}
+			shown := struct {
+				registry.Inspection
+				Static *packed `json:"static,omitempty"`
+			}{i, files}
+			return c.print(shown, func(w io.Writer) error {
+				imports := map[string]int{}
+				for _, m := range i.Imports {
+					imports[m.Module]++
+				}
+				var from []string
+				for name, n := range imports {
+					from = append(from, fmt.Sprintf("%s (%d)", name, n))
+				}
+				slices.Sort(from)
+				carries := "-"
+				if files != nil {
+					carries = files.String()
+				}
+				memory := "at least " + humanize.Bytes(uint64(i.MemoryMin))
+				if i.MemoryMax > 0 {
+					memory += ", at most " + humanize.Bytes(uint64(i.MemoryMax))
+				}
+				return table(w, "", [][]string{
+					{"module", args[0]}, {"digest", string(i.Digest)}, {"size", humanize.Bytes(uint64(i.Size))}, {"interface", string(i.Interface)},
+					{"made with", orDash(i.Language)}, {"functions", fmt.Sprint(i.Functions)}, {"memory", memory},
+					{"capabilities", orDash(strings.Join(i.Capabilities, ", "))}, {"imports from", orDash(strings.Join(from, ", "))}, {"static files", carries},
+				})
+			})
+		},
+	}
+}

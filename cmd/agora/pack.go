@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/agora-host/agora/abi/static"
+	"github.com/agora-host/agora/abi/wasm"
+	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/registry"
+)
+
+// withFiles puts the files that a manifest names, in a directory beside it, into
+// the module. A manifest that cannot be read is left to the node to judge.
+func withFiles(module, manifest []byte, dir string) ([]byte, error) {
+	m, err := registry.ParseManifest(manifest)
+	if err != nil || m.Static == nil {
+		return module, nil
+	}
+	from := filepath.Join(dir, filepath.FromSlash(m.Static.Dir))
+	if info, err := os.Stat(from); err != nil || !info.IsDir() {
+		return nil, usageError("the manifest names %s for static files, and there is no such directory", from)
+	}
+	packed, err := static.Pack(os.DirFS(from))
+	if err != nil {
+		return nil, fmt.Errorf("pack %s: %w", from, err)
+	}
+	if module, err = wasm.WithCustomSection(module, static.Section, packed); err != nil {
+		return nil, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
+	}
+	return module, nil
+}
+
+// packed tells what files a module carries.
+type packed struct {
+	Files int `json:"files"`
+	Bytes int `json:"bytes"` // of the archive, compressed
+}
+
+func (p packed) String() string {
+	return fmt.Sprintf("%d, %s compressed", p.Files, humanize.Bytes(uint64(p.Bytes)))
+}
+
+// filesIn reads what withFiles put in; nil if the module carries none.
+func filesIn(module []byte) (*packed, error) {
+	section, ok, err := wasm.CustomSection(module, static.Section)
+	if err != nil || !ok {
+		return nil, err
+	}
+	archive, err := static.Open(section)
+	if err != nil {
+		return nil, err
+	}
+	return &packed{archive.Len(), len(section)}, nil
+}
+
+func (c *cli) packCommand() *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use: "pack MANIFEST MODULE", Short: "Put the manifest's static files into a module, to sign it and upload it by hand",
+		Long: `Puts the files of the directory that the manifest names under [static] into the
+module. What is packed is part of what is signed, so pack before you sign. agora
+deploy does both by itself.`,
+		Example: "  agora pack agora.toml app.wasm\n  agora sign app.wasm",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if out == "" {
+				out = args[1]
+			}
+			return c.pack(args[0], args[1], out)
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "where the packed module goes (default: in place)")
+	return cmd
+}
+
+func (c *cli) pack(manifestPath, modulePath, out string) error {
+	manifest, err := os.ReadFile(manifestPath)
+	if err != nil {
+		return err
+	}
+	m, err := registry.ParseManifest(manifest)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", manifestPath, err)
+	case m.Static == nil:
+		return usageError("%s names no static files, so there is nothing to pack: add a table [static] with dir = \"…\", see docs/manifest.md", manifestPath)
+	}
+	module, err := os.ReadFile(modulePath)
+	if err != nil {
+		return err
+	}
+	if module, err = withFiles(module, manifest, filepath.Dir(manifestPath)); errors.Is(err, registry.ErrBadModule) {
+		return fmt.Errorf("%s: %w", modulePath, err)
+	} else if err != nil {
+		return err
+	}
+	files, err := filesIn(module)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(out, module, 0o644); err != nil {
+		return err
+	}
+	return c.print(map[string]any{"module": out, "digest": registry.DigestOf(module), "static": files}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "Packed into %s: files %s\n%s\nSign it now: agora sign %s\n", out, files, registry.DigestOf(module), out)
+		return err
+	})
+}
