@@ -8,8 +8,8 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// A block is all rows of a day as bytes, so that a quarter of a year is read in
-// the time that one day of JSON would take:
+// A block is rows as bytes: all of a day, so that a quarter of a year is read in
+// the time that one day of JSON would take, or one of an hour:
 //
 //	version 1; count of texts, each a length and its bytes; count of rows; rows
 //	row  app, tier, cost center, team, owner, environment, trigger as numbers of
@@ -20,7 +20,7 @@ import (
 // All numbers are uvarints.
 const blockVersion = 1
 
-var errBlock = errors.New("a day's usage cannot be read")
+var errBlock = errors.New("rows of usage cannot be read")
 
 // EncodeBlock makes bytes of rows; of their hours nothing is kept.
 func EncodeBlock(rows []Hour) []byte {
@@ -80,12 +80,13 @@ func (t *Tags) texts() [7]*string {
 }
 
 // DecodeBlock is the inverse of EncodeBlock. It tells each row in turn, which is
-// good until each returns: a quarter of a year is not kept in memory to be summed.
+// good until each returns (the last one stays good): a quarter of a year is not
+// kept in memory to be summed.
 func DecodeBlock(b []byte, each func(*Hour)) error {
 	if len(b) == 0 || b[0] != blockVersion {
 		return fmt.Errorf("%w: it is of another version", errBlock)
 	}
-	d := blockDecoder{b: b, at: 1, errors: map[string]uint64{}}
+	d := blockDecoder{b: b, at: 1}
 	if d.readTexts(); d.bad {
 		return errBlock
 	}
@@ -179,6 +180,9 @@ func (d *blockDecoder) row(h *Hour) {
 	}
 	h.Errors, h.Uses = nil, nil
 	if n := d.length(2); n > 0 {
+		if d.errors == nil {
+			d.errors = map[string]uint64{}
+		}
 		clear(d.errors)
 		for range n {
 			kind := d.text()

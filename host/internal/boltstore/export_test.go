@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/agora-host/agora/metering"
 )
 
 // Dump answers every record of an open store as bbolt reads it, and whether
@@ -58,6 +60,11 @@ func Walk(path string) (string, error) {
 
 // Seal makes a record as the store would.
 func Seal(bucket, key, value string) []byte { return seal(bucket, []byte(key), []byte(value)) }
+
+// PutHour2 stores a row as format 2 did.
+func (s *Store) PutHour2(ctx context.Context, h metering.Hour) error {
+	return s.change(ctx, func(w *writer) error { return put(w, bHours, hourKey(h.Key), h) })
+}
 
 // Sweep removes what has expired, now.
 func (s *KV) Sweep() { s.sweep(context.Background()) }

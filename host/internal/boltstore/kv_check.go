@@ -87,6 +87,8 @@ func miscounted(verb string, kept, counted map[string]used) (wrong []string) {
 	return wrong
 }
 
+const kvFormat = 2
+
 // prepareKV makes a new file ready. What a file of format 1 has is counted and
 // sealed.
 func prepareKV(w *writer) error {
@@ -113,5 +115,5 @@ func prepareKV(w *writer) error {
 			return err
 		}
 	}
-	return put(w, bMeta, []byte("format"), format)
+	return put(w, bMeta, []byte("format"), kvFormat)
 }

@@ -49,6 +49,10 @@ func decode[T any](bucket string, key, record []byte) (v T, err error) {
 	if err != nil {
 		return v, err
 	}
+	return parse[T](bucket, key, raw)
+}
+
+func parse[T any](bucket string, key, raw []byte) (v T, err error) {
 	if err := json.Unmarshal(raw, &v); err != nil {
 		return v, fmt.Errorf("%s: %w: %w", recordName(bucket, key), registry.ErrCorrupt, err)
 	}

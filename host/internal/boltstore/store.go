@@ -39,8 +39,8 @@ const (
 var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
-// counters that carry a checksum.
-const format = 2
+// counters that carry a checksum; in format 3 an hour of usage is no JSON.
+const format = 3
 
 // Store is the control plane's state.
 type Store struct {

@@ -225,7 +225,7 @@ func sealHours(w *writer, from, to time.Time) error {
 		}
 	}
 	for k, u := range rows {
-		if err := put(w, bHours, hourKey(k), metering.Hour{Key: k, Usage: u}); err != nil {
+		if err := putHour(w, metering.Hour{Key: k, Usage: u}); err != nil {
 			return err
 		}
 	}
@@ -235,14 +235,26 @@ func sealHours(w *writer, from, to time.Time) error {
 // span reads the records of a bucket whose keys begin with an hour in from <=
 // hour < to.
 func span[T any](tx *bolt.Tx, bucket string, from, to time.Time, each func(T)) error {
+	return spanRaw(tx, bucket, from, to, func(k, raw []byte) error {
+		v, err := parse[T](bucket, k, raw)
+		if err == nil {
+			each(v)
+		}
+		return err
+	})
+}
+
+func spanRaw(tx *bolt.Tx, bucket string, from, to time.Time, each func(k, raw []byte) error) error {
 	c := tx.Bucket([]byte(bucket)).Cursor()
 	end := number(uint64(max(0, to.Unix())))
-	for k, record := c.Seek([]byte(number(uint64(max(0, from.Unix()))))); k != nil && string(k[:8]) < end; k, record = c.Next() {
-		v, err := decode[T](bucket, k, record)
+	for k, record := c.Seek([]byte(number(uint64(max(0, from.Unix()))))); k != nil && string(k) < end; k, record = c.Next() {
+		raw, err := unseal(bucket, k, record)
+		if err == nil {
+			err = each(k, raw)
+		}
 		if err != nil {
 			return err
 		}
-		each(v)
 	}
 	return nil
 }
@@ -293,10 +305,6 @@ func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows
 	return l, err
 }
 
-func hourRows(tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error {
-	return span(tx, bHours, from, to, func(h metering.Hour) { each(&h) })
-}
-
 // Cells implements metering.Store.
 func (s *Store) Cells(ctx context.Context, node string, epoch uint64) (cells []metering.Cell, err error) {
 	err = s.View(ctx, func(tx *Tx) error {
@@ -343,7 +351,7 @@ func (s *Store) Balance(ctx context.Context) (b metering.Balance, err error) {
 		if err != nil {
 			return err
 		}
-		err = span(tx.tx, bHours, time.Time{}, ever, func(h metering.Hour) {
+		err = hourRows(tx.tx, time.Time{}, ever, func(h *metering.Hour) {
 			b.Hours = b.Hours.Add(h.Usage)
 			owed[h.Hour] = owed[h.Hour].Add(h.Usage)
 		})
