@@ -25,6 +25,7 @@ func main() {
 	span := flag.Duration("time", 3*time.Second, "how long each HTTP measurement takes")
 	apps := flag.Int("apps", 1000, "how many apps the density part publishes")
 	journals := flag.Int64("journals", 1<<30, "how many bytes of journals the recover part reads")
+	megabytes := flag.Int("megabytes", 1000, "how much data of apps the backup part has")
 	only := flag.String("only", "", "measure only the servers whose name contains this")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	flag.Parse()
@@ -66,7 +67,7 @@ func main() {
 		case "density":
 			err = benchDensity(ctx, *apps, *span)
 		case "backup":
-			err = benchBackup(ctx, 256)
+			err = benchBackup(ctx, *megabytes)
 		case "usage":
 			err = benchUsage(ctx, *apps)
 		case "triggers":

@@ -11,7 +11,7 @@ import (
 // of every hour.
 func benchUsage(ctx context.Context, apps int) error {
 	fmt.Printf("\n## Usage: %d apps, 90 days, each hour\n\n", apps)
-	return benchHost(ctx, "^BenchmarkUsage$", "1x", fmt.Sprintf("AGORA_USAGE=%dx90", apps))
+	return benchHost(ctx, "^BenchmarkUsage$", "3x", fmt.Sprintf("AGORA_USAGE=%dx90", apps))
 }
 
 // benchBackup measures requests while a backup of so many megabytes runs, beside
