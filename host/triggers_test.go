@@ -142,7 +142,7 @@ func TestCronOfTheNode(t *testing.T) {
 	if tr, err := n.ops().PauseTrigger(t.Context(), "clock", abi.TriggerCron, "tick", true, "too loud"); err != nil || !tr.Paused || tr.PausedBy != ops || !tr.Next.IsZero() {
 		t.Errorf("%+v, %v", tr, err)
 	}
-	if _, err := n.ada().RunTrigger(t.Context(), "clock", "tick"); problemOf(t, err).Status != 404 {
+	if _, err := n.ada().RunTrigger(t.Context(), "clock", "tick"); problemOf(t, err).Status != 409 {
 		t.Errorf("a paused trigger ran: %v", err)
 	}
 	c.advance(time.Hour)
