@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/ecdsa"
+	"crypto/x509"
 	"encoding/binary"
+	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -77,6 +81,10 @@ func images(t *testing.T) []image {
 		n := startIn(t, dir, func(o *host.Options) { o.FlushEvery = time.Hour })
 		if urls == nil {
 			urls = []string{n.publish(n.ada(), manifest("shop"), says("one")).URL, n.publish(n.ada(), manifest("swift", `durability = "process"`), says("two")).URL}
+			as := access.WithActor(t.Context(), access.Actor{User: ada, Roles: []access.Role{access.RoleDeveloper}})
+			if _, err := n.SetSecret(as, "shop", "token", []byte("hush")); err != nil {
+				t.Fatal(err)
+			}
 			for name, size := range blobSizes {
 				if err := n.PutFile(t.Context(), "shop", name, bytes.Repeat([]byte(name), size)); err != nil {
 					t.Fatal(err)
@@ -133,12 +141,16 @@ func imageOf(t *testing.T, dir string, flushed map[string][]byte) image {
 			im.kinds["blob"] = append(im.kinds["blob"], name)
 		case name == "node":
 			im.kinds["node"] = append(im.kinds["node"], name)
+		case name == "secret.keys":
+			im.kinds["secrets"] = append(im.kinds["secrets"], name)
+		case name == "trust/authority.pem":
+			im.kinds["trust"] = append(im.kinds["trust"], name)
 		}
 	}
 	for _, names := range im.kinds {
 		slices.Sort(names)
 	}
-	if len(im.kinds) != 5 {
+	if len(im.kinds) != 7 {
 		t.Fatalf("%v", im.kinds)
 	}
 	copied := im.write(t)
@@ -260,21 +272,45 @@ func (im image) billable(name string, bad []byte) (calls map[string]uint64, shor
 	return calls, short
 }
 
-// unpacks answers what a compressed journal holds, or nil.
-func unpacks(b []byte) []byte {
-	r, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		return nil
+// meaning is what of a file's bytes has a meaning; nil if it has none.
+func meaning(kind string, b []byte) []byte {
+	switch kind {
+	case "kept":
+		r, err := gzip.NewReader(bytes.NewReader(b))
+		if err != nil {
+			return nil
+		}
+		raw, err := io.ReadAll(r)
+		if err != nil {
+			return nil
+		}
+		return raw
+	case "secrets":
+		var keys struct {
+			Keys []struct {
+				ID  string
+				Key []byte
+			}
+		}
+		if json.Unmarshal(b, &keys) != nil {
+			return nil
+		}
+		return fmt.Append(nil, keys)
+	case "trust":
+		var all []byte
+		for block, rest := pem.Decode(b); block != nil; block, rest = pem.Decode(rest) {
+			if k, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil { // it has the public key, too, which is not read
+				block.Bytes, _ = k.(*ecdsa.PrivateKey).Bytes()
+			}
+			all = append(all, block.Bytes...)
+		}
+		return all
 	}
-	raw, err := io.ReadAll(r)
-	if err != nil {
-		return nil
-	}
-	return raw
+	return b
 }
 
 // TestRandomCorruptions damages a file of a data directory at random: a journal
-// in use or kept, an app's file, a module, the node's id. The doctor changes
+// in use or kept, an app's file, a module, the node's id, its keys. The doctor changes
 // nothing and the next start does not crash. Then either all is as it was, or both
 // doctors name the file, or it is damage that nobody can tell from an earlier kill:
 // see endIsGone. In each case what is proven is billed, and nothing else.
@@ -287,7 +323,7 @@ func TestRandomCorruptions(t *testing.T) {
 		for i := range spoil.Times(t) {
 			r := rand.New(rand.NewPCG(seed, uint64(i)))
 			im := all[r.IntN(len(all))]
-			kind := []string{"journal", "journal", "journal", "kept", "kept", "file", "file", "blob", "node"}[r.IntN(9)]
+			kind := []string{"journal", "journal", "journal", "journal", "kept", "kept", "file", "file", "blob", "node", "trust", "secrets"}[r.IntN(12)]
 			name := im.kinds[kind][r.IntN(len(im.kinds[kind]))]
 			bad, how := spoilRecords(r, kind, im.files[name])
 			t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -396,10 +432,9 @@ func (im image) corrupt(t *testing.T, kind, name string, bad []byte) (outcome st
 			return "as an earlier kill leaves it"
 		}
 		silent = silent || !named && short
-	case "kept":
-		silent = !named && !bytes.Equal(unpacks(bad), unpacks(im.files[name]))
-	case "file", "blob":
-		silent = !named && !bytes.Equal(bad, im.files[name])
+	case "node": // see above
+	default:
+		silent = silent || !named && !bytes.Equal(meaning(kind, bad), meaning(kind, im.files[name]))
 	}
 	switch {
 	case silent:

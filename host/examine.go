@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/internal/blobstore"
@@ -113,7 +114,10 @@ func (d doctor) readLocked(s storeFile) (Check, error) {
 func (d doctor) releasesOffline(ctx context.Context, o Options, store *boltstore.Store, blobs *blobstore.Store) Check {
 	authority, err := sigstore.OpenAuthority(filepath.Dir(d.path(trustFile)), o.Now)
 	if err != nil {
-		return verdict("releases", "", restoreRemedy(d.dir), fmt.Errorf("the trust root: %w", err))
+		return verdict("releases", "", abi.Remedy{
+			Summary:  "Copy the file out of a backup: restore one beside, and take it from there. Without it, what it certified no longer verifies.",
+			Commands: []string{"agora restore FILE --data NEWDIR", "cp NEWDIR/" + trustFile + " " + d.path(trustFile)},
+		}, damageTo(d.path(trustFile), err))
 	}
 	root, err := authority.TrustedRootJSON()
 	var c Check
@@ -134,10 +138,15 @@ func (d doctor) secretsOffline(ctx context.Context, o Options, store *boltstore.
 	path := d.path(secretsFile)
 	if _, err := os.Stat(path); err == nil {
 		if h.ring, err = secrets.OpenRing(path); err != nil {
-			return verdict("secrets", "", secretsRemedy, err)
+			return verdict("secrets", "", secretsRemedy, damageTo(path, err))
 		}
 	}
 	return h.checkSecrets(ctx)
+}
+
+// damageTo names the file that an error is about.
+func damageTo(path string, err error) *registry.Damage {
+	return &registry.Damage{File: path, Detail: strings.TrimLeft(strings.TrimPrefix(err.Error(), path), ": ")}
 }
 
 // books reads the journals, and compares them with a state, if there is one.

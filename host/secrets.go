@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
 )
 
@@ -184,7 +186,7 @@ func (h *Host) checkSecrets(ctx context.Context) Check {
 	}
 	for _, s := range all {
 		if _, err := h.ring.Open(s); err != nil {
-			problems = append(problems, err)
+			problems = append(problems, &registry.Damage{File: filepath.Join(h.o.DataDir, secretsFile), Detail: err.Error()})
 		}
 	}
 	return verdict("secrets", fmt.Sprintf("%d can be opened", len(all)), secretsRemedy, problems...)

@@ -274,6 +274,32 @@ func TestRecallDamaged(t *testing.T) {
 	told(t, found, metering.FindingDamaged, "unexpected EOF")
 }
 
+// TestRecallSetAside: a journal that was set aside as damaged is counted again, too,
+// up to the damage.
+func TestRecallSetAside(t *testing.T) {
+	machine, w := stopped(t)
+	change(machine, ".journal", func(raw []byte) []byte { raw[32+3*(8+int(raw[32]))-3] ^= 1; return raw }) // its third record
+	flush(t, open(t, machine, w))
+	older := meteringtest.NewMachine(2)
+	for name, raw := range machine.Files() {
+		older.Put(name, raw)
+	}
+	if n, err := metering.Recall(older.Process()); err != nil || n != 2 {
+		t.Fatalf("%d recalled, %v", n, err)
+	}
+	m := open(t, older, w)
+	flush(t, m)
+	if got := report(t, m, all()).Total.Calls; got != 4 {
+		t.Errorf("%d calls are billed, want 4: two in a whole journal, and two in front of the damage", got)
+	}
+	balanced(t, m)
+	found, err := m.Findings(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	told(t, found, metering.FindingDamaged, "billed of it: 2 calls")
+}
+
 // TestCopiedJournal: a journal that somebody copied is billed once, at every
 // moment.
 func TestCopiedJournal(t *testing.T) {

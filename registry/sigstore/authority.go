@@ -175,6 +175,10 @@ func (a *Authority) load(text []byte) error {
 	if len(keys) != 2 || len(certs) != 3 || !keys[0].PublicKey.Equal(certs[0].PublicKey) || !keys[1].PublicKey.Equal(certs[1].PublicKey) {
 		return errors.New("the file is damaged")
 	}
+	// A bit that changed in what nobody compares would show up elsewhere, much later.
+	if err := errors.Join(certs[0].CheckSignatureFrom(certs[0]), certs[1].CheckSignatureFrom(certs[2]), certs[2].CheckSignatureFrom(certs[2])); err != nil {
+		return fmt.Errorf("the file is damaged: %w", err)
+	}
 	a.caKey, a.stampKey, a.ca, a.stamp, a.stampCA = keys[0], keys[1], certs[0], certs[1], certs[2]
 	return nil
 }
