@@ -28,7 +28,8 @@ func Capabilities() []Capability {
 	return []Capability{
 		{
 			Name: "blob", Module: "app:blob/v1",
-			// put: u32 LE name length, name, contents -> empty (ErrnoQuota).
+			// put: u32 LE name length, name, contents of at most MaxBlob bytes in one piece ->
+			// empty (ErrnoTooLarge, ErrnoQuota).
 			// get: u64 LE offset, u64 LE length, name -> bytes: fewer where the blob ends, none
 			// behind its end (ErrnoNotFound).
 			// stat: name -> u64 LE size, u64 LE Unix milliseconds, SHA-256 (ErrnoNotFound).

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -132,10 +133,12 @@ func (g *grant) do(ctx context.Context, in []byte) ([]byte, abi.Errno) {
 		return nil, abi.ErrnoDenied
 	}
 	if int64(len(r.Body)) > g.maxRequest {
+		g.tellBound(ctx, origin, "max_request", fmt.Sprintf("A request to %s has a body of %d bytes; the grant allows %d.", origin, len(r.Body), g.maxRequest))
 		return nil, abi.ErrnoTooLarge
 	}
 	if calls := abi.ScopeOf(ctx).Keep(g, func() any { return new(atomic.Int64) }).(*atomic.Int64); calls.Add(1) > g.maxCalls {
 		note(abi.MeterOver, 1)
+		g.tellBound(ctx, origin, "max_calls", fmt.Sprintf("One request of somebody made more than %d requests, the last to %s.", g.maxCalls, origin))
 		return nil, abi.ErrnoQuota
 	}
 	ctx, cancel := abi.LeaveTime(ctx)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,6 +108,19 @@ func TestLimits(t *testing.T) {
 	if got := call(t, link, get("http://nowhere.example", "/")); got.errno != abi.ErrnoUnavailable {
 		t.Errorf("no such name: %v", got.errno)
 	}
+	t.Run("body", func(t *testing.T) {
+		grant["max_request"] = "10"
+		for size, want := range map[int]abi.Errno{10: 0, 11: abi.ErrnoTooLarge} {
+			r := get(good, "/")
+			r.Method, r.Body = "POST", make([]byte, size)
+			if got := call(t, f.Bind(fetch.App{Name: "a"}, grant), r); got.errno != want {
+				t.Errorf("a body of %d bytes: %v", size, got.errno)
+			}
+		}
+		if !slices.Contains(o.codes(), "fetch.max_request") {
+			t.Errorf("the owner was told %v", o.codes())
+		}
+	})
 	t.Run("deadline", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
@@ -132,6 +146,9 @@ func TestLimits(t *testing.T) {
 				t.Errorf("three calls of two: %v", errnos)
 			}
 			rec.End()
+		}
+		if !slices.Contains(o.codes(), "fetch.max_calls") {
+			t.Errorf("the owner was told %v", o.codes())
 		}
 	})
 	t.Run("nothing granted", func(t *testing.T) {

@@ -24,6 +24,14 @@ func (g *grant) tellNotAllowed(ctx context.Context, origin abi.Origin) {
 	})
 }
 
+// tellBound is about a number of the grant.
+func (g *grant) tellBound(ctx context.Context, origin abi.Origin, param, message string) {
+	g.o.Tell(ctx, g.app, abi.Finding{
+		Code: "fetch." + param, Severity: abi.SeverityNote, Path: "capabilities.fetch." + param, Subject: origin.String(), Message: message,
+		Remedy: abi.Remedy{Summary: fmt.Sprintf("Do with less, or raise %s in agora.toml and publish again.", param)},
+	})
+}
+
 func (g *grant) tellFailed(ctx context.Context, h *hop, err error) {
 	if to, elsewhere := errors.AsType[notAllowed](err); elsewhere {
 		g.tellNotAllowed(ctx, to.origin)

@@ -7,8 +7,10 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// Put keeps a blob of at most abi.MaxBlob bytes under a name, in place of what
-// was there. abi.ErrnoQuota means that the app's quota is used up.
+// Put keeps a blob under a name, in place of what was there. The contents, and the
+// request that carries them, are in memory at once. Errors: abi.ErrnoTooLarge for
+// contents of more than abi.MaxBlob bytes (keep them as several blobs) or a long
+// name; abi.ErrnoQuota if the app's quota is used up. Then nothing was changed.
 func Put(name string, contents []byte) error {
 	_, err := put(abi.AppendBlobPut(nil, name, contents))
 	return err

@@ -21,10 +21,11 @@ type Request struct {
 // Response is what the other side answered, whatever its status.
 type Response struct{ abi.Response }
 
-// Do asks. An error wraps an abi.Errno: abi.ErrnoDenied if agora.toml does not list
-// the origin, it is not granted, or it leads where apps may not go;
-// abi.ErrnoTooLarge, abi.ErrnoQuota, abi.ErrnoDeadline, or abi.ErrnoUnavailable. The
-// app's log says more.
+// Do asks. Both bodies are whole in the app's memory: nothing is streamed. An error
+// wraps an abi.Errno: abi.ErrnoDenied if agora.toml does not list the origin, it is
+// not granted, or it leads where apps may not go; abi.ErrnoTooLarge if a body is
+// larger than max_request or max_response (an answer is not cut off);
+// abi.ErrnoQuota, abi.ErrnoDeadline, or abi.ErrnoUnavailable. The app's log says more.
 func Do(r Request) (Response, error) {
 	u, err := url.Parse(r.URL)
 	if err != nil || u.User != nil || u.Opaque != "" {
