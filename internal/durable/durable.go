@@ -45,6 +45,11 @@ func MakeDir(root, dir string) error {
 	return syncDirs(root, filepath.Dir(dir))
 }
 
+// SyncNames makes a file's name durable, and those of the directories from root
+// down to it: it may have been given by another, who has not synced yet or was
+// killed.
+func SyncNames(root, path string) error { return syncDirs(root, filepath.Dir(path)) }
+
 // syncDirs syncs a directory and those above it, up to root. All of them, each
 // time: one that is there may have been made by a process that was killed before
 // it synced.

@@ -49,17 +49,19 @@ func (s *Store) path(d registry.Digest) (string, error) {
 	return filepath.Join(s.dir, hex[:2], hex[2:]), nil
 }
 
-// Put stores bytes. Storing them again is free.
+// Put stores bytes. Storing them again writes nothing.
 func (s *Store) Put(_ context.Context, b []byte) (registry.Digest, error) {
 	d := registry.DigestOf(b)
 	path, err := s.path(d)
 	if err != nil {
 		return "", err
 	}
-	if _, err := os.Stat(path); err == nil {
-		return d, nil
+	if _, err = os.Stat(path); err == nil {
+		err = durable.SyncNames(s.dir, path)
+	} else {
+		err = durable.Replace(s.dir, path, b)
 	}
-	if err := durable.Replace(s.dir, path, b); err != nil {
+	if err != nil {
 		return "", fmt.Errorf("store blob %s: %w: %w", d, registry.ErrUnwritable, err)
 	}
 	return d, nil
