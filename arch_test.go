@@ -58,6 +58,7 @@ var mayImport = map[string][]string{
 
 	// For tests alone.
 	"internal/crashdisk": {},
+	"internal/strace":    {"internal/crashdisk"},
 
 	// Where tests end the process; see its doc.
 	"internal/failpoint": {},
