@@ -2,9 +2,12 @@ package host
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/metering"
 )
 
 // SetProgramBudget changes how much the programs in memory may keep.
@@ -53,3 +56,63 @@ func (h *Host) SetPace(times int) { h.resting = time.Duration(times) }
 
 // NodeID is nodeID.
 var NodeID = nodeID
+
+// OpenData opens all that a node keeps, as New does, and nothing more.
+func OpenData(ctx context.Context, o Options) (*Host, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{o: o, log: o.Logger, started: o.Now()}
+	if err := h.openData(ctx); err != nil {
+		return nil, errors.Join(err, h.Stop(ctx))
+	}
+	return h, nil
+}
+
+// CheckData is Doctor without what opening has just done: reading the stores'
+// files.
+func (h *Host) CheckData(ctx context.Context) ([]Check, error) {
+	d := doctor{dir: h.o.DataDir}
+	releases, err := d.releases(ctx, h.store, h.verified)
+	return append(h.checkBooks(ctx), d.blobs(ctx, h.blobs), releases, d.files(ctx, h.files), h.checkSecrets(ctx)), err
+}
+
+// BilledCalls is how many calls are billed.
+func (h *Host) BilledCalls(ctx context.Context) (uint64, error) {
+	now := h.o.Now()
+	r, err := h.meter.Report(ctx, metering.Query{From: now.Add(-24 * time.Hour), To: now.Add(24 * time.Hour)})
+	return r.Total.Calls, err
+}
+
+// FileOf reads an app's file.
+func (h *Host) FileOf(ctx context.Context, app, name string) ([]byte, error) {
+	return h.files.Get(ctx, app, name, 0, abi.MaxBlob)
+}
+
+// SecretOf reads an app's secret.
+func (h *Host) SecretOf(ctx context.Context, app, name string) ([]byte, error) {
+	return h.openSecret(ctx, app, name)
+}
+
+// Serves is the release that an app serves, 0 for none.
+func (h *Host) Serves(ctx context.Context, name string) (number int, err error) {
+	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+		app, err := tx.App(name)
+		if err == nil {
+			_, number, _ = app.Serving()
+		}
+		return err
+	})
+	return number, err
+}
+
+// Waiting counts the deliveries that are not done, by the ids of their events.
+func (h *Host) Waiting(ctx context.Context) (map[string]int, error) {
+	s, err := h.queue.Load(ctx)
+	ids := map[string]int{}
+	for _, v := range s.Deliveries {
+		ids[v.ID]++
+	}
+	return ids, err
+}

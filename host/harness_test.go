@@ -30,6 +30,13 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "compile-worker" { // a child of these tests
 		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
 	}
+	if dir := os.Getenv(ownProcess); dir != "" {
+		if err := serveAlone(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(m.Run())
 }
 

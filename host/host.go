@@ -104,13 +104,8 @@ func New(ctx context.Context, o Options) (*Host, error) {
 	return h, nil
 }
 
-// open builds in dependency order; each step leaves its cleanup. It is long
-// because it is the whole composition, and one list reads better than ten.
+// open builds in dependency order; each step leaves its cleanup.
 func (h *Host) open(ctx context.Context) error {
-	dir := h.o.DataDir
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the data directory: %w", err)
-	}
 	var err error
 	if h.egress, err = h.o.networks(); err != nil {
 		return err
@@ -118,9 +113,36 @@ func (h *Host) open(ctx context.Context) error {
 	if h.models, err = h.o.openModels(); err != nil {
 		return err
 	}
+	if err := h.openData(ctx); err != nil {
+		return err
+	}
+	if h.policy, err = rego.New(ctx, rego.Options{Dir: h.o.PolicyDir}); err != nil {
+		return fmt.Errorf("load the policy: %w", err)
+	}
+	if h.engine, err = engine.New(engine.Options{CacheDir: filepath.Join(h.o.DataDir, "cache"), Worker: h.o.Worker, Logger: h.log}); err != nil {
+		return fmt.Errorf("start the engine: %w", err)
+	}
+	h.onStop("engine", h.engine.Close)
+	h.programs = newPrograms(h.loadProgram)
+	h.onStop("programs", h.programs.close)
+	h.binders = h.capabilities()
+	if err := h.openDispatcher(ctx); err != nil {
+		return err
+	}
+	return h.listen()
+}
+
+// openData opens all that outlives the process, and recovers what the last one
+// left. It is long because one list reads better than ten.
+func (h *Host) openData(ctx context.Context) error {
+	dir := h.o.DataDir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
 	if err := complete(dir); err != nil {
 		return err
 	}
+	var err error
 	if h.kv, err = boltstore.OpenKV(filepath.Join(dir, kvFile), h.o.Now); err != nil {
 		return fmt.Errorf("open the apps' data: %w", err)
 	}
@@ -161,24 +183,11 @@ func (h *Host) open(ctx context.Context) error {
 	if h.verifier, err = sigstore.NewVerifier(root); err != nil {
 		return fmt.Errorf("prepare the verifier: %w", err)
 	}
-	if h.policy, err = rego.New(ctx, rego.Options{Dir: h.o.PolicyDir}); err != nil {
-		return fmt.Errorf("load the policy: %w", err)
-	}
 	if h.meter, err = h.openMeter(ctx); err != nil {
 		return fmt.Errorf("open the meter: %w", err)
 	}
 	h.onStop("meter", h.meter.Close)
-	if h.engine, err = engine.New(engine.Options{CacheDir: filepath.Join(dir, "cache"), Worker: h.o.Worker, Logger: h.log}); err != nil {
-		return fmt.Errorf("start the engine: %w", err)
-	}
-	h.onStop("engine", h.engine.Close)
-	h.programs = newPrograms(h.loadProgram)
-	h.onStop("programs", h.programs.close)
-	h.binders = h.capabilities()
-	if err := h.openDispatcher(ctx); err != nil {
-		return err
-	}
-	return h.listen()
+	return nil
 }
 
 func (h *Host) listen() error {
