@@ -238,6 +238,12 @@ func (r *record) load(p *process, long time.Duration) {
 		_, err := r.tryPublish(all, p, "shop", "", says(fmt.Sprintf("release %d", r.next("shop releases")+1)))
 		return err
 	})
+	work.Go(func() {
+		time.Sleep(long / 4)
+		if err := p.snapshot(); err != nil {
+			r.t.Errorf("a snapshot: %v", err)
+		}
+	})
 	work.Wait()
 }
 

@@ -54,7 +54,7 @@ func TestPowerLoss(t *testing.T) {
 // canFail plays the same record on disks that ignore some syncs: each must
 // leave images that are wrong.
 func (k *known) canFail(t *testing.T) {
-	for _, name := range []string{"agora.db", "kv.db", "queue.db", "journal", "blobs", "files", "trust", ""} {
+	for _, name := range []string{"agora.db", "kv.db", "queue.db", "journal", "blobs", "files", "trust", "snapshots", ""} {
 		wrong := k.images(200, rand.Uint64(), 1, func(path string) bool {
 			top, _, _ := strings.Cut(path, "/")
 			return top == name

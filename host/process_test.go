@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -31,7 +33,8 @@ type introduction struct {
 	Ada, Rex      string // tokens
 }
 
-// serveAlone is a node in a process of its own, until SIGTERM.
+// serveAlone is a node in a process of its own, until SIGTERM. At SIGUSR1 it makes
+// a snapshot, and says a line when it has.
 func serveAlone(dir string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -52,6 +55,13 @@ func serveAlone(dir string) error {
 	if err := json.NewEncoder(os.Stdout).Encode(hello); err != nil {
 		return err
 	}
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR1)
+	go func() {
+		for range asked {
+			fmt.Println(h.Snapshot(ctx))
+		}
+	}()
 	return h.Run(ctx)
 }
 
@@ -59,6 +69,7 @@ func serveAlone(dir string) error {
 type process struct {
 	introduction
 	cmd  *exec.Cmd
+	out  *bufio.Reader
 	said *strings.Builder // its log; to be read once it has ended
 	apps *http.Client     // sends whatever name it is asked for to this node
 }
@@ -82,7 +93,8 @@ func startProcess(t *testing.T, cmd *exec.Cmd) *process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
+	p.out = bufio.NewReader(out)
+	line, err := p.out.ReadBytes('\n')
 	if err == nil {
 		err = json.Unmarshal(line, &p.introduction)
 	}
@@ -104,6 +116,18 @@ func (p *process) as(t *testing.T, token string) *client.Client {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// snapshot has the node make one.
+func (p *process) snapshot() error {
+	if err := p.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+		return err
+	}
+	line, err := p.out.ReadString('\n')
+	if err == nil && line != "<nil>\n" {
+		err = errors.New(line)
+	}
+	return err
 }
 
 // post asks an app, and answers the whole of what it said.

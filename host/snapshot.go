@@ -49,7 +49,7 @@ func (h *Host) snapshot(ctx context.Context) error {
 	}
 	defer h.endCopy()
 	parent := filepath.Join(h.o.DataDir, snapshotsDir)
-	if err := os.MkdirAll(parent, 0o700); err != nil {
+	if err := durable.MakeDir(h.o.DataDir, parent); err != nil {
 		return err
 	}
 	if err := h.roomFor(parent); err != nil {
