@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -248,11 +249,20 @@ func BenchmarkUsage(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			n := startIn(b, dir)
 			session := "agora_session=" + n.token(ada)
+			before := cpu()
 			for b.Loop() {
 				if got := n.do("GET", n.ConsoleURL()+"/usage?span="+span, "", "Cookie", session); got.Status != 200 || !strings.Contains(got.Body, "app-0") {
 					b.Fatalf("%d", got.Status)
 				}
 			}
+			b.ReportMetric(float64((cpu()-before).Microseconds())/1e3/float64(b.N), "CPU-ms/op")
 		})
 	}
+}
+
+// cpu is the time that this process spent on a processor.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
