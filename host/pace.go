@@ -16,7 +16,10 @@ type pace struct {
 }
 
 const (
-	stretch = 2 * time.Millisecond
+	// A stretch is short beside what a request takes whose p99 should not grow, and
+	// so is the time that a piece takes to be compressed.
+	stretch = 200 * time.Microsecond
+	piece   = 4 << 10
 	restFor = 3                     // as long, if nothing else is said
 	maxRest = 50 * time.Millisecond // a disk that is slow is no reason to be slower still
 )
@@ -53,7 +56,7 @@ func (p pacedWriter) Write(b []byte) (n int, err error) {
 		if err := p.rest(); err != nil {
 			return n, err
 		}
-		part := b[:min(len(b), 32<<10)]
+		part := b[:min(len(b), piece)]
 		m, err := p.w.Write(part)
 		n += m
 		if err != nil {
