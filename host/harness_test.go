@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
 	}
 	if dir := os.Getenv(ownProcess); dir != "" {
-		if err := serveAlone(dir); err != nil {
+		if err := runAlone(dir, os.Getenv(ownRestore)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

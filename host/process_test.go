@@ -24,8 +24,24 @@ import (
 )
 
 // ownProcess names the data directory of a node that this binary is to run,
-// instead of tests.
-const ownProcess = "AGORA_TEST_NODE"
+// instead of tests; ownRestore the backup, or "latest" for the last snapshot, that
+// it is to restore there, instead of running it.
+const (
+	ownProcess = "AGORA_TEST_NODE"
+	ownRestore = "AGORA_TEST_RESTORE"
+)
+
+func runAlone(dir, restore string) (err error) {
+	switch restore {
+	case "":
+		err = serveAlone(dir)
+	case "latest":
+		_, _, err = host.RestoreSnapshot(context.Background(), dir, restore)
+	default:
+		_, err = host.Restore(context.Background(), restore, dir)
+	}
+	return err
+}
 
 // introduction is what such a node says first.
 type introduction struct {

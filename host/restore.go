@@ -64,6 +64,11 @@ func Restore(ctx context.Context, file, dir string) (Contents, error) {
 	if err != nil {
 		return contents, err
 	}
+	// The files are durable, and now their names are: before the one that says that
+	// all of it is there.
+	if err := durable.SyncTree(staging); err != nil {
+		return contents, errors.Join(err, os.RemoveAll(staging))
+	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return contents, errors.Join(err, os.RemoveAll(staging))
 	}
@@ -221,7 +226,7 @@ func RestoreSnapshot(ctx context.Context, dir, name string) (string, []string, e
 	}
 	var kept []string
 	aside := filepath.Join(dir, snapshotsDir, "replaced-"+time.Now().UTC().Format(snapshotLayout))
-	if err := os.MkdirAll(aside, 0o700); err != nil {
+	if err := durable.MakeDir(dir, aside); err != nil {
 		return name, nil, err
 	}
 	for _, s := range storeFiles {

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,16 @@ func MakeDir(root, dir string) error {
 // down to it: it may have been given by another, who has not synced yet or was
 // killed.
 func SyncNames(root, path string) error { return syncDirs(root, filepath.Dir(path)) }
+
+// SyncTree makes durable what names there are in a directory, and below it.
+func SyncTree(dir string) error {
+	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			err = SyncDir(path)
+		}
+		return err
+	})
+}
 
 // syncDirs syncs a directory and those above it, up to root. All of them, each
 // time: one that is there may have been made by a process that was killed before

@@ -277,6 +277,8 @@ func (p *Player) end(q *process, e Event) (touched bool, err error) {
 		if d := q.fds[args.number(0)]; d != nil {
 			d.at = e.Result
 		}
+	case "copy_file_range":
+		touched, err = p.copy(q, e, args)
 	case "execve":
 		p.execute(q, e)
 	case "chdir":
@@ -341,6 +343,24 @@ func (p *Player) duplicate(q *process, e Event, args arguments) {
 		cloexec := e.Name == "fcntl" && args.text(1) == "F_DUPFD_CLOEXEC" || e.Name == "dup3" && flag(args.text(2), "O_CLOEXEC")
 		q.fds[to] = &descriptor{d.opened, cloexec}
 	}
+}
+
+// copy plays a copy within the directory. What a file elsewhere had is in no record.
+func (p *Player) copy(q *process, e Event, args arguments) (touched bool, err error) {
+	from, to := q.fds[args.number(0)], q.fds[args.number(2)]
+	if to == nil {
+		return false, nil
+	}
+	if from == nil || from.file == nil || to.file == nil || args.text(1) != "NULL" || args.text(3) != "NULL" {
+		return false, errUnplayed
+	}
+	data := from.file.Bytes()[min(from.at, from.file.Size()):]
+	if int64(len(data)) < e.Result {
+		return false, fmt.Errorf("%s had only %d bytes more", from.path, len(data))
+	}
+	to.file.WriteAt(data[:e.Result], to.at).End()
+	from.at, to.at = from.at+e.Result, to.at+e.Result
+	return true, nil
 }
 
 // execute gives a process a table of its own, which a thread that became it may

@@ -83,6 +83,19 @@ func good(dir string) error {
 	if e != nil {
 		return e
 	}
+	from, e := os.Open(in("appended"))
+	if e != nil {
+		return e
+	}
+	to, e := os.Create(in("copied"))
+	if e != nil {
+		return e
+	}
+	if _, e := unix.CopyFileRange(int(from.Fd()), nil, int(to.Fd()), nil, 4, 0); e != nil {
+		return e
+	}
+	to.WriteString(" and more")
+	err = errors.Join(err, from.Close(), to.Close())
 	return errors.Join(err, a.Close(), root.WriteFile("moved/relative", []byte("r"), 0o600), root.Close(), d.Sync(), d.Close())
 }
 
