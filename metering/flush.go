@@ -102,7 +102,7 @@ func (m *Meter) rotate(ctx context.Context) error {
 		m.clock = newClock(m.o.Now(), m.o.Elapsed)
 	}
 	m.earlier = append(m.earlier, m.current)
-	m.current = next
+	m.use(next)
 	return nil
 }
 

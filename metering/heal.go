@@ -42,7 +42,7 @@ func (m *Meter) Heal(ctx context.Context) error {
 	}
 	m.mu.Lock()
 	m.earlier = append(m.earlier, m.current)
-	m.current = next
+	m.use(next)
 	m.down.Store(nil)
 	m.mu.Unlock()
 	m.log.Info("usage is journaled again: apps are served", "after", m.o.Now().Sub(f.since).String())

@@ -19,6 +19,7 @@ const (
 	healEvery      = time.Second
 	reconcileEvery = 24 * time.Hour
 	maxJournal     = 64 << 20
+	patience       = 5 * time.Second // with a disk that syncs
 )
 
 // Options are what a Meter needs. All are required but those with a default.
@@ -74,7 +75,8 @@ type Meter struct {
 	log  *slog.Logger
 	lock io.Closer
 
-	down atomic.Pointer[failure] // nil while usage can be journaled
+	down  atomic.Pointer[failure]         // nil while usage can be journaled
+	front atomic.Pointer[journal.Journal] // that of current
 
 	aside      sync.Map                       // by file that was set aside: []abi.Finding
 	reconciled atomic.Pointer[Reconciliation] // the last one; nil before
@@ -124,13 +126,22 @@ func (m *Meter) open(ctx context.Context) error {
 		return err
 	}
 	// The new journal is there before an old one goes: numbers never go back.
-	if m.current, err = m.beginEpoch(ctx); err != nil {
+	next, err := m.beginEpoch(ctx)
+	if err != nil {
 		return err
 	}
+	m.use(next)
 	if err := m.endUnknown(ctx); err != nil {
 		return errors.Join(err, m.current.journal.Abandon())
 	}
 	return nil
+}
+
+// use makes an epoch the one that is written. Callers hold mu, or are the only
+// ones.
+func (m *Meter) use(e *epoch) {
+	m.current = e
+	m.front.Store(e.journal)
 }
 
 // beginEpoch makes the next epoch. Its number exceeds what the store has given
@@ -199,10 +210,15 @@ func (m *Meter) append(e *epoch, k kind, v *Invocation) error {
 	return nil
 }
 
-// Ready answers nil while usage can be journaled, and else why it cannot.
+// Ready answers nil while usage can be journaled, and else why it cannot. A disk
+// that hangs cannot be given up, since what it has taken may yet be durable: who
+// waits for it waits, and nobody else begins.
 func (m *Meter) Ready() error {
 	if f := m.down.Load(); f != nil {
 		return fmt.Errorf("%w since %s: %w", ErrUnmetered, f.since.UTC().Format(time.RFC3339), f.err)
+	}
+	if since := m.front.Load().Syncing(); since > patience {
+		return fmt.Errorf("%w: the disk has been writing the journal for %s", ErrUnmetered, since.Round(time.Second))
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/agora-host/agora/internal/failpoint"
 )
@@ -39,6 +41,7 @@ type Journal struct {
 	committed func(seq uint64)
 	wake      chan struct{} // there is something to sync, or nothing will ever be
 	ended     chan struct{} // the goroutine is
+	syncing   atomic.Pointer[time.Time]
 
 	mu      sync.Mutex // guards all below
 	buf     []byte     // appended and not written
@@ -213,7 +216,7 @@ func (j *Journal) commitBatch() bool {
 	seq, off := j.seq, j.off
 	j.mu.Unlock()
 	if err == nil {
-		if err = j.file.Sync(); err != nil {
+		if err = j.sync(); err != nil {
 			err = fmt.Errorf("sync %s: %w", j.name, err)
 		}
 	}
@@ -237,6 +240,22 @@ func (j *Journal) commitBatch() bool {
 		j.mu.Unlock()
 	}
 	return true
+}
+
+func (j *Journal) sync() error {
+	began := time.Now()
+	j.syncing.Store(&began)
+	defer j.syncing.Store(nil)
+	return j.file.Sync()
+}
+
+// Syncing is how long the disk has been syncing, 0 if it is not. It waits for
+// nobody.
+func (j *Journal) Syncing() time.Duration {
+	if began := j.syncing.Load(); began != nil {
+		return time.Since(*began)
+	}
+	return 0
 }
 
 // prepare makes room when there is little left. A disk that has none will say so
