@@ -3,6 +3,7 @@ package abi
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"unicode/utf8"
@@ -69,6 +70,22 @@ func Note(ctx context.Context, u Use) {
 	if r, ok := ctx.Value(recorderKey{}).(*Recorder); ok && u.N > 0 {
 		r.add(u)
 	}
+}
+
+// NoteOutcome notes a use as what became of it: done, over a quota, or failed. It
+// answers what the guest may know. internal tells that err is the node's own
+// trouble and belongs in its log.
+func NoteOutcome(ctx context.Context, u Use, err error) (errno Errno, internal bool) {
+	errno, known := errors.AsType[Errno](err)
+	switch {
+	case err == nil:
+	case !known:
+		u.Meter, errno, internal = MeterFailed, ErrnoUnavailable, true
+	case errno == ErrnoQuota:
+		u.Meter = MeterOver
+	}
+	Note(ctx, u)
+	return errno, internal
 }
 
 func (r *Recorder) add(u Use) {

@@ -273,18 +273,37 @@ func (h *Host) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel = cancel
 	h.background.Go(func() { h.meter.Run(ctx) })
-	h.background.Go(func() { h.keepSnapshots(ctx) })
+	h.background.Go(func() {
+		h.regularly(ctx, snapshotEvery, "no snapshot was made, and the earlier ones are kept", h.snapshot)
+	})
 	h.background.Go(func() {
 		h.samples.Run(ctx.Done(), func(err error) { h.log.Warn("samples of calls are not written", "err", err) })
 	})
 	h.background.Go(func() { h.dispatcher.Run(ctx) })
-	h.background.Go(func() { h.keepUsed(ctx) })
+	h.background.Go(func() { h.regularly(ctx, storeUsed, "what apps used could not be stored", h.flushUsed) })
 	h.background.Go(func() { h.billKept(ctx) })
 	h.background.Go(func() {
 		if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
 			h.log.Error("the front door closed by itself", "err", err)
 		}
 	})
+}
+
+// regularly runs something until ctx ends. What goes wrong is told, and tried again
+// at the next turn.
+func (h *Host) regularly(ctx context.Context, every time.Duration, trouble string, run func(context.Context) error) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			h.log.Error(trouble, "err", err)
+		}
+	}
 }
 
 // Addr is the address that is listened on.

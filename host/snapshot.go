@@ -25,22 +25,6 @@ const (
 	snapshotLayout = "20060102T150405Z"
 )
 
-// keepSnapshots makes a snapshot each hour until ctx ends.
-func (h *Host) keepSnapshots(ctx context.Context) {
-	tick := time.NewTicker(snapshotEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := h.snapshot(ctx); err != nil && ctx.Err() == nil {
-			h.log.Error("no snapshot was made, and the earlier ones are kept", "err", err)
-		}
-	}
-}
-
 // snapshot copies the stores, reads the copies as a whole, and only then lets
 // them take the place of the oldest.
 func (h *Host) snapshot(ctx context.Context) error {

@@ -83,21 +83,6 @@ func (h *Host) flushUsed(ctx context.Context) error {
 	return h.store.AddUsed(ctx, h.used.take())
 }
 
-func (h *Host) keepUsed(ctx context.Context) {
-	tick := time.NewTicker(storeUsed)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := h.flushUsed(ctx); err != nil && ctx.Err() == nil {
-				h.log.Error("what apps used could not be stored", "err", err)
-			}
-		}
-	}
-}
-
 // usedBy is what a release did, up to now.
 func (h *Host) usedBy(tx *boltstore.Tx, app string, number int) ([]approvals.Used, error) {
 	stored, err := tx.Used(app, number)

@@ -2,7 +2,6 @@ package blob
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
 	"github.com/agora-host/agora/abi"
@@ -111,15 +110,9 @@ func checkName(name string, ok bool) abi.Errno {
 
 // done notes what became of an operation and tells the guest what it may know.
 func (a *bound) done(ctx context.Context, meter, name string, err error) abi.Errno {
-	errno, known := errors.AsType[abi.Errno](err)
-	switch {
-	case err == nil:
-	case !known:
+	errno, internal := abi.NoteOutcome(ctx, abi.Use{Capability: "blob", Meter: meter, Subject: abi.PrefixOf(name), N: 1}, err)
+	if internal {
 		a.log.ErrorContext(ctx, "an app's blob could not be reached", "app", a.app, "err", err)
-		meter, errno = abi.MeterFailed, abi.ErrnoUnavailable
-	case errno == abi.ErrnoQuota:
-		meter = abi.MeterOver
 	}
-	abi.Note(ctx, abi.Use{Capability: "blob", Meter: meter, Subject: abi.PrefixOf(name), N: 1})
 	return errno
 }

@@ -2,7 +2,6 @@ package kv
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
 	"github.com/agora-host/agora/abi"
@@ -112,18 +111,11 @@ func checkKey(key string) abi.Errno {
 	return abi.ErrnoOK
 }
 
-// done notes what became of an operation and tells the guest what it may know:
-// what is the node's own trouble goes to the node's log.
+// done notes what became of an operation and tells the guest what it may know.
 func (a *bound) done(ctx context.Context, meter, key string, err error) abi.Errno {
-	errno, known := errors.AsType[abi.Errno](err)
-	switch {
-	case err == nil:
-	case !known:
+	errno, internal := abi.NoteOutcome(ctx, abi.Use{Capability: "kv", Meter: meter, Subject: abi.PrefixOf(key), N: 1}, err)
+	if internal {
 		a.log.ErrorContext(ctx, "an app's data could not be reached", "app", a.app, "err", err)
-		meter, errno = abi.MeterFailed, abi.ErrnoUnavailable
-	case errno == abi.ErrnoQuota:
-		meter = abi.MeterOver
 	}
-	abi.Note(ctx, abi.Use{Capability: "kv", Meter: meter, Subject: abi.PrefixOf(key), N: 1})
 	return errno
 }
