@@ -27,6 +27,7 @@ import (
 	"github.com/agora-host/agora/host/internal/web/api"
 	"github.com/agora-host/agora/host/internal/web/console"
 	"github.com/agora-host/agora/host/internal/web/problem"
+	"github.com/agora-host/agora/internal/durable"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/secrets"
@@ -168,6 +169,10 @@ func (h *Host) openData(ctx context.Context) error {
 		return fmt.Errorf("open the samples of calls: %w", err)
 	}
 	if h.authority, err = sigstore.OpenAuthority(filepath.Join(dir, "trust"), h.o.Now); err != nil {
+		return fmt.Errorf("open the trust root: %w", err)
+	}
+	// The process that made it may have been killed before its name was durable.
+	if err := durable.SyncNames(dir, filepath.Join(dir, filepath.FromSlash(trustFile))); err != nil {
 		return fmt.Errorf("open the trust root: %w", err)
 	}
 	// The store is made last: where it is, the rest has to be, too; see complete.

@@ -249,6 +249,33 @@ func TestPowerLossCanFail(t *testing.T) {
 	}
 }
 
+// TestPowerLossAfterKill: what a node that was killed had not synced, and the next
+// one found all the same and billed, has its proof on the disk.
+func TestPowerLossAfterKill(t *testing.T) {
+	for seed := range uint64(40) {
+		machine, w, l := meteringtest.NewMachine(seed), &wall{now: hour}, newLedger()
+		m := open(t, machine, w)
+		for range 5 {
+			v := l.call(metering.DurabilityProcess)
+			l.answer(v, m.Record(v))
+		}
+		m = open(t, machine, w)
+		machine.Fault = func(_ int, op string) meteringtest.Fault {
+			if op == "create" { // the journal is billed, and not put away yet
+				return meteringtest.Fault{Err: syscall.ENOSPC}
+			}
+			return meteringtest.Fault{}
+		}
+		if err := m.Flush(t.Context()); err == nil {
+			t.Fatal("a journal is put away on a full disk")
+		}
+		machine.Fault = nil
+		if wrong := l.copy(metering.DurabilityPower).check(t, machine.LosePower(seed, func() {}), w); len(wrong) > 0 {
+			t.Fatalf("seed %d: %s", seed, strings.Join(wrong, "; "))
+		}
+	}
+}
+
 // script is a few calls, a stream, flushes and a restart: everything that a meter
 // does with its disk.
 func script(t testing.TB, machine *meteringtest.Machine, w *wall, l *ledger) {

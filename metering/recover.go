@@ -42,10 +42,16 @@ type outcome struct {
 	err error
 }
 
-// begin opens a journal, and reads it while the caller does something else.
+// begin reads a journal while the caller does something else. What it says was
+// handed to the system, perhaps by a process that was killed before it synced: it
+// is made durable first, so that no bill outlives what proves it.
 func (m *Meter) begin(name string) <-chan outcome {
 	done := make(chan outcome, 1)
-	f, err := m.o.FS.Open(name)
+	var f io.ReadCloser
+	err := m.o.FS.SyncFile(name)
+	if err == nil {
+		f, err = m.o.FS.Open(name)
+	}
 	if err != nil {
 		done <- outcome{err: err}
 		return done

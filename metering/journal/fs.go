@@ -20,6 +20,9 @@ type FS interface {
 	List() ([]Entry, error)
 	// Create makes a file that must not be there.
 	Create(name string) (File, error)
+	// SyncFile makes durable what a file has, which an earlier process may have
+	// written and not synced.
+	SyncFile(name string) error
 	// Open reads a file, from the disk if it can be had and not from a cache.
 	Open(name string) (io.ReadCloser, error)
 	Rename(from, to string) error
@@ -83,6 +86,14 @@ func (d disk) Open(name string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	return uncached(f), nil
+}
+
+func (d disk) SyncFile(name string) error {
+	f, err := os.Open(d.path(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(datasync(f), f.Close())
 }
 
 func (d disk) Rename(from, to string) error { return os.Rename(d.path(from), d.path(to)) }

@@ -178,6 +178,16 @@ func (p *process) Open(name string) (f io.ReadCloser, err error) {
 	return f, err
 }
 
+func (p *process) SyncFile(name string) error {
+	p.m.mu.Lock()
+	f := p.m.file(name)
+	p.m.mu.Unlock()
+	if f == nil {
+		return fs.ErrNotExist
+	}
+	return p.sync(f)
+}
+
 func (p *process) Rename(from, to string) error {
 	return p.do("rename", func(Fault) error { return p.m.disk.Root.Rename(from, p.m.disk.Root, to) })
 }
@@ -210,14 +220,16 @@ func (f *file) WriteAt(data []byte, at int64) (n int, err error) {
 	return n, err
 }
 
-func (f *file) Sync() error {
-	return f.p.do("sync", func(fault Fault) error {
+func (f *file) Sync() error { return f.p.sync(f.f) }
+
+func (p *process) sync(f *crashdisk.File) error {
+	return p.do("sync", func(fault Fault) error {
 		switch {
-		case f.p.m.NoSync:
+		case p.m.NoSync:
 		case fault.Err != nil:
-			f.f.FailSync(f.p.m.random)
+			f.FailSync(p.m.random)
 		default:
-			f.f.EndSync(f.f.BeginSync())
+			f.EndSync(f.BeginSync())
 		}
 		return nil
 	})
