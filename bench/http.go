@@ -79,21 +79,17 @@ func (n *node) close(ctx context.Context) error {
 // publish signs and uploads, and answers the host name under which it serves.
 //
 // Calls outlive the process alone, so that what is measured is not the disk; those of
-// one app outlive the loss of power.
+// apps whose name begins with "power" outlive the loss of power.
 func (n *node) publish(ctx context.Context, name string, module []byte) (string, error) {
-	special := map[string]string{
-		"hello":    "warm_up = \"/\"\ndurability = \"process\"\n", // as its own manifest says
-		"powerful": "durability = \"power\"\n",
+	more := "durability = \"process\"\n"
+	if strings.HasPrefix(name, "power") {
+		more = "durability = \"power\"\n"
 	}
-	if strings.HasPrefix(name, "power-") {
-		special[name] = special["powerful"]
+	if strings.HasPrefix(name, "hello") || strings.HasSuffix(name, "-hello") {
+		more += "warm_up = \"/\"\n" // as its own manifest says
 	}
 	if strings.HasPrefix(name, "calls-") {
-		special[name] = "durability = \"process\"\n[capabilities.kv]\n"
-	}
-	more, ok := special[name]
-	if !ok {
-		more = "durability = \"process\"\n"
+		more += "[capabilities.kv]\n"
 	}
 	manifest := fmt.Sprintf("name = %q\nversion = \"1\"\nowner = %q\nteam = \"a\"\ncost_center = \"c\"\ndata_classification = \"internal\"\nstart_once = true\n%s[limits]\nconcurrency = 32\n[capabilities.log]\n[capabilities.config]\n", name, owner, more)
 	return n.upload(ctx, manifest, module)

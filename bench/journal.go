@@ -107,19 +107,41 @@ func recordAlone(ctx context.Context, d metering.Durability, callers int, span t
 
 func millis(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
 
-// recordInNode asks the same app on the same node under both promises, in turns.
+// recordInNode asks apps on one node under both promises, in turns: one that does
+// next to nothing, and one as people write them.
 func recordInNode(ctx context.Context, span time.Duration) error {
 	n, err := startNode(ctx)
 	if err != nil {
 		return err
 	}
 	defer n.close(ctx)
+	dir, err := os.MkdirTemp("", "agora-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	hello, err := goApp("hello", "c-shared", dir)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nA node, %d connections, %d turns; CPU is the client's too\n\n", concurrent, turns)
+	fmt.Println("| app | durability | requests/s | p50 | CPU for each |")
+	fmt.Println("|---|---|---:|---:|---:|")
+	for name, module := range map[string][]byte{"minimal": minimal(answer), "hello": hello} {
+		if err := bothPromises(ctx, n, name, module, span); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func bothPromises(ctx context.Context, n *node, app string, module []byte, span time.Duration) error {
 	classes := []string{"process", "power"}
 	rates, p50s, cpus := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
 	hosts := map[string][]string{}
 	for _, class := range classes {
 		for i := range 4 { // one app alone may not serve so many at once
-			host, err := n.publish(ctx, fmt.Sprintf("%s-%d", class, i), minimal(answer))
+			host, err := n.publish(ctx, fmt.Sprintf("%s-%d-%s", class, i, app), module)
 			if err != nil {
 				return err
 			}
@@ -127,19 +149,19 @@ func recordInNode(ctx context.Context, span time.Duration) error {
 		}
 	}
 	for range turns {
-		for _, name := range classes {
-			if _, err := driveEach(n.Addr().String(), hosts[name], span/20); err != nil {
+		for _, class := range classes {
+			if _, err := driveEach(n.Addr().String(), hosts[class], span/20); err != nil {
 				return err
 			}
 			before := cpu()
-			m, err := driveEach(n.Addr().String(), hosts[name], span/turns)
+			m, err := driveEach(n.Addr().String(), hosts[class], span/turns)
 			if err != nil {
 				return err
 			}
 			slices.Sort(m.times)
-			rates[name] = append(rates[name], m.perSecond)
-			p50s[name] = append(p50s[name], millis(m.times[len(m.times)/2]))
-			cpus[name] = append(cpus[name], float64((cpu()-before).Nanoseconds())/1e3/float64(len(m.times)))
+			rates[class] = append(rates[class], m.perSecond)
+			p50s[class] = append(p50s[class], millis(m.times[len(m.times)/2]))
+			cpus[class] = append(cpus[class], float64((cpu()-before).Nanoseconds())/1e3/float64(len(m.times)))
 		}
 	}
 	var ratios, added []float64
@@ -147,13 +169,11 @@ func recordInNode(ctx context.Context, span time.Duration) error {
 		ratios = append(ratios, rates["power"][i]/rates["process"][i])
 		added = append(added, p50s["power"][i]-p50s["process"][i])
 	}
-	fmt.Printf("\nA node, minimal app, %d connections, %d turns; CPU is the client's too\n\n", concurrent, turns)
-	fmt.Println("| durability | requests/s | p50 | CPU for each |")
-	fmt.Println("|---|---:|---:|---:|")
-	for _, name := range classes {
-		fmt.Printf("| %s | %.0f | %.2f ms | %.1f µs |\n", name, median(rates[name]), median(p50s[name]), median(cpus[name]))
+	for _, class := range classes {
+		fmt.Printf("| %s | %s | %.0f | %.2f ms | %.1f µs |\n", app, class, median(rates[class]), median(p50s[class]), median(cpus[class]))
 	}
-	fmt.Printf("\npower against process: %.2f times the requests (lowest %.2f, highest %.2f), p50 %+.2f ms\n", median(ratios), slices.Min(ratios), slices.Max(ratios), median(added))
+	fmt.Printf("| | `power` against `process` | %.2f times, %.2f to %.2f | %+.2f ms | %+.1f µs |\n",
+		median(ratios), slices.Min(ratios), slices.Max(ratios), median(added), median(cpus["power"])-median(cpus["process"]))
 	return nil
 }
 
@@ -227,10 +247,15 @@ func sizeOf(disk journal.FS) (n int64) {
 	return n
 }
 
-// away is a store that takes nothing.
+// away is a store that takes no usage.
 type away struct{ meteringtest.Memory }
 
-func (*away) Merge(context.Context, metering.Flush) error { return errors.New("the store is away") }
+func (a *away) Merge(ctx context.Context, f metering.Flush) error {
+	if len(f.Cells) > 0 {
+		return errors.New("the store is away")
+	}
+	return a.Memory.Merge(ctx, f)
+}
 
 // unlocked is a directory whose first process was killed, in a process that was
 // not.
