@@ -48,7 +48,7 @@ func (a account) isBilled() string {
 	n := max(a.said.cells.total().Calls, a.billed().Calls)
 	switch {
 	case a.inUse() && a.stays:
-		return fmt.Sprintf("the next start bills %s of it", plural(n, "call"))
+		return fmt.Sprintf("billed of it after the next start: %s", plural(n, "call"))
 	case !a.asked:
 		return "what of it is billed cannot be told, since the state cannot be read"
 	case a.kept():
@@ -57,12 +57,18 @@ func (a account) isBilled() string {
 	return fmt.Sprintf("billed of it: %s", plural(n, "call"))
 }
 
+// unproven says what is legible behind the damage. Some of it may have been
+// flushed while it was proven; which, the numbers do not say.
 func (a account) unproven(behind string) string {
 	u, n := a.said.unproven, a.said.tail.Unproven
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; unproven and not billed: %s in %s behind %s", u.words(), plural(uint64(n), "whole record"), behind)
+	not := "not billed"
+	if !a.asked || !a.billed().Less(a.said.cells.total()).IsZero() {
+		not = "billed only as far as the state had it before"
+	}
+	return fmt.Sprintf("; unproven and %s: %s in %s behind %s", not, u.words(), plural(uint64(n), "whole record"), behind)
 }
 
 // foreign tells of another node's journal, which may be this one's own: the file

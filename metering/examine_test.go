@@ -76,7 +76,7 @@ func TestExamine(t *testing.T) {
 			metering.FindingDamaged, "unproven and not billed: 1 call and", 4},
 		// Two calls are in the store, and one is proven: the two stay billed.
 		{"a record that is in the store", ".journal", func(raw []byte) []byte { raw[size+record(raw)+20] ^= 1; return raw },
-			metering.FindingDamaged, "unproven and not billed: 2 calls", 4},
+			metering.FindingDamaged, "unproven and billed only as far as the state had it before: 2 calls", 4},
 		{"the last record", ".journal", func(raw []byte) []byte { raw[size+3*record(raw)+20] ^= 1; return raw },
 			metering.FindingTorn, "behind record 3", 5},
 		{"the header", ".journal", func(raw []byte) []byte { raw[9] ^= 1; return raw },
