@@ -59,7 +59,12 @@ func startNode(ctx context.Context) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := host.New(ctx, host.Options{DataDir: dir, Listen: "127.0.0.1:0"})
+	return startNodeIn(ctx, dir, host.Options{DataDir: dir, Listen: "127.0.0.1:0"})
+}
+
+// startNodeIn starts a node whose directory, with all that is below, goes with it.
+func startNodeIn(ctx context.Context, dir string, o host.Options) (*node, error) {
+	h, err := host.New(ctx, o)
 	if err != nil {
 		return nil, err
 	}

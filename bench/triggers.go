@@ -20,9 +20,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host"
-	"github.com/agora-host/agora/sdk/client"
 )
 
 const (
@@ -240,15 +238,5 @@ func startTriggerNode(ctx context.Context) (*node, error) {
 	if err := errors.Join(os.MkdirAll(policy, 0o700), os.WriteFile(filepath.Join(policy, "data.json"), []byte(strings.Replace(string(rules), `"crons": 5`, `"crons": 64`, 1)), 0o600)); err != nil {
 		return nil, err
 	}
-	h, err := host.New(ctx, host.Options{DataDir: filepath.Join(dir, "data"), Listen: "127.0.0.1:0", PolicyDir: policy})
-	if err != nil {
-		return nil, err
-	}
-	h.Start()
-	token, err := h.TokenFor(ctx, owner, "bench", time.Hour, access.RoleDeveloper)
-	if err != nil {
-		return nil, err
-	}
-	api, err := client.New(h.ConsoleURL(), token)
-	return &node{Host: h, api: api, dir: dir}, err
+	return startNodeIn(ctx, dir, host.Options{DataDir: filepath.Join(dir, "data"), Listen: "127.0.0.1:0", PolicyDir: policy})
 }

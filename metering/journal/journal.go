@@ -48,9 +48,9 @@ type Journal struct {
 	file      File
 	salt      uint32
 	committed func(seq uint64)
-	wake      chan struct{} // there is something to sync, or nothing will ever be
-	ended     chan struct{} // the goroutine is
-	syncing   atomic.Pointer[time.Time]
+	wake      chan struct{}             // there is something to sync, or nothing will ever be
+	ended     chan struct{}             // the goroutine is
+	syncing   atomic.Pointer[time.Time] // since when the disk syncs; nil: it does not
 
 	mu      sync.Mutex // guards all below
 	buf     []byte     // appended and not written
