@@ -27,6 +27,8 @@ import (
 	"github.com/agora-host/agora/host/internal/web/api"
 	"github.com/agora-host/agora/host/internal/web/console"
 	"github.com/agora-host/agora/host/internal/web/problem"
+	"github.com/agora-host/agora/internal/budget"
+	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/internal/durable"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry/sigstore"
@@ -73,6 +75,9 @@ type Host struct {
 	listener net.Listener
 	server   *http.Server
 
+	watch   *calm.Watch
+	budgets []*budget.Budget // all of the node's; append only before Start
+
 	measures measures
 	resting  time.Duration // see pace: how many times as long as copying works
 	copying  chan struct{} // held by the one backup or snapshot that runs
@@ -98,7 +103,8 @@ func New(ctx context.Context, o Options) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{o: o, log: o.Logger.With("component", "host"), started: o.Now(), copying: make(chan struct{}, 1), resting: restFor}
+	log := o.Logger.With("component", "host")
+	h := &Host{o: o, log: log, watch: calm.New(log), started: o.Now(), copying: make(chan struct{}, 1), resting: restFor}
 	if err := h.open(ctx); err != nil {
 		return nil, errors.Join(err, h.Stop(ctx))
 	}

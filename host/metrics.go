@@ -176,6 +176,7 @@ func (h *Host) measureNode(ctx context.Context, p *telemetry.Page) {
 		p.One("agora_revision", telemetry.Counter, "changes of state, ever", rev)
 	}
 	gauge("agora_programs_loaded", "releases that are in memory", float64(h.programs.loadedCount()))
+	h.measureBudgets(p)
 	h.measureDisk(p)
 	h.measureMemory(p)
 }

@@ -1,0 +1,57 @@
+package host
+
+import (
+	"fmt"
+
+	"github.com/agora-host/agora/host/internal/telemetry"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/internal/budget"
+)
+
+// budget makes a budget of the node's, which metrics and the doctor report.
+func (h *Host) budget(name, help string, limit int64) *budget.Budget {
+	b := budget.New(name, help, limit)
+	h.budgets = append(h.budgets, b)
+	return b
+}
+
+// measureBudgets writes how near each budget is.
+func (h *Host) measureBudgets(p *telemetry.Page) {
+	for _, f := range []struct {
+		name, help string
+		kind       telemetry.Kind
+		of         func(budget.State) float64
+	}{
+		{"agora_budget_limit", "how much the node has of a thing", telemetry.Gauge, func(s budget.State) float64 { return float64(s.Limit) }},
+		{"agora_budget_used", "how much of it is taken", telemetry.Gauge, func(s budget.State) float64 { return float64(s.Used) }},
+		{"agora_budget_most", "the most that was taken since the node started", telemetry.Gauge, func(s budget.State) float64 { return float64(s.Most) }},
+		{"agora_budget_refused_total", "how often nothing was left", telemetry.Counter, func(s budget.State) float64 { return float64(s.Refused) }},
+	} {
+		p.Family(f.name, f.kind, f.help)
+		for _, b := range h.budgets {
+			s := b.State()
+			p.Sample(f.of(s), "budget", s.Name)
+		}
+	}
+	p.Family("agora_panics_total", telemetry.Counter, "panics of the node's own code that were recovered: each is a defect, and is in the node's log with its stack")
+	for where, n := range h.watch.Counts() {
+		p.Sample(float64(n), "where", where)
+	}
+}
+
+// checkBudgets returns the doctor's line about budgets. One that is nearly used up, or was, is
+// a reason to look and no damage.
+func (h *Host) checkBudgets() web.Check {
+	c := web.Check{Name: "budgets", OK: true}
+	for _, b := range h.budgets {
+		s := b.State()
+		if c.Detail != "" {
+			c.Detail += "; "
+		}
+		c.Detail += fmt.Sprintf("%s: %d of %d, at most %d", s.Name, s.Used, s.Limit, s.Most)
+		if s.Refused > 0 {
+			c.Detail += fmt.Sprintf(", %d times refused", s.Refused)
+		}
+	}
+	return c
+}
