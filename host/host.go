@@ -126,7 +126,7 @@ func (h *Host) open(ctx context.Context) error {
 	if h.policy, err = rego.New(ctx, rego.Options{Dir: h.o.PolicyDir}); err != nil {
 		return fmt.Errorf("load the policy: %w", err)
 	}
-	if h.engine, err = engine.New(engine.Options{CacheDir: filepath.Join(h.o.DataDir, "cache"), Worker: h.o.Worker, Logger: h.log}); err != nil {
+	if h.engine, err = engine.New(engine.Options{CacheDir: filepath.Join(h.o.DataDir, "cache"), Worker: h.o.Worker, Logger: h.log, Watch: h.watch}); err != nil {
 		return fmt.Errorf("start the engine: %w", err)
 	}
 	h.onStop("engine", h.engine.Close)

@@ -232,7 +232,7 @@ type Bounds struct {
 // DefaultBounds are the bounds for an upload.
 func DefaultBounds() Bounds {
 	return Bounds{
-		Module: 64 << 20, Types: 20_000, Imports: 1_000, Functions: 200_000, Globals: 20_000, MutableGlobals: 128,
+		Module: 64 << 20, Types: 5_000, Imports: 1_000, Functions: 200_000, Globals: 20_000, MutableGlobals: 128,
 		Exports: 20_000, Tables: 16, TableElements: 65_536, Elements: 1_000_000, DataSegments: 50_000,
 		Locals: 2_000, Body: 2 << 20, BranchTable: 20_000, Params: 64, Nesting: 2_000, Blocks: 20_000,
 	}

@@ -119,7 +119,7 @@ func writeFile(path string, data []byte) error {
 
 // engineVersion names what else decides about machine code, and the form of an
 // entry's files.
-const engineVersion = "wazero-1.12.0 entry-13"
+const engineVersion = "wazero-1.12.0 entry-14"
 
 // cacheKey names an entry. Machine code is made for the processor at hand, whose
 // features are in the name: on another one everything is compiled anew.
@@ -141,6 +141,7 @@ type facts struct {
 	Lines bool   // there is a table of lines
 	// Imports are the modules that the author's imports functions from.
 	Imports []string
+	Types   int // function types, before what the rewriting adds
 }
 
 const (

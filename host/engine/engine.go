@@ -18,6 +18,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/host/engine/lines"
+	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
 )
@@ -33,6 +34,8 @@ type Options struct {
 	// WorkerTime bounds a compilation on the wall clock. Default 60 s.
 	WorkerTime time.Duration
 	Logger     *slog.Logger
+	// Watch recovers panics of the node's own code while programs load and run. May be nil.
+	Watch *calm.Watch
 }
 
 // Limits bound a program. Zero CallDepth and TableElements mean their defaults.
@@ -77,14 +80,14 @@ func (l Limits) caps() fuel.Options {
 	return o
 }
 
-// Engine compiles and loads programs. All of them run in one runtime of
-// wazero's: they share its host modules, and the code of modules that are the
-// same; what an instance owns is its own.
+// Engine compiles and loads programs. They share a runtime of wazero's with its
+// host modules, and the code of modules that are the same; what an instance owns
+// is its own.
 type Engine struct {
-	o       Options
-	cache   *cache
-	code    wazero.CompilationCache
-	runtime wazero.Runtime
+	o        Options
+	cache    *cache
+	code     wazero.CompilationCache
+	runtimes *runtimes
 
 	flight    singleflight.Group // compilations that run, by key
 	compiling chan struct{}      // a place for each child that may run: one that takes long delays not everybody
@@ -110,9 +113,8 @@ func New(o Options) (*Engine, error) {
 		return nil, fmt.Errorf("open the compiled-code cache: %w", err)
 	}
 	ctx := context.Background()
-	e.runtime = wazero.NewRuntimeWithConfig(ctx, runtimeConfig().WithCompilationCache(e.code))
-	if err := offer(ctx, e.runtime); err != nil {
-		return nil, errors.Join(err, e.Close(ctx))
+	if e.runtimes, err = newRuntimes(ctx, e.code, o.Watch); err != nil {
+		return nil, errors.Join(err, e.code.Close(ctx))
 	}
 	return e, nil
 }
@@ -138,7 +140,7 @@ func offer(ctx context.Context, runtime wazero.Runtime) error {
 
 // Close ends the engine, after its programs were closed by whoever loaded them.
 func (e *Engine) Close(ctx context.Context) error {
-	return errors.Join(e.runtime.Close(ctx), e.code.Close(ctx))
+	return errors.Join(e.runtimes.close(ctx), e.code.Close(ctx))
 }
 
 // Compile prepares a module for Load. It is idempotent. What the author of the
@@ -154,7 +156,8 @@ func (e *Engine) Compile(ctx context.Context, module []byte, l Limits) error {
 			select {
 			case e.compiling <- struct{}{}:
 				defer func() { <-e.compiling }()
-				return nil, e.compile(ctx, key, module, l)
+				// singleflight would throw a panic again in each caller that waits.
+				return nil, e.o.Watch.Do("compilation", func() error { return e.compile(ctx, key, module, l) })
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}
@@ -189,7 +192,7 @@ func (e *Engine) compile(ctx context.Context, key string, module []byte, l Limit
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(j.dir))
 	}
-	return e.cache.commit(key, j, facts{Result: rewritten, Imports: importsOf(m), Lines: table != nil}, table)
+	return e.cache.commit(key, j, facts{Result: rewritten, Imports: importsOf(m), Lines: table != nil, Types: len(m.Types)}, table)
 }
 
 // Program is compiled code with its limits, ready to be called.
@@ -200,6 +203,8 @@ type Program struct {
 	initCost uint64
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
+	unload   func() error // closes compiled, once: a second time would take another program's reference
+	watch    *calm.Watch
 	needs    []abi.Capability // imported
 
 	size       int64
@@ -232,11 +237,19 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 			return nil, fmt.Errorf("read compiled code: %w", err)
 		}
 	}
-	compiled, err := e.runtime.CompileModule(ctx, entry.shell)
+	generation, compiled, err := e.runtimes.load(ctx, entry.shell, entry.Types)
 	if err != nil {
+		if errors.Is(err, errNode) {
+			return nil, err
+		}
 		return nil, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
-	p := newProgram(e.runtime, compiled, iface, l)
+	p := newProgram(generation.Runtime, compiled, iface, l)
+	p.watch = e.o.Watch
+	p.unload = sync.OnceValue(func() error {
+		ctx := context.Background()
+		return errors.Join(compiled.Close(ctx), e.runtimes.leave(ctx, generation))
+	})
 	p.initCost, p.restorable, p.globals = entry.InitCost, entry.Restorable, entry.Globals
 	p.forget = func() { _ = os.Remove(e.cache.entry(key)) }
 	if entry.Lines {
@@ -244,13 +257,15 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 	}
 	p.size = 128<<10 + 2*int64(len(entry.shell)) + entry.codeSize
 	if err := p.link(entry.Imports); err != nil {
-		return nil, errors.Join(err, p.compiled.Close(ctx))
+		return nil, errors.Join(err, p.unload())
 	}
 	return p, nil
 }
 
 func newProgram(runtime wazero.Runtime, compiled wazero.CompiledModule, iface abi.Interface, l Limits) *Program {
-	return &Program{runtime: runtime, compiled: compiled, iface: iface, limits: l, depth: l.caps().CallDepth, slots: make(chan struct{}, max(1, l.Concurrency))}
+	return &Program{
+		runtime: runtime, compiled: compiled, unload: func() error { return compiled.Close(context.Background()) }, iface: iface, limits: l, depth: l.caps().CallDepth, slots: make(chan struct{}, max(1, l.Concurrency)),
+	}
 }
 
 // Size is about how many bytes a program keeps in memory while it waits: its
@@ -290,11 +305,11 @@ func (p *Program) link(imports []string) error {
 	return nil
 }
 
-// Close waits for running invocations and frees the code.
+// Close waits for running invocations and frees the code. It may be called again.
 func (p *Program) Close(ctx context.Context) error {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
 	p.running.Wait()
-	return errors.Join(p.end(ctx), p.compiled.Close(ctx))
+	return errors.Join(p.end(ctx), p.unload())
 }

@@ -132,8 +132,9 @@ const maxCalls = 100_000
 // exportCapability offers a capability's import module. What it does is linked
 // at each call.
 func exportCapability(b wazero.HostModuleBuilder, c abi.Capability) {
+	where := "capability " + c.Name
 	for _, name := range c.Functions {
-		exportHostFunc(b, c.Module, name, func(_ context.Context, v *invocation, in []byte) ([]byte, abi.Errno) {
+		exportHostFunc(b, c.Module, name, func(_ context.Context, v *invocation, in []byte) (out []byte, errno abi.Errno) {
 			if v.warming {
 				return nil, abi.ErrnoUnavailable // nothing of anybody's may get into the image
 			}
@@ -147,7 +148,14 @@ func exportCapability(b wazero.HostModuleBuilder, c abi.Capability) {
 			}
 			limited := v.callContext()
 			defer limited.end()
-			return f(limited, in)
+			err := v.watch.Do(where, func() error {
+				out, errno = f(limited, in)
+				return nil
+			})
+			if err != nil { // the node's defect, and not the app's
+				return nil, abi.ErrnoUnavailable
+			}
+			return out, errno
 		})
 	}
 }

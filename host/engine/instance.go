@@ -16,6 +16,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/metering/fuel"
 )
 
@@ -139,10 +140,14 @@ func (p *Program) instantiate(ctx context.Context) (*instance, error) {
 	}
 	in := &instance{slot: s}
 	memory := experimental.MemoryAllocatorFunc(func(uint64, uint64) experimental.LinearMemory { return s })
-	err = guard(func() (err error) {
+	err = p.watch.Do("instantiation", func() (err error) {
 		in.module, err = p.runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, memory), p.compiled, moduleConfig)
 		return err
 	})
+	if _, panicked := errors.AsType[*calm.PanicError](err); panicked {
+		s.release()
+		return nil, fmt.Errorf("%w: %w", errNode, err)
+	}
 	if in.module == nil {
 		p.putSlot(s)
 		return nil, err
@@ -234,6 +239,15 @@ func (p *Program) discard(ctx context.Context, in *instance) {
 		return
 	}
 	p.putSlot(in.slot)
+}
+
+// abandon ends an instance after a panic of the node's own, in which nothing is known to be
+// whole: its slot is not used again.
+func (p *Program) abandon(ctx context.Context, in *instance) {
+	_ = p.watch.Do("end of a broken instance", func() error {
+		defer in.slot.release()
+		return in.module.Close(ctx)
+	})
 }
 
 // foreseen tells whether an invocation failed in a way after which its instance can

@@ -12,6 +12,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/metering/fuel"
 )
 
@@ -62,7 +63,8 @@ type invocation struct {
 	spent    uint64 // before the guest's own counting: InitCost
 	granted  uint64
 	stop     error // why the host stopped the guest
-	cgi      bool  // standard output is the response
+	watch    *calm.Watch
+	cgi      bool // standard output is the response
 
 	preparing bool // initialisers run: nothing of the request may be seen
 	moment    bool // an initialiser asked for what is different each time
@@ -169,57 +171,76 @@ func exportRefuel(b wazero.HostModuleBuilder) {
 	}), []api.ValueType{api.ValueTypeI64}, []api.ValueType{api.ValueTypeI64}).Export(fuel.ImportRefuel)
 }
 
-// Invoke runs one request, which finds the module as it was after its start-up.
-// Its errors wrap the faults of package abi.
+// Place is one of a program's places for calls (Limits.Concurrency). It is taken before the
+// request's body is read, so that calls that an app has no place for hold nothing.
+type Place struct{ p *Program }
+
+// Enter takes a place for a call with these capabilities, by word. It returns abi.ErrBusy if
+// all are taken.
+func (p *Program) Enter(links map[string]abi.Link) (Place, error) {
+	for _, c := range p.needs {
+		if links[c.Name] == nil {
+			return Place{}, fmt.Errorf("%w: it imports %s, and %s is not granted", abi.ErrNotGranted, c.Module, c.Name)
+		}
+	}
+	if p.initCost > p.limits.Fuel {
+		return Place{}, fmt.Errorf("%w of %d: initialising it alone takes %d", abi.ErrFuelExhausted, p.limits.Fuel, p.initCost)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return Place{}, fmt.Errorf("%w: it is being replaced", abi.ErrBusy)
+	}
+	select {
+	case p.slots <- struct{}{}:
+		p.running.Add(1)
+		return Place{p}, nil
+	default:
+		return Place{}, fmt.Errorf("%w: %d", abi.ErrBusy, cap(p.slots))
+	}
+}
+
+// Leave gives the place back. It must be called once.
+func (pl Place) Leave() {
+	<-pl.p.slots
+	pl.p.running.Done()
+}
+
+// Invoke is Enter, Place.Invoke and Place.Leave.
 func (p *Program) Invoke(ctx context.Context, call Call) (Result, error) {
-	if err := p.admit(call); err != nil {
+	place, err := p.Enter(call.Links)
+	if err != nil {
 		return Result{}, err
 	}
-	defer func() {
-		<-p.slots
-		p.running.Done()
-	}()
+	defer place.Leave()
+	return place.Invoke(ctx, call)
+}
+
+// Invoke runs one request, which finds the module as it was after its start-up. call.Links
+// are those that Enter was given. Its errors wrap the faults of package abi.
+func (pl Place) Invoke(ctx context.Context, call Call) (Result, error) {
+	p := pl.p
+	if n := int64(len(call.Request.Body)); n > p.limits.RequestBody {
+		return Result{}, fmt.Errorf("%w: %d bytes, and the limit is %d", abi.ErrRequestTooLarge, n, p.limits.RequestBody)
+	}
 	now := time.Now()
 	v := &invocation{
 		Context: ctx, call: call, limits: &p.limits, cgi: p.iface == abi.InterfaceWASI, began: now, deadline: now.Add(p.limits.Timeout),
-		stderr: lineWriter{sink: call.Stderr}, moments: moments{rehearsal: call.rehearsal},
+		stderr: lineWriter{sink: call.Stderr}, moments: moments{rehearsal: call.rehearsal}, watch: p.watch,
 	}
 	if v.cgi {
 		v.stdin = call.Request.Body
 	}
 	var result Result
-	err := p.run(v, &result)
+	err := p.watch.Do("invocation", func() error { return p.run(v, &result) })
+	if _, panicked := errors.AsType[*calm.PanicError](err); panicked {
+		err = fmt.Errorf("%w: %w", errNode, err)
+	}
 	v.stderr.flush()
 	if err != nil {
 		result.Response = abi.Response{}
 	}
 	return result, err
-}
-
-func (p *Program) admit(call Call) error {
-	if n := int64(len(call.Request.Body)); n > p.limits.RequestBody {
-		return fmt.Errorf("%w: %d bytes, and the limit is %d", abi.ErrRequestTooLarge, n, p.limits.RequestBody)
-	}
-	for _, c := range p.needs {
-		if call.Links[c.Name] == nil {
-			return fmt.Errorf("%w: it imports %s, and %s is not granted", abi.ErrNotGranted, c.Module, c.Name)
-		}
-	}
-	if p.initCost > p.limits.Fuel {
-		return fmt.Errorf("%w of %d: initialising it alone takes %d", abi.ErrFuelExhausted, p.limits.Fuel, p.initCost)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return fmt.Errorf("%w: it is being replaced", abi.ErrBusy)
-	}
-	select {
-	case p.slots <- struct{}{}:
-		p.running.Add(1)
-		return nil
-	default:
-		return fmt.Errorf("%w: %d", abi.ErrBusy, cap(p.slots))
-	}
 }
 
 // run takes an instance, initialises it unless it is initialised, calls it and
@@ -237,6 +258,11 @@ func (p *Program) run(v *invocation, result *Result) error {
 		return p.fault(v, nil, err, result)
 	}
 	v.in = in
+	defer func() {
+		if v.in != nil { // a panic of the node's own: what it left is not given to anybody
+			p.abandon(v, in)
+		}
+	}()
 	if !prepared {
 		v.spent = min(p.initCost, p.limits.Fuel)
 		err = guard(func() error { return p.prepare(v, in) })
@@ -244,32 +270,38 @@ func (p *Program) run(v *invocation, result *Result) error {
 	if err == nil {
 		err = guard(func() error { return p.serve(v, in, result) })
 	}
-	cause, ended := err, time.Now()
+	cause := err
+	if err = p.count(v, in, err, result); err != nil {
+		err = p.fault(v, in, err, result)
+	}
+	if cause == nil && err == nil || !in.started && foreseen(cause) {
+		p.keep(v, in)
+	} else {
+		p.discard(v, in)
+	}
+	v.in = nil
+	return err
+}
+
+// count fills in what a call took. It returns err, or that the limit was passed.
+func (p *Program) count(v *invocation, in *instance, err error, result *Result) error {
+	ended := time.Now()
 	v.hostStops(ended)
 	result.Host, result.Guest = v.host, max(0, ended.Sub(v.began)-v.host)
 	result.BodyBytes = max(v.sent, int64(len(result.Response.Body)))
 	result.Instructions = v.used(int64(in.fuel.Get()))
 	result.MemoryPeak = int64(in.memory.Size())
-	if result.Instructions > p.limits.Fuel {
-		// Whatever happened after the limit was passed and before the guest asked
-		// again did not count.
-		result.Instructions = p.limits.Fuel
-		if v.stop == nil && !errors.Is(err, errNode) {
-			v.stop = fmt.Errorf("%w of %d", abi.ErrFuelExhausted, p.limits.Fuel)
-			err = v.stop
-		}
+	if result.Instructions <= p.limits.Fuel {
+		return err
 	}
-	if err == nil {
-		p.keep(v, in)
-		return nil
+	// Whatever happened after the limit was passed and before the guest asked
+	// again did not count.
+	result.Instructions = p.limits.Fuel
+	if v.stop == nil && !errors.Is(err, errNode) {
+		v.stop = fmt.Errorf("%w of %d", abi.ErrFuelExhausted, p.limits.Fuel)
+		return v.stop
 	}
-	fault := p.fault(v, in, err, result)
-	if in.started || !foreseen(cause) {
-		p.discard(v, in)
-	} else {
-		p.keep(v, in)
-	}
-	return fault
+	return err
 }
 
 // imageable tells whether one image may serve all requests, as far as that is

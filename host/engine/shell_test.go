@@ -42,11 +42,11 @@ func TestShellWithoutCode(t *testing.T) {
 		Exports: []wasm.Export{{Name: "memory", Kind: wasm.KindMemory}, {Name: abi.ExportStart, Kind: wasm.KindFunc}},
 	}
 	for iface, module := range map[abi.Interface][]byte{abi.InterfaceV1: wasmtest.App{}.Bytes(), abi.InterfaceWASI: command.Encode()} {
-		compiled, err := e.runtime.CompileModule(t.Context(), shellOf(t, module))
+		compiled, err := e.runtimes.current.CompileModule(t.Context(), shellOf(t, module))
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := newProgram(e.runtime, compiled, iface, Limits{Fuel: 1000, Memory: 1 << 20, Timeout: time.Second, ResponseBody: 1000})
+		p := newProgram(e.runtimes.current.Runtime, compiled, iface, Limits{Fuel: 1000, Memory: 1 << 20, Timeout: time.Second, ResponseBody: 1000})
 		forgotten := false
 		p.forget = func() { forgotten = true }
 		_, err = p.Invoke(t.Context(), Call{Request: &abi.Request{Method: "GET", Path: "/"}})
