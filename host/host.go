@@ -17,6 +17,7 @@ import (
 	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/host/capability/llm"
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/host/engine/turns"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/host/internal/blobstore"
 	"github.com/agora-host/agora/host/internal/boltstore"
@@ -126,7 +127,7 @@ func (h *Host) open(ctx context.Context) error {
 	if h.policy, err = rego.New(ctx, rego.Options{Dir: h.o.PolicyDir}); err != nil {
 		return fmt.Errorf("load the policy: %w", err)
 	}
-	if h.engine, err = engine.New(engine.Options{CacheDir: filepath.Join(h.o.DataDir, "cache"), Worker: h.o.Worker, Logger: h.log, Watch: h.watch}); err != nil {
+	if h.engine, err = engine.New(engine.Options{CacheDir: filepath.Join(h.o.DataDir, "cache"), Worker: h.o.Worker, Logger: h.log, Watch: h.watch, Turns: turns.New(guestProcessors())}); err != nil {
 		return fmt.Errorf("start the engine: %w", err)
 	}
 	h.onStop("engine", h.engine.Close)

@@ -72,6 +72,9 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 	return result, err
 }
 
+// weights are how much of its owner's share of the processors a call gets, by tier.
+var weights = map[abi.Tier]int{abi.TierSandbox: 1, abi.TierPilot: 2, abi.TierProduction: 4}
+
 func (t *target) run(ctx context.Context, bill *bill, stream abi.Stream) (engine.Result, error) {
 	s, err := t.host.programs.use(ctx, &t.release)
 	if err != nil {
@@ -80,6 +83,7 @@ func (t *target) run(ctx context.Context, bill *bill, stream abi.Stream) (engine
 	defer t.host.programs.leave(s)
 	return s.program.Invoke(ctx, engine.Call{
 		ID: bill.id, Request: bill.frame, Links: t.links, Stream: stream, Checkpoint: bill.checkpoint, Stderr: t.stderr,
+		Weight: weights[t.tier],
 	})
 }
 
@@ -127,7 +131,9 @@ func (h *Host) loadProgram(ctx context.Context, r registry.Release) (*engine.Pro
 	if module, err = program(module); err != nil {
 		return nil, err
 	}
-	return h.engine.Load(ctx, module, r.Interface, engineLimits(r.Manifest))
+	l := engineLimits(r.Manifest)
+	l.Owner, l.App = r.Manifest.Owner, r.App
+	return h.engine.Load(ctx, module, r.Interface, l)
 }
 
 // verified reads a release's module and checks it against its signature once more.

@@ -58,6 +58,7 @@ func (c *cli) nodeLogger(level slog.Level) *slog.Logger {
 }
 
 func (c *cli) serve(ctx context.Context, o host.Options, admin string) error {
+	host.SpareProcessor()
 	node, err := host.New(ctx, o)
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/host/engine/lines"
+	"github.com/agora-host/agora/host/engine/turns"
 	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
@@ -36,6 +37,8 @@ type Options struct {
 	Logger     *slog.Logger
 	// Watch recovers panics of the node's own code while programs load and run. May be nil.
 	Watch *calm.Watch
+	// Turns share the processors between the calls of all programs. Nil: calls wait for none.
+	Turns *turns.Turns
 }
 
 // Limits bound a program. Zero CallDepth and TableElements mean their defaults.
@@ -49,6 +52,8 @@ type Limits struct {
 	Concurrency   int           // invocations at once
 	CallDepth     uint32
 	TableElements uint32
+	// Owner and App have their shares of the processors.
+	Owner, App string
 	// StartOnce takes an image also of what an initialiser made of randomness and
 	// the clock: each request finds the same.
 	StartOnce bool
@@ -205,6 +210,7 @@ type Program struct {
 	compiled wazero.CompiledModule
 	unload   func() error // closes compiled, once: a second time would take another program's reference
 	watch    *calm.Watch
+	share    *turns.App       // of the processors; nil: it waits for none
 	needs    []abi.Capability // imported
 
 	size       int64
@@ -246,7 +252,13 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 	}
 	p := newProgram(generation.Runtime, compiled, iface, l)
 	p.watch = e.o.Watch
+	if e.o.Turns != nil {
+		p.share = e.o.Turns.Join(l.Owner, l.App)
+	}
 	p.unload = sync.OnceValue(func() error {
+		if p.share != nil {
+			p.share.Leave()
+		}
 		ctx := context.Background()
 		return errors.Join(compiled.Close(ctx), e.runtimes.leave(ctx, generation))
 	})

@@ -43,11 +43,21 @@ func (v *invocation) hostStops(now time.Time) {
 	}
 }
 
-// whileHost counts the time of work that may have to wait.
+// whileHost counts the time of work that may have to wait, and lets others run meanwhile.
 func (v *invocation) whileHost(work func()) {
 	v.hostBegins()
+	v.turn.End()
 	work()
 	v.hostEnds()
+	v.takeTurn()
+}
+
+// takeTurn waits for a processor after a host call in which the guest gave its own away.
+func (v *invocation) takeTurn() {
+	since := now()
+	if err := v.turn.Begin(v, v.deadline); err != nil || v.turn.Waited() {
+		v.resumed(since, err)
+	}
 }
 
 // hostDeadline is until when the host call that runs may take.
@@ -62,13 +72,26 @@ func (v *invocation) hostDeadline() time.Time {
 // abi.Capability. in is guest memory, valid during the call.
 type hostFunc func(ctx context.Context, v *invocation, in []byte) (out []byte, errno abi.Errno)
 
+// atOnce are the functions that never wait for a disk or the network, by module and name: a guest
+// keeps its turn during them, since giving it away takes longer.
+var atOnce = map[string]bool{
+	"app:config/v1.get": true, "app:secret/v1.get": true, "app:log/v1.write": true,
+	"app:kv/v1.get": true, "app:kv/v1.list": true, "app:kv/v1.scan": true, "app:blob/v1.stat": true,
+}
+
 func exportHostFunc(b wazero.HostModuleBuilder, module, name string, call hostFunc) {
 	full := module + "." + name
+	waits := !atOnce[full]
 	i32, i64 := api.ValueTypeI32, api.ValueTypeI64
 	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
 		v := of(ctx)
+		answer := func() { stack[0] = uint64(answerCall(ctx, v, m.Memory(), stack, full, call)) }
+		if waits {
+			v.whileHost(answer)
+			return
+		}
 		v.hostBegins()
-		stack[0] = uint64(answerCall(ctx, v, m.Memory(), stack, full, call))
+		answer()
 		v.hostEnds()
 	}), []api.ValueType{i32, i32, i32, i32}, []api.ValueType{i64}).Export(name)
 }

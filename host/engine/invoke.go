@@ -12,6 +12,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/engine/turns"
 	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/metering/fuel"
 )
@@ -30,6 +31,9 @@ type Call struct {
 	Checkpoint func(Result) error
 	// Stderr, if not nil, is told each line the guest writes to standard error.
 	Stderr func(line string)
+	// Weight is how much of its owner's share of the processors the call gets beside others,
+	// at least 1.
+	Weight int
 
 	rehearsal bool // see rehearsal.go
 }
@@ -45,10 +49,15 @@ type Result struct {
 	FaultDetail  string        // for the app's developer: in which functions, and lines, it trapped
 }
 
-// slice is how much fuel is granted at a time. It bounds how long a guest runs
-// without looking at the clock, and how long Go's collector waits for it:
-// a tenth of a millisecond or so.
-const slice = 100_000
+// A guest is granted fuel in slices, so that it looks at the clock, lets others run and lets
+// Go's collector stop it each sliceTime or so. How much it runs in that time differs a
+// hundredfold between loops in registers and loads that miss the caches.
+const (
+	sliceTime  = 100 * time.Microsecond
+	firstSlice = 50_000
+	leastSlice = 2_000
+	mostSlice  = 200_000
+)
 
 // invocation is the state of one call. The instance's goroutine owns it.
 //
@@ -62,9 +71,13 @@ type invocation struct {
 	in       *instance
 	spent    uint64 // before the guest's own counting: InitCost
 	granted  uint64
-	stop     error // why the host stopped the guest
+	slice    uint64    // granted at a time
+	sliced   time.Time // when the last slice was granted
+	stop     error     // why the host stopped the guest
 	watch    *calm.Watch
-	cgi      bool // standard output is the response
+	turn     turns.Turn
+	waited   time.Duration // for a turn, since began
+	cgi      bool          // standard output is the response
 
 	preparing bool // initialisers run: nothing of the request may be seen
 	moment    bool // an initialiser asked for what is different each time
@@ -149,9 +162,12 @@ func (v *invocation) refuel(left int64) int64 {
 	now := v.began
 	if v.granted > 0 {
 		now = v.alive()
+		v.adapt(now)
+		now = v.yield(now)
 	} else if v.Err() != nil { // nothing has run: the clock was looked at just now
 		v.halt(abi.ErrCanceled)
 	}
+	v.sliced = now
 	used := v.used(left)
 	if used > v.limits.Fuel {
 		v.halt(fmt.Errorf("%w of %d", abi.ErrFuelExhausted, v.limits.Fuel))
@@ -160,9 +176,35 @@ func (v *invocation) refuel(left int64) int64 {
 		v.whileHost(func() { v.checkpoint(now, used) })
 	}
 	rest := v.limits.Fuel - v.spent - v.granted
-	grant := min(rest, uint64(-left)+slice)
+	grant := min(rest, uint64(-left)+v.slice)
 	v.granted += grant
 	return left + int64(grant)
+}
+
+// adapt makes the next slice as large as what would have taken sliceTime. The last one took from
+// sliced to now, host calls included, which make it smaller and do no harm.
+func (v *invocation) adapt(now time.Time) {
+	took := max(now.Sub(v.sliced), time.Microsecond)
+	v.slice = min(max(v.slice*uint64(sliceTime)/uint64(took), v.slice/4, leastSlice), 2*v.slice, mostSlice)
+}
+
+// yield lets another call run whose turn comes first, and returns the time after that.
+func (v *invocation) yield(now time.Time) time.Time {
+	waited, err := v.turn.Yield(v, v.deadline)
+	if !waited {
+		return now
+	}
+	return v.resumed(now, err)
+}
+
+// resumed notes that a wait for a turn, which began at a time, is over, or halts.
+func (v *invocation) resumed(since time.Time, err error) time.Time {
+	at := v.alive()
+	v.waited += at.Sub(since)
+	if err != nil {
+		v.halt(v.tooLate(v.deadline))
+	}
+	return at
 }
 
 func exportRefuel(b wazero.HostModuleBuilder) {
@@ -226,7 +268,14 @@ func (pl Place) Invoke(ctx context.Context, call Call) (Result, error) {
 	now := time.Now()
 	v := &invocation{
 		Context: ctx, call: call, limits: &p.limits, cgi: p.iface == abi.InterfaceWASI, began: now, deadline: now.Add(p.limits.Timeout),
-		stderr: lineWriter{sink: call.Stderr}, moments: moments{rehearsal: call.rehearsal}, watch: p.watch,
+		stderr: lineWriter{sink: call.Stderr}, moments: moments{rehearsal: call.rehearsal}, watch: p.watch, slice: firstSlice, turn: turns.Of(p.share, call.Weight),
+	}
+	if err := v.turn.Begin(ctx, v.deadline); err != nil {
+		return Result{}, fmt.Errorf("%w: it waited %s for a processor", abi.ErrBusy, time.Since(now).Round(time.Millisecond))
+	}
+	defer v.turn.End()
+	if v.turn.Waited() {
+		v.began = time.Now()
 	}
 	if v.cgi {
 		v.stdin = call.Request.Body
@@ -287,7 +336,7 @@ func (p *Program) run(v *invocation, result *Result) error {
 func (p *Program) count(v *invocation, in *instance, err error, result *Result) error {
 	ended := time.Now()
 	v.hostStops(ended)
-	result.Host, result.Guest = v.host, max(0, ended.Sub(v.began)-v.host)
+	result.Host, result.Guest = v.host, max(0, ended.Sub(v.began)-v.host-v.waited)
 	result.BodyBytes = max(v.sent, int64(len(result.Response.Body)))
 	result.Instructions = v.used(int64(in.fuel.Get()))
 	result.MemoryPeak = int64(in.memory.Size())
@@ -344,7 +393,7 @@ func (p *Program) prepare(v *invocation, in *instance) error {
 	}
 	imaged, err := p.settle(in, v.ofItsOwn(p.limits))
 	if imaged {
-		v.spent, v.granted, v.host, v.began = 0, 0, 0, time.Now()
+		v.spent, v.granted, v.host, v.waited, v.began = 0, 0, 0, 0, time.Now()
 		in.fuel.Set(0)
 	}
 	return err
