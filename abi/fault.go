@@ -20,6 +20,7 @@ var (
 	ErrHostTimeExceeded = errors.New("the app used up its time for host calls")
 	ErrTooManyCalls     = errors.New("the app called its capabilities too often")
 	ErrExitStatus       = errors.New("the app ended with a non-zero exit status")
+	ErrNodeBusy         = errors.New("the node has no room for another call at the moment")
 )
 
 // faultKinds is append-only: the words are in stored usage.
@@ -41,6 +42,7 @@ var faultKinds = []struct {
 	{ErrExitStatus, "exit_status"},
 	{ErrHostTimeExceeded, "host_time"},
 	{ErrTooManyCalls, "host_calls"},
+	{ErrNodeBusy, "node_busy"},
 }
 
 // FaultKind is the meter's word for an invocation's error: "" for nil,

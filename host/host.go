@@ -127,11 +127,16 @@ func (h *Host) open(ctx context.Context) error {
 	if h.policy, err = rego.New(ctx, rego.Options{Dir: h.o.PolicyDir}); err != nil {
 		return fmt.Errorf("load the policy: %w", err)
 	}
-	if h.engine, err = engine.New(engine.Options{CacheDir: filepath.Join(h.o.DataDir, "cache"), Worker: h.o.Worker, Logger: h.log, Watch: h.watch, Turns: turns.New(guestProcessors())}); err != nil {
+	h.engine, err = engine.New(engine.Options{
+		CacheDir: filepath.Join(h.o.DataDir, "cache"), Worker: h.o.Worker, Logger: h.log, Watch: h.watch, Turns: turns.New(guestProcessors()),
+		Memory:   h.budget("guest-memory", "bytes of memory that guests hold or have reserved", h.o.Memory/2),
+		Mappings: h.budget("guest-mappings", "mappings of the kernel's that guests' memory takes", mappingsLimit()),
+	})
+	if err != nil {
 		return fmt.Errorf("start the engine: %w", err)
 	}
 	h.onStop("engine", h.engine.Close)
-	h.programs = newPrograms(h.loadProgram)
+	h.programs = newPrograms(h.loadProgram, min(programBudget, h.o.Memory/8))
 	h.onStop("programs", h.programs.close)
 	h.binders = h.capabilities()
 	if err := h.openDispatcher(ctx); err != nil {
@@ -294,6 +299,7 @@ func (h *Host) Start() {
 	h.background.Go(func() { h.dispatcher.Run(ctx) })
 	h.background.Go(func() { h.regularly(ctx, storeUsed, "what apps used could not be stored", h.flushUsed) })
 	h.background.Go(func() { h.billKept(ctx) })
+	h.watch.Loop(ctx, &h.background, "memory watch", h.watchMemory)
 	h.background.Go(func() {
 		if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
 			h.log.Error("the front door closed by itself", "err", err)

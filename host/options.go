@@ -31,6 +31,9 @@ type Options struct {
 	Worker []string
 	// MaxModule is the largest module taken in, in bytes. Default 64 MiB.
 	MaxModule int64
+	// Memory is how many bytes the node may use in all. Default: what the machine has, or the limit
+	// of its cgroup. Half of it is for guests, a quarter for Go; see docs/hardening.md.
+	Memory int64
 	// EgressAllow are networks that apps may reach although they are not public,
 	// as in "10.20.0.0/16". Default none. Whoever is in there must expect requests
 	// of apps; which app may ask whom is still for its grant to say.
@@ -53,6 +56,9 @@ type Options struct {
 	Now func() time.Time
 }
 
+// leastMemory is less than what a node needs that serves anything.
+const leastMemory = 128 << 20
+
 func (o Options) withDefaults() (Options, error) {
 	if o.DataDir == "" {
 		return o, errors.New("no data directory: say where the node keeps its data with --data")
@@ -62,6 +68,12 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MaxModule == 0 {
 		o.MaxModule = 64 << 20
+	}
+	if o.Memory == 0 {
+		o.Memory = machineMemory()
+	}
+	if o.Memory < leastMemory {
+		return o, fmt.Errorf("%d bytes of memory are too little for a node: give it at least %d MiB with --memory, or by the limit of its cgroup", o.Memory, leastMemory>>20)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

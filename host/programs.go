@@ -10,8 +10,8 @@ import (
 )
 
 // programBudget bounds what the programs in memory keep, in bytes as they
-// themselves estimate it. A program that was evicted is loaded again from the
-// cache at its next call.
+// themselves estimate it; an eighth of the node's memory if that is less. A program
+// that was evicted is loaded again from the cache at its next call.
 const programBudget = 1 << 30
 
 // programs keeps the programs of the releases that were called last.
@@ -43,8 +43,8 @@ type slot struct {
 	evicted bool
 }
 
-func newPrograms(load func(context.Context, registry.Release) (*engine.Program, error)) *programs {
-	return &programs{load: load, slots: map[slotKey]*list.Element{}, order: list.New(), budget: programBudget}
+func newPrograms(load func(context.Context, registry.Release) (*engine.Program, error), budget int64) *programs {
+	return &programs{load: load, slots: map[slotKey]*list.Element{}, order: list.New(), budget: budget}
 }
 
 // use answers the slot with a release's program, for the caller to leave when it is
@@ -142,6 +142,15 @@ func (p *programs) drop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.order.Len() > 0 {
+		p.evict(p.order.Back())
+	}
+}
+
+// shrink evicts what was used least lately, until half of the size is left.
+func (p *programs) shrink() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for half := p.size / 2; p.size > half && p.order.Len() > 1; {
 		p.evict(p.order.Back())
 	}
 }

@@ -202,7 +202,7 @@ func (h *Host) deliver(ctx context.Context, t triggers.Trigger, d triggers.Deliv
 	target := route.(*target)
 	result, err := target.call(ctx, string(t.Kind), gateway.NewID(), r, nil, triggerHeader(t.Kind, t.Name, d.ID, d.Attempts+1, d.At)...)
 	switch {
-	case errors.Is(err, abi.ErrBusy) || errors.Is(err, metering.ErrUnmetered):
+	case errors.Is(err, abi.ErrBusy) || errors.Is(err, abi.ErrNodeBusy) || errors.Is(err, metering.ErrUnmetered):
 		return errors.Join(triggers.ErrLater, err)
 	case err != nil:
 		return err

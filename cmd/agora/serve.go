@@ -10,6 +10,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/registry"
 )
 
 func (c *cli) serveCommand() *cobra.Command {
@@ -46,6 +47,7 @@ func nodeFlags(cmd *cobra.Command, o *host.Options) {
 	f.StringVar(&o.ConsoleURL, "console-url", "", "address of the console (default http://localhost:PORT)")
 	f.StringVar(&o.AppsDomain, "apps-domain", "", "domain below which apps live (default localhost:PORT)")
 	f.StringSliceVar(&o.EgressAllow, "egress-allow", nil, "network that apps may reach although it is not public, such as 10.20.0.0/16 (repeat for more)")
+	f.Var((*size)(&o.Memory), "memory", "memory that the node may use, such as 4GiB (default: what the machine or the cgroup has)")
 	f.StringVar(&o.LLM, "llm", "", "file that says which language models apps may be granted (docs/llm.md)")
 	f.StringVar(&o.Environment, "environment", "", "tag of all usage of this node, such as production (default: the tier in which it was)")
 	f.DurationVar(&o.FlushEvery, "flush-every", 0, "how often counted usage is brought from the journal to the store (default 10s)")
@@ -58,7 +60,7 @@ func (c *cli) nodeLogger(level slog.Level) *slog.Logger {
 }
 
 func (c *cli) serve(ctx context.Context, o host.Options, admin string) error {
-	host.SpareProcessor()
+	host.TuneProcess(o.Memory)
 	node, err := host.New(ctx, o)
 	if err != nil {
 		return err
@@ -103,3 +105,26 @@ func compileWorkerCommand(s streams) *cobra.Command {
 		},
 	}
 }
+
+// size is a flag for a number of bytes.
+type size int64
+
+// String, Set and Type are pflag.Value's.
+func (s *size) String() string {
+	text, err := registry.Size(*s).MarshalText()
+	if err != nil || *s == 0 {
+		return ""
+	}
+	return string(text)
+}
+
+func (s *size) Set(text string) error {
+	var n registry.Size
+	if err := n.UnmarshalText([]byte(text)); err != nil {
+		return err
+	}
+	*s = size(n)
+	return nil
+}
+
+func (s *size) Type() string { return "size" }

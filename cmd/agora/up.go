@@ -69,7 +69,7 @@ finds everything as it was. For people's real work, use ` + "`agora serve`.",
 // startDemo starts a node; if its usual port is taken and nobody insisted on it,
 // on any free one.
 func startDemo(ctx context.Context, o host.Options, insist bool) (*host.Host, error) {
-	host.SpareProcessor()
+	host.TuneProcess(o.Memory)
 	node, err := host.New(ctx, o)
 	if errors.Is(err, syscall.EADDRINUSE) && !insist {
 		o.Listen = "127.0.0.1:0"

@@ -18,7 +18,9 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/host/engine/lines"
+	"github.com/agora-host/agora/host/engine/memory"
 	"github.com/agora-host/agora/host/engine/turns"
+	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
@@ -37,6 +39,10 @@ type Options struct {
 	Logger     *slog.Logger
 	// Watch recovers panics of the node's own code while programs load and run. May be nil.
 	Watch *calm.Watch
+	// Memory is what guests may take together, in bytes, and Mappings how many mappings of the
+	// kernel's. Nil: neither is counted.
+	Memory   *budget.Budget
+	Mappings *budget.Budget
 	// Turns share the processors between the calls of all programs. Nil: calls wait for none.
 	Turns *turns.Turns
 }
@@ -94,6 +100,11 @@ type Engine struct {
 	code     wazero.CompilationCache
 	runtimes *runtimes
 
+	memory *memory.Memory // of guests; nil: it is not counted
+
+	mu     sync.Mutex // guards loaded
+	loaded map[*Program]bool
+
 	flight    singleflight.Group // compilations that run, by key
 	compiling chan struct{}      // a place for each child that may run: one that takes long delays not everybody
 }
@@ -113,7 +124,10 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the compiled-code cache: %w", err)
 	}
-	e := &Engine{o: o, cache: c, compiling: make(chan struct{}, 2)}
+	e := &Engine{o: o, cache: c, compiling: make(chan struct{}, 2), loaded: map[*Program]bool{}}
+	if o.Memory != nil {
+		e.memory = memory.New(o.Memory, e.evict)
+	}
 	if e.code, err = wazero.NewCompilationCacheWithDir(c.codeDir()); err != nil {
 		return nil, fmt.Errorf("open the compiled-code cache: %w", err)
 	}
@@ -211,6 +225,10 @@ type Program struct {
 	unload   func() error // closes compiled, once: a second time would take another program's reference
 	watch    *calm.Watch
 	share    *turns.App       // of the processors; nil: it waits for none
+	owner    *memory.Owner    // of its guests' memory; nil: it is not counted
+	mappings *budget.Budget   // that its guests take; nil: they are not counted
+	relieve  func()           // has mappings of idle instances given back
+	peak     atomic.Int64     // about what calls need of memory lately; 0: none was made
 	needs    []abi.Capability // imported
 
 	size       int64
@@ -251,17 +269,7 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 		return nil, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
 	p := newProgram(generation.Runtime, compiled, iface, l)
-	p.watch = e.o.Watch
-	if e.o.Turns != nil {
-		p.share = e.o.Turns.Join(l.Owner, l.App)
-	}
-	p.unload = sync.OnceValue(func() error {
-		if p.share != nil {
-			p.share.Leave()
-		}
-		ctx := context.Background()
-		return errors.Join(compiled.Close(ctx), e.runtimes.leave(ctx, generation))
-	})
+	e.adopt(p, l, generation)
 	p.initCost, p.restorable, p.globals = entry.InitCost, entry.Restorable, entry.Globals
 	p.forget = func() { _ = os.Remove(e.cache.entry(key)) }
 	if entry.Lines {
@@ -272,6 +280,33 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 		return nil, errors.Join(err, p.unload())
 	}
 	return p, nil
+}
+
+// adopt gives a program its part in what the engine shares out, until it is unloaded.
+func (e *Engine) adopt(p *Program, l Limits, g *generation) {
+	p.watch, p.mappings, p.relieve = e.o.Watch, e.o.Mappings, e.relieve
+	if e.o.Turns != nil {
+		p.share = e.o.Turns.Join(l.Owner, l.App)
+	}
+	if e.memory != nil {
+		p.owner = e.memory.Join(l.Owner)
+	}
+	e.mu.Lock()
+	e.loaded[p] = true
+	e.mu.Unlock()
+	p.unload = sync.OnceValue(func() error {
+		e.mu.Lock()
+		delete(e.loaded, p)
+		e.mu.Unlock()
+		if p.share != nil {
+			p.share.Leave()
+		}
+		if p.owner != nil {
+			p.owner.Leave()
+		}
+		ctx := context.Background()
+		return errors.Join(p.compiled.Close(ctx), e.runtimes.leave(ctx, g))
+	})
 }
 
 func newProgram(runtime wazero.Runtime, compiled wazero.CompiledModule, iface abi.Interface, l Limits) *Program {

@@ -3,6 +3,8 @@ package engine
 import (
 	"bytes"
 	"slices"
+
+	"github.com/agora-host/agora/host/engine/memory"
 )
 
 // image is the state in which a request finds an instance: its memory and its
@@ -14,23 +16,28 @@ type image struct {
 	large   *pages // otherwise
 	size    int    // bytes of memory
 	globals []uint64
+
+	owner *memory.Owner // that a large one is counted for; nil: it is not counted
 }
 
 // capture takes the state of an instance between two calls.
 func capture(in *instance) (*image, error) {
-	memory := in.slot.space[:in.memory.Size()]
-	m := &image{size: len(memory)}
+	state := in.slot.space[:in.memory.Size()]
+	m := &image{size: len(state)}
 	for _, g := range in.globals {
 		m.globals = append(m.globals, g.Get())
 	}
-	if len(memory) <= smallMemory {
-		filled := bytes.TrimLeft(memory, "\x00")
-		m.at = len(memory) - len(filled)
+	if len(state) <= smallMemory {
+		filled := bytes.TrimLeft(state, "\x00")
+		m.at = len(state) - len(filled)
 		m.small = bytes.Clone(bytes.TrimRight(filled, "\x00"))
 		return m, nil
 	}
 	var err error
-	m.large, err = newPages(memory)
+	if m.large, err = newPages(state); err == nil && in.slot.owner != nil {
+		m.owner = in.slot.owner
+		m.owner.Force(m.large.filled) // once for all instances, and there already
+	}
 	return m, err
 }
 
@@ -99,6 +106,9 @@ func (m *image) setGlobals(in *instance) {
 func (m *image) close() error {
 	if m.large == nil {
 		return nil
+	}
+	if m.owner != nil {
+		m.owner.Give(m.large.filled)
 	}
 	return m.large.close()
 }

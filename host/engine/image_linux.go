@@ -24,6 +24,8 @@ func discard(b []byte) {
 type pages struct {
 	file *os.File
 	view []byte // of the file, read-only
+
+	filled int64 // bytes of it that take memory
 }
 
 func newPages(memory []byte) (*pages, error) {
@@ -48,6 +50,7 @@ func (p *pages) fill(memory []byte) (err error) {
 			if _, err := p.file.WriteAt(part, int64(at)); err != nil {
 				return err
 			}
+			p.filled += int64(len(part))
 		}
 	}
 	p.view, err = unix.Mmap(int(p.file.Fd()), 0, len(memory), unix.PROT_READ, unix.MAP_SHARED)

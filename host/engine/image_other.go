@@ -11,9 +11,14 @@ func discard(b []byte) { clear(b) }
 
 // pages is the memory of an image. Without Linux's ways to find out what a
 // request wrote, all of it is copied back.
-type pages struct{ view []byte }
+type pages struct {
+	view   []byte
+	filled int64 // bytes of it that take memory
+}
 
-func newPages(memory []byte) (*pages, error) { return &pages{bytes.Clone(memory)}, nil }
+func newPages(memory []byte) (*pages, error) {
+	return &pages{bytes.Clone(memory), int64(len(memory))}, nil
+}
 
 func (p *pages) close() error { return nil }
 

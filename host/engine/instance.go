@@ -74,6 +74,7 @@ type instances struct {
 	ready []*instance
 	image *image // nil: not taken yet, or never
 	fresh bool   // what start-up makes belongs to the moment: no image is taken of it
+	ended bool   // the program is closed
 }
 
 // moduleConfig is the same for all. WASI is the engine's own, so nobody ever
@@ -83,19 +84,29 @@ var moduleConfig = wazero.NewModuleConfig().WithName("").WithStartFunctions().Wi
 // maxReady bounds the instances that wait for a request of one program.
 const maxReady = 16
 
-// take answers an instance that waits, or a new one. prepared tells that its
-// start-up has run.
-func (p *Program) take(v *invocation) (in *instance, prepared bool, err error) {
-	p.pool.mu.Lock()
-	if n := len(p.pool.ready); n > 0 {
-		in = p.pool.ready[n-1]
-		p.pool.ready = p.pool.ready[:n-1]
+// pop returns an instance that waits for a request, or nil.
+func (i *instances) pop() *instance {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	n := len(i.ready)
+	if n == 0 {
+		return nil
 	}
-	image := p.pool.image
-	p.pool.mu.Unlock()
-	if in != nil {
+	in := i.ready[n-1]
+	i.ready = i.ready[:n-1]
+	return in
+}
+
+// take returns the instance that v has, or a new one. It reports whether the
+// instance's start-up has run.
+func (p *Program) take(v *invocation) (in *instance, prepared bool, err error) {
+	if in = v.ready; in != nil {
+		v.ready = nil
 		return in, in.started || !in.image.cold, nil
 	}
+	p.pool.mu.Lock()
+	image := p.pool.image
+	p.pool.mu.Unlock()
 	if in, err = p.instantiate(v); err != nil {
 		return nil, false, err
 	}
@@ -106,10 +117,15 @@ func (p *Program) take(v *invocation) (in *instance, prepared bool, err error) {
 		err = image.adopt(in)
 	}
 	if err != nil {
+		starved := in.slot.starved
 		p.discard(v, in)
+		if starved {
+			return nil, false, abi.ErrNodeBusy
+		}
 		return nil, false, fmt.Errorf("%w: put it into its first state: %w", errNode, err)
 	}
 	v.began = time.Now()
+	v.waited = 0
 	return in, image != nil && !image.cold, nil
 }
 
@@ -133,11 +149,12 @@ func (p *Program) coldImage(in *instance) (*image, error) {
 
 // instantiate makes an instance in a slot. When it fails, a segment did not fit
 // into its memory or table.
-func (p *Program) instantiate(ctx context.Context) (*instance, error) {
+func (p *Program) instantiate(ctx *invocation) (*instance, error) {
 	s, err := p.slot()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNode, err)
 	}
+	s.held, ctx.reserved = ctx.reserved, 0
 	in := &instance{slot: s}
 	memory := experimental.MemoryAllocatorFunc(func(uint64, uint64) experimental.LinearMemory { return s })
 	err = p.watch.Do("instantiation", func() (err error) {
@@ -149,6 +166,9 @@ func (p *Program) instantiate(ctx context.Context) (*instance, error) {
 		return nil, fmt.Errorf("%w: %w", errNode, err)
 	}
 	if in.module == nil {
+		if s.starved {
+			err = abi.ErrNodeBusy
+		}
 		p.putSlot(s)
 		return nil, err
 	}
@@ -205,26 +225,42 @@ func mutable(m api.Module, name string) api.MutableGlobal {
 }
 
 func (p *Program) slot() (*slot, error) {
-	p.pool.mu.Lock()
-	defer p.pool.mu.Unlock()
-	if n := len(p.pool.slots); n > 0 {
-		s := p.pool.slots[n-1]
-		p.pool.slots = p.pool.slots[:n-1]
+	if s := p.pool.wiped(); s != nil {
 		return s, nil
 	}
-	return newSlot(p.limits.Memory)
+	s, err := newSlot(p.limits.Memory, p.owner, p.mappings)
+	if errors.Is(err, abi.ErrNodeBusy) && p.relieve != nil {
+		p.relieve()
+		return newSlot(p.limits.Memory, p.owner, p.mappings)
+	}
+	return s, err
+}
+
+// wiped returns a slot to be used again, or nil.
+func (i *instances) wiped() *slot {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	n := len(i.slots)
+	if n == 0 {
+		return nil
+	}
+	s := i.slots[n-1]
+	i.slots = i.slots[:n-1]
+	return s
 }
 
 // putSlot keeps a slot for the next instance.
 func (p *Program) putSlot(s *slot) {
 	s.wipe()
 	p.pool.mu.Lock()
-	defer p.pool.mu.Unlock()
-	if len(p.pool.slots) < maxReady {
+	kept := len(p.pool.slots) < maxReady && !p.pool.ended
+	if kept {
 		p.pool.slots = append(p.pool.slots, s)
-		return
 	}
-	s.release()
+	p.pool.mu.Unlock()
+	if !kept {
+		s.release()
+	}
 }
 
 // discard ends an instance.
@@ -285,7 +321,8 @@ func (p *Program) keep(ctx context.Context, in *instance) {
 	if in.stack.IsValid() && in.stack.Len() > maxStack {
 		in.prepareServe()
 	}
-	if !p.pool.put(in) {
+	in.slot.keepOnly(int64(in.memory.Size()))
+	if in.slot.held > smallMemory && p.owner != nil && p.owner.Short() || !p.pool.put(in) {
 		p.discard(ctx, in)
 	}
 }
@@ -294,7 +331,7 @@ func (p *Program) keep(ctx context.Context, in *instance) {
 func (i *instances) put(in *instance) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if len(i.ready) == maxReady {
+	if len(i.ready) == maxReady || i.ended {
 		return false
 	}
 	i.ready = append(i.ready, in)
@@ -346,6 +383,6 @@ func (p *Program) end(ctx context.Context) error {
 	if p.pool.image != nil {
 		errs = append(errs, p.pool.image.close())
 	}
-	p.pool.ready, p.pool.slots, p.pool.image = nil, nil, nil
+	p.pool.ready, p.pool.slots, p.pool.image, p.pool.ended = nil, nil, nil, true
 	return errors.Join(errs...)
 }

@@ -71,6 +71,8 @@ type invocation struct {
 	in       *instance
 	spent    uint64 // before the guest's own counting: InitCost
 	granted  uint64
+	ready    *instance // that waited for a request; run takes it
+	reserved int64     // bytes of memory for a new instance, until it is made
 	slice    uint64    // granted at a time
 	sliced   time.Time // when the last slice was granted
 	stop     error     // why the host stopped the guest
@@ -270,13 +272,11 @@ func (pl Place) Invoke(ctx context.Context, call Call) (Result, error) {
 		Context: ctx, call: call, limits: &p.limits, cgi: p.iface == abi.InterfaceWASI, began: now, deadline: now.Add(p.limits.Timeout),
 		stderr: lineWriter{sink: call.Stderr}, moments: moments{rehearsal: call.rehearsal}, watch: p.watch, slice: firstSlice, turn: turns.Of(p.share, call.Weight),
 	}
-	if err := v.turn.Begin(ctx, v.deadline); err != nil {
-		return Result{}, fmt.Errorf("%w: it waited %s for a processor", abi.ErrBusy, time.Since(now).Round(time.Millisecond))
+	if err := p.admit(v); err != nil {
+		return Result{}, err
 	}
 	defer v.turn.End()
-	if v.turn.Waited() {
-		v.began = time.Now()
-	}
+	defer p.unreserve(v)
 	if v.cgi {
 		v.stdin = call.Request.Body
 	}
@@ -340,6 +340,7 @@ func (p *Program) count(v *invocation, in *instance, err error, result *Result) 
 	result.BodyBytes = max(v.sent, int64(len(result.Response.Body)))
 	result.Instructions = v.used(int64(in.fuel.Get()))
 	result.MemoryPeak = int64(in.memory.Size())
+	p.learn(result.MemoryPeak)
 	if result.Instructions <= p.limits.Fuel {
 		return err
 	}
@@ -520,6 +521,9 @@ func (p *Program) fault(v *invocation, in *instance, err error, result *Result) 
 		return fmt.Errorf("%w: %s", abi.ErrStackExhausted, reason)
 	}
 	if in != nil {
+		if in.slot.starved {
+			return fmt.Errorf("%w: its memory could not grow beyond %d KiB", abi.ErrNodeBusy, in.memory.Size()/1024)
+		}
 		if uint32(in.depth.Get()) > p.depth {
 			return fmt.Errorf("%w: more than %d calls are open", abi.ErrStackExhausted, p.depth)
 		}

@@ -4,6 +4,10 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/engine/memory"
+	"github.com/agora-host/agora/internal/budget"
 )
 
 // smallMemory is up to where copying a whole memory is cheaper than finding out
@@ -16,14 +20,28 @@ const smallMemory = 256 << 10
 type slot struct {
 	space []byte
 	used  int // bytes from the start that may not be zero
+
+	owner    *memory.Owner  // whose guest it is; nil: its memory is not counted
+	held     int64          // bytes that were taken for it; at least used
+	starved  bool           // the node had no more for it to grow
+	mappings *budget.Budget // that it takes two of; nil: they are not counted
 }
 
-func newSlot(size int64) (*slot, error) {
+// slotMappings is how many of the kernel's mappings a slot takes, at most: an image may lie in it.
+const slotMappings = 2
+
+func newSlot(size int64, owner *memory.Owner, mappings *budget.Budget) (*slot, error) {
+	if mappings != nil && !mappings.Take(slotMappings) {
+		return nil, fmt.Errorf("%w: the kernel allows no more mappings of memory (vm.max_map_count)", abi.ErrNodeBusy)
+	}
 	space, err := unix.Mmap(-1, 0, int(max(size, pageSize)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|mapNoReserve)
 	if err != nil {
+		if mappings != nil {
+			mappings.Give(slotMappings)
+		}
 		return nil, fmt.Errorf("reserve %d bytes of address space: %w", size, err)
 	}
-	return &slot{space: space}, nil
+	return &slot{space: space, owner: owner, mappings: mappings}, nil
 }
 
 // Reallocate is how the engine asks for more: nil refuses.
@@ -31,8 +49,24 @@ func (s *slot) Reallocate(size uint64) []byte {
 	if size > uint64(len(s.space)) {
 		return nil
 	}
+	if more := int64(size) - s.held; s.owner != nil && more > 0 {
+		if !s.owner.Take(more) {
+			s.starved = true
+			return nil
+		}
+		s.held += more
+	}
 	s.used = max(s.used, int(size))
 	return s.space[:size:len(s.space)]
+}
+
+// keepOnly gives back what is held beyond a size. The memory there must be gone.
+func (s *slot) keepOnly(size int64) {
+	if s.owner != nil && s.held > size {
+		s.owner.Give(s.held - size)
+		s.held = size
+	}
+	s.starved = false
 }
 
 // Free is called when an instance is closed. The slot lives on.
@@ -46,10 +80,15 @@ func (s *slot) wipe() {
 		discard(s.space[:s.used])
 	}
 	s.used = 0
+	s.keepOnly(0)
 }
 
 // release gives the address space back. Nothing may refer to it any more.
 func (s *slot) release() {
 	_ = unix.Munmap(s.space) // fails only for what was not mapped
 	s.space = nil
+	s.keepOnly(0)
+	if s.mappings != nil {
+		s.mappings.Give(slotMappings)
+	}
 }

@@ -277,6 +277,10 @@ var table = []Entry{
 	entry("app-busy", http.StatusServiceUnavailable, "The app is busy",
 		"The app serves as many requests as it may at once.",
 		"Try again in a moment; the owner can raise limits.concurrency.", abi.ErrBusy, triggers.ErrLater),
+	entry("node-busy", http.StatusServiceUnavailable, "The node is busy",
+		"Other apps use all memory or processors that the node has for apps.",
+		"Try again in a moment. If it goes on, the node's operator finds in `agora doctor` which budget is used up.", abi.ErrNodeBusy).
+		commands("agora doctor"),
 	entry("app-not-granted", http.StatusBadGateway, "The app lacks a grant",
 		"The app needs a capability that nobody has granted, or whose grant has ended.",
 		"The owner asks for it by uploading the release again; a reviewer decides.", abi.ErrNotGranted).
