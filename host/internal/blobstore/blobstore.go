@@ -9,13 +9,19 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/agora-host/agora/internal/durable"
 	"github.com/agora-host/agora/registry"
 )
 
 // Store is a directory of blobs: <dir>/sha256/<first two digits>/<the rest>.
-type Store struct{ dir string }
+type Store struct {
+	dir string
+
+	mu     sync.Mutex // guards pinned, and is held while a file is removed
+	pinned map[registry.Digest]int
+}
 
 var digestForm = regexp.MustCompile(`\Asha256:[0-9a-f]{64}\z`)
 
@@ -84,6 +90,80 @@ func (s *Store) Get(_ context.Context, d registry.Digest) ([]byte, error) {
 		return nil, &registry.Damage{File: path, Item: "blob " + string(d), Detail: "does not match its digest"}
 	}
 	return b, nil
+}
+
+// Pin keeps blobs, whether or not they are stored yet, from being removed until the
+// returned function is called: for whoever stores a blob first and names it after.
+func (s *Store) Pin(digests ...registry.Digest) (unpin func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pinned == nil {
+		s.pinned = map[registry.Digest]int{}
+	}
+	for _, d := range digests {
+		s.pinned[d]++
+	}
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, d := range digests {
+			if s.pinned[d]--; s.pinned[d] == 0 {
+				delete(s.pinned, d)
+			}
+		}
+	})
+}
+
+// Remove removes a blob that is not pinned and of which named, asked when no other pin can
+// be set, reports that nothing names it. It reports whether the blob is gone; one that was
+// never there is.
+func (s *Store) Remove(d registry.Digest, named func(registry.Digest) (bool, error)) (gone bool, err error) {
+	path, err := s.path(d)
+	if err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pinned[d] > 0 {
+		return false, nil
+	}
+	if is, err := named(d); is || err != nil {
+		return false, err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("remove blob %s: %w", d, err)
+	}
+	return true, nil
+}
+
+// Size returns how many bytes a blob has, without reading it. registry.ErrNotFound.
+func (s *Store) Size(d registry.Digest) (int64, error) {
+	path, err := s.path(d)
+	if err != nil {
+		return 0, err
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("blob %s: %w", d, registry.ErrNotFound)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// Each lists the digests of all blobs, without reading them.
+func (s *Store) Each(see func(registry.Digest) error) error {
+	return filepath.WalkDir(s.dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		d := registry.Digest("sha256:" + filepath.Base(filepath.Dir(path)) + e.Name())
+		if !digestForm.MatchString(string(d)) || filepath.Dir(filepath.Dir(path)) != s.dir {
+			return nil // Check tells of it
+		}
+		return see(d)
+	})
 }
 
 // Check reads every blob. It answers how many there are, and what is damaged.

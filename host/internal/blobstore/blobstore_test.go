@@ -104,3 +104,48 @@ func TestCorruptions(t *testing.T) {
 		}
 	}
 }
+
+// TestRemove: a blob goes if nothing names it and no one is about to.
+func TestRemove(t *testing.T) {
+	s, err := blobstore.Open(filepath.Join(t.TempDir(), "blobs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Put(t.Context(), []byte("module"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := func(is bool, err error) func(registry.Digest) (bool, error) {
+		return func(registry.Digest) (bool, error) { return is, err }
+	}
+	trouble := errors.New("the store is away")
+	unpin, again := s.Pin(d), s.Pin(d, "sha256:"+registry.Digest(strings.Repeat("0", 64)))
+	for _, k := range []struct {
+		name  string
+		do    func()
+		named func(registry.Digest) (bool, error)
+		gone  bool
+		err   error
+	}{
+		{"pinned twice", func() {}, named(false, nil), false, nil},
+		{"pinned once more, and one end told twice", func() { unpin(); unpin() }, named(false, nil), false, nil},
+		{"named", again, named(true, nil), false, nil},
+		{"not known", func() {}, named(false, trouble), false, trouble},
+		{"not named", func() {}, named(false, nil), true, nil},
+		{"gone already", func() {}, named(false, nil), true, nil},
+	} {
+		k.do()
+		gone, err := s.Remove(d, k.named)
+		if gone != k.gone || !errors.Is(err, k.err) {
+			t.Errorf("%s: %v, %v", k.name, gone, err)
+		}
+		size, err := s.Size(d)
+		if there := err == nil && size == 6; there == k.gone || (k.gone && !errors.Is(err, registry.ErrNotFound)) {
+			t.Errorf("%s: its size is %d, %v", k.name, size, err)
+		}
+		found := 0
+		if err := s.Each(func(registry.Digest) error { found++; return nil }); err != nil || (found == 1) == k.gone {
+			t.Errorf("%s: %d are listed, %v", k.name, found, err)
+		}
+	}
+}

@@ -6,5 +6,7 @@
 //
 // It must not know what is in a blob.
 //
-// A Store is safe for concurrent use, also by several processes.
+// A blob that is pinned, or that something names, is not removed.
+//
+// A Store is safe for concurrent use. Several processes may put and get; one removes.
 package blobstore

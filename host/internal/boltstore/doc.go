@@ -11,6 +11,8 @@
 //     no record of it has vanished or come back: a damaged one is refused with
 //     what is damaged in it;
 //   - records change through the writer alone, which counts them;
+//   - each count is the sum of what the records that are there add to it (counting), in the
+//     same transaction, and a file in which it is not is damaged;
 //   - nothing that bbolt owns leaves a transaction: values are decoded copies.
 //
 // It must not know what the records mean.

@@ -2,6 +2,7 @@ package boltstore
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 
@@ -79,4 +80,21 @@ func Pages(path string) (root, free uint64, size int64, err error) {
 	defer f.Close()
 	_, m, err := readMetas(f)
 	return m.root, m.free, m.pageSize, err
+}
+
+// SetCount stores a count that its records do not make, sealed and tallied as any.
+func (s *Store) SetCount(ctx context.Context, kind, of string, c Count) error {
+	return s.change(ctx, func(w *writer) error { return put(w, bCounts, key(kind, of), c) })
+}
+
+// Uncount makes a file what it was before there were counts.
+func (s *Store) Uncount() error {
+	return s.db.Update(func(tx *bolt.Tx) error {
+		for _, b := range []string{bCounts, bUnnamed} {
+			if err := errors.Join(tx.DeleteBucket([]byte(b)), tx.Bucket([]byte(bMeta)).Delete([]byte(tallyKey(b)))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -30,6 +30,10 @@ func recordName(bucket string, key []byte) string {
 		return fmt.Sprintf("secret %q of app %q", rest, app)
 	case bucket == bDays && len(key) == 8:
 		return "usage of the day " + time.Unix(int64(min(binary.BigEndian.Uint64(key), 1<<40)), 0).UTC().Format(time.DateOnly)
+	case bucket == bCounts:
+		return fmt.Sprintf("the count %q", strings.ReplaceAll(string(key), "\x00", " "))
+	case bucket == bUnnamed:
+		return fmt.Sprintf("the note that no release names %s", key)
 	case bucket == bData:
 		return fmt.Sprintf("key %q of app %q", rest, app)
 	case bucket == bBlobs:

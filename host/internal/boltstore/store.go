@@ -36,7 +36,7 @@ const (
 	bSecrets     = "secrets"
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON.
@@ -62,9 +62,14 @@ func Open(path string, now func() time.Time) (*Store, error) {
 
 // prepareStore makes a new file ready, and brings an older one up to date.
 func prepareStore(w *writer) error {
-	undated := w.tx.Bucket([]byte(bDays)) == nil
+	undated, uncounted := w.tx.Bucket([]byte(bDays)) == nil, w.tx.Bucket([]byte(bCounts)) == nil
 	if err := w.prepare(buckets); err != nil {
 		return err
+	}
+	if uncounted {
+		if err := w.countAll(); err != nil {
+			return err
+		}
 	}
 	if undated {
 		if sealed, err := sealedUntil(w.tx); err != nil || !sealed.IsZero() {
@@ -219,7 +224,9 @@ var storeShape = shape{
 	buckets: buckets, required: []string{"format", "rev"}, prepare: prepareStore, unseal: unseal,
 	also: func() (func(string, []byte, []byte), func(map[string][]byte, map[string]tally) []string) {
 		newest := map[string]uint64{} // number that a bucket's keys reach
-		see := func(bucket string, key, _ []byte) {
+		adding := addition{sums{}, sums{}}
+		see := func(bucket string, key, value []byte) {
+			adding.see(bucket, key, value)
 			switch n := len(key); {
 			case (bucket == bEvents || bucket == bRequests) && n >= 8:
 				newest[bucket] = max(newest[bucket], binary.BigEndian.Uint64(key))
@@ -236,6 +243,9 @@ var storeShape = shape{
 				if newest[b] > counted[b].Last {
 					wrong = append(wrong, fmt.Sprintf("has %s up to number %d, and counted %d", b, newest[b], counted[b].Last))
 				}
+			}
+			if _, counts := counted[bCounts]; counts {
+				wrong = append(wrong, adding.wrong()...)
 			}
 			return wrong
 		}

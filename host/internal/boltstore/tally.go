@@ -45,9 +45,10 @@ func recordHash(key, record []byte) uint64 {
 type writer struct {
 	tx      *bolt.Tx
 	tallies map[string]*tally // of buckets that were changed
+	counted map[string]Count  // counts that were changed, as they were before
 }
 
-func newWriter(tx *bolt.Tx) *writer { return &writer{tx, map[string]*tally{}} }
+func newWriter(tx *bolt.Tx) *writer { return &writer{tx, map[string]*tally{}, map[string]Count{}} }
 
 // set stores a record that is sealed already.
 func (w *writer) set(bucket string, key, record []byte) error {
@@ -57,10 +58,14 @@ func (w *writer) set(bucket string, key, record []byte) error {
 		if err != nil {
 			return err
 		}
-		if old := b.Get(key); old != nil {
+		old := b.Get(key)
+		if old != nil {
 			t.remove(key, old)
 		}
 		t.add(key, record)
+		if err := w.recount(bucket, key, old, record); err != nil {
+			return err
+		}
 	}
 	if err := b.Put(key, record); err != nil {
 		return fmt.Errorf("write %s: %w", recordName(bucket, key), err)
@@ -80,6 +85,9 @@ func (w *writer) remove(bucket string, key []byte) error {
 		return err
 	}
 	t.remove(key, old)
+	if err := w.recount(bucket, key, old, nil); err != nil {
+		return err
+	}
 	return b.Delete(key)
 }
 

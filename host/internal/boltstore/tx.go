@@ -49,6 +49,11 @@ func (t *Tx) AddRelease(r registry.Release) error {
 	if err != registry.ErrNotFound {
 		return err
 	}
+	for _, d := range []registry.Digest{r.Digest, r.Bundle} {
+		if err := t.w.remove(bUnnamed, key(string(d))); err != nil {
+			return err
+		}
+	}
 	return put(t.w, bReleases, releaseKey(r.App, r.Number), r)
 }
 
@@ -155,24 +160,34 @@ func (t *Tx) CredentialByHash(hash string) (access.Credential, error) {
 
 // Credentials lists the credentials of one user or, for "", of all, oldest first.
 func (t *Tx) Credentials(user string) ([]access.Credential, error) {
-	all, err := list[access.Credential](t.tx, bCredentials, nil)
-	all = slices.DeleteFunc(all, func(c access.Credential) bool { return user != "" && c.User != user })
+	var all []access.Credential
+	var err error
+	if user == "" {
+		all, err = list[access.Credential](t.tx, bCredentials, nil)
+	} else {
+		all, err = t.credentialsOf(user)
+	}
 	slices.SortStableFunc(all, func(a, b access.Credential) int { return a.Created.Compare(b.Created) })
+	return all, err
+}
+
+// credentialsOf reads those of one user alone.
+func (t *Tx) credentialsOf(user string) ([]access.Credential, error) {
+	var all []access.Credential
+	var err error
+	below(t.tx, key(countOf, user, ""), func(hash string) bool {
+		var c access.Credential
+		c, err = t.CredentialByHash(hash)
+		all = append(all, c)
+		return err == nil
+	})
 	return all, err
 }
 
 // PutCredential stores a credential, and forgets those that have expired.
 func (t *Tx) PutCredential(c access.Credential) error {
-	all, err := t.Credentials("")
-	if err != nil {
+	if err := t.forgetExpired(); err != nil {
 		return err
-	}
-	for _, old := range all {
-		if !old.Expires.IsZero() && t.at.After(old.Expires) {
-			if err := t.DeleteCredential(old.Hash); err != nil {
-				return err
-			}
-		}
 	}
 	return put(t.w, bCredentials, key(c.Hash), c)
 }
