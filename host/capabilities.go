@@ -21,8 +21,8 @@ type binder func(t *target, p abi.Params) abi.Link
 
 // capabilities makes every capability and says how it is bound.
 func (h *Host) capabilities() map[string]binder {
-	logs, keys := log.New(h.appLog), kv.New(h.kv, h.log)
-	blobs := blob.New(h.files, h.log)
+	logs, keys := log.New(h.appLog), kv.New(thrifty{h.kv, h.reserve}, h.log)
+	blobs := blob.New(thriftyFiles{h.files, h.reserve}, h.log)
 	opens := opener{h}
 	revealed := secret.New(opens, h.log)
 	fetches := fetch.New(fetch.Options{Allow: h.egress, Secrets: opens, Tell: h.tellFetch, Logger: h.log})

@@ -93,11 +93,16 @@ func (h *Host) Releases(ctx context.Context, name string) ([]web.Release, error)
 		if err != nil {
 			return err
 		}
+		kept, err := h.kept(tx, name)
+		if err != nil {
+			return err
+		}
 		for _, r := range releases {
 			s, err := h.showRelease(tx, r)
 			if err != nil {
 				return err
 			}
+			s.Kept = kept[r.Number]
 			shown = append(shown, s)
 		}
 		return nil
@@ -116,7 +121,11 @@ func (h *Host) Release(ctx context.Context, name string, number int) (web.Releas
 		if err != nil {
 			return fmt.Errorf("release %d of app %q: %w", number, name, err)
 		}
-		shown, err = h.showRelease(tx, r)
+		if shown, err = h.showRelease(tx, r); err != nil {
+			return err
+		}
+		kept, err := h.kept(tx, name)
+		shown.Kept = kept[number]
 		return err
 	})
 	return shown, err
@@ -165,6 +174,9 @@ func (h *Host) RollBack(ctx context.Context, name string, tier abi.Tier, reason 
 		previous, err := registry.Previous(activations, tier)
 		if err != nil {
 			return registry.Activation{}, fmt.Errorf("app %q in the %s tier: %w", name, tier, err)
+		}
+		if _, err := tx.Release(name, previous); err != nil {
+			return registry.Activation{}, fmt.Errorf("release %d of app %q, which the %s tier served before, was deleted: %w", previous, name, tier, registry.ErrNoPrevious)
 		}
 		return h.activate(tx, actor.User, name, previous, tier, reason, true)
 	})

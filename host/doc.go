@@ -10,7 +10,10 @@
 //   - nothing loads that was not verified over the same bytes;
 //   - every change of state is one Update of the store, and the routes are
 //     dropped before the change is acknowledged, so that the next request sees it;
-//   - an invocation is metered before its answer leaves.
+//   - an invocation is metered before its answer leaves;
+//   - no change makes larger what is at its quota: update compares, inside the transaction,
+//     whatever the change did;
+//   - a module's file is there as long as the state, or a snapshot of it, names it.
 //
 // It must not know a wire format, a policy rule or a byte of WebAssembly.
 //

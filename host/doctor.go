@@ -32,7 +32,7 @@ func (h *Host) Doctor(ctx context.Context) ([]Check, error) {
 		return nil, err
 	}
 	checks = append(checks, releases, d.files(ctx, h.files), h.checkSecrets(ctx))
-	return append(append(checks, h.checkBooks(ctx)...), d.cache(), d.snapshots(ctx), h.checkBudgets()), nil
+	return append(append(checks, h.checkBooks(ctx)...), d.cache(), d.snapshots(ctx), h.reserve.check(), h.checkBudgets()), nil
 }
 
 // doctor makes the lines of a report about a data directory.

@@ -116,3 +116,35 @@ func (h *Host) Waiting(ctx context.Context) (map[string]int, error) {
 	}
 	return ids, err
 }
+
+// SetDisk changes what the node's disk says of itself.
+func (h *Host) SetDisk(free, size int64) {
+	h.reserve.mu.Lock()
+	defer h.reserve.mu.Unlock()
+	h.reserve.at = time.Time{}
+	h.reserve.stat = func(string) (int64, int64, error) { return free, size, nil }
+}
+
+// Taking is how much of the disk running uploads have set aside.
+func (h *Host) Taking() int64 {
+	h.reserve.mu.Lock()
+	defer h.reserve.mu.Unlock()
+	return h.reserve.taking
+}
+
+// Tidy does what the node does each hour.
+func (h *Host) Tidy(ctx context.Context) error { return h.tidy(ctx) }
+
+// DefaultReserve is defaultReserve.
+var DefaultReserve = defaultReserve
+
+// NewLinkFor makes a sign-in link without asking who may.
+func (h *Host) NewLinkFor(ctx context.Context, user string) (string, error) {
+	path, err := h.newLink(ctx, "node", user)
+	return h.origins.consoleURL + path, err
+}
+
+// HoldCopy does what a backup does to others while it is made.
+func (h *Host) HoldCopy(ctx context.Context) (release func(), err error) {
+	return h.endCopy, h.beginCopy(ctx)
+}

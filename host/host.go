@@ -64,6 +64,7 @@ type Host struct {
 	ring      *secrets.Ring // keys of the apps' secrets
 	redactors redactors
 	used      tally // what apps did with their capabilities
+	reserve   *reserve
 
 	routes   routes
 	programs *programs
@@ -105,7 +106,7 @@ func New(ctx context.Context, o Options) (*Host, error) {
 		return nil, err
 	}
 	log := o.Logger.With("component", "host")
-	h := &Host{o: o, log: log, watch: calm.New(log), started: o.Now(), copying: make(chan struct{}, 1), resting: restFor}
+	h := &Host{o: o, log: log, watch: calm.New(log), started: o.Now(), copying: make(chan struct{}, 1), resting: restFor, reserve: newReserve(o)}
 	if err := h.open(ctx); err != nil {
 		return nil, errors.Join(err, h.Stop(ctx))
 	}
@@ -192,6 +193,9 @@ func (h *Host) openData(ctx context.Context) error {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	h.onStop("store", func(context.Context) error { return h.store.Close() })
+	if err := h.markLeftBlobs(ctx); err != nil {
+		return fmt.Errorf("look for modules that no release names: %w", err)
+	}
 	h.onStop("record of what was used", h.flushUsed)
 	root, err := h.authority.TrustedRootJSON()
 	if err != nil {
@@ -300,6 +304,7 @@ func (h *Host) Start() {
 	h.background.Go(func() { h.regularly(ctx, storeUsed, "what apps used could not be stored", h.flushUsed) })
 	h.background.Go(func() { h.billKept(ctx) })
 	h.watch.Loop(ctx, &h.background, "memory watch", h.watchMemory)
+	h.watch.Loop(ctx, &h.background, "tidying", h.tidyRegularly)
 	h.background.Go(func() {
 		if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
 			h.log.Error("the front door closed by itself", "err", err)
@@ -391,7 +396,13 @@ func (h *Host) Info(ctx context.Context) web.Info {
 
 // update is the only way in which the node changes its state.
 func (h *Host) update(ctx context.Context, actor string, change func(*boltstore.Tx) error) (abi.Rev, error) {
-	rev, err := h.store.Update(ctx, actor, change)
+	low := h.reserve.low(0) // asked before: a transaction does no I/O of its own
+	rev, err := h.store.Update(ctx, actor, func(tx *boltstore.Tx) error {
+		if err := change(tx); err != nil {
+			return err
+		}
+		return h.o.withinQuotas(tx, low)
+	})
 	if err == nil {
 		h.routes.reset()
 		if err := h.learnNews(ctx); err != nil { // the change is made; the next one brings it along

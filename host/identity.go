@@ -47,6 +47,9 @@ func (h *Host) SignIn(ctx context.Context, link string) (string, access.Actor, e
 		actor = access.Actor{User: user.Name, Roles: user.Roles, Via: access.KindSession}
 		tx.As(user.Name)
 		tx.Emit("user.signed_in", "", user.Name, nil)
+		if err := makeRoom(tx, access.KindSession, user.Name); err != nil {
+			return err
+		}
 		return tx.PutCredential(h.credential(access.KindSession, hash, user.Name, "", sessionTTL))
 	})
 	return secret, actor, err
@@ -205,6 +208,9 @@ func (h *Host) newLink(ctx context.Context, by, user string) (string, error) {
 			return fmt.Errorf("user %q is disabled: %w", user, access.ErrForbidden)
 		}
 		tx.Emit("user.invited", "", user, nil)
+		if err := makeRoom(tx, access.KindLink, user); err != nil {
+			return err
+		}
 		return tx.PutCredential(h.credential(access.KindLink, hash, user, "", linkTTL))
 	})
 	return "/sign-in?link=" + url.QueryEscape(secret), err

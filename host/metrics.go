@@ -188,9 +188,7 @@ func (h *Host) measureDisk(p *telemetry.Page) {
 			p.Sample(float64(info.Size()), "file", s.name)
 		}
 	}
-	if free, err := freeBytes(h.o.DataDir); err == nil {
-		p.One("agora_disk_free_bytes", telemetry.Gauge, "room on the data directory's disk", float64(free))
-	}
+	h.reserve.measure(p)
 	if all, err := snapshots(h.o.DataDir); err == nil && len(all) > 0 {
 		if at, err := time.Parse(snapshotLayout, all[len(all)-1]); err == nil {
 			p.One("agora_snapshot_time_seconds", telemetry.Gauge, "when the last snapshot was made, Unix time", float64(at.Unix()))

@@ -34,6 +34,15 @@ type Options struct {
 	// Memory is how many bytes the node may use in all. Default: what the machine has, or the limit
 	// of its cgroup. Half of it is for guests, a quarter for Go; see docs/hardening.md.
 	Memory int64
+	// Quotas are limits other than the defaults on what people, apps and the node keep, by
+	// name; QuotaNames lists them.
+	Quotas Quotas
+	// KeepReleases is how many of an app's newest releases are kept, beside those that
+	// serve, are waited for, or served pilot or production lately. Default 50; negative: all.
+	KeepReleases int
+	// DiskReserve is how much of the disk is kept free, in bytes: below it no uploads, and
+	// nothing else new, are taken in. Default a twentieth of the disk, from 1 to 20 GiB.
+	DiskReserve int64
 	// EgressAllow are networks that apps may reach although they are not public,
 	// as in "10.20.0.0/16". Default none. Whoever is in there must expect requests
 	// of apps; which app may ask whom is still for its grant to say.
@@ -74,6 +83,15 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Memory < leastMemory {
 		return o, fmt.Errorf("%d bytes of memory are too little for a node: give it at least %d MiB with --memory, or by the limit of its cgroup", o.Memory, leastMemory>>20)
+	}
+	if err := o.Quotas.check(); err != nil {
+		return o, err
+	}
+	if o.DiskReserve < 0 {
+		return o, errors.New("the reserve of the disk cannot be negative")
+	}
+	if o.KeepReleases == 0 {
+		o.KeepReleases = 50
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

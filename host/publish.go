@@ -36,6 +36,14 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 	if again, ok, err := h.sameAsNewest(ctx, candidate); ok || err != nil {
 		return again, err
 	}
+	if err := h.mayUpload(ctx, candidate); err != nil {
+		return web.Published{}, err
+	}
+	give, err := h.reserve.take(perModuleByte * candidate.Size)
+	if err != nil {
+		return web.Published{}, err
+	}
+	defer give()
 	stage("compiling")
 	code, err := program(u.Module)
 	if err != nil {
@@ -47,6 +55,8 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 		return web.Published{}, fmt.Errorf("compile the module: %w", err)
 	}
 	stage("storing the release")
+	bundle := registry.DigestOf(u.Bundle)
+	defer h.pinned(candidate.Digest, bundle)() // until the release names them, or will not
 	if _, err := h.blobs.Put(ctx, u.Module); err != nil {
 		return web.Published{}, fmt.Errorf("store the module: %w", err)
 	}
@@ -60,6 +70,9 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 	})
 	if err == nil {
 		candidate.Number = published.Release.Number
+		if h.o.KeepReleases > 0 && candidate.Number > h.o.KeepReleases { // an older one may have gone
+			h.collectSoon(ctx)
+		}
 	}
 	return published, err
 }
@@ -219,6 +232,9 @@ func (h *Host) sameAsNewest(ctx context.Context, candidate registry.Release) (we
 			return err
 		}
 		newest, err := tx.Release(app.Name, app.Releases)
+		if errors.Is(err, registry.ErrNotFound) {
+			return nil // it was deleted
+		}
 		if err != nil {
 			return err
 		}
@@ -269,6 +285,9 @@ func (h *Host) addRelease(tx *boltstore.Tx, actor access.Actor, r registry.Relea
 			return web.Published{}, err
 		}
 	}
+	if err := h.retain(tx, r.App); err != nil {
+		return web.Published{}, err
+	}
 	return h.published(tx, r)
 }
 
@@ -302,6 +321,11 @@ func (h *Host) published(tx *boltstore.Tx, r registry.Release) (web.Published, e
 	if err != nil {
 		return web.Published{}, err
 	}
+	kept, err := h.kept(tx, r.App)
+	if err != nil {
+		return web.Published{}, err
+	}
+	shown.Kept = kept[r.Number]
 	p := web.Published{
 		Release: shown, Active: slices.Contains(shown.ActiveIn, abi.TierSandbox), Findings: r.Findings,
 		URL: h.origins.appURL(r.App), Preview: shown.PreviewURL,

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -162,6 +163,9 @@ func (h *Host) activateWaiting(tx *boltstore.Tx, actor access.Actor, name string
 	}
 	for n := app.Releases; n > app.Active[abi.TierSandbox]; n-- {
 		t, err := h.newTarget(tx, app, abi.TierSandbox, n)
+		if errors.Is(err, registry.ErrNotFound) {
+			continue // it was deleted
+		}
 		if err != nil {
 			return err
 		}

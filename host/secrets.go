@@ -16,9 +16,6 @@ import (
 	"github.com/agora-host/agora/secrets"
 )
 
-// maxSecrets bounds how many one app keeps.
-const maxSecrets = 100
-
 // opener opens secrets for the capabilities that were granted one.
 type opener struct{ *Host }
 
@@ -91,7 +88,11 @@ func (h *Host) SetSecret(ctx context.Context, app, name string, value []byte) (w
 	}
 	shown := web.Secret{Name: name, By: actor.User, At: h.o.Now().UTC()}
 	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
-		if err := h.mayKeep(tx, actor, app, name); err != nil {
+		found, err := tx.App(app)
+		if err != nil {
+			return fmt.Errorf("app %q: %w", app, err)
+		}
+		if err := mayChange(actor, app, found.Owner); err != nil {
 			return err
 		}
 		s := secrets.Secret{App: app, Name: name, By: shown.By, At: shown.At}
@@ -103,25 +104,6 @@ func (h *Host) SetSecret(ctx context.Context, app, name string, value []byte) (w
 		h.redactors.of(app).add(name, value)
 	}
 	return shown, err
-}
-
-// mayKeep tells whether an actor may set one more secret.
-func (h *Host) mayKeep(tx *boltstore.Tx, actor access.Actor, app, name string) error {
-	found, err := tx.App(app)
-	if err != nil {
-		return fmt.Errorf("app %q: %w", app, err)
-	}
-	if err := mayChange(actor, app, found.Owner); err != nil {
-		return err
-	}
-	all, err := tx.Secrets(app)
-	if err != nil {
-		return err
-	}
-	if _, err := tx.Secret(app, name); errors.Is(err, secrets.ErrNotFound) && len(all) >= maxSecrets {
-		return fmt.Errorf("%w: app %q has %d already", secrets.ErrBadSecret, app, len(all))
-	}
-	return nil
 }
 
 // DeleteSecret forgets a secret.

@@ -36,9 +36,11 @@ func (h *Host) snapshot(ctx context.Context) error {
 	if err := durable.MakeDir(h.o.DataDir, parent); err != nil {
 		return err
 	}
-	if err := h.roomFor(parent); err != nil {
+	if err := h.roomFor(); err != nil {
 		return err
 	}
+	// Its name is the time before the copies: what is removed later, they may name.
+	name := h.o.Now().UTC().Format(snapshotLayout)
 	staging, err := os.MkdirTemp(parent, ".new-*")
 	if err != nil {
 		return err
@@ -49,7 +51,7 @@ func (h *Host) snapshot(ctx context.Context) error {
 			return fmt.Errorf("copy the %s: %w", s.about, err)
 		}
 	}
-	if err := errors.Join(durable.SyncDir(staging), os.Rename(staging, filepath.Join(parent, h.o.Now().UTC().Format(snapshotLayout))), durable.SyncDir(parent)); err != nil {
+	if err := errors.Join(durable.SyncDir(staging), os.Rename(staging, filepath.Join(parent, name)), durable.SyncDir(parent)); err != nil {
 		return err
 	}
 	return forgetSnapshots(h.o.DataDir)
@@ -74,7 +76,7 @@ func (h *Host) copyStore(ctx context.Context, s storeFile, to string) error {
 
 // roomFor refuses a snapshot that would take the last of the disk: apps need it
 // more.
-func (h *Host) roomFor(dir string) error {
+func (h *Host) roomFor() error {
 	var need int64
 	for _, s := range storeFiles {
 		info, err := os.Stat(filepath.Join(h.o.DataDir, s.name))
@@ -83,14 +85,14 @@ func (h *Host) roomFor(dir string) error {
 		}
 		need += info.Size()
 	}
-	free, err := freeBytes(dir)
+	free, _, err := h.reserve.room()
 	if err != nil {
 		return err
 	}
 	if free < 2*need {
 		return fmt.Errorf("the disk has %d bytes left, and a snapshot needs %d and leaves as many: make room", free, need)
 	}
-	return nil
+	return h.reserve.low(need)
 }
 
 // snapshots lists a data directory's snapshots by name, oldest first.

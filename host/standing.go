@@ -56,13 +56,9 @@ func (k *kept) note(ctx context.Context, span time.Duration) error {
 			return err
 		}
 		for _, app := range apps {
-			tier, number, ok := app.Serving()
-			if !ok {
-				tier, number = abi.TierSandbox, app.Releases // what is kept stays, whether or not it serves
-			}
-			release, err := tx.Release(app.Name, number)
+			tier, release, err := billedRelease(tx, app)
 			if err != nil {
-				return fmt.Errorf("release %d of %q: %w", number, app.Name, err)
+				return fmt.Errorf("release %d of %q: %w", release.Number, app.Name, err)
 			}
 			targets = append(targets, &target{host: k.host, app: app, release: release, tier: tier})
 		}
@@ -77,6 +73,21 @@ func (k *kept) note(ctx context.Context, span time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// billedRelease is the release that what an app keeps is billed to: the one that serves, or
+// the newest. What is kept stays whether or not the app serves, or has any release left.
+func billedRelease(tx *boltstore.Tx, app registry.App) (abi.Tier, registry.Release, error) {
+	if tier, number, ok := app.Serving(); ok {
+		release, err := tx.Release(app.Name, number)
+		return tier, release, err
+	}
+	if all := tx.ReleaseNumbers(app.Name); len(all) > 0 {
+		release, err := tx.Release(app.Name, all[0])
+		return abi.TierSandbox, release, err
+	}
+	m := registry.Manifest{Name: app.Name, Owner: app.Owner, Team: app.Team, CostCenter: app.CostCenter, Classification: app.Classification}
+	return abi.TierSandbox, registry.Release{App: app.Name, Number: app.Releases, Manifest: m}, nil
 }
 
 func (k *kept) noteApp(ctx context.Context, t *target, span time.Duration) error {

@@ -228,6 +228,9 @@ type publisher struct{ *Host }
 
 // Publish is the dispatcher's, in words that a guest understands.
 func (h publisher) Publish(ctx context.Context, app, topic, dedupe string, payload []byte) (string, error) {
+	if err := h.reserve.apps(); err != nil {
+		return "", err
+	}
 	id, err := h.dispatcher.Publish(ctx, app, topic, dedupe, payload)
 	if errors.Is(err, triggers.ErrBacklog) {
 		err = errors.Join(abi.ErrnoQuota, err)

@@ -42,6 +42,12 @@ var (
 	ErrNoPrevious = errors.New("no earlier release to roll back to")
 	// ErrNotApproved: the release was not approved for that tier.
 	ErrNotApproved = errors.New("the release is not approved for that tier")
+	// ErrInUse: the release serves, or something waits for it.
+	ErrInUse = errors.New("the release is in use")
+	// ErrQuota: a person, an app or the node has as much of something as it may.
+	ErrQuota = errors.New("the quota is used up")
+	// ErrReserve: what is left of the disk is kept for what runs.
+	ErrReserve = errors.New("the rest of the disk is kept for running apps")
 )
 
 // App is the named thing a release belongs to.
@@ -133,6 +139,8 @@ type Tx interface {
 	Releases(app string) ([]Release, error)
 	// AddRelease stores a new release; ErrExists if the number is taken.
 	AddRelease(Release) error
+	// DeleteRelease forgets a release. Its number is not given again.
+	DeleteRelease(app string, number int) error
 	Activations(app string) ([]Activation, error)
 	AddActivation(Activation) error
 	Key(hint string) (Key, error)

@@ -84,7 +84,7 @@ func tierWords(tiers []abi.Tier) string {
 
 func (c *cli) releasesCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "releases APP", Short: "List an app's releases; activate, roll back, promote", Args: cobra.ExactArgs(1),
+		Use: "releases APP", Short: "List an app's releases; activate, roll back, promote, delete", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			all, err := node.Releases(ctx, args[0])
 			if err != nil {
@@ -99,13 +99,13 @@ func (c *cli) releasesCommand() *cobra.Command {
 							missing = append(missing, a.Name)
 						}
 					}
-					rows = append(rows, []string{strconv.Itoa(r.Number), orDash(r.Version), tierWords(r.ActiveIn), when(r.Created), r.Signer.Identity, orDash(strings.Join(missing, ",")), r.PreviewURL})
+					rows = append(rows, []string{strconv.Itoa(r.Number), orDash(r.Version), tierWords(r.ActiveIn), when(r.Created), r.Signer.Identity, orDash(strings.Join(missing, ",")), keptWords(r.Kept), r.PreviewURL})
 				}
-				return table(w, "RELEASE VERSION SERVES UPLOADED SIGNED-BY LACKS PREVIEW", rows)
+				return table(w, "RELEASE VERSION SERVES UPLOADED SIGNED-BY LACKS GOES PREVIEW", rows)
 			})
 		}),
 	}
-	cmd.AddCommand(c.showReleaseCommand(), c.activateCommand(), c.rollbackCommand(), c.promoteCommand())
+	cmd.AddCommand(c.showReleaseCommand(), c.activateCommand(), c.rollbackCommand(), c.promoteCommand(), c.deleteReleaseCommand())
 	return cmd
 }
 
@@ -143,6 +143,7 @@ func showRelease(w io.Writer, r client.Release) error {
 		{"release", fmt.Sprintf("%s %d (%s)", r.App, r.Number, orDash(r.Version))}, {"serves", tierWords(r.ActiveIn)}, {"preview", r.PreviewURL},
 		{"signed by", fmt.Sprintf("%s (%s), %s", r.Signer.Identity, r.Signer.Method, when(r.Signer.SignedAt))},
 		{"uploaded", when(r.Created) + " by " + r.CreatedBy}, {"module", fmt.Sprintf("%s, %s, %s", r.Digest, humanize.Bytes(uint64(r.Size)), r.Interface)},
+		{"kept because", strings.Join(r.Kept.Because, "; ")}, {"goes", keptWords(r.Kept)},
 		{"limits", fmt.Sprintf("%s instructions, %s memory, %s, %d at once", humanize.Count(l.Fuel), l.Memory, l.Timeout, l.Concurrency)},
 	}
 	for _, a := range r.Access {

@@ -124,7 +124,7 @@ func TestKill(t *testing.T) {
 	acknowledged := map[int]string{} // release number to the text it answers
 	// A machine that is busy does little in a cycle, and gets more of them.
 	for cycle := 0; cycle < cycles || len(acknowledged) < cycles && cycle < 4*cycles; cycle++ {
-		p := launch(t, dir)
+		p := launch(t, dir, "--keep-releases", "-1")
 		api := signIn(t, p)
 		if cycle > 0 {
 			inspect(t, p, api, acknowledged, &called)
@@ -166,7 +166,7 @@ func TestKill(t *testing.T) {
 		p.kill(t)
 		work.Wait()
 	}
-	p := launch(t, dir)
+	p := launch(t, dir, "--keep-releases", "-1")
 	inspect(t, p, signIn(t, p), acknowledged, &called)
 	if len(acknowledged) < cycles {
 		t.Errorf("only %d uploads in %d cycles: the test did not do much", len(acknowledged), cycles)

@@ -96,6 +96,15 @@ func (m *memory) AddRelease(r registry.Release) error {
 	return nil
 }
 
+func (m *memory) DeleteRelease(app string, number int) error {
+	i := slices.IndexFunc(m.releases[app], func(r registry.Release) bool { return r.Number == number })
+	if i < 0 {
+		return registry.ErrNotFound
+	}
+	m.releases[app] = slices.Delete(m.releases[app], i, i+1)
+	return nil
+}
+
 func (m *memory) Activations(app string) ([]registry.Activation, error) {
 	all := slices.Clone(m.activations[app])
 	slices.Reverse(all)

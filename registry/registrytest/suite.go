@@ -73,7 +73,7 @@ type act struct {
 
 func drawAct(t *rapid.T) act {
 	return act{
-		What: rapid.SampledFrom([]string{"app", "release", "activation", "key", "unkey", "read"}).Draw(t, "what"),
+		What: rapid.SampledFrom([]string{"app", "release", "unrelease", "activation", "key", "unkey", "read"}).Draw(t, "what"),
 		// Names of which one is the beginning of another: a prefix is not a match.
 		App:    rapid.SampledFrom([]string{"a", "ab", "a-b", "b"}).Draw(t, "app"),
 		Number: rapid.IntRange(1, 12).Draw(t, "number"), // 10 sorts after 9
@@ -89,6 +89,8 @@ func (a act) do(tx registry.Tx) string {
 		return said(nil, tx.PutApp(registry.App{Name: a.App, Title: a.Text, Created: at, Releases: a.Number, Active: map[abi.Tier]int{a.Tier: a.Number}}))
 	case "release":
 		return said(nil, tx.AddRelease(registry.Release{App: a.App, Number: a.Number, Version: a.Text, Created: at, Manifest: registry.Manifest{Name: a.App, Config: map[string]string{"k": a.Text}}}))
+	case "unrelease":
+		return said(nil, tx.DeleteRelease(a.App, a.Number))
 	case "activation":
 		return said(nil, tx.AddActivation(registry.Activation{App: a.App, Tier: a.Tier, Release: a.Number, Reason: a.Text, At: at}))
 	case "key":

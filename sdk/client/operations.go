@@ -40,6 +40,17 @@ func (c *Client) Release(ctx context.Context, app string, number int) (Release, 
 	return get[Release](ctx, c, fmt.Sprintf("/apps/%s/releases/%d", url.PathEscape(app), number), nil)
 }
 
+// DeleteRelease deletes a release for good, unless it is needed.
+func (c *Client) DeleteRelease(ctx context.Context, app string, number int) error {
+	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: fmt.Sprintf("/apps/%s/releases/%d", url.PathEscape(app), number)})
+	return err
+}
+
+// Quotas are what a person ("" for the caller) and an app ("" for none) have and may have.
+func (c *Client) Quotas(ctx context.Context, user, app string) ([]Quota, error) {
+	return list[Quota](ctx, c, "/quotas", url.Values{"user": {user}, "app": {app}})
+}
+
 // Activate routes a tier to a release.
 func (c *Client) Activate(ctx context.Context, app string, number int, tier abi.Tier, reason string) (Activation, error) {
 	return post[Activation](ctx, c, "/apps/"+url.PathEscape(app)+"/activate", map[string]any{"release": number, "tier": tier, "reason": reason})

@@ -68,6 +68,7 @@ type (
 		PreviewURL   string            `json:"preview_url"`
 		ActiveIn     []abi.Tier        `json:"active_in,omitempty"`
 		Access       []CapabilityState `json:"access"`
+		Kept         Kept              `json:"kept"`
 	}
 	// Manifest is what the author declared. Sizes and durations are texts:
 	// "32MiB", "2s".
@@ -142,6 +143,24 @@ type (
 		abi.Use
 		First time.Time `json:"first"`
 		Last  time.Time `json:"last"`
+	}
+	// Kept says why a release is kept, and until when.
+	Kept struct {
+		Because []string  `json:"because"`
+		Needed  bool      `json:"needed"`         // it cannot be deleted
+		More    int       `json:"more,omitempty"` // so many uploads more, and it goes, if nothing else keeps it
+		Until   time.Time `json:"until,omitzero"` // and not before
+	}
+	// Quota is how much of one thing is used, and how much may be.
+	Quota struct {
+		Name   string     `json:"name"`
+		About  string     `json:"about"`
+		Per    string     `json:"per"`
+		Of     string     `json:"of,omitempty"`
+		Used   int64      `json:"used"`
+		Limit  int64      `json:"limit"`
+		Bytes  bool       `json:"bytes,omitempty"`
+		Remedy abi.Remedy `json:"remedy"`
 	}
 	// Published says what became of an upload.
 	Published struct {

@@ -2,14 +2,17 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/triggers"
@@ -37,6 +40,11 @@ type Catalogue interface {
 	App(ctx context.Context, name string) (App, error)
 	Releases(ctx context.Context, app string) ([]Release, error)
 	Release(ctx context.Context, app string, number int) (Release, error)
+	// DeleteRelease forgets a release for good; registry.ErrInUse if it is needed.
+	DeleteRelease(ctx context.Context, app string, number int) error
+	// Quotas are what a person ("" for who asks) and, if one is named, an app have and may
+	// have; for operators, the node, too.
+	Quotas(ctx context.Context, person, app string) ([]Quota, error)
 	// Activate routes a tier to a release that is approved for it.
 	Activate(ctx context.Context, app string, number int, tier abi.Tier, reason string) (registry.Activation, error)
 	// RollBack routes a tier to the release that was active before. A reason is required.
@@ -196,6 +204,49 @@ func (r *Refusal) Reasons() string {
 
 func (r *Refusal) Unwrap() error { return registry.ErrRefused }
 
+// Quota is how much of one thing is used, and how much may be.
+type Quota struct {
+	Name   string     `json:"name"`
+	About  string     `json:"about"`        // what is counted
+	Per    string     `json:"per"`          // "person", "app" or "node"
+	Of     string     `json:"of,omitempty"` // which person or app
+	Used   int64      `json:"used"`
+	Limit  int64      `json:"limit"`
+	Bytes  bool       `json:"bytes,omitempty"` // used and limit are bytes
+	Remedy abi.Remedy `json:"remedy"`          // what to do when it is used up
+}
+
+// OverQuota refuses what would make something larger than its quota.
+type OverQuota struct {
+	Quota Quota
+	More  int64 // that was wanted
+}
+
+func (e *OverQuota) Error() string {
+	q, amount := e.Quota, func(n int64) string { return strconv.FormatInt(n, 10) }
+	if q.Bytes {
+		amount = func(n int64) string { return humanize.Bytes(uint64(max(0, n))) }
+	}
+	of := q.Of
+	switch q.Per {
+	case "app":
+		of = "app " + strconv.Quote(q.Of)
+	case "node":
+		of = "this node"
+	}
+	return fmt.Sprintf("the quota %q of %s (%s) is used up: %s of %s, and %s more would be needed", q.Name, of, q.About, amount(q.Used), amount(q.Limit), amount(e.More))
+}
+
+func (e *OverQuota) Unwrap() error { return registry.ErrQuota }
+
+// Kept says why a release is kept, and until when.
+type Kept struct {
+	Because []string  `json:"because"`        // "serves pilot", "req-3 is open", "one of the newest 50"
+	Needed  bool      `json:"needed"`         // it cannot be deleted
+	More    int       `json:"more,omitempty"` // so many uploads more, and it goes, if nothing else keeps it
+	Until   time.Time `json:"until,omitzero"` // and not before
+}
+
 // App is an app as it is shown.
 type App struct {
 	registry.App
@@ -227,6 +278,7 @@ type Release struct {
 	PreviewURL string            `json:"preview_url"`
 	ActiveIn   []abi.Tier        `json:"active_in,omitempty"`
 	Access     []CapabilityState `json:"access"` // every capability declared or imported
+	Kept       Kept              `json:"kept"`
 }
 
 // CapabilityState is the truth about one capability of a release, from four

@@ -63,11 +63,31 @@ func listReleases(s *server, c echo.Context) (any, error) {
 }
 
 func getRelease(s *server, c echo.Context) (any, error) {
-	n, err := strconv.Atoi(c.Param("number"))
+	n, err := releaseNumber(c)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %q is no release number", problem.ErrBadRequest, c.Param("number"))
+		return nil, err
 	}
 	return one(s.node.Release(c.Request().Context(), c.Param("app"), n))
+}
+
+func deleteRelease(s *server, c echo.Context) (any, error) {
+	n, err := releaseNumber(c)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.node.DeleteRelease(c.Request().Context(), c.Param("app"), n)
+}
+
+func releaseNumber(c echo.Context) (int, error) {
+	n, err := strconv.Atoi(c.Param("number"))
+	if err != nil {
+		return 0, fmt.Errorf("%w: %q is no release number", problem.ErrBadRequest, c.Param("number"))
+	}
+	return n, nil
+}
+
+func listQuotas(s *server, c echo.Context) (any, error) {
+	return items(s.node.Quotas(c.Request().Context(), c.QueryParam("user"), c.QueryParam("app")))
 }
 
 func activate(s *server, c echo.Context) (any, error) {

@@ -78,6 +78,7 @@ func routes() []route {
 		{method: get, path: "/apps/:app", id: "getApp", about: "One app.", answer: web.App{}, handle: getApp},
 		{method: get, path: "/apps/:app/releases", id: "listReleases", about: "An app's releases, newest first.", answer: Items[web.Release]{}, handle: listReleases},
 		{method: get, path: "/apps/:app/releases/:number", id: "getRelease", about: "One release.", answer: web.Release{}, handle: getRelease},
+		{method: del, path: "/apps/:app/releases/:number", id: "deleteRelease", about: "Delete a release for good, unless it serves or is waited for.", handle: deleteRelease},
 		{method: post, path: "/releases", id: "publish", about: "Upload a signed module with its manifest. With Accept: application/x-ndjson, each step is told as it begins.", body: body{kind: bodyMultipart, parts: []string{"manifest", "module", "bundle"}}, answer: web.Published{}, status: http.StatusCreated, handle: publish},
 		{method: post, path: "/apps/:app/activate", id: "activate", about: "Route a tier to a release that is approved for it.", body: jsonBody(Activate{}), answer: registry.Activation{}, handle: activate},
 		{method: post, path: "/apps/:app/rollback", id: "rollBack", about: "Route a tier to the release that it served before.", body: jsonBody(RollBack{}), answer: registry.Activation{}, handle: rollBack},
@@ -124,6 +125,7 @@ func routes() []route {
 		{method: post, path: "/trust/keys", id: "addKey", about: "Let a public key sign for an identity.", body: jsonBody(AddKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
 		{method: del, path: "/trust/keys", id: "deleteKey", about: "End the trust in a key.", query: []param{{"hint", "the key's hint, as listed"}}, handle: deleteKey},
 
+		{method: get, path: "/quotas", id: "listQuotas", about: "What a person and an app have, and may have; for operators, the node, too.", query: []param{{"user", "another person, for operators; default the caller"}, {"app", "an app, too"}}, answer: Items[web.Quota]{}, handle: listQuotas},
 		{method: get, path: "/tokens", id: "listTokens", about: "Your own API tokens.", answer: Items[access.Credential]{}, handle: listTokens},
 		{method: post, path: "/tokens", id: "newToken", about: "Make an API token. Its secret is answered once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken},
 		{method: del, path: "/tokens/:id", id: "revokeToken", about: "End one of your tokens.", handle: revokeToken},

@@ -247,6 +247,17 @@ func (c *Console) promote(r *http.Request) (string, error) {
 	return fmt.Sprintf("/apps/%s/releases/%d?done=asked", r.PathValue("app"), n), err
 }
 
+func (c *Console) deleteRelease(r *http.Request) (string, error) {
+	n, err := strconv.Atoi(r.PathValue("number"))
+	if err != nil {
+		return "", problem.ErrNoSuchPage
+	}
+	if r.FormValue("sure") == "" {
+		return "", fmt.Errorf("%w: check the box if you mean it; a deleted release does not come back", problem.ErrBadRequest)
+	}
+	return appPage(r, "deleted"), c.node.DeleteRelease(r.Context(), r.PathValue("app"), n)
+}
+
 func (c *Console) decide(r *http.Request) (string, error) {
 	verdict := r.FormValue("verdict")
 	if verdict != "approve" && verdict != "reject" {

@@ -109,6 +109,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/apps/{app}/activate", c.activate)
 	act("/apps/{app}/rollback", c.rollBack)
 	act("/apps/{app}/promote", c.promote)
+	act("/apps/{app}/releases/{number}/delete", c.deleteRelease)
 	act("/apps/{app}/triggers/pause", c.pauseTrigger)
 	act("/apps/{app}/triggers/run", c.runTrigger)
 	act("/apps/{app}/letters/{seq}/redeliver", c.redeliver)
@@ -189,6 +190,7 @@ var notices = map[string]string{
 	"waiting":   "Your release is stored. It serves once a reviewer has decided about what it asks for.",
 	"activated": "The tier serves that release now.",
 	"rolled":    "Rolled back.",
+	"deleted":   "The release is deleted.",
 	"asked":     "Asked. A reviewer decides.",
 	"approved":  "Approved.",
 	"rejected":  "Rejected.",

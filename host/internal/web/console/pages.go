@@ -320,6 +320,7 @@ type settingsView struct {
 	Users  []access.User
 	Hosts  []registry.HostName
 	Roles  []access.Role
+	Quotas []web.Quota
 	Secret string // a new token, shown once
 	Link   string // a new sign-in link, shown once
 	For    string
@@ -335,6 +336,9 @@ func (c *Console) settings(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	if v.Keys, err = c.node.Keys(r.Context()); err != nil {
+		return "", nil, err
+	}
+	if v.Quotas, err = c.node.Quotas(r.Context(), "", ""); err != nil {
 		return "", nil, err
 	}
 	if b.Operator() {

@@ -52,7 +52,7 @@ var functions = template.FuncMap{
 
 // happenings are the kinds of events, in the words of the page.
 var happenings = map[string]string{
-	"release.published": "uploaded release", "release.activated": "let a tier serve release", "release.rolled_back": "rolled back to release",
+	"release.published": "uploaded release", "release.activated": "let a tier serve release", "release.rolled_back": "rolled back to release", "release.removed": "removed release",
 	"request.opened": "asked", "request.approved": "approved", "request.rejected": "rejected", "request.withdrawn": "took back",
 	"grant.added": "granted", "grant.revoked": "revoked a grant", "grant.shrunk": "shrunk a grant",
 	"secret.set": "set the secret", "secret.deleted": "deleted the secret", "secrets.rotated": "sealed all secrets anew with key",

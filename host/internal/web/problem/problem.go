@@ -36,9 +36,11 @@ func of(err error) Entry {
 	return table[i]
 }
 
-// Internal tells whether an error is the node's own trouble: it belongs into
-// the node's log.
-func Internal(err error) bool { return of(err).Status >= 500 && !isFault(err) }
+// Internal reports whether an error is the node's own trouble: it belongs into
+// the node's log. A refusal that keeps the disk's reserve is none, however many ask.
+func Internal(err error) bool {
+	return of(err).Status >= 500 && !isFault(err) && !errors.Is(err, registry.ErrReserve)
+}
 
 func isFault(err error) bool { return abi.FaultKind(err) != "internal" }
 
@@ -52,6 +54,9 @@ func For(err error) abi.Problem {
 	}
 	if refusal, ok := errors.AsType[*web.Refusal](err); ok {
 		p.Findings, p.Detail = refusal.Findings, refusal.Reasons()
+	}
+	if over, ok := errors.AsType[*web.OverQuota](err); ok {
+		p.Remedy.Summary, p.Remedy.Commands = over.Quota.Remedy.Summary, append([]string{"agora quotas"}, over.Quota.Remedy.Commands...)
 	}
 	if bad, ok := errors.AsType[*registry.ManifestError](err); ok {
 		p.Findings = bad.Findings()

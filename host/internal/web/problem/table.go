@@ -147,6 +147,18 @@ var table = []Entry{
 		"A release serves a tier once it has what it needs there: grants in the sandbox, a reviewer's approval above.",
 		"Ask for the promotion or the grant, and let a reviewer decide.", registry.ErrNotApproved).
 		commands("agora releases promote <app> <number> --to pilot"),
+	entry("release-in-use", http.StatusConflict, "The release is in use",
+		"A release that serves a tier, or that an open request or a live grant names, is not deleted.",
+		"Let the tier serve another release, or decide or withdraw the request first.", registry.ErrInUse).
+		commands("agora releases <app>", "agora requests"),
+	entry("quota", http.StatusConflict, "The quota is used up",
+		"Each person, each app and the node as a whole have as much as an operator said of what is kept: apps, releases, bytes of modules, open requests, tokens and keys.",
+		"Delete what is not needed any more, or ask an operator for more.", registry.ErrQuota).
+		commands("agora quotas"),
+	entry("disk-reserve", http.StatusInsufficientStorage, "The node keeps the rest of its disk",
+		"The node's disk is nearly full. What is left is kept for the apps that run and for recording their usage, so nothing new is taken in. Apps go on, and nothing is lost.",
+		"Tell whoever runs the node: make room on its disk. Deleting releases that are not needed helps, too.", registry.ErrReserve).
+		commands("agora releases delete <app> <number>", "agora doctor"),
 	entry("exists", http.StatusConflict, "It exists already",
 		"What you want to make is there, and is not replaced.",
 		"Choose another name, or look at what is there.", registry.ErrExists),
@@ -164,7 +176,7 @@ var table = []Entry{
 		"Check the name, or set the secret.", secrets.ErrNotFound).
 		commands("agora secrets list <app>", "agora secrets set <app> <name>"),
 	entry("bad-secret", http.StatusUnprocessableEntity, "The secret cannot be kept",
-		"A secret has a name of lower-case letters, digits and hyphens, and a value of 1 to 16384 bytes; an app has at most 100 of them.",
+		"A secret has a name of lower-case letters, digits and hyphens, and a value of 1 to 16384 bytes.",
 		"Correct what the detail names.", secrets.ErrBadSecret),
 	entry("sealed", http.StatusInternalServerError, "The secret cannot be opened",
 		"The key that it is sealed with is gone, or the record is damaged. Nobody can read it.",
