@@ -292,3 +292,11 @@ func (h *Host) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Even
 	}
 	return h.store.Events(ctx, after, limit)
 }
+
+// EventsBefore reads the feed backwards.
+func (h *Host) EventsBefore(ctx context.Context, before abi.Rev, limit int) ([]abi.Event, error) {
+	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+		return nil, err
+	}
+	return h.store.EventsBefore(ctx, before, limit)
+}

@@ -45,6 +45,9 @@ type Catalogue interface {
 	// Invoke calls a release (0: the serving one) as the gateway would, and is metered.
 	Invoke(ctx context.Context, app string, number int, r *http.Request) (Response, error)
 	Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error)
+	// EventsBefore are the events before a revision (0: the newest), newest first, at
+	// least limit if there are so many: the events of one revision stay together.
+	EventsBefore(ctx context.Context, before abi.Rev, limit int) ([]abi.Event, error)
 	// HostNames are addresses of apps beside those that their names make.
 	HostNames(ctx context.Context) ([]registry.HostName, error)
 	AddHostName(ctx context.Context, host, app string) (registry.HostName, error)

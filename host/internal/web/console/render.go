@@ -48,6 +48,8 @@ var functions = template.FuncMap{
 		return "?"
 	},
 	"quantity": humanize.Param,
+	// part numbers what one change did, after the first.
+	"part": func(seq int) int { return seq + 1 },
 }
 
 // happenings are the kinds of events, in the words of the page.
