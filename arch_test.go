@@ -88,6 +88,8 @@ var oneDoor = map[string]string{
 	"github.com/labstack/echo":         "host/internal/web/api",
 	"github.com/spf13/cobra":           "cmd/agora",
 	"github.com/pelletier/go-toml":     "registry",
+	"github.com/landlock-lsm/":         "host/engine/confine",
+	"github.com/elastic/":              "host/engine/confine",
 }
 
 // What abi imports is in every guest: what is large, or works before main does,
