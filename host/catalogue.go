@@ -135,6 +135,7 @@ func (h *Host) showRelease(tx *boltstore.Tx, r registry.Release) (web.Release, e
 	if err != nil {
 		return web.Release{}, err
 	}
+	r.FuelTable = r.CostTable()
 	shown := web.Release{Release: r, PreviewURL: h.origins.appURL("r" + strconv.Itoa(r.Number) + "--" + r.App)}
 	highest := abi.TierSandbox
 	for _, tier := range abi.Tiers() {

@@ -20,6 +20,9 @@ func (h *Host) SetProgramBudget(n int64) { h.programs.budget = n }
 // LoadedPrograms is how many programs are in memory.
 func (h *Host) LoadedPrograms() int { return h.programs.loadedCount() }
 
+// EngineLimits is what a release may use.
+var EngineLimits = engineLimits
+
 // CheckConfinement makes the line of the doctor about what a system lacks.
 var CheckConfinement = checkConfinement
 

@@ -16,6 +16,7 @@ import (
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -131,7 +132,7 @@ func (h *Host) loadProgram(ctx context.Context, r registry.Release) (*engine.Pro
 	if module, err = program(module); err != nil {
 		return nil, err
 	}
-	l := engineLimits(r.Manifest)
+	l := engineLimits(r)
 	l.Owner, l.App = r.Manifest.Owner, r.App
 	return h.engine.Load(ctx, module, r.Interface, l)
 }
@@ -155,10 +156,10 @@ func (h *Host) verified(ctx context.Context, r registry.Release) (module []byte,
 	return module, nil
 }
 
-func engineLimits(m registry.Manifest) engine.Limits {
-	l := m.Limits
+func engineLimits(r registry.Release) engine.Limits {
+	m, l := r.Manifest, r.Manifest.Limits
 	return engine.Limits{
-		Fuel: l.Fuel, Memory: int64(l.Memory), Timeout: time.Duration(l.Timeout), HostTime: time.Duration(l.HostTime),
+		Fuel: l.Fuel, Table: fuel.Table(r.CostTable()), Memory: int64(l.Memory), Timeout: time.Duration(l.Timeout), HostTime: time.Duration(l.HostTime),
 		RequestBody: int64(l.RequestBody), ResponseBody: int64(l.ResponseBody), Concurrency: l.Concurrency,
 		StartOnce: m.StartOnce, WarmUp: m.WarmUp, KeepState: m.KeepState,
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -43,7 +44,7 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 	}
 	var compiling abi.Recorder
 	defer func() { h.billCompiling(candidate, &compiling) }()
-	if err := h.engine.Compile(abi.WithRecorder(ctx, &compiling), code, engineLimits(candidate.Manifest)); err != nil {
+	if err := h.engine.Compile(abi.WithRecorder(ctx, &compiling), code, engineLimits(candidate)); err != nil {
 		return web.Published{}, fmt.Errorf("compile the module: %w", err)
 	}
 	stage("storing the release")
@@ -114,7 +115,7 @@ func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, stag
 	stage("asking the rules")
 	r := registry.Release{
 		App: manifest.Name, Version: manifest.Version, Digest: inspection.Digest, Size: inspection.Size,
-		Manifest: manifest, Interface: inspection.Interface, Capabilities: manifest.Needs(inspection.Capabilities),
+		Manifest: manifest, Interface: inspection.Interface, Capabilities: manifest.Needs(inspection.Capabilities), FuelTable: int(fuel.Newest),
 		Signer: signer, Created: h.o.Now().UTC(), CreatedBy: actor.User,
 	}
 	verdict, err := h.judge(ctx, question{"publish", actor.User, abi.TierSandbox, r})
@@ -230,7 +231,7 @@ func (h *Host) sameAsNewest(ctx context.Context, actor access.Actor, candidate r
 		if err != nil {
 			return err
 		}
-		same = newest.Digest == candidate.Digest && sameManifest(newest.Manifest, candidate.Manifest) && stillSigned(tx, newest) == nil
+		same = newest.Digest == candidate.Digest && newest.CostTable() == candidate.CostTable() && sameManifest(newest.Manifest, candidate.Manifest) && stillSigned(tx, newest) == nil
 		number = newest.Number
 		return nil
 	})

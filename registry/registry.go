@@ -83,16 +83,22 @@ type Release struct {
 	Interface abi.Interface `json:"interface"`
 	// Capabilities are the words of the capability modules that the binary
 	// imports, sorted: the truth, beside what the manifest declares.
-	Capabilities []string      `json:"capabilities"`
-	Signer       Signer        `json:"signer"`
-	Bundle       Digest        `json:"bundle"` // blob of the signature bundle
-	Findings     []abi.Finding `json:"findings,omitempty"`
+	Capabilities []string `json:"capabilities"`
+	// FuelTable is the version of the cost table by which its instructions are counted, for as
+	// long as it runs. Releases of a time before there were two have none: see CostTable.
+	FuelTable int           `json:"fuel_table,omitempty"`
+	Signer    Signer        `json:"signer"`
+	Bundle    Digest        `json:"bundle"` // blob of the signature bundle
+	Findings  []abi.Finding `json:"findings,omitempty"`
 	// Requires are the capabilities that the rules wanted reviewed for this very
 	// release when it was uploaded: no grant of another release will do.
 	Requires  []string  `json:"requires,omitempty"`
 	Created   time.Time `json:"created"`
 	CreatedBy string    `json:"created_by"`
 }
+
+// CostTable returns the version of the cost table by which the release is counted.
+func (r Release) CostTable() int { return max(1, r.FuelTable) }
 
 // Signer says whose signature a release carries and how it was checked.
 type Signer struct {

@@ -163,7 +163,7 @@ func showRelease(w io.Writer, r client.Release) error {
 		{"release", fmt.Sprintf("%s %d (%s)", r.App, r.Number, orDash(r.Version))}, {"serves", tierWords(r.ActiveIn)}, {"may serve", tierWords(r.MayServe)}, {"preview", r.PreviewURL},
 		{"signed by", fmt.Sprintf("%s (%s), %s", r.Signer.Identity, r.Signer.Method, when(r.Signer.SignedAt))},
 		{"uploaded", when(r.Created) + " by " + r.CreatedBy}, {"module", fmt.Sprintf("%s, %s, %s", r.Digest, humanize.Bytes(uint64(r.Size)), r.Interface)},
-		{"limits", fmt.Sprintf("%s instructions, %s memory, %s, %d at once", humanize.Count(l.Fuel), l.Memory, l.Timeout, l.Concurrency)},
+		{"limits", fmt.Sprintf("%s instructions by cost table %d, %s memory, %s, %d at once", humanize.Count(l.Fuel), r.FuelTable, l.Memory, l.Timeout, l.Concurrency)},
 	}
 	for _, a := range r.Access {
 		state := "not granted"

@@ -52,7 +52,8 @@ type Options struct {
 
 // Limits bound a program. Zero CallDepth and TableElements mean their defaults.
 type Limits struct {
-	Fuel          uint64        // instructions for each invocation
+	Fuel          uint64        // units for each invocation
+	Table         fuel.Table    // by which they are counted; 0: the newest
 	Memory        int64         // bytes of linear memory
 	Timeout       time.Duration // wall clock, from the call to its answer
 	HostTime      time.Duration // of that, what host calls may take together; 0: all of it
@@ -84,7 +85,7 @@ const (
 )
 
 func (l Limits) caps() fuel.Options {
-	o := fuel.Options{MemoryPages: uint32(min(l.Memory/pageSize, wasm.MaxMemoryPages)), TableElements: l.TableElements, CallDepth: l.CallDepth}
+	o := fuel.Options{Table: l.Table, MemoryPages: uint32(min(l.Memory/pageSize, wasm.MaxMemoryPages)), TableElements: l.TableElements, CallDepth: l.CallDepth}
 	if o.CallDepth == 0 {
 		o.CallDepth = defaultCallDepth
 	}
@@ -207,7 +208,7 @@ func (e *Engine) compile(ctx context.Context, key string, module []byte, l Limit
 	if err != nil {
 		return fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
-	j := job{}
+	j := job{table: l.Table}
 	if lines.Has(m) {
 		j.original = module
 	}

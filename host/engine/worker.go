@@ -20,6 +20,7 @@ import (
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/host/engine/confine"
 	"github.com/agora-host/agora/host/engine/lines"
+	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -29,6 +30,7 @@ type job struct {
 	shell    []byte
 	original []byte // if it has source lines, nil otherwise
 	dir      string // where the code is to be written
+	table    fuel.Table
 }
 
 // task is the first line that a worker reads; the bytes of the module follow, of its
@@ -38,6 +40,7 @@ type task struct {
 	Shell   int            `json:"shell"`  // bytes
 	CodeDir string         `json:"code_dir"`
 	Bounds  confine.Bounds `json:"bounds"`
+	Table   fuel.Table     `json:"table"`
 }
 
 // verdict is what a worker answers: when the module is compiled, when it was
@@ -54,7 +57,7 @@ func (e *Engine) compileInChild(ctx context.Context, j job) (table []byte, err e
 	limited, cancel := context.WithTimeout(ctx, e.o.WorkerTime)
 	defer cancel()
 	bounds := confine.For(len(j.compiled)).AtMost(confine.Bounds{Memory: e.o.WorkerMemory})
-	head, err := json.Marshal(task{Module: len(j.compiled), Shell: len(j.shell), CodeDir: j.dir, Bounds: bounds})
+	head, err := json.Marshal(task{Module: len(j.compiled), Shell: len(j.shell), CodeDir: j.dir, Bounds: bounds, Table: j.table})
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +150,7 @@ func CompileWorker(in io.Reader, out io.Writer) int {
 	rest = rest[1:] // behind the line's end
 	w := worker{answers: json.NewEncoder(out)}
 	w.compiled, w.shell, w.original, w.dir = rest[:t.Module], rest[t.Module:][:t.Shell], rest[t.Module+t.Shell:], t.CodeDir
+	w.table = t.Table
 	if w.work(experimental.WithCompilationWorkers(context.Background(), 2)) != nil {
 		return 2
 	}
@@ -175,7 +179,7 @@ func (w *worker) work(ctx context.Context) error {
 	if err := w.answers.Encode(verdictOn(err)); err != nil || compiled == nil {
 		return err
 	}
-	if err := w.answers.Encode(verdictOn(rehearseIn(ctx, runtime, compiled, w.compiled))); err != nil || places == nil {
+	if err := w.answers.Encode(verdictOn(w.rehearse(ctx, runtime, compiled))); err != nil || places == nil {
 		return err
 	}
 	var table []byte
@@ -231,9 +235,9 @@ func compileIn(ctx context.Context, runtime wazero.Runtime, module []byte) (comp
 	return runtime.CompileModule(ctx, module)
 }
 
-func rehearseIn(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule, module []byte) (err error) {
+func (w *worker) rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule) (err error) {
 	differs, err := "", error(nil)
-	panicked := guard(func() error { differs, err = disagreement(ctx, runtime, compiled, module); return nil })
+	panicked := guard(func() error { differs, err = disagreement(ctx, runtime, compiled, w.compiled, w.table); return nil })
 	switch {
 	case panicked != nil:
 		return panicked

@@ -11,10 +11,6 @@ import (
 	"github.com/agora-host/agora/abi/wasm"
 )
 
-// Version of the cost table in the package's documentation. A bill says which
-// version it was counted with.
-const Version = 1
-
 // What a rewritten module needs from its host and shows to it.
 const (
 	ImportModule = abi.ReservedPrefix + "fuel/v1"
@@ -45,8 +41,9 @@ var ErrReserved = errors.New("the module uses a reserved name")
 // ErrMemory: the module's memory or a table starts larger than it may become.
 var ErrMemory = errors.New("the module needs more memory than its limit")
 
-// Options are the caps that are written into the module.
+// Options are the caps that are written into the module, and the table that it is counted by.
 type Options struct {
+	Table         Table  // zero: Newest
 	MemoryPages   uint32 // the most pages its memory may have, 64 KiB each
 	TableElements uint32 // the most elements a table may have
 	CallDepth     uint32 // the most open calls of functions that call
@@ -67,7 +64,7 @@ type Result struct {
 
 // Rewrite instruments a parsed module, which it leaves as it was.
 func Rewrite(m *wasm.Module, o Options) (Result, error) {
-	if err := reserved(m); err != nil {
+	if err := errors.Join(o.Table.orNewest().check(), reserved(m)); err != nil {
 		return Result{}, err
 	}
 	out := *m

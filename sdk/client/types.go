@@ -60,6 +60,7 @@ type (
 		Manifest     Manifest          `json:"manifest"`
 		Interface    abi.Interface     `json:"interface"`
 		Capabilities []string          `json:"capabilities"`
+		FuelTable    int               `json:"fuel_table"` // the version of the cost table that counts its instructions
 		Signer       Signer            `json:"signer"`
 		Bundle       string            `json:"bundle"`
 		Findings     []abi.Finding     `json:"findings,omitempty"`
