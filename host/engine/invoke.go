@@ -159,8 +159,13 @@ func (v *invocation) used(left int64) uint64 {
 }
 
 // refuel grants the next slice, or halts. left is below zero: what it lacks has
-// been charged already, and is granted on top.
+// been charged already, and is granted on top. Or it is not, between two pieces of a large
+// instruction; then the guest has what it needs, and its slice is measured from here.
 func (v *invocation) refuel(left int64) int64 {
+	if left >= 0 {
+		v.sliced = v.yield(v.alive())
+		return left
+	}
 	now := v.began
 	if v.granted > 0 {
 		now = v.alive()

@@ -67,6 +67,11 @@
 // more afterwards: a call in the middle of a loop would make the compiler keep
 // the loop's values in memory. See body, openLoop and renew.
 //
+// An instruction that moves more than Piece bytes is done in pieces by a function of our own,
+// which asks in between, with nothing missing, so that the host can let others run. All of it is
+// charged before the first, and nothing is moved if any of it is out of bounds: neither its bill nor what
+// it does depends on the pieces. See pieces.go.
+//
 // Call depth is in a second global: who calls a function that calls others
 // writes its own depth there, and the callee reads it when it is entered.
 //

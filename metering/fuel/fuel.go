@@ -14,7 +14,10 @@ import (
 // What a rewritten module needs from its host and shows to it.
 const (
 	ImportModule = abi.ReservedPrefix + "fuel/v1"
-	ImportRefuel = "refuel" // (left i64) -> (left i64); called when left < 0; may not return
+	// ImportRefuel is (left i64) -> (left i64). It is called when left is below zero, to grant
+	// more, and between the pieces of a large instruction, where it grants nothing. It may not
+	// return.
+	ImportRefuel = "refuel"
 
 	ExportFuel  = abi.ReservedPrefix + "fuel"  // mutable i64: units left
 	ExportDepth = abi.ReservedPrefix + "depth" // mutable i32: how deep the next call is, to be 0 before the host calls a function; above CallDepth after a depth trap
@@ -71,7 +74,7 @@ func Rewrite(m *wasm.Module, o Options) (Result, error) {
 	if err := capMemory(&out, o); err != nil {
 		return Result{}, err
 	}
-	rw := &rewriter{in: m, out: &out, depth: o.CallDepth, imported: uint32(m.Imported(wasm.KindFunc)), restorable: true}
+	rw := &rewriter{in: m, out: &out, depth: o.CallDepth, imported: uint32(m.Imported(wasm.KindFunc)), restorable: true, pieces: map[string]pieces{}}
 	rw.addHostSide()
 	globals := rw.exportGlobals()
 	rw.shiftIndices()
@@ -83,6 +86,7 @@ func Rewrite(m *wasm.Module, o Options) (Result, error) {
 		out.Bodies[i] = rw.body(i)
 	}
 	rw.addAsk()
+	rw.addPieces()
 	rw.addServe()
 	out.Custom = shiftNames(m.Custom, rw.imported)
 	return Result{Module: out.Encode(), InitCost: initCost(m), Globals: globals, Restorable: rw.restorable}, nil
@@ -152,6 +156,9 @@ type rewriter struct {
 
 	facts    []facts         // of each body
 	indirect map[string]bool // signatures under which a table may hold a function that calls
+
+	pieces  map[string]pieces // by the instruction's bytes
+	inOrder []string          // the same, as they are added
 
 	restorable bool // see Result; false as soon as something is seen that is not
 }
