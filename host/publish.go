@@ -216,7 +216,8 @@ func mayChange(actor access.Actor, app, owner string) error {
 // sameAsNewest returns the newest release if the upload repeats it, so that an
 // upload whose answer was lost can be sent again. What the release lacks and nothing
 // waits for, because it was rejected or revoked, is asked for again. A release whose key
-// was removed is not repeated: it is signed anew, as another one.
+// was removed is not repeated: it is signed anew, as another one; nor is one that is counted by an
+// older cost table, which is how an owner moves to the newest.
 func (h *Host) sameAsNewest(ctx context.Context, actor access.Actor, candidate registry.Release) (published web.Published, same bool, err error) {
 	var number int
 	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
