@@ -119,3 +119,45 @@ func TestInject(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestJob: its end runs once, whatever became of the work, and the group waits for it.
+func TestJob(t *testing.T) {
+	refused := errors.New("refused")
+	for what, f := range map[string]func() error{
+		"done":    func() error { return nil },
+		"refused": func() error { return refused },
+		"panic":   func() error { panic(refused) },
+		"abort":   func() error { panic(http.ErrAbortHandler) },
+		"exit":    func() error { runtime.Goexit(); return nil },
+	} {
+		w := calm.New(slog.New(slog.DiscardHandler))
+		var group sync.WaitGroup
+		var ends []error
+		w.Job(&group, "job", f, func(err error) {
+			ends = append(ends, err)
+			panic("in the end")
+		})
+		group.Wait()
+		if len(ends) != 1 || (ends[0] == nil) != (what == "done") {
+			t.Fatalf("%s: it ended with %v", what, ends)
+		}
+		_, panicked := errors.AsType[*calm.PanicError](ends[0])
+		if want := what == "panic" || what == "abort"; panicked != want {
+			t.Errorf("%s: it ended with %v", what, ends[0])
+		}
+		if errors.Is(ends[0], refused) != (what == "refused" || what == "panic") {
+			t.Errorf("%s: it ended with %v", what, ends[0])
+		}
+		if n := w.Counts()["job"]; n != 1 && what != "panic" || what == "panic" && n != 2 {
+			t.Errorf("%s: %d panics counted", what, n)
+		}
+	}
+	w := calm.New(slog.New(slog.DiscardHandler))
+	w.Inject(func(string) { panic("before it began") })
+	var group sync.WaitGroup
+	given := false
+	w.Job(&group, "job", func() error { return nil }, func(err error) { given = err != nil })
+	if group.Wait(); !given {
+		t.Error("a job that panics before it begins gives nothing back")
+	}
+}
