@@ -158,11 +158,11 @@ func (h *Host) openData(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if h.kv, err = boltstore.OpenKV(filepath.Join(dir, kvFile), h.o.Now); err != nil {
+	if h.kv, err = boltstore.OpenKV(filepath.Join(dir, kvFile), h.o.Now, h.watch); err != nil {
 		return fmt.Errorf("open the apps' data: %w", err)
 	}
 	h.onStop("apps' data", func(context.Context) error { return h.kv.Close() })
-	if h.queue, err = boltstore.OpenQueue(filepath.Join(dir, queueFile)); err != nil {
+	if h.queue, err = boltstore.OpenQueue(filepath.Join(dir, queueFile), h.watch); err != nil {
 		return fmt.Errorf("open the queue: %w", err)
 	}
 	h.onStop("queue", func(context.Context) error { return h.queue.Close() })

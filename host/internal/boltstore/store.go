@@ -140,11 +140,16 @@ func (s *Store) Update(ctx context.Context, actor string, change func(*Tx) error
 	if err != nil {
 		return 0, err
 	}
+	s.announce()
+	return rev, nil
+}
+
+// announce wakes whoever waits for a revision.
+func (s *Store) announce() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	close(s.changed)
 	s.changed = make(chan struct{})
-	s.mu.Unlock()
-	return rev, nil
 }
 
 func revision(tx *bolt.Tx) (abi.Rev, error) {
