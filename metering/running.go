@@ -18,12 +18,12 @@ func (m *Meter) Begin() *Running { return &Running{m: m} }
 // does not live to see its end, this is what is billed, with FaultCutOff.
 func (r *Running) Checkpoint(v *Invocation) error {
 	if r.e == nil {
-		r.m.mu.Lock()
-		if r.m.down.Load() == nil {
-			r.e = r.m.current
-			r.e.running++
-		}
-		r.m.mu.Unlock()
+		r.m.locked(func() {
+			if r.m.down.Load() == nil {
+				r.e = r.m.current
+				r.e.running++
+			}
+		})
 	}
 	err := r.m.append(r.e, kindCheckpoint, v)
 	failpoint.Hit("checkpointed")
@@ -33,12 +33,13 @@ func (r *Running) Checkpoint(v *Invocation) error {
 // End records the invocation as Meter.Record does. It takes the place of all
 // checkpoints.
 func (r *Running) End(v *Invocation) error {
-	err := r.m.append(r.e, kindInvocation, v)
+	defer r.leave() // also if it panics: an epoch is not complete before
+	return r.m.append(r.e, kindInvocation, v)
+}
+
+func (r *Running) leave() {
 	if r.e != nil {
-		r.m.mu.Lock()
-		r.e.running--
-		r.m.mu.Unlock()
+		r.m.locked(func() { r.e.running-- })
 		r.e = nil
 	}
-	return err
 }
