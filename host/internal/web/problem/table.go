@@ -216,6 +216,10 @@ var table = []Entry{
 		"Somebody paused it, so it does not call the app.",
 		"Resume it if the reason for that is gone.", triggers.ErrPaused).
 		commands("agora triggers <app>", "agora triggers resume <app> cron <name>"),
+	entry("triggers-held", http.StatusConflict, "Triggers are paused on this node",
+		"The node was started with --pause-triggers: it delivers nothing, and what is due waits.",
+		"Pause the trigger that does harm, if there is one, and restart the node without the flag.", triggers.ErrHeld).
+		commands("agora triggers pause <app> <kind> <name>", "agora serve"),
 	entry("no-such-trigger", http.StatusNotFound, "There is no such trigger or dead letter",
 		"The release that serves has no trigger of this kind and name, or the dead letter was delivered or dropped.",
 		"Look what there is.", triggers.ErrNotFound).
