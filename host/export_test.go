@@ -181,3 +181,15 @@ func (h *Host) ForgetReviewed(ctx context.Context) error {
 	})
 	return err
 }
+
+// Inject has f called wherever a goroutine of the node, or a step that it guards, begins.
+func (o *Options) Inject(f func(where string)) { o.inject = f }
+
+// Panics counts the panics that were recovered, by place.
+func (h *Host) Panics() map[string]uint64 { return h.watch.Counts() }
+
+// DropPrograms puts all programs out of memory.
+func (h *Host) DropPrograms() { h.programs.drop(); h.sites.drop() }
+
+// Flush brings what was counted to the store.
+func (h *Host) Flush(ctx context.Context) error { return h.meter.Flush(ctx) }

@@ -41,6 +41,9 @@ type Options struct {
 	// LLM is a file that says which language models apps may be granted, see
 	// docs/llm.md. Default none.
 	LLM string
+	// PauseTriggers keeps every trigger of the node from being delivered to: what is due, and
+	// what comes, waits in the queue. For a node that does not survive what waits there.
+	PauseTriggers bool
 	// Demo marks a node that was started by `agora up`.
 	Demo bool
 	// FlushEvery is how often counted usage is brought to the store. What is counted
@@ -54,6 +57,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
+
+	inject func(where string) // of tests: see calm.Watch.Inject
 }
 
 // leastMemory is less than what a node needs that serves anything.

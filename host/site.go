@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/gateway"
+	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 )
@@ -24,6 +25,8 @@ const siteBudget = 256 << 20
 
 // sites keeps the files of the releases that were asked for last.
 type sites struct {
+	watch *calm.Watch
+
 	mu    sync.Mutex // guards all below; never held while a module is read
 	byKey map[string]*list.Element
 	order *list.List // of *site, most recently used first
@@ -38,7 +41,23 @@ type site struct {
 }
 
 func (s *sites) use(key string, load func() (*static.Archive, error)) (*static.Archive, error) {
+	e := s.enter(key)
+	found := e.Value.(*site)
+	found.once.Do(func() {
+		// A load that panics has failed: once holds it for done.
+		found.err = errLoadBroke
+		defer func() { s.loaded(e, found) }()
+		found.err = s.watch.Do("site-load", func() (err error) {
+			found.archive, err = load()
+			return err
+		})
+	})
+	return found.archive, found.err
+}
+
+func (s *sites) enter(key string) *list.Element {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.order == nil {
 		s.byKey, s.order = map[string]*list.Element{}, list.New()
 	}
@@ -48,13 +67,7 @@ func (s *sites) use(key string, load func() (*static.Archive, error)) (*static.A
 		s.byKey[key] = e
 	}
 	s.order.MoveToFront(e)
-	s.mu.Unlock()
-	found := e.Value.(*site)
-	found.once.Do(func() {
-		found.archive, found.err = load()
-		s.loaded(e, found)
-	})
-	return found.archive, found.err
+	return e
 }
 
 func (s *sites) loaded(e *list.Element, found *site) {

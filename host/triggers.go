@@ -23,7 +23,9 @@ import (
 // openDispatcher reads what waits to be delivered. Nothing is delivered before
 // Start.
 func (h *Host) openDispatcher(ctx context.Context) (err error) {
-	h.dispatcher, err = triggers.Open(ctx, triggers.Options{Store: h.queue, Deliver: h.deliver, Now: h.o.Now, Logger: h.log})
+	h.dispatcher, err = triggers.Open(ctx, triggers.Options{
+		Store: h.queue, Deliver: h.deliver, Hold: h.o.PauseTriggers, Now: h.o.Now, Logger: h.log, Watch: h.watch,
+	})
 	if err != nil {
 		return err
 	}

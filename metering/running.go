@@ -11,7 +11,8 @@ type Running struct {
 	e *epoch // that of its first checkpoint
 }
 
-// Begin is for an invocation that may need checkpoints. Every Running must End.
+// Begin is for an invocation that may need checkpoints. Every Running must
+// End, or Leave.
 func (m *Meter) Begin() *Running { return &Running{m: m} }
 
 // Checkpoint makes durable what the invocation amounts to so far. If the node
@@ -33,11 +34,14 @@ func (r *Running) Checkpoint(v *Invocation) error {
 // End records the invocation as Meter.Record does. It takes the place of all
 // checkpoints.
 func (r *Running) End(v *Invocation) error {
-	defer r.leave() // also if it panics: an epoch is not complete before
+	defer r.Leave()
 	return r.m.append(r.e, kindInvocation, v)
 }
 
-func (r *Running) leave() {
+// Leave lets an invocation go whose end was never recorded, since the node failed: what is
+// billed is its last checkpoint, once its journal is complete. After End, and again, it does
+// nothing.
+func (r *Running) Leave() {
 	if r.e != nil {
 		r.m.locked(func() { r.e.running-- })
 		r.e = nil

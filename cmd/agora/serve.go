@@ -24,6 +24,10 @@ directory. Put a proxy that speaks TLS in front of it and say with --console-url
 and --apps-domain under which names people reach it; the two must differ, so that
 no app shares an origin with the console.
 
+A node that does not survive what waits in its queue starts with --pause-triggers:
+pause the trigger that does harm with ` + "`agora triggers pause`" + `, and start it again
+without the flag.
+
 On a node without users, the first start prints a one-time sign-in link for the
 user named by --admin.`,
 		Example: "  agora serve --data /var/lib/agora --console-url https://agora.example.com --apps-domain apps.example.com --admin ada@example.com",
@@ -52,6 +56,7 @@ func nodeFlags(cmd *cobra.Command, o *host.Options) {
 	f.StringVar(&o.Environment, "environment", "", "tag of all usage of this node, such as production (default: the tier in which it was)")
 	f.DurationVar(&o.FlushEvery, "flush-every", 0, "how often counted usage is brought from the journal to the store (default 10s)")
 	_ = f.MarkHidden("flush-every")
+	f.BoolVar(&o.PauseTriggers, "pause-triggers", false, "deliver nothing: what triggers are due, and webhooks and events that come, wait until the node is started without")
 	f.StringVar(&o.PolicyDir, "policy", "", "directory of Rego rules that replace or extend the built-in ones")
 }
 

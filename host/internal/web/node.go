@@ -361,6 +361,8 @@ type Info struct {
 	AppsDomain string    `json:"apps_domain"` // "localhost:8080"
 	Rev        abi.Rev   `json:"rev"`
 	Demo       bool      `json:"demo"` // started by `agora up`
+	// TriggersPaused: started with --pause-triggers. Nothing is delivered, and all waits.
+	TriggersPaused bool `json:"triggers_paused"`
 }
 
 // Check is one line of the doctor's report.
