@@ -3,6 +3,8 @@ package host
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -193,3 +195,48 @@ func (h *Host) DropPrograms() { h.programs.drop(); h.sites.drop() }
 
 // Flush brings what was counted to the store.
 func (h *Host) Flush(ctx context.Context) error { return h.meter.Flush(ctx) }
+
+// Heal begins a new journal, if the last one failed.
+func (h *Host) Heal(ctx context.Context) error { return h.meter.Heal(ctx) }
+
+// Billed is all that is billed, whatever the clock was, by trigger.
+func (h *Host) Billed(ctx context.Context, trigger string) (metering.Usage, error) {
+	now := h.o.Now()
+	r, err := h.meter.Report(ctx, metering.Query{From: now.Add(-30 * 24 * time.Hour), To: now.Add(24 * time.Hour), By: []string{"trigger"}})
+	for _, row := range r.Rows {
+		if row.Group["trigger"] == trigger {
+			return row.Usage, err
+		}
+	}
+	return metering.Usage{}, err
+}
+
+// ProgramUsers is how many calls hold a program in memory.
+func (h *Host) ProgramUsers() (n int) {
+	h.programs.mu.Lock()
+	defer h.programs.mu.Unlock()
+	for _, e := range h.programs.slots {
+		n += e.Value.(*slot).users
+	}
+	return n
+}
+
+// Calmly is what each handler of the node is within.
+func (h *Host) Calmly(next http.Handler) http.Handler { return h.calmly(next) }
+
+// BreakListener has the listener panic once when it is asked for a connection. It must be called
+// before Start.
+func (h *Host) BreakListener() { h.listener = &brokenListener{Listener: h.listener} }
+
+type brokenListener struct {
+	net.Listener
+	broke bool
+}
+
+func (l *brokenListener) Accept() (net.Conn, error) {
+	if !l.broke {
+		l.broke = true
+		panic("no connection")
+	}
+	return l.Listener.Accept()
+}

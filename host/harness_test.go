@@ -245,3 +245,19 @@ func example(t testing.TB, name string) (manifest, module []byte) {
 	}
 	return []byte(strings.ReplaceAll(string(raw), "examples@agora.local", ada)), built[name]
 }
+
+// logTo has a node log to b.
+func logTo(b *strings.Builder) func(*host.Options) {
+	var mu sync.Mutex
+	return func(o *host.Options) {
+		o.Logger = slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return b.Write(p)
+		}), nil))
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
