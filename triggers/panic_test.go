@@ -172,6 +172,11 @@ func storePanics(t *testing.T, seed uint64) {
 			t.Errorf("seed %d: %s was accepted and never delivered", seed, body)
 		}
 	}
+	for _, v := range stored(t, store.Store).Deliveries {
+		if accepted[bodyOf(t, store.Store, v.Seq)] {
+			t.Errorf("seed %d: %d was delivered, and is queued until the next start", seed, v.Seq)
+		}
+	}
 	for _, v := range d.Views("app") {
 		if v.Running != 0 || v.Queued != 0 {
 			t.Errorf("seed %d: it holds %+v", seed, v)
@@ -185,6 +190,15 @@ func storePanics(t *testing.T, seed uint64) {
 	if err := d.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+func bodyOf(t testing.TB, store triggers.Store, seq uint64) string {
+	t.Helper()
+	v, err := store.Delivery(t.Context(), seq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(v.Body)
 }
 
 // TestHold: on a node that holds its triggers nothing is delivered and all is taken; without, it
