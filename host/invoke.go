@@ -60,7 +60,7 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 		uses, err = t.recording(ctx, func(ctx context.Context, uses func() []abi.Use) error {
 			bill.uses = uses
 			// A panic on the way is a fault of the node's: the call is settled like any other.
-			return t.host.watch.Do("invocation", func() (err error) {
+			return t.host.watch.Do("call", func() (err error) {
 				result, err = t.run(ctx, &bill, stream)
 				return err
 			})

@@ -64,9 +64,9 @@ func TestHandlerThatPanics(t *testing.T) {
 		return resp, string(raw)
 	}
 	app := strings.TrimSuffix(strings.TrimPrefix(p.URL, "http://"), "/")
-	for _, where := range []string{"handler", "invocation"} {
+	for _, where := range []string{"handler", "call"} {
 		for _, ask := range []struct{ host, path string }{{app, "/"}, {n.Addr().String(), "/healthz"}} {
-			if where == "invocation" && ask.host != app {
+			if where == "call" && ask.host != app {
 				continue
 			}
 			b.in(where)
@@ -80,7 +80,7 @@ func TestHandlerThatPanics(t *testing.T) {
 			}
 		}
 	}
-	if got := n.get("http://" + n.Addr().String() + "/metrics").Body; !strings.Contains(got, `agora_panics_total{where="handler"} 2`) || !strings.Contains(got, `agora_panics_total{where="invocation"} 1`) {
+	if got := n.get("http://" + n.Addr().String() + "/metrics").Body; !strings.Contains(got, `agora_panics_total{where="handler"} 2`) || !strings.Contains(got, `agora_panics_total{where="call"} 1`) {
 		t.Errorf("metrics: %s", got)
 	}
 }

@@ -66,9 +66,12 @@ func TestPanicClosesTheJournal(t *testing.T) {
 			var waiting sync.WaitGroup
 			for i := range 16 {
 				waiting.Go(func() {
-					_, b, err := j.Append(journal.Power, fmt.Append(nil, i))
-					if err == nil {
-						err = b.Wait()
+					var err error
+					for err == nil { // until it panics: a batch may be past the point already
+						var b *journal.Batch
+						if _, b, err = j.Append(journal.Power, fmt.Append(nil, i)); err == nil {
+							err = b.Wait()
+						}
 					}
 					if _, ok := errors.AsType[*calm.PanicError](err); !ok {
 						t.Errorf("a record that is not known to be durable: %v", err)
