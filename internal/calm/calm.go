@@ -142,12 +142,17 @@ const (
 )
 
 // Loop runs f in a goroutine that group waits for, and runs it again after a panic, with
-// pauses from one second to one minute, until ctx ends or f returns.
+// pauses from one second to one minute, until ctx ends or f returns. After a minute without a
+// panic the pauses are short again.
 func (w *Watch) Loop(ctx context.Context, group *sync.WaitGroup, where string, f func(context.Context)) {
 	group.Go(func() {
 		for pause := firstPause; ; pause = min(2*pause, lastPause) {
+			began := time.Now()
 			if w.run(where, func() { f(ctx) }) == nil {
 				return
+			}
+			if time.Since(began) > lastPause {
+				pause = firstPause
 			}
 			t := time.NewTimer(pause)
 			select {

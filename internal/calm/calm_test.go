@@ -85,6 +85,20 @@ func TestLoopStartsAgain(t *testing.T) {
 				t.Fatalf("started at %v, want %v", starts, want)
 			}
 		}
+		starts, began = nil, time.Now()
+		w.Loop(ctx, &group, "loop", func(context.Context) {
+			if starts = append(starts, time.Since(began)); len(starts) == 4 {
+				return
+			}
+			if len(starts) == 3 {
+				time.Sleep(time.Hour) // it ran well
+			}
+			panic("again")
+		})
+		group.Wait()
+		if len(starts) != 4 || starts[3] != time.Hour+4*time.Second {
+			t.Errorf("after an hour without a panic it started at %v", starts)
+		}
 		w.Loop(ctx, &group, "loop", func(context.Context) { panic("for ever") })
 		time.Sleep(time.Hour)
 		cancel()
