@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/host/capability/llm"
 	"github.com/agora-host/agora/host/engine"
@@ -389,9 +390,15 @@ func (h *Host) Info(ctx context.Context) web.Info {
 	}
 }
 
-// update is the only way in which the node changes its state.
+// update is the only way in which the node changes its state. Whoever acts was let in before it:
+// within the transaction it is asked again whether they still are who they were.
 func (h *Host) update(ctx context.Context, actor string, change func(*boltstore.Tx) error) (abi.Rev, error) {
-	rev, err := h.store.Update(ctx, actor, change)
+	rev, err := h.store.Update(ctx, actor, func(tx *boltstore.Tx) error {
+		if err := access.Current(tx, access.ActorFrom(ctx)); err != nil {
+			return err
+		}
+		return change(tx)
+	})
 	if err == nil {
 		h.routes.reset()
 		if err := h.learnNews(ctx); err != nil { // the change is made; the next one brings it along

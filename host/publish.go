@@ -69,11 +69,10 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, stage func(string)) (registry.Release, error) {
 	var none registry.Release
 	stage("reading the manifest")
-	manifest, err := registry.ParseManifest(u.Manifest)
+	manifest, err := readManifest(u.Manifest)
 	if err != nil {
 		return none, err
 	}
-	manifest = manifest.WithDefaults()
 	stage("reading the module")
 	if int64(len(u.Module)) > h.o.MaxModule {
 		return none, fmt.Errorf("the module has %d bytes, the largest taken is %d: %w", len(u.Module), h.o.MaxModule, registry.ErrTooLarge)
@@ -104,6 +103,18 @@ func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, stag
 		return none, &web.Refusal{Findings: r.Findings}
 	}
 	return r, h.store.View(ctx, func(tx *boltstore.Tx) error { return checkOwner(tx, actor, r) })
+}
+
+// readManifest reads a manifest, with its defaults and its owner in the one form of users' names.
+func readManifest(text []byte) (registry.Manifest, error) {
+	m, err := registry.ParseManifest(text)
+	if err != nil {
+		return m, err
+	}
+	if owner, err := access.CanonicalName(m.Owner); err == nil {
+		m.Owner = owner // what is no user's name is nobody's, which the rules refuse
+	}
+	return m.WithDefaults(), nil
 }
 
 // verify checks a signature against the trust root and the registered keys.

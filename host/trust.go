@@ -128,11 +128,11 @@ func (h *Host) CheckPolicy(ctx context.Context, manifest, module []byte, tier ab
 	if err != nil {
 		return nil, err
 	}
-	m, err := registry.ParseManifest(manifest)
+	m, err := readManifest(manifest)
 	if err != nil {
 		return nil, err
 	}
-	r := registry.Release{App: m.Name, Manifest: m.WithDefaults(), Signer: registry.Signer{Identity: actor.User, Method: "identity", Trust: "local"}}
+	r := registry.Release{App: m.Name, Manifest: m, Signer: registry.Signer{Identity: actor.User, Method: "identity", Trust: "local"}}
 	if module != nil {
 		inspection, err := registry.Inspect(module)
 		if err != nil {

@@ -385,21 +385,12 @@ func putUser(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.PutUser(c.Request().Context(), userName(c), in.Roles, in.Disabled))
-}
-
-// userName reads the name out of the path: "@" may have been escaped.
-func userName(c echo.Context) string {
-	name, err := url.PathUnescape(c.Param("name"))
-	if err != nil {
-		return c.Param("name")
-	}
-	return name
+	return one(s.node.PutUser(c.Request().Context(), c.Param("name"), in.Roles, in.Disabled))
 }
 
 func newLink(s *server, c echo.Context) (any, error) {
 	ctx := c.Request().Context()
-	path, err := s.node.NewLink(ctx, userName(c))
+	path, err := s.node.NewLink(ctx, c.Param("name"))
 	return one(Link{s.node.Info(ctx).ConsoleURL + path}, err)
 }
 

@@ -81,6 +81,10 @@ var table = []Entry{
 	entry("forbidden", http.StatusForbidden, "You may not do that",
 		"It takes a role, or an app, that is not yours.",
 		"Ask somebody who has the role, or ask an operator for it.", access.ErrForbidden),
+	entry("last-operator", http.StatusConflict, "The node would have no operator",
+		"Somebody has to be able to let people in. The last operator can neither be disabled nor lose the role.",
+		"Make another user an operator first.", access.ErrLastOperator).
+		commands("agora users set you@example.com --role operator"),
 	entry("bad-user", http.StatusUnprocessableEntity, "The user or token is not valid",
 		"A user's name is a mail address in lower case; roles are viewer, developer, reviewer and operator.",
 		"Correct what the detail names.", access.ErrBadUser),
