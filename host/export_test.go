@@ -16,6 +16,13 @@ func (h *Host) SetProgramBudget(n int64) { h.programs.budget = n }
 // LoadedPrograms is how many programs are in memory.
 func (h *Host) LoadedPrograms() int { return h.programs.loadedCount() }
 
+// KeptRoutes is how many labels are remembered.
+func (h *Host) KeptRoutes() int {
+	h.routes.mu.Lock()
+	defer h.routes.mu.Unlock()
+	return h.routes.count
+}
+
 // Snapshot makes a snapshot now.
 func (h *Host) Snapshot(ctx context.Context) error { return h.snapshot(ctx) }
 

@@ -400,8 +400,8 @@ func (h *Host) update(ctx context.Context, actor string, change func(*boltstore.
 		return change(tx)
 	})
 	if err == nil {
-		h.routes.reset()
 		if err := h.learnNews(ctx); err != nil { // the change is made; the next one brings it along
+			h.routes.forgetAll()
 			h.log.ErrorContext(ctx, "what calls apps could not be read again", "err", err)
 		}
 	}

@@ -35,6 +35,7 @@ type slotKey struct {
 // slot is one release's place. ready closes once program or err is set.
 type slot struct {
 	key     slotKey
+	signer  registry.Signer
 	ready   chan struct{}
 	program *engine.Program
 	size    int64
@@ -50,7 +51,7 @@ func newPrograms(load func(context.Context, registry.Release) (*engine.Program, 
 // use answers the slot with a release's program, for the caller to leave when it is
 // done. Callers that come while it loads wait for the same load.
 func (p *programs) use(ctx context.Context, r *registry.Release) (*slot, error) {
-	s, first := p.enter(slotKey{r.App, r.Number})
+	s, first := p.enter(slotKey{r.App, r.Number}, r.Signer)
 	if first {
 		// The load outlives a caller that goes away: others may wait for it.
 		program, err := p.load(context.WithoutCancel(ctx), *r)
@@ -69,14 +70,14 @@ func (p *programs) use(ctx context.Context, r *registry.Release) (*slot, error) 
 	return s, nil
 }
 
-func (p *programs) enter(key slotKey) (s *slot, first bool) {
+func (p *programs) enter(key slotKey, signer registry.Signer) (s *slot, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e, ok := p.slots[key]; ok {
 		p.order.MoveToFront(e)
 		s = e.Value.(*slot)
 	} else {
-		s, first = &slot{key: key, ready: make(chan struct{})}, true
+		s, first = &slot{key: key, signer: signer, ready: make(chan struct{})}, true
 		p.slots[key] = p.order.PushFront(s)
 	}
 	s.users++
@@ -131,18 +132,22 @@ func (p *programs) close(context.Context) error {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	p.drop()
+	p.drop(func(registry.Signer) bool { return true })
 	p.closing.Wait()
 	return nil
 }
 
-// drop evicts everything, so that each release is verified again when it is
-// next called.
-func (p *programs) drop() {
+// drop evicts the programs of some signers, so that their releases are verified again when they
+// are next called. Those that are being loaded serve whoever waits for them, and nobody after.
+func (p *programs) drop(of func(registry.Signer) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.order.Len() > 0 {
-		p.evict(p.order.Back())
+	for e := p.order.Front(); e != nil; {
+		next := e.Next()
+		if of(e.Value.(*slot).signer) {
+			p.evict(e)
+		}
+		e = next
 	}
 }
 

@@ -118,6 +118,9 @@ func (h *Host) stillAllowed(ctx context.Context, actor access.Actor, id string) 
 	if request.Digest != string(release.Digest) {
 		return fmt.Errorf("request %s was made for %s: %w", id, request.Digest, registry.ErrNotApproved)
 	}
+	if err := h.mustVerify(ctx, request.App, request.Release); err != nil {
+		return err
+	}
 	findings, err := h.judge(ctx, "promote", request.By, request.Tier, release)
 	if err != nil {
 		return err

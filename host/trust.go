@@ -89,8 +89,8 @@ func (h *Host) AddKey(ctx context.Context, pem []byte, identity string) (registr
 	return key, err
 }
 
-// DeleteKey ends the trust in a key. Programs that were loaded are dropped, so
-// that releases which only this key signed no longer load.
+// DeleteKey ends the trust in a key. What it signed and was loaded is dropped, so that it no
+// longer loads; what others signed goes on undisturbed.
 func (h *Host) DeleteKey(ctx context.Context, hint string) error {
 	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
 	if err != nil {
@@ -108,10 +108,44 @@ func (h *Host) DeleteKey(ctx context.Context, hint string) error {
 		return tx.DeleteKey(hint)
 	})
 	if err == nil {
-		h.programs.drop()
-		h.sites.drop()
+		signed := func(s registry.Signer) bool { return s.Method == registry.MethodKey && s.KeyHint == hint }
+		h.programs.drop(signed)
+		h.sites.drop(signed)
 	}
 	return err
+}
+
+// mustVerify checks a release's module and signature before something is routed to it, so that
+// what cannot run is refused to whoever asks, and not to the app's users.
+func (h *Host) mustVerify(ctx context.Context, name string, number int) error {
+	var r registry.Release
+	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		if r, err = tx.Release(name, number); err != nil {
+			return fmt.Errorf("release %d of app %q: %w", number, name, err)
+		}
+		return stillTrusted(tx, r)
+	})
+	if err == nil {
+		_, err = h.verified(ctx, r)
+	}
+	return err
+}
+
+// stillTrusted is the part of verifying that can change: within a transaction it is asked whether
+// the key that signed a release is still registered for its signer.
+func stillTrusted(tx registry.Tx, r registry.Release) error {
+	if r.Signer.Method != registry.MethodKey {
+		return nil
+	}
+	key, err := tx.Key(r.Signer.KeyHint)
+	if err == nil && key.Identity == r.Signer.Identity {
+		return nil
+	}
+	if err != nil && !errors.Is(err, registry.ErrNotFound) {
+		return err
+	}
+	return fmt.Errorf("release %d of %q was signed with the key %s, which does not sign for %s any more: sign the module again and upload it, or choose a release that another key signed: %w",
+		r.Number, r.App, r.Signer.KeyHint, r.Signer.Identity, registry.ErrUntrusted)
 }
 
 // Inspect reads a module for somebody who wonders what it is.
@@ -132,7 +166,7 @@ func (h *Host) CheckPolicy(ctx context.Context, manifest, module []byte, tier ab
 	if err != nil {
 		return nil, err
 	}
-	r := registry.Release{App: m.Name, Manifest: m, Signer: registry.Signer{Identity: actor.User, Method: "identity", Trust: "local"}}
+	r := registry.Release{App: m.Name, Manifest: m, Signer: registry.Signer{Identity: actor.User, Method: registry.MethodIdentity, Trust: "local"}}
 	if module != nil {
 		inspection, err := registry.Inspect(module)
 		if err != nil {

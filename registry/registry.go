@@ -91,10 +91,16 @@ type Release struct {
 	CreatedBy    string        `json:"created_by"`
 }
 
+// How a signature was made.
+const (
+	MethodKey      = "key"      // with a registered key
+	MethodIdentity = "identity" // with a certificate for an identity
+)
+
 // Signer says whose signature a release carries and how it was checked.
 type Signer struct {
 	Identity string    `json:"identity"`
-	Method   string    `json:"method"` // "key" or "identity"
+	Method   string    `json:"method"` // MethodKey or MethodIdentity
 	Issuer   string    `json:"issuer,omitempty"`
 	KeyHint  string    `json:"key_hint,omitempty"` // base64(sha256(SPKI)), for method "key"
 	Trust    string    `json:"trust"`              // which trust root: "local" or "key"
