@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -21,6 +22,12 @@ func (h *Host) KeptRoutes() int {
 	h.routes.mu.Lock()
 	defer h.routes.mu.Unlock()
 	return h.routes.count
+}
+
+// AddressesOf are the addresses that a node prints when it listens on a port.
+func AddressesOf(o Options, port int) (console, apps string, err error) {
+	g, err := o.origins(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+	return g.consoleURL, g.appURL("x"), err
 }
 
 // Snapshot makes a snapshot now.

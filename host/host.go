@@ -261,19 +261,12 @@ func (h *Host) handler() (http.Handler, error) {
 		},
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h.isConsole(r.Host) {
+		if h.origins.isConsole(r.Host) {
 			desk.ServeHTTP(w, r)
 			return
 		}
 		apps.ServeHTTP(w, r)
 	}), nil
-}
-
-// isConsole tells whether a Host header means the console. A node on loopback
-// also answers to its bare address, for programs that cannot resolve "localhost".
-func (h *Host) isConsole(host string) bool {
-	host = canonicalHost(host)
-	return host == h.origins.consoleHost || host == h.origins.bare
 }
 
 func (h *Host) serveHealth(w http.ResponseWriter, _ *http.Request) {

@@ -119,7 +119,7 @@ var _ gateway.Router = (*Host)(nil)
 // preview of one release. "--" occurs in no app's name. Elsewhere it is a host
 // name that an operator gave to an app, and nothing near it.
 func (h *Host) Route(ctx context.Context, host string) (gateway.Route, error) {
-	name := canonicalHost(host)
+	name := authority(host, h.origins.scheme)
 	label, below := strings.CutSuffix(name, "."+h.origins.appsDomain)
 	if below && (label == "" || strings.ContainsAny(label, ".:")) {
 		return nil, noSuchHost(host)
