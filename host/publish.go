@@ -132,14 +132,34 @@ func (h *Host) verify(ctx context.Context, module, bundle []byte) (registry.Sign
 // judge asks the policy about a release entering a tier.
 func (h *Host) judge(ctx context.Context, action, actor string, tier abi.Tier, r registry.Release) ([]abi.Finding, error) {
 	var grants []approvals.Grant
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	known := true
+	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+		_, err := tx.App(r.App)
+		if known = err == nil; !known && !errors.Is(err, registry.ErrNotFound) {
+			return err
+		}
 		grants, err = tx.Grants(r.App)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return h.policy.Evaluate(ctx, h.subject(action, actor, tier, r, grants))
+	findings, err := h.policy.Evaluate(ctx, h.subject(action, actor, tier, r, grants))
+	if why, reserved := registry.ReservedName(r.App); err == nil && reserved && !known && !h.policy.AllowsName(r.App) {
+		findings = append([]abi.Finding{reservedName(r.App, why)}, findings...)
+	}
+	return findings, err
+}
+
+func reservedName(name, why string) abi.Finding {
+	return abi.Finding{
+		Code: "name.reserved", Severity: abi.SeverityDeny, Path: "name",
+		Message: fmt.Sprintf("The name %q is reserved: %s.", name, why),
+		Remedy: abi.Remedy{
+			Summary:  "Choose another name. An operator can allow this one deliberately, in data.json of the policy.",
+			Commands: []string{fmt.Sprintf(`"names": { "allow": [%q] }`, name)},
+		},
+	}
 }
 
 func (h *Host) subject(action, actor string, tier abi.Tier, r registry.Release, grants []approvals.Grant) approvals.Subject {

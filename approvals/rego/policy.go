@@ -45,6 +45,7 @@ type Policy struct {
 	query rego.PreparedEvalQuery
 	rules map[string]string
 	tiers map[abi.Tier]tierData
+	names []string // reserved ones that apps may have
 }
 
 var _ approvals.Policy = (*Policy)(nil)
@@ -66,11 +67,14 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 	}
 	var typed struct {
 		Tiers map[abi.Tier]tierData `json:"tiers"`
+		Names struct {
+			Allow []string `json:"allow"`
+		} `json:"names"`
 	}
 	if err := json.Unmarshal([]byte(rules["data.json"]), &typed); err != nil {
 		return nil, fmt.Errorf("%w: data.json: %w", approvals.ErrPolicy, err)
 	}
-	p.tiers = typed.Tiers
+	p.tiers, p.names = typed.Tiers, typed.Names.Allow
 	for _, tier := range abi.Tiers() {
 		if _, ok := p.tiers[tier]; !ok {
 			return nil, fmt.Errorf("%w: data.json says nothing about the %s tier", approvals.ErrPolicy, tier)
@@ -214,6 +218,9 @@ func compare(a, b abi.Finding) int {
 func (p *Policy) DefaultCapabilities(tier abi.Tier) []string {
 	return slices.Clone(p.tiers[tier].Capabilities)
 }
+
+// AllowsName reports whether the rules let an app have a name that is reserved otherwise.
+func (p *Policy) AllowsName(name string) bool { return slices.Contains(p.names, name) }
 
 // Rules are the sources in force, by file name.
 func (p *Policy) Rules() map[string]string { return maps.Clone(p.rules) }
