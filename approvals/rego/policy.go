@@ -27,10 +27,11 @@ var embedded embed.FS
 // millisecond.
 const deadline = 200 * time.Millisecond
 
-// maxInput bounds the input document, and maxFindings what rules may answer.
+// maxInput bounds the input document, and maxFindings what rules may answer. The bounds of a manifest
+// are such that the embedded rules stay within both, whatever it says.
 const (
 	maxInput    = 256 << 10
-	maxFindings = 200
+	maxFindings = 500
 )
 
 // Options configure a policy.
