@@ -298,11 +298,3 @@ func (h *Host) Activations(ctx context.Context, name string) ([]registry.Activat
 	})
 	return all, err
 }
-
-// Events reads the feed of changes after a revision.
-func (h *Host) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
-		return nil, err
-	}
-	return h.store.Events(ctx, after, limit)
-}

@@ -99,7 +99,7 @@ func routes() []route {
 
 		{method: get, path: "/usage", id: "usage", about: "What was used.", query: usage, answer: metering.Report{}, handle: usageReport},
 		{method: get, path: "/usage/samples", id: "usageSamples", about: "Some calls of an hour: the slowest, the last that failed, and some at random; the last first. They are kept for thirty days.", query: []param{{"app", "one app; all if left out"}, {"hour", "a time in that hour, RFC 3339; default now"}}, answer: Items[web.Sample]{}, handle: usageSamples},
-		{method: get, path: "/events", id: "events", about: "Changes after a revision, oldest first.", query: []param{{"after", "a revision; default 0"}, {"limit", "1 to 1000; default 100"}}, answer: Items[abi.Event]{}, handle: events},
+		{method: get, path: "/events", id: "events", about: "Changes after a revision that the caller may see, oldest first: what concerns an app's secrets, triggers and dead letters is for its owner, reviewers and operators, what concerns users, tokens and keys for whom it is about and for operators. None of these is left out; the revisions between are for others.", query: []param{{"after", "a revision; default 0"}, {"limit", "1 to 1000; default 100"}}, answer: Items[abi.Event]{}, handle: events},
 
 		{method: get, path: "/requests", id: "listRequests", about: "What waits for a decision or was decided, newest first.", query: []param{{"status", "open, approved, rejected or withdrawn; all if left out"}, {"app", "one app; all if left out"}}, answer: Items[approvals.Request]{}, handle: listRequests},
 		{method: get, path: "/requests/:id", id: "getRequest", about: "One request.", answer: approvals.Request{}, handle: getRequest},
