@@ -185,8 +185,8 @@ func CheckUser(u User) error {
 	return nil
 }
 
-// canOperate reports whether a user can manage the node.
-func (u User) canOperate() bool { return !u.Disabled && slices.Contains(u.Roles, RoleOperator) }
+// CanOperate reports whether a user can manage the node.
+func (u User) CanOperate() bool { return !u.Disabled && slices.Contains(u.Roles, RoleOperator) }
 
 // ChangeUser stores a user, new or changed. It refuses a change that would leave the node without
 // an operator, whoever makes it. What a user signed in with ends when the user is disabled, so
@@ -203,7 +203,7 @@ func ChangeUser(tx Tx, u User) (User, error) {
 		return u, err
 	}
 	u.Created, u.SignedIn = old.Created, old.SignedIn
-	if old.canOperate() && !u.canOperate() {
+	if old.CanOperate() && !u.CanOperate() {
 		if err := keepsAnOperator(tx, u.Name); err != nil {
 			return u, err
 		}
@@ -222,7 +222,7 @@ func keepsAnOperator(tx Tx, without string) error {
 		return err
 	}
 	for _, u := range users {
-		if u.Name != without && u.canOperate() {
+		if u.Name != without && u.CanOperate() {
 			return nil
 		}
 	}

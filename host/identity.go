@@ -253,7 +253,7 @@ func (h *Host) ensureUser(ctx context.Context, name string, roles []access.Role)
 	return user, err
 }
 
-// HasUsers tells whether anybody can sign in yet.
+// HasUsers reports whether anybody is known.
 func (h *Host) HasUsers(ctx context.Context) (bool, error) {
 	var users []access.User
 	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
@@ -261,4 +261,51 @@ func (h *Host) HasUsers(ctx context.Context) (bool, error) {
 		return err
 	})
 	return len(users) > 0, err
+}
+
+// Admit makes sure that a user whom whoever starts the node names is an operator, if that user is
+// new, and returns a sign-in link: if no operator can sign in, or if it is asked for. It changes
+// no user who is known: one who is disabled stays disabled, and the error says what to do.
+func (h *Host) Admit(ctx context.Context, name string, ask bool) (link string, err error) {
+	user, err := h.ensureUser(ctx, name, []access.Role{access.RoleOperator, access.RoleDeveloper})
+	if err != nil {
+		return "", err
+	}
+	if !user.CanOperate() {
+		what := "is no operator"
+		if user.Disabled {
+			what = "is disabled, and stays so"
+		}
+		return "", fmt.Errorf("%s %s; another operator changes that with `agora users set %s --role operator`, or name somebody else with --admin: %w", user.Name, what, user.Name, access.ErrForbidden)
+	}
+	managed, err := h.isManaged(ctx)
+	if err != nil || managed && !ask {
+		return "", err
+	}
+	return h.Welcome(ctx, user.Name)
+}
+
+// isManaged reports whether there is an operator who can sign in: who has done so before, or
+// holds a token or a session.
+func (h *Host) isManaged(ctx context.Context) (managed bool, err error) {
+	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+		users, err := tx.Users()
+		if err != nil {
+			return err
+		}
+		for _, u := range users {
+			if !u.CanOperate() {
+				continue
+			}
+			held, err := tx.Credentials(u.Name)
+			if err != nil {
+				return err
+			}
+			managed = managed || !u.SignedIn.IsZero() || slices.ContainsFunc(held, func(c access.Credential) bool {
+				return c.Kind != access.KindLink && (c.Expires.IsZero() || h.o.Now().Before(c.Expires))
+			})
+		}
+		return nil
+	})
+	return managed, err
 }
