@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/registry/sigstore"
 )
@@ -54,21 +56,52 @@ func (h *Host) Keys(ctx context.Context) ([]registry.Key, error) {
 	return keys, err
 }
 
-// AddKey lets a public key sign for an identity: for one's own, or, for an
-// operator, for anybody's.
-func (h *Host) AddKey(ctx context.Context, pem []byte, identity string) (registry.Key, error) {
+// mayAddKey returns who acts, and the identity that a key is to sign for: one's own, or, for an
+// operator, anybody's.
+func (h *Host) mayAddKey(ctx context.Context, identity string) (access.Actor, string, error) {
 	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	if err != nil || identity == "" {
+		return actor, actor.User, err
+	}
+	if identity, err = access.CanonicalName(identity); err != nil {
+		return actor, "", err
+	}
+	if identity != actor.User && !actor.Has(access.RoleOperator) {
+		return actor, "", fmt.Errorf("a key for %s can be added by %s or by an operator: %w", identity, identity, access.ErrForbidden)
+	}
+	return actor, identity, nil
+}
+
+// KeyChallenge returns the text that a key has to sign before AddKey takes it.
+func (h *Host) KeyChallenge(ctx context.Context, identity string) (string, error) {
+	_, identity, err := h.mayAddKey(ctx, identity)
+	if err != nil {
+		return "", err
+	}
+	node, err := nodeID(filepath.Join(h.o.DataDir, nodeFile))
+	return sigstore.PossessionText(node, identity, h.o.Now()), err
+}
+
+// AddKey lets a public key sign for an identity. Whoever has its private half says so, by signing
+// a text of KeyChallenge: else the key of somebody else could be taken, by an operator as well.
+func (h *Host) AddKey(ctx context.Context, k web.NewKey) (registry.Key, error) {
+	actor, identity, err := h.mayAddKey(ctx, k.Identity)
 	if err != nil {
 		return registry.Key{}, err
 	}
-	if identity == "" {
-		identity = actor.User
-	}
-	if identity != actor.User && !actor.Has(access.RoleOperator) {
-		return registry.Key{}, fmt.Errorf("a key for %s can be added by %s or by an operator: %w", identity, identity, access.ErrForbidden)
-	}
+	pem := []byte(k.PEM)
 	hint, err := sigstore.ParsePublicKey(pem)
 	if err != nil {
+		return registry.Key{}, err
+	}
+	if k.Proof == "" {
+		return registry.Key{}, fmt.Errorf("%w: a public key alone does not say whose it is; run `agora keys add --key` with the private key, or sign the text of `agora keys challenge`", registry.ErrUnproven)
+	}
+	node, err := nodeID(filepath.Join(h.o.DataDir, nodeFile))
+	if err != nil {
+		return registry.Key{}, err
+	}
+	if err := sigstore.CheckPossession(pem, node, identity, k.Challenge, []byte(k.Proof), h.o.Now()); err != nil {
 		return registry.Key{}, err
 	}
 	key := registry.Key{Hint: hint, PEM: string(pem), Identity: identity, AddedBy: actor.User, Added: h.o.Now().UTC()}

@@ -126,11 +126,70 @@ func siteOf(t testing.TB, name string) (text, module []byte) {
 }
 
 // addKey registers a public key for whom a client stands for.
-func (n *node) addKey(c *client.Client, _ []byte, public string) client.Key {
+func (n *node) addKey(c *client.Client, private []byte, public string) client.Key {
 	n.t.Helper()
-	key, err := c.AddKey(n.t.Context(), public, "")
+	challenge, proof := n.prove(c, private, "")
+	key, err := c.AddKey(n.t.Context(), public, "", challenge, proof)
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	return key
+}
+
+// prove signs a text of the node for an identity.
+func (n *node) prove(c *client.Client, private []byte, identity string) (challenge, proof string) {
+	n.t.Helper()
+	challenge, err := c.KeyChallenge(n.t.Context(), identity)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return challenge, string(signWithKey(n.t, []byte(challenge), private))
+}
+
+// TestAKeyIsProven: nobody registers the key of somebody else, also not an operator.
+func TestAKeyIsProven(t *testing.T) {
+	n := start(t)
+	private, public := keyPair(t) // ada's
+	other, _ := keyPair(t)
+	eve, ops := n.eve(), n.ops()
+	text, proof := n.prove(n.ada(), private, "")
+	evesText, err := eve.KeyChallenge(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := strings.Replace(text, "node: ", "node: 0", 1)
+	for name, try := range map[string]func() error{
+		"the public half alone": func() error { _, err := eve.AddKey(t.Context(), public, "", "", ""); return err },
+		"alone, by an operator": func() error { _, err := ops.AddKey(t.Context(), public, ada, "", ""); return err },
+		"signed by another key": func() error {
+			_, err := eve.AddKey(t.Context(), public, "", evesText, string(signWithKey(t, []byte(evesText), other)))
+			return err
+		},
+		"the proof of somebody else": func() error { _, err := eve.AddKey(t.Context(), public, "", text, proof); return err },
+		"their proof with another text": func() error {
+			_, err := eve.AddKey(t.Context(), public, "", evesText, proof)
+			return err
+		},
+		"a text of another node": func() error {
+			_, err := n.ada().AddKey(t.Context(), public, "", elsewhere, string(signWithKey(t, []byte(elsewhere), private)))
+			return err
+		},
+		"a signature over a module": func() error {
+			_, err := n.ada().AddKey(t.Context(), public, "", string(says("x")), string(signWithKey(t, says("x"), private)))
+			return err
+		},
+		"a proof for the operator": func() error {
+			text, proof := n.prove(ops, private, "")
+			_, err := ops.AddKey(t.Context(), public, ada, text, proof)
+			return err
+		},
+	} {
+		if err := try(); err == nil || problemOf(t, err).Type != "/problems/key-not-proven" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	key, err := ops.AddKey(t.Context(), public, "ADA@example.com", text, proof)
+	if err != nil || key.Identity != ada || key.AddedBy != "ops@example.com" {
+		t.Errorf("an operator with the owner's proof: %+v, %v", key, err)
+	}
 }

@@ -28,6 +28,8 @@ var (
 	ErrUntrusted = errors.New("the signer is not trusted")
 	// ErrBadKey: what should be a public key is none.
 	ErrBadKey = errors.New("the key is not valid")
+	// ErrUnproven: nothing proves that whoever has the private key wants it to sign for an identity.
+	ErrUnproven = errors.New("the key is not proven")
 	// ErrRefused: the rules refuse the release; findings say why.
 	ErrRefused = errors.New("the rules refuse this release")
 	// ErrTooLarge: an upload is over its size limit.

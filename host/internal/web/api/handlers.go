@@ -327,12 +327,17 @@ func listKeys(s *server, c echo.Context) (any, error) {
 	return items(s.node.Keys(c.Request().Context()))
 }
 
+func keyChallenge(s *server, c echo.Context) (any, error) {
+	text, err := s.node.KeyChallenge(c.Request().Context(), c.QueryParam("identity"))
+	return one(Challenge{text}, err)
+}
+
 func addKey(s *server, c echo.Context) (any, error) {
-	in, err := decode[AddKey](c)
+	in, err := decode[web.NewKey](c)
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.AddKey(c.Request().Context(), []byte(in.PEM), in.Identity))
+	return one(s.node.AddKey(c.Request().Context(), in))
 }
 
 func deleteKey(s *server, c echo.Context) (any, error) {

@@ -121,7 +121,8 @@ func routes() []route {
 		{method: post, path: "/trust/certificate", id: "certify", about: "A short-lived certificate for the caller's identity, from a PKCS #10 request.", body: body{kind: bodyBinary, media: "application/pkcs10"}, answer: "", media: "application/pem-certificate-chain", handle: certify},
 		{method: post, path: "/trust/timestamp", id: "timestamp", about: "An RFC 3161 timestamp.", body: body{kind: bodyBinary, media: "application/timestamp-query"}, answer: "", media: "application/timestamp-reply", handle: timestamp},
 		{method: get, path: "/trust/keys", id: "listKeys", about: "Public keys that sign for an identity.", answer: Items[registry.Key]{}, handle: listKeys},
-		{method: post, path: "/trust/keys", id: "addKey", about: "Let a public key sign for an identity.", body: jsonBody(AddKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
+		{method: get, path: "/trust/keys/challenge", id: "keyChallenge", about: "The text that a key signs, within an hour, to prove that it is to sign for an identity.", query: []param{{"identity", "whom it is to sign for; default the caller"}}, answer: Challenge{}, handle: keyChallenge},
+		{method: post, path: "/trust/keys", id: "addKey", about: "Let a public key sign for an identity, which its private half has to have agreed to.", body: jsonBody(web.NewKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
 		{method: del, path: "/trust/keys", id: "deleteKey", about: "End the trust in a key.", query: []param{{"hint", "the key's hint, as listed"}}, handle: deleteKey},
 
 		{method: get, path: "/tokens", id: "listTokens", about: "Your own API tokens.", answer: Items[access.Credential]{}, handle: listTokens},
@@ -197,9 +198,8 @@ type (
 		Host string `json:"host"` // with a port if it is not the scheme's own
 		App  string `json:"app"`
 	}
-	AddKey struct {
-		PEM      string `json:"pem"`
-		Identity string `json:"identity,omitempty"` // default the caller
+	Challenge struct {
+		Text string `json:"text"`
 	}
 	NewToken struct {
 		Label string `json:"label"`
