@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/host/engine"
 )
 
@@ -21,12 +22,21 @@ func main() {
 		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
 	}
 	log.SetFlags(0)
+	if len(os.Args) == 3 && os.Args[1] == "siege-node" {
+		if err := runSiegeNode(os.Args[2]); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	if len(os.Args) == 2 && os.Args[1] == "siege-busy" {
+		spinForEver()
+	}
 	which := flag.String("run", "fuel,compile,engine,park,hostile,calls,stream,http,fetch,journal,recover,upload,triggers,density", "which parts to run")
 	span := flag.Duration("time", 3*time.Second, "how long each HTTP measurement takes")
 	apps := flag.Int("apps", 1000, "how many apps the density part publishes")
 	journals := flag.Int64("journals", 1<<30, "how many bytes of journals the recover part reads")
 	megabytes := flag.Int("megabytes", 1000, "how much data of apps the backup part has")
-	only := flag.String("only", "", "measure only the servers whose name contains this")
+	only := flag.String("only", "", "measure only the servers whose name contains this, or this part of the siege")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	flag.Parse()
 	if *profile != "" {
@@ -40,6 +50,7 @@ func main() {
 		defer pprof.StopCPUProfile()
 	}
 	fmt.Printf("%s, %s/%s, %d CPUs, %s\n", time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	host.TuneProcess(0)
 	ctx := context.Background()
 	for part := range strings.SplitSeq(*which, ",") {
 		var err error
@@ -72,6 +83,8 @@ func main() {
 			err = benchUsage(ctx, *apps)
 		case "triggers":
 			err = benchTriggers(ctx, *span)
+		case "siege":
+			err = benchSiege(ctx, *span, *only)
 		case "stream":
 			err = benchStream(ctx)
 		case "upload":

@@ -84,7 +84,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 	n.publish(n.ada(), manifest("shop"), says("one"))
 	d, _ := describe(t, n)
 	may := map[access.Role][]string{
-		access.RoleDeveloper: {"publish", "promote", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret"},
+		access.RoleDeveloper: {"publish", "promote", "askAgain", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret"},
 		access.RoleReviewer:  {"decide"},
 		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "putUser", "addHost", "deleteHost", "newLink", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets"},
 	}

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -116,8 +117,15 @@ func (h *Host) Release(ctx context.Context, name string, number int) (web.Releas
 		if err != nil {
 			return fmt.Errorf("release %d of app %q: %w", number, name, err)
 		}
-		shown, err = h.showRelease(tx, r)
-		return err
+		if shown, err = h.showRelease(tx, r); err != nil {
+			return err
+		}
+		for _, tier := range abi.Tiers() {
+			if _, err := h.approvedFor(tx, name, number, tier); err == nil && !slices.Contains(shown.ActiveIn, tier) && stillTrusted(tx, r) == nil {
+				shown.MayServe = append(shown.MayServe, tier)
+			}
+		}
+		return nil
 	})
 	return shown, err
 }
@@ -142,11 +150,12 @@ func (h *Host) showRelease(tx *boltstore.Tx, r registry.Release) (web.Release, e
 // Activate routes a tier to a release.
 func (h *Host) Activate(ctx context.Context, name string, number int, tier abi.Tier, reason string) (registry.Activation, error) {
 	which := func(*boltstore.Tx) (int, error) { return number, nil }
-	return h.reroute(ctx, name, which, func(tx *boltstore.Tx, actor access.Actor, app registry.App) (registry.Activation, error) {
-		if err := h.approvedFor(tx, app, number, tier); err != nil {
+	return h.reroute(ctx, name, which, func(tx *boltstore.Tx, actor access.Actor, _ registry.App) (registry.Activation, error) {
+		r, err := h.approvedFor(tx, name, number, tier)
+		if err != nil {
 			return registry.Activation{}, err
 		}
-		return h.activate(tx, actor.User, name, number, tier, reason, false)
+		return h.activate(tx, actor.User, r, tier, reason, false)
 	})
 }
 
@@ -178,7 +187,12 @@ func (h *Host) RollBack(ctx context.Context, name string, tier abi.Tier, reason 
 		if err != nil {
 			return registry.Activation{}, err
 		}
-		return h.activate(tx, actor.User, name, previous, tier, reason, true)
+		// It served before; since then a right or a key may have been taken away.
+		r, err := h.approvedFor(tx, name, previous, tier)
+		if err != nil {
+			return registry.Activation{}, err
+		}
+		return h.activate(tx, actor.User, r, tier, reason, true)
 	})
 }
 
@@ -222,34 +236,45 @@ func (h *Host) reroute(ctx context.Context, name string, which func(*boltstore.T
 	return done, err
 }
 
-// approvedFor tells whether a tier may be routed to a release: the sandbox to
+// approvedFor returns a release if a tier may be routed to it: the sandbox to
 // whatever has its grants, a higher tier to what a reviewer approved for it.
-func (h *Host) approvedFor(tx *boltstore.Tx, app registry.App, number int, tier abi.Tier) error {
-	t, err := h.newTarget(tx, app, tier, number)
+func (h *Host) approvedFor(tx *boltstore.Tx, name string, number int, tier abi.Tier) (registry.Release, error) {
+	r, err := tx.Release(name, number)
 	if err != nil {
-		return err
+		return r, fmt.Errorf("release %d of app %q: %w", number, name, err)
 	}
-	if missing := t.missing(); len(missing) > 0 {
-		return fmt.Errorf("release %d of %q needs %s, which is not granted in the %s tier: %w", number, app.Name, strings.Join(missing, " and "), tier, registry.ErrNotApproved)
-	}
-	if tier == abi.TierSandbox {
-		return nil
+	if err := h.complete(tx, r, tier); err != nil || tier == abi.TierSandbox {
+		return r, err
 	}
 	requests, err := tx.Requests()
 	if err != nil {
-		return err
+		return r, err
 	}
 	for _, q := range requests {
-		if q.Kind == approvals.KindPromotion && q.Status == approvals.StatusApproved && q.App == app.Name && q.Tier == tier &&
-			q.Release == number && q.Digest == string(t.release.Digest) {
-			return nil
+		if q.Kind == approvals.KindPromotion && q.Status == approvals.StatusApproved && q.App == name && q.Tier == tier &&
+			q.Release == number && q.Digest == string(r.Digest) {
+			return r, nil
 		}
 	}
-	return fmt.Errorf("release %d of %q has no approved promotion to %s: %w", number, app.Name, tier, registry.ErrNotApproved)
+	return r, fmt.Errorf("release %d of %q has no approved promotion to %s: %w", number, name, tier, registry.ErrNotApproved)
 }
 
-// activate writes the route and its history. Nothing is routed to what is not trusted any more.
-func (h *Host) activate(tx *boltstore.Tx, by, name string, number int, tier abi.Tier, reason string, rollback bool) (registry.Activation, error) {
+// complete reports whether a release has all that it needs in a tier, and what it
+// lacks.
+func (h *Host) complete(tx *boltstore.Tx, r registry.Release, tier abi.Tier) error {
+	lacks, err := h.missing(tx, r, tier)
+	if err == nil && len(lacks) > 0 {
+		err = fmt.Errorf("release %d of %q needs %s, and no grant in the %s tier reaches it: %w", r.Number, r.App, strings.Join(lacks, " and "), tier, registry.ErrNotApproved)
+	}
+	return err
+}
+
+// activate writes the route to a release and its history. No tier is routed to what is not trusted any more.
+func (h *Host) activate(tx *boltstore.Tx, by string, r registry.Release, tier abi.Tier, reason string, rollback bool) (registry.Activation, error) {
+	if err := stillTrusted(tx, r); err != nil {
+		return registry.Activation{}, err
+	}
+	name, number := r.App, r.Number
 	app, err := tx.App(name)
 	if err != nil {
 		return registry.Activation{}, err

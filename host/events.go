@@ -13,13 +13,24 @@ import (
 // Events reads the changes after a revision that the actor may see. Of those none is left out, and
 // a revision is there as a whole, so that who asks again after the last revision misses nothing.
 func (h *Host) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error) {
+	return h.seenEvents(ctx, after, limit, h.store.Events)
+}
+
+// EventsBefore is Events backwards: the newest below a revision (0: of all) first.
+func (h *Host) EventsBefore(ctx context.Context, before abi.Rev, limit int) ([]abi.Event, error) {
+	return h.seenEvents(ctx, before, limit, h.store.EventsBefore)
+}
+
+// seenEvents reads on from a revision, in either direction, until there are limit events that the
+// actor may see. read returns whole revisions.
+func (h *Host) seenEvents(ctx context.Context, from abi.Rev, limit int, read func(context.Context, abi.Rev, int) ([]abi.Event, error)) ([]abi.Event, error) {
 	actor, err := h.allow(ctx, access.RoleViewer)
 	if err != nil {
 		return nil, err
 	}
 	var seen []abi.Event
 	for len(seen) < limit {
-		events, err := h.store.Events(ctx, after, 1000)
+		events, err := read(ctx, from, 1000)
 		if err != nil || len(events) == 0 {
 			return seen, err
 		}
@@ -42,7 +53,7 @@ func (h *Host) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Even
 		if err != nil {
 			return nil, err
 		}
-		after = events[len(events)-1].Rev
+		from = events[len(events)-1].Rev
 	}
 	return seen, nil
 }

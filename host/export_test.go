@@ -7,8 +7,12 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
 )
 
 // SetProgramBudget changes how much the programs in memory may keep.
@@ -129,4 +133,65 @@ func (h *Host) Waiting(ctx context.Context) (map[string]int, error) {
 		ids[v.ID]++
 	}
 	return ids, err
+}
+
+// Enter stores a release of the actor's that was admitted, as Publish does: for
+// tests that need many and call none.
+func (h *Host) Enter(ctx context.Context, manifest []byte, digest registry.Digest) (web.Published, error) {
+	actor := access.ActorFrom(ctx)
+	m, err := registry.ParseManifest(manifest)
+	if err != nil {
+		return web.Published{}, err
+	}
+	m = m.WithDefaults()
+	var imports []string
+	for word := range m.Capabilities {
+		imports = append(imports, word)
+	}
+	r := registry.Release{
+		App: m.Name, Version: m.Version, Digest: digest, Manifest: m, Interface: abi.InterfaceV1, Capabilities: m.Needs(imports), Bundle: digest,
+		Signer: registry.Signer{Identity: actor.User, Method: "identity", Trust: "local"}, Created: h.o.Now().UTC(), CreatedBy: actor.User,
+	}
+	if again, ok, err := h.sameAsNewest(ctx, actor, r); ok || err != nil {
+		return again, err
+	}
+	return h.enter(ctx, actor, r)
+}
+
+// BeforeChange lets something run between a verdict of the rules and the
+// transaction that relies on it.
+func (h *Host) BeforeChange(f func()) { h.beforeChange = f }
+
+// Links are the release and the tier that an address leads to, and the capabilities
+// that are linked there.
+func (h *Host) Links(ctx context.Context, label string) (release int, tier abi.Tier, links []string, err error) {
+	route, err := h.Route(ctx, label+"."+h.origins.appsDomain)
+	if err != nil {
+		return 0, "", nil, err
+	}
+	t := route.(*target)
+	for word := range t.links {
+		links = append(links, word)
+	}
+	return t.release.Number, t.tier, links, nil
+}
+
+// ForgetReviewed makes grants and requests look as they did before they said what
+// was reviewed.
+func (h *Host) ForgetReviewed(ctx context.Context) error {
+	_, err := h.update(ctx, "", func(tx *boltstore.Tx) error {
+		grants, err := tx.Grants("")
+		for _, g := range grants {
+			g.Reviewed, g.Except = approvals.Terms{}, nil
+			err = errors.Join(err, tx.PutGrant(g))
+		}
+		requests, err2 := tx.Requests()
+		err = errors.Join(err, err2)
+		for _, q := range requests {
+			q.Reviewed = approvals.Terms{}
+			err = errors.Join(err, tx.PutRequest(q))
+		}
+		return err
+	})
+	return err
 }

@@ -69,6 +69,8 @@ type Host struct {
 	routes   routes
 	programs *programs
 
+	beforeChange func() // for tests: runs between a verdict and its transaction
+
 	queue      *boltstore.Queue
 	sites      sites
 	dispatcher *triggers.Dispatcher

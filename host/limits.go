@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+
+	"github.com/agora-host/agora/host/engine/turns"
 )
 
 // TuneProcess fits Go's runtime to the machine, once, when a process begins that is a node. It
@@ -24,6 +26,7 @@ func TuneProcess(memory int64) {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
+	turns.ShortSlices()
 	if memory == 0 {
 		memory = machineMemory()
 	}

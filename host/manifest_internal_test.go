@@ -29,11 +29,12 @@ func judgeText(t testing.TB, p *rego.Policy, text []byte) error {
 		r.Capabilities = append(r.Capabilities, c.Name)
 	}
 	for _, tier := range abi.Tiers() {
-		var grants []approvals.Grant
+		rights := map[string]approvals.Right{}
 		for word := range m.Capabilities { // each grant allows something else, so each parameter is asked for anew
-			grants = append(grants, approvals.Grant{ID: word, App: m.Name, Capability: word, Tier: tier, Params: abi.Params{"quota": "1"}})
+			params := abi.Params{"quota": "1"}
+			rights[word] = approvals.Right{Params: params, Grant: &approvals.Grant{ID: word, App: m.Name, Capability: word, Tier: tier, Params: params}}
 		}
-		for _, g := range [][]approvals.Grant{nil, grants} {
+		for _, g := range []map[string]approvals.Right{nil, rights} {
 			if _, err := p.Evaluate(t.Context(), h.subject("promote", m.Owner, tier, r, g)); err != nil {
 				t.Fatalf("%s: %v\n%.2000s", tier, err, text)
 			}

@@ -206,33 +206,25 @@ func (h *Host) newTarget(tx *boltstore.Tx, app registry.App, tier abi.Tier, numb
 	if err != nil {
 		return nil, fmt.Errorf("release %d of app %q: %w", number, app.Name, err)
 	}
-	grants, err := tx.Grants(app.Name)
+	rights, err := h.rights(tx, release, tier)
 	if err != nil {
 		return nil, err
 	}
 	t := &target{host: h, app: app, release: release, tier: tier, links: map[string]abi.Link{}}
 	t.tags = h.tags(t)
 	t.stderr = func(line string) { h.line(app.Name, number, "info", "stderr", line) }
-	for _, word := range slices.Sorted(maps.Keys(release.Manifest.Capabilities)) {
-		h.link(t, word, grants)
+	for _, word := range slices.Sorted(maps.Keys(rights)) {
+		t.link(word, rights[word])
 	}
 	return t, nil
 }
 
-// link binds a declared capability if the tier has it by default or a live
-// grant allows it. Of what is granted, a release has what it declared.
-func (h *Host) link(t *target, word string, grants []approvals.Grant) {
-	asked := t.release.Manifest.Capabilities[word].Params()
-	grant, ok := approvals.Effective(grants, t.tier, word, h.o.Now())
-	if ok {
-		asked = abi.NarrowParams(grant.Params, asked)
-		if !grant.Expires.IsZero() && (t.until.IsZero() || grant.Expires.Before(t.until)) {
-			t.until = grant.Expires
-		}
-	} else if !slices.Contains(h.policy.DefaultCapabilities(t.tier), word) {
-		return
+// link binds what a release has a right to.
+func (t *target) link(word string, right approvals.Right) {
+	if g := right.Grant; g != nil && !g.Expires.IsZero() && (t.until.IsZero() || g.Expires.Before(t.until)) {
+		t.until = g.Expires
 	}
-	if bind := h.binders[word]; bind != nil {
-		t.links[word] = bind(t, asked)
+	if bind := t.host.binders[word]; bind != nil {
+		t.links[word] = bind(t, right.Params)
 	}
 }

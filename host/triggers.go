@@ -120,7 +120,7 @@ func (h *Host) triggersOf(tx *boltstore.Tx, name string) ([]triggers.Trigger, er
 	if err != nil {
 		return nil, err
 	}
-	grants, err := tx.Grants(name)
+	rights, err := h.rights(tx, release, tier)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (h *Host) triggersOf(tx *boltstore.Tx, name string) ([]triggers.Trigger, er
 		return nil, err
 	}
 	all := declared(release.Manifest)
-	may, until := h.mayReceive(tier, grants)
+	may, until := mayReceive(rights[abi.CapabilitySubscribe])
 	all = slices.DeleteFunc(all, func(t triggers.Trigger) bool {
 		return t.Kind == abi.TriggerEvent && !own(t) && !may(t.Name)
 	})
@@ -148,13 +148,13 @@ func own(t triggers.Trigger) bool {
 	return len(t.Name) > len(t.App) && t.Name[:len(t.App)+1] == t.App+"/"
 }
 
-// mayReceive tells which topics of other apps a tier may receive, and until when.
-func (h *Host) mayReceive(tier abi.Tier, grants []approvals.Grant) (may func(topic string) bool, until time.Time) {
-	if g, ok := approvals.Effective(grants, tier, abi.CapabilitySubscribe, h.o.Now()); ok {
-		return func(topic string) bool { return slices.Contains(g.Params.List("topics"), topic) }, g.Expires
+// mayReceive is which topics of other apps a right to subscribe allows, and until
+// when. No right allows none.
+func mayReceive(right approvals.Right) (may func(topic string) bool, until time.Time) {
+	if right.Grant != nil {
+		until = right.Grant.Expires
 	}
-	all := slices.Contains(h.policy.DefaultCapabilities(tier), abi.CapabilitySubscribe)
-	return func(string) bool { return all }, time.Time{}
+	return func(topic string) bool { return slices.Contains(right.Params.List("topics"), topic) }, until
 }
 
 // hooksAtOnce is how many queued webhooks of one trigger are delivered at once:

@@ -211,6 +211,17 @@ func (h *Host) CheckPolicy(ctx context.Context, manifest, module []byte, tier ab
 		r.Interface = abi.InterfaceV1
 		r.Capabilities = slices.Sorted(maps.Keys(r.Manifest.Capabilities))
 	}
+	// It would come after all that there are.
+	if err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+		app, err := tx.App(m.Name)
+		r.Number = app.Releases + 1
+		if errors.Is(err, registry.ErrNotFound) {
+			return nil
+		}
+		return err
+	}); err != nil {
+		return nil, err
+	}
 	if tier == "" {
 		tier = abi.TierSandbox
 	}
@@ -218,7 +229,8 @@ func (h *Host) CheckPolicy(ctx context.Context, manifest, module []byte, tier ab
 	if tier != abi.TierSandbox {
 		action = "promote"
 	}
-	return h.judge(ctx, action, actor.User, tier, r)
+	verdict, err := h.judge(ctx, question{action, actor.User, tier, r})
+	return verdict.Findings, err
 }
 
 // Rules shows the policy in force.

@@ -89,8 +89,11 @@ type Release struct {
 	Signer       Signer        `json:"signer"`
 	Bundle       Digest        `json:"bundle"` // blob of the signature bundle
 	Findings     []abi.Finding `json:"findings,omitempty"`
-	Created      time.Time     `json:"created"`
-	CreatedBy    string        `json:"created_by"`
+	// Requires are the capabilities that the rules wanted reviewed for this very
+	// release when it was uploaded: no grant of another release will do.
+	Requires  []string  `json:"requires,omitempty"`
+	Created   time.Time `json:"created"`
+	CreatedBy string    `json:"created_by"`
 }
 
 // How a signature was made.

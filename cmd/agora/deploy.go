@@ -134,7 +134,11 @@ func (c *cli) showPublished(w io.Writer, p client.Published) error {
 	} else {
 		fmt.Fprintf(w, "%s release %d is stored. It serves once a reviewer has decided:\n", r.App, r.Number)
 		for _, q := range p.Requests {
-			fmt.Fprintf(w, "  %s  %s %s\n", q.ID, q.Kind, q.Capability)
+			again := ""
+			if q.Replaces != "" {
+				again = ", instead of " + q.Replaces
+			}
+			fmt.Fprintf(w, "  %s  %s %s%s\n", q.ID, q.Kind, q.Capability, again)
 		}
 	}
 	_, err := fmt.Fprintf(w, "This release alone: %s\n", p.Preview)

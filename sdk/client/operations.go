@@ -149,7 +149,19 @@ func (c *Client) Request(ctx context.Context, id string) (Request, error) {
 
 // Decide approves or rejects a request.
 func (c *Client) Decide(ctx context.Context, id string, approve bool, reason string) (Request, error) {
-	return post[Request](ctx, c, "/requests/"+url.PathEscape(id)+"/decision", map[string]any{"approve": approve, "reason": reason})
+	return c.DecideAbout(ctx, id, "", approve, reason)
+}
+
+// DecideAbout is Decide for a module that was looked at: a request that is about
+// another digest is not decided.
+func (c *Client) DecideAbout(ctx context.Context, id, digest string, approve bool, reason string) (Request, error) {
+	return post[Request](ctx, c, "/requests/"+url.PathEscape(id)+"/decision", map[string]any{"approve": approve, "reason": reason, "digest": digest})
+}
+
+// AskAgain asks for what a release lacks in the sandbox and nothing waits for.
+func (c *Client) AskAgain(ctx context.Context, app string, number int, reason string) ([]Request, error) {
+	asked, err := post[struct{ Items []Request }](ctx, c, "/apps/"+url.PathEscape(app)+"/ask", map[string]any{"release": number, "reason": reason})
+	return asked.Items, err
 }
 
 // Withdraw takes one's own request back.
@@ -162,9 +174,14 @@ func (c *Client) Grants(ctx context.Context, app string) ([]Grant, error) {
 	return list[Grant](ctx, c, "/grants", url.Values{"app": {app}})
 }
 
-// RevokeGrant ends a grant.
-func (c *Client) RevokeGrant(ctx context.Context, id, reason string) (Grant, error) {
-	return post[Grant](ctx, c, "/grants/"+url.PathEscape(id)+"/revoke", map[string]any{"reason": reason})
+// RevokeGrant ends a grant, and says what still allows the same.
+func (c *Client) RevokeGrant(ctx context.Context, id, reason string) (Revoked, error) {
+	return post[Revoked](ctx, c, "/grants/"+url.PathEscape(id)+"/revoke", map[string]any{"reason": reason})
+}
+
+// RevokeAll ends a grant and every other one of its app for the same capability.
+func (c *Client) RevokeAll(ctx context.Context, id, reason string) (Revoked, error) {
+	return post[Revoked](ctx, c, "/grants/"+url.PathEscape(id)+"/revoke", map[string]any{"reason": reason, "all": true})
 }
 
 // ShrinkGrant takes off a grant what its app has not used.

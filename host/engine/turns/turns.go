@@ -111,6 +111,7 @@ type Turn struct {
 	run     int64         // of these, since it was granted the one it has
 	holding bool
 	waited  bool // in Begin
+	lowered bool // its thread gives way to others in the kernel
 
 	queued     bool // guarded by Turns.mu
 	next, prev *Turn
@@ -155,6 +156,7 @@ func (t *Turn) End() {
 	ts := t.app.turns
 	ns := t.count()
 	t.run = 0
+	t.raise()
 	ts.free.Add(1) // before looking: who enqueues looks at free afterwards
 	if ts.waiting.Load() == 0 {
 		t.app.unopposed(ns)
@@ -189,6 +191,9 @@ func (t *Turn) Yield(ctx context.Context, deadline time.Time) (waited bool, err 
 		return false, nil
 	}
 	ts, ns := t.app.turns, t.count()
+	if !t.lowered && t.run >= fresh {
+		t.lowered = lower()
+	}
 	if ts.waiting.Load() == 0 {
 		t.app.unopposed(ns)
 		return false, nil
@@ -205,7 +210,16 @@ func (t *Turn) Yield(ctx context.Context, deadline time.Time) (waited bool, err 
 	ts.handed++
 	ts.enqueue(t)
 	ts.mu.Unlock()
+	t.raise()
 	return true, t.wait(ctx, deadline)
+}
+
+// raise gives the turn's thread back its priority.
+func (t *Turn) raise() {
+	if t.lowered {
+		t.lowered = false
+		raise()
+	}
 }
 
 // givesWay reports whether a turn with a token should give it to one that waits.

@@ -215,6 +215,35 @@ func (s *Store) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Eve
 	return events, err
 }
 
+// EventsBefore returns events before a revision (0: the newest), newest first: limit
+// of them, and the rest of the revision that the last one belongs to.
+func (s *Store) EventsBefore(ctx context.Context, before abi.Rev, limit int) ([]abi.Event, error) {
+	var events []abi.Event
+	err := s.View(ctx, func(tx *Tx) error {
+		c := tx.tx.Bucket([]byte(bEvents)).Cursor()
+		k, record := c.Last()
+		if before > 0 {
+			if k, record = c.Seek([]byte(number(uint64(before)))); k == nil {
+				k, record = c.Last()
+			} else {
+				k, record = c.Prev()
+			}
+		}
+		for ; k != nil; k, record = c.Prev() {
+			e, err := decode[abi.Event](bEvents, k, record)
+			if err != nil {
+				return err
+			}
+			if len(events) >= limit && e.Rev != events[len(events)-1].Rev {
+				return nil
+			}
+			events = append(events, e)
+		}
+		return nil
+	})
+	return events, err
+}
+
 // Check reads the whole file as it is at this moment, and answers all that is
 // damaged: *registry.Damage for each. Others may go on.
 func (s *Store) Check(context.Context) []error { return verifyOpen(s.db, storeShape) }

@@ -108,6 +108,14 @@ func promote(s *server, c echo.Context) (any, error) {
 	return one(s.node.Promote(c.Request().Context(), c.Param("app"), in.Release, in.To, in.Reason))
 }
 
+func askAgain(s *server, c echo.Context) (any, error) {
+	in, err := decode[AskAgain](c)
+	if err != nil {
+		return nil, err
+	}
+	return items(s.node.AskAgain(c.Request().Context(), c.Param("app"), in.Release, in.Reason))
+}
+
 func knownTier(t abi.Tier) error {
 	if _, err := abi.ParseTier(string(t)); err != nil {
 		return fmt.Errorf("%w: %w", problem.ErrBadRequest, err)
@@ -246,11 +254,11 @@ func getRequest(s *server, c echo.Context) (any, error) {
 }
 
 func decide(s *server, c echo.Context) (any, error) {
-	in, err := decode[Decide](c)
+	in, err := decode[web.Verdict](c)
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.Decide(c.Request().Context(), c.Param("id"), in.Approve, in.Reason))
+	return one(s.node.Decide(c.Request().Context(), c.Param("id"), in))
 }
 
 func withdraw(s *server, c echo.Context) (any, error) {
@@ -266,7 +274,7 @@ func revokeGrant(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.RevokeGrant(c.Request().Context(), c.Param("id"), in.Reason))
+	return one(s.node.RevokeGrant(c.Request().Context(), c.Param("id"), in.Reason, in.All))
 }
 
 func shrinkGrant(s *server, c echo.Context) (any, error) {

@@ -82,6 +82,7 @@ func routes() []route {
 		{method: post, path: "/apps/:app/activate", id: "activate", about: "Route a tier to a release that is approved for it.", body: jsonBody(Activate{}), answer: registry.Activation{}, handle: activate},
 		{method: post, path: "/apps/:app/rollback", id: "rollBack", about: "Route a tier to the release that it served before.", body: jsonBody(RollBack{}), answer: registry.Activation{}, handle: rollBack},
 		{method: post, path: "/apps/:app/promote", id: "promote", about: "Ask for a release to enter a higher tier.", body: jsonBody(Promote{}), answer: approvals.Request{}, status: http.StatusCreated, handle: promote},
+		{method: post, path: "/apps/:app/ask", id: "askAgain", about: "Ask again for what a release lacks in the sandbox and nothing waits for.", body: jsonBody(AskAgain{}), answer: Items[approvals.Request]{}, status: http.StatusCreated, handle: askAgain},
 		{method: get, path: "/apps/:app/activations", id: "listActivations", about: "The history of an app's routes, newest first.", answer: Items[registry.Activation]{}, handle: listActivations},
 		{method: get, path: "/apps/:app/logs", id: "logs", about: "The newest lines of an app's log, oldest first.", query: []param{{"limit", "1 to 1000; default 100"}}, answer: Items[web.LogLine]{}, handle: logs},
 		{method: get, path: "/apps/:app/triggers", id: "listTriggers", about: "What calls an app besides requests, and how that went.", answer: Items[web.Trigger]{}, handle: listTriggers},
@@ -103,10 +104,10 @@ func routes() []route {
 
 		{method: get, path: "/requests", id: "listRequests", about: "What waits for a decision or was decided, newest first.", query: []param{{"status", "open, approved, rejected or withdrawn; all if left out"}, {"app", "one app; all if left out"}}, answer: Items[approvals.Request]{}, handle: listRequests},
 		{method: get, path: "/requests/:id", id: "getRequest", about: "One request.", answer: approvals.Request{}, handle: getRequest},
-		{method: post, path: "/requests/:id/decision", id: "decide", about: "Approve or reject a request of somebody else.", body: jsonBody(Decide{}), answer: approvals.Request{}, handle: decide},
+		{method: post, path: "/requests/:id/decision", id: "decide", about: "Approve or reject a request of somebody else. With a digest, only if the request is about that module.", body: jsonBody(web.Verdict{}), answer: approvals.Request{}, handle: decide},
 		{method: post, path: "/requests/:id/withdraw", id: "withdraw", about: "Take one's own request back.", answer: approvals.Request{}, handle: withdraw},
 		{method: get, path: "/grants", id: "listGrants", about: "What was granted, newest first.", query: []param{{"app", "one app; all if left out"}}, answer: Items[approvals.Grant]{}, handle: listGrants},
-		{method: post, path: "/grants/:id/revoke", id: "revokeGrant", about: "End a grant at once.", body: jsonBody(Revoke{}), answer: approvals.Grant{}, handle: revokeGrant},
+		{method: post, path: "/grants/:id/revoke", id: "revokeGrant", about: "End a grant at once, and say what still allows the same.", body: jsonBody(Revoke{}), answer: web.Revoked{}, handle: revokeGrant},
 		{method: post, path: "/grants/:id/shrink", id: "shrinkGrant", about: "Take off a grant, at once, what its app has not used.", answer: approvals.Grant{}, handle: shrinkGrant},
 
 		{method: post, path: "/inspect", id: "inspect", about: "Read a module without storing it.", body: body{kind: bodyModule}, answer: registry.Inspection{}, handle: inspect},
@@ -184,12 +185,13 @@ type (
 	Run struct {
 		ID string `json:"id"`
 	}
-	Decide struct {
-		Approve bool   `json:"approve"`
+	AskAgain struct {
+		Release int    `json:"release"`
 		Reason  string `json:"reason,omitempty"`
 	}
 	Revoke struct {
 		Reason string `json:"reason"`
+		All    bool   `json:"all,omitempty"` // every grant of its app for the same capability
 	}
 	Rotated struct {
 		Sealed int `json:"sealed"` // secrets

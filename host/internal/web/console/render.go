@@ -43,6 +43,8 @@ var functions = template.FuncMap{
 		return "?"
 	},
 	"quantity": humanize.Param,
+	// part numbers what one change did, after the first.
+	"part": func(seq int) int { return seq + 1 },
 }
 
 func unsigned(n any) uint64 {

@@ -154,7 +154,7 @@ var table = []Entry{
 	entry("not-approved", http.StatusConflict, "The release is not approved for that tier",
 		"A release serves a tier once it has what it needs there: grants in the sandbox, a reviewer's approval above.",
 		"Ask for the promotion or the grant, and let a reviewer decide.", registry.ErrNotApproved).
-		commands("agora releases promote <app> <number> --to pilot"),
+		commands("agora releases ask <app> <number>", "agora releases promote <app> <number> --to pilot"),
 	entry("exists", http.StatusConflict, "It exists already",
 		"What you want to make is there, and is not replaced.",
 		"Choose another name, or look at what is there.", registry.ErrExists),
@@ -181,7 +181,7 @@ var table = []Entry{
 
 	entry("already-decided", http.StatusConflict, "It is decided already",
 		"A request is decided once.",
-		"Look at the decision; ask again if something has changed.", approvals.ErrAlreadyDecided).
+		"Look at the decision. Its owner can ask again.", approvals.ErrAlreadyDecided).
 		commands("agora requests show <id>"),
 	entry("self-review", http.StatusForbidden, "Somebody else must decide this",
 		"Nobody decides about their own app or their own request.",
@@ -191,8 +191,15 @@ var table = []Entry{
 		"Ask the requester, or let a reviewer reject it.", approvals.ErrNotYours),
 	entry("reason-missing", http.StatusUnprocessableEntity, "A reason is needed",
 		"Others will read later why this was done.",
-		"Say why.", approvals.ErrReasonMissing).
-		commands("--reason \"…\""),
+		"Go back, and give a reason.", approvals.ErrReasonMissing),
+	entry("request-changed", http.StatusConflict, "The request changed while you looked",
+		"A decision holds for what its reviewer saw. What is asked for now is about another release, or needs more.",
+		"Look at the request that the detail names, and decide about that.", approvals.ErrChanged).
+		commands("agora requests"),
+	entry("nothing-to-ask", http.StatusConflict, "There is nothing to ask for",
+		"The release has every grant that it needs in the sandbox.",
+		"Activate it, or ask for its promotion.", approvals.ErrNothingToAsk).
+		commands("agora releases activate <app> <number>"),
 	entry("already-requested", http.StatusConflict, "It is asked for already",
 		"The same thing waits for a decision.",
 		"Wait for the decision, or remind a reviewer.", approvals.ErrAlreadyRequested).
@@ -291,8 +298,8 @@ var table = []Entry{
 		commands("agora doctor"),
 	entry("app-not-granted", http.StatusBadGateway, "The app lacks a grant",
 		"The app needs a capability that nobody has granted, or whose grant has ended.",
-		"The owner asks for it by uploading the release again; a reviewer decides.", abi.ErrNotGranted).
-		commands("agora releases <app>", "agora requests"),
+		"The owner asks for it again, from the release's page or the command line; a reviewer decides.", abi.ErrNotGranted).
+		commands("agora releases ask <app> <number>", "agora requests"),
 	entry("caller-left", http.StatusServiceUnavailable, "The request ended early",
 		"The caller went away, or the node is stopping.",
 		"Try again.", abi.ErrCanceled, context.Canceled, context.DeadlineExceeded),
