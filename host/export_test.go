@@ -137,8 +137,20 @@ func (h *Host) Waiting(ctx context.Context) (map[string]int, error) {
 
 // Enter stores a release of the actor's that was admitted, as Publish does: for
 // tests that need many and call none.
-func (h *Host) Enter(ctx context.Context, manifest []byte, digest registry.Digest) (web.Published, error) {
+func (h *Host) Enter(ctx context.Context, manifest, module []byte) (web.Published, error) {
 	actor := access.ActorFrom(ctx)
+	bundle, err := h.authority.SignAs(ctx, module, actor.User)
+	if err != nil {
+		return web.Published{}, err
+	}
+	digest, err := h.blobs.Put(ctx, module)
+	if err != nil {
+		return web.Published{}, err
+	}
+	signature, err := h.blobs.Put(ctx, bundle)
+	if err != nil {
+		return web.Published{}, err
+	}
 	m, err := registry.ParseManifest(manifest)
 	if err != nil {
 		return web.Published{}, err
@@ -149,7 +161,7 @@ func (h *Host) Enter(ctx context.Context, manifest []byte, digest registry.Diges
 		imports = append(imports, word)
 	}
 	r := registry.Release{
-		App: m.Name, Version: m.Version, Digest: digest, Manifest: m, Interface: abi.InterfaceV1, Capabilities: m.Needs(imports), Bundle: digest,
+		App: m.Name, Version: m.Version, Digest: digest, Manifest: m, Interface: abi.InterfaceV1, Capabilities: m.Needs(imports), Bundle: signature,
 		Signer: registry.Signer{Identity: actor.User, Method: "identity", Trust: "local"}, Created: h.o.Now().UTC(), CreatedBy: actor.User,
 	}
 	if again, ok, err := h.sameAsNewest(ctx, actor, r); ok || err != nil {
