@@ -22,6 +22,19 @@ func (h *Host) SetProgramBudget(n int64) { h.programs.budget = n }
 // LoadedPrograms is how many programs are in memory.
 func (h *Host) LoadedPrograms() int { return h.programs.loadedCount() }
 
+// KeptRoutes is how many labels are remembered.
+func (h *Host) KeptRoutes() int {
+	h.routes.mu.Lock()
+	defer h.routes.mu.Unlock()
+	return h.routes.count
+}
+
+// AddressesOf are the addresses that a node prints when it listens on a port.
+func AddressesOf(o Options, port int) (console, apps string, err error) {
+	g, err := o.origins(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+	return g.consoleURL, g.appURL("x"), err
+}
+
 // Snapshot makes a snapshot now.
 func (h *Host) Snapshot(ctx context.Context) error { return h.snapshot(ctx) }
 
@@ -125,8 +138,20 @@ func (h *Host) Waiting(ctx context.Context) (map[string]int, error) {
 
 // Enter stores a release of the actor's that was admitted, as Publish does: for
 // tests that need many and call none.
-func (h *Host) Enter(ctx context.Context, manifest []byte, digest registry.Digest) (web.Published, error) {
+func (h *Host) Enter(ctx context.Context, manifest, module []byte) (web.Published, error) {
 	actor := access.ActorFrom(ctx)
+	bundle, err := h.authority.SignAs(ctx, module, actor.User)
+	if err != nil {
+		return web.Published{}, err
+	}
+	digest, err := h.blobs.Put(ctx, module)
+	if err != nil {
+		return web.Published{}, err
+	}
+	signature, err := h.blobs.Put(ctx, bundle)
+	if err != nil {
+		return web.Published{}, err
+	}
 	m, err := registry.ParseManifest(manifest)
 	if err != nil {
 		return web.Published{}, err
@@ -137,7 +162,7 @@ func (h *Host) Enter(ctx context.Context, manifest []byte, digest registry.Diges
 		imports = append(imports, word)
 	}
 	r := registry.Release{
-		App: m.Name, Version: m.Version, Digest: digest, Manifest: m, Interface: abi.InterfaceV1, Capabilities: m.Needs(imports), Bundle: digest,
+		App: m.Name, Version: m.Version, Digest: digest, Manifest: m, Interface: abi.InterfaceV1, Capabilities: m.Needs(imports), Bundle: signature,
 		Signer: registry.Signer{Identity: actor.User, Method: "identity", Trust: "local"}, Created: h.o.Now().UTC(), CreatedBy: actor.User,
 	}
 	if again, ok, err := h.sameAsNewest(ctx, actor, r); ok || err != nil {
@@ -191,7 +216,7 @@ func (o *Options) Inject(f func(where string)) { o.inject = f }
 func (h *Host) Panics() map[string]uint64 { return h.watch.Counts() }
 
 // DropPrograms puts all programs out of memory.
-func (h *Host) DropPrograms() { h.programs.drop(); h.sites.drop() }
+func (h *Host) DropPrograms() { h.programs.drop(everySigner); h.sites.drop(everySigner) }
 
 // Flush brings what was counted to the store.
 func (h *Host) Flush(ctx context.Context) error { return h.meter.Flush(ctx) }
@@ -240,3 +265,5 @@ func (l *brokenListener) Accept() (net.Conn, error) {
 	}
 	return l.Listener.Accept()
 }
+
+func everySigner(registry.Signer) bool { return true }

@@ -162,6 +162,9 @@ func (n *node) do(method, url, body string, header ...string) answer {
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
+		if header[i] == "Host" {
+			r.Host = header[i+1]
+		}
 	}
 	if len(body) > 64<<10 { // a node that refuses a body hangs up before all of it was sent
 		r.Header.Set("Expect", "100-continue")

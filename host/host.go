@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/host/capability/llm"
 	"github.com/agora-host/agora/host/engine"
@@ -269,19 +270,12 @@ func (h *Host) handler() (http.Handler, error) {
 		},
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h.isConsole(r.Host) {
+		if h.origins.isConsole(r.Host) {
 			desk.ServeHTTP(w, r)
 			return
 		}
 		apps.ServeHTTP(w, r)
 	}), nil
-}
-
-// isConsole tells whether a Host header means the console. A node on loopback
-// also answers to its bare address, for programs that cannot resolve "localhost".
-func (h *Host) isConsole(host string) bool {
-	host = canonicalHost(host)
-	return host == h.origins.consoleHost || host == h.origins.bare
 }
 
 func (h *Host) serveHealth(w http.ResponseWriter, _ *http.Request) {
@@ -418,12 +412,18 @@ func (h *Host) Info(ctx context.Context) web.Info {
 	}
 }
 
-// update is the only way in which the node changes its state.
+// update is the only way in which the node changes its state. Whoever acts was let in before it:
+// within the transaction it is asked again whether they still are who they were.
 func (h *Host) update(ctx context.Context, actor string, change func(*boltstore.Tx) error) (abi.Rev, error) {
-	rev, err := h.store.Update(ctx, actor, change)
+	rev, err := h.store.Update(ctx, actor, func(tx *boltstore.Tx) error {
+		if err := access.Current(tx, access.ActorFrom(ctx)); err != nil {
+			return err
+		}
+		return change(tx)
+	})
 	if err == nil {
-		h.routes.reset()
 		if err := h.learnNews(ctx); err != nil { // the change is made; the next one brings it along
+			h.routes.forgetAll()
 			h.log.ErrorContext(ctx, "what calls apps could not be read again", "err", err)
 		}
 	}

@@ -38,6 +38,7 @@ type slotKey struct {
 // slot is one release's place. ready closes once program or err is set.
 type slot struct {
 	key     slotKey
+	signer  registry.Signer
 	ready   chan struct{}
 	program *engine.Program
 	size    int64
@@ -54,7 +55,7 @@ func newPrograms(watch *calm.Watch, load func(context.Context, registry.Release)
 // done. Callers that come while it loads wait for the same load, and learn of its error; a load
 // that panics is one that failed.
 func (p *programs) use(ctx context.Context, r *registry.Release) (*slot, error) {
-	s, first := p.enter(slotKey{r.App, r.Number})
+	s, first := p.enter(slotKey{r.App, r.Number}, r.Signer)
 	if first {
 		p.fill(ctx, s, r)
 	}
@@ -84,14 +85,14 @@ func (p *programs) fill(ctx context.Context, s *slot, r *registry.Release) {
 	})
 }
 
-func (p *programs) enter(key slotKey) (s *slot, first bool) {
+func (p *programs) enter(key slotKey, signer registry.Signer) (s *slot, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e, ok := p.slots[key]; ok {
 		p.order.MoveToFront(e)
 		s = e.Value.(*slot)
 	} else {
-		s, first = &slot{key: key, ready: make(chan struct{})}, true
+		s, first = &slot{key: key, signer: signer, ready: make(chan struct{})}, true
 		p.slots[key] = p.order.PushFront(s)
 	}
 	s.users++
@@ -144,7 +145,7 @@ func (p *programs) closeIfUnused(s *slot) {
 // close evicts everything and waits for the programs to end.
 func (p *programs) close(context.Context) error {
 	p.end()
-	p.drop()
+	p.drop(func(registry.Signer) bool { return true })
 	p.closing.Wait()
 	return nil
 }
@@ -155,13 +156,17 @@ func (p *programs) end() {
 	p.closed = true
 }
 
-// drop evicts everything, so that each release is verified again when it is
-// next called.
-func (p *programs) drop() {
+// drop evicts the programs of some signers, so that their releases are verified again when they
+// are next called. Those that are being loaded serve whoever waits for them, and nobody after.
+func (p *programs) drop(of func(registry.Signer) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.order.Len() > 0 {
-		p.evict(p.order.Back())
+	for e := p.order.Front(); e != nil; {
+		next := e.Next()
+		if of(e.Value.(*slot).signer) {
+			p.evict(e)
+		}
+		e = next
 	}
 }
 

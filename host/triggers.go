@@ -58,8 +58,9 @@ func (h *Host) learnAll(ctx context.Context) error {
 	return err
 }
 
-// learnNews tells the dispatcher about the apps of the events since it learned
-// last. It runs before a change of state is acknowledged.
+// learnNews tells routes and dispatcher about the apps of the events since it learned last. A
+// change that names no app, such as a sign-in, disturbs none. It runs before a change of state is
+// acknowledged.
 func (h *Host) learnNews(ctx context.Context) error {
 	h.known.mu.Lock()
 	defer h.known.mu.Unlock()
@@ -75,6 +76,7 @@ func (h *Host) learnNews(ctx context.Context) error {
 				apps[e.App] = true
 			}
 		}
+		h.routes.forget(apps)
 		for app := range apps {
 			if err := h.learn(ctx, app); err != nil {
 				return err
