@@ -83,6 +83,7 @@ var oneDoor = map[string]string{
 	"github.com/tetratelabs/wazero":    "host/engine",
 	"github.com/sigstore/":             "registry/sigstore",
 	"github.com/digitorus/":            "registry/sigstore",
+	"github.com/secure-systems-lab/":   "registry/sigstore",
 	"github.com/open-policy-agent/opa": "approvals/rego",
 	"go.etcd.io/bbolt":                 "host/internal/boltstore",
 	"github.com/labstack/echo":         "host/internal/web/api",

@@ -188,6 +188,7 @@ type SubjectApp struct {
 	CostCenter     string `json:"cost_center"`
 	Classification string `json:"data_classification"`
 	KeepState      bool   `json:"keep_state"` // what a request leaves in memory may be found by the next
+	Reserved       string `json:"reserved,omitempty"` // why no new app may have its name; "" for one that is there
 }
 
 // SubjectModule is what was read from the binary.

@@ -121,7 +121,7 @@ func (h *Host) Release(ctx context.Context, name string, number int) (web.Releas
 			return err
 		}
 		for _, tier := range abi.Tiers() {
-			if _, err := h.approvedFor(tx, name, number, tier); err == nil && !slices.Contains(shown.ActiveIn, tier) && stillSigned(tx, r) == nil {
+			if _, err := h.approvedFor(tx, name, number, tier); err == nil && !slices.Contains(shown.ActiveIn, tier) && stillTrusted(tx, r) == nil {
 				shown.MayServe = append(shown.MayServe, tier)
 			}
 		}
@@ -150,7 +150,8 @@ func (h *Host) showRelease(tx *boltstore.Tx, r registry.Release) (web.Release, e
 
 // Activate routes a tier to a release.
 func (h *Host) Activate(ctx context.Context, name string, number int, tier abi.Tier, reason string) (registry.Activation, error) {
-	return h.reroute(ctx, name, func(tx *boltstore.Tx, actor access.Actor, _ registry.App) (registry.Activation, error) {
+	which := func(*boltstore.Tx) (int, error) { return number, nil }
+	return h.reroute(ctx, name, which, func(tx *boltstore.Tx, actor access.Actor, _ registry.App) (registry.Activation, error) {
 		r, err := h.approvedFor(tx, name, number, tier)
 		if err != nil {
 			return registry.Activation{}, err
@@ -161,20 +162,31 @@ func (h *Host) Activate(ctx context.Context, name string, number int, tier abi.T
 
 // RollBack routes a tier to the release that it served before.
 func (h *Host) RollBack(ctx context.Context, name string, tier abi.Tier, reason string) (registry.Activation, error) {
-	return h.reroute(ctx, name, func(tx *boltstore.Tx, actor access.Actor, app registry.App) (registry.Activation, error) {
+	which := func(tx *boltstore.Tx) (int, error) {
 		if strings.TrimSpace(reason) == "" {
-			return registry.Activation{}, fmt.Errorf("a rollback is read by others later: %w", approvals.ErrReasonMissing)
+			return 0, fmt.Errorf("a rollback is read by others later: %w", approvals.ErrReasonMissing)
 		}
 		if tier == "" {
+			app, err := tx.App(name)
+			if err != nil {
+				return 0, fmt.Errorf("app %q: %w", name, err)
+			}
 			tier, _, _ = app.Serving()
 		}
 		activations, err := tx.Activations(name)
 		if err != nil {
-			return registry.Activation{}, err
+			return 0, err
 		}
 		previous, err := registry.Previous(activations, tier)
 		if err != nil {
-			return registry.Activation{}, fmt.Errorf("app %q in the %s tier: %w", name, tier, err)
+			return 0, fmt.Errorf("app %q in the %s tier: %w", name, tier, err)
+		}
+		return previous, nil
+	}
+	return h.reroute(ctx, name, which, func(tx *boltstore.Tx, actor access.Actor, app registry.App) (registry.Activation, error) {
+		previous, err := which(tx)
+		if err != nil {
+			return registry.Activation{}, err
 		}
 		// It served before; since then a right or a key may have been taken away.
 		r, err := h.approvedFor(tx, name, previous, tier)
@@ -185,18 +197,38 @@ func (h *Host) RollBack(ctx context.Context, name string, tier abi.Tier, reason 
 	})
 }
 
-func (h *Host) reroute(ctx context.Context, name string, change func(*boltstore.Tx, access.Actor, registry.App) (registry.Activation, error)) (registry.Activation, error) {
+// reroute makes a change of routes. which finds the release that it will lead to, whose signature
+// is checked first.
+func (h *Host) reroute(ctx context.Context, name string, which func(*boltstore.Tx) (int, error), change func(*boltstore.Tx, access.Actor, registry.App) (registry.Activation, error)) (registry.Activation, error) {
 	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	if err != nil {
+		return registry.Activation{}, err
+	}
+	own := func(tx *boltstore.Tx) (registry.App, error) {
+		app, err := tx.App(name)
+		if err != nil {
+			return app, fmt.Errorf("app %q: %w", name, err)
+		}
+		return app, mayChange(actor, name, app.Owner)
+	}
+	var number int
+	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+		if _, err := own(tx); err != nil {
+			return err
+		}
+		number, err = which(tx)
+		return err
+	})
+	if err == nil {
+		err = h.mustVerify(ctx, name, number)
+	}
 	if err != nil {
 		return registry.Activation{}, err
 	}
 	var done registry.Activation
 	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
-		app, err := tx.App(name)
+		app, err := own(tx)
 		if err != nil {
-			return fmt.Errorf("app %q: %w", name, err)
-		}
-		if err := mayChange(actor, name, app.Owner); err != nil {
 			return err
 		}
 		done, err = change(tx, actor, app)
@@ -238,14 +270,21 @@ func (h *Host) complete(tx *boltstore.Tx, r registry.Release, tier abi.Tier) err
 	return err
 }
 
-// activate writes the route to a release and its history.
+// activate writes the route to a release and its history. No tier is routed to what is not trusted any more.
 func (h *Host) activate(tx *boltstore.Tx, by string, r registry.Release, tier abi.Tier, reason string, rollback bool) (registry.Activation, error) {
-	if err := stillSigned(tx, r); err != nil {
+	if err := stillTrusted(tx, r); err != nil {
 		return registry.Activation{}, err
 	}
 	name, number := r.App, r.Number
 	app, err := tx.App(name)
 	if err != nil {
+		return registry.Activation{}, err
+	}
+	release, err := tx.Release(name, number)
+	if err != nil {
+		return registry.Activation{}, err
+	}
+	if err := stillTrusted(tx, release); err != nil {
 		return registry.Activation{}, err
 	}
 	done := registry.Activation{
@@ -284,20 +323,4 @@ func (h *Host) Activations(ctx context.Context, name string) ([]registry.Activat
 		return err
 	})
 	return all, err
-}
-
-// Events reads the feed of changes after a revision.
-func (h *Host) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
-		return nil, err
-	}
-	return h.store.Events(ctx, after, limit)
-}
-
-// EventsBefore reads the feed backwards.
-func (h *Host) EventsBefore(ctx context.Context, before abi.Rev, limit int) ([]abi.Event, error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
-		return nil, err
-	}
-	return h.store.EventsBefore(ctx, before, limit)
 }

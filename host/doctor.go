@@ -33,7 +33,8 @@ func (h *Host) Doctor(ctx context.Context) ([]Check, error) {
 		return nil, err
 	}
 	checks = append(checks, releases, d.files(ctx, h.files), h.checkSecrets(ctx))
-	return append(append(checks, h.checkBooks(ctx)...), d.cache(), d.snapshots(ctx), checkConfinement(engine.Unconfined()), h.checkBudgets()), nil
+	checks = append(append(checks, h.checkBooks(ctx)...), d.cache(), d.snapshots(ctx), checkConfinement(engine.Unconfined()), h.checkBudgets(), h.checkPanics(), h.checkStarts())
+	return append(checks, h.checkTriggers()...), nil
 }
 
 // doctor makes the lines of a report about a data directory.

@@ -54,13 +54,17 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 	var uses []abi.Use
 	bill := bill{target: t, id: id, trigger: trigger, frame: frames.Get().(*abi.Request)}
 	defer release(bill.frame)
+	defer bill.leave()
 	err := gateway.Frame(bill.frame, r, int64(t.release.Manifest.Limits.RequestBody), platformCookies)
 	bill.frame.Header = append(bill.frame.Header, extra...)
 	if err == nil {
-		uses, err = t.recording(ctx, func(ctx context.Context, uses func() []abi.Use) (err error) {
+		uses, err = t.recording(ctx, func(ctx context.Context, uses func() []abi.Use) error {
 			bill.uses = uses
-			result, err = t.run(ctx, &bill, stream)
-			return err
+			// A panic on the way is a fault of the node's: the call is settled like any other.
+			return t.host.watch.Do("call", func() (err error) {
+				result, err = t.run(ctx, &bill, stream)
+				return err
+			})
 		})
 	}
 	t.host.used.add(t.app.Name, t.release.Number, uses, t.host.o.Now())

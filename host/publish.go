@@ -72,7 +72,7 @@ func (h *Host) enter(ctx context.Context, actor access.Actor, candidate registry
 		} else if !errors.Is(err, registry.ErrNotFound) {
 			return question{}, err
 		}
-		if err := errors.Join(checkOwner(tx, actor, r), stillSigned(tx, r)); err != nil {
+		if err := errors.Join(checkOwner(tx, actor, r), stillTrusted(tx, r)); err != nil {
 			return question{}, err
 		}
 		return question{"publish", actor.User, abi.TierSandbox, r}, nil
@@ -91,11 +91,10 @@ func (h *Host) enter(ctx context.Context, actor access.Actor, candidate registry
 func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, stage func(string)) (registry.Release, error) {
 	var none registry.Release
 	stage("reading the manifest")
-	manifest, err := registry.ParseManifest(u.Manifest)
+	manifest, err := readManifest(u.Manifest)
 	if err != nil {
 		return none, err
 	}
-	manifest = manifest.WithDefaults()
 	stage("reading the module")
 	if int64(len(u.Module)) > h.o.MaxModule {
 		return none, fmt.Errorf("the module has %d bytes, the largest taken is %d: %w", len(u.Module), h.o.MaxModule, registry.ErrTooLarge)
@@ -128,6 +127,18 @@ func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, stag
 	return r, h.store.View(ctx, func(tx *boltstore.Tx) error { return checkOwner(tx, actor, r) })
 }
 
+// readManifest reads a manifest, with its defaults and its owner in the one form of users' names.
+func readManifest(text []byte) (registry.Manifest, error) {
+	m, err := registry.ParseManifest(text)
+	if err != nil {
+		return m, err
+	}
+	if owner, err := access.CanonicalName(m.Owner); err == nil {
+		m.Owner = owner // what is no user's name is nobody's, which the rules refuse
+	}
+	return m.WithDefaults(), nil
+}
+
 // verify checks a signature against the trust root and the registered keys.
 func (h *Host) verify(ctx context.Context, module, bundle []byte) (registry.Signer, error) {
 	return h.verifier.Verify(module, bundle, func(hint string) (registry.Key, error) {
@@ -138,6 +149,17 @@ func (h *Host) verify(ctx context.Context, module, bundle []byte) (registry.Sign
 		})
 		return key, err
 	})
+}
+
+func reservedName(name, why string) abi.Finding {
+	return abi.Finding{
+		Code: "name.reserved", Severity: abi.SeverityDeny, Path: "name",
+		Message: fmt.Sprintf("The name %q is reserved: %s.", name, why),
+		Remedy: abi.Remedy{
+			Summary:  "Choose another name. An operator can allow this one deliberately, in data.json of the policy.",
+			Commands: []string{fmt.Sprintf(`"names": { "allow": [%q] }`, name)},
+		},
+	}
 }
 
 func (h *Host) subject(action, actor string, tier abi.Tier, r registry.Release, rights map[string]approvals.Right) approvals.Subject {
@@ -232,7 +254,7 @@ func (h *Host) sameAsNewest(ctx context.Context, actor access.Actor, candidate r
 		if err != nil {
 			return err
 		}
-		same = newest.Digest == candidate.Digest && newest.CostTable() == candidate.CostTable() && sameManifest(newest.Manifest, candidate.Manifest) && stillSigned(tx, newest) == nil
+		same = newest.Digest == candidate.Digest && newest.CostTable() == candidate.CostTable() && sameManifest(newest.Manifest, candidate.Manifest) && stillTrusted(tx, newest) == nil
 		number = newest.Number
 		return nil
 	})

@@ -56,7 +56,7 @@ func ownRelease(tx *boltstore.Tx, actor access.Actor, name string, number int) (
 	if err != nil {
 		return r, fmt.Errorf("release %d of app %q: %w", number, name, err)
 	}
-	return r, stillSigned(tx, r)
+	return r, stillTrusted(tx, r)
 }
 
 // newRequest is a request about a release, with what changed since the last one
@@ -183,12 +183,28 @@ func (h *Host) Decide(ctx context.Context, id string, d web.Verdict) (request ap
 		})
 		return request, err
 	}
+	if err := h.verifyAsked(ctx, id); err != nil {
+		return request, err
+	}
 	about := func(tx *boltstore.Tx) (question, error) { return asked(tx, id) }
 	err = h.judged(ctx, actor.User, about, func(tx *boltstore.Tx, _ question, v approvals.Verdict) (err error) {
 		request, err = h.decide(tx, actor, id, d, v)
 		return err
 	})
 	return request, err
+}
+
+// verifyAsked verifies the release that a promotion is about, before it is approved.
+func (h *Host) verifyAsked(ctx context.Context, id string) error {
+	var q approvals.Request
+	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		q, err = approvals.Undecided(tx, id)
+		return err
+	})
+	if err != nil || q.Kind != approvals.KindPromotion {
+		return err
+	}
+	return h.mustVerify(ctx, q.App, q.Release)
 }
 
 // asked is what the rules are asked about a request that is to be approved.

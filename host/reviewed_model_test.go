@@ -22,6 +22,7 @@ import (
 
 // draft is what a release of the model is made of.
 type draft struct {
+	bytes  string // what its module says
 	digest registry.Digest
 	quota  int      // of kv, in KiB; 0: not asked for
 	names  []string // of secrets; none: not asked for
@@ -178,7 +179,7 @@ func TestReviewedModel(t *testing.T) {
 		}
 		apps++
 		w := &reviewWorld{
-			n: n, app: fmt.Sprintf("app%d", apps), seen: map[string]decision{},
+			n: n, app: fmt.Sprintf("model-%d", apps), seen: map[string]decision{},
 			maker:    access.WithActor(context.Background(), access.Actor{User: ada, Roles: []access.Role{access.RoleDeveloper}}),
 			reviewer: access.WithActor(context.Background(), access.Actor{User: rex, Roles: []access.Role{access.RoleReviewer}}),
 		}
@@ -191,13 +192,14 @@ func TestReviewedModel(t *testing.T) {
 }
 
 func (w *reviewWorld) upload(rt *rapid.T) {
+	text := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "bytes")
 	d := draft{
-		digest: registry.Digest("sha256:" + strings.Repeat(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "bytes"), 64)),
-		quota:  rapid.SampledFrom([]int{0, 100, 200}).Draw(rt, "quota"), class: rapid.SampledFrom([]string{"internal", "internal", "confidential"}).Draw(rt, "class"),
+		bytes: text, digest: registry.DigestOf(says(text)),
+		quota: rapid.SampledFrom([]int{0, 100, 200}).Draw(rt, "quota"), class: rapid.SampledFrom([]string{"internal", "internal", "confidential"}).Draw(rt, "class"),
 		names: rapid.SampledFrom([][]string{nil, {"x"}, {"x", "y"}}).Draw(rt, "names"),
 		keep:  rapid.IntRange(0, 5).Draw(rt, "keep") == 0, fuel: rapid.SampledFrom([]int{1000, 2000}).Draw(rt, "fuel"), crons: rapid.IntRange(0, 1).Draw(rt, "crons"),
 	}
-	p, err := w.n.Enter(w.maker, d.manifest(w.app), d.digest)
+	p, err := w.n.Enter(w.maker, d.manifest(w.app), says(d.bytes))
 	if err != nil {
 		rt.Fatal(err)
 	}

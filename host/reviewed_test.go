@@ -261,10 +261,7 @@ func TestKeyRemovedWhileWaiting(t *testing.T) {
 	n := start(t)
 	c := n.ada()
 	private, public := keyPair(t)
-	key, err := c.AddKey(t.Context(), public, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := n.addKey(c, private, public)
 	plain := says("one")
 	if _, err := c.Publish(t.Context(), manifest("shop"), plain, signWithKey(t, plain, private), nil); err != nil {
 		t.Fatal(err)

@@ -77,22 +77,6 @@ func (h *Host) missing(tx *boltstore.Tx, r registry.Release, tier abi.Tier) ([]s
 	}), err
 }
 
-// stillSigned reports whether the key that signed a release is still trusted, and
-// why not. Its bytes are verified again when they are loaded.
-func stillSigned(tx registry.Tx, r registry.Release) error {
-	if r.Signer.Method != "key" {
-		return nil
-	}
-	key, err := tx.Key(r.Signer.KeyHint)
-	if errors.Is(err, registry.ErrNotFound) {
-		return fmt.Errorf("the key that signed release %d of %q was removed: %w", r.Number, r.App, registry.ErrUntrusted)
-	}
-	if err == nil && key.Identity != r.Signer.Identity {
-		return fmt.Errorf("the key that signed release %d of %q is %s's now: %w", r.Number, r.App, key.Identity, registry.ErrUntrusted)
-	}
-	return err
-}
-
 // question is what the rules are asked about a release.
 type question struct {
 	action, actor string
@@ -103,7 +87,25 @@ type question struct {
 // ask builds what the rules judge: the release, with the grants that reach it.
 func (h *Host) ask(tx *boltstore.Tx, q question) (approvals.Subject, error) {
 	rights, err := h.rights(tx, q.release, q.tier)
-	return h.subject(q.action, q.actor, q.tier, q.release, rights), err
+	if err != nil {
+		return approvals.Subject{}, err
+	}
+	s := h.subject(q.action, q.actor, q.tier, q.release, rights)
+	if why, reserved := registry.ReservedName(q.release.App); reserved && !h.policy.AllowsName(q.release.App) {
+		if _, err = tx.App(q.release.App); errors.Is(err, registry.ErrNotFound) {
+			s.App.Reserved, err = why, nil
+		}
+	}
+	return s, err
+}
+
+// evaluate asks the rules, and refuses names that are reserved whatever they say.
+func (h *Host) evaluate(ctx context.Context, s approvals.Subject) (approvals.Verdict, error) {
+	verdict, err := h.policy.Evaluate(ctx, s)
+	if err == nil && s.App.Reserved != "" {
+		verdict.Findings = append([]abi.Finding{reservedName(s.App.Name, s.App.Reserved)}, verdict.Findings...)
+	}
+	return verdict, err
 }
 
 // judge asks the rules about a release as things are.
@@ -116,7 +118,7 @@ func (h *Host) judge(ctx context.Context, q question) (approvals.Verdict, error)
 	if err != nil {
 		return approvals.Verdict{}, err
 	}
-	return h.policy.Evaluate(ctx, s)
+	return h.evaluate(ctx, s)
 }
 
 var errStale = errors.New("what was judged has changed")
@@ -141,7 +143,7 @@ func (h *Host) judged(ctx context.Context, by string, about func(*boltstore.Tx) 
 		if err != nil {
 			return err
 		}
-		verdict, err := h.policy.Evaluate(ctx, was)
+		verdict, err := h.evaluate(ctx, was)
 		if err != nil {
 			return err
 		}

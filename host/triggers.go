@@ -23,7 +23,9 @@ import (
 // openDispatcher reads what waits to be delivered. Nothing is delivered before
 // Start.
 func (h *Host) openDispatcher(ctx context.Context) (err error) {
-	h.dispatcher, err = triggers.Open(ctx, triggers.Options{Store: h.queue, Deliver: h.deliver, Now: h.o.Now, Logger: h.log})
+	h.dispatcher, err = triggers.Open(ctx, triggers.Options{
+		Store: h.queue, Deliver: h.deliver, Hold: h.o.PauseTriggers, Now: h.o.Now, Logger: h.log, Watch: h.watch,
+	})
 	if err != nil {
 		return err
 	}
@@ -56,8 +58,9 @@ func (h *Host) learnAll(ctx context.Context) error {
 	return err
 }
 
-// learnNews tells the dispatcher about the apps of the events since it learned
-// last. It runs before a change of state is acknowledged.
+// learnNews tells routes and dispatcher about the apps of the events since it learned last. A
+// change that names no app, such as a sign-in, disturbs none. It runs before a change of state is
+// acknowledged.
 func (h *Host) learnNews(ctx context.Context) error {
 	h.known.mu.Lock()
 	defer h.known.mu.Unlock()
@@ -73,6 +76,7 @@ func (h *Host) learnNews(ctx context.Context) error {
 				apps[e.App] = true
 			}
 		}
+		h.routes.forget(apps)
 		for app := range apps {
 			if err := h.learn(ctx, app); err != nil {
 				return err

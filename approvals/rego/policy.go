@@ -27,10 +27,11 @@ var embedded embed.FS
 // millisecond.
 const deadline = 200 * time.Millisecond
 
-// maxInput bounds the input document, and maxFindings what rules may answer.
+// maxInput bounds the input document, and maxFindings what rules may answer. The bounds of a manifest
+// are such that the embedded rules stay within both, whatever it says.
 const (
 	maxInput    = 256 << 10
-	maxFindings = 200
+	maxFindings = 500
 )
 
 // Options configure a policy.
@@ -45,6 +46,7 @@ type Policy struct {
 	query rego.PreparedEvalQuery
 	rules map[string]string
 	tiers map[abi.Tier]tierData
+	names []string // reserved ones that apps may have
 }
 
 var _ approvals.Policy = (*Policy)(nil)
@@ -67,11 +69,14 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 	}
 	var typed struct {
 		Tiers map[abi.Tier]tierData `json:"tiers"`
+		Names struct {
+			Allow []string `json:"allow"`
+		} `json:"names"`
 	}
 	if err := json.Unmarshal([]byte(rules["data.json"]), &typed); err != nil {
 		return nil, fmt.Errorf("%w: data.json: %w", approvals.ErrPolicy, err)
 	}
-	p.tiers = typed.Tiers
+	p.tiers, p.names = typed.Tiers, typed.Names.Allow
 	for _, tier := range abi.Tiers() {
 		of, ok := p.tiers[tier]
 		if !ok {
@@ -251,6 +256,9 @@ func compare(a, b abi.Finding) int {
 func (p *Policy) DefaultCapabilities(tier abi.Tier) []string {
 	return slices.Clone(p.tiers[tier].Capabilities)
 }
+
+// AllowsName reports whether the rules let an app have a name that is reserved otherwise.
+func (p *Policy) AllowsName(name string) bool { return slices.Contains(p.names, name) }
 
 // Reach is the rule about which releases the grants of a tier reach.
 func (p *Policy) Reach(tier abi.Tier) approvals.Reach { return p.tiers[tier].Grants }

@@ -189,7 +189,7 @@ bundle is written beside the module.`,
 // sign makes a bundle: with a private key if one is named, or as who is signed in.
 func sign(ctx context.Context, node *client.Client, module []byte, keyPath string) ([]byte, error) {
 	if keyPath != "" {
-		key, err := os.ReadFile(keyPath)
+		key, err := readKey(keyPath)
 		if err != nil {
 			return nil, err
 		}

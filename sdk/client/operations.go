@@ -199,9 +199,17 @@ func (c *Client) Keys(ctx context.Context) ([]Key, error) {
 	return list[Key](ctx, c, "/trust/keys", nil)
 }
 
-// AddKey lets a public key sign for an identity, "" for the caller's.
-func (c *Client) AddKey(ctx context.Context, pem, identity string) (Key, error) {
-	return post[Key](ctx, c, "/trust/keys", map[string]any{"pem": pem, "identity": identity})
+// KeyChallenge reads the text that a key signs to prove that it is to sign for an identity, "" for
+// the caller's.
+func (c *Client) KeyChallenge(ctx context.Context, identity string) (string, error) {
+	v, err := get[struct{ Text string }](ctx, c, "/trust/keys/challenge", url.Values{"identity": {identity}})
+	return v.Text, err
+}
+
+// AddKey lets a public key sign for an identity, "" for the caller's. proof is a signature of its
+// private half over a text of KeyChallenge.
+func (c *Client) AddKey(ctx context.Context, pem, identity, challenge, proof string) (Key, error) {
+	return post[Key](ctx, c, "/trust/keys", map[string]any{"pem": pem, "identity": identity, "challenge": challenge, "proof": proof})
 }
 
 // DeleteKey ends the trust in a key.

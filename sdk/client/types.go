@@ -18,6 +18,8 @@ type (
 		AppsDomain string    `json:"apps_domain"`
 		Rev        abi.Rev   `json:"rev"`
 		Demo       bool      `json:"demo"`
+		// TriggersPaused: nothing is delivered until the node is restarted without --pause-triggers.
+		TriggersPaused bool `json:"triggers_paused"`
 	}
 	// Session is what a sign-in link is traded for.
 	Session struct {

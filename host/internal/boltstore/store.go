@@ -140,11 +140,16 @@ func (s *Store) Update(ctx context.Context, actor string, change func(*Tx) error
 	if err != nil {
 		return 0, err
 	}
+	s.announce()
+	return rev, nil
+}
+
+// announce wakes whoever waits for a revision.
+func (s *Store) announce() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	close(s.changed)
 	s.changed = make(chan struct{})
-	s.mu.Unlock()
-	return rev, nil
 }
 
 func revision(tx *bolt.Tx) (abi.Rev, error) {
@@ -194,15 +199,19 @@ func (t *Tx) Emit(kind, app, subject string, detail map[string]string) {
 	t.events++
 }
 
-// Events answers up to limit events after a revision, in order. All are kept.
+// Events returns events after a revision, in order: up to limit, and then the rest of the revision
+// that it has begun. All are kept.
 func (s *Store) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error) {
 	var events []abi.Event
 	err := s.View(ctx, func(tx *Tx) error {
 		c := tx.tx.Bucket([]byte(bEvents)).Cursor()
-		for k, record := c.Seek([]byte(number(uint64(after) + 1))); k != nil && len(events) < limit; k, record = c.Next() {
+		for k, record := c.Seek([]byte(number(uint64(after) + 1))); k != nil; k, record = c.Next() {
 			e, err := decode[abi.Event](bEvents, k, record)
 			if err != nil {
 				return err
+			}
+			if len(events) >= limit && (limit == 0 || e.Rev != events[len(events)-1].Rev) {
+				return nil
 			}
 			events = append(events, e)
 		}

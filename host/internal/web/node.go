@@ -152,7 +152,10 @@ type Trust interface {
 	// TrustRoot is the sigstore trusted root of this node, as JSON.
 	TrustRoot(ctx context.Context) ([]byte, error)
 	Keys(ctx context.Context) ([]registry.Key, error)
-	AddKey(ctx context.Context, pem []byte, identity string) (registry.Key, error)
+	// KeyChallenge returns the text that a key's private half signs to prove that it is to sign for
+	// an identity, "" for the actor's.
+	KeyChallenge(ctx context.Context, identity string) (string, error)
+	AddKey(ctx context.Context, k NewKey) (registry.Key, error)
 	DeleteKey(ctx context.Context, hint string) error
 }
 
@@ -171,6 +174,14 @@ type Upload struct {
 	Manifest []byte // TOML
 	Module   []byte
 	Bundle   []byte // sigstore bundle, JSON
+}
+
+// NewKey is a public key with what proves that it is to sign for an identity.
+type NewKey struct {
+	PEM       string `json:"pem"`
+	Identity  string `json:"identity,omitempty"` // default the caller
+	Challenge string `json:"challenge"`          // the text that the node gave, within the last hour
+	Proof     string `json:"proof"`              // its signature by the key: a bundle of cosign sign-blob, or base64
 }
 
 // Published says what became of an upload.
@@ -361,6 +372,8 @@ type Info struct {
 	AppsDomain string    `json:"apps_domain"` // "localhost:8080"
 	Rev        abi.Rev   `json:"rev"`
 	Demo       bool      `json:"demo"` // started by `agora up`
+	// TriggersPaused: started with --pause-triggers. Nothing is delivered, and all waits.
+	TriggersPaused bool `json:"triggers_paused"`
 }
 
 // Check is one line of the doctor's report.

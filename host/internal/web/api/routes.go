@@ -100,7 +100,7 @@ func routes() []route {
 
 		{method: get, path: "/usage", id: "usage", about: "What was used.", query: usage, answer: metering.Report{}, handle: usageReport},
 		{method: get, path: "/usage/samples", id: "usageSamples", about: "Some calls of an hour: the slowest, the last that failed, and some at random; the last first. They are kept for thirty days.", query: []param{{"app", "one app; all if left out"}, {"hour", "a time in that hour, RFC 3339; default now"}}, answer: Items[web.Sample]{}, handle: usageSamples},
-		{method: get, path: "/events", id: "events", about: "Changes after a revision, oldest first.", query: []param{{"after", "a revision; default 0"}, {"limit", "1 to 1000; default 100"}}, answer: Items[abi.Event]{}, handle: events},
+		{method: get, path: "/events", id: "events", about: "Changes after a revision that the caller may see, oldest first: what concerns an app's secrets, triggers and dead letters is for its owner, reviewers and operators, what concerns users, tokens and keys for whom it is about and for operators. None of these is left out; the revisions between are for others.", query: []param{{"after", "a revision; default 0"}, {"limit", "1 to 1000; default 100"}}, answer: Items[abi.Event]{}, handle: events},
 
 		{method: get, path: "/requests", id: "listRequests", about: "What waits for a decision or was decided, newest first.", query: []param{{"status", "open, approved, rejected or withdrawn; all if left out"}, {"app", "one app; all if left out"}}, answer: Items[approvals.Request]{}, handle: listRequests},
 		{method: get, path: "/requests/:id", id: "getRequest", about: "One request.", answer: approvals.Request{}, handle: getRequest},
@@ -122,7 +122,8 @@ func routes() []route {
 		{method: post, path: "/trust/certificate", id: "certify", about: "A short-lived certificate for the caller's identity, from a PKCS #10 request.", body: body{kind: bodyBinary, media: "application/pkcs10"}, answer: "", media: "application/pem-certificate-chain", handle: certify},
 		{method: post, path: "/trust/timestamp", id: "timestamp", about: "An RFC 3161 timestamp.", body: body{kind: bodyBinary, media: "application/timestamp-query"}, answer: "", media: "application/timestamp-reply", handle: timestamp},
 		{method: get, path: "/trust/keys", id: "listKeys", about: "Public keys that sign for an identity.", answer: Items[registry.Key]{}, handle: listKeys},
-		{method: post, path: "/trust/keys", id: "addKey", about: "Let a public key sign for an identity.", body: jsonBody(AddKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
+		{method: get, path: "/trust/keys/challenge", id: "keyChallenge", about: "The text that a key signs, within an hour, to prove that it is to sign for an identity.", query: []param{{"identity", "whom it is to sign for; default the caller"}}, answer: Challenge{}, handle: keyChallenge},
+		{method: post, path: "/trust/keys", id: "addKey", about: "Let a public key sign for an identity, which its private half has to have agreed to.", body: jsonBody(web.NewKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
 		{method: del, path: "/trust/keys", id: "deleteKey", about: "End the trust in a key.", query: []param{{"hint", "the key's hint, as listed"}}, handle: deleteKey},
 
 		{method: get, path: "/tokens", id: "listTokens", about: "Your own API tokens.", answer: Items[access.Credential]{}, handle: listTokens},
@@ -199,9 +200,8 @@ type (
 		Host string `json:"host"` // with a port if it is not the scheme's own
 		App  string `json:"app"`
 	}
-	AddKey struct {
-		PEM      string `json:"pem"`
-		Identity string `json:"identity,omitempty"` // default the caller
+	Challenge struct {
+		Text string `json:"text"`
 	}
 	NewToken struct {
 		Label string `json:"label"`

@@ -348,7 +348,10 @@ func (c *Console) revokeToken(r *http.Request) (string, error) {
 }
 
 func (c *Console) addKey(r *http.Request) (string, error) {
-	_, err := c.node.AddKey(r.Context(), []byte(r.FormValue("pem")), strings.TrimSpace(r.FormValue("identity")))
+	_, err := c.node.AddKey(r.Context(), web.NewKey{
+		PEM: r.FormValue("pem"), Proof: r.FormValue("proof"),
+		Challenge: strings.ReplaceAll(r.FormValue("challenge"), "\r\n", "\n"), // as forms send lines
+	})
 	return "/settings?done=saved", err
 }
 

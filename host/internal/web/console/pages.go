@@ -370,14 +370,15 @@ func (c *Console) activity(r *http.Request) (string, any, error) {
 
 type settingsView struct {
 	base
-	Tokens []access.Credential
-	Keys   []registry.Key
-	Users  []access.User
-	Hosts  []registry.HostName
-	Roles  []access.Role
-	Secret string // a new token, shown once
-	Link   string // a new sign-in link, shown once
-	For    string
+	Tokens    []access.Credential
+	Keys      []registry.Key
+	Users     []access.User
+	Hosts     []registry.HostName
+	Roles     []access.Role
+	Challenge string // what a new key has to sign
+	Secret    string // a new token, shown once
+	Link      string // a new sign-in link, shown once
+	For       string
 }
 
 func (c *Console) settings(r *http.Request) (string, any, error) {
@@ -391,6 +392,11 @@ func (c *Console) settings(r *http.Request) (string, any, error) {
 	}
 	if v.Keys, err = c.node.Keys(r.Context()); err != nil {
 		return "", nil, err
+	}
+	if b.Developer() || b.Operator() {
+		if v.Challenge, err = c.node.KeyChallenge(r.Context(), ""); err != nil {
+			return "", nil, err
+		}
 	}
 	if b.Operator() {
 		if v.Users, err = c.node.Users(r.Context()); err != nil {

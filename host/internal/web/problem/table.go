@@ -81,6 +81,10 @@ var table = []Entry{
 	entry("forbidden", http.StatusForbidden, "You may not do that",
 		"It takes a role, or an app, that is not yours.",
 		"Ask somebody who has the role, or ask an operator for it.", access.ErrForbidden),
+	entry("last-operator", http.StatusConflict, "The node would have no operator",
+		"Somebody has to be able to let people in. The last operator can neither be disabled nor lose the role.",
+		"Make another user an operator first.", access.ErrLastOperator).
+		commands("agora users set you@example.com --role operator"),
 	entry("bad-user", http.StatusUnprocessableEntity, "The user or token is not valid",
 		"A user's name is a mail address in lower case; roles are viewer, developer, reviewer and operator.",
 		"Correct what the detail names.", access.ErrBadUser),
@@ -120,11 +124,15 @@ var table = []Entry{
 	entry("untrusted-signer", http.StatusForbidden, "The signer is not trusted here",
 		"The signature is whole, but neither this node's authority nor a registered key vouches for who made it.",
 		"Sign as yourself on this node, or register the public key first.", registry.ErrUntrusted).
-		commands("agora sign app.wasm", "agora keys add cosign.pub"),
+		commands("agora sign app.wasm", "agora keys add --key cosign.key"),
 	entry("bad-key", http.StatusUnprocessableEntity, "The key is not valid",
 		"A public key is a PEM file with an ECDSA P-256 or Ed25519 key.",
 		"Register the public half of a key pair.", registry.ErrBadKey).
 		commands("agora keys generate"),
+	entry("key-not-proven", http.StatusUnprocessableEntity, "The key is not proven",
+		"A public key can be read by everybody. It signs for you once its private half has signed a text that this node gives for you; it does so for whoever adds it, operators too.",
+		"Let the CLI prove it, or sign the text of `agora keys challenge` with cosign within an hour.", registry.ErrUnproven).
+		commands("agora keys add --key cosign.key", "agora keys challenge > challenge.txt", "cosign sign-blob --key cosign.key --bundle proof.json challenge.txt", "agora keys add cosign.pub --challenge challenge.txt --proof proof.json"),
 	entry("refused-by-rules", http.StatusUnprocessableEntity, "The rules refuse this release",
 		"Your organisation's rules do not let it in as it is. Each finding says what is wrong and how to fix it.",
 		"Fix what the findings name and try again.", registry.ErrRefused).
@@ -216,6 +224,10 @@ var table = []Entry{
 		"Somebody paused it, so it does not call the app.",
 		"Resume it if the reason for that is gone.", triggers.ErrPaused).
 		commands("agora triggers <app>", "agora triggers resume <app> cron <name>"),
+	entry("triggers-held", http.StatusConflict, "Triggers are paused on this node",
+		"The node was started with --pause-triggers: it delivers nothing, and what is due waits.",
+		"Pause the trigger that does harm, if there is one, and restart the node without the flag.", triggers.ErrHeld).
+		commands("agora triggers pause <app> <kind> <name>", "agora serve"),
 	entry("no-such-trigger", http.StatusNotFound, "There is no such trigger or dead letter",
 		"The release that serves has no trigger of this kind and name, or the dead letter was delivered or dropped.",
 		"Look what there is.", triggers.ErrNotFound).
