@@ -83,11 +83,14 @@ var oneDoor = map[string]string{
 	"github.com/tetratelabs/wazero":    "host/engine",
 	"github.com/sigstore/":             "registry/sigstore",
 	"github.com/digitorus/":            "registry/sigstore",
+	"github.com/secure-systems-lab/":   "registry/sigstore",
 	"github.com/open-policy-agent/opa": "approvals/rego",
 	"go.etcd.io/bbolt":                 "host/internal/boltstore",
 	"github.com/labstack/echo":         "host/internal/web/api",
 	"github.com/spf13/cobra":           "cmd/agora",
 	"github.com/pelletier/go-toml":     "registry",
+	"github.com/landlock-lsm/":         "host/engine/confine",
+	"github.com/elastic/":              "host/engine/confine",
 }
 
 // What abi imports is in every guest: what is large, or works before main does,

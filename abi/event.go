@@ -16,3 +16,68 @@ type Event struct {
 	Subject string            `json:"subject,omitempty"` // release number, request id, grant id
 	Detail  map[string]string `json:"detail,omitempty"`
 }
+
+// Audience is who may see an event: a change is told to those who need it.
+type Audience string
+
+const (
+	AudienceEverybody Audience = "everybody" // who is signed in
+	AudienceApp       Audience = "app"       // the app's owner, reviewers and operators, as its log
+	AudienceConcerned Audience = "concerned" // who acted, whom it is about, and operators
+	AudienceOperators Audience = "operators"
+)
+
+// EventKind describes a kind of events.
+type EventKind struct {
+	Kind     string   `json:"kind"`
+	Meaning  string   `json:"meaning"`          // after who acted
+	Detail   []string `json:"detail,omitempty"` // the keys that it may have; "*" for parameters of a grant
+	Audience Audience `json:"audience"`
+}
+
+var eventKinds = []EventKind{
+	{"release.published", "uploaded release", []string{"digest", "signer"}, AudienceEverybody},
+	{"release.activated", "let a tier serve release", []string{"tier", "previous", "reason"}, AudienceEverybody},
+	{"release.rolled_back", "rolled back to release", []string{"tier", "previous", "reason"}, AudienceEverybody},
+	{"release.removed", "removed release", []string{"digest", "version", "reason"}, AudienceEverybody},
+	{"request.opened", "asked", []string{"kind", "tier", "release", "capability"}, AudienceEverybody},
+	{"request.approved", "approved", []string{"kind", "reason", "release", "digest"}, AudienceEverybody},
+	{"request.rejected", "rejected", []string{"kind", "reason", "release", "digest"}, AudienceEverybody},
+	{"request.withdrawn", "took back", []string{"reason", "replaced_by"}, AudienceEverybody},
+	{"grant.added", "granted", []string{"capability", "tier", "release"}, AudienceEverybody},
+	{"grant.revoked", "revoked a grant", []string{"capability", "reason"}, AudienceEverybody},
+	{"grant.shrunk", "shrunk a grant", []string{"capability", "*"}, AudienceApp}, // names secrets and origins
+	{"host.added", "gave the address", nil, AudienceEverybody},
+	{"host.removed", "took away the address", nil, AudienceEverybody},
+
+	{"secret.set", "set the secret", nil, AudienceApp},
+	{"secret.deleted", "deleted the secret", nil, AudienceApp},
+	{"trigger.paused", "paused the trigger", []string{"kind", "reason"}, AudienceApp},
+	{"trigger.resumed", "resumed the trigger", []string{"kind", "reason"}, AudienceApp},
+	{"trigger.run", "ran the trigger", []string{"id"}, AudienceApp},
+	{"letter.redelivered", "delivered again dead letter", []string{"id", "trigger"}, AudienceApp},
+	{"letter.dropped", "dropped dead letter", []string{"id", "trigger"}, AudienceApp},
+
+	{"user.changed", "changed a user", []string{"roles"}, AudienceConcerned},
+	{"user.invited", "made a sign-in link", nil, AudienceConcerned},
+	{"user.signed_in", "signed in", nil, AudienceConcerned},
+	{"token.created", "made a token", []string{"label"}, AudienceConcerned},
+	{"token.revoked", "revoked a token", nil, AudienceConcerned},
+	{"key.added", "added a key", []string{"identity"}, AudienceConcerned},
+	{"key.deleted", "distrusted a key", []string{"identity"}, AudienceConcerned},
+
+	{"secrets.rotated", "sealed all secrets anew with key", nil, AudienceOperators},
+}
+
+// EventKinds are all kinds of events.
+func EventKinds() []EventKind { return append([]EventKind(nil), eventKinds...) }
+
+// EventKindNamed describes a kind. One that is not in the table is for operators.
+func EventKindNamed(kind string) EventKind {
+	for _, k := range eventKinds {
+		if k.Kind == kind {
+			return k
+		}
+	}
+	return EventKind{Kind: kind, Meaning: kind, Audience: AudienceOperators}
+}

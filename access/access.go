@@ -18,6 +18,8 @@ var (
 	ErrLinkUsed = errors.New("the sign-in link is used up")
 	// ErrBadUser: a user name or role that is not valid.
 	ErrBadUser = errors.New("the user is not valid")
+	// ErrLastOperator: the change would leave nobody who can manage the node.
+	ErrLastOperator = errors.New("the node would have no operator")
 )
 
 // Role is what a user may do.
@@ -35,9 +37,11 @@ func Roles() []Role { return []Role{RoleViewer, RoleDeveloper, RoleReviewer, Rol
 
 // User is a person or a machine that acts.
 type User struct {
-	Name    string    `json:"name"` // an e-mail address, lower case: the identity that signs
+	Name    string    `json:"name"` // as CanonicalName writes it: the identity that signs
 	Roles   []Role    `json:"roles"`
 	Created time.Time `json:"created"`
+	// SignedIn is when this user first used a sign-in link; zero: never.
+	SignedIn time.Time `json:"signed_in,omitzero"`
 	// Disabled users are refused everywhere.
 	Disabled bool `json:"disabled,omitempty"`
 }
@@ -60,6 +64,11 @@ type Credential struct {
 	Label   string         `json:"label,omitempty"` // what a token is for
 	Created time.Time      `json:"created"`
 	Expires time.Time      `json:"expires,omitzero"` // zero: never
+
+	// A credential that was made with a token ends with it, and so does all that is made with it
+	// in turn. Both are zero for what was made in a session that no token stands behind.
+	Parent string    `json:"parent,omitempty"` // id of the token
+	Until  time.Time `json:"until,omitzero"`   // when it ends; zero: never
 }
 
 // Tx is access's part of one transaction.
@@ -78,6 +87,10 @@ type Actor struct {
 	User  string
 	Roles []Role
 	Via   CredentialKind
+
+	Credential string    // hash of the secret that was shown; "" for the node itself
+	Parent     string    // of what this actor makes, see Credential
+	Until      time.Time // likewise
 }
 
 // Has tells whether the actor has a role. Every role includes viewer.

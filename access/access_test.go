@@ -2,6 +2,9 @@ package access_test
 
 import (
 	"errors"
+	"maps"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,8 +25,10 @@ func (m memory) User(name string) (access.User, error) {
 	}
 	return u, nil
 }
-func (m memory) Users() ([]access.User, error) { return nil, nil }
-func (m memory) PutUser(u access.User) error   { m.users[u.Name] = u; return nil }
+func (m memory) Users() ([]access.User, error) {
+	return slices.Collect(maps.Values(m.users)), nil
+}
+func (m memory) PutUser(u access.User) error { m.users[u.Name] = u; return nil }
 func (m memory) CredentialByHash(hash string) (access.Credential, error) {
 	c, ok := m.credentials[hash]
 	if !ok {
@@ -31,9 +36,22 @@ func (m memory) CredentialByHash(hash string) (access.Credential, error) {
 	}
 	return c, nil
 }
-func (m memory) Credentials(string) ([]access.Credential, error) { return nil, nil }
-func (m memory) PutCredential(c access.Credential) error         { m.credentials[c.Hash] = c; return nil }
-func (m memory) DeleteCredential(hash string) error              { delete(m.credentials, hash); return nil }
+func (m memory) Credentials(user string) (all []access.Credential, err error) {
+	for _, c := range m.credentials {
+		if user == "" || c.User == user {
+			all = append(all, c)
+		}
+	}
+	return all, nil
+}
+func (m memory) PutCredential(c access.Credential) error { m.credentials[c.Hash] = c; return nil }
+func (m memory) DeleteCredential(hash string) error {
+	if _, ok := m.credentials[hash]; !ok {
+		return access.ErrNotFound
+	}
+	delete(m.credentials, hash)
+	return nil
+}
 
 func TestSecrets(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -74,14 +92,14 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 	link := give(access.KindLink, "ada@example.com", time.Hour)
-	if u, err := access.UseLink(tx, link, now); err != nil || u.Name != "ada@example.com" {
+	if u, _, err := access.UseLink(tx, link, now); err != nil || u.Name != "ada@example.com" {
 		t.Errorf("%+v, %v", u, err)
 	}
 	for name, secret := range map[string]string{
 		"used": link, "ended": give(access.KindLink, "ada@example.com", -1), "a token": give(access.KindToken, "ada@example.com", time.Hour),
 		"of a disabled user": give(access.KindLink, "off@example.com", time.Hour),
 	} {
-		if _, err := access.UseLink(tx, secret, now); !errors.Is(err, access.ErrLinkUsed) {
+		if _, _, err := access.UseLink(tx, secret, now); !errors.Is(err, access.ErrLinkUsed) {
 			t.Errorf("a link that is %s: %v", name, err)
 		}
 	}
@@ -124,5 +142,85 @@ func TestCheckUser(t *testing.T) {
 	}
 	if err := access.CheckUser(access.User{Name: "a@x.y", Roles: []access.Role{"root"}}); !errors.Is(err, access.ErrBadUser) {
 		t.Errorf("an unknown role: %v", err)
+	}
+}
+
+func TestCanonicalName(t *testing.T) {
+	for text, want := range map[string]string{
+		"ops@example.com": "ops@example.com", "OPS@EXAMPLE.COM": "ops@example.com", " Ops@Example.com\n": "ops@example.com",
+		"\u212aim@example.com": "" /* KELVIN SIGN, which lower-cases to k */, "ｏps@example.com": "", "оps@example.com": "" /* Cyrillic */, "ops@exämple.com": "",
+		"ops@example.com\u200b": "", "\u00a0ops@example.com": "", "ops@example.com.": "", "ops%40example.com": "", "ops@@example.com": "", "": "",
+	} {
+		got, err := access.CanonicalName(text)
+		if got != want || (want == "") != (err != nil) {
+			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
+		}
+		if err != nil && !errors.Is(err, access.ErrBadUser) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func FuzzCanonicalName(f *testing.F) {
+	f.Add("OPS@EXAMPLE.COM")
+	f.Add("\u212a@x")
+	f.Fuzz(func(t *testing.T, text string) {
+		name, err := access.CanonicalName(text)
+		if err != nil {
+			return
+		}
+		if again, err := access.CanonicalName(name); again != name || err != nil || access.CheckUser(access.User{Name: name}) != nil {
+			t.Fatalf("%q becomes %q, which becomes %q, %v", text, name, again, err)
+		}
+	})
+}
+
+// TestThereIsAlwaysAnOperator: whatever is changed in whatever order, once there is an operator
+// there is one.
+func TestThereIsAlwaysAnOperator(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		tx := memory{map[string]access.User{}, map[string]access.Credential{}}
+		if _, err := access.ChangeUser(tx, access.User{Name: "a@x.y", Roles: []access.Role{access.RoleOperator}}); err != nil {
+			t.Fatal(err)
+		}
+		for range 40 {
+			u := access.User{Name: string(rune('a'+r.IntN(3))) + "@x.y", Disabled: r.IntN(3) == 0}
+			if r.IntN(2) == 0 {
+				u.Roles = []access.Role{access.RoleOperator}
+			}
+			if _, err := access.ChangeUser(tx, u); err != nil && !errors.Is(err, access.ErrLastOperator) {
+				t.Fatal(err)
+			}
+			operators := 0
+			for _, u := range tx.users {
+				if !u.Disabled && slices.Contains(u.Roles, access.RoleOperator) {
+					operators++
+				}
+			}
+			if operators == 0 {
+				t.Fatalf("seed %d: %+v leaves nobody: %+v", seed, u, tx.users)
+			}
+		}
+	}
+}
+
+// TestDisablingEndsCredentials, and enabling again brings none of them back.
+func TestDisablingEndsCredentials(t *testing.T) {
+	tx := memory{map[string]access.User{}, map[string]access.Credential{}}
+	for _, name := range []string{"ops@x.y", "ada@x.y"} {
+		if _, err := access.ChangeUser(tx, access.User{Name: name, Roles: []access.Role{access.RoleOperator}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	secret, hash := access.NewSecret(access.KindToken)
+	tx.credentials[hash] = access.Credential{ID: "1", Hash: hash, Kind: access.KindToken, User: "ada@x.y"}
+	for _, disabled := range []bool{true, false} {
+		if _, err := access.ChangeUser(tx, access.User{Name: "ada@x.y", Disabled: disabled}); err != nil {
+			t.Fatal(err)
+		}
+		if a, err := access.Authenticate(tx, secret, time.Now()); !errors.Is(err, access.ErrUnauthenticated) {
+			t.Errorf("disabled %v: %+v, %v", disabled, a, err)
+		}
 	}
 }

@@ -4,6 +4,9 @@
 // Invariants:
 //   - a secret is stored only as its SHA-256; it is shown once, when made;
 //   - a sign-in link works once, and for a short time;
+//   - a user's name has one form, CanonicalName's, in which it is stored and compared;
+//   - once there is an operator who is not disabled, there is one;
+//   - what was made with a token ends with it, when it expires and when it is revoked;
 //   - a role allows exactly what Role says, on every surface.
 //
 // It must not know what the acts do that it allows.

@@ -41,19 +41,84 @@ func Authenticate(tx Tx, secret string, now time.Time) (Actor, error) {
 	if c.Kind == KindLink {
 		return Actor{}, fmt.Errorf("a sign-in link is no token: %w", ErrUnauthenticated)
 	}
-	return Actor{User: u.Name, Roles: u.Roles, Via: c.Kind}, nil
+	actor := Actor{User: u.Name, Roles: u.Roles, Via: c.Kind, Credential: c.Hash, Parent: c.Parent, Until: c.Until}
+	if c.Kind == KindToken {
+		actor.Parent, actor.Until = c.ID, c.Expires
+	}
+	return actor, nil
 }
 
-// UseLink uses up a sign-in link and answers whose it was.
-func UseLink(tx Tx, secret string, now time.Time) (User, error) {
+// UseLink uses up a sign-in link and returns whose it was. The user is stored as one who has
+// signed in. What the link was made with bounds the session, which the credential says.
+func UseLink(tx Tx, secret string, now time.Time) (User, Credential, error) {
 	c, u, err := lookup(tx, secret, now)
 	if errors.Is(err, ErrUnauthenticated) || (err == nil && c.Kind != KindLink) {
-		return User{}, fmt.Errorf("%w; ask an operator for another, or start the node again", ErrLinkUsed)
+		return User{}, Credential{}, fmt.Errorf("%w; ask an operator for another, or start the node with --admin-link", ErrLinkUsed)
 	}
 	if err != nil {
-		return User{}, err
+		return User{}, Credential{}, err
 	}
-	return u, tx.DeleteCredential(c.Hash)
+	if u.SignedIn.IsZero() {
+		u.SignedIn = now.UTC()
+		if err := tx.PutUser(u); err != nil {
+			return User{}, Credential{}, err
+		}
+	}
+	return u, c, tx.DeleteCredential(c.Hash)
+}
+
+// Within cuts the life of a credential to that of the token behind it.
+func (c Credential) Within(parent string, until time.Time) Credential {
+	c.Parent, c.Until = parent, until
+	if !until.IsZero() && (c.Expires.IsZero() || c.Expires.After(until)) {
+		c.Expires = until
+	}
+	return c
+}
+
+// Revoke ends a credential and all that was made with it, down to the last.
+func Revoke(tx Tx, c Credential) error {
+	all, err := tx.Credentials("")
+	if err != nil {
+		return err
+	}
+	ending := []Credential{c}
+	for i := 0; i < len(ending); i++ {
+		if err := tx.DeleteCredential(ending[i].Hash); err != nil {
+			return err
+		}
+		for _, made := range all {
+			if made.Parent == ending[i].ID && ending[i].Kind == KindToken {
+				ending = append(ending, made)
+			}
+		}
+	}
+	return nil
+}
+
+// Current returns an error unless an actor still is who they were when they were let in: the
+// credential is there, the user is not disabled, and has the roles.
+func Current(tx Tx, a Actor) error {
+	if a.Credential == "" {
+		return nil
+	}
+	_, err := tx.CredentialByHash(a.Credential)
+	var u User
+	if err == nil {
+		u, err = tx.User(a.User)
+	}
+	if errors.Is(err, ErrNotFound) || (err == nil && u.Disabled) {
+		return fmt.Errorf("what you signed in with has ended meanwhile: %w", ErrUnauthenticated)
+	}
+	if err != nil {
+		return err
+	}
+	for _, r := range a.Roles {
+		if !slices.Contains(u.Roles, r) {
+			return fmt.Errorf("an operator took the role %s from you meanwhile: %w", r, ErrForbidden)
+		}
+	}
+	return nil
 }
 
 func lookup(tx Tx, secret string, now time.Time) (Credential, User, error) {
@@ -88,15 +153,91 @@ func Require(a Actor, anyOf ...Role) error {
 
 var userName = regexp.MustCompile(`\A[a-z0-9][a-z0-9._+-]{0,62}@[a-z0-9]([a-z0-9.-]{0,188}[a-z0-9])?\z`)
 
+// CanonicalName returns the one form of a user's name, in which it is stored, compared and signed:
+// a plain mail address of ASCII letters, digits and . _ + -, in lower case, without spaces around
+// it. Two names are one user's exactly if their canonical forms are the same. Letters beyond ASCII
+// are refused and not folded: what looks like another name is another name, or none.
+func CanonicalName(text string) (string, error) {
+	name := strings.Trim(text, " \t\r\n")
+	for i := range len(name) {
+		if name[i] >= 0x80 {
+			return "", fmt.Errorf("%w: %.80q has letters beyond ASCII; write the mail address in a-z, an international domain in its xn-- form", ErrBadUser, text)
+		}
+	}
+	name = strings.ToLower(name)
+	if !userName.MatchString(name) || strings.Contains(name, "..") {
+		return "", fmt.Errorf("%w: %.80q is no plain mail address such as ada@example.com", ErrBadUser, text)
+	}
+	return name, nil
+}
+
 // CheckUser tells whether a user can be stored: a name that is a plain
 // lower-case mail address, and roles that exist.
 func CheckUser(u User) error {
-	if !userName.MatchString(u.Name) || strings.Contains(u.Name, "..") {
+	if name, err := CanonicalName(u.Name); err != nil || name != u.Name {
 		return fmt.Errorf("%w: %q is no plain mail address in lower case", ErrBadUser, u.Name)
 	}
 	for _, r := range u.Roles {
 		if !slices.Contains(Roles(), r) {
 			return fmt.Errorf("%w: there is no role %q; use viewer, developer, reviewer or operator", ErrBadUser, r)
+		}
+	}
+	return nil
+}
+
+// CanOperate reports whether a user can manage the node.
+func (u User) CanOperate() bool { return !u.Disabled && slices.Contains(u.Roles, RoleOperator) }
+
+// ChangeUser stores a user, new or changed. It refuses a change that would leave the node without
+// an operator, whoever makes it. What a user signed in with ends when the user is disabled, so
+// that nothing of it works again if the user is enabled later.
+func ChangeUser(tx Tx, u User) (User, error) {
+	if err := CheckUser(u); err != nil {
+		return u, err
+	}
+	old, err := tx.User(u.Name)
+	if errors.Is(err, ErrNotFound) {
+		return u, tx.PutUser(u)
+	}
+	if err != nil {
+		return u, err
+	}
+	u.Created, u.SignedIn = old.Created, old.SignedIn
+	if old.CanOperate() && !u.CanOperate() {
+		if err := keepsAnOperator(tx, u.Name); err != nil {
+			return u, err
+		}
+	}
+	if u.Disabled {
+		if err := endAll(tx, u.Name); err != nil {
+			return u, err
+		}
+	}
+	return u, tx.PutUser(u)
+}
+
+func keepsAnOperator(tx Tx, without string) error {
+	users, err := tx.Users()
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		if u.Name != without && u.CanOperate() {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is the last operator: %w", without, ErrLastOperator)
+}
+
+func endAll(tx Tx, user string) error {
+	all, err := tx.Credentials(user)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		// One that was made with another of these may have ended with it.
+		if err := Revoke(tx, c); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
 		}
 	}
 	return nil

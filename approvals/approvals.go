@@ -3,6 +3,7 @@ package approvals
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -25,6 +26,10 @@ var (
 	ErrBadRequest = errors.New("the request is not valid")
 	// ErrNothingToShrink: the grant allows no more than was used.
 	ErrNothingToShrink = errors.New("there is nothing to take off")
+	// ErrChanged: what a decision was made about is not what it would be about now.
+	ErrChanged = errors.New("the request changed while you looked")
+	// ErrNothingToAsk: the release has all that it asks for.
+	ErrNothingToAsk = errors.New("there is nothing to ask for")
 	// ErrPolicy: the policy could not be evaluated; nothing was allowed.
 	ErrPolicy = errors.New("the policy could not be evaluated")
 )
@@ -47,7 +52,9 @@ const (
 	StatusWithdrawn Status = "withdrawn"
 )
 
-// Request asks a reviewer for something.
+// Request asks a reviewer for something. It is about one release from its first
+// day to its last: when another release is to be decided about, it is withdrawn and
+// replaced.
 type Request struct {
 	ID         string        `json:"id"` // "req-" and the number, ascending
 	Kind       Kind          `json:"kind"`
@@ -64,12 +71,39 @@ type Request struct {
 	Created    time.Time     `json:"created"`
 	Status     Status        `json:"status"`
 	Decision   *Decision     `json:"decision,omitempty"`
+
+	// Reviewed is what of the release a reviewer relies on.
+	Reviewed Terms `json:"reviewed,omitzero"`
+	// Requires are the capabilities that approving a promotion grants.
+	Requires []string `json:"requires,omitempty"`
+	// Since is the release that Changes compare with; 0: there is none.
+	Since   int      `json:"since,omitempty"`
+	Changes []Change `json:"changes,omitempty"`
+	// Replaces is the request that asked for the same before: about an earlier
+	// release, or about this one and rejected.
+	Replaces   string `json:"replaces,omitempty"`
+	Superseded int    `json:"superseded,omitempty"`  // by this later release, if it was
+	ReplacedBy string `json:"replaced_by,omitempty"` // the request about that, if there is one
+
+	// Reaches says which releases a grant reaches; after a decision, as it was said
+	// to the reviewer. Newer is the newest release, if this one is not. Both are
+	// filled in where a request is shown.
+	Reaches string `json:"reaches,omitempty"`
+	Newer   int    `json:"newer,omitempty"`
+}
+
+// Change is one difference between two releases.
+type Change struct {
+	Path string `json:"path"` // in the manifest, or "module"
+	Was  string `json:"was,omitempty"`
+	Now  string `json:"now,omitempty"`
 }
 
 // Decision is a reviewer's verdict.
 type Decision struct {
 	Approve bool      `json:"approve"`
 	Reason  string    `json:"reason,omitempty"` // required to reject
+	Digest  string    `json:"digest,omitempty"` // of the module that was decided about
 	By      string    `json:"by"`
 	At      time.Time `json:"at"`
 }
@@ -91,9 +125,26 @@ type Grant struct {
 	Revoked    time.Time  `json:"revoked,omitzero"`
 	RevokedBy  string     `json:"revoked_by,omitempty"`
 	RevokedFor string     `json:"revoked_for,omitempty"`
+
+	// Reviewed is the release that was decided about, as it was then.
+	Reviewed Terms `json:"reviewed,omitzero"`
+	// Except are digests of modules that a reviewer refused this capability.
+	Except []string `json:"except,omitempty"`
+
+	// Reaches says which releases the grant reaches, and Serving which of those
+	// that serve. Both are filled in where a grant is shown.
+	Reaches string    `json:"reaches,omitempty"`
+	Serving []Serving `json:"serving,omitempty"`
 }
 
-// Live tells whether the grant allows anything at that time.
+// Serving is a release that serves a tier with a grant.
+type Serving struct {
+	Tier    abi.Tier `json:"tier"`
+	Release int      `json:"release"`
+	How     string   `json:"how"` // ReachReviewed or ReachLater
+}
+
+// Live reports whether the grant allows anything at that time.
 func (g Grant) Live(now time.Time) bool {
 	return g.Revoked.IsZero() && (g.Expires.IsZero() || now.Before(g.Expires))
 }
@@ -136,7 +187,8 @@ type SubjectApp struct {
 	Team           string `json:"team"`
 	CostCenter     string `json:"cost_center"`
 	Classification string `json:"data_classification"`
-	KeepState      bool   `json:"keep_state"` // what a request leaves in memory may be found by the next
+	KeepState      bool   `json:"keep_state"`         // what a request leaves in memory may be found by the next
+	Reserved       string `json:"reserved,omitempty"` // why no new app may have its name; "" for one that is there
 }
 
 // SubjectModule is what was read from the binary.
@@ -191,13 +243,28 @@ type SubjectAsked struct {
 	Params     abi.Params `json:"params"`
 }
 
-// Policy judges a subject. Findings of severity deny refuse it; findings of
-// severity review name, in Subject, a capability that needs a grant first.
-// An error means that the policy could not be evaluated: it wraps ErrPolicy and
-// the caller must refuse. Safe for concurrent use.
+// Verdict is what the policy says of a subject.
+type Verdict struct {
+	// Findings are for people. One of severity deny refuses the subject.
+	Findings []abi.Finding
+	// Requires are the capabilities that a reviewer has to decide about for this
+	// very release, sorted.
+	Requires []string
+}
+
+// Refuses reports whether the policy refuses the subject.
+func (v Verdict) Refuses() bool {
+	return slices.ContainsFunc(v.Findings, func(f abi.Finding) bool { return f.Severity == abi.SeverityDeny })
+}
+
+// About are the findings about one capability.
+func (v Verdict) About(capability string) []abi.Finding {
+	return slices.DeleteFunc(slices.Clone(v.Findings), func(f abi.Finding) bool { return f.Subject != capability })
+}
+
+// Policy judges a subject. An error means that the policy could not be evaluated:
+// it wraps ErrPolicy and the caller must refuse. Safe for concurrent use.
 type Policy interface {
-	Evaluate(ctx context.Context, s Subject) ([]abi.Finding, error)
-	// DefaultCapabilities are what a tier gives to every app that declares it,
-	// without a grant.
-	DefaultCapabilities(tier abi.Tier) []string
+	Evaluate(ctx context.Context, s Subject) (Verdict, error)
+	Rules
 }

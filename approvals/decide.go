@@ -3,21 +3,22 @@ package approvals
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/agora-host/agora/abi"
 )
 
-// Open stores a new request. ErrAlreadyRequested if the same thing is open.
+// Open stores a new request. ErrAlreadyRequested if the same is open for the same
+// release.
 func Open(tx Tx, q Request) (Request, error) {
 	known, err := tx.Requests()
 	if err != nil {
 		return Request{}, err
 	}
 	for _, k := range known {
-		if k.Status == StatusOpen && k.Kind == q.Kind && k.App == q.App && k.Tier == q.Tier && k.Capability == q.Capability &&
-			(q.Kind == KindGrant || k.Release == q.Release) {
+		if k.Status == StatusOpen && k.Kind == q.Kind && k.App == q.App && k.Tier == q.Tier && k.Capability == q.Capability && k.Release == q.Release {
 			return Request{}, fmt.Errorf("request %s waits for the same: %w", k.ID, ErrAlreadyRequested)
 		}
 	}
@@ -28,19 +29,48 @@ func Open(tx Tx, q Request) (Request, error) {
 	return q, tx.PutRequest(q)
 }
 
-// Decide closes a request. Approving a grant request makes the grant. The
-// caller has checked that the decider has the reviewer role.
+// Supersede withdraws an app's open requests for grants about releases before one
+// that was uploaded, so that no reviewer decides about bytes that are not what is
+// asked for any more. It returns them. Requests for promotions name their release
+// and stay.
+func Supersede(tx Tx, app string, release int, by string, now time.Time) ([]Request, error) {
+	known, err := tx.Requests()
+	if err != nil {
+		return nil, err
+	}
+	var gone []Request
+	for _, q := range known {
+		if q.Status != StatusOpen || q.Kind != KindGrant || q.App != app || q.Release >= release {
+			continue
+		}
+		q.Status, q.Superseded = StatusWithdrawn, release
+		q.Decision = &Decision{Reason: fmt.Sprintf("release %d was uploaded", release), By: by, At: now, Digest: q.Digest}
+		if err := tx.PutRequest(q); err != nil {
+			return nil, err
+		}
+		gone = append(gone, q)
+	}
+	return gone, nil
+}
+
+// Decide closes a request. Approving a grant request makes the grant; what an
+// approved promotion grants is what Granted returns. The caller has checked that
+// the decider has the reviewer role.
 func Decide(tx Tx, id string, d Decision) (Request, *Grant, error) {
-	q, err := open(tx, id)
+	q, err := Undecided(tx, id)
 	if err != nil {
 		return Request{}, nil, err
 	}
 	if d.By == q.Owner || d.By == q.By {
 		return Request{}, nil, fmt.Errorf("%s was made by %s for an app of %s; another reviewer has to decide: %w", id, q.By, q.Owner, ErrSelfReview)
 	}
+	if d.Digest != "" && d.Digest != q.Digest {
+		return Request{}, nil, fmt.Errorf("%s is about the module %s, and you decided about %s: %w", id, q.Digest, d.Digest, ErrChanged)
+	}
 	if !d.Approve && strings.TrimSpace(d.Reason) == "" {
 		return Request{}, nil, fmt.Errorf("say to %s why it is rejected: %w", q.By, ErrReasonMissing)
 	}
+	d.Digest = q.Digest
 	q.Status, q.Decision = StatusRejected, &d
 	if d.Approve {
 		q.Status = StatusApproved
@@ -48,19 +78,87 @@ func Decide(tx Tx, id string, d Decision) (Request, *Grant, error) {
 	if err := tx.PutRequest(q); err != nil {
 		return Request{}, nil, err
 	}
-	if !d.Approve || q.Kind != KindGrant {
+	switch {
+	case q.Kind != KindGrant:
 		return q, nil, nil
+	case !d.Approve:
+		return q, nil, except(tx, q)
 	}
-	g := Grant{
-		ID: "grant-" + strings.TrimPrefix(q.ID, "req-"), App: q.App, Capability: q.Capability, Tier: q.Tier, Params: q.Params,
-		Request: q.ID, By: d.By, Reason: d.Reason, Created: d.At,
+	g := q.grant("grant-"+strings.TrimPrefix(q.ID, "req-"), q.Capability, q.Params)
+	if g.Except, err = rejected(tx, q); err != nil {
+		return Request{}, nil, err
 	}
 	return q, &g, tx.PutGrant(g)
 }
 
+// grant is a grant that an approved request makes.
+func (q Request) grant(id, capability string, params abi.Params) Grant {
+	return Grant{
+		ID: id, App: q.App, Capability: capability, Tier: q.Tier, Params: params, Request: q.ID,
+		By: q.Decision.By, Reason: q.Decision.Reason, Created: q.Decision.At, Reviewed: q.Reviewed,
+	}
+}
+
+// Granted stores and returns the grants of an approved promotion: what it required.
+func Granted(tx Tx, q Request) ([]Grant, error) {
+	var made []Grant
+	for _, word := range q.Requires {
+		g := q.grant(q.ID+"-"+word, word, q.Reviewed.Asks[word])
+		if err := tx.PutGrant(g); err != nil {
+			return nil, err
+		}
+		made = append(made, g)
+	}
+	return made, nil
+}
+
+// except keeps rejected bytes out of the grants that would reach them by a rule.
+func except(tx Tx, q Request) error {
+	grants, err := tx.Grants(q.App)
+	if err != nil {
+		return err
+	}
+	for _, g := range grants {
+		if g.Capability != q.Capability || slices.Contains(g.Except, q.Digest) {
+			continue
+		}
+		g.Except = append(g.Except, q.Digest)
+		if err := tx.PutGrant(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rejected are the digests that were refused what a request asks for, where no
+// later decision allowed it.
+func rejected(tx Tx, asked Request) ([]string, error) {
+	all, err := tx.Requests()
+	if err != nil {
+		return nil, err
+	}
+	var digests []string
+	last := map[string]Decision{}
+	for _, q := range all {
+		if q.Kind != KindGrant || q.App != asked.App || q.Capability != asked.Capability || q.Decision == nil || q.Status == StatusWithdrawn || q.Digest == asked.Digest {
+			continue
+		}
+		if d, ok := last[q.Digest]; !ok || q.Decision.At.After(d.At) {
+			last[q.Digest] = *q.Decision
+		}
+	}
+	for digest, d := range last {
+		if !d.Approve {
+			digests = append(digests, digest)
+		}
+	}
+	slices.Sort(digests)
+	return digests, nil
+}
+
 // Withdraw closes one's own request.
 func Withdraw(tx Tx, id, by string, now time.Time) (Request, error) {
-	q, err := open(tx, id)
+	q, err := Undecided(tx, id)
 	if err != nil {
 		return Request{}, err
 	}
@@ -71,10 +169,19 @@ func Withdraw(tx Tx, id, by string, now time.Time) (Request, error) {
 	return q, tx.PutRequest(q)
 }
 
-func open(tx Tx, id string) (Request, error) {
+// Undecided returns a request that can be decided, or says why it cannot:
+// ErrAlreadyDecided, or ErrChanged if an upload replaced it.
+func Undecided(tx Tx, id string) (Request, error) {
 	q, err := tx.Request(id)
 	if err != nil {
 		return Request{}, fmt.Errorf("request %q: %w", id, err)
+	}
+	if q.Superseded > 0 {
+		now := "nothing is asked for any more"
+		if q.ReplacedBy != "" {
+			now = q.ReplacedBy + " asks about it"
+		}
+		return Request{}, fmt.Errorf("%s is about release %d; release %d was uploaded since, and %s: %w", id, q.Release, q.Superseded, now, ErrChanged)
 	}
 	if q.Status != StatusOpen {
 		return Request{}, fmt.Errorf("request %s is %s: %w", id, q.Status, ErrAlreadyDecided)

@@ -17,7 +17,7 @@ import (
 // capabilityStates puts beside each other what is declared, what the binary
 // imports, what is granted and what was used.
 func (h *Host) capabilityStates(tx *boltstore.Tx, r registry.Release, tier abi.Tier) ([]web.CapabilityState, error) {
-	grants, err := tx.Grants(r.App)
+	rights, err := h.rights(tx, r, tier)
 	if err != nil {
 		return nil, err
 	}
@@ -33,12 +33,8 @@ func (h *Host) capabilityStates(tx *boltstore.Tx, r registry.Release, tier abi.T
 	slices.Sort(words)
 	var states []web.CapabilityState
 	for _, word := range slices.Compact(words) {
-		s := h.capabilityState(r, tier, word, grants)
-		for _, q := range requests {
-			if q.App == r.App && q.Capability == word && q.Status == approvals.StatusOpen {
-				s.Request = q.ID
-			}
-		}
+		s := h.capabilityState(r, tier, word, rights)
+		s.AddRequest(r.App, r.Number, requests)
 		s.Used = slices.DeleteFunc(slices.Clone(used), func(u approvals.Used) bool { return u.Capability != word })
 		s.Say()
 		states = append(states, s)
@@ -47,7 +43,7 @@ func (h *Host) capabilityStates(tx *boltstore.Tx, r registry.Release, tier abi.T
 }
 
 // capabilityState is what can be said without looking at what was used.
-func (h *Host) capabilityState(r registry.Release, tier abi.Tier, word string, grants []approvals.Grant) web.CapabilityState {
+func (h *Host) capabilityState(r registry.Release, tier abi.Tier, word string, rights map[string]approvals.Right) web.CapabilityState {
 	known, _ := abi.CapabilityNamed(word)
 	ask, declared := r.Manifest.Capabilities[word]
 	s := web.CapabilityState{
@@ -55,10 +51,12 @@ func (h *Host) capabilityState(r registry.Release, tier abi.Tier, word string, g
 		Default: slices.Contains(h.policy.DefaultCapabilities(tier), word), Asked: ask.Params(),
 	}
 	s.Params = s.Asked
-	if g, ok := approvals.Effective(grants, tier, word, h.o.Now()); ok && declared {
-		s.Granted, s.Grant, s.Params = true, g.ID, abi.NarrowParams(g.Params, s.Asked)
+	if right, ok := rights[word]; ok {
+		s.Granted, s.Params = true, right.Params
+		if g := right.Grant; g != nil {
+			s.Grant, s.Reviewed, s.How = g.ID, g.Reviewed.Release, right.How
+		}
 	}
-	s.Granted = s.Granted || (s.Default && declared)
 	return s
 }
 

@@ -84,9 +84,9 @@ func TestWhoMayCallWhat(t *testing.T) {
 	n.publish(n.ada(), manifest("shop"), says("one"))
 	d, _ := describe(t, n)
 	may := map[access.Role][]string{
-		access.RoleDeveloper: {"publish", "promote", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "addKey", "deleteKey", "setSecret", "deleteSecret", "deleteRelease"},
+		access.RoleDeveloper: {"publish", "promote", "askAgain", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret", "deleteRelease"},
 		access.RoleReviewer:  {"decide"},
-		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "addKey", "deleteKey", "listUsers", "putUser", "addHost", "deleteHost", "newLink", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease"},
+		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "putUser", "addHost", "deleteHost", "newLink", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease"},
 	}
 	// Anybody who is signed in may try these; whose thing it is decides then.
 	own := []string{"revokeGrant", "logs", "listLetters", "listSecrets", "shrinkGrant"}
@@ -192,10 +192,8 @@ func TestClientSeesTheWholeWire(t *testing.T) {
 	if _, err := all.SetSecret(t.Context(), "guestbook", "mail", []byte("hunter2")); err != nil {
 		t.Fatal(err)
 	}
-	_, public := keyPair(t)
-	if _, err := all.AddKey(t.Context(), public, ""); err != nil {
-		t.Fatal(err)
-	}
+	private, public := keyPair(t)
+	n.addKey(all, private, public)
 	token := n.token(ada)
 	for path, v := range map[string]any{
 		"/info": &client.Info{}, "/whoami": &client.Whoami{}, "/apps": new(listOf[client.App]), "/apps/shop": &client.App{},

@@ -157,7 +157,7 @@ func (h *Host) DeadLetters(ctx context.Context, name string) ([]triggers.Deliver
 	if err != nil {
 		return nil, err
 	}
-	if actor.User != app.Owner && !actor.Has(access.RoleReviewer) && !actor.Has(access.RoleOperator) {
+	if !looksInto(actor, app.Owner) {
 		return nil, fmt.Errorf("the dead letters of %q are for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 	}
 	return h.dispatcher.Dead(ctx, name)

@@ -15,9 +15,9 @@ import (
 	"github.com/agora-host/agora/host/internal/boltstore"
 )
 
-// notBackedUp is what a backup leaves out: what is made anew, other copies, and
-// logs and samples of calls, of which little is kept anyway.
-var notBackedUp = []string{cacheDir, snapshotsDir, logsDir, samplesDir}
+// notBackedUp is what a backup leaves out: what is made anew, other copies, logs and samples of
+// calls, of which little is kept anyway, and what is of this process alone.
+var notBackedUp = []string{cacheDir, snapshotsDir, logsDir, samplesDir, startsFile}
 
 // copier is a store that can be copied while it is used.
 type copier interface {

@@ -48,6 +48,13 @@ func (b *bill) checkpoint(so engine.Result) error {
 	return b.running.Checkpoint(&v)
 }
 
+// leave gives up a call that panicked before it was settled.
+func (b *bill) leave() {
+	if b.running != nil {
+		b.running.Leave()
+	}
+}
+
 // settle journals what a call did, whether it succeeded or not. The uses of
 // capabilities are sorted.
 func (b *bill) settle(result engine.Result, uses []abi.Use, fault error) error {

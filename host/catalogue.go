@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -124,6 +125,11 @@ func (h *Host) Release(ctx context.Context, name string, number int) (web.Releas
 		if shown, err = h.showRelease(tx, r); err != nil {
 			return err
 		}
+		for _, tier := range abi.Tiers() {
+			if _, err := h.approvedFor(tx, name, number, tier); err == nil && !slices.Contains(shown.ActiveIn, tier) && stillTrusted(tx, r) == nil {
+				shown.MayServe = append(shown.MayServe, tier)
+			}
+		}
 		kept, err := h.kept(tx, name)
 		shown.Kept = kept[number]
 		return err
@@ -136,6 +142,7 @@ func (h *Host) showRelease(tx *boltstore.Tx, r registry.Release) (web.Release, e
 	if err != nil {
 		return web.Release{}, err
 	}
+	r.FuelTable = r.CostTable()
 	shown := web.Release{Release: r, PreviewURL: h.origins.appURL("r" + strconv.Itoa(r.Number) + "--" + r.App)}
 	highest := abi.TierSandbox
 	for _, tier := range abi.Tiers() {
@@ -150,50 +157,88 @@ func (h *Host) showRelease(tx *boltstore.Tx, r registry.Release) (web.Release, e
 
 // Activate routes a tier to a release.
 func (h *Host) Activate(ctx context.Context, name string, number int, tier abi.Tier, reason string) (registry.Activation, error) {
-	return h.reroute(ctx, name, func(tx *boltstore.Tx, actor access.Actor, app registry.App) (registry.Activation, error) {
-		if err := h.approvedFor(tx, app, number, tier); err != nil {
+	which := func(*boltstore.Tx) (int, error) { return number, nil }
+	return h.reroute(ctx, name, which, func(tx *boltstore.Tx, actor access.Actor, _ registry.App) (registry.Activation, error) {
+		r, err := h.approvedFor(tx, name, number, tier)
+		if err != nil {
 			return registry.Activation{}, err
 		}
-		return h.activate(tx, actor.User, name, number, tier, reason, false)
+		return h.activate(tx, actor.User, r, tier, reason, false)
 	})
 }
 
 // RollBack routes a tier to the release that it served before.
 func (h *Host) RollBack(ctx context.Context, name string, tier abi.Tier, reason string) (registry.Activation, error) {
-	return h.reroute(ctx, name, func(tx *boltstore.Tx, actor access.Actor, app registry.App) (registry.Activation, error) {
+	which := func(tx *boltstore.Tx) (int, error) {
 		if strings.TrimSpace(reason) == "" {
-			return registry.Activation{}, fmt.Errorf("a rollback is read by others later: %w", approvals.ErrReasonMissing)
+			return 0, fmt.Errorf("a rollback is read by others later: %w", approvals.ErrReasonMissing)
 		}
 		if tier == "" {
+			app, err := tx.App(name)
+			if err != nil {
+				return 0, fmt.Errorf("app %q: %w", name, err)
+			}
 			tier, _, _ = app.Serving()
 		}
 		activations, err := tx.Activations(name)
 		if err != nil {
-			return registry.Activation{}, err
+			return 0, err
 		}
 		previous, err := registry.Previous(activations, tier)
 		if err != nil {
-			return registry.Activation{}, fmt.Errorf("app %q in the %s tier: %w", name, tier, err)
+			return 0, fmt.Errorf("app %q in the %s tier: %w", name, tier, err)
 		}
 		if _, err := tx.Release(name, previous); err != nil {
-			return registry.Activation{}, fmt.Errorf("release %d of app %q, which the %s tier served before, was deleted: %w", previous, name, tier, registry.ErrNoPrevious)
+			return 0, fmt.Errorf("release %d of app %q, which the %s tier served before, was deleted: %w", previous, name, tier, registry.ErrNoPrevious)
 		}
-		return h.activate(tx, actor.User, name, previous, tier, reason, true)
+		return previous, nil
+	}
+	return h.reroute(ctx, name, which, func(tx *boltstore.Tx, actor access.Actor, app registry.App) (registry.Activation, error) {
+		previous, err := which(tx)
+		if err != nil {
+			return registry.Activation{}, err
+		}
+		// It served before; since then a right or a key may have been taken away.
+		r, err := h.approvedFor(tx, name, previous, tier)
+		if err != nil {
+			return registry.Activation{}, err
+		}
+		return h.activate(tx, actor.User, r, tier, reason, true)
 	})
 }
 
-func (h *Host) reroute(ctx context.Context, name string, change func(*boltstore.Tx, access.Actor, registry.App) (registry.Activation, error)) (registry.Activation, error) {
+// reroute makes a change of routes. which finds the release that it will lead to, whose signature
+// is checked first.
+func (h *Host) reroute(ctx context.Context, name string, which func(*boltstore.Tx) (int, error), change func(*boltstore.Tx, access.Actor, registry.App) (registry.Activation, error)) (registry.Activation, error) {
 	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	if err != nil {
+		return registry.Activation{}, err
+	}
+	own := func(tx *boltstore.Tx) (registry.App, error) {
+		app, err := tx.App(name)
+		if err != nil {
+			return app, fmt.Errorf("app %q: %w", name, err)
+		}
+		return app, mayChange(actor, name, app.Owner)
+	}
+	var number int
+	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+		if _, err := own(tx); err != nil {
+			return err
+		}
+		number, err = which(tx)
+		return err
+	})
+	if err == nil {
+		err = h.mustVerify(ctx, name, number)
+	}
 	if err != nil {
 		return registry.Activation{}, err
 	}
 	var done registry.Activation
 	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
-		app, err := tx.App(name)
+		app, err := own(tx)
 		if err != nil {
-			return fmt.Errorf("app %q: %w", name, err)
-		}
-		if err := mayChange(actor, name, app.Owner); err != nil {
 			return err
 		}
 		done, err = change(tx, actor, app)
@@ -202,36 +247,54 @@ func (h *Host) reroute(ctx context.Context, name string, change func(*boltstore.
 	return done, err
 }
 
-// approvedFor tells whether a tier may be routed to a release: the sandbox to
+// approvedFor returns a release if a tier may be routed to it: the sandbox to
 // whatever has its grants, a higher tier to what a reviewer approved for it.
-func (h *Host) approvedFor(tx *boltstore.Tx, app registry.App, number int, tier abi.Tier) error {
-	t, err := h.newTarget(tx, app, tier, number)
+func (h *Host) approvedFor(tx *boltstore.Tx, name string, number int, tier abi.Tier) (registry.Release, error) {
+	r, err := tx.Release(name, number)
 	if err != nil {
-		return err
+		return r, fmt.Errorf("release %d of app %q: %w", number, name, err)
 	}
-	if missing := t.missing(); len(missing) > 0 {
-		return fmt.Errorf("release %d of %q needs %s, which is not granted in the %s tier: %w", number, app.Name, strings.Join(missing, " and "), tier, registry.ErrNotApproved)
-	}
-	if tier == abi.TierSandbox {
-		return nil
+	if err := h.complete(tx, r, tier); err != nil || tier == abi.TierSandbox {
+		return r, err
 	}
 	requests, err := tx.Requests()
 	if err != nil {
-		return err
+		return r, err
 	}
 	for _, q := range requests {
-		if q.Kind == approvals.KindPromotion && q.Status == approvals.StatusApproved && q.App == app.Name && q.Tier == tier &&
-			q.Release == number && q.Digest == string(t.release.Digest) {
-			return nil
+		if q.Kind == approvals.KindPromotion && q.Status == approvals.StatusApproved && q.App == name && q.Tier == tier &&
+			q.Release == number && q.Digest == string(r.Digest) {
+			return r, nil
 		}
 	}
-	return fmt.Errorf("release %d of %q has no approved promotion to %s: %w", number, app.Name, tier, registry.ErrNotApproved)
+	return r, fmt.Errorf("release %d of %q has no approved promotion to %s: %w", number, name, tier, registry.ErrNotApproved)
 }
 
-// activate writes the route and its history.
-func (h *Host) activate(tx *boltstore.Tx, by, name string, number int, tier abi.Tier, reason string, rollback bool) (registry.Activation, error) {
+// complete reports whether a release has all that it needs in a tier, and what it
+// lacks.
+func (h *Host) complete(tx *boltstore.Tx, r registry.Release, tier abi.Tier) error {
+	lacks, err := h.missing(tx, r, tier)
+	if err == nil && len(lacks) > 0 {
+		err = fmt.Errorf("release %d of %q needs %s, and no grant in the %s tier reaches it: %w", r.Number, r.App, strings.Join(lacks, " and "), tier, registry.ErrNotApproved)
+	}
+	return err
+}
+
+// activate writes the route to a release and its history. No tier is routed to what is not trusted any more.
+func (h *Host) activate(tx *boltstore.Tx, by string, r registry.Release, tier abi.Tier, reason string, rollback bool) (registry.Activation, error) {
+	if err := stillTrusted(tx, r); err != nil {
+		return registry.Activation{}, err
+	}
+	name, number := r.App, r.Number
 	app, err := tx.App(name)
 	if err != nil {
+		return registry.Activation{}, err
+	}
+	release, err := tx.Release(name, number)
+	if err != nil {
+		return registry.Activation{}, err
+	}
+	if err := stillTrusted(tx, release); err != nil {
 		return registry.Activation{}, err
 	}
 	done := registry.Activation{
@@ -270,12 +333,4 @@ func (h *Host) Activations(ctx context.Context, name string) ([]registry.Activat
 		return err
 	})
 	return all, err
-}
-
-// Events reads the feed of changes after a revision.
-func (h *Host) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
-		return nil, err
-	}
-	return h.store.Events(ctx, after, limit)
 }

@@ -27,6 +27,7 @@ const (
 	logsDir      = "logs"
 	snapshotsDir = "snapshots"
 	samplesDir   = "samples"
+	startsFile   = "starts"
 )
 
 // storeFile is a file that changes in place: it is read under its lock, or

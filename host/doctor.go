@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
@@ -32,7 +33,8 @@ func (h *Host) Doctor(ctx context.Context) ([]Check, error) {
 		return nil, err
 	}
 	checks = append(checks, releases, d.files(ctx, h.files), h.checkSecrets(ctx))
-	return append(append(checks, h.checkBooks(ctx)...), d.cache(), d.snapshots(ctx), h.reserve.check(), h.checkBudgets()), nil
+	checks = append(append(checks, h.checkBooks(ctx)...), d.cache(), d.snapshots(ctx), checkConfinement(engine.Unconfined()), h.reserve.check(), h.checkBudgets(), h.checkPanics(), h.checkStarts())
+	return append(checks, h.checkTriggers()...), nil
 }
 
 // doctor makes the lines of a report about a data directory.
@@ -124,6 +126,17 @@ func (d doctor) cache() Check {
 	}
 	return verdict("compiled code", fmt.Sprintf("%d files carry this node's MAC", n),
 		abi.Remedy{Summary: "Nothing has to be done: a damaged file is not run, and is compiled again when it is needed. If it happens again, look at the disk."}, damaged...)
+}
+
+// checkConfinement says what holds the process that compiles modules. A node without a protection
+// goes on, with one less between a hostile module and its data.
+func checkConfinement(missing []string) Check {
+	c := Check{Name: "compiling", OK: true, Detail: "in a process that reaches one directory and no network, within limits by the module's size"}
+	if len(missing) > 0 {
+		c.Detail = "in a process that its limits alone confine: this system lacks " + strings.Join(missing, " and ") +
+			". Use a Linux kernel of version 5.13 or newer with Landlock among its security modules, in a container that allows both"
+	}
+	return c
 }
 
 // snapshots reads every snapshot as a whole.

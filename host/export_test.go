@@ -3,11 +3,17 @@ package host
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
 )
 
 // SetProgramBudget changes how much the programs in memory may keep.
@@ -15,6 +21,25 @@ func (h *Host) SetProgramBudget(n int64) { h.programs.budget = n }
 
 // LoadedPrograms is how many programs are in memory.
 func (h *Host) LoadedPrograms() int { return h.programs.loadedCount() }
+
+// EngineLimits is what a release may use.
+var EngineLimits = engineLimits
+
+// CheckConfinement makes the line of the doctor about what a system lacks.
+var CheckConfinement = checkConfinement
+
+// KeptRoutes is how many labels are remembered.
+func (h *Host) KeptRoutes() int {
+	h.routes.mu.Lock()
+	defer h.routes.mu.Unlock()
+	return h.routes.count
+}
+
+// AddressesOf are the addresses that a node prints when it listens on a port.
+func AddressesOf(o Options, port int) (console, apps string, err error) {
+	g, err := o.origins(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+	return g.consoleURL, g.appURL("x"), err
+}
 
 // Snapshot makes a snapshot now.
 func (h *Host) Snapshot(ctx context.Context) error { return h.snapshot(ctx) }
@@ -140,7 +165,7 @@ var DefaultReserve = defaultReserve
 
 // NewLinkFor makes a sign-in link without asking who may.
 func (h *Host) NewLinkFor(ctx context.Context, user string) (string, error) {
-	path, err := h.newLink(ctx, "node", user)
+	path, err := h.newLink(ctx, access.Actor{User: "node"}, user)
 	return h.origins.consoleURL + path, err
 }
 
@@ -148,3 +173,135 @@ func (h *Host) NewLinkFor(ctx context.Context, user string) (string, error) {
 func (h *Host) HoldCopy(ctx context.Context) (release func(), err error) {
 	return h.endCopy, h.beginCopy(ctx)
 }
+
+// Enter stores a release of the actor's that was admitted, as Publish does: for
+// tests that need many and call none.
+func (h *Host) Enter(ctx context.Context, manifest, module []byte) (web.Published, error) {
+	actor := access.ActorFrom(ctx)
+	bundle, err := h.authority.SignAs(ctx, module, actor.User)
+	if err != nil {
+		return web.Published{}, err
+	}
+	digest, err := h.blobs.Put(ctx, module)
+	if err != nil {
+		return web.Published{}, err
+	}
+	signature, err := h.blobs.Put(ctx, bundle)
+	if err != nil {
+		return web.Published{}, err
+	}
+	m, err := registry.ParseManifest(manifest)
+	if err != nil {
+		return web.Published{}, err
+	}
+	m = m.WithDefaults()
+	var imports []string
+	for word := range m.Capabilities {
+		imports = append(imports, word)
+	}
+	r := registry.Release{
+		App: m.Name, Version: m.Version, Digest: digest, Manifest: m, Interface: abi.InterfaceV1, Capabilities: m.Needs(imports), Bundle: signature,
+		Signer: registry.Signer{Identity: actor.User, Method: "identity", Trust: "local"}, Created: h.o.Now().UTC(), CreatedBy: actor.User,
+	}
+	if again, ok, err := h.sameAsNewest(ctx, actor, r); ok || err != nil {
+		return again, err
+	}
+	return h.enter(ctx, actor, r)
+}
+
+// BeforeChange lets something run between a verdict of the rules and the
+// transaction that relies on it.
+func (h *Host) BeforeChange(f func()) { h.beforeChange = f }
+
+// Links are the release and the tier that an address leads to, and the capabilities
+// that are linked there.
+func (h *Host) Links(ctx context.Context, label string) (release int, tier abi.Tier, links []string, err error) {
+	route, err := h.Route(ctx, label+"."+h.origins.appsDomain)
+	if err != nil {
+		return 0, "", nil, err
+	}
+	t := route.(*target)
+	for word := range t.links {
+		links = append(links, word)
+	}
+	return t.release.Number, t.tier, links, nil
+}
+
+// ForgetReviewed makes grants and requests look as they did before they said what
+// was reviewed.
+func (h *Host) ForgetReviewed(ctx context.Context) error {
+	_, err := h.update(ctx, "", func(tx *boltstore.Tx) error {
+		grants, err := tx.Grants("")
+		for _, g := range grants {
+			g.Reviewed, g.Except = approvals.Terms{}, nil
+			err = errors.Join(err, tx.PutGrant(g))
+		}
+		requests, err2 := tx.Requests()
+		err = errors.Join(err, err2)
+		for _, q := range requests {
+			q.Reviewed = approvals.Terms{}
+			err = errors.Join(err, tx.PutRequest(q))
+		}
+		return err
+	})
+	return err
+}
+
+// Inject has f called wherever a goroutine of the node, or a step that it guards, begins.
+func (o *Options) Inject(f func(where string)) { o.inject = f }
+
+// Panics counts the panics that were recovered, by place.
+func (h *Host) Panics() map[string]uint64 { return h.watch.Counts() }
+
+// DropPrograms puts all programs out of memory.
+func (h *Host) DropPrograms() { h.programs.drop(everySigner); h.sites.drop(everySigner) }
+
+// Flush brings what was counted to the store.
+func (h *Host) Flush(ctx context.Context) error { return h.meter.Flush(ctx) }
+
+// Heal begins a new journal, if the last one failed.
+func (h *Host) Heal(ctx context.Context) error { return h.meter.Heal(ctx) }
+
+// Billed is all that is billed, whatever the clock was, by trigger.
+func (h *Host) Billed(ctx context.Context, trigger string) (metering.Usage, error) {
+	now := h.o.Now()
+	r, err := h.meter.Report(ctx, metering.Query{From: now.Add(-30 * 24 * time.Hour), To: now.Add(24 * time.Hour), By: []string{"trigger"}})
+	for _, row := range r.Rows {
+		if row.Group["trigger"] == trigger {
+			return row.Usage, err
+		}
+	}
+	return metering.Usage{}, err
+}
+
+// ProgramUsers is how many calls hold a program in memory.
+func (h *Host) ProgramUsers() (n int) {
+	h.programs.mu.Lock()
+	defer h.programs.mu.Unlock()
+	for _, e := range h.programs.slots {
+		n += e.Value.(*slot).users
+	}
+	return n
+}
+
+// Calmly is what each handler of the node is within.
+func (h *Host) Calmly(next http.Handler) http.Handler { return h.calmly(next) }
+
+// BreakListener has the listener panic once when it is asked for a connection. It must be called
+// before Start.
+func (h *Host) BreakListener() { h.listener = &brokenListener{Listener: h.listener} }
+
+type brokenListener struct {
+	net.Listener
+	broke bool
+}
+
+func (l *brokenListener) Accept() (net.Conn, error) {
+	if !l.broke {
+		l.broke = true
+		panic("no connection")
+	}
+	return l.Listener.Accept()
+}
+
+func everySigner(registry.Signer) bool { return true }

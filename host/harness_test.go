@@ -162,6 +162,9 @@ func (n *node) do(method, url, body string, header ...string) answer {
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
+		if header[i] == "Host" {
+			r.Host = header[i+1]
+		}
 	}
 	if len(body) > 64<<10 { // a node that refuses a body hangs up before all of it was sent
 		r.Header.Set("Expect", "100-continue")
@@ -245,3 +248,19 @@ func example(t testing.TB, name string) (manifest, module []byte) {
 	}
 	return []byte(strings.ReplaceAll(string(raw), "examples@agora.local", ada)), built[name]
 }
+
+// logTo has a node log to b.
+func logTo(b *strings.Builder) func(*host.Options) {
+	var mu sync.Mutex
+	return func(o *host.Options) {
+		o.Logger = slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return b.Write(p)
+		}), nil))
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

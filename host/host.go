@@ -11,9 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/host/capability/llm"
 	"github.com/agora-host/agora/host/engine"
@@ -69,6 +71,8 @@ type Host struct {
 	routes   routes
 	programs *programs
 
+	beforeChange func() // for tests: runs between a verdict and its transaction
+
 	queue      *boltstore.Queue
 	sites      sites
 	dispatcher *triggers.Dispatcher
@@ -86,6 +90,9 @@ type Host struct {
 
 	background sync.WaitGroup
 	cancel     context.CancelFunc
+	closing    atomic.Bool // Stop has begun
+	unclean    starts      // before this one; never changes
+	outlasted  atomic.Bool // this one has proven well
 	cleanups   []cleanup
 	stopOnce   sync.Once
 	stopErr    error
@@ -106,8 +113,10 @@ func New(ctx context.Context, o Options) (*Host, error) {
 		return nil, err
 	}
 	log := o.Logger.With("component", "host")
-	h := &Host{o: o, log: log, watch: calm.New(log), started: o.Now(), copying: make(chan struct{}, 1), resting: restFor, reserve: newReserve(o)}
-	if err := h.open(ctx); err != nil {
+	watch := calm.New(log)
+	watch.Inject(o.inject)
+	h := &Host{o: o, log: log, watch: watch, sites: sites{watch: watch}, started: o.Now(), copying: make(chan struct{}, 1), resting: restFor, reserve: newReserve(o)}
+	if err := watch.Do("open", func() error { return h.open(ctx) }); err != nil {
 		return nil, errors.Join(err, h.Stop(ctx))
 	}
 	return h, nil
@@ -137,7 +146,7 @@ func (h *Host) open(ctx context.Context) error {
 		return fmt.Errorf("start the engine: %w", err)
 	}
 	h.onStop("engine", h.engine.Close)
-	h.programs = newPrograms(h.loadProgram, min(programBudget, h.o.Memory/8))
+	h.programs = newPrograms(h.watch, h.loadProgram, min(programBudget, h.o.Memory/8))
 	h.onStop("programs", h.programs.close)
 	h.binders = h.capabilities()
 	if err := h.openDispatcher(ctx); err != nil {
@@ -157,11 +166,12 @@ func (h *Host) openData(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if h.kv, err = boltstore.OpenKV(filepath.Join(dir, kvFile), h.o.Now); err != nil {
+	if h.kv, err = boltstore.OpenKV(filepath.Join(dir, kvFile), h.o.Now, h.watch); err != nil {
 		return fmt.Errorf("open the apps' data: %w", err)
 	}
 	h.onStop("apps' data", func(context.Context) error { return h.kv.Close() })
-	if h.queue, err = boltstore.OpenQueue(filepath.Join(dir, queueFile)); err != nil {
+	h.noteStart() // no other process has the directory
+	if h.queue, err = boltstore.OpenQueue(filepath.Join(dir, queueFile), h.watch); err != nil {
 		return fmt.Errorf("open the queue: %w", err)
 	}
 	h.onStop("queue", func(context.Context) error { return h.queue.Close() })
@@ -230,7 +240,7 @@ func (h *Host) listen() error {
 		return err
 	}
 	h.server = &http.Server{
-		Handler:           handler,
+		Handler:           h.calmly(handler),
 		ReadHeaderTimeout: 5 * time.Second,
 		// An upload of a large module over a slow line must fit.
 		ReadTimeout:    5 * time.Minute,
@@ -264,7 +274,7 @@ func (h *Host) handler() (http.Handler, error) {
 		},
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h.isConsole(r.Host) {
+		if h.origins.isConsole(r.Host) {
 			desk.ServeHTTP(w, r)
 			return
 		}
@@ -272,44 +282,52 @@ func (h *Host) handler() (http.Handler, error) {
 	}), nil
 }
 
-// isConsole tells whether a Host header means the console. A node on loopback
-// also answers to its bare address, for programs that cannot resolve "localhost".
-func (h *Host) isConsole(host string) bool {
-	host = canonicalHost(host)
-	return host == h.origins.consoleHost || host == h.origins.bare
-}
-
 func (h *Host) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if h.meter.Ready() != nil {
+	switch {
+	case h.meter.Ready() != nil:
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = w.Write([]byte("usage cannot be journaled: apps are not served; see the node's log\n"))
-		return
+	case h.watch.Unwell():
+		_, _ = w.Write([]byte("not well: five or more panics of the node's own code were recovered within a minute; it serves; see the node's log\n"))
+	default:
+		_, _ = w.Write([]byte("ok\n"))
 	}
-	_, _ = w.Write([]byte("ok\n"))
 }
 
-// Start serves until Stop.
+// Start serves until Stop. Each part of it goes on after a panic of its own, and the others do
+// meanwhile.
 func (h *Host) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel = cancel
-	h.background.Go(func() { h.meter.Run(ctx) })
-	h.background.Go(func() {
-		h.regularly(ctx, snapshotEvery, "no snapshot was made, and the earlier ones are kept", h.snapshot)
-	})
-	h.background.Go(func() {
-		h.samples.Run(ctx.Done(), func(err error) { h.log.Warn("samples of calls are not written", "err", err) })
-	})
-	h.background.Go(func() { h.dispatcher.Run(ctx) })
-	h.background.Go(func() { h.regularly(ctx, storeUsed, "what apps used could not be stored", h.flushUsed) })
-	h.background.Go(func() { h.billKept(ctx) })
-	h.watch.Loop(ctx, &h.background, "memory watch", h.watchMemory)
-	h.watch.Loop(ctx, &h.background, "tidying", h.tidyRegularly)
-	h.background.Go(func() {
-		if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
-			h.log.Error("the front door closed by itself", "err", err)
-		}
-	})
+	kept := &kept{host: h, since: time.Now(), rest: map[keptID]uint64{}}
+	for where, run := range map[string]func(context.Context){
+		"meter": h.meter.Run,
+		"snapshot": func(ctx context.Context) {
+			h.regularly(ctx, snapshotEvery, "no snapshot was made, and the earlier ones are kept", h.snapshot)
+		},
+		"samples": func(ctx context.Context) {
+			h.samples.Run(ctx.Done(), func(err error) { h.log.Warn("samples of calls are not written", "err", err) })
+		},
+		"dispatcher": h.dispatcher.Run,
+		"used": func(ctx context.Context) {
+			h.regularly(ctx, storeUsed, "what apps used could not be stored", h.flushUsed)
+		},
+		"kept":   kept.run,
+		"starts": h.outliveStart,
+		"memory": h.watchMemory,
+		"tidy":   h.tidyRegularly,
+		"server": func(context.Context) { h.serve() },
+	} {
+		h.watch.Loop(ctx, &h.background, where, run)
+	}
+	h.sayTriggersPaused()
+}
+
+func (h *Host) serve() {
+	if err := h.server.Serve(keptOpen{h.listener, &h.closing}); !errors.Is(err, http.ErrServerClosed) {
+		h.log.Error("the front door closed by itself", "err", err)
+	}
 }
 
 // regularly runs something until ctx ends. What goes wrong is told, and tried again
@@ -345,26 +363,31 @@ func (h *Host) Stop(ctx context.Context) error {
 	return h.stopErr
 }
 
+// stop takes every step, whatever becomes of the others: one that panics is an error of Stop.
 func (h *Host) stop(ctx context.Context) error {
 	var errs []error
+	step := func(doing string, run func() error) {
+		if err := h.watch.Do("stop", run); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", doing, err))
+		}
+	}
+	h.closing.Store(true)
 	if h.server != nil {
-		if err := h.server.Shutdown(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("finish running requests: %w", err), h.server.Close())
+		step("finish running requests", func() error { return h.server.Shutdown(ctx) })
+		if len(errs) > 0 {
+			step("end running requests", h.server.Close)
 		}
 	}
 	if h.dispatcher != nil {
-		if err := h.dispatcher.Stop(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("finish running deliveries: %w", err))
-		}
+		step("finish running deliveries", func() error { return h.dispatcher.Stop(ctx) })
 	}
 	if h.cancel != nil {
 		h.cancel()
 	}
 	h.background.Wait()
 	for i := len(h.cleanups) - 1; i >= 0; i-- {
-		if err := h.cleanups[i].run(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("close the %s: %w", h.cleanups[i].name, err))
-		}
+		c := h.cleanups[i]
+		step("close the "+c.name, func() error { return c.run(ctx) })
 	}
 	return errors.Join(errs...)
 }
@@ -390,22 +413,26 @@ func (h *Host) Info(ctx context.Context) web.Info {
 	}
 	return web.Info{
 		Version: h.o.Version, Started: h.started, ConsoleURL: h.origins.consoleURL,
-		AppsDomain: h.origins.appsDomain, Rev: rev, Demo: h.o.Demo,
+		AppsDomain: h.origins.appsDomain, Rev: rev, Demo: h.o.Demo, TriggersPaused: h.o.PauseTriggers,
 	}
 }
 
-// update is the only way in which the node changes its state.
+// update is the only way in which the node changes its state. Whoever acts was let in before it:
+// within the transaction it is asked again whether they still are who they were.
 func (h *Host) update(ctx context.Context, actor string, change func(*boltstore.Tx) error) (abi.Rev, error) {
 	low := h.reserve.low(0) // asked before: a transaction does no I/O of its own
 	rev, err := h.store.Update(ctx, actor, func(tx *boltstore.Tx) error {
+		if err := access.Current(tx, access.ActorFrom(ctx)); err != nil {
+			return err
+		}
 		if err := change(tx); err != nil {
 			return err
 		}
 		return h.o.withinQuotas(tx, low)
 	})
 	if err == nil {
-		h.routes.reset()
 		if err := h.learnNews(ctx); err != nil { // the change is made; the next one brings it along
+			h.routes.forgetAll()
 			h.log.ErrorContext(ctx, "what calls apps could not be read again", "err", err)
 		}
 	}

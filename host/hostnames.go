@@ -35,6 +35,7 @@ func (h *Host) AddHostName(ctx context.Context, host, app string) (registry.Host
 	if name.Host, err = registry.CanonicalHost(host); err != nil {
 		return name, err
 	}
+	name.Host = authority(name.Host, h.origins.scheme)
 	if h.reserved(name.Host) {
 		return name, fmt.Errorf("%w: %s belongs to the console, or lies in the apps' domain", registry.ErrBadHost, name.Host)
 	}
@@ -58,7 +59,7 @@ func (h *Host) AddHostName(ctx context.Context, host, app string) (registry.Host
 // reserved tells whether a host is, or may become, another origin of the node:
 // whatever the port, since cookies do not know ports.
 func (h *Host) reserved(host string) bool {
-	bare := func(s string) string { name, _, _ := strings.Cut(s, ":"); return name }
+	bare := func(s string) string { name, _ := splitPort(s); return name }
 	name, apps := bare(host), bare(h.origins.appsDomain)
 	return name == bare(h.origins.consoleHost) || name == apps || strings.HasSuffix(name, "."+apps)
 }
@@ -70,7 +71,10 @@ func (h *Host) DeleteHostName(ctx context.Context, host string) error {
 		return err
 	}
 	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
-		name, err := tx.HostName(canonicalHost(host))
+		name, err := tx.HostName(authority(host, h.origins.scheme))
+		if errors.Is(err, registry.ErrNotFound) { // added when the scheme's own port was kept
+			name, err = tx.HostName(strings.ToLower(host))
+		}
 		if err != nil {
 			if errors.Is(err, registry.ErrNotFound) {
 				err = registry.ErrNoHost

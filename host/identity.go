@@ -40,17 +40,18 @@ func (h *Host) SignIn(ctx context.Context, link string) (string, access.Actor, e
 	secret, hash := access.NewSecret(access.KindSession)
 	var actor access.Actor
 	_, err := h.update(ctx, "", func(tx *boltstore.Tx) error {
-		user, err := access.UseLink(tx, link, h.o.Now())
+		user, used, err := access.UseLink(tx, link, h.o.Now())
 		if err != nil {
 			return err
 		}
-		actor = access.Actor{User: user.Name, Roles: user.Roles, Via: access.KindSession}
+		session := h.credential(access.KindSession, hash, user.Name, "", sessionTTL).Within(used.Parent, used.Until)
+		actor = access.Actor{User: user.Name, Roles: user.Roles, Via: access.KindSession, Credential: hash, Parent: session.Parent, Until: session.Until}
 		tx.As(user.Name)
 		tx.Emit("user.signed_in", "", user.Name, nil)
 		if err := makeRoom(tx, access.KindSession, user.Name); err != nil {
 			return err
 		}
-		return tx.PutCredential(h.credential(access.KindSession, hash, user.Name, "", sessionTTL))
+		return tx.PutCredential(session)
 	})
 	return secret, actor, err
 }
@@ -78,8 +79,8 @@ func (h *Host) SignOut(ctx context.Context, secret string) error {
 	return err
 }
 
-// NewToken makes an API token for who acts. A ttl of zero means that it does
-// not expire.
+// NewToken makes an API token for who acts. A ttl of zero means that it does not expire. One that
+// is made with a token ends with that token at the latest.
 func (h *Host) NewToken(ctx context.Context, label string, ttl time.Duration) (string, access.Credential, error) {
 	actor, err := h.allow(ctx, access.RoleViewer)
 	if err != nil {
@@ -88,13 +89,13 @@ func (h *Host) NewToken(ctx context.Context, label string, ttl time.Duration) (s
 	if ttl < 0 || ttl > maxTTL || len(label) > 100 {
 		return "", access.Credential{}, fmt.Errorf("a token lives at most 366 days and its label has at most 100 bytes: %w", access.ErrBadUser)
 	}
-	return h.newToken(ctx, actor.User, label, ttl)
+	return h.newToken(ctx, actor, label, ttl)
 }
 
-func (h *Host) newToken(ctx context.Context, user, label string, ttl time.Duration) (string, access.Credential, error) {
+func (h *Host) newToken(ctx context.Context, actor access.Actor, label string, ttl time.Duration) (string, access.Credential, error) {
 	secret, hash := access.NewSecret(access.KindToken)
-	c := h.credential(access.KindToken, hash, user, label, ttl)
-	_, err := h.update(ctx, user, func(tx *boltstore.Tx) error {
+	c := h.credential(access.KindToken, hash, actor.User, label, ttl).Within(actor.Parent, actor.Until)
+	_, err := h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
 		tx.Emit("token.created", "", c.ID, map[string]string{"label": label})
 		return tx.PutCredential(c)
 	})
@@ -119,7 +120,7 @@ func (h *Host) Tokens(ctx context.Context) ([]access.Credential, error) {
 	return tokens, err
 }
 
-// RevokeToken ends one of the actor's tokens.
+// RevokeToken ends one of the actor's tokens, and all that was made with it.
 func (h *Host) RevokeToken(ctx context.Context, id string) error {
 	actor, err := h.allow(ctx, access.RoleViewer)
 	if err != nil {
@@ -135,7 +136,7 @@ func (h *Host) RevokeToken(ctx context.Context, id string) error {
 			return fmt.Errorf("token %q: %w", id, access.ErrNotFound)
 		}
 		tx.Emit("token.revoked", "", id, nil)
-		return tx.DeleteCredential(tokens[i].Hash)
+		return access.Revoke(tx, tokens[i])
 	})
 	return err
 }
@@ -159,31 +160,27 @@ func (h *Host) PutUser(ctx context.Context, name string, roles []access.Role, di
 	if err != nil {
 		return access.User{}, err
 	}
+	if name, err = access.CanonicalName(name); err != nil {
+		return access.User{}, err
+	}
 	if name == actor.User && (disabled || !slices.Contains(roles, access.RoleOperator)) {
 		return access.User{}, fmt.Errorf("you cannot take the operator role from yourself; ask another operator: %w", access.ErrForbidden)
 	}
-	return h.putUser(ctx, actor.User, name, roles, disabled)
+	return h.putUser(ctx, actor.User, access.User{Name: name, Roles: roles, Disabled: disabled})
 }
 
-func (h *Host) putUser(ctx context.Context, by, name string, roles []access.Role, disabled bool) (access.User, error) {
-	user := access.User{Name: strings.ToLower(strings.TrimSpace(name)), Roles: roles, Disabled: disabled, Created: h.o.Now().UTC()}
-	if err := access.CheckUser(user); err != nil {
-		return access.User{}, err
+func (h *Host) putUser(ctx context.Context, by string, user access.User) (access.User, error) {
+	user.Created = h.o.Now().UTC()
+	words := make([]string, len(user.Roles))
+	for i, r := range user.Roles {
+		words[i] = string(r)
 	}
-	_, err := h.update(ctx, by, func(tx *boltstore.Tx) error {
-		old, err := tx.User(user.Name)
-		switch {
-		case err == nil:
-			user.Created = old.Created
-		case !errors.Is(err, access.ErrNotFound):
+	_, err := h.update(ctx, by, func(tx *boltstore.Tx) (err error) {
+		if user, err = access.ChangeUser(tx, user); err != nil {
 			return err
 		}
-		words := make([]string, len(roles))
-		for i, r := range roles {
-			words[i] = string(r)
-		}
 		tx.Emit("user.changed", "", user.Name, map[string]string{"roles": strings.Join(words, " ")})
-		return tx.PutUser(user)
+		return nil
 	})
 	return user, err
 }
@@ -194,12 +191,18 @@ func (h *Host) NewLink(ctx context.Context, user string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return h.newLink(ctx, actor.User, user)
+	return h.newLink(ctx, actor, user)
 }
 
-func (h *Host) newLink(ctx context.Context, by, user string) (string, error) {
+// newLink makes a link. What signs in with it ends no later than what made it.
+func (h *Host) newLink(ctx context.Context, by access.Actor, user string) (string, error) {
+	user, err := access.CanonicalName(user)
+	if err != nil {
+		return "", err
+	}
 	secret, hash := access.NewSecret(access.KindLink)
-	_, err := h.update(ctx, by, func(tx *boltstore.Tx) error {
+	link := h.credential(access.KindLink, hash, user, "", linkTTL).Within(by.Parent, by.Until)
+	_, err = h.update(ctx, by.User, func(tx *boltstore.Tx) error {
 		known, err := tx.User(user)
 		if err != nil {
 			return fmt.Errorf("user %q: %w", user, err)
@@ -211,43 +214,52 @@ func (h *Host) newLink(ctx context.Context, by, user string) (string, error) {
 		if err := makeRoom(tx, access.KindLink, user); err != nil {
 			return err
 		}
-		return tx.PutCredential(h.credential(access.KindLink, hash, user, "", linkTTL))
+		return tx.PutCredential(link)
 	})
 	return "/sign-in?link=" + url.QueryEscape(secret), err
 }
 
-// Welcome makes sure that a user exists and answers a one-time sign-in link for
-// the console. It is for whoever holds the data directory, such as the command
-// that starts the node; no front door reaches it.
+// nodeActor acts for whoever holds the data directory.
+var nodeActor = access.Actor{User: "node"}
+
+// Welcome makes sure that a user exists and returns a one-time sign-in link for the console. It is
+// for whoever holds the data directory, such as the command that starts the node; no front door
+// reaches it.
 func (h *Host) Welcome(ctx context.Context, user string, roles ...access.Role) (link string, err error) {
-	if err := h.ensureUser(ctx, user, roles); err != nil {
+	known, err := h.ensureUser(ctx, user, roles)
+	if err != nil {
 		return "", err
 	}
-	path, err := h.newLink(ctx, "node", user)
+	path, err := h.newLink(ctx, nodeActor, known.Name)
 	return h.origins.consoleURL + path, err
 }
 
-// TokenFor is Welcome for a program: it answers an API token.
+// TokenFor is Welcome for a program: it returns an API token.
 func (h *Host) TokenFor(ctx context.Context, user, label string, ttl time.Duration, roles ...access.Role) (string, error) {
-	if err := h.ensureUser(ctx, user, roles); err != nil {
+	known, err := h.ensureUser(ctx, user, roles)
+	if err != nil {
 		return "", err
 	}
-	secret, _, err := h.newToken(ctx, user, label, ttl)
+	secret, _, err := h.newToken(ctx, access.Actor{User: known.Name}, label, ttl)
 	return secret, err
 }
 
-func (h *Host) ensureUser(ctx context.Context, user string, roles []access.Role) error {
-	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
-		_, err := tx.User(user)
+// ensureUser returns a user as stored, and stores one who is not known with these roles.
+func (h *Host) ensureUser(ctx context.Context, name string, roles []access.Role) (user access.User, err error) {
+	if name, err = access.CanonicalName(name); err != nil {
+		return access.User{}, err
+	}
+	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		user, err = tx.User(name)
 		return err
 	})
 	if errors.Is(err, access.ErrNotFound) {
-		_, err = h.putUser(ctx, "node", user, roles, false)
+		return h.putUser(ctx, nodeActor.User, access.User{Name: name, Roles: roles})
 	}
-	return err
+	return user, err
 }
 
-// HasUsers tells whether anybody can sign in yet.
+// HasUsers reports whether anybody is known.
 func (h *Host) HasUsers(ctx context.Context) (bool, error) {
 	var users []access.User
 	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
@@ -255,4 +267,51 @@ func (h *Host) HasUsers(ctx context.Context) (bool, error) {
 		return err
 	})
 	return len(users) > 0, err
+}
+
+// Admit makes sure that a user whom whoever starts the node names is an operator, if that user is
+// new, and returns a sign-in link: if no operator can sign in, or if it is asked for. It changes
+// no user who is known: one who is disabled stays disabled, and the error says what to do.
+func (h *Host) Admit(ctx context.Context, name string, ask bool) (link string, err error) {
+	user, err := h.ensureUser(ctx, name, []access.Role{access.RoleOperator, access.RoleDeveloper})
+	if err != nil {
+		return "", err
+	}
+	if !user.CanOperate() {
+		what := "is no operator"
+		if user.Disabled {
+			what = "is disabled, and stays so"
+		}
+		return "", fmt.Errorf("%s %s; another operator changes that with `agora users set %s --role operator`, or name somebody else with --admin: %w", user.Name, what, user.Name, access.ErrForbidden)
+	}
+	managed, err := h.isManaged(ctx)
+	if err != nil || managed && !ask {
+		return "", err
+	}
+	return h.Welcome(ctx, user.Name)
+}
+
+// isManaged reports whether there is an operator who can sign in: who has done so before, or
+// holds a token or a session.
+func (h *Host) isManaged(ctx context.Context) (managed bool, err error) {
+	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+		users, err := tx.Users()
+		if err != nil {
+			return err
+		}
+		for _, u := range users {
+			if !u.CanOperate() {
+				continue
+			}
+			held, err := tx.Credentials(u.Name)
+			if err != nil {
+				return err
+			}
+			managed = managed || !u.SignedIn.IsZero() || slices.ContainsFunc(held, func(c access.Credential) bool {
+				return c.Kind != access.KindLink && (c.Expires.IsZero() || h.o.Now().Before(c.Expires))
+			})
+		}
+		return nil
+	})
+	return managed, err
 }

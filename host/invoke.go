@@ -16,6 +16,7 @@ import (
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -53,13 +54,17 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 	var uses []abi.Use
 	bill := bill{target: t, id: id, trigger: trigger, frame: frames.Get().(*abi.Request)}
 	defer release(bill.frame)
+	defer bill.leave()
 	err := gateway.Frame(bill.frame, r, int64(t.release.Manifest.Limits.RequestBody), platformCookies)
 	bill.frame.Header = append(bill.frame.Header, extra...)
 	if err == nil {
-		uses, err = t.recording(ctx, func(ctx context.Context, uses func() []abi.Use) (err error) {
+		uses, err = t.recording(ctx, func(ctx context.Context, uses func() []abi.Use) error {
 			bill.uses = uses
-			result, err = t.run(ctx, &bill, stream)
-			return err
+			// A panic on the way is a fault of the node's: the call is settled like any other.
+			return t.host.watch.Do("call", func() (err error) {
+				result, err = t.run(ctx, &bill, stream)
+				return err
+			})
 		})
 	}
 	t.host.used.add(t.app.Name, t.release.Number, uses, t.host.o.Now())
@@ -131,7 +136,7 @@ func (h *Host) loadProgram(ctx context.Context, r registry.Release) (*engine.Pro
 	if module, err = program(module); err != nil {
 		return nil, err
 	}
-	l := engineLimits(r.Manifest)
+	l := engineLimits(r)
 	l.Owner, l.App = r.Manifest.Owner, r.App
 	return h.engine.Load(ctx, module, r.Interface, l)
 }
@@ -155,10 +160,10 @@ func (h *Host) verified(ctx context.Context, r registry.Release) (module []byte,
 	return module, nil
 }
 
-func engineLimits(m registry.Manifest) engine.Limits {
-	l := m.Limits
+func engineLimits(r registry.Release) engine.Limits {
+	m, l := r.Manifest, r.Manifest.Limits
 	return engine.Limits{
-		Fuel: l.Fuel, Memory: int64(l.Memory), Timeout: time.Duration(l.Timeout), HostTime: time.Duration(l.HostTime),
+		Fuel: l.Fuel, Table: fuel.Table(r.CostTable()), Memory: int64(l.Memory), Timeout: time.Duration(l.Timeout), HostTime: time.Duration(l.HostTime),
 		RequestBody: int64(l.RequestBody), ResponseBody: int64(l.ResponseBody), Concurrency: l.Concurrency,
 		StartOnce: m.StartOnce, WarmUp: m.WarmUp, KeepState: m.KeepState,
 	}

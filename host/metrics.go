@@ -130,7 +130,7 @@ func (h *Host) serveMetrics(w http.ResponseWriter, r *http.Request) {
 // local tells whether a request comes from this machine, to a node that is not
 // behind a proxy.
 func (h *Host) local(r *http.Request) bool {
-	if h.o.ConsoleURL != "" || canonicalHost(r.Host) != h.origins.bare {
+	if h.o.ConsoleURL != "" || !h.origins.isBare(r.Host) {
 		return false
 	}
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via", "Origin", "Sec-Fetch-Site"} {

@@ -45,7 +45,7 @@ func (h *Host) Logs(ctx context.Context, name string, limit int) ([]web.LogLine,
 	if err != nil {
 		return nil, fmt.Errorf("app %q: %w", name, err)
 	}
-	if actor.User != app.Owner && !actor.Has(access.RoleReviewer) && !actor.Has(access.RoleOperator) {
+	if !looksInto(actor, app.Owner) {
 		return nil, fmt.Errorf("the log of %q is for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 	}
 	lines, err := h.logs.Tail(name, limit)

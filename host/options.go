@@ -4,10 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/url"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -21,8 +18,8 @@ type Options struct {
 	// Default "http://localhost:PORT" with the port that is listened on.
 	ConsoleURL string
 	// AppsDomain is the domain below which each app has its host, with a port
-	// if it is not the scheme's own. Default "localhost:PORT". It must not be
-	// the console's host: apps and console never share an origin.
+	// if it is not the scheme's own. Default "localhost:PORT". It must be neither
+	// the console's host nor above it: apps and console never share an origin.
 	AppsDomain string
 	// PolicyDir holds rules that replace or extend the embedded ones. Default none.
 	PolicyDir string
@@ -50,6 +47,9 @@ type Options struct {
 	// LLM is a file that says which language models apps may be granted, see
 	// docs/llm.md. Default none.
 	LLM string
+	// PauseTriggers keeps every trigger of the node from being delivered to: what is due, and
+	// what comes, waits in the queue. For a node that does not survive what waits there.
+	PauseTriggers bool
 	// Demo marks a node that was started by `agora up`.
 	Demo bool
 	// FlushEvery is how often counted usage is brought to the store. What is counted
@@ -63,6 +63,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
+
+	inject func(where string) // of tests: see calm.Watch.Inject
 }
 
 // leastMemory is less than what a node needs that serves anything.
@@ -110,69 +112,4 @@ func (o Options) withDefaults() (Options, error) {
 		o.Worker = []string{exe, "compile-worker"}
 	}
 	return o, nil
-}
-
-// origins are the two sides of the front door, known once the port is.
-type origins struct {
-	consoleURL  string // "http://localhost:8080"
-	scheme      string // of both sides
-	consoleHost string // "localhost:8080"
-	appsDomain  string // "localhost:8080"
-	bare        string // "127.0.0.1:8080", the address itself
-}
-
-func (o Options) origins(listen net.Addr) (origins, error) {
-	_, port, err := net.SplitHostPort(listen.String())
-	if err != nil {
-		return origins{}, fmt.Errorf("read the listen address: %w", err)
-	}
-	console := o.ConsoleURL
-	if console == "" {
-		console = "http://localhost:" + port
-	}
-	u, err := url.Parse(console)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return origins{}, fmt.Errorf("console URL %q: write a scheme and a host, such as https://agora.example.com", console)
-	}
-	apps := o.AppsDomain
-	if apps == "" {
-		apps = "localhost:" + port
-	}
-	if strings.ContainsAny(apps, "/@ ") {
-		return origins{}, fmt.Errorf("apps domain %q: write a host name, such as apps.example.com", apps)
-	}
-	return origins{
-		consoleURL: u.Scheme + "://" + u.Host, scheme: u.Scheme,
-		consoleHost: canonicalHost(u.Host), appsDomain: canonicalHost(apps), bare: listen.String(),
-	}, nil
-}
-
-// canonicalHost lowers a Host header for comparison; ports stay.
-func canonicalHost(host string) string {
-	if plain(host) {
-		return host
-	}
-	name, port, found := strings.Cut(host, ":")
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
-	if !found {
-		return name
-	}
-	return name + ":" + port
-}
-
-// plain tells whether a host is canonical already, as nearly all are.
-func plain(host string) bool {
-	for i := range len(host) {
-		switch c := host[i]; {
-		case c >= 'A' && c <= 'Z', c >= 0x80:
-			return false
-		case c == '.' && (i+1 == len(host) || host[i+1] == ':'):
-			return false
-		}
-	}
-	return true
-}
-
-func (g origins) appURL(label string) string {
-	return g.scheme + "://" + label + "." + g.appsDomain + "/"
 }

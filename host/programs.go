@@ -3,9 +3,11 @@ package host
 import (
 	"container/list"
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -16,7 +18,8 @@ const programBudget = 1 << 30
 
 // programs keeps the programs of the releases that were called last.
 type programs struct {
-	load func(context.Context, registry.Release) (*engine.Program, error)
+	watch *calm.Watch
+	load  func(context.Context, registry.Release) (*engine.Program, error)
 
 	mu      sync.Mutex                // guards all below, and every slot's fields
 	slots   map[slotKey]*list.Element // of *slot
@@ -35,6 +38,7 @@ type slotKey struct {
 // slot is one release's place. ready closes once program or err is set.
 type slot struct {
 	key     slotKey
+	signer  registry.Signer
 	ready   chan struct{}
 	program *engine.Program
 	size    int64
@@ -43,18 +47,17 @@ type slot struct {
 	evicted bool
 }
 
-func newPrograms(load func(context.Context, registry.Release) (*engine.Program, error), budget int64) *programs {
-	return &programs{load: load, slots: map[slotKey]*list.Element{}, order: list.New(), budget: budget}
+func newPrograms(watch *calm.Watch, load func(context.Context, registry.Release) (*engine.Program, error), budget int64) *programs {
+	return &programs{watch: watch, load: load, slots: map[slotKey]*list.Element{}, order: list.New(), budget: budget}
 }
 
 // use answers the slot with a release's program, for the caller to leave when it is
-// done. Callers that come while it loads wait for the same load.
+// done. Callers that come while it loads wait for the same load, and learn of its error; a load
+// that panics is one that failed.
 func (p *programs) use(ctx context.Context, r *registry.Release) (*slot, error) {
-	s, first := p.enter(slotKey{r.App, r.Number})
+	s, first := p.enter(slotKey{r.App, r.Number}, r.Signer)
 	if first {
-		// The load outlives a caller that goes away: others may wait for it.
-		program, err := p.load(context.WithoutCancel(ctx), *r)
-		p.loaded(s, program, err)
+		p.fill(ctx, s, r)
 	}
 	select {
 	case <-s.ready:
@@ -69,14 +72,27 @@ func (p *programs) use(ctx context.Context, r *registry.Release) (*slot, error) 
 	return s, nil
 }
 
-func (p *programs) enter(key slotKey) (s *slot, first bool) {
+var errLoadBroke = errors.New("the load broke off")
+
+// fill loads a slot's program. The load outlives a caller that goes away: others may wait for it.
+func (p *programs) fill(ctx context.Context, s *slot, r *registry.Release) {
+	var program *engine.Program
+	err := errLoadBroke
+	defer func() { p.loaded(s, program, err) }()
+	err = p.watch.Do("program-load", func() (err error) {
+		program, err = p.load(context.WithoutCancel(ctx), *r)
+		return err
+	})
+}
+
+func (p *programs) enter(key slotKey, signer registry.Signer) (s *slot, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e, ok := p.slots[key]; ok {
 		p.order.MoveToFront(e)
 		s = e.Value.(*slot)
 	} else {
-		s, first = &slot{key: key, ready: make(chan struct{})}, true
+		s, first = &slot{key: key, signer: signer, ready: make(chan struct{})}, true
 		p.slots[key] = p.order.PushFront(s)
 	}
 	s.users++
@@ -84,6 +100,7 @@ func (p *programs) enter(key slotKey) (s *slot, first bool) {
 }
 
 func (p *programs) loaded(s *slot, program *engine.Program, err error) {
+	defer close(s.ready) // whatever happens: others wait, and some have no deadline
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.program, s.err = program, err
@@ -97,7 +114,6 @@ func (p *programs) loaded(s *slot, program *engine.Program, err error) {
 			p.evict(p.order.Back())
 		}
 	}
-	close(s.ready)
 }
 
 func (p *programs) leave(s *slot) {
@@ -123,26 +139,34 @@ func (p *programs) closeIfUnused(s *slot) {
 	}
 	program := s.program
 	s.program = nil
-	p.closing.Go(func() { _ = program.Close(context.Background()) })
+	p.watch.Go(&p.closing, "program-close", func() { _ = program.Close(context.Background()) })
 }
 
 // close evicts everything and waits for the programs to end.
 func (p *programs) close(context.Context) error {
-	p.mu.Lock()
-	p.closed = true
-	p.mu.Unlock()
-	p.drop()
+	p.end()
+	p.drop(func(registry.Signer) bool { return true })
 	p.closing.Wait()
 	return nil
 }
 
-// drop evicts everything, so that each release is verified again when it is
-// next called.
-func (p *programs) drop() {
+func (p *programs) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.order.Len() > 0 {
-		p.evict(p.order.Back())
+	p.closed = true
+}
+
+// drop evicts the programs of some signers, so that their releases are verified again when they
+// are next called. Those that are being loaded serve whoever waits for them, and nobody after.
+func (p *programs) drop(of func(registry.Signer) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for e := p.order.Front(); e != nil; {
+		next := e.Next()
+		if of(e.Value.(*slot).signer) {
+			p.evict(e)
+		}
+		e = next
 	}
 }
 

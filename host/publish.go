@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -33,7 +34,7 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 	if err != nil {
 		return web.Published{}, err
 	}
-	if again, ok, err := h.sameAsNewest(ctx, candidate); ok || err != nil {
+	if again, ok, err := h.sameAsNewest(ctx, actor, candidate); ok || err != nil {
 		return again, err
 	}
 	if err := h.mayUpload(ctx, candidate); err != nil {
@@ -51,7 +52,7 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 	}
 	var compiling abi.Recorder
 	defer func() { h.billCompiling(candidate, &compiling) }()
-	if err := h.engine.Compile(abi.WithRecorder(ctx, &compiling), code, engineLimits(candidate.Manifest)); err != nil {
+	if err := h.engine.Compile(abi.WithRecorder(ctx, &compiling), code, engineLimits(candidate)); err != nil {
 		return web.Published{}, fmt.Errorf("compile the module: %w", err)
 	}
 	stage("storing the release")
@@ -63,11 +64,7 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 	if candidate.Bundle, err = h.blobs.Put(ctx, u.Bundle); err != nil {
 		return web.Published{}, fmt.Errorf("store the signature: %w", err)
 	}
-	var published web.Published
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
-		published, err = h.addRelease(tx, actor, candidate)
-		return err
-	})
+	published, err := h.enter(ctx, actor, candidate)
 	if err == nil {
 		candidate.Number = published.Release.Number
 		if h.o.KeepReleases > 0 && candidate.Number > h.o.KeepReleases { // an older one may have gone
@@ -77,16 +74,40 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 	return published, err
 }
 
+// enter stores an admitted release. What admit relied on is asked again within the
+// transaction: the owner, the key, the grants and with them the rules.
+func (h *Host) enter(ctx context.Context, actor access.Actor, candidate registry.Release) (published web.Published, err error) {
+	about := func(tx *boltstore.Tx) (question, error) {
+		r := candidate
+		r.Number = 1
+		if app, err := tx.App(r.App); err == nil {
+			r.Number = app.Releases + 1
+		} else if !errors.Is(err, registry.ErrNotFound) {
+			return question{}, err
+		}
+		if err := errors.Join(checkOwner(tx, actor, r), stillTrusted(tx, r)); err != nil {
+			return question{}, err
+		}
+		return question{"publish", actor.User, abi.TierSandbox, r}, nil
+	}
+	err = h.judged(ctx, actor.User, about, func(tx *boltstore.Tx, q question, v approvals.Verdict) (err error) {
+		r := q.release
+		r.Findings, r.Requires = v.Findings, v.Requires
+		published, err = h.addRelease(tx, actor, r, v)
+		return err
+	})
+	return published, err
+}
+
 // admit decides whether an upload may become a release: it reads the manifest
 // and the module, verifies the signature over the same bytes, and asks the rules.
 func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, stage func(string)) (registry.Release, error) {
 	var none registry.Release
 	stage("reading the manifest")
-	manifest, err := registry.ParseManifest(u.Manifest)
+	manifest, err := readManifest(u.Manifest)
 	if err != nil {
 		return none, err
 	}
-	manifest = manifest.WithDefaults()
 	stage("reading the module")
 	if int64(len(u.Module)) > h.o.MaxModule {
 		return none, fmt.Errorf("the module has %d bytes, the largest taken is %d: %w", len(u.Module), h.o.MaxModule, registry.ErrTooLarge)
@@ -106,17 +127,29 @@ func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, stag
 	stage("asking the rules")
 	r := registry.Release{
 		App: manifest.Name, Version: manifest.Version, Digest: inspection.Digest, Size: inspection.Size,
-		Manifest: manifest, Interface: inspection.Interface, Capabilities: manifest.Needs(inspection.Capabilities),
+		Manifest: manifest, Interface: inspection.Interface, Capabilities: manifest.Needs(inspection.Capabilities), FuelTable: int(fuel.Newest),
 		Signer: signer, Created: h.o.Now().UTC(), CreatedBy: actor.User,
 	}
-	r.Findings, err = h.judge(ctx, "publish", actor.User, abi.TierSandbox, r)
+	verdict, err := h.judge(ctx, question{"publish", actor.User, abi.TierSandbox, r})
 	if err != nil {
 		return none, err
 	}
-	if refused(r.Findings) {
-		return none, &web.Refusal{Findings: r.Findings}
+	if verdict.Refuses() {
+		return none, &web.Refusal{Findings: verdict.Findings}
 	}
 	return r, h.store.View(ctx, func(tx *boltstore.Tx) error { return checkOwner(tx, actor, r) })
+}
+
+// readManifest reads a manifest, with its defaults and its owner in the one form of users' names.
+func readManifest(text []byte) (registry.Manifest, error) {
+	m, err := registry.ParseManifest(text)
+	if err != nil {
+		return m, err
+	}
+	if owner, err := access.CanonicalName(m.Owner); err == nil {
+		m.Owner = owner // what is no user's name is nobody's, which the rules refuse
+	}
+	return m.WithDefaults(), nil
 }
 
 // verify checks a signature against the trust root and the registered keys.
@@ -131,20 +164,18 @@ func (h *Host) verify(ctx context.Context, module, bundle []byte) (registry.Sign
 	})
 }
 
-// judge asks the policy about a release entering a tier.
-func (h *Host) judge(ctx context.Context, action, actor string, tier abi.Tier, r registry.Release) ([]abi.Finding, error) {
-	var grants []approvals.Grant
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		grants, err = tx.Grants(r.App)
-		return err
-	})
-	if err != nil {
-		return nil, err
+func reservedName(name, why string) abi.Finding {
+	return abi.Finding{
+		Code: "name.reserved", Severity: abi.SeverityDeny, Path: "name",
+		Message: fmt.Sprintf("The name %q is reserved: %s.", name, why),
+		Remedy: abi.Remedy{
+			Summary:  "Choose another name. An operator can allow this one deliberately, in data.json of the policy.",
+			Commands: []string{fmt.Sprintf(`"names": { "allow": [%q] }`, name)},
+		},
 	}
-	return h.policy.Evaluate(ctx, h.subject(action, actor, tier, r, grants))
 }
 
-func (h *Host) subject(action, actor string, tier abi.Tier, r registry.Release, grants []approvals.Grant) approvals.Subject {
+func (h *Host) subject(action, actor string, tier abi.Tier, r registry.Release, rights map[string]approvals.Right) approvals.Subject {
 	m := r.Manifest
 	s := approvals.Subject{
 		Action: action, Actor: actor, Tier: tier,
@@ -152,17 +183,13 @@ func (h *Host) subject(action, actor string, tier abi.Tier, r registry.Release, 
 			Name: m.Name, Title: m.Title, Description: m.Description, Owner: m.Owner,
 			Team: m.Team, CostCenter: m.CostCenter, Classification: m.Classification, KeepState: m.KeepState,
 		},
-		Module: approvals.SubjectModule{Digest: string(r.Digest), Size: r.Size, Interface: r.Interface, Capabilities: r.Capabilities},
-		Limits: approvals.SubjectLimits{
-			Fuel: m.Limits.Fuel, Memory: int64(m.Limits.Memory), TimeoutMS: m.Limits.Timeout.Milliseconds(),
-			Request: int64(m.Limits.RequestBody), Response: int64(m.Limits.ResponseBody), Concurrency: m.Limits.Concurrency,
-		},
+		Module:   approvals.SubjectModule{Digest: string(r.Digest), Size: r.Size, Interface: r.Interface, Capabilities: r.Capabilities},
+		Limits:   subjectLimits(m.Limits),
 		Triggers: subjectTriggers(m.Triggers), Models: h.models.Classifications(),
 		Signer: approvals.SubjectSigner{Identity: r.Signer.Identity, Method: r.Signer.Method, Trust: r.Signer.Trust},
 	}
-	// What holds is the newest of a capability's grants, which may have been shrunk.
 	for _, capability := range abi.Capabilities() {
-		if g, ok := approvals.Effective(grants, tier, capability.Name, h.o.Now()); ok {
+		if g := rights[capability.Name].Grant; g != nil {
 			s.Grants = append(s.Grants, approvals.SubjectGrant{Capability: g.Capability, Tier: g.Tier, Params: g.Params})
 		}
 	}
@@ -175,6 +202,13 @@ func (h *Host) subject(action, actor string, tier abi.Tier, r registry.Release, 
 	return s
 }
 
+func subjectLimits(l registry.Limits) approvals.SubjectLimits {
+	return approvals.SubjectLimits{
+		Fuel: l.Fuel, Memory: int64(l.Memory), TimeoutMS: l.Timeout.Milliseconds(),
+		Request: int64(l.RequestBody), Response: int64(l.ResponseBody), Concurrency: l.Concurrency,
+	}
+}
+
 func subjectTriggers(t registry.Triggers) approvals.SubjectTriggers {
 	s := approvals.SubjectTriggers{Webhooks: len(t.Webhook), Events: len(t.Event)}
 	for _, c := range t.Cron {
@@ -183,10 +217,6 @@ func subjectTriggers(t registry.Triggers) approvals.SubjectTriggers {
 		}
 	}
 	return s
-}
-
-func refused(findings []abi.Finding) bool {
-	return slices.ContainsFunc(findings, func(f abi.Finding) bool { return f.Severity == abi.SeverityDeny })
 }
 
 // checkOwner keeps an app in its owner's hands: the first release makes its
@@ -218,12 +248,14 @@ func mayChange(actor access.Actor, app, owner string) error {
 	return fmt.Errorf("app %q belongs to %s, and you are %s: %w", app, owner, actor.User, registry.ErrNotOwner)
 }
 
-// sameAsNewest answers the newest release if the upload repeats it, so that an
-// upload whose answer was lost can be sent again.
-func (h *Host) sameAsNewest(ctx context.Context, candidate registry.Release) (web.Published, bool, error) {
-	var published web.Published
-	var same bool
-	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+// sameAsNewest returns the newest release if the upload repeats it, so that an
+// upload whose answer was lost can be sent again. What the release lacks and nothing
+// waits for, because it was rejected or revoked, is asked for again. A release whose key
+// was removed is not repeated: it is signed anew, as another one; nor is one that is counted by an
+// older cost table, which is how an owner moves to the newest.
+func (h *Host) sameAsNewest(ctx context.Context, actor access.Actor, candidate registry.Release) (published web.Published, same bool, err error) {
+	var number int
+	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
 		app, err := tx.App(candidate.App)
 		if errors.Is(err, registry.ErrNotFound) {
 			return nil
@@ -238,13 +270,24 @@ func (h *Host) sameAsNewest(ctx context.Context, candidate registry.Release) (we
 		if err != nil {
 			return err
 		}
-		if same = newest.Digest == candidate.Digest && sameManifest(newest.Manifest, candidate.Manifest); !same {
-			return nil
+		same = newest.Digest == candidate.Digest && newest.CostTable() == candidate.CostTable() && sameManifest(newest.Manifest, candidate.Manifest) && stillTrusted(tx, newest) == nil
+		number = newest.Number
+		return nil
+	})
+	if err != nil || !same {
+		return published, same, err
+	}
+	if _, err := h.askFor(ctx, actor, candidate.App, number, ""); err != nil && !errors.Is(err, approvals.ErrNothingToAsk) && !errors.Is(err, approvals.ErrAlreadyRequested) {
+		return published, true, err
+	}
+	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+		r, err := tx.Release(candidate.App, number)
+		if err == nil {
+			published, err = h.published(tx, r)
 		}
-		published, err = h.published(tx, newest)
 		return err
 	})
-	return published, same, err
+	return published, true, err
 }
 
 func sameManifest(a, b registry.Manifest) bool {
@@ -253,20 +296,16 @@ func sameManifest(a, b registry.Manifest) bool {
 	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
-// addRelease is the transaction of an upload: the app, the release, its
-// requests or its activation, and the events that tell of them.
-func (h *Host) addRelease(tx *boltstore.Tx, actor access.Actor, r registry.Release) (web.Published, error) {
-	if err := checkOwner(tx, actor, r); err != nil { // again: another upload may have come between
-		return web.Published{}, err
-	}
+// addRelease is the transaction of an upload: the app, the release, its requests or
+// its activation, and the events that tell of them.
+func (h *Host) addRelease(tx *boltstore.Tx, actor access.Actor, r registry.Release, v approvals.Verdict) (web.Published, error) {
 	app, err := tx.App(r.App)
 	if errors.Is(err, registry.ErrNotFound) {
 		app = registry.App{Name: r.App, Owner: r.Manifest.Owner, Created: r.Created, Active: map[abi.Tier]int{}}
 	} else if err != nil {
 		return web.Published{}, err
 	}
-	app.Releases++
-	r.Number = app.Releases
+	app.Releases = r.Number
 	m := r.Manifest
 	app.Title, app.Description, app.Team, app.CostCenter, app.Classification = m.Title, m.Description, m.Team, m.CostCenter, m.Classification
 	if err := tx.PutApp(app); err != nil {
@@ -276,12 +315,19 @@ func (h *Host) addRelease(tx *boltstore.Tx, actor access.Actor, r registry.Relea
 		return web.Published{}, err
 	}
 	tx.Emit("release.published", app.Name, strconv.Itoa(r.Number), map[string]string{"digest": string(r.Digest), "signer": r.Signer.Identity})
-	waiting, err := h.openGrantRequests(tx, actor, r)
+	gone, err := approvals.Supersede(tx, r.App, r.Number, actor.User, r.Created)
 	if err != nil {
 		return web.Published{}, err
 	}
-	if !waiting {
-		if _, err := h.activate(tx, actor.User, r.App, r.Number, abi.TierSandbox, "", false); err != nil {
+	asked, err := h.openRequests(tx, actor, r, v, "")
+	if err != nil {
+		return web.Published{}, err
+	}
+	if err := linkRequests(tx, gone, asked); err != nil {
+		return web.Published{}, err
+	}
+	if len(asked) == 0 {
+		if _, err := h.activate(tx, actor.User, r, abi.TierSandbox, "", false); err != nil {
 			return web.Published{}, err
 		}
 	}
@@ -291,28 +337,22 @@ func (h *Host) addRelease(tx *boltstore.Tx, actor access.Actor, r registry.Relea
 	return h.published(tx, r)
 }
 
-// openGrantRequests asks a reviewer for every capability that the rules do not
-// give by themselves. It tells whether the release has to wait.
-func (h *Host) openGrantRequests(tx *boltstore.Tx, actor access.Actor, r registry.Release) (waiting bool, err error) {
-	for _, f := range r.Findings {
-		if f.Severity != abi.SeverityReview || f.Subject == "" {
-			continue
+// linkRequests lets the requests that an upload withdrew and those that it opened name
+// each other.
+func linkRequests(tx *boltstore.Tx, gone, asked []approvals.Request) error {
+	for _, old := range gone {
+		for _, q := range asked {
+			if q.Capability != old.Capability {
+				continue
+			}
+			old.ReplacedBy, q.Replaces = q.ID, old.ID
+			if err := errors.Join(tx.PutRequest(old), tx.PutRequest(q)); err != nil {
+				return err
+			}
 		}
-		waiting = true
-		request, err := approvals.Open(tx, approvals.Request{
-			Kind: approvals.KindGrant, App: r.App, Owner: r.Manifest.Owner, Release: r.Number, Digest: string(r.Digest),
-			Tier: abi.TierSandbox, Capability: f.Subject, Params: r.Manifest.Capabilities[f.Subject].Params(),
-			Reason: f.Message, Findings: []abi.Finding{f}, By: actor.User, Created: h.o.Now().UTC(),
-		})
-		if errors.Is(err, approvals.ErrAlreadyRequested) {
-			continue
-		}
-		if err != nil {
-			return true, err
-		}
-		tx.Emit("request.opened", r.App, request.ID, map[string]string{"kind": string(request.Kind), "capability": f.Subject})
+		tx.Emit("request.withdrawn", old.App, old.ID, map[string]string{"reason": old.Decision.Reason, "replaced_by": old.ReplacedBy})
 	}
-	return waiting, nil
+	return nil
 }
 
 // published describes a release as its uploader sees it.
@@ -335,8 +375,8 @@ func (h *Host) published(tx *boltstore.Tx, r registry.Release) (web.Published, e
 		return web.Published{}, err
 	}
 	for _, q := range requests {
-		if q.App == r.App && q.Status == approvals.StatusOpen && slices.Contains(r.Capabilities, q.Capability) {
-			p.Requests = append(p.Requests, q)
+		if q.App == r.App && q.Release == r.Number && q.Status == approvals.StatusOpen && q.Kind == approvals.KindGrant {
+			p.Requests = append(p.Requests, h.explain(q, r.Number))
 		}
 	}
 	return p, nil

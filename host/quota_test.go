@@ -58,12 +58,14 @@ func TestEachQuota(t *testing.T) {
 		return err
 	}
 	var pems, hints []string
+	var privates [][]byte
 	for range 3 {
-		_, public := keyPair(t)
-		pems = append(pems, public)
+		private, public := keyPair(t)
+		privates, pems = append(privates, private), append(pems, public)
 	}
 	addKey := func(i int) error {
-		k, err := api.AddKey(ctx, pems[i], "")
+		challenge, proof := n.prove(api, privates[i], "")
+		k, err := api.AddKey(ctx, pems[i], "", challenge, proof)
 		hints = append(hints, k.Hint)
 		return err
 	}

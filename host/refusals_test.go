@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"crypto/rand"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -133,5 +135,42 @@ func TestRefusedUploads(t *testing.T) {
 	}
 	if got := n.get(n.AppURL("taken")); got.Body != "mine" {
 		t.Errorf("the node no longer serves: %+v", got)
+	}
+}
+
+// TestReservedNamesAreRefused to new apps, unless the operator allows one; an app that has the
+// name already keeps it.
+func TestReservedNamesAreRefused(t *testing.T) {
+	dir, policy := t.TempDir(), t.TempDir()
+	names := func(allow string) func(*host.Options) {
+		return func(o *host.Options) {
+			o.PolicyDir = policy
+			text, err := os.ReadFile("../approvals/rego/rules/data.json")
+			if err == nil {
+				err = os.WriteFile(filepath.Join(policy, "data.json"), []byte(strings.Replace(string(text), `"allow": []`, `"allow": [`+allow+`]`, 1)), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	n := startIn(t, dir, names(`"sso"`))
+	n.publish(n.ada(), manifest("sso"), says("one"))
+	n.stop()
+	n = startIn(t, dir, names(""))
+	if got := n.get(n.AppURL("sso")); got.Body != "one" {
+		t.Errorf("the app that has the name: %d %s", got.Status, got.Body)
+	}
+	n.publish(n.ada(), manifest("sso"), says("two"))
+	for _, name := range []string{"wpad", "oauth", "adm1n"} {
+		module := says("x")
+		_, err := n.ada().Publish(t.Context(), manifest(name), module, signAs(t, n.ada(), module), nil)
+		if got := problemOf(t, err); got.Status != 422 || !strings.Contains(got.Detail, "is reserved") {
+			t.Errorf("%s: %+v", name, got)
+		}
+		findings, err := n.ada().CheckPolicy(t.Context(), manifest(name), nil, "")
+		if err != nil || len(findings) == 0 || findings[0].Code != "name.reserved" {
+			t.Errorf("%s: %+v, %v", name, findings, err)
+		}
 	}
 }

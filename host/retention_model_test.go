@@ -53,7 +53,7 @@ func (k *keeping) open() {
 
 func (k *keeping) try(act string, change func(tx *boltstore.Tx) error) {
 	_, err := k.update(context.Background(), "ada", change)
-	for _, fine := range []error{nil, errGivenUp, registry.ErrNotFound, registry.ErrInUse, registry.ErrNoPrevious, approvals.ErrAlreadyRequested, approvals.ErrAlreadyDecided, approvals.ErrNotFound} {
+	for _, fine := range []error{nil, errGivenUp, registry.ErrNotFound, registry.ErrInUse, registry.ErrNoPrevious, approvals.ErrAlreadyRequested, approvals.ErrAlreadyDecided, approvals.ErrChanged, approvals.ErrNotFound} {
 		if errors.Is(err, fine) {
 			return
 		}
@@ -78,9 +78,13 @@ func (k *keeping) publish(app, text, ends string) {
 	}
 	defer done()
 	k.try("publish", func(tx *boltstore.Tx) error {
+		number := 1
+		if known, err := tx.App(app); err == nil {
+			number = known.Releases + 1
+		}
 		_, err := k.addRelease(tx, access.Actor{User: "ada"}, registry.Release{
-			App: app, Digest: d, Bundle: b, Size: int64(len(module)), Manifest: registry.Manifest{Name: app, Owner: "ada"}, Signer: registry.Signer{Identity: "ada"}, Created: k.now,
-		})
+			App: app, Number: number, Digest: d, Bundle: b, Size: int64(len(module)), Manifest: registry.Manifest{Name: app, Owner: "ada"}, Signer: registry.Signer{Identity: "ada"}, Created: k.now,
+		}, approvals.Verdict{})
 		if ends == "given up" {
 			return errGivenUp
 		}
@@ -309,23 +313,34 @@ func (k *keeping) act(act string) {
 				err = tx.PutGrant(*grant)
 			}
 			if err == nil && q.Status == approvals.StatusApproved && q.Kind == approvals.KindPromotion {
-				err = k.enterTier(tx, access.Actor{User: "rex"}, q)
+				err = k.enterTier(tx, access.Actor{User: "rex"}, q, approvals.Verdict{})
 			}
 			return err
 		})
 	case "activate":
 		k.try(act, func(tx *boltstore.Tx) error {
-			if _, err := tx.Release(app, n); err != nil {
-				return err
+			r, err := tx.Release(app, n)
+			if err == nil {
+				_, err = k.activate(tx, "ada", r, abi.TierSandbox, "", false)
 			}
-			_, err := k.activate(tx, "ada", app, n, abi.TierSandbox, "", false)
 			return err
 		})
 	case "roll back":
-		_, err := k.RollBack(access.WithActor(ctx, access.Actor{User: "ada", Roles: access.Roles()}), app, tier, "why not")
-		if err != nil && !errors.Is(err, registry.ErrNoPrevious) && !errors.Is(err, registry.ErrNotFound) {
-			rt.Fatal(err)
-		}
+		k.try(act, func(tx *boltstore.Tx) error {
+			activations, err := tx.Activations(app)
+			if err != nil {
+				return err
+			}
+			previous, err := registry.Previous(activations, tier)
+			if err != nil {
+				return err
+			}
+			r, err := tx.Release(app, previous)
+			if err == nil {
+				_, err = k.activate(tx, "ada", r, tier, "why not", true)
+			}
+			return err
+		})
 	case "delete":
 		err := k.DeleteRelease(access.WithActor(ctx, access.Actor{User: "ada", Roles: access.Roles()}), app, n)
 		if err != nil && !errors.Is(err, registry.ErrInUse) && !errors.Is(err, registry.ErrNotFound) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
@@ -16,176 +17,309 @@ import (
 )
 
 // Promote asks for a release to enter a higher tier.
-func (h *Host) Promote(ctx context.Context, name string, number int, to abi.Tier, reason string) (approvals.Request, error) {
+func (h *Host) Promote(ctx context.Context, name string, number int, to abi.Tier, reason string) (request approvals.Request, err error) {
 	actor, err := h.allow(ctx, access.RoleDeveloper)
 	if err != nil {
-		return approvals.Request{}, err
+		return request, err
 	}
 	if to.Rank() < abi.TierPilot.Rank() {
-		return approvals.Request{}, fmt.Errorf("%w: promotions lead to pilot or production, not to %q", approvals.ErrBadRequest, to)
+		return request, fmt.Errorf("%w: promotions lead to pilot or production, not to %q", approvals.ErrBadRequest, to)
 	}
-	app, release, err := h.ownRelease(ctx, actor, name, number)
-	if err != nil {
-		return approvals.Request{}, err
+	about := func(tx *boltstore.Tx) (question, error) {
+		r, err := ownRelease(tx, actor, name, number)
+		return question{"promote", actor.User, to, r}, err
 	}
-	findings, err := h.judge(ctx, "promote", actor.User, to, release)
-	if err != nil {
-		return approvals.Request{}, err
-	}
-	if refused(findings) {
-		return approvals.Request{}, &web.Refusal{Findings: findings}
-	}
-	var request approvals.Request
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
-		request, err = approvals.Open(tx, approvals.Request{
-			Kind: approvals.KindPromotion, App: app.Name, Owner: app.Owner, Release: number, Digest: string(release.Digest),
-			Tier: to, Reason: reason, Findings: findings, By: actor.User, Created: h.o.Now().UTC(),
-		})
-		if err != nil {
+	err = h.judged(ctx, actor.User, about, func(tx *boltstore.Tx, q question, v approvals.Verdict) error {
+		if request, err = h.newRequest(tx, actor, q.release, approvals.KindPromotion, to); err != nil {
 			return err
 		}
-		tx.Emit("request.opened", app.Name, request.ID, map[string]string{"kind": string(request.Kind), "tier": string(to), "release": strconv.Itoa(number)})
+		request.Reason, request.Findings, request.Requires = reason, v.Findings, v.Requires
+		if request, err = approvals.Open(tx, request); err != nil {
+			return err
+		}
+		tx.Emit("request.opened", name, request.ID, map[string]string{"kind": string(request.Kind), "tier": string(to), "release": strconv.Itoa(number)})
 		return nil
 	})
-	return request, err
+	return h.explain(request, 0), err
 }
 
 // ownRelease reads a release that the actor may change.
-func (h *Host) ownRelease(ctx context.Context, actor access.Actor, name string, number int) (app registry.App, r registry.Release, err error) {
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
-		if app, err = tx.App(name); err != nil {
-			return fmt.Errorf("app %q: %w", name, err)
-		}
-		if err := mayChange(actor, name, app.Owner); err != nil {
-			return err
-		}
-		if r, err = tx.Release(name, number); err != nil {
-			return fmt.Errorf("release %d of app %q: %w", number, name, err)
-		}
-		return nil
-	})
-	return app, r, err
+func ownRelease(tx *boltstore.Tx, actor access.Actor, name string, number int) (registry.Release, error) {
+	app, err := tx.App(name)
+	if err != nil {
+		return registry.Release{}, fmt.Errorf("app %q: %w", name, err)
+	}
+	if err := mayChange(actor, name, app.Owner); err != nil {
+		return registry.Release{}, err
+	}
+	r, err := tx.Release(name, number)
+	if err != nil {
+		return r, fmt.Errorf("release %d of app %q: %w", number, name, err)
+	}
+	return r, stillTrusted(tx, r)
 }
 
-// Decide is a reviewer's verdict with all that follows from it, in one
-// transaction: the grants it allows and the route it opens.
-func (h *Host) Decide(ctx context.Context, id string, approve bool, reason string) (approvals.Request, error) {
-	actor, err := h.allow(ctx, access.RoleReviewer)
+// newRequest is a request about a release, with what changed since the last one
+// that a reviewer approved or, if there is none, that was asked about.
+func (h *Host) newRequest(tx *boltstore.Tx, actor access.Actor, r registry.Release, kind approvals.Kind, tier abi.Tier) (approvals.Request, error) {
+	app, err := tx.App(r.App)
 	if err != nil {
 		return approvals.Request{}, err
 	}
-	if approve {
-		if err := h.stillAllowed(ctx, actor, id); err != nil {
-			return approvals.Request{}, err
+	q := approvals.Request{
+		Kind: kind, App: r.App, Owner: app.Owner, Release: r.Number, Digest: string(r.Digest), Tier: tier,
+		By: actor.User, Created: h.o.Now().UTC(), Reviewed: terms(r),
+	}
+	known, err := tx.Requests()
+	if err != nil {
+		return q, err
+	}
+	for _, approved := range []bool{true, false} {
+		for _, k := range known {
+			if k.App == r.App && k.Release < r.Number && k.Release > q.Since && (!approved || k.Status == approvals.StatusApproved) {
+				q.Since = k.Release
+			}
+		}
+		if q.Since > 0 {
+			break
 		}
 	}
-	var request approvals.Request
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
-		verdict := approvals.Decision{Approve: approve, Reason: reason, By: actor.User, At: h.o.Now().UTC()}
-		var grant *approvals.Grant
-		if request, grant, err = approvals.Decide(tx, id, verdict); err != nil {
+	if q.Since == 0 {
+		return q, nil
+	}
+	was, err := tx.Release(r.App, q.Since)
+	q.Changes = changes(was, r)
+	return q, err
+}
+
+// openRequests asks a reviewer for every capability that a release lacks in the
+// sandbox, and returns what it asked. What waits already is not asked again.
+func (h *Host) openRequests(tx *boltstore.Tx, actor access.Actor, r registry.Release, v approvals.Verdict, reason string) (asked []approvals.Request, err error) {
+	lacks, err := h.missing(tx, r, abi.TierSandbox)
+	if err != nil || len(lacks) == 0 {
+		return nil, err
+	}
+	basis, err := h.newRequest(tx, actor, r, approvals.KindGrant, abi.TierSandbox)
+	if err != nil {
+		return nil, err
+	}
+	known, err := tx.Requests()
+	if err != nil {
+		return nil, err
+	}
+	waits := 0
+	for _, word := range lacks {
+		q := basis
+		q.Capability, q.Params, q.Findings, q.Reason = word, q.Reviewed.Asks[word], v.About(word), reason
+		if q.Reason == "" && len(q.Findings) > 0 {
+			q.Reason = q.Findings[0].Message
+		}
+		if i := slices.IndexFunc(known, func(k approvals.Request) bool {
+			return k.App == q.App && k.Release == q.Release && k.Tier == q.Tier && k.Capability == word
+		}); i >= 0 {
+			q.Replaces = known[i].ID
+		}
+		q, err = approvals.Open(tx, q)
+		if errors.Is(err, approvals.ErrAlreadyRequested) {
+			waits++
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		tx.Emit("request.opened", r.App, q.ID, map[string]string{"kind": string(q.Kind), "capability": word, "release": strconv.Itoa(r.Number)})
+		asked = append(asked, q)
+	}
+	if waits == len(lacks) {
+		return nil, fmt.Errorf("release %d of app %q waits for %s: %w", r.Number, r.App, strings.Join(lacks, " and "), approvals.ErrAlreadyRequested)
+	}
+	return asked, nil
+}
+
+// AskAgain asks for what a release lacks in the sandbox and nothing waits for:
+// because it was rejected, withdrawn or revoked, or because a rule has changed.
+func (h *Host) AskAgain(ctx context.Context, name string, number int, reason string) ([]approvals.Request, error) {
+	actor, err := h.allow(ctx, access.RoleDeveloper)
+	if err != nil {
+		return nil, err
+	}
+	return h.askFor(ctx, actor, name, number, reason)
+}
+
+func (h *Host) askFor(ctx context.Context, actor access.Actor, name string, number int, reason string) (asked []approvals.Request, err error) {
+	about := func(tx *boltstore.Tx) (question, error) {
+		r, err := ownRelease(tx, actor, name, number)
+		if err != nil {
+			return question{}, err
+		}
+		lacks, err := h.missing(tx, r, abi.TierSandbox)
+		if err == nil && len(lacks) == 0 {
+			err = fmt.Errorf("release %d of app %q has all that it asks for in the sandbox: %w", number, name, approvals.ErrNothingToAsk)
+		}
+		return question{"publish", actor.User, abi.TierSandbox, r}, err
+	}
+	err = h.judged(ctx, actor.User, about, func(tx *boltstore.Tx, q question, v approvals.Verdict) (err error) {
+		asked, err = h.openRequests(tx, actor, q.release, v, reason)
+		return err
+	})
+	for i := range asked {
+		asked[i] = h.explain(asked[i], 0)
+	}
+	return asked, err
+}
+
+// Decide is a reviewer's verdict with all that follows from it, in one
+// transaction: the grants it allows and the route it opens. An approval is judged
+// by the rules once more: what was fine when it was asked may not be any more.
+func (h *Host) Decide(ctx context.Context, id string, d web.Verdict) (request approvals.Request, err error) {
+	actor, err := h.allow(ctx, access.RoleReviewer)
+	if err != nil {
+		return request, err
+	}
+	if !d.Approve {
+		_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) (err error) {
+			request, err = h.decide(tx, actor, id, d, approvals.Verdict{})
 			return err
-		}
-		tx.Emit("request."+string(request.Status), request.App, id, map[string]string{"kind": string(request.Kind), "reason": reason})
-		if grant != nil {
-			tx.Emit("grant.added", request.App, grant.ID, map[string]string{"capability": grant.Capability, "tier": string(grant.Tier)})
-		}
-		if !approve {
-			return nil
-		}
-		if request.Kind == approvals.KindPromotion {
-			return h.enterTier(tx, actor, request)
-		}
-		return h.activateWaiting(tx, actor, request.App)
+		})
+		return request, err
+	}
+	if err := h.verifyAsked(ctx, id); err != nil {
+		return request, err
+	}
+	about := func(tx *boltstore.Tx) (question, error) { return asked(tx, id) }
+	err = h.judged(ctx, actor.User, about, func(tx *boltstore.Tx, _ question, v approvals.Verdict) (err error) {
+		request, err = h.decide(tx, actor, id, d, v)
+		return err
 	})
 	return request, err
 }
 
-// stillAllowed asks the rules again when a promotion is about to be approved:
-// what was fine when it was asked may not be any more.
-func (h *Host) stillAllowed(ctx context.Context, actor access.Actor, id string) error {
-	var request approvals.Request
-	var release registry.Release
+// verifyAsked verifies the release that a promotion is about, before it is approved.
+func (h *Host) verifyAsked(ctx context.Context, id string) error {
+	var q approvals.Request
 	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		if request, err = tx.Request(id); err != nil {
-			return fmt.Errorf("request %q: %w", id, err)
-		}
-		release, err = tx.Release(request.App, request.Release)
+		q, err = approvals.Undecided(tx, id)
 		return err
 	})
-	if err != nil || request.Kind != approvals.KindPromotion || request.Status != approvals.StatusOpen {
-		return err // what is not open is refused, with its reason, by approvals.Decide
-	}
-	if request.Digest != string(release.Digest) {
-		return fmt.Errorf("request %s was made for %s: %w", id, request.Digest, registry.ErrNotApproved)
-	}
-	findings, err := h.judge(ctx, "promote", request.By, request.Tier, release)
-	if err != nil {
+	if err != nil || q.Kind != approvals.KindPromotion {
 		return err
 	}
-	if refused(findings) {
-		return &web.Refusal{Findings: findings}
-	}
-	return nil
+	return h.mustVerify(ctx, q.App, q.Release)
 }
 
-// enterTier grants what a promoted release needs in its new tier, as the
-// reviewer saw it in the findings, and routes the tier to it.
-func (h *Host) enterTier(tx *boltstore.Tx, actor access.Actor, q approvals.Request) error {
-	release, err := tx.Release(q.App, q.Release)
+// asked is what the rules are asked about a request that is to be approved.
+func asked(tx *boltstore.Tx, id string) (question, error) {
+	q, err := approvals.Undecided(tx, id)
+	if err != nil {
+		return question{}, err
+	}
+	r, err := tx.Release(q.App, q.Release)
+	if err != nil {
+		return question{}, fmt.Errorf("release %d of app %q: %w", q.Release, q.App, err)
+	}
+	if q.Digest != string(r.Digest) {
+		return question{}, fmt.Errorf("request %s was made for %s: %w", id, q.Digest, registry.ErrNotApproved)
+	}
+	action := "publish"
+	if q.Kind == approvals.KindPromotion {
+		action = "promote"
+	}
+	return question{action, q.By, q.Tier, r}, nil
+}
+
+func (h *Host) decide(tx *boltstore.Tx, actor access.Actor, id string, d web.Verdict, v approvals.Verdict) (approvals.Request, error) {
+	if d.Approve {
+		if err := completed(tx, id); err != nil {
+			return approvals.Request{}, err
+		}
+	}
+	q, grant, err := approvals.Decide(tx, id, approvals.Decision{Approve: d.Approve, Reason: d.Reason, Digest: d.Digest, By: actor.User, At: h.o.Now().UTC()})
+	if err != nil {
+		return approvals.Request{}, err
+	}
+	app, err := tx.App(q.App)
+	if err != nil {
+		return approvals.Request{}, err
+	}
+	// What the reviewer was told is kept.
+	q.Reaches = h.explain(q, 0).Reaches
+	if err := tx.PutRequest(q); err != nil {
+		return approvals.Request{}, err
+	}
+	tx.Emit("request."+string(q.Status), q.App, id, map[string]string{"kind": string(q.Kind), "reason": d.Reason, "release": strconv.Itoa(q.Release), "digest": q.Digest})
+	if grant != nil {
+		emitGrant(tx, *grant)
+	}
+	switch {
+	case !d.Approve:
+	case q.Kind == approvals.KindPromotion:
+		err = h.enterTier(tx, actor, q, v)
+	default:
+		err = h.activateReviewed(tx, actor, app, q)
+	}
+	return h.explain(q, app.Releases), err
+}
+
+func emitGrant(tx *boltstore.Tx, g approvals.Grant) {
+	tx.Emit("grant.added", g.App, g.ID, map[string]string{"capability": g.Capability, "tier": string(g.Tier), "release": strconv.Itoa(g.Reviewed.Release)})
+}
+
+// completed fills in what a request from before requests carried terms is about.
+func completed(tx *boltstore.Tx, id string) error {
+	q, err := approvals.Undecided(tx, id)
+	if err != nil || q.Reviewed.Release > 0 {
+		return err
+	}
+	r, err := tx.Release(q.App, q.Release)
 	if err != nil {
 		return err
 	}
-	for _, f := range q.Findings {
-		if f.Severity != abi.SeverityReview || f.Subject == "" {
-			continue
+	q.Reviewed = terms(r)
+	return tx.PutRequest(q)
+}
+
+// enterTier grants what a promoted release needs in its new tier, as the reviewer
+// saw it, and routes the tier to it.
+func (h *Host) enterTier(tx *boltstore.Tx, actor access.Actor, q approvals.Request, v approvals.Verdict) error {
+	for _, word := range v.Requires {
+		if !slices.Contains(q.Requires, word) {
+			return fmt.Errorf("release %d of app %q needs a grant of %s in the %s tier since %s was asked, which it does not name; its owner takes it back and asks again: %w", q.Release, q.App, word, q.Tier, q.ID, approvals.ErrChanged)
 		}
-		grant := approvals.Grant{
-			ID: q.ID + "-" + f.Subject, App: q.App, Capability: f.Subject, Tier: q.Tier,
-			Params:  release.Manifest.Capabilities[f.Subject].Params(),
-			Request: q.ID, By: actor.User, Reason: q.Decision.Reason, Created: q.Decision.At,
-		}
-		if err := tx.PutGrant(grant); err != nil {
-			return err
-		}
-		tx.Emit("grant.added", q.App, grant.ID, map[string]string{"capability": grant.Capability, "tier": string(grant.Tier)})
 	}
-	_, err = h.activate(tx, actor.User, q.App, q.Release, q.Tier, "approved in "+q.ID, false)
+	grants, err := approvals.Granted(tx, q)
+	if err != nil {
+		return err
+	}
+	for _, g := range grants {
+		emitGrant(tx, g)
+	}
+	r, err := tx.Release(q.App, q.Release)
+	if err != nil {
+		return err
+	}
+	if err := h.complete(tx, r, q.Tier); err != nil {
+		return err
+	}
+	_, err = h.activate(tx, actor.User, r, q.Tier, "approved in "+q.ID, false)
 	return err
 }
 
-// activateWaiting routes the sandbox to the newest release that waited for a
-// grant and now has all it needs.
-func (h *Host) activateWaiting(tx *boltstore.Tx, actor access.Actor, name string) error {
-	app, err := tx.App(name)
+// activateReviewed routes the sandbox to the release that a request names, once it
+// has all it needs. It goes forward alone: a newer release that serves stays.
+func (h *Host) activateReviewed(tx *boltstore.Tx, actor access.Actor, app registry.App, q approvals.Request) error {
+	if q.Release <= app.Active[abi.TierSandbox] {
+		return nil
+	}
+	r, err := tx.Release(q.App, q.Release)
 	if err != nil {
 		return err
 	}
-	for n := app.Releases; n > app.Active[abi.TierSandbox]; n-- {
-		t, err := h.newTarget(tx, app, abi.TierSandbox, n)
-		if errors.Is(err, registry.ErrNotFound) {
-			continue // it was deleted
-		}
-		if err != nil {
-			return err
-		}
-		if len(t.missing()) == 0 {
-			_, err = h.activate(tx, actor.User, name, n, abi.TierSandbox, "", false)
-			return err
-		}
+	lacks, err := h.missing(tx, r, abi.TierSandbox)
+	if err != nil || len(lacks) > 0 {
+		return err
 	}
-	return nil
-}
-
-// missing are the capabilities that the binary imports and the tier does not link.
-func (t *target) missing() []string {
-	var missing []string
-	for _, word := range t.release.Capabilities {
-		if _, ok := t.links[word]; !ok {
-			missing = append(missing, word)
-		}
-	}
-	return missing
+	_, err = h.activate(tx, actor.User, r, abi.TierSandbox, "approved in "+q.ID, false)
+	return err
 }
 
 // Withdraw takes one's own request back.
@@ -205,25 +339,58 @@ func (h *Host) Withdraw(ctx context.Context, id string) (approvals.Request, erro
 	return request, err
 }
 
-// RevokeGrant ends a grant at once. The owner may give a right back; a
-// reviewer may take it.
-func (h *Host) RevokeGrant(ctx context.Context, id, reason string) (approvals.Grant, error) {
+// RevokeGrant ends a grant at once, or with all every grant of the same capability
+// of its app. The owner may give a right back; a reviewer may take it. It says what
+// still allows the capability.
+func (h *Host) RevokeGrant(ctx context.Context, id, reason string, all bool) (done web.Revoked, err error) {
 	actor, err := h.allow(ctx, access.RoleViewer)
 	if err != nil {
-		return approvals.Grant{}, err
+		return done, err
 	}
-	var grant approvals.Grant
 	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
-		if _, err := h.ownGrant(tx, actor, id); err != nil {
+		done = web.Revoked{}
+		grant, err := h.ownGrant(tx, actor, id)
+		if err != nil {
 			return err
 		}
-		if grant, err = approvals.Revoke(tx, id, actor.User, reason, h.o.Now().UTC()); err != nil {
+		if done.Grant, err = h.revoke(tx, actor, grant, reason); err != nil {
 			return err
 		}
-		tx.Emit("grant.revoked", grant.App, id, map[string]string{"capability": grant.Capability, "reason": reason})
+		others, err := grantsOf(tx, grant.App)
+		if err != nil {
+			return err
+		}
+		for _, g := range others {
+			if g.Capability != grant.Capability || !g.Live(h.o.Now()) {
+				continue
+			}
+			if !all {
+				g.Reaches = reaches(h.policy.Reach(g.Tier), g.Reviewed.Release)
+				done.Still = append(done.Still, g)
+				continue
+			}
+			if _, err := h.revoke(tx, actor, g, reason); err != nil {
+				return err
+			}
+			done.Also = append(done.Also, g.ID)
+		}
+		for _, tier := range abi.Tiers() {
+			if slices.Contains(h.policy.DefaultCapabilities(tier), grant.Capability) {
+				done.Default = append(done.Default, tier)
+			}
+		}
 		return nil
 	})
-	return grant, err
+	return done, err
+}
+
+func (h *Host) revoke(tx *boltstore.Tx, actor access.Actor, g approvals.Grant, reason string) (approvals.Grant, error) {
+	was := g.Revoked
+	g, err := approvals.Revoke(tx, g.ID, actor.User, reason, h.o.Now().UTC())
+	if err == nil && was.IsZero() {
+		tx.Emit("grant.revoked", g.App, g.ID, map[string]string{"capability": g.Capability, "reason": reason})
+	}
+	return g, err
 }
 
 // Requests lists requests, newest first.
@@ -233,12 +400,26 @@ func (h *Host) Requests(ctx context.Context, f web.RequestFilter) ([]approvals.R
 	}
 	var all []approvals.Request
 	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		all, err = tx.Requests()
-		return err
+		if all, err = tx.Requests(); err != nil {
+			return err
+		}
+		all = slices.DeleteFunc(all, func(q approvals.Request) bool {
+			return (f.Status != "" && q.Status != f.Status) || (f.App != "" && q.App != f.App)
+		})
+		newest := map[string]int{}
+		for i, q := range all {
+			if _, ok := newest[q.App]; !ok {
+				app, err := tx.App(q.App)
+				if err != nil {
+					return fmt.Errorf("app %q: %w", q.App, err)
+				}
+				newest[q.App] = app.Releases
+			}
+			all[i] = h.explain(q, newest[q.App])
+		}
+		return nil
 	})
-	return slices.DeleteFunc(all, func(q approvals.Request) bool {
-		return (f.Status != "" && q.Status != f.Status) || (f.App != "" && q.App != f.App)
-	}), err
+	return all, err
 }
 
 // Request reads one request.
@@ -251,20 +432,85 @@ func (h *Host) Request(ctx context.Context, id string) (approvals.Request, error
 		if q, err = tx.Request(id); err != nil {
 			return fmt.Errorf("request %q: %w", id, err)
 		}
-		return nil
+		app, err := tx.App(q.App)
+		q = h.explain(q, app.Releases)
+		return err
 	})
 	return q, err
 }
 
+// explain fills in what a reader of a request is told: which releases a grant would
+// reach, and whether a newer release is there than the one that is asked about.
+func (h *Host) explain(q approvals.Request, newest int) approvals.Request {
+	if newest > q.Release {
+		q.Newer = newest
+	}
+	if q.Reaches != "" {
+		return q // as it was said when it was decided
+	}
+	q.Reaches = reaches(approvals.Reach{}, q.Release) // a promotion
+	if q.Kind == approvals.KindGrant || len(q.Requires) > 0 {
+		q.Reaches = reaches(h.policy.Reach(q.Tier), q.Release)
+	}
+	return q
+}
+
+// reaches says which releases a grant reaches that is about one.
+func reaches(rule approvals.Reach, release int) string {
+	return fmt.Sprintf("release %d%s", release, strings.TrimPrefix(rule.String(), "the reviewed release"))
+}
+
 // Grants lists grants, of one app or of all, newest first.
-func (h *Host) Grants(ctx context.Context, app string) ([]approvals.Grant, error) {
+func (h *Host) Grants(ctx context.Context, name string) ([]approvals.Grant, error) {
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
 		return nil, err
 	}
 	var grants []approvals.Grant
 	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		grants, err = tx.Grants(app)
-		return err
+		if grants, err = grantsOf(tx, name); err != nil {
+			return err
+		}
+		serving := map[string][]approvals.Serving{} // by grant
+		seen := map[string]bool{}
+		for i, g := range grants {
+			if !seen[g.App] {
+				seen[g.App] = true
+				if err := h.serving(tx, g.App, serving); err != nil {
+					return err
+				}
+			}
+			grants[i].Reaches = reaches(h.policy.Reach(g.Tier), g.Reviewed.Release)
+			grants[i].Serving = serving[g.ID]
+		}
+		return nil
 	})
 	return grants, err
+}
+
+// serving notes, by grant, which releases of an app serve with it.
+func (h *Host) serving(tx *boltstore.Tx, name string, by map[string][]approvals.Serving) error {
+	app, err := tx.App(name)
+	if err != nil {
+		return fmt.Errorf("app %q: %w", name, err)
+	}
+	for _, tier := range abi.Tiers() {
+		n := app.Active[tier]
+		if n == 0 {
+			continue
+		}
+		r, err := tx.Release(name, n)
+		if err != nil {
+			return err
+		}
+		rights, err := h.rights(tx, r, tier)
+		if err != nil {
+			return err
+		}
+		for _, right := range rights {
+			if right.Grant != nil {
+				by[right.Grant.ID] = append(by[right.Grant.ID], approvals.Serving{Tier: tier, Release: n, How: right.How})
+			}
+		}
+	}
+	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -20,20 +19,86 @@ import (
 	"github.com/agora-host/agora/registry"
 )
 
-// routes remembers what host labels led to, until the next change of state.
-// Only labels that lead somewhere are remembered, so that made-up names cannot
-// fill the memory.
-type routes struct{ table atomic.Pointer[sync.Map] }
+// routes remembers what host labels led to, until the next change of the app. Only labels that
+// lead somewhere are remembered, so that made-up names cannot fill the memory.
+type routes struct {
+	byLabel sync.Map // of *target; read without the lock
 
-func (r *routes) current() *sync.Map {
-	if m := r.table.Load(); m != nil {
-		return m
-	}
-	r.table.CompareAndSwap(nil, new(sync.Map))
-	return r.table.Load()
+	mu      sync.Mutex          // guards all below, and writing of byLabel
+	labels  map[string][]string // by app
+	count   int                 // of labels
+	clock   uint64              // counts changes
+	changed map[string]uint64   // by app, when it was last changed
+	reset   uint64              // when all of them were
 }
 
-func (r *routes) reset() { r.table.Store(new(sync.Map)) }
+// maxRoutes bounds how many labels are remembered.
+const maxRoutes = 10_000
+
+// find returns what a label leads to, or from when on it has to be read: that is for keep.
+func (r *routes) find(label string, now time.Time) (t *target, since uint64) {
+	if found, ok := r.byLabel.Load(label); ok {
+		if t := found.(*target); t.until.IsZero() || now.Before(t.until) {
+			return t, 0
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return nil, r.clock
+}
+
+// keep remembers a target, unless its app was changed since the state was read for it.
+func (r *routes) keep(label string, t *target, since uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if max(r.changed[t.app.Name], r.reset) > since {
+		return
+	}
+	if r.count >= maxRoutes || r.labels == nil {
+		r.clear()
+	}
+	if !slices.Contains(r.labels[t.app.Name], label) {
+		r.labels[t.app.Name] = append(r.labels[t.app.Name], label)
+		r.count++
+	}
+	r.byLabel.Store(label, t)
+}
+
+// clear forgets every label; r.mu is held.
+func (r *routes) clear() {
+	r.byLabel.Clear()
+	r.labels, r.count = map[string][]string{}, 0
+}
+
+// forgetAll has every address read again: for when what was changed cannot be told.
+func (r *routes) forgetAll() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clock++
+	r.reset, r.changed = r.clock, nil
+	r.clear()
+}
+
+// forget has the addresses of some apps read again. What leads to others stays.
+func (r *routes) forget(apps map[string]bool) {
+	if len(apps) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.changed == nil {
+		r.changed = map[string]uint64{}
+	}
+	r.clock++
+	for app := range apps {
+		for _, label := range r.labels[app] {
+			r.byLabel.Delete(label)
+		}
+		r.count -= len(r.labels[app])
+		delete(r.labels, app)
+		r.changed[app] = r.clock
+	}
+}
 
 // target is one release in one tier, ready to be called.
 type target struct {
@@ -54,7 +119,7 @@ var _ gateway.Router = (*Host)(nil)
 // preview of one release. "--" occurs in no app's name. Elsewhere it is a host
 // name that an operator gave to an app, and nothing near it.
 func (h *Host) Route(ctx context.Context, host string) (gateway.Route, error) {
-	name := canonicalHost(host)
+	name := authority(host, h.origins.scheme)
 	label, below := strings.CutSuffix(name, "."+h.origins.appsDomain)
 	if below && (label == "" || strings.ContainsAny(label, ".:")) {
 		return nil, noSuchHost(host)
@@ -62,19 +127,15 @@ func (h *Host) Route(ctx context.Context, host string) (gateway.Route, error) {
 	if !below {
 		label = name // it has a dot, which no label below the domain has
 	}
-	// The table is taken before the state is read: a change in between drops
-	// this table, and with it what is about to be stored.
-	table := h.routes.current()
-	if found, ok := table.Load(label); ok {
-		if t := found.(*target); t.until.IsZero() || h.o.Now().Before(t.until) {
-			return t, nil
-		}
+	t, since := h.routes.find(label, h.o.Now())
+	if t != nil {
+		return t, nil
 	}
 	t, err := h.resolve(ctx, host, label, below)
 	if err != nil {
 		return nil, err
 	}
-	table.Store(label, t)
+	h.routes.keep(label, t, since)
 	return t, nil
 }
 
@@ -145,33 +206,25 @@ func (h *Host) newTarget(tx *boltstore.Tx, app registry.App, tier abi.Tier, numb
 	if err != nil {
 		return nil, fmt.Errorf("release %d of app %q: %w", number, app.Name, err)
 	}
-	grants, err := tx.Grants(app.Name)
+	rights, err := h.rights(tx, release, tier)
 	if err != nil {
 		return nil, err
 	}
 	t := &target{host: h, app: app, release: release, tier: tier, links: map[string]abi.Link{}}
 	t.tags = h.tags(t)
 	t.stderr = func(line string) { h.line(app.Name, number, "info", "stderr", line) }
-	for _, word := range slices.Sorted(maps.Keys(release.Manifest.Capabilities)) {
-		h.link(t, word, grants)
+	for _, word := range slices.Sorted(maps.Keys(rights)) {
+		t.link(word, rights[word])
 	}
 	return t, nil
 }
 
-// link binds a declared capability if the tier has it by default or a live
-// grant allows it. Of what is granted, a release has what it declared.
-func (h *Host) link(t *target, word string, grants []approvals.Grant) {
-	asked := t.release.Manifest.Capabilities[word].Params()
-	grant, ok := approvals.Effective(grants, t.tier, word, h.o.Now())
-	if ok {
-		asked = abi.NarrowParams(grant.Params, asked)
-		if !grant.Expires.IsZero() && (t.until.IsZero() || grant.Expires.Before(t.until)) {
-			t.until = grant.Expires
-		}
-	} else if !slices.Contains(h.policy.DefaultCapabilities(t.tier), word) {
-		return
+// link binds what a release has a right to.
+func (t *target) link(word string, right approvals.Right) {
+	if g := right.Grant; g != nil && !g.Expires.IsZero() && (t.until.IsZero() || g.Expires.Before(t.until)) {
+		t.until = g.Expires
 	}
-	if bind := h.binders[word]; bind != nil {
-		t.links[word] = bind(t, asked)
+	if bind := t.host.binders[word]; bind != nil {
+		t.links[word] = bind(t, right.Params)
 	}
 }

@@ -2,13 +2,16 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/samplestore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
 )
 
 func sampleOf(v *metering.Invocation, status int, at time.Time) samplestore.Sample {
@@ -18,18 +21,34 @@ func sampleOf(v *metering.Invocation, status int, at time.Time) samplestore.Samp
 	}
 }
 
-// Samples shows some calls of an hour, of one app or, for "", of all.
+// Samples shows some calls of an hour, of one app or, for "", of all, as far as the actor may look
+// into them: when others called an app, and what failed there, is for whoever sees to it.
 func (h *Host) Samples(ctx context.Context, app string, hour time.Time) ([]web.Sample, error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	actor, err := h.allow(ctx, access.RoleViewer)
+	if err != nil {
 		return nil, err
 	}
 	found, err := h.samples.Read(app, hour)
 	if err != nil {
 		return nil, fmt.Errorf("read samples: %w", err)
 	}
-	shown := make([]web.Sample, len(found))
-	for i, s := range found {
-		shown[i] = web.Sample(s)
-	}
-	return shown, nil
+	var shown []web.Sample
+	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+		owners := map[string]string{}
+		for _, s := range found {
+			owner, known := owners[s.App]
+			if !known {
+				a, err := tx.App(s.App)
+				if err != nil && !errors.Is(err, registry.ErrNotFound) {
+					return err
+				}
+				owner, owners[s.App] = a.Owner, a.Owner
+			}
+			if looksInto(actor, owner) {
+				shown = append(shown, web.Sample(s))
+			}
+		}
+		return nil
+	})
+	return shown, err
 }

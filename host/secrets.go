@@ -61,7 +61,7 @@ func (h *Host) Secrets(ctx context.Context, name string) ([]web.Secret, error) {
 		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
 		}
-		if actor.User != app.Owner && !actor.Has(access.RoleReviewer) && !actor.Has(access.RoleOperator) {
+		if !looksInto(actor, app.Owner) {
 			return fmt.Errorf("the secrets of %q are for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 		}
 		all, err = tx.Secrets(name)

@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/gateway"
+	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 )
@@ -24,6 +25,8 @@ const siteBudget = 256 << 20
 
 // sites keeps the files of the releases that were asked for last.
 type sites struct {
+	watch *calm.Watch
+
 	mu    sync.Mutex // guards all below; never held while a module is read
 	byKey map[string]*list.Element
 	order *list.List // of *site, most recently used first
@@ -32,29 +35,43 @@ type sites struct {
 
 type site struct {
 	key     string
+	signer  registry.Signer
 	once    sync.Once
 	archive *static.Archive
 	err     error
 }
 
-func (s *sites) use(key string, load func() (*static.Archive, error)) (*static.Archive, error) {
+func (s *sites) use(r *registry.Release, load func() (*static.Archive, error)) (*static.Archive, error) {
+	e := s.enter(r)
+	found := e.Value.(*site)
+	found.once.Do(func() {
+		// A load that panics has failed: once holds it for done.
+		found.err = errLoadBroke
+		defer func() { s.loaded(e, found) }()
+		found.err = s.watch.Do("site-load", func() (err error) {
+			found.archive, err = load()
+			return err
+		})
+	})
+	return found.archive, found.err
+}
+
+func (s *sites) enter(r *registry.Release) *list.Element {
+	// What was verified are these bytes with this signature: the same files that somebody else
+	// signed, too, are verified apart.
+	key := string(r.Digest + "\x00" + r.Bundle)
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.order == nil {
 		s.byKey, s.order = map[string]*list.Element{}, list.New()
 	}
 	e := s.byKey[key]
 	if e == nil {
-		e = s.order.PushFront(&site{key: key})
+		e = s.order.PushFront(&site{key: key, signer: r.Signer})
 		s.byKey[key] = e
 	}
 	s.order.MoveToFront(e)
-	s.mu.Unlock()
-	found := e.Value.(*site)
-	found.once.Do(func() {
-		found.archive, found.err = load()
-		s.loaded(e, found)
-	})
-	return found.archive, found.err
+	return e
 }
 
 func (s *sites) loaded(e *list.Element, found *site) {
@@ -63,6 +80,9 @@ func (s *sites) loaded(e *list.Element, found *site) {
 	if found.err != nil {
 		s.forget(e) // a failure is not kept: the next request tries again
 		return
+	}
+	if s.byKey[found.key] != e {
+		return // dropped meanwhile
 	}
 	s.size += found.archive.Size()
 	for s.size > siteBudget && s.order.Len() > 1 {
@@ -82,11 +102,15 @@ func (s *sites) forget(e *list.Element) {
 	}
 }
 
-// drop forgets everything, so that each release is verified again.
-func (s *sites) drop() {
+// drop forgets the files of some signers, so that their releases are verified again.
+func (s *sites) drop(of func(registry.Signer) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.byKey, s.order, s.size = map[string]*list.Element{}, list.New(), 0
+	for _, e := range s.byKey {
+		if of(e.Value.(*site).signer) {
+			s.forget(e)
+		}
+	}
 }
 
 // program is a module without its files: what is compiled and run.
@@ -127,7 +151,7 @@ func (t *target) ServeFile(w http.ResponseWriter, r *http.Request, id string) (b
 	if m == nil {
 		return false, nil
 	}
-	archive, err := t.host.sites.use(string(t.release.Digest), func() (*static.Archive, error) {
+	archive, err := t.host.sites.use(&t.release, func() (*static.Archive, error) {
 		module, err := t.host.verified(context.WithoutCancel(r.Context()), t.release)
 		if err != nil {
 			return nil, err

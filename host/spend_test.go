@@ -16,7 +16,7 @@ import (
 // was reserved is there after the node starts again.
 func TestSpendLedger(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kv.db")
-	kv, err := boltstore.OpenKV(path, time.Now)
+	kv, err := boltstore.OpenKV(path, time.Now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestSpendLedger(t *testing.T) {
 	if err := kv.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if kv, err = boltstore.OpenKV(path, time.Now); err != nil {
+	if kv, err = boltstore.OpenKV(path, time.Now, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { kv.Close() })

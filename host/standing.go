@@ -25,8 +25,7 @@ type kept struct {
 
 type keptID struct{ app, capability string }
 
-func (h *Host) billKept(ctx context.Context) {
-	k := &kept{host: h, since: time.Now(), rest: map[keptID]uint64{}}
+func (k *kept) run(ctx context.Context) {
 	tick := time.NewTicker(keptEvery)
 	defer tick.Stop()
 	for {
@@ -37,10 +36,11 @@ func (h *Host) billKept(ctx context.Context) {
 		case <-tick.C:
 		}
 		now := time.Now()
-		if err := k.note(context.WithoutCancel(ctx), now.Sub(k.since)); err != nil {
-			h.log.Warn("what apps keep was not noted", "err", err)
-		}
+		span := now.Sub(k.since)
 		k.since = now
+		if err := k.note(context.WithoutCancel(ctx), span); err != nil {
+			k.host.log.Warn("what apps keep was not noted", "err", err)
+		}
 		if last {
 			return
 		}

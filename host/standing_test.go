@@ -56,7 +56,7 @@ func TestBooksAreShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := journal.Create(foreign, "0000000000000001.journal", journal.Header{Node: strings.Repeat("0f", 16), Epoch: 1}, func(uint64) {})
+	j, err := journal.Create(foreign, "0000000000000001.journal", journal.Header{Node: strings.Repeat("0f", 16), Epoch: 1}, nil, func(uint64) {})
 	if err == nil {
 		err = j.Close()
 	}

@@ -23,7 +23,9 @@ import (
 // openDispatcher reads what waits to be delivered. Nothing is delivered before
 // Start.
 func (h *Host) openDispatcher(ctx context.Context) (err error) {
-	h.dispatcher, err = triggers.Open(ctx, triggers.Options{Store: h.queue, Deliver: h.deliver, Now: h.o.Now, Logger: h.log})
+	h.dispatcher, err = triggers.Open(ctx, triggers.Options{
+		Store: h.queue, Deliver: h.deliver, Hold: h.o.PauseTriggers, Now: h.o.Now, Logger: h.log, Watch: h.watch,
+	})
 	if err != nil {
 		return err
 	}
@@ -56,8 +58,9 @@ func (h *Host) learnAll(ctx context.Context) error {
 	return err
 }
 
-// learnNews tells the dispatcher about the apps of the events since it learned
-// last. It runs before a change of state is acknowledged.
+// learnNews tells routes and dispatcher about the apps of the events since it learned last. A
+// change that names no app, such as a sign-in, disturbs none. It runs before a change of state is
+// acknowledged.
 func (h *Host) learnNews(ctx context.Context) error {
 	h.known.mu.Lock()
 	defer h.known.mu.Unlock()
@@ -73,6 +76,7 @@ func (h *Host) learnNews(ctx context.Context) error {
 				apps[e.App] = true
 			}
 		}
+		h.routes.forget(apps)
 		for app := range apps {
 			if err := h.learn(ctx, app); err != nil {
 				return err
@@ -118,7 +122,7 @@ func (h *Host) triggersOf(tx *boltstore.Tx, name string) ([]triggers.Trigger, er
 	if err != nil {
 		return nil, err
 	}
-	grants, err := tx.Grants(name)
+	rights, err := h.rights(tx, release, tier)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +131,7 @@ func (h *Host) triggersOf(tx *boltstore.Tx, name string) ([]triggers.Trigger, er
 		return nil, err
 	}
 	all := declared(release.Manifest)
-	may, until := h.mayReceive(tier, grants)
+	may, until := mayReceive(rights[abi.CapabilitySubscribe])
 	all = slices.DeleteFunc(all, func(t triggers.Trigger) bool {
 		return t.Kind == abi.TriggerEvent && !own(t) && !may(t.Name)
 	})
@@ -146,13 +150,13 @@ func own(t triggers.Trigger) bool {
 	return len(t.Name) > len(t.App) && t.Name[:len(t.App)+1] == t.App+"/"
 }
 
-// mayReceive tells which topics of other apps a tier may receive, and until when.
-func (h *Host) mayReceive(tier abi.Tier, grants []approvals.Grant) (may func(topic string) bool, until time.Time) {
-	if g, ok := approvals.Effective(grants, tier, abi.CapabilitySubscribe, h.o.Now()); ok {
-		return func(topic string) bool { return slices.Contains(g.Params.List("topics"), topic) }, g.Expires
+// mayReceive is which topics of other apps a right to subscribe allows, and until
+// when. No right allows none.
+func mayReceive(right approvals.Right) (may func(topic string) bool, until time.Time) {
+	if right.Grant != nil {
+		until = right.Grant.Expires
 	}
-	all := slices.Contains(h.policy.DefaultCapabilities(tier), abi.CapabilitySubscribe)
-	return func(string) bool { return all }, time.Time{}
+	return func(topic string) bool { return slices.Contains(right.Params.List("topics"), topic) }, until
 }
 
 // hooksAtOnce is how many queued webhooks of one trigger are delivered at once:

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/registry/sigstore"
 )
@@ -54,21 +56,52 @@ func (h *Host) Keys(ctx context.Context) ([]registry.Key, error) {
 	return keys, err
 }
 
-// AddKey lets a public key sign for an identity: for one's own, or, for an
-// operator, for anybody's.
-func (h *Host) AddKey(ctx context.Context, pem []byte, identity string) (registry.Key, error) {
+// mayAddKey returns who acts, and the identity that a key is to sign for: one's own, or, for an
+// operator, anybody's.
+func (h *Host) mayAddKey(ctx context.Context, identity string) (access.Actor, string, error) {
 	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	if err != nil || identity == "" {
+		return actor, actor.User, err
+	}
+	if identity, err = access.CanonicalName(identity); err != nil {
+		return actor, "", err
+	}
+	if identity != actor.User && !actor.Has(access.RoleOperator) {
+		return actor, "", fmt.Errorf("a key for %s can be added by %s or by an operator: %w", identity, identity, access.ErrForbidden)
+	}
+	return actor, identity, nil
+}
+
+// KeyChallenge returns the text that a key has to sign before AddKey takes it.
+func (h *Host) KeyChallenge(ctx context.Context, identity string) (string, error) {
+	_, identity, err := h.mayAddKey(ctx, identity)
+	if err != nil {
+		return "", err
+	}
+	node, err := nodeID(filepath.Join(h.o.DataDir, nodeFile))
+	return sigstore.PossessionText(node, identity, h.o.Now()), err
+}
+
+// AddKey lets a public key sign for an identity. Whoever has its private half says so, by signing
+// a text of KeyChallenge: else the key of somebody else could be taken, by an operator as well.
+func (h *Host) AddKey(ctx context.Context, k web.NewKey) (registry.Key, error) {
+	actor, identity, err := h.mayAddKey(ctx, k.Identity)
 	if err != nil {
 		return registry.Key{}, err
 	}
-	if identity == "" {
-		identity = actor.User
-	}
-	if identity != actor.User && !actor.Has(access.RoleOperator) {
-		return registry.Key{}, fmt.Errorf("a key for %s can be added by %s or by an operator: %w", identity, identity, access.ErrForbidden)
-	}
+	pem := []byte(k.PEM)
 	hint, err := sigstore.ParsePublicKey(pem)
 	if err != nil {
+		return registry.Key{}, err
+	}
+	if k.Proof == "" {
+		return registry.Key{}, fmt.Errorf("%w: a public key alone does not say whose it is; run `agora keys add --key` with the private key, or sign the text of `agora keys challenge`", registry.ErrUnproven)
+	}
+	node, err := nodeID(filepath.Join(h.o.DataDir, nodeFile))
+	if err != nil {
+		return registry.Key{}, err
+	}
+	if err := sigstore.CheckPossession(pem, node, identity, k.Challenge, []byte(k.Proof), h.o.Now()); err != nil {
 		return registry.Key{}, err
 	}
 	key := registry.Key{Hint: hint, PEM: string(pem), Identity: identity, AddedBy: actor.User, Added: h.o.Now().UTC()}
@@ -89,8 +122,8 @@ func (h *Host) AddKey(ctx context.Context, pem []byte, identity string) (registr
 	return key, err
 }
 
-// DeleteKey ends the trust in a key. Programs that were loaded are dropped, so
-// that releases which only this key signed no longer load.
+// DeleteKey ends the trust in a key. What it signed and was loaded is dropped, so that it no
+// longer loads; what others signed goes on undisturbed.
 func (h *Host) DeleteKey(ctx context.Context, hint string) error {
 	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
 	if err != nil {
@@ -108,10 +141,44 @@ func (h *Host) DeleteKey(ctx context.Context, hint string) error {
 		return tx.DeleteKey(hint)
 	})
 	if err == nil {
-		h.programs.drop()
-		h.sites.drop()
+		signed := func(s registry.Signer) bool { return s.Method == registry.MethodKey && s.KeyHint == hint }
+		h.programs.drop(signed)
+		h.sites.drop(signed)
 	}
 	return err
+}
+
+// mustVerify checks a release's module and signature before something is routed to it, so that
+// what cannot run is refused to whoever asks, and not to the app's users.
+func (h *Host) mustVerify(ctx context.Context, name string, number int) error {
+	var r registry.Release
+	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		if r, err = tx.Release(name, number); err != nil {
+			return fmt.Errorf("release %d of app %q: %w", number, name, err)
+		}
+		return stillTrusted(tx, r)
+	})
+	if err == nil {
+		_, err = h.verified(ctx, r)
+	}
+	return err
+}
+
+// stillTrusted is the part of verifying that can change: within a transaction it is asked whether
+// the key that signed a release is still registered for its signer.
+func stillTrusted(tx registry.Tx, r registry.Release) error {
+	if r.Signer.Method != registry.MethodKey {
+		return nil
+	}
+	key, err := tx.Key(r.Signer.KeyHint)
+	if err == nil && key.Identity == r.Signer.Identity {
+		return nil
+	}
+	if err != nil && !errors.Is(err, registry.ErrNotFound) {
+		return err
+	}
+	return fmt.Errorf("release %d of %q was signed with the key %s, which does not sign for %s any more: sign the module again and upload it, or choose a release that another key signed: %w",
+		r.Number, r.App, r.Signer.KeyHint, r.Signer.Identity, registry.ErrUntrusted)
 }
 
 // Inspect reads a module for somebody who wonders what it is.
@@ -128,11 +195,11 @@ func (h *Host) CheckPolicy(ctx context.Context, manifest, module []byte, tier ab
 	if err != nil {
 		return nil, err
 	}
-	m, err := registry.ParseManifest(manifest)
+	m, err := readManifest(manifest)
 	if err != nil {
 		return nil, err
 	}
-	r := registry.Release{App: m.Name, Manifest: m.WithDefaults(), Signer: registry.Signer{Identity: actor.User, Method: "identity", Trust: "local"}}
+	r := registry.Release{App: m.Name, Manifest: m, Signer: registry.Signer{Identity: actor.User, Method: registry.MethodIdentity, Trust: "local"}}
 	if module != nil {
 		inspection, err := registry.Inspect(module)
 		if err != nil {
@@ -144,6 +211,17 @@ func (h *Host) CheckPolicy(ctx context.Context, manifest, module []byte, tier ab
 		r.Interface = abi.InterfaceV1
 		r.Capabilities = slices.Sorted(maps.Keys(r.Manifest.Capabilities))
 	}
+	// It would come after all that there are.
+	if err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+		app, err := tx.App(m.Name)
+		r.Number = app.Releases + 1
+		if errors.Is(err, registry.ErrNotFound) {
+			return nil
+		}
+		return err
+	}); err != nil {
+		return nil, err
+	}
 	if tier == "" {
 		tier = abi.TierSandbox
 	}
@@ -151,7 +229,8 @@ func (h *Host) CheckPolicy(ctx context.Context, manifest, module []byte, tier ab
 	if tier != abi.TierSandbox {
 		action = "promote"
 	}
-	return h.judge(ctx, action, actor.User, tier, r)
+	verdict, err := h.judge(ctx, question{action, actor.User, tier, r})
+	return verdict.Findings, err
 }
 
 // Rules shows the policy in force.

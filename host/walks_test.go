@@ -305,11 +305,12 @@ func TestKeys(t *testing.T) {
 	if _, err := c.Publish(t.Context(), manifest("keyed"), module, bundle, nil); problemOf(t, err).Type != "/problems/untrusted-signer" {
 		t.Errorf("a key that nobody registered: %v", err)
 	}
-	key, err := c.AddKey(t.Context(), public, "")
-	if err != nil || key.Identity != ada {
-		t.Fatalf("%+v, %v", key, err)
+	key := n.addKey(c, private, public)
+	if key.Identity != ada {
+		t.Fatalf("%+v", key)
 	}
-	if _, err := n.as("eve@example.com", access.RoleDeveloper).AddKey(t.Context(), public, ""); problemOf(t, err).Type != "/problems/exists" {
+	challenge, proof := n.prove(n.eve(), private, "")
+	if _, err := n.eve().AddKey(t.Context(), public, "", challenge, proof); problemOf(t, err).Type != "/problems/exists" {
 		t.Errorf("the same key for somebody else: %v", err)
 	}
 	p, err := c.Publish(t.Context(), manifest("keyed"), module, bundle, nil)

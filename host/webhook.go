@@ -53,6 +53,7 @@ func (t *target) takeHook(ctx context.Context, id string, w *registry.WebhookTri
 	if err != nil || seen {
 		return abi.Response{Status: http.StatusOK}, err
 	}
+	defer claim.Release() // unless it is kept, or queued, below
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	event := cmp.Or(proof.ID, id)
 	if w.Deliver == registry.DeliverQueue {
@@ -60,7 +61,6 @@ func (t *target) takeHook(ctx context.Context, id string, w *registry.WebhookTri
 	}
 	resp, err := t.callHook(ctx, id, ref, event, r, stream)
 	if err != nil || resp.Status < 200 || resp.Status > 299 {
-		claim.Release()
 		return resp, err
 	}
 	return resp, claim.Keep(ctx)
@@ -115,7 +115,6 @@ func (t *target) callHook(ctx context.Context, id string, ref triggers.Ref, even
 func (t *target) queueHook(ctx context.Context, ref triggers.Ref, event string, r *http.Request, body []byte, claim *triggers.Claim) (abi.Response, error) {
 	var frame abi.Request
 	if err := gateway.Frame(&frame, r, int64(len(body)), platformCookies); err != nil {
-		claim.Release()
 		return abi.Response{}, err
 	}
 	err := t.host.dispatcher.Enqueue(ctx, triggers.Delivery{

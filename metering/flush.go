@@ -21,11 +21,13 @@ func (m *Meter) Flush(ctx context.Context) error {
 // flush is Flush for whoever holds flushing.
 func (m *Meter) flush(ctx context.Context) error {
 	rotated := m.rotate(ctx)
-	m.mu.Lock()
-	all := append(slices.Clone(m.earlier), m.current)
-	m.floor = later(m.floor, hourOf(m.clock.now()))
-	floor := m.floor
-	m.mu.Unlock()
+	var all []*epoch
+	var floor time.Time
+	m.locked(func() {
+		all = append(slices.Clone(m.earlier), m.current)
+		m.floor = later(m.floor, hourOf(m.clock.now()))
+		floor = m.floor
+	})
 	for _, e := range all {
 		if err := m.flushEpoch(ctx, e, floor); err != nil {
 			return errors.Join(rotated, err)
@@ -37,22 +39,15 @@ func (m *Meter) flush(ctx context.Context) error {
 // flushEpoch brings what is new in an epoch to the store; all of it, and for
 // good, if it is complete.
 func (m *Meter) flushEpoch(ctx context.Context, e *epoch, floor time.Time) error {
-	m.mu.Lock()
-	complete := e != m.current && e.running == 0 && (e.broken || len(e.pending) == 0)
-	broken, until := e.broken, e.closes(floor)
-	changed := e.cells.list(e.node, e.number, true)
-	versions := e.cells.versions()
-	m.mu.Unlock()
+	now := m.stateOf(e, floor)
 	switch {
-	case complete:
+	case now.complete:
 		if err := m.retire(ctx, e); err != nil {
 			return err
 		}
-		m.mu.Lock()
-		m.earlier = slices.DeleteFunc(m.earlier, func(o *epoch) bool { return o == e })
-		m.mu.Unlock()
+		m.locked(func() { m.earlier = slices.DeleteFunc(m.earlier, func(o *epoch) bool { return o == e }) })
 		return nil
-	case broken, len(changed) == 0 && until.Equal(e.until):
+	case now.broken, len(now.changed) == 0 && now.until.Equal(e.until):
 		return nil
 	}
 	// What is in the store must be in the journal, whatever happens next.
@@ -61,16 +56,34 @@ func (m *Meter) flushEpoch(ctx context.Context, e *epoch, floor time.Time) error
 		return fmt.Errorf("sync the journal: %w", err)
 	}
 	failpoint.Hit("meter-before-merge")
-	if err := m.o.Store.Merge(ctx, Flush{Node: e.node, Epoch: e.number, Cells: changed, Until: until}); err != nil {
+	if err := m.o.Store.Merge(ctx, Flush{Node: e.node, Epoch: e.number, Cells: now.changed, Until: now.until}); err != nil {
 		return fmt.Errorf("store the usage of epoch %d: %w", e.number, err)
 	}
 	failpoint.Hit("meter-merged")
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e.cells.flushed(versions)
-	e.until = until
-	e.cells.forget(until)
+	e.cells.flushed(now.versions)
+	e.until = now.until
+	e.cells.forget(now.until)
 	return nil
+}
+
+// epochState is what an epoch is at one moment.
+type epochState struct {
+	complete, broken bool
+	until            time.Time
+	changed          []Cell
+	versions         map[Key]uint64
+}
+
+func (m *Meter) stateOf(e *epoch, floor time.Time) epochState {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return epochState{
+		complete: e != m.current && e.running == 0 && (e.broken || len(e.pending) == 0),
+		broken:   e.broken, until: e.closes(floor),
+		changed: e.cells.list(e.node, e.number, true), versions: e.cells.versions(),
+	}
 }
 
 func later(a, b time.Time) time.Time {
@@ -83,11 +96,13 @@ func later(a, b time.Time) time.Time {
 // rotate begins a new epoch when the journal has grown large, or the wall clock
 // was set.
 func (m *Meter) rotate(ctx context.Context) error {
-	m.mu.Lock()
-	skew := m.clock.skew(m.o.Now())
-	jumped := skew.Abs() > maxSkew
-	due := !m.closed && m.down.Load() == nil && (jumped || m.current.journal.Size() >= m.o.JournalSize)
-	m.mu.Unlock()
+	var skew time.Duration
+	var jumped, due bool
+	m.locked(func() {
+		skew = m.clock.skew(m.o.Now())
+		jumped = skew.Abs() > maxSkew
+		due = !m.closed && m.down.Load() == nil && (jumped || m.current.journal.Size() >= m.o.JournalSize)
+	})
 	if !due {
 		return nil
 	}
@@ -113,9 +128,8 @@ func (m *Meter) retire(ctx context.Context, e *epoch) error {
 		return err
 	}
 	if !e.merged {
-		m.mu.Lock()
-		all := e.cells.list(e.node, e.number, false)
-		m.mu.Unlock()
+		var all []Cell
+		m.locked(func() { all = e.cells.list(e.node, e.number, false) })
 		failpoint.Hit("meter-before-retire")
 		if err := m.o.Store.Merge(ctx, Flush{Node: e.node, Epoch: e.number, Cells: all, Ended: true}); err != nil {
 			return fmt.Errorf("store the usage of epoch %d: %w", e.number, err)
@@ -143,16 +157,14 @@ func (m *Meter) complete(e *epoch) error {
 		if err != nil {
 			return fmt.Errorf("read the journal %s again: %w", e.name, err)
 		}
-		m.mu.Lock()
-		if held := e.cells.total(); !held.Equal(r.cells.total()) {
-			m.log.Error("a journal that could not be written holds something else than was counted", "journal", e.name, "counted", held.Calls, "found", r.cells.total().Calls)
-		}
-		e.cells, e.damage, e.last = r.cells, r.tail.Damaged, r.last
-		m.mu.Unlock()
+		m.locked(func() {
+			if held := e.cells.total(); !held.Equal(r.cells.total()) {
+				m.log.Error("a journal that could not be written holds something else than was counted", "journal", e.name, "counted", held.Calls, "found", r.cells.total().Calls)
+			}
+			e.cells, e.damage, e.last = r.cells, r.tail.Damaged, r.last
+		})
 	}
-	m.mu.Lock()
-	e.journal = nil
-	m.mu.Unlock()
+	m.locked(func() { e.journal = nil })
 	return nil
 }
 

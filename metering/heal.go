@@ -40,11 +40,11 @@ func (m *Meter) Heal(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("usage cannot be journaled yet: %w", err), f.err)
 	}
-	m.mu.Lock()
-	m.earlier = append(m.earlier, m.current)
-	m.use(next)
-	m.down.Store(nil)
-	m.mu.Unlock()
+	m.locked(func() {
+		m.earlier = append(m.earlier, m.current)
+		m.use(next)
+		m.down.Store(nil)
+	})
 	m.log.Info("usage is journaled again: apps are served", "after", m.o.Now().Sub(f.since).String())
 	return nil
 }

@@ -77,22 +77,26 @@ func (m *Meter) compress(from, to string) error {
 	if err != nil {
 		return err
 	}
-	w := &sequential{file: out}
-	packed := packers.Get().(*gzip.Writer)
-	defer packers.Put(packed)
-	packed.Reset(w)
-	_, err = io.Copy(packed, in)
-	err = errors.Join(err, packed.Close())
-	if err == nil {
-		err = out.Sync()
-	}
-	if err = errors.Join(err, out.Close()); err != nil {
+	if err := pack(out, in); err != nil {
 		return err
 	}
 	if err := m.o.FS.Rename(temp, to); err != nil {
 		return err
 	}
 	return m.o.FS.Sync()
+}
+
+// pack writes a compressed copy, durably, and closes it whatever happens.
+func pack(out journal.File, in io.Reader) (err error) {
+	defer func() { err = errors.Join(err, out.Close()) }()
+	packed := packers.Get().(*gzip.Writer)
+	packed.Reset(&sequential{file: out})
+	_, err = io.Copy(packed, in)
+	if err = errors.Join(err, packed.Close()); err == nil {
+		err = out.Sync()
+	}
+	packers.Put(packed)
+	return err
 }
 
 // packers are a megabyte each.

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/internal/failpoint"
 	"github.com/agora-host/agora/metering/journal"
 )
@@ -40,6 +41,8 @@ type Options struct {
 	// disputes, and KeepBytes how many bytes of them. Default seven days and 1 GiB.
 	Keep      time.Duration
 	KeepBytes int64
+	// Watch recovers panics of the meter's own goroutines. Default: none is counted.
+	Watch *calm.Watch
 }
 
 func (o Options) withDefaults() Options {
@@ -148,27 +151,24 @@ func (m *Meter) use(e *epoch) {
 // out, every journal found, and the clock: whichever of them is lost, no number
 // is used twice.
 func (m *Meter) beginEpoch(ctx context.Context) (*epoch, error) {
-	m.mu.Lock()
-	least := max(m.last+1, uint64(max(0, m.o.Now().UnixMicro())))
-	m.mu.Unlock()
+	var least uint64
+	m.locked(func() { least = max(m.last+1, uint64(max(0, m.o.Now().UnixMicro()))) })
 	number, err := m.o.Store.BeginEpoch(ctx, m.o.Node, least)
 	if err != nil {
 		return nil, fmt.Errorf("begin an epoch: %w", err)
 	}
 	failpoint.Hit("epoch-begun")
-	m.mu.Lock()
-	m.last = max(m.last, number)
-	m.mu.Unlock()
+	m.locked(func() { m.last = max(m.last, number) })
 	e := &epoch{number: number, node: m.o.Node, name: journalName(number), cells: newCells()}
-	e.journal, err = journal.Create(m.o.FS, e.name, journal.Header{Node: e.node, Epoch: number}, func(seq uint64) { m.commit(e, seq) })
+	e.journal, err = journal.Create(m.o.FS, e.name, journal.Header{Node: e.node, Epoch: number}, m.o.Watch, func(seq uint64) { m.commit(e, seq) })
 	if err != nil {
 		return nil, err
 	}
 	// From here on the store knows that there is a journal, and its loss is told.
-	m.mu.Lock()
-	m.floor = later(m.floor, hourOf(m.clock.now()))
-	e.until = m.floor
-	m.mu.Unlock()
+	m.locked(func() {
+		m.floor = later(m.floor, hourOf(m.clock.now()))
+		e.until = m.floor
+	})
 	if err := m.o.Store.Merge(ctx, Flush{Node: e.node, Epoch: number, Until: e.until}); err != nil {
 		return nil, errors.Join(fmt.Errorf("begin an epoch: %w", err), e.journal.Abandon(), m.o.FS.Remove(e.name))
 	}
@@ -187,19 +187,7 @@ func (m *Meter) Standing(v *Invocation) error { return m.append(nil, kindStandin
 
 // append journals into an epoch, or for nil into the current one.
 func (m *Meter) append(e *epoch, k kind, v *Invocation) error {
-	m.mu.Lock()
-	switch f := m.down.Load(); {
-	case m.closed:
-		m.mu.Unlock()
-		return fmt.Errorf("%w: the meter is closed", ErrUnmetered)
-	case e == nil && f != nil:
-		m.mu.Unlock()
-		return fmt.Errorf("%w: %w", ErrUnmetered, f.err)
-	case e == nil:
-		e = m.current
-	}
-	batch, err := m.put(e, k, v)
-	m.mu.Unlock()
+	e, batch, err := m.enter(e, k, v)
 	if err == nil {
 		err = batch.Wait()
 	}
@@ -208,6 +196,31 @@ func (m *Meter) append(e *epoch, k kind, v *Invocation) error {
 		return fmt.Errorf("%w: %w", ErrUnmetered, err)
 	}
 	return nil
+}
+
+// enter puts a record into the epoch that it belongs to, which it answers, if there is one.
+func (m *Meter) enter(e *epoch, k kind, v *Invocation) (*epoch, *journal.Batch, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch f := m.down.Load(); {
+	case m.closed:
+		return nil, nil, errMeterClosed
+	case e == nil && f != nil:
+		return nil, nil, f.err
+	case e == nil:
+		e = m.current
+	}
+	batch, err := m.put(e, k, v)
+	return e, batch, err
+}
+
+var errMeterClosed = errors.New("the meter is closed")
+
+// locked runs f with mu held, and gives it back also if f panics.
+func (m *Meter) locked(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f()
 }
 
 // Ready answers nil while usage can be journaled, and else why it cannot. A disk
@@ -253,11 +266,9 @@ func (m *Meter) Run(ctx context.Context) {
 // Close flushes and closes. What it cannot flush stays in the journal, and is
 // recovered at the next Open. It may be called again.
 func (m *Meter) Close(ctx context.Context) error {
-	m.mu.Lock()
-	was := m.closed
-	m.closed = true
-	e := m.current
-	m.mu.Unlock()
+	var was bool
+	var e *epoch
+	m.locked(func() { was, m.closed, e = m.closed, true, m.current })
 	if was {
 		return nil
 	}

@@ -81,15 +81,17 @@ func (m *Meter) Reconcile(ctx context.Context) (Reconciliation, error) {
 	return r, nil
 }
 
-// reconcileLive compares the journals that are written, as of one moment.
-func (m *Meter) reconcileLive(ctx context.Context, r *Reconciliation) error {
+// moment is an epoch whose journal is written, as it is at one moment.
+type moment struct {
+	e    *epoch
+	last uint64
+	held []Cell
+	wait map[uint64]bool
+}
+
+func (m *Meter) moments() []moment {
 	m.mu.Lock()
-	type moment struct {
-		e    *epoch
-		last uint64
-		held []Cell
-		wait map[uint64]bool
-	}
+	defer m.mu.Unlock()
 	var all []moment
 	for _, e := range append(m.earlier[:len(m.earlier):len(m.earlier)], m.current) {
 		if e.broken || e.journal == nil || e.node == "" {
@@ -101,19 +103,30 @@ func (m *Meter) reconcileLive(ctx context.Context, r *Reconciliation) error {
 		}
 		all = append(all, now)
 	}
-	m.mu.Unlock()
-	for _, now := range all {
-		f, err := m.o.FS.Open(now.e.name)
+	return all
+}
+
+// accountOf reads what a journal said by a moment.
+func (m *Meter) accountOf(now moment) (account, error) {
+	f, err := m.o.FS.Open(now.e.name)
+	if err != nil {
+		return account{}, err
+	}
+	defer f.Close()
+	a := account{name: now.e.name, node: m.o.Node, asked: true}
+	a.said, a.err = replay(f, func(seq uint64) bool { return seq <= now.last && !now.wait[seq] })
+	a.state = a.said.condition(a.err, now.e.node)
+	return a, readable(a)
+}
+
+// reconcileLive compares the journals that are written, as of one moment.
+func (m *Meter) reconcileLive(ctx context.Context, r *Reconciliation) error {
+	for _, now := range m.moments() {
+		a, err := m.accountOf(now)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return err
-		}
-		a := account{name: now.e.name, node: m.o.Node, asked: true}
-		a.said, a.err = replay(f, func(seq uint64) bool { return seq <= now.last && !now.wait[seq] })
-		a.state = a.said.condition(a.err, now.e.node)
-		if err := errors.Join(readable(a), f.Close()); err != nil {
 			return fmt.Errorf("read %s: %w", now.e.name, err)
 		}
 		stored, err := m.o.Store.Cells(ctx, now.e.node, now.e.number)

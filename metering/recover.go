@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/agora-host/agora/metering/journal"
@@ -56,11 +57,14 @@ func (m *Meter) begin(name string) <-chan outcome {
 		done <- outcome{err: err}
 		return done
 	}
-	go func() {
+	var r reading
+	m.o.Watch.Job(new(sync.WaitGroup), "journal-replay", func() (err error) {
+		r, err = replay(f, nil)
+		return err
+	}, func(err error) {
 		defer f.Close()
-		r, err := replay(f, nil)
 		done <- outcome{r, err}
-	}()
+	})
 	return done
 }
 

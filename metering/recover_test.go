@@ -98,7 +98,7 @@ func journalOf(t testing.TB, fill func(put func(kind, time.Time, *Invocation))) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := journal.Create(disk, "x", journal.Header{Node: "000102030405060708090a0b0c0d0e0f", Epoch: 7}, func(uint64) {})
+	j, err := journal.Create(disk, "x", journal.Header{Node: "000102030405060708090a0b0c0d0e0f", Epoch: 7}, nil, func(uint64) {})
 	if err != nil {
 		t.Fatal(err)
 	}

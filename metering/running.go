@@ -11,19 +11,20 @@ type Running struct {
 	e *epoch // that of its first checkpoint
 }
 
-// Begin is for an invocation that may need checkpoints. Every Running must End.
+// Begin is for an invocation that may need checkpoints. Every Running must
+// End, or Leave.
 func (m *Meter) Begin() *Running { return &Running{m: m} }
 
 // Checkpoint makes durable what the invocation amounts to so far. If the node
 // does not live to see its end, this is what is billed, with FaultCutOff.
 func (r *Running) Checkpoint(v *Invocation) error {
 	if r.e == nil {
-		r.m.mu.Lock()
-		if r.m.down.Load() == nil {
-			r.e = r.m.current
-			r.e.running++
-		}
-		r.m.mu.Unlock()
+		r.m.locked(func() {
+			if r.m.down.Load() == nil {
+				r.e = r.m.current
+				r.e.running++
+			}
+		})
 	}
 	err := r.m.append(r.e, kindCheckpoint, v)
 	failpoint.Hit("checkpointed")
@@ -33,12 +34,16 @@ func (r *Running) Checkpoint(v *Invocation) error {
 // End records the invocation as Meter.Record does. It takes the place of all
 // checkpoints.
 func (r *Running) End(v *Invocation) error {
-	err := r.m.append(r.e, kindInvocation, v)
+	defer r.Leave()
+	return r.m.append(r.e, kindInvocation, v)
+}
+
+// Leave lets an invocation go whose end was never recorded, since the node failed: what is
+// billed is its last checkpoint, once its journal is complete. After End, and again, it does
+// nothing.
+func (r *Running) Leave() {
 	if r.e != nil {
-		r.m.mu.Lock()
-		r.e.running--
-		r.m.mu.Unlock()
+		r.m.locked(func() { r.e.running-- })
 		r.e = nil
 	}
-	return err
 }

@@ -28,9 +28,26 @@ type HostName struct {
 func CanonicalHost(text string) (string, error) {
 	name, port, hasPort := strings.Cut(strings.ToLower(text), ":")
 	name = strings.TrimSuffix(name, ".")
+	if !strings.Contains(name, ".") {
+		return "", fmt.Errorf("%w: %q is no name such as expenses.example.com", ErrBadHost, clip(text, 60))
+	}
+	return canonicalHost(text, name, port, hasPort)
+}
+
+// CheckDomain returns ErrBadHost unless a text is a DNS name in its canonical form, perhaps of one
+// label, perhaps with a port, and short enough for names below it.
+func CheckDomain(text string) error {
+	name, port, hasPort := strings.Cut(text, ":")
+	canonical, err := canonicalHost(text, name, port, hasPort)
+	if err == nil && (canonical != text || len(name) > 253-64) {
+		err = fmt.Errorf("%w: %q is not in its usual form, or too long", ErrBadHost, clip(text, 60))
+	}
+	return err
+}
+
+func canonicalHost(text, name, port string, hasPort bool) (string, error) {
 	labels := strings.Split(name, ".")
-	digits := strings.Trim(labels[len(labels)-1], "0123456789") == ""
-	if len(name) > 253 || len(labels) < 2 || digits {
+	if digits := strings.Trim(labels[len(labels)-1], "0123456789") == ""; len(name) > 253 || digits {
 		return "", fmt.Errorf("%w: %q is no name such as expenses.example.com", ErrBadHost, clip(text, 60))
 	}
 	for _, label := range labels {

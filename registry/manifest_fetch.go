@@ -28,10 +28,6 @@ func (e *ManifestError) checkFetch(ask CapabilityAsk) {
 	if len(ask.Allow) == 0 {
 		e.add(path+"allow", "fetch says not whom the app asks", "List the origins.", `allow = ["https://api.example.com"]`)
 	}
-	if len(ask.Allow) > maxOrigins || len(ask.Credentials) > maxOrigins {
-		e.add(path+"allow", fmt.Sprintf("fetch lists more than %d origins or credentials", maxOrigins), "Ask fewer services, or split the app.")
-		return
-	}
 	if ask.MaxCalls < 0 || ask.MaxRequest < 0 || ask.MaxResponse < 0 {
 		e.add("capabilities.fetch", "a limit of fetch cannot be negative", "Leave it out for the default.")
 	}

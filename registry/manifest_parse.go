@@ -18,8 +18,15 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// maxManifest bounds a manifest's text, in bytes.
-const maxManifest = 64 << 10
+// What a manifest may hold, so that whatever it says, rules can judge it and people can read it.
+const (
+	maxManifest = 64 << 10 // bytes of its text
+	maxProblems = 50       // that are said of one
+	maxSettings = 500      // in [config]
+	maxSecrets  = 100      // that secret names: as many as an app can have
+	maxTopics   = 64       // that events publishes
+	maxModels   = 32       // that llm lists
+)
 
 // Classifications are the words for data_classification, from the least to the
 // most protected.
@@ -42,6 +49,12 @@ func (e *ManifestError) Unwrap() error { return ErrBadManifest }
 func (e *ManifestError) Findings() []abi.Finding { return e.Problems }
 
 func (e *ManifestError) add(path, message, remedy string, commands ...string) {
+	if len(e.Problems) == maxProblems {
+		message, remedy = fmt.Sprintf("there are more than %d problems", maxProblems), "Correct these first."
+		path, commands = "", nil
+	} else if len(e.Problems) > maxProblems {
+		return
+	}
 	e.Problems = append(e.Problems, abi.Finding{
 		Code: "manifest.invalid", Severity: abi.SeverityDeny, Message: message, Path: path,
 		Remedy: abi.Remedy{Summary: remedy, Commands: commands},
@@ -73,7 +86,7 @@ func ParseManifest(text []byte) (Manifest, error) {
 
 func (e *ManifestError) decoding(err error) {
 	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {
-		for _, unknown := range strict.Errors {
+		for _, unknown := range strict.Errors[:min(len(strict.Errors), maxProblems+1)] {
 			key := strings.Join(unknown.Key(), ".")
 			row, _ := unknown.Position()
 			remedy := "Remove it, or look up the keys in docs/manifest.md."
@@ -172,11 +185,35 @@ func (e *ManifestError) check(m Manifest) {
 	for _, word := range slices.Sorted(maps.Keys(m.Capabilities)) {
 		e.checkCapability(m, word, m.Capabilities[word])
 	}
+	e.atMost("config", len(m.Config), maxSettings)
 	for _, key := range slices.Sorted(maps.Keys(m.Config)) {
 		if len(key) == 0 || len(key) > 128 || len(m.Config[key]) > 16<<10 || plainText(key, 128) != nil {
 			e.add("config", fmt.Sprintf("config: the setting %q is empty or too long", clip(key, 40)), "Keep names under 128 bytes and values under 16 KiB.")
 		}
 	}
+}
+
+// atMost refuses a list that is too long, and reports whether it is not.
+func (e *ManifestError) atMost(path string, n, most int) bool {
+	if n > most {
+		e.add(path, fmt.Sprintf("%s has %d entries, more than %d", path, n, most), "Leave some out, or split the app.")
+	}
+	return n <= most
+}
+
+// checkLists bounds what a capability lists.
+func (e *ManifestError) checkLists(word string, ask CapabilityAsk) bool {
+	fine := true
+	for _, list := range []struct {
+		name    string
+		n, most int
+	}{
+		{"names", len(ask.Names), maxSecrets}, {"topics", len(ask.Topics), maxTopics}, {"models", len(ask.Models), maxModels},
+		{"allow", len(ask.Allow), maxOrigins}, {"credentials", len(ask.Credentials), maxOrigins},
+	} {
+		fine = e.atMost("capabilities."+word+"."+list.name, list.n, list.most) && fine
+	}
+	return fine
 }
 
 func (e *ManifestError) checkDurability(class string) {
@@ -220,6 +257,9 @@ func (e *ManifestError) checkCapability(m Manifest, word string, ask CapabilityA
 			}
 		}
 		e.add("capabilities."+word, fmt.Sprintf("the capability %q does not exist", clip(word, 40)), "Use one of "+strings.Join(known, ", ")+".")
+		return
+	}
+	if !e.checkLists(word, ask) {
 		return
 	}
 	for _, param := range slices.Sorted(maps.Keys(ask.Params())) {

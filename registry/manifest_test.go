@@ -104,7 +104,6 @@ func TestManifestProblems(t *testing.T) {
 		{"a path as name", strings.Replace(full, `"hello"`, `"../etc"`, 1), "cannot be an app's name", "address"},
 		{"HTML as name", strings.Replace(full, `"hello"`, `"<b>"`, 1), "cannot be an app's name", "address"},
 		{"a double hyphen", strings.Replace(full, `"hello"`, `"a--b"`, 1), "cannot be an app's name", "address"},
-		{"a reserved name", strings.Replace(full, `"hello"`, `"console"`, 1), "is reserved", "address"},
 		{"a negative size", strings.Replace(full, "16MiB", "-1", 1), "is no size", "TOML"},
 		{"a size beyond numbers", strings.Replace(full, "16MiB", "99999999999GiB", 1), "is no size", "TOML"},
 		{"no duration", strings.Replace(full, "250ms", "soon", 1), "is no duration", "TOML"},

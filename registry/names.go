@@ -3,7 +3,6 @@ package registry
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,19 +10,12 @@ import (
 
 var appName = regexp.MustCompile(`\A[a-z]([a-z0-9-]{0,38}[a-z0-9])?\z`)
 
-// reservedNames are hosts that people could take for the platform's own.
-var reservedNames = []string{
-	"admin", "agora", "api", "app", "apps", "auth", "console", "localhost", "login", "mail", "root", "static", "status", "www",
-	"sandbox", "pilot", "production",
-}
-
-// ValidName tells whether a name can be an app's: it becomes a host name.
+// ValidName returns an error unless a name has the form of an app's: it becomes a host name. What
+// begins with a digit could be read as an address, and "--" stands in previews and in
+// international names. Whether a new app may have it, ReservedName says.
 func ValidName(name string) error {
-	switch {
-	case !appName.MatchString(name) || strings.Contains(name, "--"):
+	if !appName.MatchString(name) || strings.Contains(name, "--") {
 		return fmt.Errorf("%q cannot be an app's name: use 1 to 40 of a-z, 0-9 and single hyphens, starting with a letter", clip(name, 60))
-	case slices.Contains(reservedNames, name):
-		return fmt.Errorf("%q is reserved: choose another name", name)
 	}
 	return nil
 }

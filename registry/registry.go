@@ -28,6 +28,8 @@ var (
 	ErrUntrusted = errors.New("the signer is not trusted")
 	// ErrBadKey: what should be a public key is none.
 	ErrBadKey = errors.New("the key is not valid")
+	// ErrUnproven: nothing proves that whoever has the private key wants it to sign for an identity.
+	ErrUnproven = errors.New("the key is not proven")
 	// ErrRefused: the rules refuse the release; findings say why.
 	ErrRefused = errors.New("the rules refuse this release")
 	// ErrTooLarge: an upload is over its size limit.
@@ -89,18 +91,33 @@ type Release struct {
 	Interface abi.Interface `json:"interface"`
 	// Capabilities are the words of the capability modules that the binary
 	// imports, sorted: the truth, beside what the manifest declares.
-	Capabilities []string      `json:"capabilities"`
-	Signer       Signer        `json:"signer"`
-	Bundle       Digest        `json:"bundle"` // blob of the signature bundle
-	Findings     []abi.Finding `json:"findings,omitempty"`
-	Created      time.Time     `json:"created"`
-	CreatedBy    string        `json:"created_by"`
+	Capabilities []string `json:"capabilities"`
+	// FuelTable is the version of the cost table by which its instructions are counted, for as
+	// long as it runs. Releases of a time before there were two have none: see CostTable.
+	FuelTable int           `json:"fuel_table,omitempty"`
+	Signer    Signer        `json:"signer"`
+	Bundle    Digest        `json:"bundle"` // blob of the signature bundle
+	Findings  []abi.Finding `json:"findings,omitempty"`
+	// Requires are the capabilities that the rules wanted reviewed for this very
+	// release when it was uploaded: no grant of another release will do.
+	Requires  []string  `json:"requires,omitempty"`
+	Created   time.Time `json:"created"`
+	CreatedBy string    `json:"created_by"`
 }
+
+// CostTable returns the version of the cost table by which the release is counted.
+func (r Release) CostTable() int { return max(1, r.FuelTable) }
+
+// How a signature was made.
+const (
+	MethodKey      = "key"      // with a registered key
+	MethodIdentity = "identity" // with a certificate for an identity
+)
 
 // Signer says whose signature a release carries and how it was checked.
 type Signer struct {
 	Identity string    `json:"identity"`
-	Method   string    `json:"method"` // "key" or "identity"
+	Method   string    `json:"method"` // MethodKey or MethodIdentity
 	Issuer   string    `json:"issuer,omitempty"`
 	KeyHint  string    `json:"key_hint,omitempty"` // base64(sha256(SPKI)), for method "key"
 	Trust    string    `json:"trust"`              // which trust root: "local" or "key"

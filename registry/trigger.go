@@ -87,9 +87,12 @@ const (
 
 func (e *ManifestError) checkTriggers(m Manifest) {
 	t := m.Triggers
-	for kind, n := range map[string]int{"cron": len(t.Cron), "webhook": len(t.Webhook), "event": len(t.Event)} {
-		if n > maxTriggers {
-			e.add("triggers."+kind, fmt.Sprintf("there are %d triggers of kind %s, more than %d", n, kind, maxTriggers), "Let one trigger do the work of several.")
+	for _, list := range []struct {
+		kind string
+		n    int
+	}{{"cron", len(t.Cron)}, {"webhook", len(t.Webhook)}, {"event", len(t.Event)}} {
+		if !e.atMost("triggers."+list.kind, list.n, maxTriggers) {
+			return
 		}
 	}
 	seen := map[string]bool{}
@@ -103,7 +106,9 @@ func (e *ManifestError) checkTriggers(m Manifest) {
 		at := fmt.Sprintf("triggers.cron.%d", i)
 		e.checkTrigger(at, c.Name, c.Path)
 		once(at, "cron", c.Name)
-		if _, err := c.When(); err != nil {
+		if len(c.Timezone) > 64 {
+			e.add(at, fmt.Sprintf("cron %q: the timezone has %d bytes, more than 64", clip(c.Name, 40), len(c.Timezone)), "Use an IANA name.", `timezone = "Europe/Zurich"`)
+		} else if _, err := c.When(); err != nil {
 			e.add(at, fmt.Sprintf("cron %q: %s", clip(c.Name, 40), clip(err.Error(), 200)), "Write five fields: minute, hour, day of month, month, day of week.", `schedule = "0 3 * * *"`)
 		}
 		e.oneOf(at, "missed", c.Missed, "", MissedSkip, MissedOnce)
@@ -118,7 +123,7 @@ func (e *ManifestError) checkTriggers(m Manifest) {
 		if !abi.ValidSecretName(w.Secret) {
 			e.add(at, fmt.Sprintf("webhook %q names no secret", clip(w.Name, 40)), "Name the app's secret that the other service signs with.", `secret = "github-hook"`)
 		}
-		if w.Header != "" && (w.Verify != "hmac-sha256" || !httpguts.ValidHeaderFieldName(w.Header)) {
+		if w.Header != "" && (w.Verify != "hmac-sha256" || len(w.Header) > 100 || !httpguts.ValidHeaderFieldName(w.Header)) {
 			e.add(at, fmt.Sprintf("webhook %q: header is the name of a header, and only of hmac-sha256", clip(w.Name, 40)), "Leave it out.")
 		}
 	}

@@ -1,7 +1,6 @@
 package triggers
 
 import (
-	"slices"
 	"time"
 
 	"github.com/agora-host/agora/abi/cron"
@@ -50,12 +49,30 @@ type run struct {
 
 // fire decides about cron triggers that are due, all in one commit.
 func (d *Dispatcher) fire(due []*line, now time.Time) {
-	var c Changes
-	var begun []run
+	c, begun, due := d.decideAll(due, now)
+	err := errUnknown
+	defer func() { d.fired(due, begun, c.Status, now, err) }()
+	err = d.o.Store.Commit(d.work, c)
+}
+
+// decideAll decides about triggers that are due, and answers those about which it did. One whose
+// schedule panics is due again in a moment, and holds up no other.
+func (d *Dispatcher) decideAll(due []*line, now time.Time) (c Changes, begun []run, decided []*line) {
 	d.mu.Lock()
-	due = slices.DeleteFunc(due, func(l *line) bool { return !l.live() || l.nextDue.IsZero() })
+	defer d.mu.Unlock()
 	for _, l := range due {
-		if r, begins := d.decide(l, now); begins {
+		if !l.live() || l.nextDue.IsZero() {
+			continue
+		}
+		var r run
+		var begins bool
+		if d.o.Watch.Do("dispatch", func() error { r, begins = d.decide(l, now); return nil }) != nil {
+			l.firing, l.alarm = false, now.Add(stubborn)
+			d.timers.add(timer{at: l.alarm, line: l})
+			continue
+		}
+		decided = append(decided, l)
+		if begins {
 			begun = append(begun, r)
 			c.Put = append(c.Put, r.delivery)
 		} else if l.unsure != 0 {
@@ -64,8 +81,11 @@ func (d *Dispatcher) fire(due []*line, now time.Time) {
 		c.Status = append(c.Status, *d.statuses[l.ref])
 		delete(d.dirty, l.ref) // this commit has it
 	}
-	d.mu.Unlock()
-	err := d.o.Store.Commit(d.work, c)
+	return c, begun, decided
+}
+
+// fired counts what came of a commit that decided about cron triggers.
+func (d *Dispatcher) fired(due []*line, begun []run, statuses []Status, now time.Time, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, r := range begun {
@@ -84,9 +104,7 @@ func (d *Dispatcher) fire(due []*line, now time.Time) {
 	}
 	if err != nil {
 		d.log.Error("runs of cron triggers could not be stored, and wait", "triggers", len(begun), "err", err)
-		for _, s := range c.Status {
-			d.dirty[s.Ref] = true
-		}
+		d.stale(statuses)
 	}
 	d.pump()
 }

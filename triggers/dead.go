@@ -78,12 +78,12 @@ func (d *Dispatcher) buried(b *burial, err error) {
 
 // Dead lists an app's dead letters, newest first.
 func (d *Dispatcher) Dead(ctx context.Context, app string) ([]Delivery, error) {
-	d.mu.Lock()
 	var dead []corpse
-	if a := d.apps[app]; a != nil {
-		dead = slices.Clone(a.dead)
-	}
-	d.mu.Unlock()
+	d.locked(func() {
+		if a := d.apps[app]; a != nil {
+			dead = slices.Clone(a.dead)
+		}
+	})
 	var all []Delivery
 	for _, k := range slices.Backward(dead) {
 		v, err := d.o.Store.Delivery(ctx, k.seq)
@@ -123,31 +123,42 @@ func (d *Dispatcher) Drop(ctx context.Context, app string, seq uint64) (Delivery
 }
 
 func (d *Dispatcher) exhume(ctx context.Context, app string, seq uint64, change func(*Delivery, *Changes)) (Delivery, error) {
-	d.mu.Lock()
-	k, ok := d.lift(app, seq) // nobody else takes it
-	d.mu.Unlock()
+	var k corpse
+	var ok bool
+	d.locked(func() { k, ok = d.lift(app, seq) }) // no other call takes it
 	if !ok {
 		return Delivery{}, fmt.Errorf("dead letter %d of %s: %w", seq, app, ErrNotFound)
 	}
-	v, err := d.o.Store.Delivery(ctx, seq)
+	var v Delivery
 	var c Changes
+	made := errUnknown
+	defer func() { d.exhumed(k, v, len(c.Put) > 0, made) }()
+	v, err := d.o.Store.Delivery(ctx, seq)
 	if err == nil {
 		change(&v, &c)
 		err = d.o.Store.Commit(ctx, c)
 	}
+	made = err
+	if err != nil {
+		return v, fmt.Errorf("change dead letter %d of %s: %w", seq, app, err)
+	}
+	return v, nil
+}
+
+// exhumed counts what came of a change of a dead letter.
+func (d *Dispatcher) exhumed(k corpse, v Delivery, again bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err != nil {
 		if !errors.Is(err, ErrNotFound) {
 			d.lay(k)
 		}
-		return v, fmt.Errorf("change dead letter %d of %s: %w", seq, app, err)
+		return
 	}
-	if len(c.Put) > 0 {
+	if again {
 		d.take(v, v.Size())
 		d.enter(d.line(v.Ref))
 	}
 	d.forget(d.line(v.Ref))
 	d.pump()
-	return v, nil
 }

@@ -34,7 +34,7 @@ func (d *Dispatcher) enter(l *line) {
 
 // pump starts what may run now.
 func (d *Dispatcher) pump() {
-	for d.started && !d.stopping && d.running < maxRunning && len(d.turn) > 0 {
+	for d.started && !d.stopping && !d.o.Hold && d.running < maxRunning && len(d.turn) > 0 {
 		l := d.turn[0]
 		d.turn = d.turn[1:]
 		a := d.app(l.ref.App)
@@ -50,8 +50,7 @@ func (d *Dispatcher) pump() {
 		d.running++
 		a.running++
 		l.running++
-		t := *l.trigger
-		d.ended.Go(func() { d.deliver(l, t, it) })
+		d.deliver(l, *l.trigger, it)
 		d.enter(l)
 	}
 	if len(d.turn) == 0 {
@@ -59,18 +58,39 @@ func (d *Dispatcher) pump() {
 	}
 }
 
-// deliver makes one attempt and stores what came of it.
+// deliver makes one attempt and stores what came of it, in a goroutine. What pump counted in is
+// counted out whatever becomes of it.
 func (d *Dispatcher) deliver(l *line, t Trigger, it *item) {
+	var v Delivery
+	d.o.Watch.Job(&d.ended, "dispatch", func() (err error) {
+		if v, err = d.read(it, l.ref); err != nil || v.Seq == 0 {
+			return err
+		}
+		return d.o.Watch.Do("delivery", func() error { return d.o.Deliver(d.work, t, v) })
+	}, func(err error) {
+		defer d.leave(l)
+		if err != nil && v.Seq == 0 {
+			err = errors.Join(ErrLater, err) // it could not be read: there is nothing to count an attempt on
+		}
+		d.conclude(l, it, v, err)
+	})
+}
+
+// read reads a delivery in full. One that is done already has no number.
+func (d *Dispatcher) read(it *item, r Ref) (Delivery, error) {
 	v, err := d.o.Store.Delivery(d.work, it.seq)
-	if err == nil {
-		err = d.o.Deliver(d.work, t, v)
-	} else if errors.Is(err, ErrNotFound) {
-		err = nil // it was done
-	} else {
-		d.log.Error("a delivery could not be read", "app", l.ref.App, "trigger", l.ref.Name, "id", it.id, "err", err)
-		err = ErrLater
+	if errors.Is(err, ErrNotFound) {
+		return Delivery{}, nil
 	}
-	d.conclude(l, it, v, err)
+	if err != nil {
+		d.log.Error("a delivery could not be read", "app", r.App, "trigger", r.Name, "id", it.id, "err", err)
+		return Delivery{}, err
+	}
+	return v, nil
+}
+
+// leave counts a delivery out that ran, and lets others take its place.
+func (d *Dispatcher) leave(l *line) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.running--
@@ -100,25 +120,37 @@ func (d *Dispatcher) conclude(l *line, it *item, v Delivery, err error) {
 		return
 	}
 	it.busy = 0
-	c, due, burial := d.outcome(it, v, err, now)
-	d.mu.Lock()
-	s := d.status(l.ref)
-	s.concluded(it.id, err, now)
-	c.Status = append(c.Status, *s)
-	d.mu.Unlock()
-	err = d.o.Store.Commit(d.work, c)
+	var due time.Time
+	failed := d.o.Watch.Do("dispatch", func() (e error) {
+		due, e = d.record(l, it, v, err, now)
+		return e
+	})
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.buried(burial, err)
 	switch {
-	case err != nil:
-		d.log.Error("what became of a delivery could not be stored: it is made again", "app", l.ref.App, "trigger", l.ref.Name, "id", it.id, "err", err)
+	case failed != nil:
+		d.log.Error("what became of a delivery could not be stored: it is made again", "app", l.ref.App, "trigger", l.ref.Name, "id", it.id, "err", failed)
 		d.later(l, it, now.Add(stubborn))
 	case !due.IsZero():
 		d.later(l, it, due)
 	default:
 		d.done(it.from, it.size)
 	}
+}
+
+// record makes durable what an attempt changes, and answers when the next one is due; zero: it
+// was the last.
+func (d *Dispatcher) record(l *line, it *item, v Delivery, outcome error, now time.Time) (due time.Time, err error) {
+	c, due, burial := d.outcome(it, v, outcome, now)
+	err = errUnknown
+	defer func() { d.locked(func() { d.buried(burial, err) }) }()
+	d.locked(func() {
+		s := d.status(l.ref)
+		s.concluded(it.id, outcome, now)
+		c.Status = append(c.Status, *s)
+	})
+	err = d.o.Store.Commit(d.work, c)
+	return due, err
 }
 
 // outcome is what an attempt changes: the delivery is done, due again, or dead.
@@ -169,47 +201,60 @@ func spread(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
+// old is an item that has waited too long, and its line.
+type old struct {
+	line *line
+	item *item
+}
+
 // tidy buries what has waited too long.
 func (d *Dispatcher) tidy(now time.Time) {
-	d.mu.Lock()
-	d.nextTidy = now.Add(sweepEvery)
-	type old struct {
-		line *line
-		item *item
+	for _, o := range d.takeOld(now) {
+		err := d.o.Watch.Do("dispatch", func() error { return d.expire(d.work, o.line, o.item, now) })
+		if err != nil {
+			d.log.Error("a delivery that waited too long could not be put aside", "app", o.line.ref.App, "id", o.item.id, "err", err)
+		}
 	}
-	var expired []old
+}
+
+func (d *Dispatcher) takeOld(now time.Time) (expired []old) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.nextTidy = now.Add(sweepEvery)
 	for _, l := range d.lines {
 		for len(l.ready) > 0 && now.Sub(l.ready[0].at) > expireAfter {
 			expired = append(expired, old{l, l.pop()})
 			l.waiting++ // in our hands
 		}
 	}
-	d.mu.Unlock()
-	for _, o := range expired {
-		if err := d.expire(d.work, o.line, o.item, now); err != nil {
-			d.log.Error("a delivery that waited too long could not be put aside", "app", o.line.ref.App, "id", o.item.id, "err", err)
-		}
-	}
+	return expired
 }
 
 // expire buries an item, or puts it aside if that fails.
 func (d *Dispatcher) expire(ctx context.Context, l *line, it *item, now time.Time) error {
 	var c Changes
 	var burial *burial
+	made := errUnknown
+	defer func() { d.expired(l, it, burial, made, now) }()
 	v, err := d.o.Store.Delivery(ctx, it.seq)
 	if err == nil {
-		v.Error = "it expired: nobody could take it for a week"
+		v.Error = "it expired: no release could take it for a week"
 		burial = d.bury(&c, v, now)
 		err = d.o.Store.Commit(ctx, c)
 	}
+	made = err
+	return err
+}
+
+// expired counts what came of burying an item that waited too long.
+func (d *Dispatcher) expired(l *line, it *item, b *burial, err error, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l.waiting--
-	d.buried(burial, err)
+	d.buried(b, err)
 	if err != nil {
 		d.later(l, it, now.Add(sweepEvery))
-		return err
+		return
 	}
 	d.done(it.from, it.size)
-	return nil
 }

@@ -2,6 +2,7 @@ package triggers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/internal/calm"
 )
 
 const (
@@ -24,10 +26,14 @@ const (
 type Options struct {
 	Store Store
 	// Deliver calls an app. An error is a failed attempt; one that wraps ErrLater
-	// is none. It is called by many goroutines at once.
+	// is none. It is called by many goroutines at once. A panic is a failed attempt.
 	Deliver func(ctx context.Context, t Trigger, d Delivery) error
-	Now     func() time.Time
-	Logger  *slog.Logger
+	// Hold keeps everything from being delivered: what is due waits, what is published and
+	// enqueued is taken, and waits too.
+	Hold   bool
+	Now    func() time.Time
+	Logger *slog.Logger
+	Watch  *calm.Watch // may be nil
 }
 
 // Dispatcher decides what is delivered when.
@@ -217,12 +223,19 @@ func (d *Dispatcher) nudge() {
 	}
 }
 
-// Run delivers until ctx ends. Call it once.
-func (d *Dispatcher) Run(ctx context.Context) {
+// locked runs f with mu held, and gives it back also if f panics.
+func (d *Dispatcher) locked(f func()) {
 	d.mu.Lock()
-	d.started, d.nextTidy = true, d.o.Now().Add(sweepEvery)
-	d.pump()
-	d.mu.Unlock()
+	defer d.mu.Unlock()
+	f()
+}
+
+// Run delivers until ctx ends. Call it once, and again only if it panicked.
+func (d *Dispatcher) Run(ctx context.Context) {
+	d.locked(func() {
+		d.started, d.nextTidy = true, d.o.Now().Add(sweepEvery)
+		d.pump()
+	})
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
 	for {
@@ -239,32 +252,51 @@ func (d *Dispatcher) Run(ctx context.Context) {
 // Stop lets running deliveries end within the context's deadline. What did not
 // end is delivered again after the next start.
 func (d *Dispatcher) Stop(ctx context.Context) error {
-	d.mu.Lock()
-	d.stopping = true
-	d.mu.Unlock()
+	d.locked(func() { d.stopping = true })
 	idle := make(chan struct{})
-	go func() {
-		d.ended.Wait()
-		close(idle)
-	}()
+	d.o.Watch.Job(new(sync.WaitGroup), "dispatcher-stop", func() error { d.ended.Wait(); return nil }, func(error) { close(idle) })
 	select {
 	case <-idle:
 	case <-ctx.Done():
 	}
 	d.cancel()
-	<-idle
+	d.ended.Wait()
 	return d.flush(context.WithoutCancel(ctx), Changes{})
 }
 
 // tick does what is due and answers how long nothing will be.
 func (d *Dispatcher) tick() time.Duration {
 	now := d.o.Now()
-	d.mu.Lock()
-	if d.stopping { // what is due now is due after the next start
-		d.mu.Unlock()
+	due, tidy, idle := d.takeDue(now)
+	if idle {
 		return longestSleep
 	}
-	var due []*line
+	if len(due) > 0 {
+		d.fire(due, now)
+	}
+	if tidy {
+		d.tidy(now)
+	}
+	if d.forgetOld(now) {
+		return 0
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	sleep := longestSleep
+	if len(d.timers) > 0 && !d.o.Hold {
+		sleep = min(sleep, max(0, d.timers[0].at.Sub(d.o.Now())))
+	}
+	return sleep
+}
+
+// takeDue lets those deliveries run that are due again, and takes out the cron triggers that are
+// due. idle: the dispatcher stops, and what is due now is due after the next start.
+func (d *Dispatcher) takeDue(now time.Time) (due []*line, tidy, idle bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopping || d.o.Hold {
+		return nil, false, d.stopping
+	}
 	for t, ok := d.timers.due(now); ok; t, ok = d.timers.due(now) {
 		switch {
 		case t.item != nil:
@@ -277,51 +309,51 @@ func (d *Dispatcher) tick() time.Duration {
 		}
 	}
 	d.pump()
-	tidy := !now.Before(d.nextTidy)
-	d.mu.Unlock()
-	if len(due) > 0 {
-		d.fire(due, now)
-	}
-	if tidy {
-		d.tidy(now)
-	}
+	return due, !now.Before(d.nextTidy), false
+}
+
+// forgetOld stores what is remembered of triggers, and forgets keys that are old. It reports
+// whether there may be more of them.
+func (d *Dispatcher) forgetOld(now time.Time) (more bool) {
 	old, c := d.aged(now)
+	defer func() {
+		for _, m := range old {
+			d.settle(m, false)
+		}
+	}()
 	if err := d.flush(d.work, c); err != nil {
 		d.log.Error("what is remembered of triggers could not be stored", "err", err)
 	}
-	for _, m := range old {
-		d.settle(m, false)
-	}
-	if len(old) == maxForget {
-		return 0
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	sleep := longestSleep
-	if len(d.timers) > 0 {
-		sleep = min(sleep, max(0, d.timers[0].at.Sub(d.o.Now())))
-	}
-	return sleep
+	return len(old) == maxForget
 }
+
+// errUnknown is what became of a commit that panicked: as after any error, it may have been made.
+var errUnknown = errors.New("it is not known whether the commit was made")
 
 // flush commits changes, and with them the statuses that no commit has yet.
 func (d *Dispatcher) flush(ctx context.Context, c Changes) error {
-	d.mu.Lock()
-	for r := range d.dirty {
-		c.Status = append(c.Status, *d.statuses[r])
-	}
-	clear(d.dirty)
-	d.mu.Unlock()
+	d.locked(func() {
+		for r := range d.dirty {
+			c.Status = append(c.Status, *d.statuses[r])
+		}
+		clear(d.dirty)
+	})
 	if len(c.Status)+len(c.Put)+len(c.Delete)+len(c.See)+len(c.Forget) == 0 {
 		return nil
 	}
-	err := d.o.Store.Commit(ctx, c)
-	if err != nil {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		for _, s := range c.Status {
-			d.dirty[s.Ref] = true
+	err := errUnknown
+	defer func() {
+		if err != nil {
+			d.locked(func() { d.stale(c.Status) })
 		}
-	}
+	}()
+	err = d.o.Store.Commit(ctx, c)
 	return err
+}
+
+// stale notes that statuses are not stored.
+func (d *Dispatcher) stale(statuses []Status) {
+	for _, s := range statuses {
+		d.dirty[s.Ref] = true
+	}
 }

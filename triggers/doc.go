@@ -19,6 +19,8 @@
 //     also by the next process: the key is durable in the commit of what was queued
 //     under it, or before the answer of the app that was called;
 //   - a delivery that fails for good is kept as a dead letter, up to a bound;
+//   - a panic, of a delivery or of the store, is a failed attempt or a failed commit: places,
+//     keys, counts and the lock are given back, and the delivery stays in the queue;
 //   - what waits costs memory, not goroutines: at most maxRunning deliveries run.
 //
 // It must not know how an app is called, where things are stored, or what HTTP

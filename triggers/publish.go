@@ -41,17 +41,18 @@ func (d *Dispatcher) Publish(ctx context.Context, app, topic, key string, payloa
 		}
 		m, c.See = got.mine, []Seen{got.mine.Seen}
 	}
-	d.mu.Lock()
-	for _, l := range d.topics[app+"/"+topic] {
-		if t := l.trigger; t.Until.IsZero() || now.Before(t.Until) {
-			c.Put = append(c.Put, Delivery{ID: id, Ref: l.ref, From: app, At: now, Body: payload})
-		}
-	}
-	d.mu.Unlock()
-	err := d.accept(ctx, c)
+	err := errUnknown
 	if m != nil {
-		d.settle(m, err == nil)
+		defer func() { d.settle(m, err == nil) }()
 	}
+	d.locked(func() {
+		for _, l := range d.topics[app+"/"+topic] {
+			if t := l.trigger; t.Until.IsZero() || now.Before(t.Until) {
+				c.Put = append(c.Put, Delivery{ID: id, Ref: l.ref, From: app, At: now, Body: payload})
+			}
+		}
+	})
+	err = d.accept(ctx, c)
 	return id, err
 }
 
@@ -78,11 +79,20 @@ func (d *Dispatcher) accept(ctx context.Context, c Changes) error {
 	if err := d.reserve(c.Put); err != nil {
 		return err
 	}
-	err := d.o.Store.Commit(ctx, c)
+	err := errUnknown
+	defer func() { d.accepted(c.Put, err) }()
+	if err = d.o.Store.Commit(ctx, c); err != nil {
+		return errors.Join(abi.ErrnoUnavailable, fmt.Errorf("store an event: %w", err))
+	}
+	return nil
+}
+
+// accepted lets deliveries run that are durable, and counts out those that are not.
+func (d *Dispatcher) accepted(put []Delivery, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for i := range c.Put {
-		v := &c.Put[i]
+	for i := range put {
+		v := &put[i]
 		d.done(v.From, v.Size()) // take counts it again
 		if err == nil {
 			d.take(*v, v.Size())
@@ -90,10 +100,6 @@ func (d *Dispatcher) accept(ctx context.Context, c Changes) error {
 		}
 	}
 	d.pump()
-	if err != nil {
-		return errors.Join(abi.ErrnoUnavailable, fmt.Errorf("store an event: %w", err))
-	}
-	return nil
 }
 
 // reserve numbers deliveries and counts them in, all or none.

@@ -148,8 +148,9 @@ func (d *Dispatcher) aged(now time.Time) (old []*mark, c Changes) {
 // Claim is a webhook that is one caller's to let through. A nil Claim is of one
 // that cannot be told from a copy.
 type Claim struct {
-	d *Dispatcher
-	m *mark
+	d       *Dispatcher
+	m       *mark
+	settled bool
 }
 
 // Claim takes a webhook by what tells it from any other; "": nothing does. seen
@@ -169,7 +170,7 @@ func (d *Dispatcher) Claim(r Ref, once string) (c *Claim, seen bool, err error) 
 	case got.used != nil:
 		return nil, true, nil
 	}
-	return &Claim{d, got.mine}, false, nil
+	return &Claim{d: d, m: got.mine}, false, nil
 }
 
 // Keep makes durable that it was let through. It may come again after an error.
@@ -177,15 +178,20 @@ func (c *Claim) Keep(ctx context.Context) error {
 	if c == nil {
 		return nil
 	}
-	err := c.d.accept(context.WithoutCancel(ctx), Changes{See: []Seen{c.m.Seen}})
-	c.d.settle(c.m, err == nil)
+	err := errUnknown
+	defer func() { c.settle(err == nil) }()
+	err = c.d.accept(context.WithoutCancel(ctx), Changes{See: []Seen{c.m.Seen}})
 	return err
 }
 
-// Release says that it was not let through: it may come again.
-func (c *Claim) Release() {
-	if c != nil {
-		c.d.settle(c.m, false)
+// Release says that it was not let through: it may come again. After Keep or Enqueue it does
+// nothing, so that it can be deferred.
+func (c *Claim) Release() { c.settle(false) }
+
+func (c *Claim) settle(durable bool) {
+	if c != nil && !c.settled {
+		c.settled = true
+		c.d.settle(c.m, durable)
 	}
 }
 
@@ -196,9 +202,8 @@ func (d *Dispatcher) Enqueue(ctx context.Context, v Delivery, claim *Claim) erro
 	if claim != nil {
 		c.See = []Seen{claim.m.Seen}
 	}
-	err := d.accept(ctx, c)
-	if claim != nil {
-		d.settle(claim.m, err == nil)
-	}
+	err := errUnknown
+	defer func() { claim.settle(err == nil) }()
+	err = d.accept(ctx, c)
 	return err
 }

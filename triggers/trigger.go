@@ -15,6 +15,8 @@ var (
 	ErrRunning = errors.New("the trigger is running")
 	// ErrPaused: somebody keeps the trigger from calling its app.
 	ErrPaused = errors.New("the trigger is paused")
+	// ErrHeld: nothing is delivered on this node. See Options.Hold.
+	ErrHeld = errors.New("the node was started with --pause-triggers, and delivers nothing")
 	// ErrBacklog: too much waits, or is remembered, already to take more.
 	ErrBacklog = errors.New("too many events wait")
 	// ErrLater: the app cannot take a delivery now. It is tried again, and not

@@ -37,35 +37,50 @@ func (d *Dispatcher) Views(app string) []View {
 // Fire runs a cron trigger now, whatever its schedule says, and answers the
 // run's id.
 func (d *Dispatcher) Fire(ctx context.Context, r Ref) (string, error) {
+	l, err := d.beginRun(r)
+	if err != nil {
+		return "", err
+	}
+	defer d.locked(func() { l.firing = false })
+	v := Delivery{ID: r.Name + "-" + NewID(), Ref: r, From: r.App, At: d.o.Now()}
+	return v.ID, d.Enqueue(ctx, v, nil)
+}
+
+// beginRun keeps a cron trigger's line from any other run, if it may run now.
+func (d *Dispatcher) beginRun(r Ref) (*line, error) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	l := d.lines[r]
 	switch {
 	case l == nil || l.trigger == nil || r.Kind != abi.TriggerCron:
-		d.mu.Unlock()
-		return "", fmt.Errorf("cron trigger %q of %s: %w", r.Name, r.App, ErrNotFound)
+		return nil, fmt.Errorf("cron trigger %q of %s: %w", r.Name, r.App, ErrNotFound)
+	case d.o.Hold:
+		return nil, ErrHeld
 	case l.trigger.Paused:
-		d.mu.Unlock()
-		return "", fmt.Errorf("%s of %s: %w", r.Name, r.App, ErrPaused)
+		return nil, fmt.Errorf("%s of %s: %w", r.Name, r.App, ErrPaused)
 	case l.busy():
-		d.mu.Unlock()
-		return "", fmt.Errorf("%s of %s: %w", r.Name, r.App, ErrRunning)
+		return nil, fmt.Errorf("%s of %s: %w", r.Name, r.App, ErrRunning)
 	}
 	l.firing = true
-	d.mu.Unlock()
-	v := Delivery{ID: r.Name + "-" + NewID(), Ref: r, From: r.App, At: d.o.Now()}
-	err := d.Enqueue(ctx, v, nil)
-	d.mu.Lock()
-	l.firing = false
-	d.mu.Unlock()
-	return v.ID, err
+	return l, nil
 }
 
-// Paused tells whether a trigger is kept from being delivered to.
+// Paused reports whether a trigger, or every one, is kept from being delivered to.
 func (d *Dispatcher) Paused(r Ref) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := d.lines[r]
-	return l != nil && l.trigger != nil && l.trigger.Paused
+	return d.o.Hold || l != nil && l.trigger != nil && l.trigger.Paused
+}
+
+// Waiting is how many deliveries are not done, dead letters left out.
+func (d *Dispatcher) Waiting() (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.lines {
+		n += len(l.ready) + l.waiting + l.running
+	}
+	return n
 }
 
 // Observe notes what came of a call that did not go through the queue. It is

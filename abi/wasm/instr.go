@@ -34,8 +34,12 @@ const (
 	OpI32Eq        = 0x46
 	OpI32Ne        = 0x47
 	OpI32LtS       = 0x48
+	OpI32LtU       = 0x49
 	OpI32GtU       = 0x4b
+	OpI32LeU       = 0x4d
 	OpI64LtS       = 0x53
+	OpI64GtU       = 0x56
+	OpI32Or        = 0x72
 	OpF64Ge        = 0x66 // the last of the comparisons
 	OpI32Add       = 0x6a
 	OpI32Sub       = 0x6b
@@ -48,6 +52,7 @@ const (
 	OpI64Mul       = 0x7e
 	OpI64DivS      = 0x7f
 	OpI64RemU      = 0x82
+	OpI64Shl       = 0x86
 	OpI64ShrU      = 0x88
 	OpF32Copysign  = 0x98
 	OpF64Copysign  = 0xa6

@@ -27,10 +27,11 @@ var embedded embed.FS
 // millisecond.
 const deadline = 200 * time.Millisecond
 
-// maxInput bounds the input document, and maxFindings what rules may answer.
+// maxInput bounds the input document, and maxFindings what rules may answer. The bounds of a manifest
+// are such that the embedded rules stay within both, whatever it says.
 const (
 	maxInput    = 256 << 10
-	maxFindings = 200
+	maxFindings = 500
 )
 
 // Options configure a policy.
@@ -45,12 +46,14 @@ type Policy struct {
 	query rego.PreparedEvalQuery
 	rules map[string]string
 	tiers map[abi.Tier]tierData
+	names []string // reserved ones that apps may have
 }
 
 var _ approvals.Policy = (*Policy)(nil)
 
 type tierData struct {
-	Capabilities []string `json:"capabilities"`
+	Capabilities []string        `json:"capabilities"`
+	Grants       approvals.Reach `json:"grants"` // strict if it is left out
 }
 
 // New compiles the rules. The error says which file is wrong and where.
@@ -66,18 +69,25 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 	}
 	var typed struct {
 		Tiers map[abi.Tier]tierData `json:"tiers"`
+		Names struct {
+			Allow []string `json:"allow"`
+		} `json:"names"`
 	}
 	if err := json.Unmarshal([]byte(rules["data.json"]), &typed); err != nil {
 		return nil, fmt.Errorf("%w: data.json: %w", approvals.ErrPolicy, err)
 	}
-	p.tiers = typed.Tiers
+	p.tiers, p.names = typed.Tiers, typed.Names.Allow
 	for _, tier := range abi.Tiers() {
-		if _, ok := p.tiers[tier]; !ok {
+		of, ok := p.tiers[tier]
+		if !ok {
 			return nil, fmt.Errorf("%w: data.json says nothing about the %s tier", approvals.ErrPolicy, tier)
+		}
+		if err := of.Grants.Check(); err != nil {
+			return nil, fmt.Errorf("%w: data.json: grants of the %s tier: %w", approvals.ErrPolicy, tier, err)
 		}
 	}
 	options := []func(*rego.Rego){
-		rego.Query("data.agora.findings"), rego.Capabilities(capabilities()), rego.Strict(true), rego.StrictBuiltinErrors(true),
+		rego.Query("findings := data.agora.findings; requires := data.agora.requires"), rego.Capabilities(capabilities()), rego.Strict(true), rego.StrictBuiltinErrors(true),
 		rego.SetRegoVersion(ast.RegoV1), rego.Store(inmem.NewFromObject(data)),
 	}
 	for _, name := range slices.Sorted(maps.Keys(rules)) {
@@ -151,7 +161,29 @@ type finding struct {
 }
 
 // Evaluate judges a subject.
-func (p *Policy) Evaluate(ctx context.Context, s approvals.Subject) ([]abi.Finding, error) {
+func (p *Policy) Evaluate(ctx context.Context, s approvals.Subject) (v approvals.Verdict, err error) {
+	input, err := document(s)
+	if err != nil {
+		return v, err
+	}
+	limited, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	results, err := p.query.Eval(limited, rego.EvalInput(input))
+	if err != nil {
+		return v, fmt.Errorf("%w: %w", approvals.ErrPolicy, err)
+	}
+	if len(results) != 1 {
+		return v, fmt.Errorf("%w: the rules have to define the sets data.agora.findings and data.agora.requires; take the latter from this version's agora.rego if yours is older", approvals.ErrPolicy)
+	}
+	if v.Findings, err = decode(results[0].Bindings["findings"]); err != nil {
+		return approvals.Verdict{}, err
+	}
+	v.Requires, err = required(results[0].Bindings["requires"], s)
+	return v, err
+}
+
+// document is the input of the rules.
+func document(s approvals.Subject) (any, error) {
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", approvals.ErrPolicy, err)
@@ -163,16 +195,26 @@ func (p *Policy) Evaluate(ctx context.Context, s approvals.Subject) ([]abi.Findi
 	if err := json.Unmarshal(raw, &input); err != nil {
 		return nil, fmt.Errorf("%w: %w", approvals.ErrPolicy, err)
 	}
-	limited, cancel := context.WithTimeout(ctx, deadline)
-	defer cancel()
-	results, err := p.query.Eval(limited, rego.EvalInput(input))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", approvals.ErrPolicy, err)
+	return input, nil
+}
+
+// required reads which capabilities have to be reviewed: what a release does not
+// ask for cannot be.
+func required(value any, s approvals.Subject) ([]string, error) {
+	list, ok := value.([]any)
+	if !ok {
+		return nil, fmt.Errorf("%w: data.agora.requires is no set", approvals.ErrPolicy)
 	}
-	if len(results) != 1 || len(results[0].Expressions) != 1 {
-		return nil, fmt.Errorf("%w: the rules define no set data.agora.findings", approvals.ErrPolicy)
+	var words []string
+	for _, item := range list {
+		word, ok := item.(string)
+		if !ok || !slices.ContainsFunc(s.Asked, func(a approvals.SubjectAsked) bool { return a.Capability == word }) {
+			return nil, fmt.Errorf("%w: data.agora.requires has %v, which is no capability that the release asks for", approvals.ErrPolicy, item)
+		}
+		words = append(words, word)
 	}
-	return decode(results[0].Expressions[0].Value)
+	slices.Sort(words)
+	return words, nil
 }
 
 func decode(value any) ([]abi.Finding, error) {
@@ -214,6 +256,12 @@ func compare(a, b abi.Finding) int {
 func (p *Policy) DefaultCapabilities(tier abi.Tier) []string {
 	return slices.Clone(p.tiers[tier].Capabilities)
 }
+
+// AllowsName reports whether the rules let an app have a name that is reserved otherwise.
+func (p *Policy) AllowsName(name string) bool { return slices.Contains(p.names, name) }
+
+// Reach is the rule about which releases the grants of a tier reach.
+func (p *Policy) Reach(tier abi.Tier) approvals.Reach { return p.tiers[tier].Grants }
 
 // Rules are the sources in force, by file name.
 func (p *Policy) Rules() map[string]string { return maps.Clone(p.rules) }

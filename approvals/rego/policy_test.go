@@ -116,12 +116,12 @@ func TestDecisions(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := good()
 			c.change(&s)
-			findings, err := p.Evaluate(t.Context(), s)
+			v, err := p.Evaluate(t.Context(), s)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, f := range findings {
+			for _, f := range v.Findings {
 				got = append(got, string(f.Severity)+" "+f.Code)
 				if f.Remedy.Summary == "" || f.Path == "" {
 					t.Errorf("%s says not where or what to do: %+v", f.Code, f)
@@ -177,9 +177,9 @@ findings contains {"code": "house.rule", "severity": "deny", "msg": "Not on Mond
 	if err != nil {
 		t.Fatal(err)
 	}
-	findings, err := p.Evaluate(t.Context(), good())
-	if err != nil || len(findings) != 1 || findings[0].Code != "house.rule" {
-		t.Errorf("%v, %v", findings, err)
+	v, err := p.Evaluate(t.Context(), good())
+	if findings := v.Findings; err != nil || len(findings) != 1 || findings[0].Code != "house.rule" {
+		t.Errorf("%v, %v", v, err)
 	}
 	if !strings.Contains(p.Rules()["house.rego"], "Mondays") || p.Rules()["agora.rego"] == "" {
 		t.Error("Rules does not show what is in force")

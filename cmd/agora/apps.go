@@ -42,6 +42,10 @@ func (c *cli) appsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			requests, err := node.Requests(ctx, "", a.Name)
+			if err != nil {
+				return err
+			}
 			return c.print(a, func(w io.Writer) error {
 				rows := [][]string{
 					{"name", a.Name}, {"title", orDash(a.Title)}, {"description", orDash(a.Description)}, {"owner", a.Owner}, {"team", a.Team},
@@ -52,12 +56,28 @@ func (c *cli) appsCommand() *cobra.Command {
 						rows = append(rows, []string{string(tier), fmt.Sprintf("release %d at %s", n, a.TierURLs[tier])})
 					}
 				}
-				return table(w, "", rows)
+				return table(w, "", append(rows, rejected(requests, a.Releases)...))
 			})
 		}),
 	}
 	cmd.AddCommand(show)
 	return cmd
+}
+
+// rejected says why what was asked for last, about the newest release, is not there.
+func rejected(requests []client.Request, newest int) (rows [][]string) {
+	seen := map[string]bool{}
+	for _, q := range requests { // newest first
+		subject := q.Kind + " " + q.Capability + string(q.Tier)
+		if q.Release != newest || seen[subject] {
+			continue
+		}
+		seen[subject] = true
+		if q.Status == "rejected" {
+			rows = append(rows, []string{"rejected", fmt.Sprintf("%s, release %d, %s, by %s: %s", q.ID, q.Release, what(q), q.Decision.By, q.Decision.Reason)})
+		}
+	}
+	return rows
 }
 
 func release(n int) string {
@@ -84,7 +104,7 @@ func tierWords(tiers []abi.Tier) string {
 
 func (c *cli) releasesCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "releases APP", Short: "List an app's releases; activate, roll back, promote, delete", Args: cobra.ExactArgs(1),
+		Use: "releases APP", Short: "List an app's releases; activate, roll back, promote, ask again, delete", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			all, err := node.Releases(ctx, args[0])
 			if err != nil {
@@ -105,7 +125,7 @@ func (c *cli) releasesCommand() *cobra.Command {
 			})
 		}),
 	}
-	cmd.AddCommand(c.showReleaseCommand(), c.activateCommand(), c.rollbackCommand(), c.promoteCommand(), c.deleteReleaseCommand())
+	cmd.AddCommand(c.showReleaseCommand(), c.activateCommand(), c.rollbackCommand(), c.promoteCommand(), c.askCommand(), c.deleteReleaseCommand())
 	return cmd
 }
 
@@ -140,19 +160,25 @@ func (c *cli) showReleaseCommand() *cobra.Command {
 func showRelease(w io.Writer, r client.Release) error {
 	l := r.Manifest.Limits
 	rows := [][]string{
-		{"release", fmt.Sprintf("%s %d (%s)", r.App, r.Number, orDash(r.Version))}, {"serves", tierWords(r.ActiveIn)}, {"preview", r.PreviewURL},
+		{"release", fmt.Sprintf("%s %d (%s)", r.App, r.Number, orDash(r.Version))}, {"serves", tierWords(r.ActiveIn)}, {"may serve", tierWords(r.MayServe)}, {"preview", r.PreviewURL},
 		{"signed by", fmt.Sprintf("%s (%s), %s", r.Signer.Identity, r.Signer.Method, when(r.Signer.SignedAt))},
 		{"uploaded", when(r.Created) + " by " + r.CreatedBy}, {"module", fmt.Sprintf("%s, %s, %s", r.Digest, humanize.Bytes(uint64(r.Size)), r.Interface)},
 		{"kept because", strings.Join(r.Kept.Because, "; ")}, {"goes", keptWords(r.Kept)},
-		{"limits", fmt.Sprintf("%s instructions, %s memory, %s, %d at once", humanize.Count(l.Fuel), l.Memory, l.Timeout, l.Concurrency)},
+		{"limits", fmt.Sprintf("%s instructions by cost table %d, %s memory, %s, %d at once", humanize.Count(l.Fuel), r.FuelTable, l.Memory, l.Timeout, l.Concurrency)},
 	}
 	for _, a := range r.Access {
 		state := "not granted"
 		if a.Granted {
 			state = "granted"
 		}
+		if a.Grant != "" {
+			state += fmt.Sprintf(" by %s, reviewed for release %d (%s)", a.Grant, a.Reviewed, a.How)
+		}
 		if a.Request != "" {
 			state += ", waits in " + a.Request
+		}
+		if q := a.Refused; q != nil {
+			state += fmt.Sprintf(", rejected in %s by %s: %s", q.ID, q.Decision.By, q.Decision.Reason)
 		}
 		rows = append(rows, []string{"may use " + a.Name, fmt.Sprintf("declared: %v, imported: %v, %s", a.Declared, a.Imported, state)})
 	}
@@ -220,5 +246,28 @@ func (c *cli) promoteCommand() *cobra.Command {
 	cmd.Flags().StringVar(&to, "to", "", "pilot or production")
 	cmd.Flags().StringVar(&reason, "reason", "", "what the reviewer should know")
 	_ = cmd.MarkFlagRequired("to")
+	return cmd
+}
+
+func (c *cli) askCommand() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: "ask APP NUMBER", Short: "Ask again for what a release lacks, after it was rejected or revoked", Args: cobra.ExactArgs(2),
+		RunE: c.withRelease(func(ctx context.Context, node *client.Client, app string, n int) error {
+			asked, err := node.AskAgain(ctx, app, n, reason)
+			if err != nil {
+				return err
+			}
+			return c.print(asked, func(w io.Writer) error {
+				for _, q := range asked {
+					if _, err := fmt.Fprintf(w, "Asked in %s: %s release %d, %s. A reviewer decides.\n", q.ID, q.App, q.Release, what(q)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}),
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "what the reviewer should know")
 	return cmd
 }

@@ -134,7 +134,11 @@ func (c *cli) showPublished(w io.Writer, p client.Published) error {
 	} else {
 		fmt.Fprintf(w, "%s release %d is stored. It serves once a reviewer has decided:\n", r.App, r.Number)
 		for _, q := range p.Requests {
-			fmt.Fprintf(w, "  %s  %s %s\n", q.ID, q.Kind, q.Capability)
+			again := ""
+			if q.Replaces != "" {
+				again = ", instead of " + q.Replaces
+			}
+			fmt.Fprintf(w, "  %s  %s %s%s\n", q.ID, q.Kind, q.Capability, again)
 		}
 	}
 	_, err := fmt.Fprintf(w, "This release alone: %s\n", p.Preview)
@@ -185,7 +189,7 @@ bundle is written beside the module.`,
 // sign makes a bundle: with a private key if one is named, or as who is signed in.
 func sign(ctx context.Context, node *client.Client, module []byte, keyPath string) ([]byte, error) {
 	if keyPath != "" {
-		key, err := os.ReadFile(keyPath)
+		key, err := readKey(keyPath)
 		if err != nil {
 			return nil, err
 		}

@@ -56,6 +56,9 @@ func (c *cli) printProblem(p abi.Problem) {
 	for _, line := range p.Remedy.Commands {
 		fmt.Fprintf(c.err, "    %s\n", printable(line))
 	}
+	if p.Type == "/problems/reason-missing" { // the node's words are for the console as well
+		fmt.Fprintln(c.err, "    --reason \"…\"")
+	}
 }
 
 func (c *cli) printJSONError(p abi.Problem) {

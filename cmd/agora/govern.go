@@ -68,39 +68,81 @@ func (c *cli) showRequestCommand() *cobra.Command {
 				return err
 			}
 			return c.print(q, func(w io.Writer) error {
-				rows := [][]string{
-					{"request", q.ID}, {"status", q.Status}, {"app", fmt.Sprintf("%s release %d", q.App, q.Release)}, {"asks for", what(q)},
-					{"asked by", q.By + ", " + when(q.Created)}, {"owner", q.Owner}, {"reason", orDash(q.Reason)}, {"module", q.Digest},
-				}
-				if d := q.Decision; d != nil {
-					rows = append(rows, []string{"decided by", d.By + ", " + when(d.At)}, []string{"because", orDash(d.Reason)})
-				}
-				for _, f := range q.Findings {
-					rows = append(rows, []string{string(f.Severity), f.Message})
-				}
-				return table(w, "", rows)
+				return table(w, "", requestRows(q))
 			})
 		}),
 	}
 }
 
+// requestRows say all that a reviewer has to know.
+func requestRows(q client.Request) [][]string {
+	rows := [][]string{
+		{"request", q.ID}, {"status", q.Status}, {"app", fmt.Sprintf("%s release %d", q.App, q.Release)}, {"asks for", what(q)},
+		{"asked by", q.By + ", " + when(q.Created)}, {"owner", q.Owner}, {"reason", orDash(q.Reason)}, {"module", q.Digest},
+	}
+	if len(q.Requires) > 0 {
+		rows = append(rows, []string{"grants with it", strings.Join(q.Requires, ", ")})
+	}
+	rows = append(rows, []string{"reaches", orDash(q.Reaches)})
+	if q.Newer > 0 {
+		rows = append(rows, []string{"newer", newer(q)})
+	}
+	if q.Replaces != "" {
+		rows = append(rows, []string{"replaces", q.Replaces})
+	}
+	if q.ReplacedBy != "" {
+		rows = append(rows, []string{"replaced by", q.ReplacedBy})
+	}
+	if d := q.Decision; d != nil {
+		rows = append(rows, []string{"decided by", d.By + ", " + when(d.At)}, []string{"because", orDash(d.Reason)})
+	}
+	for _, f := range q.Findings {
+		rows = append(rows, []string{string(f.Severity), f.Message})
+	}
+	for _, ch := range q.Changes {
+		rows = append(rows, []string{fmt.Sprintf("since release %d", q.Since), fmt.Sprintf("%s: %s → %s", ch.Path, orDash(ch.Was), orDash(ch.Now))})
+	}
+	return rows
+}
+
+func newer(q client.Request) string {
+	return fmt.Sprintf("release %d was uploaded meanwhile; this is about release %d", q.Newer, q.Release)
+}
+
 func (c *cli) decideCommand(verb string, approve bool) *cobra.Command {
-	var reason string
+	var reason, digest string
 	cmd := &cobra.Command{
 		Use: verb + " ID", Short: strings.ToUpper(verb[:1]) + verb[1:] + " a request of somebody else", Args: cobra.ExactArgs(1),
+		Long: "Decides about the release that the request names, which `agora requests show ID` shows. With --digest, only if that is its module.",
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
-			q, err := node.Decide(ctx, args[0], approve, reason)
+			if digest == "" {
+				q, err := node.Request(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				digest = q.Digest
+			}
+			q, err := node.DecideAbout(ctx, args[0], digest, approve, reason)
 			if err != nil {
 				return err
 			}
-			return c.print(q, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "%s is %s: %s, %s.\n", q.ID, q.Status, q.App, what(q))
-				return err
-			})
+			return c.print(q, func(w io.Writer) error { return showDecided(w, q) })
 		}),
 	}
+	cmd.Flags().StringVar(&digest, "digest", "", "the module that you looked at, as `agora requests show` prints it")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; needed to reject")
 	return cmd
+}
+
+func showDecided(w io.Writer, q client.Request) error {
+	_, err := fmt.Fprintf(w, "%s is %s: %s release %d, %s.\n  %s\n", q.ID, q.Status, q.App, q.Release, what(q), q.Digest)
+	if err == nil && q.Status == "approved" {
+		_, err = fmt.Fprintf(w, "It reaches %s.\n", q.Reaches)
+	}
+	if err == nil && q.Newer > 0 {
+		_, err = fmt.Fprintf(w, "Note: %s.\n", newer(q))
+	}
+	return err
 }
 
 func (c *cli) withdrawCommand() *cobra.Command {
@@ -122,7 +164,7 @@ func (c *cli) withdrawCommand() *cobra.Command {
 func (c *cli) grantsCommand() *cobra.Command {
 	var app string
 	cmd := &cobra.Command{
-		Use: "grants", Short: "List what apps may touch; shrink, revoke", Args: cobra.NoArgs,
+		Use: "grants", Short: "List what apps may touch; show, shrink, revoke", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
 			all, err := node.Grants(ctx, app)
 			if err != nil {
@@ -139,29 +181,23 @@ func (c *cli) grantsCommand() *cobra.Command {
 					if !g.Revoked.IsZero() {
 						state = "revoked"
 					}
-					rows = append(rows, []string{g.ID, g.App, g.Capability, string(g.Tier), state, g.By, when(g.Created)})
+					serves := []string{}
+					for _, s := range g.Serving {
+						serves = append(serves, fmt.Sprintf("%s %d (%s)", s.Tier, s.Release, s.How))
+					}
+					rows = append(rows, []string{g.ID, g.App, g.Capability, string(g.Tier), state, fmt.Sprint(g.Reviewed.Release), orDash(strings.Join(serves, ", ")), g.By, when(g.Created)})
 				}
-				return table(w, "GRANT APP CAPABILITY UP-TO STATE BY SINCE", rows)
+				return table(w, "GRANT APP CAPABILITY UP-TO STATE REVIEWED SERVES BY SINCE", rows)
 			})
 		}),
 	}
 	cmd.Flags().StringVar(&app, "app", "", "only this app")
-	var reason string
-	revoke := &cobra.Command{
-		Use: "revoke ID", Short: "End a grant at once", Args: cobra.ExactArgs(1),
+	show := &cobra.Command{
+		Use: "show ID", Short: "Show one grant, and which releases it reaches", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
-			g, err := node.RevokeGrant(ctx, args[0], reason)
-			if err != nil {
-				return err
-			}
-			return c.print(g, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "%s may no longer use %s.\n", g.App, g.Capability)
-				return err
-			})
+			return c.showGrant(ctx, node, args[0])
 		}),
 	}
-	revoke.Flags().StringVar(&reason, "reason", "", "why")
-	_ = revoke.MarkFlagRequired("reason")
 	shrink := &cobra.Command{
 		Use: "shrink ID", Short: "Take off a grant, at once, what its app has not used", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
@@ -175,8 +211,80 @@ func (c *cli) grantsCommand() *cobra.Command {
 			})
 		}),
 	}
-	cmd.AddCommand(revoke, shrink)
+	cmd.AddCommand(show, c.revokeCommand(), shrink)
 	return cmd
+}
+
+func (c *cli) showGrant(ctx context.Context, node *client.Client, id string) error {
+	all, err := node.Grants(ctx, "")
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(g client.Grant) bool { return g.ID == id })
+	if i < 0 {
+		return usageError("there is no grant %q: `agora grants` lists them", id)
+	}
+	g := all[i]
+	return c.print(g, func(w io.Writer) error {
+		rows := [][]string{
+			{"grant", g.ID}, {"app", g.App}, {"allows", strings.TrimSpace(g.Capability + " " + params(g.Params))}, {"up to", string(g.Tier)},
+			{"granted by", g.By + ", " + when(g.Created) + ", in " + g.Request}, {"because", orDash(g.Reason)},
+			{"reviewed", fmt.Sprintf("release %d, %s", g.Reviewed.Release, g.Reviewed.Digest)}, {"reaches", g.Reaches},
+		}
+		for _, s := range g.Serving {
+			rows = append(rows, []string{"serves", fmt.Sprintf("%s: release %d (%s)", s.Tier, s.Release, s.How)})
+		}
+		for _, digest := range g.Except {
+			rows = append(rows, []string{"except", digest + ", which was rejected"})
+		}
+		if !g.Revoked.IsZero() {
+			rows = append(rows, []string{"revoked by", g.RevokedBy + ", " + when(g.Revoked) + ": " + g.RevokedFor})
+		}
+		return table(w, "", rows)
+	})
+}
+
+func (c *cli) revokeCommand() *cobra.Command {
+	var reason string
+	var all bool
+	revoke := &cobra.Command{
+		Use: "revoke ID", Short: "End a grant at once", Args: cobra.ExactArgs(1),
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			end := node.RevokeGrant
+			if all {
+				end = node.RevokeAll
+			}
+			done, err := end(ctx, args[0], reason)
+			if err != nil {
+				return err
+			}
+			return c.print(done, func(w io.Writer) error { return showRevoked(w, done) })
+		}),
+	}
+	revoke.Flags().StringVar(&reason, "reason", "", "why")
+	_ = revoke.MarkFlagRequired("reason")
+	revoke.Flags().BoolVar(&all, "all", false, "every grant of its app for the same capability")
+	return revoke
+}
+
+// showRevoked says what ended, and what still allows the same.
+func showRevoked(w io.Writer, done client.Revoked) error {
+	var still []string
+	for _, g := range done.Still {
+		still = append(still, fmt.Sprintf("by %s, up to the %s tier, which reaches %s", g.ID, g.Tier, g.Reaches))
+	}
+	for _, tier := range done.Default {
+		still = append(still, fmt.Sprintf("in the %s tier, which gives it to every app", tier))
+	}
+	if len(still) == 0 {
+		_, err := fmt.Fprintf(w, "%s may no longer use %s.\n", done.App, done.Capability)
+		return err
+	}
+	if _, err := fmt.Fprintf(w, "%s is revoked. %s may still use %s:\n  %s\n", done.ID, done.App, done.Capability, strings.Join(still, "\n  ")); err != nil || len(done.Still) == 0 {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "To end those, too: agora grants revoke %s --all --reason …\n", done.ID)
+	return err
 }
 
 func (c *cli) policyCommand() *cobra.Command {
@@ -209,7 +317,7 @@ func (c *cli) policyCommand() *cobra.Command {
 	}
 	check.Flags().StringVar(&tier, "tier", "sandbox", "sandbox, pilot or production")
 	show := &cobra.Command{
-		Use: "show", Short: "Print the rules in force", Args: cobra.NoArgs,
+		Use: "show", Aliases: []string{"rules"}, Short: "Print the rules in force, and which releases grants reach", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
 			rules, err := node.Rules(ctx)
 			if err != nil {

@@ -85,7 +85,7 @@ func healthyReleases(t *testing.T, api *client.Client) {
 		t.Fatal(err)
 	}
 	for _, c := range checks {
-		if !c.OK {
+		if !c.OK && c.Name != "starts" { // that it was killed again and again is what is tested
 			t.Errorf("doctor: %s: %s %v", c.Name, c.Detail, c.Damage)
 		}
 	}

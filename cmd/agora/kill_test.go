@@ -30,7 +30,7 @@ type process struct {
 
 func launch(t *testing.T, dir string, more ...string) *process {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com"}, more...)...)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com", "--admin-link"}, more...)...)
 	cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1")
 	p, said := begin(t, cmd)
 	if p == nil {
@@ -56,9 +56,7 @@ func begin(t *testing.T, cmd *exec.Cmd) (*process, string) {
 	for p.link == "" && lines.Scan() {
 		text := strings.TrimSpace(lines.Text())
 		said = append(said, text)
-		if strings.HasPrefix(text, "http") {
-			p.link = text
-		}
+		p.link = linkIn(text)
 	}
 	if p.link == "" {
 		_ = cmd.Wait()

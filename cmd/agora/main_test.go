@@ -18,6 +18,8 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host"
 )
 
 func TestMain(m *testing.M) {
@@ -95,7 +97,7 @@ func answers(status int, text string) []byte {
 // its first sign-in link.
 func startNode(ts *testscript.TestScript, args []string) (link string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	cmd := exec.CommandContext(ctx, os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "ada@example.com"}, args...)...)
+	cmd := exec.CommandContext(ctx, os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "ada@example.com", "--admin-link"}, args...)...)
 	cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
@@ -108,9 +110,7 @@ func startNode(ts *testscript.TestScript, args []string) (link string) {
 	})
 	lines := bufio.NewScanner(out)
 	for link == "" && lines.Scan() {
-		if text := strings.TrimSpace(lines.Text()); strings.HasPrefix(text, "http") {
-			link = text
-		}
+		link = linkIn(lines.Text())
 	}
 	if link == "" {
 		ts.Fatalf("the node did not start")
@@ -121,4 +121,107 @@ func startNode(ts *testscript.TestScript, args []string) (link string) {
 		}
 	}()
 	return link
+}
+
+// linkIn reads the sign-in link that a line of a node speaks of; "" if it speaks of none.
+func linkIn(line string) string {
+	_, path, found := strings.Cut(line, " is in ")
+	path, _, ended := strings.Cut(path, ": it works once")
+	if !found || !ended {
+		return ""
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// TestAdmin: --admin never keeps a node with users from starting, leaves no link in what a log
+// collects, and brings nobody back who was disabled.
+func TestAdmin(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "admin-link")
+	// start serves until it says so, and returns what it said, and the link that it left.
+	start := func(args ...string) (said, link string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir}, args...)...)
+		cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1")
+		out, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for !strings.Contains(said, "msg=serving") && lines.Scan() {
+			said += lines.Text() + "\n"
+		}
+		if text, err := os.ReadFile(file); err == nil {
+			link = strings.TrimSpace(string(text))
+			if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%v, %v", info.Mode(), err)
+			}
+		}
+		_ = cmd.Process.Signal(os.Interrupt)
+		for lines.Scan() {
+			said += lines.Text() + "\n"
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Fatalf("%q: %v\n%s", args, err, said)
+		}
+		if strings.Contains(said, "/sign-in?") {
+			t.Errorf("%q: the link is in the log:\n%s", args, said)
+		}
+		return said, link
+	}
+	inside := func(do func(*host.Host)) {
+		t.Helper()
+		h, err := host.New(t.Context(), host.Options{DataDir: dir, Listen: "127.0.0.1:0"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(h)
+		if err := h.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, link := start("--admin", "Ada@Example.com"); link == "" {
+		t.Error("the first start makes no link")
+	}
+	_, link := start("--admin", "ada@example.com")
+	if link == "" {
+		t.Error("nobody has signed in, and there is no other link")
+	}
+	inside(func(h *host.Host) {
+		if _, _, err := h.SignIn(t.Context(), link[strings.Index(link, "link=")+5:]); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if said, link := start("--admin", "ada@example.com"); link != "" || !strings.Contains(said, "--admin-link") {
+		t.Errorf("an operator can sign in: %q, %q", link, said)
+	}
+	if _, link := start("--admin", "ada@example.com", "--admin-link"); link == "" {
+		t.Error("a link was asked for")
+	}
+	inside(func(h *host.Host) {
+		if _, err := h.TokenFor(t.Context(), "zoe@example.com", "test", time.Hour, access.RoleOperator); err != nil {
+			t.Fatal(err)
+		}
+		zoe := access.WithActor(t.Context(), access.Actor{User: "zoe@example.com", Roles: []access.Role{access.RoleOperator}})
+		if _, err := h.PutUser(zoe, "ada@example.com", []access.Role{access.RoleOperator}, true); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for _, name := range []string{"ada@example.com", "ADA@example.com"} {
+		if said, link := start("--admin", name, "--admin-link"); link != "" || !strings.Contains(said, "is disabled, and stays so") {
+			t.Errorf("a disabled user: %q, %q", link, said)
+		}
+	}
+	if said, link := start("--admin", "nobody"); link != "" || !strings.Contains(said, "no plain mail address") {
+		t.Errorf("no name: %q, %q", link, said)
+	}
 }

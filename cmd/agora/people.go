@@ -41,28 +41,20 @@ func (c *cli) keysCommand() *cobra.Command {
 		},
 	}
 	var identity string
-	add := &cobra.Command{
-		Use: "add FILE", Short: "Let a public key sign for you", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			pem, err := os.ReadFile(args[0])
+	challenge := &cobra.Command{
+		Use: "challenge", Short: "Print the text that a key signs before it is added", Args: cobra.NoArgs,
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
+			text, err := node.KeyChallenge(ctx, identity)
 			if err != nil {
 				return err
 			}
-			node, err := c.node()
-			if err != nil {
-				return err
-			}
-			key, err := node.AddKey(cmd.Context(), string(pem), identity)
-			if err != nil {
-				return err
-			}
-			return c.print(key, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "The key %s signs for %s.\n", key.Hint, key.Identity)
+			return c.print(map[string]string{"text": text}, func(w io.Writer) error {
+				_, err := io.WriteString(w, text)
 				return err
 			})
-		},
+		}),
 	}
-	add.Flags().StringVar(&identity, "identity", "", "whom it signs for (default you)")
+	challenge.Flags().StringVar(&identity, "identity", "", "whom the key is to sign for (default you)")
 	remove := &cobra.Command{
 		Use: "remove KEY", Short: "End the trust in a key", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
@@ -75,8 +67,89 @@ func (c *cli) keysCommand() *cobra.Command {
 			})
 		}),
 	}
-	cmd.AddCommand(generate, add, remove)
+	cmd.AddCommand(generate, challenge, c.addKeyCommand(), remove)
 	return cmd
+}
+
+// addKeyCommand proves that a key is to sign for an identity, and registers it.
+func (c *cli) addKeyCommand() *cobra.Command {
+	var identity, keyPath, challengePath, proofPath string
+	cmd := &cobra.Command{
+		Use: "add [FILE]", Short: "Let a public key sign for you", Args: cobra.MaximumNArgs(1),
+		Long: `Registers a public key. Its private half has to agree, by signing a text of the node:
+with --key this happens here, and the private key is not sent. A key that is kept
+elsewhere signs the text of ` + "`agora keys challenge`" + ` with cosign, within an hour; an
+operator who adds the key of somebody else takes their proof the same way. Keys of
+cosign are decrypted with COSIGN_PASSWORD.`,
+		Example: `  agora keys add --key cosign.key
+  agora keys challenge > challenge.txt
+  cosign sign-blob --key cosign.key --bundle proof.json challenge.txt
+  agora keys add cosign.pub --challenge challenge.txt --proof proof.json`,
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			var public, challenge, proof []byte
+			var err error
+			if len(args) == 1 {
+				if public, err = os.ReadFile(args[0]); err != nil {
+					return err
+				}
+			}
+			switch {
+			case keyPath != "":
+				public, challenge, proof, err = prove(ctx, node, keyPath, identity, public)
+			case proofPath != "" && challengePath != "":
+				if challenge, err = os.ReadFile(challengePath); err == nil {
+					proof, err = os.ReadFile(proofPath)
+				}
+			case len(args) == 0:
+				return usageError("name the key: agora keys add --key KEY")
+			}
+			if err != nil {
+				return err
+			}
+			key, err := node.AddKey(ctx, string(public), identity, string(challenge), string(proof))
+			if err != nil {
+				return err
+			}
+			return c.print(key, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "The key %s signs for %s.\n", key.Hint, key.Identity)
+				return err
+			})
+		}),
+	}
+	cmd.Flags().StringVar(&identity, "identity", "", "whom it signs for (default you)")
+	cmd.Flags().StringVar(&keyPath, "key", "", "the private key, to prove it with")
+	cmd.Flags().StringVar(&challengePath, "challenge", "", "the text of `agora keys challenge` that was signed")
+	cmd.Flags().StringVar(&proofPath, "proof", "", "its signature, as cosign sign-blob writes it")
+	return cmd
+}
+
+// prove signs a text of the node with a private key. If no public key is given, it is that of the
+// private one.
+func prove(ctx context.Context, node *client.Client, keyPath, identity string, public []byte) (pub, challenge, proof []byte, err error) {
+	private, err := readKey(keyPath)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if public == nil {
+		if public, err = sigstore.PublicOf(private); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	text, err := node.KeyChallenge(ctx, identity)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	proof, err = sigstore.SignWithKey([]byte(text), private, nil)
+	return public, []byte(text), proof, err
+}
+
+// readKey reads a private key of agora's or of cosign's.
+func readKey(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return sigstore.OpenKey(text, func() ([]byte, error) { return []byte(os.Getenv("COSIGN_PASSWORD")), nil })
 }
 
 func (c *cli) generateKey(name string) error {
@@ -99,7 +172,7 @@ func (c *cli) generateKey(name string) error {
 		return err
 	}
 	return c.print(map[string]string{"private": name + ".key", "public": name + ".pub"}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "Keep %s.key to yourself. Register the other half:\n  agora keys add %s.pub\n", name, name)
+		_, err := fmt.Fprintf(w, "Keep %s.key to yourself. Register the other half:\n  agora keys add --key %s.key\n", name, name)
 		return err
 	})
 }

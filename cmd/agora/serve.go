@@ -2,13 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/registry"
@@ -17,6 +19,7 @@ import (
 func (c *cli) serveCommand() *cobra.Command {
 	var o host.Options
 	var admin string
+	var adminLink bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run a node",
@@ -25,17 +28,24 @@ directory. Put a proxy that speaks TLS in front of it and say with --console-url
 and --apps-domain under which names people reach it; the two must differ, so that
 no app shares an origin with the console.
 
-On a node without users, the first start prints a one-time sign-in link for the
-user named by --admin.`,
+A node that does not survive what waits in its queue starts with --pause-triggers:
+pause the trigger that does harm with ` + "`agora triggers pause`" + `, and start it again
+without the flag.
+
+While no operator can sign in, a start makes a one-time sign-in link for the user
+named by --admin: it is printed to a terminal, or else kept in the file admin-link
+of the data directory, which only this user can read. Once an operator has signed
+in, --admin-link asks for another. Neither keeps a node from starting that has users.`,
 		Example: "  agora serve --data /var/lib/agora --console-url https://agora.example.com --apps-domain apps.example.com --admin ada@example.com",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Version, o.Logger = version, c.nodeLogger(slog.LevelInfo)
-			return c.serve(cmd.Context(), o, admin)
+			return c.serve(cmd.Context(), o, admin, adminLink)
 		},
 	}
 	nodeFlags(cmd, &o)
 	cmd.Flags().StringVar(&admin, "admin", "", "mail address of the first operator")
+	cmd.Flags().BoolVar(&adminLink, "admin-link", false, "make a sign-in link for --admin, although an operator can sign in")
 	_ = cmd.MarkFlagRequired("data")
 	return cmd
 }
@@ -56,6 +66,7 @@ func nodeFlags(cmd *cobra.Command, o *host.Options) {
 	f.StringVar(&o.Environment, "environment", "", "tag of all usage of this node, such as production (default: the tier in which it was)")
 	f.DurationVar(&o.FlushEvery, "flush-every", 0, "how often counted usage is brought from the journal to the store (default 10s)")
 	_ = f.MarkHidden("flush-every")
+	f.BoolVar(&o.PauseTriggers, "pause-triggers", false, "deliver nothing: what triggers are due, and webhooks and events that come, wait until the node is started without")
 	f.StringVar(&o.PolicyDir, "policy", "", "directory of Rego rules that replace or extend the built-in ones")
 }
 
@@ -63,13 +74,13 @@ func (c *cli) nodeLogger(level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
 }
 
-func (c *cli) serve(ctx context.Context, o host.Options, admin string) error {
+func (c *cli) serve(ctx context.Context, o host.Options, admin string, adminLink bool) error {
 	host.TuneProcess(o.Memory)
 	node, err := host.New(ctx, o)
 	if err != nil {
 		return err
 	}
-	if err := c.welcomeAdmin(ctx, node, admin); err != nil {
+	if err := c.welcomeAdmin(ctx, node, o, admin, adminLink); err != nil {
 		_ = node.Stop(ctx)
 		return err
 	}
@@ -77,22 +88,52 @@ func (c *cli) serve(ctx context.Context, o host.Options, admin string) error {
 	return node.Run(ctx)
 }
 
-func (c *cli) welcomeAdmin(ctx context.Context, node *host.Host, admin string) error {
+// welcomeAdmin lets the operator in whom --admin names. What goes wrong with that is told, and
+// keeps a node from starting only if nobody is known to it.
+func (c *cli) welcomeAdmin(ctx context.Context, node *host.Host, o host.Options, admin string, ask bool) error {
 	known, err := node.HasUsers(ctx)
 	if err != nil {
 		return err
 	}
-	if admin == "" {
-		if !known {
-			return usageError("nobody can sign in to this node yet: name its first operator with --admin you@example.com")
-		}
+	path := filepath.Join(o.DataDir, "admin-link")
+	_ = os.Remove(path) // of an earlier start
+	switch {
+	case admin == "" && !known:
+		return usageError("nobody can sign in to this node yet: name its first operator with --admin you@example.com")
+	case admin == "":
 		return nil
 	}
-	link, err := node.Welcome(ctx, admin, access.RoleOperator, access.RoleDeveloper)
+	link, err := node.Admit(ctx, admin, ask)
+	if err == nil {
+		err = c.handOver(admin, link, path)
+	}
+	if err != nil && known {
+		o.Logger.WarnContext(ctx, "no sign-in link was made; the node starts without", "err", err)
+		return nil
+	}
+	return err
+}
+
+// handOver gives a sign-in link to whoever started the node, and never to a log that others may
+// read: to the terminal, or into a file of this user alone.
+func (c *cli) handOver(admin, link, path string) error {
+	if link == "" {
+		_, err := fmt.Fprintf(c.err, "An operator can sign in already; for a sign-in link, run agora users link %s, or start with --admin-link.\n", admin)
+		return err
+	}
+	if f, ok := c.err.(*os.File); ok && isTerminal(f) {
+		_, err := fmt.Fprintf(c.err, "Sign in once as %s, within 15 minutes:\n  %s\n", admin, link)
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.err, "Sign in once as %s, within 15 minutes:\n  %s\n", admin, link)
+	_, err = fmt.Fprintln(f, link)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.err, "The sign-in link for %s is in %s: it works once, within 15 minutes.\n", admin, path)
 	return err
 }
 

@@ -20,6 +20,13 @@ func (c *cli) triggersCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			about, err := node.Info(ctx)
+			if err != nil {
+				return err
+			}
+			if about.TriggersPaused {
+				fmt.Fprintln(c.err, "Triggers are paused on this node: nothing is delivered until it is started without --pause-triggers.")
+			}
 			return c.print(all, func(w io.Writer) error { return showTriggers(w, args[0], all) })
 		}),
 	}

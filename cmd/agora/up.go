@@ -96,6 +96,9 @@ func (c *cli) welcome(ctx context.Context, node *host.Host, o host.Options, exam
 	if note := c.publishExamples(ctx, node, o, examples); note != "" {
 		notes = append(notes, note)
 	}
+	if o.PauseTriggers {
+		notes = append(notes, "Triggers are paused: nothing is delivered until the node is started without --pause-triggers.")
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func cacheKey(module []byte, o fuel.Options) string {
 	h := sha256.New()
 	sum := sha256.Sum256(module)
 	h.Write(sum[:])
-	fmt.Fprintf(h, " %s fuel %d %+v on %s", engineVersion, fuel.Version, o, processor())
+	fmt.Fprintf(h, " %s fuel %+v on %s", engineVersion, o, processor())
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
+	"github.com/agora-host/agora/host/engine/confine"
 	"github.com/agora-host/agora/host/engine/lines"
 	"github.com/agora-host/agora/host/engine/memory"
 	"github.com/agora-host/agora/host/engine/turns"
@@ -32,7 +34,8 @@ type Options struct {
 	CacheDir string
 	// Worker is the command line of the compile child, which runs CompileWorker. Required.
 	Worker []string
-	// WorkerMemory bounds the child's address space in bytes. Default 4 GiB.
+	// WorkerMemory bounds what the child takes of address space, in bytes, for modules that are
+	// large enough to be allowed more; see confine.For. Default 4 GiB.
 	WorkerMemory uint64
 	// WorkerTime bounds a compilation on the wall clock. Default 60 s.
 	WorkerTime time.Duration
@@ -49,7 +52,8 @@ type Options struct {
 
 // Limits bound a program. Zero CallDepth and TableElements mean their defaults.
 type Limits struct {
-	Fuel          uint64        // instructions for each invocation
+	Fuel          uint64        // units for each invocation
+	Table         fuel.Table    // by which they are counted; 0: the newest
 	Memory        int64         // bytes of linear memory
 	Timeout       time.Duration // wall clock, from the call to its answer
 	HostTime      time.Duration // of that, what host calls may take together; 0: all of it
@@ -81,7 +85,7 @@ const (
 )
 
 func (l Limits) caps() fuel.Options {
-	o := fuel.Options{MemoryPages: uint32(min(l.Memory/pageSize, wasm.MaxMemoryPages)), TableElements: l.TableElements, CallDepth: l.CallDepth}
+	o := fuel.Options{Table: l.Table, MemoryPages: uint32(min(l.Memory/pageSize, wasm.MaxMemoryPages)), TableElements: l.TableElements, CallDepth: l.CallDepth}
 	if o.CallDepth == 0 {
 		o.CallDepth = defaultCallDepth
 	}
@@ -120,6 +124,9 @@ func New(o Options) (*Engine, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if missing := Unconfined(); len(missing) > 0 {
+		o.Logger.Warn("modules are compiled in a process with limits alone: this system lacks a protection", "missing", strings.Join(missing, ", "))
+	}
 	c, err := openCache(o.CacheDir)
 	if err != nil {
 		return nil, fmt.Errorf("open the compiled-code cache: %w", err)
@@ -156,6 +163,10 @@ func offer(ctx context.Context, runtime wazero.Runtime) error {
 	}
 	return nil
 }
+
+// Unconfined names the protections that this system does not give to the process that compiles
+// modules: there its limits alone hold. It is empty where all are in force.
+func Unconfined() []string { return confine.Missing() }
 
 // Close ends the engine, after its programs were closed by whoever loaded them.
 func (e *Engine) Close(ctx context.Context) error {
@@ -197,7 +208,7 @@ func (e *Engine) compile(ctx context.Context, key string, module []byte, l Limit
 	if err != nil {
 		return fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
-	j := job{}
+	j := job{table: l.Table}
 	if lines.Has(m) {
 		j.original = module
 	}

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "compile-worker" { // a child of these tests
-		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
+		os.Exit(engine.CompileWorker(childInput(os.Args[2:]), os.Stdout))
 	}
 	os.Exit(m.Run())
 }
@@ -351,7 +351,7 @@ func TestWorkerLimits(t *testing.T) {
 		change func(*engine.Options)
 	}{
 		{"time", func(o *engine.Options) { o.WorkerTime = 50 * time.Millisecond }},
-		{"memory", func(o *engine.Options) { o.WorkerMemory = 900 << 20 }},
+		{"memory", func(o *engine.Options) { o.WorkerMemory = 32 << 20 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if raceDetector && c.name == "memory" {

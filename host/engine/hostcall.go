@@ -11,6 +11,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/metering/fuel"
 )
 
 // A guest burns fuel while it works, and none while the node works for it. That
@@ -85,6 +86,7 @@ func exportHostFunc(b wazero.HostModuleBuilder, module, name string, call hostFu
 	i32, i64 := api.ValueTypeI32, api.ValueTypeI64
 	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
 		v := of(ctx)
+		v.charge(fuel.HostCapability)
 		answer := func() { stack[0] = uint64(answerCall(ctx, v, m.Memory(), stack, full, call)) }
 		if waits {
 			v.whileHost(answer)
@@ -116,6 +118,7 @@ func answerCall(ctx context.Context, v *invocation, memory api.Memory, stack []u
 	if !ok {
 		return -int64(abi.ErrnoFault)
 	}
+	v.charge(fuel.Copying(len(in)))
 	out, ok := v.kept.take(name, in)
 	if !ok {
 		var errno abi.Errno
@@ -128,10 +131,16 @@ func answerCall(ctx context.Context, v *invocation, memory api.Memory, stack []u
 		return -int64(abi.ErrnoTooLarge)
 	case int64(len(out)) > capacity:
 		v.kept = kept{name, bytes.Clone(in), out}
-	case !memory.Write(uint32(stack[2]), out):
+	case !v.copyOut(memory, uint32(stack[2]), out):
 		return -int64(abi.ErrnoFault)
 	}
 	return int64(len(out))
+}
+
+// copyOut charges for an answer's bytes, and writes them.
+func (v *invocation) copyOut(memory api.Memory, at uint32, out []byte) (ok bool) {
+	v.charge(fuel.Copying(len(out)))
+	return memory.Write(at, out)
 }
 
 // linked is the function of a capability that a call leads to. Guests make the

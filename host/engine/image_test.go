@@ -13,6 +13,7 @@ import (
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/metering/fuel"
 )
 
 const (
@@ -122,7 +123,7 @@ func TestInitialisedForTheMoment(t *testing.T) {
 	}}}}
 	for i := range 3 {
 		r, err := p.Invoke(t.Context(), call)
-		if want := uint64(2 + 6 + 9); err != nil || r.Instructions != want || asked != i+1 {
+		if want := 2 + 6 + 9 + uint64(fuel.HostCapability) + fuel.Copying(1); err != nil || r.Instructions != want || asked != i+1 {
 			t.Errorf("request %d: %d instructions, want %d; asked %d times; %v", i, r.Instructions, want, asked, err)
 		}
 	}

@@ -159,8 +159,13 @@ func (v *invocation) used(left int64) uint64 {
 }
 
 // refuel grants the next slice, or halts. left is below zero: what it lacks has
-// been charged already, and is granted on top.
+// been charged already, and is granted on top. Or it is not, between two pieces of a large
+// instruction; then the guest has what it needs, and its slice is measured from here.
 func (v *invocation) refuel(left int64) int64 {
+	if left >= 0 {
+		v.sliced = v.yield(v.alive())
+		return left
+	}
 	now := v.began
 	if v.granted > 0 {
 		now = v.alive()
@@ -170,10 +175,7 @@ func (v *invocation) refuel(left int64) int64 {
 		v.halt(abi.ErrCanceled)
 	}
 	v.sliced = now
-	used := v.used(left)
-	if used > v.limits.Fuel {
-		v.halt(fmt.Errorf("%w of %d", abi.ErrFuelExhausted, v.limits.Fuel))
-	}
+	used := v.within(left)
 	if v.checkpointDue(now, used) {
 		v.whileHost(func() { v.checkpoint(now, used) })
 	}
@@ -207,6 +209,27 @@ func (v *invocation) resumed(since time.Time, err error) time.Time {
 		v.halt(v.tooLate(v.deadline))
 	}
 	return at
+}
+
+// within returns what a guest with so much left has spent, and halts it if that is too much.
+func (v *invocation) within(left int64) uint64 {
+	used := v.used(left)
+	if used > v.limits.Fuel {
+		v.halt(fmt.Errorf("%w of %d", abi.ErrFuelExhausted, v.limits.Fuel))
+	}
+	return used
+}
+
+// charge takes units for work that the node is about to do, or halts the guest instead. They
+// come from the guest's own counter, as instructions do: it asks again at the same unit whoever
+// has spent the others. The guest reads its counter anew after each call.
+func (v *invocation) charge(units uint64) {
+	if !v.limits.Table.ChargesHost() {
+		return
+	}
+	left := int64(v.in.fuel.Get()) - int64(units)
+	v.in.fuel.Set(uint64(left))
+	v.within(left)
 }
 
 func exportRefuel(b wazero.HostModuleBuilder) {

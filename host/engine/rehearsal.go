@@ -26,7 +26,7 @@ import (
 const rehearsalFuel = 5_000_000
 
 // rehearse serves the request "GET /" once and answers all that can be seen of it.
-func rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule) (seen, error) {
+func rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule, table fuel.Table) (seen, error) {
 	exports := compiled.ExportedFunctions()
 	iface := abi.InterfaceV1
 	switch {
@@ -41,7 +41,7 @@ func rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.Compi
 		pages, _ = m.Max()
 	}
 	p := newProgram(runtime, compiled, iface, Limits{
-		Fuel: rehearsalFuel, Memory: int64(pages) * pageSize, Timeout: time.Minute, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 1,
+		Fuel: rehearsalFuel, Table: table, Memory: int64(pages) * pageSize, Timeout: time.Minute, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 1,
 	})
 	var imports []string
 	for _, f := range compiled.ImportedFunctions() {
@@ -92,11 +92,11 @@ func (s seen) differsFrom(o seen) string {
 }
 
 // disagreement runs the rehearsal both ways. compiled belongs to runtime.
-func disagreement(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule, module []byte) (string, error) {
+func disagreement(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule, module []byte, table fuel.Table) (string, error) {
 	if err := offer(ctx, runtime); err != nil {
 		return "", err
 	}
-	fast, err := rehearse(ctx, runtime, compiled)
+	fast, err := rehearse(ctx, runtime, compiled, table)
 	if err != nil {
 		return "", err
 	}
@@ -109,7 +109,7 @@ func disagreement(ctx context.Context, runtime wazero.Runtime, compiled wazero.C
 	if err != nil {
 		return "", err
 	}
-	slow, err := rehearse(ctx, interpreter, interpreted)
+	slow, err := rehearse(ctx, interpreter, interpreted, table)
 	if err != nil {
 		return "", err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/metering/fuel"
 )
 
 // exportStream offers abi.StreamModule.
@@ -66,6 +67,7 @@ func (v *invocation) sendStream(p []byte, send func(deadline time.Time) error) {
 	if v.sent+int64(len(p)) > v.limits.ResponseBody {
 		v.halt(fmt.Errorf("%w of %d bytes", abi.ErrResponseTooLarge, v.limits.ResponseBody))
 	}
+	v.charge(fuel.HostPiece)
 	v.sent += int64(len(p))
 	if v.call.Stream == nil {
 		v.collected.Body = append(v.collected.Body, p...)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+
+	"github.com/agora-host/agora/metering/fuel"
 )
 
 // WASI preview 1, as a closed world: standard streams, clocks, randomness,
@@ -95,6 +97,7 @@ func exportWASI(b wazero.HostModuleBuilder) {
 		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
 			v := of(ctx)
 			v.alive()
+			v.charge(fuel.HostCall)
 			for i, c := range shape {
 				if c == 'i' {
 					stack[i] = uint64(uint32(stack[i])) // the upper half may be garbage
@@ -138,6 +141,7 @@ func listGet(list func(*invocation) []string) wasiFunc {
 	return func(v *invocation, m api.Memory, a []uint64) uint64 {
 		at, text := a[0], a[1]
 		for _, s := range list(v) {
+			v.charge(fuel.HostItem + fuel.Copying(len(s)+1))
 			if !put32(m, at, text) || !m.Write(uint32(text), append([]byte(s), 0)) {
 				return wasiFault
 			}
@@ -151,6 +155,7 @@ func listSizes(list func(*invocation) []string) wasiFunc {
 	return func(v *invocation, m api.Memory, a []uint64) uint64 {
 		items, total := list(v), 0
 		for _, s := range items {
+			v.charge(fuel.HostItem)
 			total += len(s) + 1
 		}
 		if !put32(m, a[0], uint64(len(items))) || !put32(m, a[1], uint64(total)) {
@@ -191,6 +196,7 @@ func vectors(v *invocation, m api.Memory, at, n uint64, each func([]byte) bool) 
 		return wasiInval
 	}
 	for i := range n {
+		v.charge(fuel.HostItem)
 		entry, ok := m.Read(uint32(at+8*i), 8)
 		if !ok || at+8*i > 1<<32-8 {
 			return wasiFault
@@ -213,6 +219,7 @@ func fdRead(v *invocation, m api.Memory, a []uint64) uint64 {
 	}
 	total := 0
 	errno := vectors(v, m, a[1], a[2], func(view []byte) bool {
+		v.charge(fuel.Copying(min(len(view), len(v.stdin))))
 		n := copy(view, v.stdin)
 		v.stdin = v.stdin[n:]
 		total += n
@@ -228,6 +235,9 @@ func fdWrite(v *invocation, m api.Memory, a []uint64) uint64 {
 	total := 0
 	errno := vectors(v, m, a[1], a[2], func(view []byte) bool {
 		total += len(view)
+		if a[0] == 1 || a[0] == 2 {
+			v.charge(fuel.Copying(len(view)))
+		}
 		switch a[0] {
 		case 1:
 			v.writeOut(view)
@@ -261,6 +271,7 @@ func randomGet(v *invocation, m api.Memory, a []uint64) uint64 {
 	if !ok {
 		return wasiFault
 	}
+	v.charge(fuel.HostRandomByte * uint64(len(view)))
 	for len(view) > 0 {
 		v.alive()
 		n := min(len(view), 64<<10)
@@ -275,6 +286,7 @@ func randomGet(v *invocation, m api.Memory, a []uint64) uint64 {
 func pollOneoff(v *invocation, m api.Memory, a []uint64) uint64 {
 	v.ofTheMoment()
 	const subscription, event = 48, 32
+	v.charge(fuel.HostPoll) // also for none
 	if a[2] == 0 || a[2] > 64 {
 		return wasiInval
 	}
@@ -282,6 +294,7 @@ func pollOneoff(v *invocation, m api.Memory, a []uint64) uint64 {
 	if !ok {
 		return wasiFault
 	}
+	v.charge(fuel.HostItem * a[2])
 	wall, monotonic := v.moments.now()
 	wait := time.Duration(1<<63 - 1)
 	for i := range int(a[2]) {
@@ -355,7 +368,12 @@ const (
 )
 
 func (w *lineWriter) write(p []byte) {
-	for len(p) > 0 && w.sink != nil {
+	for len(p) > 0 && w.sink != nil && w.lines < maxLines {
+		if len(w.part) == 0 { // empty lines are left out
+			if p = bytes.TrimLeft(p, "\n"); len(p) == 0 {
+				return
+			}
+		}
 		line, rest, ended := bytes.Cut(p, []byte("\n"))
 		w.part = append(w.part, line[:min(len(line), maxLine-len(w.part))]...)
 		if ended {

@@ -15,11 +15,12 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/experimental"
-	"golang.org/x/sys/unix"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
+	"github.com/agora-host/agora/host/engine/confine"
 	"github.com/agora-host/agora/host/engine/lines"
+	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -29,16 +30,17 @@ type job struct {
 	shell    []byte
 	original []byte // if it has source lines, nil otherwise
 	dir      string // where the code is to be written
+	table    fuel.Table
 }
 
 // task is the first line that a worker reads; the bytes of the module follow, of its
 // shell, and of the original.
 type task struct {
-	Module  int    `json:"module"` // bytes
-	Shell   int    `json:"shell"`  // bytes
-	CodeDir string `json:"code_dir"`
-	Memory  uint64 `json:"memory"`  // bytes of address space
-	Seconds uint64 `json:"seconds"` // of CPU
+	Module  int            `json:"module"` // bytes
+	Shell   int            `json:"shell"`  // bytes
+	CodeDir string         `json:"code_dir"`
+	Bounds  confine.Bounds `json:"bounds"`
+	Table   fuel.Table     `json:"table"`
 }
 
 // verdict is what a worker answers: when the module is compiled, when it was
@@ -54,12 +56,14 @@ type verdict struct {
 func (e *Engine) compileInChild(ctx context.Context, j job) (table []byte, err error) {
 	limited, cancel := context.WithTimeout(ctx, e.o.WorkerTime)
 	defer cancel()
-	head, err := json.Marshal(task{Module: len(j.compiled), Shell: len(j.shell), CodeDir: j.dir, Memory: e.o.WorkerMemory, Seconds: uint64(2 * e.o.WorkerTime / time.Second)})
+	bounds := confine.For(len(j.compiled)).AtMost(confine.Bounds{Memory: e.o.WorkerMemory})
+	head, err := json.Marshal(task{Module: len(j.compiled), Shell: len(j.shell), CodeDir: j.dir, Bounds: bounds, Table: j.table})
 	if err != nil {
 		return nil, err
 	}
 	var out, problems bytes.Buffer
 	child := exec.CommandContext(limited, e.o.Worker[0], e.o.Worker[1:]...)
+	child.Env = bounds.Env()
 	child.Stdin = io.MultiReader(bytes.NewReader(append(head, '\n')), bytes.NewReader(j.compiled), bytes.NewReader(j.shell), bytes.NewReader(j.original))
 	child.Stdout, child.Stderr = &limitedBuffer{b: &out, left: 2*lines.MaxTable + 4096}, &limitedBuffer{b: &problems, left: 4096}
 	child.WaitDelay = time.Second
@@ -91,7 +95,7 @@ func (e *Engine) compileInChild(ctx context.Context, j job) (table []byte, err e
 	case limited.Err() != nil:
 		return nil, fmt.Errorf("%w: compiling it takes longer than %s; make its functions smaller, or build it with optimisation for size", registry.ErrBadModule, e.o.WorkerTime)
 	case err != nil && diedOfLimits(err, problems.String()):
-		return nil, fmt.Errorf("%w: compiling it takes more memory or time than is allowed; make its functions smaller, or build it with optimisation for size", registry.ErrBadModule)
+		return nil, fmt.Errorf("%w: compiling it takes more memory, time or disk than is allowed; make its functions smaller, or build it with optimisation for size", registry.ErrBadModule)
 	case err != nil:
 		return nil, fmt.Errorf("run the compile worker: %w: %s", err, problems.String())
 	case compiled.Disk:
@@ -123,18 +127,21 @@ func (l *limitedBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// CompileWorker is the whole life of the compile child: it takes its limits,
-// reads a module from in, compiles it into the cache directory it is told, and
-// writes its verdict to out. It answers the exit status.
+// exitUnconfined is the exit status of a child that could not confine itself, and read no module.
+const exitUnconfined = 3
+
+// CompileWorker is the whole life of the compile child: it reads its task from in and confines
+// itself, then reads the module, compiles it into the directory that the task names, and writes
+// its verdicts to out. It returns the exit status.
 func CompileWorker(in io.Reader, out io.Writer) int {
 	dec := json.NewDecoder(in)
 	var t task
 	if err := dec.Decode(&t); err != nil {
 		return 2
 	}
-	for resource, limit := range map[int]uint64{unix.RLIMIT_AS: t.Memory, unix.RLIMIT_CPU: t.Seconds} {
-		// A system that has no such limit leaves the deadline of the parent.
-		_ = unix.Setrlimit(resource, &unix.Rlimit{Cur: limit, Max: limit})
+	if err := confine.Self(t.Bounds, t.CodeDir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitUnconfined
 	}
 	rest, err := io.ReadAll(io.MultiReader(dec.Buffered(), in))
 	if err != nil || len(rest) < 1+t.Module+t.Shell {
@@ -143,6 +150,7 @@ func CompileWorker(in io.Reader, out io.Writer) int {
 	rest = rest[1:] // behind the line's end
 	w := worker{answers: json.NewEncoder(out)}
 	w.compiled, w.shell, w.original, w.dir = rest[:t.Module], rest[t.Module:][:t.Shell], rest[t.Module+t.Shell:], t.CodeDir
+	w.table = t.Table
 	if w.work(experimental.WithCompilationWorkers(context.Background(), 2)) != nil {
 		return 2
 	}
@@ -171,7 +179,7 @@ func (w *worker) work(ctx context.Context) error {
 	if err := w.answers.Encode(verdictOn(err)); err != nil || compiled == nil {
 		return err
 	}
-	if err := w.answers.Encode(verdictOn(rehearseIn(ctx, runtime, compiled, w.compiled))); err != nil || places == nil {
+	if err := w.answers.Encode(verdictOn(w.rehearse(ctx, runtime, compiled))); err != nil || places == nil {
 		return err
 	}
 	var table []byte
@@ -227,9 +235,9 @@ func compileIn(ctx context.Context, runtime wazero.Runtime, module []byte) (comp
 	return runtime.CompileModule(ctx, module)
 }
 
-func rehearseIn(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule, module []byte) (err error) {
+func (w *worker) rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule) (err error) {
 	differs, err := "", error(nil)
-	panicked := guard(func() error { differs, err = disagreement(ctx, runtime, compiled, module); return nil })
+	panicked := guard(func() error { differs, err = disagreement(ctx, runtime, compiled, w.compiled, w.table); return nil })
 	switch {
 	case panicked != nil:
 		return panicked

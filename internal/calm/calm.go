@@ -58,10 +58,14 @@ func (w *Watch) Do(where string, f func() error) (err error) {
 			err = w.caught(where, r)
 		}
 	}()
+	w.injected(where)
+	return f()
+}
+
+func (w *Watch) injected(where string) {
 	if w != nil && w.inject != nil {
 		w.inject(where)
 	}
-	return f()
 }
 
 // caught logs and counts a panic. It is called by the deferred function that recovered it, so
@@ -89,14 +93,46 @@ func (w *Watch) Go(group *sync.WaitGroup, where string, f func()) {
 	group.Go(func() { _ = w.run(where, f) })
 }
 
+// errExited is what a Job ends with whose goroutine ended before its work was done.
+var errExited = errors.New("the goroutine ended before its work was done")
+
+// Job runs f in a goroutine that group waits for, and then end, with f's error or *PanicError.
+// Whatever becomes of f, end is called once, and is where what was taken for f is given back.
+// A panic in end is recovered and counted, too.
+func (w *Watch) Job(group *sync.WaitGroup, where string, f func() error, end func(error)) {
+	group.Go(func() {
+		err := errExited
+		defer func() { _ = w.hold(where, func() { end(err) }) }()
+		var failed error
+		if err = w.run(where, func() { failed = f() }); err == nil {
+			err = failed
+		}
+	})
+}
+
 // run is Do for a goroutine of the node's own: nothing above it takes http.ErrAbortHandler.
-func (w *Watch) run(where string, f func()) (err error) {
+func (w *Watch) run(where string, f func()) error {
+	return w.hold(where, func() { w.injected(where); f() })
+}
+
+func (w *Watch) hold(where string, f func()) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = w.caughtAll(where, r)
+		}
+	}()
+	f()
+	return nil
+}
+
+// caughtAll is caught, and stops http.ErrAbortHandler too.
+func (w *Watch) caughtAll(where string, value any) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &PanicError{Where: where, Value: r, Stack: debug.Stack()}
 		}
 	}()
-	return w.Do(where, func() error { f(); return nil })
+	return w.caught(where, value)
 }
 
 // After a panic a loop starts again, each time after a longer pause.
@@ -106,12 +142,17 @@ const (
 )
 
 // Loop runs f in a goroutine that group waits for, and runs it again after a panic, with
-// pauses from one second to one minute, until ctx ends or f returns.
+// pauses from one second to one minute, until ctx ends or f returns. After a minute without a
+// panic the pauses are short again.
 func (w *Watch) Loop(ctx context.Context, group *sync.WaitGroup, where string, f func(context.Context)) {
 	group.Go(func() {
 		for pause := firstPause; ; pause = min(2*pause, lastPause) {
+			began := time.Now()
 			if w.run(where, func() { f(ctx) }) == nil {
 				return
+			}
+			if time.Since(began) > lastPause {
+				pause = firstPause
 			}
 			t := time.NewTimer(pause)
 			select {

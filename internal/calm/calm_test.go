@@ -85,6 +85,20 @@ func TestLoopStartsAgain(t *testing.T) {
 				t.Fatalf("started at %v, want %v", starts, want)
 			}
 		}
+		starts, began = nil, time.Now()
+		w.Loop(ctx, &group, "loop", func(context.Context) {
+			if starts = append(starts, time.Since(began)); len(starts) == 4 {
+				return
+			}
+			if len(starts) == 3 {
+				time.Sleep(time.Hour) // it ran well
+			}
+			panic("again")
+		})
+		group.Wait()
+		if len(starts) != 4 || starts[3] != time.Hour+4*time.Second {
+			t.Errorf("after an hour without a panic it started at %v", starts)
+		}
 		w.Loop(ctx, &group, "loop", func(context.Context) { panic("for ever") })
 		time.Sleep(time.Hour)
 		cancel()
@@ -117,5 +131,47 @@ func TestInject(t *testing.T) {
 	w.Inject(func(where string) { panic("injected in " + where) })
 	if err := w.Do("here", func() error { return nil }); err == nil || !strings.Contains(err.Error(), "injected in here") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestJob: its end runs once, whatever became of the work, and the group waits for it.
+func TestJob(t *testing.T) {
+	refused := errors.New("refused")
+	for what, f := range map[string]func() error{
+		"done":    func() error { return nil },
+		"refused": func() error { return refused },
+		"panic":   func() error { panic(refused) },
+		"abort":   func() error { panic(http.ErrAbortHandler) },
+		"exit":    func() error { runtime.Goexit(); return nil },
+	} {
+		w := calm.New(slog.New(slog.DiscardHandler))
+		var group sync.WaitGroup
+		var ends []error
+		w.Job(&group, "job", f, func(err error) {
+			ends = append(ends, err)
+			panic("in the end")
+		})
+		group.Wait()
+		if len(ends) != 1 || (ends[0] == nil) != (what == "done") {
+			t.Fatalf("%s: it ended with %v", what, ends)
+		}
+		_, panicked := errors.AsType[*calm.PanicError](ends[0])
+		if want := what == "panic" || what == "abort"; panicked != want {
+			t.Errorf("%s: it ended with %v", what, ends[0])
+		}
+		if errors.Is(ends[0], refused) != (what == "refused" || what == "panic") {
+			t.Errorf("%s: it ended with %v", what, ends[0])
+		}
+		if n := w.Counts()["job"]; n != 1 && what != "panic" || what == "panic" && n != 2 {
+			t.Errorf("%s: %d panics counted", what, n)
+		}
+	}
+	w := calm.New(slog.New(slog.DiscardHandler))
+	w.Inject(func(string) { panic("before it began") })
+	var group sync.WaitGroup
+	given := false
+	w.Job(&group, "job", func() error { return nil }, func(err error) { given = err != nil })
+	if group.Wait(); !given {
+		t.Error("a job that panics before it begins gives nothing back")
 	}
 }

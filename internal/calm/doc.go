@@ -6,9 +6,10 @@
 // give back.
 //
 // Invariants:
-//   - no panic leaves Do, Go or Loop, except http.ErrAbortHandler out of Do, which net/http
+//   - no panic leaves Do, Go, Job or Loop, except http.ErrAbortHandler out of Do, which net/http
 //     expects;
 //   - runtime.Goexit passes through;
+//   - what a Job took is given back by its end, which runs whatever becomes of the job;
 //   - a panic is counted before whoever waits for the goroutine learns that it has ended.
 //
 // The package cannot hold fatal errors of the Go runtime (concurrent map writes, memory that

@@ -96,7 +96,11 @@ func (e *emitter) ask(owed, back int64, keep bool) {
 // sized copies an instruction; if its work depends on a size, that is charged.
 func (e *emitter) sized(in wasm.Instr, raw []byte) {
 	switch kind := bulk(in); kind {
-	case bulkBytes, bulkElements:
+	case bulkBytes:
+		e.local(wasm.OpLocalTee, sizeLocal)
+		e.chargeSize(kind)
+		e.bulkMemory(in, raw)
+	case bulkElements:
 		e.local(wasm.OpLocalTee, sizeLocal)
 		e.chargeSize(kind)
 		e.op(raw...)

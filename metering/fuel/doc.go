@@ -2,7 +2,10 @@
 // stops at its limits: bytes in, bytes out, no engine in sight, so that anybody
 // can recompute a bill.
 //
-// # The cost table, version 1
+// # The cost tables
+//
+// A release is counted by the table that it was published with, for as long as it runs. All
+// tables have what is in table 1:
 //
 // One unit for each instruction of the original module that is executed, with
 // these exceptions:
@@ -17,6 +20,23 @@
 //   - ref.func costs 100: each execution keeps host memory until the instance ends;
 //   - initialising an instance costs one unit for every 8 bytes of active data
 //     and one for each active element (Result.InitCost).
+//
+// Table 2 charges the node's work for the guest besides, before it is done, so that a unit buys
+// about as much of a processor there as in the guest. In table 1 it costs nothing, and a guest
+// that let the node make random numbers took seconds of it for a thousand units.
+//
+//   - a call of a WASI function costs 512, but proc_exit nothing; a call of a capability's or of
+//     a stream's function 1024;
+//   - poll_oneoff costs 8192 on top, if it asks for one to 64 subscriptions or not;
+//   - a piece of a response that is sent before the call has ended costs 8192;
+//   - each vector of fd_read and fd_write that is looked at, each subscription of poll_oneoff, and each argument
+//     and variable that is counted or copied costs 256;
+//   - bytes that are copied cost one unit for every 8 begun, of each vector, argument (with its
+//     zero) and variable, of what a capability is asked, and of its answer if that has room;
+//   - each byte of random_get costs 8.
+//
+// An engine takes them from ExportFuel while the guest waits for the call, and does not do the
+// work that is not paid for.
 //
 // # Where it is charged
 //
@@ -46,6 +66,11 @@
 // Asking stands outside of the loop or body that asks, which is entered once
 // more afterwards: a call in the middle of a loop would make the compiler keep
 // the loop's values in memory. See body, openLoop and renew.
+//
+// An instruction that moves more than Piece bytes is done in pieces by a function of our own,
+// which asks in between, with nothing missing, so that the host can let others run. All of it is
+// charged before the first, and nothing is moved if any of it is out of bounds: neither its bill nor what
+// it does depends on the pieces. See pieces.go.
 //
 // Call depth is in a second global: who calls a function that calls others
 // writes its own depth there, and the callee reads it when it is entered.

@@ -11,14 +11,13 @@ import (
 	"github.com/agora-host/agora/abi/wasm"
 )
 
-// Version of the cost table in the package's documentation. A bill says which
-// version it was counted with.
-const Version = 1
-
 // What a rewritten module needs from its host and shows to it.
 const (
 	ImportModule = abi.ReservedPrefix + "fuel/v1"
-	ImportRefuel = "refuel" // (left i64) -> (left i64); called when left < 0; may not return
+	// ImportRefuel is (left i64) -> (left i64). It is called when left is below zero, to grant
+	// more, and between the pieces of a large instruction, where it grants nothing. It may not
+	// return.
+	ImportRefuel = "refuel"
 
 	ExportFuel  = abi.ReservedPrefix + "fuel"  // mutable i64: units left
 	ExportDepth = abi.ReservedPrefix + "depth" // mutable i32: how deep the next call is, to be 0 before the host calls a function; above CallDepth after a depth trap
@@ -45,8 +44,9 @@ var ErrReserved = errors.New("the module uses a reserved name")
 // ErrMemory: the module's memory or a table starts larger than it may become.
 var ErrMemory = errors.New("the module needs more memory than its limit")
 
-// Options are the caps that are written into the module.
+// Options are the caps that are written into the module, and the table that it is counted by.
 type Options struct {
+	Table         Table  // zero: Newest
 	MemoryPages   uint32 // the most pages its memory may have, 64 KiB each
 	TableElements uint32 // the most elements a table may have
 	CallDepth     uint32 // the most open calls of functions that call
@@ -67,14 +67,14 @@ type Result struct {
 
 // Rewrite instruments a parsed module, which it leaves as it was.
 func Rewrite(m *wasm.Module, o Options) (Result, error) {
-	if err := reserved(m); err != nil {
+	if err := errors.Join(o.Table.orNewest().check(), reserved(m)); err != nil {
 		return Result{}, err
 	}
 	out := *m
 	if err := capMemory(&out, o); err != nil {
 		return Result{}, err
 	}
-	rw := &rewriter{in: m, out: &out, depth: o.CallDepth, imported: uint32(m.Imported(wasm.KindFunc)), restorable: true}
+	rw := &rewriter{in: m, out: &out, depth: o.CallDepth, imported: uint32(m.Imported(wasm.KindFunc)), restorable: true, pieces: map[string]pieces{}}
 	rw.addHostSide()
 	globals := rw.exportGlobals()
 	rw.shiftIndices()
@@ -86,6 +86,7 @@ func Rewrite(m *wasm.Module, o Options) (Result, error) {
 		out.Bodies[i] = rw.body(i)
 	}
 	rw.addAsk()
+	rw.addPieces()
 	rw.addServe()
 	out.Custom = shiftNames(m.Custom, rw.imported)
 	return Result{Module: out.Encode(), InitCost: initCost(m), Globals: globals, Restorable: rw.restorable}, nil
@@ -155,6 +156,9 @@ type rewriter struct {
 
 	facts    []facts         // of each body
 	indirect map[string]bool // signatures under which a table may hold a function that calls
+
+	pieces  map[string]pieces // by the instruction's bytes
+	inOrder []string          // the same, as they are added
 
 	restorable bool // see Result; false as soon as something is seen that is not
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/internal/failpoint"
 )
 
@@ -49,7 +50,7 @@ type Journal struct {
 	salt      uint32
 	committed func(seq uint64)
 	wake      chan struct{}             // there is something to sync, or nothing will ever be
-	ended     chan struct{}             // the goroutine is
+	ended     sync.WaitGroup            // of the goroutine
 	syncing   atomic.Pointer[time.Time] // since when the disk syncs; nil: it does not
 
 	mu      sync.Mutex // guards all below
@@ -60,6 +61,7 @@ type Journal struct {
 	known   uint64     // of the last that is on the disk for certain
 	acked   int64      // the end of the last that was acknowledged
 	waiting *Batch     // nil if nobody waits
+	syncs   *Batch     // that is being made durable; nil if none is
 	err     error      // why nothing is acknowledged any more
 }
 
@@ -82,7 +84,8 @@ func (b *Batch) Wait() error {
 
 // Create begins a journal. Its header and its name are durable. committed is told
 // up to which number records are synced, before those that wait for it go on.
-func Create(fs FS, name string, h Header, committed func(seq uint64)) (*Journal, error) {
+// watch recovers a panic of the journal's goroutine, and may be nil.
+func Create(fs FS, name string, h Header, watch *calm.Watch, committed func(seq uint64)) (*Journal, error) {
 	head, err := appendHeader(nil, h)
 	if err != nil {
 		return nil, err
@@ -94,13 +97,9 @@ func Create(fs FS, name string, h Header, committed func(seq uint64)) (*Journal,
 	}
 	j := &Journal{
 		name: name, file: file, salt: salt, committed: committed, buf: head, acked: headerSize,
-		wake: make(chan struct{}, 1), ended: make(chan struct{}),
+		wake: make(chan struct{}, 1),
 	}
-	j.mu.Lock()
-	j.prepare()
-	err = j.write()
-	j.mu.Unlock()
-	if err == nil {
+	if err = j.begin(); err == nil {
 		err = file.Sync()
 	}
 	if err == nil {
@@ -109,8 +108,15 @@ func Create(fs FS, name string, h Header, committed func(seq uint64)) (*Journal,
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("begin a journal: %w", err), file.Close(), fs.Remove(name))
 	}
-	go j.commit()
+	watch.Job(&j.ended, "journal", func() error { return j.commit(watch) }, j.finish)
 	return j, nil
+}
+
+func (j *Journal) begin() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.prepare()
+	return j.write()
 }
 
 // Append adds a record. When it answers nil the record is in the file or about to
@@ -138,14 +144,20 @@ func (j *Journal) Append(d Durability, payload []byte) (seq uint64, b *Batch, er
 
 // Sync makes everything durable that was appended.
 func (j *Journal) Sync() error {
-	j.mu.Lock()
-	if j.err != nil {
-		defer j.mu.Unlock()
-		return j.err
+	b, err := j.joinIfWell()
+	if err != nil {
+		return err
 	}
-	b := j.join()
-	j.mu.Unlock()
 	return b.Wait()
+}
+
+func (j *Journal) joinIfWell() (*Batch, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err != nil {
+		return nil, j.err
+	}
+	return j.join(), nil
 }
 
 // join answers the batch that the next sync will be for. Callers hold mu.
@@ -195,23 +207,43 @@ func (j *Journal) fail(err error) error {
 
 // commit syncs for all that wait, as soon as the last sync is done: the disk sets
 // the pace. Only where many come is there a pause before.
-func (j *Journal) commit() {
-	defer close(j.ended)
+func (j *Journal) commit(watch *calm.Watch) error {
 	p := newPauser()
 	defer p.close()
+	var waited int
+	one := func() error { waited = j.commitBatch(); return nil }
 	for range j.wake {
-		for waited := j.commitBatch(); waited > 0; waited = j.commitBatch() {
+		for waited = 1; waited > 0; {
+			if err := watch.Do("journal", one); err != nil {
+				return err
+			}
 			if waited >= crowd {
 				p.pause(pauseFor)
 			}
 		}
-		j.mu.Lock()
-		failed := j.err != nil
-		j.mu.Unlock()
-		if failed {
-			return
+		if j.Err() != nil {
+			return nil
 		}
 	}
+	return nil
+}
+
+// finish ends the journal when its goroutine has ended: by itself, since the journal failed or
+// was closed, or by a panic. What is on the disk is then no better known than after a sync that
+// failed. Whoever waits learns of it.
+func (j *Journal) finish(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err != nil {
+		_ = j.fail(fmt.Errorf("commit %s: %w", j.name, err))
+	}
+	for _, b := range []*Batch{j.syncs, j.waiting} {
+		if b != nil {
+			b.err = j.err
+			close(b.done)
+		}
+	}
+	j.syncs, j.waiting = nil, nil
 }
 
 // commitBatch tells how many it found waiting. In this order: written,
@@ -220,41 +252,57 @@ func (j *Journal) commitBatch() (waited int) {
 	// Whoever can run appends first. Where CPUs are busy that makes few syncs of
 	// many records; where they are not, it is nothing.
 	runtime.Gosched()
-	j.mu.Lock()
-	b := j.waiting
+	b, seq, off, err := j.take()
 	if b == nil {
-		j.mu.Unlock()
 		return 0
 	}
-	j.waiting = nil
-	err := j.write()
-	seq, off := j.seq, j.off
-	j.mu.Unlock()
 	if err == nil {
 		if err = j.sync(); err != nil {
 			err = fmt.Errorf("sync %s: %w", j.name, err)
 		}
 	}
-	j.mu.Lock()
-	if err != nil {
-		err = j.fail(err)
-	} else {
-		j.known, j.acked = seq, max(j.acked, off)
-	}
-	j.mu.Unlock()
-	if err == nil {
+	if err = j.synced(seq, off, err); err == nil {
 		failpoint.Hit("journal-synced")
 		j.committed(seq)
 		failpoint.Hit("journal-counted")
 	}
+	j.release(b, err)
+	return b.waits
+}
+
+// take writes what was appended, and answers the batch that waits for it.
+func (j *Journal) take() (b *Batch, seq uint64, off int64, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if b = j.waiting; b == nil {
+		return nil, 0, 0, nil
+	}
+	j.syncs, j.waiting = b, nil
+	err = j.write()
+	return b, j.seq, j.off, err
+}
+
+// synced notes what came of a sync.
+func (j *Journal) synced(seq uint64, off int64, err error) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err != nil {
+		return j.fail(err)
+	}
+	j.known, j.acked = seq, max(j.acked, off)
+	return nil
+}
+
+// release lets those go on who wait for a batch, and makes room for the next.
+func (j *Journal) release(b *Batch, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.syncs = nil
 	b.err = err
 	close(b.done)
 	if err == nil {
-		j.mu.Lock()
 		j.prepare()
-		j.mu.Unlock()
 	}
-	return b.waits
 }
 
 func (j *Journal) sync() error {
@@ -319,15 +367,10 @@ func (j *Journal) Close() error {
 func (j *Journal) Abandon() error { return j.stop(true) }
 
 func (j *Journal) stop(cut bool) error {
-	j.mu.Lock()
-	if errors.Is(j.err, ErrClosed) {
-		j.mu.Unlock()
+	if !j.close() {
 		return nil
 	}
-	_ = j.fail(ErrClosed)
-	j.err = ErrClosed
-	j.mu.Unlock()
-	<-j.ended
+	j.ended.Wait()
 	acked, off := j.acked, j.off // nobody else is left
 	if cut {
 		_ = j.file.Truncate(acked)
@@ -335,6 +378,18 @@ func (j *Journal) stop(cut bool) error {
 		_ = j.file.Truncate(off)
 	}
 	return j.file.Close()
+}
+
+// close reports whether it is this call that closes the journal.
+func (j *Journal) close() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if errors.Is(j.err, ErrClosed) {
+		return false
+	}
+	_ = j.fail(ErrClosed)
+	j.err = ErrClosed
+	return true
 }
 
 // Last is the number of the last record that was appended.

@@ -24,7 +24,7 @@ func write(t testing.TB, n int, end bool) []byte {
 		t.Fatal(err)
 	}
 	var committed uint64
-	j, err := journal.Create(disk, "x", header, func(seq uint64) { committed = seq })
+	j, err := journal.Create(disk, "x", header, nil, func(seq uint64) { committed = seq })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestManyAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := journal.Create(disk, "x", header, func(uint64) {})
+	j, err := journal.Create(disk, "x", header, nil, func(uint64) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@
 //     merged: a key does not vouch for a certificate, nor the other way round;
 //   - a certificate names the identity that the caller's session has, never one
 //     that a request asks for, and only against proof of possession of its key;
+//   - a key is registered against a signature of its private half over a text that
+//     names the node, the identity and the time;
 //   - a certificate counts only together with a signed timestamp;
 //   - verification is over the digest of the bytes that were given, computed here.
 //

@@ -83,20 +83,28 @@ func seal(key *ecdsa.PrivateKey, module []byte, material materialJSON, stamp fun
 // stamp may be nil: what a registered key signs is trusted as long as the key
 // is, whenever it was signed.
 func SignWithKey(module, keyPEM []byte, stamp func(request []byte) ([]byte, error)) ([]byte, error) {
-	block, _ := pem.Decode(keyPEM)
-	if block == nil {
-		return nil, errors.New("the key file holds no PEM: make a key with `agora keys new`")
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	key, ok := parsed.(*ecdsa.PrivateKey)
-	if err != nil || !ok || key.Curve != elliptic.P256() {
-		return nil, errors.New("the key file holds no ECDSA P-256 key in PKCS #8: make one with `agora keys new`")
+	key, err := privateKey(keyPEM)
+	if err != nil {
+		return nil, err
 	}
 	hint, err := keyHint(key.Public())
 	if err != nil {
 		return nil, err
 	}
 	return seal(key, module, materialJSON{PublicKey: &hintJSON{hint}}, stamp)
+}
+
+func privateKey(text []byte) (*ecdsa.PrivateKey, error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errors.New("the key file holds no PEM: make a key with `agora keys generate`")
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, ok := parsed.(*ecdsa.PrivateKey)
+	if err != nil || !ok || key.Curve != elliptic.P256() {
+		return nil, errors.New("the key file holds no ECDSA P-256 key in PKCS #8: make one with `agora keys generate`")
+	}
+	return key, nil
 }
 
 // SignWithIdentity signs with a key that is made for this signature, certified

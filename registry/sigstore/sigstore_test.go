@@ -3,9 +3,13 @@ package sigstore_test
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
 
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/registry/sigstore"
@@ -172,6 +176,71 @@ func TestIdentitiesThatAreNotCertified(t *testing.T) {
 	for _, who := range []string{"", "ada", "a@b\n", "a@b\x00", ".*@example.com", "a@b,c@d", "<a@b>", "a b@c"} {
 		if _, err := a.SignAs(t.Context(), module, who); err == nil {
 			t.Errorf("%q was certified", who)
+		}
+	}
+}
+
+// TestPossession: what cosign writes proves a key, in each of its forms, for its identity, node and
+// hour, and for nothing else; its encrypted keys are read.
+func TestPossession(t *testing.T) {
+	now := time.Now()
+	private, public, err := sigstore.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(private)
+	locked, err := encrypted.Encrypt(block.Bytes, []byte("open sesame"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"ENCRYPTED SIGSTORE PRIVATE KEY", "ENCRYPTED COSIGN PRIVATE KEY"} {
+		file := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: locked})
+		opened, err := sigstore.OpenKey(file, func() ([]byte, error) { return []byte("open sesame"), nil })
+		if err != nil || !bytes.Equal(opened, private) {
+			t.Errorf("%s: %v", kind, err)
+		}
+		if _, err := sigstore.OpenKey(file, func() ([]byte, error) { return nil, nil }); err == nil || !strings.Contains(err.Error(), "COSIGN_PASSWORD") {
+			t.Errorf("%s without its password: %v", kind, err)
+		}
+	}
+	if half, err := sigstore.PublicOf(private); err != nil || !bytes.Equal(half, public) {
+		t.Errorf("%s, %v", half, err)
+	}
+	text := sigstore.PossessionText("node", "ada@example.com", now)
+	bundle, err := sigstore.SignWithKey([]byte(text), private, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b struct {
+		MessageSignature struct{ Signature string }
+	}
+	if err := json.Unmarshal(bundle, &b); err != nil {
+		t.Fatal(err)
+	}
+	signature := b.MessageSignature.Signature
+	for form, proof := range map[string]string{"bundle": string(bundle), "earlier bundle": `{"base64Signature":"` + signature + `"}`, "signature": signature + "\n"} {
+		check := func(node, identity, text string, at time.Time) error {
+			return sigstore.CheckPossession(public, node, identity, text, []byte(proof), at)
+		}
+		for _, after := range []time.Duration{-4 * time.Minute, 0, 59 * time.Minute} {
+			if err := check("node", "ada@example.com", text, now.Add(after)); err != nil {
+				t.Errorf("%s, %s later: %v", form, after, err)
+			}
+		}
+		for name, err := range map[string]error{
+			"another node": check("other", "ada@example.com", text, now), "another identity": check("node", "eve@example.com", text, now),
+			"another text": check("node", "ada@example.com", sigstore.PossessionText("node", "ada@example.com", now.Add(time.Second)), now),
+			"too late":     check("node", "ada@example.com", text, now.Add(61*time.Minute)), "too early": check("node", "ada@example.com", text, now.Add(-6*time.Minute)),
+			"no text": check("node", "ada@example.com", "", now), "more text": check("node", "ada@example.com", text+"\n", now),
+		} {
+			if !errors.Is(err, registry.ErrUnproven) {
+				t.Errorf("%s, %s: %v", form, name, err)
+			}
+		}
+	}
+	for _, proof := range []string{"", "{}", "{", "!", `{"base64Signature":""}`, "AAAA"} {
+		if err := sigstore.CheckPossession(public, "node", "ada@example.com", text, []byte(proof), now); !errors.Is(err, registry.ErrUnproven) {
+			t.Errorf("%q: %v", proof, err)
 		}
 	}
 }

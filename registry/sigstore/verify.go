@@ -86,7 +86,7 @@ func (v *Verifier) byCertificate(b *bundle.Bundle, artifact verify.ArtifactPolic
 	}
 	cert := result.Signature.Certificate
 	return registry.Signer{
-		Identity: cert.SubjectAlternativeName, Method: "identity", Issuer: cert.Issuer, Trust: "local",
+		Identity: cert.SubjectAlternativeName, Method: registry.MethodIdentity, Issuer: cert.Issuer, Trust: "local",
 		SignedAt: result.VerifiedTimestamps[0].Timestamp.UTC(),
 	}, nil
 }
@@ -130,5 +130,5 @@ func byKey(b *bundle.Bundle, artifact verify.ArtifactPolicyOption, hint string, 
 	if _, err := v.Verify(b, verify.NewPolicy(artifact, verify.WithKey())); err != nil {
 		return registry.Signer{}, fmt.Errorf("%w: these are not the bytes that were signed, or the signature was altered; sign again: %w", registry.ErrBadSignature, err)
 	}
-	return registry.Signer{Identity: key.Identity, Method: "key", KeyHint: hint, Trust: "key"}, nil
+	return registry.Signer{Identity: key.Identity, Method: registry.MethodKey, KeyHint: hint, Trust: "key"}, nil
 }

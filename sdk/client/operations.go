@@ -160,7 +160,19 @@ func (c *Client) Request(ctx context.Context, id string) (Request, error) {
 
 // Decide approves or rejects a request.
 func (c *Client) Decide(ctx context.Context, id string, approve bool, reason string) (Request, error) {
-	return post[Request](ctx, c, "/requests/"+url.PathEscape(id)+"/decision", map[string]any{"approve": approve, "reason": reason})
+	return c.DecideAbout(ctx, id, "", approve, reason)
+}
+
+// DecideAbout is Decide for a module that was looked at: a request that is about
+// another digest is not decided.
+func (c *Client) DecideAbout(ctx context.Context, id, digest string, approve bool, reason string) (Request, error) {
+	return post[Request](ctx, c, "/requests/"+url.PathEscape(id)+"/decision", map[string]any{"approve": approve, "reason": reason, "digest": digest})
+}
+
+// AskAgain asks for what a release lacks in the sandbox and nothing waits for.
+func (c *Client) AskAgain(ctx context.Context, app string, number int, reason string) ([]Request, error) {
+	asked, err := post[struct{ Items []Request }](ctx, c, "/apps/"+url.PathEscape(app)+"/ask", map[string]any{"release": number, "reason": reason})
+	return asked.Items, err
 }
 
 // Withdraw takes one's own request back.
@@ -173,9 +185,14 @@ func (c *Client) Grants(ctx context.Context, app string) ([]Grant, error) {
 	return list[Grant](ctx, c, "/grants", url.Values{"app": {app}})
 }
 
-// RevokeGrant ends a grant.
-func (c *Client) RevokeGrant(ctx context.Context, id, reason string) (Grant, error) {
-	return post[Grant](ctx, c, "/grants/"+url.PathEscape(id)+"/revoke", map[string]any{"reason": reason})
+// RevokeGrant ends a grant, and says what still allows the same.
+func (c *Client) RevokeGrant(ctx context.Context, id, reason string) (Revoked, error) {
+	return post[Revoked](ctx, c, "/grants/"+url.PathEscape(id)+"/revoke", map[string]any{"reason": reason})
+}
+
+// RevokeAll ends a grant and every other one of its app for the same capability.
+func (c *Client) RevokeAll(ctx context.Context, id, reason string) (Revoked, error) {
+	return post[Revoked](ctx, c, "/grants/"+url.PathEscape(id)+"/revoke", map[string]any{"reason": reason, "all": true})
 }
 
 // ShrinkGrant takes off a grant what its app has not used.
@@ -193,9 +210,17 @@ func (c *Client) Keys(ctx context.Context) ([]Key, error) {
 	return list[Key](ctx, c, "/trust/keys", nil)
 }
 
-// AddKey lets a public key sign for an identity, "" for the caller's.
-func (c *Client) AddKey(ctx context.Context, pem, identity string) (Key, error) {
-	return post[Key](ctx, c, "/trust/keys", map[string]any{"pem": pem, "identity": identity})
+// KeyChallenge reads the text that a key signs to prove that it is to sign for an identity, "" for
+// the caller's.
+func (c *Client) KeyChallenge(ctx context.Context, identity string) (string, error) {
+	v, err := get[struct{ Text string }](ctx, c, "/trust/keys/challenge", url.Values{"identity": {identity}})
+	return v.Text, err
+}
+
+// AddKey lets a public key sign for an identity, "" for the caller's. proof is a signature of its
+// private half over a text of KeyChallenge.
+func (c *Client) AddKey(ctx context.Context, pem, identity, challenge, proof string) (Key, error) {
+	return post[Key](ctx, c, "/trust/keys", map[string]any{"pem": pem, "identity": identity, "challenge": challenge, "proof": proof})
 }
 
 // DeleteKey ends the trust in a key.

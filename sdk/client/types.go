@@ -18,6 +18,8 @@ type (
 		AppsDomain string    `json:"apps_domain"`
 		Rev        abi.Rev   `json:"rev"`
 		Demo       bool      `json:"demo"`
+		// TriggersPaused: nothing is delivered until the node is restarted without --pause-triggers.
+		TriggersPaused bool `json:"triggers_paused"`
 	}
 	// Session is what a sign-in link is traded for.
 	Session struct {
@@ -60,15 +62,18 @@ type (
 		Manifest     Manifest          `json:"manifest"`
 		Interface    abi.Interface     `json:"interface"`
 		Capabilities []string          `json:"capabilities"`
+		FuelTable    int               `json:"fuel_table"` // the version of the cost table that counts its instructions
 		Signer       Signer            `json:"signer"`
 		Bundle       string            `json:"bundle"`
 		Findings     []abi.Finding     `json:"findings,omitempty"`
+		Requires     []string          `json:"requires,omitempty"` // capabilities that need a review of this very release
 		Created      time.Time         `json:"created"`
 		CreatedBy    string            `json:"created_by"`
 		PreviewURL   string            `json:"preview_url"`
 		ActiveIn     []abi.Tier        `json:"active_in,omitempty"`
 		Access       []CapabilityState `json:"access"`
 		Kept         Kept              `json:"kept"`
+		MayServe     []abi.Tier        `json:"may_serve,omitempty"` // tiers that can be routed to it at once
 	}
 	// Manifest is what the author declared. Sizes and durations are texts:
 	// "32MiB", "2s".
@@ -129,7 +134,10 @@ type (
 		Asked    abi.Params `json:"asked,omitempty"`
 		Params   abi.Params `json:"params,omitempty"`
 		Grant    string     `json:"grant,omitempty"`
+		Reviewed int        `json:"reviewed,omitempty"` // the release that the grant is about
+		How      string     `json:"how,omitempty"`      // how it reaches this one: reviewed or later
 		Request  string     `json:"request,omitempty"`
+		Refused  *Request   `json:"refused,omitempty"` // the last request, if it was rejected
 		Used     []Used     `json:"used,omitempty"`
 		Enough   abi.Params `json:"enough,omitempty"` // what the grant can be shrunk to
 
@@ -297,11 +305,39 @@ type (
 		Created    time.Time         `json:"created"`
 		Status     string            `json:"status"`
 		Decision   *Decision         `json:"decision,omitempty"`
+		Reviewed   Terms             `json:"reviewed,omitzero"`
+		Requires   []string          `json:"requires,omitempty"` // what approving a promotion grants
+		Since      int               `json:"since,omitempty"`    // the release that Changes compare with
+		Changes    []Change          `json:"changes,omitempty"`
+		Replaces   string            `json:"replaces,omitempty"`
+		Superseded int               `json:"superseded,omitempty"` // by this later release
+		ReplacedBy string            `json:"replaced_by,omitempty"`
+		Reaches    string            `json:"reaches,omitempty"` // which releases a grant reaches
+		Newer      int               `json:"newer,omitempty"`   // the newest release, if this is not about it
+	}
+	// Change is one difference between two releases.
+	Change struct {
+		Path string `json:"path"`
+		Was  string `json:"was,omitempty"`
+		Now  string `json:"now,omitempty"`
+	}
+	// Terms are what of a release a review relies on, beside its bytes.
+	Terms struct {
+		Release        int                   `json:"release"`
+		Digest         string                `json:"digest"`
+		Signer         string                `json:"signer"`
+		Classification string                `json:"data_classification"`
+		KeepState      bool                  `json:"keep_state,omitempty"`
+		Limits         map[string]uint64     `json:"limits"`
+		Triggers       map[string]any        `json:"triggers"`
+		Asks           map[string]abi.Params `json:"asks,omitempty"`
+		Requires       []string              `json:"requires,omitempty"`
 	}
 	// Decision is a reviewer's verdict.
 	Decision struct {
 		Approve bool      `json:"approve"`
 		Reason  string    `json:"reason,omitempty"`
+		Digest  string    `json:"digest,omitempty"` // of the module that was decided about
 		By      string    `json:"by"`
 		At      time.Time `json:"at"`
 	}
@@ -322,6 +358,23 @@ type (
 		Revoked    time.Time         `json:"revoked,omitzero"`
 		RevokedBy  string            `json:"revoked_by,omitempty"`
 		RevokedFor string            `json:"revoked_for,omitempty"`
+		Reviewed   Terms             `json:"reviewed,omitzero"`
+		Except     []string          `json:"except,omitempty"`  // digests that a reviewer refused it
+		Reaches    string            `json:"reaches,omitempty"` // which releases it reaches, in words
+		Serving    []Serving         `json:"serving,omitempty"`
+	}
+	// Serving is a release that serves a tier with a grant.
+	Serving struct {
+		Tier    abi.Tier `json:"tier"`
+		Release int      `json:"release"`
+		How     string   `json:"how"` // reviewed or later
+	}
+	// Revoked is a grant that was ended, and what allows the same still.
+	Revoked struct {
+		Grant
+		Also    []string   `json:"also,omitempty"`
+		Still   []Grant    `json:"still,omitempty"`
+		Default []abi.Tier `json:"default,omitempty"`
 	}
 
 	// Key is a public key that signs for an identity.

@@ -38,14 +38,15 @@ type App struct {
 func Count(at int64) []byte {
 	constant := func(n int64) []byte { return wasm.AppendS64([]byte{i32c}, n) }
 	word := append(constant(at), 0x28 /* i32.load */, 2, 0)
-	body := ResponseAt + int64(len(okFrame())) - int64(len("ok"))
+	body := ResponseAt + int64(len(OKFrame())) - int64(len("ok"))
 	return bytes.Join([][]byte{
 		constant(at), word, {i32c, 1, wasm.OpI32Add, 0x36 /* i32.store */, 2, 0},
 		constant(body), word, {0x3a /* i32.store8 */, 0, 0},
 	}, nil)
 }
 
-func okFrame() []byte {
+// OKFrame is the response of an App without a Frame of its own.
+func OKFrame() []byte {
 	return abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte("ok")})
 }
 
@@ -66,7 +67,7 @@ func (a App) Bytes() []byte {
 	i32, i64 := wasm.I32, wasm.I64
 	frame := a.Frame
 	if frame == nil {
-		frame = okFrame()
+		frame = OKFrame()
 	}
 	handler := a.Raw
 	if handler == nil {

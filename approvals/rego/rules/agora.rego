@@ -1,8 +1,17 @@
 # The rules that every release is judged by when it is published and promoted.
 #
-# input is an approvals.Subject; data.tiers holds the limits of each tier.
+# input is an approvals.Subject; data.tiers holds the limits of each tier, and
+# under "grants" which releases its grants reach:
+#   reach: "reviewed", the release that a reviewer decided about and no other, or
+#          "later", also those uploaded after it
+#   unless: with which changes a later release is not reached (classification,
+#          keep_state, limits, params, signer, triggers)
+#
 # Each element of `findings` is an object:
 #   code, severity (deny, review, note), msg, path, subject, remedy {summary, commands, docs}
+#
+# `requires` are the capabilities that a reviewer has to decide about for this very
+# release, whatever earlier grants there are. Other files may add to both.
 package agora
 
 tier := data.tiers[input.tier]
@@ -13,7 +22,8 @@ declared := {asked.capability | some asked in input.asked}
 
 imported := {word | some word in input.module.capabilities}
 
-# A grant holds in its tier and in every tier below.
+# input.grants are the grants that reach this release. One holds in its tier and in
+# every tier below.
 granted := {g.capability | some g in input.grants; rank[g.tier] >= rank[input.tier]}
 
 by_default := {word | some word in tier.capabilities}
@@ -130,6 +140,13 @@ findings contains f if {
 		"path": sprintf("capabilities.%s.%s", [asked.capability, name]), "subject": asked.capability,
 		"remedy": {"summary": sprintf("Lower %s, or ask for promotion to a higher tier.", [name]), "commands": [sprintf("[capabilities.%s]\n%s = %d", [asked.capability, name, most])]},
 	}
+}
+
+# What a finding of severity review is about is for a reviewer to decide.
+requires contains f.subject if {
+	some f in findings
+	f.severity == "review"
+	f.subject in imported & declared
 }
 
 # --- whom it may ask -----------------------------------------------------------

@@ -17,7 +17,7 @@ func TestConforms(t *testing.T) {
 	abitest.Blob(t, func(t *testing.T, quota abi.KVQuota) (abi.Link, time.Time) {
 		now := time.UnixMilli(1_800_000_000_123).UTC()
 		clock := func() time.Time { return now }
-		index, err := boltstore.OpenKV(filepath.Join(t.TempDir(), "kv"), clock)
+		index, err := boltstore.OpenKV(filepath.Join(t.TempDir(), "kv"), clock, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ type clock struct{ now time.Time }
 func open(t *testing.T) (*kv.KV, *clock) {
 	t.Helper()
 	c := &clock{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
-	store, err := boltstore.OpenKV(filepath.Join(t.TempDir(), "kv"), func() time.Time { return c.now })
+	store, err := boltstore.OpenKV(filepath.Join(t.TempDir(), "kv"), func() time.Time { return c.now }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,9 +40,14 @@ func (g *grant) begin(ctx context.Context, in []byte, streamed bool) (*run, abi.
 		note(ctx, abi.MeterFailed, asked.Name)
 		return nil, abi.ErrnoUnavailable
 	}
+	var r *run
+	defer func() {
+		if r == nil { // also if asking panicked
+			g.pace.leave()
+		}
+	}()
 	r, err := g.chain(ctx, &q, asked, streamed)
 	if err != nil {
-		g.pace.leave()
 		return nil, g.errno(ctx, err)
 	}
 	return r, abi.ErrnoOK

@@ -126,12 +126,12 @@ func (s *stream) finish(err error) {
 		return
 	}
 	s.over, s.err = true, err
+	defer s.end()
 	if err != nil {
 		note(s.ctx, abi.MeterFailed, s.model.Name)
 		s.tell(s.ctx, s.model.Name, err)
 	}
 	s.settle(s.used())
-	s.end()
 }
 
 func (s *stream) used() counts { return settled(s.reported, s.bounds, s.prompt, s.seen) }

@@ -8,16 +8,20 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/registry"
 )
 
 // committer is a file's one writer. Writes that wait at the same time share one
-// commit: the disk sets the pace, and no timer is needed.
+// commit: the disk sets the pace, and no timer is needed. A write that panics fails its batch,
+// and nothing more.
 type committer struct {
 	db     *bolt.DB
+	watch  *calm.Watch
+	where  string // in the watch
 	writes chan write
-	done   chan struct{}
-	close  sync.Once
+	done   <-chan struct{} // closed by end
+	end    context.CancelFunc
 	ended  sync.WaitGroup
 }
 
@@ -26,37 +30,42 @@ type write struct {
 	reply chan error
 }
 
-func newCommitter(db *bolt.DB) *committer {
-	c := &committer{db: db, writes: make(chan write), done: make(chan struct{})}
-	c.ended.Go(c.run)
+func newCommitter(db *bolt.DB, watch *calm.Watch, where string) *committer {
+	ctx, end := context.WithCancel(context.Background())
+	c := &committer{db: db, watch: watch, where: where, writes: make(chan write), done: ctx.Done(), end: end}
+	watch.Loop(ctx, &c.ended, where, c.run)
 	return c
 }
 
 // stop commits what waits. It may be called again.
 func (s *committer) stop() {
-	s.close.Do(func() { close(s.done) })
+	s.end()
 	s.ended.Wait()
 }
 
-func (s *committer) run() {
+func (s *committer) run(context.Context) {
 	for {
-		var batch []write
 		select {
 		case w := <-s.writes:
-			batch = append(batch, w)
+			s.commitBatch(s.gather(w))
 		case <-s.done:
 			return
 		}
-		for gathering := true; gathering && len(batch) < 256; {
-			select {
-			case w := <-s.writes:
-				batch = append(batch, w)
-			default:
-				gathering = false
-			}
-		}
-		s.commitBatch(batch)
 	}
+}
+
+// gather takes the writes that wait at this moment.
+func (s *committer) gather(first write) []write {
+	batch := []write{first}
+	for len(batch) < 256 {
+		select {
+		case w := <-s.writes:
+			batch = append(batch, w)
+		default:
+			return batch
+		}
+	}
+	return batch
 }
 
 // alone tells whether a write that failed leaves the others of its batch as they
@@ -66,17 +75,20 @@ func alone(err error) bool {
 	return refused || errors.Is(err, registry.ErrCorrupt)
 }
 
-// commitBatch applies all writes in one transaction.
+// commitBatch applies all writes in one transaction, and replies to each of them also if one
+// panics: bbolt has rolled the transaction back then.
 func (s *committer) commitBatch(batch []write) {
 	replies := make([]error, len(batch))
-	err := commit(s.db, func(w *writer) error {
-		for i, b := range batch {
-			// apply decides before it writes, so a refused one leaves nothing behind.
-			if replies[i] = b.apply(w); replies[i] != nil && !alone(replies[i]) {
-				return replies[i]
+	err := s.watch.Do(s.where, func() error {
+		return commit(s.db, func(w *writer) error {
+			for i, b := range batch {
+				// apply decides before it writes, so a refused one leaves nothing behind.
+				if replies[i] = b.apply(w); replies[i] != nil && !alone(replies[i]) {
+					return replies[i]
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	for i, w := range batch {
 		if err != nil {

@@ -34,7 +34,7 @@ func TestCorruptions(t *testing.T) {
 		verify func(path string, rest func() error) []error
 	}{
 		{state, func(path string) (dumper, error) { return boltstore.Open(path, time.Now) }, boltstore.Verify},
-		{data, func(path string) (dumper, error) { return boltstore.OpenKV(path, time.Now) }, boltstore.VerifyKV},
+		{data, func(path string) (dumper, error) { return boltstore.OpenKV(path, time.Now, nil) }, boltstore.VerifyKV},
 	} {
 		t.Run(filepath.Base(c.path), func(t *testing.T) {
 			t.Parallel()

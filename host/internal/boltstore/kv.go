@@ -6,6 +6,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/agora-host/agora/internal/calm"
 )
 
 const (
@@ -31,15 +33,16 @@ type KV struct {
 	sweeping    sync.WaitGroup
 }
 
-// OpenKV opens or makes the file. now is the clock by which entries expire.
-func OpenKV(path string, now func() time.Time) (*KV, error) {
+// OpenKV opens or makes the file. now is the clock by which entries expire; watch recovers the
+// panics of the store's own goroutines, and may be nil.
+func OpenKV(path string, now func() time.Time, watch *calm.Watch) (*KV, error) {
 	db, err := openFile(path, kvShape)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	kv := &KV{db: db, now: now, committer: newCommitter(db), endSweeping: cancel}
-	kv.sweeping.Go(func() { kv.sweepUntil(ctx) })
+	kv := &KV{db: db, now: now, committer: newCommitter(db, watch, "kv-commit"), endSweeping: cancel}
+	watch.Loop(ctx, &kv.sweeping, "kv-sweep", kv.sweepUntil)
 	return kv, nil
 }
 

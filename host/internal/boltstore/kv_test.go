@@ -73,7 +73,7 @@ func TestKV(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		m := &model{time.UnixMilli(1_800_000_000_000), map[string]map[string]modelEntry{"a": {}, "ab": {}}}
-		kv, err := boltstore.OpenKV(filepath.Join(dir, fmt.Sprint(n)), func() time.Time { return m.now })
+		kv, err := boltstore.OpenKV(filepath.Join(dir, fmt.Sprint(n)), func() time.Time { return m.now }, nil)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestSweep(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		return now
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/triggers"
 )
 
@@ -38,13 +39,14 @@ var queueShape = shape{
 	},
 }
 
-// OpenQueue opens or makes the file.
-func OpenQueue(path string) (*Queue, error) {
+// OpenQueue opens or makes the file. watch recovers the panics of the store's own goroutine, and
+// may be nil.
+func OpenQueue(path string, watch *calm.Watch) (*Queue, error) {
 	db, err := openFile(path, queueShape)
 	if err != nil {
 		return nil, err
 	}
-	return &Queue{db, newCommitter(db)}, nil
+	return &Queue{db, newCommitter(db, watch, "queue-commit")}, nil
 }
 
 // Close commits what waits and closes the file. It may be called again.

@@ -21,7 +21,7 @@ func TestQueueConforms(t *testing.T) {
 		n++
 		path := filepath.Join(dir, fmt.Sprint(n))
 		open := func() *boltstore.Queue {
-			q, err := boltstore.OpenQueue(path)
+			q, err := boltstore.OpenQueue(path, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -45,7 +45,7 @@ func TestQueueConforms(t *testing.T) {
 // TestDamagedDelivery: a record whose bytes were changed is named, and not used.
 func TestDamagedDelivery(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "queue.db")
-	q, err := boltstore.OpenQueue(path)
+	q, err := boltstore.OpenQueue(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestDamagedDelivery(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(raw), "stands out", "stood out!")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := boltstore.OpenQueue(path); !errors.Is(err, registry.ErrCorrupt) {
+	if _, err := boltstore.OpenQueue(path, nil); !errors.Is(err, registry.ErrCorrupt) {
 		t.Errorf("a damaged queue is used: %v", err)
 	}
 	if problems := boltstore.VerifyQueue(path, nil); len(problems) == 0 || !strings.Contains(problems[0].Error(), "delivery 1") {

@@ -145,11 +145,16 @@ func (s *Store) Update(ctx context.Context, actor string, change func(*Tx) error
 	if err != nil {
 		return 0, err
 	}
+	s.announce()
+	return rev, nil
+}
+
+// announce wakes whoever waits for a revision.
+func (s *Store) announce() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	close(s.changed)
 	s.changed = make(chan struct{})
-	s.mu.Unlock()
-	return rev, nil
 }
 
 func revision(tx *bolt.Tx) (abi.Rev, error) {
@@ -199,15 +204,48 @@ func (t *Tx) Emit(kind, app, subject string, detail map[string]string) {
 	t.events++
 }
 
-// Events answers up to limit events after a revision, in order. All are kept.
+// Events returns events after a revision, in order: up to limit, and then the rest of the revision
+// that it has begun. All are kept.
 func (s *Store) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error) {
 	var events []abi.Event
 	err := s.View(ctx, func(tx *Tx) error {
 		c := tx.tx.Bucket([]byte(bEvents)).Cursor()
-		for k, record := c.Seek([]byte(number(uint64(after) + 1))); k != nil && len(events) < limit; k, record = c.Next() {
+		for k, record := c.Seek([]byte(number(uint64(after) + 1))); k != nil; k, record = c.Next() {
 			e, err := decode[abi.Event](bEvents, k, record)
 			if err != nil {
 				return err
+			}
+			if len(events) >= limit && (limit == 0 || e.Rev != events[len(events)-1].Rev) {
+				return nil
+			}
+			events = append(events, e)
+		}
+		return nil
+	})
+	return events, err
+}
+
+// EventsBefore returns events before a revision (0: the newest), newest first: limit
+// of them, and the rest of the revision that the last one belongs to.
+func (s *Store) EventsBefore(ctx context.Context, before abi.Rev, limit int) ([]abi.Event, error) {
+	var events []abi.Event
+	err := s.View(ctx, func(tx *Tx) error {
+		c := tx.tx.Bucket([]byte(bEvents)).Cursor()
+		k, record := c.Last()
+		if before > 0 {
+			if k, record = c.Seek([]byte(number(uint64(before)))); k == nil {
+				k, record = c.Last()
+			} else {
+				k, record = c.Prev()
+			}
+		}
+		for ; k != nil; k, record = c.Prev() {
+			e, err := decode[abi.Event](bEvents, k, record)
+			if err != nil {
+				return err
+			}
+			if len(events) >= limit && e.Rev != events[len(events)-1].Rev {
+				return nil
 			}
 			events = append(events, e)
 		}

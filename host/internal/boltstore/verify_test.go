@@ -30,7 +30,7 @@ func set(t testing.TB, kv *boltstore.KV, app, name string, value []byte, quota i
 // fill writes until the file has branch pages, overflow pages and free ones.
 func fill(t testing.TB, path string, n int) {
 	t.Helper()
-	kv, err := boltstore.OpenKV(path, time.Now)
+	kv, err := boltstore.OpenKV(path, time.Now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestReaderAgreesWithBbolt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kv, err := boltstore.OpenKV(path, time.Now)
+		kv, err := boltstore.OpenKV(path, time.Now, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +93,7 @@ func TestVanishedRecords(t *testing.T) {
 		{"older", "not the ones", func(b *bolt.Bucket) error { return b.Put([]byte("a\x00k"), boltstore.Seal("data", "a\x00k", "VALUE")) }},
 	} {
 		path := filepath.Join(t.TempDir(), "kv.db")
-		kv, err := boltstore.OpenKV(path, time.Now)
+		kv, err := boltstore.OpenKV(path, time.Now, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func TestVanishedRecords(t *testing.T) {
 		if problems := fmt.Sprint(boltstore.VerifyKV(path, nil)); !strings.Contains(problems, c.says) {
 			t.Errorf("%s: %s", c.name, problems)
 		}
-		if _, err := boltstore.OpenKV(path, time.Now); !errors.Is(err, registry.ErrCorrupt) {
+		if _, err := boltstore.OpenKV(path, time.Now, nil); !errors.Is(err, registry.ErrCorrupt) {
 			t.Errorf("%s: opened, %v", c.name, err)
 		}
 	}
@@ -162,14 +162,14 @@ func TestCutOff(t *testing.T) {
 		if err := os.Truncate(path, max(0, size/3)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := boltstore.OpenKV(path, time.Now); !errors.Is(err, registry.ErrCorrupt) {
+		if _, err := boltstore.OpenKV(path, time.Now, nil); !errors.Is(err, registry.ErrCorrupt) {
 			t.Errorf("cut to %d bytes: %v", size/3, err)
 		}
 	}
 	if err := os.Truncate(path, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := boltstore.OpenKV(path, time.Now); !errors.Is(err, registry.ErrCorrupt) || !strings.Contains(err.Error(), "empty") {
+	if _, err := boltstore.OpenKV(path, time.Now, nil); !errors.Is(err, registry.ErrCorrupt) || !strings.Contains(err.Error(), "empty") {
 		t.Errorf("empty: %v", err)
 	}
 }
@@ -193,7 +193,7 @@ func TestFormat1(t *testing.T) {
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	kv, err := boltstore.OpenKV(path, time.Now)
+	kv, err := boltstore.OpenKV(path, time.Now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func FuzzStoreFile(f *testing.F) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		kv, err := boltstore.OpenKV(path, time.Now)
+		kv, err := boltstore.OpenKV(path, time.Now, nil)
 		if err != nil {
 			if !errors.Is(err, registry.ErrCorrupt) {
 				t.Fatal(err)
@@ -283,7 +283,7 @@ func FuzzStoreFile(f *testing.F) {
 
 // TestRefusedWriteIsNotCorruption: an app's own mistakes stay the app's.
 func TestRefusedWriteIsNotCorruption(t *testing.T) {
-	kv, err := boltstore.OpenKV(filepath.Join(t.TempDir(), "kv.db"), time.Now)
+	kv, err := boltstore.OpenKV(filepath.Join(t.TempDir(), "kv.db"), time.Now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

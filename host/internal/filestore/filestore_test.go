@@ -22,7 +22,7 @@ var roomy = abi.KVQuota{Bytes: 1 << 30, Keys: 1 << 20}
 
 func openIndex(t *testing.T) *boltstore.KV {
 	t.Helper()
-	index, err := boltstore.OpenKV(filepath.Join(t.TempDir(), "kv"), time.Now)
+	index, err := boltstore.OpenKV(filepath.Join(t.TempDir(), "kv"), time.Now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,9 @@ type Catalogue interface {
 	// Invoke calls a release (0: the serving one) as the gateway would, and is metered.
 	Invoke(ctx context.Context, app string, number int, r *http.Request) (Response, error)
 	Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error)
+	// EventsBefore are the events before a revision (0: the newest), newest first, at
+	// least limit if there are so many: the events of one revision stay together.
+	EventsBefore(ctx context.Context, before abi.Rev, limit int) ([]abi.Event, error)
 	// HostNames are addresses of apps beside those that their names make.
 	HostNames(ctx context.Context) ([]registry.HostName, error)
 	AddHostName(ctx context.Context, host, app string) (registry.HostName, error)
@@ -79,10 +82,14 @@ type Reviewer interface {
 	Requests(ctx context.Context, f RequestFilter) ([]approvals.Request, error)
 	Request(ctx context.Context, id string) (approvals.Request, error)
 	Promote(ctx context.Context, app string, number int, to abi.Tier, reason string) (approvals.Request, error)
-	Decide(ctx context.Context, id string, approve bool, reason string) (approvals.Request, error)
+	// AskAgain asks for what a release lacks in the sandbox and nothing waits for.
+	AskAgain(ctx context.Context, app string, number int, reason string) ([]approvals.Request, error)
+	Decide(ctx context.Context, id string, d Verdict) (approvals.Request, error)
 	Withdraw(ctx context.Context, id string) (approvals.Request, error)
 	Grants(ctx context.Context, app string) ([]approvals.Grant, error) // "" for all
-	RevokeGrant(ctx context.Context, id, reason string) (approvals.Grant, error)
+	// RevokeGrant ends a grant, or with all every grant of its app for the same
+	// capability.
+	RevokeGrant(ctx context.Context, id, reason string, all bool) (Revoked, error)
 	// ShrinkGrant takes off a grant, at once, what its app has not used.
 	ShrinkGrant(ctx context.Context, id string) (approvals.Grant, error)
 }
@@ -153,7 +160,10 @@ type Trust interface {
 	// TrustRoot is the sigstore trusted root of this node, as JSON.
 	TrustRoot(ctx context.Context) ([]byte, error)
 	Keys(ctx context.Context) ([]registry.Key, error)
-	AddKey(ctx context.Context, pem []byte, identity string) (registry.Key, error)
+	// KeyChallenge returns the text that a key's private half signs to prove that it is to sign for
+	// an identity, "" for the actor's.
+	KeyChallenge(ctx context.Context, identity string) (string, error)
+	AddKey(ctx context.Context, k NewKey) (registry.Key, error)
 	DeleteKey(ctx context.Context, hint string) error
 }
 
@@ -174,6 +184,14 @@ type Upload struct {
 	Bundle   []byte // sigstore bundle, JSON
 }
 
+// NewKey is a public key with what proves that it is to sign for an identity.
+type NewKey struct {
+	PEM       string `json:"pem"`
+	Identity  string `json:"identity,omitempty"` // default the caller
+	Challenge string `json:"challenge"`          // the text that the node gave, within the last hour
+	Proof     string `json:"proof"`              // its signature by the key: a bundle of cosign sign-blob, or base64
+}
+
 // Published says what became of an upload.
 type Published struct {
 	Release  Release             `json:"release"`
@@ -182,6 +200,24 @@ type Published struct {
 	Findings []abi.Finding       `json:"findings,omitempty"`
 	URL      string              `json:"url"`         // the app's address
 	Preview  string              `json:"preview_url"` // this release's own address
+}
+
+// Verdict is what a reviewer decides about a request.
+type Verdict struct {
+	Approve bool   `json:"approve"`
+	Reason  string `json:"reason,omitempty"` // needed to reject
+	// Digest is the module that the reviewer looked at. A request that is about
+	// another is not decided. Left out: the one that the request names, which never
+	// changes.
+	Digest string `json:"digest,omitempty"`
+}
+
+// Revoked is a grant that was ended, and what allows the same still.
+type Revoked struct {
+	approvals.Grant
+	Also    []string          `json:"also,omitempty"`    // other grants that were ended with it
+	Still   []approvals.Grant `json:"still,omitempty"`   // live grants of the same capability
+	Default []abi.Tier        `json:"default,omitempty"` // tiers that give it to every app
 }
 
 // Refusal is an upload or a promotion that the rules refuse.
@@ -279,6 +315,8 @@ type Release struct {
 	ActiveIn   []abi.Tier        `json:"active_in,omitempty"`
 	Access     []CapabilityState `json:"access"` // every capability declared or imported
 	Kept       Kept              `json:"kept"`
+	// MayServe are tiers that can be routed to it at once. Only where one release is read.
+	MayServe []abi.Tier `json:"may_serve,omitempty"`
 }
 
 // CapabilityState is the truth about one capability of a release, from four
@@ -293,17 +331,37 @@ type CapabilityState struct {
 	Granted  bool     `json:"granted"` // by default or by a grant
 	Default  bool     `json:"default"` // no grant needed
 
-	Asked   abi.Params       `json:"asked,omitempty"`   // as declared
-	Params  abi.Params       `json:"params,omitempty"`  // as it holds: what is granted and declared; of what is not granted, as declared
-	Grant   string           `json:"grant,omitempty"`   // the grant that allows it
-	Request string           `json:"request,omitempty"` // the open request
-	Used    []approvals.Used `json:"used,omitempty"`    // by this release, since it was first called
-	Enough  abi.Params       `json:"enough,omitempty"`  // what the grant could be shrunk to, if that is less
+	Asked    abi.Params         `json:"asked,omitempty"`    // as declared
+	Params   abi.Params         `json:"params,omitempty"`   // as it holds: what is granted and declared; of what is not granted, as declared
+	Grant    string             `json:"grant,omitempty"`    // the grant that allows it
+	Reviewed int                `json:"reviewed,omitempty"` // the release that the grant is about
+	How      string             `json:"how,omitempty"`      // how the grant reaches this one: reviewed or later
+	Request  string             `json:"request,omitempty"`  // the open request
+	Refused  *approvals.Request `json:"refused,omitempty"`  // the last request about it, if it was rejected
+	Used     []approvals.Used   `json:"used,omitempty"`     // by this release, since it was first called
+	Enough   abi.Params         `json:"enough,omitempty"`   // what the grant could be shrunk to, if that is less
 
 	May      string        `json:"may,omitempty"`      // the same in words, after "This app may"
 	Did      []string      `json:"did,omitempty"`      // after "It"
 	Last     time.Time     `json:"last,omitzero"`      // when it was last used
 	Findings []abi.Finding `json:"findings,omitempty"` // what its owner can do something about
+}
+
+// AddRequest finds what was last asked about a capability of a release. Requests are
+// newest first.
+func (s *CapabilityState) AddRequest(app string, release int, requests []approvals.Request) {
+	for _, q := range requests {
+		if q.App != app || q.Release != release || q.Capability != s.Name || q.Kind != approvals.KindGrant {
+			continue
+		}
+		switch q.Status {
+		case approvals.StatusOpen:
+			s.Request = q.ID
+		case approvals.StatusRejected:
+			s.Refused = &q
+		}
+		return
+	}
 }
 
 // Response is an invocation's answer.
@@ -366,6 +424,8 @@ type Info struct {
 	AppsDomain string    `json:"apps_domain"` // "localhost:8080"
 	Rev        abi.Rev   `json:"rev"`
 	Demo       bool      `json:"demo"` // started by `agora up`
+	// TriggersPaused: started with --pause-triggers. Nothing is delivered, and all waits.
+	TriggersPaused bool `json:"triggers_paused"`
 }
 
 // Check is one line of the doctor's report.

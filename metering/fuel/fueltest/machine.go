@@ -41,7 +41,7 @@ type Options struct {
 	Units uint64 // a call that is charged more is given up with TooLong; 0: never
 	// Counted, if it is not nil, is called with Charged whenever that has grown.
 	Counted func(charged uint64)
-	// Host serves imported functions. It costs nothing, as the node's work does.
+	// Host serves imported functions. What that costs depends on the table.
 	Host func(module, name string, args []uint64) []uint64
 }
 
@@ -74,7 +74,7 @@ func New(m *wasm.Module, o Options) (*Machine, error) {
 		if im.Kind != wasm.KindFunc || o.Host == nil {
 			return nil, fmt.Errorf("%w: it imports %s.%s", ErrUnsupported, im.Module, im.Name)
 		}
-		v.funcs = append(v.funcs, &function{signature: m.Types[im.Func], host: func(args []uint64) []uint64 { return o.Host(im.Module, im.Name, args) }})
+		v.funcs = append(v.funcs, &function{signature: m.Types[im.Func], host: func(args []uint64) []uint64 { return v.askHost(im.Module, im.Name, args) }})
 	}
 	if m.Memory != nil {
 		v.Memory = make([]byte, int(m.Memory.Min)<<16)

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -74,6 +76,9 @@ func (s *server) serve(r route) echo.HandlerFunc {
 			}
 			c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, limit)
 		}
+		if err := unescapeParams(c); err != nil {
+			return err
+		}
 		answer, err := r.handle(s, c)
 		if err != nil || c.Response().Committed {
 			return err
@@ -84,6 +89,25 @@ func (s *server) serve(r route) echo.HandlerFunc {
 		}
 		return c.JSON(r.success(), answer)
 	}
+}
+
+// unescapeParams makes parameters of the path what they stand for. The framework matches the
+// escaped path if there is one, and the plain path otherwise; unescaping that again would read
+// "%2540" as "@".
+func unescapeParams(c echo.Context) error {
+	if c.Request().URL.RawPath == "" {
+		return nil
+	}
+	values := slices.Clone(c.ParamValues())
+	for i, v := range values {
+		plain, err := url.PathUnescape(v)
+		if err != nil {
+			return fmt.Errorf("%w: %w", problem.ErrBadRequest, err)
+		}
+		values[i] = plain
+	}
+	c.SetParamValues(values...)
+	return nil
 }
 
 func (s *server) authenticate(c echo.Context) error {

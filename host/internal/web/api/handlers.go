@@ -128,6 +128,14 @@ func promote(s *server, c echo.Context) (any, error) {
 	return one(s.node.Promote(c.Request().Context(), c.Param("app"), in.Release, in.To, in.Reason))
 }
 
+func askAgain(s *server, c echo.Context) (any, error) {
+	in, err := decode[AskAgain](c)
+	if err != nil {
+		return nil, err
+	}
+	return items(s.node.AskAgain(c.Request().Context(), c.Param("app"), in.Release, in.Reason))
+}
+
 func knownTier(t abi.Tier) error {
 	if _, err := abi.ParseTier(string(t)); err != nil {
 		return fmt.Errorf("%w: %w", problem.ErrBadRequest, err)
@@ -266,11 +274,11 @@ func getRequest(s *server, c echo.Context) (any, error) {
 }
 
 func decide(s *server, c echo.Context) (any, error) {
-	in, err := decode[Decide](c)
+	in, err := decode[web.Verdict](c)
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.Decide(c.Request().Context(), c.Param("id"), in.Approve, in.Reason))
+	return one(s.node.Decide(c.Request().Context(), c.Param("id"), in))
 }
 
 func withdraw(s *server, c echo.Context) (any, error) {
@@ -286,7 +294,7 @@ func revokeGrant(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.RevokeGrant(c.Request().Context(), c.Param("id"), in.Reason))
+	return one(s.node.RevokeGrant(c.Request().Context(), c.Param("id"), in.Reason, in.All))
 }
 
 func shrinkGrant(s *server, c echo.Context) (any, error) {
@@ -347,12 +355,17 @@ func listKeys(s *server, c echo.Context) (any, error) {
 	return items(s.node.Keys(c.Request().Context()))
 }
 
+func keyChallenge(s *server, c echo.Context) (any, error) {
+	text, err := s.node.KeyChallenge(c.Request().Context(), c.QueryParam("identity"))
+	return one(Challenge{text}, err)
+}
+
 func addKey(s *server, c echo.Context) (any, error) {
-	in, err := decode[AddKey](c)
+	in, err := decode[web.NewKey](c)
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.AddKey(c.Request().Context(), []byte(in.PEM), in.Identity))
+	return one(s.node.AddKey(c.Request().Context(), in))
 }
 
 func deleteKey(s *server, c echo.Context) (any, error) {
@@ -405,21 +418,12 @@ func putUser(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.PutUser(c.Request().Context(), userName(c), in.Roles, in.Disabled))
-}
-
-// userName reads the name out of the path: "@" may have been escaped.
-func userName(c echo.Context) string {
-	name, err := url.PathUnescape(c.Param("name"))
-	if err != nil {
-		return c.Param("name")
-	}
-	return name
+	return one(s.node.PutUser(c.Request().Context(), c.Param("name"), in.Roles, in.Disabled))
 }
 
 func newLink(s *server, c echo.Context) (any, error) {
 	ctx := c.Request().Context()
-	path, err := s.node.NewLink(ctx, userName(c))
+	path, err := s.node.NewLink(ctx, c.Param("name"))
 	return one(Link{s.node.Info(ctx).ConsoleURL + path}, err)
 }
 

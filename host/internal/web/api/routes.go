@@ -83,6 +83,7 @@ func routes() []route {
 		{method: post, path: "/apps/:app/activate", id: "activate", about: "Route a tier to a release that is approved for it.", body: jsonBody(Activate{}), answer: registry.Activation{}, handle: activate},
 		{method: post, path: "/apps/:app/rollback", id: "rollBack", about: "Route a tier to the release that it served before.", body: jsonBody(RollBack{}), answer: registry.Activation{}, handle: rollBack},
 		{method: post, path: "/apps/:app/promote", id: "promote", about: "Ask for a release to enter a higher tier.", body: jsonBody(Promote{}), answer: approvals.Request{}, status: http.StatusCreated, handle: promote},
+		{method: post, path: "/apps/:app/ask", id: "askAgain", about: "Ask again for what a release lacks in the sandbox and nothing waits for.", body: jsonBody(AskAgain{}), answer: Items[approvals.Request]{}, status: http.StatusCreated, handle: askAgain},
 		{method: get, path: "/apps/:app/activations", id: "listActivations", about: "The history of an app's routes, newest first.", answer: Items[registry.Activation]{}, handle: listActivations},
 		{method: get, path: "/apps/:app/logs", id: "logs", about: "The newest lines of an app's log, oldest first.", query: []param{{"limit", "1 to 1000; default 100"}}, answer: Items[web.LogLine]{}, handle: logs},
 		{method: get, path: "/apps/:app/triggers", id: "listTriggers", about: "What calls an app besides requests, and how that went.", answer: Items[web.Trigger]{}, handle: listTriggers},
@@ -100,14 +101,14 @@ func routes() []route {
 
 		{method: get, path: "/usage", id: "usage", about: "What was used.", query: usage, answer: metering.Report{}, handle: usageReport},
 		{method: get, path: "/usage/samples", id: "usageSamples", about: "Some calls of an hour: the slowest, the last that failed, and some at random; the last first. They are kept for thirty days.", query: []param{{"app", "one app; all if left out"}, {"hour", "a time in that hour, RFC 3339; default now"}}, answer: Items[web.Sample]{}, handle: usageSamples},
-		{method: get, path: "/events", id: "events", about: "Changes after a revision, oldest first.", query: []param{{"after", "a revision; default 0"}, {"limit", "1 to 1000; default 100"}}, answer: Items[abi.Event]{}, handle: events},
+		{method: get, path: "/events", id: "events", about: "Changes after a revision that the caller may see, oldest first: what concerns an app's secrets, triggers and dead letters is for its owner, reviewers and operators, what concerns users, tokens and keys for whom it is about and for operators. None of these is left out; the revisions between are for others.", query: []param{{"after", "a revision; default 0"}, {"limit", "1 to 1000; default 100"}}, answer: Items[abi.Event]{}, handle: events},
 
 		{method: get, path: "/requests", id: "listRequests", about: "What waits for a decision or was decided, newest first.", query: []param{{"status", "open, approved, rejected or withdrawn; all if left out"}, {"app", "one app; all if left out"}}, answer: Items[approvals.Request]{}, handle: listRequests},
 		{method: get, path: "/requests/:id", id: "getRequest", about: "One request.", answer: approvals.Request{}, handle: getRequest},
-		{method: post, path: "/requests/:id/decision", id: "decide", about: "Approve or reject a request of somebody else.", body: jsonBody(Decide{}), answer: approvals.Request{}, handle: decide},
+		{method: post, path: "/requests/:id/decision", id: "decide", about: "Approve or reject a request of somebody else. With a digest, only if the request is about that module.", body: jsonBody(web.Verdict{}), answer: approvals.Request{}, handle: decide},
 		{method: post, path: "/requests/:id/withdraw", id: "withdraw", about: "Take one's own request back.", answer: approvals.Request{}, handle: withdraw},
 		{method: get, path: "/grants", id: "listGrants", about: "What was granted, newest first.", query: []param{{"app", "one app; all if left out"}}, answer: Items[approvals.Grant]{}, handle: listGrants},
-		{method: post, path: "/grants/:id/revoke", id: "revokeGrant", about: "End a grant at once.", body: jsonBody(Revoke{}), answer: approvals.Grant{}, handle: revokeGrant},
+		{method: post, path: "/grants/:id/revoke", id: "revokeGrant", about: "End a grant at once, and say what still allows the same.", body: jsonBody(Revoke{}), answer: web.Revoked{}, handle: revokeGrant},
 		{method: post, path: "/grants/:id/shrink", id: "shrinkGrant", about: "Take off a grant, at once, what its app has not used.", answer: approvals.Grant{}, handle: shrinkGrant},
 
 		{method: post, path: "/inspect", id: "inspect", about: "Read a module without storing it.", body: body{kind: bodyModule}, answer: registry.Inspection{}, handle: inspect},
@@ -122,7 +123,8 @@ func routes() []route {
 		{method: post, path: "/trust/certificate", id: "certify", about: "A short-lived certificate for the caller's identity, from a PKCS #10 request.", body: body{kind: bodyBinary, media: "application/pkcs10"}, answer: "", media: "application/pem-certificate-chain", handle: certify},
 		{method: post, path: "/trust/timestamp", id: "timestamp", about: "An RFC 3161 timestamp.", body: body{kind: bodyBinary, media: "application/timestamp-query"}, answer: "", media: "application/timestamp-reply", handle: timestamp},
 		{method: get, path: "/trust/keys", id: "listKeys", about: "Public keys that sign for an identity.", answer: Items[registry.Key]{}, handle: listKeys},
-		{method: post, path: "/trust/keys", id: "addKey", about: "Let a public key sign for an identity.", body: jsonBody(AddKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
+		{method: get, path: "/trust/keys/challenge", id: "keyChallenge", about: "The text that a key signs, within an hour, to prove that it is to sign for an identity.", query: []param{{"identity", "whom it is to sign for; default the caller"}}, answer: Challenge{}, handle: keyChallenge},
+		{method: post, path: "/trust/keys", id: "addKey", about: "Let a public key sign for an identity, which its private half has to have agreed to.", body: jsonBody(web.NewKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
 		{method: del, path: "/trust/keys", id: "deleteKey", about: "End the trust in a key.", query: []param{{"hint", "the key's hint, as listed"}}, handle: deleteKey},
 
 		{method: get, path: "/quotas", id: "listQuotas", about: "What a person and an app have, and may have; for operators, the node, too.", query: []param{{"user", "another person, for operators; default the caller"}, {"app", "an app, too"}}, answer: Items[web.Quota]{}, handle: listQuotas},
@@ -185,12 +187,13 @@ type (
 	Run struct {
 		ID string `json:"id"`
 	}
-	Decide struct {
-		Approve bool   `json:"approve"`
+	AskAgain struct {
+		Release int    `json:"release"`
 		Reason  string `json:"reason,omitempty"`
 	}
 	Revoke struct {
 		Reason string `json:"reason"`
+		All    bool   `json:"all,omitempty"` // every grant of its app for the same capability
 	}
 	Rotated struct {
 		Sealed int `json:"sealed"` // secrets
@@ -199,9 +202,8 @@ type (
 		Host string `json:"host"` // with a port if it is not the scheme's own
 		App  string `json:"app"`
 	}
-	AddKey struct {
-		PEM      string `json:"pem"`
-		Identity string `json:"identity,omitempty"` // default the caller
+	Challenge struct {
+		Text string `json:"text"`
 	}
 	NewToken struct {
 		Label string `json:"label"`

@@ -258,12 +258,21 @@ func (c *Console) deleteRelease(r *http.Request) (string, error) {
 	return appPage(r, "deleted"), c.node.DeleteRelease(r.Context(), r.PathValue("app"), n)
 }
 
+func (c *Console) askAgain(r *http.Request) (string, error) {
+	n, err := releaseOf(r)
+	if err != nil {
+		return "", err
+	}
+	_, err = c.node.AskAgain(r.Context(), r.PathValue("app"), n, r.FormValue("reason"))
+	return fmt.Sprintf("/apps/%s/releases/%d?done=asked", r.PathValue("app"), n), err
+}
+
 func (c *Console) decide(r *http.Request) (string, error) {
 	verdict := r.FormValue("verdict")
 	if verdict != "approve" && verdict != "reject" {
 		return "", fmt.Errorf("%w: approve or reject", problem.ErrBadRequest)
 	}
-	_, err := c.node.Decide(r.Context(), r.PathValue("id"), verdict == "approve", r.FormValue("reason"))
+	_, err := c.node.Decide(r.Context(), r.PathValue("id"), web.Verdict{Approve: verdict == "approve", Reason: r.FormValue("reason"), Digest: r.FormValue("digest")})
 	if verdict == "approve" {
 		return "/requests?done=approved", err
 	}
@@ -276,7 +285,14 @@ func (c *Console) withdraw(r *http.Request) (string, error) {
 }
 
 func (c *Console) revokeGrant(r *http.Request) (string, error) {
-	_, err := c.node.RevokeGrant(r.Context(), r.PathValue("id"), r.FormValue("reason"))
+	done, err := c.node.RevokeGrant(r.Context(), r.PathValue("id"), r.FormValue("reason"), r.FormValue("all") != "")
+	if len(done.Still) > 0 || len(done.Default) > 0 {
+		q := url.Values{"done": {"still"}, "still": {done.ID}}
+		for _, tier := range done.Default {
+			q.Add("default", string(tier))
+		}
+		return "/grants?" + q.Encode(), err
+	}
 	return "/grants?done=revoked", err
 }
 
@@ -343,7 +359,10 @@ func (c *Console) revokeToken(r *http.Request) (string, error) {
 }
 
 func (c *Console) addKey(r *http.Request) (string, error) {
-	_, err := c.node.AddKey(r.Context(), []byte(r.FormValue("pem")), strings.TrimSpace(r.FormValue("identity")))
+	_, err := c.node.AddKey(r.Context(), web.NewKey{
+		PEM: r.FormValue("pem"), Proof: r.FormValue("proof"),
+		Challenge: strings.ReplaceAll(r.FormValue("challenge"), "\r\n", "\n"), // as forms send lines
+	})
 	return "/settings?done=saved", err
 }
 

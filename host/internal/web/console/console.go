@@ -110,6 +110,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/apps/{app}/rollback", c.rollBack)
 	act("/apps/{app}/promote", c.promote)
 	act("/apps/{app}/releases/{number}/delete", c.deleteRelease)
+	act("/apps/{app}/ask", c.askAgain)
 	act("/apps/{app}/triggers/pause", c.pauseTrigger)
 	act("/apps/{app}/triggers/run", c.runTrigger)
 	act("/apps/{app}/letters/{seq}/redeliver", c.redeliver)
@@ -195,6 +196,7 @@ var notices = map[string]string{
 	"approved":  "Approved.",
 	"rejected":  "Rejected.",
 	"withdrawn": "Taken back.",
+	"still":     "Revoked. The app may still use it.",
 	"revoked":   "Revoked. It holds no more, from this moment.",
 	"shrunk":    "Shrunk. What was taken off has to be asked for again.",
 	"kept":      "The secret is set. The app's next call reads it, if it was granted.",

@@ -97,8 +97,8 @@ type appView struct {
 	Secrets  []web.Secret
 	Chart    chart
 	Day      metering.Usage
-	ByTier   map[abi.Tier]bool // tiers with something to roll back
-	Requests []approvals.Request
+	ByTier   map[abi.Tier]bool   // tiers with something to roll back
+	Refused  []approvals.Request // what its newest release asked for last, and was refused
 	History  []registry.Activation
 	Triggers []web.Trigger
 	Letters  []triggers.Delivery // dead ones, at most shownLetters
@@ -146,9 +146,11 @@ func (c *Console) app(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	v.Chart, v.Day = newChart(report.From, report.To, report.Rows, "hour", func(hour time.Time) string { return scope{Hour: hour, App: name}.link("") }), report.Total
-	if v.Requests, err = c.node.Requests(ctx, web.RequestFilter{App: name}); err != nil {
+	requests, err := c.node.Requests(ctx, web.RequestFilter{App: name})
+	if err != nil {
 		return "", nil, err
 	}
+	v.Refused = refused(requests, app.Releases)
 	if v.History, err = c.node.Activations(ctx, name); err != nil {
 		return "", nil, err
 	}
@@ -175,6 +177,28 @@ func (c *Console) app(r *http.Request) (string, any, error) {
 	return "app", v, nil
 }
 
+// refused are the requests about a release that were rejected, of each kind the
+// last. Requests are newest first.
+func refused(requests []approvals.Request, release int) (all []approvals.Request) {
+	type subject struct {
+		kind       approvals.Kind
+		capability string
+		tier       abi.Tier
+	}
+	seen := map[subject]bool{}
+	for _, q := range requests {
+		s := subject{q.Kind, q.Capability, q.Tier}
+		if q.Release != release || seen[s] {
+			continue
+		}
+		seen[s] = true
+		if q.Status == approvals.StatusRejected {
+			all = append(all, q)
+		}
+	}
+	return all
+}
+
 type releaseView struct {
 	base
 	App     web.App
@@ -183,6 +207,8 @@ type releaseView struct {
 	Next    []abi.Tier // tiers that it may be promoted to
 	Can     []abi.Tier // tiers that may be routed to it at once
 	Waiting []approvals.Request
+	Refused []approvals.Request
+	Ask     []string // capabilities that can be asked for again
 }
 
 func (c *Console) release(r *http.Request) (string, any, error) {
@@ -207,7 +233,12 @@ func (c *Console) release(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	v := releaseView{base: b, App: app, Release: release, Access: newAccessView(b, app, release)}
+	v := releaseView{base: b, App: app, Release: release, Access: newAccessView(b, app, release), Can: release.MayServe, Refused: refused(requests, n)}
+	for _, s := range release.Access {
+		if s.Imported && !s.Granted && s.Request == "" {
+			v.Ask = append(v.Ask, s.Name)
+		}
+	}
 	asked := map[abi.Tier]approvals.Status{abi.TierSandbox: approvals.StatusApproved}
 	for _, q := range requests {
 		if q.Release == n && q.Status == approvals.StatusOpen {
@@ -218,11 +249,7 @@ func (c *Console) release(r *http.Request) (string, any, error) {
 		}
 	}
 	for _, tier := range abi.Tiers() {
-		switch {
-		case slices.Contains(release.ActiveIn, tier):
-		case asked[tier] == approvals.StatusApproved:
-			v.Can = append(v.Can, tier)
-		case asked[tier] != approvals.StatusOpen:
+		if !slices.Contains(release.ActiveIn, tier) && asked[tier] != approvals.StatusApproved && asked[tier] != approvals.StatusOpen {
 			v.Next = append(v.Next, tier)
 		}
 	}
@@ -261,7 +288,9 @@ func (v requestsView) Withdraws(q approvals.Request) bool {
 
 type grantsView struct {
 	base
-	Grants []approvals.Grant
+	Grants  []approvals.Grant
+	Left    []approvals.Grant // what still allows the capability of a grant that was revoked
+	Default []abi.Tier        // tiers that give it to every app
 }
 
 func (c *Console) grants(r *http.Request) (string, any, error) {
@@ -269,8 +298,25 @@ func (c *Console) grants(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	list, err := c.node.Grants(r.Context(), "")
-	return "grants", grantsView{b, list}, err
+	v := grantsView{base: b}
+	if v.Grants, err = c.node.Grants(r.Context(), ""); err != nil {
+		return "", nil, err
+	}
+	q := r.URL.Query()
+	if i := slices.IndexFunc(v.Grants, func(g approvals.Grant) bool { return g.ID == q.Get("still") }); i >= 0 {
+		was := v.Grants[i]
+		for _, g := range v.Grants {
+			if g.App == was.App && g.Capability == was.Capability && g.Live(b.Now) {
+				v.Left = append(v.Left, g)
+			}
+		}
+		for _, word := range q["default"] {
+			if tier, err := abi.ParseTier(word); err == nil {
+				v.Default = append(v.Default, tier)
+			}
+		}
+	}
+	return "grants", v, nil
 }
 
 type policyView struct {
@@ -297,33 +343,43 @@ func (c *Console) policy(r *http.Request) (string, any, error) {
 type activityView struct {
 	base
 	Events []abi.Event
+	Older  abi.Rev // the page before ends below this revision; 0: there is none
+	Newer  bool    // this is not the newest page
 }
+
+// shownEvents is about how many events a page of the activity has: a revision is
+// never cut in two.
+const shownEvents = 200
 
 func (c *Console) activity(r *http.Request) (string, any, error) {
 	b, err := c.base(r, "Activity", "activity")
 	if err != nil {
 		return "", nil, err
 	}
-	after := abi.Rev(0)
-	if b.Info.Rev > 200 {
-		after = b.Info.Rev - 200
+	v := activityView{base: b}
+	before, err := strconv.ParseUint(r.URL.Query().Get("before"), 10, 63)
+	v.Newer = err == nil && before > 0
+	if v.Events, err = c.node.EventsBefore(r.Context(), abi.Rev(before), shownEvents); err != nil {
+		return "", nil, err
 	}
-	events, err := c.node.Events(r.Context(), after, 1000)
-	slices.Reverse(events)
-	return "activity", activityView{b, events}, err
+	if n := len(v.Events); n >= shownEvents && v.Events[n-1].Rev > 1 {
+		v.Older = v.Events[n-1].Rev
+	}
+	return "activity", v, nil
 }
 
 type settingsView struct {
 	base
-	Tokens []access.Credential
-	Keys   []registry.Key
-	Users  []access.User
-	Hosts  []registry.HostName
-	Roles  []access.Role
-	Quotas []web.Quota
-	Secret string // a new token, shown once
-	Link   string // a new sign-in link, shown once
-	For    string
+	Tokens    []access.Credential
+	Keys      []registry.Key
+	Users     []access.User
+	Hosts     []registry.HostName
+	Roles     []access.Role
+	Quotas    []web.Quota
+	Challenge string // what a new key has to sign
+	Secret    string // a new token, shown once
+	Link      string // a new sign-in link, shown once
+	For       string
 }
 
 func (c *Console) settings(r *http.Request) (string, any, error) {
@@ -340,6 +396,11 @@ func (c *Console) settings(r *http.Request) (string, any, error) {
 	}
 	if v.Quotas, err = c.node.Quotas(r.Context(), "", ""); err != nil {
 		return "", nil, err
+	}
+	if b.Developer() || b.Operator() {
+		if v.Challenge, err = c.node.KeyChallenge(r.Context(), ""); err != nil {
+			return "", nil, err
+		}
 	}
 	if b.Operator() {
 		if v.Users, err = c.node.Users(r.Context()); err != nil {

@@ -25,15 +25,10 @@ var functions = template.FuncMap{
 		s := strings.TrimPrefix(string(d), "sha256:")
 		return s[:min(12, len(s))]
 	},
-	"ms":     func(d registry.Duration) string { return time.Duration(d).String() },
-	"tiers":  abi.Tiers,
-	"plural": plural,
-	"happened": func(kind string) string {
-		if words, ok := happenings[kind]; ok {
-			return words
-		}
-		return kind
-	},
+	"ms":       func(d registry.Duration) string { return time.Duration(d).String() },
+	"tiers":    abi.Tiers,
+	"plural":   plural,
+	"happened": func(kind string) string { return abi.EventKindNamed(kind).Meaning },
 	// brief shortens a digest, which nobody reads whole.
 	"brief": func(s string) string {
 		if digest, ok := strings.CutPrefix(s, "sha256:"); ok {
@@ -48,19 +43,8 @@ var functions = template.FuncMap{
 		return "?"
 	},
 	"quantity": humanize.Param,
-}
-
-// happenings are the kinds of events, in the words of the page.
-var happenings = map[string]string{
-	"release.published": "uploaded release", "release.activated": "let a tier serve release", "release.rolled_back": "rolled back to release", "release.removed": "removed release",
-	"request.opened": "asked", "request.approved": "approved", "request.rejected": "rejected", "request.withdrawn": "took back",
-	"grant.added": "granted", "grant.revoked": "revoked a grant", "grant.shrunk": "shrunk a grant",
-	"secret.set": "set the secret", "secret.deleted": "deleted the secret", "secrets.rotated": "sealed all secrets anew with key",
-	"trigger.paused": "paused the trigger", "trigger.resumed": "resumed the trigger", "trigger.run": "ran the trigger",
-	"letter.redelivered": "delivered again dead letter", "letter.dropped": "dropped dead letter",
-	"host.added": "gave the address", "host.removed": "took away the address",
-	"user.changed": "changed a user", "user.invited": "made a sign-in link", "user.signed_in": "signed in",
-	"token.created": "made a token", "token.revoked": "revoked a token", "key.added": "added a key", "key.deleted": "distrusted a key",
+	// part numbers what one change did, after the first.
+	"part": func(seq int) int { return seq + 1 },
 }
 
 func unsigned(n any) uint64 {

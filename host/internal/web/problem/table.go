@@ -81,6 +81,10 @@ var table = []Entry{
 	entry("forbidden", http.StatusForbidden, "You may not do that",
 		"It takes a role, or an app, that is not yours.",
 		"Ask somebody who has the role, or ask an operator for it.", access.ErrForbidden),
+	entry("last-operator", http.StatusConflict, "The node would have no operator",
+		"Somebody has to be able to let people in. The last operator can neither be disabled nor lose the role.",
+		"Make another user an operator first.", access.ErrLastOperator).
+		commands("agora users set you@example.com --role operator"),
 	entry("bad-user", http.StatusUnprocessableEntity, "The user or token is not valid",
 		"A user's name is a mail address in lower case; roles are viewer, developer, reviewer and operator.",
 		"Correct what the detail names.", access.ErrBadUser),
@@ -120,11 +124,15 @@ var table = []Entry{
 	entry("untrusted-signer", http.StatusForbidden, "The signer is not trusted here",
 		"The signature is whole, but neither this node's authority nor a registered key vouches for who made it.",
 		"Sign as yourself on this node, or register the public key first.", registry.ErrUntrusted).
-		commands("agora sign app.wasm", "agora keys add cosign.pub"),
+		commands("agora sign app.wasm", "agora keys add --key cosign.key"),
 	entry("bad-key", http.StatusUnprocessableEntity, "The key is not valid",
 		"A public key is a PEM file with an ECDSA P-256 or Ed25519 key.",
 		"Register the public half of a key pair.", registry.ErrBadKey).
 		commands("agora keys generate"),
+	entry("key-not-proven", http.StatusUnprocessableEntity, "The key is not proven",
+		"A public key can be read by everybody. It signs for you once its private half has signed a text that this node gives for you; it does so for whoever adds it, operators too.",
+		"Let the CLI prove it, or sign the text of `agora keys challenge` with cosign within an hour.", registry.ErrUnproven).
+		commands("agora keys add --key cosign.key", "agora keys challenge > challenge.txt", "cosign sign-blob --key cosign.key --bundle proof.json challenge.txt", "agora keys add cosign.pub --challenge challenge.txt --proof proof.json"),
 	entry("refused-by-rules", http.StatusUnprocessableEntity, "The rules refuse this release",
 		"Your organisation's rules do not let it in as it is. Each finding says what is wrong and how to fix it.",
 		"Fix what the findings name and try again.", registry.ErrRefused).
@@ -146,7 +154,7 @@ var table = []Entry{
 	entry("not-approved", http.StatusConflict, "The release is not approved for that tier",
 		"A release serves a tier once it has what it needs there: grants in the sandbox, a reviewer's approval above.",
 		"Ask for the promotion or the grant, and let a reviewer decide.", registry.ErrNotApproved).
-		commands("agora releases promote <app> <number> --to pilot"),
+		commands("agora releases ask <app> <number>", "agora releases promote <app> <number> --to pilot"),
 	entry("release-in-use", http.StatusConflict, "The release is in use",
 		"A release that serves a tier, or that an open request or a live grant names, is not deleted.",
 		"Let the tier serve another release, or decide or withdraw the request first.", registry.ErrInUse).
@@ -185,7 +193,7 @@ var table = []Entry{
 
 	entry("already-decided", http.StatusConflict, "It is decided already",
 		"A request is decided once.",
-		"Look at the decision; ask again if something has changed.", approvals.ErrAlreadyDecided).
+		"Look at the decision. Its owner can ask again.", approvals.ErrAlreadyDecided).
 		commands("agora requests show <id>"),
 	entry("self-review", http.StatusForbidden, "Somebody else must decide this",
 		"Nobody decides about their own app or their own request.",
@@ -195,8 +203,15 @@ var table = []Entry{
 		"Ask the requester, or let a reviewer reject it.", approvals.ErrNotYours),
 	entry("reason-missing", http.StatusUnprocessableEntity, "A reason is needed",
 		"Others will read later why this was done.",
-		"Say why.", approvals.ErrReasonMissing).
-		commands("--reason \"…\""),
+		"Go back, and give a reason.", approvals.ErrReasonMissing),
+	entry("request-changed", http.StatusConflict, "The request changed while you looked",
+		"A decision holds for what its reviewer saw. What is asked for now is about another release, or needs more.",
+		"Look at the request that the detail names, and decide about that.", approvals.ErrChanged).
+		commands("agora requests"),
+	entry("nothing-to-ask", http.StatusConflict, "There is nothing to ask for",
+		"The release has every grant that it needs in the sandbox.",
+		"Activate it, or ask for its promotion.", approvals.ErrNothingToAsk).
+		commands("agora releases activate <app> <number>"),
 	entry("already-requested", http.StatusConflict, "It is asked for already",
 		"The same thing waits for a decision.",
 		"Wait for the decision, or remind a reviewer.", approvals.ErrAlreadyRequested).
@@ -221,6 +236,10 @@ var table = []Entry{
 		"Somebody paused it, so it does not call the app.",
 		"Resume it if the reason for that is gone.", triggers.ErrPaused).
 		commands("agora triggers <app>", "agora triggers resume <app> cron <name>"),
+	entry("triggers-held", http.StatusConflict, "Triggers are paused on this node",
+		"The node was started with --pause-triggers: it delivers nothing, and what is due waits.",
+		"Pause the trigger that does harm, if there is one, and restart the node without the flag.", triggers.ErrHeld).
+		commands("agora triggers pause <app> <kind> <name>", "agora serve"),
 	entry("no-such-trigger", http.StatusNotFound, "There is no such trigger or dead letter",
 		"The release that serves has no trigger of this kind and name, or the dead letter was delivered or dropped.",
 		"Look what there is.", triggers.ErrNotFound).
@@ -295,8 +314,8 @@ var table = []Entry{
 		commands("agora doctor"),
 	entry("app-not-granted", http.StatusBadGateway, "The app lacks a grant",
 		"The app needs a capability that nobody has granted, or whose grant has ended.",
-		"The owner asks for it by uploading the release again; a reviewer decides.", abi.ErrNotGranted).
-		commands("agora releases <app>", "agora requests"),
+		"The owner asks for it again, from the release's page or the command line; a reviewer decides.", abi.ErrNotGranted).
+		commands("agora releases ask <app> <number>", "agora requests"),
 	entry("caller-left", http.StatusServiceUnavailable, "The request ended early",
 		"The caller went away, or the node is stopping.",
 		"Try again.", abi.ErrCanceled, context.Canceled, context.DeadlineExceeded),

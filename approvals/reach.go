@@ -1,0 +1,163 @@
+package approvals
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+)
+
+// Terms are what of a release a review relies on, beside its bytes.
+type Terms struct {
+	Release        int                   `json:"release"`
+	Digest         string                `json:"digest"` // of the module
+	Signer         string                `json:"signer"`
+	Classification string                `json:"data_classification"`
+	KeepState      bool                  `json:"keep_state,omitempty"`
+	Limits         SubjectLimits         `json:"limits"`
+	Triggers       SubjectTriggers       `json:"triggers"`
+	Asks           map[string]abi.Params `json:"asks,omitempty"`     // by capability
+	Requires       []string              `json:"requires,omitempty"` // capabilities that the rules wanted reviewed for this very release
+}
+
+// Reach is a tier's rule about which releases its grants reach. The zero value is
+// the strict rule: the release that was reviewed, and no other.
+type Reach struct {
+	// Releases is ReachReviewed (or "") or ReachLater.
+	Releases string `json:"reach"`
+	// Unless names the changes with which a later release is not reached: see
+	// Differences.
+	Unless []string `json:"unless,omitempty"`
+}
+
+// Which releases a grant reaches beside the one that was reviewed.
+const (
+	ReachReviewed = "reviewed" // none
+	ReachLater    = "later"    // those uploaded after it, but for what Unless says
+)
+
+// differences are the changes that a rule can name: how they are said of later
+// releases, and whether a release has one.
+var differences = map[string]struct {
+	say string
+	has func(capability string, reviewed, later Terms) bool
+}{
+	"params":         {"ask for more of it", func(word string, r, l Terms) bool { return !within(l.Asks[word], r.Asks[word]) }},
+	"signer":         {"are signed by somebody else", func(_ string, r, l Terms) bool { return l.Signer != r.Signer }},
+	"classification": {"work on data of another class", func(_ string, r, l Terms) bool { return l.Classification != r.Classification }},
+	"keep_state":     {"begin to keep state between requests", func(_ string, r, l Terms) bool { return l.KeepState && !r.KeepState }},
+	"limits":         {"raise a limit", func(_ string, r, l Terms) bool { return l.Limits.exceed(r.Limits) }},
+	"triggers":       {"have another trigger", func(_ string, r, l Terms) bool { return l.Triggers.exceed(r.Triggers) }},
+}
+
+// Differences are the words that Reach.Unless may have.
+func Differences() []string { return slices.Sorted(maps.Keys(differences)) }
+
+// within reports whether asked has nothing that most does not have.
+func within(asked, most abi.Params) bool { return maps.Equal(abi.NarrowParams(asked, most), asked) }
+
+func (l SubjectLimits) exceed(o SubjectLimits) bool {
+	return l.Fuel > o.Fuel || l.Memory > o.Memory || l.TimeoutMS > o.TimeoutMS || l.Request > o.Request || l.Response > o.Response || l.Concurrency > o.Concurrency
+}
+
+func (t SubjectTriggers) exceed(o SubjectTriggers) bool {
+	return t.Webhooks > o.Webhooks || t.Events > o.Events ||
+		slices.ContainsFunc(t.Crons, func(c SubjectCron) bool { return !slices.Contains(o.Crons, c) })
+}
+
+// Check reports what is wrong with a rule.
+func (r Reach) Check() error {
+	if r.Releases != "" && r.Releases != ReachReviewed && r.Releases != ReachLater {
+		return fmt.Errorf("reach is %q or %q, not %q", ReachReviewed, ReachLater, r.Releases)
+	}
+	for _, word := range r.Unless {
+		if _, ok := differences[word]; !ok {
+			return fmt.Errorf("unless knows %s, not %q", strings.Join(Differences(), ", "), word)
+		}
+	}
+	return nil
+}
+
+// String says the rule of a release that was reviewed.
+func (r Reach) String() string {
+	if r.Releases != ReachLater {
+		return "the reviewed release and no other"
+	}
+	var unless []string
+	for _, word := range r.Unless {
+		unless = append(unless, differences[word].say)
+	}
+	text := "the reviewed release and later ones"
+	if n := len(unless); n > 1 {
+		text += ", unless they " + strings.Join(unless[:n-1], ", ") + " or " + unless[n-1]
+	} else if n == 1 {
+		text += ", unless they " + unless[0]
+	}
+	return text
+}
+
+// Covers reports whether the grant reaches a release under the rule of the
+// grant's tier, and how: ReachReviewed or ReachLater.
+//
+// Whatever the rule is, a grant does not reach a release that is older than the
+// reviewed one, bytes that a reviewer rejected, or a release of which the rules
+// wanted a review of its own.
+func (g Grant) Covers(to Terms, rule Reach) (how string, ok bool) {
+	r := g.Reviewed
+	if r.Release == to.Release && r.Digest == to.Digest && r.Digest != "" {
+		return ReachReviewed, true
+	}
+	if rule.Releases != ReachLater || r.Release == 0 || to.Release <= r.Release {
+		return "", false
+	}
+	if slices.Contains(g.Except, to.Digest) || slices.Contains(to.Requires, g.Capability) {
+		return "", false
+	}
+	for _, word := range rule.Unless {
+		if d, known := differences[word]; !known || d.has(g.Capability, r, to) {
+			return "", false
+		}
+	}
+	return ReachLater, true
+}
+
+// Rules are what the policy gives without a decision about one release.
+type Rules interface {
+	// DefaultCapabilities are what a tier gives to every app that declares it,
+	// without a grant.
+	DefaultCapabilities(tier abi.Tier) []string
+	// Reach is the rule about which releases the grants of a tier reach.
+	Reach(tier abi.Tier) Reach
+}
+
+// Right is a capability that a release has in a tier.
+type Right struct {
+	Params abi.Params // what holds of it: what is granted and asked for
+	Grant  *Grant     // what gives it; nil if the tier does, to every app
+	How    string     // how the grant reaches the release: ReachReviewed or ReachLater
+}
+
+// Rights are what a release has in a tier, by capability: of what it asks for,
+// what the newest live grant that reaches it allows, or what the tier gives to
+// every app, unless the rules wanted a review. This is the one place that decides
+// it.
+func Rights(rules Rules, of Terms, tier abi.Tier, grants []Grant, now time.Time) map[string]Right {
+	rights := map[string]Right{}
+	reaching := slices.DeleteFunc(slices.Clone(grants), func(g Grant) bool {
+		_, ok := g.Covers(of, rules.Reach(g.Tier))
+		return !ok
+	})
+	defaults := rules.DefaultCapabilities(tier)
+	for word, asked := range of.Asks {
+		if g, ok := Effective(reaching, tier, word, now); ok {
+			how, _ := g.Covers(of, rules.Reach(g.Tier))
+			rights[word] = Right{Params: abi.NarrowParams(g.Params, asked), Grant: &g, How: how}
+		} else if slices.Contains(defaults, word) && !slices.Contains(of.Requires, word) {
+			rights[word] = Right{Params: asked}
+		}
+	}
+	return rights
+}

@@ -1,0 +1,125 @@
+package host
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/gateway"
+	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/problem"
+)
+
+// calmly answers a request whose handler panics with a problem, if nothing was answered yet.
+// net/http would recover it, too, and break the connection off without a word.
+func (h *Host) calmly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		out := &begun{ResponseWriter: w}
+		err := h.watch.Do("handler", func() error { next.ServeHTTP(out, r); return nil })
+		if err == nil {
+			return
+		}
+		if out.begun {
+			// No half of an answer is taken for a whole one.
+			panic(http.ErrAbortHandler)
+		}
+		for name := range w.Header() {
+			if name != gateway.InvocationHeader {
+				w.Header().Del(name)
+			}
+		}
+		problem.WriteFault(w, r, err)
+	})
+}
+
+// begun notes that an answer has begun.
+type begun struct {
+	http.ResponseWriter
+	begun bool
+}
+
+func (b *begun) WriteHeader(status int) {
+	b.begun = b.begun || status >= 200
+	b.ResponseWriter.WriteHeader(status)
+}
+
+func (b *begun) Write(p []byte) (int, error) {
+	b.begun = true
+	return b.ResponseWriter.Write(p)
+}
+
+// ReadFrom keeps what net/http can do for files.
+func (b *begun) ReadFrom(r io.Reader) (int64, error) {
+	b.begun = true
+	return io.Copy(b.ResponseWriter, r)
+}
+
+func (b *begun) FlushError() error {
+	b.begun = true
+	return http.NewResponseController(b.ResponseWriter).Flush()
+}
+
+// Flush is for those who do not know FlushError.
+func (b *begun) Flush() { _ = b.FlushError() }
+
+// Unwrap is for http.ResponseController.
+func (b *begun) Unwrap() http.ResponseWriter { return b.ResponseWriter }
+
+// keptOpen is a listener that a server which broke off leaves open, so that it can be served
+// from again. Once the node is closing it closes.
+type keptOpen struct {
+	net.Listener
+	closing *atomic.Bool
+}
+
+func (l keptOpen) Close() error {
+	if !l.closing.Load() {
+		return nil
+	}
+	return l.Listener.Close()
+}
+
+// checkPanics returns the doctor's line about the node's own code.
+func (h *Host) checkPanics() web.Check {
+	counts := h.watch.Counts()
+	if len(counts) == 0 {
+		return web.Check{Name: "panics", OK: true, Detail: "the node's own code has not panicked since its start"}
+	}
+	var total uint64
+	var by []string
+	for where, n := range counts {
+		total += n
+		by = append(by, fmt.Sprintf("%s: %d", where, n))
+	}
+	slices.Sort(by)
+	c := web.Check{Name: "panics", OK: !h.watch.Unwell(), Detail: fmt.Sprintf("%d were recovered since the start (%s): each is a defect, and is in the node's log with its stack", total, strings.Join(by, ", "))}
+	if !c.OK {
+		c.Detail = "five or more within a minute; " + c.Detail
+		c.Remedy = abi.Remedy{
+			Summary:  "Find out from the log what causes them, and report it. If it is what triggers deliver, pause the trigger, or start the node with all of them paused.",
+			Commands: []string{"agora triggers pause APP KIND NAME", "agora serve --pause-triggers --data " + h.o.DataDir},
+		}
+	}
+	return c
+}
+
+// checkTriggers returns the doctor's line about a node that delivers nothing; nil if it does.
+func (h *Host) checkTriggers() []web.Check {
+	if !h.o.PauseTriggers {
+		return nil
+	}
+	return []web.Check{{Name: "triggers", OK: true, Detail: fmt.Sprintf("paused on this node, which was started with --pause-triggers: %d deliveries wait; restart it without the flag to resume", h.dispatcher.Waiting())}}
+}
+
+// sayTriggersPaused says at the start that nothing is delivered, and how that ends.
+func (h *Host) sayTriggersPaused() {
+	if h.o.PauseTriggers {
+		h.log.Warn("triggers are paused: nothing is delivered", "waiting", h.dispatcher.Waiting(),
+			"remedy", "pause what does harm with agora triggers pause APP KIND NAME, and restart the node without --pause-triggers")
+	}
+}
