@@ -93,8 +93,9 @@ func (k *keeping) publish(app, text, ends string) {
 }
 
 // needed is which releases may not go: by themselves, or by an owner's wish. It is written
-// another way than what it is compared with.
-func (k *keeping) needed(newest int, byOwner bool) map[string]bool {
+// another way than what it is compared with. A publish withdraws the app's open requests for
+// grants, so what they are about need not stay.
+func (k *keeping) needed(newest int, byOwner, publishes bool) map[string]bool {
 	need := map[string]bool{}
 	err := k.store.View(context.Background(), func(tx *boltstore.Tx) error {
 		apps, err := tx.Apps()
@@ -107,7 +108,7 @@ func (k *keeping) needed(newest int, byOwner bool) map[string]bool {
 			}
 			for _, q := range requests {
 				granted := slices.ContainsFunc(grants, func(g approvals.Grant) bool { return g.Request == q.ID && g.Live(k.now) })
-				if q.App == app.Name && (q.Status == approvals.StatusOpen || granted) {
+				if q.App == app.Name && (q.Status == approvals.StatusOpen && !(publishes && q.Kind == approvals.KindGrant) || granted) {
 					need[id(q.Release)] = true
 				}
 			}
@@ -204,7 +205,7 @@ func (k *keeping) spared(after string) {
 
 // superfluous checks that each release that is left has a reason.
 func (k *keeping) superfluous() {
-	need := k.needed(keepInModel, false)
+	need := k.needed(keepInModel, false, false)
 	err := k.store.View(context.Background(), func(tx *boltstore.Tx) error {
 		for _, app := range []string{"a", "ab"} {
 			activations, err := tx.Activations(app)
@@ -257,7 +258,7 @@ func TestRetention(t *testing.T) {
 			if act == "publish" { // one more is to come
 				newest--
 			}
-			wasNeeded := k.needed(newest, act == "delete")
+			wasNeeded := k.needed(newest, act == "delete", act == "publish")
 			k.act(act)
 			after := named(rt, k.store)
 			for id := range before {
@@ -265,7 +266,7 @@ func TestRetention(t *testing.T) {
 					rt.Fatalf("%s took release %s away, which was needed", act, id)
 				}
 			}
-			for id := range k.needed(0, true) {
+			for id := range k.needed(0, true, false) {
 				if after[id] == nil {
 					rt.Fatalf("after %s, release %s is needed and not there", act, id)
 				}
