@@ -75,11 +75,11 @@ func TestActivityPages(t *testing.T) {
 	for range 5 {
 		n.token(ada)
 	}
-	all, err := n.ada().Events(t.Context(), 0, 1000)
+	all, err := n.ops().Events(t.Context(), 0, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := access.WithActor(context.Background(), access.Actor{User: rex, Roles: []access.Role{access.RoleReviewer}})
+	ctx := access.WithActor(context.Background(), access.Actor{User: ops, Roles: []access.Role{access.RoleOperator}})
 	for limit := 1; limit < 5; limit++ {
 		var before abi.Rev
 		for i := len(all) - 1; i >= 0; {

@@ -78,7 +78,7 @@ func (c *chaos) goesOn(where string) bool {
 
 // everyPlace is where a node's goroutines, and the steps that it guards, begin.
 var everyPlace = []string{
-	"meter", "snapshot", "samples", "dispatcher", "used", "kept", "starts", "server",
+	"meter", "snapshot", "samples", "dispatcher", "used", "kept", "starts", "tidy", "server",
 	"memory", "handler", "call", "program-load", "program-close", "site-load",
 	"load of a program", "instantiation", "invocation",
 	"journal", "journal-replay", "kv-commit", "kv-sweep", "queue-commit", "dispatch", "delivery", "dispatcher-stop",

@@ -136,7 +136,7 @@ func TestTicker(t *testing.T) {
 func TestSlowReader(t *testing.T) {
 	n := start(t)
 	c := n.ada()
-	p := n.publish(c, manifest("slow", "[limits]\ntimeout = \"1s\"\nhost_time = \"300ms\"\nresponse_body = \"16MiB\"\nfuel = 1000000\n"), streams(pump...))
+	p := n.publish(c, manifest("slow", "[limits]\ntimeout = \"1s\"\nhost_time = \"300ms\"\nresponse_body = \"16MiB\"\nfuel = 100000000\n"), streams(pump...))
 	began := time.Now()
 	_, resp := n.ask(p.URL)
 	var u client.Report

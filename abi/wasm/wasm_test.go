@@ -107,7 +107,7 @@ func TestRefusals(t *testing.T) {
 		{"bytes after a section's content", append([]byte("\x00asm\x01\x00\x00\x00"), 1, 2, 0, 0), "bytes too many"},
 		{"an integer of six bytes", append([]byte("\x00asm\x01\x00\x00\x00"), 1, 0x80, 0x80, 0x80, 0x80, 0x80, 0), "too many bytes"},
 		{"an integer beyond 32 bits", append([]byte("\x00asm\x01\x00\x00\x00"), 1, 0xff, 0xff, 0xff, 0xff, 0x7f), "out of range"},
-		{"more types than bytes", append([]byte("\x00asm\x01\x00\x00\x00"), 1, 3, 0xff, 0x7f, 0), "ends too early"},
+		{"more types than bytes", append([]byte("\x00asm\x01\x00\x00\x00"), 1, 3, 0xff, 0x1f, 0), "ends too early"},
 		{"a name that is not UTF-8", change(func(m *Module) { m.Exports[0].Name = "\xff" }), "not UTF-8"},
 		{"an export twice", change(func(m *Module) { m.Exports[1].Name = "memory" }), "exported twice"},
 		{"an export of nothing", change(func(m *Module) { m.Exports[1].Index = 99 }), "does not exist"},

@@ -204,9 +204,5 @@ func checkData(t *testing.T, p *process, api *client.Client, told map[string]*wr
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range checks {
-		if !c.OK {
-			t.Errorf("doctor: %s: %s", c.Name, c.Detail)
-		}
-	}
+	healthy(t, checks)
 }

@@ -222,11 +222,7 @@ func inspect(t *testing.T, p *process, api *client.Client, acknowledged map[int]
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range checks {
-		if !c.OK {
-			t.Errorf("doctor: %s: %s", c.Name, c.Detail)
-		}
-	}
+	healthy(t, checks)
 	releases, err := api.Releases(ctx, "shop")
 	if err != nil {
 		t.Fatal(err)
@@ -248,6 +244,16 @@ func inspect(t *testing.T, p *process, api *client.Client, acknowledged map[int]
 	for n := range acknowledged {
 		if !visible[n] {
 			t.Errorf("release %d was acknowledged and is gone", n)
+		}
+	}
+}
+
+// healthy fails if the doctor found damage. That a node was killed again and again is what these tests do.
+func healthy(t testing.TB, checks []client.Check) {
+	t.Helper()
+	for _, c := range checks {
+		if !c.OK && c.Name != "starts" {
+			t.Errorf("doctor: %s: %s %v", c.Name, c.Detail, c.Damage)
 		}
 	}
 }

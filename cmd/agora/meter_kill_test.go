@@ -306,11 +306,7 @@ func (k *killer) bills(p *process) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	for _, c := range checks {
-		if !c.OK {
-			k.t.Errorf("doctor: %s: %s", c.Name, c.Detail)
-		}
-	}
+	healthy(k.t, checks)
 }
 
 // tryLaunch is launch for a node that may end while it starts.

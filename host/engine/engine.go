@@ -216,13 +216,16 @@ func (e *Engine) compile(ctx context.Context, key string, module []byte, l Limit
 		return err
 	}
 	if j.dir, err = e.cache.begin(key); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", registry.ErrUnwritable, err)
 	}
 	table, err := e.compileInChild(ctx, j)
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(j.dir))
 	}
-	return e.cache.commit(key, j, facts{Result: rewritten, Imports: importsOf(m), Lines: table != nil, Types: len(m.Types)}, table)
+	if err := e.cache.commit(key, j, facts{Result: rewritten, Imports: importsOf(m), Lines: table != nil, Types: len(m.Types)}, table); err != nil {
+		return fmt.Errorf("%w: %w", registry.ErrUnwritable, err)
+	}
+	return nil
 }
 
 // Program is compiled code with its limits, ready to be called.

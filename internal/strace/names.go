@@ -64,17 +64,16 @@ func (p *Player) open(q *process, args arguments, flags string, fd int) (touched
 	if err != nil {
 		return false, err
 	}
-	for _, unplayed := range []string{"O_TMPFILE", "O_PATH"} {
-		if flag(flags, unplayed) {
-			return false, errUnplayed
-		}
-	}
-	d := &descriptor{&opened{path: strings.TrimPrefix(strings.TrimPrefix(path, p.Dir), "/"), append: flag(flags, "O_APPEND")}, flag(flags, "O_CLOEXEC")}
-	q.fds[fd] = d
 	node := dir.Node(name)
 	if name == "." {
 		node = dir
 	}
+	// A directory that is opened as a place alone is like any other; a file could be given a name by it.
+	if _, isDir := node.(*crashdisk.Dir); flag(flags, "O_TMPFILE") || flag(flags, "O_PATH") && !isDir {
+		return false, errUnplayed
+	}
+	d := &descriptor{&opened{path: strings.TrimPrefix(strings.TrimPrefix(path, p.Dir), "/"), append: flag(flags, "O_APPEND")}, flag(flags, "O_CLOEXEC")}
+	q.fds[fd] = d
 	switch n := node.(type) {
 	case *crashdisk.Dir:
 		d.dir = n
