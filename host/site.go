@@ -172,8 +172,8 @@ func (t *target) ServeFile(w http.ResponseWriter, r *http.Request, id string) (b
 	out := &settled{ResponseWriter: w, t: t, id: id, head: r.Method == http.MethodHead}
 	if redirect != "" {
 		http.Redirect(out, r, redirect, http.StatusMovedPermanently)
-	} else if err := s.Serve(out, r, f); err != nil {
-		return true, err
+	} else {
+		s.Serve(out, r, f)
 	}
 	if out.err != nil {
 		clearHeader(w.Header())

@@ -3,6 +3,7 @@ package host_test
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -23,6 +24,15 @@ func withFiles(t testing.TB, module []byte, files fstest.MapFS) []byte {
 		t.Fatal(err)
 	}
 	return module
+}
+
+// ranges are n ranges of one byte, in order.
+func ranges(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, ",%d-%d", 2*i+2, 2*i+2)
+	}
+	return b.String()
 }
 
 // TestStaticFiles: files of the release are served as browsers expect, without
@@ -61,6 +71,21 @@ func TestStaticFiles(t *testing.T) {
 	}
 	if got := get("app.js", "Range", "bytes=4-8"); got.Status != 206 || got.Body != "x = 1" || got.Header.Get("Content-Range") != "bytes 4-8/550" || got.Header.Get("Cache-Control") != "private, max-age=3600" {
 		t.Errorf("a range: %+v", got)
+	}
+	if got := get("app.js", "Range", "bytes=4-8, 15-19"); got.Status != 206 || strings.Count(got.Body, "x = 1") != 2 || !strings.HasPrefix(got.Header.Get("Content-Type"), "multipart/byteranges") {
+		t.Errorf("two ranges: %+v", got)
+	}
+	for _, ranges := range []string{"bytes=15-19, 4-8", "bytes=4-8,4-8", "bytes=0-,540-", "bytes=0-0" + ranges(20)} {
+		if got := get("app.js", "Range", ranges); got.Status != 200 || len(got.Body) != 550 {
+			t.Errorf("ranges %s: %d with %d bytes", ranges, got.Status, len(got.Body))
+		}
+	}
+	js := get("app.js")
+	if got := get("app.js", "Range", "bytes=4-8", "If-Range", js.Header.Get("Etag")); got.Status != 206 {
+		t.Errorf("a range of what is known: %+v", got)
+	}
+	if got := get("app.js", "Range", "bytes=4-8", "If-Range", `"other"`); got.Status != 200 || got.Body != js.Body {
+		t.Errorf("a range of something else: %+v", got)
 	}
 	if got := get("app.js", "Range", "bytes=9999-"); got.Status != 416 {
 		t.Errorf("a range beyond: %+v", got)

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -63,35 +62,6 @@ func (a *Archive) Len() int { return len(a.files) }
 
 // Size is what the archive keeps in memory, in bytes, about.
 func (a *Archive) Size() int64 { return a.size }
-
-// Bytes unpacks a file.
-func (f *File) Bytes() ([]byte, error) {
-	if f.flat {
-		return f.raw, nil
-	}
-	r := flate.NewReader(bytes.NewReader(f.raw))
-	b := make([]byte, f.Size)
-	if _, err := io.ReadFull(r, b); err != nil {
-		return nil, bad("%s: %v", f.Name, err) // it was whole when it was opened
-	}
-	return b, nil
-}
-
-// Gzip is the file in gzip's format (RFC 1952), whose body is what the archive
-// has; ok is false for a file that compressing did not make smaller.
-func (f *File) Gzip() (b []byte, ok bool) {
-	if f.flat {
-		return nil, false
-	}
-	b = make([]byte, 0, len(f.raw)+18)
-	b = append(b, 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255)
-	b = append(b, f.raw...)
-	b = binary.LittleEndian.AppendUint32(b, f.crc)
-	return binary.LittleEndian.AppendUint32(b, uint32(f.Size)), true
-}
-
-// GzipSize is the length of Gzip's answer.
-func (f *File) GzipSize() int64 { return int64(len(f.raw)) + 18 }
 
 // Pack reads a directory. Files and directories whose names begin with a dot are
 // left out; links and other things that are no files are refused.

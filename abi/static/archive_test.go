@@ -11,8 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
+	"testing/iotest"
 
 	"github.com/agora-host/agora/abi/static"
 )
@@ -57,23 +59,96 @@ func TestPackAndOpen(t *testing.T) {
 		if !ok {
 			continue
 		}
-		got, err := f.Bytes()
+		got, err := io.ReadAll(f.Open())
 		if err != nil || !bytes.Equal(got, want.Data) || f.Size != int64(len(want.Data)) || len(f.Sum) != 64 {
 			t.Errorf("%s: %+v, %v", name, f, err)
 		}
-		if packed, ok := f.Gzip(); ok {
-			r, err := gzip.NewReader(bytes.NewReader(packed))
+		if packed, ok := f.OpenGzip(); ok {
+			if err := iotest.TestReader(packed, packedBytes(t, f)); err != nil {
+				t.Errorf("%s in gzip: %v", name, err)
+			}
+			r, err := gzip.NewReader(bytes.NewReader(packedBytes(t, f)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			plain, err := io.ReadAll(r)
-			if err != nil || !bytes.Equal(plain, want.Data) || int64(len(packed)) != f.GzipSize() {
+			if size, _ := packed.Seek(0, io.SeekEnd); err != nil || !bytes.Equal(plain, want.Data) || size != f.GzipSize() {
 				t.Errorf("%s in gzip: %v", name, err)
 			}
 		} else if name == "index.html" {
 			t.Error("text is not compressed")
 		}
 	}
+}
+
+func packedBytes(t *testing.T, f *static.File) []byte {
+	t.Helper()
+	r, _ := f.OpenGzip()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestReader reads files piece by piece and from everywhere, as ranges do.
+func TestReader(t *testing.T) {
+	b, err := static.Pack(site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := static.Open(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range site {
+		f, ok := a.File(name)
+		if !ok {
+			continue
+		}
+		r := f.Open()
+		if err := iotest.TestReader(r, want.Data); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		if n, err := r.Read(make([]byte, 1)); err == nil || n > 0 {
+			t.Errorf("%s: it can be read after it was closed", name)
+		}
+	}
+}
+
+// TestReadersShare: readers at once are each right, whoever used their window before.
+func TestReadersShare(t *testing.T) {
+	b, err := static.Pack(site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := static.Open(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			for range 50 {
+				for _, name := range []string{"index.html", "img/x.png"} {
+					f, _ := a.File(name)
+					r := f.Open()
+					from := int64(i * 100)
+					_, _ = r.Seek(from, io.SeekStart)
+					got := make([]byte, 400)
+					_, err := io.ReadFull(r, got)
+					if err != nil || !bytes.Equal(got, site[name].Data[from:from+400]) {
+						t.Errorf("%s from %d: %v", name, from, err)
+					}
+					_ = r.Close()
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 func TestPackRefuses(t *testing.T) {
@@ -175,12 +250,12 @@ func FuzzOpen(f *testing.F) {
 			if name != "a" && name != "index.html" {
 				t.Errorf("it has %q", name)
 			}
-			plain, err := file.Bytes()
+			plain, err := io.ReadAll(file.Open())
 			if err != nil || int64(len(plain)) != file.Size {
 				t.Errorf("%s: %d bytes, %v", name, len(plain), err)
 			}
-			if packed, ok := file.Gzip(); ok {
-				r, err := gzip.NewReader(bytes.NewReader(packed))
+			if packed, ok := file.OpenGzip(); ok {
+				r, err := gzip.NewReader(packed)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -1,8 +1,8 @@
 package gateway
 
 import (
-	"bytes"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"path"
@@ -52,33 +52,58 @@ func (s *Site) Find(r *http.Request) (f *static.File, redirect string) {
 	return f, ""
 }
 
-// Serve answers with a file. Ranges and conditions are http.ServeContent's.
-func (s *Site) Serve(w http.ResponseWriter, r *http.Request, f *static.File) error {
+// Serve sends a file. Ranges and conditions are http.ServeContent's. Nothing is unpacked but
+// what is sent of a range, or to a client that does not take gzip.
+func (s *Site) Serve(w http.ResponseWriter, r *http.Request, f *static.File) {
 	h := w.Header()
 	h.Set("Content-Type", contentType(f.Name))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", s.cacheControl(f))
 	h.Add("Vary", "Accept-Encoding")
-	content, packed := []byte(nil), false
+	ranges := r.Header.Get("Range")
 	// A range is of the file itself; nobody resumes a compressed one.
-	if r.Header.Get("Range") == "" && takesGzip(r.Header) {
-		content, packed = f.Gzip()
-	}
-	if packed {
-		h.Set("Content-Encoding", "gzip")
-		h.Set("Etag", `"`+f.Sum[:32]+`-gz"`)
-	} else {
-		h.Set("Etag", `"`+f.Sum[:32]+`"`)
-		var err error
-		if content, err = f.Bytes(); err != nil {
-			return err
+	if ranges == "" && takesGzip(r.Header) {
+		if packed, ok := f.OpenGzip(); ok {
+			h.Set("Content-Encoding", "gzip")
+			h.Set("Etag", `"`+f.Sum[:32]+`-gz"`)
+			// ServeContent says it only for what is not encoded.
+			h.Set("Content-Length", strconv.FormatInt(f.GzipSize(), 10))
+			http.ServeContent(w, r, "", time.Time{}, packed)
+			return
 		}
 	}
-	if packed { // ServeContent says it only for what is not encoded
-		h.Set("Content-Length", strconv.Itoa(len(content)))
+	if ranges != "" && !inOrder(ranges) {
+		r = r.Clone(r.Context())
+		r.Header.Del("Range")
 	}
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
-	return nil
+	h.Set("Etag", `"`+f.Sum[:32]+`"`)
+	content := f.Open()
+	defer content.Close()
+	http.ServeContent(w, r, "", time.Time{}, content)
+}
+
+// maxRanges is how many ranges one request gets.
+const maxRanges = 16
+
+// inOrder reports whether several ranges are few, and each begins after the one before: then
+// the file is unpacked once for all of them. Others get the whole file (RFC 9110 section 14.2).
+func inOrder(ranges string) bool {
+	list := strings.Split(strings.TrimPrefix(ranges, "bytes="), ",")
+	if len(list) == 1 {
+		return true
+	}
+	last := int64(-1)
+	for _, part := range list {
+		from, to, _ := strings.Cut(strings.TrimSpace(part), "-")
+		first, err := strconv.ParseInt(strings.TrimSpace(from), 10, 64)
+		if err != nil || first <= last {
+			return false
+		}
+		if last, err = strconv.ParseInt(strings.TrimSpace(to), 10, 64); err != nil {
+			last = math.MaxInt64 // to the end: nothing comes after that
+		}
+	}
+	return len(list) <= maxRanges
 }
 
 func (s *Site) cacheControl(f *static.File) string {
