@@ -50,7 +50,7 @@ var mayImport = map[string][]string{
 	"host/capability":   {"abi", "internal/calm", "internal/budget"},
 	"host/gateway":      {"abi", "registry", "internal/calm", "internal/budget"},
 	"host/internal":     {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "internal/durable", "internal/calm", "internal/budget"},
-	"host/internal/web": {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "host/internal/web", "internal/humanize", "internal/calm", "internal/budget"},
+	"host/internal/web": {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "host/internal/web", "host/internal/door", "internal/humanize", "internal/calm", "internal/budget"},
 	"host":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "host", "internal/durable", "internal/humanize", "internal/calm", "internal/budget"},
 	"cmd":               {"abi", "registry", "approvals", "metering", "access", "host", "sdk", "internal/humanize", "internal/calm", "internal/budget"},
 	"internal/humanize": {},
@@ -60,6 +60,7 @@ var mayImport = map[string][]string{
 
 	// For tests alone.
 	"internal/crashdisk": {},
+	"internal/siege":     {},
 	"internal/strace":    {"internal/crashdisk"},
 
 	// Where tests end the process; see its doc.

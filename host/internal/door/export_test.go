@@ -1,0 +1,4 @@
+package door
+
+// Source is source.
+var Source = source
