@@ -19,6 +19,7 @@ type bill struct {
 	frame   *abi.Request
 	uses    func() []abi.Use  // of capabilities, so far
 	running *metering.Running // nil unless there was a checkpoint
+	unread  bool              // the request could not be read: nothing was called
 }
 
 // tags say who answers for a target's usage.

@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 )
@@ -72,6 +73,19 @@ func StoreFiles() (names []string) {
 	}
 	return names
 }
+
+// Budget returns one of the node's budgets by its name.
+func (h *Host) Budget(name string) (s budget.State) {
+	for _, b := range h.budgets {
+		if b.State().Name == name {
+			s = b.State()
+		}
+	}
+	return s
+}
+
+// SetGrace changes how far clients may fall behind the least rate.
+func SetGrace(o *Options, d time.Duration) { o.grace = d }
 
 // Wake makes the node look at the clock.
 func (h *Host) Wake() { h.dispatcher.Wake() }
@@ -286,22 +300,5 @@ func (h *Host) ProgramUsers() (n int) {
 
 // Calmly is what each handler of the node is within.
 func (h *Host) Calmly(next http.Handler) http.Handler { return h.calmly(next) }
-
-// BreakListener has the listener panic once when it is asked for a connection. It must be called
-// before Start.
-func (h *Host) BreakListener() { h.listener = &brokenListener{Listener: h.listener} }
-
-type brokenListener struct {
-	net.Listener
-	broke bool
-}
-
-func (l *brokenListener) Accept() (net.Conn, error) {
-	if !l.broke {
-		l.broke = true
-		panic("no connection")
-	}
-	return l.Listener.Accept()
-}
 
 func everySigner(registry.Signer) bool { return true }

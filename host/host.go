@@ -23,6 +23,7 @@ import (
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/host/internal/blobstore"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/door"
 	"github.com/agora-host/agora/host/internal/filestore"
 	"github.com/agora-host/agora/host/internal/logstore"
 	"github.com/agora-host/agora/host/internal/samplestore"
@@ -78,8 +79,8 @@ type Host struct {
 	dispatcher *triggers.Dispatcher
 	known      known
 
-	listener net.Listener
-	server   *http.Server
+	door  *door.Door
+	front http.Handler // what it serves
 
 	watch   *calm.Watch
 	budgets []*budget.Budget // all of the node's; append only before Start
@@ -90,7 +91,6 @@ type Host struct {
 
 	background sync.WaitGroup
 	cancel     context.CancelFunc
-	closing    atomic.Bool // Stop has begun
 	unclean    starts      // before this one; never changes
 	outlasted  atomic.Bool // this one has proven well
 	cleanups   []cleanup
@@ -125,7 +125,7 @@ func New(ctx context.Context, o Options) (*Host, error) {
 // open builds in dependency order; each step leaves its cleanup.
 func (h *Host) open(ctx context.Context) error {
 	var err error
-	if h.egress, err = h.o.networks(); err != nil {
+	if h.egress, err = networks("--egress-allow", h.o.EgressAllow); err != nil {
 		return err
 	}
 	if h.models, err = h.o.openModels(); err != nil {
@@ -152,7 +152,7 @@ func (h *Host) open(ctx context.Context) error {
 	if err := h.openDispatcher(ctx); err != nil {
 		return err
 	}
-	return h.listen()
+	return h.listen(ctx)
 }
 
 // openData opens all that outlives the process, and recovers what the last one
@@ -221,33 +221,22 @@ func (h *Host) openData(ctx context.Context) error {
 	return nil
 }
 
-func (h *Host) listen() error {
-	var err error
-	if h.listener, err = net.Listen("tcp", h.o.Listen); err != nil {
+func (h *Host) listen(ctx context.Context) error {
+	o, err := h.doorOptions()
+	if err != nil {
+		return err
+	}
+	if h.door, err = door.Listen(ctx, h.o.Listen, o); err != nil {
 		return fmt.Errorf("listen on %s: %w (is another node running? choose another address with --listen)", h.o.Listen, err)
 	}
-	h.onStop("listener", func(context.Context) error {
-		if err := h.listener.Close(); !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	})
-	if h.origins, err = h.o.origins(h.listener.Addr()); err != nil {
+	if h.origins, err = h.o.origins(h.door.Addr()); err != nil {
 		return err
 	}
 	handler, err := h.handler()
 	if err != nil {
 		return err
 	}
-	h.server = &http.Server{
-		Handler:           h.calmly(handler),
-		ReadHeaderTimeout: 5 * time.Second,
-		// An upload of a large module over a slow line must fit.
-		ReadTimeout:    5 * time.Minute,
-		IdleTimeout:    60 * time.Second,
-		MaxHeaderBytes: 32 << 10,
-		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
-	}
+	h.front = h.calmly(handler)
 	return nil
 }
 
@@ -318,6 +307,7 @@ func (h *Host) Start() {
 		"memory": h.watchMemory,
 		"tidy":   h.tidyRegularly,
 		"server": func(context.Context) { h.serve() },
+		"sweep":  h.door.Sweep,
 	} {
 		h.watch.Loop(ctx, &h.background, where, run)
 	}
@@ -325,7 +315,7 @@ func (h *Host) Start() {
 }
 
 func (h *Host) serve() {
-	if err := h.server.Serve(keptOpen{h.listener, &h.closing}); !errors.Is(err, http.ErrServerClosed) {
+	if err := h.door.Serve(h.front); err != nil {
 		h.log.Error("the front door closed by itself", "err", err)
 	}
 }
@@ -348,7 +338,7 @@ func (h *Host) regularly(ctx context.Context, every time.Duration, trouble strin
 }
 
 // Addr is the address that is listened on.
-func (h *Host) Addr() net.Addr { return h.listener.Addr() }
+func (h *Host) Addr() net.Addr { return h.door.Addr() }
 
 // ConsoleURL is where people find the console.
 func (h *Host) ConsoleURL() string { return h.origins.consoleURL }
@@ -356,8 +346,8 @@ func (h *Host) ConsoleURL() string { return h.origins.consoleURL }
 // AppURL is where people find an app.
 func (h *Host) AppURL(app string) string { return h.origins.appURL(app) }
 
-// Stop finishes running requests within the context's deadline and closes
-// everything, last opened first. It may be called at any time, and again.
+// Stop finishes running requests within the context's deadline, breaks off those that are left,
+// and closes everything, last opened first. It may be called at any time, and again.
 func (h *Host) Stop(ctx context.Context) error {
 	h.stopOnce.Do(func() { h.stopErr = h.stop(ctx) })
 	return h.stopErr
@@ -371,11 +361,10 @@ func (h *Host) stop(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("%s: %w", doing, err))
 		}
 	}
-	h.closing.Store(true)
-	if h.server != nil {
-		step("finish running requests", func() error { return h.server.Shutdown(ctx) })
+	if h.door != nil {
+		step("finish running requests", func() error { return h.letOut(ctx) })
 		if len(errs) > 0 {
-			step("end running requests", h.server.Close)
+			step("end running requests", h.door.Close)
 		}
 	}
 	if h.dispatcher != nil {

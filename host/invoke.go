@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/door"
 	"github.com/agora-host/agora/host/internal/logstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/host/internal/web/problem"
@@ -50,22 +52,12 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 	if err := t.host.meter.Ready(); err != nil {
 		return engine.Result{}, err
 	}
-	var result engine.Result
-	var uses []abi.Use
 	bill := bill{target: t, id: id, trigger: trigger, frame: frames.Get().(*abi.Request)}
 	defer release(bill.frame)
 	defer bill.leave()
-	err := gateway.Frame(bill.frame, r, int64(t.release.Manifest.Limits.RequestBody), platformCookies)
-	bill.frame.Header = append(bill.frame.Header, extra...)
-	if err == nil {
-		uses, err = t.recording(ctx, func(ctx context.Context, uses func() []abi.Use) error {
-			bill.uses = uses
-			// A panic on the way is a fault of the node's: the call is settled like any other.
-			return t.host.watch.Do("call", func() (err error) {
-				result, err = t.run(ctx, &bill, stream)
-				return err
-			})
-		})
+	result, uses, err := t.run(ctx, &bill, r, stream, extra)
+	if bill.unread {
+		return engine.Result{}, err
 	}
 	t.host.used.add(t.app.Name, t.release.Number, uses, t.host.o.Now())
 	if err := bill.settle(result, uses, err); err != nil {
@@ -80,16 +72,40 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 // weights are how much of its owner's share of the processors a call gets, by tier.
 var weights = map[abi.Tier]int{abi.TierSandbox: 1, abi.TierPilot: 2, abi.TierProduction: 4}
 
-func (t *target) run(ctx context.Context, bill *bill, stream abi.Stream) (engine.Result, error) {
+// run takes a place among the app's calls, then reads the request, and then calls: a request
+// that finds no place costs no memory. What it takes is given back before the call is journaled.
+func (t *target) run(ctx context.Context, bill *bill, r *http.Request, stream abi.Stream, extra []abi.Field) (result engine.Result, uses []abi.Use, err error) {
 	s, err := t.host.programs.use(ctx, &t.release)
 	if err != nil {
-		return engine.Result{}, err
+		return result, nil, err
 	}
 	defer t.host.programs.leave(s)
-	return s.program.Invoke(ctx, engine.Call{
-		ID: bill.id, Request: bill.frame, Links: t.links, Stream: stream, Checkpoint: bill.checkpoint, Stderr: t.stderr,
-		Weight: weights[t.tier],
+	place, err := s.enter(ctx, t.links)
+	if err != nil {
+		return result, nil, err
+	}
+	defer place.Leave()
+	err = s.arrivals.during(r, func() error {
+		return gateway.Frame(bill.frame, r, int64(t.release.Manifest.Limits.RequestBody), platformCookies)
 	})
+	if err != nil {
+		// What the caller got wrong is not the app's: it was not called, and has no bill.
+		bill.unread = !errors.Is(err, abi.ErrRequestTooLarge)
+		return result, nil, err
+	}
+	bill.frame.Header = append(bill.frame.Header, extra...)
+	uses, err = t.recording(ctx, func(ctx context.Context, uses func() []abi.Use) error {
+		bill.uses = uses
+		// A panic on the way is a fault of the node's: the call is settled like any other.
+		return t.host.watch.Do("call", func() (err error) {
+			result, err = place.Invoke(ctx, engine.Call{
+				ID: bill.id, Request: bill.frame, Links: t.links, Stream: stream, Checkpoint: bill.checkpoint, Stderr: t.stderr,
+				Weight: weights[t.tier], Room: door.ConnOf(ctx),
+			})
+			return err
+		})
+	})
+	return result, uses, err
 }
 
 // explainFault tells the app's developer, in the app's own log, what the end

@@ -50,6 +50,27 @@ type Options struct {
 	// PauseTriggers keeps every trigger of the node from being delivered to: what is due, and
 	// what comes, waits in the queue. For a node that does not survive what waits there.
 	PauseTriggers bool
+	// Connections is how many connections the node takes. Default: what fits into the file
+	// descriptors that the process may have, less a quarter and at least 64 for the node's own
+	// files, and into a quarter of the memory, at 64 KiB each; at most 16,384. More than the
+	// descriptors allow is an error.
+	Connections int
+	// ConnectionsPerAddress is how many of them one address may have (IPv6: one /64).
+	// Default: a quarter. Proxies in TrustedProxies have as many as they like.
+	ConnectionsPerAddress int
+	// TrustedProxies are the networks of the proxies in front, as in "127.0.0.1/32". Of a
+	// request that comes from there, the last address in X-Forwarded-For that is not in there
+	// is the client's. Default none, also not loopback: any program on the machine could name
+	// any address.
+	TrustedProxies []string
+	// BodyMemory is how many bytes of requests' bodies are held at once, and ResponseMemory how
+	// many of responses that their clients have not read. One address may hold half.
+	// Default: a 32nd of the memory, from 32 to 128 MiB.
+	BodyMemory     int64
+	ResponseMemory int64
+	// LeastRate is how many bytes a second a client has to send of a body, and to read of a
+	// response, while the node waits for it. Default 4096.
+	LeastRate int64
 	// Demo marks a node that was started by `agora up`.
 	Demo bool
 	// FlushEvery is how often counted usage is brought to the store. What is counted
@@ -59,6 +80,8 @@ type Options struct {
 	Environment string
 	// Version is shown to people.
 	Version string
+	// grace is graceOfRate, except in tests.
+	grace time.Duration
 	// Logger receives the node's own log. Default slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Default time.Now.

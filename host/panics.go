@@ -3,11 +3,9 @@ package host
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/gateway"
@@ -29,7 +27,7 @@ func (h *Host) calmly(next http.Handler) http.Handler {
 			panic(http.ErrAbortHandler)
 		}
 		for name := range w.Header() {
-			if name != gateway.InvocationHeader {
+			if name != gateway.InvocationHeader && name != "Connection" { // which is the door's
 				w.Header().Del(name)
 			}
 		}
@@ -69,20 +67,6 @@ func (b *begun) Flush() { _ = b.FlushError() }
 
 // Unwrap is for http.ResponseController.
 func (b *begun) Unwrap() http.ResponseWriter { return b.ResponseWriter }
-
-// keptOpen is a listener that a server which broke off leaves open, so that it can be served
-// from again. Once the node is closing it closes.
-type keptOpen struct {
-	net.Listener
-	closing *atomic.Bool
-}
-
-func (l keptOpen) Close() error {
-	if !l.closing.Load() {
-		return nil
-	}
-	return l.Listener.Close()
-}
 
 // checkPanics returns the doctor's line about the node's own code.
 func (h *Host) checkPanics() web.Check {

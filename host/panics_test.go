@@ -125,21 +125,38 @@ func TestHalfAnAnswer(t *testing.T) {
 	}
 }
 
-// TestServeThatPanics: a listener that panics is served from again.
+// brokenLog panics when a message of the front door's comes, once.
+type brokenLog struct {
+	slog.Handler
+	broke *atomic.Bool
+}
+
+func (b brokenLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (b brokenLog) WithAttrs([]slog.Attr) slog.Handler { return b }
+
+func (b brokenLog) Handle(_ context.Context, r slog.Record) error {
+	if strings.HasPrefix(r.Message, "an address has") && b.broke.CompareAndSwap(false, true) {
+		panic("no log")
+	}
+	return nil
+}
+
+// TestServeThatPanics: a front door that panics as it accepts is served from again.
 func TestServeThatPanics(t *testing.T) {
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := host.New(t.Context(), host.Options{DataDir: t.TempDir(), Listen: "127.0.0.1:0", Worker: []string{exe, "compile-worker"}, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.BreakListener()
-	h.Start()
-	n := &node{h, t, ""}
-	t.Cleanup(n.stop)
-	if got := n.get("http://" + n.Addr().String() + "/healthz"); got.Status != 200 || n.Panics()["server"] != 1 {
+	log := brokenLog{slog.DiscardHandler, new(atomic.Bool)}
+	n := start(t, func(o *host.Options) { o.ConnectionsPerAddress, o.Logger = 1, slog.New(log) })
+	ctx, stop := context.WithCancel(t.Context())
+	target := n.target("http://" + n.Addr().String())
+	one := target.Silent(ctx, 1)
+	until(t, "one has the share of its address", func() bool { return n.Budget("connections").Used == 1 })
+	other := target.Silent(ctx, 1)
+	until(t, "the door has panicked", func() bool { return n.Panics()["server"] == 1 })
+	stop()
+	one.Wait()
+	other.Wait()
+	until(t, "the place is free", func() bool { return n.Budget("connections").Used == 0 })
+	if got := n.get("http://" + n.Addr().String() + "/healthz"); got.Status != 200 {
 		t.Errorf("%+v after %v", got, n.Panics())
 	}
 }

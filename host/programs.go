@@ -45,6 +45,8 @@ type slot struct {
 	err     error
 	users   int
 	evicted bool
+
+	arrivals arrivals // has a lock of its own
 }
 
 func newPrograms(watch *calm.Watch, load func(context.Context, registry.Release) (*engine.Program, error), budget int64) *programs {

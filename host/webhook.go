@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,7 +37,7 @@ func (t *target) takeHook(ctx context.Context, id string, w *registry.WebhookTri
 	if r.Method != http.MethodPost {
 		return abi.Response{}, fmt.Errorf("%w: a webhook is a POST", problem.ErrMethodNotAllowed)
 	}
-	body, err := hookBody(r, min(int64(t.release.Manifest.Limits.RequestBody), maxWebhook))
+	body, err := gateway.ReadBody(r, min(int64(t.release.Manifest.Limits.RequestBody), maxWebhook))
 	if err != nil {
 		return abi.Response{}, err
 	}
@@ -64,21 +63,6 @@ func (t *target) takeHook(ctx context.Context, id string, w *registry.WebhookTri
 		return resp, err
 	}
 	return resp, claim.Keep(ctx)
-}
-
-// hookBody reads what was signed.
-func hookBody(r *http.Request, limit int64) ([]byte, error) {
-	if r.ContentLength > limit {
-		return nil, &gateway.TooLargeError{Limit: limit}
-	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	if err != nil {
-		return nil, errors.Join(abi.ErrCanceled, err)
-	}
-	if int64(len(body)) > limit {
-		return nil, &gateway.TooLargeError{Limit: limit}
-	}
-	return body, nil
 }
 
 // verifyHook tells who sends no more than that it is refused; the app's log has

@@ -29,6 +29,8 @@ type Call struct {
 	// Checkpoint, if not nil, is told what a call amounts to whose answer goes to
 	// Stream: before its first byte, and then again and again. See checkpoint.go.
 	Checkpoint func(Result) error
+	// Room, if not nil, is asked before more of a response is held in memory.
+	Room Room
 	// Stderr, if not nil, is told each line the guest writes to standard error.
 	Stderr func(line string)
 	// Weight is how much of its owner's share of the processors the call gets beside others,
@@ -36,6 +38,12 @@ type Call struct {
 	Weight int
 
 	rehearsal bool // see rehearsal.go
+}
+
+// Room counts the bytes of responses that are held in memory until a client has read them.
+type Room interface {
+	// Hold counts n bytes more, or returns why they cannot be held.
+	Hold(n int64) error
 }
 
 // Result is what an invocation did. It is filled also when it failed.
@@ -99,6 +107,8 @@ type invocation struct {
 	status    int  // of that answer
 	sent      int64
 	collected abi.Response // of it, if nobody takes pieces
+	holds     int64        // bytes of the response in memory, see hold
+	room      int64        // of those, what Call.Room has counted
 
 	moments moments
 	kept    kept
@@ -506,6 +516,10 @@ func (p *Program) serveFrame(v *invocation, in *instance, r *abi.Request) (abi.R
 	answered, err := abi.DecodeResponse(view)
 	if err != nil {
 		return abi.Response{}, fmt.Errorf("%w: %w", abi.ErrBadResponse, err)
+	}
+	if err := v.hold(len(answered.Body)); err != nil {
+		v.stop = err
+		return abi.Response{}, err
 	}
 	answered.Body = append([]byte(nil), answered.Body...) // the instance's memory goes away
 	return answered, nil

@@ -70,6 +70,7 @@ func (v *invocation) sendStream(p []byte, send func(deadline time.Time) error) {
 	v.charge(fuel.HostPiece)
 	v.sent += int64(len(p))
 	if v.call.Stream == nil {
+		v.mustHold(len(p))
 		v.collected.Body = append(v.collected.Body, p...)
 		return
 	}
@@ -85,6 +86,31 @@ func (v *invocation) sendStream(p []byte, send func(deadline time.Time) error) {
 	}
 }
 
+// roomStep is how many bytes of a response are counted at a time. The first are not: they are
+// about what is held for any request.
+const roomStep = 16 << 10
+
+// hold asks for room for n bytes more of the response.
+func (v *invocation) hold(n int) error {
+	v.holds += int64(n)
+	if v.call.Room == nil || v.holds <= v.room+roomStep {
+		return nil
+	}
+	more := (v.holds - v.room - 1) / roomStep * roomStep
+	if err := v.call.Room.Hold(more); err != nil {
+		return err
+	}
+	v.room += more
+	return nil
+}
+
+// mustHold is hold from inside a host function.
+func (v *invocation) mustHold(n int) {
+	if err := v.hold(n); err != nil {
+		v.halt(err)
+	}
+}
+
 // printed takes what a command prints to standard output: its answer. It is
 // collected, unless its headers, as soon as they are complete, ask for a stream.
 func (v *invocation) printed(view []byte) {
@@ -95,6 +121,7 @@ func (v *invocation) printed(view []byte) {
 	if int64(len(v.stdout)+len(view)) > v.limits.ResponseBody+maxHeaderBytes {
 		v.halt(fmt.Errorf("%w of %d bytes", abi.ErrResponseTooLarge, v.limits.ResponseBody))
 	}
+	v.mustHold(len(view))
 	before := len(v.stdout)
 	v.stdout = append(v.stdout, view...)
 	news := v.stdout[max(0, before-2):]

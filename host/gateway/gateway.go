@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -97,7 +97,7 @@ func NewID() string {
 // used again.
 func Frame(f *abi.Request, r *http.Request, limit int64, drop []string) (err error) {
 	*f = abi.Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Host: r.Host, Header: f.Header[:0]}
-	if f.Body, err = readBody(r, limit); err != nil {
+	if f.Body, err = ReadBody(r, limit); err != nil {
 		return err
 	}
 	if f.Path == "" {
@@ -126,7 +126,9 @@ func Frame(f *abi.Request, r *http.Request, limit int64, drop []string) (err err
 // smallBody is how much memory is given to a body that was announced and may not come.
 const smallBody = 64 << 10
 
-func readBody(r *http.Request, limit int64) ([]byte, error) {
+// ReadBody reads a request's body of at most limit bytes; more is abi.ErrRequestTooLarge. Why it
+// cannot be read otherwise is for the body to say.
+func ReadBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, &TooLargeError{Limit: limit}
 	}
@@ -142,8 +144,7 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 		body, err = io.ReadAll(io.LimitReader(r.Body, limit+1))
 	}
 	if err != nil {
-		// The client broke off, or lied about its length: nobody is left to be told.
-		return nil, errors.Join(abi.ErrCanceled, err)
+		return nil, fmt.Errorf("read the request's body: %w", err)
 	}
 	if int64(len(body)) > limit {
 		return nil, &TooLargeError{Limit: limit}
@@ -203,6 +204,7 @@ func (a *answer) Start(resp abi.Response, deadline time.Time) error {
 	a.started = true
 	a.silent = a.r.Method == http.MethodHead || !bodyAllowed(resp.Status)
 	a.head(&resp, !a.silent)
+	a.header["X-Accel-Buffering"] = unbuffered // a proxy passes the pieces on as they come
 	a.w.WriteHeader(resp.Status)
 	return a.Write(resp.Body, deadline)
 }
@@ -223,15 +225,18 @@ func (a *answer) Write(p []byte, deadline time.Time) error {
 // end gives the connection back without the deadline of this answer.
 func (a *answer) end() { _ = http.NewResponseController(a.w).SetWriteDeadline(time.Time{}) }
 
-// nosniff is shared by all answers.
-var nosniff = []string{"nosniff"}
+// nosniff and unbuffered are shared by all answers.
+var (
+	nosniff    = []string{"nosniff"}
+	unbuffered = []string{"no"}
+)
 
 // head copies an app's headers, except for those that are the node's affair.
 func (a *answer) head(resp *abi.Response, hasBody bool) {
 	for _, f := range resp.Header {
 		name := http.CanonicalHeaderKey(f.Name)
 		switch {
-		case hopByHop(name), name == "Content-Length", name == InvocationHeader:
+		case hopByHop(name), name == "Content-Length", name == InvocationHeader, forProxies(name):
 		case name == "Set-Cookie":
 			if cookie, ok := ownCookie(f.Value, a.secure); ok {
 				a.header[name] = append(a.header[name], cookie)

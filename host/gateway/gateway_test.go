@@ -111,3 +111,28 @@ func TestResponse(t *testing.T) {
 		t.Errorf("another host: %d", w.Code)
 	}
 }
+
+// TestOrdersToProxies: an app does not give orders to the proxy in front of its node, in a whole
+// response or a streamed one.
+func TestOrdersToProxies(t *testing.T) {
+	a := &app{response: abi.Response{Status: 200, Header: []abi.Field{{Name: "Cache-Control", Value: "no-store"}, {Name: "X-Request-Id", Value: "1"}, {Name: "Expires", Value: "0"}}}}
+	kept := len(a.response.Header)
+	for _, name := range []string{
+		"X-Accel-Redirect", "x-accel-redirect", "X_Accel_Redirect", "X-Accel-Limit-Rate", "X-Accel-Expires", "X-Sendfile", "X-SendFile2", "X-SENDFILE-TEMPORARY",
+		"X-LIGHTTPD-send-file", "X-LIGHTTPD-send-tempfile", "X-LiteSpeed-Location", "X-Reproxy-URL", "X-REPROXY-FILE", "Surrogate-Control", "Edge-Control",
+		"x-envoy-immediate-health-check-fail", "Proxy-Authentication-Info",
+	} {
+		a.response.Header = append(a.response.Header, abi.Field{Name: name, Value: "/etc/passwd"})
+	}
+	h := serve(a, httptest.NewRequest("GET", "http://app.test/", nil)).Header()
+	for _, f := range a.response.Header[:kept] {
+		if h.Get(f.Name) != f.Value {
+			t.Errorf("%s is lost", f.Name)
+		}
+	}
+	for name, values := range h {
+		if values[0] == "/etc/passwd" {
+			t.Errorf("%s goes out", name)
+		}
+	}
+}

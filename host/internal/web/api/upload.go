@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/internal/door"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/registry"
@@ -24,6 +25,7 @@ var partLimits = map[string]int64{"manifest": 256 << 10, "bundle": 1 << 20}
 func (s *server) upload(c echo.Context) (done func(), err error) {
 	select {
 	case s.uploads <- struct{}{}:
+		door.Unheld(c.Request().Context()) // the places bound what uploads hold
 		return func() { <-s.uploads }, nil
 	case <-c.Request().Context().Done():
 		return nil, c.Request().Context().Err()

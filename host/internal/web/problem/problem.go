@@ -37,9 +37,10 @@ func of(err error) Entry {
 }
 
 // Internal reports whether an error is the node's own trouble: it belongs into
-// the node's log. A refusal that keeps the disk's reserve is none, however many ask.
+// the node's log. A refusal that clients can cause at will is none, however many ask.
 func Internal(err error) bool {
-	return of(err).Status >= 500 && !isFault(err) && !errors.Is(err, registry.ErrReserve)
+	e := of(err)
+	return e.Status >= 500 && !e.expected && !isFault(err)
 }
 
 func isFault(err error) bool { return abi.FaultKind(err) != "internal" }

@@ -9,6 +9,7 @@ import (
 	"github.com/agora-host/agora/abi/static"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/host/internal/door"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
@@ -33,6 +34,8 @@ type Entry struct {
 	Meaning string // for the page that explains it, and for end users of apps
 	Remedy  abi.Remedy
 	errs    []error
+
+	expected bool // although its status is 500 or more: a client can cause it at will
 }
 
 func entry(slug string, status int, title, meaning, remedy string, errs ...error) Entry {
@@ -41,6 +44,11 @@ func entry(slug string, status int, title, meaning, remedy string, errs ...error
 
 func (e Entry) commands(lines ...string) Entry {
 	e.Remedy.Commands = lines
+	return e
+}
+
+func (e Entry) causedByClients() Entry {
+	e.expected = true
 	return e
 }
 
@@ -54,6 +62,22 @@ var internal = entry("internal", http.StatusInternalServerError, "The node has a
 // entry that matches an error is its problem, so the specific stands before the
 // general.
 var table = []Entry{
+	entry("bad-body", http.StatusBadRequest, "The request's body cannot be read",
+		"The body is malformed, or the connection ended before all of it was sent.",
+		"Send the body again, whole; its framing is what Content-Length or Transfer-Encoding says.", door.ErrBadBody),
+	entry("body-too-slow", http.StatusRequestTimeout, "The request's body arrives too slowly",
+		"A body that makes no progress takes a place from other people, so it is given up.",
+		"Send it again over a better line.", door.ErrTooSlow),
+	entry("node-crowded", http.StatusServiceUnavailable, "The node is crowded",
+		"The node holds as much for its clients, or for this address, as it may at once.",
+		"Try again in a moment; whoever runs the node sizes it with --body-memory, --response-memory and --connections-per-address.", door.ErrNoRoom, door.ErrTooMany).
+		commands("agora doctor").causedByClients(),
+	entry("too-many-headers", http.StatusRequestHeaderFieldsTooLarge, "The request has too many headers",
+		"A request has at most 128 header fields.",
+		"Send fewer headers; cookies that have piled up can be deleted in the browser.", door.ErrHeaders),
+	entry("bad-protocol", http.StatusHTTPVersionNotSupported, "This version of HTTP is not spoken here",
+		"The node speaks HTTP/1.1.",
+		"Use HTTP/1.1; a proxy in front may speak other versions to its clients.", door.ErrProtocol).causedByClients(),
 	entry("bad-request", http.StatusBadRequest, "The request cannot be read",
 		"A parameter, a form field or a JSON document is missing or not what is expected here.",
 		"Correct what the detail names; the API is described at /api/v1/openapi.json.", ErrBadRequest),
@@ -62,7 +86,7 @@ var table = []Entry{
 		"Check the address, or start from the catalogue at /.", ErrNoSuchPage),
 	entry("method-not-allowed", http.StatusMethodNotAllowed, "This address does not take that method",
 		"The address exists, but not for this HTTP method.",
-		"Use a method that the Allow header lists; see /api/v1/openapi.json.", ErrMethodNotAllowed),
+		"Use a method that the Allow header lists; see /api/v1/openapi.json.", ErrMethodNotAllowed, door.ErrMethod),
 	entry("media-type", http.StatusUnsupportedMediaType, "The content type is not taken here",
 		"The body has a type or an encoding that this operation does not read. Compressed bodies are never unpacked.",
 		"Send the content type that /api/v1/openapi.json names, without Content-Encoding.", ErrMediaType),
@@ -166,7 +190,7 @@ var table = []Entry{
 	entry("disk-reserve", http.StatusInsufficientStorage, "The node keeps the rest of its disk",
 		"The node's disk is nearly full. What is left is kept for the apps that run and for recording their usage, so nothing new is taken in. Apps go on, and nothing is lost.",
 		"Tell whoever runs the node: make room on its disk. Deleting releases that are not needed helps, too.", registry.ErrReserve).
-		commands("agora releases delete <app> <number>", "agora doctor"),
+		commands("agora releases delete <app> <number>", "agora doctor").causedByClients(),
 	entry("exists", http.StatusConflict, "It exists already",
 		"What you want to make is there, and is not replaced.",
 		"Choose another name, or look at what is there.", registry.ErrExists),
