@@ -33,7 +33,8 @@ func main() {
 	}
 	which := flag.String("run", "fuel,compile,engine,park,hostile,calls,stream,http,fetch,journal,recover,upload,triggers,density", "which parts to run")
 	span := flag.Duration("time", 3*time.Second, "how long each HTTP measurement takes")
-	apps := flag.Int("apps", 1000, "how many apps the density part publishes")
+	apps := flag.Int("apps", 1000, "how many apps the density part and the siege's restarts publish")
+	restarts := flag.Int("restarts", 20, "how often the siege starts a node whose queue is full")
 	journals := flag.Int64("journals", 1<<30, "how many bytes of journals the recover part reads")
 	megabytes := flag.Int("megabytes", 1000, "how much data of apps the backup part has")
 	only := flag.String("only", "", "measure only the servers whose name contains this, or this part of the siege")
@@ -84,7 +85,7 @@ func main() {
 		case "triggers":
 			err = benchTriggers(ctx, *span)
 		case "siege":
-			err = benchSiege(ctx, *span, *only)
+			err = benchSiege(ctx, *span, *only, *apps, *restarts)
 		case "stream":
 			err = benchStream(ctx)
 		case "upload":

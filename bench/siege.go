@@ -21,12 +21,13 @@ import (
 // benchSiege attacks a node as strangers and makers of apps might, each attack beside a neighbour
 // that is asked meanwhile, and compares what the neighbour notices with a quiet node in the same
 // run. only, if not "", is the one part to run.
-func benchSiege(ctx context.Context, span time.Duration, only string) error {
+func benchSiege(ctx context.Context, span time.Duration, only string, apps, restarts int) error {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, time.Duration) error
 	}{
 		{"processors", siegeProcessors}, {"memory", siegeMemory},
+		{"restarts", func(ctx context.Context, _ time.Duration) error { return siegeRestarts(ctx, apps, restarts) }},
 	} {
 		if only != "" && only != part.name {
 			continue

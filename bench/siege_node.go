@@ -28,6 +28,8 @@ type siegeOrder struct {
 	Dir    string
 	Memory int64
 	Owners []string
+	// Hold starts the node with its triggers paused.
+	Hold bool
 }
 
 // siegeReady is what it says once it serves.
@@ -51,7 +53,7 @@ func runSiegeNode(order string) error {
 		return err
 	}
 	host.TuneProcess(o.Memory)
-	h, err := host.New(ctx, host.Options{DataDir: o.Dir, Listen: "127.0.0.1:0", Memory: o.Memory, Worker: []string{exe, "compile-worker"}})
+	h, err := host.New(ctx, host.Options{DataDir: o.Dir, Listen: "127.0.0.1:0", Memory: o.Memory, Worker: []string{exe, "compile-worker"}, PauseTriggers: o.Hold, Quotas: host.Quotas{"apps": 5000}})
 	if err != nil {
 		return err
 	}
@@ -77,13 +79,19 @@ type siegeNode struct {
 	dir string
 }
 
-// besiege starts a node with apps' owners. prepare, if not nil, changes how the process is started.
+// besiege starts a node in a new directory, with apps' owners. prepare, if not nil, changes how the
+// process is started.
 func besiege(ctx context.Context, memory int64, owners []string, prepare func(*exec.Cmd)) (*siegeNode, error) {
 	dir, err := os.MkdirTemp("", "agora-siege")
 	if err != nil {
 		return nil, err
 	}
-	order, err := json.Marshal(siegeOrder{filepath.Join(dir, "data"), memory, owners})
+	return launchNode(ctx, dir, siegeOrder{Dir: filepath.Join(dir, "data"), Memory: memory, Owners: owners}, prepare)
+}
+
+// launchNode starts a node whose data is in dir/data.
+func launchNode(ctx context.Context, dir string, o siegeOrder, prepare func(*exec.Cmd)) (*siegeNode, error) {
+	order, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
 	}
@@ -121,12 +129,16 @@ func (n *siegeNode) as(user string) (*node, error) {
 	return &node{api: api}, err
 }
 
-// stop ends the process and removes what it kept.
-func (n *siegeNode) stop() error {
-	_ = n.cmd.Process.Signal(syscall.SIGTERM)
-	err := n.cmd.Wait()
-	return errors.Join(err, os.RemoveAll(n.dir))
+// end ends the process. It returns an error if the process ended in another way.
+func (n *siegeNode) end() error {
+	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return errors.Join(err, n.cmd.Wait())
+	}
+	return n.cmd.Wait()
 }
+
+// stop ends the process and removes what it kept.
+func (n *siegeNode) stop() error { return errors.Join(n.end(), os.RemoveAll(n.dir)) }
 
 // memoryPeak returns the most bytes that the process had resident.
 func (n *siegeNode) memoryPeak() int64 {
