@@ -2,10 +2,13 @@ package host
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/agora-host/agora/host/internal/telemetry"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/internal/budget"
+	"github.com/agora-host/agora/internal/humanize"
 )
 
 // budget makes a budget of the node's, which metrics and the doctor report.
@@ -39,19 +42,20 @@ func (h *Host) measureBudgets(p *telemetry.Page) {
 	}
 }
 
-// checkBudgets returns the doctor's line about budgets. One that is nearly used up, or was, is
-// a reason to look and no damage.
-func (h *Host) checkBudgets() web.Check {
-	c := web.Check{Name: "budgets", OK: true}
+// checkBudgets returns a line of the doctor's for each budget. One that is nearly used up, or was,
+// is a reason to look and no damage.
+func (h *Host) checkBudgets() (checks []web.Check) {
 	for _, b := range h.budgets {
 		s := b.State()
-		if c.Detail != "" {
-			c.Detail += "; "
+		say := func(n int64) string { return strconv.FormatInt(n, 10) }
+		if strings.HasPrefix(s.Help, "bytes") {
+			say = func(n int64) string { return humanize.Bytes(uint64(max(0, n))) }
 		}
-		c.Detail += fmt.Sprintf("%s: %d of %d, at most %d", s.Name, s.Used, s.Limit, s.Most)
+		detail := fmt.Sprintf("%s of %s in use, at most %s since the start", say(s.Used), say(s.Limit), say(s.Most))
 		if s.Refused > 0 {
-			c.Detail += fmt.Sprintf(", %d times refused", s.Refused)
+			detail += fmt.Sprintf("; %d times nothing was left", s.Refused)
 		}
+		checks = append(checks, web.Check{Name: "budget " + s.Name, OK: true, Detail: detail})
 	}
-	return c
+	return checks
 }

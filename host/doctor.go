@@ -33,7 +33,8 @@ func (h *Host) Doctor(ctx context.Context) ([]Check, error) {
 		return nil, err
 	}
 	checks = append(checks, releases, d.files(ctx, h.files), h.checkSecrets(ctx))
-	checks = append(append(checks, h.checkBooks(ctx)...), d.cache(), d.snapshots(ctx), checkConfinement(engine.Unconfined()), h.reserve.check(), h.checkBudgets(), h.checkPanics(), h.checkStarts())
+	checks = append(append(checks, h.checkBooks(ctx)...), d.cache(), d.snapshots(ctx), checkConfinement(engine.Unconfined()), h.reserve.check(), h.checkPanics(), h.checkStarts())
+	checks = append(checks, h.checkBudgets()...)
 	return append(checks, h.checkTriggers()...), nil
 }
 
