@@ -77,7 +77,8 @@ type Tx interface {
 	Users() ([]User, error)
 	PutUser(User) error
 	CredentialByHash(hash string) (Credential, error)
-	Credentials(user string) ([]Credential, error) // "" for all
+	Credentials(user string) ([]Credential, error)
+	MadeWith(token string) ([]Credential, error) // whose parent is the token of that id
 	PutCredential(Credential) error
 	DeleteCredential(hash string) error
 }

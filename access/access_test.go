@@ -36,13 +36,19 @@ func (m memory) CredentialByHash(hash string) (access.Credential, error) {
 	}
 	return c, nil
 }
-func (m memory) Credentials(user string) (all []access.Credential, err error) {
+func (m memory) Credentials(user string) ([]access.Credential, error) {
+	return m.those(func(c access.Credential) bool { return c.User == user }), nil
+}
+func (m memory) MadeWith(token string) ([]access.Credential, error) {
+	return m.those(func(c access.Credential) bool { return c.Parent == token }), nil
+}
+func (m memory) those(are func(access.Credential) bool) (all []access.Credential) {
 	for _, c := range m.credentials {
-		if user == "" || c.User == user {
+		if are(c) {
 			all = append(all, c)
 		}
 	}
-	return all, nil
+	return all
 }
 func (m memory) PutCredential(c access.Credential) error { m.credentials[c.Hash] = c; return nil }
 func (m memory) DeleteCredential(hash string) error {

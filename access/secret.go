@@ -78,20 +78,19 @@ func (c Credential) Within(parent string, until time.Time) Credential {
 
 // Revoke ends a credential and all that was made with it, down to the last.
 func Revoke(tx Tx, c Credential) error {
-	all, err := tx.Credentials("")
-	if err != nil {
-		return err
-	}
 	ending := []Credential{c}
 	for i := 0; i < len(ending); i++ {
 		if err := tx.DeleteCredential(ending[i].Hash); err != nil {
 			return err
 		}
-		for _, made := range all {
-			if made.Parent == ending[i].ID && ending[i].Kind == KindToken {
-				ending = append(ending, made)
-			}
+		if ending[i].Kind != KindToken {
+			continue
 		}
+		made, err := tx.MadeWith(ending[i].ID)
+		if err != nil {
+			return err
+		}
+		ending = append(ending, made...)
 	}
 	return nil
 }

@@ -152,12 +152,15 @@ func (g Grant) Live(now time.Time) bool {
 // Tx is the approvals' part of one transaction. Lists are newest first.
 type Tx interface {
 	Request(id string) (Request, error)
-	Requests() ([]Request, error)
+	// OpenRequests are the requests of a kind and an app that wait.
+	OpenRequests(app string, kind Kind) ([]Request, error)
+	// AskedFor are the requests for grants of a capability to an app.
+	AskedFor(app, capability string) ([]Request, error)
 	// NextRequest gives the next request id of this node.
 	NextRequest() (string, error)
 	PutRequest(Request) error
 	Grant(id string) (Grant, error)
-	Grants(app string) ([]Grant, error) // "" for every app
+	Grants(app string) ([]Grant, error) // that are not revoked
 	PutGrant(Grant) error
 }
 

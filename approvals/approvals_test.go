@@ -29,8 +29,18 @@ func (m *memory) Request(id string) (approvals.Request, error) {
 	return approvals.Request{}, approvals.ErrNotFound
 }
 
-func (m *memory) Requests() ([]approvals.Request, error) {
-	all := slices.Clone(m.requests)
+func (m *memory) OpenRequests(app string, kind approvals.Kind) ([]approvals.Request, error) {
+	all := slices.DeleteFunc(slices.Clone(m.requests), func(q approvals.Request) bool {
+		return q.App != app || q.Kind != kind || q.Status != approvals.StatusOpen
+	})
+	slices.Reverse(all)
+	return all, nil
+}
+
+func (m *memory) AskedFor(app, capability string) ([]approvals.Request, error) {
+	all := slices.DeleteFunc(slices.Clone(m.requests), func(q approvals.Request) bool {
+		return q.App != app || q.Kind != approvals.KindGrant || q.Capability != capability
+	})
 	slices.Reverse(all)
 	return all, nil
 }

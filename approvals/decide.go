@@ -13,12 +13,12 @@ import (
 // Open stores a new request. ErrAlreadyRequested if the same is open for the same
 // release.
 func Open(tx Tx, q Request) (Request, error) {
-	known, err := tx.Requests()
+	known, err := tx.OpenRequests(q.App, q.Kind)
 	if err != nil {
 		return Request{}, err
 	}
 	for _, k := range known {
-		if k.Status == StatusOpen && k.Kind == q.Kind && k.App == q.App && k.Tier == q.Tier && k.Capability == q.Capability && k.Release == q.Release {
+		if k.Tier == q.Tier && k.Capability == q.Capability && k.Release == q.Release {
 			return Request{}, fmt.Errorf("request %s waits for the same: %w", k.ID, ErrAlreadyRequested)
 		}
 	}
@@ -34,13 +34,13 @@ func Open(tx Tx, q Request) (Request, error) {
 // asked for any more. It returns them. Requests for promotions name their release
 // and stay.
 func Supersede(tx Tx, app string, release int, by string, now time.Time) ([]Request, error) {
-	known, err := tx.Requests()
+	known, err := tx.OpenRequests(app, KindGrant)
 	if err != nil {
 		return nil, err
 	}
 	var gone []Request
 	for _, q := range known {
-		if q.Status != StatusOpen || q.Kind != KindGrant || q.App != app || q.Release >= release {
+		if q.Release >= release {
 			continue
 		}
 		q.Status, q.Superseded = StatusWithdrawn, release
@@ -133,14 +133,14 @@ func except(tx Tx, q Request) error {
 // rejected are the digests that were refused what a request asks for, where no
 // later decision allowed it.
 func rejected(tx Tx, asked Request) ([]string, error) {
-	all, err := tx.Requests()
+	all, err := tx.AskedFor(asked.App, asked.Capability)
 	if err != nil {
 		return nil, err
 	}
 	var digests []string
 	last := map[string]Decision{}
 	for _, q := range all {
-		if q.Kind != KindGrant || q.App != asked.App || q.Capability != asked.Capability || q.Decision == nil || q.Status == StatusWithdrawn || q.Digest == asked.Digest {
+		if q.Decision == nil || q.Status == StatusWithdrawn || q.Digest == asked.Digest {
 			continue
 		}
 		if d, ok := last[q.Digest]; !ok || q.Decision.At.After(d.At) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
@@ -14,18 +15,62 @@ import (
 	"github.com/agora-host/agora/registry"
 )
 
-// capabilityStates puts beside each other what is declared, what the binary
-// imports, what is granted and what was used.
-func (h *Host) capabilityStates(tx *boltstore.Tx, r registry.Release, tier abi.Tier) ([]web.CapabilityState, error) {
-	rights, err := h.rights(tx, r, tier)
+// showing is what is read once for all releases of an app that are shown together.
+type showing struct {
+	host   *Host
+	tx     *boltstore.Tx
+	app    registry.App
+	grants []approvals.Grant
+	enough func(grant string) (abi.Params, error) // what it could be shrunk to; nil if that is not less
+}
+
+func (h *Host) showing(ctx context.Context, tx *boltstore.Tx, app registry.App) (*showing, error) {
+	v := &showing{host: h, tx: tx, app: app}
+	var err error
+	if v.grants, err = grantsOf(tx, app.Name); err != nil {
+		return nil, err
+	}
+	known := map[string]abi.Params{}
+	v.enough = func(id string) (abi.Params, error) {
+		if less, ok := known[id]; ok {
+			return less, nil
+		}
+		i := slices.IndexFunc(v.grants, func(g approvals.Grant) bool { return g.ID == id })
+		less, err := h.enough(ctx, tx, v.grants[i])
+		if maps.Equal(less, v.grants[i].Params) {
+			less = nil
+		}
+		known[id] = less
+		return less, err
+	}
+	return v, nil
+}
+
+// show is a release as it is shown.
+func (v *showing) show(r registry.Release) (web.Release, error) {
+	r.FuelTable = r.CostTable()
+	shown := web.Release{Release: r, PreviewURL: v.host.origins.appURL("r" + strconv.Itoa(r.Number) + "--" + r.App)}
+	highest := abi.TierSandbox
+	for _, tier := range abi.Tiers() {
+		if v.app.Active[tier] == r.Number {
+			shown.ActiveIn = append(shown.ActiveIn, tier)
+			highest = tier
+		}
+	}
+	var err error
+	shown.Access, err = v.states(r, highest)
+	return shown, err
+}
+
+// states puts beside each other what is declared, what the binary imports, what
+// is granted and what was used.
+func (v *showing) states(r registry.Release, tier abi.Tier) ([]web.CapabilityState, error) {
+	rights := approvals.Rights(v.host.policy, terms(r), tier, v.grants, v.host.o.Now())
+	requests, _, err := v.tx.ReleaseRequests(r.App, r.Number, boltstore.Part{Limit: -1})
 	if err != nil {
 		return nil, err
 	}
-	requests, err := tx.Requests()
-	if err != nil {
-		return nil, err
-	}
-	used, err := h.usedBy(tx, r.App, r.Number)
+	used, err := v.host.usedBy(v.tx, r.App, r.Number)
 	if err != nil {
 		return nil, err
 	}
@@ -33,13 +78,18 @@ func (h *Host) capabilityStates(tx *boltstore.Tx, r registry.Release, tier abi.T
 	slices.Sort(words)
 	var states []web.CapabilityState
 	for _, word := range slices.Compact(words) {
-		s := h.capabilityState(r, tier, word, rights)
+		s := v.host.capabilityState(r, tier, word, rights)
 		s.AddRequest(r.App, r.Number, requests)
 		s.Used = slices.DeleteFunc(slices.Clone(used), func(u approvals.Used) bool { return u.Capability != word })
 		s.Say()
+		if s.Grant != "" {
+			if s.Enough, err = v.enough(s.Grant); err != nil {
+				return nil, err
+			}
+		}
 		states = append(states, s)
 	}
-	return states, h.addEnough(tx, r.App, states)
+	return states, nil
 }
 
 // capabilityState is what can be said without looking at what was used.
@@ -60,35 +110,10 @@ func (h *Host) capabilityState(r registry.Release, tier abi.Tier, word string, r
 	return s
 }
 
-// addEnough says of each grant what it could be shrunk to.
-func (h *Host) addEnough(tx *boltstore.Tx, app string, states []web.CapabilityState) error {
-	for i, s := range states {
-		if s.Grant == "" {
-			continue
-		}
-		g, err := tx.Grant(s.Grant)
-		if err != nil {
-			return err
-		}
-		enough, err := h.enough(tx, g)
-		if err != nil {
-			return err
-		}
-		if !maps.Equal(enough, g.Params) {
-			states[i].Enough = enough
-		}
-	}
-	return nil
-}
-
 // enough is what of a grant its app has used, in any release: of lists, what
 // occurred; of quotas, twice what is kept now, and not less than a little.
-func (h *Host) enough(tx *boltstore.Tx, g approvals.Grant) (abi.Params, error) {
-	app, err := tx.App(g.App)
-	if err != nil {
-		return nil, fmt.Errorf("app %q: %w", g.App, err)
-	}
-	used, err := h.usedByAny(tx, app)
+func (h *Host) enough(ctx context.Context, tx *boltstore.Tx, g approvals.Grant) (abi.Params, error) {
+	used, err := h.usedByAny(tx, g.App)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +126,7 @@ func (h *Host) enough(tx *boltstore.Tx, g approvals.Grant) (abi.Params, error) {
 	if keeps == nil {
 		return params, nil
 	}
-	kept, err := keeps(context.Background(), g.App)
+	kept, err := keeps(ctx, g.App)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +187,7 @@ func (h *Host) ShrinkGrant(ctx context.Context, id string) (approvals.Grant, err
 		if err != nil {
 			return err
 		}
-		to, err := h.enough(tx, before)
+		to, err := h.enough(ctx, tx, before)
 		if err != nil {
 			return err
 		}

@@ -226,7 +226,8 @@ func TestClientSeesTheWholeWire(t *testing.T) {
 }
 
 type listOf[T any] struct {
-	Items []T `json:"items"`
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
 }
 
 // TestSignIn: a link works once, and a session is a token until it is ended.

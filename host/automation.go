@@ -13,11 +13,19 @@ import (
 	"github.com/agora-host/agora/triggers"
 )
 
-// Triggers shows what calls an app besides requests.
-func (h *Host) Triggers(ctx context.Context, name string) ([]web.Trigger, error) {
+// Triggers shows what calls an app besides requests, by kind and name.
+func (h *Host) Triggers(ctx context.Context, name string, p web.Page) (web.Items[web.Trigger], error) {
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
-		return nil, err
+		return web.Items[web.Trigger]{}, err
 	}
+	all, err := h.triggers(ctx, name)
+	if err != nil {
+		return web.Items[web.Trigger]{}, err
+	}
+	return cut(p, all, func(t web.Trigger) string { return string(t.Kind) + " " + t.Name })
+}
+
+func (h *Host) triggers(ctx context.Context, name string) ([]web.Trigger, error) {
 	var pauses []triggers.Pause
 	schedules := map[string]string{}
 	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
@@ -88,7 +96,7 @@ func (h *Host) PauseTrigger(ctx context.Context, ref triggers.Ref, paused bool, 
 }
 
 func (h *Host) oneTrigger(ctx context.Context, ref triggers.Ref) (web.Trigger, error) {
-	all, err := h.Triggers(ctx, ref.App)
+	all, err := h.triggers(ctx, ref.App)
 	for _, t := range all {
 		if t.Ref == ref {
 			return t, nil
@@ -148,19 +156,22 @@ func (h *Host) audit(ctx context.Context, actor access.Actor, kind, app, subject
 
 // DeadLetters shows what an app could not be brought to take, to those who may
 // read its log: what is in it may be as confidential.
-func (h *Host) DeadLetters(ctx context.Context, name string) ([]triggers.Delivery, error) {
+func (h *Host) DeadLetters(ctx context.Context, name string, p web.Page) (all web.Items[triggers.Delivery], err error) {
 	actor, err := h.allow(ctx, access.RoleViewer)
 	if err != nil {
-		return nil, err
+		return all, err
 	}
 	app, err := h.app(ctx, name)
 	if err != nil {
-		return nil, err
+		return all, err
 	}
 	if !looksInto(actor, app.Owner) {
-		return nil, fmt.Errorf("the dead letters of %q are for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
+		return all, fmt.Errorf("the dead letters of %q are for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 	}
-	return h.dispatcher.Dead(ctx, name)
+	return part(p, func(p boltstore.Part) ([]triggers.Delivery, []byte, error) {
+		found, next, err := h.dispatcher.Dead(ctx, name, string(p.After), p.Limit)
+		return found, []byte(next), err
+	})
 }
 
 // Redeliver gives a dead letter another life.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host/internal/web"
 )
 
 // TestReviewInConsole: a reviewer reads what a request is about; Enter in a field
@@ -81,22 +82,28 @@ func TestActivityPages(t *testing.T) {
 	}
 	ctx := access.WithActor(context.Background(), access.Actor{User: ops, Roles: []access.Role{access.RoleOperator}})
 	for limit := 1; limit < 5; limit++ {
-		var before abi.Rev
-		for i := len(all) - 1; i >= 0; {
-			page, err := n.EventsBefore(ctx, before, limit)
-			if err != nil || len(page) == 0 {
-				t.Fatalf("before %d: %v, %v", before, page, err)
+		i, cut := len(all)-1, abi.Rev(0)
+		for p := (web.Page{Limit: limit}); ; {
+			page, err := n.Host.Events(ctx, web.EventFilter{Newest: true}, p)
+			if err != nil || (page.Next != "" && len(page.Items) < limit) {
+				t.Fatalf("at %q: %v, %v", p.Cursor, page, err)
 			}
-			for _, e := range page {
+			for _, e := range page.Items {
+				if p.Cursor != "" && e.Rev == cut {
+					t.Errorf("revision %d is on two pages", e.Rev)
+				}
 				if i < 0 || e.Rev != all[i].Rev || e.Seq != all[i].Seq {
-					t.Fatalf("before %d: %+v, want %+v", before, e, all[max(i, 0)])
+					t.Fatalf("at %q: %+v, want %+v", p.Cursor, e, all[max(i, 0)])
 				}
 				i--
 			}
-			before = page[len(page)-1].Rev
+			if p.Cursor = page.Next; p.Cursor == "" {
+				break
+			}
+			cut = page.Items[len(page.Items)-1].Rev
 		}
-		if page, err := n.EventsBefore(ctx, before, limit); err != nil || len(page) > 0 {
-			t.Errorf("after the first: %v, %v", page, err)
+		if i != -1 {
+			t.Errorf("%d events are on no page", i+1)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -15,59 +16,63 @@ import (
 	"github.com/agora-host/agora/registry"
 )
 
-// Apps lists every app. The marketplace is open to all who are signed in.
-func (h *Host) Apps(ctx context.Context) ([]web.App, error) {
+// Apps lists apps. The marketplace is open to all who are signed in.
+func (h *Host) Apps(ctx context.Context, text string, p web.Page) (apps web.Items[web.App], err error) {
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
-		return nil, err
+		return apps, err
 	}
-	var shown []web.App
-	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
-		apps, err := tx.Apps()
+	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+		found, err := part(p, func(p boltstore.Part) ([]registry.App, []byte, error) { return tx.AppsPart(p, mentions(text)) })
 		if err != nil {
 			return err
 		}
-		waiting, err := openRequests(tx)
+		apps, err = shown(found, func(app registry.App) (web.App, error) { return h.showApp(tx, app) })
+		return err
+	})
+	return apps, err
+}
+
+// mentions returns a function that reports whether an app is what somebody looks for; nil for
+// every app.
+func mentions(text string) func(registry.App) bool {
+	text = strings.ToLower(strings.TrimSpace(text))
+	if text == "" {
+		return nil
+	}
+	return func(a registry.App) bool {
+		return strings.Contains(strings.ToLower(strings.Join([]string{a.Name, a.Title, a.Description, a.Owner, a.Team}, " ")), text)
+	}
+}
+
+// App reads one app.
+func (h *Host) App(ctx context.Context, name string) (shown web.App, err error) {
+	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+		return shown, err
+	}
+	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+		app, err := tx.App(name)
 		if err != nil {
+			return fmt.Errorf("app %q: %w", name, err)
+		}
+		if shown, err = h.showApp(tx, app); err != nil {
 			return err
 		}
-		for _, app := range apps {
-			shown = append(shown, h.showApp(app, waiting[app.Name]))
+		shown.Previous = map[abi.Tier]int{}
+		for _, tier := range abi.Tiers() {
+			n, err := registry.Previous(tx.TierActivations(name, tier))
+			if err == nil {
+				shown.Previous[tier] = n
+			} else if !errors.Is(err, registry.ErrNoPrevious) {
+				return err
+			}
 		}
 		return nil
 	})
 	return shown, err
 }
 
-// App reads one app.
-func (h *Host) App(ctx context.Context, name string) (web.App, error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
-		return web.App{}, err
-	}
-	var shown web.App
-	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
-		app, err := tx.App(name)
-		if err != nil {
-			return fmt.Errorf("app %q: %w", name, err)
-		}
-		waiting, err := openRequests(tx)
-		shown = h.showApp(app, waiting[name])
-		return err
-	})
-	return shown, err
-}
-
-func openRequests(tx approvals.Tx) (map[string]int, error) {
-	requests, err := tx.Requests()
-	open := map[string]int{}
-	for _, q := range requests {
-		if q.Status == approvals.StatusOpen {
-			open[q.App]++
-		}
-	}
-	return open, err
-}
-
-func (h *Host) showApp(app registry.App, waiting int) web.App {
+func (h *Host) showApp(tx *boltstore.Tx, app registry.App) (web.App, error) {
+	waiting, err := tx.CountOpen(app.Name)
 	shown := web.App{App: app, URL: h.origins.appURL(app.Name), TierURLs: map[abi.Tier]string{}, Waiting: waiting}
 	if tier, n, ok := app.Serving(); ok {
 		shown.Tier, shown.Serving = tier, n
@@ -77,20 +82,24 @@ func (h *Host) showApp(app registry.App, waiting int) web.App {
 			shown.TierURLs[tier] = h.origins.appURL(string(tier) + "--" + app.Name)
 		}
 	}
-	return shown
+	return shown, err
 }
 
 // Releases lists an app's releases, newest first.
-func (h *Host) Releases(ctx context.Context, name string) ([]web.Release, error) {
+func (h *Host) Releases(ctx context.Context, name string, p web.Page) (releases web.Items[web.Release], err error) {
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
-		return nil, err
+		return releases, err
 	}
-	var shown []web.Release
-	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
-		if _, err := tx.App(name); err != nil {
+	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+		app, err := tx.App(name)
+		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
 		}
-		releases, err := tx.Releases(name)
+		found, err := part(p, func(p boltstore.Part) ([]registry.Release, []byte, error) { return tx.ReleasesPart(name, p) })
+		if err != nil {
+			return err
+		}
+		with, err := h.showing(ctx, tx, app)
 		if err != nil {
 			return err
 		}
@@ -98,17 +107,14 @@ func (h *Host) Releases(ctx context.Context, name string) ([]web.Release, error)
 		if err != nil {
 			return err
 		}
-		for _, r := range releases {
-			s, err := h.showRelease(tx, r)
-			if err != nil {
-				return err
-			}
+		releases, err = shown(found, func(r registry.Release) (web.Release, error) {
+			s, err := with.show(r)
 			s.Kept = kept[r.Number]
-			shown = append(shown, s)
-		}
-		return nil
+			return s, err
+		})
+		return err
 	})
-	return shown, err
+	return releases, err
 }
 
 // Release reads one release.
@@ -122,7 +128,7 @@ func (h *Host) Release(ctx context.Context, name string, number int) (web.Releas
 		if err != nil {
 			return fmt.Errorf("release %d of app %q: %w", number, name, err)
 		}
-		if shown, err = h.showRelease(tx, r); err != nil {
+		if shown, err = h.showRelease(ctx, tx, r); err != nil {
 			return err
 		}
 		for _, tier := range abi.Tiers() {
@@ -137,22 +143,16 @@ func (h *Host) Release(ctx context.Context, name string, number int) (web.Releas
 	return shown, err
 }
 
-func (h *Host) showRelease(tx *boltstore.Tx, r registry.Release) (web.Release, error) {
+func (h *Host) showRelease(ctx context.Context, tx *boltstore.Tx, r registry.Release) (web.Release, error) {
 	app, err := tx.App(r.App)
 	if err != nil {
 		return web.Release{}, err
 	}
-	r.FuelTable = r.CostTable()
-	shown := web.Release{Release: r, PreviewURL: h.origins.appURL("r" + strconv.Itoa(r.Number) + "--" + r.App)}
-	highest := abi.TierSandbox
-	for _, tier := range abi.Tiers() {
-		if app.Active[tier] == r.Number {
-			shown.ActiveIn = append(shown.ActiveIn, tier)
-			highest = tier
-		}
+	with, err := h.showing(ctx, tx, app)
+	if err != nil {
+		return web.Release{}, err
 	}
-	shown.Access, err = h.capabilityStates(tx, r, highest)
-	return shown, err
+	return with.show(r)
 }
 
 // Activate routes a tier to a release.
@@ -180,11 +180,7 @@ func (h *Host) RollBack(ctx context.Context, name string, tier abi.Tier, reason 
 			}
 			tier, _, _ = app.Serving()
 		}
-		activations, err := tx.Activations(name)
-		if err != nil {
-			return 0, err
-		}
-		previous, err := registry.Previous(activations, tier)
+		previous, err := registry.Previous(tx.TierActivations(name, tier))
 		if err != nil {
 			return 0, fmt.Errorf("app %q in the %s tier: %w", name, tier, err)
 		}
@@ -257,13 +253,12 @@ func (h *Host) approvedFor(tx *boltstore.Tx, name string, number int, tier abi.T
 	if err := h.complete(tx, r, tier); err != nil || tier == abi.TierSandbox {
 		return r, err
 	}
-	requests, err := tx.Requests()
+	requests, _, err := tx.ReleaseRequests(name, number, boltstore.Part{Limit: -1})
 	if err != nil {
 		return r, err
 	}
 	for _, q := range requests {
-		if q.Kind == approvals.KindPromotion && q.Status == approvals.StatusApproved && q.App == name && q.Tier == tier &&
-			q.Release == number && q.Digest == string(r.Digest) {
+		if q.Kind == approvals.KindPromotion && q.Status == approvals.StatusApproved && q.Tier == tier && q.Digest == string(r.Digest) {
 			return r, nil
 		}
 	}
@@ -320,16 +315,15 @@ func (h *Host) activate(tx *boltstore.Tx, by string, r registry.Release, tier ab
 }
 
 // Activations is the history of an app's routes, newest first.
-func (h *Host) Activations(ctx context.Context, name string) ([]registry.Activation, error) {
+func (h *Host) Activations(ctx context.Context, name string, p web.Page) (all web.Items[registry.Activation], err error) {
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
-		return nil, err
+		return all, err
 	}
-	var all []registry.Activation
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
 		if _, err = tx.App(name); err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
 		}
-		all, err = tx.Activations(name)
+		all, err = part(p, func(p boltstore.Part) ([]registry.Activation, []byte, error) { return tx.ActivationsPart(name, p) })
 		return err
 	})
 	return all, err

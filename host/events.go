@@ -7,55 +7,26 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
 )
 
-// Events reads the changes after a revision that the actor may see. Of those none is left out, and
-// a revision is there as a whole, so that who asks again after the last revision misses nothing.
-func (h *Host) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error) {
-	return h.seenEvents(ctx, after, limit, h.store.Events)
-}
-
-// EventsBefore is Events backwards: the newest below a revision (0: of all) first.
-func (h *Host) EventsBefore(ctx context.Context, before abi.Rev, limit int) ([]abi.Event, error) {
-	return h.seenEvents(ctx, before, limit, h.store.EventsBefore)
-}
-
-// seenEvents reads on from a revision, in either direction, until there are limit events that the
-// actor may see. read returns whole revisions.
-func (h *Host) seenEvents(ctx context.Context, from abi.Rev, limit int, read func(context.Context, abi.Rev, int) ([]abi.Event, error)) ([]abi.Event, error) {
+// Events reads the changes that the actor may see. Of those none is left out, and a revision is
+// there as a whole, so that who asks again after the last revision misses nothing.
+func (h *Host) Events(ctx context.Context, f web.EventFilter, p web.Page) (all web.Items[abi.Event], err error) {
 	actor, err := h.allow(ctx, access.RoleViewer)
 	if err != nil {
-		return nil, err
+		return all, err
 	}
-	var seen []abi.Event
-	for len(seen) < limit {
-		events, err := read(ctx, from, 1000)
-		if err != nil || len(events) == 0 {
-			return seen, err
-		}
-		err = h.store.View(ctx, func(tx *boltstore.Tx) error {
-			sees := eyes(tx, actor)
-			for _, e := range events {
-				if len(seen) >= limit && e.Rev != seen[len(seen)-1].Rev {
-					return nil
-				}
-				ok, err := sees(e)
-				if err != nil {
-					return err
-				}
-				if ok {
-					seen = append(seen, e)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		from = events[len(events)-1].Rev
+	if p.Cursor == "" && f.After > 0 && !f.Newest {
+		p.Cursor = cursorOf(boltstore.AfterRev(f.After))
 	}
-	return seen, nil
+	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		sees := eyes(tx, actor)
+		all, err = part(p, func(p boltstore.Part) ([]abi.Event, []byte, error) { return tx.Events(p, f.Newest, sees) })
+		return err
+	})
+	return all, err
 }
 
 // eyes reports of events whether an actor may see them, by the audience of their kind.

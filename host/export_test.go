@@ -3,8 +3,10 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -245,12 +247,12 @@ func (h *Host) Links(ctx context.Context, label string) (release int, tier abi.T
 // was reviewed.
 func (h *Host) ForgetReviewed(ctx context.Context) error {
 	_, err := h.update(ctx, "", func(tx *boltstore.Tx) error {
-		grants, err := tx.Grants("")
+		grants, _, err := tx.GrantsPart("", boltstore.Part{Limit: -1})
 		for _, g := range grants {
 			g.Reviewed, g.Except = approvals.Terms{}, nil
 			err = errors.Join(err, tx.PutGrant(g))
 		}
-		requests, err2 := tx.Requests()
+		requests, _, err2 := tx.RequestsPart("", "", boltstore.Part{Limit: -1})
 		err = errors.Join(err, err2)
 		for _, q := range requests {
 			q.Reviewed = approvals.Terms{}
@@ -302,3 +304,43 @@ func (h *Host) ProgramUsers() (n int) {
 func (h *Host) Calmly(next http.Handler) http.Handler { return h.calmly(next) }
 
 func everySigner(registry.Signer) bool { return true }
+
+// Fill stores as many releases of an app, requests (every other one decided), grants and
+// events, in the likeness of release 1, without uploads and quotas.
+func (h *Host) Fill(ctx context.Context, app string, n int) error {
+	for from := 2; from <= n; from += 500 {
+		_, err := h.store.Update(ctx, "test", func(tx *boltstore.Tx) error {
+			a, err := tx.App(app)
+			if err != nil {
+				return err
+			}
+			r, err := tx.Release(app, 1)
+			if err != nil {
+				return err
+			}
+			for i := from; i < from+500 && i <= n; i++ {
+				r.Number, a.Releases = i, i
+				err = errors.Join(err, tx.AddRelease(r), fillRequest(tx, app, i), tx.AddActivation(registry.Activation{App: app, Tier: abi.TierSandbox, Release: i, Previous: i - 1}))
+				tx.Emit("release.published", app, strconv.Itoa(i), nil)
+			}
+			return errors.Join(err, tx.PutApp(a))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fillRequest(tx *boltstore.Tx, app string, n int) error {
+	q := approvals.Request{Kind: approvals.KindPromotion, App: app, Release: n, Tier: abi.TierPilot, Status: approvals.StatusOpen, By: "ada@example.com"}
+	if n%2 == 0 {
+		q.Status, q.Decision = approvals.StatusRejected, &approvals.Decision{Reason: "no", By: "rex@example.com"}
+	}
+	var err error
+	if q.ID, err = tx.NextRequest(); err != nil {
+		return err
+	}
+	g := approvals.Grant{ID: fmt.Sprint("grant-", n), App: app, Capability: "kv", Tier: abi.TierSandbox, Request: q.ID, Reviewed: approvals.Terms{Release: n}, Revoked: time.Unix(1, 0), Created: time.Unix(int64(n), 0)}
+	return errors.Join(tx.PutRequest(q), tx.PutGrant(g))
+}

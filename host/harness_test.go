@@ -264,3 +264,28 @@ func logTo(b *strings.Builder) func(*host.Options) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// session is the cookie of a browser that is signed in.
+func (n *node) session(user string, roles ...access.Role) string {
+	n.t.Helper()
+	link, err := n.Welcome(n.t.Context(), user, roles...)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	_, secret, _ := strings.Cut(link, "link=")
+	in := n.do("POST", n.ConsoleURL()+"/sign-in", "link="+secret, "Content-Type", "application/x-www-form-urlencoded")
+	cookie, _, _ := strings.Cut(in.Header.Get("Set-Cookie"), ";")
+	if in.Status != http.StatusSeeOther || cookie == "" {
+		n.t.Fatalf("sign-in: %+v", in)
+	}
+	return cookie
+}
+
+// decoded is what the API answered with.
+func decoded[T any](t testing.TB, a answer) (v T) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(a.Body), &v); err != nil || a.Status >= 300 {
+		t.Fatalf("%d %s, %v", a.Status, a.Body, err)
+	}
+	return v
+}

@@ -400,9 +400,17 @@ func (h *Host) Info(ctx context.Context) web.Info {
 	if err != nil {
 		h.log.ErrorContext(ctx, "read the revision", "err", err)
 	}
+	var waiting int
+	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		waiting, err = tx.CountOpen("")
+		return err
+	})
+	if err != nil {
+		h.log.ErrorContext(ctx, "count the open requests", "err", err)
+	}
 	return web.Info{
 		Version: h.o.Version, Started: h.started, ConsoleURL: h.origins.consoleURL,
-		AppsDomain: h.origins.appsDomain, Rev: rev, Demo: h.o.Demo, TriggersPaused: h.o.PauseTriggers,
+		AppsDomain: h.origins.appsDomain, Rev: rev, Waiting: waiting, Demo: h.o.Demo, TriggersPaused: h.o.PauseTriggers,
 	}
 }
 

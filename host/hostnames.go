@@ -8,17 +8,17 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
 )
 
-// HostNames lists the addresses that operators gave to apps.
-func (h *Host) HostNames(ctx context.Context) ([]registry.HostName, error) {
+// HostNames lists the addresses that operators gave to apps, by host name.
+func (h *Host) HostNames(ctx context.Context, p web.Page) (all web.Items[registry.HostName], err error) {
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
-		return nil, err
+		return all, err
 	}
-	var all []registry.HostName
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		all, err = tx.HostNames()
+	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		all, err = part(p, tx.HostNamesPart)
 		return err
 	})
 	return all, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/host/internal/web"
 )
 
 const (
@@ -102,20 +103,20 @@ func (h *Host) newToken(ctx context.Context, actor access.Actor, label string, t
 	return secret, c, err
 }
 
-// Tokens lists the actor's own tokens.
-func (h *Host) Tokens(ctx context.Context) ([]access.Credential, error) {
+// Tokens lists the actor's own tokens, oldest first.
+func (h *Host) Tokens(ctx context.Context, p web.Page) (tokens web.Items[access.Credential], err error) {
 	actor, err := h.allow(ctx, access.RoleViewer)
 	if err != nil {
-		return nil, err
+		return tokens, err
 	}
-	var tokens []access.Credential
 	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		tokens, err = tx.Credentials(actor.User)
+		tokens, err = part(p, func(p boltstore.Part) ([]access.Credential, []byte, error) {
+			return tx.CredentialsPart(actor.User, access.KindToken, p)
+		})
 		return err
 	})
-	tokens = slices.DeleteFunc(tokens, func(c access.Credential) bool { return c.Kind != access.KindToken })
-	for i := range tokens {
-		tokens[i].Hash = "" // of no use to anybody outside
+	for i := range tokens.Items {
+		tokens.Items[i].Hash = "" // of no use to anybody outside
 	}
 	return tokens, err
 }
@@ -127,11 +128,11 @@ func (h *Host) RevokeToken(ctx context.Context, id string) error {
 		return err
 	}
 	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
-		tokens, err := tx.Credentials(actor.User)
+		tokens, _, err := tx.CredentialsPart(actor.User, access.KindToken, boltstore.Part{Limit: -1})
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(tokens, func(c access.Credential) bool { return c.ID == id && c.Kind == access.KindToken })
+		i := slices.IndexFunc(tokens, func(c access.Credential) bool { return c.ID == id })
 		if i < 0 {
 			return fmt.Errorf("token %q: %w", id, access.ErrNotFound)
 		}
@@ -141,14 +142,13 @@ func (h *Host) RevokeToken(ctx context.Context, id string) error {
 	return err
 }
 
-// Users lists everybody, for operators.
-func (h *Host) Users(ctx context.Context) ([]access.User, error) {
+// Users lists users by name, for operators.
+func (h *Host) Users(ctx context.Context, p web.Page) (users web.Items[access.User], err error) {
 	if _, err := h.allow(ctx, access.RoleOperator); err != nil {
-		return nil, err
+		return users, err
 	}
-	var users []access.User
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		users, err = tx.Users()
+	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		users, err = part(p, tx.UsersPart)
 		return err
 	})
 	return users, err
@@ -263,7 +263,7 @@ func (h *Host) ensureUser(ctx context.Context, name string, roles []access.Role)
 func (h *Host) HasUsers(ctx context.Context) (bool, error) {
 	var users []access.User
 	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		users, err = tx.Users()
+		users, _, err = tx.UsersPart(boltstore.Part{Limit: 1})
 		return err
 	})
 	return len(users) > 0, err

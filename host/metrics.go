@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/telemetry"
@@ -156,17 +155,12 @@ func (h *Host) measureNode(ctx context.Context, p *telemetry.Page) {
 	gauge("agora_metering_ready", "1 while usage can be journaled and apps are served", ready)
 	var apps, open, rev float64
 	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
-		all, err := tx.Apps()
+		all, err := tx.NumberOfApps()
 		if err != nil {
 			return err
 		}
-		requests, err := tx.Requests()
-		for _, q := range requests {
-			if q.Status == approvals.StatusOpen {
-				open++
-			}
-		}
-		apps = float64(len(all))
+		waiting, err := tx.CountOpen("")
+		apps, open = float64(all), float64(waiting)
 		return err
 	})
 	if last, revErr := h.store.Rev(ctx); err == nil && revErr == nil {

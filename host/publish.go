@@ -93,7 +93,7 @@ func (h *Host) enter(ctx context.Context, actor access.Actor, candidate registry
 	err = h.judged(ctx, actor.User, about, func(tx *boltstore.Tx, q question, v approvals.Verdict) (err error) {
 		r := q.release
 		r.Findings, r.Requires = v.Findings, v.Requires
-		published, err = h.addRelease(tx, actor, r, v)
+		published, err = h.addRelease(ctx, tx, actor, r, v)
 		return err
 	})
 	return published, err
@@ -283,7 +283,7 @@ func (h *Host) sameAsNewest(ctx context.Context, actor access.Actor, candidate r
 	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
 		r, err := tx.Release(candidate.App, number)
 		if err == nil {
-			published, err = h.published(tx, r)
+			published, err = h.published(ctx, tx, r)
 		}
 		return err
 	})
@@ -298,7 +298,7 @@ func sameManifest(a, b registry.Manifest) bool {
 
 // addRelease is the transaction of an upload: the app, the release, its requests or
 // its activation, and the events that tell of them.
-func (h *Host) addRelease(tx *boltstore.Tx, actor access.Actor, r registry.Release, v approvals.Verdict) (web.Published, error) {
+func (h *Host) addRelease(ctx context.Context, tx *boltstore.Tx, actor access.Actor, r registry.Release, v approvals.Verdict) (web.Published, error) {
 	app, err := tx.App(r.App)
 	if errors.Is(err, registry.ErrNotFound) {
 		app = registry.App{Name: r.App, Owner: r.Manifest.Owner, Created: r.Created, Active: map[abi.Tier]int{}}
@@ -334,7 +334,7 @@ func (h *Host) addRelease(tx *boltstore.Tx, actor access.Actor, r registry.Relea
 	if err := h.retain(tx, r.App); err != nil {
 		return web.Published{}, err
 	}
-	return h.published(tx, r)
+	return h.published(ctx, tx, r)
 }
 
 // linkRequests lets the requests that an upload withdrew and those that it opened name
@@ -356,8 +356,8 @@ func linkRequests(tx *boltstore.Tx, gone, asked []approvals.Request) error {
 }
 
 // published describes a release as its uploader sees it.
-func (h *Host) published(tx *boltstore.Tx, r registry.Release) (web.Published, error) {
-	shown, err := h.showRelease(tx, r)
+func (h *Host) published(ctx context.Context, tx *boltstore.Tx, r registry.Release) (web.Published, error) {
+	shown, err := h.showRelease(ctx, tx, r)
 	if err != nil {
 		return web.Published{}, err
 	}
@@ -370,12 +370,12 @@ func (h *Host) published(tx *boltstore.Tx, r registry.Release) (web.Published, e
 		Release: shown, Active: slices.Contains(shown.ActiveIn, abi.TierSandbox), Findings: r.Findings,
 		URL: h.origins.appURL(r.App), Preview: shown.PreviewURL,
 	}
-	requests, err := tx.Requests()
+	requests, err := tx.OpenRequests(r.App, approvals.KindGrant)
 	if err != nil {
 		return web.Published{}, err
 	}
 	for _, q := range requests {
-		if q.App == r.App && q.Release == r.Number && q.Status == approvals.StatusOpen && q.Kind == approvals.KindGrant {
+		if q.Release == r.Number {
 			p.Requests = append(p.Requests, h.explain(q, r.Number))
 		}
 	}

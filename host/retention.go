@@ -31,17 +31,48 @@ const (
 type holdings struct {
 	numbers     []int // of the releases that are there, newest first
 	active      map[abi.Tier]int
-	waiting     map[int]string // the open request about a release
-	granted     map[int]string // the live grant that a request about a release led to
-	activations []registry.Activation
+	waiting     map[int]string        // the open request about a release
+	granted     map[int]string        // the live grant that a request about a release led to
+	activations []registry.Activation // of each tier newest first, as far back as they matter
 }
 
-// holdingsOf reads them. It costs as much as the app's history is long.
+// historyOf reads a tier's activations, newest first: as far back as a rollback looks and, where
+// what served is kept for a time, until what served before that began.
+func historyOf(tx *boltstore.Tx, app string, tier abi.Tier, since time.Time) (history []registry.Activation, err error) {
+	looked := 0
+	_, err = registry.Previous(func(yield func(registry.Activation, error) bool) {
+		for a, err := range tx.TierActivations(app, tier) {
+			if looked++; !yield(a, err) {
+				return
+			}
+		}
+	})
+	if err != nil && !errors.Is(err, registry.ErrNoPrevious) {
+		return nil, err
+	}
+	for a, err := range tx.TierActivations(app, tier) {
+		if err != nil {
+			return nil, err
+		}
+		n := len(history)
+		if n >= looked && n > 0 && (tier.Rank() < abi.TierPilot.Rank() || !history[n-1].At.After(since)) {
+			break
+		}
+		history = append(history, a)
+	}
+	return history, nil
+}
+
+// holdingsOf reads them.
 func holdingsOf(tx *boltstore.Tx, app registry.App, now time.Time) (holdings, error) {
 	own := holdings{numbers: tx.ReleaseNumbers(app.Name), active: app.Active, waiting: tx.Waiting(app.Name), granted: map[int]string{}}
 	var err error
-	if own.activations, err = tx.Activations(app.Name); err != nil {
-		return own, err
+	for _, tier := range abi.Tiers() {
+		history, err := historyOf(tx, app.Name, tier, now.Add(-keepServed))
+		if err != nil {
+			return own, err
+		}
+		own.activations = append(own.activations, history...)
 	}
 	grants, err := tx.Grants(app.Name)
 	if err != nil {
@@ -106,7 +137,7 @@ func (own holdings) kept(newest int, now time.Time) map[int]web.Kept {
 func (own holdings) rollbacks() map[int]abi.Tier {
 	to := map[int]abi.Tier{}
 	for _, tier := range abi.Tiers() {
-		if n, err := registry.Previous(own.activations, tier); err == nil {
+		if n, err := registry.Previous(registry.OfTier(own.activations, tier)); err == nil {
 			to[n] = tier
 		}
 	}

@@ -82,7 +82,7 @@ func (k *keeping) publish(app, text, ends string) {
 		if known, err := tx.App(app); err == nil {
 			number = known.Releases + 1
 		}
-		_, err := k.addRelease(tx, access.Actor{User: "ada"}, registry.Release{
+		_, err := k.addRelease(context.Background(), tx, access.Actor{User: "ada"}, registry.Release{
 			App: app, Number: number, Digest: d, Bundle: b, Size: int64(len(module)), Manifest: registry.Manifest{Name: app, Owner: "ada"}, Signer: registry.Signer{Identity: "ada"}, Created: k.now,
 		}, approvals.Verdict{})
 		if ends == "given up" {
@@ -99,8 +99,8 @@ func (k *keeping) needed(newest int, byOwner, publishes bool) map[string]bool {
 	need := map[string]bool{}
 	err := k.store.View(context.Background(), func(tx *boltstore.Tx) error {
 		apps, err := tx.Apps()
-		requests, requestsErr := tx.Requests()
-		grants, grantsErr := tx.Grants("")
+		requests, _, requestsErr := tx.RequestsPart("", "", boltstore.Part{Limit: -1})
+		grants, _, grantsErr := tx.GrantsPart("", boltstore.Part{Limit: -1})
 		for _, app := range apps {
 			id := func(n int) string { return fmt.Sprintf("%s %d", app.Name, n) }
 			for _, n := range app.Active {
@@ -213,7 +213,7 @@ func (k *keeping) superfluous() {
 				return err
 			}
 			for _, tier := range abi.Tiers() {
-				if n, err := registry.Previous(activations, tier); err == nil {
+				if n, err := registry.Previous(registry.OfTier(activations, tier)); err == nil {
 					need[fmt.Sprintf("%s %d", app, n)] = true
 				}
 			}
@@ -332,7 +332,7 @@ func (k *keeping) act(act string) {
 			if err != nil {
 				return err
 			}
-			previous, err := registry.Previous(activations, tier)
+			previous, err := registry.Previous(registry.OfTier(activations, tier))
 			if err != nil {
 				return err
 			}

@@ -70,17 +70,12 @@ func (h *Host) newRequest(tx *boltstore.Tx, actor access.Actor, r registry.Relea
 		Kind: kind, App: r.App, Owner: app.Owner, Release: r.Number, Digest: string(r.Digest), Tier: tier,
 		By: actor.User, Created: h.o.Now().UTC(), Reviewed: terms(r),
 	}
-	known, err := tx.Requests()
-	if err != nil {
-		return q, err
-	}
 	for _, approved := range []bool{true, false} {
-		for _, k := range known {
-			if k.App == r.App && k.Release < r.Number && k.Release > q.Since && (!approved || k.Status == approvals.StatusApproved) {
-				q.Since = k.Release
-			}
+		last, err := tx.AskedBefore(r.App, r.Number, approved)
+		if err != nil && !errors.Is(err, approvals.ErrNotFound) {
+			return q, err
 		}
-		if q.Since > 0 {
+		if q.Since = last.Release; q.Since > 0 {
 			break
 		}
 	}
@@ -103,7 +98,7 @@ func (h *Host) openRequests(tx *boltstore.Tx, actor access.Actor, r registry.Rel
 	if err != nil {
 		return nil, err
 	}
-	known, err := tx.Requests()
+	known, _, err := tx.ReleaseRequests(r.App, r.Number, boltstore.Part{Limit: -1})
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +110,7 @@ func (h *Host) openRequests(tx *boltstore.Tx, actor access.Actor, r registry.Rel
 			q.Reason = q.Findings[0].Message
 		}
 		if i := slices.IndexFunc(known, func(k approvals.Request) bool {
-			return k.App == q.App && k.Release == q.Release && k.Tier == q.Tier && k.Capability == word
+			return k.Tier == q.Tier && k.Capability == word
 		}); i >= 0 {
 			q.Replaces = known[i].ID
 		}
@@ -394,20 +389,22 @@ func (h *Host) revoke(tx *boltstore.Tx, actor access.Actor, g approvals.Grant, r
 }
 
 // Requests lists requests, newest first.
-func (h *Host) Requests(ctx context.Context, f web.RequestFilter) ([]approvals.Request, error) {
+func (h *Host) Requests(ctx context.Context, f web.RequestFilter, p web.Page) (all web.Items[approvals.Request], err error) {
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
-		return nil, err
+		return all, err
 	}
-	var all []approvals.Request
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		if all, err = tx.Requests(); err != nil {
+	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		all, err = part(p, func(p boltstore.Part) ([]approvals.Request, []byte, error) {
+			if f.Release != 0 {
+				return tx.ReleaseRequests(f.App, f.Release, p)
+			}
+			return tx.RequestsPart(f.App, f.Status, p)
+		})
+		if err != nil {
 			return err
 		}
-		all = slices.DeleteFunc(all, func(q approvals.Request) bool {
-			return (f.Status != "" && q.Status != f.Status) || (f.App != "" && q.App != f.App)
-		})
 		newest := map[string]int{}
-		for i, q := range all {
+		for i, q := range all.Items {
 			if _, ok := newest[q.App]; !ok {
 				app, err := tx.App(q.App)
 				if err != nil {
@@ -415,7 +412,7 @@ func (h *Host) Requests(ctx context.Context, f web.RequestFilter) ([]approvals.R
 				}
 				newest[q.App] = app.Releases
 			}
-			all[i] = h.explain(q, newest[q.App])
+			all.Items[i] = h.explain(q, newest[q.App])
 		}
 		return nil
 	})
@@ -461,26 +458,32 @@ func reaches(rule approvals.Reach, release int) string {
 }
 
 // Grants lists grants, of one app or of all, newest first.
-func (h *Host) Grants(ctx context.Context, name string) ([]approvals.Grant, error) {
+func (h *Host) Grants(ctx context.Context, name string, p web.Page) (grants web.Items[approvals.Grant], err error) {
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
-		return nil, err
+		return grants, err
 	}
-	var grants []approvals.Grant
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		if grants, err = grantsOf(tx, name); err != nil {
+	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		grants, err = part(p, func(p boltstore.Part) ([]approvals.Grant, []byte, error) { return tx.GrantsPart(name, p) })
+		if err != nil {
 			return err
 		}
 		serving := map[string][]approvals.Serving{} // by grant
 		seen := map[string]bool{}
-		for i, g := range grants {
+		for i := range grants.Items {
+			g := &grants.Items[i]
+			if err := errors.Join(reviewed(tx, g), ctx.Err()); err != nil {
+				return err
+			}
 			if !seen[g.App] {
 				seen[g.App] = true
 				if err := h.serving(tx, g.App, serving); err != nil {
 					return err
 				}
 			}
-			grants[i].Reaches = reaches(h.policy.Reach(g.Tier), g.Reviewed.Release)
-			grants[i].Serving = serving[g.ID]
+			g.Reaches = reaches(h.policy.Reach(g.Tier), g.Reviewed.Release)
+		}
+		for i, g := range grants.Items {
+			grants.Items[i].Serving = serving[g.ID]
 		}
 		return nil
 	})

@@ -89,11 +89,11 @@ func (w *reviewWorld) draft(n int) draft { return w.releases[n-1] }
 
 // look lets the reviewer read all requests that they have not seen yet.
 func (w *reviewWorld) look(rt *rapid.T) {
-	all, err := w.n.Requests(w.reviewer, web.RequestFilter{App: w.app})
+	all, err := w.n.Requests(w.reviewer, web.RequestFilter{App: w.app}, web.Page{Limit: web.MaxPageLimit})
 	if err != nil {
 		rt.Fatal(err)
 	}
-	for _, q := range all {
+	for _, q := range all.Items {
 		was, known := w.seen[q.ID]
 		is := decision{id: q.ID, word: q.Capability, tier: q.Tier, release: q.Release}
 		if known && was != is {
@@ -231,14 +231,14 @@ func (w *reviewWorld) decide(rt *rapid.T) {
 }
 
 func (w *reviewWorld) revoke(rt *rapid.T) {
-	grants, err := w.n.Grants(w.reviewer, w.app)
+	grants, err := w.n.Grants(w.reviewer, w.app, web.Page{Limit: web.MaxPageLimit})
 	if err != nil {
 		rt.Fatal(err)
 	}
-	if len(grants) == 0 {
+	if len(grants.Items) == 0 {
 		rt.Skip()
 	}
-	g := rapid.SampledFrom(grants).Draw(rt, "grant")
+	g := rapid.SampledFrom(grants.Items).Draw(rt, "grant")
 	all := rapid.Bool().Draw(rt, "all")
 	done, err := w.n.RevokeGrant(w.reviewer, g.ID, "because", all)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/agora-host/agora/access"
@@ -21,18 +22,19 @@ func sampleOf(v *metering.Invocation, status int, at time.Time) samplestore.Samp
 	}
 }
 
-// Samples shows some calls of an hour, of one app or, for "", of all, as far as the actor may look
-// into them: when others called an app, and what failed there, is for whoever sees to it.
-func (h *Host) Samples(ctx context.Context, app string, hour time.Time) ([]web.Sample, error) {
+// Samples shows some calls of an hour, of one app or, for "", of all, the last first, as far as
+// the actor may look into them: when others called an app, and what failed there, is for whoever
+// sees to it.
+func (h *Host) Samples(ctx context.Context, app string, hour time.Time, p web.Page) (none web.Items[web.Sample], err error) {
 	actor, err := h.allow(ctx, access.RoleViewer)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	found, err := h.samples.Read(app, hour)
+	found, err := h.samples.Read(ctx, app, hour)
 	if err != nil {
-		return nil, fmt.Errorf("read samples: %w", err)
+		return none, fmt.Errorf("read samples: %w", err)
 	}
-	var shown []web.Sample
+	var seen []samplestore.Sample
 	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
 		owners := map[string]string{}
 		for _, s := range found {
@@ -45,10 +47,19 @@ func (h *Host) Samples(ctx context.Context, app string, hour time.Time) ([]web.S
 				owner, owners[s.App] = a.Owner, a.Owner
 			}
 			if looksInto(actor, owner) {
-				shown = append(shown, web.Sample(s))
+				seen = append(seen, s)
 			}
 		}
-		return nil
+		return ctx.Err()
 	})
-	return shown, err
+	if err != nil {
+		return none, err
+	}
+	page, err := cut(p, seen, func(s samplestore.Sample) string {
+		return fmt.Sprintf("%020d %s", math.MaxInt64-s.At.UnixNano(), s.ID)
+	})
+	if err != nil {
+		return none, err
+	}
+	return shown(page, func(s samplestore.Sample) (web.Sample, error) { return web.Sample(s), nil })
 }

@@ -50,12 +50,11 @@ func (h *Host) openSecret(ctx context.Context, app, name string) ([]byte, error)
 
 // Secrets lists an app's secrets, without their values, which nobody is shown:
 // to the owner, to reviewers and to operators.
-func (h *Host) Secrets(ctx context.Context, name string) ([]web.Secret, error) {
+func (h *Host) Secrets(ctx context.Context, name string, p web.Page) (all web.Items[web.Secret], err error) {
 	actor, err := h.allow(ctx, access.RoleViewer)
 	if err != nil {
-		return nil, err
+		return all, err
 	}
-	var all []secrets.Secret
 	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
 		app, err := tx.App(name)
 		if err != nil {
@@ -64,14 +63,14 @@ func (h *Host) Secrets(ctx context.Context, name string) ([]web.Secret, error) {
 		if !looksInto(actor, app.Owner) {
 			return fmt.Errorf("the secrets of %q are for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 		}
-		all, err = tx.Secrets(name)
+		found, err := part(p, func(p boltstore.Part) ([]secrets.Secret, []byte, error) { return tx.SecretsPart(name, p) })
+		if err != nil {
+			return err
+		}
+		all, err = shown(found, func(s secrets.Secret) (web.Secret, error) { return web.Secret{Name: s.Name, By: s.By, At: s.At}, nil })
 		return err
 	})
-	shown := make([]web.Secret, len(all))
-	for i, s := range all {
-		shown[i] = web.Secret{Name: s.Name, By: s.By, At: s.At}
-	}
-	return shown, err
+	return all, err
 }
 
 // SetSecret seals a value for an app. The next call of the app reads it.

@@ -43,14 +43,13 @@ func (h *Host) SignAsActor(ctx context.Context, module []byte) ([]byte, error) {
 // TrustRoot is public: everybody may verify.
 func (h *Host) TrustRoot(context.Context) ([]byte, error) { return h.authority.TrustedRootJSON() }
 
-// Keys lists the public keys that sign for an identity.
-func (h *Host) Keys(ctx context.Context) ([]registry.Key, error) {
+// Keys lists the public keys that sign for an identity, by hint.
+func (h *Host) Keys(ctx context.Context, p web.Page) (keys web.Items[registry.Key], err error) {
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
-		return nil, err
+		return keys, err
 	}
-	var keys []registry.Key
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		keys, err = tx.Keys()
+	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		keys, err = part(p, tx.KeysPart)
 		return err
 	})
 	return keys, err

@@ -10,7 +10,6 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/internal/boltstore"
-	"github.com/agora-host/agora/registry"
 )
 
 // storeUsed is how often what was used goes to the store. A kill loses what came
@@ -62,6 +61,18 @@ func (t *tally) of(app string, number int) []approvals.Used {
 	return slices.Clone(t.new[releaseID{app, number}])
 }
 
+// ofApp is what the releases of an app did together and the store does not have yet.
+func (t *tally) ofApp(app string) (all []approvals.Used) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for id, used := range t.new {
+		if id.app == app {
+			all = approvals.MergeUsed(all, used)
+		}
+	}
+	return all
+}
+
 // take takes everything out.
 func (t *tally) take() []boltstore.ReleaseUsed {
 	t.mu.Lock()
@@ -89,15 +100,8 @@ func (h *Host) usedBy(tx *boltstore.Tx, app string, number int) ([]approvals.Use
 	return approvals.MergeUsed(stored, h.used.of(app, number)), err
 }
 
-// usedByAny is what any release of an app did.
-func (h *Host) usedByAny(tx *boltstore.Tx, app registry.App) ([]approvals.Used, error) {
-	var all []approvals.Used
-	for n := range app.Releases {
-		used, err := h.usedBy(tx, app.Name, n+1)
-		if err != nil {
-			return nil, err
-		}
-		all = approvals.MergeUsed(all, used)
-	}
-	return all, nil
+// usedByAny is what the releases of an app did together.
+func (h *Host) usedByAny(tx *boltstore.Tx, app string) ([]approvals.Used, error) {
+	stored, err := tx.UsedByAny(app)
+	return approvals.MergeUsed(stored, h.used.ofApp(app)), err
 }

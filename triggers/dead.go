@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -76,27 +77,57 @@ func (d *Dispatcher) buried(b *burial, err error) {
 	}
 }
 
-// Dead lists an app's dead letters, newest first.
-func (d *Dispatcher) Dead(ctx context.Context, app string) ([]Delivery, error) {
-	var dead []corpse
-	d.locked(func() {
-		if a := d.apps[app]; a != nil {
-			dead = slices.Clone(a.dead)
-		}
-	})
-	var all []Delivery
+// maxDeadPart bounds what one part of the list of dead letters holds, in bytes: the letters
+// carry their bodies.
+const maxDeadPart = 4 << 20
+
+// Dead lists a part of an app's dead letters, newest first, and returns the place where it
+// ended: "" at the end of the list. after is the place where the part before ended, "" for the
+// beginning. Letters that come or go meanwhile move no other.
+func (d *Dispatcher) Dead(ctx context.Context, app, after string, limit int) (part []Delivery, next string, err error) {
+	dead, err := d.deadBefore(app, after)
+	size := int64(0)
 	for _, k := range slices.Backward(dead) {
+		if err := ctx.Err(); err != nil {
+			return nil, "", err
+		}
+		if len(part) >= limit || size >= maxDeadPart {
+			return part, next, nil
+		}
 		v, err := d.o.Store.Delivery(ctx, k.seq)
 		if errors.Is(err, ErrNotFound) {
 			d.vanished(app, k.seq)
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		all = append(all, v)
+		part, next, size = append(part, v), k.place(), size+int64(v.Size())
 	}
-	return all, nil
+	return part, "", err
+}
+
+// place is where a dead letter stands in the list.
+func (k corpse) place() string { return fmt.Sprintf("%d-%d", k.died.UnixNano(), k.seq) }
+
+// deadBefore copies out the dead letters that are older than a place, oldest first.
+func (d *Dispatcher) deadBefore(app, place string) ([]corpse, error) {
+	at, seq := int64(math.MaxInt64), uint64(math.MaxUint64)
+	if place != "" {
+		if _, err := fmt.Sscanf(place, "%d-%d", &at, &seq); err != nil {
+			return nil, fmt.Errorf("%q is no place in the list of dead letters: %w", place, ErrNotFound)
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a := d.apps[app]
+	if a == nil {
+		return nil, nil
+	}
+	end, _ := slices.BinarySearchFunc(a.dead, seq, func(k corpse, seq uint64) int {
+		return cmp.Or(cmp.Compare(k.died.UnixNano(), at), cmp.Compare(k.seq, seq))
+	})
+	return slices.Clone(a.dead[:end]), nil
 }
 
 // vanished forgets a dead letter that is not stored: somebody dropped it in

@@ -326,7 +326,7 @@ func TestDeadLettersUnderFaults(t *testing.T) {
 		store.set(nil)
 		letters := func() []triggers.Delivery {
 			t.Helper()
-			dead, err := d.Dead(t.Context(), "b")
+			dead, _, err := d.Dead(t.Context(), "b", "", 1000)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -53,7 +53,7 @@ func TestPoisonDeliveries(t *testing.T) {
 			t.Errorf("beside poison %d of 1 deliveries were made", len(all))
 		}
 		time.Sleep(24 * time.Hour)
-		dead, err := d.Dead(t.Context(), "b")
+		dead, _, err := d.Dead(t.Context(), "b", "", 1000)
 		if err != nil || len(dead) != poison {
 			t.Fatalf("%d dead letters, %v; want %d", len(dead), err, poison)
 		}

@@ -61,7 +61,7 @@ func (c *cli) appsCommand() *cobra.Command {
 		}),
 	}
 	cmd.AddCommand(show)
-	return cmd
+	return c.limited(cmd)
 }
 
 // rejected says why what was asked for last, about the newest release, is not there.
@@ -126,7 +126,7 @@ func (c *cli) releasesCommand() *cobra.Command {
 		}),
 	}
 	cmd.AddCommand(c.showReleaseCommand(), c.activateCommand(), c.rollbackCommand(), c.promoteCommand(), c.askCommand(), c.deleteReleaseCommand())
-	return cmd
+	return c.limited(cmd)
 }
 
 // withRelease is withNode for commands whose arguments name a release.

@@ -45,7 +45,7 @@ func (c *cli) requestsCommand() *cobra.Command {
 	cmd.Flags().StringVar(&status, "status", "open", "open, approved, rejected, withdrawn or all")
 	cmd.Flags().StringVar(&app, "app", "", "only this app")
 	cmd.AddCommand(c.showRequestCommand(), c.decideCommand("approve", true), c.decideCommand("reject", false), c.withdrawCommand())
-	return cmd
+	return c.limited(cmd)
 }
 
 func what(q client.Request) string {
@@ -212,7 +212,7 @@ func (c *cli) grantsCommand() *cobra.Command {
 		}),
 	}
 	cmd.AddCommand(show, c.revokeCommand(), shrink)
-	return cmd
+	return c.limited(cmd)
 }
 
 func (c *cli) showGrant(ctx context.Context, node *client.Client, id string) error {

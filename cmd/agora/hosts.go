@@ -56,5 +56,5 @@ func (c *cli) hostsCommand() *cobra.Command {
 			})
 		}),
 	})
-	return cmd
+	return c.limited(cmd)
 }

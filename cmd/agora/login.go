@@ -35,8 +35,14 @@ func (c *cli) withNode(run func(ctx context.Context, node *client.Client, args [
 		if err != nil {
 			return err
 		}
-		return run(cmd.Context(), node, args)
+		return run(cmd.Context(), node.First(c.limit), args)
 	}
+}
+
+// limited gives a command that lists a flag that bounds it.
+func (c *cli) limited(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().IntVar(&c.limit, "limit", 0, "show so many at most; 0 for all")
+	return cmd
 }
 
 func (c *cli) loginCommand() *cobra.Command {

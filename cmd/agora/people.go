@@ -68,7 +68,7 @@ func (c *cli) keysCommand() *cobra.Command {
 		}),
 	}
 	cmd.AddCommand(generate, challenge, c.addKeyCommand(), remove)
-	return cmd
+	return c.limited(cmd)
 }
 
 // addKeyCommand proves that a key is to sign for an identity, and registers it.
@@ -230,7 +230,7 @@ func (c *cli) usersCommand() *cobra.Command {
 		}),
 	}
 	cmd.AddCommand(set, link)
-	return cmd
+	return c.limited(cmd)
 }
 
 func (c *cli) tokensCommand() *cobra.Command {
@@ -279,5 +279,5 @@ func (c *cli) tokensCommand() *cobra.Command {
 		}),
 	}
 	cmd.AddCommand(create, revoke)
-	return cmd
+	return c.limited(cmd)
 }

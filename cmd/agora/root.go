@@ -20,6 +20,7 @@ type streams struct {
 type cli struct {
 	streams
 	output string // "text" or "json"
+	limit  int    // of a list; 0 for all
 	url    string
 	token  string
 }

@@ -62,7 +62,7 @@ func (c *cli) secretsCommand() *cobra.Command {
 			return err
 		}),
 	}
-	cmd.AddCommand(list, c.setSecretCommand(), remove, rotate)
+	cmd.AddCommand(c.limited(list), c.setSecretCommand(), remove, rotate)
 	return cmd
 }
 

@@ -31,7 +31,7 @@ func (c *cli) triggersCommand() *cobra.Command {
 		}),
 	}
 	cmd.AddCommand(c.pauseCommand("pause", true), c.pauseCommand("resume", false), c.runCommand(),
-		c.deadCommand(), c.showLetterCommand(), c.redeliverCommand(), c.dropCommand())
+		c.limited(c.deadCommand()), c.showLetterCommand(), c.redeliverCommand(), c.dropCommand())
 	return cmd
 }
 

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +30,15 @@ func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
 type Client struct {
 	base  string
 	token string
+	most  int // items of a list; 0 for all
 	http  *http.Client
+}
+
+// First returns a client whose lists end after n items; 0 for all of them.
+func (c *Client) First(n int) *Client {
+	limited := *c
+	limited.most = n
+	return &limited
 }
 
 // New makes a client for the node whose console is at address, such as
@@ -142,9 +152,34 @@ func write[T any](ctx context.Context, c *Client, method, path string, in any) (
 	return do[T](ctx, c, request{method: method, path: path, media: "application/json", body: bytes.NewReader(raw)})
 }
 
-func list[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
-	all, err := get[struct{ Items []T }](ctx, c, path, query)
-	return all.Items, err
+// pageSize is how many items of a list are asked for at once: as many as a node gives.
+const pageSize = 1000
+
+// list reads a list page by page, up to its end or to as many items as the client takes.
+func list[T any](ctx context.Context, c *Client, path string, query url.Values) (all []T, err error) {
+	query = maps.Clone(query)
+	if query == nil {
+		query = url.Values{}
+	}
+	for {
+		size := pageSize
+		if c.most > 0 {
+			size = min(size, c.most-len(all))
+		}
+		query.Set("limit", strconv.Itoa(size))
+		page, err := get[struct {
+			Items []T
+			Next  string
+		}](ctx, c, path, query)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if page.Next == "" || page.Next == query.Get("cursor") || (c.most > 0 && len(all) >= c.most) {
+			return all, nil
+		}
+		query.Set("cursor", page.Next)
+	}
 }
 
 // step is one line of an upload's progress.

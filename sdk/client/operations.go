@@ -22,7 +22,7 @@ func (c *Client) Whoami(ctx context.Context) (Whoami, error) {
 	return get[Whoami](ctx, c, "/whoami", nil)
 }
 
-// Apps lists every app.
+// Apps lists every app. This and the other lists are read page by page; see First.
 func (c *Client) Apps(ctx context.Context) ([]App, error) { return list[App](ctx, c, "/apps", nil) }
 
 // App reads one app.
@@ -104,7 +104,7 @@ func (c *Client) Activations(ctx context.Context, app string) ([]Activation, err
 
 // Logs are the newest lines of an app's log, oldest first.
 func (c *Client) Logs(ctx context.Context, app string, limit int) ([]LogLine, error) {
-	return list[LogLine](ctx, c, "/apps/"+url.PathEscape(app)+"/logs", url.Values{"limit": {strconv.Itoa(limit)}})
+	return list[LogLine](ctx, c.First(limit), "/apps/"+url.PathEscape(app)+"/logs", nil)
 }
 
 // Invoke calls an app.
@@ -310,9 +310,9 @@ func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
 	return list[Check](ctx, c, "/doctor", nil)
 }
 
-// Events reads changes after a revision, oldest first.
+// Events reads up to limit changes after a revision, oldest first; 0 for all of them.
 func (c *Client) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error) {
-	return list[abi.Event](ctx, c, "/events", url.Values{"after": {strconv.FormatUint(uint64(after), 10)}, "limit": {strconv.Itoa(limit)}})
+	return list[abi.Event](ctx, c.First(limit), "/events", url.Values{"after": {strconv.FormatUint(uint64(after), 10)}})
 }
 
 // Backup reads all that the node keeps: a stream that the caller closes. It is a

@@ -17,6 +17,7 @@ type (
 		ConsoleURL string    `json:"console_url"`
 		AppsDomain string    `json:"apps_domain"`
 		Rev        abi.Rev   `json:"rev"`
+		Waiting    int       `json:"waiting"` // open requests
 		Demo       bool      `json:"demo"`
 		// TriggersPaused: nothing is delivered until the node is restarted without --pause-triggers.
 		TriggersPaused bool `json:"triggers_paused"`
@@ -51,6 +52,7 @@ type (
 		Tier           abi.Tier            `json:"tier,omitempty"`
 		Serving        int                 `json:"serving,omitempty"`
 		Waiting        int                 `json:"waiting"`
+		Previous       map[abi.Tier]int    `json:"previous,omitempty"` // what rolling a tier back leads to; not in lists
 	}
 	// Release is one immutable version of an app.
 	Release struct {

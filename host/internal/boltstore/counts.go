@@ -41,7 +41,6 @@ const (
 
 	countBlob    = "blob"    // a digest: the releases that name it
 	countWaiting = "waiting" // an app, a release and an open request about it
-	countOf      = "of"      // a person and a credential's hash
 	countEnds    = "ends"    // when a credential ends, and its hash
 )
 
@@ -105,7 +104,6 @@ var counting = map[string]func(s sums, value []byte) error{
 	}),
 	bCredentials: counts(func(s sums, c access.Credential) {
 		s.add(one, string(c.Kind)+"s", c.User)
-		s.add(one, countOf, c.User, c.Hash)
 		if !c.Expires.IsZero() {
 			s.add(one, countEnds, number(uint64(max(0, c.Expires.Unix())))+c.Hash)
 		}

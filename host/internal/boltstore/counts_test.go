@@ -150,7 +150,7 @@ func compareCounts(rt *rapid.T, s *boltstore.Store) {
 				rt.Fatalf("%s is named, and noted as unnamed", u.Digest)
 			}
 		}
-		requests, listErr := tx.Requests()
+		requests, _, listErr := tx.RequestsPart("", "", boltstore.Part{Limit: -1})
 		err = errors.Join(err, listErr)
 		for _, q := range requests {
 			if waiting := tx.Waiting(q.App)[q.Release] != ""; q.Status == approvals.StatusOpen {
@@ -160,7 +160,7 @@ func compareCounts(rt *rapid.T, s *boltstore.Store) {
 				}
 			}
 		}
-		credentials, listErr := tx.Credentials("")
+		credentials, listErr := tx.AllCredentials()
 		err = errors.Join(err, listErr)
 		for _, who := range []string{"ada", "ada2", "bob"} {
 			own, listErr := tx.Credentials(who)

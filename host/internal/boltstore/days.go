@@ -42,7 +42,7 @@ func sealDays(w *writer, from, to time.Time) error {
 
 func sumDay(tx *bolt.Tx, d time.Time) (rows []metering.Hour, err error) {
 	at := map[metering.Tags]int{}
-	err = hourRows(tx, d, d.Add(day), func(h *metering.Hour) {
+	err = hourRows(context.Background(), tx, d, d.Add(day), func(h *metering.Hour) {
 		i, ok := at[h.Tags]
 		if !ok {
 			i, at[h.Tags] = len(rows), len(rows)
@@ -60,7 +60,7 @@ func (s *Store) Days(ctx context.Context, app string, from, to time.Time, each f
 
 // dayRows reads the days that lie within a span and are sealed, and the hours of
 // the others. A day that is sealed and has no record had no usage.
-func dayRows(tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error {
+func dayRows(ctx context.Context, tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error {
 	first := from.UTC().Truncate(day)
 	if first.Before(from) {
 		first = first.Add(day)
@@ -74,19 +74,19 @@ func dayRows(tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error {
 		last = limit
 	}
 	if !first.Before(last) {
-		return hourRows(tx, from, to, each)
+		return hourRows(ctx, tx, from, to, each)
 	}
-	if err := hourRows(tx, from, first, each); err != nil {
+	if err := hourRows(ctx, tx, from, first, each); err != nil {
 		return err
 	}
-	if err := blockRows(tx, first, last, each); err != nil {
+	if err := blockRows(ctx, tx, first, last, each); err != nil {
 		return err
 	}
-	return hourRows(tx, last, to, each)
+	return hourRows(ctx, tx, last, to, each)
 }
 
-func blockRows(tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error {
-	return spanRaw(tx, bDays, from, to, func(k, raw []byte) error { return readBlock(bDays, k, raw, each) })
+func blockRows(ctx context.Context, tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error {
+	return spanRaw(ctx, tx, bDays, from, to, func(k, raw []byte) error { return readBlock(bDays, k, raw, each) })
 }
 
 // readBlock tells the rows of a record whose key begins with their time.
@@ -111,8 +111,8 @@ func putHour(w *writer, h metering.Hour) error {
 
 // hourRows tells the rows of hours; in format 2 they were JSON. What a row has in
 // maps and slices is its own.
-func hourRows(tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error {
-	return spanRaw(tx, bHours, from, to, func(k, raw []byte) error {
+func hourRows(ctx context.Context, tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error {
+	return spanRaw(ctx, tx, bHours, from, to, func(k, raw []byte) error {
 		if len(raw) == 0 || raw[0] != '{' {
 			return readBlock(bHours, k, raw, each)
 		}

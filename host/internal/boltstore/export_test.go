@@ -8,6 +8,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/metering"
 )
 
@@ -97,4 +98,36 @@ func (s *Store) Uncount() error {
 		}
 		return nil
 	})
+}
+
+// ToFormat3 takes away what format 4 added: the index, and the sums of what apps used.
+func (s *Store) ToFormat3() error {
+	return s.db.Update(func(tx *bolt.Tx) error {
+		w := newWriter(tx)
+		var sums [][]byte
+		err := tx.Bucket([]byte(bUses)).ForEach(func(k, _ []byte) error {
+			if strings.HasSuffix(string(k), number(allReleases)) {
+				sums = append(sums, k)
+			}
+			return nil
+		})
+		for _, k := range sums {
+			err = errors.Join(err, w.remove(bUses, k))
+		}
+		err = errors.Join(err, put(w, bMeta, []byte("format"), 3), w.close(), tx.DeleteBucket([]byte(bIndex)))
+		return errors.Join(err, tx.Bucket([]byte(bMeta)).Delete([]byte(tallyKey(bIndex))))
+	})
+}
+
+// LoseEntry takes an entry out of the index, and counts as if that were right.
+func (s *Store) LoseEntry() error {
+	return commit(s.db, func(w *writer) error {
+		k, _ := w.tx.Bucket([]byte(bIndex)).Cursor().First()
+		return w.remove(bIndex, k)
+	})
+}
+
+// AllCredentials lists the credentials of all users, without the index.
+func (t *Tx) AllCredentials() ([]access.Credential, error) {
+	return list[access.Credential](t.tx, bCredentials, nil)
 }

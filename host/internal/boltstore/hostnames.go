@@ -11,7 +11,12 @@ func (t *Tx) HostName(host string) (registry.HostName, error) {
 
 // HostNames lists all.
 func (t *Tx) HostNames() ([]registry.HostName, error) {
-	return list[registry.HostName](t.tx, bHosts, nil)
+	return all[registry.HostName](t, bHosts, nil)
+}
+
+// HostNamesPart lists a part of the host names.
+func (t *Tx) HostNamesPart(p Part) ([]registry.HostName, []byte, error) {
+	return page[registry.HostName](t, bHosts, nil, p, false, nil)
 }
 
 // PutHostName stores one.

@@ -8,7 +8,7 @@ import (
 )
 
 // Check is Store.Check for the apps' data.
-func (s *KV) Check(context.Context) []error { return verifyOpen(s.db, kvShape) }
+func (s *KV) Check(ctx context.Context) []error { return verifyOpen(ctx, s.db, kvShape) }
 
 var kvBuckets = []string{bData, bUsed, bExpiry, bBlobs, bBlobsUsed}
 

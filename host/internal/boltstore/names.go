@@ -24,6 +24,8 @@ func recordName(bucket string, key []byte) string {
 		return fmt.Sprintf("event %d of revision %d", readNumber(string(key[8:])), readNumber(string(key)))
 	case (bucket == bUsage || bucket == bHours) && len(key) > 18:
 		return usageName(key)
+	case bucket == bUses && len(rest) == 8 && readNumber(rest) == allReleases:
+		return fmt.Sprintf("what all releases of %q used", app)
 	case bucket == bUses && len(rest) == 8:
 		return fmt.Sprintf("what release %d of %q used", readNumber(rest), app)
 	case bucket == bSecrets:

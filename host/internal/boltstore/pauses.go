@@ -8,7 +8,7 @@ func pauseKey(r triggers.Ref) []byte { return key(r.App, string(r.Kind), r.Name)
 
 // Pauses lists an app's triggers that are paused.
 func (t *Tx) Pauses(app string) ([]triggers.Pause, error) {
-	return list[triggers.Pause](t.tx, bPauses, append(key(app), 0))
+	return all[triggers.Pause](t, bPauses, within(app))
 }
 
 // PutPause stores a pause.

@@ -162,4 +162,4 @@ func newer(tx *bolt.Tx, statuses []triggers.Status) ([]sealed, error) {
 }
 
 // Check is Store.Check for what waits to be delivered.
-func (q *Queue) Check(context.Context) []error { return verifyOpen(q.db, queueShape) }
+func (q *Queue) Check(ctx context.Context) []error { return verifyOpen(ctx, q.db, queueShape) }

@@ -17,7 +17,12 @@ func (t *Tx) Secrets(app string) ([]secrets.Secret, error) {
 	if app != "" {
 		prefix = key(app, "")
 	}
-	return list[secrets.Secret](t.tx, bSecrets, prefix)
+	return all[secrets.Secret](t, bSecrets, prefix)
+}
+
+// SecretsPart lists a part of the sealed secrets of an app, by name.
+func (t *Tx) SecretsPart(app string, p Part) ([]secrets.Secret, []byte, error) {
+	return page[secrets.Secret](t, bSecrets, key(app, ""), p, false, nil)
 }
 
 // PutSecret stores a sealed secret.

@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -36,11 +37,12 @@ const (
 	bSecrets     = "secrets"
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
-// counters that carry a checksum; in format 3 an hour of usage is no JSON.
-const format = 3
+// counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
+// index, and what all releases of an app used together.
+const format = 4
 
 // Store is the control plane's state.
 type Store struct {
@@ -62,12 +64,18 @@ func Open(path string, now func() time.Time) (*Store, error) {
 
 // prepareStore makes a new file ready, and brings an older one up to date.
 func prepareStore(w *writer) error {
-	undated, uncounted := w.tx.Bucket([]byte(bDays)) == nil, w.tx.Bucket([]byte(bCounts)) == nil
+	missing := func(bucket string) bool { return w.tx.Bucket([]byte(bucket)) == nil }
+	undated, uncounted, unindexed := missing(bDays), missing(bCounts), missing(bIndex)
 	if err := w.prepare(buckets); err != nil {
 		return err
 	}
 	if uncounted {
 		if err := w.countAll(); err != nil {
+			return err
+		}
+	}
+	if unindexed {
+		if err := errors.Join(w.reindex(), sumUses(w)); err != nil {
 			return err
 		}
 	}
@@ -99,7 +107,11 @@ func prepareStore(w *writer) error {
 func (s *Store) Close() error { return s.db.Close() }
 
 // Tx is one transaction over everything that the domains store.
+//
+// It keeps the context that View or Update was given, which outlives it: every list looks at
+// it, so that no caller who has left is read for.
 type Tx struct {
+	ctx    context.Context
 	tx     *bolt.Tx
 	w      *writer // nil in a View
 	rev    abi.Rev
@@ -115,7 +127,7 @@ func (s *Store) View(ctx context.Context, read func(*Tx) error) error {
 		return err
 	}
 	return guard(func() error {
-		return s.db.View(func(tx *bolt.Tx) error { return read(&Tx{tx: tx, at: s.now().UTC()}) })
+		return s.db.View(func(tx *bolt.Tx) error { return read(&Tx{ctx: ctx, tx: tx, at: s.now().UTC()}) })
 	})
 }
 
@@ -136,7 +148,7 @@ func (s *Store) Update(ctx context.Context, actor string, change func(*Tx) error
 		if err := put(w, bMeta, []byte("rev"), rev); err != nil {
 			return err
 		}
-		t := &Tx{tx: w.tx, w: w, rev: rev, actor: actor, at: s.now().UTC()}
+		t := &Tx{ctx: ctx, tx: w.tx, w: w, rev: rev, actor: actor, at: s.now().UTC()}
 		if err := change(t); err != nil {
 			return err
 		}
@@ -206,65 +218,67 @@ func (t *Tx) Emit(kind, app, subject string, detail map[string]string) {
 
 // Events returns events after a revision, in order: up to limit, and then the rest of the revision
 // that it has begun. All are kept.
-func (s *Store) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error) {
-	var events []abi.Event
-	err := s.View(ctx, func(tx *Tx) error {
-		c := tx.tx.Bucket([]byte(bEvents)).Cursor()
-		for k, record := c.Seek([]byte(number(uint64(after) + 1))); k != nil; k, record = c.Next() {
-			e, err := decode[abi.Event](bEvents, k, record)
-			if err != nil {
-				return err
-			}
-			if len(events) >= limit && (limit == 0 || e.Rev != events[len(events)-1].Rev) {
-				return nil
-			}
-			events = append(events, e)
-		}
-		return nil
+func (s *Store) Events(ctx context.Context, after abi.Rev, limit int) (events []abi.Event, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		events, _, err = tx.Events(Part{After: AfterRev(after), Limit: limit}, false, nil)
+		return err
 	})
 	return events, err
 }
 
-// EventsBefore returns events before a revision (0: the newest), newest first: limit
-// of them, and the rest of the revision that the last one belongs to.
-func (s *Store) EventsBefore(ctx context.Context, before abi.Rev, limit int) ([]abi.Event, error) {
-	var events []abi.Event
-	err := s.View(ctx, func(tx *Tx) error {
-		c := tx.tx.Bucket([]byte(bEvents)).Cursor()
-		k, record := c.Last()
-		if before > 0 {
-			if k, record = c.Seek([]byte(number(uint64(before)))); k == nil {
-				k, record = c.Last()
-			} else {
-				k, record = c.Prev()
+// AfterRev is the place in the list of events after all of a revision.
+func AfterRev(rev abi.Rev) []byte { return []byte(number(uint64(rev)) + number(1<<64-1)) }
+
+// mostLooks bounds how many events one part is looked for among: what somebody may see can be
+// far apart.
+const mostLooks = 10_000
+
+// Events lists a part of the events that somebody sees, oldest or newest first; with sees nil, of
+// all. What one revision did stays together, so a part may have a few more than its limit; it has
+// fewer, though others follow, where few are seen.
+func (t *Tx) Events(p Part, newest bool, sees func(abi.Event) (bool, error)) (part []abi.Event, next []byte, err error) {
+	c := t.tx.Bucket([]byte(bEvents)).Cursor()
+	var last abi.Event
+	looks := 0
+	for k, record := seek(c, nil, p.After, newest); k != nil; k, record = step(c, newest) {
+		if err := t.ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		e, err := decode[abi.Event](bEvents, k, record)
+		if err != nil {
+			return nil, nil, err
+		}
+		full := len(part) >= p.Limit || (sees != nil && looks >= mostLooks)
+		if full && e.Rev != last.Rev {
+			return part, next, nil
+		}
+		ok := true
+		if sees != nil {
+			if ok, err = sees(e); err != nil {
+				return nil, nil, err
 			}
 		}
-		for ; k != nil; k, record = c.Prev() {
-			e, err := decode[abi.Event](bEvents, k, record)
-			if err != nil {
-				return err
-			}
-			if len(events) >= limit && e.Rev != events[len(events)-1].Rev {
-				return nil
-			}
-			events = append(events, e)
+		if ok {
+			part = append(part, e)
 		}
-		return nil
-	})
-	return events, err
+		last, next, looks = e, bytes.Clone(k), looks+1
+	}
+	return part, nil, nil
 }
 
 // Check reads the whole file as it is at this moment, and answers all that is
 // damaged: *registry.Damage for each. Others may go on.
-func (s *Store) Check(context.Context) []error { return verifyOpen(s.db, storeShape) }
+func (s *Store) Check(ctx context.Context) []error { return verifyOpen(ctx, s.db, storeShape) }
 
 var storeShape = shape{
 	buckets: buckets, required: []string{"format", "rev"}, prepare: prepareStore, unseal: unseal,
 	also: func() (func(string, []byte, []byte), func(map[string][]byte, map[string]tally) []string) {
 		newest := map[string]uint64{} // number that a bucket's keys reach
 		adding := addition{sums{}, sums{}}
+		var index indexCheck
 		see := func(bucket string, key, value []byte) {
 			adding.see(bucket, key, value)
+			index.see(bucket, key, value)
 			switch n := len(key); {
 			case (bucket == bEvents || bucket == bRequests) && n >= 8:
 				newest[bucket] = max(newest[bucket], binary.BigEndian.Uint64(key))
@@ -284,6 +298,9 @@ var storeShape = shape{
 			}
 			if _, counts := counted[bCounts]; counts {
 				wrong = append(wrong, adding.wrong()...)
+			}
+			if _, has := counted[bIndex]; has {
+				wrong = append(wrong, index.wrong()...)
 			}
 			return wrong
 		}

@@ -63,7 +63,7 @@ func (w *writer) set(bucket string, key, record []byte) error {
 			t.remove(key, old)
 		}
 		t.add(key, record)
-		if err := w.recount(bucket, key, old, record); err != nil {
+		if err := errors.Join(w.recount(bucket, key, old, record), w.follow(bucket, key, old, record)); err != nil {
 			return err
 		}
 	}
@@ -85,7 +85,7 @@ func (w *writer) remove(bucket string, key []byte) error {
 		return err
 	}
 	t.remove(key, old)
-	if err := w.recount(bucket, key, old, nil); err != nil {
+	if err := errors.Join(w.recount(bucket, key, old, nil), w.follow(bucket, key, old, nil)); err != nil {
 		return err
 	}
 	return b.Delete(key)

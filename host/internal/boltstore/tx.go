@@ -2,8 +2,9 @@ package boltstore
 
 import (
 	"fmt"
-	"slices"
+	"iter"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/registry"
@@ -21,7 +22,18 @@ func (t *Tx) App(name string) (registry.App, error) {
 }
 
 // Apps lists apps by name.
-func (t *Tx) Apps() ([]registry.App, error) { return list[registry.App](t.tx, bApps, nil) }
+func (t *Tx) Apps() ([]registry.App, error) { return all[registry.App](t, bApps, nil) }
+
+// AppsPart lists a part of the apps for which keep returns true, by name.
+func (t *Tx) AppsPart(p Part, keep func(registry.App) bool) ([]registry.App, []byte, error) {
+	return page(t, bApps, nil, p, false, keep)
+}
+
+// NumberOfApps returns how many apps there are.
+func (t *Tx) NumberOfApps() (int, error) {
+	counted, err := get[tally](t.tx, bMeta, []byte(tallyKey(bApps)), registry.ErrNotFound)
+	return int(counted.Records), err
+}
 
 // PutApp stores an app.
 func (t *Tx) PutApp(a registry.App) error { return put(t.w, bApps, key(a.Name), a) }
@@ -35,9 +47,13 @@ func (t *Tx) Release(app string, n int) (registry.Release, error) {
 
 // Releases lists an app's releases, newest first.
 func (t *Tx) Releases(app string) ([]registry.Release, error) {
-	all, err := list[registry.Release](t.tx, bReleases, append(key(app), 0))
-	slices.Reverse(all)
-	return all, err
+	found, _, err := t.ReleasesPart(app, Part{Limit: -1})
+	return found, err
+}
+
+// ReleasesPart lists a part of an app's releases, newest first.
+func (t *Tx) ReleasesPart(app string, p Part) ([]registry.Release, []byte, error) {
+	return page[registry.Release](t, bReleases, within(app), p, true, nil)
 }
 
 // AddRelease stores a new release, whose number must be the next of its app.
@@ -59,9 +75,35 @@ func (t *Tx) AddRelease(r registry.Release) error {
 
 // Activations lists an app's routes, newest first.
 func (t *Tx) Activations(app string) ([]registry.Activation, error) {
-	all, err := list[registry.Activation](t.tx, bActivations, append(key(app), 0))
-	slices.Reverse(all)
-	return all, err
+	found, _, err := t.ActivationsPart(app, Part{Limit: -1})
+	return found, err
+}
+
+// ActivationsPart lists a part of an app's routes, newest first.
+func (t *Tx) ActivationsPart(app string, p Part) ([]registry.Activation, []byte, error) {
+	return page[registry.Activation](t, bActivations, within(app), p, true, nil)
+}
+
+// TierActivations yields the routes of one tier of an app, newest first. They are read as they
+// are asked for.
+func (t *Tx) TierActivations(app string, tier abi.Tier) iter.Seq2[registry.Activation, error] {
+	return func(yield func(registry.Activation, error) bool) {
+		p := Part{Limit: 16}
+		for {
+			part, next, err := pageBy[registry.Activation](t, bActivations, within(byTier, app, string(tier)), p, true)
+			for _, a := range part {
+				if !yield(a, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(registry.Activation{}, err)
+			}
+			if p.After = next; next == nil {
+				return
+			}
+		}
+	}
 }
 
 // AddActivation appends to an app's routes.
@@ -81,7 +123,12 @@ func (t *Tx) Key(hint string) (registry.Key, error) {
 }
 
 // Keys lists public keys by hint.
-func (t *Tx) Keys() ([]registry.Key, error) { return list[registry.Key](t.tx, bKeys, nil) }
+func (t *Tx) Keys() ([]registry.Key, error) { return all[registry.Key](t, bKeys, nil) }
+
+// KeysPart lists a part of the public keys, by hint.
+func (t *Tx) KeysPart(p Part) ([]registry.Key, []byte, error) {
+	return page[registry.Key](t, bKeys, nil, p, false, nil)
+}
 
 // PutKey stores a public key.
 func (t *Tx) PutKey(k registry.Key) error { return put(t.w, bKeys, key(k.Hint), k) }
@@ -114,11 +161,60 @@ func (t *Tx) Request(id string) (approvals.Request, error) {
 	return get[approvals.Request](t.tx, bRequests, requestKey(id), approvals.ErrNotFound)
 }
 
-// Requests lists requests, newest first.
-func (t *Tx) Requests() ([]approvals.Request, error) {
-	all, err := list[approvals.Request](t.tx, bRequests, nil)
-	slices.Reverse(all)
-	return all, err
+// OpenRequests lists the requests of a kind and an app that wait, newest first.
+func (t *Tx) OpenRequests(app string, kind approvals.Kind) ([]approvals.Request, error) {
+	found, _, err := pageBy[approvals.Request](t, bRequests, within(byOpen, app, string(kind)), Part{Limit: -1}, true)
+	return found, err
+}
+
+// AskedFor lists the requests for grants of a capability to an app, newest first.
+func (t *Tx) AskedFor(app, capability string) ([]approvals.Request, error) {
+	found, _, err := pageBy[approvals.Request](t, bRequests, within(byAsked, app, capability), Part{Limit: -1}, true)
+	return found, err
+}
+
+// AskedBefore returns the last request about the newest release of an app before one that was
+// asked about or, with approved, that was approved; approvals.ErrNotFound if there is none.
+func (t *Tx) AskedBefore(app string, release int, approved bool) (approvals.Request, error) {
+	by := byRelease
+	if approved {
+		by = byApproved
+	}
+	found, _, err := pageBy[approvals.Request](t, bRequests, within(by, app), Part{After: []byte(number(uint64(release))), Limit: 1}, true)
+	if err == nil && len(found) == 0 {
+		err = approvals.ErrNotFound
+	}
+	if err != nil {
+		return approvals.Request{}, err
+	}
+	return found[0], nil
+}
+
+// CountOpen returns how many requests of an app wait or, for "", of all.
+func (t *Tx) CountOpen(app string) (int, error) {
+	if app == "" {
+		return t.count(within(byStatus, string(approvals.StatusOpen)))
+	}
+	return t.count(within(byAppStatus, app, string(approvals.StatusOpen)))
+}
+
+// RequestsPart lists a part of the requests of an app ("" for all) in a status ("" for all),
+// newest first.
+func (t *Tx) RequestsPart(app string, status approvals.Status, p Part) ([]approvals.Request, []byte, error) {
+	switch {
+	case app == "" && status == "":
+		return page[approvals.Request](t, bRequests, nil, p, true, nil)
+	case app == "":
+		return pageBy[approvals.Request](t, bRequests, within(byStatus, string(status)), p, true)
+	case status == "":
+		return pageBy[approvals.Request](t, bRequests, within(byApp, app), p, true)
+	}
+	return pageBy[approvals.Request](t, bRequests, within(byAppStatus, app, string(status)), p, true)
+}
+
+// ReleaseRequests lists a part of the requests that name a release, newest first.
+func (t *Tx) ReleaseRequests(app string, n int, p Part) ([]approvals.Request, []byte, error) {
+	return pageBy[approvals.Request](t, bRequests, within(byRelease, app, number(uint64(n))), p, true)
 }
 
 // PutRequest stores a request.
@@ -131,12 +227,18 @@ func (t *Tx) Grant(id string) (approvals.Grant, error) {
 	return get[approvals.Grant](t.tx, bGrants, key(id), approvals.ErrNotFound)
 }
 
-// Grants lists the grants of one app or, for "", of all, newest first.
+// Grants lists the grants of an app that are not revoked, newest first.
 func (t *Tx) Grants(app string) ([]approvals.Grant, error) {
-	all, err := list[approvals.Grant](t.tx, bGrants, nil)
-	all = slices.DeleteFunc(all, func(g approvals.Grant) bool { return app != "" && g.App != app })
-	slices.SortStableFunc(all, func(a, b approvals.Grant) int { return b.Created.Compare(a.Created) })
-	return all, err
+	found, _, err := pageBy[approvals.Grant](t, bGrants, within(byLive, app), Part{Limit: -1}, true)
+	return found, err
+}
+
+// GrantsPart lists a part of the grants of one app or, for "", of all, newest first.
+func (t *Tx) GrantsPart(app string, p Part) ([]approvals.Grant, []byte, error) {
+	if app == "" {
+		return pageBy[approvals.Grant](t, bGrants, within(byGranted), p, true)
+	}
+	return pageBy[approvals.Grant](t, bGrants, within(byGrantApp, app), p, true)
 }
 
 // PutGrant stores a grant.
@@ -148,7 +250,12 @@ func (t *Tx) User(name string) (access.User, error) {
 }
 
 // Users lists users by name.
-func (t *Tx) Users() ([]access.User, error) { return list[access.User](t.tx, bUsers, nil) }
+func (t *Tx) Users() ([]access.User, error) { return all[access.User](t, bUsers, nil) }
+
+// UsersPart lists a part of the users, by name.
+func (t *Tx) UsersPart(p Part) ([]access.User, []byte, error) {
+	return page[access.User](t, bUsers, nil, p, false, nil)
+}
 
 // PutUser stores a user.
 func (t *Tx) PutUser(u access.User) error { return put(t.w, bUsers, key(u.Name), u) }
@@ -158,30 +265,21 @@ func (t *Tx) CredentialByHash(hash string) (access.Credential, error) {
 	return get[access.Credential](t.tx, bCredentials, key(hash), access.ErrNotFound)
 }
 
-// Credentials lists the credentials of one user or, for "", of all, oldest first.
+// Credentials lists the credentials of a user, by kind, oldest first.
 func (t *Tx) Credentials(user string) ([]access.Credential, error) {
-	var all []access.Credential
-	var err error
-	if user == "" {
-		all, err = list[access.Credential](t.tx, bCredentials, nil)
-	} else {
-		all, err = t.credentialsOf(user)
-	}
-	slices.SortStableFunc(all, func(a, b access.Credential) int { return a.Created.Compare(b.Created) })
-	return all, err
+	found, _, err := pageBy[access.Credential](t, bCredentials, within(byUser, user), Part{Limit: -1}, false)
+	return found, err
 }
 
-// credentialsOf reads those of one user alone.
-func (t *Tx) credentialsOf(user string) ([]access.Credential, error) {
-	var all []access.Credential
-	var err error
-	below(t.tx, key(countOf, user, ""), func(hash string) bool {
-		var c access.Credential
-		c, err = t.CredentialByHash(hash)
-		all = append(all, c)
-		return err == nil
-	})
-	return all, err
+// MadeWith lists the credentials that were made with a token.
+func (t *Tx) MadeWith(token string) ([]access.Credential, error) {
+	found, _, err := pageBy[access.Credential](t, bCredentials, within(byParent, token), Part{Limit: -1}, false)
+	return found, err
+}
+
+// CredentialsPart lists a part of the credentials of a user that are of one kind, oldest first.
+func (t *Tx) CredentialsPart(user string, kind access.CredentialKind, p Part) ([]access.Credential, []byte, error) {
+	return pageBy[access.Credential](t, bCredentials, within(byUser, user, string(kind)), p, false)
 }
 
 // PutCredential stores a credential, and forgets those that have expired.

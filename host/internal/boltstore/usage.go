@@ -211,7 +211,7 @@ func closedByAll(tx *bolt.Tx, until time.Time) (time.Time, error) {
 func sealHours(w *writer, from, to time.Time) error {
 	rows := map[metering.Key]metering.Usage{}
 	var cells []cellRecord
-	err := span[cellRecord](w.tx, bUsage, from, to, func(r cellRecord) {
+	err := span[cellRecord](context.Background(), w.tx, bUsage, from, to, func(r cellRecord) {
 		rows[r.Key] = rows[r.Key].Add(r.Usage)
 		r.Owed = r.Usage
 		cells = append(cells, r)
@@ -234,8 +234,8 @@ func sealHours(w *writer, from, to time.Time) error {
 
 // span reads the records of a bucket whose keys begin with an hour in from <=
 // hour < to.
-func span[T any](tx *bolt.Tx, bucket string, from, to time.Time, each func(T)) error {
-	return spanRaw(tx, bucket, from, to, func(k, raw []byte) error {
+func span[T any](ctx context.Context, tx *bolt.Tx, bucket string, from, to time.Time, each func(T)) error {
+	return spanRaw(ctx, tx, bucket, from, to, func(k, raw []byte) error {
 		v, err := parse[T](bucket, k, raw)
 		if err == nil {
 			each(v)
@@ -244,10 +244,13 @@ func span[T any](tx *bolt.Tx, bucket string, from, to time.Time, each func(T)) e
 	})
 }
 
-func spanRaw(tx *bolt.Tx, bucket string, from, to time.Time, each func(k, raw []byte) error) error {
+func spanRaw(ctx context.Context, tx *bolt.Tx, bucket string, from, to time.Time, each func(k, raw []byte) error) error {
 	c := tx.Bucket([]byte(bucket)).Cursor()
 	end := number(uint64(max(0, to.Unix())))
 	for k, record := c.Seek([]byte(number(uint64(max(0, from.Unix()))))); k != nil && string(k) < end; k, record = c.Next() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		raw, err := unseal(bucket, k, record)
 		if err == nil {
 			err = each(k, raw)
@@ -268,7 +271,7 @@ func (s *Store) Ledger(ctx context.Context, app string, from, to time.Time) (met
 }
 
 // rowsOf tells each row that is sealed in a span.
-type rowsOf func(tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error
+type rowsOf func(ctx context.Context, tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error
 
 // ledger reads a span; rows reads what of it is sealed.
 func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows rowsOf, each func(*metering.Hour)) (l metering.Ledger, err error) {
@@ -277,7 +280,7 @@ func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows
 		if l.Sealed, err = sealedUntil(tx.tx); err != nil {
 			return err
 		}
-		err = rows(tx.tx, from, to, func(h *metering.Hour) {
+		err = rows(ctx, tx.tx, from, to, func(h *metering.Hour) {
 			if of(&h.Key) {
 				each(h)
 			}
@@ -285,7 +288,7 @@ func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows
 		if err != nil {
 			return err
 		}
-		err = span(tx.tx, bAdjustments, from, to, func(a metering.Adjustment) {
+		err = span(ctx, tx.tx, bAdjustments, from, to, func(a metering.Adjustment) {
 			if of(&a.Key) {
 				l.Adjustments = append(l.Adjustments, a)
 			}
@@ -296,7 +299,7 @@ func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows
 		if from.Before(l.Sealed) {
 			from = l.Sealed
 		}
-		return span(tx.tx, bUsage, from, to, func(r cellRecord) {
+		return span(ctx, tx.tx, bUsage, from, to, func(r cellRecord) {
 			if of(&r.Key) {
 				l.Cells = append(l.Cells, r.Cell)
 			}
@@ -310,6 +313,9 @@ func (s *Store) Cells(ctx context.Context, node string, epoch uint64) (cells []m
 	err = s.View(ctx, func(tx *Tx) error {
 		b := tx.tx.Bucket([]byte(bUsage))
 		return b.ForEach(func(k, record []byte) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			if len(k) < 17 || string(k[9:17]) != number(epoch) {
 				return nil
 			}
@@ -340,7 +346,7 @@ func (s *Store) Balance(ctx context.Context) (b metering.Balance, err error) {
 		if b.Sealed, err = sealedUntil(tx.tx); err != nil {
 			return err
 		}
-		err = span(tx.tx, bUsage, time.Time{}, ever, func(r cellRecord) {
+		err = span(ctx, tx.tx, bUsage, time.Time{}, ever, func(r cellRecord) {
 			b.Cells = b.Cells.Add(r.Usage)
 			if r.Hour.Before(b.Sealed) {
 				cells[r.Hour] = cells[r.Hour].Add(r.Usage)
@@ -351,14 +357,14 @@ func (s *Store) Balance(ctx context.Context) (b metering.Balance, err error) {
 		if err != nil {
 			return err
 		}
-		err = hourRows(tx.tx, time.Time{}, ever, func(h *metering.Hour) {
+		err = hourRows(ctx, tx.tx, time.Time{}, ever, func(h *metering.Hour) {
 			b.Hours = b.Hours.Add(h.Usage)
 			owed[h.Hour] = owed[h.Hour].Add(h.Usage)
 		})
 		if err != nil {
 			return err
 		}
-		return span(tx.tx, bAdjustments, time.Time{}, ever, func(a metering.Adjustment) {
+		return span(ctx, tx.tx, bAdjustments, time.Time{}, ever, func(a metering.Adjustment) {
 			b.Adjustments = b.Adjustments.Add(a.Usage)
 			owed[a.Hour] = owed[a.Hour].Add(a.Usage)
 		})

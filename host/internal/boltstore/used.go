@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 
 	"github.com/agora-host/agora/approvals"
 )
 
-// bUses holds, by app and release, what releases did with their capabilities.
-const bUses = "uses"
+// bUses holds, by app and release, what releases did with their capabilities, and as release
+// allReleases what all of an app did together: a page of an app must not read each.
+const (
+	bUses       = "uses"
+	allReleases = 0
+)
 
 // ReleaseUsed is what one release did.
 type ReleaseUsed struct {
@@ -26,18 +31,44 @@ func (s *Store) AddUsed(ctx context.Context, all []ReleaseUsed) error {
 	}
 	return commit(s.db, func(w *writer) error {
 		for _, r := range all {
-			k := releaseKey(r.App, r.Release)
-			known, err := get[[]approvals.Used](w.tx, bUses, k, os.ErrNotExist)
-			if err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
-			if err := put(w, bUses, k, approvals.MergeUsed(known, r.Used)); err != nil {
+			if err := errors.Join(addUsed(w, releaseKey(r.App, r.Release), r.Used), addUsed(w, releaseKey(r.App, allReleases), r.Used)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 }
+
+func addUsed(w *writer, k []byte, used []approvals.Used) error {
+	known, err := get[[]approvals.Used](w.tx, bUses, k, os.ErrNotExist)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return put(w, bUses, k, approvals.MergeUsed(known, used))
+}
+
+// sumUses makes the sums of a file that had none.
+func sumUses(w *writer) error {
+	sums := map[string][]approvals.Used{}
+	c := w.tx.Bucket([]byte(bUses)).Cursor()
+	for k, record := c.First(); k != nil; k, record = c.Next() {
+		used, err := decode[[]approvals.Used](bUses, k, record)
+		if err != nil {
+			return err
+		}
+		app, _, _ := strings.Cut(string(k), "\x00")
+		sums[app] = approvals.MergeUsed(sums[app], used)
+	}
+	for _, app := range sortedKeys(sums) {
+		if err := put(w, bUses, releaseKey(app, allReleases), sums[app]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UsedByAny returns what the releases of an app did together.
+func (t *Tx) UsedByAny(app string) ([]approvals.Used, error) { return t.Used(app, allReleases) }
 
 // Used answers what a release did.
 func (t *Tx) Used(app string, release int) ([]approvals.Used, error) {

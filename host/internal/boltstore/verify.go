@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,7 +98,7 @@ func verify(f *os.File, r io.ReaderAt, path string, s shape) []error {
 
 // verifyOpen reads what one transaction of an open database sees, while others
 // go on: no page of it is written over before the transaction ends.
-func verifyOpen(db *bolt.DB, s shape) (problems []error) {
+func verifyOpen(ctx context.Context, db *bolt.DB, s shape) (problems []error) {
 	f, err := os.Open(db.Path())
 	if err != nil {
 		return []error{err}
@@ -120,7 +121,7 @@ func verifyOpen(db *bolt.DB, s shape) (problems []error) {
 				if err != nil || newer.txn != uint64(tx.ID()) {
 					return err
 				}
-				problems, done = verifyAt(f, info.Size(), newer, db.Path(), s), true
+				problems, done = verifyAt(restingReader{f, ctx.Err}, info.Size(), newer, db.Path(), s), true
 				return nil
 			})
 		})

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func (s *Store) writeFile(at time.Time, samples []Sample) error {
 }
 
 // readFile reads an hour's samples of an app, or of all for "". No file is none.
-func (s *Store) readFile(at time.Time, app string) ([]Sample, error) {
+func (s *Store) readFile(ctx context.Context, at time.Time, app string) ([]Sample, error) {
 	f, err := os.Open(s.path(at))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -63,6 +64,9 @@ func (s *Store) readFile(at time.Time, app string) ([]Sample, error) {
 	var all []Sample
 	lines := bufio.NewScanner(zip)
 	for lines.Scan() && len(all) < maxApps*3*perKind {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if app != "" && !bytes.HasPrefix(lines.Bytes(), start) {
 			continue
 		}

@@ -2,6 +2,7 @@ package samplestore
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -72,7 +73,7 @@ func Open(dir string, now func() time.Time) (*Store, error) {
 	}
 	s := &Store{dir: dir, now: now, hours: map[time.Time]*hour{}}
 	at := hourOf(now())
-	samples, err := s.readFile(at, "")
+	samples, err := s.readFile(context.Background(), at, "")
 	if err != nil { // it is no account: begin anew
 		return s, nil
 	}
@@ -174,7 +175,7 @@ func (h *hour) list(app string) []Sample {
 
 // Read answers the samples of an app (or of all, for "") in an hour: each call
 // once, the last first.
-func (s *Store) Read(app string, at time.Time) ([]Sample, error) {
+func (s *Store) Read(ctx context.Context, app string, at time.Time) ([]Sample, error) {
 	at = hourOf(at)
 	s.mu.Lock()
 	h := s.hours[at]
@@ -185,7 +186,7 @@ func (s *Store) Read(app string, at time.Time) ([]Sample, error) {
 	s.mu.Unlock()
 	if h == nil {
 		var err error
-		if all, err = s.readFile(at, app); err != nil {
+		if all, err = s.readFile(ctx, at, app); err != nil {
 			return nil, err
 		}
 	}

@@ -28,7 +28,7 @@ func TestSamples(t *testing.T) {
 	}
 	check := func(s *samplestore.Store) {
 		t.Helper()
-		all, err := s.Read("shop", now)
+		all, err := s.Read(t.Context(), "shop", now)
 		if err != nil || len(all) < 9 || len(all) > 12 {
 			t.Fatalf("%d samples, %v", len(all), err)
 		}
@@ -45,7 +45,7 @@ func TestSamples(t *testing.T) {
 		if why[samplestore.Failed] != 4 || why[samplestore.Slow] < 3 {
 			t.Errorf("%v", why)
 		}
-		if both, err := s.Read("", now); err != nil || len(both) <= len(all) {
+		if both, err := s.Read(t.Context(), "", now); err != nil || len(both) <= len(all) {
 			t.Errorf("of all apps: %d, %v", len(both), err)
 		}
 	}
@@ -64,16 +64,16 @@ func TestSamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all, err := s.Read("shop", old); err != nil || len(all) < 9 {
+	if all, err := s.Read(t.Context(), "shop", old); err != nil || len(all) < 9 {
 		t.Errorf("from the file: %d, %v", len(all), err)
 	}
-	if all, err := s.Read("shop", now); err != nil || len(all) != 0 {
+	if all, err := s.Read(t.Context(), "shop", now); err != nil || len(all) != 0 {
 		t.Errorf("of an hour without calls: %v, %v", all, err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, now.Format("2006010215")+".jsonl.gz"), []byte("no gzip"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Read("shop", now); err == nil {
+	if _, err := s.Read(t.Context(), "shop", now); err == nil {
 		t.Error("a damaged file was read")
 	}
 	if _, err := samplestore.Open(dir, clock); err != nil {
@@ -93,7 +93,7 @@ func TestRandomSamples(t *testing.T) {
 		for i := range 100 {
 			s.Add(&samplestore.Sample{App: "a", ID: fmt.Sprint(i), At: now.Add(time.Duration(i) * time.Second), GuestMicros: uint64(max(0, 4-i))})
 		}
-		all, err := s.Read("a", now)
+		all, err := s.Read(t.Context(), "a", now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +127,7 @@ func TestBounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	files, _ := os.ReadDir(dir)
-	if all, err := s.Read("", now); err != nil || len(all) > 4096*12 || len(files) > 720 {
+	if all, err := s.Read(t.Context(), "", now); err != nil || len(all) > 4096*12 || len(files) > 720 {
 		t.Errorf("%d samples and %d files, %v", len(all), len(files), err)
 	}
 }

@@ -36,9 +36,11 @@ type Node interface {
 
 // Catalogue reads and routes apps.
 type Catalogue interface {
-	Apps(ctx context.Context) ([]App, error)
+	// Apps are those in whose name, title, description, owner or team a text occurs, by name.
+	Apps(ctx context.Context, text string, p Page) (Items[App], error)
 	App(ctx context.Context, name string) (App, error)
-	Releases(ctx context.Context, app string) ([]Release, error)
+	// Releases are newest first, as are all lists here that do not say otherwise.
+	Releases(ctx context.Context, app string, p Page) (Items[Release], error)
 	Release(ctx context.Context, app string, number int) (Release, error)
 	// DeleteRelease forgets a release for good; registry.ErrInUse if it is needed.
 	DeleteRelease(ctx context.Context, app string, number int) error
@@ -49,15 +51,12 @@ type Catalogue interface {
 	Activate(ctx context.Context, app string, number int, tier abi.Tier, reason string) (registry.Activation, error)
 	// RollBack routes a tier to the release that was active before. A reason is required.
 	RollBack(ctx context.Context, app string, tier abi.Tier, reason string) (registry.Activation, error)
-	Activations(ctx context.Context, app string) ([]registry.Activation, error)
+	Activations(ctx context.Context, app string, p Page) (Items[registry.Activation], error)
 	// Invoke calls a release (0: the serving one) as the gateway would, and is metered.
 	Invoke(ctx context.Context, app string, number int, r *http.Request) (Response, error)
-	Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error)
-	// EventsBefore are the events before a revision (0: the newest), newest first, at
-	// least limit if there are so many: the events of one revision stay together.
-	EventsBefore(ctx context.Context, before abi.Rev, limit int) ([]abi.Event, error)
+	Events(ctx context.Context, f EventFilter, p Page) (Items[abi.Event], error)
 	// HostNames are addresses of apps beside those that their names make.
-	HostNames(ctx context.Context) ([]registry.HostName, error)
+	HostNames(ctx context.Context, p Page) (Items[registry.HostName], error)
 	AddHostName(ctx context.Context, host, app string) (registry.HostName, error)
 	DeleteHostName(ctx context.Context, host string) error
 }
@@ -79,14 +78,14 @@ type Publisher interface {
 
 // Reviewer carries requests to decisions, and decisions to grants.
 type Reviewer interface {
-	Requests(ctx context.Context, f RequestFilter) ([]approvals.Request, error)
+	Requests(ctx context.Context, f RequestFilter, p Page) (Items[approvals.Request], error)
 	Request(ctx context.Context, id string) (approvals.Request, error)
 	Promote(ctx context.Context, app string, number int, to abi.Tier, reason string) (approvals.Request, error)
 	// AskAgain asks for what a release lacks in the sandbox and nothing waits for.
 	AskAgain(ctx context.Context, app string, number int, reason string) ([]approvals.Request, error)
 	Decide(ctx context.Context, id string, d Verdict) (approvals.Request, error)
 	Withdraw(ctx context.Context, id string) (approvals.Request, error)
-	Grants(ctx context.Context, app string) ([]approvals.Grant, error) // "" for all
+	Grants(ctx context.Context, app string, p Page) (Items[approvals.Grant], error) // "" for all
 	// RevokeGrant ends a grant, or with all every grant of its app for the same
 	// capability.
 	RevokeGrant(ctx context.Context, id, reason string, all bool) (Revoked, error)
@@ -101,7 +100,7 @@ type Observer interface {
 	Books(ctx context.Context) ([]abi.Finding, error)
 	// Samples are some calls of an app (or of all, for "") in the hour of a time, the
 	// last first.
-	Samples(ctx context.Context, app string, hour time.Time) ([]Sample, error)
+	Samples(ctx context.Context, app string, hour time.Time, p Page) (Items[Sample], error)
 	// Logs are the newest lines of an app, oldest first.
 	Logs(ctx context.Context, app string, limit int) ([]LogLine, error)
 }
@@ -110,20 +109,20 @@ type Observer interface {
 type Automation interface {
 	// Triggers are those of the release that serves, and those of earlier ones that
 	// something still waits for.
-	Triggers(ctx context.Context, app string) ([]Trigger, error)
+	Triggers(ctx context.Context, app string, p Page) (Items[Trigger], error)
 	// PauseTrigger pauses or resumes; what comes for a paused trigger waits.
 	PauseTrigger(ctx context.Context, ref triggers.Ref, paused bool, reason string) (Trigger, error)
 	// RunTrigger runs a cron trigger now and answers the run's id.
 	RunTrigger(ctx context.Context, app, name string) (id string, err error)
 	// DeadLetters are what an app could not be brought to take, newest first.
-	DeadLetters(ctx context.Context, app string) ([]triggers.Delivery, error)
+	DeadLetters(ctx context.Context, app string, p Page) (Items[triggers.Delivery], error)
 	Redeliver(ctx context.Context, app string, seq uint64) (triggers.Delivery, error)
 	DropDeadLetter(ctx context.Context, app string, seq uint64) (triggers.Delivery, error)
 }
 
 // SecretKeeper keeps what apps hold confidential. No method answers a value.
 type SecretKeeper interface {
-	Secrets(ctx context.Context, app string) ([]Secret, error)
+	Secrets(ctx context.Context, app string, p Page) (Items[Secret], error)
 	SetSecret(ctx context.Context, app, name string, value []byte) (Secret, error)
 	DeleteSecret(ctx context.Context, app, name string) error
 	// RotateSecrets seals all of them with a new key. It answers how many.
@@ -139,9 +138,9 @@ type Identity interface {
 	SignOut(ctx context.Context, secret string) error
 	// NewToken answers a secret that is shown this once.
 	NewToken(ctx context.Context, label string, ttl time.Duration) (secret string, c access.Credential, err error)
-	Tokens(ctx context.Context) ([]access.Credential, error)
+	Tokens(ctx context.Context, p Page) (Items[access.Credential], error)
 	RevokeToken(ctx context.Context, id string) error
-	Users(ctx context.Context) ([]access.User, error)
+	Users(ctx context.Context, p Page) (Items[access.User], error)
 	PutUser(ctx context.Context, name string, roles []access.Role, disabled bool) (access.User, error)
 	// NewLink makes a one-time sign-in link for a user: its path and query on the console.
 	NewLink(ctx context.Context, user string) (path string, err error)
@@ -159,7 +158,7 @@ type Trust interface {
 	SignAsActor(ctx context.Context, module []byte) (bundle []byte, err error)
 	// TrustRoot is the sigstore trusted root of this node, as JSON.
 	TrustRoot(ctx context.Context) ([]byte, error)
-	Keys(ctx context.Context) ([]registry.Key, error)
+	Keys(ctx context.Context, p Page) (Items[registry.Key], error)
 	// KeyChallenge returns the text that a key's private half signs to prove that it is to sign for
 	// an identity, "" for the actor's.
 	KeyChallenge(ctx context.Context, identity string) (string, error)
@@ -286,11 +285,12 @@ type Kept struct {
 // App is an app as it is shown.
 type App struct {
 	registry.App
-	URL      string              `json:"url"`               // of the highest tier that serves
-	TierURLs map[abi.Tier]string `json:"tier_urls"`         // of each tier that serves
-	Tier     abi.Tier            `json:"tier,omitempty"`    // the highest tier that serves; "" for none
-	Serving  int                 `json:"serving,omitempty"` // its release
-	Waiting  int                 `json:"waiting"`           // open requests
+	URL      string              `json:"url"`                // of the highest tier that serves
+	TierURLs map[abi.Tier]string `json:"tier_urls"`          // of each tier that serves
+	Tier     abi.Tier            `json:"tier,omitempty"`     // the highest tier that serves; "" for none
+	Serving  int                 `json:"serving,omitempty"`  // its release
+	Waiting  int                 `json:"waiting"`            // open requests
+	Previous map[abi.Tier]int    `json:"previous,omitempty"` // what rolling a tier back leads to; not in lists
 }
 
 // Trigger is a trigger as it is shown.
@@ -378,8 +378,15 @@ type Response struct {
 
 // RequestFilter narrows a list of requests.
 type RequestFilter struct {
-	Status approvals.Status // "" for all
-	App    string           // "" for all
+	Status  approvals.Status // "" for all
+	App     string           // "" for all
+	Release int              // 0 for all; otherwise App is named, and Status is not
+}
+
+// EventFilter narrows the list of events.
+type EventFilter struct {
+	After  abi.Rev
+	Newest bool // newest first; otherwise oldest first
 }
 
 // LogLine is one line of an app's log.
@@ -423,7 +430,8 @@ type Info struct {
 	ConsoleURL string    `json:"console_url"`
 	AppsDomain string    `json:"apps_domain"` // "localhost:8080"
 	Rev        abi.Rev   `json:"rev"`
-	Demo       bool      `json:"demo"` // started by `agora up`
+	Waiting    int       `json:"waiting"` // open requests
+	Demo       bool      `json:"demo"`    // started by `agora up`
 	// TriggersPaused: started with --pause-triggers. Nothing is delivered, and all waits.
 	TriggersPaused bool `json:"triggers_paused"`
 }

@@ -187,19 +187,38 @@ func readAll(c echo.Context) ([]byte, error) {
 	return b, nil
 }
 
-// Items wraps every list, so that a list can get companions later.
-type Items[T any] struct {
-	Items []T `json:"items"`
-}
+// Items wraps every list.
+type Items[T any] = web.Items[T]
 
-func items[T any](list []T, err error) (any, error) {
+// whole is a list that has no pages, because it is short whatever is stored.
+func whole[T any](list []T, err error) (any, error) { return pageOf(web.Items[T]{Items: list}, err) }
+
+// pageOf is a list as it is sent: never null.
+func pageOf[T any](page web.Items[T], err error) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if list == nil {
-		list = []T{}
+	if page.Items == nil {
+		page.Items = []T{}
 	}
-	return Items[T]{list}, nil
+	return page, nil
+}
+
+// page reads which part of a list is wanted.
+func page(c echo.Context) (web.Page, error) {
+	limit, err := number(c, "limit", web.PageLimit, 1, web.MaxPageLimit)
+	return web.Page{Cursor: c.QueryParam("cursor"), Limit: int(limit)}, err
+}
+
+// listing makes the handler of a list with pages.
+func listing[T any](read func(*server, echo.Context, web.Page) (web.Items[T], error)) handler {
+	return func(s *server, c echo.Context) (any, error) {
+		p, err := page(c)
+		if err != nil {
+			return nil, err
+		}
+		return pageOf(read(s, c, p))
+	}
 }
 
 // one is for operations that answer a document as the node gave it.

@@ -14,7 +14,6 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/metering"
@@ -50,16 +49,8 @@ func whoami(_ *server, c echo.Context) (any, error) {
 	return Whoami{a.User, a.Roles, a.Via}, nil
 }
 
-func listApps(s *server, c echo.Context) (any, error) {
-	return items(s.node.Apps(c.Request().Context()))
-}
-
 func getApp(s *server, c echo.Context) (any, error) {
 	return one(s.node.App(c.Request().Context(), c.Param("app")))
-}
-
-func listReleases(s *server, c echo.Context) (any, error) {
-	return items(s.node.Releases(c.Request().Context(), c.Param("app")))
 }
 
 func getRelease(s *server, c echo.Context) (any, error) {
@@ -87,7 +78,7 @@ func releaseNumber(c echo.Context) (int, error) {
 }
 
 func listQuotas(s *server, c echo.Context) (any, error) {
-	return items(s.node.Quotas(c.Request().Context(), c.QueryParam("user"), c.QueryParam("app")))
+	return whole(s.node.Quotas(c.Request().Context(), c.QueryParam("user"), c.QueryParam("app")))
 }
 
 func activate(s *server, c echo.Context) (any, error) {
@@ -133,7 +124,7 @@ func askAgain(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return items(s.node.AskAgain(c.Request().Context(), c.Param("app"), in.Release, in.Reason))
+	return whole(s.node.AskAgain(c.Request().Context(), c.Param("app"), in.Release, in.Reason))
 }
 
 func knownTier(t abi.Tier) error {
@@ -143,16 +134,12 @@ func knownTier(t abi.Tier) error {
 	return nil
 }
 
-func listActivations(s *server, c echo.Context) (any, error) {
-	return items(s.node.Activations(c.Request().Context(), c.Param("app")))
-}
-
 func logs(s *server, c echo.Context) (any, error) {
 	n, err := number(c, "limit", 100, 1, 1000)
 	if err != nil {
 		return nil, err
 	}
-	return items(s.node.Logs(c.Request().Context(), c.Param("app"), int(n)))
+	return whole(s.node.Logs(c.Request().Context(), c.Param("app"), int(n)))
 }
 
 // number reads a query parameter within bounds.
@@ -236,39 +223,6 @@ func moment(c echo.Context, name string) (t time.Time, err error) {
 	return t, nil
 }
 
-func usageSamples(s *server, c echo.Context) (any, error) {
-	hour, err := moment(c, "hour")
-	if err != nil {
-		return nil, err
-	}
-	if hour.IsZero() {
-		hour = time.Now()
-	}
-	return items(s.node.Samples(c.Request().Context(), c.QueryParam("app"), hour))
-}
-
-func events(s *server, c echo.Context) (any, error) {
-	after, err := number(c, "after", 0, 0, 1<<63)
-	if err != nil {
-		return nil, err
-	}
-	limit, err := number(c, "limit", 100, 1, 1000)
-	if err != nil {
-		return nil, err
-	}
-	return items(s.node.Events(c.Request().Context(), abi.Rev(after), int(limit)))
-}
-
-func listRequests(s *server, c echo.Context) (any, error) {
-	status := approvals.Status(c.QueryParam("status"))
-	switch status {
-	case "", approvals.StatusOpen, approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn:
-	default:
-		return nil, fmt.Errorf("%w: status is open, approved, rejected or withdrawn, not %q", problem.ErrBadRequest, status)
-	}
-	return items(s.node.Requests(c.Request().Context(), web.RequestFilter{Status: status, App: c.QueryParam("app")}))
-}
-
 func getRequest(s *server, c echo.Context) (any, error) {
 	return one(s.node.Request(c.Request().Context(), c.Param("id")))
 }
@@ -283,10 +237,6 @@ func decide(s *server, c echo.Context) (any, error) {
 
 func withdraw(s *server, c echo.Context) (any, error) {
 	return one(s.node.Withdraw(c.Request().Context(), c.Param("id")))
-}
-
-func listGrants(s *server, c echo.Context) (any, error) {
-	return items(s.node.Grants(c.Request().Context(), c.QueryParam("app")))
 }
 
 func revokeGrant(s *server, c echo.Context) (any, error) {
@@ -351,10 +301,6 @@ func binary(c echo.Context, takes, gives string, do func([]byte) ([]byte, error)
 	return nil, c.Blob(http.StatusOK, gives, out)
 }
 
-func listKeys(s *server, c echo.Context) (any, error) {
-	return items(s.node.Keys(c.Request().Context()))
-}
-
 func keyChallenge(s *server, c echo.Context) (any, error) {
 	text, err := s.node.KeyChallenge(c.Request().Context(), c.QueryParam("identity"))
 	return one(Challenge{text}, err)
@@ -372,10 +318,6 @@ func deleteKey(s *server, c echo.Context) (any, error) {
 	return nil, s.node.DeleteKey(c.Request().Context(), c.QueryParam("hint"))
 }
 
-func listHosts(s *server, c echo.Context) (any, error) {
-	return items(s.node.HostNames(c.Request().Context()))
-}
-
 func addHost(s *server, c echo.Context) (any, error) {
 	in, err := decode[AddHost](c)
 	if err != nil {
@@ -386,10 +328,6 @@ func addHost(s *server, c echo.Context) (any, error) {
 
 func deleteHost(s *server, c echo.Context) (any, error) {
 	return nil, s.node.DeleteHostName(c.Request().Context(), c.QueryParam("host"))
-}
-
-func listTokens(s *server, c echo.Context) (any, error) {
-	return items(s.node.Tokens(c.Request().Context()))
 }
 
 func newToken(s *server, c echo.Context) (any, error) {
@@ -409,10 +347,6 @@ func revokeToken(s *server, c echo.Context) (any, error) {
 	return nil, s.node.RevokeToken(c.Request().Context(), c.Param("id"))
 }
 
-func listUsers(s *server, c echo.Context) (any, error) {
-	return items(s.node.Users(c.Request().Context()))
-}
-
 func putUser(s *server, c echo.Context) (any, error) {
 	in, err := decode[PutUser](c)
 	if err != nil {
@@ -428,5 +362,5 @@ func newLink(s *server, c echo.Context) (any, error) {
 }
 
 func doctor(s *server, c echo.Context) (any, error) {
-	return items(s.node.Doctor(c.Request().Context()))
+	return whole(s.node.Doctor(c.Request().Context()))
 }

@@ -3,13 +3,16 @@ package api
 import (
 	"encoding"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/internal/web"
 )
 
 type object = map[string]any
@@ -65,7 +68,12 @@ func (d *describer) operation(r route, path string) object {
 			params = append(params, object{"name": strings.Trim(p, "{}"), "in": "path", "required": true, "schema": object{"type": "string"}})
 		}
 	}
-	for _, q := range r.query {
+	query := r.query
+	if r.paged {
+		query = append(slices.Clone(query), param{"limit", fmt.Sprintf("items of a page: 1 to %d; default %d", web.MaxPageLimit, web.PageLimit)},
+			param{"cursor", "where the page before ended: its next; left out for the first page"})
+	}
+	for _, q := range query {
 		params = append(params, object{"name": q.name, "in": "query", "description": q.about, "schema": object{"type": "string"}})
 	}
 	op := object{

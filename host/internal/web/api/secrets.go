@@ -11,10 +11,6 @@ import (
 
 const octets = "application/octet-stream"
 
-func listSecrets(s *server, c echo.Context) (any, error) {
-	return items(s.node.Secrets(c.Request().Context(), c.Param("app")))
-}
-
 // setSecret takes the bytes as they are: no parser can quote them in an error.
 func setSecret(s *server, c echo.Context) (any, error) {
 	media, _, err := mime.ParseMediaType(c.Request().Header.Get("Content-Type"))

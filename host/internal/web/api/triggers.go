@@ -10,10 +10,6 @@ import (
 	"github.com/agora-host/agora/triggers"
 )
 
-func listTriggers(s *server, c echo.Context) (any, error) {
-	return items(s.node.Triggers(c.Request().Context(), c.Param("app")))
-}
-
 func pauseTrigger(s *server, c echo.Context) (any, error) {
 	in, err := decode[PauseTrigger](c)
 	if err != nil {
@@ -30,10 +26,6 @@ func runTrigger(s *server, c echo.Context) (any, error) {
 	}
 	id, err := s.node.RunTrigger(c.Request().Context(), c.Param("app"), in.Name)
 	return one(Run{id}, err)
-}
-
-func listLetters(s *server, c echo.Context) (any, error) {
-	return items(s.node.DeadLetters(c.Request().Context(), c.Param("app")))
 }
 
 func letter(c echo.Context) (uint64, error) {

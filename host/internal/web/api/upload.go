@@ -143,5 +143,5 @@ func checkPolicy(s *server, c echo.Context) (any, error) {
 			return nil, err
 		}
 	}
-	return items(s.node.CheckPolicy(c.Request().Context(), parts["manifest"], parts["module"], tier))
+	return whole(s.node.CheckPolicy(c.Request().Context(), parts["manifest"], parts["module"], tier))
 }

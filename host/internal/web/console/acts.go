@@ -17,13 +17,6 @@ import (
 	"github.com/agora-host/agora/registry"
 )
 
-// matches tells whether an app is what somebody looks for.
-func matches(app web.App, query string) bool {
-	query = strings.ToLower(strings.TrimSpace(query))
-	text := strings.ToLower(strings.Join([]string{app.Name, app.Title, app.Description, app.Owner, app.Team}, " "))
-	return strings.Contains(text, query)
-}
-
 type signInView struct {
 	base
 	Link string
@@ -287,7 +280,7 @@ func (c *Console) withdraw(r *http.Request) (string, error) {
 func (c *Console) revokeGrant(r *http.Request) (string, error) {
 	done, err := c.node.RevokeGrant(r.Context(), r.PathValue("id"), r.FormValue("reason"), r.FormValue("all") != "")
 	if len(done.Still) > 0 || len(done.Default) > 0 {
-		q := url.Values{"done": {"still"}, "still": {done.ID}}
+		q := url.Values{"done": {"still"}, "still": {done.App}, "capability": {done.Capability}}
 		for _, tier := range done.Default {
 			q.Add("default", string(tier))
 		}

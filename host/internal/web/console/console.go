@@ -14,7 +14,6 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/host/internal/web/problem"
 )
@@ -45,7 +44,6 @@ type base struct {
 	Nav    string // which entry of the navigation is lit
 	Actor  access.Actor
 	Info   web.Info
-	Open   int // requests that wait
 	Notice string
 	Now    time.Time
 }
@@ -180,9 +178,7 @@ func (c *Console) base(r *http.Request, title, nav string) (base, error) {
 		Title: title, Nav: nav, Actor: access.ActorFrom(ctx), Info: c.node.Info(ctx), Now: c.now(),
 		Notice: notices[r.URL.Query().Get("done")],
 	}
-	open, err := c.node.Requests(ctx, web.RequestFilter{Status: approvals.StatusOpen})
-	b.Open = len(open)
-	return b, err
+	return b, ctx.Err()
 }
 
 // notices are what a page says after an act: the address carries the key only.

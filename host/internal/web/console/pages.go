@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -26,6 +27,7 @@ type card struct {
 type catalogueView struct {
 	base
 	Apps  []card
+	Pages pager
 	Query string
 	Total metering.Usage
 }
@@ -35,7 +37,8 @@ func (c *Console) catalogue(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	apps, err := c.node.Apps(r.Context())
+	query := r.URL.Query().Get("q")
+	apps, pages, err := listed(r, "apps", shownApps, func(p web.Page) (web.Items[web.App], error) { return c.node.Apps(r.Context(), query, p) })
 	if err != nil {
 		return "", nil, err
 	}
@@ -54,11 +57,8 @@ func (c *Console) catalogue(r *http.Request) (string, any, error) {
 			calls[app][int(t.Sub(report.From)/time.Hour)] += row.Calls
 		}
 	}
-	view := catalogueView{base: b, Query: r.URL.Query().Get("q"), Total: report.Total}
+	view := catalogueView{base: b, Pages: pages, Query: query, Total: report.Total}
 	for _, app := range apps {
-		if !matches(app, view.Query) {
-			continue
-		}
 		k := card{App: app, Line: sparkline(calls[app.Name])}
 		for _, n := range calls[app.Name] {
 			k.Calls += n
@@ -92,16 +92,19 @@ type appView struct {
 	base
 	App      web.App
 	Releases []web.Release
+	Earlier  pager
 	Current  *web.Release // the release that serves, or the newest
 	Access   accessView   // of that
 	Secrets  []web.Secret
+	Keeps    pager // of the secrets
 	Chart    chart
 	Day      metering.Usage
-	ByTier   map[abi.Tier]bool   // tiers with something to roll back
 	Refused  []approvals.Request // what its newest release asked for last, and was refused
 	History  []registry.Activation
+	Before   pager // of the history
 	Triggers []web.Trigger
-	Letters  []triggers.Delivery // dead ones, at most shownLetters
+	Letters  []triggers.Delivery // dead ones
+	Older    pager               // of those
 	Dead     int                 // how many there are
 	Logs     []web.LogLine
 	LogsFor  string // why the log is not shown
@@ -109,8 +112,14 @@ type appView struct {
 	ShowSecrets bool
 }
 
-// shownLetters bounds the list of dead letters on an app's page.
-const shownLetters = 20
+// How much of each list a page shows at once.
+const (
+	shownApps     = 60
+	shownReleases = 20
+	shownHistory  = 20
+	shownLetters  = 20
+	shownItems    = 100 // of lists that have a page for themselves, and of settings
+)
 
 func (c *Console) app(r *http.Request) (string, any, error) {
 	ctx, name := r.Context(), r.PathValue("app")
@@ -127,54 +136,58 @@ func (c *Console) app(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	v := appView{base: b, App: app}
-	if v.Releases, err = c.node.Releases(ctx, name); err != nil {
+	if err := c.appLists(r, &v); err != nil {
 		return "", nil, err
-	}
-	for i := range v.Releases {
-		if v.Current == nil || v.Releases[i].Number == app.Serving {
-			v.Current = &v.Releases[i]
-		}
-	}
-	if v.Current != nil {
-		v.Access = newAccessView(b, app, *v.Current)
-	}
-	if v.Secrets, err = c.node.Secrets(ctx, name); err == nil {
-		v.ShowSecrets = true
 	}
 	report, err := c.node.Usage(ctx, metering.Query{App: name, By: []string{"hour"}})
 	if err != nil {
 		return "", nil, err
 	}
 	v.Chart, v.Day = newChart(report.From, report.To, report.Rows, "hour", func(hour time.Time) string { return scope{Hour: hour, App: name}.link("") }), report.Total
-	requests, err := c.node.Requests(ctx, web.RequestFilter{App: name})
+	requests, err := c.node.Requests(ctx, web.RequestFilter{App: name, Release: app.Releases}, web.Page{Limit: web.MaxPageLimit})
 	if err != nil {
 		return "", nil, err
 	}
-	v.Refused = refused(requests, app.Releases)
-	if v.History, err = c.node.Activations(ctx, name); err != nil {
-		return "", nil, err
+	v.Refused = refused(requests.Items, app.Releases)
+	if v.Logs, err = c.node.Logs(ctx, name, 60); err != nil {
+		v.LogsFor = err.Error() // not for this reader; the rest of the page is
 	}
-	v.ByTier = map[abi.Tier]bool{}
-	for _, tier := range abi.Tiers() {
-		_, err := registry.Previous(v.History, tier)
-		v.ByTier[tier] = err == nil
+	return "app", v, nil
+}
+
+// appLists reads the lists of an app's page.
+func (c *Console) appLists(r *http.Request, v *appView) (err error) {
+	ctx, name := r.Context(), v.App.Name
+	v.Releases, v.Earlier, err = listed(r, "releases", shownReleases, func(p web.Page) (web.Items[web.Release], error) { return c.node.Releases(ctx, name, p) })
+	if err != nil {
+		return err
 	}
-	if v.Triggers, err = c.node.Triggers(ctx, name); err != nil {
-		return "", nil, err
+	if n := cmp.Or(v.App.Serving, v.App.Releases); n > 0 {
+		current, err := c.node.Release(ctx, name, n)
+		if err != nil {
+			return err
+		}
+		v.Current, v.Access = &current, newAccessView(v.base, v.App, current)
 	}
+	v.Secrets, v.Keeps, err = listed(r, "secrets", shownItems, func(p web.Page) (web.Items[web.Secret], error) { return c.node.Secrets(ctx, name, p) })
+	v.ShowSecrets = err == nil // they are not for every reader
+	v.History, v.Before, err = listed(r, "history", shownHistory, func(p web.Page) (web.Items[registry.Activation], error) { return c.node.Activations(ctx, name, p) })
+	if err != nil {
+		return err
+	}
+	all, err := c.node.Triggers(ctx, name, web.Page{Limit: web.MaxPageLimit})
+	if err != nil {
+		return err
+	}
+	v.Triggers = all.Items
 	for _, t := range v.Triggers {
 		v.Dead += t.Dead
 	}
 	if v.Dead > 0 {
 		// Not for every reader; the count is.
-		if letters, err := c.node.DeadLetters(ctx, name); err == nil {
-			v.Letters = letters[:min(shownLetters, len(letters))]
-		}
+		v.Letters, v.Older, _ = listed(r, "letters", shownLetters, func(p web.Page) (web.Items[triggers.Delivery], error) { return c.node.DeadLetters(ctx, name, p) })
 	}
-	if v.Logs, err = c.node.Logs(ctx, name, 60); err != nil {
-		v.LogsFor = err.Error() // not for this reader; the rest of the page is
-	}
-	return "app", v, nil
+	return ctx.Err()
 }
 
 // refused are the requests about a release that were rejected, of each kind the
@@ -229,22 +242,22 @@ func (c *Console) release(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	requests, err := c.node.Requests(ctx, web.RequestFilter{App: app.Name})
+	requests, err := c.node.Requests(ctx, web.RequestFilter{App: app.Name, Release: n}, web.Page{Limit: web.MaxPageLimit})
 	if err != nil {
 		return "", nil, err
 	}
-	v := releaseView{base: b, App: app, Release: release, Access: newAccessView(b, app, release), Can: release.MayServe, Refused: refused(requests, n)}
+	v := releaseView{base: b, App: app, Release: release, Access: newAccessView(b, app, release), Can: release.MayServe, Refused: refused(requests.Items, n)}
 	for _, s := range release.Access {
 		if s.Imported && !s.Granted && s.Request == "" {
 			v.Ask = append(v.Ask, s.Name)
 		}
 	}
 	asked := map[abi.Tier]approvals.Status{abi.TierSandbox: approvals.StatusApproved}
-	for _, q := range requests {
-		if q.Release == n && q.Status == approvals.StatusOpen {
+	for _, q := range requests.Items {
+		if q.Status == approvals.StatusOpen {
 			v.Waiting = append(v.Waiting, q)
 		}
-		if q.Kind == approvals.KindPromotion && q.Release == n && asked[q.Tier] != approvals.StatusApproved {
+		if q.Kind == approvals.KindPromotion && asked[q.Tier] != approvals.StatusApproved {
 			asked[q.Tier] = q.Status
 		}
 	}
@@ -260,6 +273,7 @@ type requestsView struct {
 	base
 	Status  approvals.Status
 	Waiting []approvals.Request
+	Pages   pager
 }
 
 func (c *Console) requests(r *http.Request) (string, any, error) {
@@ -271,8 +285,10 @@ func (c *Console) requests(r *http.Request) (string, any, error) {
 	if status == "" {
 		status = approvals.StatusOpen
 	}
-	list, err := c.node.Requests(r.Context(), web.RequestFilter{Status: status})
-	return "requests", requestsView{b, status, list}, err
+	list, pages, err := listed(r, "requests", shownItems, func(p web.Page) (web.Items[approvals.Request], error) {
+		return c.node.Requests(r.Context(), web.RequestFilter{Status: status}, p)
+	})
+	return "requests", requestsView{b, status, list, pages}, err
 }
 
 // Decides tells whether the actor may decide a request: a reviewer who is
@@ -289,6 +305,7 @@ func (v requestsView) Withdraws(q approvals.Request) bool {
 type grantsView struct {
 	base
 	Grants  []approvals.Grant
+	Pages   pager
 	Left    []approvals.Grant // what still allows the capability of a grant that was revoked
 	Default []abi.Tier        // tiers that give it to every app
 }
@@ -299,24 +316,32 @@ func (c *Console) grants(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	v := grantsView{base: b}
-	if v.Grants, err = c.node.Grants(r.Context(), ""); err != nil {
+	v.Grants, v.Pages, err = listed(r, "grants", shownItems, func(p web.Page) (web.Items[approvals.Grant], error) { return c.node.Grants(r.Context(), "", p) })
+	if err != nil {
 		return "", nil, err
 	}
+	err = c.stillGranted(r, &v)
+	return "grants", v, err
+}
+
+// stillGranted finds what allows a capability of an app after a grant of it was revoked.
+func (c *Console) stillGranted(r *http.Request, v *grantsView) error {
 	q := r.URL.Query()
-	if i := slices.IndexFunc(v.Grants, func(g approvals.Grant) bool { return g.ID == q.Get("still") }); i >= 0 {
-		was := v.Grants[i]
-		for _, g := range v.Grants {
-			if g.App == was.App && g.Capability == was.Capability && g.Live(b.Now) {
-				v.Left = append(v.Left, g)
-			}
-		}
-		for _, word := range q["default"] {
-			if tier, err := abi.ParseTier(word); err == nil {
-				v.Default = append(v.Default, tier)
-			}
+	if q.Get("still") == "" {
+		return nil
+	}
+	all, err := c.node.Grants(r.Context(), q.Get("still"), web.Page{Limit: web.MaxPageLimit})
+	for _, g := range all.Items {
+		if g.Capability == q.Get("capability") && g.Live(v.Now) {
+			v.Left = append(v.Left, g)
 		}
 	}
-	return "grants", v, nil
+	for _, word := range q["default"] {
+		if tier, err := abi.ParseTier(word); err == nil {
+			v.Default = append(v.Default, tier)
+		}
+	}
+	return err
 }
 
 type policyView struct {
@@ -343,29 +368,18 @@ func (c *Console) policy(r *http.Request) (string, any, error) {
 type activityView struct {
 	base
 	Events []abi.Event
-	Older  abi.Rev // the page before ends below this revision; 0: there is none
-	Newer  bool    // this is not the newest page
+	Pages  pager
 }
-
-// shownEvents is about how many events a page of the activity has: a revision is
-// never cut in two.
-const shownEvents = 200
 
 func (c *Console) activity(r *http.Request) (string, any, error) {
 	b, err := c.base(r, "Activity", "activity")
 	if err != nil {
 		return "", nil, err
 	}
-	v := activityView{base: b}
-	before, err := strconv.ParseUint(r.URL.Query().Get("before"), 10, 63)
-	v.Newer = err == nil && before > 0
-	if v.Events, err = c.node.EventsBefore(r.Context(), abi.Rev(before), shownEvents); err != nil {
-		return "", nil, err
-	}
-	if n := len(v.Events); n >= shownEvents && v.Events[n-1].Rev > 1 {
-		v.Older = v.Events[n-1].Rev
-	}
-	return "activity", v, nil
+	events, pages, err := listed(r, "events", shownItems, func(p web.Page) (web.Items[abi.Event], error) {
+		return c.node.Events(r.Context(), web.EventFilter{Newest: true}, p)
+	})
+	return "activity", activityView{b, events, pages}, err
 }
 
 type settingsView struct {
@@ -374,6 +388,7 @@ type settingsView struct {
 	Keys      []registry.Key
 	Users     []access.User
 	Hosts     []registry.HostName
+	Pages     map[string]pager // by list
 	Roles     []access.Role
 	Quotas    []web.Quota
 	Challenge string // what a new key has to sign
@@ -387,30 +402,33 @@ func (c *Console) settings(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	v := settingsView{base: b, Roles: access.Roles()}
-	if v.Tokens, err = c.node.Tokens(r.Context()); err != nil {
+	v := settingsView{base: b, Roles: access.Roles(), Pages: map[string]pager{}}
+	ctx := r.Context()
+	v.Tokens, v.Pages["tokens"], err = listed(r, "tokens", shownItems, func(p web.Page) (web.Items[access.Credential], error) { return c.node.Tokens(ctx, p) })
+	if err != nil {
 		return "", nil, err
 	}
-	if v.Keys, err = c.node.Keys(r.Context()); err != nil {
+	v.Keys, v.Pages["keys"], err = listed(r, "keys", shownItems, func(p web.Page) (web.Items[registry.Key], error) { return c.node.Keys(ctx, p) })
+	if err != nil {
 		return "", nil, err
 	}
 	if v.Quotas, err = c.node.Quotas(r.Context(), "", ""); err != nil {
 		return "", nil, err
 	}
 	if b.Developer() || b.Operator() {
-		if v.Challenge, err = c.node.KeyChallenge(r.Context(), ""); err != nil {
+		if v.Challenge, err = c.node.KeyChallenge(ctx, ""); err != nil {
 			return "", nil, err
 		}
 	}
-	if b.Operator() {
-		if v.Users, err = c.node.Users(r.Context()); err != nil {
-			return "", nil, err
-		}
-		if v.Hosts, err = c.node.HostNames(r.Context()); err != nil {
-			return "", nil, err
-		}
+	if !b.Operator() {
+		return "settings", v, nil
 	}
-	return "settings", v, nil
+	v.Users, v.Pages["users"], err = listed(r, "users", shownItems, func(p web.Page) (web.Items[access.User], error) { return c.node.Users(ctx, p) })
+	if err != nil {
+		return "", nil, err
+	}
+	v.Hosts, v.Pages["hosts"], err = listed(r, "hosts", shownItems, func(p web.Page) (web.Items[registry.HostName], error) { return c.node.HostNames(ctx, p) })
+	return "settings", v, err
 }
 
 // Has tells whether a user has a role, for the boxes of the form.

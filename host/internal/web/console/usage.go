@@ -34,6 +34,7 @@ type usageView struct {
 	Rows          []metering.Row
 	Most          uint64 // instructions of the largest row
 	Samples       []web.Sample
+	Calls         pager  // of those
 	API           string // the same report as JSON
 	CLI           string // and on the command line
 }
@@ -62,10 +63,12 @@ func (c *Console) usage(r *http.Request) (string, any, error) {
 	v.Chart = newChart(v.Report.From, v.Report.To, v.Report.Series, query.Over, s.into(query.Over))
 	v.largest()
 	if !s.Hour.IsZero() {
-		if v.Samples, err = c.node.Samples(r.Context(), s.App, s.Hour); err != nil {
+		v.Samples, v.Calls, err = listed(r, "samples", usageRows, func(p web.Page) (web.Items[web.Sample], error) {
+			return c.node.Samples(r.Context(), s.App, s.Hour, p)
+		})
+		if err != nil {
 			return "", nil, err
 		}
-		v.Samples = v.Samples[:min(len(v.Samples), usageRows)]
 	}
 	v.API = "/api/v1/usage?" + exported(v.Report, s, query.By).Encode()
 	v.CLI = "agora usage" + flags(v.Report, s) + " --by " + strings.Join(query.By, ",")
