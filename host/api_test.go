@@ -167,7 +167,7 @@ func TestStrictBodies(t *testing.T) {
 		}
 	}
 	parts := "--x\r\nContent-Disposition: form-data; name=\"surprise\"\r\n\r\n1\r\n--x--\r\n"
-	if got := n.do("POST", n.ConsoleURL()+"/api/v1/releases", parts, "Content-Type", "multipart/form-data; boundary=x", "Authorization", "Bearer "+token); got.Status != 400 {
+	if got := n.do("POST", n.ConsoleURL()+"/api/v1/policy/check", parts, "Content-Type", "multipart/form-data; boundary=x", "Authorization", "Bearer "+token); got.Status != 400 {
 		t.Errorf("an unknown part: %+v", got)
 	}
 	for _, path := range []string{"/usage?by=colour", "/usage?from=yesterday", "/events?limit=0", "/requests?status=lost", "/apps/shop/logs?limit=x"} {

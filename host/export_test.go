@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -343,4 +344,10 @@ func fillRequest(tx *boltstore.Tx, app string, n int) error {
 	}
 	g := approvals.Grant{ID: fmt.Sprint("grant-", n), App: app, Capability: "kv", Tier: abi.TierSandbox, Request: q.ID, Reviewed: approvals.Terms{Release: n}, Revoked: time.Unix(1, 0), Created: time.Unix(int64(n), 0)}
 	return errors.Join(tx.PutRequest(q), tx.PutGrant(g))
+}
+
+// Staging is how many uploads are on the disk and no blobs yet.
+func (h *Host) Staging() int {
+	parts, _ := filepath.Glob(filepath.Join(h.o.DataDir, "blobs", "sha256", ".part-*"))
+	return len(parts)
 }

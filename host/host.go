@@ -87,6 +87,7 @@ type Host struct {
 
 	measures measures
 	resting  time.Duration // see pace: how many times as long as copying works
+	intake   intake
 	copying  chan struct{} // held by the one backup or snapshot that runs
 
 	background sync.WaitGroup
@@ -149,6 +150,7 @@ func (h *Host) open(ctx context.Context) error {
 	h.programs = newPrograms(h.watch, h.loadProgram, min(programBudget, h.o.Memory/8))
 	h.onStop("programs", h.programs.close)
 	h.binders = h.capabilities()
+	h.openIntake()
 	if err := h.openDispatcher(ctx); err != nil {
 		return err
 	}

@@ -210,6 +210,19 @@ func (h *Host) Invoke(ctx context.Context, app string, number int, r *http.Reque
 	}, nil
 }
 
+// CallLimits are the bounds of a release's requests and responses.
+func (h *Host) CallLimits(ctx context.Context, app string, number int) (request, response int64, err error) {
+	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+		return 0, 0, err
+	}
+	t, err := h.targetOf(ctx, app, number)
+	if err != nil {
+		return 0, 0, err
+	}
+	l := t.release.Manifest.Limits
+	return int64(l.RequestBody), int64(l.ResponseBody), nil
+}
+
 // targetOf is the release that serves, or the one that was named.
 func (h *Host) targetOf(ctx context.Context, name string, number int) (*target, error) {
 	var t *target

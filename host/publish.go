@@ -30,7 +30,16 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 	if stage == nil {
 		stage = func(string) {}
 	}
-	candidate, err := h.admit(ctx, actor, u, stage)
+	var published web.Published
+	err = h.reading(ctx, u.Module, func(module []byte) (err error) {
+		published, err = h.publish(ctx, actor, u, module, stage)
+		return err
+	})
+	return published, err
+}
+
+func (h *Host) publish(ctx context.Context, actor access.Actor, u web.Upload, module []byte, stage func(string)) (web.Published, error) {
+	candidate, bundle, err := h.admit(ctx, actor, u, module, stage)
 	if err != nil {
 		return web.Published{}, err
 	}
@@ -46,7 +55,7 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 	}
 	defer give()
 	stage("compiling")
-	code, err := program(u.Module)
+	code, err := program(module)
 	if err != nil {
 		return web.Published{}, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
@@ -56,12 +65,11 @@ func (h *Host) Publish(ctx context.Context, u web.Upload, stage func(string)) (w
 		return web.Published{}, fmt.Errorf("compile the module: %w", err)
 	}
 	stage("storing the release")
-	bundle := registry.DigestOf(u.Bundle)
-	defer h.pinned(candidate.Digest, bundle)() // until the release names them, or will not
-	if _, err := h.blobs.Put(ctx, u.Module); err != nil {
+	defer h.pinned(candidate.Digest, registry.DigestOf(bundle))() // until the release names them, or will not
+	if err := u.Module.Keep(); err != nil {
 		return web.Published{}, fmt.Errorf("store the module: %w", err)
 	}
-	if candidate.Bundle, err = h.blobs.Put(ctx, u.Bundle); err != nil {
+	if candidate.Bundle, err = h.blobs.Put(ctx, bundle); err != nil {
 		return web.Published{}, fmt.Errorf("store the signature: %w", err)
 	}
 	published, err := h.enter(ctx, actor, candidate)
@@ -101,43 +109,45 @@ func (h *Host) enter(ctx context.Context, actor access.Actor, candidate registry
 
 // admit decides whether an upload may become a release: it reads the manifest
 // and the module, verifies the signature over the same bytes, and asks the rules.
-func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, stage func(string)) (registry.Release, error) {
-	var none registry.Release
+// It returns the signature, too: the node's own if it was asked to sign.
+func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, module []byte, stage func(string)) (r registry.Release, bundle []byte, err error) {
 	stage("reading the manifest")
 	manifest, err := readManifest(u.Manifest)
 	if err != nil {
-		return none, err
+		return r, nil, err
 	}
 	stage("reading the module")
-	if int64(len(u.Module)) > h.o.MaxModule {
-		return none, fmt.Errorf("the module has %d bytes, the largest taken is %d: %w", len(u.Module), h.o.MaxModule, registry.ErrTooLarge)
-	}
-	inspection, err := registry.Inspect(u.Module)
+	inspection, err := registry.Inspect(module)
 	if err != nil {
-		return none, err
+		return r, nil, err
 	}
-	if err := checkStatic(manifest, u.Module); err != nil {
-		return none, err
+	if err := checkStatic(manifest, module); err != nil {
+		return r, nil, err
 	}
 	stage("checking the signature")
-	signer, err := h.verify(ctx, u.Module, u.Bundle)
+	if bundle = u.Bundle; u.Sign {
+		if bundle, err = h.authority.SignAs(ctx, module, actor.User); err != nil {
+			return r, nil, err
+		}
+	}
+	signer, err := h.verify(ctx, module, bundle)
 	if err != nil {
-		return none, err
+		return r, nil, err
 	}
 	stage("asking the rules")
-	r := registry.Release{
+	r = registry.Release{
 		App: manifest.Name, Version: manifest.Version, Digest: inspection.Digest, Size: inspection.Size,
 		Manifest: manifest, Interface: inspection.Interface, Capabilities: manifest.Needs(inspection.Capabilities), FuelTable: int(fuel.Newest),
 		Signer: signer, Created: h.o.Now().UTC(), CreatedBy: actor.User,
 	}
 	verdict, err := h.judge(ctx, question{"publish", actor.User, abi.TierSandbox, r})
 	if err != nil {
-		return none, err
+		return r, nil, err
 	}
 	if verdict.Refuses() {
-		return none, &web.Refusal{Findings: verdict.Findings}
+		return r, nil, &web.Refusal{Findings: verdict.Findings}
 	}
-	return r, h.store.View(ctx, func(tx *boltstore.Tx) error { return checkOwner(tx, actor, r) })
+	return r, bundle, h.store.View(ctx, func(tx *boltstore.Tx) error { return checkOwner(tx, actor, r) })
 }
 
 // readManifest reads a manifest, with its defaults and its owner in the one form of users' names.

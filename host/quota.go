@@ -163,29 +163,30 @@ func (o Options) withinQuotas(tx *boltstore.Tx, low error) error {
 // mayUpload refuses, before anything costly, an upload that would be refused at its end.
 func (h *Host) mayUpload(ctx context.Context, r registry.Release) error {
 	return h.store.View(ctx, func(tx *boltstore.Tx) error {
-		_, err := tx.App(r.App)
-		for _, q := range quotas {
-			of, more := "", int64(0)
-			switch {
-			case q.name == "apps" && err != nil:
-				of, more = r.Manifest.Owner, 1
-			case q.name == "module-bytes":
-				of, more = r.Manifest.Owner, r.Size
-			case q.name == "node-module-bytes":
-				more = r.Size
-			default:
-				continue
-			}
-			count, err := tx.Count(q.kind, of)
-			if err != nil {
+		owner := r.Manifest.Owner
+		if _, err := tx.App(r.App); err != nil {
+			if err := h.o.wouldFit(tx, "apps", owner, 1); err != nil {
 				return err
 			}
-			if used, limit := q.of(count), h.o.limitOf(q); used+more > limit {
-				return &web.OverQuota{Quota: q.show(of, used, limit), More: more}
-			}
 		}
-		return nil
+		if err := h.o.wouldFit(tx, "module-bytes", owner, r.Size); err != nil {
+			return err
+		}
+		return h.o.wouldFit(tx, "node-module-bytes", "", r.Size)
 	})
+}
+
+// wouldFit refuses what would make a count larger than the quota of a name allows.
+func (o Options) wouldFit(tx *boltstore.Tx, name, of string, more int64) error {
+	q := quotas[slices.IndexFunc(quotas, func(q quota) bool { return q.name == name })]
+	count, err := tx.Count(q.kind, of)
+	if err != nil {
+		return err
+	}
+	if used, limit := q.of(count), o.limitOf(q); used+more > limit {
+		return &web.OverQuota{Quota: q.show(of, used, limit), More: more}
+	}
+	return nil
 }
 
 // Quotas shows what a person, "" for who asks, has and may have; of an app, if one is

@@ -31,15 +31,6 @@ func (h *Host) Timestamp(_ context.Context, request []byte) ([]byte, error) {
 	return h.authority.Timestamp(request)
 }
 
-// SignAsActor signs for a signed-in browser, which has no key of its own.
-func (h *Host) SignAsActor(ctx context.Context, module []byte) ([]byte, error) {
-	actor, err := h.allow(ctx, access.RoleDeveloper)
-	if err != nil {
-		return nil, err
-	}
-	return h.authority.SignAs(ctx, module, actor.User)
-}
-
 // TrustRoot is public: everybody may verify.
 func (h *Host) TrustRoot(context.Context) ([]byte, error) { return h.authority.TrustedRootJSON() }
 
@@ -181,15 +172,19 @@ func stillTrusted(tx registry.Tx, r registry.Release) error {
 }
 
 // Inspect reads a module for somebody who wonders what it is.
-func (h *Host) Inspect(ctx context.Context, module []byte) (registry.Inspection, error) {
+func (h *Host) Inspect(ctx context.Context, module web.Module) (found registry.Inspection, err error) {
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
-		return registry.Inspection{}, err
+		return found, err
 	}
-	return registry.Inspect(module)
+	err = h.reading(ctx, module, func(b []byte) (err error) {
+		found, err = registry.Inspect(b)
+		return err
+	})
+	return found, err
 }
 
 // CheckPolicy asks the rules ahead of an upload, as if the actor had signed.
-func (h *Host) CheckPolicy(ctx context.Context, manifest, module []byte, tier abi.Tier) ([]abi.Finding, error) {
+func (h *Host) CheckPolicy(ctx context.Context, manifest []byte, module web.Module, tier abi.Tier) ([]abi.Finding, error) {
 	actor, err := h.allow(ctx, access.RoleViewer)
 	if err != nil {
 		return nil, err
@@ -200,7 +195,7 @@ func (h *Host) CheckPolicy(ctx context.Context, manifest, module []byte, tier ab
 	}
 	r := registry.Release{App: m.Name, Manifest: m, Signer: registry.Signer{Identity: actor.User, Method: registry.MethodIdentity, Trust: "local"}}
 	if module != nil {
-		inspection, err := registry.Inspect(module)
+		inspection, err := h.Inspect(ctx, module)
 		if err != nil {
 			return nil, err
 		}

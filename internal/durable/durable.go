@@ -32,10 +32,31 @@ func Replace(root, path string, b []byte) (err error) {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	return name(root, f.Name(), path)
+}
+
+// Adopt gives a file that is complete a name in one step, in place of what was there. It is on
+// the same disk, and directories are made as by Replace.
+func Adopt(root, from, path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return syncDirs(root, dir)
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return name(root, from, path)
+}
+
+// name makes a durable file's new name durable.
+func name(root, from, path string) error {
+	if err := os.Rename(from, path); err != nil {
+		return err
+	}
+	return syncDirs(root, filepath.Dir(path))
 }
 
 // MakeDir makes a directory below root, which is there, unless it is there, too.

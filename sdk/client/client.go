@@ -57,6 +57,9 @@ func New(address, token string) (*Client, error) {
 	}, nil
 }
 
+// expectFrom is from which size on a node is asked before a body is sent, in bytes.
+const expectFrom = 64 << 10
+
 // request is one exchange; in is nil, a document, or bytes of a media type.
 type request struct {
 	method, path string
@@ -80,6 +83,9 @@ func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
 	}
 	if q.accept != "" {
 		r.Header.Set("Accept", q.accept)
+	}
+	if r.ContentLength > expectFrom || (r.ContentLength < 0 && q.body != nil) {
+		r.Header.Set("Expect", "100-continue") // a node that refuses it says so before it was sent
 	}
 	if c.token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.token)

@@ -109,7 +109,11 @@ func (c *Client) Logs(ctx context.Context, app string, limit int) ([]LogLine, er
 
 // Invoke calls an app.
 func (c *Client) Invoke(ctx context.Context, app string, call Call) (Response, error) {
-	return post[Response](ctx, c, "/apps/"+url.PathEscape(app)+"/invoke", call)
+	path := "/apps/" + url.PathEscape(app) + "/invoke"
+	if call.Release != 0 {
+		path += "?release=" + strconv.Itoa(call.Release) // what the body may have is judged before it is read
+	}
+	return post[Response](ctx, c, path, call)
 }
 
 // Usage asks what was used. Zero times mean the last 24 hours.

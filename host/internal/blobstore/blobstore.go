@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -31,13 +32,15 @@ func Open(dir string) (*Store, error) {
 	if err := durable.MakeDir(filepath.Dir(dir), s.dir); err != nil {
 		return nil, err
 	}
-	left, err := filepath.Glob(filepath.Join(s.dir, "*", durable.Unfinished+"*"))
-	if err != nil {
-		return nil, err
-	}
-	for _, path := range left {
-		if err := os.Remove(path); err != nil {
+	for _, pattern := range []string{durable.Unfinished + "*", filepath.Join("*", durable.Unfinished+"*")} {
+		left, err := filepath.Glob(filepath.Join(s.dir, pattern))
+		if err != nil {
 			return nil, err
+		}
+		for _, path := range left {
+			if err := os.Remove(path); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return s, nil
@@ -80,14 +83,11 @@ func (s *Store) Get(_ context.Context, d registry.Digest) ([]byte, error) {
 		return nil, err
 	}
 	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("blob %s: %w", d, registry.ErrNotFound)
+	if err == nil && registry.DigestOf(b) != d {
+		err = damaged(path, d)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("blob %s: %w", d, err)
-	}
-	if registry.DigestOf(b) != d {
-		return nil, &registry.Damage{File: path, Item: "blob " + string(d), Detail: "does not match its digest"}
+		return nil, unread(d, err)
 	}
 	return b, nil
 }
@@ -166,10 +166,41 @@ func (s *Store) Each(see func(registry.Digest) error) error {
 	})
 }
 
+func damaged(path string, d registry.Digest) error {
+	return &registry.Damage{File: path, Item: "blob " + string(d), Detail: "does not match its digest"}
+}
+
+func unread(d registry.Digest, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("blob %s: %w", d, registry.ErrNotFound)
+	case errors.Is(err, registry.ErrCorrupt):
+		return err
+	}
+	return fmt.Errorf("blob %s: %w", d, err)
+}
+
+// check reads a blob without keeping it.
+func (s *Store) check(ctx context.Context, d registry.Digest, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return unread(d, err)
+	}
+	defer f.Close()
+	got, _, err := hashTo(ctx, io.Discard, f)
+	if err == nil && got != d {
+		err = damaged(path, d)
+	}
+	if err != nil {
+		return unread(d, err)
+	}
+	return nil
+}
+
 // Check reads every blob. It answers how many there are, and what is damaged.
 func (s *Store) Check(ctx context.Context) (n int, problems []error) {
 	err := filepath.WalkDir(s.dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), ".part-") {
+		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), durable.Unfinished) {
 			return err
 		}
 		n++
@@ -178,7 +209,7 @@ func (s *Store) Check(ctx context.Context) (n int, problems []error) {
 			return ctx.Err()
 		}
 		d := registry.Digest("sha256:" + filepath.Base(filepath.Dir(path)) + e.Name())
-		if _, err := s.Get(ctx, d); err != nil {
+		if err := s.check(ctx, d, path); err != nil && ctx.Err() == nil {
 			problems = append(problems, err) // *registry.Damage, or the disk's own words
 		}
 		return ctx.Err()

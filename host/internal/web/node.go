@@ -24,6 +24,7 @@ import (
 // of the domains, wrapped; web/problem knows what each means.
 type Node interface {
 	Catalogue
+	Intake
 	Publisher
 	Reviewer
 	Observer
@@ -54,11 +55,44 @@ type Catalogue interface {
 	Activations(ctx context.Context, app string, p Page) (Items[registry.Activation], error)
 	// Invoke calls a release (0: the serving one) as the gateway would, and is metered.
 	Invoke(ctx context.Context, app string, number int, r *http.Request) (Response, error)
+	// CallLimits are how many bytes a release (0: the serving one) takes and answers at most.
+	CallLimits(ctx context.Context, app string, number int) (request, response int64, err error)
 	Events(ctx context.Context, f EventFilter, p Page) (Items[abi.Event], error)
 	// HostNames are addresses of apps beside those that their names make.
 	HostNames(ctx context.Context, p Page) (Items[registry.HostName], error)
 	AddHostName(ctx context.Context, host, app string) (registry.HostName, error)
 	DeleteHostName(ctx context.Context, host string) error
+}
+
+// Intake is asked before a body is read: API and console share what it gives.
+type Intake interface {
+	// BeginUpload takes a place among the uploads for a body of n bytes (-1: it does not say),
+	// until done is called. It waits for a moment, and no longer, if all places are taken.
+	BeginUpload(ctx context.Context, why Purpose, n int64) (done func(), err error)
+	// Hold takes n bytes of the memory for bodies until release is called, as BeginUpload does.
+	Hold(ctx context.Context, n int64) (release func(), err error)
+	// Receive writes a module to the disk, and hashes it meanwhile.
+	Receive(ctx context.Context, r io.Reader) (Module, error)
+}
+
+// Purpose is what a module is uploaded for.
+type Purpose string
+
+// A module is uploaded to become a release, or to be looked at.
+const (
+	ToPublish Purpose = "publish"
+	ToInspect Purpose = "inspect"
+)
+
+// BesideModule is how many bytes an upload may have beside its module.
+const BesideModule = 4 << 20
+
+// Module is an uploaded module, on the disk.
+type Module interface {
+	Size() int64
+	Bytes() ([]byte, error) // reads it
+	Keep() error            // makes it durable
+	Discard() error         // removes it, unless it was kept
 }
 
 // Publisher takes uploads in.
@@ -68,10 +102,10 @@ type Publisher interface {
 	// error is a *Refusal (errors.Is registry.ErrRefused).
 	Publish(ctx context.Context, u Upload, stage func(string)) (Published, error)
 	// Inspect reads a module without storing anything.
-	Inspect(ctx context.Context, module []byte) (registry.Inspection, error)
+	Inspect(ctx context.Context, module Module) (registry.Inspection, error)
 	// CheckPolicy tells what the rules would say of a manifest and a module
 	// (nil: the manifest alone) in a tier.
-	CheckPolicy(ctx context.Context, manifest, module []byte, tier abi.Tier) ([]abi.Finding, error)
+	CheckPolicy(ctx context.Context, manifest []byte, module Module, tier abi.Tier) ([]abi.Finding, error)
 	// Rules are the policy in force: file name to source.
 	Rules(ctx context.Context) (map[string]string, error)
 }
@@ -153,9 +187,6 @@ type Trust interface {
 	Certify(ctx context.Context, csr []byte) (chainPEM []byte, err error)
 	// Timestamp answers an RFC 3161 request (DER) with a response (DER).
 	Timestamp(ctx context.Context, request []byte) ([]byte, error)
-	// SignAsActor signs a module in the node for the signed-in actor, with a
-	// key that exists for this signature only. For browsers, which cannot.
-	SignAsActor(ctx context.Context, module []byte) (bundle []byte, err error)
 	// TrustRoot is the sigstore trusted root of this node, as JSON.
 	TrustRoot(ctx context.Context) ([]byte, error)
 	Keys(ctx context.Context, p Page) (Items[registry.Key], error)
@@ -179,8 +210,11 @@ type Health interface {
 // Upload is what publishing needs.
 type Upload struct {
 	Manifest []byte // TOML
-	Module   []byte
+	Module   Module
 	Bundle   []byte // sigstore bundle, JSON
+	// Sign lets the node sign for who uploads, with a key that exists for this signature only:
+	// for browsers, which have none.
+	Sign bool
 }
 
 // NewKey is a public key with what proves that it is to sign for an identity.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/intake"
 	"github.com/agora-host/agora/host/internal/web/problem"
 )
 
@@ -23,8 +24,8 @@ const (
 	prefix = "/api/v1"
 	// maxBody bounds every body but an upload's and an invocation's.
 	maxBody = 256 << 10
-	// maxUploads is how many modules are read into memory at once; more wait.
-	maxUploads = 4
+	// maxPublic bounds a body of somebody who is not known.
+	maxPublic = 8 << 10
 )
 
 // Options configure the API.
@@ -37,7 +38,6 @@ type server struct {
 	node    web.Node
 	o       Options
 	log     *slog.Logger
-	uploads chan struct{}
 	openapi []byte
 }
 
@@ -47,7 +47,7 @@ type handler func(*server, echo.Context) (any, error)
 
 // New makes the API's handler.
 func New(node web.Node, o Options) http.Handler {
-	s := &server{node: node, o: o, log: o.Logger.With("component", "api"), uploads: make(chan struct{}, maxUploads)}
+	s := &server{node: node, o: o, log: o.Logger.With("component", "api")}
 	s.openapi = describe(routes())
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
@@ -58,27 +58,16 @@ func New(node web.Node, o Options) http.Handler {
 	return e
 }
 
-// serve wraps an operation with what all of them share.
+// serve wraps an operation with what all of them share. Who calls, in which role, and how large
+// a body is said to be is judged before anything of the body is read.
 func (s *server) serve(r route) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if enc := c.Request().Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
-			return fmt.Errorf("%w: Content-Encoding %q", problem.ErrMediaType, enc)
-		}
-		if !r.public {
-			if err := s.authenticate(c); err != nil {
-				return err
-			}
-		}
-		if r.body.kind != bodyMultipart {
-			limit := int64(maxBody)
-			if r.body.kind == bodyModule || r.body.large {
-				limit = s.o.MaxModule*4/3 + 64<<10 // base64 in JSON
-			}
-			c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, limit)
-		}
-		if err := unescapeParams(c); err != nil {
+		done, err := s.begin(r, c)
+		if err != nil {
+			intake.Refuse(c.Response(), c.Request())
 			return err
 		}
+		defer done()
 		answer, err := r.handle(s, c)
 		if err != nil || c.Response().Committed {
 			return err
@@ -89,6 +78,50 @@ func (s *server) serve(r route) echo.HandlerFunc {
 		}
 		return c.JSON(r.success(), answer)
 	}
+}
+
+// begin judges a request by its head, and takes what its body needs until done is called.
+func (s *server) begin(r route, c echo.Context) (done func(), err error) {
+	if enc := c.Request().Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return nil, fmt.Errorf("%w: Content-Encoding %q", problem.ErrMediaType, enc)
+	}
+	if r.public {
+		return func() {}, intake.Begin(c.Response(), c.Request(), maxPublic)
+	}
+	if err := s.authenticate(c); err != nil {
+		return nil, err
+	}
+	ctx := c.Request().Context()
+	if err := access.Require(access.ActorFrom(ctx), r.anyOf()...); err != nil {
+		return nil, err
+	}
+	if err := unescapeParams(c); err != nil {
+		return nil, err
+	}
+	limit, needs := int64(maxBody), int64(0)
+	switch {
+	case r.body.upload != "":
+		limit = s.o.MaxModule + web.BesideModule
+	case r.body.room != nil:
+		if limit, needs, err = r.body.room(s, c); err != nil {
+			return nil, err
+		}
+	}
+	if err := intake.Begin(c.Response(), c.Request(), limit); err != nil {
+		return nil, err
+	}
+	intake.Held(c.Request())
+	if r.body.upload != "" {
+		return s.node.BeginUpload(ctx, r.body.upload, c.Request().ContentLength)
+	}
+	size := c.Request().ContentLength
+	if size < 0 {
+		size = limit
+	}
+	if needs += size; needs == 0 {
+		return func() {}, nil
+	}
+	return s.node.Hold(ctx, needs)
 }
 
 // unescapeParams makes parameters of the path what they stand for. The framework matches the
@@ -163,7 +196,7 @@ func decode[T any](c echo.Context) (v T, err error) {
 	d := json.NewDecoder(c.Request().Body)
 	d.DisallowUnknownFields()
 	if err := d.Decode(&v); err != nil {
-		return v, unreadable(err)
+		return v, intake.Unreadable(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return v, fmt.Errorf("%w: there is more after the JSON document", problem.ErrBadRequest)
@@ -171,18 +204,10 @@ func decode[T any](c echo.Context) (v T, err error) {
 	return v, nil
 }
 
-// unreadable keeps an oversized body apart from a malformed one.
-func unreadable(err error) error {
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return err
-	}
-	return fmt.Errorf("%w: %w", problem.ErrBadRequest, err)
-}
-
 func readAll(c echo.Context) ([]byte, error) {
 	b, err := io.ReadAll(c.Request().Body)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, intake.Unreadable(err)
 	}
 	return b, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/intake"
 	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
@@ -155,12 +157,28 @@ func number(c echo.Context, name string, otherwise, least, most uint64) (uint64,
 	return n, nil
 }
 
+// callRoom is how large the document of a call may be, and what it takes beside itself: the
+// body in it, and the answer with what is made of that.
+func callRoom(s *server, c echo.Context) (limit, needs int64, err error) {
+	n, err := number(c, "release", 0, 0, math.MaxInt32)
+	if err != nil {
+		return 0, 0, err
+	}
+	request, response, err := s.node.CallLimits(c.Request().Context(), c.Param("app"), int(n))
+	return request*4/3 + maxBody, request + 2*response, err
+}
+
 func invoke(s *server, c echo.Context) (any, error) {
 	in, err := decode[Invoke](c)
 	if err != nil {
 		return nil, err
 	}
 	ctx := c.Request().Context()
+	if asked, err := number(c, "release", 0, 0, math.MaxInt32); err != nil {
+		return nil, err
+	} else if in.Release == 0 {
+		in.Release = int(asked)
+	}
 	app, err := s.node.App(ctx, c.Param("app"))
 	if err != nil {
 		return nil, err
@@ -252,15 +270,11 @@ func shrinkGrant(s *server, c echo.Context) (any, error) {
 }
 
 func inspect(s *server, c echo.Context) (any, error) {
-	done, err := s.upload(c)
+	module, err := s.node.Receive(c.Request().Context(), c.Request().Body)
 	if err != nil {
-		return nil, err
+		return nil, intake.Unreadable(err)
 	}
-	defer done()
-	module, err := readAll(c)
-	if err != nil {
-		return nil, err
-	}
+	defer module.Discard()
 	return one(s.node.Inspect(c.Request().Context(), module))
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/web"
 )
 
@@ -43,6 +44,13 @@ func describe(all []route) []byte {
 		panic("BUG: the API's description cannot be written: " + err.Error())
 	}
 	return raw
+}
+
+func roleWords(roles []access.Role) (words []string) {
+	for _, r := range roles {
+		words = append(words, string(r))
+	}
+	return words
 }
 
 // openapiPath writes ":name" as "{name}".
@@ -86,6 +94,9 @@ func (d *describer) operation(r route, path string) object {
 	d.success(r, op["responses"].(object))
 	if r.public {
 		op["security"] = []any{}
+	} else {
+		op["x-agora-roles"] = r.anyOf()
+		op["description"] = "Needs the role " + strings.Join(roleWords(r.anyOf()), " or ") + "."
 	}
 	if content := d.body(r.body); content != nil {
 		op["requestBody"] = object{"required": true, "content": content}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
@@ -26,9 +28,13 @@ const (
 type body struct {
 	kind  bodyKind
 	doc   any      // bodyJSON: a zero value of its shape
-	large bool     // bodyJSON: may carry a module
 	parts []string // bodyMultipart
 	media string   // bodyBinary
+
+	upload web.Purpose // "" unless it carries a module
+	// room returns how large the body may be, and how much memory is needed beside it; nil for a
+	// body of the usual size.
+	room func(*server, echo.Context) (limit, needs int64, err error)
 }
 
 type param struct{ name, about string }
@@ -39,6 +45,7 @@ type route struct {
 	id           string // operationId
 	about        string
 	public       bool
+	roles        []access.Role // any of them may call it; none: whoever is signed in
 	query        []param
 	paged        bool // a list: it takes cursor and limit
 	body         body
@@ -55,6 +62,14 @@ func (r route) success() int {
 	return http.StatusOK
 }
 
+// anyOf are the roles that may call an operation, of which every other includes the viewer's.
+func (r route) anyOf() []access.Role {
+	if len(r.roles) == 0 {
+		return []access.Role{access.RoleViewer}
+	}
+	return r.roles
+}
+
 func jsonBody(doc any) body { return body{kind: bodyJSON, doc: doc} }
 
 // routes is the whole API on one screen.
@@ -68,6 +83,8 @@ func routes() []route {
 			{"over", "hour, day or month: answer the totals of each of them, too"}, {"format", "csv: answer text/csv, a line for each row"},
 		}
 	)
+	developers, reviewers, operators := []access.Role{access.RoleDeveloper}, []access.Role{access.RoleReviewer}, []access.Role{access.RoleOperator}
+	makers := []access.Role{access.RoleDeveloper, access.RoleOperator}
 	return []route{
 		{method: get, path: "/openapi.json", id: "describe", about: "This description.", public: true, answer: map[string]any{}, handle: describeSelf},
 		{method: get, path: "/schemas/manifest.json", id: "manifestSchema", about: "The JSON schema of agora.toml.", public: true, answer: map[string]any{}, handle: manifestSchema},
@@ -79,26 +96,26 @@ func routes() []route {
 		{method: get, path: "/apps/:app", id: "getApp", about: "One app.", answer: web.App{}, handle: getApp},
 		{method: get, path: "/apps/:app/releases", id: "listReleases", about: "An app's releases, newest first.", paged: true, answer: Items[web.Release]{}, handle: listing(listReleases)},
 		{method: get, path: "/apps/:app/releases/:number", id: "getRelease", about: "One release.", answer: web.Release{}, handle: getRelease},
-		{method: del, path: "/apps/:app/releases/:number", id: "deleteRelease", about: "Delete a release for good, unless it serves or is waited for.", handle: deleteRelease},
-		{method: post, path: "/releases", id: "publish", about: "Upload a signed module with its manifest. With Accept: application/x-ndjson, each step is told as it begins.", body: body{kind: bodyMultipart, parts: []string{"manifest", "module", "bundle"}}, answer: web.Published{}, status: http.StatusCreated, handle: publish},
-		{method: post, path: "/apps/:app/activate", id: "activate", about: "Route a tier to a release that is approved for it.", body: jsonBody(Activate{}), answer: registry.Activation{}, handle: activate},
-		{method: post, path: "/apps/:app/rollback", id: "rollBack", about: "Route a tier to the release that it served before.", body: jsonBody(RollBack{}), answer: registry.Activation{}, handle: rollBack},
-		{method: post, path: "/apps/:app/promote", id: "promote", about: "Ask for a release to enter a higher tier.", body: jsonBody(Promote{}), answer: approvals.Request{}, status: http.StatusCreated, handle: promote},
-		{method: post, path: "/apps/:app/ask", id: "askAgain", about: "Ask again for what a release lacks in the sandbox and nothing waits for.", body: jsonBody(AskAgain{}), answer: Items[approvals.Request]{}, status: http.StatusCreated, handle: askAgain},
+		{method: del, path: "/apps/:app/releases/:number", id: "deleteRelease", roles: makers, about: "Delete a release for good, unless it serves or is waited for.", handle: deleteRelease},
+		{method: post, path: "/releases", id: "publish", roles: developers, about: "Upload a signed module with its manifest. With Accept: application/x-ndjson, each step is told as it begins.", body: body{kind: bodyMultipart, parts: []string{"manifest", "module", "bundle"}, upload: web.ToPublish}, answer: web.Published{}, status: http.StatusCreated, handle: publish},
+		{method: post, path: "/apps/:app/activate", id: "activate", roles: makers, about: "Route a tier to a release that is approved for it.", body: jsonBody(Activate{}), answer: registry.Activation{}, handle: activate},
+		{method: post, path: "/apps/:app/rollback", id: "rollBack", roles: makers, about: "Route a tier to the release that it served before.", body: jsonBody(RollBack{}), answer: registry.Activation{}, handle: rollBack},
+		{method: post, path: "/apps/:app/promote", id: "promote", roles: developers, about: "Ask for a release to enter a higher tier.", body: jsonBody(Promote{}), answer: approvals.Request{}, status: http.StatusCreated, handle: promote},
+		{method: post, path: "/apps/:app/ask", id: "askAgain", roles: developers, about: "Ask again for what a release lacks in the sandbox and nothing waits for.", body: jsonBody(AskAgain{}), answer: Items[approvals.Request]{}, status: http.StatusCreated, handle: askAgain},
 		{method: get, path: "/apps/:app/activations", id: "listActivations", about: "The history of an app's routes, newest first.", paged: true, answer: Items[registry.Activation]{}, handle: listing(listActivations)},
 		{method: get, path: "/apps/:app/logs", id: "logs", about: "The newest lines of an app's log, oldest first.", query: []param{{"limit", "1 to 1000; default 100"}}, answer: Items[web.LogLine]{}, handle: logs},
 		{method: get, path: "/apps/:app/triggers", id: "listTriggers", about: "What calls an app besides requests, and how that went.", paged: true, answer: Items[web.Trigger]{}, handle: listing(listTriggers)},
-		{method: post, path: "/apps/:app/triggers/pause", id: "pauseTrigger", about: "Pause or resume a trigger. What comes for a paused one waits.", body: jsonBody(PauseTrigger{}), answer: web.Trigger{}, handle: pauseTrigger},
-		{method: post, path: "/apps/:app/triggers/run", id: "runTrigger", about: "Run a cron trigger now.", body: jsonBody(RunTrigger{}), answer: Run{}, status: http.StatusAccepted, handle: runTrigger},
+		{method: post, path: "/apps/:app/triggers/pause", id: "pauseTrigger", roles: makers, about: "Pause or resume a trigger. What comes for a paused one waits.", body: jsonBody(PauseTrigger{}), answer: web.Trigger{}, handle: pauseTrigger},
+		{method: post, path: "/apps/:app/triggers/run", id: "runTrigger", roles: makers, about: "Run a cron trigger now.", body: jsonBody(RunTrigger{}), answer: Run{}, status: http.StatusAccepted, handle: runTrigger},
 		{method: get, path: "/apps/:app/letters", id: "listLetters", about: "Events and webhooks that the app could not be brought to take, newest first.", paged: true, answer: Items[triggers.Delivery]{}, handle: listing(listLetters)},
-		{method: post, path: "/apps/:app/letters/:seq/redeliver", id: "redeliver", about: "Deliver a dead letter again.", answer: triggers.Delivery{}, handle: redeliver},
-		{method: del, path: "/apps/:app/letters/:seq", id: "dropLetter", about: "Forget a dead letter.", handle: dropLetter},
-		{method: post, path: "/apps/:app/invoke", id: "invoke", about: "Call an app as its own address would, and see what it cost.", body: body{kind: bodyJSON, doc: Invoke{}, large: true}, answer: web.Response{}, handle: invoke},
+		{method: post, path: "/apps/:app/letters/:seq/redeliver", id: "redeliver", roles: makers, about: "Deliver a dead letter again.", answer: triggers.Delivery{}, handle: redeliver},
+		{method: del, path: "/apps/:app/letters/:seq", id: "dropLetter", roles: makers, about: "Forget a dead letter.", handle: dropLetter},
+		{method: post, path: "/apps/:app/invoke", id: "invoke", about: "Call an app as its own address would, and see what it cost.", body: body{kind: bodyJSON, doc: Invoke{}, room: callRoom}, query: []param{{"release", "the release to call, whose limits bound the body; default the one that serves"}}, answer: web.Response{}, handle: invoke},
 
 		{method: get, path: "/apps/:app/secrets", id: "listSecrets", about: "An app's secrets, without their values.", paged: true, answer: Items[web.Secret]{}, handle: listing(listSecrets)},
-		{method: put, path: "/apps/:app/secrets/:name", id: "setSecret", about: "Set a secret of an app: the body is its value, which is never answered again.", body: body{kind: bodyBinary, media: octets}, answer: web.Secret{}, handle: setSecret},
-		{method: del, path: "/apps/:app/secrets/:name", id: "deleteSecret", about: "Forget a secret.", handle: deleteSecret},
-		{method: post, path: "/secrets/rotate", id: "rotateSecrets", about: "Seal all secrets with a new key, and forget the earlier ones.", answer: Rotated{}, handle: rotateSecrets},
+		{method: put, path: "/apps/:app/secrets/:name", id: "setSecret", roles: makers, about: "Set a secret of an app: the body is its value, which is never answered again.", body: body{kind: bodyBinary, media: octets}, answer: web.Secret{}, handle: setSecret},
+		{method: del, path: "/apps/:app/secrets/:name", id: "deleteSecret", roles: makers, about: "Forget a secret.", handle: deleteSecret},
+		{method: post, path: "/secrets/rotate", id: "rotateSecrets", roles: operators, about: "Seal all secrets with a new key, and forget the earlier ones.", answer: Rotated{}, handle: rotateSecrets},
 
 		{method: get, path: "/usage", id: "usage", about: "What was used.", query: usage, answer: metering.Report{}, handle: usageReport},
 		{method: get, path: "/usage/samples", id: "usageSamples", about: "Some calls of an hour: the slowest, the last that failed, and some at random; the last first. They are kept for thirty days.", query: []param{{"app", "one app; all if left out"}, {"hour", "a time in that hour, RFC 3339; default now"}}, paged: true, answer: Items[web.Sample]{}, handle: listing(usageSamples)},
@@ -106,37 +123,37 @@ func routes() []route {
 
 		{method: get, path: "/requests", id: "listRequests", about: "What waits for a decision or was decided, newest first.", query: []param{{"status", "open, approved, rejected or withdrawn; all if left out"}, {"app", "one app; all if left out"}}, paged: true, answer: Items[approvals.Request]{}, handle: listing(listRequests)},
 		{method: get, path: "/requests/:id", id: "getRequest", about: "One request.", answer: approvals.Request{}, handle: getRequest},
-		{method: post, path: "/requests/:id/decision", id: "decide", about: "Approve or reject a request of somebody else. With a digest, only if the request is about that module.", body: jsonBody(web.Verdict{}), answer: approvals.Request{}, handle: decide},
-		{method: post, path: "/requests/:id/withdraw", id: "withdraw", about: "Take one's own request back.", answer: approvals.Request{}, handle: withdraw},
+		{method: post, path: "/requests/:id/decision", id: "decide", roles: reviewers, about: "Approve or reject a request of somebody else. With a digest, only if the request is about that module.", body: jsonBody(web.Verdict{}), answer: approvals.Request{}, handle: decide},
+		{method: post, path: "/requests/:id/withdraw", id: "withdraw", roles: developers, about: "Take one's own request back.", answer: approvals.Request{}, handle: withdraw},
 		{method: get, path: "/grants", id: "listGrants", about: "What was granted, newest first.", query: []param{{"app", "one app; all if left out"}}, paged: true, answer: Items[approvals.Grant]{}, handle: listing(listGrants)},
 		{method: post, path: "/grants/:id/revoke", id: "revokeGrant", about: "End a grant at once, and say what still allows the same.", body: jsonBody(Revoke{}), answer: web.Revoked{}, handle: revokeGrant},
 		{method: post, path: "/grants/:id/shrink", id: "shrinkGrant", about: "Take off a grant, at once, what its app has not used.", answer: approvals.Grant{}, handle: shrinkGrant},
 
-		{method: post, path: "/inspect", id: "inspect", about: "Read a module without storing it.", body: body{kind: bodyModule}, answer: registry.Inspection{}, handle: inspect},
+		{method: post, path: "/inspect", id: "inspect", about: "Read a module without storing it.", body: body{kind: bodyModule, upload: web.ToInspect}, answer: registry.Inspection{}, handle: inspect},
 		{method: get, path: "/policy", id: "rules", about: "The rules in force, file by file.", answer: map[string]string{}, handle: rules},
-		{method: post, path: "/policy/check", id: "checkPolicy", about: "What the rules would say of a manifest and a module.", query: []param{{"tier", "sandbox, pilot or production; default sandbox"}}, body: body{kind: bodyMultipart, parts: []string{"manifest", "module"}}, answer: Items[abi.Finding]{}, handle: checkPolicy},
+		{method: post, path: "/policy/check", id: "checkPolicy", about: "What the rules would say of a manifest and a module.", query: []param{{"tier", "sandbox, pilot or production; default sandbox"}}, body: body{kind: bodyMultipart, parts: []string{"manifest", "module"}, upload: web.ToInspect}, answer: Items[abi.Finding]{}, handle: checkPolicy},
 
 		{method: get, path: "/hosts", id: "listHosts", about: "Addresses of apps beside those that their names make.", paged: true, answer: Items[registry.HostName]{}, handle: listing(listHosts)},
-		{method: post, path: "/hosts", id: "addHost", about: "Let an app answer to a host name.", body: jsonBody(AddHost{}), answer: registry.HostName{}, status: http.StatusCreated, handle: addHost},
-		{method: del, path: "/hosts", id: "deleteHost", about: "Take an address away from an app.", query: []param{{"host", "the host name, as listed"}}, handle: deleteHost},
+		{method: post, path: "/hosts", id: "addHost", roles: operators, about: "Let an app answer to a host name.", body: jsonBody(AddHost{}), answer: registry.HostName{}, status: http.StatusCreated, handle: addHost},
+		{method: del, path: "/hosts", id: "deleteHost", roles: operators, about: "Take an address away from an app.", query: []param{{"host", "the host name, as listed"}}, handle: deleteHost},
 
 		{method: get, path: "/trust/root", id: "trustRoot", about: "The sigstore trusted root of this node.", public: true, answer: map[string]any{}, handle: trustRoot},
-		{method: post, path: "/trust/certificate", id: "certify", about: "A short-lived certificate for the caller's identity, from a PKCS #10 request.", body: body{kind: bodyBinary, media: "application/pkcs10"}, answer: "", media: "application/pem-certificate-chain", handle: certify},
+		{method: post, path: "/trust/certificate", id: "certify", roles: developers, about: "A short-lived certificate for the caller's identity, from a PKCS #10 request.", body: body{kind: bodyBinary, media: "application/pkcs10"}, answer: "", media: "application/pem-certificate-chain", handle: certify},
 		{method: post, path: "/trust/timestamp", id: "timestamp", about: "An RFC 3161 timestamp.", body: body{kind: bodyBinary, media: "application/timestamp-query"}, answer: "", media: "application/timestamp-reply", handle: timestamp},
 		{method: get, path: "/trust/keys", id: "listKeys", about: "Public keys that sign for an identity.", paged: true, answer: Items[registry.Key]{}, handle: listing(listKeys)},
-		{method: get, path: "/trust/keys/challenge", id: "keyChallenge", about: "The text that a key signs, within an hour, to prove that it is to sign for an identity.", query: []param{{"identity", "whom it is to sign for; default the caller"}}, answer: Challenge{}, handle: keyChallenge},
-		{method: post, path: "/trust/keys", id: "addKey", about: "Let a public key sign for an identity, which its private half has to have agreed to.", body: jsonBody(web.NewKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
-		{method: del, path: "/trust/keys", id: "deleteKey", about: "End the trust in a key.", query: []param{{"hint", "the key's hint, as listed"}}, handle: deleteKey},
+		{method: get, path: "/trust/keys/challenge", id: "keyChallenge", roles: makers, about: "The text that a key signs, within an hour, to prove that it is to sign for an identity.", query: []param{{"identity", "whom it is to sign for; default the caller"}}, answer: Challenge{}, handle: keyChallenge},
+		{method: post, path: "/trust/keys", id: "addKey", roles: makers, about: "Let a public key sign for an identity, which its private half has to have agreed to.", body: jsonBody(web.NewKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
+		{method: del, path: "/trust/keys", id: "deleteKey", roles: makers, about: "End the trust in a key.", query: []param{{"hint", "the key's hint, as listed"}}, handle: deleteKey},
 
 		{method: get, path: "/quotas", id: "listQuotas", about: "What a person and an app have, and may have; for operators, the node, too.", query: []param{{"user", "another person, for operators; default the caller"}, {"app", "an app, too"}}, answer: Items[web.Quota]{}, handle: listQuotas},
 		{method: get, path: "/tokens", id: "listTokens", about: "Your own API tokens.", paged: true, answer: Items[access.Credential]{}, handle: listing(listTokens)},
 		{method: post, path: "/tokens", id: "newToken", about: "Make an API token. Its secret is answered once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken},
 		{method: del, path: "/tokens/:id", id: "revokeToken", about: "End one of your tokens.", handle: revokeToken},
-		{method: get, path: "/users", id: "listUsers", about: "Everybody who is known here.", paged: true, answer: Items[access.User]{}, handle: listing(listUsers)},
-		{method: put, path: "/users/:name", id: "putUser", about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser},
-		{method: post, path: "/users/:name/link", id: "newLink", about: "A one-time sign-in link for a user.", answer: Link{}, status: http.StatusCreated, handle: newLink},
-		{method: get, path: "/doctor", id: "doctor", about: "Check everything that is stored.", answer: Items[web.Check]{}, handle: doctor},
-		{method: get, path: "/backup", id: "backup", about: "All that the node keeps, as one stream (tar within gzip). It is complete if its last member is MANIFEST.json. For operators.", answer: "", media: "application/gzip", handle: backup},
+		{method: get, path: "/users", id: "listUsers", roles: operators, about: "Everybody who is known here.", paged: true, answer: Items[access.User]{}, handle: listing(listUsers)},
+		{method: put, path: "/users/:name", id: "putUser", roles: operators, about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser},
+		{method: post, path: "/users/:name/link", id: "newLink", roles: operators, about: "A one-time sign-in link for a user.", answer: Link{}, status: http.StatusCreated, handle: newLink},
+		{method: get, path: "/doctor", id: "doctor", roles: operators, about: "Check everything that is stored.", answer: Items[web.Check]{}, handle: doctor},
+		{method: get, path: "/backup", id: "backup", roles: operators, about: "All that the node keeps, as one stream (tar within gzip). It is complete if its last member is MANIFEST.json. For operators.", answer: "", media: "application/gzip", handle: backup},
 	}
 }
 

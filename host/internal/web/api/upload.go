@@ -2,89 +2,33 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/host/internal/door"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/intake"
 	"github.com/agora-host/agora/host/internal/web/problem"
-	"github.com/agora-host/agora/registry"
 )
-
-// partLimits bound the parts of an upload but the module, in bytes.
-var partLimits = map[string]int64{"manifest": 256 << 10, "bundle": 1 << 20}
-
-// upload waits for a place among the uploads that are in memory, and answers
-// what gives it back.
-func (s *server) upload(c echo.Context) (done func(), err error) {
-	select {
-	case s.uploads <- struct{}{}:
-		door.Unheld(c.Request().Context()) // the places bound what uploads hold
-		return func() { <-s.uploads }, nil
-	case <-c.Request().Context().Done():
-		return nil, c.Request().Context().Err()
-	}
-}
-
-// parts reads a multipart body: each named part once, none that is not known.
-// A part that is missing is nil.
-func (s *server) parts(c echo.Context, known ...string) (map[string][]byte, error) {
-	reader, err := c.Request().MultipartReader()
-	if err != nil {
-		return nil, fmt.Errorf("%w: send multipart/form-data with the parts %s", problem.ErrMediaType, strings.Join(known, ", "))
-	}
-	found := map[string][]byte{}
-	for {
-		part, err := reader.NextRawPart()
-		if errors.Is(err, io.EOF) {
-			return found, nil
-		}
-		if err != nil {
-			return nil, unreadable(err)
-		}
-		name := part.FormName()
-		if _, twice := found[name]; twice || !strings.Contains(" "+strings.Join(known, " ")+" ", " "+name+" ") {
-			return nil, fmt.Errorf("%w: part %q; each of %s is taken once", problem.ErrBadRequest, name, strings.Join(known, ", "))
-		}
-		limit, ok := partLimits[name]
-		if !ok {
-			limit = s.o.MaxModule
-		}
-		b, err := io.ReadAll(io.LimitReader(part, limit+1))
-		if err != nil {
-			return nil, unreadable(err)
-		}
-		if int64(len(b)) > limit {
-			return nil, fmt.Errorf("the %s has more than %d bytes: %w", name, limit, registry.ErrTooLarge)
-		}
-		found[name] = b
-	}
-}
 
 // publish takes an upload in. A caller that asks for newline-delimited JSON is
 // told each step as it begins.
 func publish(s *server, c echo.Context) (any, error) {
-	done, err := s.upload(c)
+	form, err := intake.ReadForm(c.Request(), s.node, "manifest", "module", "bundle")
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	parts, err := s.parts(c, "manifest", "module", "bundle")
-	if err != nil {
-		return nil, err
+	defer form.Discard()
+	u := web.Upload{Manifest: form.Parts["manifest"], Module: form.Module, Bundle: form.Parts["bundle"]}
+	if u.Manifest == nil {
+		return nil, fmt.Errorf("%w: the part %q is missing", problem.ErrBadRequest, "manifest")
 	}
-	for _, name := range []string{"manifest", "module"} {
-		if parts[name] == nil {
-			return nil, fmt.Errorf("%w: the part %q is missing", problem.ErrBadRequest, name)
-		}
+	if u.Module == nil {
+		return nil, fmt.Errorf("%w: the part %q is missing", problem.ErrBadRequest, "module")
 	}
-	u := web.Upload{Manifest: parts["manifest"], Module: parts["module"], Bundle: parts["bundle"]}
 	if !strings.Contains(c.Request().Header.Get("Accept"), "application/x-ndjson") {
 		return one(s.node.Publish(c.Request().Context(), u, nil))
 	}
@@ -125,16 +69,12 @@ func (s stream) send(step Step) {
 }
 
 func checkPolicy(s *server, c echo.Context) (any, error) {
-	done, err := s.upload(c)
+	form, err := intake.ReadForm(c.Request(), s.node, "manifest", "module")
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	parts, err := s.parts(c, "manifest", "module")
-	if err != nil {
-		return nil, err
-	}
-	if parts["manifest"] == nil {
+	defer form.Discard()
+	if form.Parts["manifest"] == nil {
 		return nil, fmt.Errorf("%w: the part %q is missing", problem.ErrBadRequest, "manifest")
 	}
 	tier := abi.Tier(c.QueryParam("tier"))
@@ -143,5 +83,5 @@ func checkPolicy(s *server, c echo.Context) (any, error) {
 			return nil, err
 		}
 	}
-	return whole(s.node.CheckPolicy(c.Request().Context(), parts["manifest"], parts["module"], tier))
+	return whole(s.node.CheckPolicy(c.Request().Context(), form.Parts["manifest"], form.Module, tier))
 }

@@ -2,7 +2,6 @@ package console
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,8 +12,8 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/intake"
 	"github.com/agora-host/agora/host/internal/web/problem"
-	"github.com/agora-host/agora/registry"
 )
 
 type signInView struct {
@@ -44,7 +43,10 @@ func ownPath(next string) string {
 }
 
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
+	if err := intake.Begin(w, r, maxSmall); err != nil {
+		c.refuse(w, r, err)
+		return
+	}
 	link := strings.TrimSpace(r.FormValue("link"))
 	if u, err := url.Parse(link); err == nil && u.Query().Get("link") != "" {
 		link = u.Query().Get("link") // the whole address was pasted
@@ -114,8 +116,7 @@ func (c *Console) upload(w http.ResponseWriter, r *http.Request) {
 		c.failed(w, r, err)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, c.o.MaxModule+4<<20)
-	published, manifest, err := c.publish(r)
+	published, manifest, err := c.publish(w, r)
 	if err == nil {
 		done := "published"
 		if !published.Active {
@@ -139,50 +140,37 @@ func (c *Console) upload(w http.ResponseWriter, r *http.Request) {
 
 // publish reads the form. What is not signed yet is signed for who is signed
 // in: the session is the proof of identity, as a token is for the command.
-func (c *Console) publish(r *http.Request) (p web.Published, manifest string, err error) {
-	if err := r.ParseMultipartForm(1 << 20); err != nil {
-		if strings.Contains(err.Error(), "too large") {
-			return p, "", fmt.Errorf("the module is larger than %d bytes: %w", c.o.MaxModule, registry.ErrTooLarge)
-		}
-		return p, "", fmt.Errorf("%w: %w", problem.ErrBadRequest, err)
+func (c *Console) publish(w http.ResponseWriter, r *http.Request) (p web.Published, manifest string, err error) {
+	if err := access.Require(access.ActorFrom(r.Context()), access.RoleDeveloper); err != nil {
+		intake.Refuse(w, r)
+		return p, "", err
 	}
-	defer r.MultipartForm.RemoveAll()
-	manifest = r.FormValue("manifest")
-	if file, err := c.formFile(r, "manifest_file"); err != nil {
-		return p, manifest, err
-	} else if len(file) > 0 {
-		manifest = string(file)
+	if err := intake.Begin(w, r, c.o.MaxModule+web.BesideModule); err != nil {
+		intake.Refuse(w, r)
+		return p, "", err
 	}
-	u := web.Upload{Manifest: []byte(manifest)}
-	if u.Module, err = c.formFile(r, "module"); err != nil {
-		return p, manifest, err
+	intake.Held(r)
+	done, err := c.node.BeginUpload(r.Context(), web.ToPublish, r.ContentLength)
+	if err != nil {
+		intake.Refuse(w, r)
+		return p, "", err
 	}
-	if len(u.Module) == 0 {
-		return p, manifest, fmt.Errorf("%w: choose the .wasm file to upload", problem.ErrBadRequest)
+	defer done()
+	form, err := intake.ReadForm(r, c.node, "manifest", "manifest_file", "module", "bundle")
+	if err != nil {
+		return p, "", err
 	}
-	if u.Bundle, err = c.formFile(r, "bundle"); err != nil {
-		return p, manifest, err
+	defer form.Discard()
+	u := web.Upload{Manifest: form.Parts["manifest"], Module: form.Module, Bundle: form.Parts["bundle"]}
+	if file := form.Parts["manifest_file"]; len(file) > 0 {
+		u.Manifest = file
 	}
-	if len(u.Bundle) == 0 {
-		if u.Bundle, err = c.node.SignAsActor(r.Context(), u.Module); err != nil {
-			return p, manifest, err
-		}
+	u.Sign = len(u.Bundle) == 0
+	if u.Module == nil || u.Module.Size() == 0 {
+		return p, string(u.Manifest), fmt.Errorf("%w: choose the .wasm file to upload", problem.ErrBadRequest)
 	}
 	p, err = c.node.Publish(r.Context(), u, nil)
-	return p, manifest, err
-}
-
-// formFile reads an uploaded file; nil if none was chosen.
-func (c *Console) formFile(r *http.Request, field string) ([]byte, error) {
-	f, header, err := r.FormFile(field)
-	if err != nil {
-		return nil, nil
-	}
-	defer f.Close()
-	if header.Size > c.o.MaxModule {
-		return nil, fmt.Errorf("%s has %d bytes, the largest taken is %d: %w", field, header.Size, c.o.MaxModule, registry.ErrTooLarge)
-	}
-	return io.ReadAll(f)
+	return p, string(u.Manifest), err
 }
 
 func tierOf(r *http.Request) (abi.Tier, error) {
@@ -305,13 +293,13 @@ func (c *Console) deleteSecret(r *http.Request) (string, error) {
 }
 
 // showOnce answers the settings page with a secret that no address may carry.
-func (c *Console) showOnce(w http.ResponseWriter, r *http.Request, fill func(*http.Request, *settingsView) error) {
-	r, err := c.signedIn(r)
+func (c *Console) showOnce(w http.ResponseWriter, r *http.Request, role access.Role, fill func(*http.Request, *settingsView) error) {
+	r, done, err := c.begin(w, r, maxSmall, role)
 	if err != nil {
-		c.failed(w, r, err)
+		c.refuse(w, r, err)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
+	defer done()
 	var secrets settingsView
 	if err := fill(r, &secrets); err != nil {
 		c.failed(w, r, err)
@@ -328,7 +316,7 @@ func (c *Console) showOnce(w http.ResponseWriter, r *http.Request, fill func(*ht
 }
 
 func (c *Console) newToken(w http.ResponseWriter, r *http.Request) {
-	c.showOnce(w, r, func(r *http.Request, v *settingsView) (err error) {
+	c.showOnce(w, r, access.RoleViewer, func(r *http.Request, v *settingsView) (err error) {
 		days, err := strconv.Atoi(r.FormValue("days"))
 		if err != nil || days < 0 || days > 366 {
 			return fmt.Errorf("%w: a token lives 1 to 366 days, or 0 for ever", problem.ErrBadRequest)
@@ -339,7 +327,7 @@ func (c *Console) newToken(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) newLink(w http.ResponseWriter, r *http.Request) {
-	c.showOnce(w, r, func(r *http.Request, v *settingsView) error {
+	c.showOnce(w, r, access.RoleOperator, func(r *http.Request, v *settingsView) error {
 		v.For = r.FormValue("user")
 		path, err := c.node.NewLink(r.Context(), v.For)
 		v.Link = c.node.Info(r.Context()).ConsoleURL + path

@@ -3,7 +3,6 @@ package console
 import (
 	"bytes"
 	"embed"
-	"fmt"
 	"html/template"
 	"io/fs"
 	"log/slog"
@@ -15,6 +14,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/intake"
 	"github.com/agora-host/agora/host/internal/web/problem"
 )
 
@@ -102,30 +102,33 @@ func (c *Console) routes(mux *http.ServeMux) {
 	page("/activity", c.activity)
 	page("/settings", c.settings)
 
-	act := func(pattern string, do actFunc) { mux.HandleFunc("POST "+pattern, c.act(do)) }
+	const viewer, developer, reviewer, operator = access.RoleViewer, access.RoleDeveloper, access.RoleReviewer, access.RoleOperator
+	act := func(pattern string, do actFunc, anyOf ...access.Role) {
+		mux.HandleFunc("POST "+pattern, c.act(do, anyOf...))
+	}
 	mux.HandleFunc("POST /upload", c.upload)
-	act("/apps/{app}/activate", c.activate)
-	act("/apps/{app}/rollback", c.rollBack)
-	act("/apps/{app}/promote", c.promote)
-	act("/apps/{app}/releases/{number}/delete", c.deleteRelease)
-	act("/apps/{app}/ask", c.askAgain)
-	act("/apps/{app}/triggers/pause", c.pauseTrigger)
-	act("/apps/{app}/triggers/run", c.runTrigger)
-	act("/apps/{app}/letters/{seq}/redeliver", c.redeliver)
-	act("/apps/{app}/letters/{seq}/drop", c.dropLetter)
-	act("/requests/{id}/decision", c.decide)
-	act("/requests/{id}/withdraw", c.withdraw)
-	act("/grants/{id}/revoke", c.revokeGrant)
-	act("/grants/{id}/shrink", c.shrinkGrant)
-	act("/apps/{app}/secrets", c.setSecret)
-	act("/apps/{app}/secrets/{name}/delete", c.deleteSecret)
+	act("/apps/{app}/activate", c.activate, developer, operator)
+	act("/apps/{app}/rollback", c.rollBack, developer, operator)
+	act("/apps/{app}/promote", c.promote, developer)
+	act("/apps/{app}/releases/{number}/delete", c.deleteRelease, developer, operator)
+	act("/apps/{app}/ask", c.askAgain, developer)
+	act("/apps/{app}/triggers/pause", c.pauseTrigger, developer, operator)
+	act("/apps/{app}/triggers/run", c.runTrigger, developer, operator)
+	act("/apps/{app}/letters/{seq}/redeliver", c.redeliver, developer, operator)
+	act("/apps/{app}/letters/{seq}/drop", c.dropLetter, developer, operator)
+	act("/requests/{id}/decision", c.decide, reviewer)
+	act("/requests/{id}/withdraw", c.withdraw, developer)
+	act("/grants/{id}/revoke", c.revokeGrant, viewer)
+	act("/grants/{id}/shrink", c.shrinkGrant, viewer)
+	act("/apps/{app}/secrets", c.setSecret, developer, operator)
+	act("/apps/{app}/secrets/{name}/delete", c.deleteSecret, developer, operator)
 	mux.HandleFunc("POST /settings/tokens", c.newToken)
-	act("/settings/tokens/{id}/revoke", c.revokeToken)
-	act("/settings/keys", c.addKey)
-	act("/settings/keys/delete", c.deleteKey)
-	act("/settings/users", c.putUser)
-	act("/settings/hosts", c.addHost)
-	act("/settings/hosts/delete", c.deleteHost)
+	act("/settings/tokens/{id}/revoke", c.revokeToken, viewer)
+	act("/settings/keys", c.addKey, developer, operator)
+	act("/settings/keys/delete", c.deleteKey, developer, operator)
+	act("/settings/users", c.putUser, operator)
+	act("/settings/hosts", c.addHost, operator)
+	act("/settings/hosts/delete", c.deleteHost, operator)
 	mux.HandleFunc("POST /settings/links", c.newLink)
 
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -227,16 +230,23 @@ func (c *Console) page(show pageFunc) http.HandlerFunc {
 // actFunc does one act and answers where to go afterwards.
 type actFunc func(r *http.Request) (next string, err error)
 
-func (c *Console) act(do actFunc) http.HandlerFunc {
+// Bounds of what a form may have, in bytes.
+const (
+	maxForm  = 64 << 10
+	maxSmall = 8 << 10
+)
+
+// act makes the handler of a form that any of the roles may send.
+func (c *Console) act(do actFunc, anyOf ...access.Role) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		r, err := c.signedIn(r)
+		r, done, err := c.begin(w, r, maxForm, anyOf...)
 		if err != nil {
-			c.failed(w, r, err)
+			c.refuse(w, r, err)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+		defer done()
 		if err := r.ParseForm(); err != nil {
-			c.failed(w, r, fmt.Errorf("%w: %w", problem.ErrBadRequest, err))
+			c.failed(w, r, intake.Unreadable(err))
 			return
 		}
 		next, err := do(r)
@@ -246,6 +256,33 @@ func (c *Console) act(do actFunc) http.HandlerFunc {
 		}
 		redirect(w, r, next)
 	}
+}
+
+// begin judges a form by its head: who sends it, in which role, and how large it is said to be.
+// It takes what the form needs until done is called.
+func (c *Console) begin(w http.ResponseWriter, r *http.Request, limit int64, anyOf ...access.Role) (_ *http.Request, done func(), err error) {
+	if r, err = c.signedIn(r); err != nil {
+		return r, nil, err
+	}
+	if err := access.Require(access.ActorFrom(r.Context()), anyOf...); err != nil {
+		return r, nil, err
+	}
+	if err := intake.Begin(w, r, limit); err != nil {
+		return r, nil, err
+	}
+	intake.Held(r)
+	size := r.ContentLength
+	if size < 0 {
+		size = limit
+	}
+	done, err = c.node.Hold(r.Context(), size)
+	return r, done, err
+}
+
+// refuse is failed for a form of which nothing was read.
+func (c *Console) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	intake.Refuse(w, r)
+	c.failed(w, r, err)
 }
 
 // redirect leads a browser on after an act; htmx follows a header of its own.

@@ -10,6 +10,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/internal/door"
+	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
@@ -93,6 +94,14 @@ var table = []Entry{
 	entry("cross-origin", http.StatusForbidden, "The request came from another site",
 		"A browser sent this form from a page of another site, which may not act for you.",
 		"Open the console itself and do it there.", ErrCrossOrigin),
+
+	entry("no-place", http.StatusServiceUnavailable, "No place is free for this",
+		"The node takes in, reads and copies only so much at once, and all of that is taken.",
+		"Try again in a moment. If it stays, an operator sees in the doctor's line about budgets what is used up.", budget.ErrExhausted).
+		commands("agora doctor").causedByClients(),
+	entry("too-many-at-once", http.StatusTooManyRequests, "You do too much at once",
+		"Of what the node does at once each person has a share, so that the others have theirs.",
+		"Let what is running end, and try again.", budget.ErrShare),
 
 	entry("not-signed-in", http.StatusUnauthorized, "You are not signed in",
 		"This needs somebody who is known here: a session in the browser, or an API token.",
