@@ -318,6 +318,36 @@ func TestConsoleForms(t *testing.T) {
 	}
 }
 
+// TestOtherSites: what costs work is not another site's to ask. Links that people follow work,
+// and browsers that do not say where a request comes from are believed.
+func TestOtherSites(t *testing.T) {
+	n := start(t)
+	cookie := n.session(ada, access.RoleDeveloper)
+	visit := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
+	frame := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}
+	image := []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}
+	script := []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}
+	for _, k := range []struct {
+		site, path string
+		how        []string
+		status     int
+	}{
+		{"cross-site", "/usage", visit, 200}, {"same-site", "/usage", visit, 200}, {"none", "/usage.csv", visit, 200},
+		{"cross-site", "/usage", frame, 403}, {"cross-site", "/usage", image, 403}, {"cross-site", "/", script, 403}, {"same-site", "/", script, 403},
+		{"same-origin", "/", script, 200}, {"same-origin", "/usage.csv", visit, 200}, {"", "/usage.csv", nil, 200}, {"", "/", nil, 200},
+		{"cross-site", "/usage.csv", visit, 403}, {"cross-site", "/usage.json", visit, 403}, {"same-site", "/usage.csv", visit, 403},
+		{"cross-site", "/sign-in?link=x", visit, 200}, {"cross-site", "/metrics", image, 403}, {"surprise", "/", image, 403},
+	} {
+		header := append([]string{"Cookie", cookie}, k.how...)
+		if k.site != "" {
+			header = append(header, "Sec-Fetch-Site", k.site)
+		}
+		if got := n.do("GET", n.ConsoleURL()+k.path, "", header...); got.Status != k.status {
+			t.Errorf("%s asks for %s with %v: %d, want %d", k.site, k.path, k.how, got.Status, k.status)
+		}
+	}
+}
+
 // TestProgressIsTold: an upload tells its steps as they begin.
 func TestProgressIsTold(t *testing.T) {
 	n := start(t)

@@ -17,6 +17,8 @@ import (
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/telemetry"
+	"github.com/agora-host/agora/host/internal/web/problem"
+	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/metering"
 )
 
@@ -109,6 +111,10 @@ func (m *measures) write(p *telemetry.Page) {
 // serveMetrics answers a scrape: with an operator's token, or from this machine
 // if nothing stands between. Behind a proxy everybody seems to come from here.
 func (h *Host) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	if web.FromElsewhere(r) {
+		problem.Write(w, problem.ErrCrossOrigin)
+		return
+	}
 	if !h.local(r) {
 		scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		actor, err := h.Authenticate(r.Context(), strings.TrimSpace(secret))

@@ -79,7 +79,32 @@ func New(node web.Node, o Options) (http.Handler, error) {
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, base{Now: c.now()}, problem.ErrCrossOrigin)
 	}))
-	return c.harden(origin.Handler(mux)), nil
+	return c.harden(c.visited(origin.Handler(mux))), nil
+}
+
+// visited refuses what another site's page asks for, other than by a link that somebody
+// follows: an image or a frame that leads here costs the node a page, with the visitor's
+// cookie, as often as that site likes.
+func (c *Console) visited(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+		if reads && web.FromElsewhere(r) && !web.Visits(r) {
+			c.fail(w, r, base{Now: c.now()}, problem.ErrCrossOrigin)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// own refuses all that comes from another site, links too: for what is costly and no page.
+func (c *Console) own(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if web.FromElsewhere(r) {
+			c.fail(w, r, base{Now: c.now()}, problem.ErrCrossOrigin)
+			return
+		}
+		next(w, r)
+	}
 }
 
 // routes lists every page and every act.
@@ -96,8 +121,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	page("/requests", c.requests)
 	page("/grants", c.grants)
 	page("/usage", c.usage)
-	mux.HandleFunc("GET /usage.csv", c.exportUsage("csv"))
-	mux.HandleFunc("GET /usage.json", c.exportUsage("json"))
+	mux.HandleFunc("GET /usage.csv", c.own(c.exportUsage("csv")))
+	mux.HandleFunc("GET /usage.json", c.own(c.exportUsage("json")))
 	page("/policy", c.policy)
 	page("/activity", c.activity)
 	page("/settings", c.settings)
