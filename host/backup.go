@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/archive"
@@ -25,7 +27,9 @@ type copier interface {
 }
 
 // Backup writes everything that the node keeps, as it is at this moment, while it
-// goes on serving. One runs at a time; others wait.
+// goes on serving. No reader holds it up: the stores are copied aside first, and a
+// store's transaction, which keeps its file from reusing what is freed, ends before the
+// reader sees the copy. Only as many run as there are places; others are refused.
 //
 // The order makes the parts fit: what a journal loses meanwhile is in the state,
 // which is copied after it; what the state names is among the blobs, which are
@@ -36,29 +40,135 @@ func (h *Host) Backup(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := h.beginCopy(ctx); err != nil {
+	done, err := h.backups.Take(ctx, actor.User, 1, 0)
+	if err != nil {
 		return err
 	}
-	defer h.endCopy()
+	defer done()
 	defer h.files.Hold()() // the apps' files are copied after the list of them
 	h.log.InfoContext(ctx, "a backup begins", "user", actor.User)
+	brisk := &briskWriter{w: w}
 	stores := func(a *archive.Writer, p *pace) error {
-		for _, f := range storeFiles {
-			err := f.copy(h).Copy(ctx, func(size int64, write func(io.Writer) error) error {
-				return a.Add(f.name, size, func(w io.Writer) error { return write(pacedWriter{w, p}) })
-			})
-			if err != nil {
-				return fmt.Errorf("copy the %s: %w", f.about, err)
-			}
+		if err := h.roomFor(); err != nil {
+			h.log.WarnContext(ctx, "a backup copies the stores to its reader, and not aside", "err", err)
+			return h.copyThrough(ctx, a, p, brisk)
 		}
-		return nil
+		return h.copyAside(ctx, a, p)
 	}
-	a := archive.NewWriter(w, h.o.Now(), h.o.Version)
+	a := archive.NewWriter(brisk, h.o.Now(), h.o.Version)
 	if err := writeArchive(ctx, a, h.o.DataDir, newPace(ctx, h.resting), stores); err != nil {
 		return err
 	}
 	h.log.InfoContext(ctx, "a backup is complete", "user", actor.User)
 	return nil
+}
+
+const (
+	backupsAtOnce = 2
+	asideFiles    = ".backup-*" // a name with a dot: no backup takes it for data
+)
+
+// copyAside copies the stores to files without a name, and then to the archive: what a
+// killed process leaves of them is nothing.
+func (h *Host) copyAside(ctx context.Context, a *archive.Writer, p *pace) error {
+	var copies []*os.File
+	defer func() {
+		for _, f := range copies {
+			_ = f.Close()
+		}
+	}()
+	aside := func(_ *archive.Writer, s storeFile) error {
+		f, err := os.CreateTemp(h.o.DataDir, asideFiles)
+		if err != nil {
+			return err
+		}
+		copies = append(copies, f)
+		if err := os.Remove(f.Name()); err != nil {
+			return err
+		}
+		return s.copy(h).Copy(ctx, func(_ int64, write func(io.Writer) error) error { return write(pacedWriter{f, p}) })
+	}
+	if err := h.eachStore(ctx, a, aside); err != nil {
+		return err
+	}
+	for i, s := range storeFiles {
+		size, err := copies[i].Seek(0, io.SeekCurrent)
+		if err != nil {
+			return err
+		}
+		err = a.Add(s.name, size, func(w io.Writer) error {
+			_, err := io.Copy(pacedWriter{w, p}, io.NewSectionReader(copies[i], 0, size))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyThrough copies the stores to the archive, for a disk without room for copies: whoever
+// has little room needs a backup most. Its reader has to be brisk then.
+func (h *Host) copyThrough(ctx context.Context, a *archive.Writer, p *pace, reader *briskWriter) error {
+	reader.begin()
+	defer reader.end()
+	return h.eachStore(ctx, a, func(a *archive.Writer, s storeFile) error {
+		return s.copy(h).Copy(ctx, func(size int64, write func(io.Writer) error) error {
+			return a.Add(s.name, size, func(w io.Writer) error { return write(pacedWriter{w, p}) })
+		})
+	})
+}
+
+// eachStore copies one store after the other, while no snapshot does.
+func (h *Host) eachStore(ctx context.Context, a *archive.Writer, copy func(*archive.Writer, storeFile) error) error {
+	if err := h.beginCopy(ctx); err != nil {
+		return err
+	}
+	defer h.endCopy()
+	for _, s := range storeFiles {
+		if err := copy(a, s); err != nil {
+			return fmt.Errorf("copy the %s: %w", s.about, err)
+		}
+	}
+	return nil
+}
+
+// A reader that holds a store's transaction open takes this much, or is given up.
+const (
+	briskAfter  = 10 * time.Second
+	briskEnough = 1 << 20 // bytes a second
+)
+
+// briskWriter gives a reader up that is slow while it has to be brisk. The time that the reader
+// takes counts, not that of the node.
+type briskWriter struct {
+	w       io.Writer
+	hurried bool
+	took    time.Duration
+	written int64
+}
+
+func (b *briskWriter) begin() { b.hurried, b.took, b.written = true, 0, 0 }
+func (b *briskWriter) end()   { b.hurried = false }
+
+func (b *briskWriter) Write(p []byte) (int, error) {
+	if b.hurried && b.took > briskAfter && b.written < int64(b.took.Seconds()*briskEnough) {
+		return 0, fmt.Errorf("the reader took %d bytes in %s, which is too slow while the disk has no room to copy the stores aside: make room, or read faster", b.written, b.took.Round(time.Second))
+	}
+	began := time.Now()
+	n, err := b.w.Write(p)
+	b.took += time.Since(began)
+	b.written += int64(n)
+	return n, err
+}
+
+// forgetAside removes what a process left that was killed before it took a copy's name away.
+func forgetAside(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, asideFiles))
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 // BackupDir is Backup of a node that does not run. It refuses what is damaged: a

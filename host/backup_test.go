@@ -3,6 +3,8 @@ package host_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -10,11 +12,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/sdk/client"
 )
@@ -309,4 +314,93 @@ func TestDoctorNamesEachFile(t *testing.T) {
 			t.Errorf("undamaged: %+v, %v", k, err)
 		}
 	}
+}
+
+// stalled is a reader that takes nothing more once it has the beginning of the stores.
+type stalled struct {
+	begun, gone chan struct{}
+	taken       int
+}
+
+func (s *stalled) Write(b []byte) (int, error) {
+	if s.taken += len(b); s.taken < 300<<10 {
+		return len(b), nil
+	}
+	select {
+	case s.begun <- struct{}{}:
+	default:
+	}
+	<-s.gone
+	return 0, errors.New("the reader is gone")
+}
+
+// TestStalledBackup: readers that stall keep no snapshot waiting, and no store's file from using
+// again what is freed; what the backups name stays; of more backups than there are places the
+// others are refused.
+func TestStalledBackup(t *testing.T) {
+	n := shopNode(t)
+	n.SetPace(0)
+	n.publish(n.ada(), manifest("shop"), says("two"))
+	noise := make([]byte, 2<<20)
+	if _, err := rand.Read(noise); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 8 { // more than is compressed before anything is written
+		if err := n.SetApp(t.Context(), "shop", fmt.Sprint("noise", i), string(noise[i<<16:(i+1)<<16])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx := access.WithActor(t.Context(), access.Actor{User: ops, Roles: []access.Role{access.RoleOperator}})
+	begun, gone, ended := make(chan struct{}, 2), make(chan struct{}), make(chan error, 2)
+	leave := sync.OnceFunc(func() { close(gone) })
+	t.Cleanup(leave)
+	for range 2 {
+		go func() { ended <- n.Backup(ctx, &stalled{begun: begun, gone: gone}) }()
+	}
+	n.eventually("both are stalled", func() bool { return len(begun) == 2 })
+	if err := n.Backup(ctx, io.Discard); !errors.Is(err, budget.ErrExhausted) {
+		t.Errorf("a third backup: %v", err)
+	}
+	blobs := func() int {
+		all, _ := filepath.Glob(filepath.Join(n.dir, "blobs", "sha256", "*", "*"))
+		return len(all)
+	}
+	named := blobs()
+	if err := n.ada().DeleteRelease(t.Context(), "shop", 1); err != nil {
+		t.Fatal(err)
+	}
+	if left := blobs(); left != named {
+		t.Errorf("of %d modules and signatures that the backups name %d are left", named, left)
+	}
+	snapshot, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := n.Snapshot(snapshot); err != nil {
+		t.Errorf("a snapshot meanwhile: %v", err)
+	}
+	size := func() int64 {
+		info, err := os.Stat(filepath.Join(n.dir, "kv.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	before := size()
+	for i := range 200 {
+		if err := n.SetApp(t.Context(), "shop", "again", string(noise[i:i+60<<10])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if grown := size() - before; grown > 6<<20 {
+		t.Errorf("the file grew by %d bytes for a value of 60 KiB", grown)
+	}
+	leave()
+	for range 2 {
+		if err := <-ended; err == nil {
+			t.Error("a backup whose reader is gone was complete")
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(n.dir, ".backup-*")); len(left) != 0 {
+		t.Errorf("left behind: %q", left)
+	}
+	n.backup(filepath.Join(t.TempDir(), "b.tar.gz")) // the places are given back
 }

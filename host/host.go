@@ -88,7 +88,8 @@ type Host struct {
 	measures measures
 	resting  time.Duration // see pace: how many times as long as copying works
 	intake   intake
-	copying  chan struct{} // held by the one backup or snapshot that runs
+	copying  chan struct{}  // held while the stores are copied
+	backups  *budget.Shared // places of backups
 
 	background sync.WaitGroup
 	cancel     context.CancelFunc
@@ -164,7 +165,7 @@ func (h *Host) openData(ctx context.Context) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	if err := complete(dir); err != nil {
+	if err := errors.Join(complete(dir), forgetAside(dir)); err != nil {
 		return err
 	}
 	var err error

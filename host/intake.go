@@ -40,6 +40,7 @@ func (h *Host) openIntake() {
 		bodies:   h.shared("documents", "bytes of documents and forms of the API and the console in memory", bodyBytes, bodyBytesEach),
 		reading:  h.shared("modules-read", "bytes of uploaded modules in memory", h.o.MaxModule*3/2, h.o.MaxModule),
 	}
+	h.backups = h.shared("backups", "backups that are read at once", backupsAtOnce, backupsAtOnce)
 }
 
 // shared makes a budget of which each person has a share.

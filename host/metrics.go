@@ -17,8 +17,8 @@ import (
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/telemetry"
-	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/metering"
 )
 

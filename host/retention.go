@@ -322,7 +322,8 @@ func (h *Host) collectSoon(ctx context.Context) {
 
 // collect removes the files of blobs that no release names, and that no snapshot's state
 // can name: those that lost their last release before the oldest snapshot was begun. It
-// does nothing while a backup or a snapshot is made: its state may name them still. A crash
+// does nothing while a backup or a snapshot is made: its state may name them still. A backup
+// that begins after this looked copies the state when this is done. A crash
 // in the middle leaves notes of files that are gone, or files that are noted.
 func (h *Host) collect(ctx context.Context) error {
 	select {
@@ -330,6 +331,9 @@ func (h *Host) collect(ctx context.Context) error {
 		defer h.endCopy()
 	default:
 		return nil // what waits is found at the next turn
+	}
+	if h.backups.Used() > 0 {
+		return nil
 	}
 	all, err := h.store.Unnamed(ctx)
 	if err != nil || len(all) == 0 {

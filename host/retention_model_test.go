@@ -40,6 +40,7 @@ func (k *keeping) open() {
 	h, err := OpenData(context.Background(), Options{DataDir: k.dir, KeepReleases: keepInModel, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return k.now }})
 	if err == nil {
 		h.copying, h.reserve = make(chan struct{}, 1), newReserve(h.o)
+		h.openIntake()
 		h.policy, err = rego.New(context.Background(), rego.Options{})
 	}
 	if err == nil {

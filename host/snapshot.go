@@ -90,7 +90,7 @@ func (h *Host) roomFor() error {
 		return err
 	}
 	if free < 2*need {
-		return fmt.Errorf("the disk has %d bytes left, and a snapshot needs %d and leaves as many: make room", free, need)
+		return fmt.Errorf("the disk has %d bytes left, and a copy of the stores needs %d and leaves as many: make room", free, need)
 	}
 	return h.reserve.low(need)
 }

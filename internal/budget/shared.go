@@ -76,7 +76,7 @@ func (s *Shared) leave(t *turn, err error) (func(), error) {
 		s.waiting = slices.Delete(s.waiting, i, i+1)
 		s.serve() // it may have stood before others
 	}
-	full := s.held[t.who]+t.n > s.each
+	full := s.each < s.Limit() && s.held[t.who]+t.n > s.each
 	s.mu.Unlock()
 	switch {
 	case i < 0:
