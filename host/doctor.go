@@ -27,15 +27,35 @@ func (h *Host) Doctor(ctx context.Context) ([]Check, error) {
 		return nil, err
 	}
 	d := doctor{dir: h.o.DataDir}
-	checks := []Check{d.store(storeFiles[0], h.store.Check(ctx)), d.store(storeFiles[1], h.kv.Check(ctx)), d.store(storeFiles[2], h.queue.Check(ctx)), d.blobs(ctx, h.blobs)}
-	releases, err := d.releases(ctx, h.store, h.verified)
-	if err != nil {
-		return nil, err
+	one := func(c Check) ([]Check, error) { return []Check{c}, nil }
+	var checks []Check
+	for _, look := range []func() ([]Check, error){
+		func() ([]Check, error) { return one(d.store(storeFiles[0], h.store.Check(ctx))) },
+		func() ([]Check, error) { return one(d.store(storeFiles[1], h.kv.Check(ctx))) },
+		func() ([]Check, error) { return one(d.store(storeFiles[2], h.queue.Check(ctx))) },
+		func() ([]Check, error) { return one(d.blobs(ctx, h.blobs)) },
+		func() ([]Check, error) {
+			c, err := d.releases(ctx, h.store, h.verified)
+			return []Check{c}, err
+		},
+		func() ([]Check, error) { return one(d.files(ctx, h.files)) },
+		func() ([]Check, error) { return one(h.checkSecrets(ctx)) },
+		func() ([]Check, error) { return h.checkBooks(ctx), nil },
+		func() ([]Check, error) { return one(d.cache(ctx)) },
+		func() ([]Check, error) { return one(d.snapshots(ctx)) },
+		func() ([]Check, error) {
+			return []Check{checkConfinement(engine.Unconfined()), h.reserve.check(), h.checkPanics(), h.checkStarts()}, nil
+		},
+		func() ([]Check, error) { return h.checkBudgets(), nil },
+		func() ([]Check, error) { return h.checkTriggers(), nil },
+	} {
+		found, err := look()
+		if err := errors.Join(err, ctx.Err()); err != nil {
+			return nil, err // whoever asked has left: what was not read is not damaged
+		}
+		checks = append(checks, found...)
 	}
-	checks = append(checks, releases, d.files(ctx, h.files), h.checkSecrets(ctx))
-	checks = append(append(checks, h.checkBooks(ctx)...), d.cache(), d.snapshots(ctx), checkConfinement(engine.Unconfined()), h.reserve.check(), h.checkPanics(), h.checkStarts())
-	checks = append(checks, h.checkBudgets()...)
-	return append(checks, h.checkTriggers()...), nil
+	return checks, nil
 }
 
 // doctor makes the lines of a report about a data directory.
@@ -86,42 +106,52 @@ func (d doctor) blobs(ctx context.Context, blobs *blobstore.Store) Check {
 
 // releases verifies every release's signature over its stored bytes.
 func (d doctor) releases(ctx context.Context, store *boltstore.Store, verified func(context.Context, registry.Release) ([]byte, error)) (Check, error) {
-	var releases []registry.Release
-	err := store.View(ctx, func(tx *boltstore.Tx) error {
-		apps, err := tx.Apps()
-		if err != nil {
-			return err
-		}
-		for _, app := range apps {
-			of, err := tx.Releases(app.Name)
-			if err != nil {
-				return err
-			}
-			releases = append(releases, of...)
-		}
-		return nil
-	})
 	remedy := abi.Remedy{Summary: "Upload the release again, or register the key that signed it.", Commands: []string{"agora keys", "agora deploy"}}
+	n, problems := 0, []error(nil)
+	err := eachRelease(ctx, store, func(r registry.Release) error {
+		n++
+		if _, err := verified(ctx, r); err != nil {
+			problems = append(problems, fmt.Errorf("release %d of %q: %w", r.Number, r.App, err))
+		}
+		return ctx.Err()
+	})
 	if errors.Is(err, registry.ErrCorrupt) {
 		return verdict("releases", "", restoreRemedy(d.dir), err), nil
 	}
 	if err != nil {
 		return Check{}, err
 	}
-	var problems []error
-	for _, r := range releases {
-		if err := ctx.Err(); err != nil {
-			return Check{}, err
-		}
-		if _, err := verified(ctx, r); err != nil {
-			problems = append(problems, fmt.Errorf("release %d of %q: %w", r.Number, r.App, err))
-		}
-	}
-	return verdict("releases", fmt.Sprintf("%d releases are signed by whom they say", len(releases)), remedy, problems...), nil
+	return verdict("releases", fmt.Sprintf("%d releases are signed by whom they say", n), remedy, problems...), nil
 }
 
-func (d doctor) cache() Check {
-	n, damaged, err := engine.CheckCache(d.path(cacheDir))
+// eachRelease shows all releases of all apps, some at a time: there may be more than fit into
+// memory, and no transaction lasts while they are looked at.
+func eachRelease(ctx context.Context, store *boltstore.Store, see func(registry.Release) error) error {
+	var apps []registry.App
+	err := store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		apps, err = tx.Apps()
+		return err
+	})
+	for _, app := range apps {
+		for p := (boltstore.Part{Limit: 100}); err == nil; {
+			var part []registry.Release
+			err = store.View(ctx, func(tx *boltstore.Tx) (err error) {
+				part, p.After, err = tx.ReleasesPart(app.Name, p)
+				return err
+			})
+			for _, r := range part {
+				err = errors.Join(err, see(r))
+			}
+			if p.After == nil {
+				break
+			}
+		}
+	}
+	return err
+}
+
+func (d doctor) cache(ctx context.Context) Check {
+	n, damaged, err := engine.CheckCache(ctx, d.path(cacheDir))
 	if err != nil {
 		damaged = append(damaged, err)
 	}
@@ -151,7 +181,7 @@ func (d doctor) snapshots(ctx context.Context) Check {
 	for _, name := range all {
 		for _, s := range storeFiles {
 			if ctx.Err() == nil {
-				problems = append(problems, s.verify(filepath.Join(d.dir, snapshotsDir, name, s.name), nil)...)
+				problems = append(problems, s.verify(filepath.Join(d.dir, snapshotsDir, name, s.name), ctx.Err)...)
 			}
 		}
 	}

@@ -74,7 +74,7 @@ func examine(ctx context.Context, o Options) ([]Check, error) {
 	}
 	releases.Name, secrets.Name, files.Name = "releases", "secrets", "apps' files"
 	checks := []Check{state, kv, queue, d.blobs(ctx, blobs), releases, files, secrets}
-	return append(append(checks, usage...), d.cache(), d.snapshots(ctx), readStarts(o.DataDir, o.Now()).check(o.DataDir)), nil
+	return append(append(checks, usage...), d.cache(ctx), d.snapshots(ctx), readStarts(o.DataDir, o.Now()).check(o.DataDir)), nil
 }
 
 // inspect makes the line about a store of what reading it answers, and, if it

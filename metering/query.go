@@ -25,6 +25,7 @@ type Report struct {
 	To    time.Time `json:"to"`
 	By    []string  `json:"by"`
 	Rows  []Row     `json:"rows"`
+	Next  string    `json:"next,omitempty"` // the cursor of the next rows, if these are not all
 	Total Usage     `json:"total"`
 	// Series are the totals over time, if they were asked for; times without usage
 	// are left out.

@@ -22,6 +22,9 @@ func (m *Meter) Report(ctx context.Context, q Query) (Report, error) {
 	if q.hourly() {
 		ledger, err = m.o.Store.Ledger(ctx, q.App, q.From, q.To)
 		for i := range ledger.Hours {
+			if i%4096 == 0 && ctx.Err() != nil {
+				return Report{}, ctx.Err()
+			}
 			s.add(&ledger.Hours[i].Key, &ledger.Hours[i].Usage)
 		}
 	} else {
@@ -42,7 +45,10 @@ func (m *Meter) Report(ctx context.Context, q Query) (Report, error) {
 			s.add(&c.Key, &c.Usage)
 		}
 	}
-	for _, c := range ledger.Cells {
+	for i, c := range ledger.Cells {
+		if i%4096 == 0 && ctx.Err() != nil {
+			return Report{}, ctx.Err()
+		}
 		if !held[idOf(c)] {
 			s.add(&c.Key, &c.Usage)
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,7 +14,7 @@ import (
 // CheckCache reads every entry of a cache directory, which may be in use, and
 // answers how many there are and which of them are damaged. A damaged one is
 // never run: what it was made of is compiled again when it is next needed.
-func CheckCache(dir string) (n int, damaged []error, err error) {
+func CheckCache(ctx context.Context, dir string) (n int, damaged []error, err error) {
 	key, err := os.ReadFile(filepath.Join(dir, "key"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil, nil // nothing was compiled here, or all of it will be again
@@ -33,6 +34,9 @@ func CheckCache(dir string) (n int, damaged []error, err error) {
 		name, lines := strings.CutSuffix(f.Name(), linesSuffix)
 		if f.IsDir() || len(name) != 64 {
 			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return n, damaged, err
 		}
 		n++
 		read := func() error { _, err := c.read(name); return err }

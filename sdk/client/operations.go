@@ -116,9 +116,19 @@ func (c *Client) Invoke(ctx context.Context, app string, call Call) (Response, e
 	return post[Response](ctx, c, path, call)
 }
 
-// Usage asks what was used. Zero times mean the last 24 hours.
+// Usage asks what was used. Zero times mean the last 24 hours. All rows are read, page by page.
 func (c *Client) Usage(ctx context.Context, q UsageQuery) (Report, error) {
-	return get[Report](ctx, c, "/usage", q.values())
+	all, err := get[Report](ctx, c, "/usage", q.values())
+	for err == nil && all.Next != "" {
+		q.From, q.To = all.From, all.To // of the first page, whatever the clock says now
+		v := q.values()
+		v.Set("cursor", all.Next)
+		var page Report
+		if page, err = get[Report](ctx, c, "/usage", v); err == nil {
+			all.Rows, all.Next = append(all.Rows, page.Rows...), page.Next
+		}
+	}
+	return all, err
 }
 
 // UsageCSV is Usage as comma-separated values, a line for each row.

@@ -285,6 +285,7 @@ type (
 		To    time.Time `json:"to"`
 		By    []string  `json:"by"`
 		Rows  []Row     `json:"rows"`
+		Next  string    `json:"next,omitempty"` // rows that are left
 		Total Usage     `json:"total"`
 		// Series are the totals over time, if they were asked for.
 		Series []Row `json:"series,omitempty"`

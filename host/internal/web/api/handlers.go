@@ -2,11 +2,13 @@ package api
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -212,21 +214,48 @@ func usageReport(s *server, c echo.Context) (any, error) {
 	if by := c.QueryParam("by"); by != "" {
 		q.By = strings.Split(by, ",")
 	}
+	limit, err := number(c, "limit", web.MaxPageLimit, 1, web.MaxPageLimit)
+	if err != nil {
+		return nil, err
+	}
 	report, err := s.node.Usage(c.Request().Context(), q)
 	switch format := c.QueryParam("format"); {
 	case err != nil:
 		return nil, err
 	case format == "csv":
-		var b bytes.Buffer
-		if err := report.WriteCSV(&b); err != nil {
-			return nil, err
-		}
 		c.Response().Header().Set("Cache-Control", "no-store")
-		return nil, c.Blob(http.StatusOK, "text/csv; charset=utf-8; header=present", b.Bytes())
+		c.Response().Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
+		c.Response().WriteHeader(http.StatusOK)
+		return nil, report.WriteCSV(c.Response())
 	case format != "":
 		return nil, fmt.Errorf("%w: format is csv, or left out, not %q", problem.ErrBadRequest, format)
 	}
-	return report, nil
+	return one(rowsFrom(report, c.QueryParam("cursor"), int(limit)))
+}
+
+// rowsFrom is a report with a page of its rows. A cursor names the last row of the page before:
+// rows do not vanish from a span.
+func rowsFrom(r metering.Report, cursor string, limit int) (metering.Report, error) {
+	if cursor != "" {
+		i := slices.IndexFunc(r.Rows, func(row metering.Row) bool { return rowCursor(r, row) == cursor })
+		if i < 0 {
+			return r, fmt.Errorf("%w: a cursor is what the page before gave as \"next\", for the same span and groups", problem.ErrBadRequest)
+		}
+		r.Rows = r.Rows[i+1:]
+	}
+	if len(r.Rows) > limit {
+		r.Rows = r.Rows[:limit]
+		r.Next = rowCursor(r, r.Rows[limit-1])
+	}
+	return r, nil
+}
+
+func rowCursor(r metering.Report, row metering.Row) string {
+	values := make([]string, len(r.By))
+	for i, word := range r.By {
+		values[i] = row.Group[word]
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join(values, "\x00")))
 }
 
 // moment reads a query parameter that is a time; zero if it is left out.

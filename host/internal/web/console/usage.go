@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"net/http"
@@ -199,24 +198,20 @@ func (c *Console) exportUsage(form string) http.HandlerFunc {
 		query := readScope(r.URL.Query()).query(c.now())
 		query.By = grouping(groupBy(r.URL.Query()))
 		report, err := c.node.Usage(r.Context(), query)
-		var b bytes.Buffer
-		media := "text/csv; charset=utf-8; header=present"
-		switch {
-		case err != nil:
-		case form == "csv":
-			err = report.WriteCSV(&b)
-		default:
-			media = "application/json"
-			err = json.NewEncoder(&b).Encode(report)
-		}
 		if err != nil {
 			c.failed(w, r, err)
 			return
+		}
+		media, write := "application/json", func() error { return json.NewEncoder(w).Encode(report) }
+		if form == "csv" {
+			media, write = "text/csv; charset=utf-8; header=present", func() error { return report.WriteCSV(w) }
 		}
 		h := w.Header()
 		h.Set("Content-Type", media)
 		h.Set("Content-Disposition", "attachment; filename=usage-"+report.From.Format(time.DateOnly)+"."+form)
 		h.Set("Cache-Control", "no-store")
-		_, _ = b.WriteTo(w)
+		if err := write(); err != nil && r.Context().Err() == nil {
+			c.log.WarnContext(r.Context(), "an export broke off", "err", err)
+		}
 	}
 }
