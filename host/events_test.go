@@ -205,9 +205,9 @@ func TestEventsAreForTheirAudience(t *testing.T) {
 		role        access.Role
 		sees, hides []string
 	}{
-		{"vic@example.com", access.RoleViewer, []string{"release.published", "release.activated"}, []string{"stripe", "for the build", "roles:developer", "secret.", "user.changed Subject:eve", "Subject:ada", "Subject:eve"}},
-		{eve, access.RoleDeveloper, []string{"release.published", "user.changed"}, []string{"stripe", "for the build", "secret.", "Subject:ada"}},
-		{ada, access.RoleDeveloper, []string{"secret.set", "secret.deleted", "token.created"}, []string{"Subject:eve"}},
+		{"vic@example.com", access.RoleViewer, []string{"release.published", "release.activated"}, []string{"stripe", "for the build", "roles:developer", "secret.", "user.changed Subject:eve", "Subject:ada@", "Subject:eve@"}},
+		{eve, access.RoleDeveloper, []string{"release.published", "user.changed"}, []string{"stripe", "for the build", "secret.", "Subject:ada@"}},
+		{ada, access.RoleDeveloper, []string{"secret.set", "secret.deleted", "token.created"}, []string{"Subject:eve@"}},
 		{rex, access.RoleReviewer, []string{"secret.set"}, []string{"for the build", "roles:developer Subject:eve"}},
 		{ops, access.RoleOperator, []string{"secret.set", "user.changed", "token.created"}, nil},
 	} {
