@@ -1,11 +1,8 @@
 package abi
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"io"
-	"slices"
 )
 
 // LLMModule is the import module of the llm capability: chat completions in the
@@ -29,7 +26,8 @@ const (
 const MaxChat = 1 << 20
 
 // ChatRequest is what may be asked of a model. Fields that are not listed are
-// refused: what a provider makes of them may cost, store or reach something.
+// refused unless they are null: what a provider makes of them may cost, store or
+// reach something. ReadChat has the rule for what earlier answers have besides.
 type ChatRequest struct {
 	Model    string        `json:"model"`
 	Messages []ChatMessage `json:"messages"`
@@ -64,6 +62,8 @@ type ChatMessage struct {
 	Name       string         `json:"name,omitempty"`
 	ToolCalls  []ChatToolCall `json:"tool_calls,omitempty"`
 	ToolCallID string         `json:"tool_call_id,omitempty"`
+	// Reasoning is a model's own of an earlier answer. Only models that take it back get it.
+	Reasoning string `json:"reasoning_content,omitempty"`
 }
 
 // ChatTool is a function that the model may ask the app to call. Tools that a
@@ -82,6 +82,14 @@ type ChatToolCall struct {
 		Name      string `json:"name,omitempty"`
 		Arguments string `json:"arguments"`
 	} `json:"function"`
+	Extra *ChatExtra `json:"extra_content,omitempty"`
+}
+
+// ChatExtra is Gemini's seal on a tool call, which it wants back with the call.
+type ChatExtra struct {
+	Google struct {
+		Signature string `json:"thought_signature"`
+	} `json:"google"`
 }
 
 // ChatResponse is an answer, or one chunk of one.
@@ -111,12 +119,15 @@ type ChatAnswer struct {
 	ToolCalls []ChatToolCall `json:"tool_calls,omitempty"`
 }
 
-// ChatUsage is what was counted, and billed.
+// ChatUsage is what was counted, and billed. As with OpenAI, the answer's tokens include those of
+// its reasoning, whatever the provider's own way to count.
 type ChatUsage struct {
-	Prompt  int64             `json:"prompt_tokens"` // cached ones included
-	Answer  int64             `json:"completion_tokens"`
-	Total   int64             `json:"total_tokens"`
-	Details *ChatUsageDetails `json:"prompt_tokens_details,omitempty"`
+	Prompt    int64              `json:"prompt_tokens"` // cached ones included
+	Answer    int64              `json:"completion_tokens"`
+	Total     int64              `json:"total_tokens"`
+	Estimated int64              `json:"estimated_tokens,omitempty"` // of the total, what the node estimated
+	Details   *ChatUsageDetails  `json:"prompt_tokens_details,omitempty"`
+	Answered  *ChatAnswerDetails `json:"completion_tokens_details,omitempty"`
 }
 
 // ChatUsageDetails say which tokens were cheaper.
@@ -124,72 +135,9 @@ type ChatUsageDetails struct {
 	Cached int64 `json:"cached_tokens"`
 }
 
-var chatRoles = []string{"system", "developer", "user", "assistant", "tool"}
-
-// DecodeChat reads and checks a request. Errors: ErrnoInvalid, ErrnoTooLarge.
-func DecodeChat(b []byte) (ChatRequest, Errno) {
-	if len(b) > MaxChat {
-		return ChatRequest{}, ErrnoTooLarge
-	}
-	var wire struct {
-		ChatRequest
-		Messages []wireMessage `json:"messages"`
-	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if d.Decode(&wire) != nil {
-		return ChatRequest{}, ErrnoInvalid
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return ChatRequest{}, ErrnoInvalid
-	}
-	r := wire.ChatRequest
-	for _, m := range wire.Messages {
-		message, ok := m.message()
-		if !ok {
-			return ChatRequest{}, ErrnoInvalid
-		}
-		r.Messages = append(r.Messages, message)
-	}
-	if r.Model == "" || len(r.Messages) == 0 || r.N < 0 || r.N > 1 || r.MaxTokens < 0 || r.MaxCompletionTokens < 0 {
-		return ChatRequest{}, ErrnoInvalid
-	}
-	if slices.ContainsFunc(r.Tools, func(t ChatTool) bool { return t.Type != "function" }) {
-		return ChatRequest{}, ErrnoInvalid
-	}
-	return r, ErrnoOK
-}
-
-// wireMessage is a message whose content may come in parts.
-type wireMessage struct {
-	ChatMessage
-	Content json.RawMessage `json:"content"`
-}
-
-func (w wireMessage) message() (ChatMessage, bool) {
-	m := w.ChatMessage
-	var whole *string
-	if len(w.Content) > 0 && json.Unmarshal(w.Content, &whole) != nil {
-		var parts []struct {
-			Type string  `json:"type"`
-			Text *string `json:"text"`
-		}
-		d := json.NewDecoder(bytes.NewReader(w.Content))
-		d.DisallowUnknownFields()
-		if d.Decode(&parts) != nil {
-			return m, false
-		}
-		var text string
-		for _, p := range parts {
-			if p.Type != "text" || p.Text == nil {
-				return m, false // an image's address would be asked by the provider
-			}
-			text += *p.Text
-		}
-		whole = &text
-	}
-	m.Content = whole
-	return m, slices.Contains(chatRoles, m.Role) && (whole != nil || len(m.ToolCalls) > 0)
+// ChatAnswerDetails say which tokens of the answer were spent on reasoning.
+type ChatAnswerDetails struct {
+	Reasoning int64 `json:"reasoning_tokens"`
 }
 
 // AppendHandle appends a stream's handle, and DecodeHandle reads it.

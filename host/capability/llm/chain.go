@@ -3,6 +3,8 @@ package llm
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -12,9 +14,10 @@ import (
 
 // begin finds a model for a request and has it begin to answer.
 func (g *grant) begin(ctx context.Context, in []byte, streamed bool) (*run, abi.Errno) {
-	q, errno := abi.DecodeChat(in)
-	if errno != abi.ErrnoOK {
-		return nil, errno
+	q, dropped, wrong := abi.ReadChat(in)
+	if wrong != nil {
+		g.tell(ctx, "", wrong)
+		return nil, wrong.Errno
 	}
 	if g.o.Config == nil {
 		g.tell(ctx, "", errNoModels)
@@ -38,7 +41,11 @@ func (g *grant) begin(ctx context.Context, in []byte, streamed bool) (*run, abi.
 	}
 	if !g.pace.enter(ctx) {
 		note(ctx, abi.MeterFailed, asked.Name)
+		g.tell(ctx, asked.Name, errBusy)
 		return nil, abi.ErrnoUnavailable
+	}
+	if len(dropped) > 0 {
+		g.drops.Do(func() { g.tellDropped(ctx, dropped) })
 	}
 	var r *run
 	defer func() {
@@ -53,12 +60,17 @@ func (g *grant) begin(ctx context.Context, in []byte, streamed bool) (*run, abi.
 	return r, abi.ErrnoOK
 }
 
-// chain asks the model, and then those that it falls back to, until one begins to
-// answer. The error is that of the last one which was not refused by policy.
+// chain asks the model, and then those that it falls back to, until one answers. The error is that
+// of the last one which was not refused by policy. A request that was too long for a model is not
+// tried with one that is known to have no more room.
 func (g *grant) chain(ctx context.Context, q *abi.ChatRequest, asked *Model, streamed bool) (*run, error) {
 	var failed error
+	var room int64 // that was not enough; 0: not known
 	for _, name := range append([]string{asked.Name}, asked.Fallback...) {
 		m := g.o.Config.model(name)
+		if room > 0 && m.Context > 0 && m.Context <= room {
+			continue
+		}
 		r, err := g.attempt(ctx, q, m, streamed)
 		if err == nil {
 			return r, nil
@@ -69,6 +81,9 @@ func (g *grant) chain(ctx context.Context, q *abi.ChatRequest, asked *Model, str
 		if failed == nil || !isPolicy(err) {
 			failed = err
 		}
+		if errors.Is(err, errContext) {
+			room = max(room, m.Context)
+		}
 		if !another(ctx, err) {
 			break
 		}
@@ -76,24 +91,37 @@ func (g *grant) chain(ctx context.Context, q *abi.ChatRequest, asked *Model, str
 	return nil, failed
 }
 
-// attempt asks one model, after all that there is to ask about it.
-func (g *grant) attempt(ctx context.Context, q *abi.ChatRequest, m *Model, streamed bool) (*run, error) {
+// attempt asks one model, after all that there is to ask about it. It returns a run whose answer is
+// there, or of a stream has begun: until then the app has seen nothing, and another model may be
+// asked. The run of an attempt that failed is settled.
+func (g *grant) attempt(ctx context.Context, asked *abi.ChatRequest, m *Model, streamed bool) (*run, error) {
 	if err := g.permits(m); err != nil {
 		return nil, err
 	}
-	body, tokens := g.request(q, m, streamed)
+	q, tokens := g.forModel(asked, m)
+	body := encode(q, m, streamed)
 	r := &run{
-		grant: g, model: m, id: "chat-" + strings.ToLower(rand.Text()), bounds: bound(body, tokens), prompt: estimatePrompt(q), day: g.o.Now().UTC().Format(time.DateOnly),
+		grant: g, model: m, id: "chat-" + strings.ToLower(rand.Text()), bounds: bound(body, tokens+m.Reasoning), prompt: estimatePrompt(&q), day: g.o.Now().UTC().Format(time.DateOnly),
 		ctx: context.WithoutCancel(ctx),
 	}
 	if m.Context > 0 && r.prompt+tokens > m.Context {
 		return nil, errContext
 	}
 	r.reserved = m.price.atMost(r.bounds)
-	if err := g.o.Ledger.Reserve(ctx, g.app.Name, r.day, r.reserved, g.daily); err != nil {
+	if err := g.o.Ledger.Reserve(ctx, g.app.Name, r.day, r.reserved, g.daily); errors.Is(err, abi.ErrnoQuota) {
 		return nil, err
+	} else if err != nil {
+		return nil, fmt.Errorf("%w: %w", errLedger, err)
 	}
 	if err := r.send(ctx, body); err != nil {
+		return nil, err
+	}
+	begin := r.whole
+	if streamed {
+		begin = r.begin
+	}
+	if err := begin(ctx); err != nil {
+		r.hangUp()
 		return nil, err
 	}
 	return r, nil

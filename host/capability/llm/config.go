@@ -54,6 +54,13 @@ type Model struct {
 	// MaxField is how the upstream calls the most tokens of the answer:
 	// "max_tokens", the default, or "max_completion_tokens".
 	MaxField string `json:"max_field"`
+	// TakesBack is what of its earlier answers the upstream wants in the history,
+	// beside what all do: "reasoning_content", "reasoning" (the same under another
+	// name) and "extra_content". Most refuse a request that has any of these.
+	TakesBack []string `json:"takes_back"`
+	// Reasoning is how many tokens the upstream may spend on reasoning beyond the limit of the
+	// answer. They are reserved with each call. 0, the default: its limit includes them.
+	Reasoning int64 `json:"reasoning"`
 
 	upstream *Upstream
 	price    price
@@ -205,8 +212,25 @@ func (m *Model) check(known []string) error {
 	if m.Context < 0 || m.MaxField != "max_tokens" && m.MaxField != "max_completion_tokens" {
 		return errors.New("its context is below zero, or its max_field is neither max_tokens nor max_completion_tokens")
 	}
+	for _, field := range m.TakesBack {
+		if !slices.Contains([]string{reasoningContent, reasoningField, extraContent}, field) {
+			return fmt.Errorf("its takes_back has %q: write reasoning_content, reasoning or extra_content", field)
+		}
+	}
+	if m.Reasoning < 0 || m.Reasoning > maxTokens {
+		return fmt.Errorf("its reasoning is no number of tokens from 0 to %d", maxTokens)
+	}
 	return nil
 }
+
+// What a history may have beside what all models take.
+const (
+	reasoningContent = "reasoning_content"
+	reasoningField   = "reasoning"
+	extraContent     = "extra_content"
+)
+
+func (m *Model) takesBack(field string) bool { return slices.Contains(m.TakesBack, field) }
 
 // price is what one token costs, in millionths of a millionth of the currency.
 type price struct{ prompt, cached, answer int64 }

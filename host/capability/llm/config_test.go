@@ -42,6 +42,8 @@ func TestConfig(t *testing.T) {
 		{"falls back to nobody", with(up, replace(model, `"id"`, `"fallback":["none"],"id"`, 1)), "fall back"},
 		{"falls back to itself", with(up, replace(model, `"id"`, `"fallback":["small"],"id"`, 1)), "fall back"},
 		{"no id", with(up, replace(model, `"id":"m",`, "", 1)), "no id"},
+		{"takes back what there is not", with(up, replace(model, `"id"`, `"takes_back":["audio"],"id"`, 1)), "takes_back"},
+		{"reasons for less than nothing", with(up, replace(model, `"id"`, `"reasoning":-1,"id"`, 1)), "reasoning"},
 		{"another field", with(up, replace(model, `"id"`, `"max_field":"n","id"`, 1)), "max_field"},
 	} {
 		if _, err := load(t, c.text); err == nil || !strings.Contains(err.Error(), c.want) {

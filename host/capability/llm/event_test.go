@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,13 +29,45 @@ func FuzzEvents(f *testing.F) {
 			if total += len(event); total > len(sent) || len(event) == 0 {
 				t.Fatalf("%d bytes of events in %d bytes", total, len(sent))
 			}
-			var chunk abi.ChatResponse
-			if json.Unmarshal(event, &chunk) != nil {
-				continue
-			}
-			c := settled(chunk.Usage, b, 10, answerBytes(chunk.Choices))
+			r := readReply(event)
+			c := settled(r.usage, b, 10, answerBytes(r.choices))
 			if c.prompt < 0 || c.cached < 0 || c.answer < 0 || c.prompt+c.cached > b.prompt || c.answer > b.answer || c.guessed > c.prompt+c.answer {
 				t.Fatalf("%s counts as %+v", event, c)
+			}
+		}
+	})
+}
+
+// FuzzReply: whatever an upstream sends, no count of it is beyond the bounds or below what it said, an
+// error in it is in our words, and an answer of it can be handed back.
+func FuzzReply(f *testing.F) {
+	for _, seed := range []string{
+		`{"choices":[{"message":{"content":"x","reasoning":"y","tool_calls":[{"id":1,"function":{"arguments":{}}}]}}],"usage":{"prompt_tokens":5,"completion_tokens":1,"total_tokens":9}}`,
+		`{"choices":[{"message":{"content":[{"type":"thinking","thinking":[{"text":"t"}]},{"type":"text","text":"x"}],"refusal":"no"},"finish_reason":"error"}],"x_groq":{"usage":{}}}`,
+		`[{"error":{"code":400,"message":"context length"}}]`, `{"usage":{"prompt_tokens":"1","completion_tokens_details":{"reasoning_tokens":1e999}}}`, `<html>`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		r := readReply(sent)
+		if r.err != nil && !slices.Contains([]error{errAnswer, errFailed, errContext}, r.err) {
+			t.Fatal(r.err)
+		}
+		b, seen := bounds{prompt: 100, answer: 50}, answerBytes(r.choices)
+		c := settled(r.usage, b, 10, seen)
+		if c.prompt < 0 || c.cached < 0 || c.answer < 0 || c.thought < 0 || c.thought > c.answer || c.prompt+c.cached > b.prompt || c.answer > b.answer || c.answer < min(b.answer, seen/tokenBytes) {
+			t.Fatalf("%q counts as %+v", sent, c)
+		}
+		if r.whole() != nil || len(sent) > abi.MaxChat/16 {
+			return
+		}
+		for _, choice := range r.choices {
+			m, err := json.Marshal(choice.Message)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, dropped, wrong := abi.ReadChat([]byte(`{"model":"m","messages":[` + string(m) + `]}`)); wrong != nil || len(dropped) > 0 {
+				t.Fatalf("%q makes %s: %v, %v", sent, m, wrong, dropped)
 			}
 		}
 	})

@@ -75,6 +75,8 @@ type grant struct {
 	maxCalls  int64 // in one invocation
 	perMinute int64
 	daily     int64 // in millionths of a millionth
+
+	drops sync.Once // the owner is told once of what is left out of messages
 }
 
 // cent is a hundredth of the currency, in the unit of prices and ledgers.
@@ -119,14 +121,8 @@ func (g *grant) chat(ctx context.Context, in []byte) ([]byte, abi.Errno) {
 	if errno != abi.ErrnoOK {
 		return nil, errno
 	}
-	defer r.end()
-	out, err := r.whole(ctx)
-	if err != nil {
-		note(ctx, abi.MeterFailed, r.model.Name)
-		g.tell(ctx, r.model.Name, err)
-		return nil, g.errno(ctx, err)
-	}
-	return out, abi.ErrnoOK
+	r.end()
+	return r.out, abi.ErrnoOK
 }
 
 // errno says what an error means to the app.
@@ -138,9 +134,9 @@ func (g *grant) errno(ctx context.Context, err error) abi.Errno {
 	switch {
 	case isPolicy(err):
 		return abi.ErrnoDenied
-	case errors.Is(err, errContext), status == http.StatusRequestEntityTooLarge, errors.Is(err, errEndless):
+	case errors.Is(err, errContext), errors.Is(err, errEndless):
 		return abi.ErrnoTooLarge
-	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
+	case status.wrong():
 		return abi.ErrnoInvalid
 	case errors.Is(err, errSlow), ctx.Err() != nil:
 		return abi.ErrnoDeadline

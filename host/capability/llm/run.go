@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ import (
 
 const (
 	maxAnswer     = 8 << 20         // bytes of a whole answer
+	maxRefusal    = 64 << 10        // bytes of an error that are read
 	settleTimeout = 5 * time.Second // for writing down what was spent
 )
 
@@ -25,14 +27,43 @@ var (
 	errSlow    = errors.New("the model took too long")
 	errBroken  = errors.New("the answer broke off")
 	errAnswer  = errors.New("the answer is none")
+	errFailed  = errors.New("the upstream sent an error in place of an answer")
 	errEndless = errors.New("the model does not stop")
 )
 
 // statusError is an upstream's refusal. What it said about it is not passed on: it
-// may quote prompts and keys.
-type statusError int
+// may quote prompts and keys. A field of the request that it blames is.
+type statusError struct {
+	code  int
+	param string
+}
 
-func (e statusError) Error() string { return fmt.Sprintf("the upstream answered %d", int(e)) }
+func (e statusError) Error() string {
+	if e.param != "" {
+		return fmt.Sprintf("the upstream answered %d about %s", e.code, e.param)
+	}
+	return fmt.Sprintf("the upstream answered %d", e.code)
+}
+
+// wrong reports whether the request is to blame, and would be wrong everywhere.
+func (e statusError) wrong() bool {
+	return e.code == http.StatusBadRequest || e.code == http.StatusUnprocessableEntity
+}
+
+// refusal reads an answer that is not 200.
+func refusal(resp *http.Response) error {
+	defer func() { _ = resp.Body.Close() }()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // what can be read of it
+	switch resp.StatusCode {
+	case http.StatusRequestEntityTooLarge:
+		return errContext
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusInternalServerError:
+		if tooLong(body) {
+			return errContext
+		}
+	}
+	return statusError{resp.StatusCode, blamed(body)}
+}
 
 // run is one model's work for one call, from what was reserved for it to what it
 // cost.
@@ -46,49 +77,91 @@ type run struct {
 	reserved int64
 
 	ctx    context.Context // of the invocation, for notes: it does not end with a host call
+	asked  context.Context // of the request to the upstream
 	cancel context.CancelFunc
+	slow   *time.Timer // cancels, unless it was stopped when the answer began
 	body   io.ReadCloser
 	ended  sync.Once
+
+	out    []byte  // the answer, if it is whole
+	stream *stream // that it comes in, if it is not
 }
 
-// request is what the upstream is asked: what the app asked, in the model's words
-// and within the grant. It answers the most tokens of the answer, too.
-func (g *grant) request(q *abi.ChatRequest, m *Model, streamed bool) (body []byte, tokens int64) {
-	wire := *q
-	tokens = g.maxTokens
-	for _, wanted := range []int64{q.MaxTokens, q.MaxCompletionTokens} {
+// forModel is a request as one model may have it: within the grant, and with what the model takes
+// back of its earlier answers.
+func (g *grant) forModel(asked *abi.ChatRequest, m *Model) (q abi.ChatRequest, tokens int64) {
+	q, tokens = *asked, g.maxTokens
+	for _, wanted := range []int64{asked.MaxTokens, asked.MaxCompletionTokens} {
 		if wanted > 0 {
 			tokens = min(tokens, wanted)
 		}
 	}
-	wire.Model, wire.N, wire.MaxTokens, wire.MaxCompletionTokens = m.ID, 0, 0, 0
+	q.Model, q.N, q.MaxTokens, q.MaxCompletionTokens = m.ID, 0, 0, 0
 	if m.MaxField == "max_tokens" {
-		wire.MaxTokens = tokens
+		q.MaxTokens = tokens
 	} else {
-		wire.MaxCompletionTokens = tokens
+		q.MaxCompletionTokens = tokens
 	}
-	wire.Stream, wire.StreamOptions = streamed, nil
+	q.Messages = slices.Clone(asked.Messages)
+	for i := range q.Messages {
+		message := &q.Messages[i]
+		if !m.takesBack(reasoningContent) && !m.takesBack(reasoningField) {
+			message.Reasoning = ""
+		}
+		if m.takesBack(extraContent) {
+			continue
+		}
+		message.ToolCalls = slices.Clone(message.ToolCalls)
+		for j := range message.ToolCalls {
+			message.ToolCalls[j].Extra = nil
+		}
+	}
+	return q, tokens
+}
+
+// wireMessage is a message with the reasoning under the upstream's name for it.
+type wireMessage struct {
+	abi.ChatMessage
+	ReasoningContent *string `json:"reasoning_content,omitempty"`
+	Reasoning        *string `json:"reasoning,omitempty"`
+}
+
+// encode writes what the upstream is sent.
+func encode(q abi.ChatRequest, m *Model, streamed bool) []byte {
+	q.Stream, q.StreamOptions = streamed, nil
 	if streamed {
-		wire.StreamOptions = json.RawMessage(`{"include_usage":true}`)
+		q.StreamOptions = json.RawMessage(`{"include_usage":true}`)
+	}
+	wire := struct {
+		abi.ChatRequest
+		Messages []wireMessage `json:"messages"`
+	}{ChatRequest: q}
+	for _, message := range q.Messages {
+		w := wireMessage{ChatMessage: message}
+		// An upstream that takes reasoning back wants it of each answer, be it empty.
+		if reasoning := message.Reasoning; message.Role == "assistant" && m.takesBack(reasoningContent) {
+			w.ReasoningContent = &reasoning
+		} else if message.Role == "assistant" && m.takesBack(reasoningField) {
+			w.Reasoning = &reasoning
+		}
+		wire.Messages = append(wire.Messages, w)
 	}
 	body, err := json.Marshal(wire)
 	if err != nil {
 		panic("BUG: a request that was read cannot be written: " + err.Error())
 	}
-	return body, tokens
+	return body
 }
 
 // send asks the upstream and returns when it begins to answer. When it fails, the
 // run is over, and settled.
 func (r *run) send(ctx context.Context, body []byte) error {
-	var requested context.Context
-	requested, r.cancel = context.WithCancel(r.ctx)
+	r.asked, r.cancel = context.WithCancel(r.ctx)
 	stop := context.AfterFunc(ctx, r.cancel)
 	defer stop()
-	slow := time.AfterFunc(r.model.upstream.timeout, r.cancel)
-	defer slow.Stop()
+	r.slow = time.AfterFunc(r.model.upstream.timeout, r.cancel)
 	var left, written atomic.Bool
-	traced := httptrace.WithClientTrace(requested, &httptrace.ClientTrace{
+	traced := httptrace.WithClientTrace(r.asked, &httptrace.ClientTrace{
 		WroteHeaders: func() { left.Store(true) },
 		WroteRequest: func(i httptrace.WroteRequestInfo) { written.Store(i.Err == nil) },
 	})
@@ -100,22 +173,26 @@ func (r *run) send(ctx context.Context, body []byte) error {
 		r.body = resp.Body
 		return nil
 	}
-	defer r.cancel()
+	defer r.hangUp()
 	if err == nil {
-		_ = resp.Body.Close()
 		r.settle(counts{}) // it refused: nothing ran
-		return statusError(resp.StatusCode)
+		return refusal(resp)
 	}
-	used := counts{}
-	if written.Load() {
-		// It may be working on it, and who works bills.
-		used = settled(nil, r.bounds, r.prompt, 0)
-	}
-	r.settle(used)
-	if requested.Err() != nil {
+	r.settle(r.unanswered(nil, 0, written.Load()))
+	if r.asked.Err() != nil {
 		return errSlow
 	}
 	return err
+}
+
+// unanswered is what a run used that came to nothing: what the provider counted, or what it said.
+// If it may be working on it still, its prompt: who works bills. An error is no answer, and an
+// error's bytes are no tokens.
+func (r *run) unanswered(u *usage, seen int64, working bool) counts {
+	if _, counted := u.counts(r.bounds, seen); counted || seen > 0 || working {
+		return settled(u, r.bounds, r.prompt, seen)
+	}
+	return counts{}
 }
 
 func (r *run) ask(ctx context.Context, body []byte) (*http.Response, error) {
@@ -148,25 +225,37 @@ func (r *run) settle(c counts) {
 }
 
 // sign makes an answer, or a chunk of one, the node's own.
-func (r *run) sign(answer *abi.ChatResponse, object string) {
-	answer.ID, answer.Object, answer.Created, answer.Model = r.id, object, r.o.Now().Unix(), r.model.Name
+func (r *run) sign(object string, choices []abi.ChatChoice, u *abi.ChatUsage) []byte {
+	out, err := json.Marshal(abi.ChatResponse{ID: r.id, Object: object, Created: r.o.Now().Unix(), Model: r.model.Name, Choices: choices, Usage: u})
+	if err != nil {
+		panic("BUG: an answer that was read cannot be written: " + err.Error())
+	}
+	return out
+}
+
+// hangUp closes the connection.
+func (r *run) hangUp() {
+	r.slow.Stop()
+	r.cancel()
+	if r.body != nil {
+		_ = r.body.Close()
+	}
 }
 
 // end closes the connection and frees the place. It may be called again.
 func (r *run) end() {
 	r.ended.Do(func() {
-		r.cancel()
-		_ = r.body.Close()
+		r.hangUp()
 		r.pace.leave()
 	})
 }
 
-// whole reads an answer that is not streamed.
-func (r *run) whole(ctx context.Context) ([]byte, error) {
+// whole reads an answer that is not streamed, into out. When it fails, the run is settled.
+func (r *run) whole(ctx context.Context) error {
+	r.slow.Stop()
 	stop := context.AfterFunc(ctx, r.cancel)
 	defer stop()
 	raw, err := io.ReadAll(io.LimitReader(r.body, maxAnswer+1))
-	var answer abi.ChatResponse
 	switch {
 	case ctx.Err() != nil:
 		err = errSlow
@@ -174,16 +263,65 @@ func (r *run) whole(ctx context.Context) ([]byte, error) {
 		err = fmt.Errorf("%w: %w", errBroken, err)
 	case len(raw) > maxAnswer:
 		err = errEndless
-	case json.Unmarshal(raw, &answer) != nil, len(answer.Choices) == 0:
-		err = errAnswer
+	case cut(raw):
+		err = errBroken
 	}
-	if err != nil { // what came is what was seen, though not all of it is the model's
-		r.settle(settled(nil, r.bounds, r.prompt, int64(len(raw))))
-		return nil, err
+	if err != nil {
+		var seen int64
+		if began(raw) { // what came is what was seen, though not all of it is the model's
+			seen = int64(len(raw))
+		}
+		r.settle(r.unanswered(nil, seen, true))
+		return err
 	}
-	used := settled(answer.Usage, r.bounds, r.prompt, answerBytes(answer.Choices))
+	answer := readReply(raw)
+	seen := answerBytes(answer.choices)
+	if err := answer.whole(); err != nil {
+		r.settle(r.unanswered(answer.usage, seen, false))
+		return err
+	}
+	used := settled(answer.usage, r.bounds, r.prompt, seen)
 	r.settle(used)
-	r.sign(&answer, "chat.completion")
-	answer.Usage = used.usage()
-	return json.Marshal(answer)
+	r.report(answer.usage, used)
+	r.out = r.sign("chat.completion", answer.choices, used.usage())
+	return nil
+}
+
+// began reports whether bytes are the beginning of an answer.
+func began(raw []byte) bool {
+	return bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) && bytes.Contains(raw, []byte(`"choices"`))
+}
+
+// cut reports whether an answer began and its end is missing, though the connection ended well.
+func cut(raw []byte) bool { return began(raw) && !json.Valid(raw) }
+
+// whole makes a reply an answer, and returns why it is none.
+func (r *reply) whole() error {
+	for i := range r.choices {
+		c := &r.choices[i]
+		if c.Message == nil {
+			c.Message, c.Delta = c.Delta, nil
+		}
+		if r.err == nil && c.Message == nil {
+			return errAnswer
+		}
+	}
+	if r.err == nil && len(r.choices) == 0 {
+		return errAnswer
+	}
+	for _, c := range r.choices {
+		if c.Message != nil {
+			c.Message.Role = "assistant"
+		}
+	}
+	return r.err
+}
+
+// report lets the operator know of counts that are not the provider's: what is billed differs from
+// what the provider will bill.
+func (r *run) report(u *usage, used counts) {
+	if u != nil && used.guessed > 0 {
+		r.o.Logger.WarnContext(r.ctx, "a provider's count was not taken", "app", r.app.Name, "model", r.model.Name,
+			"prompt", int64(u.Prompt), "answer", int64(u.Answer), "total", int64(u.Total), "reasoning", u.thought(), "estimated", used.guessed)
+	}
 }

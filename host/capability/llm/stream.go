@@ -4,9 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/agora-host/agora/abi"
@@ -22,9 +22,12 @@ type stream struct {
 	*run
 	mu       sync.Mutex // guards all below: the end of an invocation may meet a read
 	in       *bufio.Reader
-	seen     int64 // bytes that the model said
-	finished bool  // the model said that it is done
-	reported *abi.ChatUsage
+	ahead    []event // that were read before the app asked for them
+	plain    bool    // the upstream sent one answer and no events, and it was read
+	seen     int64   // bytes that the model said
+	began    bool    // there was a choice
+	finished bool    // the model said that it is done
+	reported *usage
 	over     bool
 	err      error // how it ended, if it broke
 }
@@ -32,6 +35,7 @@ type stream struct {
 func (g *grant) openStream(ctx context.Context, in []byte) ([]byte, abi.Errno) {
 	session := g.session(ctx)
 	if session.open() >= maxOpen {
+		g.tell(ctx, "", errOpen)
 		return nil, abi.ErrnoQuota
 	}
 	limited, cancel := abi.LeaveTime(ctx)
@@ -40,7 +44,7 @@ func (g *grant) openStream(ctx context.Context, in []byte) ([]byte, abi.Errno) {
 	if errno != abi.ErrnoOK {
 		return nil, errno
 	}
-	s := &stream{run: r, in: bufio.NewReaderSize(r.body, 16<<10)}
+	s := r.stream
 	if !abi.ScopeOf(ctx).OnEnd(s.close) {
 		s.close()
 		return nil, abi.ErrnoUnavailable
@@ -86,6 +90,7 @@ func (s *session) stream(in []byte) (*stream, uint32, abi.Errno) {
 func (g *grant) nextChunk(ctx context.Context, in []byte) ([]byte, abi.Errno) {
 	s, _, errno := g.session(ctx).stream(in)
 	if errno != abi.ErrnoOK {
+		g.tell(ctx, "", errHandle)
 		return nil, errno
 	}
 	ctx, cancel := abi.LeaveTime(ctx)
@@ -136,6 +141,44 @@ func (s *stream) finish(err error) {
 
 func (s *stream) used() counts { return settled(s.reported, s.bounds, s.prompt, s.seen) }
 
+// event is what one server-sent event says: a chunk for the app, or how the stream ended.
+type event struct {
+	choices []abi.ChatChoice
+	done    bool
+	err     error
+}
+
+// maxAhead is how many chunks that say nothing are kept for the app, before the first that does.
+const maxAhead = 8
+
+// begin reads until the model says something, or says that it is done. An error before that is as
+// good as a refusal. When it fails, the run is settled.
+func (r *run) begin(ctx context.Context) error {
+	s := &stream{run: r, in: bufio.NewReaderSize(r.body, 16<<10)}
+	r.stream = s
+	stop := context.AfterFunc(ctx, r.cancel)
+	defer stop()
+	for {
+		e := s.read()
+		if e.err == nil && e.done && !s.finished && len(s.ahead) == 0 {
+			e.err = errAnswer // it is over, and there was nothing
+		}
+		if e.err != nil {
+			working := errors.Is(e.err, errBroken) || errors.Is(e.err, errSlow)
+			r.settle(r.unanswered(s.reported, answerBytes(e.choices), working))
+			return e.err
+		}
+		r.slow.Stop()
+		said := answerBytes(e.choices) > 0
+		if said || e.done || s.finished || len(s.ahead) < maxAhead {
+			s.ahead = append(s.ahead, e)
+		}
+		if said || e.done || s.finished {
+			return nil
+		}
+	}
+}
+
 // next answers the next chunk, nil at the end.
 func (s *stream) next(ctx context.Context) ([]byte, error) {
 	s.mu.Lock()
@@ -145,65 +188,116 @@ func (s *stream) next(ctx context.Context) ([]byte, error) {
 	}
 	stop := context.AfterFunc(ctx, s.cancel)
 	defer stop()
+	var e event
+	if len(s.ahead) > 0 {
+		e, s.ahead = s.ahead[0], s.ahead[1:]
+	} else {
+		e = s.read()
+	}
+	s.seen += answerBytes(e.choices)
+	switch {
+	case e.err != nil:
+		s.finish(e.err)
+		return nil, e.err
+	case e.done:
+		return s.lastChunk(), nil
+	}
+	// No token is that long on the average; and what is over the bound costs nobody's
+	// app anything, and the provider's patience.
+	if s.seen > 64<<10+tokenBytes*s.bounds.answer {
+		s.finish(errEndless)
+		return nil, errEndless
+	}
+	return s.sign("chat.completion.chunk", e.choices, nil), nil
+}
+
+// read reads the next event that has choices, or that ends the stream.
+func (s *stream) read() event {
 	for {
-		event, err := readEvent(s.in)
-		if bytes.Equal(event, []byte("[DONE]")) || errors.Is(err, io.EOF) && s.finished {
-			return s.lastChunk()
+		data, err := s.data()
+		if data = bytes.TrimSpace(data); string(data) == "null" {
+			continue
 		}
-		var chunk *abi.ChatResponse
-		switch {
-		case err == nil:
-			chunk, err = s.take(event)
-		case ctx.Err() != nil:
-			err = errSlow
-		case !errors.Is(err, errAnswer):
-			err = errBroken
+		if string(data) == "[DONE]" || errors.Is(err, io.EOF) && s.finished {
+			return event{done: true}
 		}
 		if err != nil {
-			s.finish(err)
-			return nil, err
+			return event{err: s.ending(err)}
 		}
-		if len(chunk.Choices) > 0 {
-			return json.Marshal(chunk)
+		chunk := readReply(data)
+		if chunk.usage != nil {
+			s.reported = chunk.usage // some servers count along: the last one counts
+		}
+		if e := s.chunk(chunk); e.err != nil || len(e.choices) > 0 {
+			return e
 		}
 	}
 }
 
-// take reads one event.
-func (s *stream) take(event []byte) (*abi.ChatResponse, error) {
-	var chunk struct {
-		abi.ChatResponse
-		Error json.RawMessage `json:"error"`
+// ending is why a stream could not be read further.
+func (s *stream) ending(err error) error {
+	switch {
+	case s.asked.Err() != nil:
+		return errSlow
+	case errors.Is(err, io.EOF) && !s.began && s.reported == nil:
+		return errAnswer // there was nothing
+	case errors.Is(err, errAnswer), errors.Is(err, errEndless):
+		return err
 	}
-	if json.Unmarshal(event, &chunk) != nil {
-		return nil, errAnswer
+	return errBroken
+}
+
+// chunk makes a reply a chunk. Some servers send a whole answer though a stream was asked for.
+func (s *stream) chunk(r reply) event {
+	for i := range r.choices {
+		c := &r.choices[i]
+		if c.Delta == nil {
+			c.Delta, c.Message = c.Message, nil
+		}
+		c.Message = nil
+		s.began = true
+		s.finished = s.finished || s.plain || c.FinishReason != nil
 	}
-	if len(chunk.Error) > 0 && string(chunk.Error) != "null" {
-		return nil, errBroken
+	return event{choices: r.choices, err: r.err}
+}
+
+// data is the data of the next event, or the whole answer of an upstream that sends no events.
+func (s *stream) data() ([]byte, error) {
+	if !s.began && !s.plain {
+		if first, err := firstByte(s.in); err == nil && strings.ContainsRune("{[<", rune(first)) {
+			s.plain = true
+			raw, err := io.ReadAll(io.LimitReader(s.in, maxAnswer+1))
+			if len(raw) > maxAnswer {
+				err = errEndless
+			} else if cut(raw) {
+				err = errBroken
+			}
+			return raw, err
+		}
 	}
-	if chunk.Usage != nil {
-		s.reported = chunk.Usage // some servers count along: the last one counts
+	return readEvent(s.in)
+}
+
+// firstByte is the next byte that is no white space; it stays unread.
+func firstByte(in *bufio.Reader) (byte, error) {
+	for {
+		next, err := in.Peek(1)
+		if err != nil {
+			return 0, err
+		}
+		if !bytes.ContainsAny(next, " \t\r\n") {
+			return next[0], nil
+		}
+		_, _ = in.Discard(1) // what was peeked at is there
 	}
-	s.seen += answerBytes(chunk.Choices)
-	// No token is that long on the average; and what is over the bound costs nobody's
-	// app anything, and the provider's patience.
-	if s.seen > 64<<10+16*s.bounds.answer {
-		return nil, errEndless
-	}
-	for _, c := range chunk.Choices {
-		s.finished = s.finished || c.FinishReason != nil
-	}
-	s.sign(&chunk.ChatResponse, "chat.completion.chunk")
-	chunk.Usage = nil
-	return &chunk.ChatResponse, nil
 }
 
 // lastChunk tells what was used, whether the upstream did or not.
-func (s *stream) lastChunk() ([]byte, error) {
-	chunk := abi.ChatResponse{Choices: []abi.ChatChoice{}, Usage: s.used().usage()}
-	s.sign(&chunk, "chat.completion.chunk")
+func (s *stream) lastChunk() []byte {
+	used := s.used()
+	s.report(s.reported, used)
 	s.finish(nil)
-	return json.Marshal(chunk)
+	return s.sign("chat.completion.chunk", []abi.ChatChoice{}, used.usage())
 }
 
 // readEvent reads the data of the next server-sent event (WHATWG HTML, section

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/agora-host/agora/abi"
 )
@@ -17,6 +18,10 @@ var (
 	errClassified = errors.New("it may not see data of the app's classification")
 	errContext    = errors.New("the messages and the answer do not fit into its context")
 	errTooMany    = errors.New("the app asks more often than its grant allows")
+	errBusy       = fmt.Errorf("%d calls of the app run already, and none of them ended in time", maxAtOnce)
+	errOpen       = fmt.Errorf("%d streams of this request are open already", maxOpen)
+	errHandle     = errors.New("this request has no stream of that handle")
+	errLedger     = errors.New("the node cannot write down what it would cost")
 )
 
 // isPolicy tells whether an error is a decision, not a failure.
@@ -33,18 +38,20 @@ func meterOf(err error) string {
 	return abi.MeterFailed
 }
 
-// another tells whether the next model of a chain may do better.
+// another reports whether the next model of a chain may do better.
 func another(ctx context.Context, err error) bool {
-	status, refused := errors.AsType[statusError](err)
-	own := []statusError{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}
-	return ctx.Err() == nil && !(refused && slices.Contains(own, status))
+	status, _ := errors.AsType[statusError](err)
+	return ctx.Err() == nil && !status.wrong()
 }
 
 // tell lets the owner know. Upstreams and their addresses are not for owners.
 func (g *grant) tell(ctx context.Context, model string, err error) {
 	f := abi.Finding{Code: "llm.failed", Severity: abi.SeverityNote, Path: "capabilities.llm", Subject: model}
-	f.Remedy.Summary = "Try again later, or ask the node's operator."
+	wrong, isRequest := errors.AsType[*abi.ChatError](err)
 	switch {
+	case isRequest:
+		f.Code, f.Subject = "llm.request", wrong.Why
+		f.Remedy.Summary = "Change the request that the app sends; docs/llm.md lists what is passed on."
 	case errors.Is(err, errNoModels), errors.Is(err, errUnknown):
 		f.Code, f.Remedy.Summary = "llm.no_model", "Ask the node's operator which models there are."
 	case errors.Is(err, errNotGranted):
@@ -55,30 +62,55 @@ func (g *grant) tell(ctx context.Context, model string, err error) {
 		f.Remedy.Summary = "Choose a model that may see such data; the node's operator says which."
 	case errors.Is(err, errTooMany):
 		f.Code, f.Remedy.Summary = "llm.too_many", "Ask less often, or raise max_calls or per_minute and publish again."
+	case errors.Is(err, errBusy), errors.Is(err, errOpen):
+		f.Code, f.Remedy.Summary = "llm.at_once", "Read streams to their end or close them, and ask for less at once."
+	case errors.Is(err, errHandle):
+		f.Code, f.Remedy.Summary = "llm.handle", "A stream ends with its request and when it is closed; open another."
 	case errors.Is(err, abi.ErrnoQuota):
 		f.Code, f.Path = "llm.over_budget", "capabilities.llm.daily_cents"
 		err = errors.New("it could cost more than is left of the app's day")
 		f.Remedy.Summary = "Wait until tomorrow (UTC), ask for shorter answers with max_tokens, or raise daily_cents and publish again."
 	case errors.Is(err, errContext):
 		f.Code, f.Remedy.Summary = "llm.context", "Send less, or use a model with more context."
-	case errors.Is(err, errSlow), errors.Is(err, errBroken), errors.Is(err, errAnswer), errors.Is(err, errEndless):
 	default:
-		if status, refused := errors.AsType[statusError](err); refused {
-			err = status
-		} else {
-			err = errors.New("it cannot be reached")
-		}
+		err, f.Remedy.Summary = inWords(err)
 	}
-	f.Message = fmt.Sprintf("A call of the model %q failed: %s.", model, inWords(err))
+	f.Message = fmt.Sprintf("A call of the model %q failed: %v.", model, err)
+	if model == "" {
+		f.Message = fmt.Sprintf("A call of a model failed: %v.", err)
+	}
 	g.o.Tell(ctx, g.app, f)
 }
 
-// inWords is the part of an error that is our own.
-func inWords(err error) string {
-	for _, own := range []error{errSlow, errBroken, errAnswer, errEndless} {
+// inWords is the part of a failure that is our own, and what its reader can do about it.
+func inWords(err error) (error, string) {
+	const later = "Try again later, or ask the node's operator."
+	for own, remedy := range map[error]string{
+		errSlow: later, errBroken: later, errFailed: later, errLedger: "Ask the node's operator.",
+		errAnswer:  "Ask the node's operator: what is behind the model may speak no chat completions.",
+		errEndless: "Ask for shorter answers with max_tokens, or ask the node's operator.",
+	} {
 		if errors.Is(err, own) {
-			return own.Error()
+			return own, remedy
 		}
 	}
-	return err.Error()
+	status, refused := errors.AsType[statusError](err)
+	switch {
+	case !refused:
+		return errors.New("it cannot be reached"), later
+	case status.wrong():
+		return status, "The model does not take the request as it is: check its messages and tools, and leave out fields that not every model knows."
+	case slices.Contains([]int{http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound}, status.code):
+		return status, "Ask the node's operator: the model's key, account or id is not accepted, and no request of the app can change that."
+	}
+	return status, later
+}
+
+// tellDropped lets the owner know what was left out of messages.
+func (g *grant) tellDropped(ctx context.Context, fields []string) {
+	names := strings.Join(fields[:min(len(fields), 8)], ", ")
+	f := abi.Finding{Code: "llm.dropped", Severity: abi.SeverityNote, Path: "capabilities.llm", Subject: names}
+	f.Message = fmt.Sprintf("Messages of the assistant have fields that no model is sent: %s.", names)
+	f.Remedy.Summary = "Nothing has to be done if the app only hands back an answer; docs/llm.md says what is passed on."
+	g.o.Tell(ctx, g.app, f)
 }

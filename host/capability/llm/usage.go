@@ -2,6 +2,7 @@ package llm
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 
 	"github.com/agora-host/agora/abi"
@@ -11,8 +12,9 @@ import (
 type counts struct {
 	prompt  int64 // that were not cached
 	cached  int64
-	answer  int64
-	guessed int64 // of all of these, what the node estimated
+	answer  int64 // reasoning included
+	thought int64 // of the answer, what was reasoning, if the provider says so
+	guessed int64 // of prompt, cached and answer, what the node estimated
 }
 
 // bounds are what a count can be at most.
@@ -25,9 +27,61 @@ const overhead = 256
 // slack is how far a provider may count beyond the most tokens that were asked for.
 const slack = 16
 
+// tokenBytes is how many bytes a token of an answer has at most, on the average: a count below that
+// is less than what was produced.
+const tokenBytes = 16
+
 // bound a request of so many bytes of JSON. A token is at least one byte.
 func bound(request []byte, maxTokens int64) bounds {
 	return bounds{int64(len(request)) + overhead, maxTokens + slack}
+}
+
+// usage is what a provider counted. OpenAI counts reasoning as part of the completion; xAI and
+// Gemini count it apart, where only the total, or completion_tokens_details, has it.
+type usage struct {
+	Prompt    count `json:"prompt_tokens"`
+	Answer    count `json:"completion_tokens"`
+	Total     count `json:"total_tokens"`
+	Hits      count `json:"prompt_cache_hit_tokens"` // DeepSeek
+	Cached    count `json:"cached_tokens"`           // Moonshot
+	Reasoning count `json:"reasoning_tokens"`        // Perplexity
+	Details   struct {
+		Cached count `json:"cached_tokens"`
+	} `json:"prompt_tokens_details"`
+	Answered struct {
+		Reasoning count `json:"reasoning_tokens"`
+	} `json:"completion_tokens_details"`
+}
+
+// count is a number of tokens: 0 if it is absent, and absurd if it is anything but a number that can
+// be one.
+type count int64
+
+const (
+	absurd   count = -1
+	maxCount       = 1 << 40
+)
+
+// UnmarshalJSON never fails: an absurd count must not be the end of an answer.
+func (c *count) UnmarshalJSON(b []byte) error {
+	var f float64
+	switch err := json.Unmarshal(b, &f); {
+	case string(b) == "null":
+	case err != nil, f < 0, f > maxCount, f != math.Trunc(f):
+		*c = absurd
+	default:
+		*c = count(f)
+	}
+	return nil
+}
+
+// readUsage returns nil for what is no usage, or one that counts nothing yet.
+func readUsage(v json.RawMessage) *usage {
+	var u usage
+	if !is(v) || v[0] != '{' || !loosely(v, &u) || u == (usage{}) {
+		return nil
+	}
+	return &u
 }
 
 // estimate tokens from bytes: four to one, as in English; rounded up.
@@ -38,17 +92,22 @@ func estimate(bytes int64) int64 { return (bytes + 3) / 4 }
 func estimatePrompt(q *abi.ChatRequest) int64 {
 	var bytes int64
 	for _, m := range q.Messages {
-		if bytes += 16; m.Content != nil {
+		if bytes += 16 + int64(len(m.Reasoning)); m.Content != nil {
 			bytes += int64(len(*m.Content))
 		}
-		for _, c := range m.ToolCalls {
-			bytes += int64(len(c.Function.Name) + len(c.Function.Arguments))
-		}
+		bytes += callBytes(m.ToolCalls)
 	}
 	for _, t := range q.Tools {
 		bytes += int64(len(t.Function))
 	}
 	return estimate(bytes + int64(len(q.ResponseFormat)))
+}
+
+func callBytes(calls []abi.ChatToolCall) (n int64) {
+	for _, c := range calls {
+		n += int64(len(c.Function.Name) + len(c.Function.Arguments))
+	}
+	return n
 }
 
 // answerBytes is how much a model said.
@@ -66,9 +125,7 @@ func answerBytes(choices []abi.ChatChoice) (n int64) {
 			add(a.Content)
 			add(a.Refusal)
 			add(a.Reasoning)
-			for _, t := range a.ToolCalls {
-				n += int64(len(t.Function.Name) + len(t.Function.Arguments))
-			}
+			n += callBytes(a.ToolCalls)
 		}
 	}
 	return n
@@ -76,33 +133,69 @@ func answerBytes(choices []abi.ChatChoice) (n int64) {
 
 // settled is what a call used: what the provider reports, if that can be; else an
 // estimate of the prompt, and of what was seen of the answer.
-func settled(reported *abi.ChatUsage, b bounds, prompt, seen int64) counts {
-	if possible(reported, b, seen) {
-		c := counts{prompt: reported.Prompt, answer: reported.Answer}
-		if reported.Details != nil {
-			c.cached = reported.Details.Cached
-			c.prompt -= c.cached
-		}
+func settled(u *usage, b bounds, prompt, seen int64) counts {
+	if c, ok := u.counts(b, seen); ok {
 		return c
 	}
 	c := counts{prompt: min(prompt, b.prompt), answer: min(estimate(seen), b.answer)}
+	if u != nil && int64(u.Answer) <= b.answer {
+		c.answer = max(c.answer, int64(u.Answer)) // what can be of it is not made less
+	}
 	c.guessed = c.prompt + c.answer
 	return c
 }
 
-func possible(u *abi.ChatUsage, b bounds, seen int64) bool {
-	if u == nil || u.Prompt <= 0 || u.Prompt > b.prompt || u.Answer < 0 || u.Answer > b.answer || u.Answer == 0 && seen > 0 {
-		return false
+// counts reads a usage, and reports whether it can be.
+func (u *usage) counts(b bounds, seen int64) (counts, bool) {
+	if u == nil || u.absurd() {
+		return counts{}, false
 	}
-	return u.Details == nil || u.Details.Cached >= 0 && u.Details.Cached <= u.Prompt
+	c := counts{cached: int64(max(u.Details.Cached, u.Hits, u.Cached))}
+	c.prompt = int64(u.Prompt) - c.cached
+	c.answer, c.thought = u.answered()
+	if over := c.answer - b.answer; over > 0 && c.thought == u.thought() && over <= c.thought && c.thought < maxThought {
+		// It reasoned beyond the limit and says so. More than was reserved is not taken.
+		c.answer, c.thought = b.answer, c.thought-over
+		c.guessed = c.answer
+	}
+	ok := u.Prompt > 0 && int64(u.Prompt) <= b.prompt && c.prompt >= 0 && c.answer <= b.answer && c.answer*tokenBytes >= seen
+	return c, ok
+}
+
+// maxThought is how many tokens of reasoning are believed at all.
+const maxThought = 1 << 18
+
+func (u *usage) absurd() bool {
+	return min(u.Prompt, u.Answer, u.Total, u.Hits, u.Cached, u.Reasoning, u.Details.Cached, u.Answered.Reasoning) < 0
+}
+
+func (u *usage) thought() int64 { return int64(max(u.Reasoning, u.Answered.Reasoning)) }
+
+// answered is the tokens of the answer, and those of its reasoning among them. Whatever the total
+// has beyond prompt and completion is reasoning that is counted apart; so is reasoning that is
+// more than the completion which should include it.
+func (u *usage) answered() (answer, thought int64) {
+	answer, thought = int64(u.Answer), u.thought()
+	switch apart := int64(u.Total - u.Prompt); {
+	case apart > answer:
+		thought = max(thought, apart-answer)
+		answer = max(apart, thought)
+	case thought > answer:
+		answer += thought
+	}
+	return answer, thought
 }
 
 // usage is how the app is told.
 func (c counts) usage() *abi.ChatUsage {
-	return &abi.ChatUsage{
-		Prompt: c.prompt + c.cached, Answer: c.answer, Total: c.prompt + c.cached + c.answer,
+	u := &abi.ChatUsage{
+		Prompt: c.prompt + c.cached, Answer: c.answer, Total: c.prompt + c.cached + c.answer, Estimated: c.guessed,
 		Details: &abi.ChatUsageDetails{Cached: c.cached},
 	}
+	if c.thought > 0 {
+		u.Answered = &abi.ChatAnswerDetails{Reasoning: c.thought}
+	}
+	return u
 }
 
 func (c counts) note(ctx context.Context, model string) {

@@ -28,10 +28,31 @@ type provider struct {
 	asked []abi.ChatRequest // guarded by mu
 	keys  []string          // that came, guarded by mu
 	gone  chan struct{}     // one for each caller that left
+
+	scripts map[string]http.HandlerFunc // by the model's id, before its behaviour; guarded by mu
+	bodies  [][]byte                    // of the requests that came, guarded by mu
 }
 
+// script has a model answer in a test's own way.
+func (p *provider) script(model string, h http.HandlerFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.scripts[model] = h
+}
+
+// says is an answer with a status, a type and a body.
+func says(status int, kind, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	}
+}
+
+const jsonType, sseType = "application/json", "text/event-stream"
+
 func newProvider(t testing.TB) *provider {
-	p := &provider{gone: make(chan struct{}, 100)}
+	p := &provider{gone: make(chan struct{}, 100), scripts: map[string]http.HandlerFunc{}}
 	p.Server = httptest.NewServer(http.HandlerFunc(p.serve))
 	t.Cleanup(p.Close)
 	return p
@@ -47,7 +68,16 @@ func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.asked = append(p.asked, q)
 	p.keys = append(p.keys, r.Header.Get("Authorization"))
+	p.bodies = append(p.bodies, raw)
+	script := p.scripts[q.Model]
 	p.mu.Unlock()
+	if script != nil {
+		if q.Stream {
+			r.Header.Set("X-Stream", "1")
+		}
+		script(w, r)
+		return
+	}
 	switch q.Model {
 	case "slow":
 		<-r.Context().Done()

@@ -68,6 +68,33 @@ func Text(r abi.ChatResponse) string {
 	return ""
 }
 
+// Assistant is an answer as a message, for the next request of the conversation. It keeps calls of
+// tools and, for models that take it back, the reasoning.
+func Assistant(r abi.ChatResponse) abi.ChatMessage {
+	var nothing string
+	m := abi.ChatMessage{Role: "assistant", Content: &nothing}
+	for _, c := range r.Choices {
+		a := c.Message
+		if a == nil {
+			continue
+		}
+		m.ToolCalls = a.ToolCalls
+		if a.Reasoning != nil {
+			m.Reasoning = *a.Reasoning
+		}
+		switch {
+		case a.Content != nil && *a.Content != "":
+			m.Content = a.Content
+		case a.Refusal != nil && *a.Refusal != "":
+			m.Content = a.Refusal
+		case len(a.ToolCalls) > 0:
+			m.Content = nil
+		}
+		break
+	}
+	return m
+}
+
 func send(r abi.ChatRequest, f func([]byte) ([]byte, error)) ([]byte, error) {
 	in, err := json.Marshal(r)
 	if err != nil {

@@ -25,6 +25,18 @@ func TestChatAndStream(t *testing.T) {
 	if err != nil || Text(answer) != "Be short. Hello there" {
 		t.Errorf("%+v, %v", answer, err)
 	}
+	r.Messages = append(r.Messages, Assistant(answer), User("Again"))
+	if again, err := Chat(r); err != nil || *r.Messages[2].Content != "Be short. Hello there" || Text(again) != Text(answer) {
+		t.Errorf("handed back: %+v, %v", again, err)
+	}
+	call := abi.ChatToolCall{ID: "1", Type: "function"}
+	for want, a := range map[string]abi.ChatAnswer{"I cannot.": {Refusal: new("I cannot.")}, "": {Reasoning: new("Hm.")}, "none": {ToolCalls: []abi.ChatToolCall{call}}} {
+		m := Assistant(abi.ChatResponse{Choices: []abi.ChatChoice{{Message: &a}}})
+		if got := m.Content; m.Role != "assistant" || (got == nil) != (want == "none") || got != nil && *got != want || len(m.ToolCalls) != len(a.ToolCalls) || a.Reasoning != nil && m.Reasoning != "Hm." {
+			t.Errorf("%+v is %+v", a, m)
+		}
+	}
+	r.Messages = r.Messages[:2]
 	said, used := "", int64(0)
 	for chunk, err := range Stream(r) {
 		if err != nil {
