@@ -26,7 +26,7 @@ func benchSiege(ctx context.Context, span time.Duration, only string, apps, rest
 		name string
 		run  func(context.Context, time.Duration) error
 	}{
-		{"processors", siegeProcessors}, {"memory", siegeMemory},
+		{"strangers", siegeStrangers}, {"processors", siegeProcessors}, {"memory", siegeMemory},
 		{"restarts", func(ctx context.Context, _ time.Duration) error { return siegeRestarts(ctx, apps, restarts) }},
 	} {
 		if only != "" && only != part.name {
@@ -112,13 +112,18 @@ func (s *statusCounts) String() string {
 // visits asks a host as two people would who think for two milliseconds between two requests, and
 // returns the times in order.
 func visits(addr, host string, span time.Duration) ([]time.Duration, error) {
+	return visitsFrom(net.Dialer{}, addr, host, span)
+}
+
+// visitsFrom is visits through a dialer.
+func visitsFrom(dialer net.Dialer, addr, host string, span time.Duration) ([]time.Duration, error) {
 	var mu sync.Mutex
 	var all []time.Duration
 	var failed error
 	var group sync.WaitGroup
 	for range 2 {
 		group.Go(func() {
-			mine, err := askEvery(addr, host, 2*time.Millisecond, time.Now().Add(span))
+			mine, err := askEvery(dialer, addr, host, 2*time.Millisecond, time.Now().Add(span))
 			mu.Lock()
 			defer mu.Unlock()
 			all, failed = append(all, mine...), errors.Join(failed, err)
@@ -133,8 +138,8 @@ func visits(addr, host string, span time.Duration) ([]time.Duration, error) {
 }
 
 // askEvery asks over one connection with pauses.
-func askEvery(addr, host string, pause time.Duration, end time.Time) (times []time.Duration, err error) {
-	c, err := net.Dial("tcp", addr)
+func askEvery(dialer net.Dialer, addr, host string, pause time.Duration, end time.Time) (times []time.Duration, err error) {
+	c, err := dialer.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
 	}

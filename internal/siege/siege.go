@@ -110,12 +110,18 @@ func (t Target) Idle(ctx context.Context, n int) *Attack {
 	})
 }
 
+// filler is what bodies are made of: the attacker has no memory to lose either.
+var filler = bytes.Repeat([]byte("x"), 64<<10)
+
 // Unfinished announces n bodies of size bytes and sends only part of each: sent bytes at once,
 // and then one byte each time drip has passed, if it is not zero.
 func (t Target) Unfinished(ctx context.Context, n int, size, sent int64, drip time.Duration) *Attack {
 	return t.begin(ctx, n, func(a *Attack, c net.Conn) {
 		head := t.head(http.MethodPost, fmt.Sprintf("Content-Length: %d\r\n", size))
-		_, err := c.Write(append([]byte(head), bytes.Repeat([]byte("x"), int(sent))...))
+		_, err := c.Write([]byte(head))
+		for left := sent; left > 0 && err == nil; left -= int64(len(filler)) {
+			_, err = c.Write(filler[:min(left, int64(len(filler)))])
+		}
 		if err == nil {
 			a.Ready.Add(1)
 		}

@@ -54,10 +54,13 @@ const (
 	maxHeaderBytes = 32 << 10
 )
 
-// The kernel's send buffer holds as much of an unread response as it is large, of each
-// connection, so it is small. A client far away gets a larger one while there are few.
+// The kernel's buffers hold as much of an unread response, and of a body that the node has not
+// read, as they are large, of each connection; so they are small. A client far away gets a larger
+// send buffer while there are few. A receive buffer cannot grow later: how far a sender may be ahead is
+// agreed on when the connection is made.
 const (
-	sendBuffer      = 16 << 10 // the kernel doubles it
+	sendBuffer      = 16 << 10 // the kernel doubles these
+	receiveBuffer   = 32 << 10 // a loopback's segment fits
 	roomySendBuffer = 128 << 10
 	roomyConns      = 128
 	roomyPerAddress = 2

@@ -1,18 +1,20 @@
 package door
 
 import (
+	"errors"
 	"net"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// smallBuffers bounds what the kernel holds of each connection's response: what is set on a
-// listening socket is inherited.
+// smallBuffers bounds what the kernel holds of each connection's request and response: what is
+// set on a listening socket is inherited.
 func smallBuffers(_, _ string, raw syscall.RawConn) error {
 	var err error
 	if cerr := raw.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer)
+		err = errors.Join(unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer),
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer))
 	}); cerr != nil {
 		return cerr
 	}
