@@ -102,6 +102,7 @@ type Code struct {
 	bounds Bounds
 	stack  []byte // opcodes of the open blocks; the function itself is the first
 	blocks int    // so far
+	loops  int    // that are open
 	ended  bool
 }
 
@@ -140,12 +141,13 @@ func (c *Code) Next(in *Instr) bool {
 func (c *Code) nest(in *Instr) {
 	switch in.Op {
 	case OpBlock, OpLoop, OpIf:
-		if len(c.stack) > c.bounds.Nesting {
-			c.r.fail("blocks are nested more than %d deep", c.bounds.Nesting)
+		c.blocks++
+		if in.Op == OpLoop {
+			c.loops++
 		}
-		if c.blocks++; c.blocks > c.bounds.Blocks {
-			c.r.fail("a function of more than %d blocks is not allowed: it makes compilation slow", c.bounds.Blocks)
-		}
+		c.r.beyond(uint64(len(c.stack)), uint64(c.bounds.Nesting), deepBlocks)
+		c.r.beyond(uint64(c.loops), uint64(c.bounds.Loops), deepLoops)
+		c.r.beyond(uint64(c.blocks), uint64(c.bounds.Blocks), manyBlocks)
 		c.stack = append(c.stack, in.Op)
 	case OpElse:
 		if c.stack[len(c.stack)-1] != OpIf {
@@ -153,6 +155,9 @@ func (c *Code) nest(in *Instr) {
 		}
 		c.stack[len(c.stack)-1] = OpElse
 	case OpEnd:
+		if c.stack[len(c.stack)-1] == OpLoop {
+			c.loops--
+		}
 		c.stack = c.stack[:len(c.stack)-1]
 		c.ended = len(c.stack) == 0
 	}
@@ -168,7 +173,7 @@ func (c *Code) immediates(in *Instr) {
 	case op == OpBr, op == OpBrIf:
 		in.Index = c.label()
 	case op == OpBrTable:
-		for range r.count(c.bounds.BranchTable, "branches of a br_table") {
+		for range r.count(c.bounds.BranchTable, manyLabels) {
 			c.label()
 		}
 		in.Index = c.label()
@@ -177,7 +182,7 @@ func (c *Code) immediates(in *Instr) {
 	case op == OpCallIndirect:
 		in.Index, in.Second = r.u32(), r.u32()
 	case op == OpSelectTyped:
-		for range r.count(c.bounds.Params, "types of a select") {
+		for range r.count(c.bounds.Params, manyParams) {
 			r.valType()
 		}
 	case op >= 0x28 && op <= 0x3e: // loads and stores
@@ -201,7 +206,7 @@ func (c *Code) immediates(in *Instr) {
 	case op == OpPrefixFD:
 		c.prefixFD(in)
 	default:
-		r.fail("instruction 0x%02x is not supported (exceptions, threads, tail calls and garbage collection are not)", op)
+		r.featureOr(featureOfOp(op), "instruction 0x%02x is not known", op)
 	}
 }
 
@@ -215,6 +220,9 @@ func (c *Code) blockType(in *Instr) {
 			in.Index = uint32(r.byte())
 			return
 		}
+	}
+	if r.p < len(r.b) && r.b[r.p] >= 0x40 && r.b[r.p] < 0x80 { // one byte, below zero: a type and no index
+		r.featureOr(featureOfType(r.b[r.p]), "a block's type is not known")
 	}
 	v := r.leb(33, true)
 	if v>>32 != 0 {
@@ -232,7 +240,9 @@ func (c *Code) label() uint32 {
 }
 
 func (c *Code) memArg() {
-	if align := c.r.u32(); align > 4 {
+	if align := c.r.u32(); align >= 64 && align < 128 {
+		c.r.feature(MultiMemory)
+	} else if align > 4 {
 		c.r.fail("an alignment of 2^%d is not possible", align)
 	}
 	c.r.u32()
@@ -240,7 +250,7 @@ func (c *Code) memArg() {
 
 func (c *Code) zero() {
 	if c.r.byte() != 0 {
-		c.r.fail("more than one memory is not supported")
+		c.r.feature(MultiMemory)
 	}
 }
 
@@ -262,7 +272,7 @@ func (c *Code) prefixFC(in *Instr) {
 	case FCTableInit, FCTableCopy:
 		in.Index, in.Second = r.u32(), r.u32()
 	default:
-		r.fail("instruction 0xfc %d is not supported", in.Sub)
+		r.featureOr(featureOfSub(in.Op, in.Sub), "instruction 0xfc %d is not known", in.Sub)
 	}
 }
 
@@ -282,6 +292,6 @@ func (c *Code) prefixFD(in *Instr) {
 		r.byte()
 	case sub <= 255:
 	default:
-		r.fail("vector instruction %d is not supported", sub)
+		r.featureOr(featureOfSub(in.Op, sub), "vector instruction %d is not known", sub)
 	}
 }

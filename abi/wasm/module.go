@@ -13,6 +13,9 @@ type Error struct {
 	Offset  int    // in the module's bytes
 	Section string // "code", "import" …; "" for the preamble
 	Msg     string
+
+	Bound   bool    // there is more of something than is taken in, by Bounds
+	Feature Feature // that it uses and that is not run here; "" for none
 }
 
 func (e *Error) Error() string {
@@ -206,34 +209,3 @@ func (m *Module) Export(name string) (Export, bool) {
 // MaxMemoryPages is one page less than 4 GiB, so that no length in bytes
 // overflows 32 bits.
 const MaxMemoryPages = 65_535
-
-// Bounds limit what a module may contain. They leave room for large guests: a
-// JavaScript engine of 13 MB with 12,700 functions passes.
-type Bounds struct {
-	Module         int // bytes
-	Types          int
-	Imports        int
-	Functions      int
-	Globals        int
-	MutableGlobals int // each is reloaded around calls in compiled code
-	Exports        int
-	Tables         int
-	TableElements  uint32 // in a table's minimum
-	Elements       int    // in all element segments together
-	DataSegments   int
-	Locals         uint32 // in one function, parameters not counted
-	Body           int    // bytes of one function
-	BranchTable    int    // labels of one br_table
-	Params         int    // parameters or results of one signature
-	Nesting        int    // blocks within blocks
-	Blocks         int    // of one function: compilers take the square of it
-}
-
-// DefaultBounds are the bounds for an upload.
-func DefaultBounds() Bounds {
-	return Bounds{
-		Module: 64 << 20, Types: 5_000, Imports: 1_000, Functions: 200_000, Globals: 20_000, MutableGlobals: 128,
-		Exports: 20_000, Tables: 16, TableElements: 65_536, Elements: 1_000_000, DataSegments: 50_000,
-		Locals: 2_000, Body: 2 << 20, BranchTable: 20_000, Params: 64, Nesting: 2_000, Blocks: 20_000,
-	}
-}

@@ -23,9 +23,10 @@ var sections = []struct {
 }
 
 type parser struct {
-	m     Module
-	b     Bounds
-	items int // elements in all segments
+	m      Module
+	b      Bounds
+	items  int // elements in all segments
+	locals int // in all functions
 }
 
 // Parse reads a module, strictly, within bounds. Its errors are *Error or wrap
@@ -64,7 +65,7 @@ func Parse(b []byte, bounds Bounds) (*Module, error) {
 func preamble(b []byte, bounds Bounds) error {
 	switch {
 	case len(b) > bounds.Module:
-		return &Error{Msg: "the module is larger than is allowed"}
+		return &Error{Msg: manyBytes.text(uint64(len(b)), uint64(bounds.Module)), Bound: true}
 	case len(b) < 8 && bytes.HasPrefix([]byte("\x00asm\x01\x00\x00\x00"), b):
 		return &Error{Offset: len(b), Msg: "ends before its version"}
 	case len(b) < 8 || !bytes.HasPrefix(b, []byte("\x00asm")):
@@ -91,7 +92,7 @@ func (p *parser) section(id byte, next int, s *reader) int {
 		known.read(p, s)
 		return i + 1
 	}
-	s.fail("section %d is not known", id)
+	s.featureOr(featureOfSection(id), "section %d is not known", id)
 	return next
 }
 
@@ -108,9 +109,9 @@ func (p *parser) whole(size int) error {
 }
 
 func (p *parser) types(r *reader) {
-	for range r.count(p.b.Types, "types") {
+	for range r.count(p.b.Types, manyTypes) {
 		if form := r.byte(); form != 0x60 {
-			r.fail("type form 0x%02x is not supported", form)
+			r.featureOr(featureOfType(form), "type form 0x%02x is not known", form)
 		}
 		p.m.Types = append(p.m.Types, FuncType{Params: p.valTypes(r), Results: p.valTypes(r)})
 		if r.err != nil {
@@ -120,7 +121,7 @@ func (p *parser) types(r *reader) {
 }
 
 func (p *parser) valTypes(r *reader) []ValType {
-	n := r.count(p.b.Params, "parameters or results of one function")
+	n := r.count(p.b.Params, manyParams)
 	types := make([]ValType, n)
 	for i := range types {
 		types[i] = r.valType()
@@ -138,7 +139,7 @@ func (p *parser) typeIndex(r *reader) uint32 {
 }
 
 func (p *parser) imports(r *reader) {
-	for range r.count(p.b.Imports, "imports") {
+	for range r.count(p.b.Imports, manyImports) {
 		im := Import{Module: r.name(), Name: r.name(), Kind: Kind(r.byte())}
 		switch im.Kind {
 		case KindFunc:
@@ -150,7 +151,7 @@ func (p *parser) imports(r *reader) {
 		case KindGlobal:
 			im.Global = p.globalType(r)
 		default:
-			r.fail("imports of kind 0x%02x are not supported", byte(im.Kind))
+			r.featureOr(featureOfKind(im.Kind), "imports of kind 0x%02x are not known", byte(im.Kind))
 		}
 		if r.err != nil {
 			return
@@ -160,7 +161,7 @@ func (p *parser) imports(r *reader) {
 }
 
 func (p *parser) functions(r *reader) {
-	for range r.count(p.b.Functions, "functions") {
+	for range r.count(p.b.Functions, manyFuncs) {
 		p.m.Funcs = append(p.m.Funcs, p.typeIndex(r))
 		if r.err != nil {
 			return
@@ -169,15 +170,16 @@ func (p *parser) functions(r *reader) {
 }
 
 func (p *parser) table(r *reader) Table {
-	t := Table{Type: r.refType(), Limits: r.limits()}
-	if t.Min > p.b.TableElements {
-		r.fail("a table of %d elements is larger than the %d that are allowed", t.Min, p.b.TableElements)
+	if r.p < len(r.b) && r.b[r.p] == 0x40 { // a table with an initial value
+		r.feature(FunctionReferences)
 	}
+	t := Table{Type: r.refType(), Limits: r.limits()}
+	r.beyond(uint64(t.Min), uint64(p.b.TableElements), largeTable)
 	return t
 }
 
 func (p *parser) tables(r *reader) {
-	for range r.count(p.b.Tables, "tables") {
+	for range r.count(p.b.Tables, manyTables) {
 		p.m.Tables = append(p.m.Tables, p.table(r))
 	}
 }
@@ -194,11 +196,12 @@ func (p *parser) memory(r *reader) Limits {
 }
 
 func (p *parser) memories(r *reader) {
-	for i := range r.count(1, "memories") {
+	n := r.u32()
+	if n > 1 {
+		r.feature(MultiMemory)
+	} else if n == 1 {
 		l := p.memory(r)
-		if i == 0 {
-			p.m.Memory = &l
-		}
+		p.m.Memory = &l
 	}
 }
 
@@ -216,14 +219,12 @@ func (p *parser) globalType(r *reader) GlobalType {
 
 func (p *parser) globals(r *reader) {
 	mutable := 0
-	for range r.count(p.b.Globals, "globals") {
+	for range r.count(p.b.Globals, manyGlobals) {
 		g := Global{GlobalType: p.globalType(r), Init: p.constExpr(r)}
 		if g.Mutable {
 			mutable++
 		}
-		if mutable > p.b.MutableGlobals {
-			r.fail("more than %d mutable globals are not allowed: they make compilation slow", p.b.MutableGlobals)
-		}
+		r.beyond(uint64(mutable), uint64(p.b.MutableGlobals), manyMutable)
 		if r.err != nil {
 			return
 		}
@@ -249,7 +250,7 @@ func (p *parser) constExpr(r *reader) []byte {
 			r.p += in.End
 			return r.b[start:r.p:r.p]
 		}
-		r.fail("an initial value must be a constant")
+		r.featureOr(featureOfConstant(in), "an initial value must be a constant")
 		return nil
 	}
 	if r.err == nil {
@@ -260,10 +261,10 @@ func (p *parser) constExpr(r *reader) []byte {
 
 func (p *parser) exports(r *reader) {
 	seen := map[string]bool{}
-	for range r.count(p.b.Exports, "exports") {
+	for range r.count(p.b.Exports, manyExports) {
 		e := Export{Name: r.name(), Kind: Kind(r.byte()), Index: r.u32()}
 		if e.Kind > KindGlobal {
-			r.fail("exports of kind 0x%02x are not supported", byte(e.Kind))
+			r.featureOr(featureOfKind(e.Kind), "exports of kind 0x%02x are not known", byte(e.Kind))
 		} else if int64(e.Index) >= int64(p.space(e.Kind)) {
 			r.fail("what is exported as %q does not exist", e.Name)
 		} else if seen[e.Name] {
@@ -308,7 +309,7 @@ func (p *parser) start(r *reader) {
 }
 
 func (p *parser) elements(r *reader) {
-	for range r.count(p.b.Elements, "element segments") {
+	for range r.count(p.b.Elements, manyElements) {
 		e := p.element(r)
 		if r.err != nil {
 			return
@@ -323,7 +324,7 @@ func (p *parser) elements(r *reader) {
 func (p *parser) element(r *reader) Element {
 	flags := r.u32()
 	if flags > 7 {
-		r.fail("element segments of kind %d are not supported", flags)
+		r.fail("element segments of kind %d are not known", flags)
 		return Element{}
 	}
 	e := Element{Type: FuncRef}
@@ -342,7 +343,7 @@ func (p *parser) element(r *reader) Element {
 		if flags&4 != 0 {
 			e.Type = r.refType()
 		} else if kind := r.byte(); kind != 0 {
-			r.fail("elements of kind 0x%02x are not supported", kind)
+			r.fail("elements of kind 0x%02x are not known", kind)
 		}
 	}
 	p.elementItems(r, &e, flags&4 != 0)
@@ -350,8 +351,10 @@ func (p *parser) element(r *reader) Element {
 }
 
 func (p *parser) elementItems(r *reader, e *Element, exprs bool) {
-	n := r.count(p.b.Elements-p.items, "elements")
-	p.items += n
+	n := r.count(r.rest(), manyElements)
+	if p.items += n; r.beyond(uint64(p.items), uint64(p.b.Elements), manyElements) {
+		return
+	}
 	for range n {
 		if exprs {
 			e.Exprs = append(e.Exprs, p.constExpr(r))
@@ -370,7 +373,7 @@ func (p *parser) dataCount(r *reader) {
 }
 
 func (p *parser) data(r *reader) {
-	for range r.count(p.b.DataSegments, "data segments") {
+	for range r.count(p.b.DataSegments, manySegments) {
 		var d Data
 		switch flags := r.u32(); flags {
 		case 0:
@@ -379,11 +382,11 @@ func (p *parser) data(r *reader) {
 			d.Mode = Passive
 		case 2:
 			if r.u32() != 0 {
-				r.fail("more than one memory is not supported")
+				r.feature(MultiMemory)
 			}
 			d.Offset = p.constExpr(r)
 		default:
-			r.fail("data segments of kind %d are not supported", flags)
+			r.fail("data segments of kind %d are not known", flags)
 		}
 		d.Bytes = r.bytes(r.u32())
 		if r.err != nil {
@@ -394,15 +397,13 @@ func (p *parser) data(r *reader) {
 }
 
 func (p *parser) code(r *reader) {
-	n := r.count(p.b.Functions, "functions")
+	n := r.count(p.b.Functions, manyFuncs)
 	if r.err == nil && n != len(p.m.Funcs) {
 		r.fail("declared functions and code differ in number")
 	}
 	for range n {
 		body := r.bytes(r.u32())
-		if len(body) > p.b.Body {
-			r.fail("a function of %d bytes is larger than the %d that are allowed", len(body), p.b.Body)
-		}
+		r.beyond(uint64(len(body)), uint64(p.b.Body), largeBody)
 		if r.err != nil {
 			return
 		}
@@ -418,23 +419,24 @@ func (p *parser) code(r *reader) {
 func (p *parser) body(r *reader) Body {
 	var body Body
 	var locals uint64
-	for range r.count(int(p.b.Locals), "groups of locals") {
+	for range r.count(int(p.b.Locals), manyLocals) {
 		g := LocalGroup{Count: r.u32(), Type: r.valType()}
-		if locals += uint64(g.Count); locals > uint64(p.b.Locals) {
-			r.fail("more than %d local variables in a function are not allowed", p.b.Locals)
-		}
-		if r.err != nil {
+		locals += uint64(g.Count)
+		if r.beyond(locals, uint64(p.b.Locals), manyLocals) || r.err != nil {
 			return body
 		}
 		body.Locals = append(body.Locals, g)
 	}
+	if p.locals += int(locals); r.beyond(uint64(p.locals), uint64(p.b.AllLocals), allLocals) {
+		return body
+	}
 	body.Code, body.At = r.b[r.p:len(r.b):len(r.b)], r.p
-	p.instructions(r, body.Code)
+	p.instructions(r, body.Code, locals)
 	return body
 }
 
 // instructions checks the form of a body and the function indices in it.
-func (p *parser) instructions(r *reader, body []byte) {
+func (p *parser) instructions(r *reader, body []byte, locals uint64) {
 	code := NewCode(body, p.b)
 	code.r.base = r.base + r.p
 	var in Instr
@@ -446,6 +448,7 @@ func (p *parser) instructions(r *reader, body []byte) {
 	if code.Err() == nil && !code.ended {
 		code.r.fail("a function does not end")
 	}
+	code.r.beyond(locals*uint64(code.blocks), uint64(p.b.LocalBlocks), localBlocks)
 	if r.err = code.Err(); r.err == nil {
 		r.p = len(r.b)
 	}

@@ -88,10 +88,9 @@ func unusedBitsFit(c byte, left uint, signed bool) bool {
 
 // count reads the length of a list whose items take at least one byte each, so
 // that nothing is allocated for items that cannot be there.
-func (r *reader) count(limit int, what string) int {
+func (r *reader) count(limit int, e excess) int {
 	n := r.u32()
-	if int64(n) > int64(limit) {
-		r.fail("%d %s are more than the %d that are allowed", n, what, limit)
+	if r.beyond(uint64(n), uint64(limit), e) {
 		return 0
 	}
 	if int64(n) > int64(r.rest()) {
@@ -115,7 +114,7 @@ func (r *reader) valType() ValType {
 	switch t {
 	case I32, I64, F32, F64, V128, FuncRef, ExternRef:
 	default:
-		r.fail("type 0x%02x is not supported", byte(t))
+		r.featureOr(featureOfType(byte(t)), "type 0x%02x is not known", byte(t))
 	}
 	return t
 }
@@ -123,7 +122,7 @@ func (r *reader) valType() ValType {
 func (r *reader) refType() ValType {
 	t := ValType(r.byte())
 	if t != FuncRef && t != ExternRef {
-		r.fail("reference type 0x%02x is not supported", byte(t))
+		r.featureOr(featureOfType(byte(t)), "reference type 0x%02x is not known", byte(t))
 	}
 	return t
 }
@@ -140,7 +139,7 @@ func (r *reader) limits() Limits {
 			r.fail("a maximum is below its minimum")
 		}
 	default:
-		r.fail("limits of kind 0x%02x (shared or 64-bit memory) are not supported", flag)
+		r.featureOr(featureOfLimits(flag), "limits of kind 0x%02x are not known", flag)
 	}
 	return l
 }

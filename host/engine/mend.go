@@ -29,11 +29,7 @@ func withoutFloatSelects(m *wasm.Module) {
 }
 
 // everything bounds what was judged before it was rewritten.
-var everything = func() wasm.Bounds {
-	b := wasm.DefaultBounds()
-	b.Module, b.Body, b.MutableGlobals, b.Locals, b.Nesting, b.Globals, b.Exports, b.Types, b.Imports, b.Blocks = 1<<30, 1<<28, 1<<16, 1<<16, 1<<16, 1<<16, 1<<16, 1<<16, 1<<16, 1<<28
-	return b
-}()
+var everything = wasm.Unbounded()
 
 // bodyWithoutFloatSelects answers a body with each `select` of floats or vectors made
 // an `if`; false if it has none, or is not valid: that is the compiler's to say.

@@ -44,7 +44,7 @@ func origins(m, compiled *wasm.Module, body int) []origin {
 }
 
 // bounds are for code that was judged before.
-var bounds = wasm.Bounds{Locals: 1 << 31, BranchTable: 1 << 31, Params: 1 << 16, Nesting: 1 << 20, Blocks: 1 << 30}
+var bounds = wasm.Unbounded()
 
 type aligner struct {
 	imported, added uint32 // functions
