@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
@@ -25,9 +26,9 @@ func Inspect(module []byte) (Inspection, error) {
 	m, err := wasm.Parse(module, wasm.DefaultBounds())
 	switch {
 	case errors.Is(err, wasm.ErrComponent):
-		return Inspection{}, unsupported("it is a WebAssembly component; build a core module instead (for Rust: target wasm32-wasip1)")
+		return Inspection{}, unsupported("%s", componentAdvice(module))
 	case err != nil:
-		return Inspection{}, fmt.Errorf("%w: %s", ErrBadModule, whatInstead(module, err))
+		return Inspection{}, notParsed(module, err)
 	}
 	i := Inspection{
 		Digest: DigestOf(module), Size: int64(len(module)), Functions: len(m.Funcs), Language: language(m),
@@ -54,6 +55,19 @@ func Inspect(module []byte) (Inspection, error) {
 	return i, err
 }
 
+// notParsed says what is wrong with bytes that are no module here: they are none at all, have too
+// much of something, or use what is not run.
+func notParsed(module []byte, err error) error {
+	e, ok := errors.AsType[*wasm.Error](err)
+	switch {
+	case ok && e.Feature != "":
+		return fmt.Errorf("%w: %s (%s section, at byte %d). Turn it off with %s", ErrFeature, e.Feature, e.Section, e.Offset, TurnOff(e.Feature))
+	case ok && e.Bound:
+		return fmt.Errorf("%w: %w", ErrTooHeavy, err)
+	}
+	return fmt.Errorf("%w: %s", ErrBadModule, whatInstead(module, err))
+}
+
 func unsupported(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrUnsupportedModule, fmt.Sprintf(format, args...))
 }
@@ -68,6 +82,15 @@ func whatInstead(b []byte, err error) string {
 		{"\xcf\xfa\xed\xfe", "this is a macOS program; build for WebAssembly instead (for Go: GOOS=wasip1 GOARCH=wasm)"},
 		{"(module", "this is WebAssembly text; translate it with wat2wasm first"},
 		{"<", "this is a web page, not a module; was something else downloaded?"},
+		{"!<arch>", "this is a library of object files, not a linked program; link it into a .wasm file first"},
+		{"\xfe\xed\xfa", "this is a macOS program; build for WebAssembly instead (for Go: GOOS=wasip1 GOARCH=wasm)"},
+		{"\xca\xfe\xba\xbe", "this is a macOS program or a Java class; build for WebAssembly instead (for Go: GOOS=wasip1 GOARCH=wasm)"},
+		{"BC\xc0\xde", "this is LLVM bitcode; link it into a .wasm file first (clang --target=wasm32-wasi)"},
+		{"BZh", "this is a bzip2 archive; upload the .wasm file that is in it"},
+		{"\xfd7zXZ", "this is an xz archive; upload the .wasm file that is in it"},
+		{"\x28\xb5\x2f\xfd", "this is a zstd archive; upload the .wasm file that is in it"},
+		{"%PDF", "this is a PDF document, not a module"},
+		{"#!", "this is a script; a node runs WebAssembly: upload the .wasm file that your compiler wrote"},
 	} {
 		if bytes.HasPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte(known.magic)) {
 			return known.what
@@ -76,7 +99,19 @@ func whatInstead(b []byte, err error) string {
 	if len(b) == 0 {
 		return "the file is empty"
 	}
+	if !bytes.HasPrefix(b, []byte("\x00asm")) {
+		if isText(b) {
+			return "this is text, such as a source file; upload the .wasm file that your compiler wrote of it"
+		}
+		return "this is no WebAssembly module, which begins with the bytes 00 61 73 6d; upload the .wasm file that your compiler wrote"
+	}
 	return err.Error()
+}
+
+// isText reports whether the beginning of a file is text.
+func isText(b []byte) bool {
+	b = b[:min(len(b), 4096)]
+	return !bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\r\n\f", r) || r == utf8.RuneError })
 }
 
 var (
@@ -103,7 +138,10 @@ func detect(m *wasm.Module) (abi.Interface, error) {
 	if e, ok := m.Export(abi.ExportMemory); (handles || starts) && (!ok || e.Kind != wasm.KindMemory) {
 		return "", unsupported("it does not export its memory under the name %q", abi.ExportMemory)
 	}
+	_, initialises := m.Export(abi.ExportInitialize)
 	switch {
+	case handles && starts && !initialises && slices.Contains([]string{"Go", "TinyGo"}, language(m)):
+		return "", unsupported("it is an app of the Go SDK that was built as a command; build it with -buildmode=c-shared: GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o app.wasm . (TinyGo: -target=wasip1 -buildmode=c-shared)")
 	case handles:
 		return abi.InterfaceV1, exportsHave(m, map[string]wasm.FuncType{
 			abi.ExportHandle: handleType, abi.ExportAlloc: allocType, abi.ExportInitialize: nothing, abi.ExportInit: nothing,
@@ -141,57 +179,16 @@ func noInterface(m *wasm.Module) error {
 	switch {
 	case has("handle_request") || has("handle_response"):
 		return unsupported("it is an http-wasm handler, which is not supported yet; export %s, or build a WASI command that prints its answer", abi.ExportHandle)
-	case has("handle-http-request"):
-		return unsupported("it is an app for an early version of Spin; build a WASI command that prints its answer")
 	case hasPrefix(m, "app_handle_v"):
 		return unsupported("it is built for a newer interface than this node speaks; it needs %s", abi.ExportHandle)
 	case has(abi.ExportInitialize):
-		return unsupported("it is a WASI library without %s; use the guest SDK, or build a command with a main function", abi.ExportHandle)
+		return unsupported("it is a WASI library without %s; use the guest SDK (in Go: import its package, and call guest.Handle in an init function), or build a command with a main function (in Go: without -buildmode=c-shared)", abi.ExportHandle)
 	}
 	return unsupported("it exports neither %s nor %s; use the guest SDK, or build a WASI command that prints its answer", abi.ExportHandle, abi.ExportStart)
 }
 
 func hasPrefix(m *wasm.Module, prefix string) bool {
 	return slices.ContainsFunc(m.Exports, func(e wasm.Export) bool { return strings.HasPrefix(e.Name, prefix) })
-}
-
-// foreign recognises modules that were built for another host by their imports.
-func foreign(m *wasm.Module) error {
-	for _, im := range m.Imports {
-		if im.Kind != wasm.KindFunc {
-			return unsupported("it imports a memory, table or global (%s.%s); link it so that it brings its own", clip(im.Module, 40), clip(im.Name, 40))
-		}
-		if why := foreignImport(im); why != "" {
-			return unsupported("%s", why)
-		}
-	}
-	return nil
-}
-
-func foreignImport(im wasm.Import) string {
-	switch {
-	case im.Module == abi.WASIModule, abi.IsCapabilityModule(im.Module):
-		return ""
-	case strings.HasPrefix(im.Module, "extism:"):
-		return "it is an Extism plug-in, which is not supported yet; build it with the guest SDK, or as a WASI command that prints its answer"
-	case im.Module == "http_handler":
-		return "it is an http-wasm handler, which is not supported yet; build it with the guest SDK, or as a WASI command that prints its answer"
-	case im.Module == "env" && strings.HasPrefix(im.Name, "proxy_"):
-		return "it is a proxy-wasm filter; those belong into a proxy, not here"
-	case im.Module == "env" && im.Name == "abort":
-		return "it is AssemblyScript that needs env.abort; build it with --use abort="
-	case im.Module == "env" && (strings.HasPrefix(im.Name, "emscripten_") || strings.HasPrefix(im.Name, "invoke_")):
-		return "it is built by Emscripten for a browser; build it with -sSTANDALONE_WASM or with clang --target=wasm32-wasi"
-	case strings.HasPrefix(im.Module, "__wbindgen") || im.Module == "wbg" || im.Module == "./":
-		return "it is built with wasm-bindgen for a browser; build it for the target wasm32-wasip1"
-	case im.Module == "gojs" || im.Module == "go":
-		return "it is built with GOOS=js for a browser; build it with GOOS=wasip1 GOARCH=wasm"
-	case im.Module == "wasi_unstable":
-		return "it is built for an old draft of WASI; build it with a current compiler for WASI preview 1"
-	case strings.HasPrefix(im.Module, abi.ReservedPrefix):
-		return fmt.Sprintf("it imports %q, and names that start with %q are the node's", clip(im.Module, 60), abi.ReservedPrefix)
-	}
-	return fmt.Sprintf("it imports %q from %q, which no node offers; remove what needs it", clip(im.Name, 60), clip(im.Module, 60))
 }
 
 // capabilities are the words of the capability modules, sorted.

@@ -1,6 +1,10 @@
 package registry
 
-import "github.com/agora-host/agora/abi"
+import (
+	"fmt"
+
+	"github.com/agora-host/agora/abi"
+)
 
 // Inspection is what was read from a module's bytes, before any trust.
 type Inspection struct {
@@ -16,6 +20,21 @@ type Inspection struct {
 	Functions    int      `json:"functions"`
 	Sections     []string `json:"sections"`           // custom sections by name
 	Language     string   `json:"language,omitempty"` // from the producers section
+}
+
+// Fits returns an error if an app with this manifest, whose limits are filled in, has not the
+// memory that the module has from its start.
+func (m Manifest) Fits(i Inspection) error {
+	if i.MemoryMin <= int64(m.Limits.Memory) {
+		return nil
+	}
+	limit, err := m.Limits.Memory.MarshalText()
+	if err != nil {
+		return err
+	}
+	need := (i.MemoryMin + 1<<20 - 1) >> 20
+	return fmt.Errorf("%w: it starts with %d MiB of memory, for its static data and its stack, and limits.memory is %s; write memory = \"%dMiB\" under [limits], as far as the tier allows, or make its arrays smaller or allocate them when they are needed",
+		ErrTooHeavy, need, limit, need)
 }
 
 // Import is one function that the module needs from outside.

@@ -70,11 +70,16 @@ func ParseManifest(text []byte) (Manifest, error) {
 		e.add("", fmt.Sprintf("the manifest has %d bytes, more than %d", len(text), maxManifest), "Keep data out of the manifest.")
 		return Manifest{}, e
 	}
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // Windows' editors write it
+	if what, remedy := notAManifest(text); what != "" {
+		e.add("", what, remedy)
+		return Manifest{}, e
+	}
 	var m Manifest
 	dec := toml.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&m); err != nil {
-		e.decoding(err)
+		e.decoding(text, err)
 		return Manifest{}, e
 	}
 	e.check(m)
@@ -84,7 +89,7 @@ func ParseManifest(text []byte) (Manifest, error) {
 	return m, nil
 }
 
-func (e *ManifestError) decoding(err error) {
+func (e *ManifestError) decoding(text []byte, err error) {
 	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {
 		for _, unknown := range strict.Errors[:min(len(strict.Errors), maxProblems+1)] {
 			key := strings.Join(unknown.Key(), ".")
@@ -99,7 +104,8 @@ func (e *ManifestError) decoding(err error) {
 	}
 	if bad, ok := errors.AsType[*toml.DecodeError](err); ok {
 		row, column := bad.Position()
-		e.add(strings.Join(bad.Key(), "."), fmt.Sprintf("line %d, column %d: %s", row, column, strings.TrimPrefix(bad.Error(), "toml: ")), "Write TOML: key = \"value\", and tables as [limits].")
+		line := lineOf(text, row)
+		e.add(strings.Join(bad.Key(), "."), fmt.Sprintf("line %d, column %d: %s: %s", row, column, readable(strings.TrimPrefix(bad.Error(), "toml: ")), line), syntaxRemedy(line))
 		return
 	}
 	e.add("", strings.TrimPrefix(err.Error(), "toml: "), "Write TOML: key = \"value\", and tables as [limits].")
@@ -297,9 +303,11 @@ func (e *ManifestError) checkCapability(m Manifest, word string, ask CapabilityA
 	}
 }
 
-// defaults apply where a manifest says nothing.
+// defaults apply where a manifest says nothing. Fuel is what the sandbox allows: a Go program with
+// net/http or html/template can take a billion instructions for its start and its first page, and
+// what nobody wrote should not be what fails.
 var defaults = Limits{
-	Fuel: 200_000_000, Memory: 32 << 20, Timeout: Duration(5 * time.Second),
+	Fuel: 2_000_000_000, Memory: 32 << 20, Timeout: Duration(5 * time.Second),
 	RequestBody: 1 << 20, ResponseBody: 4 << 20, Concurrency: 16,
 }
 

@@ -18,6 +18,12 @@ var (
 	ErrBadManifest = errors.New("the manifest is not valid")
 	// ErrBadModule: the bytes are no WebAssembly module that can be admitted.
 	ErrBadModule = errors.New("the module is not valid")
+	// ErrTooHeavy: a module has more of something than is taken in, or compiling it takes too much.
+	ErrTooHeavy = errors.New("the module is more than is taken in")
+	// ErrFeature: a module uses a feature of WebAssembly that is not run here.
+	ErrFeature = errors.New("the module uses a feature of WebAssembly that is not run here")
+	// ErrCannotStart: an app's start-up fails, so that each call would.
+	ErrCannotStart = errors.New("the app cannot start")
 	// ErrUnsupportedModule: a valid module whose interface the node does not speak.
 	ErrUnsupportedModule = errors.New("the module's interface is not supported")
 	// ErrUnsigned: there is no signature.

@@ -27,7 +27,7 @@ func (c *cli) printError(err error) int {
 	case errors.Is(err, client.ErrUnreachable):
 		hint, code = "Is the node running? Start one with `agora up`, or log in to another with `agora login URL`.", exitUnreachable
 	case errors.Is(err, registry.ErrUnsigned), errors.Is(err, registry.ErrBadSignature), errors.Is(err, registry.ErrUntrusted),
-		errors.Is(err, registry.ErrBadModule), errors.Is(err, registry.ErrUnsupportedModule), errors.Is(err, registry.ErrBadManifest),
+		errors.Is(err, registry.ErrBadModule), errors.Is(err, registry.ErrUnsupportedModule), errors.Is(err, registry.ErrTooHeavy), errors.Is(err, registry.ErrFeature), errors.Is(err, registry.ErrCannotStart), errors.Is(err, registry.ErrBadManifest),
 		errors.Is(err, static.ErrBadArchive):
 		code = exitRefused
 	}

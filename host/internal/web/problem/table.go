@@ -127,13 +127,25 @@ var table = []Entry{
 		"Correct the lines that the findings name; the schema is at /api/v1/schemas/manifest.json.", registry.ErrBadManifest).
 		commands("agora policy check agora.toml"),
 	entry("bad-module", http.StatusUnprocessableEntity, "The module is not valid",
-		"The bytes are no WebAssembly module that can be taken in: cut off, damaged, or built to be a burden.",
-		"Build the module again, and check that the upload is the file that the compiler wrote.", registry.ErrBadModule).
+		"The bytes are no WebAssembly module: another kind of file, cut off, or damaged.",
+		"Do what the detail says. If it names a place in the module, build it again, and check that the upload is the file that the compiler wrote.", registry.ErrBadModule).
+		commands("agora inspect app.wasm"),
+	entry("module-too-heavy", http.StatusUnprocessableEntity, "The module is more than is taken in",
+		"The module has more of something than a node reads or compiles, so that no upload delays others.",
+		"The detail names the number, the bound and what makes so much of it: change that in the build.", registry.ErrTooHeavy).
+		commands("agora inspect app.wasm"),
+	entry("module-feature", http.StatusUnprocessableEntity, "The module uses a feature of WebAssembly that is not run here",
+		"Agora runs WebAssembly 2.0 (with SIMD). Later proposals, which some compilers turn on, are not run.",
+		"Turn the feature off in the build, with the flag that the detail names for your compiler.", registry.ErrFeature).
 		commands("agora inspect app.wasm"),
 	entry("unsupported-module", http.StatusUnprocessableEntity, "The module speaks an interface that is not known here",
 		"Agora runs modules of interface abi/v1 and WASI preview-1 commands. Components, and modules that import anything else, are not run.",
 		"Build for wasip1 as a command, or with one of Agora's SDKs; the detail says what is in the way.", registry.ErrUnsupportedModule).
-		commands("GOOS=wasip1 GOARCH=wasm go build -o app.wasm ."),
+		commands("GOOS=wasip1 GOARCH=wasm go build -o app.wasm .", "GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o app.wasm ."),
+	entry("app-cannot-start", http.StatusUnprocessableEntity, "The app cannot start",
+		"Before a release serves, it is started once. This one failed by itself, as it would in each call.",
+		"Mend what the detail says. An app of the Go SDK is built with -buildmode=c-shared.", registry.ErrCannotStart).
+		commands("GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o app.wasm ."),
 	entry("bad-static-files", http.StatusUnprocessableEntity, "The static files are not valid",
 		"The files that the manifest speaks of are not in the module, or not as they have to be.",
 		"Correct what the detail names; agora deploy packs the directory that the manifest names.", static.ErrBadArchive).
