@@ -40,6 +40,9 @@ func environment(r *abi.Request) []string {
 	return env
 }
 
+// howCGI is what each complaint about the form ends with.
+const howCGI = "print `Content-Type: text/plain`, an empty line, then the body"
+
 // ParseCGI reads the output of a CGI program (RFC 3875 section 6): header
 // lines, an empty line, the body. Lines may end in LF or CRLF. Without a Status
 // header the status is 200, or 302 with a Location. Errors wrap
@@ -51,7 +54,7 @@ func ParseCGI(out []byte) (abi.Response, error) {
 	for {
 		line, after, ok := bytes.Cut(rest, []byte("\n"))
 		if !ok || len(out)-len(after) > maxHeaderBytes {
-			return abi.Response{}, badCGI("its output has no empty line after the headers: print `Content-Type: text/plain`, an empty line, then the body", out)
+			return abi.Response{}, badCGI("its output has no empty line after the headers: "+howCGI, out)
 		}
 		rest = after
 		line = bytes.TrimSuffix(line, []byte("\r"))
@@ -61,7 +64,7 @@ func ParseCGI(out []byte) (abi.Response, error) {
 		name, value, ok := strings.Cut(string(line), ":")
 		value = strings.Trim(value, " \t")
 		if !ok || !httpguts.ValidHeaderFieldName(name) {
-			return abi.Response{}, badCGI(fmt.Sprintf("%q is no header line", clip(string(line), 80)), out)
+			return abi.Response{}, badCGI(fmt.Sprintf("%q is no header line: %s", clip(string(line), 80), howCGI), out)
 		}
 		if strings.EqualFold(name, "Status") {
 			code, err := parseStatus(value)
@@ -93,7 +96,7 @@ func parseStatus(value string) (int, error) {
 
 func badCGI(what string, out []byte) error {
 	if len(bytes.TrimSpace(out)) == 0 {
-		what = "it printed nothing: print `Content-Type: text/plain`, an empty line, then the body"
+		what = "it printed nothing: " + howCGI
 	}
 	return fmt.Errorf("%w: %s", abi.ErrBadResponse, what)
 }

@@ -358,7 +358,7 @@ func TestWorkerLimits(t *testing.T) {
 				t.Skip("the race detector needs more address space than the limit; the plain run tries it")
 			}
 			err := newEngine(t, c.change).Compile(t.Context(), bomb, limits)
-			if !errors.Is(err, registry.ErrBadModule) || !strings.Contains(err.Error(), "make its functions smaller") {
+			if !errors.Is(err, registry.ErrTooHeavy) || !strings.Contains(err.Error(), "make its functions smaller") {
 				t.Errorf("err = %v", err)
 			}
 		})

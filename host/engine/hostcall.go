@@ -175,6 +175,9 @@ func exportCapability(b wazero.HostModuleBuilder, c abi.Capability) {
 			if f == nil {
 				return nil, abi.ErrnoDenied
 			}
+			if t := v.call.trial; t != nil {
+				t.Called = true
+			}
 			if v.calls++; v.calls > maxCalls {
 				v.halt(fmt.Errorf("%w: more than %d times", abi.ErrTooManyCalls, maxCalls))
 			}

@@ -37,7 +37,8 @@ type Call struct {
 	// at least 1.
 	Weight int
 
-	rehearsal bool // see rehearsal.go
+	rehearsal bool   // see rehearsal.go
+	trial     *Trial // see trial.go; nil for none
 }
 
 // Room counts the bytes of responses that are held in memory until a client has read them.
@@ -112,6 +113,7 @@ type invocation struct {
 
 	moments moments
 	kept    kept
+	descriptors
 
 	stdin       []byte
 	stdout      []byte
@@ -318,6 +320,9 @@ func (pl Place) Invoke(ctx context.Context, call Call) (Result, error) {
 	if _, panicked := errors.AsType[*calm.PanicError](err); panicked {
 		err = fmt.Errorf("%w: %w", errNode, err)
 	}
+	if err != nil {
+		v.showPrinted()
+	}
 	v.stderr.flush()
 	if err != nil {
 		result.Response = abi.Response{}
@@ -349,6 +354,7 @@ func (p *Program) run(v *invocation, result *Result) error {
 		v.spent = min(p.initCost, p.limits.Fuel)
 		err = guard(func() error { return p.prepare(v, in) })
 	}
+	v.tried(err != nil)
 	if err == nil {
 		err = guard(func() error { return p.serve(v, in, result) })
 	}
@@ -484,6 +490,7 @@ func (p *Program) serveFrame(v *invocation, in *instance, r *abi.Request) (abi.R
 	}
 	answer, err := in.callServe(v, 0, uint64(size), 0)
 	if err != nil {
+		v.tried(!v.warming)
 		return abi.Response{}, err
 	}
 	if answer == shellAnswers {
@@ -533,7 +540,7 @@ func (p *Program) serveCGI(v *invocation, in *instance) (abi.Response, error) {
 		return abi.Response{}, err
 	}
 	if v.exitCode != 0 {
-		return abi.Response{}, fmt.Errorf("%w: %d", abi.ErrExitStatus, v.exitCode)
+		return abi.Response{}, fmt.Errorf("%w: %d; what it printed is in its log, and is not sent", abi.ErrExitStatus, v.exitCode)
 	}
 	if v.streams {
 		return abi.Response{}, nil
@@ -564,11 +571,44 @@ func (p *Program) fault(v *invocation, in *instance, err error, result *Result) 
 		if uint32(in.depth.Get()) > p.depth {
 			return fmt.Errorf("%w: more than %d calls are open", abi.ErrStackExhausted, p.depth)
 		}
+		if in.stackOverflowed(reason) {
+			return fmt.Errorf("%w: its own stack, in linear memory, is full; make it larger (clang and Rust: -Wl,-z,stack-size=1048576, or -C link-arg=-zstack-size=1048576)", abi.ErrStackExhausted)
+		}
 		if uint32(in.refused.Get()) > 0 {
 			return fmt.Errorf("%w of %d KiB: %s", abi.ErrMemoryExhausted, p.limits.Memory/1024, reason)
 		}
 	}
 	return fmt.Errorf("%w: %s", abi.ErrTrap, reason)
+}
+
+// stackOverflowed reports whether a trap comes from the stack that compilers keep in linear
+// memory. It lies at the memory's start and grows down: one that is full wraps around below zero,
+// where no memory is. The first mutable global is its pointer, by LLVM's convention.
+func (in *instance) stackOverflowed(reason string) bool {
+	if len(in.globals) == 0 || in.globals[0].Type() != api.ValueTypeI32 || !strings.Contains(reason, "out of bounds memory access") {
+		return false
+	}
+	return int32(uint32(in.globals[0].Get())) < 0 && uint32(in.globals[0].Get()) >= in.memory.Size()
+}
+
+// tried notes for a trial that the app failed before it was given a request.
+func (v *invocation) tried(failed bool) {
+	if t := v.call.trial; t != nil && failed {
+		t.StartUp = true
+	}
+}
+
+const maxShown = 2 << 10 // bytes of a response that is not sent
+
+// showPrinted writes the beginning of what a command printed, and failed, to its log: it often
+// says why.
+func (v *invocation) showPrinted() {
+	if !v.cgi || v.streams || len(v.stdout) == 0 {
+		return
+	}
+	v.stderr.flush()
+	v.stderr.write([]byte("what it printed, which is not sent, begins:\n"))
+	v.stderr.write(v.stdout[:min(len(v.stdout), maxShown)])
 }
 
 func clip(s string, n int) string {

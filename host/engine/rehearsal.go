@@ -54,10 +54,7 @@ func rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.Compi
 	}
 	links := map[string]abi.Link{}
 	for _, c := range p.needs {
-		links[c.Name] = abi.Link{}
-		for _, name := range c.Functions {
-			links[c.Name][name] = func(context.Context, []byte) ([]byte, abi.Errno) { return nil, abi.ErrnoUnavailable }
-		}
+		links[c.Name] = unavailable(c)
 	}
 	r, err := p.Invoke(ctx, Call{
 		Request: &abi.Request{Method: "GET", Path: "/", Host: "rehearsal.invalid"}, Links: links, rehearsal: true,

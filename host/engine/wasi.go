@@ -9,6 +9,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/metering/fuel"
 )
 
@@ -21,7 +22,9 @@ const (
 	wasiBadf    = 8
 	wasiFault   = 21
 	wasiInval   = 28
-	wasiNosys   = 52
+	wasiNotdir  = 54
+	wasiNotsock = 57
+	wasiNotsup  = 58
 	wasiSpipe   = 70
 )
 
@@ -32,68 +35,161 @@ func refuse(errno uint64) wasiFunc {
 	return func(*invocation, api.Memory, []uint64) uint64 { return errno }
 }
 
-// wasiTable: name, parameter types (i: i32, I: i64), and what it does.
+// refuseStream refuses with one errno for the standard streams, and with wasiBadf for descriptors
+// that are not open.
+func refuseStream(errno uint64) wasiFunc {
+	return refuseStreams(errno, errno)
+}
+
+// refuseStreams is refuseStream with one errno for standard input and another for the two others.
+func refuseStreams(in, out uint64) wasiFunc {
+	return func(v *invocation, _ api.Memory, a []uint64) uint64 {
+		switch s := v.streamOf(a[0]); s {
+		case closed:
+			return wasiBadf
+		case stdin:
+			return in
+		default:
+			return out
+		}
+	}
+}
+
+// stream is what a descriptor is open for.
+type stream uint8
+
+const (
+	closed stream = iota
+	stdin
+	stdout
+	stderr
+)
+
+// descriptors are the standard streams as a program has closed and renumbered them. No other
+// descriptor can be opened.
+type descriptors struct {
+	at      [3]stream
+	changed bool // else each is what its number says
+}
+
+func (d *descriptors) streamOf(fd uint64) stream {
+	switch {
+	case fd > 2:
+		return closed
+	case d.changed:
+		return d.at[fd]
+	}
+	return stdin + stream(fd)
+}
+
+func (d *descriptors) set(fd uint64, s stream) {
+	if !d.changed {
+		d.at, d.changed = [3]stream{stdin, stdout, stderr}, true
+	}
+	d.at[fd] = s
+}
+
+func fdClose(v *invocation, _ api.Memory, a []uint64) uint64 {
+	if v.streamOf(a[0]) == closed {
+		return wasiBadf
+	}
+	v.set(a[0], closed)
+	return wasiSuccess
+}
+
+func fdRenumber(v *invocation, _ api.Memory, a []uint64) uint64 {
+	from := v.streamOf(a[0])
+	if from == closed || v.streamOf(a[1]) == closed {
+		return wasiBadf
+	}
+	if a[0] != a[1] {
+		v.set(a[0], closed)
+		v.set(a[1], from)
+	}
+	return wasiSuccess
+}
+
+// fdFilestat describes a pipe: nothing is known of it but that it is no terminal.
+func fdFilestat(v *invocation, m api.Memory, a []uint64) uint64 {
+	if v.streamOf(a[0]) == closed {
+		return wasiBadf
+	}
+	if !m.Write(uint32(a[1]), make([]byte, 64)) {
+		return wasiFault
+	}
+	return wasiSuccess
+}
+
+func clockRes(_ *invocation, m api.Memory, a []uint64) uint64 {
+	if a[0] > 3 {
+		return wasiInval
+	}
+	return put64(m, a[1], 1000)
+}
+
+// wasiTable says what each function does. Its parameters are in abi.WASIFunction.
 var wasiTable = []struct {
-	name, params string
-	call         wasiFunc
+	name string
+	call wasiFunc
 }{
-	{"args_get", "ii", listGet(func(v *invocation) []string { return []string{"app"} })},
-	{"args_sizes_get", "ii", listSizes(func(v *invocation) []string { return []string{"app"} })},
-	{"environ_get", "ii", listGet((*invocation).environ)},
-	{"environ_sizes_get", "ii", listSizes((*invocation).environ)},
-	{"clock_res_get", "ii", func(_ *invocation, m api.Memory, a []uint64) uint64 { return put64(m, a[1], 1000) }},
-	{"clock_time_get", "iIi", clockTime},
-	{"fd_advise", "iIIi", refuse(wasiBadf)},
-	{"fd_allocate", "iII", refuse(wasiBadf)},
-	{"fd_close", "i", func(_ *invocation, _ api.Memory, a []uint64) uint64 { return stdOr(a[0], wasiSuccess) }},
-	{"fd_datasync", "i", refuse(wasiBadf)},
-	{"fd_fdstat_get", "ii", fdStat},
-	{"fd_fdstat_set_flags", "ii", func(_ *invocation, _ api.Memory, a []uint64) uint64 { return stdOr(a[0], wasiSuccess) }},
-	{"fd_fdstat_set_rights", "iII", refuse(wasiBadf)},
-	{"fd_filestat_get", "ii", refuse(wasiBadf)},
-	{"fd_filestat_set_size", "iI", refuse(wasiBadf)},
-	{"fd_filestat_set_times", "iIIi", refuse(wasiBadf)},
-	{"fd_pread", "iiiIi", refuse(wasiBadf)},
-	{"fd_prestat_get", "ii", refuse(wasiBadf)},
-	{"fd_prestat_dir_name", "iii", refuse(wasiBadf)},
-	{"fd_pwrite", "iiiIi", refuse(wasiBadf)},
-	{"fd_read", "iiii", fdRead},
-	{"fd_readdir", "iiiIi", refuse(wasiBadf)},
-	{"fd_renumber", "ii", refuse(wasiBadf)},
-	{"fd_seek", "iIii", func(_ *invocation, _ api.Memory, a []uint64) uint64 { return stdOr(a[0], wasiSpipe) }},
-	{"fd_sync", "i", refuse(wasiBadf)},
-	{"fd_tell", "ii", func(_ *invocation, _ api.Memory, a []uint64) uint64 { return stdOr(a[0], wasiSpipe) }},
-	{"fd_write", "iiii", fdWrite},
-	{"path_create_directory", "iii", refuse(wasiBadf)},
-	{"path_filestat_get", "iiiii", refuse(wasiBadf)},
-	{"path_filestat_set_times", "iiiiIIi", refuse(wasiBadf)},
-	{"path_link", "iiiiiii", refuse(wasiBadf)},
-	{"path_open", "iiiiiIIii", refuse(wasiBadf)},
-	{"path_readlink", "iiiiii", refuse(wasiBadf)},
-	{"path_remove_directory", "iii", refuse(wasiBadf)},
-	{"path_rename", "iiiiii", refuse(wasiBadf)},
-	{"path_symlink", "iiiii", refuse(wasiBadf)},
-	{"path_unlink_file", "iii", refuse(wasiBadf)},
-	{"poll_oneoff", "iiii", pollOneoff},
-	{"proc_raise", "i", refuse(wasiNosys)},
-	{"random_get", "ii", randomGet},
-	{"sched_yield", "", refuse(wasiSuccess)},
-	{"sock_accept", "iii", refuse(wasiBadf)},
-	{"sock_recv", "iiiiii", refuse(wasiBadf)},
-	{"sock_send", "iiiii", refuse(wasiBadf)},
-	{"sock_shutdown", "ii", refuse(wasiBadf)},
+	{"args_get", listGet(func(v *invocation) []string { return []string{"app"} })},
+	{"args_sizes_get", listSizes(func(v *invocation) []string { return []string{"app"} })},
+	{"environ_get", listGet((*invocation).environ)},
+	{"environ_sizes_get", listSizes((*invocation).environ)},
+	{"clock_res_get", clockRes},
+	{"clock_time_get", clockTime},
+	{"fd_advise", refuse(wasiBadf)},
+	{"fd_allocate", refuse(wasiBadf)},
+	{"fd_close", fdClose},
+	{"fd_datasync", refuse(wasiBadf)},
+	{"fd_fdstat_get", fdStat},
+	{"fd_fdstat_set_flags", refuse(wasiBadf)},
+	{"fd_fdstat_set_rights", refuse(wasiBadf)},
+	{"fd_filestat_get", fdFilestat},
+	{"fd_filestat_set_size", refuse(wasiBadf)},
+	{"fd_filestat_set_times", refuse(wasiBadf)},
+	{"fd_pread", refuseStreams(wasiSpipe, wasiBadf)},
+	{"fd_prestat_get", refuse(wasiBadf)},
+	{"fd_prestat_dir_name", refuseStream(wasiNotdir)},
+	{"fd_pwrite", refuseStreams(wasiBadf, wasiSpipe)},
+	{"fd_read", fdRead},
+	{"fd_readdir", refuse(wasiBadf)},
+	{"fd_renumber", fdRenumber},
+	{"fd_seek", refuseStream(wasiSpipe)},
+	{"fd_sync", refuse(wasiBadf)},
+	{"fd_tell", refuseStream(wasiSpipe)},
+	{"fd_write", fdWrite},
+	{"path_create_directory", refuse(wasiBadf)},
+	{"path_filestat_get", refuse(wasiBadf)},
+	{"path_filestat_set_times", refuse(wasiBadf)},
+	{"path_link", refuse(wasiBadf)},
+	{"path_open", refuse(wasiBadf)},
+	{"path_readlink", refuse(wasiBadf)},
+	{"path_remove_directory", refuse(wasiBadf)},
+	{"path_rename", refuse(wasiBadf)},
+	{"path_symlink", refuse(wasiBadf)},
+	{"path_unlink_file", refuse(wasiBadf)},
+	{"poll_oneoff", pollOneoff},
+	{"proc_raise", refuse(wasiNotsup)},
+	{"random_get", randomGet},
+	{"sched_yield", refuse(wasiSuccess)},
+	{"sock_accept", refuseStream(wasiNotsock)},
+	{"sock_recv", refuseStream(wasiNotsock)},
+	{"sock_send", refuseStream(wasiNotsock)},
+	{"sock_shutdown", refuseStream(wasiNotsock)},
 }
 
 func exportWASI(b wazero.HostModuleBuilder) {
 	for _, f := range wasiTable {
-		params := make([]api.ValueType, len(f.params))
-		for i, c := range f.params {
+		shape, _, _ := abi.WASIFunction(f.name)
+		params := make([]api.ValueType, len(shape))
+		for i, c := range shape {
 			params[i] = api.ValueTypeI32
 			if c == 'I' {
 				params[i] = api.ValueTypeI64
 			}
 		}
-		shape, call := f.params, f.call
+		call := f.call
 		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
 			v := of(ctx)
 			v.alive()
@@ -110,14 +206,7 @@ func exportWASI(b wazero.HostModuleBuilder) {
 		v := of(ctx)
 		v.exited, v.exitCode = true, uint32(stack[0])
 		panic(errHalted)
-	}), []api.ValueType{api.ValueTypeI32}, nil).Export("proc_exit")
-}
-
-func stdOr(fd, errno uint64) uint64 {
-	if fd > 2 {
-		return wasiBadf
-	}
-	return errno
+	}), []api.ValueType{api.ValueTypeI32}, nil).Export(abi.WASIExit)
 }
 
 func put32(m api.Memory, at, v uint64) bool { return m.WriteUint32Le(uint32(at), uint32(v)) }
@@ -177,13 +266,20 @@ func clockTime(v *invocation, m api.Memory, a []uint64) uint64 {
 	return wasiInval
 }
 
-func fdStat(_ *invocation, m api.Memory, a []uint64) uint64 {
-	if a[0] > 2 {
+// fdStat describes a pipe. Its type is unknown, since WASI has none for pipes; a character device
+// without the right to seek is what libraries take for a terminal.
+func fdStat(v *invocation, m api.Memory, a []uint64) uint64 {
+	const fdRead, fdWrite = 1 << 1, 1 << 6
+	rights := uint64(fdWrite)
+	switch v.streamOf(a[0]) {
+	case closed:
 		return wasiBadf
+	case stdin:
+		rights = fdRead
 	}
 	stat := make([]byte, 24)
-	stat[0] = 2 // character device: a terminal or a pipe, nothing to seek in
-	binary.LittleEndian.PutUint64(stat[8:], 1<<1|1<<6)
+	binary.LittleEndian.PutUint64(stat[8:], rights)
+	binary.LittleEndian.PutUint64(stat[16:], rights)
 	if !m.Write(uint32(a[1]), stat) {
 		return wasiFault
 	}
@@ -214,7 +310,7 @@ func vectors(v *invocation, m api.Memory, at, n uint64, each func([]byte) bool) 
 }
 
 func fdRead(v *invocation, m api.Memory, a []uint64) uint64 {
-	if a[0] != 0 {
+	if v.streamOf(a[0]) != stdin {
 		return wasiBadf
 	}
 	total := 0
@@ -232,21 +328,20 @@ func fdRead(v *invocation, m api.Memory, a []uint64) uint64 {
 }
 
 func fdWrite(v *invocation, m api.Memory, a []uint64) uint64 {
-	total := 0
+	total, to := 0, v.streamOf(a[0])
 	errno := vectors(v, m, a[1], a[2], func(view []byte) bool {
 		total += len(view)
-		if a[0] == 1 || a[0] == 2 {
+		switch to {
+		case stdout:
 			v.charge(fuel.Copying(len(view)))
-		}
-		switch a[0] {
-		case 1:
 			v.writeOut(view)
-		case 2:
+		case stderr:
+			v.charge(fuel.Copying(len(view)))
 			v.stderr.write(view)
 		}
 		return true
 	})
-	if a[0] != 1 && a[0] != 2 {
+	if to != stdout && to != stderr {
 		return wasiBadf
 	}
 	if errno == wasiSuccess && !put32(m, a[3], uint64(total)) {
@@ -281,8 +376,8 @@ func randomGet(v *invocation, m api.Memory, a []uint64) uint64 {
 	return wasiSuccess
 }
 
-// pollOneoff sleeps until the first clock is due, but never past the deadline.
-// Standard streams are always ready.
+// pollOneoff sleeps until the first clock is due, but never past the deadline. Standard streams
+// are always ready; what can never be is told at once, in an event of its own.
 func pollOneoff(v *invocation, m api.Memory, a []uint64) uint64 {
 	v.ofTheMoment()
 	const subscription, event = 48, 32
@@ -298,7 +393,11 @@ func pollOneoff(v *invocation, m api.Memory, a []uint64) uint64 {
 	wall, monotonic := v.moments.now()
 	wait := time.Duration(1<<63 - 1)
 	for i := range int(a[2]) {
-		wait = min(wait, pollDelay(in[i*subscription:], wall, monotonic))
+		s := in[i*subscription:]
+		if s[8] > 2 || s[8] == 0 && binary.LittleEndian.Uint32(s[16:]) > 3 {
+			return wasiInval // neither a clock that exists nor a stream
+		}
+		wait = min(wait, pollDelay(s, wall, monotonic))
 	}
 	v.sleep(wait)
 	ready := uint64(0)
@@ -309,7 +408,8 @@ func pollOneoff(v *invocation, m api.Memory, a []uint64) uint64 {
 		}
 		e := make([]byte, event)
 		copy(e, s[:8]) // userdata
-		e[10] = s[8]   // type
+		e[8] = byte(v.pollErrno(s))
+		e[10] = s[8] // type
 		if !m.Write(uint32(a[1]+ready*event), e) {
 			return wasiFault
 		}
@@ -317,6 +417,22 @@ func pollOneoff(v *invocation, m api.Memory, a []uint64) uint64 {
 	}
 	if !put32(m, a[3], ready) {
 		return wasiFault
+	}
+	return wasiSuccess
+}
+
+// pollErrno is the errno of a subscription's event.
+func (v *invocation) pollErrno(s []byte) uint64 {
+	of := v.streamOf(uint64(binary.LittleEndian.Uint32(s[16:])))
+	switch s[8] {
+	case 1: // to read
+		if of != stdin {
+			return wasiBadf
+		}
+	case 2: // to write
+		if of != stdout && of != stderr {
+			return wasiBadf
+		}
 	}
 	return wasiSuccess
 }

@@ -93,9 +93,9 @@ func (e *Engine) compileInChild(ctx context.Context, j job) (table []byte, err e
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case limited.Err() != nil:
-		return nil, fmt.Errorf("%w: compiling it takes longer than %s; make its functions smaller, or build it with optimisation for size", registry.ErrBadModule, e.o.WorkerTime)
+		return nil, fmt.Errorf("%w: compiling it takes longer than %s; make its functions smaller, or build it with optimisation for size", registry.ErrTooHeavy, e.o.WorkerTime)
 	case err != nil && diedOfLimits(err, problems.String()):
-		return nil, fmt.Errorf("%w: compiling it takes more memory, time or disk than is allowed; make its functions smaller, or build it with optimisation for size", registry.ErrBadModule)
+		return nil, fmt.Errorf("%w: compiling it takes more memory, time or disk than is allowed; make its functions smaller, or build it with optimisation for size", registry.ErrTooHeavy)
 	case err != nil:
 		return nil, fmt.Errorf("run the compile worker: %w: %s", err, problems.String())
 	case compiled.Disk:
