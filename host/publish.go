@@ -64,6 +64,10 @@ func (h *Host) publish(ctx context.Context, actor access.Actor, u web.Upload, mo
 	if err := h.engine.Compile(abi.WithRecorder(ctx, &compiling), code, engineLimits(candidate)); err != nil {
 		return web.Published{}, fmt.Errorf("compile the module: %w", err)
 	}
+	stage("trying the app")
+	if candidate.Findings, err = h.tryOut(abi.WithRecorder(ctx, &compiling), code, candidate); err != nil {
+		return web.Published{}, err
+	}
 	stage("storing the release")
 	defer h.pinned(candidate.Digest, registry.DigestOf(bundle))() // until the release names them, or will not
 	if err := u.Module.Keep(); err != nil {
@@ -100,7 +104,7 @@ func (h *Host) enter(ctx context.Context, actor access.Actor, candidate registry
 	}
 	err = h.judged(ctx, actor.User, about, func(tx *boltstore.Tx, q question, v approvals.Verdict) (err error) {
 		r := q.release
-		r.Findings, r.Requires = v.Findings, v.Requires
+		r.Findings, r.Requires = slices.Concat(v.Findings, candidate.Findings), v.Requires
 		published, err = h.addRelease(ctx, tx, actor, r, v)
 		return err
 	})
@@ -119,6 +123,9 @@ func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, modu
 	stage("reading the module")
 	inspection, err := registry.Inspect(module)
 	if err != nil {
+		return r, nil, err
+	}
+	if err := manifest.Fits(inspection); err != nil {
 		return r, nil, err
 	}
 	if err := checkStatic(manifest, module); err != nil {

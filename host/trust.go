@@ -199,6 +199,9 @@ func (h *Host) CheckPolicy(ctx context.Context, manifest []byte, module web.Modu
 		if err != nil {
 			return nil, err
 		}
+		if err := m.Fits(inspection); err != nil {
+			return nil, err
+		}
 		r.Digest, r.Size, r.Interface, r.Capabilities = inspection.Digest, inspection.Size, inspection.Interface, r.Manifest.Needs(inspection.Capabilities)
 	} else {
 		// Without a module, take the manifest at its word.

@@ -122,13 +122,14 @@ func onlyModule(dir string) (string, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return "", usageError("there is no .wasm file in %s: build your app first (for Go: GOOS=wasip1 GOARCH=wasm go build -o app.wasm .), or name the file with --module", dir)
+		return "", usageError("there is no .wasm file in %s: build your app first (for Go: GOOS=wasip1 GOARCH=wasm go build -o app.wasm ., with -buildmode=c-shared for an app of the SDK), or name the file with --module", dir)
 	}
 	return "", usageError("there are %d .wasm files in %s: name the one to publish with --module", len(found), dir)
 }
 
 func (c *cli) showPublished(w io.Writer, p client.Published) error {
 	r := p.Release
+	c.printFindings(p.Findings)
 	if p.Active {
 		fmt.Fprintf(w, "%s release %d serves in the sandbox: %s\n", r.App, r.Number, p.URL)
 	} else {
