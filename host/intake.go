@@ -22,6 +22,7 @@ const (
 	bodyBytes       = 128 << 20 // of other bodies, and of what is made of them
 	bodyBytesEach   = 64 << 20
 	intakePatience  = 700 * time.Millisecond // for one of the above
+	uploadPatience  = 5 * time.Second        // for a place, while others of the same person are uploaded: nothing of it is read yet
 	readingPatience = 2 * time.Minute        // for a module's turn to be read
 )
 
@@ -50,9 +51,9 @@ func (h *Host) shared(name, help string, limit, each int64) *budget.Shared {
 
 // BeginUpload takes a place for a module that is about to be uploaded.
 func (h *Host) BeginUpload(ctx context.Context, why web.Purpose, n int64) (func(), error) {
-	role, places := access.RoleViewer, h.intake.inspects
+	role, places, patience := access.RoleViewer, h.intake.inspects, intakePatience
 	if why == web.ToPublish {
-		role, places = access.RoleDeveloper, h.intake.uploads
+		role, places, patience = access.RoleDeveloper, h.intake.uploads, uploadPatience
 	}
 	actor, err := h.allow(ctx, role)
 	if err != nil {
@@ -66,7 +67,7 @@ func (h *Host) BeginUpload(ctx context.Context, why web.Purpose, n int64) (func(
 	if n < 0 || n > h.o.MaxModule {
 		n = h.o.MaxModule // what is beside a module is not kept
 	}
-	leave, err := places.Take(ctx, actor.User, 1, intakePatience)
+	leave, err := places.Take(ctx, actor.User, 1, patience)
 	if err != nil {
 		return nil, err
 	}

@@ -18,16 +18,14 @@ import (
 func TestGoPrograms(t *testing.T) {
 	for name, source := range map[string]string{
 		"html/template": `package main
-import (
-	"bytes""fmt"; "html/template"; "os")
+import ("fmt"; "html/template"; "os")
 func main() {
 	fmt.Print("Content-Type: text/html\n\n")
 	t := template.Must(template.New("page").Parse("<ul>{{range .}}<li>{{.}}</li>{{end}}</ul>"))
 	t.Execute(os.Stdout, []string{"<one>", "two"})
 }`,
 		"net/http": `package main
-import (
-	"bytes""fmt"; "net/http"; "net/http/cgi"; "os")
+import ("fmt"; "net/http"; "net/http/cgi"; "os")
 func main() {
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "<ul><li>%s</li></ul>", r.URL.Path) })
 	if err := cgi.Serve(nil); err != nil { fmt.Fprintln(os.Stderr, err); os.Exit(1) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"slices"
@@ -59,6 +60,9 @@ func rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.Compi
 	r, err := p.Invoke(ctx, Call{
 		Request: &abi.Request{Method: "GET", Path: "/", Host: "rehearsal.invalid"}, Links: links, rehearsal: true,
 	})
+	if errors.Is(err, errNode) { // this process lacks something: it says nothing of the program
+		return seen{}, errors.Join(err, p.end(ctx))
+	}
 	return seen{fault: abi.FaultKind(err), instructions: r.Instructions, pages: r.MemoryPeak / pageSize, response: r.Response}, p.end(ctx)
 }
 

@@ -18,7 +18,7 @@ type Bounds struct {
 // when it counts its instructions, takes a third of the memory and a tenth of the time.
 func For(module int) Bounds {
 	n := uint64(module)
-	return Bounds{Memory: 256*mib + 64*n, CPU: 20 + 5*(n+mib-1)/mib, File: 64*mib + 16*n}
+	return Bounds{Memory: 512*mib + 64*n, CPU: 20 + 5*(n+mib-1)/mib, File: 64*mib + 16*n}
 }
 
 // AtMost lowers the bounds to these, where they are not zero.
