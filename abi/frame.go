@@ -12,7 +12,8 @@ import (
 // A request frame:
 //
 //	 0  magic "AGRQ"
-//	 4  header size: 64 in this version; fields beyond are ignored by readers
+//	 4  header size: 88 since client, scheme and protocol are there, 64 before; fields beyond are
+//	    ignored by readers
 //	 8  flags: 0
 //	12  number of headers
 //	16  method   offset, length
@@ -21,7 +22,10 @@ import (
 //	40  host     offset, length   as sent
 //	48  headers  offset, length   of the table: for each header, name offset, name length, value offset, value length
 //	56  body     offset, length
-//	64  texts, table and body, in any order
+//	64  client   offset, length   the caller's address, without a port; empty if no user is waiting
+//	72  scheme   offset, length   "http" or "https": by which the caller came
+//	80  protocol offset, length   such as "HTTP/1.1"
+//	88  texts, table and body, in any order
 //
 // A response frame:
 //
@@ -35,7 +39,8 @@ import (
 const (
 	requestMagic   = 0x51524741 // "AGRQ"
 	responseMagic  = 0x53524741 // "AGRS"
-	requestHeader  = 64
+	requestHeader  = 88
+	firstHeader    = 64 // of a request, before it had a client
 	responseHeader = 32
 	headerEntry    = 16
 
@@ -57,6 +62,12 @@ type Request struct {
 	Host   string
 	Header []Field // by name
 	Body   []byte
+
+	// Client is the caller's address, without a port: the one that the operator's proxies name.
+	// It is "" if no user is waiting, as when the clock has called.
+	Client string
+	Scheme string // "http" or "https": by which the caller came
+	Proto  string // "HTTP/1.1": what the caller, or the proxy, speaks to the node
 }
 
 // Response is an HTTP response as an app makes it.
@@ -106,7 +117,7 @@ func (w *frameWriter) fields(countAt, tableAt int, fields []Field) {
 
 // RequestSize is how many bytes AppendRequest appends.
 func RequestSize(r *Request) int {
-	n := requestHeader + len(r.Method) + len(r.Path) + len(r.Query) + len(r.Host) + len(r.Body)
+	n := requestHeader + len(r.Method) + len(r.Path) + len(r.Query) + len(r.Host) + len(r.Body) + len(r.Client) + len(r.Scheme) + len(r.Proto)
 	for _, f := range r.Header {
 		n += headerEntry + len(f.Name) + len(f.Value)
 	}
@@ -124,6 +135,9 @@ func AppendRequest(dst []byte, r *Request) []byte {
 	text(w, 40, r.Host)
 	w.fields(12, 48, r.Header)
 	text(w, 56, r.Body)
+	text(w, 64, r.Client)
+	text(w, 72, r.Scheme)
+	text(w, 80, r.Proto)
 	return w.b
 }
 
@@ -235,12 +249,15 @@ func (r *frameReader) texts(table, n int) []Field {
 // *FrameError.
 func DecodeRequest(b []byte) (Request, error) {
 	r := &frameReader{b: b}
-	if !r.open(requestMagic, requestHeader) {
+	if !r.open(requestMagic, firstHeader) {
 		return Request{}, r.err
 	}
 	q := Request{
 		Method: string(r.bytes(16, "method")), Path: string(r.bytes(24, "path")), Query: string(r.bytes(32, "query")),
 		Host: string(r.bytes(40, "host")), Header: r.fields(12, 48), Body: r.bytes(56, "body"),
+	}
+	if r.err == nil && r.u32(4) >= requestHeader {
+		q.Client, q.Scheme, q.Proto = string(r.bytes(64, "client")), string(r.bytes(72, "scheme")), string(r.bytes(80, "protocol"))
 	}
 	if r.err != nil {
 		return Request{}, r.err

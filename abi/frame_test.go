@@ -16,6 +16,7 @@ import (
 var request = abi.Request{
 	Method: "POST", Path: "/a%20b", Query: "x=1", Host: "hello.localhost:8080",
 	Header: []abi.Field{{Name: "Accept", Value: "*/*"}, {Name: "X", Value: ""}}, Body: []byte("body"),
+	Client: "2001:db8::1", Scheme: "https", Proto: "HTTP/1.1",
 }
 
 var response = abi.Response{Status: 201, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte("hi")}
@@ -32,6 +33,18 @@ func TestFramesRoundTrip(t *testing.T) {
 	p, err := abi.DecodeResponse(abi.AppendResponse([]byte("before"), &response)[6:])
 	if err != nil || !reflect.DeepEqual(p, response) {
 		t.Errorf("response = %+v, %v", p, err)
+	}
+}
+
+// TestEarlierRequest: a frame of before there was a client is read, and says nothing of one.
+func TestEarlierRequest(t *testing.T) {
+	b := abi.AppendRequest(nil, &request)
+	binary.LittleEndian.PutUint32(b[4:], 64)
+	q, err := abi.DecodeRequest(b)
+	want := request
+	want.Client, want.Scheme, want.Proto = "", "", ""
+	if err != nil || !reflect.DeepEqual(q, want) {
+		t.Errorf("%+v, %v", q, err)
 	}
 }
 

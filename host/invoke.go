@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,6 +95,7 @@ func (t *target) run(ctx context.Context, bill *bill, r *http.Request, stream ab
 		return result, nil, err
 	}
 	bill.frame.Header = append(bill.frame.Header, extra...)
+	t.host.setClient(ctx, bill.frame)
 	uses, err = t.recording(ctx, func(ctx context.Context, uses func() []abi.Use) error {
 		bill.uses = uses
 		// A panic on the way is a fault of the node's: the call is settled like any other.
@@ -106,6 +108,16 @@ func (t *target) run(ctx context.Context, bill *bill, r *http.Request, stream ab
 		})
 	})
 	return result, uses, err
+}
+
+// setClient names the caller in a frame. If no trusted proxy says by which scheme the caller came,
+// it is the scheme of the apps' addresses.
+func (h *Host) setClient(ctx context.Context, frame *abi.Request) {
+	client := door.ClientOf(ctx)
+	frame.Scheme = cmp.Or(client.Scheme, h.origins.scheme)
+	if a := client.Addr.Addr(); a.IsValid() {
+		frame.Client = a.String()
+	}
 }
 
 // explainFault tells the app's developer, in the app's own log, what the end

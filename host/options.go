@@ -59,9 +59,10 @@ type Options struct {
 	// Default: a quarter. Proxies in TrustedProxies have as many as they like.
 	ConnectionsPerAddress int
 	// TrustedProxies are the networks of the proxies in front, as in "127.0.0.1/32". Of a
-	// request that comes from there, the last address in X-Forwarded-For that is not in there
-	// is the client's. Default none, also not loopback: any program on the machine could name
-	// any address.
+	// request that comes from there, the last address in X-Forwarded-For (or, without that, in
+	// Forwarded) that is not in there is the client's, and apps are given it; so is the scheme
+	// beside it in X-Forwarded-Proto. Default none, also not loopback: any program on the machine
+	// could name any address.
 	TrustedProxies []string
 	// BodyMemory is how many bytes of requests' bodies are held at once, and ResponseMemory how
 	// many of responses that their clients have not read. One address may hold half.

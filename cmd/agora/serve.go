@@ -69,7 +69,7 @@ func nodeFlags(cmd *cobra.Command, o *host.Options) {
 	f.BoolVar(&o.PauseTriggers, "pause-triggers", false, "deliver nothing: what triggers are due, and webhooks and events that come, wait until the node is started without")
 	f.IntVar(&o.Connections, "connections", 0, "how many connections the node takes (default: what file descriptors and memory allow, at most 16384)")
 	f.IntVar(&o.ConnectionsPerAddress, "connections-per-address", 0, "how many of them one address may have (default a quarter)")
-	f.StringSliceVar(&o.TrustedProxies, "trusted-proxy", nil, "network of a proxy in front that names its clients in X-Forwarded-For, such as 127.0.0.1/32 (repeat for more)")
+	f.StringSliceVar(&o.TrustedProxies, "trusted-proxy", nil, "network of a proxy in front that names its clients in X-Forwarded-For and X-Forwarded-Proto, or Forwarded, such as 127.0.0.1/32 (repeat for more)")
 	f.Int64Var(&o.BodyMemory, "body-memory", 0, "bytes of request bodies that are held at once (default 1/32 of the memory, from 32 to 128 MiB)")
 	f.Int64Var(&o.ResponseMemory, "response-memory", 0, "bytes of responses that are held until their clients have read them (default as --body-memory)")
 	f.Int64Var(&o.LeastRate, "least-rate", 0, "bytes a second that a client has to send or read while the node waits for it (default 4096)")

@@ -2,7 +2,10 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,30 +17,81 @@ import (
 // maxHeaderBytes bounds the header block of a response.
 const maxHeaderBytes = 64 << 10
 
-// environment is what a CGI program is told (RFC 3875 section 4.1). The node's
-// own environment is not in it.
+// environment returns the meta-variables of a CGI program (RFC 3875 section 4.1), and the ones
+// beside them that Apache and net/http/cgi set: HTTPS, REQUEST_SCHEME and REQUEST_URI. The node
+// authenticates no user of an app and has no files of it, so AUTH_TYPE, REMOTE_IDENT, REMOTE_USER
+// and PATH_TRANSLATED are never set. The node's own environment is not in it.
 func environment(r *abi.Request) []string {
-	host, port, ok := strings.Cut(r.Host, ":")
-	if !ok {
-		port = "80"
+	scheme, proto := cmp.Or(r.Scheme, "http"), cmp.Or(r.Proto, "HTTP/1.1")
+	name, port := serverName(r.Host, scheme)
+	uri := r.Path
+	if r.Query != "" {
+		uri += "?" + r.Query
 	}
 	env := []string{
-		"GATEWAY_INTERFACE=CGI/1.1", "SERVER_PROTOCOL=HTTP/1.1", "SERVER_SOFTWARE=agora",
-		"REQUEST_METHOD=" + r.Method, "SCRIPT_NAME=", "PATH_INFO=" + r.Path, "QUERY_STRING=" + r.Query,
-		"SERVER_NAME=" + host, "SERVER_PORT=" + port, "HTTP_HOST=" + r.Host,
-		"CONTENT_LENGTH=" + strconv.Itoa(len(r.Body)),
+		"GATEWAY_INTERFACE=CGI/1.1", "SERVER_PROTOCOL=" + proto, "SERVER_SOFTWARE=agora",
+		"REQUEST_METHOD=" + r.Method, "REQUEST_URI=" + uri, "SCRIPT_NAME=", "PATH_INFO=" + pathInfo(r.Path), "QUERY_STRING=" + r.Query,
+		"REQUEST_SCHEME=" + scheme, "SERVER_NAME=" + name, "SERVER_PORT=" + port, "HTTP_HOST=" + r.Host,
 	}
-	for _, f := range r.Header {
-		name := strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+	if scheme == "https" {
+		env = append(env, "HTTPS=on")
+	}
+	if r.Client != "" { // its name is not looked up, and may be replaced by its address
+		env = append(env, "REMOTE_ADDR="+r.Client, "REMOTE_HOST="+r.Client)
+	}
+	if len(r.Body) > 0 || slices.ContainsFunc(r.Header, func(f abi.Field) bool { return strings.EqualFold(f.Name, "Content-Length") }) {
+		env = append(env, "CONTENT_LENGTH="+strconv.Itoa(len(r.Body)))
+	}
+	return headerVariables(env, r.Header)
+}
+
+// headerVariables appends one variable for each name of a header. Several values of a name are
+// joined as the field's rule has it (RFC 3875 section 4.1.18, RFC 9110 section 5.3, RFC 6265
+// section 5.4).
+func headerVariables(env []string, header []abi.Field) []string {
+	at := make(map[string]int, len(header))
+	for _, f := range header {
+		name := "HTTP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		separator := ", "
 		switch name {
-		case "CONTENT_TYPE":
-			env = append(env, name+"="+f.Value)
-		case "CONTENT_LENGTH", "HOST", "PROXY": // Proxy would become HTTP_PROXY, which libraries obey
-		default:
-			env = append(env, "HTTP_"+name+"="+f.Value)
+		case "HTTP_CONTENT_LENGTH", "HTTP_HOST", "HTTP_PROXY": // the last would be obeyed by libraries
+			continue
+		case "HTTP_CONTENT_TYPE":
+			name = "CONTENT_TYPE"
+		case "HTTP_COOKIE":
+			separator = "; "
 		}
+		if i, ok := at[name]; ok {
+			env[i] += separator + f.Value
+			continue
+		}
+		at[name] = len(env)
+		env = append(env, name+"="+f.Value)
 	}
 	return env
+}
+
+// serverName splits a Host header. An IPv6 address keeps its brackets.
+func serverName(host, scheme string) (name, port string) {
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		name, port = host[:i], host[i+1:]
+	} else {
+		name = host
+	}
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[scheme]
+	}
+	return name, port
+}
+
+// pathInfo decodes a path, as RFC 3875 section 4.1.5 has it. A zero byte would end the variable,
+// so it stays encoded.
+func pathInfo(escaped string) string {
+	path, err := url.PathUnescape(escaped)
+	if err != nil {
+		return escaped
+	}
+	return strings.ReplaceAll(path, "\x00", "%00")
 }
 
 // howCGI is what each complaint about the form ends with.

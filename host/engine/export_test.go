@@ -18,3 +18,6 @@ func Unmended() (restore func()) {
 	mend = func(*wasm.Module) {}
 	return func() { mend = before }
 }
+
+// Environment is what a CGI program is given.
+var Environment = environment

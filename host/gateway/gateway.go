@@ -92,11 +92,11 @@ func NewID() string {
 }
 
 // Frame reads an HTTP request into f. Its body is at most limit bytes;
-// more is abi.ErrRequestTooLarge. Hop-by-hop headers, the node's own and the cookies named in
-// drop are left out. What was in f is gone, also after an error; its header list is
-// used again.
+// more is abi.ErrRequestTooLarge. Headers that forGuests refuses, those of one connection and
+// the cookies named in drop are left out. What was in f is gone, also after an error; its header
+// list is used again. Client and Scheme are for the caller to fill in.
 func Frame(f *abi.Request, r *http.Request, limit int64, drop []string) (err error) {
-	*f = abi.Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Host: r.Host, Header: f.Header[:0]}
+	*f = abi.Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Host: r.Host, Header: f.Header[:0], Proto: r.Proto}
 	if f.Body, err = ReadBody(r, limit); err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func Frame(f *abi.Request, r *http.Request, limit int64, drop []string) (err err
 	}
 	named := connectionNamed(r.Header)
 	for name, values := range r.Header {
-		if hopByHop(name) || named[name] || NodeOnly(name) {
+		if hopByHop(name) || named[name] || !forGuests(name) {
 			continue
 		}
 		for _, v := range values {
@@ -270,13 +270,19 @@ func hopByHop(name string) bool {
 	return false
 }
 
-// NodeOnly tells whether a header is one by which the node speaks to an app, and
-// which nobody else may send. An underscore counts as a hyphen: in the variables
-// of a CGI program the two are the same.
-func NodeOnly(name string) bool {
-	const prefix = abi.NodeHeaderPrefix
-	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)-1], prefix[:len(prefix)-1]) &&
-		(name[len(prefix)-1] == '-' || name[len(prefix)-1] == '_')
+// forGuests reports whether a header, by its canonical name, may reach an app. Names of other
+// characters than letters, digits and hyphens may not: programs see a header as a variable, where
+// such a name is the same as another's, so a caller could send what only the proxy in front may
+// set ("X_Auth_User" beside "X-Auth-User"; PHP reads "X.Auth.User" alike). nginx and Apache leave
+// them out, too. Nor may Proxy, which becomes HTTP_PROXY and is obeyed by libraries, and the names
+// by which the node itself speaks to an app.
+func forGuests(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return name != "Proxy" && !strings.HasPrefix(name, abi.NodeHeaderPrefix)
 }
 
 // connectionNamed are the headers that a Connection header takes with it.

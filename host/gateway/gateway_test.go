@@ -76,6 +76,26 @@ func TestRequestFrame(t *testing.T) {
 	}
 }
 
+// TestNamesOfHeaders: no header reaches an app under a name that its variables share with another
+// one, or that libraries obey.
+func TestNamesOfHeaders(t *testing.T) {
+	a := &app{limit: 10, response: abi.Response{Status: 200}}
+	r := httptest.NewRequest("GET", "http://app.test/", nil)
+	r.Header = http.Header{"X-Auth-User": {"alice"}, "X-Tag": {"one", "two"}, "Sec-Ch-Ua-Model2": {"x"}}
+	for _, name := range []string{
+		"X_Auth_User", "X_auth-User", "x-auth_user", "X.Auth.User", "X-Auth.user", "X~auth~user", "X!auth", "X'a", "_", "Content_Length", "Content_Type", "Cookie_", "Proxy", "Agora_Trigger",
+		"Agora-Client", "X Auth User",
+	} {
+		r.Header[name] = []string{"admin"}
+	}
+	if w := serve(a, r); w.Code != 200 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if got := fmt.Sprint(a.saw.Header); got != "[{Sec-Ch-Ua-Model2 x} {X-Auth-User alice} {X-Tag one} {X-Tag two}]" {
+		t.Errorf("headers %s", got)
+	}
+}
+
 func TestResponse(t *testing.T) {
 	a := &app{response: abi.Response{Status: 201, Body: []byte("body"), Header: []abi.Field{
 		{Name: "content-type", Value: "text/plain"}, {Name: "Set-Cookie", Value: "a=1"}, {Name: "Set-Cookie", Value: "b=2; Domain=test"},

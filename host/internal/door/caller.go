@@ -2,9 +2,7 @@ package door
 
 import (
 	"net"
-	"net/http"
 	"net/netip"
-	"strings"
 
 	"github.com/agora-host/agora/internal/budget"
 )
@@ -28,11 +26,11 @@ func source(a netip.Addr) netip.Addr {
 	return a
 }
 
-func addrOf(a net.Addr) netip.Addr {
+func addrOf(a net.Addr) netip.AddrPort {
 	if tcp, ok := a.(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr().Unmap()
+		return netip.AddrPortFrom(tcp.AddrPort().Addr().Unmap(), tcp.AddrPort().Port())
 	}
-	return netip.Addr{}
+	return netip.AddrPort{}
 }
 
 func (d *Door) trusts(a netip.Addr) bool {
@@ -42,34 +40,6 @@ func (d *Door) trusts(a netip.Addr) bool {
 		}
 	}
 	return false
-}
-
-// forwarded returns the address that a trusted proxy says a request comes from: the last one
-// in X-Forwarded-For that is not a trusted proxy's own. What stands before that was written by
-// the client. It is the invalid address if there is none.
-func (d *Door) forwarded(h http.Header) netip.Addr {
-	lines := h["X-Forwarded-For"]
-	for i := len(lines) - 1; i >= 0; i-- {
-		for rest := lines[i]; rest != ""; {
-			j := strings.LastIndexByte(rest, ',')
-			a := parseForwarded(rest[j+1:])
-			rest = rest[:max(j, 0)]
-			if !a.IsValid() || !d.trusts(a) {
-				return a
-			}
-		}
-	}
-	return netip.Addr{}
-}
-
-// parseForwarded reads an address, with or without a port.
-func parseForwarded(s string) netip.Addr {
-	s = strings.TrimSpace(s)
-	if p, err := netip.ParseAddrPort(s); err == nil {
-		return p.Addr().Unmap()
-	}
-	a, _ := netip.ParseAddr(strings.Trim(s, "[]"))
-	return a.Unmap()
 }
 
 // enter counts one more for an address. Unless it is exempt, it has at most its share; ok

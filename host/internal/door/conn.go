@@ -45,6 +45,7 @@ type Conn struct {
 	late     bool    // the request's body came too slowly, or its bytes were needed by others
 	client   *caller // the request's address; nil between requests
 	counted  bool    // the request is one of client's, beside its connections
+	named    Client  // of the request
 	rate     int64   // the least rate of this request
 	held     [kinds]int64
 	lateFrom error // why late

@@ -28,7 +28,8 @@ type Options struct {
 	// PerAddress is how many connections, or requests that trusted proxies forwarded, one
 	// address may have open. Of bytes it may hold half of what the node has.
 	PerAddress int
-	// Trusted are the proxies that name their clients in X-Forwarded-For.
+	// Trusted are the proxies that name their clients, in X-Forwarded-For and X-Forwarded-Proto or
+	// in Forwarded.
 	Trusted []netip.Prefix
 
 	// Rate is the least rate of bodies and responses, in bytes a second; Grace is how far a
@@ -214,7 +215,7 @@ func (d *Door) admitOrClose(nc *net.TCPConn) (c *Conn) {
 
 // admit takes a place for a connection, or returns nil.
 func (d *Door) admit(nc *net.TCPConn) *Conn {
-	addr := addrOf(nc.RemoteAddr())
+	addr := addrOf(nc.RemoteAddr()).Addr()
 	trusted := d.trusts(addr)
 	from, ok := d.enter(addr, trusted)
 	if !ok {
@@ -337,20 +338,23 @@ func acceptable(r *http.Request) error {
 
 // begin counts a request for the address that it comes from.
 func (d *Door) begin(c *Conn, r *http.Request) error {
-	client, counted := c.from, false
+	client, counted, named := c.from, false, Client{}
 	if c.trusted {
-		if a := d.forwarded(r.Header); a.IsValid() {
-			var ok bool
-			if client, ok = d.enter(a, false); !ok {
-				return ErrTooMany
-			}
-			counted = true
+		named = d.forwarded(r.Header)
+	}
+	if named.Addr.IsValid() {
+		var ok bool
+		if client, ok = d.enter(named.Addr.Addr(), false); !ok {
+			return ErrTooMany
 		}
+		counted = true
+	} else {
+		named.Addr = addrOf(c.RemoteAddr())
 	}
 	d.running.Add(1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.client, c.counted, c.late, c.rate = client, counted, false, d.o.Rate
+	c.client, c.counted, c.named, c.late, c.rate = client, counted, named, false, d.o.Rate
 	return nil
 }
 
@@ -361,7 +365,7 @@ func (d *Door) finish(c *Conn) {
 		c.giveLocked(kind, c.held[kind])
 	}
 	client, counted := c.client, c.counted
-	c.client, c.counted = nil, false
+	c.client, c.counted, c.named = nil, false, Client{}
 	c.mu.Unlock()
 	if counted {
 		d.leave(client)
