@@ -23,6 +23,14 @@ var (
 	ErrNodeBusy         = errors.New("the node has no room for another call at the moment")
 )
 
+// KindCanceled is the word for a call whose caller left before it was over, such as a reader that
+// closed a stream.
+const KindCanceled = "canceled"
+
+// Failed reports whether a kind of FaultKind is a failure. A caller that leaves is none: the call
+// did what was asked of it until then, and is billed for that.
+func Failed(kind string) bool { return kind != "" && kind != KindCanceled }
+
 // faultKinds is append-only: the words are in stored usage.
 var faultKinds = []struct {
 	err  error
@@ -38,7 +46,7 @@ var faultKinds = []struct {
 	{ErrRequestTooLarge, "request_too_large"},
 	{ErrBusy, "busy"},
 	{ErrNotGranted, "not_granted"},
-	{ErrCanceled, "canceled"},
+	{ErrCanceled, KindCanceled},
 	{ErrExitStatus, "exit_status"},
 	{ErrHostTimeExceeded, "host_time"},
 	{ErrTooManyCalls, "host_calls"},

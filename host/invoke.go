@@ -64,7 +64,7 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 	if err := bill.settle(result, uses, err); err != nil {
 		return engine.Result{}, err
 	}
-	if err != nil {
+	if abi.Failed(abi.FaultKind(err)) {
 		t.host.explainFault(t, id, result, err)
 	}
 	return result, err

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/internal/boltstore"
@@ -39,15 +40,18 @@ type measures struct {
 }
 
 type appMeasures struct {
-	calls, failed, instructions, guest, host, in, out atomic.Uint64
+	calls, failed, canceled, instructions, guest, host, in, out atomic.Uint64
 }
 
 func (m *measures) count(v *metering.Invocation) {
 	m.took.Observe(time.Duration(v.GuestMicros+v.HostMicros) * time.Microsecond)
 	a := m.of(v.App)
 	a.calls.Add(1)
-	if v.Fault != "" {
+	switch {
+	case abi.Failed(v.Fault):
 		a.failed.Add(1)
+	case v.Fault != "":
+		a.canceled.Add(1)
 	}
 	a.instructions.Add(v.Instructions)
 	a.guest.Add(v.GuestMicros)
@@ -94,6 +98,7 @@ func (m *measures) write(p *telemetry.Page) {
 	}{
 		{"agora_invocations_total", "calls of apps", 1, func(a *appMeasures) uint64 { return a.calls.Load() }},
 		{"agora_invocations_failed_total", "calls that ended in a fault of the app or its limits", 1, func(a *appMeasures) uint64 { return a.failed.Load() }},
+		{"agora_invocations_canceled_total", "calls whose callers left before they were over, such as readers that closed a stream", 1, func(a *appMeasures) uint64 { return a.canceled.Load() }},
 		{"agora_instructions_total", "WebAssembly instructions executed", 1, func(a *appMeasures) uint64 { return a.instructions.Load() }},
 		{"agora_guest_seconds_total", "time of apps' own work", 1e-6, func(a *appMeasures) uint64 { return a.guest.Load() }},
 		{"agora_host_seconds_total", "time that apps waited for what they asked of the node", 1e-6, func(a *appMeasures) uint64 { return a.host.Load() }},

@@ -102,10 +102,46 @@ func TestStreamedAnswer(t *testing.T) {
 			if k.leaves { // whether it is noticed before the fuel is used up is a matter of luck
 				failed += u.Total.Errors["canceled"]
 			}
+			if k.leaves && u.Total.Failed() != u.Total.Errors[k.kind] {
+				t.Errorf("a reader that left is a failure: %+v", u.Total)
+			}
 			if u.Total.Calls != 1 || !k.bytes(u.Total.BytesOut) || (k.kind != "" && failed != 1) {
 				t.Errorf("usage: %+v", u.Total)
 			}
 		})
+	}
+}
+
+// TestReaderLeaves: to close a page that streams is no failure of its app, in counts, metrics and
+// the log, and what was sent is billed.
+func TestReaderLeaves(t *testing.T) {
+	n := start(t)
+	c := n.ada()
+	p := n.publish(c, manifest("feed", "[limits]\ntimeout = \"10s\"\nhost_time = \"10s\"\nresponse_body = \"16MiB\"\nfuel = 100000000\n"), streams(pump...))
+	conn, resp := n.ask(p.URL)
+	if _, err := io.ReadFull(resp.Body, make([]byte, 100_000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var total client.Usage
+	eventually(t, "the call is over", func() bool {
+		u, err := c.Usage(t.Context(), client.UsageQuery{App: "feed"})
+		total = u.Total
+		return err == nil && total.Calls == 1
+	})
+	if total.Failed() != 0 || total.Errors[abi.KindCanceled] != 1 || len(total.Errors) != 1 || total.BytesOut < 100_000 || total.Instructions == 0 {
+		t.Errorf("%+v", total)
+	}
+	metrics := n.get("http://" + n.Addr().String() + "/metrics").Body
+	for _, want := range []string{`agora_invocations_total{app="feed"} 1`, `agora_invocations_failed_total{app="feed"} 0`, `agora_invocations_canceled_total{app="feed"} 1`} {
+		if !strings.Contains(metrics, want+"\n") {
+			t.Errorf("metrics have no line %s", want)
+		}
+	}
+	if logs, err := c.Logs(t.Context(), "feed", 10); err != nil || len(logs) != 0 {
+		t.Errorf("the app's log has %v, %v", logs, err)
 	}
 }
 

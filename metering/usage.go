@@ -112,7 +112,7 @@ type Key struct {
 // Usage is what a key amounts to.
 type Usage struct {
 	Calls  uint64            `json:"calls"`
-	Errors map[string]uint64 `json:"errors,omitempty"` // by fault kind
+	Errors map[string]uint64 `json:"errors,omitempty"` // by fault kind; not all are failures, see abi.Failed
 	Counts
 	Uses []abi.Use `json:"uses,omitempty"` // of capabilities; sorted, each capability, meter and subject once
 }
@@ -192,11 +192,13 @@ func orderOf(a, b []abi.Use) int {
 	return compareUses(a[0], b[0])
 }
 
-// Failed is the number of calls that ended in an error.
+// Failed is the number of calls that failed; see abi.Failed.
 func (u Usage) Failed() uint64 {
 	var n uint64
-	for _, v := range u.Errors {
-		n = plus(n, v)
+	for kind, v := range u.Errors {
+		if abi.Failed(kind) {
+			n = plus(n, v)
+		}
 	}
 	return n
 }

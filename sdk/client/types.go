@@ -431,11 +431,13 @@ type (
 	}
 )
 
-// Failed is the number of calls that ended in an error.
+// Failed is the number of calls that failed. Those whose callers left are not among them.
 func (u Usage) Failed() uint64 {
 	var n uint64
-	for _, v := range u.Errors {
-		n += v
+	for kind, v := range u.Errors {
+		if abi.Failed(kind) {
+			n += v
+		}
 	}
 	return n
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/agora-host/agora/abi"
 )
 
 const (
@@ -128,7 +130,7 @@ func (s *Store) Add(v *Sample) {
 	k.seen++
 	h.dirty = true
 	k.addSlow(v)
-	if v.Fault != "" {
+	if abi.Failed(v.Fault) {
 		if len(k.failed) == perKind {
 			k.failed = slices.Delete(k.failed, 0, 1)
 		}
