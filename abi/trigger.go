@@ -16,6 +16,10 @@ const (
 
 	// TriggerHeader is the kind. A request without it is somebody's.
 	TriggerHeader = "Agora-Trigger"
+	// UnverifiedHeader is on a request that asks whether a webhook's address takes what another
+	// service would send, and that only the app can answer, as hub.mode=subscribe does. Its value
+	// is the webhook's name. It is not signed, and has no body; TriggerHeader is not on it.
+	UnverifiedHeader = "Agora-Unverified-Webhook"
 	// TriggerNameHeader is its name in the manifest; of an event "<app>/<topic>".
 	TriggerNameHeader = "Agora-Trigger-Name"
 	// EventIDHeader stays the same when the same thing is delivered again.

@@ -38,6 +38,7 @@ import (
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/triggers"
+	"github.com/agora-host/agora/triggers/webhook"
 )
 
 // Host is one node.
@@ -262,6 +263,9 @@ func (h *Host) handler() (http.Handler, error) {
 		Router: h, Secure: h.origins.scheme == "https",
 		WriteFault: func(w http.ResponseWriter, r *http.Request, id string, err error) {
 			h.noteFault(r.Context(), r.Host, id, err)
+			if errors.Is(err, problem.ErrMethodNotAllowed) { // only webhooks have methods of their own
+				w.Header().Set("Allow", webhook.Methods)
+			}
 			problem.WriteFault(w, r, err)
 		},
 	})

@@ -148,7 +148,7 @@ func archiveOf(module []byte) (*static.Archive, error) {
 // a call like any other, of no instructions.
 func (t *target) ServeFile(w http.ResponseWriter, r *http.Request, id string) (bool, error) {
 	m := t.release.Manifest.Static
-	if m == nil {
+	if m == nil || t.hook(r.URL.Path) != nil { // no page stands in for a webhook
 		return false, nil
 	}
 	archive, err := t.host.sites.use(&t.release, func() (*static.Archive, error) {

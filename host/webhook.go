@@ -11,6 +11,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/host/internal/web/problem"
+	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/triggers"
 	"github.com/agora-host/agora/triggers/webhook"
@@ -35,15 +36,23 @@ func (t *target) hook(path string) *registry.WebhookTrigger {
 func (t *target) takeHook(ctx context.Context, id string, w *registry.WebhookTrigger, r *http.Request, stream abi.Stream) (abi.Response, error) {
 	h, ref := t.host, triggers.Ref{App: t.app.Name, Kind: abi.TriggerWebhook, Name: w.Name}
 	if r.Method != http.MethodPost {
-		return abi.Response{}, fmt.Errorf("%w: a webhook is a POST", problem.ErrMethodNotAllowed)
+		return t.shakeHands(ctx, id, w, r, stream)
 	}
 	body, err := gateway.ReadBody(r, min(int64(t.release.Manifest.Limits.RequestBody), maxWebhook))
 	if err != nil {
 		return abi.Response{}, err
 	}
+	if len(body) == 0 {
+		if reply, ok := webhook.Handshake(r); ok {
+			return reply, nil
+		}
+	}
 	proof, err := t.verifyHook(ctx, w, r.Header, body)
 	if err != nil {
 		return abi.Response{}, err
+	}
+	if reply, ok := webhook.Challenge(w.Verify, body); ok {
+		return reply, nil
 	}
 	if h.dispatcher.Paused(ref) && w.Deliver != registry.DeliverQueue {
 		return abi.Response{}, fmt.Errorf("webhook %s is paused: %w", w.Name, triggers.ErrLater)
@@ -63,6 +72,20 @@ func (t *target) takeHook(ctx context.Context, id string, w *registry.WebhookTri
 		return resp, err
 	}
 	return resp, claim.Keep(ctx)
+}
+
+// shakeHands returns the response to what is no webhook itself. The app sees what only it can
+// judge, marked as unverified and without a body, so that it is not taken for a webhook.
+func (t *target) shakeHands(ctx context.Context, id string, w *registry.WebhookTrigger, r *http.Request, stream abi.Stream) (abi.Response, error) {
+	if reply, ok := webhook.Handshake(r); ok {
+		return reply, nil
+	}
+	if r.Method != http.MethodGet || !webhook.AboutSubscription(r.URL.Query()) {
+		return abi.Response{}, fmt.Errorf("%w: a webhook is a POST", problem.ErrMethodNotAllowed)
+	}
+	r.Body, r.ContentLength = http.NoBody, 0
+	result, err := t.call(ctx, metering.TriggerHTTP, id, r, stream, abi.Field{Name: abi.UnverifiedHeader, Value: w.Name})
+	return result.Response, err
 }
 
 // verifyHook tells who sends no more than that it is refused; the app's log has

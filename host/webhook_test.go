@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -100,6 +101,62 @@ func TestWebhooks(t *testing.T) {
 	}
 	if got := post("hooks/pay", "x", "Stripe-Signature", stripe("s3cret", "x", 0)); got.Status != 503 {
 		t.Errorf("paused: %+v", got)
+	}
+}
+
+// TestHandshakes: the ways in which services ask whether an address takes their webhooks. The node
+// returns what it can vouch for; what is the app's to judge comes to it marked, and is no webhook.
+func TestHandshakes(t *testing.T) {
+	n := start(t)
+	for _, deliver := range []string{"call", "queue"} {
+		text := hooks(deliver) + "\n[[triggers.webhook]]\nname = \"chat\"\npath = \"/hooks/chat\"\nverify = \"slack\"\nsecret = \"pay\"\ndeliver = \"" + deliver + "\"\n[static]\ndir = \"s\"\nfallback = \"index.html\""
+		p := n.publish(n.ada(), manifest("bank", text), withFiles(t, showsFrame, fstest.MapFS{"index.html": {Data: []byte("a page")}}))
+		if _, err := n.ada().SetSecret(t.Context(), "bank", "pay", []byte("s3cret")); err != nil {
+			t.Fatal(err)
+		}
+		ask := func(method, path, body string, header ...string) answer {
+			return n.do(method, p.URL+"hooks/"+path, body, append(header, "Accept", "text/html, */*")...)
+		}
+		if got := ask("GET", "git?challenge=%3Cb%3E", ""); got.Status != 200 || got.Body != "<b>" || got.Header.Get("Content-Type") != "text/plain; charset=utf-8" || got.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("a challenge: %+v", got)
+		}
+		if got := ask("POST", "git?validationToken=a+b", ""); got.Status != 200 || got.Body != "a b" {
+			t.Errorf("a token: %+v", got)
+		}
+		if got := ask("POST", "git?validationToken=a+b", "x"); got.Status != 401 {
+			t.Errorf("a token and a body that is not signed: %+v", got)
+		}
+		if got := ask("OPTIONS", "git", "", "WebHook-Request-Origin", "a.example.com", "WebHook-Request-Rate", "120"); got.Status != 200 || got.Header.Get("WebHook-Allowed-Origin") != "a.example.com" || got.Header.Get("WebHook-Allowed-Rate") != "*" {
+			t.Errorf("CloudEvents: %+v", got)
+		}
+		if got := ask("HEAD", "git", ""); got.Status != 200 {
+			t.Errorf("HEAD: %+v", got)
+		}
+		if got := ask("GET", "git", ""); got.Status != 405 || got.Header.Get("Allow") == "" {
+			t.Errorf("GET: %+v", got)
+		}
+		if got := ask("PUT", "git?hub.mode=subscribe", ""); got.Status != 405 {
+			t.Errorf("PUT: %+v", got)
+		}
+		before := n.trigger("bank", "git")
+		got := ask("GET", "git?hub.mode=subscribe&hub.verify_token=t&hub.challenge=c", "unsigned", "Agora-Unverified-Webhook", "forged", "Agora-Trigger", "webhook")
+		_, frame, _ := strings.Cut(got.Body, "data: 1\n\n")
+		q, err := abi.DecodeRequest([]byte(frame))
+		seen := fmt.Sprint(q.Header)
+		if err != nil || q.Method != "GET" || q.Query != "hub.mode=subscribe&hub.verify_token=t&hub.challenge=c" || len(q.Body) != 0 ||
+			!strings.Contains(seen, "{Agora-Unverified-Webhook git}") || strings.Contains(seen, "Agora-Trigger") || strings.Contains(seen, "forged") {
+			t.Errorf("a subscription: %+v, %v", q, err)
+		}
+		if after := n.trigger("bank", "git"); after.Done != before.Done || after.Failed != before.Failed {
+			t.Errorf("a handshake counts as a webhook: %+v", after)
+		}
+		at, slack := strconv.FormatInt(time.Now().Unix(), 10), `{"type":"url_verification","challenge":"c"}`
+		if got := ask("POST", "chat", slack, "X-Slack-Request-Timestamp", at, "X-Slack-Signature", "v0="+hexMac("s3cret", "v0:"+at+":"+slack)); got.Status != 200 || got.Body != "c" {
+			t.Errorf("Slack, %s: %+v", deliver, got)
+		}
+		if got := ask("POST", "chat", slack, "X-Slack-Request-Timestamp", at, "X-Slack-Signature", "v0="+hexMac("wrong", "v0:"+at+":"+slack)); got.Status != 401 || got.Body == "c" {
+			t.Errorf("Slack, not signed: %+v", got)
+		}
 	}
 }
 
