@@ -16,7 +16,7 @@ import (
 
 func withFiles(t testing.TB, module []byte, files fstest.MapFS) []byte {
 	t.Helper()
-	packed, err := static.Pack(files)
+	packed, _, err := static.Pack(files)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,20 +63,27 @@ func (a *Archive) Len() int { return len(a.files) }
 // Size is what the archive keeps in memory, in bytes, about.
 func (a *Archive) Size() int64 { return a.size }
 
-// Pack reads a directory. Files and directories whose names begin with a dot are
-// left out; links and other things that are no files are refused.
-func Pack(dir fs.FS) ([]byte, error) {
+// wellKnown is where RFC 8615 has files that others look for: the only name with a dot that the
+// public is to read.
+const wellKnown = ".well-known"
+
+// Pack reads a directory. Files and directories whose names begin with a dot are left out, but for
+// .well-known/, and returned in left, directories with a slash at their ends; links and other
+// things that are no files are refused.
+func Pack(dir fs.FS) (archive []byte, left []string, err error) {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
 	files, total := 0, int64(0)
-	err := fs.WalkDir(dir, ".", func(name string, entry fs.DirEntry, err error) error {
+	err = fs.WalkDir(dir, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case name != "." && strings.HasPrefix(path.Base(name), "."):
+		case strings.HasPrefix(path.Base(name), ".") && name != "." && (name != wellKnown || !entry.IsDir()):
 			if entry.IsDir() {
+				left = append(left, name+"/")
 				return fs.SkipDir
 			}
+			left = append(left, name)
 			return nil
 		case entry.IsDir():
 			return nil
@@ -95,12 +102,12 @@ func Pack(dir fs.FS) ([]byte, error) {
 		return add(w, name, content)
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := w.Close(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return b.Bytes(), nil
+	return b.Bytes(), left, nil
 }
 
 func check(name string, files int, size, total int64) error {

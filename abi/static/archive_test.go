@@ -29,31 +29,40 @@ func random(n int) []byte {
 }
 
 var site = fstest.MapFS{
-	"index.html":   {Data: []byte(strings.Repeat("<p>hello</p>\n", 100))},
-	"css/a b.css":  {Data: []byte("p{}")},
-	"img/x.png":    {Data: random(5000)},
-	"empty.txt":    {},
-	".git/config":  {Data: []byte("secret")},
-	"img/.DS":      {Data: []byte("secret")},
-	"ü/größe.html": {Data: []byte("ü")},
+	"index.html":  {Data: []byte(strings.Repeat("<p>hello</p>\n", 100))},
+	"css/a b.css": {Data: []byte("p{}")},
+	"img/x.png":   {Data: random(5000)},
+	"empty.txt":   {},
+	".git/config": {Data: []byte("secret")},
+	"img/.DS":     {Data: []byte("secret")},
+	".env":        {Data: []byte("secret")},
+
+	".well-known/security.txt": {Data: []byte("Contact: x")},
+	".well-known/acme/token":   {Data: []byte("token")},
+	".well-known/.git/config":  {Data: []byte("secret")},
+	"img/.well-known/x":        {Data: []byte("secret")}, // only at the root
+	"ü/größe.html":             {Data: []byte("ü")},
 }
 
 func TestPackAndOpen(t *testing.T) {
-	b, err := static.Pack(site)
+	b, left, err := static.Pack(site)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := static.Pack(maps.Clone(site))
+	if got := strings.Join(left, " "); got != ".env .git/ .well-known/.git/ img/.DS img/.well-known/" {
+		t.Errorf("left out: %s", got)
+	}
+	again, _, err := static.Pack(maps.Clone(site))
 	if err != nil || !bytes.Equal(b, again) {
 		t.Errorf("packed again, it is another archive: %v", err)
 	}
 	a, err := static.Open(b)
-	if err != nil || a.Len() != 5 {
+	if err != nil || a.Len() != 7 {
 		t.Fatalf("%d files, %v", a.Len(), err)
 	}
 	for name, want := range site {
 		f, ok := a.File(name)
-		if hidden := strings.Contains(name, "/.") || name[0] == '.'; hidden == ok {
+		if hidden := string(want.Data) == "secret"; hidden == ok {
 			t.Errorf("%s: %v", name, ok)
 		}
 		if !ok {
@@ -93,7 +102,7 @@ func packedBytes(t *testing.T, f *static.File) []byte {
 
 // TestReader reads files piece by piece and from everywhere, as ranges do.
 func TestReader(t *testing.T) {
-	b, err := static.Pack(site)
+	b, _, err := static.Pack(site)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +130,7 @@ func TestReader(t *testing.T) {
 
 // TestReadersShare: readers at once are each right, whoever used their window before.
 func TestReadersShare(t *testing.T) {
-	b, err := static.Pack(site)
+	b, _, err := static.Pack(site)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +168,7 @@ func TestPackRefuses(t *testing.T) {
 		"a strange name": {"a\nb": {}},
 		"a backslash":    {`a\b`: {}},
 	} {
-		if _, err := static.Pack(files); !errors.Is(err, static.ErrBadArchive) {
+		if _, _, err := static.Pack(files); !errors.Is(err, static.ErrBadArchive) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -167,7 +176,7 @@ func TestPackRefuses(t *testing.T) {
 	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "x")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := static.Pack(os.DirFS(dir)); !errors.Is(err, static.ErrBadArchive) {
+	if _, _, err := static.Pack(os.DirFS(dir)); !errors.Is(err, static.ErrBadArchive) {
 		t.Errorf("a link: %v", err)
 	}
 }
@@ -193,7 +202,7 @@ func raw(t testing.TB, headers ...zip.FileHeader) []byte {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	good, err := static.Pack(site)
+	good, _, err := static.Pack(site)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,14 +229,14 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 	damaged := bytes.Clone(good)
-	damaged[42] ^= 1 // within the first file
+	damaged[30+len(".well-known/acme/token")] ^= 1 // within the first file
 	if a, err := static.Open(damaged); err == nil {
 		t.Errorf("a damaged file is taken: %+v", a)
 	}
 }
 
 func FuzzOpen(f *testing.F) {
-	good, err := static.Pack(site)
+	good, _, err := static.Pack(site)
 	if err != nil {
 		f.Fatal(err)
 	}

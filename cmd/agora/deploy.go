@@ -83,8 +83,12 @@ func publish(ctx context.Context, node *client.Client, steps *progress, dir stri
 	if err != nil {
 		return client.Published{}, err
 	}
-	if module, err = withFiles(module, manifest, dir); err != nil {
+	module, left, err := withFiles(module, manifest, dir)
+	if err != nil {
 		return client.Published{}, err
+	}
+	if len(left) > 0 {
+		steps.note(left.String())
 	}
 	steps.to("signing")
 	bundle, err := bundleFor(ctx, node, module, modulePath, bundlePath, keyPath)

@@ -118,6 +118,9 @@ func (p *progress) done() {
 	p.step = ""
 }
 
+// note says something between two steps, also when JSON is wanted: it is not part of the result.
+func (p *progress) note(text string) { fmt.Fprintln(p.w, text) }
+
 // stop ends the current step without success.
 func (p *progress) stop() {
 	if p.step != "" && !p.quiet {

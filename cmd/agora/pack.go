@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,30 +17,40 @@ import (
 )
 
 // withFiles puts the files that a manifest names, in a directory beside it, into
-// the module. A manifest that cannot be read is left to the node to judge.
-func withFiles(module, manifest []byte, dir string) ([]byte, error) {
+// the module, and returns which files there it left out. A manifest that cannot be read is left to
+// the node to judge.
+func withFiles(module, manifest []byte, dir string) (with []byte, left leftOut, err error) {
 	m, err := registry.ParseManifest(manifest)
 	if err != nil || m.Static == nil {
-		return module, nil
+		return module, nil, nil
 	}
 	from := filepath.Join(dir, filepath.FromSlash(m.Static.Dir))
 	if info, err := os.Stat(from); err != nil || !info.IsDir() {
-		return nil, usageError("the manifest names %s for static files, and there is no such directory", from)
+		return nil, nil, usageError("the manifest names %s for static files, and there is no such directory", from)
 	}
-	packed, err := static.Pack(os.DirFS(from))
+	packed, left, err := static.Pack(os.DirFS(from))
 	if err != nil {
-		return nil, fmt.Errorf("pack %s: %w", from, err)
+		return nil, nil, fmt.Errorf("pack %s: %w", from, err)
 	}
 	if module, err = wasm.WithCustomSection(module, static.Section, packed); err != nil {
-		return nil, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
+		return nil, nil, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
-	return module, nil
+	return module, left, nil
+}
+
+// leftOut are the files and directories beside static files that are not packed.
+type leftOut []string
+
+func (l leftOut) String() string {
+	return "left out, since names that begin with a dot are not for the public: " + printable(strings.Join(l, ", "))
 }
 
 // packed tells what files a module carries.
 type packed struct {
 	Files int `json:"files"`
 	Bytes int `json:"bytes"` // of the archive, compressed
+	// Left is what was not packed.
+	Left leftOut `json:"left_out,omitempty"`
 }
 
 func (p packed) String() string {
@@ -56,7 +67,7 @@ func filesIn(module []byte) (*packed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &packed{archive.Len(), len(section)}, nil
+	return &packed{Files: archive.Len(), Bytes: len(section)}, nil
 }
 
 func (c *cli) packCommand() *cobra.Command {
@@ -95,7 +106,8 @@ func (c *cli) pack(manifestPath, modulePath, out string) error {
 	if err != nil {
 		return err
 	}
-	if module, err = withFiles(module, manifest, filepath.Dir(manifestPath)); errors.Is(err, registry.ErrBadModule) {
+	module, left, err := withFiles(module, manifest, filepath.Dir(manifestPath))
+	if errors.Is(err, registry.ErrBadModule) {
 		return fmt.Errorf("%s: %w", modulePath, err)
 	} else if err != nil {
 		return err
@@ -104,10 +116,14 @@ func (c *cli) pack(manifestPath, modulePath, out string) error {
 	if err != nil {
 		return err
 	}
+	files.Left = left
 	if err := os.WriteFile(out, module, 0o644); err != nil {
 		return err
 	}
 	return c.print(map[string]any{"module": out, "digest": registry.DigestOf(module), "static": files}, func(w io.Writer) error {
+		if len(left) > 0 {
+			fmt.Fprintf(w, "%s\n", left)
+		}
 		_, err := fmt.Fprintf(w, "Packed into %s: files %s\n%s\nSign it now: agora sign %s\n", out, files, registry.DigestOf(module), out)
 		return err
 	})

@@ -45,11 +45,40 @@ func (s *Site) Find(r *http.Request) (f *static.File, redirect string) {
 		to := url.URL{Path: "/" + name + "/", RawQuery: r.URL.RawQuery}
 		return nil, to.String()
 	}
-	// A page that a program in the browser knows; a file that is missing is missing.
-	if s.Fallback != "" && path.Ext(name) == "" && strings.Contains(r.Header.Get("Accept"), "text/html") {
+	// A page that a program in the browser knows. What is missing below .well-known/ is missing:
+	// programs ask there, and take a page for what they look for (RFC 8615).
+	if s.Fallback != "" && !strings.HasPrefix(name, ".well-known/") && takesPage(r.Header) {
 		f, _ = s.Archive.File(s.Fallback)
 	}
 	return f, ""
+}
+
+// takesPage reports whether a request is for a page, by its Accept header, and not for a part of
+// one: browsers name text/html only for what they navigate to. A path says less, since names of
+// people and versions have dots as names of files do.
+func takesPage(h http.Header) bool {
+	for _, line := range h["Accept"] {
+		for part := range strings.SplitSeq(line, ",") {
+			kind, weight, _ := strings.Cut(part, ";")
+			if strings.EqualFold(strings.TrimSpace(kind), "text/html") && !refuses(weight) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// refuses reports whether the parameters of an element of an Accept header have a weight of zero
+// (RFC 9110 section 12.4.2).
+func refuses(parameters string) bool {
+	for p := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(p, "=")
+		value = strings.TrimSpace(value)
+		if strings.EqualFold(strings.TrimSpace(name), "q") && strings.HasPrefix(value, "0") && strings.Trim(value, ".0") == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // Serve sends a file. Ranges and conditions are http.ServeContent's. Nothing is unpacked but
@@ -119,30 +148,11 @@ func takesGzip(h http.Header) bool {
 	for _, line := range h["Accept-Encoding"] {
 		for part := range strings.SplitSeq(line, ",") {
 			coding, q, _ := strings.Cut(part, ";")
-			q = strings.ReplaceAll(strings.TrimSpace(q), " ", "")
-			zero := strings.HasPrefix(q, "q=0") && strings.Trim(q[3:], ".0") == ""
-			best[strings.ToLower(strings.TrimSpace(coding))] = !zero
+			best[strings.ToLower(strings.TrimSpace(coding))] = !refuses(q)
 		}
 	}
 	if takes, said := best["gzip"]; said {
 		return takes
 	}
 	return best["*"]
-}
-
-// contentTypes are the same on every machine; what is not here is not guessed.
-var contentTypes = map[string]string{
-	".html": "text/html; charset=utf-8", ".htm": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
-	".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".json": "application/json", ".map": "application/json",
-	".webmanifest": "application/manifest+json", ".xml": "application/xml", ".txt": "text/plain; charset=utf-8", ".md": "text/plain; charset=utf-8",
-	".csv": "text/csv; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif",
-	".webp": "image/webp", ".avif": "image/avif", ".ico": "image/x-icon", ".woff": "font/woff", ".woff2": "font/woff2", ".ttf": "font/ttf", ".otf": "font/otf",
-	".pdf": "application/pdf", ".wasm": "application/wasm", ".mp3": "audio/mpeg", ".mp4": "video/mp4", ".webm": "video/webm", ".zip": "application/zip",
-}
-
-func contentType(name string) string {
-	if t, ok := contentTypes[strings.ToLower(path.Ext(name))]; ok {
-		return t
-	}
-	return "application/octet-stream"
 }
