@@ -117,7 +117,7 @@ func serve(frame []byte) []byte {
 // Test calls a handler as the node would, frames and all, for an app's tests.
 func Test(h Handler, method, target, body string) Response {
 	path, query, _ := strings.Cut(target, "?")
-	request := abi.Request{Method: method, Path: path, Query: query, Host: "app.localhost", Body: []byte(body)}
+	request := abi.Request{Method: method, Path: path, Query: query, Host: "app.localhost", Client: "192.0.2.1", Scheme: "http", Proto: "HTTP/1.1", Body: []byte(body)}
 	if body != "" {
 		request.Header = []abi.Field{{Name: "Content-Type", Value: "application/x-www-form-urlencoded"}}
 	}
