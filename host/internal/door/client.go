@@ -49,7 +49,7 @@ func (d *Door) forwarded(h http.Header) Client {
 	} else if lines := h["Forwarded"]; lines != nil {
 		hops = rfc7239(lines)
 	} else {
-		return Client{Scheme: scheme(last(h["X-Forwarded-Proto"]))}
+		return Client{Scheme: scheme(last(elements(h["X-Forwarded-Proto"], plainly)))}
 	}
 	for i := len(hops) - 1; i >= 0; i-- {
 		if a := hops[i].addr.Addr(); !a.IsValid() || !d.trusts(a) || i == 0 {
@@ -66,7 +66,7 @@ func (d *Door) forwarded(h http.Header) Client {
 // forwardedFor pairs addresses with protocols, from the end. A proxy that does not append
 // protocols says one for all.
 func forwardedFor(addresses, protos []string) []hop {
-	addrs, schemes := elements(addresses), elements(protos)
+	addrs, schemes := elements(addresses, plainly), elements(protos, plainly)
 	hops := make([]hop, len(addrs))
 	for i, a := range addrs {
 		hops[i].addr = parseNode(a)
@@ -79,11 +79,11 @@ func forwardedFor(addresses, protos []string) []hop {
 
 // rfc7239 reads the for and proto parameters of each element of Forwarded.
 func rfc7239(lines []string) []hop {
-	all := elements(lines)
+	all := elements(lines, unquoted)
 	hops := make([]hop, len(all))
 	for i, element := range all {
-		for _, pair := range splitUnquoted(element, ';') {
-			name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		for _, pair := range unquoted(element, ";") {
+			name, value, _ := strings.Cut(pair, "=")
 			switch value = strings.Trim(value, `"`); {
 			case strings.EqualFold(name, "for"):
 				hops[i].addr = parseNode(value)
@@ -100,15 +100,26 @@ const maxHops = 64
 
 // elements are those of a list that may be spread over several lines. One that is empty stays: it
 // names no address, and what stands before it is not believed. Of a long list it is the end.
-func elements(lines []string) (all []string) {
+func elements(lines []string, split func(s, separator string) []string) (all []string) {
 	for _, line := range lines {
-		all = append(all, splitUnquoted(line, ',')...)
+		all = append(all, split(line, ",")...)
 	}
 	return all[max(0, len(all)-maxHops):]
 }
 
-// splitUnquoted splits a text at each separator that does not stand in a quoted string.
-func splitUnquoted(s string, separator byte) (parts []string) {
+// plainly splits a text at each separator.
+func plainly(s, separator string) []string {
+	parts := strings.Split(s, separator)
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	return parts
+}
+
+// unquoted splits a text at each separator that does not stand in a quoted string. If a string
+// does not end, quotes mean nothing: a client could otherwise open one, so that what its proxy
+// appends was in it.
+func unquoted(s, separator string) (parts []string) {
 	from, quoted := 0, false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
@@ -116,15 +127,17 @@ func splitUnquoted(s string, separator byte) (parts []string) {
 			quoted = !quoted
 		case c == '\\' && quoted:
 			i++
-		case c == separator && !quoted:
+		case c == separator[0] && !quoted:
 			parts, from = append(parts, strings.TrimSpace(s[from:i])), i+1
 		}
+	}
+	if quoted {
+		return plainly(s, separator)
 	}
 	return append(parts, strings.TrimSpace(s[from:]))
 }
 
-func last(lines []string) string {
-	all := elements(lines)
+func last(all []string) string {
 	if len(all) == 0 {
 		return ""
 	}

@@ -42,6 +42,11 @@ func TestClient(t *testing.T) {
 		{"127.0.0.1", "Forwarded: for=203.0.113.1, for=192.0.2.1;proto=https, for=127.0.0.9", "192.0.2.1 https."},
 		{"127.0.0.1", "Forwarded: for=203.0.113.1\r\nForwarded: for=192.0.2.1", "192.0.2.1 ."},
 		{"127.0.0.1", "Forwarded: for=203.0.113.1;host=\"a,for=203.0.113.2\", for=192.0.2.1", "192.0.2.1 ."},
+		{"127.0.0.1", "Forwarded: for=192.0.2.1;host=\"a,for=203.0.113.2\"", "192.0.2.1 ."},
+		{"127.0.0.1", "Forwarded: for=192.0.2.1;host=\"a\\\",for=203.0.113.2\"", "192.0.2.1 ."},
+		{"127.0.0.1", "Forwarded: for=203.0.113.9;x=\", for=192.0.2.1;proto=https", "192.0.2.1 https."}, // what a client opens
+		{"127.0.0.1", "Forwarded: for=203.0.113.9;x=\", for=\"[2001:db8::1]\"", "2001:db8::1 ."},
+		{"127.0.0.1", "X-Forwarded-For: 203.0.113.9, \", 192.0.2.1", "192.0.2.1 ."},
 		{"127.0.0.1", "Forwarded: for=192.0.2.1, for=unknown;proto=https", "127.0.0.1 https."},
 		{"127.0.0.1", "Forwarded: for=_hidden, for=\"_SEVKISEK\"", "127.0.0.1 ."},
 		{"127.0.0.1", "Forwarded: for=203.0.113.1;proto=http\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https", "192.0.2.1 https."},
