@@ -218,6 +218,11 @@ func (e *Engine) compile(ctx context.Context, key string, module []byte, l Limit
 	if j.dir, err = e.cache.begin(key); err != nil {
 		return fmt.Errorf("%w: %w", registry.ErrUnwritable, err)
 	}
+	give, err := e.reserveChild(ctx, len(j.compiled))
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(j.dir))
+	}
+	defer give()
 	table, err := e.compileInChild(ctx, j)
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(j.dir))

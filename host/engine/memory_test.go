@@ -187,3 +187,28 @@ func TestMappingsAreBounded(t *testing.T) {
 		t.Errorf("%v, %d mappings are taken", err, maps.Used())
 	}
 }
+
+// TestCompilingTakesMemory: what compiles a module takes its memory from the guests' budget, waits for it,
+// and gives it back.
+func TestCompilingTakesMemory(t *testing.T) {
+	e, all, _ := memoryEngine(t, 64<<20, 1000)
+	defer e.Close(context.Background())
+	hog := e.memory.Join("hog")
+	hog.Force(60 << 20)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := e.Compile(ctx, wasmtest.App{}.Bytes(), small); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("there is no memory: %v", err)
+	}
+	hog.Give(60 << 20)
+	if err := e.Compile(t.Context(), wasmtest.App{}.Bytes(), small); err != nil {
+		t.Error(err)
+	}
+	if s := all.State(); s.Used != 0 || s.Most < 60<<20 {
+		t.Errorf("%+v", s)
+	}
+	e.o.Memory.SetLimit(32 << 20)
+	if err := e.Compile(t.Context(), wasmtest.App{Pages: 2}.Bytes(), small); err != nil { // half of it at most
+		t.Error(err)
+	}
+}
