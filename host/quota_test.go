@@ -157,12 +157,8 @@ func TestModuleBytes(t *testing.T) {
 	n.publish(bob, of("bobs"), says("six"))
 	_, err = bob.Publish(t.Context(), of("bobs"), says("ten"), signAs(t, bob, says("ten")), nil)
 	overQuota(t, err, "node-module-bytes", -1, 0)
-	for end := time.Now().Add(10 * time.Second); n.blobs() != 6 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		continue // what was refused is removed after it is told
-	}
-	if got := n.blobs(); got != 6 {
-		t.Errorf("%d files, of three releases", got)
-	}
+	// What was refused is removed after it is told.
+	n.eventually("six files are left, of three releases", func() bool { return n.blobs() == 6 })
 	// The app's only release serves, and is not deleted.
 	if p := problemOf(t, api.DeleteRelease(t.Context(), "two", 1)); p.Type != "/problems/release-in-use" || p.Status != 409 || !strings.Contains(p.Detail, "serves sandbox") {
 		t.Errorf("%+v", p)
@@ -400,9 +396,8 @@ func TestDiskReserve(t *testing.T) {
 	if _, err := api.Publish(t.Context(), described("shop"), two, bundle, nil); err != nil {
 		t.Errorf("publishing, with room again: %v", err)
 	}
-	if n.Taking() != 0 {
-		t.Errorf("%d bytes are set aside for uploads, and none runs", n.Taking())
-	}
+	// The uploader is told before the place is given back.
+	n.eventually("nothing is set aside for uploads that ended", func() bool { return n.Taking() == 0 })
 	n.healthy()
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"slices"
@@ -60,9 +59,6 @@ func rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.Compi
 	r, err := p.Invoke(ctx, Call{
 		Request: &abi.Request{Method: "GET", Path: "/", Host: "rehearsal.invalid"}, Links: links, rehearsal: true,
 	})
-	if errors.Is(err, errNode) { // this process lacks something: it says nothing of the program
-		return seen{}, errors.Join(err, p.end(ctx))
-	}
 	return seen{fault: abi.FaultKind(err), instructions: r.Instructions, pages: r.MemoryPeak / pageSize, response: r.Response}, p.end(ctx)
 }
 
@@ -75,9 +71,10 @@ type seen struct {
 }
 
 // differsFrom says in what; "" for nothing. A deadline is no property of the
-// program, and the interpreter has room for fewer open calls.
+// program, nor is what this process has no memory for, and the interpreter has room
+// for fewer open calls.
 func (s seen) differsFrom(o seen) string {
-	elsewhere := []string{abi.FaultKind(abi.ErrDeadlineExceeded), abi.FaultKind(abi.ErrStackExhausted)}
+	elsewhere := []string{abi.FaultKind(abi.ErrDeadlineExceeded), abi.FaultKind(abi.ErrStackExhausted), abi.FaultKind(errNode)}
 	switch {
 	case slices.Contains(elsewhere, s.fault), slices.Contains(elsewhere, o.fault):
 	case s.fault != o.fault:
