@@ -183,7 +183,7 @@ func (l *listener) Close() error {
 	if !l.draining.Load() {
 		return nil
 	}
-	return l.listener.Close()
+	return l.closeListener() // the server may close it once more than the door has
 }
 
 // Accept returns the next connection that there is a place for.

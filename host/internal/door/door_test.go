@@ -70,7 +70,7 @@ func (f *front) shut() (cut int) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	cut, err := f.Shutdown(ctx)
-	if err != nil && !errors.Is(err, net.ErrClosed) {
+	if err != nil {
 		f.t.Error(err)
 	}
 	return cut

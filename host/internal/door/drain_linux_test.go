@@ -2,6 +2,7 @@ package door_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -89,4 +90,16 @@ func TestShutdownKeepsIdle(t *testing.T) {
 		t.Errorf("%d, %v", n, err)
 	}
 	<-done
+}
+
+// TestShutdownMeetsAccept: a door that closes while its server leaves Accept closes its listener
+// twice, and reports no error of it.
+func TestShutdownMeetsAccept(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 300 {
+		if _, err := open(t, echo).Shutdown(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
