@@ -16,6 +16,9 @@ import (
 // thousand data segments, and net/http behind net/http/cgi, whose blocks nest deepest. Each is
 // taken in, and serves with the limits that a manifest without limits has.
 func TestGoPrograms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it compiles ten megabytes")
+	}
 	for name, source := range map[string]string{
 		"html/template": `package main
 import ("fmt"; "html/template"; "os")

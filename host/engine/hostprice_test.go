@@ -133,7 +133,11 @@ func served(t testing.TB, m *wasm.Module, table fuel.Table, units uint64) (uint6
 // release's table, to the unit; and with any less the guest is stopped, billed its limit.
 func TestHostWorkIsCharged(t *testing.T) {
 	e := newEngine(t)
-	for seed := range uint64(30) {
+	programs := uint64(30)
+	if testing.Short() {
+		programs = 5
+	}
+	for seed := range programs {
 		r := rand.New(rand.NewPCG(seed, 3))
 		m := callingApp(t, randomCalls(r))
 		costs := map[fuel.Table]uint64{}

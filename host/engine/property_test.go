@@ -244,8 +244,11 @@ func compareState(t testing.TB, name string, module api.Module, machine *fueltes
 // exactly its limit.
 func TestEveryLimit(t *testing.T) {
 	e := newEngine(t)
-	tried := 0
-	for seed := uint64(0); tried < 40; seed++ {
+	tried, programs := 0, 40
+	if testing.Short() {
+		programs = 8
+	}
+	for seed := uint64(0); tried < programs; seed++ {
 		r := rand.New(rand.NewPCG(seed, 2))
 		m := asApp(wasmtest.Generate(r))
 		machine, err := fueltest.New(m, fueltest.Options{Options: fuel.Options{MemoryPages: 512, TableElements: 65_536, CallDepth: 10_000}, Units: mostUnits})
