@@ -167,9 +167,7 @@ func (s *storm) publish(t *testing.T, dir string) {
 	if _, err := n.ada().SetSecret(t.Context(), "bank", "git", []byte("s3cret")); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []string{plain.URL, files.URL} {
-		s.urls = append(s.urls, p)
-	}
+	s.urls = append(s.urls, plain.URL, files.URL)
 	s.hook = bank.URL + "hooks/git"
 	n.stop()
 }

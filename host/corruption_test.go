@@ -47,13 +47,6 @@ type state struct {
 	blobs  map[string]string         // "" if it was refused
 }
 
-func (s state) calls() (n uint64) {
-	for _, u := range s.billed {
-		n += u.Calls
-	}
-	return n
-}
-
 // more tells that something is billed that was not used.
 func (s state) more(than state) bool {
 	for app, u := range s.billed {

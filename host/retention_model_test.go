@@ -404,11 +404,9 @@ func TestKeptAfterServing(t *testing.T) {
 	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	day := func(n int) time.Time { return now.Add(time.Duration(n) * 24 * time.Hour) }
 	own := holdings{numbers: []int{9, 8, 7, 6, 5, 4, 3, 2, 1}, active: map[abi.Tier]int{abi.TierPilot: 6, abi.TierSandbox: 9}}
-	for _, a := range []registry.Activation{ // newest first
+	own.activations = []registry.Activation{ // newest first
 		{Tier: abi.TierSandbox, Release: 9, At: day(-1)}, {Tier: abi.TierPilot, Release: 6, At: day(-5)}, {Tier: abi.TierPilot, Release: 5, At: day(-10)}, {Tier: abi.TierSandbox, Release: 3, At: day(-11)},
 		{Tier: abi.TierPilot, Release: 2, At: day(-100)}, {Tier: abi.TierPilot, Release: 1, At: day(-200)},
-	} {
-		own.activations = append(own.activations, a)
 	}
 	kept := own.kept(2, now)
 	if got := slices.Sorted(maps.Keys(kept)); !slices.Equal(got, []int{2, 3, 5, 6, 8, 9}) {

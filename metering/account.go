@@ -133,9 +133,8 @@ func (s accounts) of(ctx context.Context, name string) (a account, err error) {
 	return a, nil
 }
 
-func (a account) inUse() bool    { return strings.HasSuffix(a.name, journalExt) }
-func (a account) kept() bool     { return strings.HasSuffix(a.name, keptExt) }
-func (a account) setAside() bool { return plainName(a.name) != a.name }
+func (a account) inUse() bool { return strings.HasSuffix(a.name, journalExt) }
+func (a account) kept() bool  { return strings.HasSuffix(a.name, keptExt) }
 
 // billed sums what the store has of the epoch.
 func (a account) billed() (u Usage) {

@@ -81,10 +81,7 @@ func (r *reader) beyond(n, limit uint64, e excess) bool {
 	if n <= limit {
 		return false
 	}
-	if r.err == nil {
-		r.fail("%s", e.text(n, limit))
-		r.err.(*Error).Bound = true
-	}
+	r.failed(Error{Bound: true, Msg: e.text(n, limit)})
 	return true
 }
 

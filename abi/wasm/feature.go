@@ -1,5 +1,7 @@
 package wasm
 
+import "fmt"
+
 // Feature is a proposal to WebAssembly beyond version 2.0, by the name that its authors use. A
 // module that uses one may be valid; it is not run here.
 type Feature string
@@ -32,10 +34,7 @@ func Features() []Feature {
 }
 
 func (r *reader) feature(f Feature) {
-	if r.err == nil {
-		r.fail("it uses %s, a feature of WebAssembly that is not run here", f)
-		r.err.(*Error).Feature = f
-	}
+	r.failed(Error{Feature: f, Msg: fmt.Sprintf("it uses %s, a feature of WebAssembly that is not run here", f)})
 }
 
 // featureOr fails for a feature, or as a fault in the module's form if there is none.

@@ -16,9 +16,14 @@ type reader struct {
 }
 
 func (r *reader) fail(format string, args ...any) {
+	r.failed(Error{Msg: fmt.Sprintf(format, args...)})
+}
+
+// failed ends reading with e, at the place where the reader is; the first failure stays.
+func (r *reader) failed(e Error) {
 	if r.err == nil {
-		r.err = &Error{Offset: r.base + r.p, Section: r.section, Msg: fmt.Sprintf(format, args...)}
-		r.p = len(r.b)
+		e.Offset, e.Section = r.base+r.p, r.section
+		r.err, r.p = &e, len(r.b)
 	}
 }
 

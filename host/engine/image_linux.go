@@ -94,7 +94,7 @@ type scanArg struct {
 	categoryInverted, categoryMask, categoryAnyof, returnMask uint64
 }
 
-type region struct{ start, end, categories uint64 }
+type region struct{ start, end, _ uint64 } // the last has its categories
 
 const (
 	pagemapScan = 0xc0606610 // _IOWR('f', 16, struct pm_scan_arg)

@@ -3,6 +3,7 @@ package wasmtest
 import (
 	"bytes"
 	"context"
+	"errors"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
@@ -25,7 +26,7 @@ type Hostile struct {
 // Links are what a hostile guest's capabilities are linked with: they answer at
 // once, and nothing.
 func (h Hostile) Links() map[string]abi.Link {
-	if !h.App.KV || h.Fault == abi.ErrNotGranted {
+	if !h.App.KV || errors.Is(h.Fault, abi.ErrNotGranted) {
 		return nil
 	}
 	nothing := func(context.Context, []byte) ([]byte, abi.Errno) { return nil, abi.ErrnoOK }

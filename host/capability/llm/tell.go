@@ -73,7 +73,7 @@ func (g *grant) tell(ctx context.Context, model string, err error) {
 	case errors.Is(err, errContext):
 		f.Code, f.Remedy.Summary = "llm.context", "Send less, or use a model with more context."
 	default:
-		err, f.Remedy.Summary = inWords(err)
+		f.Remedy.Summary, err = inWords(err)
 	}
 	f.Message = fmt.Sprintf("A call of the model %q failed: %v.", model, err)
 	if model == "" {
@@ -83,7 +83,7 @@ func (g *grant) tell(ctx context.Context, model string, err error) {
 }
 
 // inWords is the part of a failure that is our own, and what its reader can do about it.
-func inWords(err error) (error, string) {
+func inWords(err error) (remedy string, own error) {
 	const later = "Try again later, or ask the node's operator."
 	for own, remedy := range map[error]string{
 		errSlow: later, errBroken: later, errFailed: later, errLedger: "Ask the node's operator.",
@@ -91,19 +91,19 @@ func inWords(err error) (error, string) {
 		errEndless: "Ask for shorter answers with max_tokens, or ask the node's operator.",
 	} {
 		if errors.Is(err, own) {
-			return own, remedy
+			return remedy, own
 		}
 	}
 	status, refused := errors.AsType[statusError](err)
 	switch {
 	case !refused:
-		return errors.New("it cannot be reached"), later
+		return later, errors.New("it cannot be reached")
 	case status.wrong():
-		return status, "The model does not take the request as it is: check its messages and tools, and leave out fields that not every model knows."
+		return "The model does not take the request as it is: check its messages and tools, and leave out fields that not every model knows.", status
 	case slices.Contains([]int{http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound}, status.code):
-		return status, "Ask the node's operator: the model's key, account or id is not accepted, and no request of the app can change that."
+		return "Ask the node's operator: the model's key, account or id is not accepted, and no request of the app can change that.", status
 	}
-	return status, later
+	return later, status
 }
 
 // tellDropped lets the owner know what was left out of messages.

@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 
@@ -62,7 +63,7 @@ func (t *Tx) AddRelease(r registry.Release) error {
 	if err == nil {
 		return fmt.Errorf("release %d of %q: %w", r.Number, r.App, registry.ErrExists)
 	}
-	if err != registry.ErrNotFound {
+	if !errors.Is(err, registry.ErrNotFound) {
 		return err
 	}
 	for _, d := range []registry.Digest{r.Digest, r.Bundle} {
