@@ -161,7 +161,7 @@ func editDistance(a, b string) int {
 
 func (e *ManifestError) check(m Manifest) {
 	if err := ValidName(m.Name); err != nil {
-		e.add("name", "name: "+err.Error(), "Choose a name that can stand in an address.", `name = "my-app"`)
+		e.add("name", "name: "+err.Error(), "Choose a name that can stand in an address.", `name = "expenses"`)
 	}
 	for _, f := range []struct {
 		path, value string
@@ -184,6 +184,7 @@ func (e *ManifestError) check(m Manifest) {
 	if m.WarmUp != "" && m.KeepState {
 		e.add("warm_up", "warm_up has no meaning with keep_state: instances are warm after their first request", "Leave one of them out.")
 	}
+	e.checkFilledIn(m)
 	e.checkDurability(m.Durability)
 	e.checkLimits(m.Limits)
 	e.checkTriggers(m)

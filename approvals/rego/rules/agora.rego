@@ -30,10 +30,11 @@ by_default := {word | some word in tier.capabilities}
 
 # --- who it belongs to -------------------------------------------------------
 
+# The examples of team and cost center are placeholders, which no release is published with.
 metadata := {
 	"owner": {"what": "an owner", "example": "you@example.com"},
-	"team": {"what": "a team", "example": "sales"},
-	"cost_center": {"what": "a cost center", "example": "CC-1001"},
+	"team": {"what": "a team", "example": "my-team"},
+	"cost_center": {"what": "a cost center", "example": "CC-0000"},
 	"data_classification": {"what": "a data classification", "example": "internal"},
 }
 
