@@ -239,6 +239,10 @@ type pageFunc func(r *http.Request) (string, any, error)
 func (c *Console) page(show pageFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r, err := c.signedIn(r)
+		if err != nil && r.Header.Get("HX-Request") != "" {
+			c.failed(w, r, err) // a program of the page asks, and keeps the page
+			return
+		}
 		if err != nil {
 			http.Redirect(w, r, "/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 			return

@@ -222,6 +222,7 @@ type releaseView struct {
 	Waiting []approvals.Request
 	Refused []approvals.Request
 	Ask     []string // capabilities that can be asked for again
+	Fresh   bool     // its upload leads here
 }
 
 func (c *Console) release(r *http.Request) (string, any, error) {
@@ -246,7 +247,8 @@ func (c *Console) release(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	v := releaseView{base: b, App: app, Release: release, Access: newAccessView(b, app, release), Can: release.MayServe, Refused: refused(requests.Items, n)}
+	done := r.URL.Query().Get("done")
+	v := releaseView{Fresh: done == "published" || done == "waiting", base: b, App: app, Release: release, Access: newAccessView(b, app, release), Can: release.MayServe, Refused: refused(requests.Items, n)}
 	for _, s := range release.Access {
 		if s.Imported && !s.Granted && s.Request == "" {
 			v.Ask = append(v.Ask, s.Name)

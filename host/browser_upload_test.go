@@ -1,0 +1,195 @@
+package host_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/agora-host/agora/access"
+)
+
+// page is a browser that is signed in as ada.
+type page struct {
+	t    *testing.T
+	ctx  context.Context
+	n    *node
+	step func(string, ...chromedp.Action[chromedp.Void])
+}
+
+func browse(t *testing.T, n *node) page {
+	t.Helper()
+	link, err := n.Welcome(t.Context(), ada, access.Roles()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := browser(t)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	p := page{t, ctx, n, steps(t, ctx)}
+	p.step("sign-in", chromedp.Navigate(link), chromedp.Click(chromedp.Search(`//button[text()="Sign in"]`)), chromedp.WaitVisible(chromedp.Search(`//h1[text()="Apps"]`)))
+	return p
+}
+
+// eval is what an expression is in the page; promises are awaited.
+func eval[T any](p page, expression string) T {
+	p.t.Helper()
+	within, cancel := context.WithTimeout(p.ctx, 30*time.Second)
+	defer cancel()
+	got, err := chromedp.Run(within, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatalf("%s: %v", expression, err)
+	}
+	return got
+}
+
+// until waits for a condition in the page.
+func (p page) until(what, expression string) {
+	p.t.Helper()
+	for end := time.Now().Add(30 * time.Second); !eval[bool](p, "!!("+expression+")"); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			_ = shoot(p.ctx, "failed")
+			p.t.Fatalf("%s: never %s\n%s", what, expression, eval[string](p, "document.body.innerText"))
+		}
+	}
+}
+
+func (p page) is(what, expression string) {
+	p.t.Helper()
+	if !eval[bool](p, "!!("+expression+")") {
+		p.t.Errorf("%s: not %s", what, expression)
+	}
+}
+
+// file writes a file to be chosen.
+func (p page) file(name string, b []byte) string {
+	p.t.Helper()
+	path := filepath.Join(p.t.TempDir(), name)
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	return path
+}
+
+func (p page) upload() {
+	p.t.Helper()
+	p.step("upload", chromedp.Navigate(p.n.ConsoleURL()+"/upload"), chromedp.WaitVisible(chromedp.CSS("#field-name")))
+}
+
+func choose(field, path string) chromedp.Action[chromedp.Void] {
+	return chromedp.SetUploadFiles(chromedp.CSS(`input[name=`+field+`]`), []string{path})
+}
+
+func write(field, text string) chromedp.Action[chromedp.Void] {
+	return chromedp.SendKeys(chromedp.CSS(`#field-`+field), text)
+}
+
+var send = chromedp.Click(chromedp.CSS("#send"))
+
+// TestUploadForm: the form as it comes publishes nothing; what is wrong is said beside its field,
+// which has the focus, and all that was written and chosen stays; the text of the manifest and the
+// fields follow each other; the end says where the app is.
+func TestUploadForm(t *testing.T) {
+	n := start(t)
+	n.publish(n.ada(), manifest("shop"), says("one"))
+	p := browse(t, n)
+	p.upload()
+	p.is("values of other apps are offered", `document.querySelector("#known-cost_center option[value='CC-1']") && document.querySelector("#known-team option[value=sales]")`)
+	p.step("as-it-comes", choose("module", p.file("app.wasm", says("two"))), send)
+	p.until("the form as it comes", `document.querySelector("#field-name").getAttribute("aria-invalid")`)
+	p.is("the focus", `document.activeElement.id === "field-name"`)
+	p.step("a-placeholder", write("name", "my-app"), write("title", "Lunch"), write("description", "Finds lunch."), write("team", "my-team"), write("cost_center", "CC-0000"),
+		chromedp.SendKeys(chromedp.CSS("#field-data_classification"), "internal"), send)
+	p.until("placeholders", `document.querySelector("#error-cost_center").textContent.includes("fill in the cost center")`)
+	p.is("the first field that is wrong has the focus", `document.activeElement.id === "field-name" && document.activeElement.getAttribute("aria-describedby").includes("error-name")`)
+	p.is("each is marked", `[...document.querySelectorAll("[aria-invalid=true]")].map(e => e.name).join() === "name,team,cost_center"`)
+	p.is("what is fine is kept", `document.querySelector("#field-title").value === "Lunch" && document.querySelector("#field-module").files[0].name === "app.wasm"`)
+	if _, err := n.ada().App(t.Context(), "my-app"); err == nil {
+		t.Fatal("a placeholder is published")
+	}
+	p.step("correct", chromedp.Evaluate[chromedp.Void](`document.querySelector("#about details").open = true`))
+	eval[bool](p, `{ const set = (id, v) => { const f = document.querySelector(id); f.value = v; f.dispatchEvent(new Event("input", {bubbles: true})) }
+		set("#field-name", "lunch"); set("#field-team", 'the "A" team'); true }`)
+	p.is("fields are in the text", `document.querySelector("#field-manifest").value.includes('team = "the \\"A\\" team"\n') && document.querySelector("#field-manifest").value.includes('name = "lunch"\n')`)
+	eval[bool](p, `{ const f = document.querySelector("#field-manifest"); f.value = f.value.replace(/^cost_center.*$/m, "cost_center = 'CC-7' # ours") ; f.dispatchEvent(new Event("input", {bubbles: true})); true }`)
+	p.is("text is in the fields", `document.querySelector("#field-cost_center").value === "CC-7"`)
+	p.step("published", send, chromedp.WaitVisible(chromedp.Search(`//p[@role="status"][contains(., "the sandbox serves it")]`)), chromedp.WaitVisible(chromedp.Search(`//section[@id="next"]//a[contains(., "http://lunch.")]`)))
+	app, err := n.ada().App(t.Context(), "lunch")
+	if err != nil || app.CostCenter != "CC-7" || app.Team != `the "A" team` || app.Title != "Lunch" || app.Description != "Finds lunch." || app.Classification != "internal" {
+		t.Errorf("%+v, %v", app, err)
+	}
+	if got := n.get(n.AppURL("lunch")); got.Body != "two" {
+		t.Errorf("it serves %+v", got)
+	}
+}
+
+// TestUploadRefused: what is wrong with the module, the bundle or a file of a manifest stands beside
+// it, and a file that has changed since is said to have.
+func TestUploadRefused(t *testing.T) {
+	n := start(t)
+	p := browse(t, n)
+	p.upload()
+	toml := p.file("agora.toml", append(manifest("shop"), "[surprise]\n"...))
+	wasm := p.file("app.wasm", []byte("package main"))
+	p.step("a-bad-manifest", choose("module", wasm), choose("manifest_file", toml))
+	p.until("a file fills in the form", `document.querySelector("#field-name").value === "shop" && document.querySelector("#field-cost_center").value === "CC-1"`)
+	p.step("refused", send)
+	p.until("the manifest", `document.querySelector("#error-manifest").textContent.includes("surprise")`)
+	p.is("the text is shown and has the focus", `document.activeElement.id === "field-manifest" && document.activeElement.offsetHeight > 0`)
+	p.step("its-file-again", choose("manifest_file", p.file("agora.toml", manifest("shop"))))
+	p.until("its file again", `!document.querySelector("#field-manifest").value.includes("surprise")`)
+	p.step("a-bad-module", send)
+	p.until("the module", `document.querySelector("#field-module").getAttribute("aria-invalid") && document.activeElement.id === "field-module"`)
+	p.is("the summary says what to do", `document.querySelector("#problem [role=alert]").textContent.includes("What to do")`)
+	if err := os.WriteFile(wasm, append(says("one"), 0), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.step("changed", send)
+	p.until("a file that changed", `document.querySelector("#error-module").textContent.includes("changed since")`)
+	p.step("a-bad-bundle", choose("module", p.file("app.wasm", says("one"))), choose("bundle", p.file("x.json", []byte("{}"))), send)
+	p.until("the bundle", `document.querySelector("#field-bundle").getAttribute("aria-invalid") && document.activeElement.id === "field-bundle"`)
+	eval[bool](p, `document.querySelector("#field-module").dataset.max = 10; true`)
+	p.step("too-large", send)
+	p.until("too large", `document.querySelector("#error-module").textContent.includes("the most that is taken")`)
+}
+
+// TestUploadWithoutScript: the same form as a browser sends it that runs no program.
+func TestUploadWithoutScript(t *testing.T) {
+	n := start(t)
+	cookie := n.session(ada, access.RoleDeveloper)
+	post := func(parts ...string) answer {
+		var b bytes.Buffer
+		for i := 0; i < len(parts); i += 2 {
+			b.WriteString("--x\r\nContent-Disposition: form-data; name=\"" + parts[i] + "\"\r\n\r\n" + parts[i+1] + "\r\n")
+		}
+		b.WriteString("--x--\r\n")
+		return n.do("POST", n.ConsoleURL()+"/upload", b.String(), "Content-Type", "multipart/form-data; boundary=x", "Cookie", cookie)
+	}
+	text := strings.Replace(string(manifest("", "[capabilities.log]")), "CC-1", "", 1)
+	got := post("module", string(says("one")), "manifest", text, "name", "my-app", "cost_center", "CC-0000", "title", `<b>"`, "team", "")
+	for _, want := range []string{`id="error-name">name is still the placeholder`, `value="my-app"`, `value="&lt;b&gt;&#34;"`, `aria-invalid="true"`, "Choose the files once more"} {
+		if got.Status != 422 || !strings.Contains(got.Body, want) {
+			t.Errorf("%d, no %q in\n%s", got.Status, want, got.Body)
+		}
+	}
+	got = post("module", string(says("one")), "manifest", text, "name", "shop", "cost_center", "CC-9", "title", "", "team", "")
+	if got.Status != 303 || got.Header.Get("Location") != "/apps/shop/releases/1?done=published" {
+		t.Fatalf("%d %s", got.Status, got.Body)
+	}
+	if app, err := n.ada().App(t.Context(), "shop"); err != nil || app.CostCenter != "CC-9" || app.Team != "sales" {
+		t.Errorf("%+v, %v", app, err)
+	}
+	if got = post("manifest", text); got.Status != 400 || !strings.Contains(got.Body, `id="error-module">Choose the .wasm file`) {
+		t.Errorf("without a module: %d\n%s", got.Status, got.Body)
+	}
+	if got = n.do("GET", n.ConsoleURL()+"/upload", "", "Cookie", n.session("eve@example.com", access.RoleViewer)); got.Status != 403 {
+		t.Errorf("the form for a viewer: %d", got.Status)
+	}
+}
+
