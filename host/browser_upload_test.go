@@ -9,9 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
+	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host"
 )
 
 // page is a browser that is signed in as ada.
@@ -193,3 +197,90 @@ func TestUploadWithoutScript(t *testing.T) {
 	}
 }
 
+// network sets how the browser's network is.
+func (p page) network(offline bool, bytesPerSecond float64) {
+	p.t.Helper()
+	state := network.OverrideNetworkStateParams{Offline: offline, DownloadThroughput: -1, UploadThroughput: bytesPerSecond}
+	rule := &network.Conditions{Offline: offline, DownloadThroughput: -1, UploadThroughput: bytesPerSecond}
+	p.step("network", chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		if _, err := cdp.Call(ctx, target, network.Enable, network.EnableParams{}); err != nil {
+			return err
+		}
+		if _, err := cdp.Call(ctx, target, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{rule}}); err != nil {
+			return err
+		}
+		_, err := cdp.Call(ctx, target, network.OverrideNetworkState, state)
+		return err
+	}))
+}
+
+// TestUploadProgress: a slow upload shows bytes and then each step, warns who leaves, and can be
+// cancelled; offline, and when the node is away, the page says so, keeps everything and tries again.
+func TestUploadProgress(t *testing.T) {
+	n := start(t)
+	p := browse(t, n)
+	p.upload()
+	large, err := wasm.WithCustomSection(says("large"), "padding", bytes.Repeat([]byte("0123456789abcdef"), 4<<20/16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves := `!dispatchEvent(new Event("beforeunload", {cancelable: true}))`
+	p.step("choose", choose("module", p.file("app.wasm", large)), choose("manifest_file", p.file("agora.toml", manifest("shop"))))
+	p.is("leaving is free before", "!("+leaves+")")
+	p.network(false, 400_000)
+	p.step("slow", send)
+	p.until("bytes are shown", `document.querySelector("#progress-bar").value > 100000 && document.querySelector("#progress-bytes").textContent.includes("of 4.0 MiB")`)
+	p.is("it is part of the way", `document.querySelector("#progress-bar").value < document.querySelector("#progress-bar").max && document.querySelector("#progress-said").textContent.includes("Sending app.wasm")`)
+	p.is("who leaves is warned", leaves)
+	p.is("the focus is at cancel", `document.activeElement.id === "cancel"`)
+	p.step("cancel", chromedp.Click(chromedp.CSS("#cancel")))
+	p.until("cancelled", `document.querySelector("#problem").textContent.includes("Cancelled. Nothing was published.")`)
+	p.is("the form is there again", `document.querySelector("#field-module").files.length === 1 && document.querySelector("#field-name").value === "shop" && document.activeElement.id === "send" && !(`+leaves+`)`)
+	p.network(true, -1)
+	p.step("offline", send)
+	p.until("offline", `document.querySelector("#problem [role=alert]").textContent.includes("You are offline.")`)
+	p.is("all is kept, and the focus is there", `document.querySelector("#field-module").files.length === 1 && document.activeElement.id === "problem"`)
+	if apps, err := n.ada().Apps(t.Context()); err != nil || len(apps) != 0 {
+		t.Fatalf("apps: %+v, %v", apps, err)
+	}
+	p.network(false, -1)
+	addr := n.Addr().String()
+	n.stop()
+	p.step("away", chromedp.Click(chromedp.Search(`//button[text()="Try again"]`)))
+	p.until("away", `document.querySelector("#problem [role=alert]")?.textContent.includes("This node cannot be reached.")`)
+	n = startIn(t, n.dir, func(o *host.Options) { o.Listen = addr })
+	eval[bool](p, `sessionStorage.steps = "", new MutationObserver(() => sessionStorage.steps += document.querySelector("#progress-said").textContent).observe(document.querySelector("#progress"), {subtree: true, childList: true}), true`)
+	p.step("again", chromedp.Click(chromedp.Search(`//button[text()="Try again"]`)), chromedp.WaitVisible(chromedp.Search(`//p[@role="status"][contains(., "the sandbox serves it")]`)))
+	for _, stage := range []string{"Sending", "Reading the manifest", "Compiling", "Trying the app", "Storing the release"} {
+		p.is("the step "+stage, `sessionStorage.steps.includes("`+stage+`")`)
+	}
+}
+
+// TestUploadSignedOut: a session that ended is noticed before the module is sent; whoever signs in
+// in another tab goes on.
+func TestUploadSignedOut(t *testing.T) {
+	n := start(t)
+	p := browse(t, n)
+	p.upload()
+	p.step("choose", choose("module", p.file("app.wasm", says("one"))), choose("manifest_file", p.file("agora.toml", manifest("shop"))))
+	eval[int](p, `fetch("/sign-out", {method: "POST"}).then(r => r.status)`)
+	p.step("signed-out", send)
+	p.until("signed out", `document.querySelector("#problem [role=alert] a[href='/sign-in?next=%2Fupload']")?.target === "_blank"`)
+	link, err := n.Welcome(t.Context(), ada)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, secret, _ := strings.Cut(link, "link=")
+	eval[int](p, `fetch("/sign-in", {method: "POST", body: new URLSearchParams({link: "`+secret+`"})}).then(r => r.status)`)
+	p.step("again", chromedp.Click(chromedp.Search(`//button[text()="Try again"]`)), chromedp.WaitVisible(chromedp.Search(`//p[@role="status"][contains(., "the sandbox serves it")]`)))
+}
+
+// TestUploadOnAPhone: nothing of the form is wider than the page.
+func TestUploadOnAPhone(t *testing.T) {
+	p := browse(t, start(t))
+	p.step("phone", chromedp.EmulateViewport(390, 844))
+	p.upload()
+	eval[bool](p, `document.querySelectorAll("details").forEach(d => d.open = true), document.querySelector("#progress").hidden = false, true`)
+	p.is("nothing is wider", `document.documentElement.scrollWidth <= 390 && [...document.querySelectorAll("#upload, #upload *")].every(e => e.closest("pre") || e.getBoundingClientRect().right <= 390)`)
+	p.step("phone-form")
+}
