@@ -238,7 +238,7 @@ func TestUploadProgress(t *testing.T) {
 	p.is("the form is there again", `document.querySelector("#field-module").files.length === 1 && document.querySelector("#field-name").value === "shop" && document.activeElement.id === "send" && !(`+leaves+`)`)
 	p.network(true, -1)
 	p.step("offline", send)
-	p.until("offline", `document.querySelector("#problem [role=alert]").textContent.includes("You are offline.")`)
+	p.until("offline", `document.querySelector("#problem [role=alert]")?.textContent.includes("You are offline.")`)
 	p.is("all is kept, and the focus is there", `document.querySelector("#field-module").files.length === 1 && document.activeElement.id === "problem"`)
 	if apps, err := n.ada().Apps(t.Context()); err != nil || len(apps) != 0 {
 		t.Fatalf("apps: %+v, %v", apps, err)
@@ -249,7 +249,7 @@ func TestUploadProgress(t *testing.T) {
 	p.step("away", chromedp.Click(chromedp.Search(`//button[text()="Try again"]`)))
 	p.until("away", `document.querySelector("#problem [role=alert]")?.textContent.includes("This node cannot be reached.")`)
 	n = startIn(t, n.dir, func(o *host.Options) { o.Listen = addr })
-	eval[bool](p, `sessionStorage.steps = "", new MutationObserver(() => sessionStorage.steps += document.querySelector("#progress-said").textContent).observe(document.querySelector("#progress"), {subtree: true, childList: true}), true`)
+	eval[bool](p, `new MutationObserver(() => sessionStorage.steps = document.querySelector("#progress-steps").textContent).observe(document.querySelector("#progress"), {subtree: true, childList: true}), true`)
 	p.step("again", chromedp.Click(chromedp.Search(`//button[text()="Try again"]`)), chromedp.WaitVisible(chromedp.Search(`//p[@role="status"][contains(., "the sandbox serves it")]`)))
 	for _, stage := range []string{"Sending", "Reading the manifest", "Compiling", "Trying the app", "Storing the release"} {
 		p.is("the step "+stage, `sessionStorage.steps.includes("`+stage+`")`)
