@@ -35,9 +35,9 @@ func lively(t *testing.T) page {
 
 const atEnd = `(l => l.scrollHeight > l.clientHeight + 50 && l.scrollHeight - l.scrollTop - l.clientHeight < 2)(document.querySelector(".log"))`
 
-// TestLog opens at its newest line, follows while its reader is at the end, and moves nothing, nor
+// TestLiveLog opens at its newest line, follows while its reader is at the end, and moves nothing, nor
 // takes anything away, from a reader further up.
-func TestLog(t *testing.T) {
+func TestLiveLog(t *testing.T) {
 	p := lively(t)
 	p.until("it opens at the newest line", atEnd)
 	p.is("a keyboard reaches it", `document.querySelector(".log").tabIndex === 0`)
@@ -89,6 +89,9 @@ func TestLiveKeepsItsReader(t *testing.T) {
 	p.is("what is selected stays", `String(getSelection()).trim() === "135"`)
 	eval[bool](p, `getSelection().removeAllRanges(), `+again)
 	p.until("and is read again", `window.tile.textContent === "136"`)
+	// What other programs of the page make of what is loaded is what is shown.
+	eval[bool](p, `document.addEventListener("htmx:load", e => e.detail.elt.querySelector("#usage h2").textContent = "Today"), `+again)
+	p.until("another program's change is shown", `document.querySelector("#usage h2").textContent === "Today"`)
 	// So it is with the report of usage.
 	p.step("usage", chromedp.Navigate(p.n.ConsoleURL()+"/usage"), chromedp.WaitVisible(chromedp.CSS(".numbers td a")))
 	eval[bool](p, `window.link = document.querySelector(".numbers td a"), window.link.focus(), getSelection().selectAllChildren(window.link), true`)

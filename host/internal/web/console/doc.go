@@ -1,8 +1,13 @@
-// Package console owns the pages: html/template, one stylesheet and a vendored
-// htmx (static/htmx.min.js is htmx.org 2.0.11 as published, Zero-Clause BSD).
+// Package console owns the pages: html/template, one stylesheet, a vendored
+// htmx (static/htmx.min.js is htmx.org 2.0.11 as published, Zero-Clause BSD), and
+// two small programs of our own: static/live.js keeps parts marked data-live up to
+// date, and static/upload.js sends the form of an upload.
 //
-// Invariants: every page works without JavaScript, and htmx only asks for a
-// part of the same page; no inline script or style runs; a form of another
+// Invariants: every page works without JavaScript, and programs only ask for a
+// part of the same page; a request of theirs (HX-Request) that has no session is
+// answered 401 and not with another page, so that what is shown can stay; what a
+// reader holds (focus, selection, scroll position, a chosen file) is never taken
+// away; no inline script or style runs; a form of another
 // site never acts for the person who is signed in; every error is the same
 // problem that API and CLI show.
 //

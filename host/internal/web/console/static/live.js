@@ -20,6 +20,8 @@ async function refresh() {
     const page = await read(location.pathname + location.search)
     if (page.text) {
       const fresh = new DOMParser().parseFromString(page.text, "text/html")
+      // Programs that change what htmx loads, such as times, change this, too.
+      document.dispatchEvent(new CustomEvent("htmx:load", { detail: { elt: fresh.body } }))
       for (const part of document.querySelectorAll("[data-live]")) {
         const now = fresh.getElementById(part.id)
         if (now) morph(part, now)
