@@ -37,7 +37,7 @@ type uploadView struct {
 	Errors    map[string]string // of what is no field of the manifest: module, manifest, bundle
 	Problem   *abi.Problem
 	MaxModule uint64
-	Domain    string
+	Address   string // of an app
 }
 
 // starter is the manifest of an app that has nothing but an owner.
@@ -61,6 +61,14 @@ var classes = map[string]string{
 	"restricted":   "the most protected; does not enter the sandbox",
 }
 
+// address is where an app is.
+func (c *Console) address() string {
+	if c.o.Secure {
+		return "https://name." + c.o.AppsDomain + "/"
+	}
+	return "http://name." + c.o.AppsDomain + "/"
+}
+
 // fields are the keys that people fill in.
 func (c *Console) fields() []field {
 	data := []option{{"", "Choose one"}}
@@ -68,7 +76,7 @@ func (c *Console) fields() []field {
 		data = append(data, option{word, word + ": " + classes[word]})
 	}
 	return []field{
-		{Name: "name", Label: "Name", Max: 40, Help: "Small letters, digits and hyphens, such as expenses. It becomes the address http://name." + c.o.AppsDomain + "/ and stays. To change an app of yours, write its name."},
+		{Name: "name", Label: "Name", Max: 40, Help: "Small letters, digits and hyphens, such as expenses. It becomes the address " + c.address() + " and stays. To change an app of yours, write its name."},
 		{Name: "title", Label: "Title", Max: 100, Help: "What people read in the catalogue, such as Expense claims."},
 		{Name: "description", Label: "Purpose", Max: 2000, Long: true, Help: "What the app is for, in a sentence or two. Reviewers decide by it."},
 		{Name: "team", Label: "Team", Max: 100, Help: "The team that answers for the app."},
@@ -99,7 +107,7 @@ func (c *Console) uploadView(r *http.Request) (uploadView, error) {
 		return uploadView{}, err
 	}
 	v := uploadView{
-		base: b, Manifest: fmt.Sprintf(starter, b.Actor.User), Fields: c.fields(), MaxModule: uint64(c.o.MaxModule), Domain: c.o.AppsDomain,
+		base: b, Manifest: fmt.Sprintf(starter, b.Actor.User), Fields: c.fields(), MaxModule: uint64(c.o.MaxModule), Address: c.address(),
 		Errors: map[string]string{},
 	}
 	own := func(a web.App) bool { return a.Owner == b.Actor.User }
@@ -108,6 +116,9 @@ func (c *Console) uploadView(r *http.Request) (uploadView, error) {
 		f := &v.Fields[i]
 		for _, a := range apps.Items {
 			value := map[string]string{"team": a.Team, "cost_center": a.CostCenter}[f.Name]
+			if f.Name == "name" && own(a) {
+				value = a.Name
+			}
 			if value != "" && len(f.Known) < mostKnown && !slices.Contains(f.Known, value) {
 				f.Known = append(f.Known, value)
 			}
@@ -146,27 +157,28 @@ func (c *Console) upload(w http.ResponseWriter, r *http.Request) {
 	} else {
 		published, sent, err = c.publish(w, r, lines.stage)
 	}
-	if err == nil {
-		done := "published"
-		if !published.Active {
-			done = "waiting"
-		}
-		next := fmt.Sprintf("/apps/%s/releases/%d?done=%s", published.Release.App, published.Release.Number, done)
-		if lines != nil {
-			lines.send(uploadLine{Next: next}, http.StatusOK)
-			return
-		}
-		redirect(w, r, next)
-		return
-	}
 	if problem.Internal(err) {
 		c.log.ErrorContext(r.Context(), "upload failed", "err", err)
 	}
-	if lines != nil {
+	switch {
+	case err != nil && lines != nil:
 		c.refuseLines(r, lines, err)
-		return
+	case err != nil:
+		c.refusePage(w, r, sent, err)
+	case lines != nil:
+		lines.send(uploadLine{Next: afterUpload(published)}, http.StatusOK)
+	default:
+		redirect(w, r, afterUpload(published))
 	}
-	c.refusePage(w, r, sent, err)
+}
+
+// afterUpload is the page that says what became of an upload.
+func afterUpload(p web.Published) string {
+	done := "published"
+	if !p.Active {
+		done = "waiting"
+	}
+	return fmt.Sprintf("/apps/%s/releases/%d?done=%s", p.Release.App, p.Release.Number, done)
 }
 
 // uploadLine is a line of an upload's answer: a stage that begins, or the end.

@@ -24,15 +24,24 @@ export function morph(old, fresh) {
 
 function attributes(old, fresh) {
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name) // the reader opened it
+    if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name)
   }
   for (const { name, value } of fresh.attributes) {
-    if (old.getAttribute(name) !== value) old.setAttribute(name, value)
+    if (old.getAttribute(name) !== value && name !== "open") old.setAttribute(name, value) // the reader opens and closes
   }
 }
 
 function drop(node) {
   if (!held(node)) node.remove()
+}
+
+// dropTo drops siblings from one to another, which stays; null for all that follow.
+function dropTo(at, to) {
+  while (at !== to) {
+    const next = at.nextSibling
+    drop(at)
+    at = next
+  }
 }
 
 function children(old, fresh) {
@@ -45,11 +54,7 @@ function children(old, fresh) {
       old.insertBefore(document.importNode(node, true), at)
     }
   }
-  while (at) {
-    const next = at.nextSibling
-    drop(at)
-    at = next
-  }
+  dropTo(at, null)
 }
 
 // rows brings a list up to date: a row that stands further down has moved up.
@@ -59,12 +64,8 @@ function rows(old, fresh) {
   wanted.forEach((row, i) => {
     let same = at
     while (same && !same.isEqualNode(row)) same = same.nextElementSibling
-    for (; same && at !== same;) {
-      const next = at.nextElementSibling
-      drop(at)
-      at = next
-    }
     if (same) {
+      dropTo(at, same)
       at = same.nextElementSibling
     } else if (at && kin(at, row) && !wanted.slice(i + 1).some(later => later.isEqualNode(at))) {
       morph(at, row)
@@ -73,11 +74,7 @@ function rows(old, fresh) {
       old.insertBefore(document.importNode(row, true), at)
     }
   })
-  while (at) {
-    const next = at.nextElementSibling
-    drop(at)
-    at = next
-  }
+  dropTo(at, null)
 }
 
 const atEnd = list => list.scrollHeight - list.scrollTop - list.clientHeight < 8

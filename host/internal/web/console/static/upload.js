@@ -207,6 +207,8 @@ async function submit() {
   unreachable((await read("/upload")).state, answer.sent)
 }
 
+addEventListener("pageshow", event => { if (event.persisted) end() }) // back from the new release
+
 form.addEventListener("submit", event => {
   event.preventDefault()
   if (!button.disabled) submit()
