@@ -3,8 +3,10 @@ package host_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -12,10 +14,12 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+	"github.com/pelletier/go-toml/v2"
 
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/registry"
 )
 
 // page is a browser that is signed in as ada.
@@ -214,7 +218,7 @@ func (p page) network(offline bool, bytesPerSecond float64) {
 	}))
 }
 
-// TestUploadProgress: a slow upload shows bytes and then each step, warns who leaves, and can be
+// TestUploadProgress: a slow upload shows bytes and then each step, warns readers who leave, and can be
 // cancelled; offline, and when the node is away, the page says so, keeps everything and tries again.
 func TestUploadProgress(t *testing.T) {
 	n := start(t)
@@ -283,4 +287,43 @@ func TestUploadOnAPhone(t *testing.T) {
 	eval[bool](p, `document.querySelectorAll("details").forEach(d => d.open = true), document.querySelector("#progress").hidden = false, true`)
 	p.is("nothing is wider", `document.documentElement.scrollWidth <= 390 && [...document.querySelectorAll("#upload, #upload *")].every(e => e.closest("pre") || e.getBoundingClientRect().right <= 390)`)
 	p.step("phone-form")
+}
+
+// TestUploadManifestText: what the form writes into a manifest's text is what the node reads there,
+// whatever it is and however the text was written; the rest of the text stays.
+func TestUploadManifestText(t *testing.T) {
+	p := browse(t, start(t))
+	quoted := func(v string) string {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	const rest = "name = \"shop\" # ours\nversion = '1'\n"
+	bases := []string{
+		"", rest, rest + "title = \"Old\" # why\nteam = \"a\"\n", "title = 'Old'\n" + rest + "[config]\ntitle = \"x\"\n", rest + "\n[capabilities.log]\n\n[config]\ntitle = \"\"\"\na\nb\"\"\"\n",
+		"title = \"\"\"\nOld\ntitle = 5\n\"\"\"\n" + rest, "  title\t=\t'''Old\n'''\r\n" + rest, "description = \"title = 'x'\"\n", "title = \"\"\n", "title = \"a \\\" # b\" # c\n",
+		"description = \"\"\"\n[a]\ntitle = 5\n\"\"\"\ntitle = \"Old\"\n", "description = '''\n[a]\ntitle = 5'''\n[config]\ntitle = \"x\"\n", "# [a]\n# title = \"no\"\n  [config]\ntitle = \"x\"\n", "[config]\na = \"b\"",
+	}
+	texts := []string{"", "Shop", `"q" 'q' \ # = [x]`, "two\nlines", "$& $1 $$", "é 日本 😀", "\x7f\t", `"""`, "'''"}
+	for _, base := range bases {
+		for _, text := range texts {
+			set := eval[string](p, `import("/static/manifest.js").then(m => m.set(`+quoted(base)+`, "title", `+quoted(text)+`))`)
+			if got := eval[string](p, `import("/static/manifest.js").then(m => m.get(`+quoted(set)+`, "title"))`); got != text {
+				t.Errorf("%q in %q is read as %q", text, base, got)
+			}
+			var was, is registry.Manifest
+			if err := toml.Unmarshal([]byte(base), &was); err != nil {
+				t.Fatalf("%q: %v", base, err)
+			}
+			if err := toml.Unmarshal([]byte(set), &is); err != nil || is.Title != text {
+				t.Errorf("%q in %q is %q, %v", text, base, set, err)
+			}
+			was.Title = text
+			if !reflect.DeepEqual(was, is) {
+				t.Errorf("%q in %q changed more: %q", text, base, set)
+			}
+		}
+	}
 }

@@ -53,7 +53,7 @@ data_classification = ""
 [capabilities.log]
 `
 
-// classes says what each classification means to whoever chooses.
+// classes are the meanings of the classifications, for the form.
 var classes = map[string]string{
 	"public":       "anybody may see it",
 	"internal":     "everybody in the organisation may see it",
@@ -216,7 +216,7 @@ func (l *uploadLines) send(line uploadLine, status int) {
 		l.w.WriteHeader(status)
 	}
 	if json.NewEncoder(l.w).Encode(line) == nil {
-		_ = http.NewResponseController(l.w).Flush() // a reader who left is no reason to stop
+		_ = http.NewResponseController(l.w).Flush() // a browser that left is no reason to stop
 	}
 }
 
@@ -283,14 +283,14 @@ func (c *Console) fieldErrors(p abi.Problem, err error) map[string]string {
 // sentence ends a text with a full stop.
 func sentence(text string) string { return strings.TrimSuffix(text, ".") + "." }
 
-// sentForm is what somebody wrote in the form.
+// sentForm is the text of a form that was sent.
 type sentForm struct {
 	manifest []byte
 	values   map[string]string // by field
 }
 
-// publish reads the form. What is not signed yet is signed for who is signed
-// in: the session is the proof of identity, as a token is for the command.
+// publish reads the form. A module that is not signed yet is signed for the actor: the session is
+// the proof of identity, as a token is for the command.
 func (c *Console) publish(w http.ResponseWriter, r *http.Request, stage func(string)) (p web.Published, sent sentForm, err error) {
 	done, err := c.beginUpload(w, r)
 	if err != nil {
@@ -325,9 +325,9 @@ func (c *Console) beginUpload(w http.ResponseWriter, r *http.Request) (done func
 	return c.node.BeginUpload(r.Context(), web.ToPublish, r.ContentLength)
 }
 
-// sent makes one manifest of what a form has: a file that was chosen, or else the text, in which
-// fields that were filled in replace its lines. The page's own program keeps text and fields alike,
-// and sends the text alone.
+// sent makes one manifest of a form: a file that was chosen, or else the text, in which fields that
+// were filled in replace its lines. The page's own program keeps text and fields alike, and sends
+// the text alone.
 func (c *Console) sent(form *intake.Form) sentForm {
 	s := sentForm{manifest: form.Parts["manifest"], values: map[string]string{}}
 	for _, name := range c.fieldNames() {
