@@ -29,7 +29,7 @@ var placeholders = []struct {
 		"what the app is for", "Write a sentence or two, or leave the key out."},
 	{"team", func(m Manifest) string { return m.Team }, "my-team your-team team team-name the-team my-team-name your-team-name todo", nil,
 		"the team that answers for the app", "Write your team as its other apps do: the catalogue shows them."},
-	{"cost_center", func(m Manifest) string { return m.CostCenter }, "cost-center costcenter my-cost-center your-cost-center cost-centre cc todo", regexp.MustCompile(`^[a-z]*-?(0+|x{2,}|n{2,}|#+)$`),
+	{"cost_center", func(m Manifest) string { return m.CostCenter }, "cost-center costcenter my-cost-center your-cost-center cost-centre cc todo", regexp.MustCompile(`^([a-z]+-?)?0+(-0+)*$|^([a-z]+-)?(x{2,}|n{2,})(-(x+|n+))*$`),
 		"the cost center that pays for the app", "Ask your team or finance for it. The apps of your team in the catalogue have it, too."},
 }
 
@@ -38,10 +38,10 @@ var placeholders = []struct {
 var unfilled = regexp.MustCompile(`^(<.*>|\[.*\]|\{.*\}|\$\{?\w+\}?|[.…?_#-]+|` +
 	`(?:TODO|FIXME)\b.*|(?i:x{3,}|(?:tbd|tba|fixme|change[ _-]?me|replace[ _-]?me|fill[ _-]?me[ _-]?in|placeholder)(?:: .*)?|lorem ipsum.*))$`)
 
-// normal writes a value as the tables do: lower case, and one hyphen for what separates words.
+// normal writes a value as the tables do: lower case, and one hyphen for all that separates words.
 func normal(value string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(value), func(r rune) bool {
-		return unicode.IsSpace(r) || r == '_' || r == '-'
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
 	}), "-")
 }
 

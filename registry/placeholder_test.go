@@ -40,7 +40,7 @@ func TestPlaceholders(t *testing.T) {
 		{"title", "My_App;<title>;TODO;My App;Your app;[title];..."},
 		{"description", "TBD;{{description}};${DESCRIPTION};What it does;lorem ipsum dolor"},
 		{"team", "my-team;MY TEAM;your team;<team>;Team;FIXME;???;team_name"},
-		{"cost_center", "CC-0000;cc-0000;CC0000;CC_00;0000;CC 0000;CC-XXXX;XXXX;CC-####;change-me;CHANGEME;<cost center>;Cost center;tbd"},
+		{"cost_center", "CC-0000;cc-0000;CC0000;CC_00;0000;CC 0000;CC-XXXX;XXXX;CC-####;change-me;CHANGEME;<cost center>;Cost center;tbd;CC–0000;CC.0000;CC-00-00;#0000;CC/XX;nnn-nn"},
 	} {
 		sep := ";"
 		if c.path == "name" {
@@ -56,7 +56,7 @@ func TestPlaceholders(t *testing.T) {
 	}
 	for _, fine := range [][]string{
 		{"shop", "Shop", "Sells.", "sales", "CC-1"}, {"my-app-store", "My apples", "My app for lunch, see TODO list", "my-teammates", "CC-1001"},
-		{"todo", "Todo", "to do", "todo-team", "CC-7"}, {"todos", "To-do list", "To do lists: todos", "Team Blue", "100000"}, {"expenses", "", "", "team-7", "CC-0001"},
+		{"todo", "Todo", "to do", "todo-team", "CC-7"}, {"todos", "To-do list", "To do lists: todos", "Team Blue", "100000"}, {"expenses", "", "", "team-7", "CC-0001"}, {"y", "Why not?", "", "inn", "finn"}, {"z", "C++", "", "0x", "Fox"}, {"q", "", "My apps: all", "café", "DE-0001-00"},
 		{"x", "x", "x", "t", "c"}, {"app", "App", "A", "examples", "CC-00010"}, {"placeholders", "Placeholder images!", "…and more", "xx", "DE-70-0"},
 	} {
 		if got := read(fine[0], fine[1], fine[2], fine[3], fine[4]); got != nil {
