@@ -225,13 +225,19 @@ func (h *Host) openData(ctx context.Context) error {
 	return nil
 }
 
+// ErrListen: the node's address is taken, or is none that it may have.
+var ErrListen = errors.New("the node cannot listen on")
+
 func (h *Host) listen(ctx context.Context) error {
 	o, err := h.doorOptions()
 	if err != nil {
 		return err
 	}
 	if h.door, err = door.Listen(ctx, h.o.Listen, o); err != nil {
-		return fmt.Errorf("listen on %s: %w (is another node running? choose another address with --listen)", h.o.Listen, err)
+		if op, ok := errors.AsType[*net.OpError](err); ok {
+			err = op.Err // it names the address again
+		}
+		return fmt.Errorf("%w %s: %w", ErrListen, h.o.Listen, err)
 	}
 	if h.origins, err = h.o.origins(h.door.Addr()); err != nil {
 		return err

@@ -1,21 +1,16 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-)
+	"strings"
+	"time"
 
-// login is where the command speaks to, and as whom. Flags win over the
-// environment, the environment over the file that `agora login` writes.
-type login struct {
-	URL   string `json:"url"`
-	Token string `json:"token"`
-	User  string `json:"user,omitempty"`
-}
+	"github.com/agora-host/agora/internal/contexts"
+)
 
 // configPath is AGORA_CONFIG, or agora/config.json in the user's own place for
 // configuration.
@@ -30,65 +25,60 @@ func configPath() (string, error) {
 	return filepath.Join(dir, "agora", "config.json"), nil
 }
 
-func readLogin() (login, error) {
+func readContexts() (contexts.File, error) {
 	path, err := configPath()
 	if err != nil {
-		return login{}, err
+		return contexts.File{}, err
 	}
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return login{}, nil
-	}
-	if err != nil {
-		return login{}, fmt.Errorf("read your login: %w", err)
-	}
-	var l login
-	if err := json.Unmarshal(raw, &l); err != nil {
-		return login{}, fmt.Errorf("read your login in %s: %w (delete the file and log in again)", path, err)
-	}
-	return l, nil
+	return contexts.Read(path)
 }
 
-func writeLogin(l login) (path string, err error) {
-	if path, err = configPath(); err != nil {
-		return "", err
-	}
-	raw, err := json.MarshalIndent(l, "", "  ")
+func updateContexts(change func(*contexts.File) error) error {
+	path, err := configPath()
 	if err != nil {
-		return "", err
+		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", fmt.Errorf("keep your login: %w", err)
-	}
-	// Written beside and renamed, so that a token is never half there.
-	temp := path + ".new"
-	if err := os.WriteFile(temp, append(raw, '\n'), 0o600); err != nil {
-		return "", fmt.Errorf("keep your login: %w", err)
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return "", fmt.Errorf("keep your login: %w", err)
-	}
-	return path, nil
+	return contexts.Update(path, change)
 }
 
-// target is the login in force for this command.
-func (c *cli) target() (login, error) {
-	l, err := readLogin()
+// target is the node that this command speaks to, and as whom. Flags win over the environment,
+// the environment over the current context; --context leaves the environment aside altogether.
+func (c *cli) target() (contexts.Context, error) {
+	f, err := readContexts()
 	if err != nil {
-		return login{}, err
+		return contexts.Context{}, err
 	}
-	for _, over := range []struct{ url, token string }{
-		{os.Getenv("AGORA_URL"), os.Getenv("AGORA_TOKEN")}, {c.url, c.token},
-	} {
-		if over.url != "" && over.url != l.URL {
-			l.URL, l.Token = over.url, "" // a token is for the node that gave it
+	if c.context != "" && c.url != "" {
+		return contexts.Context{}, usageError("--context and --url both name a node: use one of them")
+	}
+	var at contexts.Context
+	if name := cmp.Or(c.context, os.Getenv("AGORA_CONTEXT"), f.Current); name != "" {
+		if at, err = f.Find(name); err != nil {
+			return contexts.Context{}, fmt.Errorf("%w: `agora context` lists them", err)
 		}
-		if over.token != "" {
-			l.Token = over.token
-		}
 	}
-	if l.URL == "" {
-		return login{}, &exitError{exitNotAllowed, errors.New("you are not logged in: run `agora login URL`, or start a node of your own with `agora up`")}
+	if c.context == "" {
+		at = over(f, at, os.Getenv("AGORA_URL"), os.Getenv("AGORA_TOKEN"))
 	}
-	return l, nil
+	at = over(f, at, c.url, c.token)
+	switch {
+	case at.URL != "":
+		return at, nil
+	case len(f.Contexts) == 0:
+		return at, &exitError{exitNotAllowed, errors.New("you are not logged in: run `agora login URL`, or start a node of your own with `agora up`")}
+	}
+	return at, &exitError{exitNotAllowed, fmt.Errorf("no context is current: choose one with `agora context use NAME`, or name it with --context; there are %s", strings.Join(f.Names(), ", "))}
+}
+
+// over puts an address and a token, as far as they are given, in place of a context's. A token is
+// for the node that gave it, and does not go to another.
+func over(f contexts.File, at contexts.Context, url, token string) contexts.Context {
+	if url != "" && !contexts.SameNode(url, at.URL) {
+		at, _ = f.For(url)
+		at.URL = url
+	}
+	if token != "" && token != at.Token {
+		at.Token, at.User, at.Expires = token, "", time.Time{}
+	}
+	return at
 }

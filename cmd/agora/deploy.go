@@ -67,6 +67,9 @@ func (c *cli) deploy(ctx context.Context, node *client.Client, manifestPath, mod
 			return err
 		}
 	}
+	if err := c.deployingTo(ctx, node); err != nil {
+		return err
+	}
 	steps := c.progress()
 	published, err := publish(ctx, node, steps, filepath.Dir(manifestPath), manifest, modulePath, bundlePath, keyPath)
 	if err != nil {

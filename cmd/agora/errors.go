@@ -8,6 +8,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/static"
+	"github.com/agora-host/agora/internal/contexts"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/sdk/client"
 )
@@ -25,7 +26,13 @@ func (c *cli) printError(err error) int {
 	hint, code := "", exitFailure
 	switch {
 	case errors.Is(err, client.ErrUnreachable):
-		hint, code = "Is the node running? Start one with `agora up`, or log in to another with `agora login URL`.", exitUnreachable
+		hint, code = "Is the node running? Start one with `agora up`, log in to another with `agora login URL`, or choose one with `agora context use`.", exitUnreachable
+	case errors.Is(err, contexts.ErrNotFound):
+		code = exitNotFound
+	case errors.Is(err, contexts.ErrExists):
+		code = exitConflict
+	case errors.Is(err, contexts.ErrBadName):
+		code = exitUsage
 	case errors.Is(err, registry.ErrUnsigned), errors.Is(err, registry.ErrBadSignature), errors.Is(err, registry.ErrUntrusted),
 		errors.Is(err, registry.ErrBadModule), errors.Is(err, registry.ErrUnsupportedModule), errors.Is(err, registry.ErrTooHeavy), errors.Is(err, registry.ErrFeature), errors.Is(err, registry.ErrCannotStart), errors.Is(err, registry.ErrBadManifest),
 		errors.Is(err, static.ErrBadArchive):

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/agora-host/agora/internal/contexts"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -21,11 +23,12 @@ const tokenHours = 90 * 24
 
 // node is a client for the node that this command speaks to.
 func (c *cli) node() (*client.Client, error) {
-	l, err := c.target()
+	at, err := c.target()
 	if err != nil {
 		return nil, err
 	}
-	return client.New(l.URL, l.Token)
+	c.announce(at)
+	return client.New(at.URL, at.Token)
 }
 
 // withNode gives a command the client that it needs.
@@ -50,8 +53,10 @@ func (c *cli) loginCommand() *cobra.Command {
 		Use:   "login LINK | login URL --token TOKEN",
 		Short: "Say which node to speak to, and as whom",
 		Long: `Takes a one-time sign-in link, or the address of a node and an API token, and
-keeps a token of its own for the commands that follow. Without --token the
-token is read from the standard input, if it is not a terminal.`,
+keeps a token of its own for the commands that follow: in a context that is called
+as its node, or as --context says, and that is current from now on. Other contexts
+stay as they are; see agora context. Without --token the token is read from the
+standard input, if it is not a terminal.`,
 		Example: "  agora login 'http://localhost:8080/sign-in?link=agora_lnk_…'\n  agora login https://agora.example.com --token agora_tok_…",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,7 +64,10 @@ token is read from the standard input, if it is not a terminal.`,
 			if err != nil || u.Host == "" {
 				return usageError("%q is no address: paste a sign-in link, or write http://localhost:8080", args[0])
 			}
-			l := login{URL: u.Scheme + "://" + u.Host}
+			l := contexts.Context{Name: cmp.Or(c.context, os.Getenv("AGORA_CONTEXT")), URL: u.Scheme + "://" + u.Host}
+			if err := free(l); err != nil {
+				return err
+			}
 			if link := u.Query().Get("link"); link != "" {
 				l, err = c.loginByLink(cmd, l, args[0])
 			} else {
@@ -68,20 +76,42 @@ token is read from the standard input, if it is not a terminal.`,
 			if err != nil {
 				return err
 			}
-			path, err := writeLogin(l)
+			err = updateContexts(func(f *contexts.File) error {
+				if l.Name, err = f.Put(l); err == nil {
+					err = f.Use(l.Name)
+				}
+				return err
+			})
 			if err != nil {
 				return err
 			}
-			return c.print(map[string]string{"url": l.URL, "user": l.User, "file": path}, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "Signed in to %s as %s.\n", l.URL, l.User)
+			path, err := configPath()
+			if err != nil {
+				return err
+			}
+			return c.print(map[string]string{"context": l.Name, "url": l.URL, "user": l.User, "file": path}, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "Signed in to %s as %s. The context %s is current.\n", l.URL, l.User, l.Name)
 				return err
 			})
 		},
 	}
 }
 
+// free finds out whether a name that is asked for is another node's, before a link is used up.
+func free(l contexts.Context) error {
+	f, err := readContexts()
+	if err != nil || l.Name == "" {
+		return err
+	}
+	if known, err := f.Find(l.Name); err == nil && contexts.SameNode(known.URL, l.URL) {
+		return nil
+	}
+	_, err = f.Put(l)
+	return err
+}
+
 // loginByLink uses a link up for a session, and the session for a token.
-func (c *cli) loginByLink(cmd *cobra.Command, l login, link string) (login, error) {
+func (c *cli) loginByLink(cmd *cobra.Command, l contexts.Context, link string) (contexts.Context, error) {
 	anybody, err := client.New(l.URL, "")
 	if err != nil {
 		return l, err
@@ -98,11 +128,11 @@ func (c *cli) loginByLink(cmd *cobra.Command, l login, link string) (login, erro
 	if err != nil {
 		return l, err
 	}
-	l.User, l.Token = session.User, token.Secret
+	l.User, l.Token, l.Expires = session.User, token.Secret, token.Expires
 	return l, nil
 }
 
-func (c *cli) loginByToken(cmd *cobra.Command, l login) (login, error) {
+func (c *cli) loginByToken(cmd *cobra.Command, l contexts.Context) (contexts.Context, error) {
 	l.Token = c.token
 	if f, ok := c.in.(*os.File); l.Token == "" && (!ok || !isTerminal(f)) {
 		line, err := bufio.NewReader(c.in).ReadString('\n')

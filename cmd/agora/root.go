@@ -21,8 +21,11 @@ type cli struct {
 	streams
 	output string // "text" or "json"
 	limit  int    // of a list; 0 for all
-	url    string
-	token  string
+
+	// Which node to speak to, and as whom; see target.
+	context, url, token string
+
+	path string // of the command that runs
 }
 
 func (c *cli) rootCommand() *cobra.Command {
@@ -39,7 +42,8 @@ Exit status: 0 done, 1 something went wrong, 2 wrong usage, 3 refused by the
 rules or not valid, 4 not signed in or not allowed, 5 not found, 6 the node
 does not answer, 7 in conflict with what is there, 8 something stored is damaged.`,
 		SilenceErrors: true, SilenceUsage: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			c.path = cmd.CommandPath()
 			if c.output != "text" && c.output != "json" {
 				return usageError("--output %q: use text or json", c.output)
 			}
@@ -52,8 +56,9 @@ does not answer, 7 in conflict with what is there, 8 something stored is damaged
 	root.CompletionOptions.HiddenDefaultCmd = true
 	flags := root.PersistentFlags()
 	flags.StringVarP(&c.output, "output", "o", "text", "text or json")
-	flags.StringVar(&c.url, "url", "", "address of the node's console (default: where you logged in; AGORA_URL)")
-	flags.StringVar(&c.token, "token", "", "API token (default: from your login; AGORA_TOKEN)")
+	flags.StringVar(&c.context, "context", "", "node to speak to, of those that agora context lists (default: AGORA_CONTEXT, or the current one)")
+	flags.StringVar(&c.url, "url", "", "address of the node's console (default: AGORA_URL, or that of the context)")
+	flags.StringVar(&c.token, "token", "", "API token (default: AGORA_TOKEN, or that of the context)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError("%v", err) })
 
 	root.AddGroup(
@@ -68,7 +73,7 @@ does not answer, 7 in conflict with what is there, 8 something stored is damaged
 		}
 	}
 	add("node", c.upCommand(), c.serveCommand(), c.doctorCommand(), c.backupCommand(), c.restoreCommand())
-	add("apps", c.loginCommand(), c.appsCommand(), c.releasesCommand(), c.deployCommand(), c.packCommand(), c.signCommand(),
+	add("apps", c.loginCommand(), c.contextCommand(), c.appsCommand(), c.releasesCommand(), c.deployCommand(), c.packCommand(), c.signCommand(),
 		c.verifyCommand(), c.inspectCommand(), c.invokeCommand(), c.logsCommand(), c.triggersCommand(), c.usageCommand())
 	add("govern", c.requestsCommand(), c.capabilitiesCommand(), c.grantsCommand(), c.policyCommand(), c.keysCommand(), c.hostsCommand(), c.usersCommand(), c.tokensCommand(), c.quotasCommand(), c.secretsCommand())
 	root.AddCommand(c.versionCommand(), compileWorkerCommand(c.streams))

@@ -81,8 +81,7 @@ func (c *cli) nodeLogger(level slog.Level) *slog.Logger {
 }
 
 func (c *cli) serve(ctx context.Context, o host.Options, admin string, adminLink bool) error {
-	host.TuneProcess(o.Memory)
-	node, err := host.New(ctx, o)
+	node, err := openNode(ctx, o)
 	if err != nil {
 		return err
 	}

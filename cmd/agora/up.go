@@ -12,13 +12,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/internal/contexts"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/sdk/client"
 )
@@ -40,14 +40,18 @@ func (c *cli) upCommand() *cobra.Command {
 		Long: `Starts a node on this machine, for one person to try: it keeps everything in one
 directory, builds the example apps with the Go toolchain, signs and uploads them
 through the API as anybody would, and prints where to look. Run it again and it
-finds everything as it was. For people's real work, use ` + "`agora serve`.",
+finds everything as it was. For production, use ` + "`agora serve`." + `
+
+It keeps a context for the node, so that agora --context NAME, or agora context use
+NAME, speaks to it; it chooses that context only if there is no other yet.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Version, o.Logger = version, c.nodeLogger(slog.LevelWarn)
-			node, err := startDemo(cmd.Context(), o, cmd.Flags().Changed("listen"))
+			node, err := openNode(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
+			node.Start()
 			err = c.welcome(cmd.Context(), node, o, examples)
 			if err == nil {
 				<-cmd.Context().Done()
@@ -66,33 +70,21 @@ finds everything as it was. For people's real work, use ` + "`agora serve`.",
 	return cmd
 }
 
-// startDemo starts a node; if its usual port is taken and nobody insisted on it,
-// on any free one.
-func startDemo(ctx context.Context, o host.Options, insist bool) (*host.Host, error) {
-	host.TuneProcess(o.Memory)
-	node, err := host.New(ctx, o)
-	if errors.Is(err, syscall.EADDRINUSE) && !insist {
-		o.Listen = "127.0.0.1:0"
-		node, err = host.New(ctx, o)
-	}
-	if err != nil {
-		return nil, err
-	}
-	node.Start()
-	return node, nil
-}
-
 // welcome makes the demo's people and apps, and prints the one screen.
 func (c *cli) welcome(ctx context.Context, node *host.Host, o host.Options, examples string) error {
 	link, err := node.Welcome(ctx, demoUser, access.Roles()...)
 	if err != nil {
 		return err
 	}
-	api, err := c.loginDemo(ctx, node)
+	api, token, err := loginDemo(ctx, node)
 	if err != nil {
 		return err
 	}
 	var notes []string
+	name, err := keepDemo(node, o, token)
+	if err != nil {
+		notes = append(notes, "Your command line could not be signed in: "+err.Error())
+	}
 	if note := c.publishExamples(ctx, node, o, examples); note != "" {
 		notes = append(notes, note)
 	}
@@ -102,37 +94,50 @@ func (c *cli) welcome(ctx context.Context, node *host.Host, o host.Options, exam
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return c.printScreen(ctx, node, api, o, link, notes)
+	return c.printScreen(ctx, api, o, name, link, notes)
 }
 
-// loginDemo signs the command line in, unless it is signed in elsewhere.
-func (c *cli) loginDemo(ctx context.Context, node *host.Host) (*client.Client, error) {
-	token, err := node.TokenFor(ctx, demoUser, demoToken, 30*24*time.Hour)
+// demoTokenLife is how long the token of the command line lives: until the next start, mostly.
+const demoTokenLife = 30 * 24 * time.Hour
+
+// loginDemo returns a client that acts as the demo's user, and its token.
+func loginDemo(ctx context.Context, node *host.Host) (*client.Client, string, error) {
+	token, err := node.TokenFor(ctx, demoUser, demoToken, demoTokenLife)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	api, err := client.New(node.ConsoleURL(), token)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	// The tokens of earlier starts have no use any more.
 	old, err := api.Tokens(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	newest := slices.MaxFunc(old, func(a, b client.Credential) int { return a.Created.Compare(b.Created) })
 	for _, t := range old {
 		if t.Label == demoToken && t.ID != newest.ID {
 			if err := api.RevokeToken(ctx, t.ID); err != nil {
-				return nil, err
+				return nil, "", err
 			}
 		}
 	}
-	known, err := readLogin()
-	if err == nil && (known.URL == "" || known.User == demoUser) {
-		_, err = writeLogin(login{URL: node.ConsoleURL(), Token: token, User: demoUser})
+	return api, token, nil
+}
+
+// keepDemo makes a context of a demo node and returns its name. A node whose context cannot be kept
+// runs nevertheless.
+func keepDemo(node *host.Host, o host.Options, token string) (name string, err error) {
+	data, err := filepath.Abs(o.DataDir)
+	if err != nil {
+		return "", err
 	}
-	return api, err
+	err = updateContexts(func(f *contexts.File) error {
+		name, err = f.PutDemo(contexts.Context{URL: node.ConsoleURL(), User: demoUser, Token: token, Expires: time.Now().Add(demoTokenLife).UTC().Truncate(time.Second), Data: data})
+		return err
+	})
+	return name, err
 }
 
 // publishExamples builds and uploads the examples as their owner, who is not
@@ -259,20 +264,31 @@ func place(a client.App) int {
 	return 2
 }
 
-// printScreen is all that somebody who has just started a node needs to know.
-func (c *cli) printScreen(ctx context.Context, node *host.Host, api *client.Client, o host.Options, link string, notes []string) error {
-	l, err := readLogin()
-	if err != nil {
-		return err
+// me is how this program is called so that it speaks to the demo node of a context, and what to say
+// where it would speak to another by itself.
+func (c *cli) me(name string) (command, elsewhere string) {
+	command = filepath.Base(os.Args[0])
+	if strings.ContainsRune(os.Args[0], filepath.Separator) {
+		command = os.Args[0]
 	}
+	at, err := c.target()
+	if name == "" || (err == nil && at.Name == name) {
+		return command, ""
+	}
+	use := fmt.Sprintf("to choose this one, run %s context use %s", command, name)
+	if err != nil {
+		return command + " --context " + name, "No context is current: " + use
+	}
+	return command + " --context " + name, fmt.Sprintf("Your command line goes on speaking to %s%s; %s", at.URL, inContext(at), use)
+}
+
+// printScreen is all that somebody who has just started a node needs to know.
+func (c *cli) printScreen(ctx context.Context, api *client.Client, o host.Options, name, link string, notes []string) error {
 	apps, err := api.Apps(ctx)
 	if err != nil {
 		return err
 	}
-	me := filepath.Base(os.Args[0])
-	if strings.ContainsRune(os.Args[0], filepath.Separator) {
-		me = os.Args[0]
-	}
+	me, elsewhere := c.me(name)
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nAgora is running.\n\n  Console  %s\n           (this link signs you in once, as %s)\n\n", link, demoUser)
 	// hello first, and then what serves before what waits.
@@ -298,8 +314,8 @@ func (c *cli) printScreen(ctx context.Context, node *host.Host, api *client.Clie
 		fmt.Fprintf(&b, "    %s invoke %-10s  call an app and see what it cost\n", me, apps[0].Name)
 	}
 	fmt.Fprintf(&b, "    %s usage --by app     what everything cost\n", me)
-	if l.URL != node.ConsoleURL() {
-		fmt.Fprintf(&b, "\n  Your command line is signed in to %s; for this node: %s login LINK\n", l.URL, me)
+	if elsewhere != "" {
+		fmt.Fprintf(&b, "\n  %s\n", elsewhere)
 	}
 	for _, n := range notes {
 		fmt.Fprintf(&b, "\n  %s\n", printableLines(n))
@@ -307,11 +323,12 @@ func (c *cli) printScreen(ctx context.Context, node *host.Host, api *client.Clie
 	fmt.Fprintf(&b, "\n  Everything is kept in %s. Ctrl-C stops the node.\n", o.DataDir)
 	screen := struct {
 		Console string       `json:"console"` // signs in once
+		Context string       `json:"context,omitempty"`
 		User    string       `json:"user"`
 		Apps    []client.App `json:"apps"`
 		Notes   []string     `json:"notes,omitempty"`
 		Data    string       `json:"data"`
-	}{link, demoUser, apps, notes, o.DataDir}
+	}{link, name, demoUser, apps, notes, o.DataDir}
 	return c.print(screen, func(w io.Writer) error {
 		_, err := io.WriteString(w, b.String())
 		return err

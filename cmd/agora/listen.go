@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+
+	"github.com/agora-host/agora/host"
+)
+
+// openNode opens a node. An address that cannot be listened on is an error that says who has it
+// and what to do: a node that came up elsewhere would not be found by those who look for it.
+func openNode(ctx context.Context, o host.Options) (*host.Host, error) {
+	host.TuneProcess(o.Memory)
+	node, err := host.New(ctx, o)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, &exitError{exitConflict, fmt.Errorf("%s is taken%s\nStop what listens there, or choose another address: --listen %s", o.Listen, holder(o.Listen), nextPort(o.Listen))}
+	case errors.Is(err, syscall.EACCES) && errors.Is(err, host.ErrListen):
+		return nil, fmt.Errorf("%w\nPorts below 1024 are for the system's administrator. Choose another one, such as --listen %s, and put a proxy in front", err, withPort(o.Listen, "8080"))
+	case errors.Is(err, host.ErrListen):
+		return nil, fmt.Errorf("%w\nName an address of this machine and a port, such as --listen 127.0.0.1:8080", err)
+	}
+	return node, err
+}
+
+// holder says which process listens at an address, as far as that can be found out.
+func holder(address string) string {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return ""
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return ""
+	}
+	if pid, name := listener(uint16(n)); pid != 0 {
+		return fmt.Sprintf(" by process %d (%s)", pid, printable(name))
+	}
+	return fmt.Sprintf(" by another process (as its user or as root, lsof -i :%s names it)", port)
+}
+
+// nextPort is an address that is free just now, beside one that is not.
+func nextPort(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	n, errPort := strconv.Atoi(port)
+	if err != nil || errPort != nil {
+		return "127.0.0.1:0"
+	}
+	for p := n + 1; p < min(n+100, 1<<16); p++ {
+		next := net.JoinHostPort(host, strconv.Itoa(p))
+		if l, err := net.Listen("tcp", next); err == nil {
+			_ = l.Close()
+			return next
+		}
+	}
+	return net.JoinHostPort(host, "0")
+}
+
+func withPort(address, port string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
