@@ -109,7 +109,7 @@ func (e *ManifestError) checkTriggers(m Manifest) {
 		if len(c.Timezone) > 64 {
 			e.add(at, fmt.Sprintf("cron %q: the timezone has %d bytes, more than 64", clip(c.Name, 40), len(c.Timezone)), "Use an IANA name.", `timezone = "Europe/Zurich"`)
 		} else if _, err := c.When(); err != nil {
-			e.add(at, fmt.Sprintf("cron %q: %s", clip(c.Name, 40), clip(err.Error(), 200)), "Write five fields: minute, hour, day of month, month, day of week.", `schedule = "0 3 * * *"`)
+			e.add(at, fmt.Sprintf("cron %q: %s", clip(c.Name, 40), clip(err.Error(), 400)), "Write five fields: minute, hour, day of month, month, day of week; each *, values, ranges, steps and lists of them (docs/manifest.md).", `schedule = "0 3 * * *"`)
 		}
 		e.oneOf(at, "missed", c.Missed, "", MissedSkip, MissedOnce)
 	}

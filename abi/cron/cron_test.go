@@ -67,6 +67,65 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestOthersSyntax: what other schedulers know is refused by its name, with what to write instead,
+// and what the hint says to write can be read.
+func TestOthersSyntax(t *testing.T) {
+	for _, c := range []struct{ schedule, want, instead string }{
+		{"0 0 L * *", "28-31", "0 0 28-31 * *"},                  // Quartz: last day of the month
+		{"0 0 l * *", "28-31", ""},                               // in lower case
+		{"0 0 L-3 * *", "28-31", ""},                             // three days before it
+		{"0 0 LW * *", "the nearest weekday", "0 0 * * mon-fri"}, // last weekday
+		{"0 0 15W * *", "the nearest weekday", ""},               // Quartz
+		{"0 0 * * 5L", "last weekday of a month", "0 0 * * 5"},   // last Friday
+		{"0 0 * * friL", "last weekday of a month", ""},          // by its name
+		{"0 0 * * L", "write 6 for Saturday", "0 0 * * 6"},       // Quartz: Saturday
+		{"0 9 * * mon#2", "8 to 14", "0 9 * * mon"},              // second Monday
+		{"0 9 * * 1#2", "8 to 14", ""},                           // by its number
+		{"0 0 1 * ?", "write *", "0 0 1 * *"},                    // AWS, Quartz
+		{"0 0 ? * mon", "write *", "0 0 * * mon"},                // AWS, Quartz
+		{"H * * * *", "choose a value", "29 * * * *"},            // Jenkins
+		{"H/15 * * * *", "choose a value", ""},                   // Jenkins
+		{"H(0-29) * * * *", "choose a value", ""},                // Jenkins
+		{"0~59 * * * *", "nothing is random", ""},                // OpenBSD
+		{"@reboot", "nothing runs when the node starts", "@hourly"},
+		{"@every 5m", "*/5 * * * *", "*/5 * * * *"}, // Go
+		{"@EVERY 1h", "0 */2 * * *", "0 */2 * * *"},
+		{"@quarterly", "0 0 1 */3 *", "0 0 1 */3 *"}, // systemd
+		{"@weekdays", "mon-fri", "0 0 * * mon-fri"},
+		{"@often", "@hourly, @daily", "@daily"},
+		{"0 0 3 * * *", "seconds are not supported", "0 3 * * *"}, // Spring
+		{"0 0 3 * * MON", "seconds are not supported", ""},
+		{"0 3 * * ? 2030", "years are not supported", ""}, // AWS
+		{"0 3 1 1 * 2026-2030", "years are not supported", ""},
+		{"0 0 3 ? * MON 2026", "seconds and years", ""},       // Quartz
+		{"CRON_TZ=Europe/Berlin 0 3 * * *", "timezone =", ""}, // Go, Kubernetes
+		{"TZ=UTC 0 3 * * *", "timezone =", ""},
+		{"0 3 * *", "write five", ""},
+		{"0 3 * * monday", "write mon", "0 3 * * mon"},
+		{"0 3 * january *", "write jan", "0 3 * jan *"},
+		{"0 3 * mon *", "day of week", "0 3 * * mon"},
+		{"0 3 mon-fri * *", "day of week", "0 3 * * mon-fri"},
+		{"0 3 * * jan", "month", "0 3 * jan *"},
+		{"0 22-6 * * *", "22-23,0-6", "0 22-23,0-6 * * *"},
+		{"0 3 * * fri-mon", "fri-6,0-mon", "0 3 * * fri-6,0-mon"},
+		{"0 3 * * funday", "a name from sun to sat", ""},
+		{"60 * * * *", "from 0 to 59", ""},
+	} {
+		_, err := cron.Parse(c.schedule, nil)
+		if !errors.Is(err, cron.ErrBadSchedule) || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 400 {
+			t.Errorf("%q: %v; want %q", c.schedule, err, c.want)
+		}
+		if c.instead != "" {
+			if _, err := cron.Parse(c.instead, nil); err != nil {
+				t.Errorf("%q: what is to be written instead: %v", c.schedule, err)
+			}
+		}
+	}
+	if _, err := cron.Parse("@Daily", nil); err != nil {
+		t.Errorf("names in capitals: %v", err)
+	}
+}
+
 func TestLeastInterval(t *testing.T) {
 	for schedule, want := range map[string]time.Duration{
 		"* * * * *": time.Minute, "*/15 * * * *": 15 * time.Minute, "0 3 * * *": 24 * time.Hour, "0,59 0,23 * * *": time.Minute,

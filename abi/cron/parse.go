@@ -67,15 +67,15 @@ func Parse(text string, zone *time.Location) (Schedule, error) {
 		return Schedule{}, fmt.Errorf("%w: it has %d bytes, more than %d", ErrBadSchedule, len(text), maxText)
 	}
 	if strings.HasPrefix(text, "@") {
-		meant, ok := named[text]
+		meant, ok := named[strings.ToLower(text)]
 		if !ok {
-			return Schedule{}, fmt.Errorf("%w: %q is no name of one; use @hourly, @daily, @weekly, @monthly or @yearly", ErrBadSchedule, text)
+			return Schedule{}, fmt.Errorf("%w: %q is no name of one; %s", ErrBadSchedule, text, namedHint(text))
 		}
 		text = meant
 	}
 	words := strings.Fields(text)
 	if len(words) != len(fields) {
-		return Schedule{}, fmt.Errorf("%w: it has %d fields; write five: minute, hour, day of month, month, day of week", ErrBadSchedule, len(words))
+		return Schedule{}, fmt.Errorf("%w: it has %d fields; %s", ErrBadSchedule, len(words), countHint(words))
 	}
 	s := Schedule{zone: zone, rhythm: isAny(words[1]), anyDay: isAny(words[2]), anyWeekday: isAny(words[4])}
 	for i, into := range []*set{&s.minutes, &s.hours, &s.days, &s.months, &s.weekdays} {
@@ -99,6 +99,9 @@ func (f field) parse(word string) (set, error) {
 	var all set
 	for part := range strings.SplitSeq(word, ",") {
 		s, err := f.parsePart(part)
+		if hint := f.hint(word, part); err != nil && hint != "" {
+			return 0, fmt.Errorf("%w: %s: %.20q is not supported; %s", ErrBadSchedule, f.name, part, hint)
+		}
 		if err != nil {
 			return 0, fmt.Errorf("%w: %s: %w", ErrBadSchedule, f.name, err)
 		}
@@ -115,7 +118,7 @@ func (f field) parsePart(part string) (set, error) {
 	if stepped {
 		n, err := number(stepText)
 		if err != nil || n < 1 || n > f.max {
-			return 0, fmt.Errorf("%q is no step from 1 to %d", stepText, f.max)
+			return 0, fmt.Errorf("%.20q is no step from 1 to %d", stepText, f.max)
 		}
 		step = n
 	}
@@ -141,7 +144,7 @@ func (f field) parsePart(part string) (set, error) {
 			hi = lo
 		}
 		if hi < lo {
-			return 0, fmt.Errorf("the range %q ends before it starts", span)
+			return 0, fmt.Errorf("the range %.20q ends before it starts; write the two parts with a comma, such as %s-%d,%d-%s", span, first, f.top(), f.min, last)
 		}
 	}
 	var s set
@@ -159,7 +162,7 @@ func (f field) value(text string) (int, error) {
 	}
 	n, err := number(text)
 	if err != nil || n < f.min || n > f.max {
-		return 0, fmt.Errorf("%q is no value from %d to %d", text, f.min, f.max)
+		return 0, fmt.Errorf("%.20q is no value from %d to %d%s", text, f.min, f.max, f.orNames())
 	}
 	return n, nil
 }

@@ -189,7 +189,7 @@ bundle is written beside the module.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&key, "key", "", "private key (PEM) to sign with; see `agora keys generate`")
+	cmd.Flags().StringVar(&key, "key", "", "private key (PEM) to sign with; see agora keys generate")
 	cmd.Flags().StringVar(&out, "out", "", "where the bundle goes (default MODULE"+bundleSuffix+")")
 	return cmd
 }

@@ -129,7 +129,7 @@ func (c *cli) decideCommand(verb string, approve bool) *cobra.Command {
 			return c.print(q, func(w io.Writer) error { return showDecided(w, q) })
 		}),
 	}
-	cmd.Flags().StringVar(&digest, "digest", "", "the module that you looked at, as `agora requests show` prints it")
+	cmd.Flags().StringVar(&digest, "digest", "", "the module that you looked at, as agora requests show prints it")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; needed to reject")
 	return cmd
 }

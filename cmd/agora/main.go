@@ -23,8 +23,8 @@ func run(ctx context.Context, args []string, s streams) int {
 	root := c.rootCommand()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
-	if isCobraUsage(err) {
-		err = usageError("%w\nUsage: %s", err, cmd.UseLine())
+	if err == nil {
+		err = c.badHelp
 	}
-	return c.exit(err)
+	return c.exit(explain(cmd, err))
 }

@@ -118,7 +118,7 @@ cosign are decrypted with COSIGN_PASSWORD.`,
 	}
 	cmd.Flags().StringVar(&identity, "identity", "", "whom it signs for (default you)")
 	cmd.Flags().StringVar(&keyPath, "key", "", "the private key, to prove it with")
-	cmd.Flags().StringVar(&challengePath, "challenge", "", "the text of `agora keys challenge` that was signed")
+	cmd.Flags().StringVar(&challengePath, "challenge", "", "the text of agora keys challenge that was signed")
 	cmd.Flags().StringVar(&proofPath, "proof", "", "its signature, as cosign sign-blob writes it")
 	return cmd
 }
@@ -198,24 +198,6 @@ func (c *cli) usersCommand() *cobra.Command {
 			})
 		}),
 	}
-	var roles []string
-	var disable bool
-	set := &cobra.Command{
-		Use: "set USER", Short: "Make a user, or change what a user may do", Args: cobra.ExactArgs(1),
-		Example: "  agora users set ada@example.com --role developer --role reviewer",
-		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
-			u, err := node.PutUser(ctx, args[0], roles, disable)
-			if err != nil {
-				return err
-			}
-			return c.print(u, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "%s: %s. Invite them with `agora users link %s`.\n", u.Name, orDash(strings.Join(u.Roles, ", ")), u.Name)
-				return err
-			})
-		}),
-	}
-	set.Flags().StringSliceVar(&roles, "role", nil, "viewer, developer, reviewer or operator; may be repeated")
-	set.Flags().BoolVar(&disable, "disable", false, "refuse this user everywhere")
 	link := &cobra.Command{
 		Use: "link USER", Short: "Make a one-time sign-in link", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
@@ -229,7 +211,7 @@ func (c *cli) usersCommand() *cobra.Command {
 			})
 		}),
 	}
-	cmd.AddCommand(set, link)
+	cmd.AddCommand(c.setUserCommand(), link)
 	return c.limited(cmd)
 }
 

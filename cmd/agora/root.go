@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -25,7 +24,8 @@ type cli struct {
 	// Which node to speak to, and as whom; see target.
 	context, url, token string
 
-	path string // of the command that runs
+	path    string // of the command that runs
+	badHelp error  // what was wrong with a command line that asked for help
 }
 
 func (c *cli) rootCommand() *cobra.Command {
@@ -53,13 +53,12 @@ does not answer, 7 in conflict with what is there, 8 something stored is damaged
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
-	root.CompletionOptions.HiddenDefaultCmd = true
 	flags := root.PersistentFlags()
 	flags.StringVarP(&c.output, "output", "o", "text", "text or json")
 	flags.StringVar(&c.context, "context", "", "node to speak to, of those that agora context lists (default: AGORA_CONTEXT, or the current one)")
 	flags.StringVar(&c.url, "url", "", "address of the node's console (default: AGORA_URL, or that of the context)")
 	flags.StringVar(&c.token, "token", "", "API token (default: AGORA_TOKEN, or that of the context)")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError("%v", err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError("%w", err) })
 
 	root.AddGroup(
 		&cobra.Group{ID: "node", Title: "Run a node:"},
@@ -77,6 +76,14 @@ does not answer, 7 in conflict with what is there, 8 something stored is damaged
 		c.verifyCommand(), c.inspectCommand(), c.invokeCommand(), c.logsCommand(), c.triggersCommand(), c.usageCommand())
 	add("govern", c.requestsCommand(), c.capabilitiesCommand(), c.grantsCommand(), c.policyCommand(), c.keysCommand(), c.hostsCommand(), c.usersCommand(), c.tokensCommand(), c.quotasCommand(), c.secretsCommand())
 	root.AddCommand(c.versionCommand(), compileWorkerCommand(c.streams))
+	root.SetHelpCommand(c.helpCommand(root))
+	plainHelp := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if c.badHelp = checkHelp(cmd); c.badHelp == nil {
+			plainHelp(cmd, args)
+		}
+	})
+	c.completeAll(root)
 	return root
 }
 
@@ -116,18 +123,4 @@ func (c *cli) exit(err error) int {
 		return e.code
 	}
 	return code
-}
-
-// isCobraUsage recognises the errors that the command library makes by itself:
-// it has no types for them.
-func isCobraUsage(err error) bool {
-	if err == nil {
-		return false
-	}
-	for _, start := range []string{"unknown command", "unknown flag", "unknown shorthand", "accepts ", "requires ", "required flag", "invalid argument"} {
-		if strings.HasPrefix(err.Error(), start) {
-			return true
-		}
-	}
-	return false
 }
