@@ -2,11 +2,15 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
@@ -27,6 +31,7 @@ func (h *Host) Triggers(ctx context.Context, name string, p web.Page) (web.Items
 
 func (h *Host) triggers(ctx context.Context, name string) ([]web.Trigger, error) {
 	var pauses []triggers.Pause
+	var asked []web.Trigger
 	schedules := map[string]string{}
 	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
 		app, err := tx.App(name)
@@ -34,6 +39,9 @@ func (h *Host) triggers(ctx context.Context, name string) ([]web.Trigger, error)
 			return fmt.Errorf("app %q: %w", name, err)
 		}
 		if pauses, err = tx.Pauses(name); err != nil {
+			return err
+		}
+		if asked, err = declaredIn(tx, app); err != nil {
 			return err
 		}
 		_, n, ok := app.Serving()
@@ -68,7 +76,73 @@ func (h *Host) triggers(ctx context.Context, name string) ([]web.Trigger, error)
 		}
 		shown = append(shown, t)
 	}
-	return shown, nil
+	return withWaiting(shown, asked), nil
+}
+
+// withWaiting adds to the triggers that the dispatcher knows those that are declared and wait.
+func withWaiting(shown, asked []web.Trigger) []web.Trigger {
+	for _, a := range asked {
+		i := slices.IndexFunc(shown, func(t web.Trigger) bool { return t.Ref == a.Ref })
+		switch {
+		case i < 0:
+			shown = append(shown, a)
+		case !shown[i].Live:
+			shown[i].Path, shown[i].Schedule, shown[i].Waits = a.Path, a.Schedule, a.Waits
+		}
+	}
+	slices.SortFunc(shown, func(a, b web.Trigger) int {
+		return strings.Compare(string(a.Kind)+" "+a.Name, string(b.Kind)+" "+b.Name)
+	})
+	return shown
+}
+
+// declaredIn are the triggers that the release that serves and the newest one declare, each with why
+// it would not call the app.
+func declaredIn(tx *boltstore.Tx, app registry.App) ([]web.Trigger, error) {
+	_, serving, _ := app.Serving()
+	var all []web.Trigger
+	for _, n := range slices.Compact([]int{serving, app.Releases}) {
+		release, err := tx.Release(app.Name, n)
+		if errors.Is(err, registry.ErrNotFound) {
+			continue // nothing serves, or the newest was deleted
+		}
+		if err != nil {
+			return nil, err
+		}
+		waits, err := whyIdle(tx, release, n == serving)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range declared(release.Manifest) {
+			if !slices.ContainsFunc(all, func(o web.Trigger) bool { return o.Ref == t.Ref }) {
+				all = append(all, web.Trigger{Status: triggers.Status{Ref: t.Ref}, Path: t.Path, Schedule: strings.TrimSpace(t.Spec), Waits: waits})
+			}
+		}
+	}
+	return all, nil
+}
+
+// whyIdle says why the triggers of a release do not call its app: it does not serve, or, of one that
+// does, nobody granted it the events.
+func whyIdle(tx *boltstore.Tx, r registry.Release, serves bool) (string, error) {
+	requests, _, err := tx.ReleaseRequests(r.App, r.Number, boltstore.Part{Limit: -1})
+	if err != nil {
+		return "", err
+	}
+	var open []string
+	for _, q := range requests {
+		if q.Status == approvals.StatusOpen {
+			open = append(open, q.ID)
+		}
+	}
+	why := fmt.Sprintf("release %d, which declares it, does not serve", r.Number)
+	if serves {
+		why = fmt.Sprintf("release %d has no grant to receive these events", r.Number)
+	}
+	if len(open) > 0 {
+		why += ": a reviewer has to decide about " + strings.Join(open, ", ")
+	}
+	return why, nil
 }
 
 // PauseTrigger keeps a trigger from calling its app, or lets it again.

@@ -301,6 +301,7 @@ func (h *Host) sameAsNewest(ctx context.Context, actor access.Actor, candidate r
 		r, err := tx.Release(candidate.App, number)
 		if err == nil {
 			published, err = h.published(ctx, tx, r)
+			published.Unchanged = true
 		}
 		return err
 	})

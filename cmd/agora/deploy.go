@@ -1,17 +1,21 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/registry/sigstore"
@@ -77,7 +81,17 @@ func (c *cli) deploy(ctx context.Context, node *client.Client, manifestPath, mod
 		return err
 	}
 	steps.done()
-	return c.print(published, func(w io.Writer) error { return c.showPublished(w, published) })
+	return c.print(published, func(w io.Writer) error {
+		if published.Unchanged {
+			if err := showUnchanged(ctx, w, node, published); err != nil {
+				return err
+			}
+		}
+		if err := c.showPublished(w, published); err != nil {
+			return err
+		}
+		return noteLocalhost(w, published.URL)
+	})
 }
 
 // publish signs what is not signed and uploads it.
@@ -134,11 +148,50 @@ func onlyModule(dir string) (string, error) {
 	return "", usageError("there are %d .wasm files in %s: name the one to publish with --module", len(found), dir)
 }
 
+// showUnchanged says that an upload made no release, and which one serves.
+func showUnchanged(ctx context.Context, w io.Writer, node *client.Client, p client.Published) error {
+	r := p.Release
+	if _, err := fmt.Fprintf(w, "Nothing changed: this module and manifest are release %d already (%s).\n", r.Number, r.Digest); err != nil || p.Active {
+		return err
+	}
+	app, err := node.App(ctx, r.App)
+	if err != nil {
+		return err
+	}
+	if n := app.Active[abi.TierSandbox]; n > 0 {
+		_, err = fmt.Fprintf(w, "The sandbox serves release %d.\n", n)
+	}
+	return err
+}
+
+// noteLocalhost says what to do where the names of apps on this machine are not known.
+func noteLocalhost(w io.Writer, address string) error {
+	note := localhostNote(address)
+	if note == "" {
+		return nil
+	}
+	_, err := fmt.Fprintln(w, note)
+	return err
+}
+
+// localhostNote is about addresses below localhost, which RFC 6761 leads to this machine, though
+// not every resolver does: browsers and curl do, Node, Python and some systems do not.
+func localhostNote(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || !strings.HasSuffix(u.Hostname(), ".localhost") {
+		return ""
+	}
+	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	return fmt.Sprintf("Browsers and curl find %[1]s by themselves. Node, Python and some systems do not: there, call\n127.0.0.1:%[2]s with the header Host: %[3]s, or curl --resolve %[1]s:%[2]s:127.0.0.1 %[4]s", u.Hostname(), port, u.Host, address)
+}
+
 func (c *cli) showPublished(w io.Writer, p client.Published) error {
 	r := p.Release
 	c.printFindings(p.Findings)
 	if p.Active {
 		fmt.Fprintf(w, "%s release %d serves in the sandbox: %s\n", r.App, r.Number, p.URL)
+	} else if p.Unchanged && len(p.Requests) == 0 {
+		fmt.Fprintf(w, "To have it serve: agora releases activate %s %d\n", r.App, r.Number)
 	} else {
 		fmt.Fprintf(w, "%s release %d is stored. It serves once a reviewer has decided:\n", r.App, r.Number)
 		for _, q := range p.Requests {

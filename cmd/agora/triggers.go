@@ -49,6 +49,9 @@ func showTriggers(w io.Writer, app string, all []client.Trigger) error {
 			string(t.Kind), t.Name, triggerState(t), orDash(whenOrNot(t)), orDash(t.Outcome),
 			fmt.Sprint(t.Done), fmt.Sprint(t.Failed), fmt.Sprint(t.Queued + t.Running), fmt.Sprint(t.Dead),
 		})
+		if t.Waits != "" {
+			notes = append(notes, fmt.Sprintf("%s is not active yet: %s", t.Name, t.Waits))
+		}
 		if t.Paused && t.Reason != "" {
 			notes = append(notes, fmt.Sprintf("%s was paused by %s: %s", t.Name, t.PausedBy, t.Reason))
 		}
@@ -77,6 +80,8 @@ func triggerState(t client.Trigger) string {
 	switch {
 	case t.Paused:
 		return "paused"
+	case t.Waits != "":
+		return "not active yet"
 	case !t.Live:
 		return "not in the release that serves"
 	case t.Running > 0:

@@ -306,6 +306,9 @@ func (c *cli) printScreen(ctx context.Context, api *client.Client, o host.Option
 		}
 		fmt.Fprintf(&b, "%s  %-36s %s\n", label, a.URL, printable(state))
 	}
+	if len(apps) > 0 && localhostNote(apps[0].URL) != "" {
+		fmt.Fprintf(&b, "\n  %s\n", strings.ReplaceAll(localhostNote(apps[0].URL), "\n", "\n  "))
+	}
 	fmt.Fprintf(&b, "\n  Try next\n")
 	if waits != "" {
 		fmt.Fprintf(&b, "    Decide in the console, under Requests, whether %s may keep data.\n", waits)

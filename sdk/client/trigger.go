@@ -17,7 +17,8 @@ type Trigger struct {
 	Paused   bool            `json:"paused"`
 	PausedBy string          `json:"paused_by,omitempty"`
 	Reason   string          `json:"reason,omitempty"`
-	Live     bool            `json:"live"` // the serving release has it
+	Live     bool            `json:"live"`            // the serving release has it
+	Waits    string          `json:"waits,omitempty"` // why it is declared, and does not call the app yet
 	Next     time.Time       `json:"next,omitzero"`
 	LastDue  time.Time       `json:"last_due,omitzero"`
 	LastRun  time.Time       `json:"last_run,omitzero"` // when the last delivery ended

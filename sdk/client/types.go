@@ -180,6 +180,8 @@ type (
 		Findings []abi.Finding `json:"findings,omitempty"`
 		URL      string        `json:"url"`
 		Preview  string        `json:"preview_url"`
+		// Unchanged: the upload repeats the newest release, so there is no other one.
+		Unchanged bool `json:"unchanged,omitempty"`
 	}
 	// Activation records that a tier was routed to a release.
 	Activation struct {

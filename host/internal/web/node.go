@@ -233,6 +233,8 @@ type Published struct {
 	Findings []abi.Finding       `json:"findings,omitempty"`
 	URL      string              `json:"url"`         // the app's address
 	Preview  string              `json:"preview_url"` // this release's own address
+	// Unchanged: the upload repeats the newest release, so there is no other one.
+	Unchanged bool `json:"unchanged,omitempty"`
 }
 
 // Verdict is what a reviewer decides about a request.
@@ -330,16 +332,18 @@ type App struct {
 // Trigger is a trigger as it is shown.
 type Trigger struct {
 	triggers.Status
-	Path     string    `json:"path"`
-	Schedule string    `json:"schedule,omitempty"` // of cron triggers, with its time zone
-	Paused   bool      `json:"paused"`
-	PausedBy string    `json:"paused_by,omitempty"`
-	Reason   string    `json:"reason,omitempty"` // why it is paused
-	Live     bool      `json:"live"`             // the serving release has it
-	Next     time.Time `json:"next,omitzero"`    // run of a cron trigger
-	Queued   int       `json:"queued"`
-	Running  int       `json:"running"`
-	Dead     int       `json:"dead"`
+	Path     string `json:"path"`
+	Schedule string `json:"schedule,omitempty"` // of cron triggers, with its time zone
+	Paused   bool   `json:"paused"`
+	PausedBy string `json:"paused_by,omitempty"`
+	Reason   string `json:"reason,omitempty"` // why it is paused
+	Live     bool   `json:"live"`             // the serving release has it
+	// Waits says why a trigger that is declared does not call the app yet.
+	Waits   string    `json:"waits,omitempty"`
+	Next    time.Time `json:"next,omitzero"` // run of a cron trigger
+	Queued  int       `json:"queued"`
+	Running int       `json:"running"`
+	Dead    int       `json:"dead"`
 }
 
 // Release is a release as it is shown.
