@@ -9,6 +9,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/static"
 	"github.com/agora-host/agora/internal/contexts"
+	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/sdk/client"
 )
@@ -39,10 +40,10 @@ func (c *cli) printError(err error) int {
 		code = exitRefused
 	}
 	if c.output == "json" {
-		c.printJSONError(abi.Problem{Type: "about:blank", Title: "The command failed", Detail: err.Error(), Remedy: abi.Remedy{Summary: hint}})
+		c.printJSONError(abi.Problem{Type: "about:blank", Title: "The command failed", Detail: humanize.Chain(err.Error()), Remedy: abi.Remedy{Summary: hint}})
 		return code
 	}
-	fmt.Fprintf(c.err, "agora: %s\n", printableLines(err.Error()))
+	fmt.Fprintf(c.err, "agora: %s\n", printableLines(humanize.Chain(err.Error())))
 	if hint != "" {
 		fmt.Fprintln(c.err, hint)
 	}

@@ -1,6 +1,7 @@
 package problem
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -48,7 +50,7 @@ func isFault(err error) bool { return abi.FaultKind(err) != "internal" }
 // For is an error as its reader is told.
 func For(err error) abi.Problem {
 	e := of(err)
-	p := abi.Problem{Type: "/problems/" + e.Slug, Title: e.Title, Status: e.Status, Detail: err.Error(), Remedy: e.Remedy}
+	p := abi.Problem{Type: "/problems/" + e.Slug, Title: e.Title, Status: e.Status, Detail: cmp.Or(humanize.Chain(err.Error(), e.Title), e.Meaning), Remedy: e.Remedy}
 	p.Remedy.Docs = p.Type
 	if e.Slug == internal.Slug {
 		p.Detail = e.Meaning // what went wrong inside is for the log

@@ -144,3 +144,42 @@ func TestPages(t *testing.T) {
 		t.Errorf("401 without a challenge: %v", w.Header())
 	}
 }
+
+// TestNoStutter: however often a cause was wrapped on its way, no problem says a thing twice: its
+// title and its detail are read together.
+func TestNoStutter(t *testing.T) {
+	for _, e := range problem.Catalogue() {
+		for _, err := range e.Errors() {
+			for _, chain := range []error{
+				err, fmt.Errorf("%w: %w", err, err), fmt.Errorf("store the release: %w", fmt.Errorf("%w: section 3 ends early", err)),
+				fmt.Errorf("%w: %s: section 3 ends early", err, err), fmt.Errorf("%w: %s", err, strings.ToUpper(e.Title)), errors.Join(err, fmt.Errorf("%w: x", err)),
+			} {
+				p := problem.For(chain)
+				if p.Title != e.Title {
+					continue // a more specific entry stands before
+				}
+				phrase := doubled(strings.Split(p.Detail, "\n")[0])
+				if strings.Contains(strings.ToLower(p.Detail), strings.ToLower(p.Title)) {
+					phrase = p.Title
+				}
+				if phrase != "" || p.Detail == "" {
+					t.Errorf("%s says %q twice: %s\n  %s", e.Slug, phrase, p.Title, p.Detail)
+				}
+			}
+		}
+	}
+}
+
+// doubled is a phrase of four words or more that a text has twice; "" if there is none.
+func doubled(text string) string {
+	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return strings.ContainsRune(" .:;,", r) })
+	seen := map[string]bool{}
+	for i := 0; i+4 <= len(words); i++ {
+		phrase := strings.Join(words[i:i+4], " ")
+		if seen[phrase] {
+			return phrase
+		}
+		seen[phrase] = true
+	}
+	return ""
+}

@@ -1,0 +1,4 @@
+package problem
+
+// Errors are what an entry is about.
+func (e Entry) Errors() []error { return e.errs }
