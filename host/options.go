@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -98,6 +99,13 @@ func (o Options) withDefaults() (Options, error) {
 	if o.DataDir == "" {
 		return o, errors.New("no data directory: say where the node keeps its data with --data")
 	}
+	// Children of the node are told where to write, and are confined to that: what they are told has
+	// to mean the same to each of them.
+	dir, err := filepath.Abs(o.DataDir)
+	if err != nil {
+		return o, fmt.Errorf("find the data directory: %w", err)
+	}
+	o.DataDir = dir
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:8080"
 	}

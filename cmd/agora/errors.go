@@ -21,7 +21,7 @@ func (c *cli) printError(err error) int {
 		return exitFailure
 	}
 	if p, ok := errors.AsType[*client.Problem](err); ok {
-		c.printProblem(p.Problem)
+		c.printProblem(c.here(p.Problem))
 		return exitOf(p.Status)
 	}
 	hint, code := "", exitFailure
@@ -48,6 +48,15 @@ func (c *cli) printError(err error) int {
 		fmt.Fprintln(c.err, hint)
 	}
 	return code
+}
+
+// here puts the node that was spoken to into what a problem tells to do: the node's words are for
+// every node.
+func (c *cli) here(p abi.Problem) abi.Problem {
+	if at, err := c.target(); err == nil && p.Type == "/problems/not-signed-in" {
+		p.Remedy.Commands = []string{"agora login " + at.URL}
+	}
+	return p
 }
 
 // printProblem shows a problem as the console does: what, why, what to do.

@@ -31,11 +31,16 @@ func TestREADME(t *testing.T) {
 	if err := os.Mkdir(bin, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(os.Args[0], filepath.Join(bin, "agora")); err != nil {
+	agora, err := filepath.Abs(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(agora, filepath.Join(bin, "agora")); err != nil {
 		t.Fatal(err)
 	}
 	env := append(os.Environ(), "AGORA_TEST_AS_COMMAND=1", "AGORA_CONFIG="+filepath.Join(dir, "config.json"), "PATH="+bin+":"+os.Getenv("PATH"))
-	screen := up(t, env, dir)
+	clone := freshClone(t, dir)
+	screen := up(t, env, clone)
 	for _, want := range []string{"/sign-in?link=", "http://hello.localhost:", "Try next"} {
 		if !strings.Contains(screen, want) {
 			t.Errorf("the screen does not show %q:\n%s", want, screen)
@@ -55,7 +60,7 @@ func TestREADME(t *testing.T) {
 		}
 		return all.String()
 	}
-	said := run(dir, blocks[1])
+	said := run(clone, blocks[1])
 	for _, want := range []string{"Hello, Ada!", "req-1 is approved", "HTTP 303 from release 1", "instructions", `greeting "Ada"`, "ok   state"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the commands do not show %q:\n%s", want, said)
@@ -65,6 +70,58 @@ func TestREADME(t *testing.T) {
 	if !strings.Contains(said, "my-quote release 1 serves in the sandbox") {
 		t.Errorf("an app of one's own:\n%s", said)
 	}
+	// In the clone itself, too: the app is the examples', so that nothing but the upload is refused.
+	run(filepath.Join(clone, "examples", "quote"), strings.SplitAfter(blocks[2], "\n")[0]+"agora sign app.wasm\nagora keys generate")
+	if left := git(t, clone, "status", "--porcelain"); left != "" {
+		t.Errorf("the README's commands make a mess of the clone:\n%s", left)
+	}
+}
+
+// freshClone is the working tree as somebody has it who clones it, with bin/agora built.
+func freshClone(t *testing.T, dir string) string {
+	t.Helper()
+	top, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clone := filepath.Join(dir, "clone")
+	for name := range strings.SplitSeq(strings.TrimSuffix(git(t, top, "ls-files", "-z", "--cached", "--others", "--exclude-standard"), "\x00"), "\x00") {
+		content, err := os.ReadFile(filepath.Join(top, name))
+		if os.IsNotExist(err) {
+			continue // deleted, and not committed yet
+		}
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(filepath.Join(clone, name)), 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(clone, name), content, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	git(t, clone, "init", "--quiet")
+	git(t, clone, "add", "--all", "--force")
+	git(t, clone, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "all")
+	if err := os.Mkdir(filepath.Join(clone, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(dir, "bin", "agora"), filepath.Join(clone, "bin", "agora")); err != nil {
+		t.Fatal(err)
+	}
+	return clone
+}
+
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "git", args...)
+	cmd.Dir = dir
+	cmd.Stderr = t.Output()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("git %q: %v", args, err)
+	}
+	return string(out)
 }
 
 // ownApp is a directory as somebody has it who follows the README.
@@ -93,14 +150,14 @@ func ownApp(t *testing.T, dir string) string {
 }
 
 // up runs `agora up` until the test ends, and answers its screen.
-func up(t *testing.T, env []string, dir string) string {
+func up(t *testing.T, env []string, clone string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	cmd := exec.CommandContext(ctx, os.Args[0], "up", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--examples", "../../examples")
-	cmd.Env = env
+	cmd := exec.CommandContext(ctx, filepath.Join(clone, "bin/agora"), "up", "--listen", "127.0.0.1:0")
+	cmd.Dir, cmd.Env = clone, env
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
-	out, err := os.Create(filepath.Join(dir, "screen"))
+	out, err := os.Create(filepath.Join(filepath.Dir(clone), "screen"))
 	if err != nil {
 		t.Fatal(err)
 	}
