@@ -4,7 +4,9 @@
 // Invariants:
 //   - a release is never changed after it was stored, and its number is never
 //     used again; numbers of an app start at 1 and have no gaps;
-//   - the signer of every release is the owner of its app;
+//   - the signer of every release was the owner of its app when it was uploaded;
+//   - the name of an app is never given to another one, also after its removal;
+//   - an app is in one State; only the methods of App in lifecycle.go change it;
 //   - what was verified is what is stored: module, manifest and digest belong
 //     together.
 //

@@ -70,6 +70,12 @@ type App struct {
 	Created        time.Time        `json:"created"`
 	Releases       int              `json:"releases"` // the highest release number
 	Active         map[abi.Tier]int `json:"active"`   // the release that each tier routes to
+
+	// What is known beside an app that is simply active; see State.
+	Suspension *Suspension `json:"suspension,omitempty"`
+	Deletion   *Deletion   `json:"deletion,omitempty"`
+	Removal    *Removal    `json:"removal,omitempty"`
+	Offer      *Offer      `json:"offer,omitempty"` // to hand it over
 }
 
 // Serving is the highest tier that has an active release, and that release.
@@ -109,6 +115,9 @@ type Release struct {
 	Requires  []string  `json:"requires,omitempty"`
 	Created   time.Time `json:"created"`
 	CreatedBy string    `json:"created_by"`
+	// Charged is whose quota the release counts in, if the app was handed over since it was
+	// uploaded. Nothing else of a release ever changes.
+	Charged string `json:"charged,omitempty"`
 }
 
 // CostTable returns the version of the cost table by which the release is counted.
@@ -164,6 +173,8 @@ type Tx interface {
 	AddRelease(Release) error
 	// DeleteRelease forgets a release. Its number is not given again.
 	DeleteRelease(app string, number int) error
+	// ChargeRelease counts a release in the quota of another person.
+	ChargeRelease(app string, number int, to string) error
 	Activations(app string) ([]Activation, error)
 	AddActivation(Activation) error
 	Key(hint string) (Key, error)

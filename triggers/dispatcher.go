@@ -72,6 +72,7 @@ type appState struct {
 	dead    []corpse // oldest first
 	dying   int      // burials under way
 	seen    map[*keyKind]int
+	erased  Changes // what Erase took out of memory, until its commit is made
 }
 
 func (a *appState) count(k *keyKind, by int) {

@@ -31,6 +31,7 @@ type Changes struct {
 	Status []Status // those with a lower Version than what is stored are ignored
 	See    []Seen
 	Forget []Seen
+	Drop   []Ref // what is remembered of triggers, of an app that is erased
 }
 
 // Seen remembers a key under which something was taken, so that it is not taken

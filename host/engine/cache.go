@@ -180,6 +180,22 @@ func (c *cache) commit(key string, j job, f facts, table []byte) (err error) {
 	return writeFile(c.entry(key), append(append(entry, raw...), j.shell...))
 }
 
+// remove forgets an entry, and the machine code that it names: another entry that names the same
+// is made anew when it is next needed.
+func (c *cache) remove(key string) error {
+	var errs []error
+	paths := []string{c.entry(key), c.entry(key) + linesSuffix}
+	if e, err := c.read(key); err == nil {
+		paths = append(paths, filepath.Join(c.codeDir(), e.Code))
+	}
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // moveCode moves the one file that a child wrote to where the engine reads it,
 // and answers its name there.
 func (c *cache) moveCode(from string) (string, error) {

@@ -379,3 +379,8 @@ func (p *Program) Close(ctx context.Context) error {
 	p.running.Wait()
 	return errors.Join(p.end(ctx), p.unload())
 }
+
+// Forget removes what Compile made of a module, from the disk. What is loaded goes on.
+func (e *Engine) Forget(module []byte, l Limits) error {
+	return e.cache.remove(cacheKey(module, l.caps()))
+}

@@ -105,6 +105,16 @@ func (m *memory) DeleteRelease(app string, number int) error {
 	return nil
 }
 
+func (m *memory) ChargeRelease(app string, number int, to string) error {
+	i := slices.IndexFunc(m.releases[app], func(r registry.Release) bool { return r.Number == number })
+	if i < 0 {
+		return registry.ErrNotFound
+	}
+	m.releases[app] = slices.Clone(m.releases[app])
+	m.releases[app][i].Charged = to
+	return nil
+}
+
 func (m *memory) Activations(app string) ([]registry.Activation, error) {
 	all := slices.Clone(m.activations[app])
 	slices.Reverse(all)

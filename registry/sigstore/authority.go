@@ -198,7 +198,10 @@ func (a *Authority) Certify(csr []byte, identity string) ([]byte, error) {
 	if err := request.CheckSignature(); err != nil {
 		return nil, fmt.Errorf("%w: the certificate request is not signed by its own key: %w", registry.ErrBadSignature, err)
 	}
-	leaf, err := a.leaf(request.PublicKey, identity)
+	if !identityForm.MatchString(identity) {
+		return nil, fmt.Errorf("%w: %q is no identity that can be certified", registry.ErrUntrusted, identity)
+	}
+	leaf, err := a.leaf(request.PublicKey, x509.Certificate{EmailAddresses: []string{identity}})
 	if err != nil {
 		return nil, err
 	}
@@ -206,24 +209,21 @@ func (a *Authority) Certify(csr []byte, identity string) ([]byte, error) {
 	return append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.ca.Raw})...), nil
 }
 
-func (a *Authority) leaf(public any, identity string) ([]byte, error) {
+// leaf certifies a key for the names in a template.
+func (a *Authority) leaf(public any, of x509.Certificate) ([]byte, error) {
 	key, ok := public.(*ecdsa.PublicKey)
 	if !ok || key.Curve != elliptic.P256() {
 		return nil, fmt.Errorf("%w: only ECDSA P-256 keys are certified", registry.ErrBadSignature)
-	}
-	if !identityForm.MatchString(identity) {
-		return nil, fmt.Errorf("%w: %q is no identity that can be certified", registry.ErrUntrusted, identity)
 	}
 	issuerV2, err := asn1.MarshalWithParams(Issuer, "utf8")
 	if err != nil {
 		return nil, err
 	}
 	now := a.now()
-	return x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: serial(), NotBefore: now.Add(-time.Minute), NotAfter: now.Add(leafLife), EmailAddresses: []string{identity},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
-		ExtraExtensions: []pkix.Extension{{Id: oidIssuer, Value: []byte(Issuer)}, {Id: oidIssuerV2, Value: issuerV2}},
-	}, a.ca, key, a.caKey)
+	of.SerialNumber, of.NotBefore, of.NotAfter = serial(), now.Add(-time.Minute), now.Add(leafLife)
+	of.KeyUsage, of.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}
+	of.ExtraExtensions = []pkix.Extension{{Id: oidIssuer, Value: []byte(Issuer)}, {Id: oidIssuerV2, Value: issuerV2}}
+	return x509.CreateCertificate(rand.Reader, &of, a.ca, key, a.caKey)
 }
 
 // Timestamp answers an RFC 3161 request. Anybody may have a timestamp: it

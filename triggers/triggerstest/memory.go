@@ -71,5 +71,8 @@ func (m *Memory) Commit(_ context.Context, c triggers.Changes) error {
 	for _, s := range c.Forget {
 		delete(m.seen, s.App+"\x00"+s.Key)
 	}
+	for _, r := range c.Drop {
+		delete(m.statuses, r)
+	}
 	return nil
 }

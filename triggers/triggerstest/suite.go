@@ -95,5 +95,8 @@ func changes(rt *rapid.T) (c triggers.Changes) {
 	case 2:
 		c.Forget = []triggers.Seen{seen}
 	}
+	if len(c.Status) == 0 && rapid.Bool().Draw(rt, "drop") {
+		c.Drop = []triggers.Ref{ref()}
+	}
 	return c
 }

@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -71,15 +72,23 @@ var one = Count{N: 1}
 
 // counting says what a record of a bucket adds to which counts.
 var counting = map[string]func(s sums, value []byte) error{
-	bApps: counts(func(s sums, a struct{ Owner string }) { s.add(one, CountApps, a.Owner) }),
+	bApps: counts(func(s sums, a struct {
+		Owner   string
+		Removal *registry.Removal
+	}) {
+		if a.Removal == nil || a.Removal.Done.IsZero() { // what is left of a removed app is a name
+			s.add(one, CountApps, a.Owner)
+		}
+	}),
 	bReleases: counts(func(s sums, r struct {
 		App            string
 		Size           int64
 		Digest, Bundle registry.Digest
 		Manifest       struct{ Owner string }
+		Charged        string
 	}) {
 		s.add(one, CountReleases, r.App)
-		s.add(Count{1, r.Size}, CountOwned, r.Manifest.Owner)
+		s.add(Count{1, r.Size}, CountOwned, cmp.Or(r.Charged, r.Manifest.Owner))
 		s.add(Count{1, r.Size}, CountModules, "")
 		s.add(one, countBlob, string(r.Digest))
 		s.add(one, countBlob, string(r.Bundle))

@@ -10,7 +10,7 @@ import (
 // Check is Store.Check for the apps' data.
 func (s *KV) Check(ctx context.Context) []error { return verifyOpen(ctx, s.db, kvShape) }
 
-var kvBuckets = []string{bData, bUsed, bExpiry, bBlobs, bBlobsUsed}
+var kvBuckets = []string{bData, bUsed, bExpiry, bBlobs, bBlobsUsed, bScrub}
 
 var kvShape = shape{
 	buckets: kvBuckets, required: []string{"format"}, prepare: prepareKV,

@@ -27,7 +27,7 @@ type Queue struct {
 	*committer
 }
 
-var queueBuckets = []string{bDeliveries, bTriggers, bSeen}
+var queueBuckets = []string{bDeliveries, bTriggers, bSeen, bScrub}
 
 var queueShape = shape{
 	buckets: queueBuckets, required: []string{"format"}, unseal: unseal,
@@ -120,6 +120,9 @@ func (q *Queue) Commit(ctx context.Context, c triggers.Changes) error {
 	}
 	for _, s := range c.Forget {
 		records = append(records, sealed{bSeen, key(s.App, s.Key), nil})
+	}
+	for _, r := range c.Drop {
+		records = append(records, sealed{bTriggers, key(r.App, string(r.Kind), r.Name), nil})
 	}
 	return q.write(ctx, func(w *writer) error {
 		statuses, err := newer(w.tx, c.Status) // first: what cannot be read leaves nothing behind

@@ -35,14 +35,17 @@ const (
 	bHosts       = "hosts"
 	bMeta        = "meta"
 	bSecrets     = "secrets"
+
+	bCertificates = "certificates" // of removals
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bScrub}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
-// index, and what all releases of an app used together.
-const format = 4
+// index, and what all releases of an app used together; format 5 added states of apps: an earlier
+// agora would serve what is suspended.
+const format = 5
 
 // Store is the control plane's state.
 type Store struct {

@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -44,6 +45,12 @@ func (t *Tx) DeleteRelease(app string, n int) error {
 	if err != nil {
 		return err
 	}
+	return t.deleteRelease(r, cmp.Or(r.Charged, r.Manifest.Owner))
+}
+
+// deleteRelease forgets a release, whose module counts as a person's until its file is gone.
+func (t *Tx) deleteRelease(r registry.Release, owner string) error {
+	app, n := r.App, r.Number
 	if err := t.w.remove(bReleases, releaseKey(app, n)); err != nil {
 		return err
 	}
@@ -52,13 +59,23 @@ func (t *Tx) DeleteRelease(app string, n int) error {
 		if err != nil {
 			return err
 		}
-		if u.Owner, u.Since = r.Manifest.Owner, t.at; !named && u.Digest != "" {
+		if u.Owner, u.Since = owner, t.at; !named && u.Digest != "" {
 			if err := put(t.w, bUnnamed, key(string(u.Digest)), u); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// ChargeRelease counts a release in the quota of another person.
+func (t *Tx) ChargeRelease(app string, n int, to string) error {
+	r, err := t.Release(app, n)
+	if err != nil {
+		return err
+	}
+	r.Charged = to
+	return put(t.w, bReleases, releaseKey(app, n), r)
 }
 
 // Named reports whether a release names a blob.

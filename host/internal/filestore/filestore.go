@@ -37,6 +37,8 @@ type Index interface {
 	Blob(ctx context.Context, app, name string) (note []byte, err error)
 	Blobs(ctx context.Context, app, prefix, after string, limit int) ([]abi.BlobInfo, error)
 	EachBlob(see func(app, name string, note []byte) error) error
+	// EraseBlobs forgets all notes of an app.
+	EraseBlobs(ctx context.Context, app string) error
 }
 
 // note is what the index keeps for a file.
@@ -185,6 +187,30 @@ func (s *Store) Delete(ctx context.Context, app, name string) error {
 		return err
 	}
 	return s.drop(app, old)
+}
+
+// ErrHeld: a copy of the files is being made, which needs them where they are.
+var ErrHeld = errors.New("the files are held for a copy")
+
+// Erase removes all blobs of an app that writes none any more. ErrHeld if a copy is being made
+// whose list may name the files: they go when it is called again. It may be called again.
+func (s *Store) Erase(ctx context.Context, app string) error {
+	if err := registry.ValidName(app); err != nil {
+		return err // it is the name of a directory
+	}
+	if err := s.index.EraseBlobs(ctx, app); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	held := s.holds > 0 // a copy that begins after this has a list without them
+	s.mu.Unlock()
+	if held {
+		return fmt.Errorf("erase the files of app %q: %w", app, ErrHeld)
+	}
+	if err := os.RemoveAll(filepath.Join(s.dir, app)); err != nil {
+		return err
+	}
+	return durable.SyncDir(s.dir)
 }
 
 // Stat tells what is known of a blob; abi.ErrnoNotFound if there is none.

@@ -169,3 +169,38 @@ func (s *Store) Tail(app string, n int) ([]Line, error) {
 	}
 	return lines[max(0, len(lines)-n):], nil
 }
+
+// Erase removes an app's log. What is appended after it begins a new one.
+func (s *Store) Erase(app string) error {
+	l, path, err := s.open(app)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var errs []error
+	if l.file != nil {
+		errs = append(errs, l.file.Close())
+		l.file, l.size = nil, 0
+	}
+	for _, p := range []string{path, path + ".1"} {
+		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Size returns how many bytes an app's log has.
+func (s *Store) Size(app string) (n int64) {
+	path, err := s.path(app)
+	if err != nil {
+		return 0
+	}
+	for _, p := range []string{path, path + ".1"} {
+		if info, err := os.Stat(p); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
+}

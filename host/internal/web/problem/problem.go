@@ -75,7 +75,8 @@ func write(w http.ResponseWriter, p abi.Problem) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
+	again := p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests
+	if again && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", "1")
 	}
 	if p.Status == http.StatusUnauthorized {
@@ -92,7 +93,11 @@ func write(w http.ResponseWriter, p abi.Problem) {
 // nothing that only the owner may know.
 func WriteFault(w http.ResponseWriter, r *http.Request, err error) {
 	p := For(err)
-	p.Detail = of(err).Meaning
+	if e := of(err); !e.forAll {
+		p.Detail = e.Meaning
+	} else if p.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "3600") // people end it, and not in a moment
+	}
 	p.Invocation = w.Header().Get(invocationHeader)
 	// The page that explains it is on the console's origin, which an end user
 	// may not reach.
@@ -101,7 +106,7 @@ func WriteFault(w http.ResponseWriter, r *http.Request, err error) {
 		write(w, p)
 		return
 	}
-	if p.Status == http.StatusServiceUnavailable {
+	if p.Status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", "1")
 	}
 	page(w, p.Status, "fault", p)

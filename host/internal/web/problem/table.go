@@ -37,6 +37,7 @@ type Entry struct {
 	errs    []error
 
 	expected bool // although its status is 500 or more: a client can cause it at will
+	forAll   bool // its text is for end users, too
 }
 
 func entry(slug string, status int, title, meaning, remedy string, errs ...error) Entry {
@@ -45,6 +46,12 @@ func entry(slug string, status int, title, meaning, remedy string, errs ...error
 
 func (e Entry) commands(lines ...string) Entry {
 	e.Remedy.Commands = lines
+	return e
+}
+
+// toAll lets end users of an app read the error's own text, which says whom to ask.
+func (e Entry) toAll() Entry {
+	e.forAll = true
 	return e
 }
 
@@ -192,6 +199,37 @@ var table = []Entry{
 		"The app exists, and no release of it is active at this address.",
 		"Wait for the review that its release needs, or activate a release.", registry.ErrNotActive).
 		commands("agora releases <app>", "agora requests"),
+	entry("app-suspended", http.StatusServiceUnavailable, "The app is suspended",
+		"The app was stopped on purpose. It serves nothing, and nothing calls it, until it is resumed; nothing that it keeps is lost.",
+		"Ask whom the message names. Who suspended it, or an operator, resumes it.", registry.ErrSuspended).
+		commands("agora apps show <app>", "agora apps resume <app>").causedByClients().toAll(),
+	entry("app-deleting", http.StatusServiceUnavailable, "The app is being deleted",
+		"The app was stopped, and will be removed with all that it keeps when its wait is over. Until then that can be undone.",
+		"Ask the owner of the app. The owner, or an operator, can undo the deletion.", registry.ErrDeleting).
+		commands("agora apps show <app>", "agora apps undelete <app>").causedByClients().toAll(),
+	entry("app-removed", http.StatusGone, "The app was removed",
+		"The app was deleted, and what it kept is gone. Its name is not given to another app, so that no link leads to a stranger.",
+		"Remove links that lead here. Publish under another name; what was removed is in a certificate.", registry.ErrRemoved).
+		commands("agora apps certificates --app <app>").toAll(),
+	entry("app-state", http.StatusConflict, "The app's state does not allow that",
+		"An app is active, suspended, being deleted or removed, and each state allows some acts only.",
+		"Look at the app's state; the detail says what is in the way.", registry.ErrState).
+		commands("agora apps show <app>"),
+	entry("suspension-held", http.StatusForbidden, "Others suspended the app",
+		"A suspension is ended by whoever's authority made it: a reviewer's by a reviewer who does not own the app, an operator's by an operator.",
+		"Talk to who suspended it: the app's page names them.", registry.ErrHeld).
+		commands("agora apps show <app>"),
+	entry("not-offered", http.StatusForbidden, "The app is not offered to you",
+		"An app is taken over by the one person to whom its owner offers it, and only as long as the offer stands.",
+		"Ask the owner to offer it to you or, if the owner left, an operator to hand it over.", registry.ErrNotOffered).
+		commands("agora apps show <app>"),
+	entry("bad-owner", http.StatusUnprocessableEntity, "An app cannot be handed to that person",
+		"The owner of an app signs and uploads its releases, for which a user needs the role developer.",
+		"Choose another person, or let an operator give them the role.", registry.ErrBadOwner).
+		commands("agora users set <name> --role developer"),
+	entry("bad-text", http.StatusUnprocessableEntity, "The text is not valid",
+		"Reasons and titles are short texts that others will read.",
+		"Correct what the detail names.", registry.ErrBadText),
 	entry("no-earlier-release", http.StatusConflict, "There is nothing to roll back to",
 		"No other release was active in that tier before.",
 		"Activate a release by its number instead.", registry.ErrNoPrevious).

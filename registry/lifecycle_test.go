@@ -1,0 +1,167 @@
+package registry_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/registry"
+)
+
+// model is what people expect of an app's life, in the fewest words.
+type model struct {
+	owner, heldBy, offered string
+	deleting, gone         bool
+}
+
+// people who act, with what they are beside owners.
+var people = map[string]registry.Party{"ada": {}, "bob": {}, "rex": {Reviewer: true}, "ops": {Operator: true}}
+
+// may says whether the model allows an act, and makes it.
+func (m *model) may(act, who, to string, due bool) bool {
+	p := people[who]
+	own, alive := m.owner == who, !m.deleting && !m.gone
+	high := map[string]int{"": 0, "owner": 1, "reviewer": 2, "operator": 3}
+	as := ""
+	switch {
+	case own:
+		as = "owner"
+	case p.Operator:
+		as = "operator"
+	case p.Reviewer:
+		as = "reviewer"
+	}
+	ok := false
+	switch act {
+	case "suspend":
+		if ok = alive && as != "" && high[as] > high[m.heldBy]; ok {
+			m.heldBy = as
+		}
+	case "resume":
+		if ok = alive && m.heldBy != "" && (p.Operator || m.heldBy == "owner" && own || m.heldBy == "reviewer" && p.Reviewer && !own); ok {
+			m.heldBy = ""
+		}
+	case "delete":
+		if ok = alive && (own || p.Operator); ok {
+			m.deleting, m.offered = true, ""
+		}
+	case "undelete":
+		if ok = m.deleting && !m.gone && (own || p.Operator); ok {
+			m.deleting = false
+		}
+	case "offer":
+		if ok = alive && own && to != who; ok {
+			m.offered = to
+		}
+	case "end":
+		if ok = alive && m.offered != "" && (own || p.Operator || m.offered == who); ok {
+			m.offered = ""
+		}
+	case "accept":
+		if ok = alive && m.offered == who; ok {
+			m.owner, m.offered = who, ""
+		}
+	case "give":
+		if ok = alive && p.Operator && to != m.owner; ok {
+			m.owner, m.offered = to, ""
+		}
+	case "remove":
+		if ok = m.deleting && !m.gone && due; ok {
+			m.gone = true
+		}
+	}
+	return ok
+}
+
+func (m *model) state() registry.State {
+	switch {
+	case m.gone:
+		return registry.StateRemoved
+	case m.deleting:
+		return registry.StateDeleting
+	case m.heldBy != "":
+		return registry.StateSuspended
+	}
+	return registry.StateActive
+}
+
+func try(a registry.App, act, who, to string, now time.Time) (registry.App, error) {
+	p := people[who]
+	p.Owner = a.Owner == who
+	switch act {
+	case "suspend":
+		return a.Suspend(p, who, "why", now)
+	case "resume":
+		return a.Resume(p)
+	case "delete":
+		return a.Delete(p, registry.Deletion{By: who, At: now, Until: now.Add(time.Hour)})
+	case "undelete":
+		return a.Undelete(p)
+	case "offer":
+		return a.OfferTo(p, registry.Offer{To: to, By: who, At: now})
+	case "end":
+		return a.EndOffer(p, who)
+	case "accept":
+		return a.Accept(who)
+	case "give":
+		return a.HandOver(p, to)
+	}
+	a, err := a.BeginRemoval([]registry.Removed{{Kind: "release", Name: "1"}}, now)
+	if err != nil {
+		return a, err
+	}
+	if again, err := a.Undelete(registry.Party{Owner: true, Operator: true}); err == nil {
+		return again, errors.New("a removal that has begun was undone")
+	}
+	return a.FinishRemoval("cert-1", now)
+}
+
+// TestLifeOfApps lets owners, strangers, reviewers and operators do anything in any order: what is
+// allowed, and what becomes of the app, is what the model says; what is refused changes nothing.
+func TestLifeOfApps(t *testing.T) {
+	acts := []string{"suspend", "resume", "delete", "undelete", "offer", "end", "accept", "give", "remove"}
+	names := []string{"ada", "bob", "ops", "rex"}
+	rapid.Check(t, func(rt *rapid.T) {
+		now := time.Unix(1e9, 0)
+		app := registry.App{Name: "shop", Title: "Shop", Owner: "ada", Team: "sales", CostCenter: "CC-1", Releases: 3, Active: map[abi.Tier]int{abi.TierSandbox: 3}}
+		m := model{owner: "ada"}
+		for range rapid.IntRange(1, 40).Draw(rt, "acts") {
+			act, who, to := rapid.SampledFrom(acts).Draw(rt, "act"), rapid.SampledFrom(names).Draw(rt, "who"), rapid.SampledFrom(names).Draw(rt, "to")
+			now = now.Add(time.Duration(rapid.IntRange(0, 70).Draw(rt, "minutes")) * time.Minute)
+			due := app.Deletion != nil && !now.Before(app.Deletion.Until)
+			want := m.may(act, who, to, due)
+			before := fmt.Sprintf("%+v", app)
+			after, err := try(app, act, who, to, now)
+			if (err == nil) != want {
+				rt.Fatalf("%s by %s (to %s) of %s: %v, allowed: %v", act, who, to, before, err, want)
+			}
+			if err == nil {
+				app = after
+			} else if !oneOf(err, registry.ErrState, registry.ErrRemoved, registry.ErrNotOwner, registry.ErrHeld, registry.ErrNotOffered) {
+				rt.Fatalf("%s by %s: %v is none of the refusals", act, who, err)
+			}
+			checkLife(rt, app, m)
+		}
+	})
+}
+
+func oneOf(err error, all ...error) bool {
+	return slices.ContainsFunc(all, func(e error) bool { return errors.Is(err, e) })
+}
+
+func checkLife(rt *rapid.T, app registry.App, m model) {
+	if app.State() != m.state() || app.Owner != m.owner {
+		rt.Fatalf("the app is %s of %s, and should be %s of %s", app.State(), app.Owner, m.state(), m.owner)
+	}
+	if (app.Stopped() == nil) != (app.State() == registry.StateActive) {
+		rt.Fatalf("%s and stopped: %v", app.State(), app.Stopped())
+	}
+	if m.gone && (app.Title != "" || app.Active != nil || app.Removal.Inventory != nil || app.Name != "shop" || app.CostCenter != "CC-1" || app.Releases != 3) {
+		rt.Fatalf("of the removed app is left %+v", app)
+	}
+}
