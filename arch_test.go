@@ -51,7 +51,7 @@ var mayImport = map[string][]string{
 	"host/gateway":      {"abi", "registry", "internal/calm", "internal/budget"},
 	"host/internal":     {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "internal/durable", "internal/calm", "internal/budget"},
 	"host/internal/web": {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "host/internal/web", "host/internal/door", "internal/humanize", "internal/calm", "internal/budget"},
-	"host":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "host", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/humanize"},
+	"host":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "host", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/failpoint"},
 	"cmd":               {"abi", "registry", "approvals", "metering", "access", "host", "sdk", "internal/humanize", "internal/calm", "internal/budget", "internal/contexts"},
 	"internal/humanize": {},
 	"internal/durable":  {},

@@ -36,6 +36,17 @@ type EventKind struct {
 }
 
 var eventKinds = []EventKind{
+	{"app.suspended", "suspended", []string{"authority", "reason"}, AudienceEverybody},
+	{"app.resumed", "resumed", []string{"reason"}, AudienceEverybody},
+	{"app.renamed", "gave another title to", []string{"title", "was"}, AudienceEverybody},
+	{"app.offered", "offered the app to", []string{"reason"}, AudienceEverybody},
+	{"app.offer_ended", "ended the offer of", nil, AudienceEverybody},
+	{"app.transferred", "transferred the app to", []string{"from", "reason"}, AudienceEverybody},
+	{"app.deleted", "asked to delete", []string{"until", "reason"}, AudienceEverybody},
+	{"app.undeleted", "undid the deletion of", nil, AudienceEverybody},
+	{"app.removing", "began to remove", nil, AudienceEverybody},
+	{"app.removed", "removed, with all that it kept,", []string{"certificate", "digest"}, AudienceEverybody},
+	{"certificate.issued", "certified what was removed in", []string{"digest", "what"}, AudienceApp},
 	{"release.published", "uploaded release", []string{"digest", "signer"}, AudienceEverybody},
 	{"release.activated", "let a tier serve release", []string{"tier", "previous", "reason"}, AudienceEverybody},
 	{"release.rolled_back", "rolled back to release", []string{"tier", "previous", "reason"}, AudienceEverybody},

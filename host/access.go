@@ -218,5 +218,5 @@ func (h *Host) ownGrant(tx *boltstore.Tx, actor access.Actor, id string) (approv
 	if err != nil || actor.Has(access.RoleReviewer) {
 		return grant, err
 	}
-	return grant, mayChange(actor, app.Name, app.Owner)
+	return grant, mayChange(actor, app)
 }

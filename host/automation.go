@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -193,7 +194,7 @@ func (h *Host) steer(ctx context.Context, name string) (access.Actor, error) {
 	if err != nil {
 		return actor, err
 	}
-	return actor, mayChange(actor, name, app.Owner)
+	return actor, mayChange(actor, app)
 }
 
 func (h *Host) app(ctx context.Context, name string) (app registry.App, err error) {
@@ -211,6 +212,9 @@ func (h *Host) RunTrigger(ctx context.Context, app, name string) (string, error)
 	actor, err := h.steer(ctx, app)
 	if err != nil {
 		return "", err
+	}
+	if found, err := h.app(ctx, app); err != nil || found.Stopped() != nil {
+		return "", cmp.Or(err, found.Stopped())
 	}
 	id, err := h.dispatcher.Fire(ctx, triggers.Ref{App: app, Kind: abi.TriggerCron, Name: name})
 	if err != nil {

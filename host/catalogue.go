@@ -32,21 +32,19 @@ func (h *Host) Apps(ctx context.Context, text string, p web.Page) (apps web.Item
 	return apps, err
 }
 
-// mentions returns a function that reports whether an app is what somebody looks for; nil for
-// every app.
+// mentions returns a function that reports whether an app is what somebody looks for. What is left
+// of a removed app is in its certificate.
 func mentions(text string) func(registry.App) bool {
 	text = strings.ToLower(strings.TrimSpace(text))
-	if text == "" {
-		return nil
-	}
 	return func(a registry.App) bool {
-		return strings.Contains(strings.ToLower(strings.Join([]string{a.Name, a.Title, a.Description, a.Owner, a.Team}, " ")), text)
+		return a.Removal == nil && strings.Contains(strings.ToLower(strings.Join([]string{a.Name, a.Title, a.Description, a.Owner, a.Team}, " ")), text)
 	}
 }
 
 // App reads one app.
 func (h *Host) App(ctx context.Context, name string) (shown web.App, err error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	actor, err := h.allow(ctx, access.RoleViewer)
+	if err != nil {
 		return shown, err
 	}
 	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
@@ -56,6 +54,9 @@ func (h *Host) App(ctx context.Context, name string) (shown web.App, err error) 
 		}
 		if shown, err = h.showApp(tx, app); err != nil {
 			return err
+		}
+		if actor.Has(access.RoleDeveloper) || actor.Has(access.RoleReviewer) || actor.Has(access.RoleOperator) {
+			shown.May = acts(personOf(actor, app), app)
 		}
 		shown.Previous = map[abi.Tier]int{}
 		for _, tier := range abi.Tiers() {
@@ -73,7 +74,7 @@ func (h *Host) App(ctx context.Context, name string) (shown web.App, err error) 
 
 func (h *Host) showApp(tx *boltstore.Tx, app registry.App) (web.App, error) {
 	waiting, err := tx.CountOpen(app.Name)
-	shown := web.App{App: app, URL: h.origins.appURL(app.Name), TierURLs: map[abi.Tier]string{}, Waiting: waiting}
+	shown := web.App{App: app, State: app.State(), URL: h.origins.appURL(app.Name), TierURLs: map[abi.Tier]string{}, Waiting: waiting}
 	if tier, n, ok := app.Serving(); ok {
 		shown.Tier, shown.Serving = tier, n
 	}
@@ -215,7 +216,7 @@ func (h *Host) reroute(ctx context.Context, name string, which func(*boltstore.T
 		if err != nil {
 			return app, fmt.Errorf("app %q: %w", name, err)
 		}
-		return app, mayChange(actor, name, app.Owner)
+		return app, mayChange(actor, app)
 	}
 	var number int
 	err = h.store.View(ctx, func(tx *boltstore.Tx) error {

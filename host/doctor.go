@@ -40,6 +40,7 @@ func (h *Host) Doctor(ctx context.Context) ([]Check, error) {
 		},
 		func() ([]Check, error) { return one(d.files(ctx, h.files)) },
 		func() ([]Check, error) { return one(h.checkSecrets(ctx)) },
+		func() ([]Check, error) { return one(h.checkCertificates(ctx)) },
 		func() ([]Check, error) { return h.checkBooks(ctx), nil },
 		func() ([]Check, error) { return one(d.cache(ctx)) },
 		func() ([]Check, error) { return one(d.snapshots(ctx)) },

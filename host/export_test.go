@@ -117,7 +117,7 @@ func OpenData(ctx context.Context, o Options) (*Host, error) {
 func (h *Host) CheckData(ctx context.Context) ([]Check, error) {
 	d := doctor{dir: h.o.DataDir}
 	releases, err := d.releases(ctx, h.store, h.verified)
-	return append(h.checkBooks(ctx), d.blobs(ctx, h.blobs), releases, d.files(ctx, h.files), h.checkSecrets(ctx)), err
+	return append(h.checkBooks(ctx), d.blobs(ctx, h.blobs), releases, d.files(ctx, h.files), h.checkSecrets(ctx), h.checkCertificates(ctx)), err
 }
 
 // BilledCalls is how many calls are billed.
@@ -351,3 +351,17 @@ func (h *Host) Staging() int {
 	parts, _ := filepath.Glob(filepath.Join(h.o.DataDir, "blobs", "sha256", ".part-*"))
 	return len(parts)
 }
+
+// RemoveDue removes the apps whose wait is over, as the node does by itself.
+func (h *Host) RemoveDue(ctx context.Context) { h.removeDue(ctx) }
+
+// RunningCalls is how many calls of an app run.
+func (h *Host) RunningCalls(app string) int {
+	l := h.lives.of(app)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.calls)
+}
+
+// Log writes a line into an app's log.
+func (h *Host) Log(app, line string) { h.line(app, 1, "info", "log", line) }

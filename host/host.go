@@ -67,10 +67,13 @@ type Host struct {
 	files     *filestore.Store
 	ring      *secrets.Ring // keys of the apps' secrets
 	redactors redactors
-	used      tally // what apps did with their capabilities
+	removing  sync.Mutex    // held while apps are removed
+	removals  chan struct{} // wakes what removes apps; holds one
+	used      tally         // what apps did with their capabilities
 	reserve   *reserve
 
 	routes   routes
+	lives    lives
 	programs *programs
 
 	beforeChange func() // for tests: runs between a verdict and its transaction
@@ -118,7 +121,7 @@ func New(ctx context.Context, o Options) (*Host, error) {
 	log := o.Logger.With("component", "host")
 	watch := calm.New(log)
 	watch.Inject(o.inject)
-	h := &Host{o: o, log: log, watch: watch, sites: sites{watch: watch}, started: o.Now(), copying: make(chan struct{}, 1), resting: restFor, reserve: newReserve(o)}
+	h := &Host{o: o, log: log, watch: watch, sites: sites{watch: watch}, started: o.Now(), copying: make(chan struct{}, 1), removals: make(chan struct{}, 1), resting: restFor, reserve: newReserve(o)}
 	if err := watch.Do("open", func() error { return h.open(ctx) }); err != nil {
 		return nil, errors.Join(err, h.Stop(ctx))
 	}
@@ -319,6 +322,7 @@ func (h *Host) Start() {
 		"starts": h.outliveStart,
 		"memory": h.watchMemory,
 		"tidy":   h.tidyRegularly,
+		"remove": h.removeRegularly,
 		"server": func(context.Context) { h.serve() },
 		"sweep":  h.door.Sweep,
 	} {

@@ -40,8 +40,12 @@ func (h *Host) AddHostName(ctx context.Context, host, app string) (registry.Host
 		return name, fmt.Errorf("%w: %s belongs to the console, or lies in the apps' domain", registry.ErrBadHost, name.Host)
 	}
 	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
-		if _, err := tx.App(app); err != nil {
+		of, err := tx.App(app)
+		if err != nil {
 			return fmt.Errorf("app %q: %w", app, err)
+		}
+		if err := of.Alive(); err != nil {
+			return err
 		}
 		known, err := tx.HostName(name.Host)
 		if err == nil && known.App != app {

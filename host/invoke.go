@@ -53,6 +53,11 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 	if err := t.host.meter.Ready(); err != nil {
 		return engine.Result{}, err
 	}
+	ctx, leave, err := t.life.join(ctx)
+	if err != nil {
+		return engine.Result{}, err
+	}
+	defer leave()
 	bill := bill{target: t, id: id, trigger: trigger, frame: frames.Get().(*abi.Request)}
 	defer release(bill.frame)
 	defer bill.leave()
@@ -66,6 +71,9 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 	}
 	if abi.Failed(abi.FaultKind(err)) {
 		t.host.explainFault(t, id, result, err)
+	}
+	if why := t.life.why(); why != nil && errors.Is(err, abi.ErrCanceled) {
+		err = why // whoever called is told that the app was stopped, not that they left
 	}
 	return result, err
 }
@@ -165,7 +173,7 @@ func (h *Host) loadProgram(ctx context.Context, r registry.Release) (*engine.Pro
 		return nil, err
 	}
 	l := engineLimits(r)
-	l.Owner, l.App = r.Manifest.Owner, r.App
+	l.Owner, l.App = cmp.Or(r.Charged, r.Manifest.Owner), r.App
 	return h.engine.Load(ctx, module, r.Interface, l)
 }
 
@@ -242,6 +250,9 @@ func (h *Host) targetOf(ctx context.Context, name string, number int) (*target, 
 		app, err := tx.App(name)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
+		}
+		if err := app.Stopped(); err != nil {
+			return err
 		}
 		tier, serving, ok := app.Serving()
 		switch {

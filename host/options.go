@@ -38,6 +38,9 @@ type Options struct {
 	// KeepReleases is how many of an app's newest releases are kept, beside those that
 	// serve, are waited for, or served pilot or production lately. Default 50; negative: all.
 	KeepReleases int
+	// DeleteAfter is how long the deletion of an app can be undone. Then the app is removed with
+	// all that it kept. Default 30 days; negative: at once.
+	DeleteAfter time.Duration
 	// DiskReserve is how much of the disk is kept free, in bytes: below it no uploads, and
 	// nothing else new, are taken in. Default a twentieth of the disk, from 1 to 20 GiB.
 	DiskReserve int64
@@ -127,6 +130,10 @@ func (o Options) withDefaults() (Options, error) {
 	if o.KeepReleases == 0 {
 		o.KeepReleases = 50
 	}
+	if o.DeleteAfter == 0 {
+		o.DeleteAfter = 30 * 24 * time.Hour
+	}
+	o.DeleteAfter = max(0, o.DeleteAfter)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

@@ -161,11 +161,20 @@ func (p *programs) end() {
 // drop evicts the programs of some signers, so that their releases are verified again when they
 // are next called. Those that are being loaded serve whoever waits for them, and nobody after.
 func (p *programs) drop(of func(registry.Signer) bool) {
+	p.evictAll(func(s *slot) bool { return of(s.signer) })
+}
+
+// forget evicts the programs of an app that serves nothing any more.
+func (p *programs) forget(app string) {
+	p.evictAll(func(s *slot) bool { return s.key.app == app })
+}
+
+func (p *programs) evictAll(which func(*slot) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for e := p.order.Front(); e != nil; {
 		next := e.Next()
-		if of(e.Value.(*slot).signer) {
+		if which(e.Value.(*slot)) {
 			p.evict(e)
 		}
 		e = next

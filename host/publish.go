@@ -243,6 +243,8 @@ func checkOwner(tx registry.Tx, actor access.Actor, r registry.Release) error {
 	owner := r.Manifest.Owner
 	app, err := tx.App(r.App)
 	switch {
+	case err == nil && app.State() == registry.StateRemoved: // whoever had the name: it is gone
+		return app.Alive()
 	case err == nil:
 		owner = app.Owner
 	case !errors.Is(err, registry.ErrNotFound):
@@ -254,15 +256,19 @@ func checkOwner(tx registry.Tx, actor access.Actor, r registry.Release) error {
 	if r.Signer.Identity != owner {
 		return fmt.Errorf("app %q belongs to %s, and the module is signed by %s: %w", r.App, owner, r.Signer.Identity, registry.ErrNotOwner)
 	}
-	return mayChange(actor, r.App, owner)
+	if app.Name == "" {
+		app = registry.App{Name: r.App, Owner: owner}
+	}
+	return mayChange(actor, app)
 }
 
-// mayChange tells whether an actor may change an app.
-func mayChange(actor access.Actor, app, owner string) error {
-	if actor.User == owner || actor.Has(access.RoleOperator) {
-		return nil
+// mayChange reports whether an actor may change an app: its owner and operators may, while it is
+// neither removed nor about to be.
+func mayChange(actor access.Actor, app registry.App) error {
+	if actor.User != app.Owner && !actor.Has(access.RoleOperator) {
+		return fmt.Errorf("app %q belongs to %s, and you are %s: %w", app.Name, app.Owner, actor.User, registry.ErrNotOwner)
 	}
-	return fmt.Errorf("app %q belongs to %s, and you are %s: %w", app, owner, actor.User, registry.ErrNotOwner)
+	return app.Alive()
 }
 
 // sameAsNewest returns the newest release if the upload repeats it, so that an

@@ -39,6 +39,9 @@ func (r *redactors) of(app string) *redactor {
 	return found.(*redactor)
 }
 
+// forget drops what is known of an app that is gone.
+func (r *redactors) forget(app string) { r.byApp.Delete(app) }
+
 // redactor knows the secrets of one app: those it has, and those it had since
 // the node started.
 type redactor struct {

@@ -175,15 +175,13 @@ func (h *Host) retain(tx *boltstore.Tx, name string) error {
 		return err
 	}
 	kept := own.kept(h.o.KeepReleases, h.o.Now())
+	var gone []int
 	for _, n := range own.numbers {
 		if _, keep := kept[n]; !keep {
-			why := fmt.Sprintf("%d newer ones are kept", h.o.KeepReleases)
-			if err := removeRelease(tx, app, n, why); err != nil {
-				return err
-			}
+			gone = append(gone, n)
 		}
 	}
-	return nil
+	return h.removeReleases(tx, app, gone, "node", fmt.Sprintf("%d newer ones are kept", h.o.KeepReleases))
 }
 
 func (h *Host) holdings(tx *boltstore.Tx, name string) (registry.App, holdings, error) {
@@ -201,14 +199,25 @@ func (h *Host) kept(tx *boltstore.Tx, name string) (map[int]web.Kept, error) {
 	return own.kept(h.o.KeepReleases, h.o.Now()), err
 }
 
-// removeRelease forgets a release. What it used and what it was billed stay.
-func removeRelease(tx *boltstore.Tx, app registry.App, n int, why string) error {
-	r, err := tx.Release(app.Name, n)
-	if err != nil {
-		return fmt.Errorf("release %d of app %q: %w", n, app.Name, err)
+// removeReleases forgets releases, and certifies it. What they used and what they were billed stay.
+func (h *Host) removeReleases(tx *boltstore.Tx, app registry.App, numbers []int, by, why string) error {
+	if len(numbers) == 0 {
+		return nil
 	}
-	tx.Emit("release.removed", app.Name, strconv.Itoa(n), map[string]string{"digest": string(r.Digest), "version": r.Version, "reason": why})
-	return tx.DeleteRelease(app.Name, n)
+	c := registry.Certificate{App: app.Name, Owner: app.Owner, What: registry.RemovedReleases, By: by, Rule: why, Kept: keptOfReleases}
+	for _, n := range numbers {
+		r, err := tx.Release(app.Name, n)
+		if err != nil {
+			return fmt.Errorf("release %d of app %q: %w", n, app.Name, err)
+		}
+		c.Removed = append(c.Removed, removedRelease(r))
+		tx.Emit("release.removed", app.Name, strconv.Itoa(n), map[string]string{"digest": string(r.Digest), "version": r.Version, "reason": why})
+		if err := tx.DeleteRelease(app.Name, n); err != nil {
+			return err
+		}
+	}
+	_, err := h.issue(tx, c)
+	return err
 }
 
 // DeleteRelease forgets a release for good, unless it serves or something waits for it.
@@ -229,13 +238,13 @@ func (h *Host) deleteRelease(tx *boltstore.Tx, actor access.Actor, name string, 
 	if err != nil {
 		return err
 	}
-	if err := mayChange(actor, name, app.Owner); err != nil {
+	if err := mayChange(actor, app); err != nil {
 		return err
 	}
 	if k := own.kept(1, h.o.Now())[number]; k.Needed {
 		return fmt.Errorf("release %d of app %q is needed (%s): %w", number, name, strings.Join(k.Because, ", "), registry.ErrInUse)
 	}
-	return removeRelease(tx, app, number, "deleted by "+actor.User)
+	return h.removeReleases(tx, app, []int{number}, actor.User, "deleted by "+actor.User)
 }
 
 // tidyRegularly tidies now, for what the last process left, and from then on.

@@ -49,7 +49,7 @@ func ownRelease(tx *boltstore.Tx, actor access.Actor, name string, number int) (
 	if err != nil {
 		return registry.Release{}, fmt.Errorf("app %q: %w", name, err)
 	}
-	if err := mayChange(actor, name, app.Owner); err != nil {
+	if err := mayChange(actor, app); err != nil {
 		return registry.Release{}, err
 	}
 	r, err := tx.Release(name, number)

@@ -110,6 +110,7 @@ type target struct {
 	until   time.Time           // when a grant ends; zero: never
 	tags    metering.Tags       // whom usage is charged to, but for its trigger
 	stderr  func(line string)   // to the app's log
+	life    *life               // of the app
 }
 
 var _ gateway.Router = (*Host)(nil)
@@ -166,6 +167,9 @@ func (h *Host) resolve(ctx context.Context, host, label string, below bool) (*ta
 		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
 		}
+		if err := app.Stopped(); err != nil {
+			return err
+		}
 		tier, number, err := selectRelease(app, selector)
 		if err != nil {
 			return err
@@ -210,7 +214,7 @@ func (h *Host) newTarget(tx *boltstore.Tx, app registry.App, tier abi.Tier, numb
 	if err != nil {
 		return nil, err
 	}
-	t := &target{host: h, app: app, release: release, tier: tier, links: map[string]abi.Link{}}
+	t := &target{host: h, app: app, release: release, tier: tier, links: map[string]abi.Link{}, life: h.lives.of(app.Name)}
 	t.tags = h.tags(t)
 	t.stderr = func(line string) { h.line(app.Name, number, "info", "stderr", line) }
 	for _, word := range slices.Sorted(maps.Keys(rights)) {

@@ -91,7 +91,7 @@ func (h *Host) SetSecret(ctx context.Context, app, name string, value []byte) (w
 		if err != nil {
 			return fmt.Errorf("app %q: %w", app, err)
 		}
-		if err := mayChange(actor, app, found.Owner); err != nil {
+		if err := mayChange(actor, found); err != nil {
 			return err
 		}
 		s := secrets.Secret{App: app, Name: name, By: shown.By, At: shown.At}
@@ -116,7 +116,7 @@ func (h *Host) DeleteSecret(ctx context.Context, app, name string) error {
 		if err != nil {
 			return fmt.Errorf("app %q: %w", app, err)
 		}
-		if err := mayChange(actor, app, found.Owner); err != nil {
+		if err := mayChange(actor, found); err != nil {
 			return err
 		}
 		if err := tx.DeleteSecret(app, name); err != nil {

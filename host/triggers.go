@@ -93,22 +93,41 @@ func (h *Host) learnNews(ctx context.Context) error {
 
 func (h *Host) learn(ctx context.Context, app string) error {
 	var all []triggers.Trigger
+	var found registry.App
 	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		all, err = h.triggersOf(tx, app)
+		if found, err = tx.App(app); errors.Is(err, registry.ErrNotFound) {
+			return nil
+		}
+		if err == nil {
+			all, err = h.triggersOf(tx, app)
+		}
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("read the triggers of %q: %w", app, err)
 	}
+	h.heed(found)
 	h.dispatcher.Set(app, all)
 	return nil
+}
+
+// heed lets an app be called, or not, as its state says.
+func (h *Host) heed(app registry.App) {
+	why := app.Stopped()
+	h.lives.of(app.Name).set(why)
+	if why != nil {
+		h.programs.forget(app.Name)
+	}
+	if app.Deletion != nil {
+		h.removeSoon()
+	}
 }
 
 // triggersOf are the triggers of the release that an app serves, as far as they
 // are granted.
 func (h *Host) triggersOf(tx *boltstore.Tx, name string) ([]triggers.Trigger, error) {
 	app, err := tx.App(name)
-	if errors.Is(err, registry.ErrNotFound) {
+	if errors.Is(err, registry.ErrNotFound) || app.Removal != nil {
 		return nil, nil
 	}
 	if err != nil {
@@ -139,7 +158,7 @@ func (h *Host) triggersOf(tx *boltstore.Tx, name string) ([]triggers.Trigger, er
 		if t := &all[i]; t.Kind == abi.TriggerEvent && !own(*t) {
 			t.Until = until
 		}
-		all[i].Paused = slices.ContainsFunc(pauses, func(p triggers.Pause) bool { return p.Ref == all[i].Ref })
+		all[i].Paused = app.Stopped() != nil || slices.ContainsFunc(pauses, func(p triggers.Pause) bool { return p.Ref == all[i].Ref })
 	}
 	return all, nil
 }
@@ -206,7 +225,8 @@ func (h *Host) deliver(ctx context.Context, t triggers.Trigger, d triggers.Deliv
 	target := route.(*target)
 	result, err := target.call(ctx, string(t.Kind), gateway.NewID(), r, nil, triggerHeader(t.Kind, t.Name, d.ID, d.Attempts+1, d.At)...)
 	switch {
-	case errors.Is(err, abi.ErrBusy) || errors.Is(err, abi.ErrNodeBusy) || errors.Is(err, metering.ErrUnmetered):
+	case errors.Is(err, abi.ErrBusy) || errors.Is(err, abi.ErrNodeBusy) || errors.Is(err, metering.ErrUnmetered) ||
+		errors.Is(err, registry.ErrSuspended) || errors.Is(err, registry.ErrDeleting): // it waits for the app to be resumed
 		return errors.Join(triggers.ErrLater, err)
 	case err != nil:
 		return err

@@ -16,7 +16,7 @@ import (
 
 func (c *cli) appsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "apps", Short: "List apps, or show one", Args: cobra.NoArgs,
+		Use: "apps", Short: "List apps; show, suspend, resume, delete or hand over one", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
 			apps, err := node.Apps(ctx)
 			if err != nil {
@@ -29,9 +29,9 @@ func (c *cli) appsCommand() *cobra.Command {
 				}
 				var rows [][]string
 				for _, a := range apps {
-					rows = append(rows, []string{a.Name, orDash(string(a.Tier)), release(a.Serving), a.Owner, a.Team, waiting(a.Waiting), a.URL})
+					rows = append(rows, []string{a.Name, orDash(string(a.Tier)), release(a.Serving), a.Owner, a.Team, waiting(a.Waiting), a.State, a.URL})
 				}
-				return table(w, "APP TIER RELEASE OWNER TEAM WAITING ADDRESS", rows)
+				return table(w, "APP TIER RELEASE OWNER TEAM WAITING STATE ADDRESS", rows)
 			})
 		}),
 	}
@@ -51,6 +51,7 @@ func (c *cli) appsCommand() *cobra.Command {
 					{"name", a.Name}, {"title", orDash(a.Title)}, {"description", orDash(a.Description)}, {"owner", a.Owner}, {"team", a.Team},
 					{"cost center", a.CostCenter}, {"data classification", a.Classification}, {"releases", strconv.Itoa(a.Releases)},
 				}
+				rows = append(rows, lifeRows(a)...)
 				for _, tier := range abi.Tiers() {
 					if n := a.Active[tier]; n > 0 {
 						rows = append(rows, []string{string(tier), fmt.Sprintf("release %d at %s", n, a.TierURLs[tier])})
@@ -60,7 +61,10 @@ func (c *cli) appsCommand() *cobra.Command {
 			})
 		}),
 	}
-	cmd.AddCommand(show)
+	cmd.AddCommand(show, c.suspendCommand(), c.resumeCommand(), c.deleteAppCommand(), c.undeleteCommand(), c.transferCommand(),
+		c.answerCommand("accept", "Take over an app that is offered to you", true),
+		c.answerCommand("decline", "Refuse an app that is offered to you, or take your offer back", false),
+		c.renameCommand(), c.certificatesCommand())
 	return c.limited(cmd)
 }
 

@@ -102,7 +102,7 @@ func exitOf(status int) int {
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return exitNotAllowed
-	case status == http.StatusNotFound:
+	case status == http.StatusNotFound, status == http.StatusGone:
 		return exitNotFound
 	case status == http.StatusConflict:
 		return exitConflict

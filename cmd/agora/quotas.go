@@ -87,8 +87,8 @@ func (c *cli) deleteReleaseCommand() *cobra.Command {
 grant names, is refused. What it used and what was billed stay. Its number is not
 given again.`,
 		RunE: c.withRelease(func(ctx context.Context, node *client.Client, app string, n int) error {
-			if !yes {
-				return usageError("release %d of %s would be gone for good: say --yes if you mean it", n, app)
+			if err := c.confirmed(yes, strconv.Itoa(n), fmt.Sprintf("Release %d of %s will be gone for good.", n, app)); err != nil {
+				return err
 			}
 			if err := node.DeleteRelease(ctx, app, n); err != nil {
 				return err
@@ -99,6 +99,6 @@ given again.`,
 			})
 		}),
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "delete it")
+	cmd.Flags().BoolVar(&yes, "yes", false, "delete it without a question")
 	return cmd
 }

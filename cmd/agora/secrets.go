@@ -41,9 +41,13 @@ func (c *cli) secretsCommand() *cobra.Command {
 			})
 		}),
 	}
+	var yes bool
 	remove := &cobra.Command{
 		Use: "delete APP NAME", Short: "Forget a secret", Args: cobra.ExactArgs(2),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			if err := c.confirmed(yes, args[1], fmt.Sprintf("The secret %s of %s will be gone: no copy of it can be read.", args[1], args[0])); err != nil {
+				return err
+			}
 			if err := node.DeleteSecret(ctx, args[0], args[1]); err != nil {
 				return err
 			}
@@ -51,6 +55,7 @@ func (c *cli) secretsCommand() *cobra.Command {
 			return err
 		}),
 	}
+	remove.Flags().BoolVar(&yes, "yes", false, "forget it without a question")
 	rotate := &cobra.Command{
 		Use: "rotate", Short: "Seal all secrets of all apps with a new key, and forget the earlier ones", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {

@@ -59,6 +59,7 @@ func nodeFlags(cmd *cobra.Command, o *host.Options) {
 	f.StringVar(&o.AppsDomain, "apps-domain", "", "domain below which apps live (default localhost:PORT)")
 	f.Var((*quotaFlag)(&o.Quotas), "quota", "what a person, an app or the node may keep, such as apps=500 or module-bytes=50GiB (repeat for more; defaults: "+strings.Join(host.QuotaNames(), ", ")+")")
 	f.IntVar(&o.KeepReleases, "keep-releases", 0, "how many of an app's newest releases are kept, beside those that serve or are waited for (default 50; -1: all)")
+	f.DurationVar(&o.DeleteAfter, "delete-after", 0, "how long the deletion of an app can be undone, before it is removed with all that it kept (default 720h, which is 30 days; -1s: at once)")
 	f.TextVar((*registry.Size)(&o.DiskReserve), "disk-reserve", registry.Size(0), "room on the disk below which nothing new is taken in, such as 5GiB (default a twentieth of the disk, from 1GiB to 20GiB)")
 	f.StringSliceVar(&o.EgressAllow, "egress-allow", nil, "network that apps may reach although it is not public, such as 10.20.0.0/16 (repeat for more)")
 	f.Var((*size)(&o.Memory), "memory", "memory that the node may use, such as 4GiB (default: what the machine or the cgroup has)")

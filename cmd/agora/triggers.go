@@ -216,9 +216,13 @@ func (c *cli) redeliverCommand() *cobra.Command {
 }
 
 func (c *cli) dropCommand() *cobra.Command {
-	return &cobra.Command{
+	var yes bool
+	cmd := &cobra.Command{
 		Use: "drop APP LETTER", Short: "Forget a dead letter", Args: cobra.ExactArgs(2),
 		RunE: c.withLetter(func(ctx context.Context, node *client.Client, app string, seq uint64) error {
+			if err := c.confirmed(yes, strconv.FormatUint(seq, 10), fmt.Sprintf("Dead letter %d of %s will be gone for good.", seq, app)); err != nil {
+				return err
+			}
 			if err := node.DropDeadLetter(ctx, app, seq); err != nil {
 				return err
 			}
@@ -228,4 +232,6 @@ func (c *cli) dropCommand() *cobra.Command {
 			})
 		}),
 	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "forget it without a question")
+	return cmd
 }

@@ -53,6 +53,68 @@ type (
 		Serving        int                 `json:"serving,omitempty"`
 		Waiting        int                 `json:"waiting"`
 		Previous       map[abi.Tier]int    `json:"previous,omitempty"` // what rolling a tier back leads to; not in lists
+		State          string              `json:"state"`              // active, suspended, deleting, removing or removed
+		May            []string            `json:"may,omitempty"`      // what the caller may do to it as a whole; not in lists
+		Suspension     *Suspension         `json:"suspension,omitempty"`
+		Deletion       *Deletion           `json:"deletion,omitempty"`
+		Removal        *Removal            `json:"removal,omitempty"`
+		Offer          *Offer              `json:"offer,omitempty"`
+	}
+	// Suspension says who stopped an app.
+	Suspension struct {
+		By        string    `json:"by"`
+		Authority string    `json:"authority"` // owner, reviewer or operator
+		At        time.Time `json:"at"`
+		Reason    string    `json:"reason,omitempty"`
+	}
+	// Deletion says until when the deletion of an app can be undone.
+	Deletion struct {
+		By     string    `json:"by"`
+		At     time.Time `json:"at"`
+		Until  time.Time `json:"until"`
+		Reason string    `json:"reason,omitempty"`
+	}
+	// Removal is what is known of an app that is being removed, or was.
+	Removal struct {
+		By          string    `json:"by"`
+		Asked       time.Time `json:"asked"`
+		Reason      string    `json:"reason,omitempty"`
+		Began       time.Time `json:"began"`
+		Inventory   []Removed `json:"inventory,omitempty"` // what is being removed, until it is done
+		Done        time.Time `json:"done,omitzero"`
+		Certificate string    `json:"certificate,omitempty"`
+	}
+	// Offer is an app that its owner hands over.
+	Offer struct {
+		To string    `json:"to"`
+		By string    `json:"by"`
+		At time.Time `json:"at"`
+	}
+	// Certificate says what was removed for good. Document is what the node signed, as JSON of
+	// the fields before it.
+	Certificate struct {
+		ID        string    `json:"id"`
+		App       string    `json:"app"`
+		Owner     string    `json:"owner"`
+		What      string    `json:"what"` // releases or app
+		At        time.Time `json:"at"`
+		By        string    `json:"by"`
+		Rule      string    `json:"rule"`
+		Removed   []Removed `json:"removed"`
+		Kept      []string  `json:"kept"`
+		Previous  string    `json:"previous,omitempty"` // digest of the certificate before
+		Document  []byte    `json:"document"`
+		Signature []byte    `json:"signature"` // a sigstore bundle over Document
+		Digest    string    `json:"digest"`    // of Document
+	}
+	// Removed is one thing that was removed, or a number of things of one kind.
+	Removed struct {
+		Kind    string `json:"kind"`
+		Name    string `json:"name,omitempty"`
+		Version string `json:"version,omitempty"`
+		Digest  string `json:"digest,omitempty"`
+		Count   int64  `json:"count,omitempty"`
+		Bytes   int64  `json:"bytes,omitempty"`
 	}
 	// Release is one immutable version of an app.
 	Release struct {
@@ -71,6 +133,7 @@ type (
 		Requires     []string          `json:"requires,omitempty"` // capabilities that need a review of this very release
 		Created      time.Time         `json:"created"`
 		CreatedBy    string            `json:"created_by"`
+		Charged      string            `json:"charged,omitempty"` // whose quota it counts in, if the app was handed over since
 		PreviewURL   string            `json:"preview_url"`
 		ActiveIn     []abi.Tier        `json:"active_in,omitempty"`
 		Access       []CapabilityState `json:"access"`

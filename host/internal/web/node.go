@@ -24,6 +24,7 @@ import (
 // of the domains, wrapped; web/problem knows what each means.
 type Node interface {
 	Catalogue
+	Lifecycle
 	Intake
 	Publisher
 	Reviewer
@@ -62,6 +63,29 @@ type Catalogue interface {
 	HostNames(ctx context.Context, p Page) (Items[registry.HostName], error)
 	AddHostName(ctx context.Context, host, app string) (registry.HostName, error)
 	DeleteHostName(ctx context.Context, host string) error
+}
+
+// Lifecycle stops apps, removes them and hands them over. Each act is refused with
+// registry.ErrState where the app's state does not allow it, and with registry.ErrRemoved if it is
+// gone. Who does something to another person's app gives a reason.
+type Lifecycle interface {
+	// SuspendApp stops an app: its owner, a reviewer or an operator.
+	SuspendApp(ctx context.Context, app, reason string) (App, error)
+	// ResumeApp ends a suspension; registry.ErrHeld if it was a higher authority's.
+	ResumeApp(ctx context.Context, app, reason string) (App, error)
+	// DeleteApp stops an app and has it removed after a wait.
+	DeleteApp(ctx context.Context, app, reason string) (App, error)
+	// UndeleteApp ends a deletion while the wait lasts.
+	UndeleteApp(ctx context.Context, app string) (App, error)
+	// TransferApp offers an app to another person, if its owner asks; an operator hands it over.
+	TransferApp(ctx context.Context, app, to, reason string) (App, error)
+	// AnswerOffer takes an app that is offered to the actor, or ends the offer.
+	AnswerOffer(ctx context.Context, app string, accept bool) (App, error)
+	// RenameApp gives an app another title.
+	RenameApp(ctx context.Context, app, title string) (App, error)
+	// Certificates say what was removed of an app, or for "" of all that the actor may see.
+	Certificates(ctx context.Context, app string, p Page) (Items[registry.Issued], error)
+	Certificate(ctx context.Context, id string) (registry.Issued, error)
 }
 
 // Intake is asked before a body is read: API and console share what it gives.
@@ -321,6 +345,8 @@ type Kept struct {
 // App is an app as it is shown.
 type App struct {
 	registry.App
+	State    registry.State      `json:"state"`
+	May      []string            `json:"may,omitempty"`      // what the caller may do to it: suspend, resume, rename, transfer, accept, end-offer, delete, undelete; not in lists
 	URL      string              `json:"url"`                // of the highest tier that serves
 	TierURLs map[abi.Tier]string `json:"tier_urls"`          // of each tier that serves
 	Tier     abi.Tier            `json:"tier,omitempty"`     // the highest tier that serves; "" for none

@@ -86,6 +86,7 @@ func routes() []route {
 	)
 	developers, reviewers, operators := []access.Role{access.RoleDeveloper}, []access.Role{access.RoleReviewer}, []access.Role{access.RoleOperator}
 	makers := []access.Role{access.RoleDeveloper, access.RoleOperator}
+	deciders := []access.Role{access.RoleDeveloper, access.RoleReviewer, access.RoleOperator}
 	return []route{
 		{method: get, path: "/openapi.json", id: "describe", about: "This description.", public: true, answer: map[string]any{}, handle: describeSelf},
 		{method: get, path: "/schemas/manifest.json", id: "manifestSchema", about: "The JSON schema of agora.toml.", public: true, answer: map[string]any{}, handle: manifestSchema},
@@ -95,6 +96,15 @@ func routes() []route {
 
 		{method: get, path: "/apps", id: "listApps", about: "Apps, by name.", query: []param{{"text", "only apps in whose name, title, description, owner or team it occurs"}}, paged: true, answer: Items[web.App]{}, handle: listing(listApps)},
 		{method: get, path: "/apps/:app", id: "getApp", about: "One app.", answer: web.App{}, handle: getApp},
+		{method: post, path: "/apps/:app/suspend", id: "suspendApp", roles: deciders, about: "Stop an app: it serves nothing and nothing calls it, until it is resumed. Its owner, a reviewer or an operator.", body: jsonBody(Reason{}), answer: web.App{}, handle: suspendApp},
+		{method: post, path: "/apps/:app/resume", id: "resumeApp", roles: deciders, about: "End a suspension: an operator any, others what their own authority suspended.", body: jsonBody(Reason{}), answer: web.App{}, handle: resumeApp},
+		{method: post, path: "/apps/:app/delete", id: "deleteApp", roles: makers, about: "Stop an app and have it removed, with all that it keeps, when a wait is over. The name is repeated, so that no other app is deleted by mistake.", body: jsonBody(DeleteApp{}), answer: web.App{}, handle: deleteApp},
+		{method: post, path: "/apps/:app/undelete", id: "undeleteApp", roles: makers, about: "Undo the deletion of an app while its wait lasts.", answer: web.App{}, handle: undeleteApp},
+		{method: post, path: "/apps/:app/transfer", id: "transferApp", roles: makers, about: "Offer one's app to another person, who accepts it; an operator hands another one's app over at once.", body: jsonBody(TransferApp{}), answer: web.App{}, handle: transferApp},
+		{method: post, path: "/apps/:app/offer", id: "answerOffer", roles: makers, about: "Take an app that is offered to the caller, or end the offer: refuse it, or take it back.", body: jsonBody(AnswerOffer{}), answer: web.App{}, handle: answerOffer},
+		{method: put, path: "/apps/:app/title", id: "renameApp", roles: makers, about: "Give an app another title. Its name is its address, and stays; the next release's manifest gives its title again.", body: jsonBody(RenameApp{}), answer: web.App{}, handle: renameApp},
+		{method: get, path: "/certificates", id: "listCertificates", about: "Certificates of what was removed for good, newest first: of the caller's apps, for reviewers and operators of all.", query: []param{{"app", "one app; all if left out"}}, paged: true, answer: Items[registry.Issued]{}, handle: listing(listCertificates)},
+		{method: get, path: "/certificates/:id", id: "getCertificate", about: "One certificate, whose signature was checked: document is the JSON that was signed, signature a sigstore bundle over it by urn:agora:node.", answer: registry.Issued{}, handle: getCertificate},
 		{method: get, path: "/apps/:app/releases", id: "listReleases", about: "An app's releases, newest first.", paged: true, answer: Items[web.Release]{}, handle: listing(listReleases)},
 		{method: get, path: "/apps/:app/releases/:number", id: "getRelease", about: "One release.", answer: web.Release{}, handle: getRelease},
 		{method: del, path: "/apps/:app/releases/:number", id: "deleteRelease", roles: makers, about: "Delete a release for good, unless it serves or is waited for.", handle: deleteRelease},

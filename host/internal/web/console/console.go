@@ -117,6 +117,10 @@ func (c *Console) routes(mux *http.ServeMux) {
 	page("/{$}", c.catalogue)
 	page("/apps/{app}", c.app)
 	page("/apps/{app}/releases/{number}", c.release)
+	page("/certificates", c.certificates)
+	page("/certificates/{id}", c.certificate)
+	mux.HandleFunc("GET /certificates/{id}/document", c.own(c.saveCertificate))
+	mux.HandleFunc("GET /certificates/{id}/signature", c.own(c.saveCertificate))
 	page("/upload", c.uploadForm)
 	page("/requests", c.requests)
 	page("/grants", c.grants)
@@ -134,6 +138,13 @@ func (c *Console) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /upload", c.upload)
 	act("/apps/{app}/activate", c.activate, developer, operator)
 	act("/apps/{app}/rollback", c.rollBack, developer, operator)
+	act("/apps/{app}/suspend", c.suspendApp, developer, reviewer, operator)
+	act("/apps/{app}/resume", c.resumeApp, developer, reviewer, operator)
+	act("/apps/{app}/delete", c.deleteApp, developer, operator)
+	act("/apps/{app}/undelete", c.undeleteApp, developer, operator)
+	act("/apps/{app}/transfer", c.transferApp, developer, operator)
+	act("/apps/{app}/offer", c.answerOffer, developer, operator)
+	act("/apps/{app}/title", c.renameApp, developer, operator)
 	act("/apps/{app}/promote", c.promote, developer)
 	act("/apps/{app}/releases/{number}/delete", c.deleteRelease, developer, operator)
 	act("/apps/{app}/ask", c.askAgain, developer)
@@ -216,6 +227,13 @@ var notices = map[string]string{
 	"activated": "The tier serves that release now.",
 	"rolled":    "Rolled back.",
 	"deleted":   "The release is deleted.",
+	"suspended": "Suspended. The app serves nothing until it is resumed.",
+	"deleting":  "The app has stopped, and will be removed. Until then you can undo this.",
+	"undeleted": "The deletion is undone.",
+	"offered":   "Offered. The app stays yours until it is accepted.",
+	"handed":    "Handed over.",
+	"ended":     "The offer is ended.",
+	"renamed":   "The title is changed. Change it in agora.toml, too: the next release brings the one of its manifest.",
 	"asked":     "Asked. A reviewer decides.",
 	"approved":  "Approved.",
 	"rejected":  "Rejected.",

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -164,10 +165,12 @@ func (c *Console) appLists(r *http.Request, v *appView) (err error) {
 	}
 	if n := cmp.Or(v.App.Serving, v.App.Releases); n > 0 {
 		current, err := c.node.Release(ctx, name, n)
-		if err != nil {
+		if err != nil && !errors.Is(err, registry.ErrNotFound) { // the newest may be deleted, or all
 			return err
 		}
-		v.Current, v.Access = &current, newAccessView(v.base, v.App, current)
+		if err == nil {
+			v.Current, v.Access = &current, newAccessView(v.base, v.App, current)
+		}
 	}
 	v.Secrets, v.Keeps, err = listed(r, "secrets", shownItems, func(p web.Page) (web.Items[web.Secret], error) { return c.node.Secrets(ctx, name, p) })
 	v.ShowSecrets = err == nil // they are not for every reader

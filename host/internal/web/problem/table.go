@@ -226,7 +226,7 @@ var table = []Entry{
 	entry("bad-owner", http.StatusUnprocessableEntity, "An app cannot be handed to that person",
 		"The owner of an app signs and uploads its releases, for which a user needs the role developer.",
 		"Choose another person, or let an operator give them the role.", registry.ErrBadOwner).
-		commands("agora users set <name> --role developer"),
+		commands("agora users set <name> --add-role developer"),
 	entry("bad-text", http.StatusUnprocessableEntity, "The text is not valid",
 		"Reasons and titles are short texts that others will read.",
 		"Correct what the detail names.", registry.ErrBadText),

@@ -1,0 +1,307 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/registry/sigstore"
+	"github.com/agora-host/agora/sdk/client"
+)
+
+// confirmed asks whether something is to be destroyed: who runs the command types its name, or has
+// said --yes.
+func (c *cli) confirmed(yes bool, name, what string) error {
+	if yes {
+		return nil
+	}
+	fmt.Fprintf(c.err, "%s\nType %s to go on: ", what, name)
+	line, err := bufio.NewReader(io.LimitReader(c.in, 1000)).ReadString('\n')
+	if err != nil && line == "" {
+		fmt.Fprintln(c.err)
+	}
+	if strings.TrimSpace(line) != name {
+		return usageError("nothing was changed: type %s when you are asked, or say --yes", name)
+	}
+	return nil
+}
+
+// actOnApp is a command that does one act to an app, with a reason.
+func (c *cli) actOnApp(cmd *cobra.Command, reason *string, act func(ctx context.Context, node *client.Client, app string) (client.App, error)) *cobra.Command {
+	cmd.Args = cobra.ExactArgs(1)
+	cmd.RunE = c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+		a, err := act(ctx, node, args[0])
+		if err != nil {
+			return err
+		}
+		return c.print(a, func(w io.Writer) error {
+			_, err := fmt.Fprintln(w, lifeWords(a))
+			return err
+		})
+	})
+	if reason != nil {
+		cmd.Flags().StringVar(reason, "reason", "", "why; everybody who is signed in can read it (needed for another person's app)")
+	}
+	return cmd
+}
+
+// lifeWords says where an app stands.
+func lifeWords(a client.App) string {
+	switch {
+	case a.State == "suspended":
+		return fmt.Sprintf("%s is suspended by %s (%s): it serves nothing until `agora apps resume %s`.", a.Name, a.Suspension.By, a.Suspension.Authority, a.Name)
+	case a.State == "deleting":
+		return fmt.Sprintf("%s serves nothing, and will be removed on %s. Until then, `agora apps undelete %s` undoes it.", a.Name, when(a.Deletion.Until), a.Name)
+	case a.State == "removing":
+		return a.Name + " is being removed."
+	case a.State == "removed":
+		return fmt.Sprintf("%s was removed on %s; what was removed is in %s.", a.Name, when(a.Removal.Done), a.Removal.Certificate)
+	case a.Offer != nil:
+		return fmt.Sprintf("%s is offered to %s, who takes it with `agora apps accept %s`. Until then it belongs to %s.", a.Name, a.Offer.To, a.Name, a.Owner)
+	}
+	return fmt.Sprintf("%s is active and belongs to %s.", a.Name, a.Owner)
+}
+
+// lifeRows are what `agora apps show` says of where an app stands.
+func lifeRows(a client.App) (rows [][]string) {
+	rows = append(rows, []string{"state", a.State})
+	if s := a.Suspension; s != nil {
+		rows = append(rows, []string{"suspended", fmt.Sprintf("by %s (%s) on %s: %s", s.By, s.Authority, when(s.At), orDash(s.Reason))})
+	}
+	if d := a.Deletion; d != nil {
+		rows = append(rows, []string{"removed", fmt.Sprintf("on %s, as %s asked on %s: %s", when(d.Until), d.By, when(d.At), orDash(d.Reason))})
+	}
+	if o := a.Offer; o != nil {
+		rows = append(rows, []string{"offered to", fmt.Sprintf("%s on %s", o.To, when(o.At))})
+	}
+	if r := a.Removal; r != nil && !r.Done.IsZero() {
+		rows = append(rows, []string{"removed", fmt.Sprintf("on %s; see `agora apps certificates show %s`", when(r.Done), r.Certificate)})
+	}
+	if len(a.May) > 0 {
+		rows = append(rows, []string{"you may", strings.Join(a.May, ", ")})
+	}
+	return rows
+}
+
+func (c *cli) suspendCommand() *cobra.Command {
+	var reason string
+	return c.actOnApp(&cobra.Command{
+		Use: "suspend APP", Short: "Stop an app until it is resumed",
+		Long: `Stops an app: its addresses say that it is suspended and whom to ask, its calls
+end, its triggers fire no more, webhooks are refused for their senders to try
+again, and events of other apps wait. What it keeps stays. Its owner may resume
+it, unless a reviewer or an operator suspended it.`,
+		Example: `  agora apps suspend hello --reason "shows customers' names"`,
+	}, &reason, func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+		return node.Suspend(ctx, app, reason)
+	})
+}
+
+func (c *cli) resumeCommand() *cobra.Command {
+	var reason string
+	return c.actOnApp(&cobra.Command{Use: "resume APP", Short: "Let a suspended app serve again"}, &reason,
+		func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+			return node.Resume(ctx, app, reason)
+		})
+}
+
+func (c *cli) deleteAppCommand() *cobra.Command {
+	var reason string
+	var yes bool
+	cmd := c.actOnApp(&cobra.Command{
+		Use: "delete APP", Short: "Delete an app, with all that it keeps, after a wait",
+		Long: `Stops an app at once, and removes it when the node's wait (30 days, unless the
+node was started with --delete-after) is over: its releases, data, files,
+secrets, grants, host names, log and queue. Until then agora apps undelete
+undoes it. What was used and billed stays, and so do events; the name is not
+given to another app. A certificate says what was removed.`,
+		Example: `  agora apps delete hello
+  agora apps delete hello --yes`,
+	}, &reason, func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+		what := fmt.Sprintf("%s will stop now, and be gone with all that it keeps when the wait is over.", app)
+		if err := c.confirmed(yes, app, what); err != nil {
+			return client.App{}, err
+		}
+		return node.DeleteApp(ctx, app, reason)
+	})
+	cmd.Flags().BoolVar(&yes, "yes", false, "delete it without a question")
+	return cmd
+}
+
+func (c *cli) undeleteCommand() *cobra.Command {
+	return c.actOnApp(&cobra.Command{Use: "undelete APP", Short: "Undo the deletion of an app while its wait lasts"}, nil,
+		func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+			return node.UndeleteApp(ctx, app)
+		})
+}
+
+func (c *cli) transferCommand() *cobra.Command {
+	var to, reason string
+	cmd := c.actOnApp(&cobra.Command{
+		Use: "transfer APP --to USER", Short: "Hand an app over to another person",
+		Long: `Offers an app to another person, who takes it with agora apps accept: whoever
+owns an app answers for it. An operator hands an app over at once, for when its
+owner left. Releases stay as they are signed; the next one is signed by the new
+owner, who stands in its manifest.`,
+		Example: `  agora apps transfer hello --to bob@example.com`,
+	}, &reason, func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+		return node.Transfer(ctx, app, to, reason)
+	})
+	cmd.Flags().StringVar(&to, "to", "", "the new owner: a user with the role developer")
+	_ = cmd.MarkFlagRequired("to")
+	return cmd
+}
+
+func (c *cli) answerCommand(use, short string, accept bool) *cobra.Command {
+	return c.actOnApp(&cobra.Command{Use: use + " APP", Short: short}, nil,
+		func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+			return node.AnswerOffer(ctx, app, accept)
+		})
+}
+
+func (c *cli) renameCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "rename APP TITLE", Short: "Give an app another title", Args: cobra.ExactArgs(2),
+		Long: `Gives an app another title. Its name is its address, and stays. Change the title
+in agora.toml, too: the next release brings the title of its manifest.`,
+		Example: `  agora apps rename hello "Hello, world"`,
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			a, err := node.Rename(ctx, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return c.print(a, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "The title of %s is %q.\n", a.Name, a.Title)
+				return err
+			})
+		}),
+	}
+	return cmd
+}
+
+func (c *cli) certificatesCommand() *cobra.Command {
+	var app string
+	cmd := &cobra.Command{
+		Use: "certificates", Short: "List certificates of what was removed; show, save or check one", Args: cobra.NoArgs,
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
+			all, err := node.Certificates(ctx, app)
+			if err != nil {
+				return err
+			}
+			return c.print(all, func(w io.Writer) error {
+				if len(all) == 0 {
+					_, err := fmt.Fprintln(w, "Nothing was removed that you may see.")
+					return err
+				}
+				var rows [][]string
+				for _, v := range all {
+					rows = append(rows, []string{v.ID, v.App, v.What, fmt.Sprint(len(v.Removed)), when(v.At), v.By, v.Rule})
+				}
+				return table(w, "CERTIFICATE APP REMOVED THINGS AT BY RULE", rows)
+			})
+		}),
+	}
+	cmd.Flags().StringVar(&app, "app", "", "those of this app")
+	cmd.AddCommand(c.showCertificateCommand(), c.verifyCertificateCommand())
+	return c.limited(cmd)
+}
+
+func (c *cli) showCertificateCommand() *cobra.Command {
+	var save string
+	cmd := &cobra.Command{
+		Use: "show CERTIFICATE", Short: "Show a certificate, whose signature the node has checked, or save it", Args: cobra.ExactArgs(1),
+		Long: `Shows a certificate of what was removed. With --save FILE the document that the
+node signed is written to FILE, and its signature, a sigstore bundle for the
+identity urn:agora:node, to FILE.sigstore.json.`,
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			v, err := node.Certificate(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			if save != "" {
+				if err := os.WriteFile(save, v.Document, 0o600); err != nil {
+					return err
+				}
+				if err := os.WriteFile(save+bundleSuffix, v.Signature, 0o600); err != nil {
+					return err
+				}
+			}
+			return c.print(v, func(w io.Writer) error { return showCertificate(w, v) })
+		}),
+	}
+	cmd.Flags().StringVar(&save, "save", "", "file for the signed document; its signature goes beside it")
+	return cmd
+}
+
+func (c *cli) verifyCertificateCommand() *cobra.Command {
+	var rootPath string
+	cmd := &cobra.Command{
+		Use: "verify FILE", Short: "Check that the node signed a certificate that was saved", Args: cobra.ExactArgs(1),
+		Long: `Checks a certificate that agora apps certificates show --save wrote, with the
+signature beside it: against the node's trust root or, with --trust-root, a copy
+of it and no node at all.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			document, err := os.ReadFile(args[0])
+			if err != nil {
+				return err
+			}
+			signature, err := os.ReadFile(args[0] + bundleSuffix)
+			if err != nil {
+				return err
+			}
+			root, err := c.trustRoot(cmd.Context(), rootPath)
+			if err != nil {
+				return err
+			}
+			if err := sigstore.VerifyDocument(root, document, signature); err != nil {
+				return err
+			}
+			return c.print(map[string]any{"good": true, "digest": registry.DigestOf(document)}, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "Good: signed by the node\n%s\n", registry.DigestOf(document))
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&rootPath, "trust-root", "", "a sigstore trusted root, instead of the node's")
+	return cmd
+}
+
+func (c *cli) trustRoot(ctx context.Context, path string) ([]byte, error) {
+	if path != "" {
+		return os.ReadFile(path)
+	}
+	node, err := c.node()
+	if err != nil {
+		return nil, err
+	}
+	return node.TrustRoot(ctx)
+}
+
+func showCertificate(w io.Writer, v client.Certificate) error {
+	rows := [][]string{
+		{"certificate", v.ID}, {"app", v.App}, {"owner", v.Owner}, {"at", v.At.UTC().Format(time.RFC3339)}, {"by", v.By}, {"rule", v.Rule},
+		{"digest", v.Digest}, {"before it", orDash(v.Previous)},
+	}
+	for _, r := range v.Removed {
+		words := []string{r.Name, r.Version, r.Digest}
+		if r.Count > 0 {
+			words = append(words, fmt.Sprint(r.Count))
+		}
+		if r.Bytes > 0 {
+			words = append(words, humanize.Bytes(uint64(r.Bytes)))
+		}
+		rows = append(rows, []string{"removed", strings.Join(append([]string{r.Kind}, strings.Fields(strings.Join(words, " "))...), " ")})
+	}
+	for _, k := range v.Kept {
+		rows = append(rows, []string{"kept", k})
+	}
+	return table(w, "", rows)
+}

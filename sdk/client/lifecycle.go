@@ -1,0 +1,54 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+)
+
+func appPath(app, act string) string { return "/apps/" + url.PathEscape(app) + "/" + act }
+
+// Suspend stops an app until it is resumed. Who stops another person's app gives a reason.
+func (c *Client) Suspend(ctx context.Context, app, reason string) (App, error) {
+	return post[App](ctx, c, appPath(app, "suspend"), map[string]any{"reason": reason})
+}
+
+// Resume ends a suspension.
+func (c *Client) Resume(ctx context.Context, app, reason string) (App, error) {
+	return post[App](ctx, c, appPath(app, "resume"), map[string]any{"reason": reason})
+}
+
+// DeleteApp stops an app and has it removed, with all that it keeps, when a wait is over.
+func (c *Client) DeleteApp(ctx context.Context, app, reason string) (App, error) {
+	return post[App](ctx, c, appPath(app, "delete"), map[string]any{"app": app, "reason": reason})
+}
+
+// UndeleteApp undoes the deletion of an app while its wait lasts.
+func (c *Client) UndeleteApp(ctx context.Context, app string) (App, error) {
+	return do[App](ctx, c, request{method: http.MethodPost, path: appPath(app, "undelete")})
+}
+
+// Transfer offers the caller's app to another person; an operator hands over another one's at once.
+func (c *Client) Transfer(ctx context.Context, app, to, reason string) (App, error) {
+	return post[App](ctx, c, appPath(app, "transfer"), map[string]any{"to": to, "reason": reason})
+}
+
+// AnswerOffer takes an app that is offered to the caller, or ends the offer.
+func (c *Client) AnswerOffer(ctx context.Context, app string, accept bool) (App, error) {
+	return post[App](ctx, c, appPath(app, "offer"), map[string]any{"accept": accept})
+}
+
+// Rename gives an app another title.
+func (c *Client) Rename(ctx context.Context, app, title string) (App, error) {
+	return write[App](ctx, c, http.MethodPut, appPath(app, "title"), map[string]any{"title": title})
+}
+
+// Certificates say what was removed of an app or, for "", of all that the caller may see.
+func (c *Client) Certificates(ctx context.Context, app string) ([]Certificate, error) {
+	return list[Certificate](ctx, c, "/certificates", url.Values{"app": {app}})
+}
+
+// Certificate reads one.
+func (c *Client) Certificate(ctx context.Context, id string) (Certificate, error) {
+	return get[Certificate](ctx, c, "/certificates/"+url.PathEscape(id), nil)
+}
