@@ -68,7 +68,9 @@ type Host struct {
 	ring      *secrets.Ring // keys of the apps' secrets
 	redactors redactors
 	used      tally // what apps did with their capabilities
-	reserve   *reserve
+
+	tokensUsed tokensUsed
+	reserve    *reserve
 
 	routes   routes
 	programs *programs

@@ -120,6 +120,9 @@ func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, modu
 	if err != nil {
 		return r, nil, err
 	}
+	if err := actor.AllowsApp(manifest.Name); err != nil {
+		return r, nil, err
+	}
 	stage("reading the module")
 	inspection, err := registry.Inspect(module)
 	if err != nil {
@@ -259,6 +262,9 @@ func checkOwner(tx registry.Tx, actor access.Actor, r registry.Release) error {
 
 // mayChange tells whether an actor may change an app.
 func mayChange(actor access.Actor, app, owner string) error {
+	if err := actor.AllowsApp(app); err != nil {
+		return err
+	}
 	if actor.User == owner || actor.Has(access.RoleOperator) {
 		return nil
 	}
