@@ -72,11 +72,12 @@ var eventKinds = []EventKind{
 	{"user.changed", "changed a user", []string{"roles"}, AudienceConcerned},
 	{"user.invited", "made a sign-in link", nil, AudienceConcerned},
 	{"user.signed_in", "signed in", nil, AudienceConcerned},
-	{"token.created", "made a token", []string{"label"}, AudienceConcerned},
+	{"token.created", "made a token", []string{"label", "scopes", "apps"}, AudienceConcerned},
 	{"token.revoked", "revoked a token", nil, AudienceConcerned},
 	{"key.added", "added a key", []string{"identity"}, AudienceConcerned},
 	{"key.deleted", "distrusted a key", []string{"identity"}, AudienceConcerned},
 
+	{"backup.read", "read a backup", []string{"via"}, AudienceOperators},
 	{"secrets.rotated", "sealed all secrets anew with key", nil, AudienceOperators},
 }
 

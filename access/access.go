@@ -64,6 +64,9 @@ type Credential struct {
 	Label   string         `json:"label,omitempty"` // what a token is for
 	Created time.Time      `json:"created"`
 	Expires time.Time      `json:"expires,omitzero"` // zero: never
+	// Used is when it was last used, to the hour; zero: never, or before this was kept.
+	Used time.Time `json:"used,omitzero"`
+	Reach
 
 	// A credential that was made with a token ends with it, and so does all that is made with it
 	// in turn. Both are zero for what was made in a session that no token stands behind.
@@ -92,6 +95,8 @@ type Actor struct {
 	Credential string    // hash of the secret that was shown; "" for the node itself
 	Parent     string    // of what this actor makes, see Credential
 	Until      time.Time // likewise
+	Since      time.Time // when the credential was made
+	Reach                // of the credential
 }
 
 // Has tells whether the actor has a role. Every role includes viewer.

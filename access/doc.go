@@ -7,6 +7,8 @@
 //   - a user's name has one form, CanonicalName's, in which it is stored and compared;
 //   - once there is an operator who is not disabled, there is one;
 //   - what was made with a token ends with it, when it expires and when it is revoked;
+//   - a token makes no token that reaches further than itself, and never a session if it is limited;
+//   - a backup, which holds the node's keys, asks for more than a role: MayBackUp;
 //   - a role allows exactly what Role says, on every surface.
 //
 // It must not know what the acts do that it allows.

@@ -41,7 +41,7 @@ func Authenticate(tx Tx, secret string, now time.Time) (Actor, error) {
 	if c.Kind == KindLink {
 		return Actor{}, fmt.Errorf("a sign-in link is no token: %w", ErrUnauthenticated)
 	}
-	actor := Actor{User: u.Name, Roles: u.Roles, Via: c.Kind, Credential: c.Hash, Parent: c.Parent, Until: c.Until}
+	actor := Actor{User: u.Name, Roles: u.Roles, Via: c.Kind, Credential: c.Hash, Parent: c.Parent, Until: c.Until, Since: c.Created, Reach: c.Reach}
 	if c.Kind == KindToken {
 		actor.Parent, actor.Until = c.ID, c.Expires
 	}

@@ -18,7 +18,7 @@ type description struct {
 	OpenAPI string
 	Paths   map[string]map[string]struct {
 		OperationID string `json:"operationId"`
-		Security    *[]any
+		Security    *[]map[string][]string
 		RequestBody *struct {
 			Content map[string]any
 		} `json:"requestBody"`
@@ -137,6 +137,8 @@ func bodyFor(operation string) (body, media string) {
 		return "x", "application/pkcs10"
 	case "timestamp":
 		return "x", "application/timestamp-query"
+	case "newToken":
+		return `{"label":"x","scopes":["tokens:write"]}`, "application/json"
 	case "promote":
 		return `{"release":1,"to":"pilot"}`, "application/json"
 	}
@@ -258,7 +260,7 @@ func TestSignIn(t *testing.T) {
 	if last := events[len(events)-1]; err != nil || last.Kind != "user.signed_in" || last.Actor != ada {
 		t.Errorf("the feed ends with %+v, %v", last, err)
 	}
-	token, err := signed.NewToken(t.Context(), "ci", 1)
+	token, err := signed.NewToken(t.Context(), client.NewToken{Label: "ci", Hours: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

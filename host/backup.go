@@ -15,6 +15,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/archive"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/registry"
 )
 
 // notBackedUp is what a backup leaves out: what is made anew, other copies, logs and samples of
@@ -36,8 +37,8 @@ type copier interface {
 // listed after it. Usage that is in both counts once, since cells are merged by
 // maximum.
 func (h *Host) Backup(ctx context.Context, w io.Writer) error {
-	actor, err := h.allow(ctx, access.RoleOperator)
-	if err != nil {
+	actor := access.ActorFrom(ctx)
+	if err := access.MayBackUp(actor, h.o.Now()); err != nil {
 		return err
 	}
 	done, err := h.backups.Take(ctx, actor.User, 1, 0)
@@ -46,7 +47,9 @@ func (h *Host) Backup(ctx context.Context, w io.Writer) error {
 	}
 	defer done()
 	defer h.files.Hold()() // the apps' files are copied after the list of them
-	h.log.InfoContext(ctx, "a backup begins", "user", actor.User)
+	if err := h.noteBackup(ctx, actor); err != nil {
+		return err
+	}
 	brisk := &briskWriter{w: w}
 	stores := func(a *archive.Writer, p *pace) error {
 		if err := h.roomFor(); err != nil {
@@ -61,6 +64,22 @@ func (h *Host) Backup(ctx context.Context, w io.Writer) error {
 	}
 	h.log.InfoContext(ctx, "a backup is complete", "user", actor.User)
 	return nil
+}
+
+// noteBackup tells operators of a backup before its first byte leaves: it holds the node's keys.
+// On a disk that takes no change the backup is made all the same, since it is what helps then, and
+// stands in the log.
+func (h *Host) noteBackup(ctx context.Context, actor access.Actor) error {
+	h.log.InfoContext(ctx, "a backup begins", "user", actor.User, "via", actor.Via)
+	_, err := h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+		tx.Emit("backup.read", "", actor.User, map[string]string{"via": string(actor.Via)})
+		return nil
+	})
+	if errors.Is(err, registry.ErrUnwritable) {
+		h.log.WarnContext(ctx, "a backup could not be noted in the feed", "user", actor.User, "err", err)
+		return nil
+	}
+	return err
 }
 
 const (

@@ -15,6 +15,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/sdk/client"
 )
 
 // TestEveryEventHasAnAudience: each kind that the node emits is in the table, with its details.
@@ -167,7 +168,7 @@ func TestEventsAreForTheirAudience(t *testing.T) {
 	if _, err := n.ada().SetSecret(t.Context(), "hello", "stripe", []byte("sk_live_1234")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.ada().NewToken(t.Context(), "for the build", 1); err != nil {
+	if _, err := n.ada().NewToken(t.Context(), client.NewToken{Label: "for the build", Hours: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := n.ops().PutUser(t.Context(), eve, []string{"developer"}, false); err != nil {

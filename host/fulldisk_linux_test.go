@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/sdk/client"
 )
 
 // TestFullDisk takes a node's disk away, as far as writing is concerned, and
@@ -56,7 +57,7 @@ func TestFullDisk(t *testing.T) {
 	if _, err := c.Publish(t.Context(), manifest("shop"), module, bundle, nil); problemOf(t, err).Status != 507 {
 		t.Errorf("publishing: %v", err)
 	}
-	if _, err := c.NewToken(t.Context(), "ci", 1); problemOf(t, err).Type != "/problems/not-writable" {
+	if _, err := c.NewToken(t.Context(), client.NewToken{Label: "ci", Hours: 1}); problemOf(t, err).Type != "/problems/not-writable" {
 		t.Errorf("a token: %v", err)
 	}
 	if got := n.get(p.URL); got.Status != 503 {

@@ -195,6 +195,12 @@ func (n *node) do(method, url, body string, header ...string) answer {
 	return a
 }
 
+// metrics is what a scrape answers.
+func (n *node) metrics() string {
+	n.t.Helper()
+	return n.do("GET", n.ConsoleURL()+"/metrics", "", "Authorization", "Bearer "+n.token(ops, access.RoleOperator)).Body
+}
+
 func (n *node) get(url string) answer { n.t.Helper(); return n.do("GET", url, "") }
 
 // says is a module that answers a text.

@@ -70,7 +70,9 @@ type Host struct {
 	removing  sync.Mutex    // held while apps are removed
 	removals  chan struct{} // wakes what removes apps; holds one
 	used      tally         // what apps did with their capabilities
-	reserve   *reserve
+
+	tokensUsed tokensUsed
+	reserve    *reserve
 
 	routes   routes
 	lives    lives

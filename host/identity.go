@@ -33,6 +33,9 @@ func (h *Host) Authenticate(ctx context.Context, secret string) (access.Actor, e
 		actor, err = access.Authenticate(tx, secret, h.o.Now())
 		return err
 	})
+	if err == nil {
+		h.tokensUsed.note(actor, h.o.Now())
+	}
 	return actor, err
 }
 
@@ -46,7 +49,7 @@ func (h *Host) SignIn(ctx context.Context, link string) (string, access.Actor, e
 			return err
 		}
 		session := h.credential(access.KindSession, hash, user.Name, "", sessionTTL).Within(used.Parent, used.Until)
-		actor = access.Actor{User: user.Name, Roles: user.Roles, Via: access.KindSession, Credential: hash, Parent: session.Parent, Until: session.Until}
+		actor = access.Actor{User: user.Name, Roles: user.Roles, Via: access.KindSession, Credential: hash, Parent: session.Parent, Until: session.Until, Since: session.Created}
 		tx.As(user.Name)
 		tx.Emit("user.signed_in", "", user.Name, nil)
 		if err := makeRoom(tx, access.KindSession, user.Name); err != nil {
@@ -76,68 +79,6 @@ func (h *Host) SignOut(ctx context.Context, secret string) error {
 			return err
 		}
 		return nil
-	})
-	return err
-}
-
-// NewToken makes an API token for who acts. A ttl of zero means that it does not expire. One that
-// is made with a token ends with that token at the latest.
-func (h *Host) NewToken(ctx context.Context, label string, ttl time.Duration) (string, access.Credential, error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
-	if err != nil {
-		return "", access.Credential{}, err
-	}
-	if ttl < 0 || ttl > maxTTL || len(label) > 100 {
-		return "", access.Credential{}, fmt.Errorf("a token lives at most 366 days and its label has at most 100 bytes: %w", access.ErrBadUser)
-	}
-	return h.newToken(ctx, actor, label, ttl)
-}
-
-func (h *Host) newToken(ctx context.Context, actor access.Actor, label string, ttl time.Duration) (string, access.Credential, error) {
-	secret, hash := access.NewSecret(access.KindToken)
-	c := h.credential(access.KindToken, hash, actor.User, label, ttl).Within(actor.Parent, actor.Until)
-	_, err := h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
-		tx.Emit("token.created", "", c.ID, map[string]string{"label": label})
-		return tx.PutCredential(c)
-	})
-	return secret, c, err
-}
-
-// Tokens lists the actor's own tokens, oldest first.
-func (h *Host) Tokens(ctx context.Context, p web.Page) (tokens web.Items[access.Credential], err error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
-	if err != nil {
-		return tokens, err
-	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		tokens, err = part(p, func(p boltstore.Part) ([]access.Credential, []byte, error) {
-			return tx.CredentialsPart(actor.User, access.KindToken, p)
-		})
-		return err
-	})
-	for i := range tokens.Items {
-		tokens.Items[i].Hash = "" // of no use to anybody outside
-	}
-	return tokens, err
-}
-
-// RevokeToken ends one of the actor's tokens, and all that was made with it.
-func (h *Host) RevokeToken(ctx context.Context, id string) error {
-	actor, err := h.allow(ctx, access.RoleViewer)
-	if err != nil {
-		return err
-	}
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
-		tokens, _, err := tx.CredentialsPart(actor.User, access.KindToken, boltstore.Part{Limit: -1})
-		if err != nil {
-			return err
-		}
-		i := slices.IndexFunc(tokens, func(c access.Credential) bool { return c.ID == id })
-		if i < 0 {
-			return fmt.Errorf("token %q: %w", id, access.ErrNotFound)
-		}
-		tx.Emit("token.revoked", "", id, nil)
-		return access.Revoke(tx, tokens[i])
 	})
 	return err
 }
@@ -191,6 +132,9 @@ func (h *Host) NewLink(ctx context.Context, user string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if !actor.Whole() { // whoever signs in with it has all that the user has
+		return "", fmt.Errorf("a token that is limited makes no sign-in links, of which the sessions are not: %w", access.ErrScope)
+	}
 	return h.newLink(ctx, actor, user)
 }
 
@@ -240,7 +184,11 @@ func (h *Host) TokenFor(ctx context.Context, user, label string, ttl time.Durati
 	if err != nil {
 		return "", err
 	}
-	secret, _, err := h.newToken(ctx, access.Actor{User: known.Name}, label, ttl)
+	reach := access.Reach{Scopes: []access.Scope{access.ScopeAll}}
+	if ttl > 0 && ttl <= access.BackupTokenLife { // the data directory is the caller's anyway
+		reach.Scopes = append(reach.Scopes, access.ScopeBackupRead)
+	}
+	secret, _, err := h.newToken(ctx, access.Actor{User: known.Name}, web.NewToken{Label: label, TTL: ttl, Reach: reach})
 	return secret, err
 }
 

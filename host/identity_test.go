@@ -105,7 +105,7 @@ func TestATokenMakesNothingThatOutlivesIt(t *testing.T) {
 		return c
 	}
 	token := func(of *client.Client, hours int) *client.Client {
-		made, err := of.NewToken(t.Context(), "made", hours)
+		made, err := of.NewToken(t.Context(), client.NewToken{Label: "made", Hours: hours, Scopes: []string{"all"}})
 		if err != nil {
 			t.Fatal(err)
 		}

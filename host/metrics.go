@@ -2,13 +2,12 @@ package host
 
 import (
 	"context"
-	"net"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -113,21 +112,16 @@ func (m *measures) write(p *telemetry.Page) {
 	p.Histogram("agora_invocation_seconds", "how long calls took, guest and host together", &m.took)
 }
 
-// serveMetrics answers a scrape: with an operator's token, or from this machine
-// if nothing stands between. Behind a proxy everybody seems to come from here.
+// serveMetrics answers a scrape, which needs an operator's token with the scope for it, by whatever
+// name or address the node is called.
 func (h *Host) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	if web.FromElsewhere(r) {
 		problem.Write(w, problem.ErrCrossOrigin)
 		return
 	}
-	if !h.local(r) {
-		scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		actor, err := h.Authenticate(r.Context(), strings.TrimSpace(secret))
-		if !strings.EqualFold(scheme, "Bearer") || err != nil || access.Require(actor, access.RoleOperator) != nil {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "metrics are for operators: send Authorization: Bearer and an operator's token (agora tokens create prometheus)", http.StatusUnauthorized)
-			return
-		}
+	if err := h.mayScrape(r); err != nil {
+		problem.Write(w, err)
+		return
 	}
 	var p telemetry.Page
 	h.measures.write(&p)
@@ -137,20 +131,16 @@ func (h *Host) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(p.Bytes())
 }
 
-// local tells whether a request comes from this machine, to a node that is not
-// behind a proxy.
-func (h *Host) local(r *http.Request) bool {
-	if h.o.ConsoleURL != "" || !h.origins.isBare(r.Host) {
-		return false
+func (h *Host) mayScrape(r *http.Request) error {
+	secret, err := web.Bearer(r)
+	if err != nil {
+		return err
 	}
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via", "Origin", "Sec-Fetch-Site"} {
-		if r.Header.Get(name) != "" {
-			return false
-		}
+	actor, err := h.Authenticate(r.Context(), secret)
+	if err != nil {
+		return err
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	ip := net.ParseIP(host)
-	return err == nil && ip != nil && ip.IsLoopback()
+	return errors.Join(access.Require(actor, access.RoleOperator), actor.Allows(access.ScopeMetricsRead), actor.AllowsApp(""))
 }
 
 // measureNode writes what the node knows of itself.

@@ -80,7 +80,7 @@ func TestHandlerThatPanics(t *testing.T) {
 			}
 		}
 	}
-	if got := n.get("http://" + n.Addr().String() + "/metrics").Body; !strings.Contains(got, `agora_panics_total{where="handler"} 2`) || !strings.Contains(got, `agora_panics_total{where="call"} 1`) {
+	if got := n.metrics(); !strings.Contains(got, `agora_panics_total{where="handler"} 2`) || !strings.Contains(got, `agora_panics_total{where="call"} 1`) {
 		t.Errorf("metrics: %s", got)
 	}
 }

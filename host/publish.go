@@ -120,6 +120,9 @@ func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, modu
 	if err != nil {
 		return r, nil, err
 	}
+	if err := actor.AllowsApp(manifest.Name); err != nil {
+		return r, nil, err
+	}
 	stage("reading the module")
 	inspection, err := registry.Inspect(module)
 	if err != nil {
@@ -265,6 +268,9 @@ func checkOwner(tx registry.Tx, actor access.Actor, r registry.Release) error {
 // mayChange reports whether an actor may change an app: its owner and operators may, while it is
 // neither removed nor about to be.
 func mayChange(actor access.Actor, app registry.App) error {
+	if err := actor.AllowsApp(app.Name); err != nil {
+		return err
+	}
 	if actor.User != app.Owner && !actor.Has(access.RoleOperator) {
 		return fmt.Errorf("app %q belongs to %s, and you are %s: %w", app.Name, app.Owner, actor.User, registry.ErrNotOwner)
 	}

@@ -71,7 +71,7 @@ func TestEachQuota(t *testing.T) {
 	}
 	var tokens []string
 	newToken := func(int) error {
-		token, err := api.NewToken(ctx, "x", 1)
+		token, err := api.NewToken(ctx, client.NewToken{Label: "x", Hours: 1})
 		tokens = append(tokens, token.ID)
 		return err
 	}
@@ -212,7 +212,10 @@ func TestTwoAtTheLimit(t *testing.T) {
 			_, err := api.Publish(t.Context(), manifest(fmt.Sprintf("a%d", i)), module, signAs(t, api, module), nil)
 			return err
 		}},
-		{"tokens", 4, func(int) error { _, err := api.NewToken(t.Context(), "x", 1); return err }},
+		{"tokens", 4, func(int) error {
+			_, err := api.NewToken(t.Context(), client.NewToken{Label: "x", Hours: 1})
+			return err
+		}},
 	} {
 		var added atomic.Int32
 		var group sync.WaitGroup
@@ -370,7 +373,7 @@ func TestDiskReserve(t *testing.T) {
 	if got := sign(); got != before {
 		t.Errorf("an app that keeps something: %d, %d before", got, before)
 	}
-	if _, err := api.NewToken(t.Context(), "to make room with", 1); err != nil {
+	if _, err := api.NewToken(t.Context(), client.NewToken{Label: "to make room with", Hours: 1}); err != nil {
 		t.Errorf("a token: %v", err)
 	}
 	if _, err := api.Activate(t.Context(), "shop", 1, "sandbox", ""); err != nil {

@@ -134,7 +134,7 @@ func TestReaderLeaves(t *testing.T) {
 	if total.Failed() != 0 || total.Errors[abi.KindCanceled] != 1 || len(total.Errors) != 1 || total.BytesOut < 100_000 || total.Instructions == 0 {
 		t.Errorf("%+v", total)
 	}
-	metrics := n.get("http://" + n.Addr().String() + "/metrics").Body
+	metrics := n.metrics()
 	for _, want := range []string{`agora_invocations_total{app="feed"} 1`, `agora_invocations_failed_total{app="feed"} 0`, `agora_invocations_canceled_total{app="feed"} 1`} {
 		if !strings.Contains(metrics, want+"\n") {
 			t.Errorf("metrics have no line %s", want)

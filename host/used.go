@@ -3,6 +3,7 @@ package host
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -88,10 +89,10 @@ func (t *tally) take() []boltstore.ReleaseUsed {
 	return all
 }
 
-// flushUsed brings what was used to the store. What the store does not take is
+// flushUsed brings what was used, and when tokens were, to the store. What the store does not take is
 // told, and forgotten.
 func (h *Host) flushUsed(ctx context.Context) error {
-	return h.store.AddUsed(ctx, h.used.take())
+	return errors.Join(h.store.AddUsed(ctx, h.used.take()), h.storeTokensUsed(ctx))
 }
 
 // usedBy is what a release did, up to now.

@@ -10,10 +10,12 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/internal/contexts"
 	"github.com/agora-host/agora/sdk/client"
 )
@@ -49,15 +51,19 @@ func (c *cli) limited(cmd *cobra.Command) *cobra.Command {
 }
 
 func (c *cli) loginCommand() *cobra.Command {
-	return &cobra.Command{
+	var scopes []string
+	cmd := &cobra.Command{
 		Use:   "login LINK | login URL --token TOKEN",
 		Short: "Say which node to speak to, and as whom",
 		Long: `Takes a one-time sign-in link, or the address of a node and an API token, and
 keeps a token of its own for the commands that follow: in a context that is called
 as its node, or as --context says, and that is current from now on. Other contexts
 stay as they are; see agora context. Without --token the token is read from the
-standard input, if it is not a terminal.`,
-		Example: "  agora login 'http://localhost:8080/sign-in?link=agora_lnk_…'\n  agora login https://agora.example.com --token agora_tok_…",
+standard input, if it is not a terminal.
+
+The token may do all that you may do, or with --scope what that names. To read
+backups, name backup:read, too; the token then lives 31 days.`,
+		Example: "  agora login 'http://localhost:8080/sign-in?link=agora_lnk_…'\n  agora login https://agora.example.com --token agora_tok_…\n  agora login LINK --scope all --scope backup:read",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			u, err := url.Parse(args[0])
@@ -69,7 +75,7 @@ standard input, if it is not a terminal.`,
 				return err
 			}
 			if link := u.Query().Get("link"); link != "" {
-				l, err = c.loginByLink(cmd, l, args[0])
+				l, err = c.loginByLink(cmd, l, args[0], scopes)
 			} else {
 				l, err = c.loginByToken(cmd, l)
 			}
@@ -95,6 +101,8 @@ standard input, if it is not a terminal.`,
 			})
 		},
 	}
+	cmd.Flags().StringSliceVar(&scopes, "scope", []string{string(access.ScopeAll)}, "what the token may do, of a sign-in link; may be repeated")
+	return cmd
 }
 
 // free finds out whether a name that is asked for is another node's, before a link is used up.
@@ -111,7 +119,7 @@ func free(l contexts.Context) error {
 }
 
 // loginByLink uses a link up for a session, and the session for a token.
-func (c *cli) loginByLink(cmd *cobra.Command, l contexts.Context, link string) (contexts.Context, error) {
+func (c *cli) loginByLink(cmd *cobra.Command, l contexts.Context, link string, scopes []string) (contexts.Context, error) {
 	anybody, err := client.New(l.URL, "")
 	if err != nil {
 		return l, err
@@ -124,7 +132,11 @@ func (c *cli) loginByLink(cmd *cobra.Command, l contexts.Context, link string) (
 	if err != nil {
 		host = runtime.GOOS
 	}
-	token, err := signed.NewToken(cmd.Context(), "agora login on "+host, tokenHours)
+	hours := tokenHours
+	if slices.Contains(scopes, string(access.ScopeBackupRead)) {
+		hours = int(access.BackupTokenLife.Hours())
+	}
+	token, err := signed.NewToken(cmd.Context(), client.NewToken{Label: "agora login on " + host, Hours: hours, Scopes: scopes})
 	if err != nil {
 		return l, err
 	}

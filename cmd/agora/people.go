@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/sdk/client"
 )
@@ -226,28 +227,12 @@ func (c *cli) tokensCommand() *cobra.Command {
 			return c.print(tokens, func(w io.Writer) error {
 				var rows [][]string
 				for _, t := range tokens {
-					rows = append(rows, []string{t.ID, orDash(t.Label), when(t.Created), when(t.Expires)})
+					rows = append(rows, []string{t.ID, orDash(t.Label), reachOf(t), when(t.Created), when(t.Used), when(t.Expires)})
 				}
-				return table(w, "TOKEN LABEL MADE ENDS", rows)
+				return table(w, "TOKEN LABEL MAY MADE USED ENDS", rows)
 			})
 		}),
 	}
-	var days int
-	create := &cobra.Command{
-		Use: "create LABEL", Short: "Make a token for a program", Args: cobra.ExactArgs(1),
-		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
-			t, err := node.NewToken(ctx, args[0], days*24)
-			if err != nil {
-				return err
-			}
-			return c.print(t, func(w io.Writer) error {
-				fmt.Fprintln(c.err, "Shown this once:")
-				_, err := fmt.Fprintln(w, t.Secret)
-				return err
-			})
-		}),
-	}
-	create.Flags().IntVar(&days, "days", 90, "how long it lives; 0 for ever")
 	revoke := &cobra.Command{
 		Use: "revoke TOKEN", Short: "End a token", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
@@ -260,6 +245,53 @@ func (c *cli) tokensCommand() *cobra.Command {
 			})
 		}),
 	}
-	cmd.AddCommand(create, revoke)
+	cmd.AddCommand(c.createTokenCommand(), revoke)
 	return c.limited(cmd)
+}
+
+// reachOf says what a token may do, in one word of a table.
+func reachOf(t client.Credential) string {
+	text := strings.Join(t.Scopes, ",")
+	if text == string(access.ScopeAll) {
+		text = "everything-you-may"
+	}
+	if len(t.Apps) > 0 {
+		text += "@" + strings.Join(t.Apps, ",")
+	}
+	return text
+}
+
+func (c *cli) createTokenCommand() *cobra.Command {
+	var days int
+	var t client.NewToken
+	cmd := &cobra.Command{
+		Use: "create LABEL", Short: "Make a token for a program", Args: cobra.ExactArgs(1),
+		Long:    "Makes a token, which may do what its scopes name and you may, too. Without --scope it\nreads apps, requests and usage. The scopes:\n\n" + scopeTable() + "\nA token for backups is made within 15 minutes of signing in to the console, or with\na token that has that scope, and lives at most 31 days.",
+		Example: "  agora tokens create prometheus --scope metrics:read --days 365\n  agora tokens create ci --scope apps:read --scope apps:publish --app shop",
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			t.Label, t.Hours = args[0], days*24
+			made, err := node.NewToken(ctx, t)
+			if err != nil {
+				return err
+			}
+			return c.print(made, func(w io.Writer) error {
+				fmt.Fprintf(c.err, "It may: %s. Shown this once:\n", strings.ReplaceAll(reachOf(made.Credential), ",", ", "))
+				_, err := fmt.Fprintln(w, made.Secret)
+				return err
+			})
+		}),
+	}
+	cmd.Flags().IntVar(&days, "days", 90, "how long it lives; 0 for ever")
+	cmd.Flags().StringSliceVar(&t.Scopes, "scope", nil, "what it may do; may be repeated")
+	cmd.Flags().StringSliceVar(&t.Apps, "app", nil, "bind it to this app; may be repeated")
+	_ = cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions(access.ScopeWords(), cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func scopeTable() string {
+	var b strings.Builder
+	for _, s := range access.Scopes() {
+		fmt.Fprintf(&b, "  %-16s %s\n", s.Scope, s.Meaning)
+	}
+	return b.String()
 }

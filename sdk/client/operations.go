@@ -289,9 +289,17 @@ func (c *Client) Tokens(ctx context.Context) ([]Credential, error) {
 	return list[Credential](ctx, c, "/tokens", nil)
 }
 
-// NewToken makes an API token; 0 hours: it does not expire.
-func (c *Client) NewToken(ctx context.Context, label string, hours int) (Token, error) {
-	return post[Token](ctx, c, "/tokens", map[string]any{"label": label, "hours": hours})
+// NewToken is an API token that is asked for.
+type NewToken struct {
+	Label  string   `json:"label"`
+	Hours  int      `json:"hours,omitempty"`  // 0: it does not expire
+	Scopes []string `json:"scopes,omitempty"` // none: to read apps, requests and usage
+	Apps   []string `json:"apps,omitempty"`   // none: all
+}
+
+// NewToken makes an API token.
+func (c *Client) NewToken(ctx context.Context, t NewToken) (Token, error) {
+	return post[Token](ctx, c, "/tokens", t)
 }
 
 // RevokeToken ends a token.

@@ -33,6 +33,9 @@ type (
 		User  string   `json:"user"`
 		Roles []string `json:"roles"`
 		Via   string   `json:"via"`
+
+		Scopes []string `json:"scopes,omitempty"` // of the token; none: all
+		Apps   []string `json:"apps,omitempty"`
 	}
 
 	// App is an app.
@@ -467,6 +470,11 @@ type (
 		Label   string    `json:"label,omitempty"`
 		Created time.Time `json:"created"`
 		Expires time.Time `json:"expires,omitzero"`
+		Used    time.Time `json:"used,omitzero"` // when it was last used, to the hour
+		Scopes  []string  `json:"scopes,omitempty"`
+		Apps    []string  `json:"apps,omitempty"` // the only ones that it reaches; none: all
+		Parent  string    `json:"parent,omitempty"`
+		Until   time.Time `json:"until,omitzero"`
 	}
 	// Token is a new token with its secret.
 	Token struct {

@@ -195,7 +195,7 @@ type Identity interface {
 	SignIn(ctx context.Context, link string) (secret string, actor access.Actor, err error)
 	SignOut(ctx context.Context, secret string) error
 	// NewToken answers a secret that is shown this once.
-	NewToken(ctx context.Context, label string, ttl time.Duration) (secret string, c access.Credential, err error)
+	NewToken(ctx context.Context, t NewToken) (secret string, c access.Credential, err error)
 	Tokens(ctx context.Context, p Page) (Items[access.Credential], error)
 	RevokeToken(ctx context.Context, id string) error
 	Users(ctx context.Context, p Page) (Items[access.User], error)
@@ -239,6 +239,13 @@ type Upload struct {
 	// Sign lets the node sign for who uploads, with a key that exists for this signature only:
 	// for browsers, which have none.
 	Sign bool
+}
+
+// NewToken is a token that is asked for.
+type NewToken struct {
+	Label string
+	TTL   time.Duration // 0: it does not expire
+	access.Reach
 }
 
 // NewKey is a public key with what proves that it is to sign for an identity.

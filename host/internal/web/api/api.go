@@ -92,10 +92,10 @@ func (s *server) begin(r route, c echo.Context) (done func(), err error) {
 		return nil, err
 	}
 	ctx := c.Request().Context()
-	if err := access.Require(access.ActorFrom(ctx), r.anyOf()...); err != nil {
+	if err := unescapeParams(c); err != nil {
 		return nil, err
 	}
-	if err := unescapeParams(c); err != nil {
+	if err := r.allow(access.ActorFrom(ctx), c); err != nil {
 		return nil, err
 	}
 	limit, needs := int64(maxBody), int64(0)
@@ -144,12 +144,12 @@ func unescapeParams(c echo.Context) error {
 }
 
 func (s *server) authenticate(c echo.Context) error {
-	scheme, secret, _ := strings.Cut(c.Request().Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
-		return fmt.Errorf("the API takes a token in the Authorization header: %w", access.ErrUnauthenticated)
+	secret, err := web.Bearer(c.Request())
+	if err != nil {
+		return err
 	}
 	ctx := c.Request().Context()
-	actor, err := s.node.Authenticate(ctx, strings.TrimSpace(secret))
+	actor, err := s.node.Authenticate(ctx, secret)
 	if err != nil {
 		return err
 	}

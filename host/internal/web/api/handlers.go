@@ -50,7 +50,7 @@ func info(s *server, c echo.Context) (any, error) { return s.node.Info(c.Request
 
 func whoami(_ *server, c echo.Context) (any, error) {
 	a := access.ActorFrom(c.Request().Context())
-	return Whoami{a.User, a.Roles, a.Via}, nil
+	return Whoami{a.User, a.Roles, a.Via, a.Reach}, nil
 }
 
 func getApp(s *server, c echo.Context) (any, error) {
@@ -381,7 +381,7 @@ func newToken(s *server, c echo.Context) (any, error) {
 	if in.Hours < 0 || in.Hours > 24*366 {
 		return nil, fmt.Errorf("%w: hours is a number from 0 to %d", problem.ErrBadRequest, 24*366)
 	}
-	secret, credential, err := s.node.NewToken(c.Request().Context(), in.Label, time.Duration(in.Hours)*time.Hour)
+	secret, credential, err := s.node.NewToken(c.Request().Context(), web.NewToken{Label: in.Label, TTL: time.Duration(in.Hours) * time.Hour, Reach: in.Reach})
 	credential.Hash = ""
 	return one(Token{secret, credential}, err)
 }

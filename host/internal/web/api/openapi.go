@@ -53,6 +53,13 @@ func roleWords(roles []access.Role) (words []string) {
 	return words
 }
 
+func needsScope(scopes []string) string {
+	if len(scopes) == 0 {
+		return ""
+	}
+	return ", and of a token the scope " + scopes[0]
+}
+
 // openapiPath writes ":name" as "{name}".
 func openapiPath(path string) string {
 	parts := strings.Split(path, "/")
@@ -95,8 +102,9 @@ func (d *describer) operation(r route, path string) object {
 	if r.public {
 		op["security"] = []any{}
 	} else {
+		op["security"] = []any{object{"token": r.scopes()}} // OpenAPI 3.1 allows names for any scheme
 		op["x-agora-roles"] = r.anyOf()
-		op["description"] = "Needs the role " + strings.Join(roleWords(r.anyOf()), " or ") + "."
+		op["description"] = "Needs the role " + strings.Join(roleWords(r.anyOf()), " or ") + needsScope(r.scopes()) + "."
 	}
 	if content := d.body(r.body); content != nil {
 		op["requestBody"] = object{"required": true, "content": content}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
@@ -224,7 +225,12 @@ func (c *Console) newToken(w http.ResponseWriter, r *http.Request) {
 		if err != nil || days < 0 || days > 366 {
 			return fmt.Errorf("%w: a token lives 1 to 366 days, or 0 for ever", problem.ErrBadRequest)
 		}
-		v.Secret, _, err = c.node.NewToken(r.Context(), r.FormValue("label"), time.Duration(days)*24*time.Hour)
+		t := web.NewToken{Label: r.FormValue("label"), TTL: time.Duration(days) * 24 * time.Hour}
+		for _, word := range r.Form["scope"] {
+			t.Scopes = append(t.Scopes, access.Scope(word))
+		}
+		t.Apps = strings.FieldsFunc(r.FormValue("apps"), func(c rune) bool { return c == ',' || unicode.IsSpace(c) })
+		v.Secret, _, err = c.node.NewToken(r.Context(), t)
 		return err
 	})
 }

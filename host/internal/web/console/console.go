@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"embed"
+	"fmt"
 	"html/template"
 	"io/fs"
 	"log/slog"
@@ -207,6 +208,9 @@ func (c *Console) signedIn(r *http.Request) (*http.Request, error) {
 	actor, err := c.node.Authenticate(r.Context(), cookie.Value)
 	if err != nil {
 		return r, err
+	}
+	if actor.Via != access.KindSession {
+		return r, fmt.Errorf("a token is for the API, and signs in to no console: %w", access.ErrUnauthenticated)
 	}
 	return r.WithContext(access.WithActor(r.Context(), actor)), nil
 }

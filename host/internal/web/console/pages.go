@@ -395,6 +395,7 @@ type settingsView struct {
 	Hosts     []registry.HostName
 	Pages     map[string]pager // by list
 	Roles     []access.Role
+	Scopes    []access.ScopeInfo
 	Quotas    []web.Quota
 	Challenge string // what a new key has to sign
 	Secret    string // a new token, shown once
@@ -407,7 +408,7 @@ func (c *Console) settings(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	v := settingsView{base: b, Roles: access.Roles(), Pages: map[string]pager{}}
+	v := settingsView{base: b, Roles: access.Roles(), Scopes: access.Scopes(), Pages: map[string]pager{}}
 	ctx := r.Context()
 	v.Tokens, v.Pages["tokens"], err = listed(r, "tokens", shownItems, func(p web.Page) (web.Items[access.Credential], error) { return c.node.Tokens(ctx, p) })
 	if err != nil {
@@ -435,6 +436,9 @@ func (c *Console) settings(r *http.Request) (string, any, error) {
 	v.Hosts, v.Pages["hosts"], err = listed(r, "hosts", shownItems, func(p web.Page) (web.Items[registry.HostName], error) { return c.node.HostNames(ctx, p) })
 	return "settings", v, err
 }
+
+// Usual reports whether a new token has a scope unless another is chosen.
+func (v settingsView) Usual(s access.Scope) bool { return slices.Contains(access.DefaultScopes(), s) }
 
 // Has tells whether a user has a role, for the boxes of the form.
 func (v settingsView) Has(u access.User, r access.Role) bool { return slices.Contains(u.Roles, r) }

@@ -5,12 +5,14 @@ import (
 	"embed"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/registry"
@@ -68,7 +70,12 @@ func For(err error) abi.Problem {
 }
 
 // Write answers a request to the API with a problem document.
-func Write(w http.ResponseWriter, err error) { write(w, For(err)) }
+func Write(w http.ResponseWriter, err error) {
+	if lacks, ok := errors.AsType[*access.ScopeError](err); ok { // as RFC 6750 says it
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="agora", error="insufficient_scope", scope="%s"`, lacks.Missing))
+	}
+	write(w, For(err))
+}
 
 func write(w http.ResponseWriter, p abi.Problem) {
 	h := w.Header()

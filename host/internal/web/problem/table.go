@@ -121,6 +121,14 @@ var table = []Entry{
 	entry("forbidden", http.StatusForbidden, "You may not do that",
 		"It takes a role, or an app, that is not yours.",
 		"Ask somebody who has the role, or ask an operator for it.", access.ErrForbidden),
+	entry("insufficient-scope", http.StatusForbidden, "The token is not for that",
+		"A token may do what its scopes name, for the apps that it is bound to, and no more than its user may.",
+		"Make a token with the scope that the detail names, or use one that has it.", access.ErrScope).
+		commands("agora tokens", "agora tokens create NAME --scope SCOPE"),
+	entry("backup-needs-more", http.StatusForbidden, "A backup asks for more than a role",
+		"A backup holds the node's keys: whoever has it can sign as anybody here. So it takes a token that names the scope backup:read, or a session that began within the last fifteen minutes.",
+		"Sign in to the console anew and make a token with the scope backup:read there; then give it with --token.", access.ErrBackup).
+		commands("agora login LINK --scope all --scope backup:read", "agora backup --to agora.tar.gz --token TOKEN"),
 	entry("last-operator", http.StatusConflict, "The node would have no operator",
 		"Somebody has to be able to let people in. The last operator can neither be disabled nor lose the role.",
 		"Make another user an operator first.", access.ErrLastOperator).
