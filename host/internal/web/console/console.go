@@ -77,7 +77,7 @@ func New(node web.Node, o Options) (http.Handler, error) {
 	c.routes(mux)
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.fail(w, r, base{Now: c.now()}, problem.ErrCrossOrigin)
+		c.failed(w, r, problem.ErrCrossOrigin)
 	}))
 	return c.harden(c.visited(origin.Handler(mux))), nil
 }
@@ -89,7 +89,7 @@ func (c *Console) visited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 		if reads && web.FromElsewhere(r) && !web.Visits(r) {
-			c.fail(w, r, base{Now: c.now()}, problem.ErrCrossOrigin)
+			c.failed(w, r, problem.ErrCrossOrigin)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -100,11 +100,37 @@ func (c *Console) visited(next http.Handler) http.Handler {
 func (c *Console) own(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if web.FromElsewhere(r) {
-			c.fail(w, r, base{Now: c.now()}, problem.ErrCrossOrigin)
+			c.failed(w, r, problem.ErrCrossOrigin)
 			return
 		}
 		next(w, r)
 	}
+}
+
+// pages are what a person who is signed in can look at.
+var pages = []struct {
+	pattern string
+	show    func(*Console, *http.Request) (string, any, error)
+}{
+	{"/{$}", (*Console).catalogue},
+	{"/apps/{app}", (*Console).app},
+	{"/apps/{app}/releases/{number}", (*Console).release},
+	{"/upload", (*Console).uploadForm},
+	{"/requests", (*Console).requests},
+	{"/grants", (*Console).grants},
+	{"/usage", (*Console).usage},
+	{"/policy", (*Console).policy},
+	{"/activity", (*Console).activity},
+	{"/settings", (*Console).settings},
+}
+
+// Pages returns the pattern of every page. What is promised of all of them is tested of all.
+func Pages() []string {
+	all := []string{"/sign-in"}
+	for _, p := range pages {
+		all = append(all, p.pattern)
+	}
+	return all
 }
 
 // routes lists every page and every act.
@@ -113,19 +139,11 @@ func (c *Console) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /sign-in", c.signIn)
 	mux.HandleFunc("POST /sign-out", c.signOut)
 
-	page := func(pattern string, show pageFunc) { mux.HandleFunc("GET "+pattern, c.page(show)) }
-	page("/{$}", c.catalogue)
-	page("/apps/{app}", c.app)
-	page("/apps/{app}/releases/{number}", c.release)
-	page("/upload", c.uploadForm)
-	page("/requests", c.requests)
-	page("/grants", c.grants)
-	page("/usage", c.usage)
+	for _, p := range pages {
+		mux.HandleFunc("GET "+p.pattern, c.page(func(r *http.Request) (string, any, error) { return p.show(c, r) }))
+	}
 	mux.HandleFunc("GET /usage.csv", c.own(c.exportUsage("csv")))
 	mux.HandleFunc("GET /usage.json", c.own(c.exportUsage("json")))
-	page("/policy", c.policy)
-	page("/activity", c.activity)
-	page("/settings", c.settings)
 
 	const viewer, developer, reviewer, operator = access.RoleViewer, access.RoleDeveloper, access.RoleReviewer, access.RoleOperator
 	act := func(pattern string, do actFunc, anyOf ...access.Role) {
@@ -156,13 +174,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/hosts/delete", c.deleteHost, operator)
 	mux.HandleFunc("POST /settings/links", c.newLink)
 
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		b, err := c.base(r, "", "")
-		if err != nil {
-			b = base{Now: c.now()}
-		}
-		c.fail(w, r, b, problem.ErrNoSuchPage)
-	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { c.failed(w, r, problem.ErrNoSuchPage) })
 }
 
 // harden sets what every answer carries.
@@ -324,28 +336,27 @@ func redirect(w http.ResponseWriter, r *http.Request, next string) {
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
-// failed shows an error within the console's frame.
+// failed shows an error within the console's frame, with its navigation for whoever is signed in.
 func (c *Console) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if in, inErr := c.signedIn(r); inErr == nil {
+		r = in
+	}
 	b, baseErr := c.base(r, "", "")
-	if baseErr != nil { // nobody is signed in, or the store is gone: the plain frame has to do
+	if baseErr != nil { // the request is over, or the store is gone: the plain frame has to do
 		b = base{Now: c.now()}
 	}
-	c.fail(w, r, b, err)
+	if problem.Internal(err) {
+		c.log.ErrorContext(r.Context(), "page failed", "method", r.Method, "path", r.URL.Path, "err", err)
+	}
+	p := problem.For(err)
+	b.Title, b.Notice = p.Title, ""
+	c.render(w, r, p.Status, "problem", problemView{b, p, back(r)})
 }
 
 type problemView struct {
 	base
 	Problem abi.Problem
 	Back    string
-}
-
-func (c *Console) fail(w http.ResponseWriter, r *http.Request, b base, err error) {
-	if problem.Internal(err) {
-		c.log.ErrorContext(r.Context(), "page failed", "method", r.Method, "path", r.URL.Path, "err", err)
-	}
-	p := problem.For(err)
-	b.Title = p.Title
-	c.render(w, r, p.Status, "problem", problemView{b, p, back(r)})
 }
 
 // back is the page that a form was on, if it was one of ours.
