@@ -7,7 +7,8 @@
 //   - a user's name has one form, CanonicalName's, in which it is stored and compared;
 //   - once there is an operator who is not disabled, there is one;
 //   - what was made with a token ends with it, when it expires and when it is revoked;
-//   - a role allows exactly what Role says, on every surface.
+//   - a role allows exactly what Role says, on every surface; who has none sees the public face of
+//     apps that serve, and what is their own.
 //
 // It must not know what the acts do that it allows.
 //

@@ -71,6 +71,7 @@ type Host struct {
 	reserve   *reserve
 
 	routes   routes
+	shelf    shelf
 	programs *programs
 
 	beforeChange func() // for tests: runs between a verdict and its transaction
@@ -415,7 +416,7 @@ func (h *Host) Info(ctx context.Context) web.Info {
 	}
 	var waiting int
 	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		waiting, err = tx.CountOpen("")
+		waiting, err = decidable(tx, access.ActorFrom(ctx))
 		return err
 	})
 	if err != nil {

@@ -83,7 +83,7 @@ func (h *Host) SignOut(ctx context.Context, secret string) error {
 // NewToken makes an API token for who acts. A ttl of zero means that it does not expire. One that
 // is made with a token ends with that token at the latest.
 func (h *Host) NewToken(ctx context.Context, label string, ttl time.Duration) (string, access.Credential, error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.allow(ctx, access.SignedIn)
 	if err != nil {
 		return "", access.Credential{}, err
 	}
@@ -105,7 +105,7 @@ func (h *Host) newToken(ctx context.Context, actor access.Actor, label string, t
 
 // Tokens lists the actor's own tokens, oldest first.
 func (h *Host) Tokens(ctx context.Context, p web.Page) (tokens web.Items[access.Credential], err error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.allow(ctx, access.SignedIn)
 	if err != nil {
 		return tokens, err
 	}
@@ -123,7 +123,7 @@ func (h *Host) Tokens(ctx context.Context, p web.Page) (tokens web.Items[access.
 
 // RevokeToken ends one of the actor's tokens, and all that was made with it.
 func (h *Host) RevokeToken(ctx context.Context, id string) error {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.allow(ctx, access.SignedIn)
 	if err != nil {
 		return err
 	}

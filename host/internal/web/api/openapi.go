@@ -94,6 +94,8 @@ func (d *describer) operation(r route, path string) object {
 	d.success(r, op["responses"].(object))
 	if r.public {
 		op["security"] = []any{}
+	} else if slices.Contains(r.roles, access.SignedIn) {
+		op["description"] = "For whoever is signed in."
 	} else {
 		op["x-agora-roles"] = r.anyOf()
 		op["description"] = "Needs the role " + strings.Join(roleWords(r.anyOf()), " or ") + "."

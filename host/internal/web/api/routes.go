@@ -45,7 +45,7 @@ type route struct {
 	id           string // operationId
 	about        string
 	public       bool
-	roles        []access.Role // any of them may call it; none: whoever is signed in
+	roles        []access.Role // any of them may call it; none: whoever has any
 	query        []param
 	paged        bool // a list: it takes cursor and limit
 	body         body
@@ -85,16 +85,17 @@ func routes() []route {
 		}
 	)
 	developers, reviewers, operators := []access.Role{access.RoleDeveloper}, []access.Role{access.RoleReviewer}, []access.Role{access.RoleOperator}
+	anybody := []access.Role{access.SignedIn} // has no role, perhaps
 	makers := []access.Role{access.RoleDeveloper, access.RoleOperator}
 	return []route{
 		{method: get, path: "/openapi.json", id: "describe", about: "This description.", public: true, answer: map[string]any{}, handle: describeSelf},
 		{method: get, path: "/schemas/manifest.json", id: "manifestSchema", about: "The JSON schema of agora.toml.", public: true, answer: map[string]any{}, handle: manifestSchema},
 		{method: post, path: "/sign-in", id: "signIn", about: "Trade a one-time sign-in link for a session secret, which works as a token for twelve hours.", public: true, body: jsonBody(SignIn{}), answer: Session{}, handle: signIn},
-		{method: get, path: "/info", id: "info", about: "What this node is.", answer: web.Info{}, handle: info},
-		{method: get, path: "/whoami", id: "whoami", about: "Who the token belongs to.", answer: Whoami{}, handle: whoami},
+		{method: get, path: "/info", id: "info", roles: anybody, about: "What this node is.", answer: web.Info{}, handle: info},
+		{method: get, path: "/whoami", id: "whoami", roles: anybody, about: "Who the token belongs to.", answer: Whoami{}, handle: whoami},
 
-		{method: get, path: "/apps", id: "listApps", about: "Apps, by name.", query: []param{{"text", "only apps in whose name, title, description, owner or team it occurs"}}, paged: true, answer: Items[web.App]{}, handle: listing(listApps)},
-		{method: get, path: "/apps/:app", id: "getApp", about: "One app.", answer: web.App{}, handle: getApp},
+		{method: get, path: "/apps", id: "listApps", roles: anybody, about: "Apps, by title. Whoever has no role sees the public face of those that serve.", query: []param{{"q", "words, all of which occur in title, name, description, owner, team, tiers or capabilities; case and accents do not matter"}, {"tier", "sandbox, pilot or production, which the app serves"}, {"team", "one team"}, {"owner", "one owner"}, {"capability", "a capability of the release that serves"}}, paged: true, answer: Items[web.App]{}, handle: listing(listApps)},
+		{method: get, path: "/apps/:app", id: "getApp", roles: anybody, about: "One app.", answer: web.App{}, handle: getApp},
 		{method: get, path: "/apps/:app/releases", id: "listReleases", about: "An app's releases, newest first.", paged: true, answer: Items[web.Release]{}, handle: listing(listReleases)},
 		{method: get, path: "/apps/:app/releases/:number", id: "getRelease", about: "One release.", answer: web.Release{}, handle: getRelease},
 		{method: del, path: "/apps/:app/releases/:number", id: "deleteRelease", roles: makers, about: "Delete a release for good, unless it serves or is waited for.", handle: deleteRelease},
@@ -104,7 +105,7 @@ func routes() []route {
 		{method: post, path: "/apps/:app/promote", id: "promote", roles: developers, about: "Ask for a release to enter a higher tier.", body: jsonBody(Promote{}), answer: approvals.Request{}, status: http.StatusCreated, handle: promote},
 		{method: post, path: "/apps/:app/ask", id: "askAgain", roles: developers, about: "Ask again for what a release lacks in the sandbox and nothing waits for.", body: jsonBody(AskAgain{}), answer: Items[approvals.Request]{}, status: http.StatusCreated, handle: askAgain},
 		{method: get, path: "/apps/:app/activations", id: "listActivations", about: "The history of an app's routes, newest first.", paged: true, answer: Items[registry.Activation]{}, handle: listing(listActivations)},
-		{method: get, path: "/apps/:app/logs", id: "logs", about: "The newest lines of an app's log, oldest first.", query: []param{{"limit", "1 to 1000; default 100"}}, answer: Items[web.LogLine]{}, handle: logs},
+		{method: get, path: "/apps/:app/logs", id: "logs", roles: anybody, about: "The newest lines of an app's log, oldest first.", query: []param{{"limit", "1 to 1000; default 100"}}, answer: Items[web.LogLine]{}, handle: logs},
 		{method: get, path: "/apps/:app/triggers", id: "listTriggers", about: "What calls an app besides requests, and how that went.", paged: true, answer: Items[web.Trigger]{}, handle: listing(listTriggers)},
 		{method: post, path: "/apps/:app/triggers/pause", id: "pauseTrigger", roles: makers, about: "Pause or resume a trigger. What comes for a paused one waits.", body: jsonBody(PauseTrigger{}), answer: web.Trigger{}, handle: pauseTrigger},
 		{method: post, path: "/apps/:app/triggers/run", id: "runTrigger", roles: makers, about: "Run a cron trigger now.", body: jsonBody(RunTrigger{}), answer: Run{}, status: http.StatusAccepted, handle: runTrigger},
@@ -118,8 +119,8 @@ func routes() []route {
 		{method: del, path: "/apps/:app/secrets/:name", id: "deleteSecret", roles: makers, about: "Forget a secret.", handle: deleteSecret},
 		{method: post, path: "/secrets/rotate", id: "rotateSecrets", roles: operators, about: "Seal all secrets with a new key, and forget the earlier ones.", answer: Rotated{}, handle: rotateSecrets},
 
-		{method: get, path: "/usage", id: "usage", about: "What was used.", query: usage, answer: metering.Report{}, handle: usageReport},
-		{method: get, path: "/usage/samples", id: "usageSamples", about: "Some calls of an hour: the slowest, the last that failed, and some at random; the last first. They are kept for thirty days.", query: []param{{"app", "one app; all if left out"}, {"hour", "a time in that hour, RFC 3339; default now"}}, paged: true, answer: Items[web.Sample]{}, handle: listing(usageSamples)},
+		{method: get, path: "/usage", id: "usage", roles: anybody, about: "What was used: by all apps for viewers, reviewers and operators, by their own for others.", query: usage, answer: metering.Report{}, handle: usageReport},
+		{method: get, path: "/usage/samples", id: "usageSamples", roles: anybody, about: "Some calls of an hour: the slowest, the last that failed, and some at random; the last first. They are kept for thirty days.", query: []param{{"app", "one app; all if left out"}, {"hour", "a time in that hour, RFC 3339; default now"}}, paged: true, answer: Items[web.Sample]{}, handle: listing(usageSamples)},
 		{method: get, path: "/events", id: "events", about: "Changes that the caller may see: what concerns an app's secrets, triggers and dead letters is for its owner, reviewers and operators, what concerns users, tokens and keys for whom it is about and for operators. None of these is left out; the revisions between are for others. What one change did stays on one page.", query: []param{{"after", "a revision; default 0"}, {"order", "oldest or newest first; default oldest"}}, paged: true, answer: Items[abi.Event]{}, handle: listing(events)},
 
 		{method: get, path: "/requests", id: "listRequests", about: "What waits for a decision or was decided, newest first.", query: []param{{"status", "open, approved, rejected or withdrawn; all if left out"}, {"app", "one app; all if left out"}}, paged: true, answer: Items[approvals.Request]{}, handle: listing(listRequests)},
@@ -146,10 +147,10 @@ func routes() []route {
 		{method: post, path: "/trust/keys", id: "addKey", roles: makers, about: "Let a public key sign for an identity, which its private half has to have agreed to.", body: jsonBody(web.NewKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
 		{method: del, path: "/trust/keys", id: "deleteKey", roles: makers, about: "End the trust in a key.", query: []param{{"hint", "the key's hint, as listed"}}, handle: deleteKey},
 
-		{method: get, path: "/quotas", id: "listQuotas", about: "What a person and an app have, and may have; for operators, the node, too.", query: []param{{"user", "another person, for operators; default the caller"}, {"app", "an app, too"}}, answer: Items[web.Quota]{}, handle: listQuotas},
-		{method: get, path: "/tokens", id: "listTokens", about: "Your own API tokens.", paged: true, answer: Items[access.Credential]{}, handle: listing(listTokens)},
-		{method: post, path: "/tokens", id: "newToken", about: "Make an API token. Its secret is answered once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken},
-		{method: del, path: "/tokens/:id", id: "revokeToken", about: "End one of your tokens.", handle: revokeToken},
+		{method: get, path: "/quotas", id: "listQuotas", roles: anybody, about: "What a person and an app have, and may have; for operators, the node, too.", query: []param{{"user", "another person, for operators; default the caller"}, {"app", "an app, too"}}, answer: Items[web.Quota]{}, handle: listQuotas},
+		{method: get, path: "/tokens", id: "listTokens", roles: anybody, about: "Your own API tokens.", paged: true, answer: Items[access.Credential]{}, handle: listing(listTokens)},
+		{method: post, path: "/tokens", id: "newToken", roles: anybody, about: "Make an API token. Its secret is answered once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken},
+		{method: del, path: "/tokens/:id", id: "revokeToken", roles: anybody, about: "End one of your tokens.", handle: revokeToken},
 		{method: get, path: "/users", id: "listUsers", roles: operators, about: "Everybody who is known here.", paged: true, answer: Items[access.User]{}, handle: listing(listUsers)},
 		{method: put, path: "/users/:name", id: "putUser", roles: operators, about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser},
 		{method: post, path: "/users/:name/link", id: "newLink", roles: operators, about: "A one-time sign-in link for a user.", answer: Link{}, status: http.StatusCreated, handle: newLink},

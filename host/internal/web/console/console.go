@@ -48,7 +48,8 @@ type base struct {
 	Now    time.Time
 }
 
-// Developer and the rest say what to offer; what is allowed the node decides.
+// Member and the rest say what to offer; what is allowed the node decides.
+func (b base) Member() bool    { return b.Actor.Has(access.RoleViewer) }
 func (b base) Developer() bool { return b.Actor.Has(access.RoleDeveloper) }
 func (b base) Reviewer() bool  { return b.Actor.Has(access.RoleReviewer) }
 func (b base) Operator() bool  { return b.Actor.Has(access.RoleOperator) }
@@ -107,21 +108,22 @@ func (c *Console) own(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// pages are what a person who is signed in can look at.
+// pages are what a person with a role can look at.
 var pages = []struct {
 	pattern string
+	role    access.Role
 	show    func(*Console, *http.Request) (string, any, error)
 }{
-	{"/{$}", (*Console).catalogue},
-	{"/apps/{app}", (*Console).app},
-	{"/apps/{app}/releases/{number}", (*Console).release},
-	{"/upload", (*Console).uploadForm},
-	{"/requests", (*Console).requests},
-	{"/grants", (*Console).grants},
-	{"/usage", (*Console).usage},
-	{"/policy", (*Console).policy},
-	{"/activity", (*Console).activity},
-	{"/settings", (*Console).settings},
+	{"/{$}", access.SignedIn, (*Console).catalogue},
+	{"/apps/{app}", access.SignedIn, (*Console).app},
+	{"/apps/{app}/releases/{number}", access.RoleViewer, (*Console).release},
+	{"/upload", access.RoleDeveloper, (*Console).uploadForm},
+	{"/requests", access.RoleViewer, (*Console).requests},
+	{"/grants", access.RoleViewer, (*Console).grants},
+	{"/usage", access.SignedIn, (*Console).usage},
+	{"/policy", access.RoleViewer, (*Console).policy},
+	{"/activity", access.RoleViewer, (*Console).activity},
+	{"/settings", access.SignedIn, (*Console).settings},
 }
 
 // Pages returns the pattern of every page. What is promised of all of them is tested of all.
@@ -140,7 +142,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /sign-out", c.signOut)
 
 	for _, p := range pages {
-		mux.HandleFunc("GET "+p.pattern, c.page(func(r *http.Request) (string, any, error) { return p.show(c, r) }))
+		mux.HandleFunc("GET "+p.pattern, c.page(p.role, func(r *http.Request) (string, any, error) { return p.show(c, r) }))
 	}
 	mux.HandleFunc("GET /usage.csv", c.own(c.exportUsage("csv")))
 	mux.HandleFunc("GET /usage.json", c.own(c.exportUsage("json")))
@@ -248,7 +250,7 @@ var notices = map[string]string{
 // pageFunc answers the name of a template and the view it shows.
 type pageFunc func(r *http.Request) (string, any, error)
 
-func (c *Console) page(show pageFunc) http.HandlerFunc {
+func (c *Console) page(role access.Role, show pageFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r, err := c.signedIn(r)
 		if err != nil && r.Header.Get("HX-Request") != "" {
@@ -257,6 +259,10 @@ func (c *Console) page(show pageFunc) http.HandlerFunc {
 		}
 		if err != nil {
 			http.Redirect(w, r, "/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+			return
+		}
+		if err := access.Require(access.ActorFrom(r.Context()), role); err != nil {
+			c.failed(w, r, err)
 			return
 		}
 		name, view, err := show(r)
