@@ -26,11 +26,15 @@ var (
 type Role string
 
 const (
-	RoleViewer    Role = "viewer"    // see apps, releases and usage
-	RoleDeveloper Role = "developer" // and publish apps of their own
-	RoleReviewer  Role = "reviewer"  // and decide requests of others
-	RoleOperator  Role = "operator"  // and manage users, keys and every app
+	RoleViewer    Role = "viewer"    // see every app, its releases and its usage
+	RoleDeveloper Role = "developer" // publish apps, and see every app and the usage of one's own
+	RoleReviewer  Role = "reviewer"  // decide requests of others, and see what viewers see
+	RoleOperator  Role = "operator"  // manage users, keys and every app, and see what viewers see
 )
+
+// SignedIn is what everybody has who is signed in, with or without a role. It is no role that can
+// be given.
+const SignedIn Role = ""
 
 // Roles lists all roles.
 func Roles() []Role { return []Role{RoleViewer, RoleDeveloper, RoleReviewer, RoleOperator} }
@@ -99,12 +103,25 @@ type Actor struct {
 	Reach                // of the credential
 }
 
-// Has tells whether the actor has a role. Every role includes viewer.
+// Has reports whether the actor has a role. Every role lets its holder see apps and releases, as
+// viewers do; see SeesUsage for what they do not share.
 func (a Actor) Has(r Role) bool {
-	if a.User == "" {
+	switch {
+	case a.User == "":
 		return false
+	case r == SignedIn:
+		return true
+	case r == RoleViewer:
+		return len(a.Roles) > 0
 	}
-	return slices.Contains(a.Roles, r) || r == RoleViewer
+	return slices.Contains(a.Roles, r)
+}
+
+// SeesUsage reports whether the actor may see what the apps of an owner used. With "" it reports
+// whether the actor may see what all of them used, in sum.
+func (a Actor) SeesUsage(owner string) bool {
+	all := []Role{RoleViewer, RoleReviewer, RoleOperator}
+	return a.User != "" && (a.User == owner || slices.ContainsFunc(all, func(r Role) bool { return slices.Contains(a.Roles, r) }))
 }
 
 type actorKey struct{}

@@ -125,7 +125,10 @@ func TestRequire(t *testing.T) {
 	}{
 		{access.Actor{}, []access.Role{access.RoleViewer}, access.ErrUnauthenticated},
 		{access.Actor{Roles: access.Roles()}, []access.Role{access.RoleViewer}, access.ErrUnauthenticated}, // roles of nobody
-		{access.Actor{User: "a"}, []access.Role{access.RoleViewer}, nil},
+		{access.Actor{User: "a"}, []access.Role{access.RoleViewer}, access.ErrForbidden},
+		{access.Actor{User: "a"}, []access.Role{access.SignedIn}, nil},
+		{access.Actor{}, []access.Role{access.SignedIn}, access.ErrUnauthenticated},
+		{dev, []access.Role{access.RoleViewer}, nil},
 		{access.Actor{User: "a"}, []access.Role{access.RoleDeveloper}, access.ErrForbidden},
 		{dev, []access.Role{access.RoleReviewer, access.RoleDeveloper}, nil},
 		{dev, []access.Role{access.RoleOperator}, access.ErrForbidden},

@@ -9,7 +9,8 @@
 //   - what was made with a token ends with it, when it expires and when it is revoked;
 //   - a token makes no token that reaches further than itself, and never a session if it is limited;
 //   - a backup, which holds the node's keys, asks for more than a role: MayBackUp;
-//   - a role allows exactly what Role says, on every surface.
+//   - a role allows exactly what Role says, on every surface; who has none sees the public face of
+//     apps that serve, and what is their own.
 //
 // It must not know what the acts do that it allows.
 //

@@ -143,6 +143,9 @@ func Require(a Actor, anyOf ...Role) error {
 	if slices.ContainsFunc(anyOf, a.Has) {
 		return nil
 	}
+	if len(a.Roles) == 0 {
+		return fmt.Errorf("%s has no role, which an operator can give: %w", a.User, ErrForbidden)
+	}
 	words := make([]string, len(anyOf))
 	for i, r := range anyOf {
 		words[i] = string(r)

@@ -53,6 +53,12 @@ func Supersede(tx Tx, app string, release int, by string, now time.Time) ([]Requ
 	return gone, nil
 }
 
+// DecidableBy reports whether a reviewer may decide an open request: one who neither owns the app
+// nor asked.
+func (q Request) DecidableBy(user string) bool {
+	return q.Status == StatusOpen && user != q.Owner && user != q.By
+}
+
 // Decide closes a request. Approving a grant request makes the grant; what an
 // approved promotion grants is what Granted returns. The caller has checked that
 // the decider has the reviewer role.
@@ -61,7 +67,7 @@ func Decide(tx Tx, id string, d Decision) (Request, *Grant, error) {
 	if err != nil {
 		return Request{}, nil, err
 	}
-	if d.By == q.Owner || d.By == q.By {
+	if !q.DecidableBy(d.By) {
 		return Request{}, nil, fmt.Errorf("%s was made by %s for an app of %s; another reviewer has to decide: %w", id, q.By, q.Owner, ErrSelfReview)
 	}
 	if d.Digest != "" && d.Digest != q.Digest {

@@ -16,43 +16,67 @@ import (
 	"github.com/agora-host/agora/registry"
 )
 
-// Apps lists apps. The marketplace is open to all who are signed in.
-func (h *Host) Apps(ctx context.Context, text string, p web.Page) (apps web.Items[web.App], err error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+// Apps lists apps by title. Whoever has no role sees the public face of those that serve, and
+// their own: they are the end users of the marketplace.
+func (h *Host) Apps(ctx context.Context, search registry.Search, p web.Page) (apps web.Items[web.App], err error) {
+	actor, err := h.allow(ctx, access.SignedIn)
+	if err != nil {
 		return apps, err
 	}
 	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
-		found, err := part(p, func(p boltstore.Part) ([]registry.App, []byte, error) { return tx.AppsPart(p, mentions(text)) })
+		all, err := h.shelf.look(tx)
 		if err != nil {
 			return err
 		}
-		apps, err = shown(found, func(app registry.App) (web.App, error) { return h.showApp(tx, app) })
+		matches := search.Matcher()
+		var found []*registry.Listing
+		for _, l := range all {
+			if matches(l) && mayFind(actor, l.App) {
+				found = append(found, l)
+			}
+		}
+		page, err := cut(p, found, (*registry.Listing).Place)
+		if err != nil {
+			return err
+		}
+		apps, err = shown(page, func(l *registry.Listing) (web.App, error) { return h.showApp(tx, actor, l.App) })
 		return err
 	})
 	return apps, err
 }
 
-// mentions returns a function that reports whether an app is what somebody looks for. What is left
-// of a removed app is in its certificate.
-func mentions(text string) func(registry.App) bool {
-	text = strings.ToLower(strings.TrimSpace(text))
-	return func(a registry.App) bool {
-		return a.Removal == nil && strings.Contains(strings.ToLower(strings.Join([]string{a.Name, a.Title, a.Description, a.Owner, a.Team}, " ")), text)
+// mayFind reports whether an app is in the actor's catalogue.
+func mayFind(actor access.Actor, app registry.App) bool {
+	if app.Removal != nil {
+		return false // what is left of it is in its certificate
+	}
+	_, _, serves := app.Serving()
+	return serves || actor.Has(access.RoleViewer) || actor.User == app.Owner
+}
+
+// publicFace leaves of an app what whoever may call it may know.
+func publicFace(a web.App) web.App {
+	return web.App{
+		App:   registry.App{Name: a.Name, Title: a.Title, Description: a.Description, Owner: a.Owner, Team: a.Team, Active: map[abi.Tier]int{}},
+		State: a.State, URL: a.URL, Tier: a.Tier, TierURLs: map[abi.Tier]string{},
 	}
 }
 
 // App reads one app.
 func (h *Host) App(ctx context.Context, name string) (shown web.App, err error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.allow(ctx, access.SignedIn)
 	if err != nil {
 		return shown, err
 	}
 	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
 		app, err := tx.App(name)
+		if err == nil && !mayFind(actor, app) {
+			err = registry.ErrNotFound
+		}
 		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
 		}
-		if shown, err = h.showApp(tx, app); err != nil {
+		if shown, err = h.showApp(tx, actor, app); err != nil || !seesWhole(actor, app) {
 			return err
 		}
 		if actor.Has(access.RoleDeveloper) || actor.Has(access.RoleReviewer) || actor.Has(access.RoleOperator) {
@@ -72,7 +96,13 @@ func (h *Host) App(ctx context.Context, name string) (shown web.App, err error) 
 	return shown, err
 }
 
-func (h *Host) showApp(tx *boltstore.Tx, app registry.App) (web.App, error) {
+// seesWhole reports whether more of an app is for the actor than its public face.
+func seesWhole(actor access.Actor, app registry.App) bool {
+	return actor.Has(access.RoleViewer) || actor.User == app.Owner
+}
+
+// showApp is an app as the actor may see it.
+func (h *Host) showApp(tx *boltstore.Tx, actor access.Actor, app registry.App) (web.App, error) {
 	waiting, err := tx.CountOpen(app.Name)
 	shown := web.App{App: app, State: app.State(), URL: h.origins.appURL(app.Name), TierURLs: map[abi.Tier]string{}, Waiting: waiting}
 	if tier, n, ok := app.Serving(); ok {
@@ -82,6 +112,9 @@ func (h *Host) showApp(tx *boltstore.Tx, app registry.App) (web.App, error) {
 		if n > 0 {
 			shown.TierURLs[tier] = h.origins.appURL(string(tier) + "--" + app.Name)
 		}
+	}
+	if !seesWhole(actor, app) {
+		shown = publicFace(shown)
 	}
 	return shown, err
 }

@@ -365,3 +365,28 @@ func (h *Host) RunningCalls(app string) int {
 
 // Log writes a line into an app's log.
 func (h *Host) Log(app, line string) { h.line(app, 1, "info", "log", line) }
+
+// FillApps adds n apps with a release each.
+func (h *Host) FillApps(ctx context.Context, n int) error {
+	for at := 0; at < n; at += 500 {
+		_, err := h.store.Update(ctx, "ada@example.com", func(tx *boltstore.Tx) error {
+			for i := at; i < min(at+500, n); i++ {
+				name := fmt.Sprintf("app-%d", i)
+				err := tx.PutApp(registry.App{
+					Name: name, Title: fmt.Sprintf("The app of number %d", i*7919%n), Description: "Says how much of what was sold where, and to whom", Owner: "ada@example.com",
+					Team: "sales", CostCenter: "CC-1", Releases: 1, Active: map[abi.Tier]int{abi.TierSandbox: 1}, Created: h.o.Now(),
+				})
+				err = errors.Join(err, tx.AddRelease(registry.Release{App: name, Number: 1, Capabilities: []string{"kv", "log"}}))
+				if err != nil {
+					return err
+				}
+				tx.Emit("release.published", name, "1", nil)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -76,6 +76,7 @@ type Host struct {
 
 	routes   routes
 	lives    lives
+	shelf    shelf
 	programs *programs
 
 	beforeChange func() // for tests: runs between a verdict and its transaction
@@ -421,7 +422,7 @@ func (h *Host) Info(ctx context.Context) web.Info {
 	}
 	var waiting int
 	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		waiting, err = tx.CountOpen("")
+		waiting, err = decidable(tx, access.ActorFrom(ctx))
 		return err
 	})
 	if err != nil {

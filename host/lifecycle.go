@@ -54,7 +54,7 @@ func (h *Host) act(ctx context.Context, name, reason string, change func(*boltst
 		if err := tx.PutApp(app); err != nil {
 			return err
 		}
-		if shown, err = h.showApp(tx, app); err == nil {
+		if shown, err = h.showApp(tx, actor, app); err == nil {
 			shown.May = acts(personOf(actor, app), app)
 		}
 		return err

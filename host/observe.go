@@ -2,28 +2,44 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 )
 
-// Usage answers what was used. API, CLI and console all show this report.
+// Usage returns what was used, as far as the actor may see it: of one app, if it is theirs, and
+// otherwise what was used in their name. API, CLI and console all show this report.
 func (h *Host) Usage(ctx context.Context, q metering.Query) (metering.Report, error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	actor, err := h.allow(ctx, access.SignedIn)
+	if err != nil {
 		return metering.Report{}, err
+	}
+	if actor.SeesUsage("") {
+		return h.meter.Report(ctx, q)
+	}
+	app, err := h.app(ctx, q.App)
+	if errors.Is(err, registry.ErrNotFound) { // none is named, or one that is gone
+		q.Owner = actor.User
+		return h.meter.Report(ctx, q)
+	}
+	if err != nil {
+		return metering.Report{}, err
+	}
+	if !actor.SeesUsage(app.Owner) {
+		return metering.Report{}, fmt.Errorf("the usage of %q is for its owner %s, for viewers, reviewers and operators: %w", q.App, app.Owner, access.ErrForbidden)
 	}
 	return h.meter.Report(ctx, q)
 }
 
 // Books says what somebody has to see to about usage.
 func (h *Host) Books(ctx context.Context) ([]abi.Finding, error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	if actor, err := h.allow(ctx, access.SignedIn); err != nil || !actor.SeesUsage("") {
 		return nil, err
 	}
 	findings, err := h.meter.Findings(ctx)
@@ -33,17 +49,13 @@ func (h *Host) Books(ctx context.Context) ([]abi.Finding, error) {
 // Logs shows an app's log to its owner, to reviewers and to operators: what an
 // app writes may be as confidential as what it works on.
 func (h *Host) Logs(ctx context.Context, name string, limit int) ([]web.LogLine, error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.allow(ctx, access.SignedIn)
 	if err != nil {
 		return nil, err
 	}
-	var app registry.App
-	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		app, err = tx.App(name)
-		return err
-	})
+	app, err := h.app(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("app %q: %w", name, err)
+		return nil, err
 	}
 	if !looksInto(actor, app.Owner) {
 		return nil, fmt.Errorf("the log of %q is for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)

@@ -192,7 +192,7 @@ func (o Options) wouldFit(tx *boltstore.Tx, name, of string, more int64) error {
 // Quotas shows what a person, "" for who asks, has and may have; of an app, if one is
 // named; and to operators, of the node. Operators may ask about others.
 func (h *Host) Quotas(ctx context.Context, person, app string) ([]web.Quota, error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.allow(ctx, access.SignedIn)
 	if err != nil {
 		return nil, err
 	}

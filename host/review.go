@@ -419,6 +419,20 @@ func (h *Host) Requests(ctx context.Context, f web.RequestFilter, p web.Page) (a
 	return all, err
 }
 
+// decidable counts the open requests that an actor may decide, up to as many as one page lists.
+func decidable(tx *boltstore.Tx, actor access.Actor) (n int, err error) {
+	if !actor.Has(access.RoleReviewer) {
+		return 0, nil
+	}
+	open, _, err := tx.RequestsPart("", approvals.StatusOpen, boltstore.Part{Limit: web.MaxPageLimit})
+	for _, q := range open {
+		if q.DecidableBy(actor.User) {
+			n++
+		}
+	}
+	return n, err
+}
+
 // Request reads one request.
 func (h *Host) Request(ctx context.Context, id string) (approvals.Request, error) {
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {

@@ -26,7 +26,7 @@ func sampleOf(v *metering.Invocation, status int, at time.Time) samplestore.Samp
 // the actor may look into them: when others called an app, and what failed there, is for whoever
 // sees to it.
 func (h *Host) Samples(ctx context.Context, app string, hour time.Time, p web.Page) (none web.Items[web.Sample], err error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.allow(ctx, access.SignedIn)
 	if err != nil {
 		return none, err
 	}

@@ -16,7 +16,7 @@ import (
 // NewToken makes an API token for who acts. A ttl of zero means that it does not expire. One that
 // is made with a token ends with that token at the latest, and reaches no further.
 func (h *Host) NewToken(ctx context.Context, t web.NewToken) (string, access.Credential, error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.allow(ctx, access.SignedIn)
 	if err != nil {
 		return "", access.Credential{}, err
 	}
@@ -62,7 +62,7 @@ func words[T ~string](list []T) string {
 
 // Tokens lists the actor's own tokens, oldest first.
 func (h *Host) Tokens(ctx context.Context, p web.Page) (tokens web.Items[access.Credential], err error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.allow(ctx, access.SignedIn)
 	if err != nil {
 		return tokens, err
 	}
@@ -87,7 +87,7 @@ func (h *Host) Tokens(ctx context.Context, p web.Page) (tokens web.Items[access.
 
 // RevokeToken ends one of the actor's tokens, and all that was made with it.
 func (h *Host) RevokeToken(ctx context.Context, id string) error {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.allow(ctx, access.SignedIn)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 type Query struct {
 	// App, Team and CostCenter narrow it; "" for all.
 	App, Team, CostCenter string
+	Owner                 string    // what was used in that owner's name
 	From, To              time.Time // half open
 	By                    []string  // what to group by, see groupings; empty: one total
 	// Over, if not "", also asks for the totals of each "hour", "day" or "month".
@@ -98,5 +99,5 @@ func (q Query) hourly() bool { return q.Over == "hour" || slices.Contains(q.By, 
 
 // wants tells whether a cell is asked for.
 func (q *Query) wants(k *Key) bool {
-	return (q.App == "" || k.App == q.App) && (q.Team == "" || k.Team == q.Team) && (q.CostCenter == "" || k.CostCenter == q.CostCenter)
+	return (q.App == "" || k.App == q.App) && (q.Team == "" || k.Team == q.Team) && (q.CostCenter == "" || k.CostCenter == q.CostCenter) && (q.Owner == "" || k.Owner == q.Owner)
 }

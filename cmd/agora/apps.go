@@ -15,14 +15,20 @@ import (
 )
 
 func (c *cli) appsCommand() *cobra.Command {
+	var search client.AppSearch
 	cmd := &cobra.Command{
 		Use: "apps", Short: "List apps; show, suspend, resume, delete or hand over one", Args: cobra.NoArgs,
+		Example: "  agora apps\n  agora apps --search 'expenses sales' --tier production",
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
-			apps, err := node.Apps(ctx)
+			apps, err := node.FindApps(ctx, search)
 			if err != nil {
 				return err
 			}
 			return c.print(apps, func(w io.Writer) error {
+				if len(apps) == 0 && search != (client.AppSearch{}) {
+					_, err := fmt.Fprintln(w, "No app matches. Leave a word or a filter out; `agora apps` lists all.")
+					return err
+				}
 				if len(apps) == 0 {
 					_, err := fmt.Fprintln(w, "No apps yet. Publish one with `agora deploy DIRECTORY`.")
 					return err
@@ -65,6 +71,12 @@ func (c *cli) appsCommand() *cobra.Command {
 		c.answerCommand("accept", "Take over an app that is offered to you", true),
 		c.answerCommand("decline", "Refuse an app that is offered to you, or take your offer back", false),
 		c.renameCommand(), c.certificatesCommand())
+	flags := cmd.Flags()
+	flags.StringVar(&search.Text, "search", "", "only apps in which all of these words occur: in title, name, description, owner, team, tiers or capabilities")
+	flags.StringVar(&search.Tier, "tier", "", "only apps that serve sandbox, pilot or production")
+	flags.StringVar(&search.Team, "team", "", "only apps of one team")
+	flags.StringVar(&search.Owner, "owner", "", "only apps of one owner")
+	flags.StringVar(&search.Capability, "capability", "", "only apps with a capability, such as kv")
 	return c.limited(cmd)
 }
 

@@ -23,7 +23,18 @@ func (c *Client) Whoami(ctx context.Context) (Whoami, error) {
 }
 
 // Apps lists every app. This and the other lists are read page by page; see First.
-func (c *Client) Apps(ctx context.Context) ([]App, error) { return list[App](ctx, c, "/apps", nil) }
+func (c *Client) Apps(ctx context.Context) ([]App, error) { return c.FindApps(ctx, AppSearch{}) }
+
+// FindApps lists the apps that a search finds, by title.
+func (c *Client) FindApps(ctx context.Context, s AppSearch) ([]App, error) {
+	q := url.Values{}
+	for name, value := range map[string]string{"q": s.Text, "tier": s.Tier, "team": s.Team, "owner": s.Owner, "capability": s.Capability} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return list[App](ctx, c, "/apps", q)
+}
 
 // App reads one app.
 func (c *Client) App(ctx context.Context, name string) (App, error) {

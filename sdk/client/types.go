@@ -17,7 +17,7 @@ type (
 		ConsoleURL string    `json:"console_url"`
 		AppsDomain string    `json:"apps_domain"`
 		Rev        abi.Rev   `json:"rev"`
-		Waiting    int       `json:"waiting"` // open requests
+		Waiting    int       `json:"waiting"` // open requests that you may decide
 		Demo       bool      `json:"demo"`
 		// TriggersPaused: nothing is delivered until the node is restarted without --pause-triggers.
 		TriggersPaused bool `json:"triggers_paused"`
@@ -36,6 +36,15 @@ type (
 
 		Scopes []string `json:"scopes,omitempty"` // of the token; none: all
 		Apps   []string `json:"apps,omitempty"`
+	}
+
+	// AppSearch is what is looked for among the apps. What is left out narrows nothing.
+	AppSearch struct {
+		Text       string // words, all of which occur; case and accents do not matter
+		Tier       string
+		Team       string
+		Owner      string
+		Capability string
 	}
 
 	// App is an app.

@@ -38,8 +38,8 @@ type Node interface {
 
 // Catalogue reads and routes apps.
 type Catalogue interface {
-	// Apps are those in whose name, title, description, owner or team a text occurs, by name.
-	Apps(ctx context.Context, text string, p Page) (Items[App], error)
+	// Apps are those that a search finds, by title.
+	Apps(ctx context.Context, s registry.Search, p Page) (Items[App], error)
 	App(ctx context.Context, name string) (App, error)
 	// Releases are newest first, as are all lists here that do not say otherwise.
 	Releases(ctx context.Context, app string, p Page) (Items[Release], error)
@@ -501,7 +501,7 @@ type Info struct {
 	ConsoleURL string    `json:"console_url"`
 	AppsDomain string    `json:"apps_domain"` // "localhost:8080"
 	Rev        abi.Rev   `json:"rev"`
-	Waiting    int       `json:"waiting"` // open requests
+	Waiting    int       `json:"waiting"` // open requests that the reader may decide
 	Demo       bool      `json:"demo"`    // started by `agora up`
 	// TriggersPaused: started with --pause-triggers. Nothing is delivered, and all waits.
 	TriggersPaused bool `json:"triggers_paused"`

@@ -16,7 +16,15 @@ import (
 )
 
 func listApps(s *server, c echo.Context, p web.Page) (Items[web.App], error) {
-	return s.node.Apps(c.Request().Context(), c.QueryParam("text"), p)
+	search := registry.Search{
+		Text: c.QueryParam("q"), Tier: abi.Tier(c.QueryParam("tier")), Team: c.QueryParam("team"), Owner: c.QueryParam("owner"), Capability: c.QueryParam("capability"),
+	}
+	if search.Tier != "" {
+		if err := knownTier(search.Tier); err != nil {
+			return Items[web.App]{}, err
+		}
+	}
+	return s.node.Apps(c.Request().Context(), search, p)
 }
 
 func listReleases(s *server, c echo.Context, p web.Page) (Items[web.Release], error) {

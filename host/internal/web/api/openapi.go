@@ -101,6 +101,8 @@ func (d *describer) operation(r route, path string) object {
 	d.success(r, op["responses"].(object))
 	if r.public {
 		op["security"] = []any{}
+	} else if slices.Contains(r.roles, access.SignedIn) {
+		op["description"] = "For whoever is signed in."
 	} else {
 		op["security"] = []any{object{"token": r.scopes()}} // OpenAPI 3.1 allows names for any scheme
 		op["x-agora-roles"] = r.anyOf()

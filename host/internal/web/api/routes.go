@@ -46,7 +46,7 @@ type route struct {
 	id           string // operationId
 	about        string
 	public       bool
-	roles        []access.Role // any of them may call it; none: whoever is signed in
+	roles        []access.Role // any of them may call it; none: whoever has any
 	scope        access.Scope  // what a token needs for it; anyScope: nothing
 	anyApp       bool          // a token that is bound to apps may call it, though its address names none
 	query        []param
@@ -127,17 +127,18 @@ func routes() []route {
 		}
 	)
 	developers, reviewers, operators := []access.Role{access.RoleDeveloper}, []access.Role{access.RoleReviewer}, []access.Role{access.RoleOperator}
+	anybody := []access.Role{access.SignedIn} // has no role, perhaps
 	makers := []access.Role{access.RoleDeveloper, access.RoleOperator}
 	deciders := []access.Role{access.RoleDeveloper, access.RoleReviewer, access.RoleOperator}
 	return []route{
 		{method: get, path: "/openapi.json", id: "describe", about: "This description.", public: true, answer: map[string]any{}, handle: describeSelf},
 		{method: get, path: "/schemas/manifest.json", id: "manifestSchema", about: "The JSON schema of agora.toml.", public: true, answer: map[string]any{}, handle: manifestSchema},
 		{method: post, path: "/sign-in", id: "signIn", about: "Trade a one-time sign-in link for a session secret, which works as a token for twelve hours.", public: true, body: jsonBody(SignIn{}), answer: Session{}, handle: signIn},
-		{method: get, path: "/info", id: "info", scope: anyScope, anyApp: true, about: "What this node is.", answer: web.Info{}, handle: info},
-		{method: get, path: "/whoami", id: "whoami", scope: anyScope, anyApp: true, about: "Who the token belongs to.", answer: Whoami{}, handle: whoami},
+		{method: get, path: "/info", id: "info", scope: anyScope, anyApp: true, roles: anybody, about: "What this node is.", answer: web.Info{}, handle: info},
+		{method: get, path: "/whoami", id: "whoami", scope: anyScope, anyApp: true, roles: anybody, about: "Who the token belongs to.", answer: Whoami{}, handle: whoami},
 
-		{method: get, path: "/apps", id: "listApps", scope: access.ScopeAppsRead, about: "Apps, by name.", query: []param{{"text", "only apps in whose name, title, description, owner or team it occurs"}}, paged: true, answer: Items[web.App]{}, handle: listing(listApps)},
-		{method: get, path: "/apps/:app", id: "getApp", scope: access.ScopeAppsRead, about: "One app.", answer: web.App{}, handle: getApp},
+		{method: get, path: "/apps", id: "listApps", scope: access.ScopeAppsRead, roles: anybody, about: "Apps, by title. Whoever has no role sees the public face of those that serve.", query: []param{{"q", "words, all of which occur in title, name, description, owner, team, tiers or capabilities; case and accents do not matter"}, {"tier", "sandbox, pilot or production, which the app serves"}, {"team", "one team"}, {"owner", "one owner"}, {"capability", "a capability of the release that serves"}}, paged: true, answer: Items[web.App]{}, handle: listing(listApps)},
+		{method: get, path: "/apps/:app", id: "getApp", scope: access.ScopeAppsRead, roles: anybody, about: "One app.", answer: web.App{}, handle: getApp},
 		{method: post, path: "/apps/:app/suspend", id: "suspendApp", scope: access.ScopeAppsManage, roles: deciders, about: "Stop an app: it serves nothing and nothing calls it, until it is resumed. Its owner, a reviewer or an operator.", body: jsonBody(Reason{}), answer: web.App{}, handle: suspendApp},
 		{method: post, path: "/apps/:app/resume", id: "resumeApp", scope: access.ScopeAppsManage, roles: deciders, about: "End a suspension: an operator any, others what their own authority suspended.", body: jsonBody(Reason{}), answer: web.App{}, handle: resumeApp},
 		{method: post, path: "/apps/:app/delete", id: "deleteApp", scope: access.ScopeAppsManage, roles: makers, about: "Stop an app and have it removed, with all that it keeps, when a wait is over. The name is repeated, so that no other app is deleted by mistake.", body: jsonBody(DeleteApp{}), answer: web.App{}, handle: deleteApp},
@@ -156,7 +157,7 @@ func routes() []route {
 		{method: post, path: "/apps/:app/promote", id: "promote", scope: access.ScopeAppsPublish, roles: developers, about: "Ask for a release to enter a higher tier.", body: jsonBody(Promote{}), answer: approvals.Request{}, status: http.StatusCreated, handle: promote},
 		{method: post, path: "/apps/:app/ask", id: "askAgain", scope: access.ScopeAppsPublish, roles: developers, about: "Ask again for what a release lacks in the sandbox and nothing waits for.", body: jsonBody(AskAgain{}), answer: Items[approvals.Request]{}, status: http.StatusCreated, handle: askAgain},
 		{method: get, path: "/apps/:app/activations", id: "listActivations", scope: access.ScopeAppsRead, about: "The history of an app's routes, newest first.", paged: true, answer: Items[registry.Activation]{}, handle: listing(listActivations)},
-		{method: get, path: "/apps/:app/logs", id: "logs", scope: access.ScopeLogsRead, about: "The newest lines of an app's log, oldest first.", query: []param{{"limit", "1 to 1000; default 100"}}, answer: Items[web.LogLine]{}, handle: logs},
+		{method: get, path: "/apps/:app/logs", id: "logs", scope: access.ScopeLogsRead, roles: anybody, about: "The newest lines of an app's log, oldest first.", query: []param{{"limit", "1 to 1000; default 100"}}, answer: Items[web.LogLine]{}, handle: logs},
 		{method: get, path: "/apps/:app/triggers", id: "listTriggers", scope: access.ScopeAppsRead, about: "What calls an app besides requests, and how that went.", paged: true, answer: Items[web.Trigger]{}, handle: listing(listTriggers)},
 		{method: post, path: "/apps/:app/triggers/pause", id: "pauseTrigger", scope: access.ScopeAppsManage, roles: makers, about: "Pause or resume a trigger. What comes for a paused one waits.", body: jsonBody(PauseTrigger{}), answer: web.Trigger{}, handle: pauseTrigger},
 		{method: post, path: "/apps/:app/triggers/run", id: "runTrigger", scope: access.ScopeAppsManage, roles: makers, about: "Run a cron trigger now.", body: jsonBody(RunTrigger{}), answer: Run{}, status: http.StatusAccepted, handle: runTrigger},
@@ -170,8 +171,8 @@ func routes() []route {
 		{method: del, path: "/apps/:app/secrets/:name", id: "deleteSecret", scope: access.ScopeSecretsWrite, roles: makers, about: "Forget a secret.", handle: deleteSecret},
 		{method: post, path: "/secrets/rotate", id: "rotateSecrets", scope: access.ScopeNodeWrite, roles: operators, about: "Seal all secrets with a new key, and forget the earlier ones.", answer: Rotated{}, handle: rotateSecrets},
 
-		{method: get, path: "/usage", id: "usage", scope: access.ScopeUsageRead, about: "What was used.", query: usage, answer: metering.Report{}, handle: usageReport},
-		{method: get, path: "/usage/samples", id: "usageSamples", scope: access.ScopeUsageRead, about: "Some calls of an hour: the slowest, the last that failed, and some at random; the last first. They are kept for thirty days.", query: []param{{"app", "one app; all if left out"}, {"hour", "a time in that hour, RFC 3339; default now"}}, paged: true, answer: Items[web.Sample]{}, handle: listing(usageSamples)},
+		{method: get, path: "/usage", id: "usage", scope: access.ScopeUsageRead, roles: anybody, about: "What was used: by all apps for viewers, reviewers and operators, by their own for others.", query: usage, answer: metering.Report{}, handle: usageReport},
+		{method: get, path: "/usage/samples", id: "usageSamples", scope: access.ScopeUsageRead, roles: anybody, about: "Some calls of an hour: the slowest, the last that failed, and some at random; the last first. They are kept for thirty days.", query: []param{{"app", "one app; all if left out"}, {"hour", "a time in that hour, RFC 3339; default now"}}, paged: true, answer: Items[web.Sample]{}, handle: listing(usageSamples)},
 		{method: get, path: "/events", id: "events", scope: access.ScopeEventsRead, about: "Changes that the caller may see: what concerns an app's secrets, triggers and dead letters is for its owner, reviewers and operators, what concerns users, tokens and keys for whom it is about and for operators. None of these is left out; the revisions between are for others. What one change did stays on one page.", query: []param{{"after", "a revision; default 0"}, {"order", "oldest or newest first; default oldest"}}, paged: true, answer: Items[abi.Event]{}, handle: listing(events)},
 
 		{method: get, path: "/requests", id: "listRequests", scope: access.ScopeRequestsRead, about: "What waits for a decision or was decided, newest first.", query: []param{{"status", "open, approved, rejected or withdrawn; all if left out"}, {"app", "one app; all if left out"}}, paged: true, answer: Items[approvals.Request]{}, handle: listing(listRequests)},
@@ -198,10 +199,10 @@ func routes() []route {
 		{method: post, path: "/trust/keys", id: "addKey", scope: access.ScopeKeysWrite, roles: makers, about: "Let a public key sign for an identity, which its private half has to have agreed to.", body: jsonBody(web.NewKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
 		{method: del, path: "/trust/keys", id: "deleteKey", scope: access.ScopeKeysWrite, roles: makers, about: "End the trust in a key.", query: []param{{"hint", "the key's hint, as listed"}}, handle: deleteKey},
 
-		{method: get, path: "/quotas", id: "listQuotas", scope: access.ScopeAppsRead, about: "What a person and an app have, and may have; for operators, the node, too.", query: []param{{"user", "another person, for operators; default the caller"}, {"app", "an app, too"}}, answer: Items[web.Quota]{}, handle: listQuotas},
-		{method: get, path: "/tokens", id: "listTokens", scope: access.ScopeTokensRead, about: "Your own API tokens.", paged: true, answer: Items[access.Credential]{}, handle: listing(listTokens)},
-		{method: post, path: "/tokens", id: "newToken", scope: access.ScopeTokensWrite, about: "Make an API token. Its secret is answered once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken},
-		{method: del, path: "/tokens/:id", id: "revokeToken", scope: access.ScopeTokensWrite, about: "End one of your tokens.", handle: revokeToken},
+		{method: get, path: "/quotas", id: "listQuotas", scope: access.ScopeAppsRead, roles: anybody, about: "What a person and an app have, and may have; for operators, the node, too.", query: []param{{"user", "another person, for operators; default the caller"}, {"app", "an app, too"}}, answer: Items[web.Quota]{}, handle: listQuotas},
+		{method: get, path: "/tokens", id: "listTokens", scope: access.ScopeTokensRead, roles: anybody, about: "Your own API tokens.", paged: true, answer: Items[access.Credential]{}, handle: listing(listTokens)},
+		{method: post, path: "/tokens", id: "newToken", scope: access.ScopeTokensWrite, roles: anybody, about: "Make an API token. Its secret is answered once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken},
+		{method: del, path: "/tokens/:id", id: "revokeToken", scope: access.ScopeTokensWrite, roles: anybody, about: "End one of your tokens.", handle: revokeToken},
 		{method: get, path: "/users", id: "listUsers", scope: access.ScopeUsersRead, roles: operators, about: "Everybody who is known here.", paged: true, answer: Items[access.User]{}, handle: listing(listUsers)},
 		{method: put, path: "/users/:name", id: "putUser", scope: access.ScopeUsersWrite, roles: operators, about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser},
 		{method: post, path: "/users/:name/link", id: "newLink", scope: access.ScopeAll, roles: operators, about: "A one-time sign-in link for a user.", answer: Link{}, status: http.StatusCreated, handle: newLink},

@@ -54,7 +54,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	secret, _, err := c.node.SignIn(r.Context(), link)
 	if err != nil {
-		c.fail(w, r, base{Now: c.now()}, err)
+		c.failed(w, r, err)
 		return
 	}
 	http.SetCookie(w, &http.Cookie{

@@ -49,7 +49,8 @@ type base struct {
 	Now    time.Time
 }
 
-// Developer and the rest say what to offer; what is allowed the node decides.
+// Member and the rest say what to offer; what is allowed the node decides.
+func (b base) Member() bool    { return b.Actor.Has(access.RoleViewer) }
 func (b base) Developer() bool { return b.Actor.Has(access.RoleDeveloper) }
 func (b base) Reviewer() bool  { return b.Actor.Has(access.RoleReviewer) }
 func (b base) Operator() bool  { return b.Actor.Has(access.RoleOperator) }
@@ -78,7 +79,7 @@ func New(node web.Node, o Options) (http.Handler, error) {
 	c.routes(mux)
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.fail(w, r, base{Now: c.now()}, problem.ErrCrossOrigin)
+		c.failed(w, r, problem.ErrCrossOrigin)
 	}))
 	return c.harden(c.visited(origin.Handler(mux))), nil
 }
@@ -90,7 +91,7 @@ func (c *Console) visited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 		if reads && web.FromElsewhere(r) && !web.Visits(r) {
-			c.fail(w, r, base{Now: c.now()}, problem.ErrCrossOrigin)
+			c.failed(w, r, problem.ErrCrossOrigin)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -101,11 +102,40 @@ func (c *Console) visited(next http.Handler) http.Handler {
 func (c *Console) own(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if web.FromElsewhere(r) {
-			c.fail(w, r, base{Now: c.now()}, problem.ErrCrossOrigin)
+			c.failed(w, r, problem.ErrCrossOrigin)
 			return
 		}
 		next(w, r)
 	}
+}
+
+// pages are what a person with a role can look at.
+var pages = []struct {
+	pattern string
+	role    access.Role
+	show    func(*Console, *http.Request) (string, any, error)
+}{
+	{"/{$}", access.SignedIn, (*Console).catalogue},
+	{"/apps/{app}", access.SignedIn, (*Console).app},
+	{"/apps/{app}/releases/{number}", access.RoleViewer, (*Console).release},
+	{"/certificates", access.RoleViewer, (*Console).certificates},
+	{"/certificates/{id}", access.RoleViewer, (*Console).certificate},
+	{"/upload", access.RoleDeveloper, (*Console).uploadForm},
+	{"/requests", access.RoleViewer, (*Console).requests},
+	{"/grants", access.RoleViewer, (*Console).grants},
+	{"/usage", access.SignedIn, (*Console).usage},
+	{"/policy", access.RoleViewer, (*Console).policy},
+	{"/activity", access.RoleViewer, (*Console).activity},
+	{"/settings", access.SignedIn, (*Console).settings},
+}
+
+// Pages returns the pattern of every page. What is promised of all of them is tested of all.
+func Pages() []string {
+	all := []string{"/sign-in"}
+	for _, p := range pages {
+		all = append(all, p.pattern)
+	}
+	return all
 }
 
 // routes lists every page and every act.
@@ -114,23 +144,13 @@ func (c *Console) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /sign-in", c.signIn)
 	mux.HandleFunc("POST /sign-out", c.signOut)
 
-	page := func(pattern string, show pageFunc) { mux.HandleFunc("GET "+pattern, c.page(show)) }
-	page("/{$}", c.catalogue)
-	page("/apps/{app}", c.app)
-	page("/apps/{app}/releases/{number}", c.release)
-	page("/certificates", c.certificates)
-	page("/certificates/{id}", c.certificate)
 	mux.HandleFunc("GET /certificates/{id}/document", c.own(c.saveCertificate))
 	mux.HandleFunc("GET /certificates/{id}/signature", c.own(c.saveCertificate))
-	page("/upload", c.uploadForm)
-	page("/requests", c.requests)
-	page("/grants", c.grants)
-	page("/usage", c.usage)
+	for _, p := range pages {
+		mux.HandleFunc("GET "+p.pattern, c.page(p.role, func(r *http.Request) (string, any, error) { return p.show(c, r) }))
+	}
 	mux.HandleFunc("GET /usage.csv", c.own(c.exportUsage("csv")))
 	mux.HandleFunc("GET /usage.json", c.own(c.exportUsage("json")))
-	page("/policy", c.policy)
-	page("/activity", c.activity)
-	page("/settings", c.settings)
 
 	const viewer, developer, reviewer, operator = access.RoleViewer, access.RoleDeveloper, access.RoleReviewer, access.RoleOperator
 	act := func(pattern string, do actFunc, anyOf ...access.Role) {
@@ -168,13 +188,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/hosts/delete", c.deleteHost, operator)
 	mux.HandleFunc("POST /settings/links", c.newLink)
 
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		b, err := c.base(r, "", "")
-		if err != nil {
-			b = base{Now: c.now()}
-		}
-		c.fail(w, r, b, problem.ErrNoSuchPage)
-	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { c.failed(w, r, problem.ErrNoSuchPage) })
 }
 
 // harden sets what every answer carries.
@@ -258,7 +272,7 @@ var notices = map[string]string{
 // pageFunc answers the name of a template and the view it shows.
 type pageFunc func(r *http.Request) (string, any, error)
 
-func (c *Console) page(show pageFunc) http.HandlerFunc {
+func (c *Console) page(role access.Role, show pageFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r, err := c.signedIn(r)
 		if err != nil && r.Header.Get("HX-Request") != "" {
@@ -267,6 +281,10 @@ func (c *Console) page(show pageFunc) http.HandlerFunc {
 		}
 		if err != nil {
 			http.Redirect(w, r, "/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+			return
+		}
+		if err := access.Require(access.ActorFrom(r.Context()), role); err != nil {
+			c.failed(w, r, err)
 			return
 		}
 		name, view, err := show(r)
@@ -346,28 +364,27 @@ func redirect(w http.ResponseWriter, r *http.Request, next string) {
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
-// failed shows an error within the console's frame.
+// failed shows an error within the console's frame, with its navigation for whoever is signed in.
 func (c *Console) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if in, inErr := c.signedIn(r); inErr == nil {
+		r = in
+	}
 	b, baseErr := c.base(r, "", "")
-	if baseErr != nil { // nobody is signed in, or the store is gone: the plain frame has to do
+	if baseErr != nil { // the request is over, or the store is gone: the plain frame has to do
 		b = base{Now: c.now()}
 	}
-	c.fail(w, r, b, err)
+	if problem.Internal(err) {
+		c.log.ErrorContext(r.Context(), "page failed", "method", r.Method, "path", r.URL.Path, "err", err)
+	}
+	p := problem.For(err)
+	b.Title, b.Notice = p.Title, ""
+	c.render(w, r, p.Status, "problem", problemView{b, p, back(r)})
 }
 
 type problemView struct {
 	base
 	Problem abi.Problem
 	Back    string
-}
-
-func (c *Console) fail(w http.ResponseWriter, r *http.Request, b base, err error) {
-	if problem.Internal(err) {
-		c.log.ErrorContext(r.Context(), "page failed", "method", r.Method, "path", r.URL.Path, "err", err)
-	}
-	p := problem.For(err)
-	b.Title = p.Title
-	c.render(w, r, p.Status, "problem", problemView{b, p, back(r)})
 }
 
 // back is the page that a form was on, if it was one of ours.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -27,19 +29,87 @@ type card struct {
 
 type catalogueView struct {
 	base
-	Apps  []card
-	Pages pager
-	Query string
-	Total metering.Usage
+	Apps   []card
+	Pages  pager
+	Search registry.Search
+	Total  metering.Usage
 }
+
+// searchOf reads what an address looks for. A tier that does not exist is left out.
+func searchOf(q url.Values) registry.Search {
+	s := registry.Search{Text: q.Get("q"), Team: q.Get("team"), Owner: q.Get("owner"), Capability: q.Get("capability")}
+	if tier, err := abi.ParseTier(q.Get("tier")); err == nil {
+		s.Tier = tier
+	}
+	return s
+}
+
+// catalogueLink is the catalogue's address for a search, which can be sent to others.
+func catalogueLink(s registry.Search) string {
+	q := url.Values{}
+	for name, value := range map[string]string{"q": s.Text, "tier": string(s.Tier), "team": s.Team, "owner": s.Owner, "capability": s.Capability} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if len(q) == 0 {
+		return "/"
+	}
+	return "/?" + q.Encode()
+}
+
+// Narrowed reports whether not all apps are shown.
+func (v catalogueView) Narrowed() bool { return v.Search != registry.Search{} }
+
+// Tabs are what the catalogue is most often narrowed to, within what is looked for.
+func (v catalogueView) Tabs() []tab {
+	s := v.Search
+	s.Tier, s.Owner = "", ""
+	tabs := []tab{{"All", catalogueLink(s), v.Search.Tier == "" && v.Search.Owner == ""}}
+	s.Owner = v.Actor.User
+	tabs = append(tabs, tab{"Mine", catalogueLink(s), v.Search.Owner == v.Actor.User})
+	s.Owner = ""
+	for _, tier := range abi.Tiers() {
+		s.Tier = tier
+		tabs = append(tabs, tab{strings.ToUpper(string(tier[:1])) + string(tier[1:]), catalogueLink(s), v.Search.Tier == tier})
+	}
+	return tabs
+}
+
+// tab is a choice among views of a page.
+type tab struct {
+	Name, Link string
+	Current    bool
+}
+
+// Filters are what else narrows the catalogue, each with the address without it.
+func (v catalogueView) Filters() (all []crumb) {
+	without := func(name, value string, clear func(*registry.Search)) {
+		if value == "" {
+			return
+		}
+		s := v.Search
+		clear(&s)
+		all = append(all, crumb{name + ": " + value, catalogueLink(s)})
+	}
+	without("team", v.Search.Team, func(s *registry.Search) { s.Team = "" })
+	without("capability", v.Search.Capability, func(s *registry.Search) { s.Capability = "" })
+	if v.Search.Owner != v.Actor.User {
+		without("owner", v.Search.Owner, func(s *registry.Search) { s.Owner = "" })
+	}
+	return all
+}
+
+// OfTeam leads to the apps of a team.
+func (v catalogueView) OfTeam(team string) string { return catalogueLink(registry.Search{Team: team}) }
 
 func (c *Console) catalogue(r *http.Request) (string, any, error) {
 	b, err := c.base(r, "Apps", "apps")
 	if err != nil {
 		return "", nil, err
 	}
-	query := r.URL.Query().Get("q")
-	apps, pages, err := listed(r, "apps", shownApps, func(p web.Page) (web.Items[web.App], error) { return c.node.Apps(r.Context(), query, p) })
+	search := searchOf(r.URL.Query())
+	apps, pages, err := listed(r, "apps", shownApps, func(p web.Page) (web.Items[web.App], error) { return c.node.Apps(r.Context(), search, p) })
 	if err != nil {
 		return "", nil, err
 	}
@@ -58,7 +128,7 @@ func (c *Console) catalogue(r *http.Request) (string, any, error) {
 			calls[app][int(t.Sub(report.From)/time.Hour)] += row.Calls
 		}
 	}
-	view := catalogueView{base: b, Pages: pages, Query: query, Total: report.Total}
+	view := catalogueView{base: b, Pages: pages, Search: search, Total: report.Total}
 	for _, app := range apps {
 		k := card{App: app, Line: sparkline(calls[app.Name])}
 		for _, n := range calls[app.Name] {
@@ -128,23 +198,24 @@ func (c *Console) app(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	title := app.Title
-	if title == "" {
-		title = app.Name
-	}
-	b, err := c.base(r, title, "apps")
+	b, err := c.base(r, app.Shown(), "apps")
 	if err != nil {
 		return "", nil, err
 	}
 	v := appView{base: b, App: app}
+	if !b.Member() {
+		return "app", v, nil // its public face
+	}
 	if err := c.appLists(r, &v); err != nil {
 		return "", nil, err
 	}
-	report, err := c.node.Usage(ctx, metering.Query{App: name, By: []string{"hour"}})
-	if err != nil {
-		return "", nil, err
+	if b.Actor.SeesUsage(app.Owner) {
+		report, err := c.node.Usage(ctx, metering.Query{App: name, By: []string{"hour"}})
+		if err != nil {
+			return "", nil, err
+		}
+		v.Chart, v.Day = newChart(report.From, report.To, report.Rows, "hour", func(hour time.Time) string { return scope{Hour: hour, App: name}.link("") }), report.Total
 	}
-	v.Chart, v.Day = newChart(report.From, report.To, report.Rows, "hour", func(hour time.Time) string { return scope{Hour: hour, App: name}.link("") }), report.Total
 	requests, err := c.node.Requests(ctx, web.RequestFilter{App: name, Release: app.Releases}, web.Page{Limit: web.MaxPageLimit})
 	if err != nil {
 		return "", nil, err
@@ -296,10 +367,9 @@ func (c *Console) requests(r *http.Request) (string, any, error) {
 	return "requests", requestsView{b, status, list, pages}, err
 }
 
-// Decides tells whether the actor may decide a request: a reviewer who is
-// neither its owner nor who asked.
+// Decides reports whether the actor may decide a request.
 func (v requestsView) Decides(q approvals.Request) bool {
-	return v.Reviewer() && q.Status == approvals.StatusOpen && v.Actor.User != q.Owner && v.Actor.User != q.By
+	return v.Reviewer() && q.DecidableBy(v.Actor.User)
 }
 
 // Withdraws tells whether the actor may take a request back.
@@ -414,11 +484,11 @@ func (c *Console) settings(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	if v.Quotas, err = c.node.Quotas(ctx, "", ""); err != nil || !b.Member() {
+		return "settings", v, err
+	}
 	v.Keys, v.Pages["keys"], err = listed(r, "keys", shownItems, func(p web.Page) (web.Items[registry.Key], error) { return c.node.Keys(ctx, p) })
 	if err != nil {
-		return "", nil, err
-	}
-	if v.Quotas, err = c.node.Quotas(r.Context(), "", ""); err != nil {
 		return "", nil, err
 	}
 	if b.Developer() || b.Operator() {

@@ -102,7 +102,7 @@ func (c *Console) uploadView(r *http.Request) (uploadView, error) {
 	if err != nil {
 		return uploadView{}, err
 	}
-	apps, err := c.node.Apps(r.Context(), "", web.Page{Limit: web.MaxPageLimit})
+	apps, err := c.node.Apps(r.Context(), registry.Search{}, web.Page{Limit: web.MaxPageLimit})
 	if err != nil {
 		return uploadView{}, err
 	}

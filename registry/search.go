@@ -1,0 +1,81 @@
+package registry
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/agora-host/agora/abi"
+)
+
+// Search is what a person looks for in the catalogue. What is left out narrows nothing.
+type Search struct {
+	Text       string // words, all of which occur
+	Tier       abi.Tier
+	Team       string
+	Owner      string
+	Capability string
+}
+
+// Listing is an app as it is searched and ordered.
+type Listing struct {
+	App          App
+	Capabilities []string // of the release that serves, or of the newest
+
+	text  string // all that words are looked for in, folded
+	team  string // folded
+	place string
+}
+
+// NewListing makes an app ready to be searched.
+func NewListing(a App, capabilities []string) *Listing {
+	parts := append([]string{a.Shown(), a.Name, a.Description, a.Owner, a.Team}, capabilities...)
+	for _, tier := range abi.Tiers() {
+		if a.Active[tier] > 0 {
+			parts = append(parts, string(tier))
+		}
+	}
+	return &Listing{App: a, Capabilities: capabilities, text: fold(strings.Join(parts, "\n")), team: fold(a.Team), place: fold(a.Shown()) + "\x00" + a.Name}
+}
+
+// Place orders listings by the title that people see, and apps of one title by name.
+func (l *Listing) Place() string { return l.place }
+
+// Shown is the name by which people know an app.
+func (a App) Shown() string {
+	if title := strings.TrimSpace(a.Title); title != "" {
+		return title
+	}
+	return a.Name
+}
+
+// Matcher returns a function that reports whether a listing is what is looked for.
+func (s Search) Matcher() func(*Listing) bool {
+	words, team := strings.Fields(fold(s.Text)), fold(s.Team)
+	return func(l *Listing) bool {
+		switch {
+		case s.Tier != "" && l.App.Active[s.Tier] == 0,
+			s.Owner != "" && l.App.Owner != s.Owner,
+			team != "" && l.team != team,
+			s.Capability != "" && !slices.Contains(l.Capabilities, s.Capability):
+			return false
+		}
+		return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(l.text, w) })
+	}
+}
+
+// undivided are letters with a stroke or joined ones, which Unicode does not take apart.
+var undivided = strings.NewReplacer("ß", "ss", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "æ", "ae", "œ", "oe", "ı", "i", "ħ", "h")
+
+// fold returns a text without differences of case, of diacritics and of form.
+func fold(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, norm.NFKD.String(s))
+	return undivided.Replace(s)
+}
