@@ -151,7 +151,7 @@ func TestConsole(t *testing.T) {
 	step("11-rules", chromedp.Navigate(base+"/policy"), chromedp.WaitVisible(chromedp.CSS(`pre.source`)))
 	step("12-activity", chromedp.Navigate(base+"/activity"), chromedp.WaitVisible(chromedp.Search(`//td[text()="uploaded release"]`)))
 	step("13-settings", chromedp.Navigate(base+"/settings"), chromedp.WaitVisible(chromedp.Search(`//h2[text()="People"]`)))
-	step("14-token", chromedp.SendKeys(chromedp.CSS(`input[name=label]`), "ci"), chromedp.Click(chromedp.Search(`//button[text()="Make a token"]`)), chromedp.WaitVisible(chromedp.CSS(`.secret`)))
+	step("14-token", chromedp.Click(chromedp.Search(`//summary[text()="Make a token"]`)), chromedp.SendKeys(chromedp.CSS(`input[name=label]`), "ci"), chromedp.Click(chromedp.Search(`//button[text()="Make a token"]`)), chromedp.WaitVisible(chromedp.CSS(`.secret`)))
 	if token := read(".secret"); !strings.HasPrefix(token, "agora_tok_") {
 		t.Errorf("the token is %q", token)
 	}

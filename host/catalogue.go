@@ -31,7 +31,7 @@ func (h *Host) Apps(ctx context.Context, search registry.Search, p web.Page) (ap
 		matches := search.Matcher()
 		var found []*registry.Listing
 		for _, l := range all {
-			if matches(l) && mayFind(actor, l.App) {
+			if l.App.Removal == nil && matches(l) && mayFind(actor, l.App) {
 				found = append(found, l)
 			}
 		}
@@ -47,9 +47,6 @@ func (h *Host) Apps(ctx context.Context, search registry.Search, p web.Page) (ap
 
 // mayFind reports whether an app is in the actor's catalogue.
 func mayFind(actor access.Actor, app registry.App) bool {
-	if app.Removal != nil {
-		return false // what is left of it is in its certificate
-	}
 	_, _, serves := app.Serving()
 	return serves || actor.Has(access.RoleViewer) || actor.User == app.Owner
 }

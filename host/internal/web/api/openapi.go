@@ -46,6 +46,15 @@ func describe(all []route) []byte {
 	return raw
 }
 
+// needs says whom an operation is for.
+func (r route) needs() string {
+	role := "whoever is signed in"
+	if !slices.Contains(r.roles, access.SignedIn) {
+		role = "the role " + strings.Join(roleWords(r.anyOf()), " or ")
+	}
+	return "For " + role + needsScope(r.scopes()) + "."
+}
+
 func roleWords(roles []access.Role) (words []string) {
 	for _, r := range roles {
 		words = append(words, string(r))
@@ -99,14 +108,13 @@ func (d *describer) operation(r route, path string) object {
 		}},
 	}
 	d.success(r, op["responses"].(object))
-	if r.public {
-		op["security"] = []any{}
-	} else if slices.Contains(r.roles, access.SignedIn) {
-		op["description"] = "For whoever is signed in."
-	} else {
+	op["security"] = []any{}
+	if !r.public {
 		op["security"] = []any{object{"token": r.scopes()}} // OpenAPI 3.1 allows names for any scheme
+		op["description"] = r.needs()
+	}
+	if !r.public && !slices.Contains(r.roles, access.SignedIn) {
 		op["x-agora-roles"] = r.anyOf()
-		op["description"] = "Needs the role " + strings.Join(roleWords(r.anyOf()), " or ") + needsScope(r.scopes()) + "."
 	}
 	if content := d.body(r.body); content != nil {
 		op["requestBody"] = object{"required": true, "content": content}
