@@ -49,6 +49,7 @@ var (
 var arguments = map[string]completion{
 	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "TOKEN": {names: completeTokens},
 	"KEY": {names: completeKeys}, "HOST": {names: completeHosts}, "CONTEXT": {local: contextNames},
+	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText,
 	"requests ID": {names: completeRequests}, "grants ID": {names: completeGrants},
 	"triggers KIND": {words: []string{string(abi.TriggerCron), string(abi.TriggerWebhook), string(abi.TriggerEvent)}},
 	"triggers NAME": {names: completeTriggers}, "triggers LETTER": {names: completeLetters}, "secrets NAME": {names: completeSecrets},
@@ -67,7 +68,8 @@ var flagValues = map[string]completion{
 	"module": {files: []string{"wasm"}}, "bundle": {files: []string{"json"}}, "key": anyFile, "out": anyFile, "trust-root": {files: []string{"json"}},
 	"challenge": anyFile, "proof": anyFile, "data": anyFile, "examples": anyFile, "llm": anyFile, "policy": anyFile, "backup to": anyFile,
 	"quota": {words: quotaWords()}, "snapshot": {words: []string{"latest"}}, "since": {words: []string{"24h", "7d", "30d"}},
-	"url": freeText, "token": freeText, "reason": freeText, "identity": freeText, "digest": freeText, "header": freeText, "from": freeText, "usage to": freeText,
+	"scope": {words: access.ScopeWords()}, "owner": {names: completeUsers}, "capability": {words: capabilityNames()}, "transfer to": {names: completeUsers},
+	"save": anyFile, "search": freeText, "url": freeText, "token": freeText, "reason": freeText, "identity": freeText, "digest": freeText, "header": freeText, "from": freeText, "usage to": freeText,
 	"listen": freeText, "console-url": freeText, "apps-domain": freeText, "admin": freeText, "environment": freeText, "egress-allow": freeText,
 	"trusted-proxy": freeText, "memory": freeText, "disk-reserve": freeText,
 }
@@ -85,6 +87,13 @@ func tierNames() (all []string) {
 func roleNames() (all []string) {
 	for _, r := range access.Roles() {
 		all = append(all, string(r))
+	}
+	return all
+}
+
+func capabilityNames() (all []string) {
+	for _, c := range abi.Capabilities() {
+		all = append(all, c.Name)
 	}
 	return all
 }
@@ -262,6 +271,11 @@ func completeRequests(ctx context.Context, node *client.Client, _ []string) ([]c
 func completeGrants(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {
 	all, err := node.Grants(ctx, "")
 	return offer(all, err, func(g client.Grant) string { return g.ID }, func(g client.Grant) string { return g.App + " " + g.Capability })
+}
+
+func completeCertificates(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {
+	all, err := node.Certificates(ctx, "")
+	return offer(all, err, func(c client.Certificate) string { return c.ID }, func(c client.Certificate) string { return c.App + " " + c.What })
 }
 
 // completeTriggers are an app's triggers of the kind that was named; run names none, and runs cron.

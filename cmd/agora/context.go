@@ -217,6 +217,8 @@ var changing = map[string]bool{
 	"agora releases activate": true, "agora releases rollback": true, "agora releases promote": true, "agora releases ask": true, "agora releases delete": true,
 	"agora requests approve": true, "agora requests reject": true, "agora requests withdraw": true, "agora grants revoke": true, "agora grants shrink": true,
 	"agora triggers pause": true, "agora triggers resume": true, "agora triggers run": true, "agora triggers redeliver": true, "agora triggers drop": true,
+	"agora apps suspend": true, "agora apps resume": true, "agora apps delete": true, "agora apps undelete": true, "agora apps transfer": true,
+	"agora apps accept": true, "agora apps decline": true, "agora apps rename": true,
 	"agora users set": true, "agora users link": true, "agora tokens create": true, "agora tokens revoke": true, "agora keys add": true, "agora keys remove": true,
 	"agora hosts add": true, "agora hosts remove": true, "agora secrets set": true, "agora secrets delete": true, "agora secrets rotate": true,
 }
