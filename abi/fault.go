@@ -67,6 +67,16 @@ func FaultKind(err error) string {
 	return "internal"
 }
 
+// FaultOf is the sentinel of a word of FaultKind; nil for one that has none.
+func FaultOf(kind string) error {
+	for _, f := range faultKinds {
+		if f.kind == kind {
+			return f.err
+		}
+	}
+	return nil
+}
+
 // FaultKinds lists the words that FaultKind can answer, without "".
 func FaultKinds() []string {
 	kinds := make([]string, 0, len(faultKinds)+1)

@@ -10,4 +10,8 @@ type Problem struct {
 	Findings []Finding `json:"findings,omitempty"`
 	// Invocation names the call in the app's log, if there was one.
 	Invocation string `json:"invocation,omitempty"`
+	// Whose app could not serve a request, for whoever calls it: the owner's name, no address.
+	App   string `json:"app,omitempty"`
+	Owner string `json:"owner,omitempty"`
+	Team  string `json:"team,omitempty"`
 }

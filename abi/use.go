@@ -56,6 +56,18 @@ type Recorder struct {
 	mu    sync.Mutex
 	uses  []Use
 	scope Scope // of that invocation, see scope.go
+	call  string
+}
+
+// Begin names the invocation that what follows belongs to.
+func (r *Recorder) Begin(call string) { r.call = call }
+
+// CallOf returns the id of the invocation in whose course a capability is called; "" for none.
+func CallOf(ctx context.Context) string {
+	if r, ok := ctx.Value(recorderKey{}).(*Recorder); ok {
+		return r.call
+	}
+	return ""
 }
 
 type recorderKey struct{}

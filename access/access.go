@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"errors"
+	"github.com/agora-host/agora/internal/sentinel"
 	"slices"
 	"time"
 )
@@ -14,6 +15,8 @@ var (
 	ErrForbidden = errors.New("not allowed")
 	// ErrNotFound: no such user, token, session or link.
 	ErrNotFound = errors.New("not found")
+	ErrNoUser   = sentinel.New(ErrNotFound, "there is no such user")
+	ErrNoToken  = sentinel.New(ErrNotFound, "there is no such token")
 	// ErrLinkUsed: a sign-in link that was used, expired or never existed.
 	ErrLinkUsed = errors.New("the sign-in link is used up")
 	// ErrBadUser: a user name or role that is not valid.

@@ -3,6 +3,7 @@ package approvals
 import (
 	"context"
 	"errors"
+	"github.com/agora-host/agora/internal/sentinel"
 	"slices"
 	"time"
 
@@ -11,7 +12,9 @@ import (
 
 var (
 	// ErrNotFound: no such request or grant.
-	ErrNotFound = errors.New("not found")
+	ErrNotFound  = errors.New("not found")
+	ErrNoRequest = sentinel.New(ErrNotFound, "there is no such request")
+	ErrNoGrant   = sentinel.New(ErrNotFound, "there is no such grant")
 	// ErrAlreadyDecided: the request was decided before.
 	ErrAlreadyDecided = errors.New("already decided")
 	// ErrSelfReview: the owner or the requester tried to decide.

@@ -178,7 +178,7 @@ func (h *Host) oneTrigger(ctx context.Context, ref triggers.Ref) (web.Trigger, e
 		}
 	}
 	if err == nil {
-		err = fmt.Errorf("%s trigger %q of %s: %w", ref.Kind, ref.Name, ref.App, triggers.ErrNotFound)
+		err = fmt.Errorf("%s trigger %q of %s: %w", ref.Kind, ref.Name, ref.App, triggers.ErrNoTrigger)
 	}
 	return web.Trigger{}, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/host/internal/logstore"
 	"github.com/agora-host/agora/metering"
 )
 
@@ -54,6 +55,12 @@ func (b *bill) leave() {
 	if b.running != nil {
 		b.running.Leave()
 	}
+}
+
+// stderr writes a line of the call into the app's log.
+func (b *bill) stderr(line string) {
+	t := b.target
+	t.host.write(logstore.Line{App: t.app.Name, Release: t.release.Number, Level: "info", Source: "stderr", Message: line, Call: b.id})
 }
 
 // settle journals what a call did, whether it succeeded or not. The uses of

@@ -155,7 +155,7 @@ func TestConsole(t *testing.T) {
 	if token := read(".secret"); !strings.HasPrefix(token, "agora_tok_") {
 		t.Errorf("the token is %q", token)
 	}
-	step("15-not-found", chromedp.Navigate(base+"/apps/none"), chromedp.WaitVisible(chromedp.Search(`//h1[text()="It does not exist"]`)))
+	step("15-not-found", chromedp.Navigate(base+"/apps/none"), chromedp.WaitVisible(chromedp.Search(`//h1[text()="There is no such app"]`)))
 	step("16-catalogue-again", chromedp.Navigate(base+"/"), chromedp.WaitVisible(chromedp.CSS(`.card`)))
 	step("17-search", chromedp.SendKeys(chromedp.CSS(`input[name=q]`), "guest"), chromedp.WaitNotPresent(chromedp.Search(`//a[text()="Hello"]`)), chromedp.WaitVisible(chromedp.Search(`//a[text()="Guestbook"]`)))
 	step("18-signed-out", chromedp.Navigate(base+"/settings"), chromedp.Click(chromedp.Search(`//button[text()="Sign out"]`)), chromedp.WaitVisible(chromedp.CSS(`input[name=link]`)))

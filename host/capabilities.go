@@ -57,7 +57,7 @@ var recorders = sync.Pool{New: func() any { return new(abi.Recorder) }}
 
 // recording runs a call and answers what it did with its capabilities, if it
 // has any. While it runs, uses answers what it did so far.
-func (t *target) recording(ctx context.Context, run func(ctx context.Context, uses func() []abi.Use) error) ([]abi.Use, error) {
+func (t *target) recording(ctx context.Context, id string, run func(ctx context.Context, uses func() []abi.Use) error) ([]abi.Use, error) {
 	if len(t.links) == 0 {
 		return nil, run(ctx, func() []abi.Use { return nil })
 	}
@@ -66,6 +66,7 @@ func (t *target) recording(ctx context.Context, run func(ctx context.Context, us
 		r.Reset()
 		recorders.Put(r)
 	}()
+	r.Begin(id)
 	err := run(abi.WithRecorder(ctx, r), r.Uses)
 	r.End()
 	return r.Uses(), err

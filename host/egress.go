@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"github.com/agora-host/agora/host/internal/logstore"
 	"net/netip"
 	"strings"
 	"sync"
@@ -60,7 +61,7 @@ func (h *Host) tell(app string, release int, f abi.Finding) {
 		return
 	}
 	lines := append([]string{f.Message + " " + f.Remedy.Summary}, f.Remedy.Commands...)
-	h.append(app, release, "warn", "node", strings.Join(lines, "\n"))
+	h.append(logstore.Line{App: app, Release: release, Level: "warn", Source: logstore.SourceNode, Message: strings.Join(lines, "\n")})
 }
 
 func (h *Host) tellFetch(_ context.Context, app fetch.App, f abi.Finding) {

@@ -364,7 +364,7 @@ func (h *Host) RunningCalls(app string) int {
 }
 
 // Log writes a line into an app's log.
-func (h *Host) Log(app, line string) { h.line(app, 1, "info", "log", line) }
+func (h *Host) Log(app, line string) { h.appLog(context.Background(), app, 1, "info", line) }
 
 // FillApps adds n apps with a release each.
 func (h *Host) FillApps(ctx context.Context, n int) error {

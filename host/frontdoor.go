@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/host/internal/door"
-	"github.com/agora-host/agora/host/internal/web/problem"
 )
 
 const (
@@ -43,7 +42,7 @@ func (h *Host) doorOptions() (door.Options, error) {
 	}
 	ofMemory := min(max(memory/32, 32<<20), 128<<20)
 	return door.Options{
-		Refuse: problem.WriteFault, Log: h.log, Trusted: trusted,
+		Refuse: h.refuse, Log: h.log, Trusted: trusted,
 		Connections: h.budget("connections", "connections of clients", connections),
 		Bodies:      h.budget("request-bodies", "bytes of request bodies that are held until their requests end", cmp.Or(h.o.BodyMemory, ofMemory)),
 		Responses:   h.budget("responses", "bytes of responses that their clients have not read yet", cmp.Or(h.o.ResponseMemory, ofMemory)),

@@ -274,11 +274,10 @@ func (h *Host) handler() (http.Handler, error) {
 	apps := gateway.New(gateway.Options{
 		Router: h, Secure: h.origins.scheme == "https",
 		WriteFault: func(w http.ResponseWriter, r *http.Request, id string, err error) {
-			h.noteFault(r.Context(), r.Host, id, err)
 			if errors.Is(err, problem.ErrMethodNotAllowed) { // only webhooks have methods of their own
 				w.Header().Set("Allow", webhook.Methods)
 			}
-			problem.WriteFault(w, r, err)
+			h.writeFault(w, r, id, err)
 		},
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -70,7 +71,7 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 		return engine.Result{}, err
 	}
 	if abi.Failed(abi.FaultKind(err)) {
-		t.host.explainFault(t, id, result, err)
+		err = t.host.explainFault(&bill, result, err)
 	}
 	if why := t.life.why(); why != nil && errors.Is(err, abi.ErrCanceled) {
 		err = why // whoever called is told that the app was stopped, not that they left
@@ -104,12 +105,12 @@ func (t *target) run(ctx context.Context, bill *bill, r *http.Request, stream ab
 	}
 	bill.frame.Header = append(bill.frame.Header, extra...)
 	t.host.setClient(ctx, bill.frame)
-	uses, err = t.recording(ctx, func(ctx context.Context, uses func() []abi.Use) error {
+	uses, err = t.recording(ctx, bill.id, func(ctx context.Context, uses func() []abi.Use) error {
 		bill.uses = uses
 		// A panic on the way is a fault of the node's: the call is settled like any other.
 		return t.host.watch.Do("call", func() (err error) {
 			result, err = place.Invoke(ctx, engine.Call{
-				ID: bill.id, Request: bill.frame, Links: t.links, Stream: stream, Checkpoint: bill.checkpoint, Stderr: t.stderr,
+				ID: bill.id, Request: bill.frame, Links: t.links, Stream: stream, Checkpoint: bill.checkpoint, Stderr: bill.stderr,
 				Weight: weights[t.tier], Room: door.ConnOf(ctx),
 			})
 			return err
@@ -128,36 +129,30 @@ func (h *Host) setClient(ctx context.Context, frame *abi.Request) {
 	}
 }
 
-// explainFault tells the app's developer, in the app's own log, what the end
-// user is not told.
-func (h *Host) explainFault(t *target, id string, result engine.Result, err error) {
-	message := fmt.Sprintf("request %s failed: %v", id, err)
-	if result.FaultDetail != "" {
-		message += "\n" + result.FaultDetail
-	}
-	h.line(t.app.Name, t.release.Number, "error", "node", message)
-}
-
-// noteFault logs a failure at the front door that no app's log can carry.
+// noteFault logs a failure at the front door: what is the node's own trouble, and for whoever looks
+// closely also what clients can cause at will.
 func (h *Host) noteFault(ctx context.Context, host, id string, err error) {
+	level := slog.LevelDebug
 	if problem.Internal(err) {
-		h.log.WarnContext(ctx, "request not served", "host", host, "invocation", id, "err", err)
+		level = slog.LevelWarn
 	}
+	h.log.Log(ctx, level, "request not served", "host", host, "invocation", id, "err", err)
 }
 
-func (h *Host) appLog(_ context.Context, app string, release int, level, message string) {
-	h.line(app, release, level, "log", message)
+func (h *Host) appLog(ctx context.Context, app string, release int, level, message string) {
+	h.write(logstore.Line{App: app, Release: release, Level: level, Source: "log", Message: message, Call: abi.CallOf(ctx)})
 }
 
-// line writes into an app's log, without the app's secrets.
-func (h *Host) line(app string, release int, level, source, message string) {
-	h.append(app, release, level, source, h.redact(app, release, message))
+// write writes into an app's log, without the app's secrets.
+func (h *Host) write(l logstore.Line) {
+	l.Message = h.redact(l.App, l.Release, l.Message)
+	h.append(l)
 }
 
-func (h *Host) append(app string, release int, level, source, message string) {
-	err := h.logs.Append(logstore.Line{At: h.o.Now(), App: app, Release: release, Level: level, Source: source, Message: message})
-	if err != nil {
-		h.log.Error("write an app's log", "app", app, "err", err)
+func (h *Host) append(l logstore.Line) {
+	l.At = h.o.Now()
+	if err := h.logs.Append(l); err != nil {
+		h.log.Error("write an app's log", "app", l.App, "err", err)
 	}
 }
 

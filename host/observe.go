@@ -8,6 +8,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host/internal/logstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
@@ -66,7 +67,11 @@ func (h *Host) Logs(ctx context.Context, name string, limit int) ([]web.LogLine,
 	}
 	shown := make([]web.LogLine, len(lines))
 	for i, l := range lines {
-		shown[i] = web.LogLine(l)
+		shown[i] = shownLine(l)
 	}
 	return shown, nil
+}
+
+func shownLine(l logstore.Line) web.LogLine {
+	return web.LogLine{At: l.At, App: l.App, Release: l.Release, Level: l.Level, Source: l.Source, Message: l.Message, Call: l.Call}
 }

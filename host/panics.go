@@ -10,7 +10,6 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/host/internal/web"
-	"github.com/agora-host/agora/host/internal/web/problem"
 )
 
 // calmly answers a request whose handler panics with a problem, if nothing was answered yet.
@@ -31,7 +30,11 @@ func (h *Host) calmly(next http.Handler) http.Handler {
 				w.Header().Del(name)
 			}
 		}
-		problem.WriteFault(w, r, err)
+		if id := w.Header().Get(gateway.InvocationHeader); id != "" {
+			h.writeFault(w, r, id, err)
+			return
+		}
+		h.refuse(w, r, err)
 	})
 }
 

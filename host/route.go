@@ -109,7 +109,6 @@ type target struct {
 	links   map[string]abi.Link // what is granted, bound to the app
 	until   time.Time           // when a grant ends; zero: never
 	tags    metering.Tags       // whom usage is charged to, but for its trigger
-	stderr  func(line string)   // to the app's log
 	life    *life               // of the app
 }
 
@@ -216,7 +215,6 @@ func (h *Host) newTarget(tx *boltstore.Tx, app registry.App, tier abi.Tier, numb
 	}
 	t := &target{host: h, app: app, release: release, tier: tier, links: map[string]abi.Link{}, life: h.lives.of(app.Name)}
 	t.tags = h.tags(t)
-	t.stderr = func(line string) { h.line(app.Name, number, "info", "stderr", line) }
 	for _, word := range slices.Sorted(maps.Keys(rights)) {
 		t.link(word, rights[word])
 	}

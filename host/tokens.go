@@ -98,7 +98,7 @@ func (h *Host) RevokeToken(ctx context.Context, id string) error {
 		}
 		i := slices.IndexFunc(tokens, func(c access.Credential) bool { return c.ID == id })
 		if i < 0 {
-			return fmt.Errorf("token %q: %w", id, access.ErrNotFound)
+			return fmt.Errorf("token %q: %w", id, access.ErrNoToken)
 		}
 		tx.Emit("token.revoked", "", id, nil)
 		return access.Revoke(tx, tokens[i])

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/agora-host/agora/host/internal/logstore"
 	"net/http"
 	"slices"
 	"strconv"
@@ -223,7 +224,8 @@ func (h *Host) deliver(ctx context.Context, t triggers.Trigger, d triggers.Deliv
 		r.Header.Add(f.Name, f.Value)
 	}
 	target := route.(*target)
-	result, err := target.call(ctx, string(t.Kind), gateway.NewID(), r, nil, triggerHeader(t.Kind, t.Name, d.ID, d.Attempts+1, d.At)...)
+	id := gateway.NewID()
+	result, err := target.call(ctx, string(t.Kind), id, r, nil, triggerHeader(t.Kind, t.Name, d.ID, d.Attempts+1, d.At)...)
 	switch {
 	case errors.Is(err, abi.ErrBusy) || errors.Is(err, abi.ErrNodeBusy) || errors.Is(err, metering.ErrUnmetered) ||
 		errors.Is(err, registry.ErrSuspended) || errors.Is(err, registry.ErrDeleting): // it waits for the app to be resumed
@@ -232,7 +234,10 @@ func (h *Host) deliver(ctx context.Context, t triggers.Trigger, d triggers.Deliv
 		return err
 	case result.Response.Status < 200 || result.Response.Status > 299:
 		err = fmt.Errorf("it answered %d", result.Response.Status)
-		h.line(t.App, target.release.Number, "error", "node", fmt.Sprintf("%s trigger %s, event %s, attempt %d: %v", t.Kind, t.Name, d.ID, d.Attempts+1, err))
+		h.write(logstore.Line{
+			App: t.App, Release: target.release.Number, Level: "error", Source: logstore.SourceNode, Call: id,
+			Message: fmt.Sprintf("%s trigger %s, event %s, attempt %d: %v", t.Kind, t.Name, d.ID, d.Attempts+1, err),
+		})
 		return err
 	}
 	return nil

@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -122,6 +123,13 @@ func (a App) State() State {
 	return StateActive
 }
 
+// KnownAs is the name by which colleagues know an identity, and no address that takes mail: for
+// texts that reach people who are not signed in.
+func KnownAs(identity string) string {
+	name, _, _ := strings.Cut(identity, "@")
+	return name
+}
+
 // StoppedError says why an app serves nothing, and whom to ask, in words that are for everybody: the
 // reason that was given is not in them.
 type StoppedError struct {
@@ -140,11 +148,11 @@ func (a App) Stopped() error {
 	switch a.State() {
 	case StateSuspended:
 		if s := a.Suspension; s.Authority != ByOwner {
-			return stopped(ErrSuspended, "The app %q was suspended by %s, %s. Ask them, or the app's owner %s.", s.By, s.Authority.words(), a.Owner)
+			return stopped(ErrSuspended, "The app %q was suspended by %s, %s. Ask them, or the app's owner %s.", KnownAs(s.By), s.Authority.words(), KnownAs(a.Owner))
 		}
-		return stopped(ErrSuspended, "The app %q was suspended by its owner. Ask %s.", a.Owner)
+		return stopped(ErrSuspended, "The app %q was suspended by its owner. Ask %s.", KnownAs(a.Owner))
 	case StateDeleting:
-		return stopped(ErrDeleting, "The app %q will be removed on %s. Ask its owner %s.", a.Deletion.Until.UTC().Format("2 January 2006, 15:04 UTC"), a.Owner)
+		return stopped(ErrDeleting, "The app %q will be removed on %s. Ask its owner %s.", a.Deletion.Until.UTC().Format("2 January 2006, 15:04 UTC"), KnownAs(a.Owner))
 	case StateRemoving, StateRemoved:
 		return stopped(ErrRemoved, "The app %q was deleted. Its name is not given again.")
 	}

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"github.com/agora-host/agora/internal/sentinel"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -9,7 +10,10 @@ import (
 
 var (
 	// ErrNotFound: no such app or release.
-	ErrNotFound = errors.New("not found")
+	ErrNotFound  = errors.New("not found")
+	ErrNoApp     = sentinel.New(ErrNotFound, "there is no such app")
+	ErrNoRelease = sentinel.New(ErrNotFound, "there is no such release")
+	ErrNoKey     = sentinel.New(ErrNotFound, "no such key is registered")
 	// ErrExists: the release number is taken; releases are immutable.
 	ErrExists = errors.New("already exists")
 	// ErrNotOwner: the signer or the uploader is not the app's owner.

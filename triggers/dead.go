@@ -115,7 +115,7 @@ func (d *Dispatcher) deadBefore(app, place string) ([]corpse, error) {
 	at, seq := int64(math.MaxInt64), uint64(math.MaxUint64)
 	if place != "" {
 		if _, err := fmt.Sscanf(place, "%d-%d", &at, &seq); err != nil {
-			return nil, fmt.Errorf("%q is no place in the list of dead letters: %w", place, ErrNotFound)
+			return nil, fmt.Errorf("%q is no place in the list of dead letters: %w", place, ErrNoDeadLetter)
 		}
 	}
 	d.mu.Lock()
@@ -158,7 +158,7 @@ func (d *Dispatcher) exhume(ctx context.Context, app string, seq uint64, change 
 	var ok bool
 	d.locked(func() { k, ok = d.lift(app, seq) }) // no other call takes it
 	if !ok {
-		return Delivery{}, fmt.Errorf("dead letter %d of %s: %w", seq, app, ErrNotFound)
+		return Delivery{}, fmt.Errorf("dead letter %d of %s: %w", seq, app, ErrNoDeadLetter)
 	}
 	var v Delivery
 	var c Changes

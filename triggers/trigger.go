@@ -2,6 +2,7 @@ package triggers
 
 import (
 	"errors"
+	"github.com/agora-host/agora/internal/sentinel"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -10,7 +11,9 @@ import (
 
 var (
 	// ErrNotFound: no such trigger or dead letter.
-	ErrNotFound = errors.New("not found")
+	ErrNotFound     = errors.New("not found")
+	ErrNoTrigger    = sentinel.New(ErrNotFound, "there is no such trigger")
+	ErrNoDeadLetter = sentinel.New(ErrNotFound, "there is no such dead letter")
 	// ErrRunning: the trigger runs already.
 	ErrRunning = errors.New("the trigger is running")
 	// ErrPaused: somebody keeps the trigger from calling its app.

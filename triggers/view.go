@@ -53,7 +53,7 @@ func (d *Dispatcher) beginRun(r Ref) (*line, error) {
 	l := d.lines[r]
 	switch {
 	case l == nil || l.trigger == nil || r.Kind != abi.TriggerCron:
-		return nil, fmt.Errorf("cron trigger %q of %s: %w", r.Name, r.App, ErrNotFound)
+		return nil, fmt.Errorf("cron trigger %q of %s: %w", r.Name, r.App, ErrNoTrigger)
 	case d.o.Hold:
 		return nil, ErrHeld
 	case l.trigger.Paused:

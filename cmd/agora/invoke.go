@@ -87,9 +87,21 @@ func fillCall(call *client.Call, headers []string, data string, hasData bool) er
 func (c *cli) logsCommand() *cobra.Command {
 	var lines int
 	var follow bool
+	var call string
 	cmd := &cobra.Command{
-		Use: "logs APP", Short: "Show an app's log", Args: cobra.ExactArgs(1),
+		Use: "logs [APP]", Short: "Show an app's log, or what is known of one call", Args: cobra.MaximumNArgs(1),
+		Long: `Shows an app's log. With --call it shows one call, by the id that its caller was given on the
+page of an error or in the Agora-Invocation header: how it ended, what it cost and what it wrote;
+the app need not be named. Calls that failed or were refused are kept as long as the app's log (its
+last 1 to 2 MiB); of others the slowest of each hour and some at random are kept.`,
+		Example: "  agora logs hello -n 200\n  agora logs --call 3f0c9a5d2be14c7780d1e6aa",
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			if call != "" {
+				return c.showCall(ctx, node, append(args, "")[0], call, follow)
+			}
+			if len(args) == 0 {
+				return usageError("name an app, or a call with --call")
+			}
 			log, err := node.Logs(ctx, args[0], lines)
 			if err != nil {
 				return err
@@ -111,13 +123,56 @@ func (c *cli) logsCommand() *cobra.Command {
 		}),
 	}
 	cmd.Flags().IntVarP(&lines, "lines", "n", 50, "how many lines, at most 1000")
+	cmd.Flags().StringVar(&call, "call", "", "show one call, by its id")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on as lines come, until interrupted")
 	return cmd
 }
 
+// showCall shows what is known of one call.
+func (c *cli) showCall(ctx context.Context, node *client.Client, app, id string, follow bool) error {
+	if follow {
+		return usageError("a call is over, so --call and --follow do not go together")
+	}
+	call, err := node.FindCall(ctx, app, id)
+	if err != nil {
+		return err
+	}
+	return c.print(call, func(w io.Writer) error {
+		outcome := call.Outcome
+		switch {
+		case call.Outcome == "":
+			outcome = "not noted as failed"
+		case call.Status != 0:
+			outcome += fmt.Sprintf(" with status %d", call.Status)
+		}
+		if call.Problem != nil {
+			outcome += ": " + call.Problem.Title
+		}
+		rows := [][]string{{"call", call.ID}, {"app", call.App + ", owned by " + call.Owner + ", team " + orDash(call.Team)}, {"outcome", outcome}, {"at", moments(call.At)}}
+		if call.Release != 0 {
+			rows = append(rows, []string{"release", strings.TrimSpace(fmt.Sprintf("%d %s", call.Release, call.Tier))})
+		}
+		if call.Trigger != "" {
+			rows = append(rows, []string{"caller", call.Trigger}, []string{"took", humanize.Micros(call.GuestMicros) + " in the app, " + humanize.Micros(call.HostMicros) + " waiting"},
+				[]string{"fuel", humanize.Plural(call.Instructions, "instruction", "instructions")})
+		}
+		if call.MemoryKiB > 0 {
+			rows = append(rows, []string{"memory", humanize.Bytes(call.MemoryKiB << 10)})
+		}
+		if err := table(w, "", rows); err != nil {
+			return err
+		}
+		if p := call.Problem; p != nil {
+			fmt.Fprintf(w, "\n→ %s\n", printable(p.Remedy.Summary))
+		}
+		fmt.Fprintln(w)
+		return c.printLog(call.Lines)
+	})
+}
+
 func (c *cli) printLog(lines []client.LogLine) error {
 	for _, l := range lines {
-		if _, err := fmt.Fprintf(c.out, "%s r%d %-5s %s: %s\n", l.At.Local().Format("15:04:05.000"), l.Release, l.Level, l.Source, strings.ReplaceAll(printableLines(l.Message), "\n", "\n    ")); err != nil {
+		if _, err := fmt.Fprintf(c.out, "%s r%d %-5s %s: %s\n", l.At.Local().Format(logTime), l.Release, l.Level, l.Source, strings.ReplaceAll(printableLines(l.Message), "\n", "\n    ")); err != nil {
 			return err
 		}
 	}

@@ -68,8 +68,14 @@ func when(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.Local().Format("2006-01-02 15:04")
+	return t.Local().Format("2006-01-02 15:04 -07:00")
 }
+
+// logTime is how lines of a log say when: to the millisecond, in the reader's zone, which is named.
+const logTime = "2006-01-02 15:04:05.000 -07:00"
+
+// moments is when, to the second.
+func moments(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -07:00") }
 
 func orDash(s string) string {
 	if s == "" {

@@ -91,6 +91,12 @@ func NewID() string {
 	return string(text[:])
 }
 
+// IsID reports whether a text has the form of an invocation id.
+func IsID(s string) bool {
+	raw, err := hex.DecodeString(s)
+	return err == nil && len(raw) == 12
+}
+
 // Frame reads an HTTP request into f. Its body is at most limit bytes;
 // more is abi.ErrRequestTooLarge. Headers that forGuests refuses, those of one connection and
 // the cookies named in drop are left out. What was in f is gone, also after an error; its header

@@ -47,16 +47,16 @@ func (s *Site) Find(r *http.Request) (f *static.File, redirect string) {
 	}
 	// A page that a program in the browser knows. What is missing below .well-known/ is missing:
 	// programs ask there, and take a page for what they look for (RFC 8615).
-	if s.Fallback != "" && !strings.HasPrefix(name, ".well-known/") && takesPage(r.Header) {
+	if s.Fallback != "" && !strings.HasPrefix(name, ".well-known/") && TakesPage(r.Header) {
 		f, _ = s.Archive.File(s.Fallback)
 	}
 	return f, ""
 }
 
-// takesPage reports whether a request is for a page, by its Accept header, and not for a part of
+// TakesPage reports whether a request is for a page, by its Accept header, and not for a part of
 // one: browsers name text/html only for what they navigate to. A path says less, since names of
 // people and versions have dots as names of files do.
-func takesPage(h http.Header) bool {
+func TakesPage(h http.Header) bool {
 	for _, line := range h["Accept"] {
 		for part := range strings.SplitSeq(line, ",") {
 			kind, weight, _ := strings.Cut(part, ";")

@@ -23,6 +23,15 @@ func Count(n uint64) string {
 	return fmt.Sprintf("%.1f T", float64(n)/1e12)
 }
 
+// Plural writes how many of something there are, in the form that the number takes: "1 call",
+// "12.3 k calls".
+func Plural[N int | int64 | uint64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Count(uint64(max(0, n))) + " " + many
+}
+
 // Bytes writes a size in binary units: 512 B, 1.5 MiB.
 func Bytes(n uint64) string {
 	for _, u := range []struct {

@@ -118,6 +118,16 @@ func (c *Client) Logs(ctx context.Context, app string, limit int) ([]LogLine, er
 	return list[LogLine](ctx, c.First(limit), "/apps/"+url.PathEscape(app)+"/logs", nil)
 }
 
+// FindCall is what is known of a call, by the id that its caller was given. App is "" for any that
+// the caller may look into.
+func (c *Client) FindCall(ctx context.Context, app, id string) (CallRecord, error) {
+	v := url.Values{}
+	if app != "" {
+		v.Set("app", app)
+	}
+	return get[CallRecord](ctx, c, "/calls/"+url.PathEscape(id), v)
+}
+
 // Invoke calls an app.
 func (c *Client) Invoke(ctx context.Context, app string, call Call) (Response, error) {
 	path := "/apps/" + url.PathEscape(app) + "/invoke"

@@ -314,6 +314,27 @@ type (
 		Level   string    `json:"level"`
 		Source  string    `json:"source"`
 		Message string    `json:"message"`
+		Call    string    `json:"call,omitempty"` // the call that it is about
+	}
+
+	// CallRecord is what is known of one call.
+	CallRecord struct {
+		ID           string       `json:"id"`
+		App          string       `json:"app"`
+		Owner        string       `json:"owner"`
+		Team         string       `json:"team"`
+		At           time.Time    `json:"at"` // when it ended, or wrote last
+		Release      int          `json:"release,omitempty"`
+		Tier         string       `json:"tier,omitempty"`
+		Trigger      string       `json:"trigger,omitempty"`
+		Outcome      string       `json:"outcome"` // served, failed or refused; "" if it wrote lines, and no more is kept
+		Status       int          `json:"status,omitempty"`
+		Problem      *abi.Problem `json:"problem,omitempty"` // why it failed, and what its maker does about it
+		Instructions uint64       `json:"instructions"`
+		GuestMicros  uint64       `json:"guest_us"`
+		HostMicros   uint64       `json:"host_us"`
+		MemoryKiB    uint64       `json:"memory_kib,omitempty"`
+		Lines        []LogLine    `json:"lines"` // of the app's log, oldest first
 	}
 
 	// UsageQuery asks for usage.

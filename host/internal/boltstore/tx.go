@@ -19,7 +19,7 @@ var (
 
 // App reads an app.
 func (t *Tx) App(name string) (registry.App, error) {
-	return get[registry.App](t.tx, bApps, key(name), registry.ErrNotFound)
+	return get[registry.App](t.tx, bApps, key(name), registry.ErrNoApp)
 }
 
 // Apps lists apps by name.
@@ -43,7 +43,7 @@ func releaseKey(app string, n int) []byte { return key(app, number(uint64(n))) }
 
 // Release reads a release.
 func (t *Tx) Release(app string, n int) (registry.Release, error) {
-	return get[registry.Release](t.tx, bReleases, releaseKey(app, n), registry.ErrNotFound)
+	return get[registry.Release](t.tx, bReleases, releaseKey(app, n), registry.ErrNoRelease)
 }
 
 // Releases lists an app's releases, newest first.
@@ -120,7 +120,7 @@ func (t *Tx) sequence(bucket string) (uint64, error) { return t.w.next(bucket) }
 
 // Key reads a public key.
 func (t *Tx) Key(hint string) (registry.Key, error) {
-	return get[registry.Key](t.tx, bKeys, key(hint), registry.ErrNotFound)
+	return get[registry.Key](t.tx, bKeys, key(hint), registry.ErrNoKey)
 }
 
 // Keys lists public keys by hint.
@@ -159,7 +159,7 @@ func requestKey(id string) []byte {
 
 // Request reads a request.
 func (t *Tx) Request(id string) (approvals.Request, error) {
-	return get[approvals.Request](t.tx, bRequests, requestKey(id), approvals.ErrNotFound)
+	return get[approvals.Request](t.tx, bRequests, requestKey(id), approvals.ErrNoRequest)
 }
 
 // OpenRequests lists the requests of a kind and an app that wait, newest first.
@@ -183,7 +183,7 @@ func (t *Tx) AskedBefore(app string, release int, approved bool) (approvals.Requ
 	}
 	found, _, err := pageBy[approvals.Request](t, bRequests, within(by, app), Part{After: []byte(number(uint64(release))), Limit: 1}, true)
 	if err == nil && len(found) == 0 {
-		err = approvals.ErrNotFound
+		err = approvals.ErrNoRequest
 	}
 	if err != nil {
 		return approvals.Request{}, err
@@ -225,7 +225,7 @@ func (t *Tx) PutRequest(q approvals.Request) error {
 
 // Grant reads a grant.
 func (t *Tx) Grant(id string) (approvals.Grant, error) {
-	return get[approvals.Grant](t.tx, bGrants, key(id), approvals.ErrNotFound)
+	return get[approvals.Grant](t.tx, bGrants, key(id), approvals.ErrNoGrant)
 }
 
 // Grants lists the grants of an app that are not revoked, newest first.
@@ -247,7 +247,7 @@ func (t *Tx) PutGrant(g approvals.Grant) error { return put(t.w, bGrants, key(g.
 
 // User reads a user.
 func (t *Tx) User(name string) (access.User, error) {
-	return get[access.User](t.tx, bUsers, key(name), access.ErrNotFound)
+	return get[access.User](t.tx, bUsers, key(name), access.ErrNoUser)
 }
 
 // Users lists users by name.
@@ -263,7 +263,7 @@ func (t *Tx) PutUser(u access.User) error { return put(t.w, bUsers, key(u.Name),
 
 // CredentialByHash reads a credential.
 func (t *Tx) CredentialByHash(hash string) (access.Credential, error) {
-	return get[access.Credential](t.tx, bCredentials, key(hash), access.ErrNotFound)
+	return get[access.Credential](t.tx, bCredentials, key(hash), access.ErrNoToken)
 }
 
 // Credentials lists the credentials of a user, by kind, oldest first.

@@ -8,15 +8,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/registry"
 )
 
 const (
 	maxFile = 1 << 20
-	maxRate = 200
+	maxRate = 200 // of an app's own lines
+	maxNode = 100 // of the node's lines about an app, which no flood of the app's displaces
 )
 
 // Line is one line of an app's log.
@@ -27,7 +30,23 @@ type Line struct {
 	Level   string
 	Source  string
 	Message string
+	Call    string   `json:",omitempty"` // the invocation that it is about
+	Outcome *Outcome `json:",omitempty"` // how that ended, if this line says so
 }
+
+// Outcome is how a call that failed, or was refused, ended.
+type Outcome struct {
+	Problem      string // the slug of its kind
+	Tier         string `json:",omitempty"`
+	Trigger      string `json:",omitempty"`
+	Instructions uint64 `json:",omitempty"`
+	GuestMicros  uint64 `json:",omitempty"`
+	HostMicros   uint64 `json:",omitempty"`
+	MemoryKiB    uint64 `json:",omitempty"`
+}
+
+// SourceNode is the source of what the node says about an app.
+const SourceNode = "node"
 
 // Store is a directory of logs.
 type Store struct {
@@ -40,12 +59,32 @@ type Store struct {
 
 // appLog is one app's open file.
 type appLog struct {
-	mu      sync.Mutex // guards all below
-	file    *os.File
-	size    int64
-	second  int64 // that is being counted
-	written int   // in this second
+	mu   sync.Mutex // guards all below
+	file *os.File
+	size int64
+	own  pace // of what the app writes
+	node pace // of what the node writes
+}
+
+// pace counts the lines of a second.
+type pace struct {
+	second  int64
+	written int
 	dropped int
+}
+
+// next counts a line, and reports whether it is written. When a second begins, it returns how
+// many lines of the one before were not.
+func (p *pace) next(second int64, most int) (write bool, dropped int) {
+	if second != p.second {
+		dropped = p.dropped
+		*p = pace{second: second}
+	}
+	if p.written++; p.written > most {
+		p.dropped++
+		return false, dropped
+	}
+	return true, dropped
 }
 
 // Open opens or makes a directory of logs.
@@ -94,8 +133,8 @@ func (s *Store) open(app string) (*appLog, string, error) {
 	return l, path, nil
 }
 
-// Append writes a line. Beyond maxRate lines in a second they are counted
-// instead, and the count is written.
+// Append writes a line. Beyond the rate of its source lines are counted instead, and the count
+// is written.
 func (s *Store) Append(line Line) error {
 	l, path, err := s.open(line.App)
 	if err != nil {
@@ -103,19 +142,19 @@ func (s *Store) Append(line Line) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if second := s.now().Unix(); second != l.second {
-		dropped := l.dropped
-		l.second, l.written, l.dropped = second, 0, 0
-		if dropped > 0 {
-			note := line
-			note.Level, note.Source, note.Message = "warn", "node", fmt.Sprintf("%d lines were dropped: more than %d in a second", dropped, maxRate)
-			if err := l.append(path, note); err != nil {
-				return err
-			}
+	p, most := &l.own, maxRate
+	if line.Source == SourceNode {
+		p, most = &l.node, maxNode
+	}
+	write, dropped := p.next(s.now().Unix(), most)
+	if dropped > 0 {
+		note := Line{At: line.At, App: line.App, Release: line.Release, Level: "warn", Source: SourceNode}
+		note.Message = fmt.Sprintf("%s dropped: more than %d in a second", humanize.Plural(uint64(dropped), "line was", "lines were"), most)
+		if err := l.append(path, note); err != nil {
+			return err
 		}
 	}
-	if l.written++; l.written > maxRate {
-		l.dropped++
+	if !write {
 		return nil
 	}
 	return l.append(path, line)
@@ -145,8 +184,25 @@ func (l *appLog) append(path string, line Line) error {
 	return errors.Join(file.Close(), os.Rename(path, path+".1"))
 }
 
-// Tail answers the newest lines of an app, oldest first.
+// Tail returns the newest lines of an app, oldest first.
 func (s *Store) Tail(app string, n int) ([]Line, error) {
+	lines, err := s.read(app, nil)
+	return lines[max(0, len(lines)-n):], err
+}
+
+// Find returns the lines of an app that are about a call, oldest first, at most n of them: the
+// first ones and the last.
+func (s *Store) Find(app, call string, n int) ([]Line, error) {
+	lines, err := s.read(app, []byte(call))
+	lines = slices.DeleteFunc(lines, func(l Line) bool { return l.Call != call })
+	if len(lines) > n {
+		lines = append(lines[:n-1], lines[len(lines)-1])
+	}
+	return lines, err
+}
+
+// read returns the lines of an app in which some bytes occur, oldest first.
+func (s *Store) read(app string, with []byte) ([]Line, error) {
 	path, err := s.path(app)
 	if err != nil {
 		return nil, err
@@ -162,12 +218,12 @@ func (s *Store) Tail(app string, n int) ([]Line, error) {
 		}
 		for text := range bytes.SplitSeq(raw, []byte("\n")) {
 			var l Line
-			if json.Unmarshal(text, &l) == nil {
+			if bytes.Contains(text, with) && json.Unmarshal(text, &l) == nil {
 				lines = append(lines, l)
 			}
 		}
 	}
-	return lines[max(0, len(lines)-n):], nil
+	return lines, nil
 }
 
 // Erase removes an app's log. What is appended after it begins a new one.

@@ -202,6 +202,20 @@ func (s *Store) Read(ctx context.Context, app string, at time.Time) ([]Sample, e
 	return all, nil
 }
 
+// Find returns the sample of a call that ended in the hour of a time, or up to a span earlier.
+func (s *Store) Find(ctx context.Context, id string, at time.Time, back time.Duration) (Sample, bool, error) {
+	for hour := hourOf(at); !hour.Before(hourOf(at.Add(-back))); hour = hour.Add(-time.Hour) {
+		found, err := s.Read(ctx, "", hour)
+		if err != nil {
+			return Sample{}, false, err
+		}
+		if i := slices.IndexFunc(found, func(v Sample) bool { return v.ID == id }); i >= 0 {
+			return found[i], true, nil
+		}
+	}
+	return Sample{}, false, nil
+}
+
 // Run writes each minute, and once more at the end.
 func (s *Store) Run(done <-chan struct{}, failed func(error)) {
 	tick := time.NewTicker(time.Minute)

@@ -159,6 +159,9 @@ type Observer interface {
 	// Samples are some calls of an app (or of all, for "") in the hour of a time, the
 	// last first.
 	Samples(ctx context.Context, app string, hour time.Time, p Page) (Items[Sample], error)
+	// Call is what is known of a call, by the id that its caller was given; problem.ErrNoSuchCall.
+	// app is "" for any that the actor may look into. at, if not zero, is when it ended.
+	Call(ctx context.Context, app, id string, at time.Time) (Call, error)
 	// Logs are the newest lines of an app, oldest first.
 	Logs(ctx context.Context, app string, limit int) ([]LogLine, error)
 }
@@ -468,7 +471,36 @@ type LogLine struct {
 	Level   string    `json:"level"`  // debug, info, warn, error
 	Source  string    `json:"source"` // "log" (the capability), "stderr", or "node"
 	Message string    `json:"message"`
+	Call    string    `json:"call,omitempty"` // the call that it is about
 }
+
+// Call is what is known of one call. Every call that failed or was refused is noted in its app's
+// log, and kept as long as that; of the others some are kept as samples.
+type Call struct {
+	ID           string       `json:"id"`
+	App          string       `json:"app"`
+	Owner        string       `json:"owner"`
+	Team         string       `json:"team"`
+	At           time.Time    `json:"at"` // when it ended, or wrote last
+	Release      int          `json:"release,omitempty"`
+	Tier         string       `json:"tier,omitempty"`
+	Trigger      string       `json:"trigger,omitempty"`
+	Outcome      string       `json:"outcome"` // one of the outcomes below; "" if it wrote lines, and no more is kept
+	Status       int          `json:"status,omitempty"`
+	Problem      *abi.Problem `json:"problem,omitempty"` // why it failed, and what its maker does about it
+	Instructions uint64       `json:"instructions"`
+	GuestMicros  uint64       `json:"guest_us"`
+	HostMicros   uint64       `json:"host_us"`
+	MemoryKiB    uint64       `json:"memory_kib,omitempty"`
+	Lines        []LogLine    `json:"lines"` // of the app's log, oldest first
+}
+
+// How a call ended.
+const (
+	CallServed  = "served"
+	CallFailed  = "failed"
+	CallRefused = "refused" // the app was not called
+)
 
 // Secret is a secret as it is shown: never its value.
 type Secret struct {

@@ -11,7 +11,25 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/metering"
 )
+
+// faultWords say how a call ended, for a chip beside a count.
+var faultWords = map[string]string{
+	"trap": "failed by an error of its own", "fuel": "over the instruction limit", "memory": "over the memory limit",
+	"stack": "called too deeply", "deadline": "took too long", "bad_response": "malformed answer", "response_too_large": "answer too large",
+	"request_too_large": "request too large", "busy": "too many calls at once", "not_granted": "a grant is missing", "canceled": "the caller left",
+	"exit_status": "ended with an error", "host_time": "waited too long", "host_calls": "too many calls of capabilities",
+	"node_busy": "the node was busy", "internal": "the node had a problem", metering.FaultCutOff: "cut off when the node stopped",
+}
+
+// FaultWords says in words how a call ended, of which usage has the kind.
+func FaultWords(kind string) string {
+	if text, ok := faultWords[kind]; ok {
+		return text
+	}
+	return strings.ReplaceAll(kind, "_", " ")
+}
 
 // may says what a capability with its parameters allows, after "This app may".
 var may = map[string]func(p abi.Params) string{

@@ -146,6 +146,14 @@ func logs(s *server, c echo.Context) (any, error) {
 	return whole(s.node.Logs(c.Request().Context(), c.Param("app"), int(n)))
 }
 
+func getCall(s *server, c echo.Context) (any, error) {
+	at, err := moment(c, "at")
+	if err != nil {
+		return nil, err
+	}
+	return s.node.Call(c.Request().Context(), c.QueryParam("app"), c.Param("id"), at)
+}
+
 // number reads a query parameter within bounds.
 func number(c echo.Context, name string, otherwise, least, most uint64) (uint64, error) {
 	text := c.QueryParam(name)

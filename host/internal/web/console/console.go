@@ -124,6 +124,8 @@ var pages = []struct {
 	{"/requests", access.RoleViewer, (*Console).requests},
 	{"/grants", access.RoleViewer, (*Console).grants},
 	{"/usage", access.SignedIn, (*Console).usage},
+	{"/calls", access.SignedIn, (*Console).calls},
+	{"/calls/{id}", access.SignedIn, (*Console).call},
 	{"/policy", access.RoleViewer, (*Console).policy},
 	{"/activity", access.RoleViewer, (*Console).activity},
 	{"/settings", access.SignedIn, (*Console).settings},
@@ -151,6 +153,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("GET /usage.csv", c.own(c.exportUsage("csv")))
 	mux.HandleFunc("GET /usage.json", c.own(c.exportUsage("json")))
+	mux.HandleFunc("GET /calls/find", c.own(c.findCall))
 
 	const viewer, developer, reviewer, operator = access.RoleViewer, access.RoleDeveloper, access.RoleReviewer, access.RoleOperator
 	act := func(pattern string, do actFunc, anyOf ...access.Role) {

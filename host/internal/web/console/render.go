@@ -8,24 +8,39 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/registry"
 )
 
 var functions = template.FuncMap{
-	"count":   humanize.Count,
-	"bytes":   func(n any) string { return humanize.Bytes(unsigned(n)) },
-	"micros":  humanize.Micros,
-	"ago":     func(t, now time.Time) string { return humanize.Ago(t, now) },
-	"until":   humanize.Until,
+	"count":  humanize.Count,
+	"bytes":  func(n any) string { return humanize.Bytes(unsigned(n)) },
+	"micros": humanize.Micros,
+	"ago": func(t, now time.Time) template.HTML {
+		form := "ago"
+		if now.Sub(t) >= 24*time.Hour {
+			form = "day"
+		}
+		return timeElement(t, form, humanize.Ago(t, now))
+	},
+	"until": func(t, now time.Time) template.HTML {
+		if t.Sub(now) >= 24*time.Hour {
+			return timeElement(t, "full", t.UTC().Format(stampLayout))
+		}
+		return timeElement(t, "ago", humanize.Until(t, now))
+	},
 	"excerpt": func(b []byte) string { return humanize.Excerpt(b, 80) },
-	"stamp":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") },
-	"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
+	// stamp is the plain text within an attribute: html/template leaves the element out there.
+	"stamp": func(t time.Time) template.HTML { return timeElement(t, "full", t.UTC().Format(stampLayout)) },
+	"clock": func(t time.Time) template.HTML { return timeElement(t, "clock", t.UTC().Format("15:04:05 MST")) },
+	"kib":   func(n uint64) string { return humanize.Bytes(n << 10) },
 	"short": func(d registry.Digest) string {
 		s := strings.TrimPrefix(string(d), "sha256:")
 		return s[:min(12, len(s))]
 	},
 	"ms":       func(d registry.Duration) string { return time.Duration(d).String() },
+	"fault":    web.FaultWords,
 	"tiers":    abi.Tiers,
 	"plural":   plural,
 	"happened": func(kind string) string { return abi.EventKindNamed(kind).Meaning },
@@ -47,6 +62,18 @@ var functions = template.FuncMap{
 	"part": func(seq int) int { return seq + 1 },
 }
 
+// stampLayout is a time as a page says it, to the second, with its zone.
+const stampLayout = "2006-01-02 15:04:05 MST"
+
+// timeElement is a time in UTC, which times.js puts into the reader's zone in one of its forms.
+func timeElement(t time.Time, form, text string) template.HTML {
+	if t.IsZero() {
+		return template.HTML(template.HTMLEscapeString(text))
+	}
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-form="%s" title="%s">%s</time>`,
+		t.UTC().Format(time.RFC3339), form, t.UTC().Format(stampLayout), template.HTMLEscapeString(text)))
+}
+
 func unsigned(n any) uint64 {
 	switch v := n.(type) {
 	case uint64:
@@ -61,12 +88,7 @@ func unsigned(n any) uint64 {
 	panic(fmt.Sprintf("BUG: %T is no size", n))
 }
 
-func plural(n any, one, many string) string {
-	if v := unsigned(n); v != 1 {
-		return fmt.Sprintf("%s %s", humanize.Count(v), many)
-	}
-	return "1 " + one
-}
+func plural(n any, one, many string) string { return humanize.Plural(unsigned(n), one, many) }
 
 // parse prepares every page: the layout and the shared parts with each page's
 // own blocks.

@@ -167,6 +167,11 @@ func (v usageView) Into(row metering.Row) string {
 // Link is this page with another grouping, or the same that renews itself.
 func (v usageView) Link(by string) string { return v.Scope.link(by) }
 
+// CallLink leads to a call of the hour that is shown.
+func (v usageView) CallLink(s web.Sample) string {
+	return "/calls/" + url.PathEscape(s.ID) + "?" + url.Values{"app": {s.App}, "at": {s.At.UTC().Format(hourLayout)}}.Encode()
+}
+
 // ForSpan is this page over another span that ends now.
 func (v usageView) ForSpan(key string) string {
 	s := v.Scope

@@ -21,7 +21,7 @@ import (
 //go:embed pages.html
 var source embed.FS
 
-var pages = template.Must(template.ParseFS(source, "pages.html"))
+var pages = template.Must(template.New("").Funcs(pageFunctions).ParseFS(source, "pages.html"))
 
 // invocationHeader carries the id of the call, as the gateway sets it.
 const invocationHeader = "Agora-Invocation"
@@ -82,10 +82,7 @@ func write(w http.ResponseWriter, p abi.Problem) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	again := p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests
-	if again && h.Get("Retry-After") == "" {
-		h.Set("Retry-After", "1")
-	}
+	retryLater(w, p.Status)
 	if p.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="agora"`)
 	}
@@ -95,34 +92,10 @@ func write(w http.ResponseWriter, p abi.Problem) {
 	_ = enc.Encode(p)
 }
 
-// WriteFault answers an end user whose request an app could not serve. It says
-// what kind of thing happened and under which id its owner finds it, and
-// nothing that only the owner may know.
-func WriteFault(w http.ResponseWriter, r *http.Request, err error) {
-	p := For(err)
-	if e := of(err); !e.forAll {
-		p.Detail = e.Meaning
-	} else if p.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "3600") // people end it, and not in a moment
-	}
-	p.Invocation = w.Header().Get(invocationHeader)
-	// The page that explains it is on the console's origin, which an end user
-	// may not reach.
-	p.Type, p.Remedy.Docs, p.Remedy.Commands = "about:blank", "", nil
-	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
-		write(w, p)
-		return
-	}
-	if p.Status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
-		w.Header().Set("Retry-After", "1")
-	}
-	page(w, p.Status, "fault", p)
-}
-
 func page(w http.ResponseWriter, status int, name string, data any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

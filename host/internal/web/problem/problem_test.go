@@ -120,12 +120,36 @@ func TestFaultTellsNothingInside(t *testing.T) {
 	for accept, want := range map[string]string{"text/html": "text/html; charset=utf-8", "*/*": "application/problem+json"} {
 		w := httptest.NewRecorder()
 		w.Header().Set("Agora-Invocation", "abc")
-		r := httptest.NewRequest("GET", "/", nil)
-		r.Header.Set("Accept", accept)
-		problem.WriteFault(w, r, fmt.Errorf("at main.secret <script>: %w", abi.ErrTrap))
+		problem.WriteFault(w, problem.About{Page: accept == "text/html"}, fmt.Errorf("at main.secret <script>: %w", abi.ErrTrap))
 		body := w.Body.String()
 		if w.Code != 502 || w.Header().Get("Content-Type") != want || strings.Contains(body, "secret") || !strings.Contains(body, "abc") {
 			t.Errorf("%s: %d %s\n%s", accept, w.Code, w.Header(), body)
+		}
+	}
+}
+
+// TestEndUsersAreNotMakers: no kind of problem speaks to an end user of what only a maker can do,
+// and each says when to come back where that helps, as a page and as a document.
+func TestEndUsersAreNotMakers(t *testing.T) {
+	about := problem.About{App: "shop", Title: "Shop <i>", Owner: "ada", Team: "Finance", Console: "https://agora.example.com"}
+	for _, e := range problem.Catalogue() {
+		for _, page := range []bool{true, false} {
+			about.Page = page
+			w := httptest.NewRecorder()
+			w.Header().Set("Agora-Invocation", "0123456789abcdef01234567")
+			problem.WriteFault(w, about, problem.Sample(e))
+			body := w.Body.String()
+			for _, word := range []string{"manifest", "limits.", "agora ", "fuel", "grant", "module", "policy", "--", "operator", "reviewer", "<i>"} {
+				if strings.Contains(body[strings.Index(body, "</style>")+1:], word) {
+					t.Errorf("%s: an end user is told of %q:\n%s", e.Slug, word, body)
+				}
+			}
+			if later := w.Code == 429 || w.Code == 503; later != (w.Header().Get("Retry-After") != "") {
+				t.Errorf("%s: status %d with Retry-After %q", e.Slug, w.Code, w.Header().Get("Retry-After"))
+			}
+			if !strings.Contains(body, "ada") || !strings.Contains(body, "Finance") || !strings.Contains(body, "0123456789abcdef01234567") {
+				t.Errorf("%s: whom to ask, about which call?\n%s", e.Slug, body)
+			}
 		}
 	}
 }

@@ -24,6 +24,7 @@ var (
 	ErrNoSuchPage       = errors.New("there is nothing at this address")
 	ErrMethodNotAllowed = errors.New("this address does not take that method")
 	ErrMediaType        = errors.New("the content type is not taken here")
+	ErrNoSuchCall       = errors.New("no call of this id is kept")
 	ErrCrossOrigin      = errors.New("the request came from another site")
 )
 
@@ -170,8 +171,8 @@ var table = []Entry{
 		"Correct what the detail names.", registry.ErrBadHost).
 		commands("agora hosts add expenses.example.com <app>"),
 	entry("no-such-host-name", http.StatusNotFound, "No app has this host name",
-		"Nobody gave it to an app, or somebody took it away.",
-		"Look which there are.", registry.ErrNoHost).
+		"It was not given to an app, or was taken away.",
+		"List the host names; an operator finds them in the console's settings, too.", registry.ErrNoHost).
 		commands("agora hosts"),
 	entry("unsigned", http.StatusUnprocessableEntity, "The module is not signed",
 		"Nothing unsigned runs here, and there is no switch that changes this.",
@@ -272,7 +273,7 @@ var table = []Entry{
 
 	entry("no-such-secret", http.StatusNotFound, "There is no such secret",
 		"The app has no secret of this name.",
-		"Check the name, or set the secret.", secrets.ErrNotFound).
+		"List the app's secrets, or set this one; they also stand on the app's page.", secrets.ErrNotFound).
 		commands("agora secrets list <app>", "agora secrets set <app> <name>"),
 	entry("bad-secret", http.StatusUnprocessableEntity, "The secret cannot be kept",
 		"A secret has a name of lower-case letters, digits and hyphens, and a value of 1 to 16384 bytes.",
@@ -331,10 +332,14 @@ var table = []Entry{
 		"The node was started with --pause-triggers: it delivers nothing, and what is due waits.",
 		"Pause the trigger that does harm, if there is one, and restart the node without the flag.", triggers.ErrHeld).
 		commands("agora triggers pause <app> <kind> <name>", "agora serve"),
-	entry("no-such-trigger", http.StatusNotFound, "There is no such trigger or dead letter",
-		"The release that serves has no trigger of this kind and name, or the dead letter was delivered or dropped.",
-		"Look what there is.", triggers.ErrNotFound).
-		commands("agora triggers <app>", "agora triggers dead <app>"),
+	entry("no-such-dead-letter", http.StatusNotFound, "There is no such dead letter",
+		"The dead letter was delivered or dropped meanwhile, or its number is another.",
+		"List the app's dead letters; they also stand on its page.", triggers.ErrNoDeadLetter).
+		commands("agora triggers dead <app>"),
+	entry("no-such-trigger", http.StatusNotFound, "There is no such trigger",
+		"The release that serves has no trigger of this kind and name.",
+		"List the app's triggers; they also stand on its page.", triggers.ErrNoTrigger, triggers.ErrNotFound).
+		commands("agora triggers <app>"),
 	entry("webhook-refused", http.StatusUnauthorized, "The webhook is refused",
 		"The request does not prove that it comes from the service that this address is for.",
 		"Sign it with the secret that was agreed; the log of the app says what is wrong.", webhook.ErrRefused).
@@ -411,9 +416,41 @@ var table = []Entry{
 		"The caller went away, or the node is stopping.",
 		"Try again.", abi.ErrCanceled, context.Canceled, context.DeadlineExceeded),
 
+	entry("no-such-call", http.StatusNotFound, "No call of this id is kept",
+		"Calls that failed or were refused are noted in their app's log, and kept as long as its lines; of others only some are kept. The calls of an app are for its owner, reviewers and operators.",
+		"Check that the id is whole: it has 24 characters. The page Calls in the console finds it, too; the app's log and its usage have more.", ErrNoSuchCall).
+		commands("agora logs <app>", "agora usage --app <app>"),
+	entry("no-such-release", http.StatusNotFound, "There is no such release",
+		"The app has no release of this number, or it was deleted.",
+		"List the app's releases; they also stand on its page.", registry.ErrNoRelease).
+		commands("agora releases <app>"),
+	entry("no-such-key", http.StatusNotFound, "There is no such key",
+		"No key of this kind is registered, or it was removed.",
+		"List the keys; they also stand in the console's settings.", registry.ErrNoKey).
+		commands("agora keys"),
+	entry("no-such-request", http.StatusNotFound, "There is no such request",
+		"No request has this id.",
+		"List the requests; they also stand on the console's page Requests.", approvals.ErrNoRequest).
+		commands("agora requests"),
+	entry("no-such-grant", http.StatusNotFound, "There is no such grant",
+		"No grant has this id.",
+		"List the grants; they also stand on the console's page Grants.", approvals.ErrNoGrant).
+		commands("agora grants"),
+	entry("no-such-user", http.StatusNotFound, "There is no such user",
+		"No user has this mail address.",
+		"List the users; an operator finds them in the console's settings, too.", access.ErrNoUser).
+		commands("agora users"),
+	entry("no-such-token", http.StatusNotFound, "There is no such token",
+		"You have no token of this id, or it was revoked.",
+		"List your tokens; they also stand in the console's settings.", access.ErrNoToken).
+		commands("agora tokens"),
+	entry("no-such-app", http.StatusNotFound, "There is no such app",
+		"No app has this name.",
+		"Check the spelling; the catalogue lists what is there.", registry.ErrNoApp).
+		commands("agora apps"),
 	entry("not-found", http.StatusNotFound, "It does not exist",
-		"There is no app, release, request, grant, key or user of that name here.",
-		"Check the spelling; the catalogue lists what is there.", registry.ErrNotFound, approvals.ErrNotFound, access.ErrNotFound).
+		"There is nothing of that name here.",
+		"Check the spelling; the catalogue lists the apps that are there.", registry.ErrNotFound, approvals.ErrNotFound, access.ErrNotFound).
 		commands("agora apps"),
 	internal,
 }

@@ -1,0 +1,173 @@
+package problem
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/registry"
+)
+
+// About is the app at whose address a request failed, as its callers may know it. All but Page is
+// "" for an address that is no app's.
+type About struct {
+	App     string // its name
+	Title   string
+	Owner   string // a name and no address: whoever calls an app is not known
+	Team    string
+	Console string // URL of the console, where those who are signed in see more
+	Page    bool   // the caller wants a page, not a document for programs
+}
+
+// telling is a problem as an end user of an app is told it: without a word about manifests,
+// limits and reviews, which are no affair of theirs.
+type telling struct{ title, what, do string }
+
+const (
+	again    = "Try again in a moment."
+	withLess = "Try again with less, such as a smaller file or a shorter period."
+	notYou   = "It is not your mistake, and trying again may not help."
+)
+
+var (
+	serverTrouble = telling{"The app cannot run at the moment", "The server that runs this app has a problem of its own. What was stored before is not lost.", "Try again in a few minutes."}
+	crowded       = telling{"Too much is going on at the moment", "The server that runs this app is busy with other requests.", again}
+	unserved      = telling{"The request was not served", "The server does not take the request as it was sent.", "Check what was sent, and try again."}
+)
+
+// tellings are the problems that a call of an app can meet, by slug.
+var tellings = map[string]telling{
+	"app-trapped":            {"The app failed", "The app ran into an error of its own while it worked on your request.", notYou},
+	"app-exit-status":        {"The app ended with an error", "The app gave up while it worked on your request.", notYou},
+	"app-stack":              {"The app failed", "The app went round in circles while it worked on your request, and was stopped.", notYou},
+	"app-fuel":               {"The app had too much to do", "Your request was more work than this app may do for one request, so it was stopped.", withLess},
+	"app-host-calls":         {"The app had too much to do", "Your request was more work than this app may do for one request, so it was stopped.", withLess},
+	"app-memory":             {"The app ran out of memory", "Your request needed more memory than this app may use, so it was stopped.", withLess},
+	"app-deadline":           {"The app took too long", "The app did not finish in the time that it has for one request. What it had begun may have been done.", "Check whether it was done before you send it again."},
+	"app-host-time":          {"The app waited too long", "Something that the app needs, such as another service, did not answer in time.", again},
+	"app-bad-response":       {"The app's answer is malformed", "The app finished, and what it answered cannot be shown.", notYou},
+	"app-response-too-large": {"The app's answer is too large", "The app answered with more than it may send at once.", "Ask for less, such as a shorter list."},
+	"app-not-granted":        {"The app cannot run at the moment", "A permission that the app needs is missing or has ended.", notYou},
+	"app-busy":               {"The app is busy", "The app serves as many requests as it can at this moment.", again},
+	"request-too-large":      {"The request is too large for this app", "You sent more than this app takes at once.", "Send less, such as a smaller file."},
+	"no-active-release":      {"The app is not available", "The app exists, and nothing is switched on at this address.", "Ask its owner when it will be."},
+	"not-found":              {"There is nothing at this address", "No app has this address.", "Check the address for typing errors, or ask whoever gave it to you."},
+	"caller-left":            {"The request ended early", "The connection was given up, or the server is being restarted.", again},
+	"webhook-refused":        {"The webhook is refused", "The request does not prove that it comes from the service that this address is for.", "Sign it with the secret that was agreed with the app's owner."},
+	"app-suspended":          {"The app is suspended", "It was stopped on purpose, and serves nothing until it is resumed.", "Ask whom the message names, or its owner."},
+	"app-deleting":           {"The app is being deleted", "It was stopped, and will be removed when a wait is over.", "Ask the owner of the app, if you still need it."},
+	"app-removed":            {"The app was removed", "It was deleted, and what it kept is gone. Its address is not given to another app.", "Remove links that lead here."},
+	"backlog-full":           crowded, "node-busy": crowded, "node-crowded": crowded, "no-place": crowded,
+	"too-many-at-once":   {"You do too much at once", "Everyone has a share of what the server does at once.", "Let what is running end, and try again."},
+	"method-not-allowed": {"This address does not take that method", "The address exists, but not for this HTTP method.", "Use a method that the Allow header lists."},
+	"bad-body":           {"The request cannot be read", "What was sent is malformed, or the connection ended before all of it had arrived.", "Send it again, whole."},
+	"body-too-slow":      {"The request arrives too slowly", "What you send made no progress, so the server gave it up.", "Send it again over a better connection."},
+	"too-many-headers":   {"The request has too many headers", "A request has at most 128 header fields.", "Send fewer; cookies that have piled up can be deleted in the browser."},
+	"bad-protocol":       {"This version of HTTP is not spoken here", "The server speaks HTTP/1.1.", "Use HTTP/1.1."},
+}
+
+// told returns how an end user is told a kind of problem.
+func (e Entry) told() telling {
+	if t, ok := tellings[e.Slug]; ok {
+		return t
+	}
+	if e.Status == http.StatusNotFound {
+		return tellings["not-found"]
+	}
+	if e.Status < 500 {
+		return unserved
+	}
+	return serverTrouble
+}
+
+// Slug is the word for an error's kind.
+func Slug(err error) string { return of(err).Slug }
+
+// Named is a kind of problem by its slug, as it concerns an app's maker.
+func Named(slug, app string) abi.Problem {
+	e := internal
+	if i := slices.IndexFunc(table, func(e Entry) bool { return e.Slug == slug }); i >= 0 {
+		e = table[i]
+	}
+	p := abi.Problem{Type: "/problems/" + e.Slug, Title: e.Title, Status: e.Status, Detail: e.Meaning, Remedy: e.Remedy}
+	p.Remedy.Docs, p.Remedy.Commands = p.Type, slices.Clone(p.Remedy.Commands)
+	for i, line := range p.Remedy.Commands {
+		p.Remedy.Commands[i] = strings.ReplaceAll(line, "<app>", app)
+	}
+	return p
+}
+
+// faultView is what the page of a fault shows.
+type faultView struct {
+	abi.Problem
+	Name    string // of the app, for people
+	Console string
+}
+
+// WriteFault sends an end user the response to a request that an app could not serve. It says what
+// happened, whose app it is, whom to ask, and the id under which its owner finds the call, and
+// nothing that only the owner may know. The id is the one in the response's header.
+func WriteFault(w http.ResponseWriter, about About, err error) {
+	e := of(err)
+	t := e.told()
+	if e.forAll {
+		t.what = err.Error()
+		if stopped, ok := errors.AsType[*registry.StoppedError](err); ok {
+			t.what = stopped.Error()
+		}
+		if e.Status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "3600") // people end it, and not in a moment
+		}
+	}
+	p := abi.Problem{
+		// The page that explains the kind is the maker's, on the console's origin.
+		Type: "about:blank", Title: t.title, Status: e.Status, Detail: t.what, Remedy: abi.Remedy{Summary: t.do},
+		Invocation: w.Header().Get(invocationHeader), App: about.App, Owner: about.Owner, Team: about.Team,
+	}
+	if about.Page {
+		name := about.Title
+		if name == "" {
+			name = about.App
+		}
+		retryLater(w, p.Status)
+		page(w, p.Status, "fault", faultView{p, name, about.Console})
+		return
+	}
+	if about.App != "" {
+		p.Remedy.Summary += " If it stays, tell the app's owner " + about.whom() + ", and name the call " + p.Invocation + "."
+	}
+	write(w, p)
+}
+
+// whom names the owner: "ada (team Finance)".
+func (a About) whom() string {
+	if a.Team == "" {
+		return a.Owner
+	}
+	return a.Owner + " (team " + a.Team + ")"
+}
+
+// retryLater says when to come back, where that helps.
+func retryLater(w http.ResponseWriter, status int) {
+	again := status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests
+	if again && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", "1")
+	}
+}
+
+//go:embed page.css
+var style string
+
+// policy lets the pages here use their own style, and nothing else.
+var policy = func() string {
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}()
+
+var pageFunctions = template.FuncMap{"style": func() template.CSS { return template.CSS(style) }}
