@@ -77,12 +77,12 @@ func TestSuspendedApp(t *testing.T) {
 		"a webhook":       hook("x"),
 		"a webhook's GET": n.do("GET", p.URL+"hooks/git?hub.challenge=1&hub.mode=subscribe", "", "Accept", "application/json"),
 	} {
-		if got.Status != http.StatusServiceUnavailable || got.Problem.Title != "The app is suspended" || !strings.Contains(got.Problem.Detail, ops) || got.Header.Get("Retry-After") != "3600" || strings.Contains(got.Body, "leaks") {
+		if got.Status != http.StatusServiceUnavailable || got.Problem.Title != "The app is suspended" || !strings.Contains(got.Problem.Detail, "by ops, an operator") || strings.Contains(got.Body, "@example.com") || got.Header.Get("Retry-After") != "3600" || strings.Contains(got.Body, "leaks") {
 			t.Errorf("%s: %d %s", what, got.Status, got.Body)
 		}
 	}
 	page := n.do("GET", p.URL, "", "Accept", "text/html")
-	if page.Status != http.StatusServiceUnavailable || !strings.Contains(page.Body, "The app is suspended") || !strings.Contains(page.Body, ops) {
+	if page.Status != http.StatusServiceUnavailable || !strings.Contains(page.Body, "The app is suspended") || !strings.Contains(page.Body, "by ops, an operator") || strings.Contains(page.Body, "@example.com") {
 		t.Errorf("an end user's page: %d %s", page.Status, page.Body)
 	}
 	_, err := n.ada().Invoke(ctx, "bank", client.Call{Method: "GET", Path: "/"})
@@ -158,7 +158,7 @@ func TestWhoMayWhat(t *testing.T) {
 	refusedAs(t, "an operator without a reason", "reason-missing", "", second(n.ops().DeleteApp(ctx, "shop", "")))
 	refusedAs(t, "resume what runs", "app-state", "", second(n.ada().Resume(ctx, "shop", "")))
 	refusedAs(t, "take what is not offered", "not-offered", "", second(n.bob().AnswerOffer(ctx, "shop", true)))
-	refusedAs(t, "offer to nobody known", "not-found", "", second(n.ada().Transfer(ctx, "shop", "nobody@example.com", "")))
+	refusedAs(t, "offer to nobody known", "no-such-user", "", second(n.ada().Transfer(ctx, "shop", "nobody@example.com", "")))
 	refusedAs(t, "offer to a viewer", "bad-owner", "", second(n.ada().Transfer(ctx, "shop", "eve@example.com", "")))
 	refusedAs(t, "a title of control characters", "bad-text", "", second(n.ada().Rename(ctx, "shop", "a\x00b")))
 	other := n.do("POST", n.ConsoleURL()+"/api/v1/apps/shop/delete", `{"app":"shop2"}`, "Content-Type", "application/json", "Authorization", "Bearer "+n.token(ada, access.RoleDeveloper))

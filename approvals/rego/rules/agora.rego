@@ -120,10 +120,10 @@ findings contains f if {
 	asked.capability in granted
 	some name, text in asked.params
 	count([g | some g in covering(asked.capability); covers(g, name, text)]) == 0
-	have := concat(", ", [object.get(g.params, name, "none") | some g in covering(asked.capability)])
+	have := concat(" or ", {said(name, object.get(g.params, name, "none")) | some g in covering(asked.capability)})
 	f := {
 		"code": "capability.more", "severity": "review",
-		"msg": sprintf("The app asks %s for %s %s, and its grant allows %s.", [asked.capability, name, text, have]),
+		"msg": sprintf("The app asks %s for %s %s, and its grant allows %s.", [asked.capability, name, said(name, text), have]),
 		"path": sprintf("capabilities.%s.%s", [asked.capability, name]), "subject": asked.capability,
 		"remedy": {"summary": "A reviewer decides about it; nothing else is needed from you.", "commands": ["agora requests"]},
 	}
@@ -137,11 +137,35 @@ findings contains f if {
 	to_number(text) > most
 	f := {
 		"code": "capability.quota", "severity": "deny",
-		"msg": sprintf("The app asks %s for %s %s; the %s tier has at most %d.", [asked.capability, name, text, input.tier, most]),
+		"msg": sprintf("The app asks %s for %s %s; the %s tier has at most %s.", [asked.capability, name, said(name, text), input.tier, said(name, sprintf("%d", [most]))]),
 		"path": sprintf("capabilities.%s.%s", [asked.capability, name]), "subject": asked.capability,
 		"remedy": {"summary": sprintf("Lower %s, or ask for promotion to a higher tier.", [name]), "commands": [sprintf("[capabilities.%s]\n%s = %d", [asked.capability, name, most])]},
 	}
 }
+
+# said is a parameter as people read it: sizes have units.
+said(name, text) := text if not is_size(name, text)
+
+said(name, text) := size(to_number(text)) if is_size(name, text)
+
+is_size(name, text) if {
+	name in {"quota", "max_request", "max_response"}
+	is_number_text(text)
+}
+
+size(n) := sprintf("%v B", [n]) if n < 1024
+
+size(n) := sprintf("%v KiB", [round(n / 102.4) / 10]) if {
+	n >= 1024
+	n < 1048576
+}
+
+size(n) := sprintf("%v MiB", [round(n / 104857.6) / 10]) if {
+	n >= 1048576
+	n < 1073741824
+}
+
+size(n) := sprintf("%v GiB", [round(n / 107374182.4) / 10]) if n >= 1073741824
 
 # What a finding of severity review is about is for a reviewer to decide.
 requires contains f.subject if {
