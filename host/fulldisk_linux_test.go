@@ -28,7 +28,7 @@ func TestFullDisk(t *testing.T) {
 	signal.Ignore(syscall.SIGXFSZ)
 	n := start(t)
 	p := n.publish(n.ada(), manifest("shop"), says("one"))
-	c, token := n.ada(), n.token(ada)
+	c, cookie := n.ada(), n.session(ada)
 	if err := n.SetApp(t.Context(), "shop", "k", "before"); err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestFullDisk(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1, Max: limit.Max}); err != nil {
 		t.Fatal(err)
 	}
-	if got := n.do("GET", n.ConsoleURL()+"/", "", "Cookie", "agora_session="+token); got.Status != 200 {
+	if got := n.do("GET", n.ConsoleURL()+"/", "", "Cookie", cookie); got.Status != 200 {
 		t.Errorf("the console: %d", got.Status)
 	}
 	if apps, err := c.Apps(t.Context()); err != nil || len(apps) != 1 {

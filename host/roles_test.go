@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/host/internal/web/console"
@@ -31,6 +32,7 @@ func TestWhoReads(t *testing.T) {
 	n.publish(n.ada(), manifest("draft", kvAsk), keeps(17))
 	n.get(n.AppURL("shop"))
 	n.removed()
+	failed := n.failed()
 	const (
 		all     = "+ + + + + +" // whoever is signed in
 		members = "- + + + + +" // whoever has a role
@@ -45,12 +47,12 @@ func TestWhoReads(t *testing.T) {
 		"/info": all, "/whoami": all, "/apps": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage/samples": all, "/quotas": all, "/tokens": all,
 		"/apps/shop/releases": members, "/apps/shop/releases/1": members, "/apps/shop/activations": members, "/apps/shop/triggers": members, "/events": members,
 		"/requests": members, "/requests/req-1": members, "/grants": members, "/policy": members, "/hosts": members, "/trust/keys": members,
-		"/apps/shop/logs": inside, "/apps/shop/letters": inside, "/apps/shop/secrets": inside,
+		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/letters": inside, "/apps/shop/secrets": inside,
 		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": ops, "/doctor": ops, "/backup": ops,
 	}
 	pages := map[string]string{
 		"/sign-in": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/settings": all,
-		"/apps/shop/releases/1": members, "/upload": "- - + + - -", "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/certificates": members, "/certificates/cert-1": inside,
+		"/apps/shop/releases/1": members, "/upload": "- - + + - -", "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/certificates": members, "/certificates/cert-1": inside, "/calls": all, "/calls/" + failed: inside,
 	}
 	n.tabled(t, api, "/api/v1", n.reads())
 	n.tabled(t, pages, "", console.Pages())
@@ -73,6 +75,12 @@ func (n *node) removed() {
 	if err := n.ada().DeleteRelease(n.t.Context(), "old", 1); err != nil {
 		n.t.Fatal(err)
 	}
+}
+
+// failed makes a call of an app of ada's fail, and returns its id.
+func (n *node) failed() string {
+	n.t.Helper()
+	return n.get(n.publish(n.ada(), manifest("trap"), wasmtest.App{Code: []byte{0x00}}.Bytes()).URL).Header.Get("Agora-Invocation")
 }
 
 // tabled fails for each route that no row of a table is about.

@@ -64,7 +64,7 @@ func TestBooksAreShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	n = startIn(t, dir)
-	page := n.do("GET", n.ConsoleURL()+"/usage", "", "Cookie", "agora_session="+n.token(ops, access.RoleOperator))
+	page := n.do("GET", n.ConsoleURL()+"/usage", "", "Cookie", n.session(ops, access.RoleOperator))
 	if !strings.Contains(page.Body, "was written by another node") {
 		t.Errorf("the usage page does not say so: %d %.300s", page.Status, page.Body)
 	}

@@ -192,7 +192,7 @@ func TestUsageFiles(t *testing.T) {
 	if got := n.get(n.ConsoleURL() + "/usage.csv"); got.Status != http.StatusSeeOther {
 		t.Errorf("without a session: %+v", got)
 	}
-	session := "agora_session=" + n.token(ada)
+	session := n.session(ada)
 	got := n.do("GET", n.ConsoleURL()+"/usage.csv?by=app", "", "Cookie", session)
 	if got.Status != 200 || !strings.HasPrefix(got.Body, "app,calls") || !strings.Contains(got.Body, "\nshop,1,0,") || !strings.Contains(got.Header.Get("Content-Disposition"), "usage-") {
 		t.Errorf("%+v", got)
@@ -248,7 +248,7 @@ func BenchmarkUsage(b *testing.B) {
 	for name, span := range map[string]string{"page": fmt.Sprintf("%dd", days), "last day's page": "24h"} {
 		b.Run(name, func(b *testing.B) {
 			n := startIn(b, dir)
-			session := "agora_session=" + n.token(ada)
+			session := n.session(ada)
 			before := cpu()
 			for b.Loop() {
 				if got := n.do("GET", n.ConsoleURL()+"/usage?span="+span, "", "Cookie", session); got.Status != 200 || !strings.Contains(got.Body, "app-0") {
