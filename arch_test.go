@@ -19,7 +19,8 @@ const module = "github.com/agora-host/agora/"
 //	abi < sdk
 //	abi < registry, approvals, metering, access, secrets, triggers     siblings never import each other
 //	domain < its own adapters
-//	abi, domains < engine, capabilities, gateway, stores, web    these never import each other
+//	abi, domains < state
+//	abi, domains, state < engine, capabilities, gateway, stores, web    these never import each other
 //	all of these < host < cmd
 var mayImport = map[string][]string{
 	"abi":      {},
@@ -35,13 +36,14 @@ var mayImport = map[string][]string{
 	"metering/journal":  {"internal/failpoint", "internal/calm", "internal/budget"},
 	"metering/fuel":     {"abi"},
 	"access":            {"abi", "internal/sentinel"},
+	"state":             {"abi", "registry", "approvals", "access", "secrets", "triggers"},
+	"state/statetest":   {"abi", "registry", "approvals", "access", "secrets", "triggers", "state"},
 	"triggers":          {"abi", "internal/sentinel", "internal/calm", "internal/budget"},
 	"secrets":           {"abi", "internal/durable"},
 
 	// Conformance suites and their in-memory models.
 	"abi/abitest":            {"abi"},
 	"abi/wasm/wasmtest":      {"abi"},
-	"registry/registrytest":  {"abi", "registry"},
 	"metering/meteringtest":  {"abi", "metering", "internal/crashdisk"},
 	"triggers/triggerstest":  {"abi", "triggers"},
 	"metering/fuel/fueltest": {"abi", "metering/fuel"},
@@ -49,9 +51,9 @@ var mayImport = map[string][]string{
 	"host/engine":       {"abi", "registry", "metering", "host/engine", "internal/calm", "internal/budget"},
 	"host/capability":   {"abi", "internal/calm", "internal/budget"},
 	"host/gateway":      {"abi", "registry", "internal/calm", "internal/budget"},
-	"host/internal":     {"internal/humanize", "abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "internal/durable", "internal/calm", "internal/budget"},
+	"host/internal":     {"internal/humanize", "abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "internal/durable", "internal/calm", "internal/budget"},
 	"host/internal/web": {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "host/internal/web", "host/internal/door", "internal/humanize", "internal/calm", "internal/budget"},
-	"host":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "host", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/failpoint"},
+	"host":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "host", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/failpoint"},
 	"cmd":               {"abi", "registry", "approvals", "metering", "access", "host", "sdk", "internal/humanize", "internal/calm", "internal/budget", "internal/contexts"},
 	"internal/humanize": {},
 	"internal/durable":  {},
@@ -209,6 +211,9 @@ func TestImportRuleCanFail(t *testing.T) {
 		{"abi", module + "registry"},                          // the leaf stays a leaf
 		{"registry", module + "approvals"},                    // siblings
 		{"registry", module + "registry/sigstore"},            // a domain and its adapter
+		{"registry", module + "state"},                        // a domain and the union of all
+		{"state", module + "host"},                            // the contract and who keeps to it
+		{"host/internal/web", module + "state"},               // the doors and the store behind them
 		{"host/engine", module + "host/gateway"},              // adapters among themselves
 		{"host/internal/web/console", module + "host"},        // nobody imports the composer
 		{"host/gateway", "github.com/tetratelabs/wazero/api"}, // one door

@@ -81,16 +81,28 @@ type Credential struct {
 	Until  time.Time `json:"until,omitzero"`   // when it ends; zero: never
 }
 
-// Tx is access's part of one transaction.
-type Tx interface {
+// Reader is what one transaction can read of access. Methods return ErrNotFound for what does not
+// exist.
+type Reader interface {
 	User(name string) (User, error)
-	Users() ([]User, error)
-	PutUser(User) error
+	Users() ([]User, error) // by name
 	CredentialByHash(hash string) (Credential, error)
-	Credentials(user string) ([]Credential, error)
-	MadeWith(token string) ([]Credential, error) // whose parent is the token of that id
+	Credentials(user string) ([]Credential, error) // by kind, oldest first
+	MadeWith(token string) ([]Credential, error)   // whose parent is the token of that id
+}
+
+// Writer is what one transaction can change of access.
+type Writer interface {
+	PutUser(User) error
+	// PutCredential stores a credential, and forgets some that have ended.
 	PutCredential(Credential) error
 	DeleteCredential(hash string) error
+}
+
+// Tx is access's part of one transaction.
+type Tx interface {
+	Reader
+	Writer
 }
 
 // Actor is who is acting now.

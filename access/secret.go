@@ -33,7 +33,7 @@ func Hash(secret string) string {
 
 // Authenticate answers who holds a token or a session. Links do not
 // authenticate: they are used up by UseLink.
-func Authenticate(tx Tx, secret string, now time.Time) (Actor, error) {
+func Authenticate(tx Reader, secret string, now time.Time) (Actor, error) {
 	c, u, err := lookup(tx, secret, now)
 	if err != nil {
 		return Actor{}, err
@@ -97,7 +97,7 @@ func Revoke(tx Tx, c Credential) error {
 
 // Current returns an error unless an actor still is who they were when they were let in: the
 // credential is there, the user is not disabled, and has the roles.
-func Current(tx Tx, a Actor) error {
+func Current(tx Reader, a Actor) error {
 	if a.Credential == "" {
 		return nil
 	}
@@ -120,7 +120,7 @@ func Current(tx Tx, a Actor) error {
 	return nil
 }
 
-func lookup(tx Tx, secret string, now time.Time) (Credential, User, error) {
+func lookup(tx Reader, secret string, now time.Time) (Credential, User, error) {
 	c, err := tx.CredentialByHash(Hash(secret))
 	if errors.Is(err, ErrNotFound) || (err == nil && !c.Expires.IsZero() && !now.Before(c.Expires)) {
 		return Credential{}, User{}, ErrUnauthenticated
@@ -218,7 +218,7 @@ func ChangeUser(tx Tx, u User) (User, error) {
 	return u, tx.PutUser(u)
 }
 
-func keepsAnOperator(tx Tx, without string) error {
+func keepsAnOperator(tx Reader, without string) error {
 	users, err := tx.Users()
 	if err != nil {
 		return err

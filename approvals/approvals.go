@@ -152,19 +152,45 @@ func (g Grant) Live(now time.Time) bool {
 	return g.Revoked.IsZero() && (g.Expires.IsZero() || now.Before(g.Expires))
 }
 
-// Tx is the approvals' part of one transaction. Lists are newest first.
-type Tx interface {
+// Reader is what the acts of this package read within one transaction. Methods return ErrNotFound for
+// what does not exist. Lists are newest first.
+type Reader interface {
 	Request(id string) (Request, error)
-	// OpenRequests are the requests of a kind and an app that wait.
+	// OpenRequests lists the requests of a kind and an app that wait.
 	OpenRequests(app string, kind Kind) ([]Request, error)
-	// AskedFor are the requests for grants of a capability to an app.
+	// AskedFor lists the requests for grants of a capability to an app.
 	AskedFor(app, capability string) ([]Request, error)
-	// NextRequest gives the next request id of this node.
-	NextRequest() (string, error)
-	PutRequest(Request) error
 	Grant(id string) (Grant, error)
 	Grants(app string) ([]Grant, error) // that are not revoked
+}
+
+// Overview is what flows across domains read of approvals besides.
+type Overview interface {
+	// CountOpen returns how many requests of an app wait or, for "", of all.
+	CountOpen(app string) (int, error)
+	// Waiting returns the id of an open request for each release of an app that one is about.
+	Waiting(app string) (map[int]string, error)
+	// AskedBefore returns the last request about the newest release of an app before one that was
+	// asked about or, with approved, that was approved; ErrNotFound if there is none.
+	AskedBefore(app string, release int, approved bool) (Request, error)
+	// Used returns what a release did with its capabilities.
+	Used(app string, release int) ([]Used, error)
+	// UsedByAny returns what the releases of an app did together, those that are gone as well.
+	UsedByAny(app string) ([]Used, error)
+}
+
+// Writer is what one transaction can change of approvals.
+type Writer interface {
+	// NextRequest returns the next request id.
+	NextRequest() (string, error)
+	PutRequest(Request) error
 	PutGrant(Grant) error
+}
+
+// Tx is the approvals' part of one transaction.
+type Tx interface {
+	Reader
+	Writer
 }
 
 // Subject is what the policy judges: a release about to enter or serve a tier.

@@ -138,7 +138,7 @@ func except(tx Tx, q Request) error {
 
 // rejected are the digests that were refused what a request asks for, where no
 // later decision allowed it.
-func rejected(tx Tx, asked Request) ([]string, error) {
+func rejected(tx Reader, asked Request) ([]string, error) {
 	all, err := tx.AskedFor(asked.App, asked.Capability)
 	if err != nil {
 		return nil, err
@@ -177,7 +177,7 @@ func Withdraw(tx Tx, id, by string, now time.Time) (Request, error) {
 
 // Undecided returns a request that can be decided, or says why it cannot:
 // ErrAlreadyDecided, or ErrChanged if an upload replaced it.
-func Undecided(tx Tx, id string) (Request, error) {
+func Undecided(tx Reader, id string) (Request, error) {
 	q, err := tx.Request(id)
 	if err != nil {
 		return Request{}, fmt.Errorf("request %q: %w", id, err)

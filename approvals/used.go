@@ -15,6 +15,13 @@ type Used struct {
 	Last  time.Time `json:"last"`
 }
 
+// ReleaseUsed is what one release did.
+type ReleaseUsed struct {
+	App     string
+	Release int
+	Used    []Used
+}
+
 // maxUsed bounds how many subjects are kept apart for one release. The others
 // are counted together.
 const maxUsed = 256

@@ -10,21 +10,21 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // showing is what is read once for all releases of an app that are shown together.
 type showing struct {
 	host   *Host
-	tx     *boltstore.Tx
+	tx     state.Reader
 	app    registry.App
 	grants []approvals.Grant
 	enough func(grant string) (abi.Params, error) // what it could be shrunk to; nil if that is not less
 }
 
-func (h *Host) showing(ctx context.Context, tx *boltstore.Tx, app registry.App) (*showing, error) {
+func (h *Host) showing(ctx context.Context, tx state.Reader, app registry.App) (*showing, error) {
 	v := &showing{host: h, tx: tx, app: app}
 	var err error
 	if v.grants, err = grantsOf(tx, app.Name); err != nil {
@@ -66,7 +66,7 @@ func (v *showing) show(r registry.Release) (web.Release, error) {
 // is granted and what was used.
 func (v *showing) states(r registry.Release, tier abi.Tier) ([]web.CapabilityState, error) {
 	rights := approvals.Rights(v.host.policy, terms(r), tier, v.grants, v.host.o.Now())
-	requests, _, err := v.tx.ReleaseRequests(r.App, r.Number, boltstore.Part{Limit: -1})
+	requests, _, err := v.tx.ReleaseRequests(r.App, r.Number, state.Part{Limit: -1})
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (h *Host) capabilityState(r registry.Release, tier abi.Tier, word string, r
 
 // enough is what of a grant its app has used, in any release: of lists, what
 // occurred; of quotas, twice what is kept now, and not less than a little.
-func (h *Host) enough(ctx context.Context, tx *boltstore.Tx, g approvals.Grant) (abi.Params, error) {
+func (h *Host) enough(ctx context.Context, tx state.Reader, g approvals.Grant) (abi.Params, error) {
 	used, err := h.usedByAny(tx, g.App)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (h *Host) ShrinkGrant(ctx context.Context, id string) (approvals.Grant, err
 		return approvals.Grant{}, err
 	}
 	var grant approvals.Grant
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
 		before, err := h.ownGrant(tx, actor, id)
 		if err != nil {
 			return err
@@ -209,7 +209,7 @@ func (h *Host) ShrinkGrant(ctx context.Context, id string) (approvals.Grant, err
 
 // ownGrant reads a grant that the actor may take away from: a reviewer any, an
 // owner those of their apps.
-func (h *Host) ownGrant(tx *boltstore.Tx, actor access.Actor, id string) (approvals.Grant, error) {
+func (h *Host) ownGrant(tx state.Reader, actor access.Actor, id string) (approvals.Grant, error) {
 	grant, err := tx.Grant(id)
 	if err != nil {
 		return grant, fmt.Errorf("grant %q: %w", id, err)

@@ -12,9 +12,9 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/triggers"
 )
 
@@ -34,7 +34,7 @@ func (h *Host) triggers(ctx context.Context, name string) ([]web.Trigger, error)
 	var pauses []triggers.Pause
 	var asked []web.Trigger
 	schedules := map[string]string{}
-	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err := h.store.View(ctx, func(tx state.Reader) error {
 		app, err := tx.App(name)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
@@ -99,7 +99,7 @@ func withWaiting(shown, asked []web.Trigger) []web.Trigger {
 
 // declaredIn are the triggers that the release that serves and the newest one declare, each with why
 // it would not call the app.
-func declaredIn(tx *boltstore.Tx, app registry.App) ([]web.Trigger, error) {
+func declaredIn(tx state.Reader, app registry.App) ([]web.Trigger, error) {
 	_, serving, _ := app.Serving()
 	var all []web.Trigger
 	for _, n := range slices.Compact([]int{serving, app.Releases}) {
@@ -125,8 +125,8 @@ func declaredIn(tx *boltstore.Tx, app registry.App) ([]web.Trigger, error) {
 
 // whyIdle says why the triggers of a release do not call its app: it does not serve, or, of one that
 // does, nobody granted it the events.
-func whyIdle(tx *boltstore.Tx, r registry.Release, serves bool) (string, error) {
-	requests, _, err := tx.ReleaseRequests(r.App, r.Number, boltstore.Part{Limit: -1})
+func whyIdle(tx state.Reader, r registry.Release, serves bool) (string, error) {
+	requests, _, err := tx.ReleaseRequests(r.App, r.Number, state.Part{Limit: -1})
 	if err != nil {
 		return "", err
 	}
@@ -155,7 +155,7 @@ func (h *Host) PauseTrigger(ctx context.Context, ref triggers.Ref, paused bool, 
 		return web.Trigger{}, err
 	}
 	actor := access.ActorFrom(ctx)
-	_, err := h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err := h.update(ctx, actor.User, func(tx state.Tx) error {
 		detail := map[string]string{"kind": string(ref.Kind), "reason": reason}
 		if !paused {
 			tx.Emit("trigger.resumed", ref.App, ref.Name, detail)
@@ -198,7 +198,7 @@ func (h *Host) steer(ctx context.Context, name string) (access.Actor, error) {
 }
 
 func (h *Host) app(ctx context.Context, name string) (app registry.App, err error) {
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		if app, err = tx.App(name); err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
 		}
@@ -225,7 +225,7 @@ func (h *Host) RunTrigger(ctx context.Context, app, name string) (string, error)
 
 // audit puts an act into the audit log that changed nothing else there.
 func (h *Host) audit(ctx context.Context, actor access.Actor, kind, app, subject string, detail map[string]string) error {
-	_, err := h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err := h.update(ctx, actor.User, func(tx state.Tx) error {
 		tx.Emit(kind, app, subject, detail)
 		return nil
 	})
@@ -246,7 +246,7 @@ func (h *Host) DeadLetters(ctx context.Context, name string, p web.Page) (all we
 	if !looksInto(actor, app.Owner) {
 		return all, fmt.Errorf("the dead letters of %q are for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 	}
-	return part(p, func(p boltstore.Part) ([]triggers.Delivery, []byte, error) {
+	return part(p, func(p state.Part) ([]triggers.Delivery, []byte, error) {
 		found, next, err := h.dispatcher.Dead(ctx, name, string(p.After), p.Limit)
 		return found, []byte(next), err
 	})

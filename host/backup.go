@@ -16,6 +16,7 @@ import (
 	"github.com/agora-host/agora/host/internal/archive"
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // notBackedUp is what a backup leaves out: what is made anew, other copies, logs and samples of
@@ -71,7 +72,7 @@ func (h *Host) Backup(ctx context.Context, w io.Writer) error {
 // stands in the log.
 func (h *Host) noteBackup(ctx context.Context, actor access.Actor) error {
 	h.log.InfoContext(ctx, "a backup begins", "user", actor.User, "via", actor.Via)
-	_, err := h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err := h.update(ctx, actor.User, func(tx state.Tx) error {
 		tx.Emit("backup.read", "", actor.User, map[string]string{"via": string(actor.Via)})
 		return nil
 	})

@@ -14,12 +14,12 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/gateway"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/logstore"
 	"github.com/agora-host/agora/host/internal/samplestore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // recorded is an error of a call that the app's log has.
@@ -81,7 +81,7 @@ func (h *Host) whose(ctx context.Context, host string) problem.About {
 // appAt returns the app of a Host header, whether it serves anything or not.
 func (h *Host) appAt(ctx context.Context, host string) (app registry.App, ok bool) {
 	label, below := strings.CutSuffix(authority(host, h.origins.scheme), "."+h.origins.appsDomain)
-	err := h.store.View(context.WithoutCancel(ctx), func(tx *boltstore.Tx) error {
+	err := h.store.View(context.WithoutCancel(ctx), func(tx state.Reader) error {
 		name := label
 		if _, after, split := strings.Cut(label, "--"); split && below {
 			name = after
@@ -153,7 +153,7 @@ func (h *Host) Call(ctx context.Context, app, id string, at time.Time) (none web
 
 // appsToLookInto are the apps, or the one of a name, whose calls an actor may see.
 func (h *Host) appsToLookInto(ctx context.Context, actor access.Actor, name string) (apps []registry.App, err error) {
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		if name != "" {
 			app, err := tx.App(name)
 			if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // Apps lists apps by title. Whoever has no role sees the public face of those that serve, and
@@ -23,7 +23,7 @@ func (h *Host) Apps(ctx context.Context, search registry.Search, p web.Page) (ap
 	if err != nil {
 		return apps, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		all, err := h.shelf.look(tx)
 		if err != nil {
 			return err
@@ -65,7 +65,7 @@ func (h *Host) App(ctx context.Context, name string) (shown web.App, err error) 
 	if err != nil {
 		return shown, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		app, err := tx.App(name)
 		if err == nil && !mayFind(actor, app) {
 			err = registry.ErrNotFound
@@ -99,7 +99,7 @@ func seesWhole(actor access.Actor, app registry.App) bool {
 }
 
 // showApp is an app as the actor may see it.
-func (h *Host) showApp(tx *boltstore.Tx, actor access.Actor, app registry.App) (web.App, error) {
+func (h *Host) showApp(tx state.Reader, actor access.Actor, app registry.App) (web.App, error) {
 	waiting, err := tx.CountOpen(app.Name)
 	shown := web.App{App: app, State: app.State(), URL: h.origins.appURL(app.Name), TierURLs: map[abi.Tier]string{}, Waiting: waiting}
 	if tier, n, ok := app.Serving(); ok {
@@ -121,12 +121,12 @@ func (h *Host) Releases(ctx context.Context, name string, p web.Page) (releases 
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
 		return releases, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		app, err := tx.App(name)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
 		}
-		found, err := part(p, func(p boltstore.Part) ([]registry.Release, []byte, error) { return tx.ReleasesPart(name, p) })
+		found, err := part(p, func(p state.Part) ([]registry.Release, []byte, error) { return tx.ReleasesPart(name, p) })
 		if err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func (h *Host) Release(ctx context.Context, name string, number int) (web.Releas
 		return web.Release{}, err
 	}
 	var shown web.Release
-	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err := h.store.View(ctx, func(tx state.Reader) error {
 		r, err := tx.Release(name, number)
 		if err != nil {
 			return fmt.Errorf("release %d of app %q: %w", number, name, err)
@@ -174,7 +174,7 @@ func (h *Host) Release(ctx context.Context, name string, number int) (web.Releas
 	return shown, err
 }
 
-func (h *Host) showRelease(ctx context.Context, tx *boltstore.Tx, r registry.Release) (web.Release, error) {
+func (h *Host) showRelease(ctx context.Context, tx state.Reader, r registry.Release) (web.Release, error) {
 	app, err := tx.App(r.App)
 	if err != nil {
 		return web.Release{}, err
@@ -188,8 +188,8 @@ func (h *Host) showRelease(ctx context.Context, tx *boltstore.Tx, r registry.Rel
 
 // Activate routes a tier to a release.
 func (h *Host) Activate(ctx context.Context, name string, number int, tier abi.Tier, reason string) (registry.Activation, error) {
-	which := func(*boltstore.Tx) (int, error) { return number, nil }
-	return h.reroute(ctx, name, which, func(tx *boltstore.Tx, actor access.Actor, _ registry.App) (registry.Activation, error) {
+	which := func(state.Reader) (int, error) { return number, nil }
+	return h.reroute(ctx, name, which, func(tx state.Tx, actor access.Actor, _ registry.App) (registry.Activation, error) {
 		r, err := h.approvedFor(tx, name, number, tier)
 		if err != nil {
 			return registry.Activation{}, err
@@ -200,7 +200,7 @@ func (h *Host) Activate(ctx context.Context, name string, number int, tier abi.T
 
 // RollBack routes a tier to the release that it served before.
 func (h *Host) RollBack(ctx context.Context, name string, tier abi.Tier, reason string) (registry.Activation, error) {
-	which := func(tx *boltstore.Tx) (int, error) {
+	which := func(tx state.Reader) (int, error) {
 		if strings.TrimSpace(reason) == "" {
 			return 0, fmt.Errorf("a rollback is read by others later: %w", approvals.ErrReasonMissing)
 		}
@@ -220,7 +220,7 @@ func (h *Host) RollBack(ctx context.Context, name string, tier abi.Tier, reason 
 		}
 		return previous, nil
 	}
-	return h.reroute(ctx, name, which, func(tx *boltstore.Tx, actor access.Actor, app registry.App) (registry.Activation, error) {
+	return h.reroute(ctx, name, which, func(tx state.Tx, actor access.Actor, app registry.App) (registry.Activation, error) {
 		previous, err := which(tx)
 		if err != nil {
 			return registry.Activation{}, err
@@ -236,12 +236,12 @@ func (h *Host) RollBack(ctx context.Context, name string, tier abi.Tier, reason 
 
 // reroute makes a change of routes. which finds the release that it will lead to, whose signature
 // is checked first.
-func (h *Host) reroute(ctx context.Context, name string, which func(*boltstore.Tx) (int, error), change func(*boltstore.Tx, access.Actor, registry.App) (registry.Activation, error)) (registry.Activation, error) {
+func (h *Host) reroute(ctx context.Context, name string, which func(state.Reader) (int, error), change func(state.Tx, access.Actor, registry.App) (registry.Activation, error)) (registry.Activation, error) {
 	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
 	if err != nil {
 		return registry.Activation{}, err
 	}
-	own := func(tx *boltstore.Tx) (registry.App, error) {
+	own := func(tx state.Reader) (registry.App, error) {
 		app, err := tx.App(name)
 		if err != nil {
 			return app, fmt.Errorf("app %q: %w", name, err)
@@ -249,7 +249,7 @@ func (h *Host) reroute(ctx context.Context, name string, which func(*boltstore.T
 		return app, mayChange(actor, app)
 	}
 	var number int
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		if _, err := own(tx); err != nil {
 			return err
 		}
@@ -263,7 +263,7 @@ func (h *Host) reroute(ctx context.Context, name string, which func(*boltstore.T
 		return registry.Activation{}, err
 	}
 	var done registry.Activation
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
 		app, err := own(tx)
 		if err != nil {
 			return err
@@ -276,7 +276,7 @@ func (h *Host) reroute(ctx context.Context, name string, which func(*boltstore.T
 
 // approvedFor returns a release if a tier may be routed to it: the sandbox to
 // whatever has its grants, a higher tier to what a reviewer approved for it.
-func (h *Host) approvedFor(tx *boltstore.Tx, name string, number int, tier abi.Tier) (registry.Release, error) {
+func (h *Host) approvedFor(tx state.Reader, name string, number int, tier abi.Tier) (registry.Release, error) {
 	r, err := tx.Release(name, number)
 	if err != nil {
 		return r, fmt.Errorf("release %d of app %q: %w", number, name, err)
@@ -284,7 +284,7 @@ func (h *Host) approvedFor(tx *boltstore.Tx, name string, number int, tier abi.T
 	if err := h.complete(tx, r, tier); err != nil || tier == abi.TierSandbox {
 		return r, err
 	}
-	requests, _, err := tx.ReleaseRequests(name, number, boltstore.Part{Limit: -1})
+	requests, _, err := tx.ReleaseRequests(name, number, state.Part{Limit: -1})
 	if err != nil {
 		return r, err
 	}
@@ -298,7 +298,7 @@ func (h *Host) approvedFor(tx *boltstore.Tx, name string, number int, tier abi.T
 
 // complete reports whether a release has all that it needs in a tier, and what it
 // lacks.
-func (h *Host) complete(tx *boltstore.Tx, r registry.Release, tier abi.Tier) error {
+func (h *Host) complete(tx state.Reader, r registry.Release, tier abi.Tier) error {
 	lacks, err := h.missing(tx, r, tier)
 	if err == nil && len(lacks) > 0 {
 		err = fmt.Errorf("release %d of %q needs %s, and no grant in the %s tier reaches it: %w", r.Number, r.App, strings.Join(lacks, " and "), tier, registry.ErrNotApproved)
@@ -307,7 +307,7 @@ func (h *Host) complete(tx *boltstore.Tx, r registry.Release, tier abi.Tier) err
 }
 
 // activate writes the route to a release and its history. No tier is routed to what is not trusted any more.
-func (h *Host) activate(tx *boltstore.Tx, by string, r registry.Release, tier abi.Tier, reason string, rollback bool) (registry.Activation, error) {
+func (h *Host) activate(tx state.Tx, by string, r registry.Release, tier abi.Tier, reason string, rollback bool) (registry.Activation, error) {
 	if err := stillTrusted(tx, r); err != nil {
 		return registry.Activation{}, err
 	}
@@ -350,11 +350,11 @@ func (h *Host) Activations(ctx context.Context, name string, p web.Page) (all we
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
 		return all, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
 		if _, err = tx.App(name); err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
 		}
-		all, err = part(p, func(p boltstore.Part) ([]registry.Activation, []byte, error) { return tx.ActivationsPart(name, p) })
+		all, err = part(p, func(p state.Part) ([]registry.Activation, []byte, error) { return tx.ActivationsPart(name, p) })
 		return err
 	})
 	return all, err

@@ -8,10 +8,10 @@ import (
 	"strconv"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/registry/sigstore"
+	"github.com/agora-host/agora/state"
 )
 
 const (
@@ -32,7 +32,7 @@ func removedRelease(r registry.Release) registry.Removed {
 
 // issue numbers, chains, signs and stores a certificate, in the transaction that removes what it is
 // about: neither is there without the other.
-func (h *Host) issue(tx *boltstore.Tx, c registry.Certificate) (registry.Issued, error) {
+func (h *Host) issue(tx state.Tx, c registry.Certificate) (registry.Issued, error) {
 	var issued registry.Issued
 	last, err := tx.LastCertificate()
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
@@ -61,9 +61,9 @@ func (h *Host) Certificates(ctx context.Context, app string, p web.Page) (all we
 	if err != nil {
 		return all, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		sees := certificateEyes(tx, actor)
-		all, err = part(p, func(p boltstore.Part) ([]registry.Issued, []byte, error) {
+		all, err = part(p, func(p state.Part) ([]registry.Issued, []byte, error) {
 			return tx.CertificatesPart(p, func(c registry.Issued) bool { return (app == "" || c.App == app) && sees(c) })
 		})
 		return err
@@ -71,7 +71,7 @@ func (h *Host) Certificates(ctx context.Context, app string, p web.Page) (all we
 	return all, err
 }
 
-func certificateEyes(tx *boltstore.Tx, actor access.Actor) func(registry.Issued) bool {
+func certificateEyes(tx state.Reader, actor access.Actor) func(registry.Issued) bool {
 	return func(c registry.Issued) bool {
 		if looksInto(actor, c.Owner) {
 			return true
@@ -87,7 +87,7 @@ func (h *Host) Certificate(ctx context.Context, id string) (c registry.Issued, e
 	if err != nil {
 		return c, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		if c, err = tx.Certificate(id); err != nil {
 			return fmt.Errorf("certificate %q: %w", id, err)
 		}
@@ -117,8 +117,8 @@ func (h *Host) checkCertificate(c registry.Issued) error {
 func (h *Host) checkCertificates(ctx context.Context) Check {
 	var all []registry.Issued
 	var problems []error
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		all, _, err = tx.CertificatesPart(boltstore.Part{Limit: -1}, nil)
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
+		all, _, err = tx.CertificatesPart(state.Part{Limit: -1}, nil)
 		return err
 	})
 	if err != nil {

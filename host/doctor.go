@@ -15,6 +15,7 @@ import (
 	"github.com/agora-host/agora/host/internal/filestore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // Check is one line of the doctor's report, as the API answers it.
@@ -129,14 +130,14 @@ func (d doctor) releases(ctx context.Context, store *boltstore.Store, verified f
 // memory, and no transaction lasts while they are looked at.
 func eachRelease(ctx context.Context, store *boltstore.Store, see func(registry.Release) error) error {
 	var apps []registry.App
-	err := store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err := store.View(ctx, func(tx state.Reader) (err error) {
 		apps, err = tx.Apps()
 		return err
 	})
 	for _, app := range apps {
-		for p := (boltstore.Part{Limit: 100}); err == nil; {
+		for p := (state.Part{Limit: 100}); err == nil; {
 			var part []registry.Release
-			err = store.View(ctx, func(tx *boltstore.Tx) (err error) {
+			err = store.View(ctx, func(tx state.Reader) (err error) {
 				part, p.After, err = tx.ReleasesPart(app.Name, p)
 				return err
 			})

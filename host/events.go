@@ -3,12 +3,15 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // Events reads the changes that the actor may see. Of those none is left out, and a revision is
@@ -18,19 +21,45 @@ func (h *Host) Events(ctx context.Context, f web.EventFilter, p web.Page) (all w
 	if err != nil {
 		return all, err
 	}
-	if p.Cursor == "" && f.After > 0 && !f.Newest {
-		p.Cursor = cursorOf(boltstore.AfterRev(f.After))
-	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
 		sees := eyes(tx, actor)
-		all, err = part(p, func(p boltstore.Part) ([]abi.Event, []byte, error) { return tx.Events(p, f.Newest, sees) })
+		all, err = part(p, func(p state.Part) ([]abi.Event, []byte, error) {
+			q, err := eventQuery(f, p)
+			if err != nil {
+				return nil, nil, err
+			}
+			found, next, err := tx.Events(q, sees)
+			if next == 0 {
+				return found, nil, err
+			}
+			return found, strconv.AppendUint(nil, uint64(next), 10), err
+		})
 		return err
 	})
 	return all, err
 }
 
+// eventQuery asks for a part of the events. A place in their list is a revision, since what one
+// revision did stays together.
+func eventQuery(f web.EventFilter, p state.Part) (state.EventQuery, error) {
+	q := state.EventQuery{Newest: f.Newest, Limit: p.Limit}
+	if p.After == nil && !f.Newest {
+		q.After = f.After
+	}
+	if p.After != nil {
+		n, err := strconv.ParseUint(string(p.After), 10, 64)
+		if err != nil {
+			return q, fmt.Errorf("%w: a cursor is what the page before gave as \"next\", not %.40q", problem.ErrBadRequest, p.After)
+		}
+		if q.After = abi.Rev(n); f.Newest {
+			q.After, q.Before = 0, abi.Rev(n)
+		}
+	}
+	return q, nil
+}
+
 // eyes reports of events whether an actor may see them, by the audience of their kind.
-func eyes(tx *boltstore.Tx, actor access.Actor) func(abi.Event) (bool, error) {
+func eyes(tx state.Reader, actor access.Actor) func(abi.Event) (bool, error) {
 	owns := map[string]bool{}
 	return func(e abi.Event) (bool, error) {
 		audience := abi.EventKindNamed(e.Kind).Audience

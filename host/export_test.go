@@ -13,11 +13,11 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // SetProgramBudget changes how much the programs in memory may keep.
@@ -139,7 +139,7 @@ func (h *Host) SecretOf(ctx context.Context, app, name string) ([]byte, error) {
 
 // Serves is the release that an app serves, 0 for none.
 func (h *Host) Serves(ctx context.Context, name string) (number int, err error) {
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		app, err := tx.App(name)
 		if err == nil {
 			_, number, _ = app.Serving()
@@ -247,13 +247,13 @@ func (h *Host) Links(ctx context.Context, label string) (release int, tier abi.T
 // ForgetReviewed makes grants and requests look as they did before they said what
 // was reviewed.
 func (h *Host) ForgetReviewed(ctx context.Context) error {
-	_, err := h.update(ctx, "", func(tx *boltstore.Tx) error {
-		grants, _, err := tx.GrantsPart("", boltstore.Part{Limit: -1})
+	_, err := h.update(ctx, "", func(tx state.Tx) error {
+		grants, _, err := tx.GrantsPart("", state.Part{Limit: -1})
 		for _, g := range grants {
 			g.Reviewed, g.Except = approvals.Terms{}, nil
 			err = errors.Join(err, tx.PutGrant(g))
 		}
-		requests, _, err2 := tx.RequestsPart("", "", boltstore.Part{Limit: -1})
+		requests, _, err2 := tx.RequestsPart("", "", state.Part{Limit: -1})
 		err = errors.Join(err, err2)
 		for _, q := range requests {
 			q.Reviewed = approvals.Terms{}
@@ -310,7 +310,7 @@ func everySigner(registry.Signer) bool { return true }
 // events, in the likeness of release 1, without uploads and quotas.
 func (h *Host) Fill(ctx context.Context, app string, n int) error {
 	for from := 2; from <= n; from += 500 {
-		_, err := h.store.Update(ctx, "test", func(tx *boltstore.Tx) error {
+		_, err := h.store.Update(ctx, "test", func(tx state.Tx) error {
 			a, err := tx.App(app)
 			if err != nil {
 				return err
@@ -333,7 +333,7 @@ func (h *Host) Fill(ctx context.Context, app string, n int) error {
 	return nil
 }
 
-func fillRequest(tx *boltstore.Tx, app string, n int) error {
+func fillRequest(tx state.Tx, app string, n int) error {
 	q := approvals.Request{Kind: approvals.KindPromotion, App: app, Release: n, Tier: abi.TierPilot, Status: approvals.StatusOpen, By: "ada@example.com"}
 	if n%2 == 0 {
 		q.Status, q.Decision = approvals.StatusRejected, &approvals.Decision{Reason: "no", By: "rex@example.com"}
@@ -369,7 +369,7 @@ func (h *Host) Log(app, line string) { h.appLog(context.Background(), app, 1, "i
 // FillApps adds n apps with a release each.
 func (h *Host) FillApps(ctx context.Context, n int) error {
 	for at := 0; at < n; at += 500 {
-		_, err := h.store.Update(ctx, "ada@example.com", func(tx *boltstore.Tx) error {
+		_, err := h.store.Update(ctx, "ada@example.com", func(tx state.Tx) error {
 			for i := at; i < min(at+500, n); i++ {
 				name := fmt.Sprintf("app-%d", i)
 				err := tx.PutApp(registry.App{

@@ -37,6 +37,7 @@ import (
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/secrets"
+	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/triggers"
 	"github.com/agora-host/agora/triggers/webhook"
 )
@@ -420,7 +421,7 @@ func (h *Host) Info(ctx context.Context) web.Info {
 		h.log.ErrorContext(ctx, "read the revision", "err", err)
 	}
 	var waiting int
-	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
 		waiting, err = decidable(tx, access.ActorFrom(ctx))
 		return err
 	})
@@ -435,9 +436,9 @@ func (h *Host) Info(ctx context.Context) web.Info {
 
 // update is the only way in which the node changes its state. Whoever acts was let in before it:
 // within the transaction it is asked again whether they still are who they were.
-func (h *Host) update(ctx context.Context, actor string, change func(*boltstore.Tx) error) (abi.Rev, error) {
+func (h *Host) update(ctx context.Context, actor string, change func(state.Tx) error) (abi.Rev, error) {
 	low := h.reserve.low(0) // asked before: a transaction does no I/O of its own
-	rev, err := h.store.Update(ctx, actor, func(tx *boltstore.Tx) error {
+	rev, err := h.store.Update(ctx, actor, func(tx state.Tx) error {
 		if err := access.Current(tx, access.ActorFrom(ctx)); err != nil {
 			return err
 		}

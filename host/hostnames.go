@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // HostNames lists the addresses that operators gave to apps, by host name.
@@ -17,7 +17,7 @@ func (h *Host) HostNames(ctx context.Context, p web.Page) (all web.Items[registr
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
 		return all, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
 		all, err = part(p, tx.HostNamesPart)
 		return err
 	})
@@ -39,7 +39,7 @@ func (h *Host) AddHostName(ctx context.Context, host, app string) (registry.Host
 	if h.reserved(name.Host) {
 		return name, fmt.Errorf("%w: %s belongs to the console, or lies in the apps' domain", registry.ErrBadHost, name.Host)
 	}
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
 		of, err := tx.App(app)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", app, err)
@@ -74,7 +74,7 @@ func (h *Host) DeleteHostName(ctx context.Context, host string) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
 		name, err := tx.HostName(authority(host, h.origins.scheme))
 		if errors.Is(err, registry.ErrNotFound) { // added when the scheme's own port was kept
 			name, err = tx.HostName(strings.ToLower(host))

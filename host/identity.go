@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/state"
 )
 
 const (
@@ -29,7 +29,7 @@ func (h *Host) allow(ctx context.Context, anyOf ...access.Role) (access.Actor, e
 // Authenticate answers who holds a token or a session.
 func (h *Host) Authenticate(ctx context.Context, secret string) (access.Actor, error) {
 	var actor access.Actor
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
 		actor, err = access.Authenticate(tx, secret, h.o.Now())
 		return err
 	})
@@ -43,7 +43,7 @@ func (h *Host) Authenticate(ctx context.Context, secret string) (access.Actor, e
 func (h *Host) SignIn(ctx context.Context, link string) (string, access.Actor, error) {
 	secret, hash := access.NewSecret(access.KindSession)
 	var actor access.Actor
-	_, err := h.update(ctx, "", func(tx *boltstore.Tx) error {
+	_, err := h.update(ctx, "", func(tx state.Tx) error {
 		user, used, err := access.UseLink(tx, link, h.o.Now())
 		if err != nil {
 			return err
@@ -74,7 +74,7 @@ func (h *Host) credential(kind access.CredentialKind, hash, user, label string, 
 // SignOut ends a session.
 func (h *Host) SignOut(ctx context.Context, secret string) error {
 	actor := access.ActorFrom(ctx)
-	_, err := h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err := h.update(ctx, actor.User, func(tx state.Tx) error {
 		if err := tx.DeleteCredential(access.Hash(secret)); !errors.Is(err, access.ErrNotFound) {
 			return err
 		}
@@ -88,7 +88,7 @@ func (h *Host) Users(ctx context.Context, p web.Page) (users web.Items[access.Us
 	if _, err := h.allow(ctx, access.RoleOperator); err != nil {
 		return users, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
 		users, err = part(p, tx.UsersPart)
 		return err
 	})
@@ -116,7 +116,7 @@ func (h *Host) putUser(ctx context.Context, by string, user access.User) (access
 	for i, r := range user.Roles {
 		words[i] = string(r)
 	}
-	_, err := h.update(ctx, by, func(tx *boltstore.Tx) (err error) {
+	_, err := h.update(ctx, by, func(tx state.Tx) (err error) {
 		if user, err = access.ChangeUser(tx, user); err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func (h *Host) newLink(ctx context.Context, by access.Actor, user string) (strin
 	}
 	secret, hash := access.NewSecret(access.KindLink)
 	link := h.credential(access.KindLink, hash, user, "", linkTTL).Within(by.Parent, by.Until)
-	_, err = h.update(ctx, by.User, func(tx *boltstore.Tx) error {
+	_, err = h.update(ctx, by.User, func(tx state.Tx) error {
 		known, err := tx.User(user)
 		if err != nil {
 			return fmt.Errorf("user %q: %w", user, err)
@@ -197,7 +197,7 @@ func (h *Host) ensureUser(ctx context.Context, name string, roles []access.Role)
 	if name, err = access.CanonicalName(name); err != nil {
 		return access.User{}, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
 		user, err = tx.User(name)
 		return err
 	})
@@ -210,8 +210,8 @@ func (h *Host) ensureUser(ctx context.Context, name string, roles []access.Role)
 // HasUsers reports whether anybody is known.
 func (h *Host) HasUsers(ctx context.Context) (bool, error) {
 	var users []access.User
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		users, _, err = tx.UsersPart(boltstore.Part{Limit: 1})
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
+		users, _, err = tx.UsersPart(state.Part{Limit: 1})
 		return err
 	})
 	return len(users) > 0, err
@@ -242,7 +242,7 @@ func (h *Host) Admit(ctx context.Context, name string, ask bool) (link string, e
 // isManaged reports whether there is an operator who can sign in: who has done so before, or
 // holds a token or a session.
 func (h *Host) isManaged(ctx context.Context) (managed bool, err error) {
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		users, err := tx.Users()
 		if err != nil {
 			return err

@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // How much API and console take in at once, for all and for each person.
@@ -82,7 +82,7 @@ func (h *Host) BeginUpload(ctx context.Context, why web.Purpose, n int64) (func(
 // mayBegin refuses, before anything of it is read, an upload of n bytes or more that the quotas
 // of who sends it would refuse at its end. An operator may upload what is counted as another's.
 func (h *Host) mayBegin(ctx context.Context, actor access.Actor, n int64) error {
-	return h.store.View(ctx, func(tx *boltstore.Tx) error {
+	return h.store.View(ctx, func(tx state.Reader) error {
 		for name, of := range map[string]string{"module-bytes": actor.User, "node-module-bytes": ""} {
 			if of != "" && actor.Has(access.RoleOperator) {
 				continue

@@ -14,7 +14,6 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/gateway"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/door"
 	"github.com/agora-host/agora/host/internal/logstore"
 	"github.com/agora-host/agora/host/internal/web"
@@ -22,6 +21,7 @@ import (
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // platformCookies are never shown to an app.
@@ -241,7 +241,7 @@ func (h *Host) CallLimits(ctx context.Context, app string, number int) (request,
 // targetOf is the release that serves, or the one that was named.
 func (h *Host) targetOf(ctx context.Context, name string, number int) (*target, error) {
 	var t *target
-	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err := h.store.View(ctx, func(tx state.Reader) error {
 		app, err := tx.App(name)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)

@@ -11,9 +11,9 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // The bounds of what people write about an app, in bytes.
@@ -35,7 +35,7 @@ func personOf(actor access.Actor, app registry.App) person {
 
 // act changes an app as a whole, in one transaction with the event by which all its effects come.
 // What a person may is for the state machine in package registry to say.
-func (h *Host) act(ctx context.Context, name, reason string, change func(*boltstore.Tx, person, registry.App) (registry.App, error)) (shown web.App, err error) {
+func (h *Host) act(ctx context.Context, name, reason string, change func(state.Tx, person, registry.App) (registry.App, error)) (shown web.App, err error) {
 	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleReviewer, access.RoleOperator)
 	if err != nil {
 		return shown, err
@@ -43,7 +43,7 @@ func (h *Host) act(ctx context.Context, name, reason string, change func(*boltst
 	if err := plainText("reason", reason, maxLifeReason); err != nil {
 		return shown, err
 	}
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
 		app, err := tx.App(name)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
@@ -80,7 +80,7 @@ func (p person) explained(app, reason string) error {
 
 // SuspendApp stops an app: it serves nothing and nothing calls it, until it is resumed.
 func (h *Host) SuspendApp(ctx context.Context, name, reason string) (web.App, error) {
-	return h.act(ctx, name, reason, func(tx *boltstore.Tx, p person, a registry.App) (registry.App, error) {
+	return h.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		a, err := a.Suspend(p.Party, p.User, reason, h.o.Now().UTC())
 		if err := cmp.Or(err, p.explained(name, reason)); err != nil {
 			return a, err
@@ -92,7 +92,7 @@ func (h *Host) SuspendApp(ctx context.Context, name, reason string) (web.App, er
 
 // ResumeApp ends a suspension.
 func (h *Host) ResumeApp(ctx context.Context, name, reason string) (web.App, error) {
-	return h.act(ctx, name, reason, func(tx *boltstore.Tx, p person, a registry.App) (registry.App, error) {
+	return h.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		a, err := a.Resume(p.Party)
 		tx.Emit("app.resumed", name, name, map[string]string{"reason": reason})
 		return a, err
@@ -101,7 +101,7 @@ func (h *Host) ResumeApp(ctx context.Context, name, reason string) (web.App, err
 
 // DeleteApp stops an app, which is removed with all that it keeps when a wait is over.
 func (h *Host) DeleteApp(ctx context.Context, name, reason string) (web.App, error) {
-	return h.act(ctx, name, reason, func(tx *boltstore.Tx, p person, a registry.App) (registry.App, error) {
+	return h.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		now := h.o.Now().UTC()
 		d := registry.Deletion{By: p.User, At: now, Until: now.Add(h.o.DeleteAfter), Reason: reason}
 		a, err := a.Delete(p.Party, d)
@@ -112,7 +112,7 @@ func (h *Host) DeleteApp(ctx context.Context, name, reason string) (web.App, err
 
 // UndeleteApp ends a deletion before the app is removed.
 func (h *Host) UndeleteApp(ctx context.Context, name string) (web.App, error) {
-	return h.act(ctx, name, "", func(tx *boltstore.Tx, p person, a registry.App) (registry.App, error) {
+	return h.act(ctx, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		a, err := a.Undelete(p.Party)
 		tx.Emit("app.undeleted", name, name, nil)
 		return a, err
@@ -125,7 +125,7 @@ func (h *Host) TransferApp(ctx context.Context, name, to, reason string) (web.Ap
 	if err != nil {
 		return web.App{}, err
 	}
-	return h.act(ctx, name, reason, func(tx *boltstore.Tx, p person, a registry.App) (registry.App, error) {
+	return h.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		if err := mayOwn(tx, to); err != nil {
 			return a, err
 		}
@@ -147,7 +147,7 @@ func (h *Host) TransferApp(ctx context.Context, name, to, reason string) (web.Ap
 // AnswerOffer takes an app that is offered to the actor, or ends the offer: the one it is made to
 // refuses it, and its owner or an operator takes it back.
 func (h *Host) AnswerOffer(ctx context.Context, name string, accept bool) (web.App, error) {
-	return h.act(ctx, name, "", func(tx *boltstore.Tx, p person, a registry.App) (registry.App, error) {
+	return h.act(ctx, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		if !accept {
 			a, err := a.EndOffer(p.Party, p.User)
 			tx.Emit("app.offer_ended", name, name, nil)
@@ -164,7 +164,7 @@ func (h *Host) AnswerOffer(ctx context.Context, name string, accept bool) (web.A
 }
 
 // mayOwn refuses who could do nothing with an app.
-func mayOwn(tx *boltstore.Tx, name string) error {
+func mayOwn(tx state.Reader, name string) error {
 	u, err := tx.User(name)
 	if err != nil {
 		return fmt.Errorf("user %q: %w", name, err)
@@ -178,8 +178,12 @@ func mayOwn(tx *boltstore.Tx, name string) error {
 
 // moveTo makes what belongs to an app its new owner's: its releases count in their quota, and they
 // do not decide about what was asked for the app.
-func moveTo(tx *boltstore.Tx, name, to string) error {
-	for _, n := range tx.ReleaseNumbers(name) {
+func moveTo(tx state.Tx, name, to string) error {
+	numbers, err := tx.ReleaseNumbers(name)
+	if err != nil {
+		return err
+	}
+	for _, n := range numbers {
 		if err := tx.ChargeRelease(name, n, to); err != nil {
 			return err
 		}
@@ -197,8 +201,8 @@ func moveTo(tx *boltstore.Tx, name, to string) error {
 	return nil
 }
 
-func openOf(tx *boltstore.Tx, name string) ([]approvals.Request, error) {
-	open, _, err := tx.RequestsPart(name, approvals.StatusOpen, boltstore.Part{Limit: -1})
+func openOf(tx state.Reader, name string) ([]approvals.Request, error) {
+	open, _, err := tx.RequestsPart(name, approvals.StatusOpen, state.Part{Limit: -1})
 	return open, err
 }
 
@@ -208,7 +212,7 @@ func (h *Host) RenameApp(ctx context.Context, name, title string) (web.App, erro
 	if err := plainText("title", title, maxTitle); err != nil {
 		return web.App{}, err
 	}
-	return h.act(ctx, name, "", func(tx *boltstore.Tx, p person, a registry.App) (registry.App, error) {
+	return h.act(ctx, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		if err := mayChange(p.Actor, a); err != nil {
 			return a, err
 		}

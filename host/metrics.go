@@ -15,11 +15,11 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/engine"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/telemetry"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/state"
 )
 
 // maxMeasured bounds how many apps have series of their own; the others share
@@ -155,7 +155,7 @@ func (h *Host) measureNode(ctx context.Context, p *telemetry.Page) {
 	}
 	gauge("agora_metering_ready", "1 while usage can be journaled and apps are served", ready)
 	var apps, open, rev float64
-	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err := h.store.View(ctx, func(tx state.Reader) error {
 		all, err := tx.NumberOfApps()
 		if err != nil {
 			return err

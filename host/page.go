@@ -5,20 +5,20 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/host/internal/web/problem"
+	"github.com/agora-host/agora/state"
 )
 
 // part reads a page of a list out of the store. A cursor is a place in the list, not a number
 // of items: what comes and goes meanwhile moves nothing, and reading seeks. It cannot lead out
 // of the list, whose keys' beginning it does not hold.
-func part[T any](p web.Page, read func(boltstore.Part) ([]T, []byte, error)) (web.Items[T], error) {
+func part[T any](p web.Page, read func(state.Part) ([]T, []byte, error)) (web.Items[T], error) {
 	after, err := placeOf(p)
 	if err != nil {
 		return web.Items[T]{}, err
 	}
-	items, next, err := read(boltstore.Part{After: after, Limit: limitOf(p)})
+	items, next, err := read(state.Part{After: after, Limit: limitOf(p)})
 	if err != nil {
 		return web.Items[T]{}, err
 	}

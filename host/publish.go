@@ -12,10 +12,10 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // Publish is the walk of an upload: read, verify, judge, compile, store, and
@@ -89,7 +89,7 @@ func (h *Host) publish(ctx context.Context, actor access.Actor, u web.Upload, mo
 // enter stores an admitted release. What admit relied on is asked again within the
 // transaction: the owner, the key, the grants and with them the rules.
 func (h *Host) enter(ctx context.Context, actor access.Actor, candidate registry.Release) (published web.Published, err error) {
-	about := func(tx *boltstore.Tx) (question, error) {
+	about := func(tx state.Reader) (question, error) {
 		r := candidate
 		r.Number = 1
 		if app, err := tx.App(r.App); err == nil {
@@ -102,7 +102,7 @@ func (h *Host) enter(ctx context.Context, actor access.Actor, candidate registry
 		}
 		return question{"publish", actor.User, abi.TierSandbox, r}, nil
 	}
-	err = h.judged(ctx, actor.User, about, func(tx *boltstore.Tx, q question, v approvals.Verdict) (err error) {
+	err = h.judged(ctx, actor.User, about, func(tx state.Tx, q question, v approvals.Verdict) (err error) {
 		r := q.release
 		r.Findings, r.Requires = slices.Concat(v.Findings, candidate.Findings), v.Requires
 		published, err = h.addRelease(ctx, tx, actor, r, v)
@@ -157,7 +157,7 @@ func (h *Host) admit(ctx context.Context, actor access.Actor, u web.Upload, modu
 	if verdict.Refuses() {
 		return r, nil, &web.Refusal{Findings: verdict.Findings}
 	}
-	return r, bundle, h.store.View(ctx, func(tx *boltstore.Tx) error { return checkOwner(tx, actor, r) })
+	return r, bundle, h.store.View(ctx, func(tx state.Reader) error { return checkOwner(tx, actor, r) })
 }
 
 // readManifest reads a manifest, with its defaults and its owner in the one form of users' names.
@@ -176,7 +176,7 @@ func readManifest(text []byte) (registry.Manifest, error) {
 func (h *Host) verify(ctx context.Context, module, bundle []byte) (registry.Signer, error) {
 	return h.verifier.Verify(module, bundle, func(hint string) (registry.Key, error) {
 		var key registry.Key
-		err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		err := h.store.View(ctx, func(tx state.Reader) (err error) {
 			key, err = tx.Key(hint)
 			return err
 		})
@@ -242,7 +242,7 @@ func subjectTriggers(t registry.Triggers) approvals.SubjectTriggers {
 // checkOwner keeps an app in its owner's hands: the first release makes its
 // signer the owner, every later one must be signed by the same identity and be
 // uploaded by that owner or by an operator.
-func checkOwner(tx registry.Tx, actor access.Actor, r registry.Release) error {
+func checkOwner(tx registry.Reader, actor access.Actor, r registry.Release) error {
 	owner := r.Manifest.Owner
 	app, err := tx.App(r.App)
 	switch {
@@ -284,7 +284,7 @@ func mayChange(actor access.Actor, app registry.App) error {
 // older cost table, which is how an owner moves to the newest.
 func (h *Host) sameAsNewest(ctx context.Context, actor access.Actor, candidate registry.Release) (published web.Published, same bool, err error) {
 	var number int
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		app, err := tx.App(candidate.App)
 		if errors.Is(err, registry.ErrNotFound) {
 			return nil
@@ -309,7 +309,7 @@ func (h *Host) sameAsNewest(ctx context.Context, actor access.Actor, candidate r
 	if _, err := h.askFor(ctx, actor, candidate.App, number, ""); err != nil && !errors.Is(err, approvals.ErrNothingToAsk) && !errors.Is(err, approvals.ErrAlreadyRequested) {
 		return published, true, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		r, err := tx.Release(candidate.App, number)
 		if err == nil {
 			published, err = h.published(ctx, tx, r)
@@ -328,7 +328,7 @@ func sameManifest(a, b registry.Manifest) bool {
 
 // addRelease is the transaction of an upload: the app, the release, its requests or
 // its activation, and the events that tell of them.
-func (h *Host) addRelease(ctx context.Context, tx *boltstore.Tx, actor access.Actor, r registry.Release, v approvals.Verdict) (web.Published, error) {
+func (h *Host) addRelease(ctx context.Context, tx state.Tx, actor access.Actor, r registry.Release, v approvals.Verdict) (web.Published, error) {
 	app, err := tx.App(r.App)
 	if errors.Is(err, registry.ErrNotFound) {
 		app = registry.App{Name: r.App, Owner: r.Manifest.Owner, Created: r.Created, Active: map[abi.Tier]int{}}
@@ -369,7 +369,7 @@ func (h *Host) addRelease(ctx context.Context, tx *boltstore.Tx, actor access.Ac
 
 // linkRequests lets the requests that an upload withdrew and those that it opened name
 // each other.
-func linkRequests(tx *boltstore.Tx, gone, asked []approvals.Request) error {
+func linkRequests(tx state.Tx, gone, asked []approvals.Request) error {
 	for _, old := range gone {
 		for _, q := range asked {
 			if q.Capability != old.Capability {
@@ -386,7 +386,7 @@ func linkRequests(tx *boltstore.Tx, gone, asked []approvals.Request) error {
 }
 
 // published describes a release as its uploader sees it.
-func (h *Host) published(ctx context.Context, tx *boltstore.Tx, r registry.Release) (web.Published, error) {
+func (h *Host) published(ctx context.Context, tx state.Reader, r registry.Release) (web.Published, error) {
 	shown, err := h.showRelease(ctx, tx, r)
 	if err != nil {
 		return web.Published{}, err

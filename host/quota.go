@@ -12,19 +12,19 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // quota is how much of one thing a person, an app or the node may have.
 type quota struct {
 	name  string
 	about string
-	limit int64  // default
-	kind  string // of the count that it bounds
-	bytes bool   // of that, the bytes
-	per   string // "person", "app" or "node": what the count is of
+	limit int64           // default
+	kind  state.CountKind // of the count that it bounds
+	bytes bool            // of that, the bytes
+	per   string          // "person", "app" or "node": what the count is of
 
 	// heavy things are not taken in any more when the disk is nearly full. The rest, what
 	// people sign in with above all, is what they make room with.
@@ -36,29 +36,29 @@ type quota struct {
 // quotas is the table of all that is bounded. Its defaults are far above what people
 // need, and low enough that nobody takes the node for themselves.
 var quotas = []quota{
-	{name: "apps", about: "apps owned", limit: 200, kind: boltstore.CountApps, per: "person", heavy: true,
+	{name: "apps", about: "apps owned", limit: 200, kind: state.CountApps, per: "person", heavy: true,
 		remedy: "Publish as a release of an app that you have, or ask an operator for more."},
-	{name: "releases", about: "releases kept, of all apps", limit: 5000, kind: boltstore.CountOwned, per: "person", heavy: true,
+	{name: "releases", about: "releases kept, of all apps", limit: 5000, kind: state.CountOwned, per: "person", heavy: true,
 		remedy: "Delete releases that are not needed, or ask an operator for more.", commands: []string{"agora releases <app>", "agora releases delete <app> <number>"}},
-	{name: "module-bytes", about: "bytes of the modules of these releases, and of deleted ones until their files are gone", limit: 20 << 30, kind: boltstore.CountOwned, bytes: true, per: "person", heavy: true,
+	{name: "module-bytes", about: "bytes of the modules of these releases, and of deleted ones until their files are gone", limit: 20 << 30, kind: state.CountOwned, bytes: true, per: "person", heavy: true,
 		remedy: "Delete releases that are not needed, or ask an operator for more.", commands: []string{"agora releases <app>", "agora releases delete <app> <number>"}},
-	{name: "requests", about: "open requests", limit: 200, kind: boltstore.CountRequests, per: "person", heavy: true,
+	{name: "requests", about: "open requests", limit: 200, kind: state.CountRequests, per: "person", heavy: true,
 		remedy: "Withdraw requests that are not needed, or remind a reviewer.", commands: []string{"agora requests", "agora requests withdraw <id>"}},
-	{name: "tokens", about: "API tokens that have not expired", limit: 100, kind: boltstore.CountTokens, per: "person",
+	{name: "tokens", about: "API tokens that have not expired", limit: 100, kind: state.CountTokens, per: "person",
 		remedy: "Revoke tokens that are not used.", commands: []string{"agora tokens", "agora tokens revoke <id>"}},
-	{name: "keys", about: "registered signing keys", limit: 50, kind: boltstore.CountKeys, per: "person", heavy: true,
+	{name: "keys", about: "registered signing keys", limit: 50, kind: state.CountKeys, per: "person", heavy: true,
 		remedy: "Remove keys that are not used.", commands: []string{"agora keys", "agora keys remove <key>"}},
-	{name: "app-releases", about: "releases kept", limit: 500, kind: boltstore.CountReleases, per: "app", heavy: true,
+	{name: "app-releases", about: "releases kept", limit: 500, kind: state.CountReleases, per: "app", heavy: true,
 		remedy: "Delete releases of the app that are not needed, or ask an operator for more.", commands: []string{"agora releases <app>", "agora releases delete <app> <number>"}},
-	{name: "app-secrets", about: "secrets", limit: 100, kind: boltstore.CountSecrets, per: "app", heavy: true,
+	{name: "app-secrets", about: "secrets", limit: 100, kind: state.CountSecrets, per: "app", heavy: true,
 		remedy: "Delete secrets of the app that are not read.", commands: []string{"agora secrets list <app>", "agora secrets delete <app> <name>"}},
-	{name: "app-hosts", about: "host names", limit: 50, kind: boltstore.CountHosts, per: "app", heavy: true,
+	{name: "app-hosts", about: "host names", limit: 50, kind: state.CountHosts, per: "app", heavy: true,
 		remedy: "Remove host names of the app that are not used.", commands: []string{"agora hosts", "agora hosts remove <host>"}},
-	{name: "node-module-bytes", about: "bytes of modules, of all people", limit: 500 << 30, kind: boltstore.CountModules, bytes: true, per: "node", heavy: true,
+	{name: "node-module-bytes", about: "bytes of modules, of all people", limit: 500 << 30, kind: state.CountModules, bytes: true, per: "node", heavy: true,
 		remedy: "Delete releases that are not needed; an operator can raise the quota if the disk has room.", commands: []string{"agora releases delete <app> <number>"}},
-	{name: "node-hosts", about: "host names of all apps", limit: 10_000, kind: boltstore.CountAllHosts, per: "node", heavy: true,
+	{name: "node-hosts", about: "host names of all apps", limit: 10_000, kind: state.CountAllHosts, per: "node", heavy: true,
 		remedy: "Remove host names that are not used.", commands: []string{"agora hosts remove <host>"}},
-	{name: "node-users", about: "users", limit: 100_000, kind: boltstore.CountUsers, per: "node",
+	{name: "node-users", about: "users", limit: 100_000, kind: state.CountUsers, per: "node",
 		remedy: "Raise the quota when the node is started."},
 }
 
@@ -119,7 +119,7 @@ func (o Options) limitOf(q quota) int64 {
 	return q.limit
 }
 
-func (q quota) of(c boltstore.Count) int64 {
+func (q quota) of(c state.Count) int64 {
 	if q.bytes {
 		return c.Bytes
 	}
@@ -138,7 +138,7 @@ func (q quota) show(of string, used, limit int64) web.Quota {
 // asked at the end of every change, inside its transaction: no flow can forget it, and of
 // two changes at the same time the second one sees the first. What is over a quota because
 // an operator lowered it stays, and does not grow. low is what else is in the way.
-func (o Options) withinQuotas(tx *boltstore.Tx, low error) error {
+func (o Options) withinQuotas(tx state.Tx, low error) error {
 	grown, err := tx.Grown()
 	if err != nil {
 		return err
@@ -162,7 +162,7 @@ func (o Options) withinQuotas(tx *boltstore.Tx, low error) error {
 
 // mayUpload refuses, before anything costly, an upload that would be refused at its end.
 func (h *Host) mayUpload(ctx context.Context, r registry.Release) error {
-	return h.store.View(ctx, func(tx *boltstore.Tx) error {
+	return h.store.View(ctx, func(tx state.Reader) error {
 		owner := r.Manifest.Owner
 		if _, err := tx.App(r.App); err != nil {
 			if err := h.o.wouldFit(tx, "apps", owner, 1); err != nil {
@@ -177,7 +177,7 @@ func (h *Host) mayUpload(ctx context.Context, r registry.Release) error {
 }
 
 // wouldFit refuses what would make a count larger than the quota of a name allows.
-func (o Options) wouldFit(tx *boltstore.Tx, name, of string, more int64) error {
+func (o Options) wouldFit(tx state.Reader, name, of string, more int64) error {
 	q := quotas[slices.IndexFunc(quotas, func(q quota) bool { return q.name == name })]
 	count, err := tx.Count(q.kind, of)
 	if err != nil {
@@ -208,7 +208,7 @@ func (h *Host) Quotas(ctx context.Context, person, app string) ([]web.Quota, err
 		of["node"] = ""
 	}
 	var shown []web.Quota
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		if _, err := tx.User(person); err != nil {
 			return fmt.Errorf("user %q: %w", person, err)
 		}
@@ -224,7 +224,7 @@ func (h *Host) Quotas(ctx context.Context, person, app string) ([]web.Quota, err
 	return shown, err
 }
 
-func (h *Host) quotasOf(tx *boltstore.Tx, of map[string]string) ([]web.Quota, error) {
+func (h *Host) quotasOf(tx state.Reader, of map[string]string) ([]web.Quota, error) {
 	var shown []web.Quota
 	for _, q := range quotas {
 		whose, wanted := of[q.per]
@@ -241,7 +241,7 @@ func (h *Host) quotasOf(tx *boltstore.Tx, of map[string]string) ([]web.Quota, er
 }
 
 // makeRoom ends a person's oldest sessions or links, so that one more has room.
-func makeRoom(tx *boltstore.Tx, kind access.CredentialKind, user string) error {
+func makeRoom(tx state.Tx, kind access.CredentialKind, user string) error {
 	most := map[access.CredentialKind]int{access.KindSession: maxSessions, access.KindLink: maxLinks}[kind]
 	all, err := tx.Credentials(user)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/internal/failpoint"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 const (
@@ -50,8 +50,8 @@ func (h *Host) removeDue(ctx context.Context) time.Duration {
 	h.removing.Lock()
 	defer h.removing.Unlock()
 	var waiting []registry.App
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		waiting, _, err = tx.AppsPart(boltstore.Part{Limit: -1}, func(a registry.App) bool {
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
+		waiting, _, err = tx.AppsPart(state.Part{Limit: -1}, func(a registry.App) bool {
 			return a.State() == registry.StateDeleting || a.State() == registry.StateRemoving
 		})
 		return err
@@ -87,7 +87,7 @@ func (h *Host) remove(ctx context.Context, app registry.App) error {
 		return err
 	}
 	failpoint.Hit("remove-erased")
-	_, err := h.update(ctx, "node", func(tx *boltstore.Tx) error { return h.finishRemoval(tx, app.Name) })
+	_, err := h.update(ctx, "node", func(tx state.Tx) error { return h.finishRemoval(tx, app.Name) })
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (h *Host) beginRemoval(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.update(ctx, "node", func(tx *boltstore.Tx) error {
+	_, err = h.update(ctx, "node", func(tx state.Tx) error {
 		app, err := tx.App(name)
 		if err != nil {
 			return err
@@ -141,9 +141,9 @@ func (h *Host) beginRemoval(ctx context.Context, name string) error {
 }
 
 // inventory lists what is recorded of an app and will be removed.
-func inventory(tx *boltstore.Tx, name string) ([]registry.Removed, error) {
+func inventory(tx state.Reader, name string) ([]registry.Removed, error) {
 	var all []registry.Removed
-	releases, err := tx.Releases(name)
+	releases, _, err := tx.ReleasesPart(name, state.Part{Limit: -1})
 	for _, r := range releases {
 		all = append(all, removedRelease(r))
 	}
@@ -152,8 +152,8 @@ func inventory(tx *boltstore.Tx, name string) ([]registry.Removed, error) {
 		all = append(all, registry.Removed{Kind: "host name", Name: n.Host})
 	}
 	secrets, secretErr := tx.Secrets(name)
-	grants, _, grantErr := tx.GrantsPart(name, boltstore.Part{Limit: -1})
-	routes, _, routeErr := tx.ActivationsPart(name, boltstore.Part{Limit: -1})
+	grants, _, grantErr := tx.GrantsPart(name, state.Part{Limit: -1})
+	routes, _, routeErr := tx.ActivationsPart(name, state.Part{Limit: -1})
 	for _, k := range []registry.Removed{{Kind: "secrets", Count: int64(len(secrets))}, {Kind: "grants", Count: int64(len(grants))}, {Kind: "routes of tiers to releases", Count: int64(len(routes))}} {
 		if k.Count > 0 {
 			all = append(all, k)
@@ -210,8 +210,8 @@ func (h *Host) erase(ctx context.Context, name string) error {
 func (h *Host) eraseCode(ctx context.Context, name string) error {
 	h.programs.forget(name)
 	var releases []registry.Release
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		releases, err = tx.Releases(name)
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
+		releases, _, err = tx.ReleasesPart(name, state.Part{Limit: -1})
 		return err
 	})
 	for _, r := range releases {
@@ -232,12 +232,12 @@ func (h *Host) eraseRecords(ctx context.Context, name string) error {
 	if err := h.flushUsed(ctx); err != nil { // what it used is a record, too
 		return err
 	}
-	_, err := h.update(ctx, "node", func(tx *boltstore.Tx) error { return tx.EraseApp(name) })
+	_, err := h.update(ctx, "node", func(tx state.Tx) error { return tx.EraseApp(name) })
 	return err
 }
 
 // finishRemoval leaves the name of an app, and certifies what was removed.
-func (h *Host) finishRemoval(tx *boltstore.Tx, name string) error {
+func (h *Host) finishRemoval(tx state.Tx, name string) error {
 	app, err := tx.App(name)
 	if err != nil {
 		return err

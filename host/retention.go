@@ -15,9 +15,9 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 const (
@@ -38,7 +38,7 @@ type holdings struct {
 
 // historyOf reads a tier's activations, newest first: as far back as a rollback looks and, where
 // what served is kept for a time, until what served before that began.
-func historyOf(tx *boltstore.Tx, app string, tier abi.Tier, since time.Time) (history []registry.Activation, err error) {
+func historyOf(tx state.Reader, app string, tier abi.Tier, since time.Time) (history []registry.Activation, err error) {
 	looked := 0
 	_, err = registry.Previous(func(yield func(registry.Activation, error) bool) {
 		for a, err := range tx.TierActivations(app, tier) {
@@ -64,9 +64,15 @@ func historyOf(tx *boltstore.Tx, app string, tier abi.Tier, since time.Time) (hi
 }
 
 // holdingsOf reads them.
-func holdingsOf(tx *boltstore.Tx, app registry.App, now time.Time) (holdings, error) {
-	own := holdings{numbers: tx.ReleaseNumbers(app.Name), active: app.Active, waiting: tx.Waiting(app.Name), granted: map[int]string{}}
+func holdingsOf(tx state.Reader, app registry.App, now time.Time) (holdings, error) {
+	own := holdings{active: app.Active, granted: map[int]string{}}
 	var err error
+	if own.numbers, err = tx.ReleaseNumbers(app.Name); err != nil {
+		return own, err
+	}
+	if own.waiting, err = tx.Waiting(app.Name); err != nil {
+		return own, err
+	}
 	for _, tier := range abi.Tiers() {
 		history, err := historyOf(tx, app.Name, tier, now.Add(-keepServed))
 		if err != nil {
@@ -166,9 +172,12 @@ func (own holdings) lastServed(now time.Time) map[int]time.Time {
 
 // retain forgets the releases of an app that nothing keeps. It is part of the transaction
 // that published another.
-func (h *Host) retain(tx *boltstore.Tx, name string) error {
-	if h.o.KeepReleases < 0 || len(tx.ReleaseNumbers(name)) <= h.o.KeepReleases {
+func (h *Host) retain(tx state.Tx, name string) error {
+	if h.o.KeepReleases < 0 {
 		return nil
+	}
+	if all, err := tx.ReleaseNumbers(name); err != nil || len(all) <= h.o.KeepReleases {
+		return err
 	}
 	app, own, err := h.holdings(tx, name)
 	if err != nil {
@@ -184,7 +193,7 @@ func (h *Host) retain(tx *boltstore.Tx, name string) error {
 	return h.removeReleases(tx, app, gone, "node", fmt.Sprintf("%d newer ones are kept", h.o.KeepReleases))
 }
 
-func (h *Host) holdings(tx *boltstore.Tx, name string) (registry.App, holdings, error) {
+func (h *Host) holdings(tx state.Reader, name string) (registry.App, holdings, error) {
 	app, err := tx.App(name)
 	if err != nil {
 		return app, holdings{}, fmt.Errorf("app %q: %w", name, err)
@@ -194,13 +203,13 @@ func (h *Host) holdings(tx *boltstore.Tx, name string) (registry.App, holdings, 
 }
 
 // kept says of each of an app's releases why it is kept.
-func (h *Host) kept(tx *boltstore.Tx, name string) (map[int]web.Kept, error) {
+func (h *Host) kept(tx state.Reader, name string) (map[int]web.Kept, error) {
 	_, own, err := h.holdings(tx, name)
 	return own.kept(h.o.KeepReleases, h.o.Now()), err
 }
 
 // removeReleases forgets releases, and certifies it. What they used and what they were billed stay.
-func (h *Host) removeReleases(tx *boltstore.Tx, app registry.App, numbers []int, by, why string) error {
+func (h *Host) removeReleases(tx state.Tx, app registry.App, numbers []int, by, why string) error {
 	if len(numbers) == 0 {
 		return nil
 	}
@@ -226,14 +235,14 @@ func (h *Host) DeleteRelease(ctx context.Context, name string, number int) error
 	if err != nil {
 		return err
 	}
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error { return h.deleteRelease(tx, actor, name, number) })
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error { return h.deleteRelease(tx, actor, name, number) })
 	if err == nil {
 		h.collectSoon(ctx)
 	}
 	return err
 }
 
-func (h *Host) deleteRelease(tx *boltstore.Tx, actor access.Actor, name string, number int) error {
+func (h *Host) deleteRelease(tx state.Tx, actor access.Actor, name string, number int) error {
 	app, own, err := h.holdings(tx, name)
 	if err != nil {
 		return err
@@ -262,10 +271,11 @@ func (h *Host) tidy(ctx context.Context) error {
 		h.log.WarnContext(ctx, "nothing new is taken in: make room on the disk", "err", low)
 	}
 	var names []string
-	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err := h.store.View(ctx, func(tx state.Reader) error {
 		apps, err := tx.Apps()
 		for _, app := range apps {
-			if h.o.KeepReleases > 0 && len(tx.ReleaseNumbers(app.Name)) > h.o.KeepReleases {
+			all, listErr := tx.ReleaseNumbers(app.Name)
+			if err = errors.Join(err, listErr); h.o.KeepReleases > 0 && len(all) > h.o.KeepReleases {
 				names = append(names, app.Name)
 			}
 		}
@@ -280,7 +290,7 @@ func (h *Host) tidy(ctx context.Context) error {
 // tidyApp makes a change of state only if there is something to change.
 func (h *Host) tidyApp(ctx context.Context, name string) error {
 	superfluous := false
-	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err := h.store.View(ctx, func(tx state.Reader) error {
 		_, own, err := h.holdings(tx, name)
 		superfluous = err == nil && len(own.kept(h.o.KeepReleases, h.o.Now())) < len(own.numbers)
 		return err
@@ -288,7 +298,7 @@ func (h *Host) tidyApp(ctx context.Context, name string) error {
 	if err != nil || !superfluous {
 		return err
 	}
-	_, err = h.update(ctx, "node", func(tx *boltstore.Tx) error { return h.retain(tx, name) })
+	_, err = h.update(ctx, "node", func(tx state.Tx) error { return h.retain(tx, name) })
 	return err
 }
 
@@ -299,9 +309,9 @@ func (h *Host) pinned(digests ...registry.Digest) (done func()) {
 	return func() {
 		unpin()
 		ctx := context.Background()
-		noted, err := h.store.Unnamed(ctx)
+		noted, err := h.unnamed(ctx)
 		for _, d := range digests {
-			if err == nil && !slices.ContainsFunc(noted, func(u boltstore.Unnamed) bool { return u.Digest == d }) {
+			if err == nil && !slices.ContainsFunc(noted, func(u registry.Unnamed) bool { return u.Digest == d }) {
 				_, err = h.blobs.Remove(d, h.named(ctx))
 			}
 		}
@@ -311,10 +321,19 @@ func (h *Host) pinned(digests ...registry.Digest) (done func()) {
 	}
 }
 
+// unnamed lists the blobs that are noted as named by no release.
+func (h *Host) unnamed(ctx context.Context) (all []registry.Unnamed, err error) {
+	err = h.store.View(ctx, func(tx state.Reader) error {
+		all, err = tx.Unnamed()
+		return err
+	})
+	return all, err
+}
+
 // named reports whether a release names a blob.
 func (h *Host) named(ctx context.Context) func(registry.Digest) (bool, error) {
 	return func(d registry.Digest) (is bool, err error) {
-		err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+		err = h.store.View(ctx, func(tx state.Reader) error {
 			is, err = tx.Named(d)
 			return err
 		})
@@ -344,7 +363,7 @@ func (h *Host) collect(ctx context.Context) error {
 	if h.backups.Used() > 0 {
 		return nil
 	}
-	all, err := h.store.Unnamed(ctx)
+	all, err := h.unnamed(ctx)
 	if err != nil || len(all) == 0 {
 		return err
 	}
@@ -352,7 +371,7 @@ func (h *Host) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var gone []boltstore.Unnamed
+	var gone []registry.Unnamed
 	for _, u := range all {
 		if !oldest.IsZero() && !u.Since.Before(oldest) {
 			continue
@@ -384,7 +403,7 @@ func oldestCopy(dir string) (oldest time.Time, err error) {
 // markLeftBlobs notes the blobs that no release names: an upload that was killed left them,
 // or the state is that of a snapshot. They go when those do whose release was removed.
 func (h *Host) markLeftBlobs(ctx context.Context) error {
-	noted, err := h.store.Unnamed(ctx)
+	noted, err := h.unnamed(ctx)
 	if err != nil {
 		return err
 	}
@@ -392,15 +411,15 @@ func (h *Host) markLeftBlobs(ctx context.Context) error {
 	for _, u := range noted {
 		known[u.Digest] = true
 	}
-	var left []boltstore.Unnamed
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	var left []registry.Unnamed
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		return h.blobs.Each(func(d registry.Digest) error {
 			named, err := tx.Named(d)
 			if err != nil || named || known[d] {
 				return err
 			}
 			size, err := h.blobs.Size(d)
-			left = append(left, boltstore.Unnamed{Digest: d, Size: size, Since: h.o.Now().UTC()})
+			left = append(left, registry.Unnamed{Digest: d, Size: size, Since: h.o.Now().UTC()})
 			return err
 		})
 	})

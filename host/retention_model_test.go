@@ -20,6 +20,7 @@ import (
 	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 const keepInModel = 3
@@ -52,7 +53,7 @@ func (k *keeping) open() {
 	k.Host, k.killed = h, map[registry.Digest]bool{}
 }
 
-func (k *keeping) try(act string, change func(tx *boltstore.Tx) error) {
+func (k *keeping) try(act string, change func(tx state.Tx) error) {
 	_, err := k.update(context.Background(), "ada", change)
 	for _, fine := range []error{nil, errGivenUp, registry.ErrNotFound, registry.ErrInUse, registry.ErrNoPrevious, approvals.ErrAlreadyRequested, approvals.ErrAlreadyDecided, approvals.ErrChanged, approvals.ErrNotFound} {
 		if errors.Is(err, fine) {
@@ -78,7 +79,7 @@ func (k *keeping) publish(app, text, ends string) {
 		return // pinned for ever, as far as this process goes
 	}
 	defer done()
-	k.try("publish", func(tx *boltstore.Tx) error {
+	k.try("publish", func(tx state.Tx) error {
 		number := 1
 		if known, err := tx.App(app); err == nil {
 			number = known.Releases + 1
@@ -98,10 +99,10 @@ func (k *keeping) publish(app, text, ends string) {
 // grants, so what they are about need not stay.
 func (k *keeping) needed(newest int, byOwner, publishes bool) map[string]bool {
 	need := map[string]bool{}
-	err := k.store.View(context.Background(), func(tx *boltstore.Tx) error {
+	err := k.store.View(context.Background(), func(tx state.Reader) error {
 		apps, err := tx.Apps()
-		requests, _, requestsErr := tx.RequestsPart("", "", boltstore.Part{Limit: -1})
-		grants, _, grantsErr := tx.GrantsPart("", boltstore.Part{Limit: -1})
+		requests, _, requestsErr := tx.RequestsPart("", "", state.Part{Limit: -1})
+		grants, _, grantsErr := tx.GrantsPart("", state.Part{Limit: -1})
 		for _, app := range apps {
 			id := func(n int) string { return fmt.Sprintf("%s %d", app.Name, n) }
 			for _, n := range app.Active {
@@ -116,11 +117,11 @@ func (k *keeping) needed(newest int, byOwner, publishes bool) map[string]bool {
 			if byOwner {
 				continue
 			}
-			releases, listErr := tx.Releases(app.Name)
+			releases, _, listErr := tx.ReleasesPart(app.Name, state.Part{Limit: -1})
 			for _, r := range releases[:min(len(releases), newest)] {
 				need[id(r.Number)] = true
 			}
-			activations, actErr := tx.Activations(app.Name)
+			activations, _, actErr := tx.ActivationsPart(app.Name, state.Part{Limit: -1})
 			for i, a := range activations {
 				ended := k.now // unless another one followed in its tier
 				for _, later := range activations[:i] {
@@ -145,9 +146,9 @@ func (k *keeping) needed(newest int, byOwner, publishes bool) map[string]bool {
 // named is which releases a state has, with the blobs that each names.
 func named(rt *rapid.T, s *boltstore.Store) map[string][]registry.Digest {
 	all := map[string][]registry.Digest{}
-	err := s.View(context.Background(), func(tx *boltstore.Tx) error {
+	err := s.View(context.Background(), func(tx state.Reader) error {
 		for _, app := range []string{"a", "ab"} {
-			releases, err := tx.Releases(app)
+			releases, _, err := tx.ReleasesPart(app, state.Part{Limit: -1})
 			if err != nil {
 				return err
 			}
@@ -190,10 +191,10 @@ func (k *keeping) whole(after string) {
 // spared checks that no blob is there but those that are named or noted, or that a killed
 // upload left.
 func (k *keeping) spared(after string) {
-	noted, err := k.store.Unnamed(context.Background())
+	noted, err := k.unnamed(context.Background())
 	err = errors.Join(err, k.blobs.Each(func(d registry.Digest) error {
 		isNamed, err := k.named(context.Background())(d)
-		isNoted := slices.ContainsFunc(noted, func(u boltstore.Unnamed) bool { return u.Digest == d })
+		isNoted := slices.ContainsFunc(noted, func(u registry.Unnamed) bool { return u.Digest == d })
 		if err == nil && !isNamed && !isNoted && !k.killed[d] {
 			err = fmt.Errorf("after %s, nothing names %s", after, d)
 		}
@@ -207,9 +208,9 @@ func (k *keeping) spared(after string) {
 // superfluous checks that each release that is left has a reason.
 func (k *keeping) superfluous() {
 	need := k.needed(keepInModel, false, false)
-	err := k.store.View(context.Background(), func(tx *boltstore.Tx) error {
+	err := k.store.View(context.Background(), func(tx state.Reader) error {
 		for _, app := range []string{"a", "ab"} {
-			activations, err := tx.Activations(app)
+			activations, _, err := tx.ActivationsPart(app, state.Part{Limit: -1})
 			if err != nil {
 				return err
 			}
@@ -296,7 +297,7 @@ func (k *keeping) act(act string) {
 	case "publish":
 		k.publish(app, rapid.SampledFrom([]string{"m1", "m2", "m3", "m4"}).Draw(rt, "module"), rapid.SampledFrom([]string{"", "", "", "given up", "kill"}).Draw(rt, "ends"))
 	case "ask":
-		k.try(act, func(tx *boltstore.Tx) error {
+		k.try(act, func(tx state.Tx) error {
 			if _, err := tx.Release(app, n); err != nil {
 				return err
 			}
@@ -308,7 +309,7 @@ func (k *keeping) act(act string) {
 			return err
 		})
 	case "decide":
-		k.try(act, func(tx *boltstore.Tx) error {
+		k.try(act, func(tx state.Tx) error {
 			q, grant, err := approvals.Decide(tx, fmt.Sprintf("req-%d", n), approvals.Decision{Approve: n%3 > 0, By: "rex", Reason: "so", At: k.now})
 			if err == nil && grant != nil && n%2 == 0 {
 				grant.Expires = k.now.Add(time.Hour)
@@ -320,7 +321,7 @@ func (k *keeping) act(act string) {
 			return err
 		})
 	case "activate":
-		k.try(act, func(tx *boltstore.Tx) error {
+		k.try(act, func(tx state.Tx) error {
 			r, err := tx.Release(app, n)
 			if err == nil {
 				_, err = k.activate(tx, "ada", r, abi.TierSandbox, "", false)
@@ -328,8 +329,8 @@ func (k *keeping) act(act string) {
 			return err
 		})
 	case "roll back":
-		k.try(act, func(tx *boltstore.Tx) error {
-			activations, err := tx.Activations(app)
+		k.try(act, func(tx state.Tx) error {
+			activations, _, err := tx.ActivationsPart(app, state.Part{Limit: -1})
 			if err != nil {
 				return err
 			}
@@ -362,7 +363,7 @@ func (k *keeping) act(act string) {
 		must(k.Stop(ctx))
 		k.open()
 	case "half collected": // a kill after the first file that collecting removes
-		all, err := k.store.Unnamed(ctx)
+		all, err := k.unnamed(ctx)
 		must(err)
 		if oldest, err := oldestCopy(k.dir); len(all) > 0 && err == nil && (oldest.IsZero() || all[0].Since.Before(oldest)) {
 			_, err := k.blobs.Remove(all[0].Digest, k.named(ctx))
@@ -391,7 +392,7 @@ func (k *keeping) atTheEnd() {
 		}
 	}
 	err := k.blobs.Each(func(d registry.Digest) error { got[d] = true; return nil })
-	left, leftErr := k.store.Unnamed(ctx)
+	left, leftErr := k.unnamed(ctx)
 	if problems := k.store.Check(ctx); err != nil || leftErr != nil || len(left) > 0 || !maps.Equal(want, got) || len(problems) > 0 {
 		k.rt.Fatalf("%d blobs are named and %d there; noted %v; %v, %v, %v", len(want), len(got), left, err, leftErr, problems)
 	}

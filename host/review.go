@@ -11,9 +11,9 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // Promote asks for a release to enter a higher tier.
@@ -25,11 +25,11 @@ func (h *Host) Promote(ctx context.Context, name string, number int, to abi.Tier
 	if to.Rank() < abi.TierPilot.Rank() {
 		return request, fmt.Errorf("%w: promotions lead to pilot or production, not to %q", approvals.ErrBadRequest, to)
 	}
-	about := func(tx *boltstore.Tx) (question, error) {
+	about := func(tx state.Reader) (question, error) {
 		r, err := ownRelease(tx, actor, name, number)
 		return question{"promote", actor.User, to, r}, err
 	}
-	err = h.judged(ctx, actor.User, about, func(tx *boltstore.Tx, q question, v approvals.Verdict) error {
+	err = h.judged(ctx, actor.User, about, func(tx state.Tx, q question, v approvals.Verdict) error {
 		if request, err = h.newRequest(tx, actor, q.release, approvals.KindPromotion, to); err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func (h *Host) Promote(ctx context.Context, name string, number int, to abi.Tier
 }
 
 // ownRelease reads a release that the actor may change.
-func ownRelease(tx *boltstore.Tx, actor access.Actor, name string, number int) (registry.Release, error) {
+func ownRelease(tx state.Reader, actor access.Actor, name string, number int) (registry.Release, error) {
 	app, err := tx.App(name)
 	if err != nil {
 		return registry.Release{}, fmt.Errorf("app %q: %w", name, err)
@@ -61,7 +61,7 @@ func ownRelease(tx *boltstore.Tx, actor access.Actor, name string, number int) (
 
 // newRequest is a request about a release, with what changed since the last one
 // that a reviewer approved or, if there is none, that was asked about.
-func (h *Host) newRequest(tx *boltstore.Tx, actor access.Actor, r registry.Release, kind approvals.Kind, tier abi.Tier) (approvals.Request, error) {
+func (h *Host) newRequest(tx state.Reader, actor access.Actor, r registry.Release, kind approvals.Kind, tier abi.Tier) (approvals.Request, error) {
 	app, err := tx.App(r.App)
 	if err != nil {
 		return approvals.Request{}, err
@@ -89,7 +89,7 @@ func (h *Host) newRequest(tx *boltstore.Tx, actor access.Actor, r registry.Relea
 
 // openRequests asks a reviewer for every capability that a release lacks in the
 // sandbox, and returns what it asked. What waits already is not asked again.
-func (h *Host) openRequests(tx *boltstore.Tx, actor access.Actor, r registry.Release, v approvals.Verdict, reason string) (asked []approvals.Request, err error) {
+func (h *Host) openRequests(tx state.Tx, actor access.Actor, r registry.Release, v approvals.Verdict, reason string) (asked []approvals.Request, err error) {
 	lacks, err := h.missing(tx, r, abi.TierSandbox)
 	if err != nil || len(lacks) == 0 {
 		return nil, err
@@ -98,7 +98,7 @@ func (h *Host) openRequests(tx *boltstore.Tx, actor access.Actor, r registry.Rel
 	if err != nil {
 		return nil, err
 	}
-	known, _, err := tx.ReleaseRequests(r.App, r.Number, boltstore.Part{Limit: -1})
+	known, _, err := tx.ReleaseRequests(r.App, r.Number, state.Part{Limit: -1})
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (h *Host) AskAgain(ctx context.Context, name string, number int, reason str
 }
 
 func (h *Host) askFor(ctx context.Context, actor access.Actor, name string, number int, reason string) (asked []approvals.Request, err error) {
-	about := func(tx *boltstore.Tx) (question, error) {
+	about := func(tx state.Reader) (question, error) {
 		r, err := ownRelease(tx, actor, name, number)
 		if err != nil {
 			return question{}, err
@@ -153,7 +153,7 @@ func (h *Host) askFor(ctx context.Context, actor access.Actor, name string, numb
 		}
 		return question{"publish", actor.User, abi.TierSandbox, r}, err
 	}
-	err = h.judged(ctx, actor.User, about, func(tx *boltstore.Tx, q question, v approvals.Verdict) (err error) {
+	err = h.judged(ctx, actor.User, about, func(tx state.Tx, q question, v approvals.Verdict) (err error) {
 		asked, err = h.openRequests(tx, actor, q.release, v, reason)
 		return err
 	})
@@ -172,7 +172,7 @@ func (h *Host) Decide(ctx context.Context, id string, d web.Verdict) (request ap
 		return request, err
 	}
 	if !d.Approve {
-		_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) (err error) {
+		_, err = h.update(ctx, actor.User, func(tx state.Tx) (err error) {
 			request, err = h.decide(tx, actor, id, d, approvals.Verdict{})
 			return err
 		})
@@ -181,8 +181,8 @@ func (h *Host) Decide(ctx context.Context, id string, d web.Verdict) (request ap
 	if err := h.verifyAsked(ctx, id); err != nil {
 		return request, err
 	}
-	about := func(tx *boltstore.Tx) (question, error) { return asked(tx, id) }
-	err = h.judged(ctx, actor.User, about, func(tx *boltstore.Tx, _ question, v approvals.Verdict) (err error) {
+	about := func(tx state.Reader) (question, error) { return asked(tx, id) }
+	err = h.judged(ctx, actor.User, about, func(tx state.Tx, _ question, v approvals.Verdict) (err error) {
 		request, err = h.decide(tx, actor, id, d, v)
 		return err
 	})
@@ -192,7 +192,7 @@ func (h *Host) Decide(ctx context.Context, id string, d web.Verdict) (request ap
 // verifyAsked verifies the release that a promotion is about, before it is approved.
 func (h *Host) verifyAsked(ctx context.Context, id string) error {
 	var q approvals.Request
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
 		q, err = approvals.Undecided(tx, id)
 		return err
 	})
@@ -203,7 +203,7 @@ func (h *Host) verifyAsked(ctx context.Context, id string) error {
 }
 
 // asked is what the rules are asked about a request that is to be approved.
-func asked(tx *boltstore.Tx, id string) (question, error) {
+func asked(tx state.Reader, id string) (question, error) {
 	q, err := approvals.Undecided(tx, id)
 	if err != nil {
 		return question{}, err
@@ -222,7 +222,7 @@ func asked(tx *boltstore.Tx, id string) (question, error) {
 	return question{action, q.By, q.Tier, r}, nil
 }
 
-func (h *Host) decide(tx *boltstore.Tx, actor access.Actor, id string, d web.Verdict, v approvals.Verdict) (approvals.Request, error) {
+func (h *Host) decide(tx state.Tx, actor access.Actor, id string, d web.Verdict, v approvals.Verdict) (approvals.Request, error) {
 	if d.Approve {
 		if err := completed(tx, id); err != nil {
 			return approvals.Request{}, err
@@ -255,12 +255,12 @@ func (h *Host) decide(tx *boltstore.Tx, actor access.Actor, id string, d web.Ver
 	return h.explain(q, app.Releases), err
 }
 
-func emitGrant(tx *boltstore.Tx, g approvals.Grant) {
+func emitGrant(tx state.Tx, g approvals.Grant) {
 	tx.Emit("grant.added", g.App, g.ID, map[string]string{"capability": g.Capability, "tier": string(g.Tier), "release": strconv.Itoa(g.Reviewed.Release)})
 }
 
 // completed fills in what a request from before requests carried terms is about.
-func completed(tx *boltstore.Tx, id string) error {
+func completed(tx state.Tx, id string) error {
 	q, err := approvals.Undecided(tx, id)
 	if err != nil || q.Reviewed.Release > 0 {
 		return err
@@ -275,7 +275,7 @@ func completed(tx *boltstore.Tx, id string) error {
 
 // enterTier grants what a promoted release needs in its new tier, as the reviewer
 // saw it, and routes the tier to it.
-func (h *Host) enterTier(tx *boltstore.Tx, actor access.Actor, q approvals.Request, v approvals.Verdict) error {
+func (h *Host) enterTier(tx state.Tx, actor access.Actor, q approvals.Request, v approvals.Verdict) error {
 	for _, word := range v.Requires {
 		if !slices.Contains(q.Requires, word) {
 			return fmt.Errorf("release %d of app %q needs a grant of %s in the %s tier since %s was asked, which it does not name; its owner takes it back and asks again: %w", q.Release, q.App, word, q.Tier, q.ID, approvals.ErrChanged)
@@ -301,7 +301,7 @@ func (h *Host) enterTier(tx *boltstore.Tx, actor access.Actor, q approvals.Reque
 
 // activateReviewed routes the sandbox to the release that a request names, once it
 // has all it needs. It goes forward alone: a newer release that serves stays.
-func (h *Host) activateReviewed(tx *boltstore.Tx, actor access.Actor, app registry.App, q approvals.Request) error {
+func (h *Host) activateReviewed(tx state.Tx, actor access.Actor, app registry.App, q approvals.Request) error {
 	if q.Release <= app.Active[abi.TierSandbox] {
 		return nil
 	}
@@ -324,7 +324,7 @@ func (h *Host) Withdraw(ctx context.Context, id string) (approvals.Request, erro
 		return approvals.Request{}, err
 	}
 	var request approvals.Request
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
 		if request, err = approvals.Withdraw(tx, id, actor.User, h.o.Now().UTC()); err != nil {
 			return err
 		}
@@ -342,7 +342,7 @@ func (h *Host) RevokeGrant(ctx context.Context, id, reason string, all bool) (do
 	if err != nil {
 		return done, err
 	}
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
 		done = web.Revoked{}
 		grant, err := h.ownGrant(tx, actor, id)
 		if err != nil {
@@ -379,7 +379,7 @@ func (h *Host) RevokeGrant(ctx context.Context, id, reason string, all bool) (do
 	return done, err
 }
 
-func (h *Host) revoke(tx *boltstore.Tx, actor access.Actor, g approvals.Grant, reason string) (approvals.Grant, error) {
+func (h *Host) revoke(tx state.Tx, actor access.Actor, g approvals.Grant, reason string) (approvals.Grant, error) {
 	was := g.Revoked
 	g, err := approvals.Revoke(tx, g.ID, actor.User, reason, h.o.Now().UTC())
 	if err == nil && was.IsZero() {
@@ -393,8 +393,8 @@ func (h *Host) Requests(ctx context.Context, f web.RequestFilter, p web.Page) (a
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
 		return all, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		all, err = part(p, func(p boltstore.Part) ([]approvals.Request, []byte, error) {
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
+		all, err = part(p, func(p state.Part) ([]approvals.Request, []byte, error) {
 			if f.Release != 0 {
 				return tx.ReleaseRequests(f.App, f.Release, p)
 			}
@@ -420,11 +420,11 @@ func (h *Host) Requests(ctx context.Context, f web.RequestFilter, p web.Page) (a
 }
 
 // decidable counts the open requests that an actor may decide, up to as many as one page lists.
-func decidable(tx *boltstore.Tx, actor access.Actor) (n int, err error) {
+func decidable(tx state.Reader, actor access.Actor) (n int, err error) {
 	if !actor.Has(access.RoleReviewer) {
 		return 0, nil
 	}
-	open, _, err := tx.RequestsPart("", approvals.StatusOpen, boltstore.Part{Limit: web.MaxPageLimit})
+	open, _, err := tx.RequestsPart("", approvals.StatusOpen, state.Part{Limit: web.MaxPageLimit})
 	for _, q := range open {
 		if q.DecidableBy(actor.User) {
 			n++
@@ -439,7 +439,7 @@ func (h *Host) Request(ctx context.Context, id string) (approvals.Request, error
 		return approvals.Request{}, err
 	}
 	var q approvals.Request
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
 		if q, err = tx.Request(id); err != nil {
 			return fmt.Errorf("request %q: %w", id, err)
 		}
@@ -476,8 +476,8 @@ func (h *Host) Grants(ctx context.Context, name string, p web.Page) (grants web.
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
 		return grants, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		grants, err = part(p, func(p boltstore.Part) ([]approvals.Grant, []byte, error) { return tx.GrantsPart(name, p) })
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
+		grants, err = part(p, func(p state.Part) ([]approvals.Grant, []byte, error) { return tx.GrantsPart(name, p) })
 		if err != nil {
 			return err
 		}
@@ -505,7 +505,7 @@ func (h *Host) Grants(ctx context.Context, name string, p web.Page) (grants web.
 }
 
 // serving notes, by grant, which releases of an app serve with it.
-func (h *Host) serving(tx *boltstore.Tx, name string, by map[string][]approvals.Serving) error {
+func (h *Host) serving(tx state.Reader, name string, by map[string][]approvals.Serving) error {
 	app, err := tx.App(name)
 	if err != nil {
 		return fmt.Errorf("app %q: %w", name, err)

@@ -9,9 +9,9 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // terms are what of a release a review relies on.
@@ -29,7 +29,7 @@ func terms(r registry.Release) approvals.Terms {
 
 // grantsOf are an app's grants. Those that were made before grants said what was
 // reviewed learn it from their requests.
-func grantsOf(tx *boltstore.Tx, app string) ([]approvals.Grant, error) {
+func grantsOf(tx state.Reader, app string) ([]approvals.Grant, error) {
 	grants, err := tx.Grants(app)
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func grantsOf(tx *boltstore.Tx, app string) ([]approvals.Grant, error) {
 	return grants, nil
 }
 
-func reviewed(tx *boltstore.Tx, g *approvals.Grant) error {
+func reviewed(tx state.Reader, g *approvals.Grant) error {
 	if g.Reviewed.Release > 0 {
 		return nil
 	}
@@ -60,7 +60,7 @@ func reviewed(tx *boltstore.Tx, g *approvals.Grant) error {
 }
 
 // rights are what a release has in a tier.
-func (h *Host) rights(tx *boltstore.Tx, r registry.Release, tier abi.Tier) (map[string]approvals.Right, error) {
+func (h *Host) rights(tx state.Reader, r registry.Release, tier abi.Tier) (map[string]approvals.Right, error) {
 	grants, err := grantsOf(tx, r.App)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (h *Host) rights(tx *boltstore.Tx, r registry.Release, tier abi.Tier) (map[
 }
 
 // missing are the capabilities that a release needs and has no right to, sorted.
-func (h *Host) missing(tx *boltstore.Tx, r registry.Release, tier abi.Tier) ([]string, error) {
+func (h *Host) missing(tx state.Reader, r registry.Release, tier abi.Tier) ([]string, error) {
 	rights, err := h.rights(tx, r, tier)
 	return slices.DeleteFunc(slices.Clone(r.Capabilities), func(word string) bool {
 		_, ok := rights[word]
@@ -85,7 +85,7 @@ type question struct {
 }
 
 // ask builds what the rules judge: the release, with the grants that reach it.
-func (h *Host) ask(tx *boltstore.Tx, q question) (approvals.Subject, error) {
+func (h *Host) ask(tx state.Reader, q question) (approvals.Subject, error) {
 	rights, err := h.rights(tx, q.release, q.tier)
 	if err != nil {
 		return approvals.Subject{}, err
@@ -111,7 +111,7 @@ func (h *Host) evaluate(ctx context.Context, s approvals.Subject) (approvals.Ver
 // judge asks the rules about a release as things are.
 func (h *Host) judge(ctx context.Context, q question) (approvals.Verdict, error) {
 	var s approvals.Subject
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
 		s, err = h.ask(tx, q)
 		return err
 	})
@@ -127,8 +127,8 @@ var errStale = errors.New("what was judged has changed")
 // within a transaction, so about is read twice: what they judged must be what the
 // transaction finds, or they are asked again. A subject that is refused changes
 // nothing.
-func (h *Host) judged(ctx context.Context, by string, about func(*boltstore.Tx) (question, error), change func(*boltstore.Tx, question, approvals.Verdict) error) error {
-	read := func(tx *boltstore.Tx) (q question, s approvals.Subject, err error) {
+func (h *Host) judged(ctx context.Context, by string, about func(state.Reader) (question, error), change func(state.Tx, question, approvals.Verdict) error) error {
+	read := func(tx state.Reader) (q question, s approvals.Subject, err error) {
 		if q, err = about(tx); err == nil {
 			s, err = h.ask(tx, q)
 		}
@@ -136,7 +136,7 @@ func (h *Host) judged(ctx context.Context, by string, about func(*boltstore.Tx) 
 	}
 	for range 8 {
 		var was approvals.Subject
-		err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		err := h.store.View(ctx, func(tx state.Reader) (err error) {
 			_, was, err = read(tx)
 			return err
 		})
@@ -153,7 +153,7 @@ func (h *Host) judged(ctx context.Context, by string, about func(*boltstore.Tx) 
 		if h.beforeChange != nil {
 			h.beforeChange()
 		}
-		_, err = h.update(ctx, by, func(tx *boltstore.Tx) error {
+		_, err = h.update(ctx, by, func(tx state.Tx) error {
 			q, is, err := read(tx)
 			if err != nil {
 				return err

@@ -14,9 +14,9 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/gateway"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // routes remembers what host labels led to, until the next change of the app. Only labels that
@@ -151,7 +151,7 @@ func (h *Host) resolve(ctx context.Context, host, label string, below bool) (*ta
 		selector, name = serving, label
 	}
 	var t *target
-	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err := h.store.View(ctx, func(tx state.Reader) error {
 		if !below {
 			given, err := tx.HostName(label)
 			if errors.Is(err, registry.ErrNotFound) {
@@ -204,7 +204,7 @@ func selectRelease(app registry.App, selector string) (abi.Tier, int, error) {
 	return abi.TierSandbox, n, nil
 }
 
-func (h *Host) newTarget(tx *boltstore.Tx, app registry.App, tier abi.Tier, number int) (*target, error) {
+func (h *Host) newTarget(tx state.Reader, app registry.App, tier abi.Tier, number int) (*target, error) {
 	release, err := tx.Release(app.Name, number)
 	if err != nil {
 		return nil, fmt.Errorf("release %d of app %q: %w", number, app.Name, err)

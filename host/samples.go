@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/samplestore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 func sampleOf(v *metering.Invocation, status int, at time.Time) samplestore.Sample {
@@ -35,7 +35,7 @@ func (h *Host) Samples(ctx context.Context, app string, hour time.Time, p web.Pa
 		return none, fmt.Errorf("read samples: %w", err)
 	}
 	var seen []samplestore.Sample
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		owners := map[string]string{}
 		for _, s := range found {
 			owner, known := owners[s.App]

@@ -10,10 +10,10 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
+	"github.com/agora-host/agora/state"
 )
 
 // opener opens secrets for the capabilities that were granted one.
@@ -32,7 +32,7 @@ func (o opener) Open(ctx context.Context, app, name string) ([]byte, error) {
 // the app does not get to see it.
 func (h *Host) openSecret(ctx context.Context, app, name string) ([]byte, error) {
 	var s secrets.Secret
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
 		if s, err = tx.Secret(app, name); err != nil {
 			return fmt.Errorf("secret %q of app %q: %w", name, app, err)
 		}
@@ -55,7 +55,7 @@ func (h *Host) Secrets(ctx context.Context, name string, p web.Page) (all web.It
 	if err != nil {
 		return all, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) error {
+	err = h.store.View(ctx, func(tx state.Reader) error {
 		app, err := tx.App(name)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
@@ -63,7 +63,7 @@ func (h *Host) Secrets(ctx context.Context, name string, p web.Page) (all web.It
 		if !looksInto(actor, app.Owner) {
 			return fmt.Errorf("the secrets of %q are for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 		}
-		found, err := part(p, func(p boltstore.Part) ([]secrets.Secret, []byte, error) { return tx.SecretsPart(name, p) })
+		found, err := part(p, func(p state.Part) ([]secrets.Secret, []byte, error) { return tx.SecretsPart(name, p) })
 		if err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (h *Host) SetSecret(ctx context.Context, app, name string, value []byte) (w
 		return web.Secret{}, err
 	}
 	shown := web.Secret{Name: name, By: actor.User, At: h.o.Now().UTC()}
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
 		found, err := tx.App(app)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", app, err)
@@ -111,7 +111,7 @@ func (h *Host) DeleteSecret(ctx context.Context, app, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
 		found, err := tx.App(app)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", app, err)
@@ -141,7 +141,7 @@ func (h *Host) RotateSecrets(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	var n int
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
 		n, err = secrets.Reseal(tx, h.ring)
 		tx.Emit("secrets.rotated", "", h.ring.Newest(), nil)
 		return err
@@ -158,7 +158,7 @@ var secretsRemedy = abi.Remedy{Summary: "Restore the key file from a backup, or 
 func (h *Host) checkSecrets(ctx context.Context) Check {
 	var all []secrets.Secret
 	var problems []error
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
 		all, err = tx.Secrets("")
 		return err
 	})
@@ -181,7 +181,7 @@ func (h *Host) redact(app string, release int, message string) string {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		var all []secrets.Secret
-		err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+		err := h.store.View(ctx, func(tx state.Reader) (err error) {
 			all, err = tx.Secrets(app)
 			return err
 		})

@@ -8,8 +8,8 @@ import (
 	"sync"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // shelf keeps all apps in memory, ordered and ready to be searched: what people look for is spread
@@ -23,17 +23,18 @@ type shelf struct {
 }
 
 // look returns all apps, by title, at least as new as a transaction sees them.
-func (s *shelf) look(tx *boltstore.Tx) ([]*registry.Listing, error) {
+func (s *shelf) look(tx state.Reader) ([]*registry.Listing, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.read {
 		err := s.fill(tx)
 		return s.items, err
 	}
-	after, changed := boltstore.AfterRev(s.rev), map[string]bool{}
+	changed := map[string]bool{}
+	q := state.EventQuery{After: s.rev, Limit: 1000}
 	rev := s.rev
 	for more := true; more; {
-		events, next, err := tx.Events(boltstore.Part{After: after, Limit: 1000}, false, nil)
+		events, next, err := tx.Events(q, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -43,7 +44,7 @@ func (s *shelf) look(tx *boltstore.Tx) ([]*registry.Listing, error) {
 				changed[e.App] = true
 			}
 		}
-		after, more = next, len(next) > 0
+		q.After, more = next, next > 0
 	}
 	if err := s.renew(tx, changed); err != nil {
 		return nil, err
@@ -53,8 +54,8 @@ func (s *shelf) look(tx *boltstore.Tx) ([]*registry.Listing, error) {
 }
 
 // fill reads all apps.
-func (s *shelf) fill(tx *boltstore.Tx) error {
-	newest, _, err := tx.Events(boltstore.Part{Limit: 1}, true, nil)
+func (s *shelf) fill(tx state.Reader) error {
+	newest, _, err := tx.Events(state.EventQuery{Newest: true, Limit: 1}, nil)
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func (s *shelf) fill(tx *boltstore.Tx) error {
 }
 
 // renew reads the apps again that changed.
-func (s *shelf) renew(tx *boltstore.Tx, changed map[string]bool) error {
+func (s *shelf) renew(tx state.Reader, changed map[string]bool) error {
 	if len(changed) == 0 {
 		return nil
 	}
@@ -104,7 +105,7 @@ func (s *shelf) renew(tx *boltstore.Tx, changed map[string]bool) error {
 func byPlace(a, b *registry.Listing) int { return cmp.Compare(a.Place(), b.Place()) }
 
 // listingOf reads what an app is searched by: of the release that serves, or of the newest.
-func listingOf(tx *boltstore.Tx, app registry.App) (*registry.Listing, error) {
+func listingOf(tx state.Reader, app registry.App) (*registry.Listing, error) {
 	_, n, ok := app.Serving()
 	if !ok {
 		n = app.Releases

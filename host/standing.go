@@ -7,9 +7,9 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/gateway"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // keptEvery is how often it is noted what apps keep. A kill loses what came since:
@@ -50,7 +50,7 @@ func (k *kept) run(ctx context.Context) {
 // note journals what every app has kept for a time.
 func (k *kept) note(ctx context.Context, span time.Duration) error {
 	var targets []*target
-	err := k.host.store.View(ctx, func(tx *boltstore.Tx) error {
+	err := k.host.store.View(ctx, func(tx state.Reader) error {
 		apps, err := tx.Apps()
 		if err != nil {
 			return err
@@ -77,12 +77,16 @@ func (k *kept) note(ctx context.Context, span time.Duration) error {
 
 // billedRelease is the release that what an app keeps is billed to: the one that serves, or
 // the newest. What is kept stays whether or not the app serves, or has any release left.
-func billedRelease(tx *boltstore.Tx, app registry.App) (abi.Tier, registry.Release, error) {
+func billedRelease(tx state.Reader, app registry.App) (abi.Tier, registry.Release, error) {
 	if tier, number, ok := app.Serving(); ok {
 		release, err := tx.Release(app.Name, number)
 		return tier, release, err
 	}
-	if all := tx.ReleaseNumbers(app.Name); len(all) > 0 {
+	all, err := tx.ReleaseNumbers(app.Name)
+	if err != nil {
+		return "", registry.Release{}, err
+	}
+	if len(all) > 0 {
 		release, err := tx.Release(app.Name, all[0])
 		return abi.TierSandbox, release, err
 	}

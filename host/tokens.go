@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/state"
 )
 
 // NewToken makes an API token for who acts. A ttl of zero means that it does not expire. One that
@@ -40,7 +40,7 @@ func (h *Host) newToken(ctx context.Context, actor access.Actor, t web.NewToken)
 	if len(t.Apps) > 0 {
 		detail["apps"] = strings.Join(t.Apps, " ")
 	}
-	_, err := h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err := h.update(ctx, actor.User, func(tx state.Tx) error {
 		for _, app := range t.Apps {
 			if _, err := tx.App(app); err != nil {
 				return fmt.Errorf("app %q, which the token would be bound to: %w", app, err)
@@ -66,8 +66,8 @@ func (h *Host) Tokens(ctx context.Context, p web.Page) (tokens web.Items[access.
 	if err != nil {
 		return tokens, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
-		tokens, err = part(p, func(p boltstore.Part) ([]access.Credential, []byte, error) {
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
+		tokens, err = part(p, func(p state.Part) ([]access.Credential, []byte, error) {
 			return tx.CredentialsPart(actor.User, access.KindToken, p)
 		})
 		return err
@@ -91,8 +91,8 @@ func (h *Host) RevokeToken(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
-		tokens, _, err := tx.CredentialsPart(actor.User, access.KindToken, boltstore.Part{Limit: -1})
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+		tokens, _, err := tx.CredentialsPart(actor.User, access.KindToken, state.Part{Limit: -1})
 		if err != nil {
 			return err
 		}
@@ -145,32 +145,5 @@ func (u *tokensUsed) take() map[string]time.Time {
 // storeTokensUsed stores when tokens were used, those of which that is not known yet. What cannot
 // be stored is forgotten: the next use notes it again.
 func (h *Host) storeTokensUsed(ctx context.Context) error {
-	noted := h.tokensUsed.take()
-	var later []access.Credential
-	err := h.store.View(ctx, func(tx *boltstore.Tx) error {
-		for hash, at := range noted {
-			c, err := tx.CredentialByHash(hash)
-			if err == nil && at.After(c.Used) {
-				later = append(later, c)
-			}
-		}
-		return nil
-	})
-	if err != nil || len(later) == 0 {
-		return err
-	}
-	_, err = h.store.Update(ctx, "", func(tx *boltstore.Tx) error {
-		for _, known := range later {
-			c, err := tx.CredentialByHash(known.Hash)
-			if err != nil {
-				continue // it was revoked meanwhile
-			}
-			c.Used = noted[c.Hash]
-			if err := tx.PutCredential(c); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return err
+	return h.store.TokensUsed(ctx, h.tokensUsed.take())
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/gateway"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/triggers"
 )
 
@@ -48,7 +48,7 @@ func (h *Host) learnAll(ctx context.Context) error {
 		return err
 	}
 	var apps []registry.App
-	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
 		apps, err = tx.Apps()
 		return err
 	})
@@ -67,7 +67,7 @@ func (h *Host) learnNews(ctx context.Context) error {
 	defer h.known.mu.Unlock()
 	for {
 		const page = 1000
-		events, err := h.store.Events(ctx, h.known.rev, page)
+		events, err := h.store.Events(ctx, state.EventQuery{After: h.known.rev, Limit: page})
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (h *Host) learnNews(ctx context.Context) error {
 func (h *Host) learn(ctx context.Context, app string) error {
 	var all []triggers.Trigger
 	var found registry.App
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
 		if found, err = tx.App(app); errors.Is(err, registry.ErrNotFound) {
 			return nil
 		}
@@ -126,7 +126,7 @@ func (h *Host) heed(app registry.App) {
 
 // triggersOf are the triggers of the release that an app serves, as far as they
 // are granted.
-func (h *Host) triggersOf(tx *boltstore.Tx, name string) ([]triggers.Trigger, error) {
+func (h *Host) triggersOf(tx state.Reader, name string) ([]triggers.Trigger, error) {
 	app, err := tx.App(name)
 	if errors.Is(err, registry.ErrNotFound) || app.Removal != nil {
 		return nil, nil

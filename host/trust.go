@@ -10,10 +10,10 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/registry/sigstore"
+	"github.com/agora-host/agora/state"
 )
 
 // Certify gives who acts a certificate for their own identity. What identity
@@ -39,7 +39,7 @@ func (h *Host) Keys(ctx context.Context, p web.Page) (keys web.Items[registry.Ke
 	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
 		return keys, err
 	}
-	err = h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
 		keys, err = part(p, tx.KeysPart)
 		return err
 	})
@@ -95,7 +95,7 @@ func (h *Host) AddKey(ctx context.Context, k web.NewKey) (registry.Key, error) {
 		return registry.Key{}, err
 	}
 	key := registry.Key{Hint: hint, PEM: string(pem), Identity: identity, AddedBy: actor.User, Added: h.o.Now().UTC()}
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
 		if _, err := tx.User(identity); err != nil {
 			return fmt.Errorf("user %q: %w", identity, err)
 		}
@@ -119,7 +119,7 @@ func (h *Host) DeleteKey(ctx context.Context, hint string) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.update(ctx, actor.User, func(tx *boltstore.Tx) error {
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
 		key, err := tx.Key(hint)
 		if err != nil {
 			return fmt.Errorf("key %q: %w", hint, err)
@@ -142,7 +142,7 @@ func (h *Host) DeleteKey(ctx context.Context, hint string) error {
 // what cannot run is refused to whoever asks, and not to the app's users.
 func (h *Host) mustVerify(ctx context.Context, name string, number int) error {
 	var r registry.Release
-	err := h.store.View(ctx, func(tx *boltstore.Tx) (err error) {
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
 		if r, err = tx.Release(name, number); err != nil {
 			return fmt.Errorf("release %d of app %q: %w", number, name, err)
 		}
@@ -156,7 +156,7 @@ func (h *Host) mustVerify(ctx context.Context, name string, number int) error {
 
 // stillTrusted is the part of verifying that can change: within a transaction it is asked whether
 // the key that signed a release is still registered for its signer.
-func stillTrusted(tx registry.Tx, r registry.Release) error {
+func stillTrusted(tx registry.Reader, r registry.Release) error {
 	if r.Signer.Method != registry.MethodKey {
 		return nil
 	}
@@ -209,7 +209,7 @@ func (h *Host) CheckPolicy(ctx context.Context, manifest []byte, module web.Modu
 		r.Capabilities = slices.Sorted(maps.Keys(r.Manifest.Capabilities))
 	}
 	// It would come after all that there are.
-	if err := h.store.View(ctx, func(tx *boltstore.Tx) error {
+	if err := h.store.View(ctx, func(tx state.Reader) error {
 		app, err := tx.App(m.Name)
 		r.Number = app.Releases + 1
 		if errors.Is(err, registry.ErrNotFound) {

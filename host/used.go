@@ -10,7 +10,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/state"
 )
 
 // storeUsed is how often what was used goes to the store. A kill loses what came
@@ -75,15 +75,15 @@ func (t *tally) ofApp(app string) (all []approvals.Used) {
 }
 
 // take takes everything out.
-func (t *tally) take() []boltstore.ReleaseUsed {
+func (t *tally) take() []approvals.ReleaseUsed {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var all []boltstore.ReleaseUsed
+	var all []approvals.ReleaseUsed
 	for id, used := range t.new {
-		all = append(all, boltstore.ReleaseUsed{App: id.app, Release: id.number, Used: used})
+		all = append(all, approvals.ReleaseUsed{App: id.app, Release: id.number, Used: used})
 	}
 	t.new = nil
-	slices.SortFunc(all, func(a, b boltstore.ReleaseUsed) int {
+	slices.SortFunc(all, func(a, b approvals.ReleaseUsed) int {
 		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.Release, b.Release))
 	})
 	return all
@@ -96,13 +96,13 @@ func (h *Host) flushUsed(ctx context.Context) error {
 }
 
 // usedBy is what a release did, up to now.
-func (h *Host) usedBy(tx *boltstore.Tx, app string, number int) ([]approvals.Used, error) {
+func (h *Host) usedBy(tx state.Reader, app string, number int) ([]approvals.Used, error) {
 	stored, err := tx.Used(app, number)
 	return approvals.MergeUsed(stored, h.used.of(app, number)), err
 }
 
 // usedByAny is what the releases of an app did together.
-func (h *Host) usedByAny(tx *boltstore.Tx, app string) ([]approvals.Used, error) {
+func (h *Host) usedByAny(tx state.Reader, app string) ([]approvals.Used, error) {
 	stored, err := tx.UsedByAny(app)
 	return approvals.MergeUsed(stored, h.used.ofApp(app)), err
 }

@@ -63,13 +63,3 @@ func canonicalHost(text, name, port string, hasPort bool) (string, error) {
 	}
 	return name + ":" + port, nil
 }
-
-// HostNames is the registry's part of a transaction that is about host names.
-// They are sorted by host.
-type HostNames interface {
-	// HostName answers ErrNotFound if no app has it.
-	HostName(host string) (HostName, error)
-	HostNames() ([]HostName, error)
-	PutHostName(HostName) error
-	DeleteHostName(host string) error
-}

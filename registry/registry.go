@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"github.com/agora-host/agora/internal/sentinel"
+	"iter"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -164,27 +165,58 @@ type Key struct {
 	Added    time.Time `json:"added"`
 }
 
-// Tx is the registry's part of one transaction. Methods answer ErrNotFound for
-// what does not exist. Lists are sorted: apps by name, releases newest first,
-// activations newest first, keys by hint.
-type Tx interface {
+// Reader is what one transaction can read of the registry. Methods return ErrNotFound for what
+// does not exist.
+type Reader interface {
 	App(name string) (App, error)
-	Apps() ([]App, error)
-	PutApp(App) error
+	Apps() ([]App, error) // by name
+	NumberOfApps() (int, error)
 	Release(app string, number int) (Release, error)
-	Releases(app string) ([]Release, error)
-	// AddRelease stores a new release; ErrExists if the number is taken.
+	// ReleaseNumbers lists the numbers of an app's releases, newest first.
+	ReleaseNumbers(app string) ([]int, error)
+	// TierActivations yields the activations of one tier of an app, newest first, and reads no
+	// more of them than it is asked for.
+	TierActivations(app string, tier abi.Tier) iter.Seq2[Activation, error]
+	Key(hint string) (Key, error)
+	HostName(host string) (HostName, error)
+	HostNamesOf(app string) ([]HostName, error) // by host
+	Certificate(id string) (Issued, error)
+	// LastCertificate reads the newest certificate.
+	LastCertificate() (Issued, error)
+	// Named reports whether a release names a blob.
+	Named(Digest) (bool, error)
+	// Unnamed lists the blobs that are noted as named by no release, by digest.
+	Unnamed() ([]Unnamed, error)
+}
+
+// Writer is what one transaction can change in the registry.
+type Writer interface {
+	PutApp(App) error
+	// AddRelease stores a new release; ErrExists if the number is taken. What it names is no
+	// longer noted as unnamed.
 	AddRelease(Release) error
-	// DeleteRelease forgets a release. Its number is not given again.
+	// DeleteRelease forgets a release. Its number is not given again. Blobs that no other release
+	// names are noted as unnamed.
 	DeleteRelease(app string, number int) error
 	// ChargeRelease counts a release in the quota of another person.
 	ChargeRelease(app string, number int, to string) error
-	Activations(app string) ([]Activation, error)
 	AddActivation(Activation) error
-	Key(hint string) (Key, error)
-	Keys() ([]Key, error)
 	PutKey(Key) error
 	DeleteKey(hint string) error
+	PutHostName(HostName) error
+	DeleteHostName(host string) error
+	// NextCertificate returns the next certificate id.
+	NextCertificate() (string, error)
+	// PutCertificate stores a certificate, which is never changed.
+	PutCertificate(Issued) error
+}
+
+// Unnamed is a blob that no release names. Its bytes count as its owner's until its file is gone.
+type Unnamed struct {
+	Digest Digest    `json:"digest"`
+	Owner  string    `json:"owner,omitempty"` // of the last release that named it, if one did
+	Size   int64     `json:"size,omitempty"`  // that is counted
+	Since  time.Time `json:"since"`
 }
 
 // Verifier checks that a bundle signs exactly these module bytes.

@@ -33,15 +33,25 @@ type Secret struct {
 // LogValue keeps even the sealed bytes out of logs.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.App + "/" + s.Name) }
 
-// Tx is the secrets' part of one transaction.
-type Tx interface {
-	// Secret reads one, or answers ErrNotFound.
+// Reader is what one transaction can read of secrets.
+type Reader interface {
+	// Secret reads one; ErrNotFound if there is none.
 	Secret(app, name string) (Secret, error)
 	// Secrets lists those of an app or, for "", of all, by app and name.
 	Secrets(app string) ([]Secret, error)
+}
+
+// Writer is what one transaction can change of secrets.
+type Writer interface {
 	PutSecret(Secret) error
-	// DeleteSecret forgets one, or answers ErrNotFound.
+	// DeleteSecret forgets one; ErrNotFound if there is none.
 	DeleteSecret(app, name string) error
+}
+
+// Tx is the secrets' part of one transaction.
+type Tx interface {
+	Reader
+	Writer
 }
 
 // CheckValue tells whether a value can be kept.

@@ -11,10 +11,13 @@ type Pause struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-// Tx is the triggers' part of one transaction of the control plane. Pauses are
-// sorted by kind and name.
-type Tx interface {
-	Pauses(app string) ([]Pause, error)
+// Reader is what one transaction of the control plane can read of triggers.
+type Reader interface {
+	Pauses(app string) ([]Pause, error) // by kind and name
+}
+
+// Writer is what one transaction of the control plane can change of triggers.
+type Writer interface {
 	PutPause(Pause) error
 	// DeletePause succeeds also if there is none.
 	DeletePause(Ref) error

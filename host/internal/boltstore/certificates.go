@@ -4,10 +4,11 @@ import (
 	"fmt"
 
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // NextCertificate numbers certificates.
-func (t *Tx) NextCertificate() (string, error) {
+func (t *transaction) NextCertificate() (string, error) {
 	n, err := t.sequence(bCertificates)
 	return fmt.Sprintf("cert-%d", n), err
 }
@@ -22,18 +23,18 @@ func certificateKey(id string) []byte {
 }
 
 // PutCertificate stores a certificate, which is never changed.
-func (t *Tx) PutCertificate(c registry.Issued) error {
+func (t *transaction) PutCertificate(c registry.Issued) error {
 	return put(t.w, bCertificates, certificateKey(c.ID), c)
 }
 
 // Certificate reads one.
-func (t *Tx) Certificate(id string) (registry.Issued, error) {
+func (t *reader) Certificate(id string) (registry.Issued, error) {
 	return get[registry.Issued](t.tx, bCertificates, certificateKey(id), registry.ErrNotFound)
 }
 
 // LastCertificate reads the newest; registry.ErrNotFound if there is none.
-func (t *Tx) LastCertificate() (registry.Issued, error) {
-	found, _, err := t.CertificatesPart(Part{Limit: 1}, nil)
+func (t *reader) LastCertificate() (registry.Issued, error) {
+	found, _, err := t.CertificatesPart(state.Part{Limit: 1}, nil)
 	if err == nil && len(found) == 0 {
 		err = registry.ErrNotFound
 	}
@@ -44,6 +45,6 @@ func (t *Tx) LastCertificate() (registry.Issued, error) {
 }
 
 // CertificatesPart lists a part of the certificates for which keep returns true, newest first.
-func (t *Tx) CertificatesPart(p Part, keep func(registry.Issued) bool) ([]registry.Issued, []byte, error) {
+func (t *reader) CertificatesPart(p state.Part, keep func(registry.Issued) bool) ([]registry.Issued, []byte, error) {
 	return page(t, bCertificates, nil, p, true, keep)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/internal/spoil"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 type dumper interface {
@@ -88,7 +89,7 @@ func fillState(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	for i := range 150 {
-		_, err := s.Update(t.Context(), "ada", func(tx *boltstore.Tx) error {
+		_, err := s.Update(t.Context(), "ada", func(tx state.Tx) error {
 			app := fmt.Sprintf("app-%d", i%40)
 			tx.Emit("release.published", app, fmt.Sprint(i), map[string]string{"digest": strings.Repeat("d", i)})
 			if i%10 == 9 {

@@ -17,6 +17,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // bCounts holds sums over records, by kind and by what they are of. Each record adds what
@@ -24,51 +25,25 @@ import (
 // and the verifier adds them up again.
 const bCounts = "counts"
 
-// The kinds of counts. What each is of stands beside it.
+// The kinds of counts that are the store's own. What each is of stands beside it.
 const (
-	CountApps     = "apps"      // a person
-	CountReleases = "releases"  // an app
-	CountOwned    = "owned"     // a person: releases, and the bytes of their modules
-	CountModules  = "modules"   // "": all releases, and the bytes of their modules
-	CountRequests = "requests"  // a person: those that are open
-	CountTokens   = "tokens"    // a person
-	CountSessions = "sessions"  // a person
-	CountLinks    = "links"     // a person
-	CountKeys     = "keys"      // an identity
-	CountSecrets  = "secrets"   // an app
-	CountHosts    = "hosts"     // an app
-	CountAllHosts = "all-hosts" // ""
-	CountUsers    = "users"     // ""
-
 	countBlob    = "blob"    // a digest: the releases that name it
 	countWaiting = "waiting" // an app, a release and an open request about it
 	countEnds    = "ends"    // when a credential ends, and its hash
 )
 
-// Count is one sum. What sums to nothing has no record.
-type Count struct {
-	N     int64 `json:"n,omitempty"`
-	Bytes int64 `json:"bytes,omitempty"`
-}
-
-func (c Count) plus(d Count) Count { return Count{c.N + d.N, c.Bytes + d.Bytes} }
-func (c Count) negated() Count     { return Count{-c.N, -c.Bytes} }
-
-// Growth is a count that a transaction made larger.
-type Growth struct {
-	Kind, Of    string
-	Before, Now Count
-}
+func plus(c, d state.Count) state.Count { return state.Count{N: c.N + d.N, Bytes: c.Bytes + d.Bytes} }
+func negated(c state.Count) state.Count { return state.Count{N: -c.N, Bytes: -c.Bytes} }
 
 // sums are counts by key.
-type sums map[string]Count
+type sums map[string]state.Count
 
-func (s sums) add(c Count, parts ...string) {
+func (s sums) add(c state.Count, parts ...string) {
 	k := string(key(parts...))
-	s[k] = s[k].plus(c)
+	s[k] = plus(s[k], c)
 }
 
-var one = Count{N: 1}
+var one = state.Count{N: 1}
 
 // counting says what a record of a bucket adds to which counts.
 var counting = map[string]func(s sums, value []byte) error{
@@ -77,7 +52,7 @@ var counting = map[string]func(s sums, value []byte) error{
 		Removal *registry.Removal
 	}) {
 		if a.Removal == nil || a.Removal.Done.IsZero() { // what is left of a removed app is a name
-			s.add(one, CountApps, a.Owner)
+			s.add(one, string(state.CountApps), a.Owner)
 		}
 	}),
 	bReleases: counts(func(s sums, r struct {
@@ -87,18 +62,18 @@ var counting = map[string]func(s sums, value []byte) error{
 		Manifest       struct{ Owner string }
 		Charged        string
 	}) {
-		s.add(one, CountReleases, r.App)
-		s.add(Count{1, r.Size}, CountOwned, cmp.Or(r.Charged, r.Manifest.Owner))
-		s.add(Count{1, r.Size}, CountModules, "")
+		s.add(one, string(state.CountReleases), r.App)
+		s.add(state.Count{N: 1, Bytes: r.Size}, string(state.CountOwned), cmp.Or(r.Charged, r.Manifest.Owner))
+		s.add(state.Count{N: 1, Bytes: r.Size}, string(state.CountModules), "")
 		s.add(one, countBlob, string(r.Digest))
 		s.add(one, countBlob, string(r.Bundle))
 	}),
 	// A module whose file is still there counts as if its release were, or deleting would make
 	// room that the disk does not have.
-	bUnnamed: counts(func(s sums, u Unnamed) {
+	bUnnamed: counts(func(s sums, u registry.Unnamed) {
 		if u.Size > 0 {
-			s.add(Count{1, u.Size}, CountOwned, u.Owner)
-			s.add(Count{1, u.Size}, CountModules, "")
+			s.add(state.Count{N: 1, Bytes: u.Size}, string(state.CountOwned), u.Owner)
+			s.add(state.Count{N: 1, Bytes: u.Size}, string(state.CountModules), "")
 		}
 	}),
 	bRequests: counts(func(s sums, q struct {
@@ -107,7 +82,7 @@ var counting = map[string]func(s sums, value []byte) error{
 		Status      approvals.Status
 	}) {
 		if q.Status == approvals.StatusOpen {
-			s.add(one, CountRequests, q.By)
+			s.add(one, string(state.CountRequests), q.By)
 			s.add(one, countWaiting, q.App, strconv.Itoa(q.Release), q.ID)
 		}
 	}),
@@ -117,13 +92,13 @@ var counting = map[string]func(s sums, value []byte) error{
 			s.add(one, countEnds, number(uint64(max(0, c.Expires.Unix())))+c.Hash)
 		}
 	}),
-	bKeys:    counts(func(s sums, k struct{ Identity string }) { s.add(one, CountKeys, k.Identity) }),
-	bSecrets: counts(func(s sums, v struct{ App string }) { s.add(one, CountSecrets, v.App) }),
+	bKeys:    counts(func(s sums, k struct{ Identity string }) { s.add(one, string(state.CountKeys), k.Identity) }),
+	bSecrets: counts(func(s sums, v struct{ App string }) { s.add(one, string(state.CountSecrets), v.App) }),
 	bHosts: counts(func(s sums, n struct{ App string }) {
-		s.add(one, CountHosts, n.App)
-		s.add(one, CountAllHosts, "")
+		s.add(one, string(state.CountHosts), n.App)
+		s.add(one, string(state.CountAllHosts), "")
 	}),
-	bUsers: counts(func(s sums, _ struct{}) { s.add(one, CountUsers, "") }),
+	bUsers: counts(func(s sums, _ struct{}) { s.add(one, string(state.CountUsers), "") }),
 }
 
 // counts decodes as much of a record as adding needs.
@@ -162,7 +137,7 @@ func (w *writer) recount(bucket string, key, old, record []byte) error {
 		}
 	}
 	for k, c := range was {
-		is[k] = is[k].plus(c.negated())
+		is[k] = plus(is[k], negated(c))
 	}
 	for _, k := range slices.Sorted(maps.Keys(is)) {
 		if err := w.count(k, is[k]); err != nil {
@@ -173,8 +148,8 @@ func (w *writer) recount(bucket string, key, old, record []byte) error {
 }
 
 // count adds to one count, and remembers what it was before the transaction.
-func (w *writer) count(k string, by Count) error {
-	if by == (Count{}) {
+func (w *writer) count(k string, by state.Count) error {
+	if by == (state.Count{}) {
 		return nil
 	}
 	was, err := readCount(w.tx, k)
@@ -184,16 +159,16 @@ func (w *writer) count(k string, by Count) error {
 	if _, known := w.counted[k]; !known {
 		w.counted[k] = was
 	}
-	if now := was.plus(by); now != (Count{}) {
+	if now := plus(was, by); now != (state.Count{}) {
 		return put(w, bCounts, []byte(k), now)
 	}
 	return w.remove(bCounts, []byte(k))
 }
 
-func readCount(tx *bolt.Tx, k string) (Count, error) {
-	c, err := get[Count](tx, bCounts, []byte(k), os.ErrNotExist)
+func readCount(tx *bolt.Tx, k string) (state.Count, error) {
+	c, err := get[state.Count](tx, bCounts, []byte(k), os.ErrNotExist)
 	if errors.Is(err, os.ErrNotExist) {
-		return Count{}, nil
+		return state.Count{}, nil
 	}
 	return c, err
 }
@@ -212,20 +187,25 @@ func (w *writer) countAll() error {
 }
 
 // Count reads a count.
-func (t *Tx) Count(kind, of string) (Count, error) { return readCount(t.tx, string(key(kind, of))) }
+func (t *reader) Count(kind state.CountKind, of string) (state.Count, error) {
+	return readCount(t.tx, string(key(string(kind), of)))
+}
 
 // Grown lists the counts that the transaction made larger so far, in order.
-func (t *Tx) Grown() ([]Growth, error) {
-	var grown []Growth
+func (t *transaction) Grown() ([]state.Growth, error) {
+	var grown []state.Growth
 	for _, k := range sortedKeys(t.w.counted) {
 		before := t.w.counted[k]
+		if kind, _, _ := strings.Cut(k, "\x00"); kind == countBlob || kind == countWaiting || kind == countEnds {
+			continue
+		}
 		now, err := readCount(t.tx, k)
 		if err != nil {
 			return nil, err
 		}
 		if now.N > before.N || now.Bytes > before.Bytes {
 			kind, of, _ := strings.Cut(k, "\x00")
-			grown = append(grown, Growth{kind, of, before, now})
+			grown = append(grown, state.Growth{Kind: state.CountKind(kind), Of: of, Before: before, Now: now})
 		}
 	}
 	return grown, nil
@@ -239,7 +219,7 @@ func below(tx *bolt.Tx, prefix []byte, see func(rest string) (more bool)) {
 }
 
 // Waiting lists the open requests about an app's releases: one id for each release.
-func (t *Tx) Waiting(app string) map[int]string {
+func (t *reader) Waiting(app string) (map[int]string, error) {
 	waiting := map[int]string{}
 	below(t.tx, key(countWaiting, app, ""), func(rest string) bool {
 		n, id, _ := strings.Cut(rest, "\x00")
@@ -248,14 +228,14 @@ func (t *Tx) Waiting(app string) map[int]string {
 		}
 		return true
 	})
-	return waiting
+	return waiting, nil
 }
 
 // maxSwept bounds how many credentials one transaction forgets.
 const maxSwept = 1000
 
 // expired lists credentials that have ended, some of them if there are many.
-func (t *Tx) expired() ([]access.Credential, error) {
+func (t *reader) expired() ([]access.Credential, error) {
 	var hashes []string
 	below(t.tx, key(countEnds, ""), func(rest string) bool {
 		ended := len(rest) > 8 && binary.BigEndian.Uint64([]byte(rest)) <= uint64(max(0, t.at.Unix()))
@@ -278,7 +258,7 @@ func (t *Tx) expired() ([]access.Credential, error) {
 }
 
 // forgetExpired makes room: what has ended neither lets anybody in nor counts.
-func (t *Tx) forgetExpired() error {
+func (t *transaction) forgetExpired() error {
 	ended, err := t.expired()
 	for _, c := range ended {
 		err = errors.Join(err, t.w.remove(bCredentials, key(c.Hash)))
@@ -294,7 +274,7 @@ func (a addition) see(bucket string, key, value []byte) {
 		_ = add(a.sums, value) // what cannot be read is missing in the sum
 	}
 	if bucket == bCounts {
-		var c Count
+		var c state.Count
 		_ = json.Unmarshal(value, &c)
 		a.stored[string(key)] = c
 	}
@@ -302,7 +282,7 @@ func (a addition) see(bucket string, key, value []byte) {
 
 // wrong names the counts that do not add up.
 func (a addition) wrong() (found []string) {
-	maps.DeleteFunc(a.sums, func(_ string, c Count) bool { return c == Count{} })
+	maps.DeleteFunc(a.sums, func(_ string, c state.Count) bool { return c == state.Count{} })
 	if maps.Equal(a.sums, a.stored) {
 		return nil
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
+	"github.com/agora-host/agora/state"
 )
 
 var errBack = errors.New("back")
@@ -30,7 +31,7 @@ func TestCountsAreSums(t *testing.T) {
 		path := filepath.Join(dir, fmt.Sprintf("%d.db", n))
 		s := open(t, path)
 		defer func() { _ = s.Close() }()
-		if _, err := s.Update(t.Context(), "ada", func(tx *boltstore.Tx) error {
+		if _, err := s.Update(t.Context(), "ada", func(tx state.Tx) error {
 			for range 4 { // requests of these numbers will be stored
 				if _, err := tx.NextRequest(); err != nil {
 					return err
@@ -41,7 +42,7 @@ func TestCountsAreSums(t *testing.T) {
 			rt.Fatal(err)
 		}
 		for range rapid.IntRange(1, 10).Draw(rt, "changes") {
-			_, err := s.Update(t.Context(), "ada", func(tx *boltstore.Tx) error {
+			_, err := s.Update(t.Context(), "ada", func(tx state.Tx) error {
 				for range rapid.IntRange(1, 4).Draw(rt, "acts") {
 					if err := actAtRandom(rt, tx); err != nil && !errors.Is(err, registry.ErrExists) && !errors.Is(err, registry.ErrNotFound) && !errors.Is(err, access.ErrNotFound) && !errors.Is(err, secrets.ErrNotFound) {
 						return err
@@ -61,7 +62,7 @@ func TestCountsAreSums(t *testing.T) {
 			rt.Fatal(problems)
 		}
 		before := countsOf(rt, s)
-		all, err := s.Unnamed(t.Context())
+		all, err := s.AllUnnamed(t.Context())
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -76,7 +77,7 @@ func TestCountsAreSums(t *testing.T) {
 	})
 }
 
-func actAtRandom(rt *rapid.T, tx *boltstore.Tx) error {
+func actAtRandom(rt *rapid.T, tx state.Tx) error {
 	pick := func(name string, of ...string) string { return rapid.SampledFrom(of).Draw(rt, name) }
 	who, app := pick("who", "ada", "ada2", "bob"), pick("app", "a", "ab")
 	number := rapid.IntRange(1, 4).Draw(rt, "number")
@@ -111,36 +112,36 @@ func actAtRandom(rt *rapid.T, tx *boltstore.Tx) error {
 
 // compareCounts counts by listing, as nothing else does.
 func compareCounts(rt *rapid.T, s *boltstore.Store) {
-	all, err := s.Unnamed(context.Background())
+	all, err := s.AllUnnamed(context.Background())
 	if err != nil {
 		rt.Fatal(err)
 	}
-	want := map[string]boltstore.Count{}
-	add := func(n, bytes int64, kind, of string) {
-		c := want[kind+" "+of]
-		want[kind+" "+of] = boltstore.Count{N: c.N + n, Bytes: c.Bytes + bytes}
+	want := map[counted]state.Count{}
+	add := func(n, bytes int64, kind state.CountKind, of string) {
+		c := want[counted{kind, of}]
+		want[counted{kind, of}] = state.Count{N: c.N + n, Bytes: c.Bytes + bytes}
 	}
 	for _, u := range all {
 		if u.Size > 0 {
-			add(1, u.Size, boltstore.CountOwned, u.Owner)
-			add(1, u.Size, boltstore.CountModules, "")
+			add(1, u.Size, state.CountOwned, u.Owner)
+			add(1, u.Size, state.CountModules, "")
 		}
 	}
-	err = s.View(context.Background(), func(tx *boltstore.Tx) error {
+	err = s.View(context.Background(), func(tx state.Reader) error {
 		apps, err := tx.Apps()
 		for _, a := range apps {
-			add(1, 0, boltstore.CountApps, a.Owner)
+			add(1, 0, state.CountApps, a.Owner)
 		}
 		named := map[registry.Digest]bool{}
 		for _, app := range []string{"a", "ab"} {
-			releases, listErr := tx.Releases(app)
+			releases, _, listErr := tx.ReleasesPart(app, state.Part{Limit: -1})
 			err = errors.Join(err, listErr)
 			for i, r := range releases {
-				add(1, 0, boltstore.CountReleases, app)
-				add(1, r.Size, boltstore.CountOwned, r.Manifest.Owner)
-				add(1, r.Size, boltstore.CountModules, "")
+				add(1, 0, state.CountReleases, app)
+				add(1, r.Size, state.CountOwned, r.Manifest.Owner)
+				add(1, r.Size, state.CountModules, "")
 				named[r.Digest], named[r.Bundle] = true, true
-				if numbers := tx.ReleaseNumbers(app); len(numbers) != len(releases) || numbers[i] != r.Number {
+				if numbers, listErr := tx.ReleaseNumbers(app); listErr != nil || len(numbers) != len(releases) || numbers[i] != r.Number {
 					rt.Fatalf("numbers %v of %+v", numbers, releases)
 				}
 			}
@@ -150,24 +151,26 @@ func compareCounts(rt *rapid.T, s *boltstore.Store) {
 				rt.Fatalf("%s is named, and noted as unnamed", u.Digest)
 			}
 		}
-		requests, _, listErr := tx.RequestsPart("", "", boltstore.Part{Limit: -1})
+		requests, _, listErr := tx.RequestsPart("", "", state.Part{Limit: -1})
 		err = errors.Join(err, listErr)
 		for _, q := range requests {
-			if waiting := tx.Waiting(q.App)[q.Release] != ""; q.Status == approvals.StatusOpen {
-				add(1, 0, boltstore.CountRequests, q.By)
+			waitingFor, listErr := tx.Waiting(q.App)
+			err = errors.Join(err, listErr)
+			if waiting := waitingFor[q.Release] != ""; q.Status == approvals.StatusOpen {
+				add(1, 0, state.CountRequests, q.By)
 				if !waiting {
 					rt.Fatalf("%+v is not waited for", q)
 				}
 			}
 		}
-		credentials, listErr := tx.AllCredentials()
+		credentials, listErr := boltstore.AllCredentials(tx)
 		err = errors.Join(err, listErr)
 		for _, who := range []string{"ada", "ada2", "bob"} {
 			own, listErr := tx.Credentials(who)
 			err = errors.Join(err, listErr)
 			for _, c := range credentials {
 				if c.User == who {
-					add(1, 0, string(c.Kind)+"s", who)
+					add(1, 0, state.CountKind(c.Kind+"s"), who)
 					own = own[1:]
 				}
 			}
@@ -178,48 +181,53 @@ func compareCounts(rt *rapid.T, s *boltstore.Store) {
 		for _, app := range []string{"a", "ab"} {
 			kept, listErr := tx.Secrets(app)
 			err = errors.Join(err, listErr)
-			add(int64(len(kept)), 0, boltstore.CountSecrets, app)
+			add(int64(len(kept)), 0, state.CountSecrets, app)
 		}
-		hosts, listErr := tx.HostNames()
+		hosts, _, listErr := tx.HostNamesPart(state.Part{Limit: -1})
 		err = errors.Join(err, listErr)
 		for _, h := range hosts {
-			add(1, 0, boltstore.CountHosts, h.App)
-			add(1, 0, boltstore.CountAllHosts, "")
+			add(1, 0, state.CountHosts, h.App)
+			add(1, 0, state.CountAllHosts, "")
 		}
-		keys, listErr := tx.Keys()
+		keys, _, listErr := tx.KeysPart(state.Part{Limit: -1})
 		err = errors.Join(err, listErr)
 		for _, k := range keys {
-			add(1, 0, boltstore.CountKeys, k.Identity)
+			add(1, 0, state.CountKeys, k.Identity)
 		}
 		users, listErr := tx.Users()
-		add(int64(len(users)), 0, boltstore.CountUsers, "")
+		add(int64(len(users)), 0, state.CountUsers, "")
 		return errors.Join(err, listErr)
 	})
 	if err != nil {
 		rt.Fatal(err)
 	}
 	for _, k := range kindsOf() {
-		got := count(rt, s, k[0], k[1])
-		if got != want[k[0]+" "+k[1]] {
-			rt.Fatalf("%s of %q: the count is %+v, the records make %+v", k[0], k[1], got, want[k[0]+" "+k[1]])
+		got := count(rt, s, k.kind, k.of)
+		if got != want[k] {
+			rt.Fatalf("%s of %q: the count is %+v, the records make %+v", k.kind, k.of, got, want[k])
 		}
 	}
 }
 
-func kindsOf() (all [][2]string) {
+type counted struct {
+	kind state.CountKind
+	of   string
+}
+
+func kindsOf() (all []counted) {
 	for _, who := range []string{"ada", "ada2", "bob"} {
-		for _, kind := range []string{boltstore.CountApps, boltstore.CountOwned, boltstore.CountRequests, boltstore.CountTokens, boltstore.CountSessions, boltstore.CountLinks, boltstore.CountKeys} {
-			all = append(all, [2]string{kind, who})
+		for _, kind := range []state.CountKind{state.CountApps, state.CountOwned, state.CountRequests, state.CountTokens, state.CountSessions, state.CountLinks, state.CountKeys} {
+			all = append(all, counted{kind, who})
 		}
 	}
 	for _, app := range []string{"a", "ab"} {
-		all = append(all, [2]string{boltstore.CountReleases, app}, [2]string{boltstore.CountSecrets, app}, [2]string{boltstore.CountHosts, app})
+		all = append(all, counted{state.CountReleases, app}, counted{state.CountSecrets, app}, counted{state.CountHosts, app})
 	}
-	return append(all, [2]string{boltstore.CountModules, ""}, [2]string{boltstore.CountAllHosts, ""}, [2]string{boltstore.CountUsers, ""})
+	return append(all, counted{state.CountModules, ""}, counted{state.CountAllHosts, ""}, counted{state.CountUsers, ""})
 }
 
-func count(t interface{ Fatal(...any) }, s *boltstore.Store, kind, of string) (c boltstore.Count) {
-	err := s.View(context.Background(), func(tx *boltstore.Tx) (err error) {
+func count(t interface{ Fatal(...any) }, s *boltstore.Store, kind state.CountKind, of string) (c state.Count) {
+	err := s.View(context.Background(), func(tx state.Reader) (err error) {
 		c, err = tx.Count(kind, of)
 		return err
 	})
@@ -231,7 +239,7 @@ func count(t interface{ Fatal(...any) }, s *boltstore.Store, kind, of string) (c
 
 func countsOf(rt *rapid.T, s *boltstore.Store) (text string) {
 	for _, k := range kindsOf() {
-		text += fmt.Sprintln(k, count(rt, s, k[0], k[1]))
+		text += fmt.Sprintln(k, count(rt, s, k.kind, k.of))
 	}
 	return text
 }
@@ -241,15 +249,16 @@ func countsOf(rt *rapid.T, s *boltstore.Store) (text string) {
 func TestCountsAreVerified(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, path)
-	if _, err := s.Update(t.Context(), "ada", func(tx *boltstore.Tx) error {
+	if _, err := s.Update(t.Context(), "ada", func(tx state.Tx) error {
 		return tx.PutApp(registry.App{Name: "shop", Owner: "ada"})
 	}); err != nil {
 		t.Fatal(err)
 	}
 	for _, k := range []struct {
-		kind, of string
-		wrong    boltstore.Count
-	}{{boltstore.CountApps, "ada", boltstore.Count{N: 2}}, {boltstore.CountApps, "bob", boltstore.Count{N: 1}}} {
+		kind  state.CountKind
+		of    string
+		wrong state.Count
+	}{{state.CountApps, "ada", state.Count{N: 2}}, {state.CountApps, "bob", state.Count{N: 1}}} {
 		right := count(t, s, k.kind, k.of)
 		if err := s.SetCount(t.Context(), k.kind, k.of, k.wrong); err != nil {
 			t.Fatal(err)
@@ -285,7 +294,7 @@ func TestExpiredDoNotCount(t *testing.T) {
 	defer s.Close()
 	store := func(hash string, ends time.Time) {
 		t.Helper()
-		if _, err := s.Update(t.Context(), "ada", func(tx *boltstore.Tx) error {
+		if _, err := s.Update(t.Context(), "ada", func(tx state.Tx) error {
 			return tx.PutCredential(access.Credential{Hash: hash, User: "ada", Kind: access.KindToken, Expires: ends})
 		}); err != nil {
 			t.Fatal(err)
@@ -295,16 +304,16 @@ func TestExpiredDoNotCount(t *testing.T) {
 	store("b", now.Add(2*time.Minute))
 	store("c", time.Time{})
 	now = now.Add(time.Minute - 1)
-	if store("d", now.Add(time.Hour)); count(t, s, boltstore.CountTokens, "ada").N != 4 {
+	if store("d", now.Add(time.Hour)); count(t, s, state.CountTokens, "ada").N != 4 {
 		t.Error("one was forgotten before its end")
 	}
 	now = now.Add(1)
-	if store("e", now.Add(time.Hour)); count(t, s, boltstore.CountTokens, "ada").N != 4 {
+	if store("e", now.Add(time.Hour)); count(t, s, state.CountTokens, "ada").N != 4 {
 		t.Error("one was not forgotten at its end")
 	}
 	now = now.Add(24 * time.Hour)
-	if err := s.ForgetExpired(t.Context()); err != nil || count(t, s, boltstore.CountTokens, "ada").N != 1 {
-		t.Errorf("%+v, %v", count(t, s, boltstore.CountTokens, "ada"), err)
+	if err := s.ForgetExpired(t.Context()); err != nil || count(t, s, state.CountTokens, "ada").N != 1 {
+		t.Errorf("%+v, %v", count(t, s, state.CountTokens, "ada"), err)
 	}
 	if problems := s.Check(t.Context()); len(problems) > 0 {
 		t.Error(problems)

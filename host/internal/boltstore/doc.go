@@ -17,6 +17,6 @@
 //
 // It must not know what the records mean.
 //
-// A Store and a KV are safe for concurrent use; a Tx belongs to the function it
+// A Store and a KV are safe for concurrent use; a reader or a transaction belongs to the closure it
 // was given to.
 package boltstore

@@ -8,6 +8,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // keysOf lists the keys of a bucket that begin with an app's name, up to limit of them.
@@ -27,11 +28,15 @@ const noLimit = 1 << 62
 var owned = []string{bActivations, bSecrets, bPauses, bUses}
 
 // EraseApp forgets all records of an app but itself, its usage, its requests and its events.
-func (t *Tx) EraseApp(app string) error {
+func (t *transaction) EraseApp(app string) error {
 	if app == "" {
 		return errors.New("BUG: no app to erase")
 	}
-	for _, n := range t.ReleaseNumbers(app) {
+	numbers, err := t.ReleaseNumbers(app)
+	if err != nil {
+		return err
+	}
+	for _, n := range numbers {
 		r, err := t.Release(app, n)
 		if err != nil {
 			return err
@@ -47,7 +52,7 @@ func (t *Tx) EraseApp(app string) error {
 			}
 		}
 	}
-	grants, _, err := t.GrantsPart(app, Part{Limit: -1})
+	grants, _, err := t.GrantsPart(app, state.Part{Limit: -1})
 	if err != nil {
 		return err
 	}
@@ -69,8 +74,8 @@ func (t *Tx) EraseApp(app string) error {
 }
 
 // HostNamesOf lists the host names of an app.
-func (t *Tx) HostNamesOf(app string) ([]registry.HostName, error) {
-	found, _, err := page(t, bHosts, nil, Part{Limit: -1}, false, func(n registry.HostName) bool { return n.App == app })
+func (t *reader) HostNamesOf(app string) ([]registry.HostName, error) {
+	found, _, err := page(t, bHosts, nil, state.Part{Limit: -1}, false, func(n registry.HostName) bool { return n.App == app })
 	return found, err
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // Dump answers every record of an open store as bbolt reads it, and whether
@@ -84,8 +86,8 @@ func Pages(path string) (root, free uint64, size int64, err error) {
 }
 
 // SetCount stores a count that its records do not make, sealed and tallied as any.
-func (s *Store) SetCount(ctx context.Context, kind, of string, c Count) error {
-	return s.change(ctx, func(w *writer) error { return put(w, bCounts, key(kind, of), c) })
+func (s *Store) SetCount(ctx context.Context, kind state.CountKind, of string, c state.Count) error {
+	return s.change(ctx, func(w *writer) error { return put(w, bCounts, key(string(kind), of), c) })
 }
 
 // Uncount makes a file what it was before there were counts.
@@ -128,6 +130,15 @@ func (s *Store) LoseEntry() error {
 }
 
 // AllCredentials lists the credentials of all users, without the index.
-func (t *Tx) AllCredentials() ([]access.Credential, error) {
-	return list[access.Credential](t.tx, bCredentials, nil)
+func AllCredentials(r state.Reader) ([]access.Credential, error) {
+	return list[access.Credential](r.(*reader).tx, bCredentials, nil)
+}
+
+// AllUnnamed lists the blobs that no release names.
+func (s *Store) AllUnnamed(ctx context.Context) (all []registry.Unnamed, err error) {
+	err = s.View(ctx, func(tx state.Reader) error {
+		all, err = tx.Unnamed()
+		return err
+	})
+	return all, err
 }

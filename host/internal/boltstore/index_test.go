@@ -16,6 +16,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/state"
 )
 
 // governed is what the index leads to, as a model.
@@ -26,8 +27,8 @@ type governed struct {
 }
 
 // all reads a list in parts of n.
-func all[T any](t rapid.TB, n int, read func(boltstore.Part) ([]T, []byte, error)) (list []T) {
-	for p := (boltstore.Part{Limit: n}); ; {
+func all[T any](t rapid.TB, n int, read func(state.Part) ([]T, []byte, error)) (list []T) {
+	for p := (state.Part{Limit: n}); ; {
 		part, next, err := read(p)
 		if err != nil || len(part) > n {
 			t.Fatalf("a part of %d has %d, %v", n, len(part), err)
@@ -39,7 +40,7 @@ func all[T any](t rapid.TB, n int, read func(boltstore.Part) ([]T, []byte, error
 	}
 }
 
-func (g *governed) act(t *rapid.T, tx *boltstore.Tx) error {
+func (g *governed) act(t *rapid.T, tx state.Tx) error {
 	app := rapid.SampledFrom([]string{"a", "ab", "b"}).Draw(t, "app")
 	at := time.Unix(int64(rapid.IntRange(1, 9).Draw(t, "at")), 0).UTC()
 	switch rapid.SampledFrom([]string{"ask", "decide", "grant", "revoke", "sign in", "sign out"}).Draw(t, "act") {
@@ -93,7 +94,7 @@ func (g *governed) act(t *rapid.T, tx *boltstore.Tx) error {
 }
 
 // check compares every list with the model, in parts of every size.
-func (g *governed) check(t *rapid.T, tx *boltstore.Tx) {
+func (g *governed) check(t *rapid.T, tx state.Reader) {
 	n := rapid.IntRange(1, 4).Draw(t, "part")
 	for _, app := range []string{"", "a", "ab", "b", "absent"} {
 		open := 0
@@ -104,7 +105,7 @@ func (g *governed) check(t *rapid.T, tx *boltstore.Tx) {
 					want = append(want, q.ID)
 				}
 			}
-			for _, q := range all(t, n, func(p boltstore.Part) ([]approvals.Request, []byte, error) { return tx.RequestsPart(app, status, p) }) {
+			for _, q := range all(t, n, func(p state.Part) ([]approvals.Request, []byte, error) { return tx.RequestsPart(app, status, p) }) {
 				got = append(got, q.ID)
 			}
 			if !slices.Equal(got, want) {
@@ -121,7 +122,7 @@ func (g *governed) check(t *rapid.T, tx *boltstore.Tx) {
 			t.Fatalf("%d wait for %q, %v", len(waiting), app, err)
 		}
 		g.checkGrants(t, tx, app, n)
-		tokens := all(t, n, func(p boltstore.Part) ([]access.Credential, []byte, error) {
+		tokens := all(t, n, func(p state.Part) ([]access.Credential, []byte, error) {
 			return tx.CredentialsPart(app, access.KindToken, p)
 		})
 		for _, c := range g.credentials {
@@ -132,7 +133,7 @@ func (g *governed) check(t *rapid.T, tx *boltstore.Tx) {
 	}
 }
 
-func (g *governed) checkGrants(t *rapid.T, tx *boltstore.Tx, app string, n int) {
+func (g *governed) checkGrants(t *rapid.T, tx state.Reader, app string, n int) {
 	live := 0
 	var want []approvals.Grant
 	for _, v := range g.grants {
@@ -146,7 +147,7 @@ func (g *governed) checkGrants(t *rapid.T, tx *boltstore.Tx, app string, n int) 
 	slices.SortFunc(want, func(a, b approvals.Grant) int {
 		return cmp.Or(b.Created.Compare(a.Created), strings.Compare(b.ID, a.ID))
 	})
-	got := all(t, n, func(p boltstore.Part) ([]approvals.Grant, []byte, error) { return tx.GrantsPart(app, p) })
+	got := all(t, n, func(p state.Part) ([]approvals.Grant, []byte, error) { return tx.GrantsPart(app, p) })
 	if !slices.EqualFunc(got, want, func(a, b approvals.Grant) bool { return a.ID == b.ID }) {
 		t.Fatalf("grants of %q: %v, want %v", app, got, want)
 	}
@@ -169,12 +170,12 @@ func TestIndex(t *testing.T) {
 		defer func() { _ = s.Close() }()
 		model := &governed{grants: map[string]approvals.Grant{}, credentials: map[string]access.Credential{}}
 		for range rapid.IntRange(1, 20).Draw(t, "acts") {
-			if _, err := s.Update(context.Background(), "", func(tx *boltstore.Tx) error { return model.act(t, tx) }); err != nil {
+			if _, err := s.Update(context.Background(), "", func(tx state.Tx) error { return model.act(t, tx) }); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for range 2 {
-			if err := s.View(context.Background(), func(tx *boltstore.Tx) error { model.check(t, tx); return nil }); err != nil {
+			if err := s.View(context.Background(), func(tx state.Reader) error { model.check(t, tx); return nil }); err != nil {
 				t.Fatal(err)
 			}
 			if problems := s.Check(context.Background()); len(problems) > 0 {
@@ -203,12 +204,12 @@ func TestUsesAreSummed(t *testing.T) {
 	s := open(t, path)
 	used := []approvals.Used{{Use: abi.Use{Capability: "fetch", Meter: "requests", Subject: "https://a.example", N: 2}}}
 	for release := 1; release <= 3; release++ {
-		if err := s.AddUsed(t.Context(), []boltstore.ReleaseUsed{{App: "shop", Release: release, Used: used}, {App: "shop-2", Release: 1, Used: used}}); err != nil {
+		if err := s.AddUsed(t.Context(), []approvals.ReleaseUsed{{App: "shop", Release: release, Used: used}, {App: "shop-2", Release: 1, Used: used}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	sum := func() (n uint64) {
-		err := s.View(t.Context(), func(tx *boltstore.Tx) error {
+		err := s.View(t.Context(), func(tx state.Reader) error {
 			all, err := tx.UsedByAny("shop")
 			for _, u := range all {
 				n += u.N
@@ -239,7 +240,7 @@ func TestUsesAreSummed(t *testing.T) {
 func TestLostEntry(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agora.db")
 	s := open(t, path)
-	_, err := s.Update(t.Context(), "", func(tx *boltstore.Tx) error {
+	_, err := s.Update(t.Context(), "", func(tx state.Tx) error {
 		return tx.PutRequest(approvals.Request{ID: "req-1", App: "a", Status: approvals.StatusOpen})
 	})
 	if err != nil {

@@ -4,19 +4,14 @@ import (
 	"bytes"
 	"os"
 
+	"github.com/agora-host/agora/state"
 	bolt "go.etcd.io/bbolt"
 )
-
-// Part says which part of a list to read.
-type Part struct {
-	After []byte // the place where the part before ended; nil for the beginning
-	Limit int
-}
 
 // page reads a part of the records whose keys begin with prefix, in the order of their keys or
 // against it, and where it ended: nil at the end of the list. keep, if not nil, says which
 // records belong to the list. It seeks: what lies before the part is not read.
-func page[T any](t *Tx, bucket string, prefix []byte, p Part, newest bool, keep func(T) bool) (part []T, next []byte, err error) {
+func page[T any](t *reader, bucket string, prefix []byte, p state.Part, newest bool, keep func(T) bool) (part []T, next []byte, err error) {
 	return pageOf(t, bucket, prefix, p, newest, func(k, record []byte) (v T, ok bool, err error) {
 		v, err = decode[T](bucket, k, record)
 		return v, err == nil && (keep == nil || keep(v)), err
@@ -24,7 +19,7 @@ func page[T any](t *Tx, bucket string, prefix []byte, p Part, newest bool, keep 
 }
 
 // pageBy is page in an order of the index.
-func pageBy[T any](t *Tx, bucket string, prefix []byte, p Part, newest bool) (part []T, next []byte, err error) {
+func pageBy[T any](t *reader, bucket string, prefix []byte, p state.Part, newest bool) (part []T, next []byte, err error) {
 	return pageOf(t, bIndex, prefix, p, newest, func(e, record []byte) (v T, ok bool, err error) {
 		k, err := unseal(bIndex, e, record)
 		if err != nil {
@@ -35,7 +30,7 @@ func pageBy[T any](t *Tx, bucket string, prefix []byte, p Part, newest bool) (pa
 	})
 }
 
-func pageOf[T any](t *Tx, bucket string, prefix []byte, p Part, newest bool, read func(k, record []byte) (T, bool, error)) (part []T, next []byte, err error) {
+func pageOf[T any](t *reader, bucket string, prefix []byte, p state.Part, newest bool, read func(k, record []byte) (T, bool, error)) (part []T, next []byte, err error) {
 	c := t.tx.Bucket([]byte(bucket)).Cursor()
 	var last []byte
 	for k, record := seek(c, prefix, p.After, newest); k != nil && hasPrefix(k, prefix); k, record = step(c, newest) {
@@ -97,13 +92,13 @@ func beyond(prefix []byte) []byte {
 }
 
 // all reads the records whose keys begin with prefix, in key order.
-func all[T any](t *Tx, bucket string, prefix []byte) ([]T, error) {
-	part, _, err := page[T](t, bucket, prefix, Part{Limit: -1}, false, nil)
+func all[T any](t *reader, bucket string, prefix []byte) ([]T, error) {
+	part, _, err := page[T](t, bucket, prefix, state.Part{Limit: -1}, false, nil)
 	return part, err
 }
 
 // count counts the entries of the index that begin with prefix, without the records.
-func (t *Tx) count(prefix []byte) (n int, err error) {
+func (t *reader) count(prefix []byte) (n int, err error) {
 	c := t.tx.Bucket([]byte(bIndex)).Cursor()
 	for k, _ := c.Seek(prefix); k != nil && hasPrefix(k, prefix); k, _ = c.Next() {
 		if n++; n%256 == 0 && t.ctx.Err() != nil {

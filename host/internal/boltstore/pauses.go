@@ -2,17 +2,15 @@ package boltstore
 
 import "github.com/agora-host/agora/triggers"
 
-var _ triggers.Tx = (*Tx)(nil)
-
 func pauseKey(r triggers.Ref) []byte { return key(r.App, string(r.Kind), r.Name) }
 
 // Pauses lists an app's triggers that are paused.
-func (t *Tx) Pauses(app string) ([]triggers.Pause, error) {
+func (t *reader) Pauses(app string) ([]triggers.Pause, error) {
 	return all[triggers.Pause](t, bPauses, within(app))
 }
 
 // PutPause stores a pause.
-func (t *Tx) PutPause(p triggers.Pause) error { return put(t.w, bPauses, pauseKey(p.Ref), p) }
+func (t *transaction) PutPause(p triggers.Pause) error { return put(t.w, bPauses, pauseKey(p.Ref), p) }
 
 // DeletePause forgets a pause, if there is one.
-func (t *Tx) DeletePause(r triggers.Ref) error { return t.w.remove(bPauses, pauseKey(r)) }
+func (t *transaction) DeletePause(r triggers.Ref) error { return t.w.remove(bPauses, pauseKey(r)) }

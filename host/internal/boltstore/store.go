@@ -1,7 +1,6 @@
 package boltstore
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -14,6 +13,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/state"
 )
 
 const (
@@ -46,6 +46,8 @@ var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants
 // index, and what all releases of an app used together; format 5 added states of apps: an earlier
 // agora would serve what is suspended.
 const format = 5
+
+var _ state.Store = (*Store)(nil)
 
 // Store is the control plane's state.
 type Store struct {
@@ -109,35 +111,44 @@ func prepareStore(w *writer) error {
 // Close closes the file. It may be called again.
 func (s *Store) Close() error { return s.db.Close() }
 
-// Tx is one transaction over everything that the domains store.
+// reader reads everything that the domains store, within one transaction.
 //
 // It keeps the context that View or Update was given, which outlives it: every list looks at
 // it, so that no caller who has left is read for.
-type Tx struct {
-	ctx    context.Context
-	tx     *bolt.Tx
-	w      *writer // nil in a View
+type reader struct {
+	ctx context.Context
+	tx  *bolt.Tx
+	at  time.Time
+}
+
+// transaction is one that writes.
+type transaction struct {
+	*reader
+	w      *writer
 	rev    abi.Rev
 	actor  string
-	at     time.Time
 	events int
 	err    error // of Emit
 }
 
 // View reads.
-func (s *Store) View(ctx context.Context, read func(*Tx) error) error {
+func (s *Store) View(ctx context.Context, read func(state.Reader) error) error {
+	return s.view(ctx, func(r *reader) error { return read(r) })
+}
+
+func (s *Store) view(ctx context.Context, read func(*reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	return guard(func() error {
-		return s.db.View(func(tx *bolt.Tx) error { return read(&Tx{ctx: ctx, tx: tx, at: s.now().UTC()}) })
+		return s.db.View(func(tx *bolt.Tx) error { return read(&reader{ctx: ctx, tx: tx, at: s.now().UTC()}) })
 	})
 }
 
-// Update changes state, one Update after the other. When change answers nil its
+// Update changes state, one Update after the other. When change returns nil its
 // writes, its events and the next revision are durable; otherwise nothing
 // happened. change must not do I/O of its own.
-func (s *Store) Update(ctx context.Context, actor string, change func(*Tx) error) (abi.Rev, error) {
+func (s *Store) Update(ctx context.Context, actor string, change func(state.Tx) error) (abi.Rev, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -151,7 +162,7 @@ func (s *Store) Update(ctx context.Context, actor string, change func(*Tx) error
 		if err := put(w, bMeta, []byte("rev"), rev); err != nil {
 			return err
 		}
-		t := &Tx{ctx: ctx, tx: w.tx, w: w, rev: rev, actor: actor, at: s.now().UTC()}
+		t := &transaction{reader: &reader{ctx: ctx, tx: w.tx, at: s.now().UTC()}, w: w, rev: rev, actor: actor}
 		if err := change(t); err != nil {
 			return err
 		}
@@ -182,7 +193,7 @@ func revision(tx *bolt.Tx) (abi.Rev, error) {
 
 // Rev is the last committed revision.
 func (s *Store) Rev(ctx context.Context) (rev abi.Rev, err error) {
-	err = s.View(ctx, func(tx *Tx) error {
+	err = s.view(ctx, func(tx *reader) error {
 		rev, err = revision(tx.tx)
 		return err
 	})
@@ -208,10 +219,10 @@ func (s *Store) Wait(ctx context.Context, after abi.Rev) error {
 }
 
 // As says who acts, where that is known only once the transaction has read it.
-func (t *Tx) As(actor string) { t.actor = actor }
+func (t *transaction) As(actor string) { t.actor = actor }
 
 // Emit adds an event to the revision. Detail must not hold secrets.
-func (t *Tx) Emit(kind, app, subject string, detail map[string]string) {
+func (t *transaction) Emit(kind, app, subject string, detail map[string]string) {
 	e := abi.Event{Rev: t.rev, Seq: t.events, At: t.at, Actor: t.actor, Kind: kind, App: app, Subject: subject, Detail: detail}
 	if err := put(t.w, bEvents, key(number(uint64(t.rev))+number(uint64(t.events))), e); err != nil && t.err == nil {
 		t.err = err
@@ -219,54 +230,61 @@ func (t *Tx) Emit(kind, app, subject string, detail map[string]string) {
 	t.events++
 }
 
-// Events returns events after a revision, in order: up to limit, and then the rest of the revision
-// that it has begun. All are kept.
-func (s *Store) Events(ctx context.Context, after abi.Rev, limit int) (events []abi.Event, err error) {
-	err = s.View(ctx, func(tx *Tx) error {
-		events, _, err = tx.Events(Part{After: AfterRev(after), Limit: limit}, false, nil)
+// Events lists events. All are kept.
+func (s *Store) Events(ctx context.Context, q state.EventQuery) (events []abi.Event, err error) {
+	err = s.View(ctx, func(tx state.Reader) error {
+		events, _, err = tx.Events(q, nil)
 		return err
 	})
 	return events, err
 }
 
-// AfterRev is the place in the list of events after all of a revision.
-func AfterRev(rev abi.Rev) []byte { return []byte(number(uint64(rev)) + number(1<<64-1)) }
-
 // mostLooks bounds how many events one part is looked for among: what somebody may see can be
 // far apart.
 const mostLooks = 10_000
 
-// Events lists a part of the events that somebody sees, oldest or newest first; with sees nil, of
-// all. What one revision did stays together, so a part may have a few more than its limit; it has
-// fewer, though others follow, where few are seen.
-func (t *Tx) Events(p Part, newest bool, sees func(abi.Event) (bool, error)) (part []abi.Event, next []byte, err error) {
+// Events lists a part of the events.
+func (t *reader) Events(q state.EventQuery, sees func(abi.Event) (bool, error)) (part []abi.Event, next abi.Rev, err error) {
 	c := t.tx.Bucket([]byte(bEvents)).Cursor()
-	var last abi.Event
 	looks := 0
-	for k, record := seek(c, nil, p.After, newest); k != nil; k, record = step(c, newest) {
+	for k, record := seek(c, nil, place(q), q.Newest); k != nil; k, record = step(c, q.Newest) {
 		if err := t.ctx.Err(); err != nil {
-			return nil, nil, err
+			return nil, 0, err
 		}
 		e, err := decode[abi.Event](bEvents, k, record)
 		if err != nil {
-			return nil, nil, err
+			return nil, 0, err
 		}
-		full := len(part) >= p.Limit || (sees != nil && looks >= mostLooks)
-		if full && e.Rev != last.Rev {
+		if (q.Newest && e.Rev <= q.After) || (!q.Newest && q.Before > 0 && e.Rev >= q.Before) {
+			break
+		}
+		full := (q.Limit >= 0 && len(part) >= q.Limit) || (sees != nil && looks >= mostLooks)
+		if full && e.Rev != next {
 			return part, next, nil
 		}
-		ok := true
-		if sees != nil {
+		ok := q.Matches(e)
+		if ok && sees != nil {
 			if ok, err = sees(e); err != nil {
-				return nil, nil, err
+				return nil, 0, err
 			}
 		}
 		if ok {
 			part = append(part, e)
 		}
-		last, next, looks = e, bytes.Clone(k), looks+1
+		next, looks = e.Rev, looks+1
 	}
-	return part, nil, nil
+	return part, 0, nil
+}
+
+// place is the key after which, or before which, a query begins to look; nil for the beginning.
+func place(q state.EventQuery) []byte {
+	switch {
+	case !q.Newest && q.After > 0:
+		return []byte(number(uint64(q.After)) + number(1<<64-1))
+	case q.Newest && q.Before > 0:
+		return []byte(number(uint64(q.Before)))
+	}
+	return nil
 }
 
 // Check reads the whole file as it is at this moment, and answers all that is

@@ -19,7 +19,8 @@ import (
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/metering/meteringtest"
 	"github.com/agora-host/agora/registry"
-	"github.com/agora-host/agora/registry/registrytest"
+	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/statetest"
 )
 
 func open(t testing.TB, path string) *boltstore.Store {
@@ -32,28 +33,21 @@ func open(t testing.TB, path string) *boltstore.Store {
 	return s
 }
 
-// asRegistry shows the store as the registry sees it.
-type asRegistry struct{ *boltstore.Store }
-
-func (s asRegistry) Update(change func(registry.Tx) error) error {
-	_, err := s.Store.Update(context.Background(), "test", func(tx *boltstore.Tx) error { return change(tx) })
-	return err
-}
-
-func (s asRegistry) View(read func(registry.Tx) error) error {
-	return s.Store.View(context.Background(), func(tx *boltstore.Tx) error { return read(tx) })
-}
-
-func TestRegistryConforms(t *testing.T) {
+func TestStoreConforms(t *testing.T) {
 	n := 0
 	dir := t.TempDir()
-	registrytest.TestStore(t, func() (registrytest.Store, func()) {
+	statetest.TestStore(t, func(now func() time.Time) (state.Store, func()) {
 		n++
-		s, err := boltstore.Open(filepath.Join(dir, fmt.Sprint(n)), time.Now)
+		s, err := boltstore.Open(filepath.Join(dir, fmt.Sprint(n)), now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return asRegistry{s}, func() { _ = s.Close() }
+		return s, func() {
+			if problems := s.Check(context.Background()); len(problems) > 0 {
+				t.Error(problems)
+			}
+			_ = s.Close()
+		}
 	})
 }
 
@@ -70,7 +64,7 @@ func TestRevisions(t *testing.T) {
 	for w := range writers {
 		wg.Go(func() {
 			for i := range each {
-				_, err := s.Update(t.Context(), fmt.Sprint(w), func(tx *boltstore.Tx) error {
+				_, err := s.Update(t.Context(), fmt.Sprint(w), func(tx state.Tx) error {
 					tx.Emit("test", "a", strconv.Itoa(i), nil)
 					tx.Emit("test", "a", strconv.Itoa(i), nil)
 					if i%3 == 0 {
@@ -91,7 +85,7 @@ func TestRevisions(t *testing.T) {
 		t.Fatal(err)
 	}
 	wg.Wait()
-	events, err := s.Events(t.Context(), 0, 10_000)
+	events, err := s.Events(t.Context(), state.EventQuery{After: 0, Limit: 10_000})
 	if err != nil || len(events) != 2*committed {
 		t.Fatalf("%d events, %v; want %d", len(events), err, 2*committed)
 	}
@@ -100,7 +94,7 @@ func TestRevisions(t *testing.T) {
 			t.Fatalf("event %d is revision %d, %d", i, e.Rev, e.Seq)
 		}
 	}
-	if later, err := s.Events(t.Context(), committed-1, 10); err != nil || len(later) != 2 {
+	if later, err := s.Events(t.Context(), state.EventQuery{After: committed - 1, Limit: 10}); err != nil || len(later) != 2 {
 		t.Errorf("events after the last but one: %v, %v", later, err)
 	}
 	if problems := s.Check(t.Context()); len(problems) > 0 {
@@ -113,7 +107,7 @@ func TestDamageIsFound(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	s := open(t, path)
 	const marker = "a title that stands out"
-	if _, err := s.Update(t.Context(), "x", func(tx *boltstore.Tx) error {
+	if _, err := s.Update(t.Context(), "x", func(tx state.Tx) error {
 		return tx.PutApp(registry.App{Name: "a", Title: marker})
 	}); err != nil {
 		t.Fatal(err)
@@ -141,7 +135,7 @@ func TestDamageIsFound(t *testing.T) {
 	if err := os.WriteFile(path, changed, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err = s.View(t.Context(), func(tx *boltstore.Tx) error { _, err := tx.App("a"); return err })
+	err = s.View(t.Context(), func(tx state.Reader) error { _, err := tx.App("a"); return err })
 	if !errors.Is(err, registry.ErrCorrupt) {
 		t.Errorf("a damaged record was read: %v", err)
 	}
@@ -165,7 +159,7 @@ func TestKill(t *testing.T) {
 		if err != nil || rev < acknowledged || rev > acknowledged+1 {
 			t.Fatalf("revision %d, %v; acknowledged %d", rev, err, acknowledged)
 		}
-		events, err := s.Events(t.Context(), 0, 1_000_000)
+		events, err := s.Events(t.Context(), state.EventQuery{After: 0, Limit: 1_000_000})
 		if err != nil || abi.Rev(len(events)) != rev {
 			t.Errorf("%d events for revision %d, %v", len(events), rev, err)
 		}
@@ -181,7 +175,7 @@ func TestKill(t *testing.T) {
 func writeForEver(t *testing.T, dir string) {
 	s := open(t, filepath.Join(dir, "db"))
 	for {
-		rev, err := s.Update(t.Context(), "x", func(tx *boltstore.Tx) error {
+		rev, err := s.Update(t.Context(), "x", func(tx state.Tx) error {
 			tx.Emit("test", "a", "", nil)
 			return tx.PutApp(registry.App{Name: "a", Releases: 1})
 		})

@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // tally proves that nothing of a bucket vanished or came back: how many records
@@ -44,11 +45,13 @@ func recordHash(key, record []byte) uint64 {
 // changed, and stores them at the end of the transaction.
 type writer struct {
 	tx      *bolt.Tx
-	tallies map[string]*tally // of buckets that were changed
-	counted map[string]Count  // counts that were changed, as they were before
+	tallies map[string]*tally      // of buckets that were changed
+	counted map[string]state.Count // counts that were changed, as they were before
 }
 
-func newWriter(tx *bolt.Tx) *writer { return &writer{tx, map[string]*tally{}, map[string]Count{}} }
+func newWriter(tx *bolt.Tx) *writer {
+	return &writer{tx, map[string]*tally{}, map[string]state.Count{}}
+}
 
 // set stores a record that is sealed already.
 func (w *writer) set(bucket string, key, record []byte) error {

@@ -9,56 +9,59 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 var (
-	_ registry.Tx  = (*Tx)(nil)
-	_ approvals.Tx = (*Tx)(nil)
-	_ access.Tx    = (*Tx)(nil)
+	_ state.Reader = (*reader)(nil)
+	_ state.Tx     = (*transaction)(nil)
 )
 
 // App reads an app.
-func (t *Tx) App(name string) (registry.App, error) {
+func (t *reader) App(name string) (registry.App, error) {
 	return get[registry.App](t.tx, bApps, key(name), registry.ErrNoApp)
 }
 
 // Apps lists apps by name.
-func (t *Tx) Apps() ([]registry.App, error) { return all[registry.App](t, bApps, nil) }
+func (t *reader) Apps() ([]registry.App, error) { return all[registry.App](t, bApps, nil) }
 
 // AppsPart lists a part of the apps for which keep returns true, by name.
-func (t *Tx) AppsPart(p Part, keep func(registry.App) bool) ([]registry.App, []byte, error) {
+func (t *reader) AppsPart(p state.Part, keep func(registry.App) bool) ([]registry.App, []byte, error) {
 	return page(t, bApps, nil, p, false, keep)
 }
 
 // NumberOfApps returns how many apps there are.
-func (t *Tx) NumberOfApps() (int, error) {
+func (t *reader) NumberOfApps() (int, error) {
 	counted, err := get[tally](t.tx, bMeta, []byte(tallyKey(bApps)), registry.ErrNotFound)
 	return int(counted.Records), err
 }
 
+// NumberOfApps returns how many apps there are. Tallies are stored when a transaction ends.
+func (t *transaction) NumberOfApps() (int, error) {
+	counted, err := t.w.tally(bApps)
+	if err != nil {
+		return 0, err
+	}
+	return int(counted.Records), nil
+}
+
 // PutApp stores an app.
-func (t *Tx) PutApp(a registry.App) error { return put(t.w, bApps, key(a.Name), a) }
+func (t *transaction) PutApp(a registry.App) error { return put(t.w, bApps, key(a.Name), a) }
 
 func releaseKey(app string, n int) []byte { return key(app, number(uint64(n))) }
 
 // Release reads a release.
-func (t *Tx) Release(app string, n int) (registry.Release, error) {
+func (t *reader) Release(app string, n int) (registry.Release, error) {
 	return get[registry.Release](t.tx, bReleases, releaseKey(app, n), registry.ErrNoRelease)
 }
 
-// Releases lists an app's releases, newest first.
-func (t *Tx) Releases(app string) ([]registry.Release, error) {
-	found, _, err := t.ReleasesPart(app, Part{Limit: -1})
-	return found, err
-}
-
 // ReleasesPart lists a part of an app's releases, newest first.
-func (t *Tx) ReleasesPart(app string, p Part) ([]registry.Release, []byte, error) {
+func (t *reader) ReleasesPart(app string, p state.Part) ([]registry.Release, []byte, error) {
 	return page[registry.Release](t, bReleases, within(app), p, true, nil)
 }
 
 // AddRelease stores a new release, whose number must be the next of its app.
-func (t *Tx) AddRelease(r registry.Release) error {
+func (t *transaction) AddRelease(r registry.Release) error {
 	_, err := t.Release(r.App, r.Number)
 	if err == nil {
 		return fmt.Errorf("release %d of %q: %w", r.Number, r.App, registry.ErrExists)
@@ -74,22 +77,16 @@ func (t *Tx) AddRelease(r registry.Release) error {
 	return put(t.w, bReleases, releaseKey(r.App, r.Number), r)
 }
 
-// Activations lists an app's routes, newest first.
-func (t *Tx) Activations(app string) ([]registry.Activation, error) {
-	found, _, err := t.ActivationsPart(app, Part{Limit: -1})
-	return found, err
-}
-
 // ActivationsPart lists a part of an app's routes, newest first.
-func (t *Tx) ActivationsPart(app string, p Part) ([]registry.Activation, []byte, error) {
+func (t *reader) ActivationsPart(app string, p state.Part) ([]registry.Activation, []byte, error) {
 	return page[registry.Activation](t, bActivations, within(app), p, true, nil)
 }
 
 // TierActivations yields the routes of one tier of an app, newest first. They are read as they
 // are asked for.
-func (t *Tx) TierActivations(app string, tier abi.Tier) iter.Seq2[registry.Activation, error] {
+func (t *reader) TierActivations(app string, tier abi.Tier) iter.Seq2[registry.Activation, error] {
 	return func(yield func(registry.Activation, error) bool) {
-		p := Part{Limit: 16}
+		p := state.Part{Limit: 16}
 		for {
 			part, next, err := pageBy[registry.Activation](t, bActivations, within(byTier, app, string(tier)), p, true)
 			for _, a := range part {
@@ -108,7 +105,7 @@ func (t *Tx) TierActivations(app string, tier abi.Tier) iter.Seq2[registry.Activ
 }
 
 // AddActivation appends to an app's routes.
-func (t *Tx) AddActivation(a registry.Activation) error {
+func (t *transaction) AddActivation(a registry.Activation) error {
 	n, err := t.sequence(bActivations)
 	if err != nil {
 		return err
@@ -116,26 +113,23 @@ func (t *Tx) AddActivation(a registry.Activation) error {
 	return put(t.w, bActivations, key(a.App, number(n)), a)
 }
 
-func (t *Tx) sequence(bucket string) (uint64, error) { return t.w.next(bucket) }
+func (t *transaction) sequence(bucket string) (uint64, error) { return t.w.next(bucket) }
 
 // Key reads a public key.
-func (t *Tx) Key(hint string) (registry.Key, error) {
+func (t *reader) Key(hint string) (registry.Key, error) {
 	return get[registry.Key](t.tx, bKeys, key(hint), registry.ErrNoKey)
 }
 
-// Keys lists public keys by hint.
-func (t *Tx) Keys() ([]registry.Key, error) { return all[registry.Key](t, bKeys, nil) }
-
 // KeysPart lists a part of the public keys, by hint.
-func (t *Tx) KeysPart(p Part) ([]registry.Key, []byte, error) {
+func (t *reader) KeysPart(p state.Part) ([]registry.Key, []byte, error) {
 	return page[registry.Key](t, bKeys, nil, p, false, nil)
 }
 
 // PutKey stores a public key.
-func (t *Tx) PutKey(k registry.Key) error { return put(t.w, bKeys, key(k.Hint), k) }
+func (t *transaction) PutKey(k registry.Key) error { return put(t.w, bKeys, key(k.Hint), k) }
 
 // DeleteKey forgets a public key.
-func (t *Tx) DeleteKey(hint string) error {
+func (t *transaction) DeleteKey(hint string) error {
 	if _, err := t.Key(hint); err != nil {
 		return err
 	}
@@ -143,7 +137,7 @@ func (t *Tx) DeleteKey(hint string) error {
 }
 
 // NextRequest numbers requests.
-func (t *Tx) NextRequest() (string, error) {
+func (t *transaction) NextRequest() (string, error) {
 	n, err := t.sequence(bRequests)
 	return fmt.Sprintf("req-%d", n), err
 }
@@ -158,30 +152,30 @@ func requestKey(id string) []byte {
 }
 
 // Request reads a request.
-func (t *Tx) Request(id string) (approvals.Request, error) {
+func (t *reader) Request(id string) (approvals.Request, error) {
 	return get[approvals.Request](t.tx, bRequests, requestKey(id), approvals.ErrNoRequest)
 }
 
 // OpenRequests lists the requests of a kind and an app that wait, newest first.
-func (t *Tx) OpenRequests(app string, kind approvals.Kind) ([]approvals.Request, error) {
-	found, _, err := pageBy[approvals.Request](t, bRequests, within(byOpen, app, string(kind)), Part{Limit: -1}, true)
+func (t *reader) OpenRequests(app string, kind approvals.Kind) ([]approvals.Request, error) {
+	found, _, err := pageBy[approvals.Request](t, bRequests, within(byOpen, app, string(kind)), state.Part{Limit: -1}, true)
 	return found, err
 }
 
 // AskedFor lists the requests for grants of a capability to an app, newest first.
-func (t *Tx) AskedFor(app, capability string) ([]approvals.Request, error) {
-	found, _, err := pageBy[approvals.Request](t, bRequests, within(byAsked, app, capability), Part{Limit: -1}, true)
+func (t *reader) AskedFor(app, capability string) ([]approvals.Request, error) {
+	found, _, err := pageBy[approvals.Request](t, bRequests, within(byAsked, app, capability), state.Part{Limit: -1}, true)
 	return found, err
 }
 
 // AskedBefore returns the last request about the newest release of an app before one that was
 // asked about or, with approved, that was approved; approvals.ErrNotFound if there is none.
-func (t *Tx) AskedBefore(app string, release int, approved bool) (approvals.Request, error) {
+func (t *reader) AskedBefore(app string, release int, approved bool) (approvals.Request, error) {
 	by := byRelease
 	if approved {
 		by = byApproved
 	}
-	found, _, err := pageBy[approvals.Request](t, bRequests, within(by, app), Part{After: []byte(number(uint64(release))), Limit: 1}, true)
+	found, _, err := pageBy[approvals.Request](t, bRequests, within(by, app), state.Part{After: []byte(number(uint64(release))), Limit: 1}, true)
 	if err == nil && len(found) == 0 {
 		err = approvals.ErrNoRequest
 	}
@@ -192,7 +186,7 @@ func (t *Tx) AskedBefore(app string, release int, approved bool) (approvals.Requ
 }
 
 // CountOpen returns how many requests of an app wait or, for "", of all.
-func (t *Tx) CountOpen(app string) (int, error) {
+func (t *reader) CountOpen(app string) (int, error) {
 	if app == "" {
 		return t.count(within(byStatus, string(approvals.StatusOpen)))
 	}
@@ -201,7 +195,7 @@ func (t *Tx) CountOpen(app string) (int, error) {
 
 // RequestsPart lists a part of the requests of an app ("" for all) in a status ("" for all),
 // newest first.
-func (t *Tx) RequestsPart(app string, status approvals.Status, p Part) ([]approvals.Request, []byte, error) {
+func (t *reader) RequestsPart(app string, status approvals.Status, p state.Part) ([]approvals.Request, []byte, error) {
 	switch {
 	case app == "" && status == "":
 		return page[approvals.Request](t, bRequests, nil, p, true, nil)
@@ -214,28 +208,28 @@ func (t *Tx) RequestsPart(app string, status approvals.Status, p Part) ([]approv
 }
 
 // ReleaseRequests lists a part of the requests that name a release, newest first.
-func (t *Tx) ReleaseRequests(app string, n int, p Part) ([]approvals.Request, []byte, error) {
+func (t *reader) ReleaseRequests(app string, n int, p state.Part) ([]approvals.Request, []byte, error) {
 	return pageBy[approvals.Request](t, bRequests, within(byRelease, app, number(uint64(n))), p, true)
 }
 
 // PutRequest stores a request.
-func (t *Tx) PutRequest(q approvals.Request) error {
+func (t *transaction) PutRequest(q approvals.Request) error {
 	return put(t.w, bRequests, requestKey(q.ID), q)
 }
 
 // Grant reads a grant.
-func (t *Tx) Grant(id string) (approvals.Grant, error) {
+func (t *reader) Grant(id string) (approvals.Grant, error) {
 	return get[approvals.Grant](t.tx, bGrants, key(id), approvals.ErrNoGrant)
 }
 
 // Grants lists the grants of an app that are not revoked, newest first.
-func (t *Tx) Grants(app string) ([]approvals.Grant, error) {
-	found, _, err := pageBy[approvals.Grant](t, bGrants, within(byLive, app), Part{Limit: -1}, true)
+func (t *reader) Grants(app string) ([]approvals.Grant, error) {
+	found, _, err := pageBy[approvals.Grant](t, bGrants, within(byLive, app), state.Part{Limit: -1}, true)
 	return found, err
 }
 
 // GrantsPart lists a part of the grants of one app or, for "", of all, newest first.
-func (t *Tx) GrantsPart(app string, p Part) ([]approvals.Grant, []byte, error) {
+func (t *reader) GrantsPart(app string, p state.Part) ([]approvals.Grant, []byte, error) {
 	if app == "" {
 		return pageBy[approvals.Grant](t, bGrants, within(byGranted), p, true)
 	}
@@ -243,48 +237,48 @@ func (t *Tx) GrantsPart(app string, p Part) ([]approvals.Grant, []byte, error) {
 }
 
 // PutGrant stores a grant.
-func (t *Tx) PutGrant(g approvals.Grant) error { return put(t.w, bGrants, key(g.ID), g) }
+func (t *transaction) PutGrant(g approvals.Grant) error { return put(t.w, bGrants, key(g.ID), g) }
 
 // User reads a user.
-func (t *Tx) User(name string) (access.User, error) {
+func (t *reader) User(name string) (access.User, error) {
 	return get[access.User](t.tx, bUsers, key(name), access.ErrNoUser)
 }
 
 // Users lists users by name.
-func (t *Tx) Users() ([]access.User, error) { return all[access.User](t, bUsers, nil) }
+func (t *reader) Users() ([]access.User, error) { return all[access.User](t, bUsers, nil) }
 
 // UsersPart lists a part of the users, by name.
-func (t *Tx) UsersPart(p Part) ([]access.User, []byte, error) {
+func (t *reader) UsersPart(p state.Part) ([]access.User, []byte, error) {
 	return page[access.User](t, bUsers, nil, p, false, nil)
 }
 
 // PutUser stores a user.
-func (t *Tx) PutUser(u access.User) error { return put(t.w, bUsers, key(u.Name), u) }
+func (t *transaction) PutUser(u access.User) error { return put(t.w, bUsers, key(u.Name), u) }
 
 // CredentialByHash reads a credential.
-func (t *Tx) CredentialByHash(hash string) (access.Credential, error) {
+func (t *reader) CredentialByHash(hash string) (access.Credential, error) {
 	return get[access.Credential](t.tx, bCredentials, key(hash), access.ErrNoToken)
 }
 
 // Credentials lists the credentials of a user, by kind, oldest first.
-func (t *Tx) Credentials(user string) ([]access.Credential, error) {
-	found, _, err := pageBy[access.Credential](t, bCredentials, within(byUser, user), Part{Limit: -1}, false)
+func (t *reader) Credentials(user string) ([]access.Credential, error) {
+	found, _, err := pageBy[access.Credential](t, bCredentials, within(byUser, user), state.Part{Limit: -1}, false)
 	return found, err
 }
 
 // MadeWith lists the credentials that were made with a token.
-func (t *Tx) MadeWith(token string) ([]access.Credential, error) {
-	found, _, err := pageBy[access.Credential](t, bCredentials, within(byParent, token), Part{Limit: -1}, false)
+func (t *reader) MadeWith(token string) ([]access.Credential, error) {
+	found, _, err := pageBy[access.Credential](t, bCredentials, within(byParent, token), state.Part{Limit: -1}, false)
 	return found, err
 }
 
 // CredentialsPart lists a part of the credentials of a user that are of one kind, oldest first.
-func (t *Tx) CredentialsPart(user string, kind access.CredentialKind, p Part) ([]access.Credential, []byte, error) {
+func (t *reader) CredentialsPart(user string, kind access.CredentialKind, p state.Part) ([]access.Credential, []byte, error) {
 	return pageBy[access.Credential](t, bCredentials, within(byUser, user, string(kind)), p, false)
 }
 
 // PutCredential stores a credential, and forgets those that have expired.
-func (t *Tx) PutCredential(c access.Credential) error {
+func (t *transaction) PutCredential(c access.Credential) error {
 	if err := t.forgetExpired(); err != nil {
 		return err
 	}
@@ -292,7 +286,7 @@ func (t *Tx) PutCredential(c access.Credential) error {
 }
 
 // DeleteCredential forgets a credential.
-func (t *Tx) DeleteCredential(hash string) error {
+func (t *transaction) DeleteCredential(hash string) error {
 	if _, err := t.CredentialByHash(hash); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -15,18 +16,9 @@ import (
 // still there.
 const bUnnamed = "unnamed"
 
-// Unnamed is a blob that no release names. Its bytes count as its owner's until its file
-// is gone.
-type Unnamed struct {
-	Digest registry.Digest `json:"digest"`
-	Owner  string          `json:"owner,omitempty"` // of the last release that named it, if one did
-	Size   int64           `json:"size,omitempty"`  // that is counted
-	Since  time.Time       `json:"since"`
-}
-
 // ReleaseNumbers lists the numbers of an app's releases, newest first, without reading
 // the releases.
-func (t *Tx) ReleaseNumbers(app string) []int {
+func (t *reader) ReleaseNumbers(app string) ([]int, error) {
 	prefix := append(key(app), 0)
 	var all []int
 	c := t.tx.Bucket([]byte(bReleases)).Cursor()
@@ -36,11 +28,11 @@ func (t *Tx) ReleaseNumbers(app string) []int {
 		}
 	}
 	slices.Reverse(all)
-	return all
+	return all, nil
 }
 
 // DeleteRelease forgets a release. Blobs that no other release names are unnamed then.
-func (t *Tx) DeleteRelease(app string, n int) error {
+func (t *transaction) DeleteRelease(app string, n int) error {
 	r, err := t.Release(app, n)
 	if err != nil {
 		return err
@@ -49,12 +41,12 @@ func (t *Tx) DeleteRelease(app string, n int) error {
 }
 
 // deleteRelease forgets a release, whose module counts as a person's until its file is gone.
-func (t *Tx) deleteRelease(r registry.Release, owner string) error {
+func (t *transaction) deleteRelease(r registry.Release, owner string) error {
 	app, n := r.App, r.Number
 	if err := t.w.remove(bReleases, releaseKey(app, n)); err != nil {
 		return err
 	}
-	for _, u := range []Unnamed{{Digest: r.Digest, Size: r.Size}, {Digest: r.Bundle}} {
+	for _, u := range []registry.Unnamed{{Digest: r.Digest, Size: r.Size}, {Digest: r.Bundle}} {
 		named, err := t.Named(u.Digest)
 		if err != nil {
 			return err
@@ -69,7 +61,7 @@ func (t *Tx) deleteRelease(r registry.Release, owner string) error {
 }
 
 // ChargeRelease counts a release in the quota of another person.
-func (t *Tx) ChargeRelease(app string, n int, to string) error {
+func (t *transaction) ChargeRelease(app string, n int, to string) error {
 	r, err := t.Release(app, n)
 	if err != nil {
 		return err
@@ -79,23 +71,19 @@ func (t *Tx) ChargeRelease(app string, n int, to string) error {
 }
 
 // Named reports whether a release names a blob.
-func (t *Tx) Named(d registry.Digest) (bool, error) {
-	c, err := t.Count(countBlob, string(d))
+func (t *reader) Named(d registry.Digest) (bool, error) {
+	c, err := readCount(t.tx, string(key(countBlob, string(d))))
 	return c.N > 0, err
 }
 
 // Unnamed lists the blobs that no release names.
-func (s *Store) Unnamed(ctx context.Context) (all []Unnamed, err error) {
-	err = s.View(ctx, func(tx *Tx) error {
-		all, err = list[Unnamed](tx.tx, bUnnamed, nil)
-		return err
-	})
-	return all, err
+func (t *reader) Unnamed() ([]registry.Unnamed, error) {
+	return all[registry.Unnamed](t, bUnnamed, nil)
 }
 
 // MarkUnnamed notes blobs whose files were found and that no release names. It makes no
 // revision, as what it notes is no change that anybody made.
-func (s *Store) MarkUnnamed(ctx context.Context, all []Unnamed) error {
+func (s *Store) MarkUnnamed(ctx context.Context, all []registry.Unnamed) error {
 	if err := ctx.Err(); err != nil || len(all) == 0 {
 		return err
 	}
@@ -109,7 +97,7 @@ func (s *Store) MarkUnnamed(ctx context.Context, all []Unnamed) error {
 }
 
 // ForgetUnnamed forgets blobs whose files are gone.
-func (s *Store) ForgetUnnamed(ctx context.Context, all []Unnamed) error {
+func (s *Store) ForgetUnnamed(ctx context.Context, all []registry.Unnamed) error {
 	if err := ctx.Err(); err != nil || len(all) == 0 {
 		return err
 	}
@@ -122,11 +110,33 @@ func (s *Store) ForgetUnnamed(ctx context.Context, all []Unnamed) error {
 	})
 }
 
+// TokensUsed notes when credentials were used last.
+func (s *Store) TokensUsed(ctx context.Context, at map[string]time.Time) error {
+	if err := ctx.Err(); err != nil || len(at) == 0 {
+		return err
+	}
+	return commit(s.db, func(w *writer) error {
+		for hash, used := range at {
+			c, err := get[access.Credential](w.tx, bCredentials, key(hash), access.ErrNotFound)
+			if errors.Is(err, access.ErrNotFound) || (err == nil && !used.After(c.Used)) {
+				continue
+			}
+			if c.Used = used; err == nil {
+				err = put(w, bCredentials, key(hash), c)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // ForgetExpired forgets credentials that have ended, if there are any.
 func (s *Store) ForgetExpired(ctx context.Context) error {
 	for {
 		found := 0
-		err := s.View(ctx, func(tx *Tx) error {
+		err := s.view(ctx, func(tx *reader) error {
 			ended, err := tx.expired()
 			found = len(ended)
 			return err
@@ -135,7 +145,7 @@ func (s *Store) ForgetExpired(ctx context.Context) error {
 			return err
 		}
 		err = commit(s.db, func(w *writer) error {
-			return (&Tx{tx: w.tx, w: w, at: s.now().UTC()}).forgetExpired()
+			return (&transaction{reader: &reader{ctx: ctx, tx: w.tx, at: s.now().UTC()}, w: w}).forgetExpired()
 		})
 		if err != nil {
 			return err

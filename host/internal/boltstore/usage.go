@@ -148,7 +148,7 @@ func sealedUntil(tx *bolt.Tx) (time.Time, error) {
 func (s *Store) Seal(ctx context.Context, until time.Time) (sealed time.Time, err error) {
 	for {
 		var step time.Time
-		err = s.View(ctx, func(tx *Tx) error {
+		err = s.view(ctx, func(tx *reader) error {
 			sealed, step, err = nextSeal(tx.tx, until)
 			return err
 		})
@@ -276,7 +276,7 @@ type rowsOf func(ctx context.Context, tx *bolt.Tx, from, to time.Time, each func
 // ledger reads a span; rows reads what of it is sealed.
 func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows rowsOf, each func(*metering.Hour)) (l metering.Ledger, err error) {
 	of := func(k *metering.Key) bool { return app == "" || k.App == app }
-	err = s.View(ctx, func(tx *Tx) (err error) {
+	err = s.view(ctx, func(tx *reader) (err error) {
 		if l.Sealed, err = sealedUntil(tx.tx); err != nil {
 			return err
 		}
@@ -310,7 +310,7 @@ func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows
 
 // Cells implements metering.Store.
 func (s *Store) Cells(ctx context.Context, node string, epoch uint64) (cells []metering.Cell, err error) {
-	err = s.View(ctx, func(tx *Tx) error {
+	err = s.view(ctx, func(tx *reader) error {
 		b := tx.tx.Bucket([]byte(bUsage))
 		return b.ForEach(func(k, record []byte) error {
 			if err := ctx.Err(); err != nil {
@@ -331,7 +331,7 @@ func (s *Store) Cells(ctx context.Context, node string, epoch uint64) (cells []m
 
 // Epochs implements metering.Store.
 func (s *Store) Epochs(ctx context.Context) (epochs []metering.Epoch, err error) {
-	err = s.View(ctx, func(tx *Tx) error {
+	err = s.view(ctx, func(tx *reader) error {
 		epochs, err = list[metering.Epoch](tx.tx, bEpochs, nil)
 		return err
 	})
@@ -342,7 +342,7 @@ func (s *Store) Epochs(ctx context.Context) (epochs []metering.Epoch, err error)
 func (s *Store) Balance(ctx context.Context) (b metering.Balance, err error) {
 	cells, owed := map[time.Time]metering.Usage{}, map[time.Time]metering.Usage{}
 	ever := time.Unix(1<<40, 0)
-	err = s.View(ctx, func(tx *Tx) (err error) {
+	err = s.view(ctx, func(tx *reader) (err error) {
 		if b.Sealed, err = sealedUntil(tx.tx); err != nil {
 			return err
 		}

@@ -16,16 +16,9 @@ const (
 	allReleases = 0
 )
 
-// ReleaseUsed is what one release did.
-type ReleaseUsed struct {
-	App     string
-	Release int
-	Used    []approvals.Used
-}
-
 // AddUsed adds to what releases did. It makes no revision: it is nobody's change.
 // What a crash makes it do twice is counted twice.
-func (s *Store) AddUsed(ctx context.Context, all []ReleaseUsed) error {
+func (s *Store) AddUsed(ctx context.Context, all []approvals.ReleaseUsed) error {
 	if err := ctx.Err(); err != nil || len(all) == 0 {
 		return err
 	}
@@ -68,10 +61,10 @@ func sumUses(w *writer) error {
 }
 
 // UsedByAny returns what the releases of an app did together.
-func (t *Tx) UsedByAny(app string) ([]approvals.Used, error) { return t.Used(app, allReleases) }
+func (t *reader) UsedByAny(app string) ([]approvals.Used, error) { return t.Used(app, allReleases) }
 
 // Used answers what a release did.
-func (t *Tx) Used(app string, release int) ([]approvals.Used, error) {
+func (t *reader) Used(app string, release int) ([]approvals.Used, error) {
 	used, err := get[[]approvals.Used](t.tx, bUses, releaseKey(app, release), os.ErrNotExist)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 func set(t testing.TB, kv *boltstore.KV, app, name string, value []byte, quota int64) error {
@@ -218,7 +219,7 @@ func TestCheckWhileWriting(t *testing.T) {
 				return
 			default:
 			}
-			_, err := s.Update(t.Context(), "x", func(tx *boltstore.Tx) error {
+			_, err := s.Update(t.Context(), "x", func(tx state.Tx) error {
 				tx.Emit("test", "a", fmt.Sprint(i), nil)
 				return tx.PutApp(registry.App{Name: fmt.Sprint("a", i%50), Title: strings.Repeat("x", i%900)})
 			})

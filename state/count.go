@@ -1,0 +1,41 @@
+package state
+
+// CountKind is what is counted. Counts are sums over records, kept with every change: none is made by
+// listing.
+type CountKind string
+
+// The kinds of counts. What each is of stands beside it.
+const (
+	CountApps     CountKind = "apps"      // a person
+	CountReleases CountKind = "releases"  // an app
+	CountOwned    CountKind = "owned"     // a person: releases, and the bytes of their modules
+	CountModules  CountKind = "modules"   // "": all releases, and the bytes of their modules
+	CountRequests CountKind = "requests"  // a person: those that are open
+	CountTokens   CountKind = "tokens"    // a person
+	CountSessions CountKind = "sessions"  // a person
+	CountLinks    CountKind = "links"     // a person
+	CountKeys     CountKind = "keys"      // an identity
+	CountSecrets  CountKind = "secrets"   // an app
+	CountHosts    CountKind = "hosts"     // an app
+	CountAllHosts CountKind = "all-hosts" // ""
+	CountUsers    CountKind = "users"     // ""
+)
+
+// CountKinds lists all kinds. In CountOwned and CountModules a module that no release names any more
+// counts as if its release were there, until its file is gone: deleting makes no room before.
+func CountKinds() []CountKind {
+	return []CountKind{CountApps, CountReleases, CountOwned, CountModules, CountRequests, CountTokens, CountSessions, CountLinks, CountKeys, CountSecrets, CountHosts, CountAllHosts, CountUsers}
+}
+
+// Count is one sum.
+type Count struct {
+	N     int64 `json:"n,omitempty"`
+	Bytes int64 `json:"bytes,omitempty"`
+}
+
+// Growth is a count that a transaction made larger.
+type Growth struct {
+	Kind        CountKind
+	Of          string
+	Before, Now Count
+}

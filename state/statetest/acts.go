@@ -1,0 +1,218 @@
+package statetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/secrets"
+	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/triggers"
+)
+
+// vocabulary are the names that acts use, of which one is the beginning of another: a prefix is not a
+// match.
+var vocabulary = []string{"a", "ab", "a-b", "ada", "ada2", "absent"}
+
+// act is one call of a Tx or of a Store.
+type act struct {
+	What   string
+	App    string
+	Person string
+	Number int // 10 sorts after 9
+	Tier   abi.Tier
+	Text   string
+	Choice int
+	At     int
+}
+
+func drawAct(t *rapid.T) act {
+	return act{
+		What: rapid.SampledFrom([]string{
+			"app", "release", "release", "unrelease", "activation", "key", "unkey", "host", "unhost", "ask", "ask", "decide",
+			"grant", "revoke", "user", "credential", "credential", "uncredential", "secret", "unsecret", "pause", "unpause", "emit", "act as", "charge", "certify", "remove", "erase",
+		}).Draw(t, "what"),
+		App:    rapid.SampledFrom([]string{"a", "ab", "a-b"}).Draw(t, "app"),
+		Person: rapid.SampledFrom([]string{"ada", "ada2"}).Draw(t, "person"),
+		Number: rapid.IntRange(1, 12).Draw(t, "number"),
+		Tier:   rapid.SampledFrom(abi.Tiers()).Draw(t, "tier"),
+		Text:   rapid.SampledFrom([]string{"x", "<&\x00é", ""}).Draw(t, "text"),
+		Choice: rapid.IntRange(0, 3).Draw(t, "choice"),
+		At:     rapid.IntRange(0, 9).Draw(t, "at"),
+	}
+}
+
+// drawn is an act for tests that need any.
+func drawn() act { return act{What: "app", App: "a", Person: "ada"} }
+
+func (a act) put(tx state.Tx) error {
+	tx.Emit("release.published", a.App, "1", nil)
+	return tx.PutApp(registry.App{Name: a.App, Owner: a.Person})
+}
+
+func (a act) at() time.Time { return time.Date(2026, 1, 1, 0, 0, a.At, 0, time.UTC) }
+
+// do does the act within a transaction, and says what came of it.
+func (a act) do(tx state.Tx) string {
+	switch a.What {
+	case "app", "release", "unrelease", "activation", "key", "unkey", "host", "unhost", "charge", "certify", "remove", "erase":
+		return a.register(tx)
+	case "ask", "decide", "grant", "revoke":
+		return a.approve(tx)
+	case "user":
+		return said(nil, tx.PutUser(access.User{Name: a.Person, Roles: []access.Role{access.RoleViewer}, Created: a.at()}))
+	case "credential":
+		return said(nil, tx.PutCredential(a.credential()))
+	case "uncredential":
+		return said(nil, tx.DeleteCredential(a.credential().Hash))
+	case "secret":
+		return said(nil, tx.PutSecret(secrets.Secret{App: a.App, Name: a.secret(), Key: a.Text, Sealed: []byte(a.Text), At: a.at()}))
+	case "unsecret":
+		return said(nil, tx.DeleteSecret(a.App, a.secret()))
+	case "pause":
+		return said(nil, tx.PutPause(triggers.Pause{Ref: a.trigger(), By: a.Person, Reason: a.Text, At: a.at()}))
+	case "unpause":
+		return said(nil, tx.DeletePause(a.trigger()))
+	case "act as":
+		tx.As(a.Person)
+	}
+	kind := []string{"user.changed", "secret.set", "key.deleted", "release.published"}[a.Choice]
+	tx.Emit(kind, a.App, a.Text, map[string]string{"reason": a.Text})
+	return ""
+}
+
+func (a act) register(tx state.Tx) string {
+	digest := registry.Digest(fmt.Sprint("d", a.Choice))
+	switch a.What {
+	case "app":
+		return said(nil, tx.PutApp(registry.App{Name: a.App, Owner: a.Person, Title: a.Text, Created: a.at(), Releases: a.Number, Active: map[abi.Tier]int{a.Tier: a.Number}}))
+	case "release":
+		return said(nil, tx.AddRelease(registry.Release{
+			App: a.App, Number: a.Number, Version: a.Text, Digest: digest, Bundle: registry.Digest(fmt.Sprint("b", a.At%3)), Size: int64(a.At),
+			Created: a.at(), Manifest: registry.Manifest{Name: a.App, Owner: a.Person, Config: map[string]string{"k": a.Text}},
+		}))
+	case "unrelease":
+		return said(nil, tx.DeleteRelease(a.App, a.Number))
+	case "activation":
+		return said(nil, tx.AddActivation(registry.Activation{App: a.App, Tier: a.Tier, Release: a.Number, Reason: a.Text, At: a.at()}))
+	case "key":
+		return said(nil, tx.PutKey(registry.Key{Hint: a.App + "/+=", Identity: a.Person, Added: a.at()}))
+	case "unkey":
+		return said(nil, tx.DeleteKey(a.App+"/+="))
+	case "charge":
+		return said(nil, tx.ChargeRelease(a.App, a.Number, a.Person))
+	case "erase":
+		return said(nil, tx.EraseApp(a.App))
+	case "remove": // what is left of a removed app counts as nobody's
+		return said(nil, tx.PutApp(registry.App{Name: a.App, Owner: a.Person, Removal: &registry.Removal{Done: a.at()}}))
+	case "certify":
+		id, err := tx.NextCertificate()
+		if err != nil {
+			return said(nil, err)
+		}
+		return id + said(nil, tx.PutCertificate(registry.Issued{Certificate: registry.Certificate{ID: id, App: a.App, Owner: a.Person, At: a.at()}, Document: []byte(a.Text)}))
+	case "host":
+		return said(nil, tx.PutHostName(registry.HostName{Host: a.host(), App: a.App, By: a.Person, At: a.at()}))
+	}
+	return said(nil, tx.DeleteHostName(a.host()))
+}
+
+func (a act) host() string   { return fmt.Sprint(a.Person, ".example.org:", a.Choice) }
+func (a act) secret() string { return fmt.Sprint("s", a.Choice) }
+
+func (a act) trigger() triggers.Ref {
+	return triggers.Ref{App: a.App, Kind: []abi.TriggerKind{abi.TriggerCron, abi.TriggerWebhook}[a.Choice%2], Name: a.Person}
+}
+
+// credential has an id, a hash and a time of its own for each choice, so that lists have one order.
+func (a act) credential() access.Credential {
+	kind := []access.CredentialKind{access.KindToken, access.KindSession, access.KindLink}[a.Choice%3]
+	n := a.Number + 100*(a.Choice%3)
+	c := access.Credential{
+		ID: fmt.Sprintf("id-%03d", n), Hash: fmt.Sprintf("hash-%03d", n), Kind: kind, User: a.Person, Label: a.Text,
+		Created: time.Date(2026, 1, 1, 1, 0, n, 0, time.UTC),
+	}
+	if a.At > 4 { // some end, in the course of a test
+		c.Expires = time.Date(2026, 1, 1, 0, a.At-5, 0, 500, time.UTC)
+	}
+	if a.At%2 == 1 {
+		c.Parent = fmt.Sprintf("id-%03d", a.At)
+	}
+	return c
+}
+
+func (a act) approve(tx state.Tx) string {
+	switch a.What {
+	case "ask":
+		id, err := tx.NextRequest()
+		if err != nil {
+			return said(nil, err)
+		}
+		kind := []approvals.Kind{approvals.KindGrant, approvals.KindPromotion}[a.Choice%2]
+		return id + said(nil, tx.PutRequest(approvals.Request{
+			ID: id, App: a.App, Kind: kind, Release: a.Number, By: a.Person, Tier: a.Tier, Capability: []string{"kv", "fetch"}[a.Choice/2],
+			Status: approvals.StatusOpen, Created: a.at(), Reason: a.Text,
+		}))
+	case "decide":
+		q, err := tx.Request(fmt.Sprint("req-", a.Number))
+		if err != nil {
+			return said(nil, err)
+		}
+		q.Status = []approvals.Status{approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn, approvals.StatusOpen}[a.Choice]
+		return said(q, tx.PutRequest(q))
+	}
+	g := approvals.Grant{ID: fmt.Sprint("grant-", a.Number), App: a.App, Capability: "kv", Tier: a.Tier, By: a.Person, Created: a.at(), Params: abi.Params{"quota": a.Text}}
+	if a.What == "revoke" {
+		known, err := tx.Grant(g.ID)
+		if err != nil {
+			return said(nil, err)
+		}
+		g = known
+		g.Revoked = a.at()
+	}
+	return said(nil, tx.PutGrant(g))
+}
+
+// keepUp does what makes no revision.
+func (a act) keepUp(s state.Store) error {
+	ctx := context.Background()
+	switch a.Choice {
+	case 0:
+		use := abi.Use{Capability: "fetch", Meter: "requests", Subject: a.Person, N: uint64(a.Number)}
+		return s.AddUsed(ctx, []approvals.ReleaseUsed{{App: a.App, Release: a.Number, Used: []approvals.Used{{Use: use, First: a.at(), Last: a.at()}}}})
+	case 1:
+		return s.ForgetExpired(ctx)
+	}
+	if a.Number%2 == 0 {
+		return s.TokensUsed(ctx, map[string]time.Time{a.credential().Hash: a.at(), "absent": a.at()})
+	}
+	u := registry.Unnamed{Digest: registry.Digest(fmt.Sprint("found", a.Number)), Size: int64(a.At), Since: a.at()}
+	if a.Choice == 2 {
+		return s.MarkUnnamed(ctx, []registry.Unnamed{u})
+	}
+	return s.ForgetUnnamed(ctx, []registry.Unnamed{u, {Digest: registry.Digest(fmt.Sprint("d", a.Choice))}})
+}
+
+// known are the errors that callers branch on. What else a store says is its own.
+// The narrower ones come first.
+var known = []error{
+	registry.ErrNoApp, registry.ErrNoRelease, registry.ErrNoKey, approvals.ErrNoRequest, approvals.ErrNoGrant, access.ErrNoUser,
+	registry.ErrNotFound, registry.ErrExists, approvals.ErrNotFound, access.ErrNotFound, secrets.ErrNotFound,
+}
+
+// sentinel writes an error by what it is.
+func sentinel(err error) string {
+	for i, k := range known {
+		if errors.Is(err, k) {
+			return fmt.Sprintf("error %d: %v", i, k)
+		}
+	}
+	return "unexpected: " + err.Error()
+}

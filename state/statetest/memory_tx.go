@@ -1,0 +1,242 @@
+package statetest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/secrets"
+	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/triggers"
+)
+
+// transaction writes into tables of its own.
+type transaction struct {
+	*reader
+	before *tables // as they were committed last
+	by     string
+	events int
+}
+
+func (t *transaction) As(actor string) { t.by = actor }
+
+func (t *transaction) Emit(kind, app, subject string, detail map[string]string) {
+	e := abi.Event{Rev: t.rev, Seq: t.events, At: t.at, Actor: t.by, Kind: kind, App: app, Subject: subject, Detail: detail}
+	_ = t.put("events", key(number(t.rev), number(t.events)), e) // an event is always JSON
+	t.events++
+}
+
+func (t *transaction) PutApp(a registry.App) error { return t.put("apps", a.Name, a) }
+
+func (t *transaction) AddRelease(r registry.Release) error {
+	if _, err := t.Release(r.App, r.Number); err == nil {
+		return fmt.Errorf("release %d of %q: %w", r.Number, r.App, registry.ErrExists)
+	}
+	_, _ = t.drop("unnamed", string(r.Digest), nil), t.drop("unnamed", string(r.Bundle), nil)
+	return t.put("releases", key(r.App, number(r.Number)), r)
+}
+
+func (t *transaction) DeleteRelease(app string, n int) error {
+	r, err := t.Release(app, n)
+	if err != nil {
+		return err
+	}
+	return t.forgetRelease(r, cmp.Or(r.Charged, r.Manifest.Owner))
+}
+
+// forgetRelease notes what no release names any more as some owner's.
+func (t *transaction) forgetRelease(r registry.Release, owner string) error {
+	if err := t.drop("releases", key(r.App, number(r.Number)), nil); err != nil {
+		return err
+	}
+	for _, u := range []registry.Unnamed{{Digest: r.Digest, Size: r.Size}, {Digest: r.Bundle}} {
+		named, err := t.Named(u.Digest)
+		if err != nil {
+			return err
+		}
+		if u.Owner, u.Since = owner, t.at; !named && u.Digest != "" {
+			if err := t.put("unnamed", string(u.Digest), u); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *transaction) ChargeRelease(app string, n int, to string) error {
+	r, err := t.Release(app, n)
+	if err != nil {
+		return err
+	}
+	r.Charged = to
+	return t.put("releases", key(app, number(n)), r)
+}
+
+func (t *transaction) NextCertificate() (string, error) {
+	t.issued++
+	return fmt.Sprintf("cert-%d", t.issued), nil
+}
+
+func (t *transaction) PutCertificate(c registry.Issued) error {
+	return t.put("certificates", number(numberOf("cert-", c.ID)), c)
+}
+
+func (t *transaction) EraseApp(app string) error {
+	releases, _, err := t.ReleasesPart(app, state.Part{Limit: -1})
+	for _, r := range releases {
+		err = errors.Join(err, t.forgetRelease(r, ""))
+	}
+	for _, table := range []string{"activations", "secrets", "pauses", "uses"} {
+		maps.DeleteFunc(t.rows[table], func(k string, _ []byte) bool { return strings.HasPrefix(k, key(app, "")) })
+	}
+	grants, _, grantsErr := t.GrantsPart(app, state.Part{Limit: -1})
+	for _, g := range grants {
+		err = errors.Join(err, t.drop("grants", g.ID, nil))
+	}
+	hosts, hostsErr := t.HostNamesOf(app)
+	for _, n := range hosts {
+		err = errors.Join(err, t.DeleteHostName(n.Host))
+	}
+	t.counted.Store(nil)
+	return errors.Join(err, grantsErr, hostsErr)
+}
+
+func (t *transaction) AddActivation(a registry.Activation) error {
+	t.activations++
+	return t.put("activations", key(a.App, number(t.activations)), a)
+}
+
+func (t *transaction) PutKey(k registry.Key) error { return t.put("keys", k.Hint, k) }
+
+func (t *transaction) DeleteKey(hint string) error {
+	return t.drop("keys", hint, registry.ErrNoKey)
+}
+
+func (t *transaction) PutHostName(n registry.HostName) error { return t.put("hosts", n.Host, n) }
+
+func (t *transaction) DeleteHostName(host string) error {
+	return t.drop("hosts", host, registry.ErrNotFound)
+}
+
+func (t *transaction) NextRequest() (string, error) {
+	t.tables.requests++
+	return fmt.Sprintf("req-%d", t.tables.requests), nil
+}
+
+func (t *transaction) PutRequest(q approvals.Request) error {
+	return t.put("requests", number(numberOf("req-", q.ID)), q)
+}
+
+func (t *transaction) PutGrant(g approvals.Grant) error { return t.put("grants", g.ID, g) }
+
+func (t *transaction) PutUser(u access.User) error { return t.put("users", u.Name, u) }
+
+func (t *transaction) PutCredential(c access.Credential) error {
+	return errors.Join(t.forgetExpired(t.at), t.put("credentials", c.Hash, c))
+}
+
+func (t *transaction) DeleteCredential(hash string) error {
+	return t.drop("credentials", hash, access.ErrNotFound)
+}
+
+func (t *tables) forgetExpired(now time.Time) error {
+	ended, err := byKey(t, "credentials", func(c access.Credential) bool {
+		return !c.Expires.IsZero() && !now.Before(c.Expires)
+	})
+	for _, c := range ended {
+		err = errors.Join(err, t.drop("credentials", c.value.Hash, nil))
+	}
+	return err
+}
+
+func (t *transaction) PutSecret(s secrets.Secret) error {
+	return t.put("secrets", key(s.App, s.Name), s)
+}
+
+func (t *transaction) DeleteSecret(app, name string) error {
+	return t.drop("secrets", key(app, name), secrets.ErrNotFound)
+}
+
+func pauseKey(r triggers.Ref) string { return key(r.App, string(r.Kind), r.Name) }
+
+func (t *transaction) PutPause(p triggers.Pause) error { return t.put("pauses", pauseKey(p.Ref), p) }
+
+func (t *transaction) DeletePause(r triggers.Ref) error { return t.drop("pauses", pauseKey(r), nil) }
+
+func (t *transaction) Grown() (grown []state.Growth, err error) {
+	was, err := (&reader{tables: t.before}).counts()
+	is, isErr := t.counts()
+	for k, now := range is {
+		if before := was[k]; now.N > before.N || now.Bytes > before.Bytes {
+			grown = append(grown, state.Growth{Kind: k.kind, Of: k.of, Before: before, Now: now})
+		}
+	}
+	slices.SortFunc(grown, func(a, b state.Growth) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Of, b.Of)) })
+	return grown, errors.Join(err, isErr)
+}
+
+// counted is what a count is of.
+type counted struct {
+	kind state.CountKind
+	of   string
+}
+
+// counts counts everything by listing it.
+func (r *reader) counts() (map[counted]state.Count, error) {
+	if known := r.counted.Load(); known != nil {
+		return *known, nil
+	}
+	all := map[counted]state.Count{}
+	add := func(kind state.CountKind, of string, bytes int64) {
+		k := counted{kind, of}
+		all[k] = state.Count{N: all[k].N + 1, Bytes: all[k].Bytes + bytes}
+	}
+	err := errors.Join(
+		each(r, "apps", func(a registry.App) {
+			if a.Removal == nil || a.Removal.Done.IsZero() {
+				add(state.CountApps, a.Owner, 0)
+			}
+		}),
+		each(r, "releases", func(v registry.Release) {
+			add(state.CountReleases, v.App, 0)
+			add(state.CountOwned, cmp.Or(v.Charged, v.Manifest.Owner), v.Size)
+			add(state.CountModules, "", v.Size)
+		}),
+		each(r, "unnamed", func(u registry.Unnamed) {
+			if u.Size > 0 {
+				add(state.CountOwned, u.Owner, u.Size)
+				add(state.CountModules, "", u.Size)
+			}
+		}),
+		each(r, "requests", func(q approvals.Request) {
+			if q.Status == approvals.StatusOpen {
+				add(state.CountRequests, q.By, 0)
+			}
+		}),
+		each(r, "credentials", func(c access.Credential) { add(state.CountKind(c.Kind+"s"), c.User, 0) }),
+		each(r, "keys", func(k registry.Key) { add(state.CountKeys, k.Identity, 0) }),
+		each(r, "secrets", func(s secrets.Secret) { add(state.CountSecrets, s.App, 0) }),
+		each(r, "hosts", func(n registry.HostName) {
+			add(state.CountHosts, n.App, 0)
+			add(state.CountAllHosts, "", 0)
+		}),
+		each(r, "users", func(access.User) { add(state.CountUsers, "", 0) }))
+	r.counted.Store(&all)
+	return all, err
+}
+
+func each[T any](r *reader, table string, see func(T)) error {
+	all, err := byKey[T](r.tables, table, nil)
+	for _, v := range all {
+		see(v.value)
+	}
+	return err
+}
