@@ -16,6 +16,7 @@ var startsAlone = map[string]string{
 	"internal/calm":   "it is the guard",
 	"internal/strace": "it records a process for tests, and is in no node",
 	"internal/siege":  "it attacks nodes in tests and benchmarks, and is in none",
+	"state/statetest": "it checks stores in tests, and is in no node",
 	"bench":           "tools, another module, and in no node",
 }
 

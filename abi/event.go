@@ -72,6 +72,7 @@ var eventKinds = []EventKind{
 	{"user.changed", "changed a user", []string{"roles"}, AudienceConcerned},
 	{"user.invited", "made a sign-in link", nil, AudienceConcerned},
 	{"user.signed_in", "signed in", nil, AudienceConcerned},
+	{"user.signed_out", "signed out", nil, AudienceConcerned},
 	{"token.created", "made a token", []string{"label", "scopes", "apps"}, AudienceConcerned},
 	{"token.revoked", "revoked a token", nil, AudienceConcerned},
 	{"key.added", "added a key", []string{"identity"}, AudienceConcerned},

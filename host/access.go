@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,13 +31,17 @@ func (h *Host) showing(ctx context.Context, tx state.Reader, app registry.App) (
 	if v.grants, err = grantsOf(tx, app.Name); err != nil {
 		return nil, err
 	}
+	keeps, err := h.keptNow(ctx, app.Name)
+	if err != nil {
+		return nil, err
+	}
 	known := map[string]abi.Params{}
 	v.enough = func(id string) (abi.Params, error) {
 		if less, ok := known[id]; ok {
 			return less, nil
 		}
 		i := slices.IndexFunc(v.grants, func(g approvals.Grant) bool { return g.ID == id })
-		less, err := h.enough(ctx, tx, v.grants[i])
+		less, err := h.enough(tx, v.grants[i], keeps)
 		if maps.Equal(less, v.grants[i].Params) {
 			less = nil
 		}
@@ -112,7 +117,7 @@ func (h *Host) capabilityState(r registry.Release, tier abi.Tier, word string, r
 
 // enough is what of a grant its app has used, in any release: of lists, what
 // occurred; of quotas, twice what is kept now, and not less than a little.
-func (h *Host) enough(ctx context.Context, tx state.Reader, g approvals.Grant) (abi.Params, error) {
+func (h *Host) enough(tx state.Reader, g approvals.Grant, keeps keptBytes) (abi.Params, error) {
 	used, err := h.usedByAny(tx, g.App)
 	if err != nil {
 		return nil, err
@@ -122,15 +127,20 @@ func (h *Host) enough(ctx context.Context, tx state.Reader, g approvals.Grant) (
 		return g.Params, nil // what was never used is revoked, not shrunk
 	}
 	params := approvals.UsedParams(g.Params, g.Capability, used, subjectOf[g.Capability])
-	keeps := map[string]func(context.Context, string) (abi.KVQuota, error){"kv": h.kv.Used, "blob": h.kv.BlobsUsed}[g.Capability]
-	if keeps == nil {
-		return params, nil
+	if kept, ok := keeps[g.Capability]; ok {
+		return abi.NarrowParams(params, roomy(params, kept)), nil
 	}
-	kept, err := keeps(ctx, g.App)
-	if err != nil {
-		return nil, err
-	}
-	return abi.NarrowParams(params, roomy(params, kept)), nil
+	return params, nil
+}
+
+// keptBytes is how much an app keeps, by the capability that it keeps it with.
+type keptBytes map[string]abi.KVQuota
+
+// keptNow reads how much an app keeps. That is in another file: it is read before a transaction.
+func (h *Host) keptNow(ctx context.Context, app string) (keptBytes, error) {
+	kv, err := h.kv.Used(ctx, app)
+	blobs, blobsErr := h.kv.BlobsUsed(ctx, app)
+	return keptBytes{"kv": kv, "blob": blobs}, errors.Join(err, blobsErr)
 }
 
 // The least that a quota is shrunk to.
@@ -182,12 +192,23 @@ func (h *Host) ShrinkGrant(ctx context.Context, id string) (approvals.Grant, err
 		return approvals.Grant{}, err
 	}
 	var grant approvals.Grant
+	err = h.store.View(ctx, func(tx state.Reader) error {
+		grant, err = h.ownGrant(tx, actor, id)
+		return err
+	})
+	if err != nil {
+		return grant, err
+	}
+	keeps, err := h.keptNow(ctx, grant.App)
+	if err != nil {
+		return grant, err
+	}
 	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
 		before, err := h.ownGrant(tx, actor, id)
 		if err != nil {
 			return err
 		}
-		to, err := h.enough(ctx, tx, before)
+		to, err := h.enough(tx, before, keeps)
 		if err != nil {
 			return err
 		}

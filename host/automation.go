@@ -216,20 +216,23 @@ func (h *Host) RunTrigger(ctx context.Context, app, name string) (string, error)
 	if found, err := h.app(ctx, app); err != nil || found.Stopped() != nil {
 		return "", cmp.Or(err, found.Stopped())
 	}
-	id, err := h.dispatcher.Fire(ctx, triggers.Ref{App: app, Kind: abi.TriggerCron, Name: name})
-	if err != nil {
-		return "", err
-	}
-	return id, h.audit(ctx, actor, "trigger.run", app, name, map[string]string{"id": id})
+	return h.dispatcher.Fire(ctx, triggers.Ref{App: app, Kind: abi.TriggerCron, Name: name}, h.audited(ctx, actor, "trigger.run", app, name))
 }
 
-// audit puts an act into the audit log that changed nothing else there.
-func (h *Host) audit(ctx context.Context, actor access.Actor, kind, app, subject string, detail map[string]string) error {
-	_, err := h.update(ctx, actor.User, func(tx state.Tx) error {
-		tx.Emit(kind, app, subject, detail)
-		return nil
-	})
-	return err
+// audited records an act that changes nothing else in the state, before it is done. Each record has the
+// id of what is delivered: by it one can tell whether the act came about.
+func (h *Host) audited(ctx context.Context, actor access.Actor, kind, app, subject string) triggers.Record {
+	return func(v triggers.Delivery) error {
+		_, err := h.update(ctx, actor.User, func(tx state.Tx) error {
+			detail := map[string]string{"id": v.ID}
+			if kind != "trigger.run" {
+				detail["trigger"] = v.Name
+			}
+			tx.Emit(kind, app, subject, detail)
+			return nil
+		})
+		return err
+	}
 }
 
 // DeadLetters shows what an app could not be brought to take, to those who may
@@ -262,14 +265,10 @@ func (h *Host) DropDeadLetter(ctx context.Context, app string, seq uint64) (trig
 	return h.exhume(ctx, "letter.dropped", app, seq, h.dispatcher.Drop)
 }
 
-func (h *Host) exhume(ctx context.Context, kind, app string, seq uint64, act func(context.Context, string, uint64) (triggers.Delivery, error)) (triggers.Delivery, error) {
+func (h *Host) exhume(ctx context.Context, kind, app string, seq uint64, act func(context.Context, string, uint64, triggers.Record) (triggers.Delivery, error)) (triggers.Delivery, error) {
 	actor, err := h.steer(ctx, app)
 	if err != nil {
 		return triggers.Delivery{}, err
 	}
-	v, err := act(ctx, app, seq)
-	if err != nil {
-		return v, err
-	}
-	return v, h.audit(ctx, actor, kind, app, strconv.FormatUint(seq, 10), map[string]string{"id": v.ID, "trigger": v.Name})
+	return act(ctx, app, seq, h.audited(ctx, actor, kind, app, strconv.FormatUint(seq, 10)))
 }

@@ -41,7 +41,7 @@ type storeFile struct {
 }
 
 var storeFiles = []storeFile{
-	{stateFile, "state", "every page and record is what was written; none is missing and none came back", boltstore.Verify, func(h *Host) copier { return h.store }},
+	{stateFile, "state", "every page and record is what was written; none is missing and none came back", boltstore.Verify, func(h *Host) copier { return h.file }},
 	{kvFile, "apps' data", "every page and record is what was written; none is missing; quotas are counted right", boltstore.VerifyKV, func(h *Host) copier { return h.kv }},
 	{queueFile, "queue", "every page and record of events and triggers is what was written; none is missing", boltstore.VerifyQueue, func(h *Host) copier { return h.queue }},
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/internal/blobstore"
-	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/filestore"
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/registry"
@@ -31,7 +30,7 @@ func (h *Host) Doctor(ctx context.Context) ([]Check, error) {
 	one := func(c Check) ([]Check, error) { return []Check{c}, nil }
 	var checks []Check
 	for _, look := range []func() ([]Check, error){
-		func() ([]Check, error) { return one(d.store(storeFiles[0], h.store.Check(ctx))) },
+		func() ([]Check, error) { return one(d.store(storeFiles[0], h.file.Check(ctx))) },
 		func() ([]Check, error) { return one(d.store(storeFiles[1], h.kv.Check(ctx))) },
 		func() ([]Check, error) { return one(d.store(storeFiles[2], h.queue.Check(ctx))) },
 		func() ([]Check, error) { return one(d.blobs(ctx, h.blobs)) },
@@ -107,7 +106,7 @@ func (d doctor) blobs(ctx context.Context, blobs *blobstore.Store) Check {
 }
 
 // releases verifies every release's signature over its stored bytes.
-func (d doctor) releases(ctx context.Context, store *boltstore.Store, verified func(context.Context, registry.Release) ([]byte, error)) (Check, error) {
+func (d doctor) releases(ctx context.Context, store state.Store, verified func(context.Context, registry.Release) ([]byte, error)) (Check, error) {
 	remedy := abi.Remedy{Summary: "Upload the release again, or register the key that signed it.", Commands: []string{"agora keys", "agora deploy"}}
 	n, problems := 0, []error(nil)
 	err := eachRelease(ctx, store, func(r registry.Release) error {
@@ -128,7 +127,7 @@ func (d doctor) releases(ctx context.Context, store *boltstore.Store, verified f
 
 // eachRelease shows all releases of all apps, some at a time: there may be more than fit into
 // memory, and no transaction lasts while they are looked at.
-func eachRelease(ctx context.Context, store *boltstore.Store, see func(registry.Release) error) error {
+func eachRelease(ctx context.Context, store state.Store, see func(registry.Release) error) error {
 	var apps []registry.App
 	err := store.View(ctx, func(tx state.Reader) (err error) {
 		apps, err = tx.Apps()

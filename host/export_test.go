@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"testing"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -18,6 +20,7 @@ import (
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/statetest"
 )
 
 // SetProgramBudget changes how much the programs in memory may keep.
@@ -266,6 +269,42 @@ func (h *Host) ForgetReviewed(ctx context.Context) error {
 
 // Inject has f called wherever a goroutine of the node, or a step that it guards, begins.
 func (o *Options) Inject(f func(where string)) { o.inject = f }
+
+// RunTwice has every change of the node's state run twice, see statetest.Strict.
+func (o *Options) RunTwice(t testing.TB) {
+	o.wrap = func(s state.Store) state.Store { return statetest.Strict(t, s) }
+}
+
+// FailChanges is RunTwice with a store whose changes fail, after they have run, while fail returns true.
+func (o *Options) FailChanges(t testing.TB, failing *statetest.Failing) {
+	o.wrap = func(s state.Store) state.Store {
+		failing.Store = s
+		return statetest.Strict(t, failing)
+	}
+}
+
+// Effects writes down all that a change of the state can have an effect on: the state, what waits to be
+// delivered, what calls apps, where addresses lead, what is looked for in logs, and stored modules.
+func (h *Host) Effects(ctx context.Context, apps ...string) string {
+	var b strings.Builder
+	err := h.store.View(ctx, func(tx state.Reader) error {
+		b.WriteString(statetest.Dump(tx))
+		return nil
+	})
+	queued, queueErr := h.queue.Load(ctx)
+	fmt.Fprintf(&b, "queue %+v\n", queued)
+	for _, app := range apps {
+		fmt.Fprintf(&b, "%s triggers %+v\n", app, h.dispatcher.Views(app))
+		h.redactors.of(app).mu.RLock()
+		fmt.Fprintf(&b, "%s redacts %v\n", app, h.redactors.of(app).known)
+		h.redactors.of(app).mu.RUnlock()
+		route, _ := h.routes.find(app, h.o.Now())
+		fmt.Fprintf(&b, "%s leads to %p\n", app, route)
+	}
+	blobs, _ := filepath.Glob(filepath.Join(h.o.DataDir, "blobs", "sha256", "*"))
+	fmt.Fprintf(&b, "programs %d, blobs %v, %v\n", h.LoadedPrograms(), blobs, errors.Join(err, queueErr))
+	return b.String()
+}
 
 // Panics counts the panics that were recovered, by place.
 func (h *Host) Panics() map[string]uint64 { return h.watch.Counts() }

@@ -59,6 +59,8 @@ func startIn(t testing.TB, dir string, change ...func(*host.Options)) *node {
 		t.Fatal(err)
 	}
 	o := host.Options{DataDir: dir, Listen: "127.0.0.1:0", Worker: []string{exe, "compile-worker"}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	// Every flow that a test walks is proven to do nothing but through its transaction.
+	o.RunTwice(t)
 	for _, c := range change {
 		c(&o)
 	}

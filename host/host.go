@@ -49,7 +49,8 @@ type Host struct {
 	started time.Time
 	origins origins
 
-	store     *boltstore.Store
+	store     state.Store
+	file      *boltstore.Store // that store's file: what is copied, checked, and has the usage
 	kv        *boltstore.KV
 	blobs     *blobstore.Store
 	logs      *logstore.Store
@@ -210,10 +211,11 @@ func (h *Host) openData(ctx context.Context) error {
 		return fmt.Errorf("open the trust root: %w", err)
 	}
 	// The store is made last: where it is, the rest has to be, too; see complete.
-	if h.store, err = boltstore.Open(filepath.Join(dir, stateFile), h.o.Now); err != nil {
+	if h.file, err = boltstore.Open(filepath.Join(dir, stateFile), h.o.Now); err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
-	h.onStop("store", func(context.Context) error { return h.store.Close() })
+	h.onStop("store", func(context.Context) error { return h.file.Close() })
+	h.store = h.o.wrapped(h.file)
 	if err := h.markLeftBlobs(ctx); err != nil {
 		return fmt.Errorf("look for modules that no release names: %w", err)
 	}

@@ -75,10 +75,12 @@ func (h *Host) credential(kind access.CredentialKind, hash, user, label string, 
 func (h *Host) SignOut(ctx context.Context, secret string) error {
 	actor := access.ActorFrom(ctx)
 	_, err := h.update(ctx, actor.User, func(tx state.Tx) error {
-		if err := tx.DeleteCredential(access.Hash(secret)); !errors.Is(err, access.ErrNotFound) {
-			return err
+		err := tx.DeleteCredential(access.Hash(secret))
+		if errors.Is(err, access.ErrNotFound) {
+			return nil
 		}
-		return nil
+		tx.Emit("user.signed_out", "", actor.User, nil)
+		return err
 	})
 	return err
 }

@@ -26,7 +26,7 @@ func (h *Host) openMeter(ctx context.Context) (*metering.Meter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return metering.Open(ctx, metering.Options{FS: disk, Node: node, Store: h.store, Now: h.o.Now, Log: h.log, FlushEvery: h.o.FlushEvery, Watch: h.watch})
+	return metering.Open(ctx, metering.Options{FS: disk, Node: node, Store: h.file, Now: h.o.Now, Log: h.log, FlushEvery: h.o.FlushEvery, Watch: h.watch})
 }
 
 // nodeID reads the node's id, or makes one: 128 random bits, once and for all.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/agora-host/agora/state"
 )
 
 // Options configure a node. The zero value of a field means its default.
@@ -92,7 +94,15 @@ type Options struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
-	inject func(where string) // of tests: see calm.Watch.Inject
+	inject func(where string)            // of tests: see calm.Watch.Inject
+	wrap   func(state.Store) state.Store // of tests: see package statetest
+}
+
+func (o Options) wrapped(s state.Store) state.Store {
+	if o.wrap == nil {
+		return s
+	}
+	return o.wrap(s)
 }
 
 // leastMemory is less than what a node needs that serves anything.

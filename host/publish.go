@@ -102,13 +102,17 @@ func (h *Host) enter(ctx context.Context, actor access.Actor, candidate registry
 		}
 		return question{"publish", actor.User, abi.TierSandbox, r}, nil
 	}
-	err = h.judged(ctx, actor.User, about, func(tx state.Tx, q question, v approvals.Verdict) (err error) {
+	var added int
+	err = h.judged(ctx, actor.User, about, func(tx state.Tx, q question, v approvals.Verdict) error {
 		r := q.release
 		r.Findings, r.Requires = slices.Concat(v.Findings, candidate.Findings), v.Requires
-		published, err = h.addRelease(ctx, tx, actor, r, v)
-		return err
+		added = r.Number
+		return h.addRelease(tx, actor, r, v)
 	})
-	return published, err
+	if err != nil {
+		return published, err
+	}
+	return h.publishedNow(ctx, candidate.App, added)
 }
 
 // admit decides whether an upload may become a release: it reads the manifest
@@ -309,15 +313,21 @@ func (h *Host) sameAsNewest(ctx context.Context, actor access.Actor, candidate r
 	if _, err := h.askFor(ctx, actor, candidate.App, number, ""); err != nil && !errors.Is(err, approvals.ErrNothingToAsk) && !errors.Is(err, approvals.ErrAlreadyRequested) {
 		return published, true, err
 	}
+	published, err = h.publishedNow(ctx, candidate.App, number)
+	return published, true, err
+}
+
+// publishedNow describes a release that is stored.
+func (h *Host) publishedNow(ctx context.Context, app string, number int) (published web.Published, err error) {
 	err = h.store.View(ctx, func(tx state.Reader) error {
-		r, err := tx.Release(candidate.App, number)
+		r, err := tx.Release(app, number)
 		if err == nil {
 			published, err = h.published(ctx, tx, r)
 			published.Unchanged = true
 		}
 		return err
 	})
-	return published, true, err
+	return published, err
 }
 
 func sameManifest(a, b registry.Manifest) bool {
@@ -328,43 +338,40 @@ func sameManifest(a, b registry.Manifest) bool {
 
 // addRelease is the transaction of an upload: the app, the release, its requests or
 // its activation, and the events that tell of them.
-func (h *Host) addRelease(ctx context.Context, tx state.Tx, actor access.Actor, r registry.Release, v approvals.Verdict) (web.Published, error) {
+func (h *Host) addRelease(tx state.Tx, actor access.Actor, r registry.Release, v approvals.Verdict) error {
 	app, err := tx.App(r.App)
 	if errors.Is(err, registry.ErrNotFound) {
 		app = registry.App{Name: r.App, Owner: r.Manifest.Owner, Created: r.Created, Active: map[abi.Tier]int{}}
 	} else if err != nil {
-		return web.Published{}, err
+		return err
 	}
 	app.Releases = r.Number
 	m := r.Manifest
 	app.Title, app.Description, app.Team, app.CostCenter, app.Classification = m.Title, m.Description, m.Team, m.CostCenter, m.Classification
 	if err := tx.PutApp(app); err != nil {
-		return web.Published{}, err
+		return err
 	}
 	if err := tx.AddRelease(r); err != nil {
-		return web.Published{}, err
+		return err
 	}
 	tx.Emit("release.published", app.Name, strconv.Itoa(r.Number), map[string]string{"digest": string(r.Digest), "signer": r.Signer.Identity})
 	gone, err := approvals.Supersede(tx, r.App, r.Number, actor.User, r.Created)
 	if err != nil {
-		return web.Published{}, err
+		return err
 	}
 	asked, err := h.openRequests(tx, actor, r, v, "")
 	if err != nil {
-		return web.Published{}, err
+		return err
 	}
 	if err := linkRequests(tx, gone, asked); err != nil {
-		return web.Published{}, err
+		return err
 	}
 	if len(asked) == 0 {
 		if _, err := h.activate(tx, actor.User, r, abi.TierSandbox, "", false); err != nil {
-			return web.Published{}, err
+			return err
 		}
 	}
-	if err := h.retain(tx, r.App); err != nil {
-		return web.Published{}, err
-	}
-	return h.published(ctx, tx, r)
+	return h.retain(tx, r.App)
 }
 
 // linkRequests lets the requests that an upload withdrew and those that it opened name

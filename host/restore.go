@@ -131,14 +131,14 @@ func settle(ctx context.Context, dir string) error {
 	log := slog.New(slog.DiscardHandler)
 	h := &Host{o: Options{DataDir: dir, Now: time.Now}, log: log}
 	var err error
-	if h.store, err = boltstore.Open(filepath.Join(dir, stateFile), h.o.Now); err != nil {
+	if h.file, err = boltstore.Open(filepath.Join(dir, stateFile), h.o.Now); err != nil {
 		return err
 	}
 	meter, err := h.openMeter(ctx)
 	if err != nil {
-		return errors.Join(fmt.Errorf("read the journals in it: %w", err), h.store.Close())
+		return errors.Join(fmt.Errorf("read the journals in it: %w", err), h.file.Close())
 	}
-	err = errors.Join(meter.Close(ctx), h.endEpochs(ctx), h.store.Close())
+	err = errors.Join(meter.Close(ctx), h.endEpochs(ctx), h.file.Close())
 	if err != nil {
 		return fmt.Errorf("settle the usage in it: %w", err)
 	}
@@ -147,7 +147,7 @@ func settle(ctx context.Context, dir string) error {
 
 // endEpochs ends all epochs, whose journals are in the state now.
 func (h *Host) endEpochs(ctx context.Context) error {
-	epochs, err := h.store.Epochs(ctx)
+	epochs, err := h.file.Epochs(ctx)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (h *Host) endEpochs(ctx context.Context) error {
 		if e.Ended {
 			continue
 		}
-		if err := h.store.Merge(ctx, metering.Flush{Node: e.Node, Epoch: e.Number, Ended: true}); err != nil {
+		if err := h.file.Merge(ctx, metering.Flush{Node: e.Node, Epoch: e.Number, Ended: true}); err != nil {
 			return err
 		}
 	}

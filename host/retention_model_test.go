@@ -84,7 +84,7 @@ func (k *keeping) publish(app, text, ends string) {
 		if known, err := tx.App(app); err == nil {
 			number = known.Releases + 1
 		}
-		_, err := k.addRelease(context.Background(), tx, access.Actor{User: "ada"}, registry.Release{
+		err := k.addRelease(tx, access.Actor{User: "ada"}, registry.Release{
 			App: app, Number: number, Digest: d, Bundle: b, Size: int64(len(module)), Manifest: registry.Manifest{Name: app, Owner: "ada"}, Signer: registry.Signer{Identity: "ada"}, Created: k.now,
 		}, approvals.Verdict{})
 		if ends == "given up" {
@@ -144,7 +144,7 @@ func (k *keeping) needed(newest int, byOwner, publishes bool) map[string]bool {
 }
 
 // named is which releases a state has, with the blobs that each names.
-func named(rt *rapid.T, s *boltstore.Store) map[string][]registry.Digest {
+func named(rt *rapid.T, s state.Store) map[string][]registry.Digest {
 	all := map[string][]registry.Digest{}
 	err := s.View(context.Background(), func(tx state.Reader) error {
 		for _, app := range []string{"a", "ab"} {
@@ -393,7 +393,7 @@ func (k *keeping) atTheEnd() {
 	}
 	err := k.blobs.Each(func(d registry.Digest) error { got[d] = true; return nil })
 	left, leftErr := k.unnamed(ctx)
-	if problems := k.store.Check(ctx); err != nil || leftErr != nil || len(left) > 0 || !maps.Equal(want, got) || len(problems) > 0 {
+	if problems := k.file.Check(ctx); err != nil || leftErr != nil || len(left) > 0 || !maps.Equal(want, got) || len(problems) > 0 {
 		k.rt.Fatalf("%d blobs are named and %d there; noted %v; %v, %v, %v", len(want), len(got), left, err, leftErr, problems)
 	}
 }

@@ -141,19 +141,19 @@ func (d *Dispatcher) vanished(app string, seq uint64) {
 }
 
 // Redeliver gives a dead letter another life, from its first attempt.
-func (d *Dispatcher) Redeliver(ctx context.Context, app string, seq uint64) (Delivery, error) {
-	return d.exhume(ctx, app, seq, func(v *Delivery, c *Changes) {
+func (d *Dispatcher) Redeliver(ctx context.Context, app string, seq uint64, record Record) (Delivery, error) {
+	return d.exhume(ctx, app, seq, record, func(v *Delivery, c *Changes) {
 		v.Dead, v.Due, v.Attempts, v.At = time.Time{}, time.Time{}, 0, d.o.Now()
 		c.Put = []Delivery{*v}
 	})
 }
 
 // Drop forgets a dead letter.
-func (d *Dispatcher) Drop(ctx context.Context, app string, seq uint64) (Delivery, error) {
-	return d.exhume(ctx, app, seq, func(_ *Delivery, c *Changes) { c.Delete = []uint64{seq} })
+func (d *Dispatcher) Drop(ctx context.Context, app string, seq uint64, record Record) (Delivery, error) {
+	return d.exhume(ctx, app, seq, record, func(_ *Delivery, c *Changes) { c.Delete = []uint64{seq} })
 }
 
-func (d *Dispatcher) exhume(ctx context.Context, app string, seq uint64, change func(*Delivery, *Changes)) (Delivery, error) {
+func (d *Dispatcher) exhume(ctx context.Context, app string, seq uint64, record Record, change func(*Delivery, *Changes)) (Delivery, error) {
 	var k corpse
 	var ok bool
 	d.locked(func() { k, ok = d.lift(app, seq) }) // no other call takes it
@@ -165,6 +165,9 @@ func (d *Dispatcher) exhume(ctx context.Context, app string, seq uint64, change 
 	made := errUnknown
 	defer func() { d.exhumed(k, v, len(c.Put) > 0, made) }()
 	v, err := d.o.Store.Delivery(ctx, seq)
+	if err == nil {
+		err = record.before(v)
+	}
 	if err == nil {
 		change(&v, &c)
 		err = d.o.Store.Commit(ctx, c)

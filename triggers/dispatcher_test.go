@@ -254,14 +254,14 @@ func TestRetries(t *testing.T) {
 			t.Fatalf("dead letters: %+v, %v", dead, err)
 		}
 		fails["poison"] = 0
-		if _, err := d.Redeliver(t.Context(), "b", dead[0].Seq); err != nil {
+		if _, err := d.Redeliver(t.Context(), "b", dead[0].Seq, nil); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
 		if all := got.take(); len(all) != 1 || all[0].id != dead[0].ID || all[0].attempt != 1 {
 			t.Errorf("delivered again: %v", all)
 		}
-		if _, err := d.Drop(t.Context(), "b", dead[0].Seq); !errors.Is(err, triggers.ErrNotFound) {
+		if _, err := d.Drop(t.Context(), "b", dead[0].Seq, nil); !errors.Is(err, triggers.ErrNotFound) {
 			t.Errorf("dropped what was delivered: %v", err)
 		}
 		if v := view(t, d, "b", "a/t"); v.Queued+v.Running+v.Dead != 0 || v.Done != 3 || v.Failed != 10 || v.Outcome != "ok" {
@@ -488,7 +488,7 @@ func TestBacklog(t *testing.T) {
 			t.Errorf("when they expired: %v", err)
 		}
 		for _, v := range dead {
-			if _, err := d.Drop(t.Context(), "b", v.Seq); err != nil {
+			if _, err := d.Drop(t.Context(), "b", v.Seq, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

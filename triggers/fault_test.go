@@ -340,14 +340,14 @@ func TestDeadLettersUnderFaults(t *testing.T) {
 			t.Errorf("%d dead letters are listed, and %d stored: the bound is 1000", len(dead), len(stored(t, store).Deliveries))
 		}
 		store.set(func(triggers.Changes) fate { return fate{fails: true, made: true} })
-		if _, err := d.Drop(t.Context(), "b", dead[0].Seq); err == nil {
+		if _, err := d.Drop(t.Context(), "b", dead[0].Seq, nil); err == nil {
 			t.Error("dropped without a record")
 		}
-		if _, err := d.Drop(t.Context(), "b", dead[1].Seq); err == nil {
+		if _, err := d.Drop(t.Context(), "b", dead[1].Seq, nil); err == nil {
 			t.Error("dropped without a record")
 		}
 		store.set(nil)
-		if _, err := d.Drop(t.Context(), "b", dead[0].Seq); !errors.Is(err, triggers.ErrNotFound) {
+		if _, err := d.Drop(t.Context(), "b", dead[0].Seq, nil); !errors.Is(err, triggers.ErrNotFound) {
 			t.Errorf("what was dropped, dropped again: %v", err)
 		}
 		if letters(); len(letters()) != 998 {

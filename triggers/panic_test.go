@@ -225,7 +225,7 @@ func TestHold(t *testing.T) {
 		if _, err := d.Publish(t.Context(), "a", "t", "", []byte("x")); err != nil {
 			t.Error(err)
 		}
-		if _, err := d.Fire(t.Context(), tick); !errors.Is(err, triggers.ErrHeld) || !d.Paused(tick) {
+		if _, err := d.Fire(t.Context(), tick, nil); !errors.Is(err, triggers.ErrHeld) || !d.Paused(tick) {
 			t.Errorf("a run by hand: %v", err)
 		}
 		time.Sleep(10 * 24 * time.Hour) // longer than a delivery waits

@@ -34,15 +34,29 @@ func (d *Dispatcher) Views(app string) []View {
 	return all
 }
 
-// Fire runs a cron trigger now, whatever its schedule says, and answers the
+// Record writes down, durably, what is about to be done at somebody's word. If it returns an error,
+// nothing is done: there is no act that no record tells of. nil records nothing.
+type Record func(Delivery) error
+
+func (record Record) before(v Delivery) error {
+	if record == nil {
+		return nil
+	}
+	return record(v)
+}
+
+// Fire runs a cron trigger now, whatever its schedule says, and returns the
 // run's id.
-func (d *Dispatcher) Fire(ctx context.Context, r Ref) (string, error) {
+func (d *Dispatcher) Fire(ctx context.Context, r Ref, record Record) (string, error) {
 	l, err := d.beginRun(r)
 	if err != nil {
 		return "", err
 	}
 	defer d.locked(func() { l.firing = false })
 	v := Delivery{ID: r.Name + "-" + NewID(), Ref: r, From: r.App, At: d.o.Now()}
+	if err := record.before(v); err != nil {
+		return "", err
+	}
 	return v.ID, d.Enqueue(ctx, v, nil)
 }
 
