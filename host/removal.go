@@ -195,7 +195,7 @@ func (h *Host) erase(ctx context.Context, name string) error {
 		{"remove-log", func(_ context.Context, name string) error { return h.logs.Erase(name) }},
 		{"remove-records", h.eraseRecords},
 		{"remove-scrubbed", func(ctx context.Context, _ string) error {
-			return errors.Join(h.kv.Scrub(ctx), h.queue.Scrub(ctx), h.store.Scrub(ctx))
+			return errors.Join(h.kv.Scrub(ctx), h.queue.Scrub(ctx), h.file.Scrub(ctx))
 		}},
 	} {
 		if err := step.run(ctx, name); err != nil {
