@@ -292,16 +292,18 @@ func (h *Host) Effects(ctx context.Context, apps ...string) string {
 		return nil
 	})
 	queued, queueErr := h.queue.Load(ctx)
-	fmt.Fprintf(&b, "queue %+v\n", queued)
+	fmt.Fprintf(&b, "queue %+v\n", queued.Deliveries)
 	for _, app := range apps {
-		fmt.Fprintf(&b, "%s triggers %+v\n", app, h.dispatcher.Views(app))
+		for _, v := range h.dispatcher.Views(app) { // not its status, which the dispatcher stores when it has time
+			fmt.Fprintln(&b, v.Ref, v.Path, v.Paused, v.Live, v.Queued, v.Running, v.Dead)
+		}
 		h.redactors.of(app).mu.RLock()
 		fmt.Fprintf(&b, "%s redacts %v\n", app, h.redactors.of(app).known)
 		h.redactors.of(app).mu.RUnlock()
 		route, _ := h.routes.find(app, h.o.Now())
 		fmt.Fprintf(&b, "%s leads to %p\n", app, route)
 	}
-	blobs, _ := filepath.Glob(filepath.Join(h.o.DataDir, "blobs", "sha256", "*"))
+	blobs, _ := filepath.Glob(filepath.Join(h.o.DataDir, "blobs", "sha256", "*", "*"))
 	fmt.Fprintf(&b, "programs %d, blobs %v, %v\n", h.LoadedPrograms(), blobs, errors.Join(err, queueErr))
 	return b.String()
 }

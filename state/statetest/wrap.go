@@ -63,8 +63,7 @@ func (s *strict) Update(ctx context.Context, by string, change func(state.Tx) er
 // disk is full, or another node's change came first.
 type Failing struct {
 	state.Store
-	Fail  atomic.Bool
-	Watch func() // is called before an update fails; may be nil
+	Fail atomic.Bool
 }
 
 // ErrFailed is what an Update of Failing returns.
@@ -75,9 +74,6 @@ func (f *Failing) Update(ctx context.Context, by string, change func(state.Tx) e
 	return f.Store.Update(ctx, by, func(tx state.Tx) error {
 		if err := change(tx); err != nil || !f.Fail.Load() {
 			return err
-		}
-		if f.Watch != nil {
-			f.Watch()
 		}
 		return ErrFailed
 	})
