@@ -157,7 +157,7 @@ func (n *node) flows(c *clock) []flow {
 		{"delete a secret", func() error { return developer.DeleteSecret(ctx, "relay", "api-key") }, nil},
 		{"add a host", func() error { _, err := operator.AddHostName(ctx, "relay.example.org", "relay"); return err }, nil},
 		{"remove a host", func() error { return operator.DeleteHostName(ctx, "relay.example.org") }, nil},
-		{"make a token", func() error { _, err := developer.NewToken(ctx, "t", 1); return err }, nil},
+		{"make a token", func() error { _, err := developer.NewToken(ctx, client.NewToken{Label: "t", Hours: 1}); return err }, nil},
 		{"change a user", func() error {
 			_, err := operator.PutUser(ctx, "new@example.com", []string{"viewer"}, false)
 			return err
