@@ -224,7 +224,7 @@ func TestRemoval(t *testing.T) {
 	if app.State != "deleting" || !app.Deletion.Until.Equal(clock.Now().UTC().Add(30*24*time.Hour)) {
 		t.Errorf("deleting: %+v", app)
 	}
-	if got := n.do("GET", n.AppURL("shop"), "", "Accept", "application/json"); got.Status != 503 || got.Problem.Title != "The app is being deleted" || !strings.Contains(got.Problem.Detail, ada) {
+	if got := n.do("GET", n.AppURL("shop"), "", "Accept", "application/json"); got.Status != 503 || got.Problem.Title != "The app is being deleted" || !strings.Contains(got.Problem.Detail, "Ask its owner ada.") {
 		t.Errorf("while it waits: %+v", got)
 	}
 	refusedAs(t, "publish while it waits", "app-state", "", second(n.ada().Publish(ctx, manifest("shop"), says("x"), signAs(t, n.ada(), says("x")), nil)))
