@@ -8,6 +8,8 @@ type Problem struct {
 	Detail   string    `json:"detail"` // what happened this time
 	Remedy   Remedy    `json:"remedy"` // what to do next
 	Findings []Finding `json:"findings,omitempty"`
+	// Parameter names the parameter of the path or query that is not valid, if that is the problem.
+	Parameter string `json:"parameter,omitempty"`
 	// Invocation names the call in the app's log, if there was one.
 	Invocation string `json:"invocation,omitempty"`
 	// Whose app could not serve a request, for whoever calls it: the owner's name, no address.

@@ -52,7 +52,7 @@ func TestDescriptionIsTheAPI(t *testing.T) {
 	ids := map[string]bool{}
 	for path, operations := range d.Paths {
 		for method, op := range operations {
-			if ids[op.OperationID] || op.Responses["default"] == nil || len(op.Responses) < 2 {
+			if ids[op.OperationID] || op.Responses["500"] == nil || op.Responses["default"] != nil || len(op.Responses) < 5 {
 				t.Errorf("%s %s: its id is doubled or its answers are missing", method, path)
 			}
 			ids[op.OperationID] = true

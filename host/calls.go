@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/gateway"
+	"github.com/agora-host/agora/host/internal/door"
 	"github.com/agora-host/agora/host/internal/logstore"
 	"github.com/agora-host/agora/host/internal/samplestore"
 	"github.com/agora-host/agora/host/internal/web"
@@ -65,6 +66,9 @@ func (h *Host) writeFault(w http.ResponseWriter, r *http.Request, id string, err
 // refuse is writeFault for requests that reach no handler, so that no app is looked up for them.
 func (h *Host) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set(gateway.InvocationHeader, gateway.NewID())
+	if errors.Is(err, door.ErrMethod) {
+		w.Header().Set("Allow", door.Methods)
+	}
 	problem.WriteFault(w, problem.About{Page: gateway.TakesPage(r.Header)}, err)
 }
 

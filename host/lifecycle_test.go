@@ -162,7 +162,7 @@ func TestWhoMayWhat(t *testing.T) {
 	refusedAs(t, "offer to a viewer", "bad-owner", "", second(n.ada().Transfer(ctx, "shop", "eve@example.com", "")))
 	refusedAs(t, "a title of control characters", "bad-text", "", second(n.ada().Rename(ctx, "shop", "a\x00b")))
 	other := n.do("POST", n.ConsoleURL()+"/api/v1/apps/shop/delete", `{"app":"shop2"}`, "Content-Type", "application/json", "Authorization", "Bearer "+n.token(ada, access.RoleDeveloper))
-	if other.Status != http.StatusBadRequest {
+	if other.Problem.Type != "/problems/name-not-repeated" {
 		t.Errorf("delete with another name: %+v", other)
 	}
 

@@ -57,7 +57,7 @@ func placeOf(p web.Page) ([]byte, error) {
 	}
 	after, err := base64.RawURLEncoding.DecodeString(p.Cursor)
 	if err != nil || len(after) == 0 {
-		return nil, fmt.Errorf("%w: a cursor is what the page before gave as \"next\", not %.40q", problem.ErrBadRequest, p.Cursor)
+		return nil, &problem.ParameterError{Name: "cursor", Why: fmt.Sprintf(`is what the page before gave as "next", not %.40q`, p.Cursor)}
 	}
 	return after, nil
 }

@@ -142,7 +142,7 @@ func TestUsageAddsUp(t *testing.T) {
 	if err != nil || len(lines) != 13 || lines[0][1] != "calls" || lines[1][1] != fmt.Sprint(days.Rows[0].Calls) {
 		t.Errorf("CSV: %v, %v", lines, err)
 	}
-	if _, err := c.Usage(t.Context(), client.UsageQuery{Over: "week"}); problemOf(t, err).Type != "/problems/bad-usage-query" {
+	if _, err := c.Usage(t.Context(), client.UsageQuery{Over: "week"}); problemOf(t, err).Parameter != "over" {
 		t.Errorf("over weeks: %v", err)
 	}
 }

@@ -57,6 +57,9 @@ var groupings = map[string]func(*Key) string{
 // Groupings are the words that a query may group by.
 func Groupings() []string { return slices.Sorted(maps.Keys(groupings)) }
 
+// Spans are the words of Over.
+func Spans() []string { return slices.Clone(spans) }
+
 // spans are the words of By and Over that are about time.
 var spans = []string{"hour", "day", "month"}
 

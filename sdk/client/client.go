@@ -11,6 +11,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -71,8 +72,8 @@ type request struct {
 
 func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
 	address := c.base + q.path
-	if len(q.query) > 0 {
-		address += "?" + q.query.Encode()
+	if given := nonEmpty(q.query); len(given) > 0 {
+		address += "?" + given.Encode()
 	}
 	r, err := http.NewRequestWithContext(ctx, q.method, address, q.body)
 	if err != nil {
@@ -102,6 +103,17 @@ func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
 		return nil, problemOf(resp)
 	}
 	return resp, nil
+}
+
+// nonEmpty leaves out the parameters that say nothing.
+func nonEmpty(query url.Values) url.Values {
+	given := url.Values{}
+	for name, values := range query {
+		if values := slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" }); len(values) > 0 {
+			given[name] = values
+		}
+	}
+	return given
 }
 
 // problemOf reads the error that a node answered with.
@@ -160,6 +172,12 @@ func write[T any](ctx context.Context, c *Client, method, path string, in any) (
 
 // pageSize is how many items of a list are asked for at once: as many as a node gives.
 const pageSize = 1000
+
+// short reads a list that has no pages.
+func short[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
+	all, err := get[struct{ Items []T }](ctx, c, path, query)
+	return all.Items, err
+}
 
 // list reads a list page by page, up to its end or to as many items as the client takes.
 func list[T any](ctx context.Context, c *Client, path string, query url.Values) (all []T, err error) {

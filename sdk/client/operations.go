@@ -59,17 +59,24 @@ func (c *Client) DeleteRelease(ctx context.Context, app string, number int) erro
 
 // Quotas are what a person ("" for the caller) and an app ("" for none) have and may have.
 func (c *Client) Quotas(ctx context.Context, user, app string) ([]Quota, error) {
-	return list[Quota](ctx, c, "/quotas", url.Values{"user": {user}, "app": {app}})
+	return short[Quota](ctx, c, "/quotas", url.Values{"user": {user}, "app": {app}})
 }
 
 // Activate routes a tier to a release.
 func (c *Client) Activate(ctx context.Context, app string, number int, tier abi.Tier, reason string) (Activation, error) {
-	return post[Activation](ctx, c, "/apps/"+url.PathEscape(app)+"/activate", map[string]any{"release": number, "tier": tier, "reason": reason})
+	return post[Activation](ctx, c, "/apps/"+url.PathEscape(app)+"/activate", struct {
+		Release int      `json:"release"`
+		Tier    abi.Tier `json:"tier,omitempty"`
+		Reason  string   `json:"reason"`
+	}{number, tier, reason})
 }
 
 // RollBack routes a tier ("" for the highest that serves) to the release before.
 func (c *Client) RollBack(ctx context.Context, app string, tier abi.Tier, reason string) (Activation, error) {
-	return post[Activation](ctx, c, "/apps/"+url.PathEscape(app)+"/rollback", map[string]any{"tier": tier, "reason": reason})
+	return post[Activation](ctx, c, "/apps/"+url.PathEscape(app)+"/rollback", struct {
+		Tier   abi.Tier `json:"tier,omitempty"`
+		Reason string   `json:"reason"`
+	}{tier, reason})
 }
 
 // Promote asks for a release to enter a higher tier.
@@ -350,7 +357,7 @@ func (c *Client) NewLink(ctx context.Context, user string) (string, error) {
 
 // Doctor checks everything that the node stores.
 func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
-	return list[Check](ctx, c, "/doctor", nil)
+	return short[Check](ctx, c, "/doctor", nil)
 }
 
 // Events reads up to limit changes after a revision, oldest first; 0 for all of them.

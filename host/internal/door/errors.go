@@ -13,3 +13,6 @@ var (
 	ErrMethod   = errors.New("no address of this node takes that method")
 	ErrProtocol = errors.New("the node speaks HTTP/1.1")
 )
+
+// Methods are what an address may take, as the Allow header lists them. Each address takes some.
+const Methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"

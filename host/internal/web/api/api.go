@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -39,6 +39,7 @@ type server struct {
 	o       Options
 	log     *slog.Logger
 	openapi []byte
+	schemas *schemas
 }
 
 // handler does one operation. It answers the document to send, or nil when
@@ -47,8 +48,8 @@ type handler func(*server, echo.Context) (any, error)
 
 // New makes the API's handler.
 func New(node web.Node, o Options) http.Handler {
-	s := &server{node: node, o: o, log: o.Logger.With("component", "api")}
-	s.openapi = describe(routes())
+	s := &server{node: node, o: o, log: o.Logger.With("component", "api"), schemas: newSchemas()}
+	s.openapi = describe(routes(), s.schemas)
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.fail
@@ -61,7 +62,9 @@ func New(node web.Node, o Options) http.Handler {
 // serve wraps an operation with what all of them share. Who calls, in which role, and how large
 // a body is said to be is judged before anything of the body is read.
 func (s *server) serve(r route) echo.HandlerFunc {
+	check := s.documents(r.body)
 	return func(c echo.Context) error {
+		c.Set(documentKey, check)
 		done, err := s.begin(r, c)
 		if err != nil {
 			intake.Refuse(c.Response(), c.Request())
@@ -76,8 +79,20 @@ func (s *server) serve(r route) echo.HandlerFunc {
 		if answer == nil {
 			return c.NoContent(http.StatusNoContent)
 		}
-		return c.JSON(r.success(), answer)
+		return c.JSON(r.success(), complete(reflect.ValueOf(answer)).Interface())
 	}
+}
+
+// documentKey is where a request has the function that checks its document.
+const documentKey = "agora.document"
+
+// documents checks bodies of an operation by what the description says of them.
+func (s *server) documents(b body) func(raw []byte) error {
+	if b.kind != bodyJSON {
+		return nil
+	}
+	is := s.schemas.of(reflect.TypeOf(b.doc), true)
+	return func(raw []byte) error { return s.schemas.checkDocument(raw, is) }
 }
 
 // begin judges a request by its head, and takes what its body needs until done is called.
@@ -86,16 +101,26 @@ func (s *server) begin(r route, c echo.Context) (done func(), err error) {
 		return nil, fmt.Errorf("%w: Content-Encoding %q", problem.ErrMediaType, enc)
 	}
 	if r.public {
+		if err := r.parse(c); err != nil {
+			return nil, err
+		}
 		return func() {}, intake.Begin(c.Response(), c.Request(), maxPublic)
 	}
 	if err := s.authenticate(c); err != nil {
 		return nil, err
 	}
 	ctx := c.Request().Context()
+	actor := access.ActorFrom(ctx)
+	if err := r.allow(actor); err != nil {
+		return nil, err
+	}
 	if err := unescapeParams(c); err != nil {
 		return nil, err
 	}
-	if err := r.allow(access.ActorFrom(ctx), c); err != nil {
+	if err := r.parse(c); err != nil {
+		return nil, err
+	}
+	if err := r.reaches(actor, c); err != nil {
 		return nil, err
 	}
 	limit, needs := int64(maxBody), int64(0)
@@ -187,19 +212,20 @@ func routing(e *echo.HTTPError) error {
 	return fmt.Errorf("%w: %v", problem.ErrBadRequest, e.Message)
 }
 
-// decode reads a JSON body strictly: its type, every key known, nothing after it.
+// decode reads a JSON body strictly: as the description says, and nothing after it.
 func decode[T any](c echo.Context) (v T, err error) {
-	media, _, err := mime.ParseMediaType(c.Request().Header.Get("Content-Type"))
-	if err != nil || media != "application/json" {
-		return v, fmt.Errorf("%w: send application/json, not %q", problem.ErrMediaType, c.Request().Header.Get("Content-Type"))
+	if err := takes(c, "application/json"); err != nil {
+		return v, err
 	}
-	d := json.NewDecoder(c.Request().Body)
-	d.DisallowUnknownFields()
-	if err := d.Decode(&v); err != nil {
-		return v, intake.Unreadable(err)
+	raw, err := readAll(c)
+	if err != nil {
+		return v, err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return v, fmt.Errorf("%w: there is more after the JSON document", problem.ErrBadRequest)
+	if err := c.Get(documentKey).(func([]byte) error)(raw); err != nil {
+		return v, err
+	}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return v, fmt.Errorf("%w: %w", problem.ErrBadRequest, err)
 	}
 	return v, nil
 }
@@ -230,19 +256,14 @@ func pageOf[T any](page web.Items[T], err error) (any, error) {
 }
 
 // page reads which part of a list is wanted.
-func page(c echo.Context) (web.Page, error) {
-	limit, err := number(c, "limit", web.PageLimit, 1, web.MaxPageLimit)
-	return web.Page{Cursor: c.QueryParam("cursor"), Limit: int(limit)}, err
+func page(c echo.Context) web.Page {
+	return web.Page{Cursor: arg[string](c, "cursor"), Limit: int(arg[int64](c, "limit"))}
 }
 
 // listing makes the handler of a list with pages.
 func listing[T any](read func(*server, echo.Context, web.Page) (web.Items[T], error)) handler {
 	return func(s *server, c echo.Context) (any, error) {
-		p, err := page(c)
-		if err != nil {
-			return nil, err
-		}
-		return pageOf(read(s, c, p))
+		return pageOf(read(s, c, page(c)))
 	}
 }
 

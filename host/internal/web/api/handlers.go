@@ -5,11 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -54,35 +53,19 @@ func whoami(_ *server, c echo.Context) (any, error) {
 }
 
 func getApp(s *server, c echo.Context) (any, error) {
-	return one(s.node.App(c.Request().Context(), c.Param("app")))
+	return one(s.node.App(c.Request().Context(), arg[string](c, "app")))
 }
 
 func getRelease(s *server, c echo.Context) (any, error) {
-	n, err := releaseNumber(c)
-	if err != nil {
-		return nil, err
-	}
-	return one(s.node.Release(c.Request().Context(), c.Param("app"), n))
+	return one(s.node.Release(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number"))))
 }
 
 func deleteRelease(s *server, c echo.Context) (any, error) {
-	n, err := releaseNumber(c)
-	if err != nil {
-		return nil, err
-	}
-	return nil, s.node.DeleteRelease(c.Request().Context(), c.Param("app"), n)
-}
-
-func releaseNumber(c echo.Context) (int, error) {
-	n, err := strconv.Atoi(c.Param("number"))
-	if err != nil {
-		return 0, fmt.Errorf("%w: %q is no release number", problem.ErrBadRequest, c.Param("number"))
-	}
-	return n, nil
+	return nil, s.node.DeleteRelease(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number")))
 }
 
 func listQuotas(s *server, c echo.Context) (any, error) {
-	return whole(s.node.Quotas(c.Request().Context(), c.QueryParam("user"), c.QueryParam("app")))
+	return whole(s.node.Quotas(c.Request().Context(), arg[string](c, "user"), arg[string](c, "app")))
 }
 
 func activate(s *server, c echo.Context) (any, error) {
@@ -93,10 +76,7 @@ func activate(s *server, c echo.Context) (any, error) {
 	if in.Tier == "" {
 		in.Tier = abi.TierSandbox
 	}
-	if err := knownTier(in.Tier); err != nil {
-		return nil, err
-	}
-	return one(s.node.Activate(c.Request().Context(), c.Param("app"), in.Release, in.Tier, in.Reason))
+	return one(s.node.Activate(c.Request().Context(), arg[string](c, "app"), in.Release, in.Tier, in.Reason))
 }
 
 func rollBack(s *server, c echo.Context) (any, error) {
@@ -104,12 +84,7 @@ func rollBack(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.Tier != "" {
-		if err := knownTier(in.Tier); err != nil {
-			return nil, err
-		}
-	}
-	return one(s.node.RollBack(c.Request().Context(), c.Param("app"), in.Tier, in.Reason))
+	return one(s.node.RollBack(c.Request().Context(), arg[string](c, "app"), in.Tier, in.Reason))
 }
 
 func promote(s *server, c echo.Context) (any, error) {
@@ -117,10 +92,7 @@ func promote(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := knownTier(in.To); err != nil {
-		return nil, err
-	}
-	return one(s.node.Promote(c.Request().Context(), c.Param("app"), in.Release, in.To, in.Reason))
+	return one(s.node.Promote(c.Request().Context(), arg[string](c, "app"), in.Release, in.To, in.Reason))
 }
 
 func askAgain(s *server, c echo.Context) (any, error) {
@@ -128,54 +100,22 @@ func askAgain(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return whole(s.node.AskAgain(c.Request().Context(), c.Param("app"), in.Release, in.Reason))
-}
-
-func knownTier(t abi.Tier) error {
-	if _, err := abi.ParseTier(string(t)); err != nil {
-		return fmt.Errorf("%w: %w", problem.ErrBadRequest, err)
-	}
-	return nil
+	return whole(s.node.AskAgain(c.Request().Context(), arg[string](c, "app"), in.Release, in.Reason))
 }
 
 func logs(s *server, c echo.Context) (any, error) {
-	n, err := number(c, "limit", 100, 1, 1000)
-	if err != nil {
-		return nil, err
-	}
-	return whole(s.node.Logs(c.Request().Context(), c.Param("app"), int(n)))
+	return whole(s.node.Logs(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "limit"))))
 }
 
 func getCall(s *server, c echo.Context) (any, error) {
-	at, err := moment(c, "at")
-	if err != nil {
-		return nil, err
-	}
-	return s.node.Call(c.Request().Context(), c.QueryParam("app"), c.Param("id"), at)
-}
-
-// number reads a query parameter within bounds.
-func number(c echo.Context, name string, otherwise, least, most uint64) (uint64, error) {
-	text := c.QueryParam(name)
-	if text == "" {
-		return otherwise, nil
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil || n < least || n > most {
-		return 0, fmt.Errorf("%w: %s is a number from %d to %d, not %q", problem.ErrBadRequest, name, least, most, text)
-	}
-	return n, nil
+	return one(s.node.Call(c.Request().Context(), arg[string](c, "app"), arg[string](c, "id"), arg[time.Time](c, "at")))
 }
 
 // callRoom is how large the document of a call may be, and what it takes beside itself: the
-// body in it, and the answer with what is made of that.
+// text of the body while it is checked, the body in it, and the answer with what is made of that.
 func callRoom(s *server, c echo.Context) (limit, needs int64, err error) {
-	n, err := number(c, "release", 0, 0, math.MaxInt32)
-	if err != nil {
-		return 0, 0, err
-	}
-	request, response, err := s.node.CallLimits(c.Request().Context(), c.Param("app"), int(n))
-	return request*4/3 + maxBody, request + 2*response, err
+	request, response, err := s.node.CallLimits(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "release")))
+	return request*4/3 + maxBody, 3*request + 2*response, err
 }
 
 func invoke(s *server, c echo.Context) (any, error) {
@@ -184,20 +124,15 @@ func invoke(s *server, c echo.Context) (any, error) {
 		return nil, err
 	}
 	ctx := c.Request().Context()
-	if asked, err := number(c, "release", 0, 0, math.MaxInt32); err != nil {
-		return nil, err
-	} else if in.Release == 0 {
-		in.Release = int(asked)
+	if in.Release == 0 {
+		in.Release = int(arg[int64](c, "release"))
 	}
-	app, err := s.node.App(ctx, c.Param("app"))
+	app, err := s.node.App(ctx, arg[string](c, "app"))
 	if err != nil {
 		return nil, err
 	}
 	if in.Path == "" {
 		in.Path = "/"
-	}
-	if !strings.HasPrefix(in.Path, "/") {
-		return nil, fmt.Errorf("%w: a path starts with /, not %q", problem.ErrBadRequest, in.Path)
 	}
 	r, err := http.NewRequestWithContext(ctx, in.Method, strings.TrimSuffix(app.URL, "/")+in.Path, bytes.NewReader(in.Body))
 	if err != nil {
@@ -212,33 +147,21 @@ func invoke(s *server, c echo.Context) (any, error) {
 }
 
 func usageReport(s *server, c echo.Context) (any, error) {
-	q := metering.Query{App: c.QueryParam("app"), Team: c.QueryParam("team"), CostCenter: c.QueryParam("cost_center"), Over: c.QueryParam("over")}
-	for name, t := range map[string]*time.Time{"from": &q.From, "to": &q.To} {
-		var err error
-		if *t, err = moment(c, name); err != nil {
-			return nil, err
-		}
+	q := metering.Query{
+		App: arg[string](c, "app"), Team: arg[string](c, "team"), CostCenter: arg[string](c, "cost_center"), Over: arg[string](c, "over"),
+		From: arg[time.Time](c, "from"), To: arg[time.Time](c, "to"), By: arg[[]string](c, "by"),
 	}
-	if by := c.QueryParam("by"); by != "" {
-		q.By = strings.Split(by, ",")
-	}
-	limit, err := number(c, "limit", web.MaxPageLimit, 1, web.MaxPageLimit)
+	report, err := s.node.Usage(c.Request().Context(), q)
 	if err != nil {
 		return nil, err
 	}
-	report, err := s.node.Usage(c.Request().Context(), q)
-	switch format := c.QueryParam("format"); {
-	case err != nil:
-		return nil, err
-	case format == "csv":
+	if arg[string](c, "format") == "csv" {
 		c.Response().Header().Set("Cache-Control", "no-store")
 		c.Response().Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
 		c.Response().WriteHeader(http.StatusOK)
 		return nil, report.WriteCSV(c.Response())
-	case format != "":
-		return nil, fmt.Errorf("%w: format is csv, or left out, not %q", problem.ErrBadRequest, format)
 	}
-	return one(rowsFrom(report, c.QueryParam("cursor"), int(limit)))
+	return one(rowsFrom(report, arg[string](c, "cursor"), int(arg[int64](c, "limit"))))
 }
 
 // rowsFrom is a report with a page of its rows. A cursor names the last row of the page before:
@@ -247,7 +170,7 @@ func rowsFrom(r metering.Report, cursor string, limit int) (metering.Report, err
 	if cursor != "" {
 		i := slices.IndexFunc(r.Rows, func(row metering.Row) bool { return rowCursor(r, row) == cursor })
 		if i < 0 {
-			return r, fmt.Errorf("%w: a cursor is what the page before gave as \"next\", for the same span and groups", problem.ErrBadRequest)
+			return r, &problem.ParameterError{Name: "cursor", Why: `is what the page before gave as "next", for the same span and groups`}
 		}
 		r.Rows = r.Rows[i+1:]
 	}
@@ -266,20 +189,8 @@ func rowCursor(r metering.Report, row metering.Row) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join(values, "\x00")))
 }
 
-// moment reads a query parameter that is a time; zero if it is left out.
-func moment(c echo.Context, name string) (t time.Time, err error) {
-	text := c.QueryParam(name)
-	if text == "" {
-		return t, nil
-	}
-	if t, err = time.Parse(time.RFC3339, text); err != nil {
-		return t, fmt.Errorf("%w: %s=%q is no time such as 2026-01-31T08:00:00Z", metering.ErrBadQuery, name, text)
-	}
-	return t, nil
-}
-
 func getRequest(s *server, c echo.Context) (any, error) {
-	return one(s.node.Request(c.Request().Context(), c.Param("id")))
+	return one(s.node.Request(c.Request().Context(), arg[string](c, "id")))
 }
 
 func decide(s *server, c echo.Context) (any, error) {
@@ -287,11 +198,11 @@ func decide(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.Decide(c.Request().Context(), c.Param("id"), in))
+	return one(s.node.Decide(c.Request().Context(), arg[string](c, "id"), in))
 }
 
 func withdraw(s *server, c echo.Context) (any, error) {
-	return one(s.node.Withdraw(c.Request().Context(), c.Param("id")))
+	return one(s.node.Withdraw(c.Request().Context(), arg[string](c, "id")))
 }
 
 func revokeGrant(s *server, c echo.Context) (any, error) {
@@ -299,14 +210,17 @@ func revokeGrant(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.RevokeGrant(c.Request().Context(), c.Param("id"), in.Reason, in.All))
+	return one(s.node.RevokeGrant(c.Request().Context(), arg[string](c, "id"), in.Reason, in.All))
 }
 
 func shrinkGrant(s *server, c echo.Context) (any, error) {
-	return one(s.node.ShrinkGrant(c.Request().Context(), c.Param("id")))
+	return one(s.node.ShrinkGrant(c.Request().Context(), arg[string](c, "id")))
 }
 
 func inspect(s *server, c echo.Context) (any, error) {
+	if err := takes(c, wasm); err != nil {
+		return nil, err
+	}
 	module, err := s.node.Receive(c.Request().Context(), c.Request().Body)
 	if err != nil {
 		return nil, intake.Unreadable(err)
@@ -336,10 +250,19 @@ func timestamp(s *server, c echo.Context) (any, error) {
 	})
 }
 
+// takes refuses a body of another media type.
+func takes(c echo.Context, media string) error {
+	got, _, err := mime.ParseMediaType(c.Request().Header.Get("Content-Type"))
+	if err != nil || got != media {
+		return fmt.Errorf("%w: send %s, not %q", problem.ErrMediaType, media, c.Request().Header.Get("Content-Type"))
+	}
+	return nil
+}
+
 // binary answers bytes of one media type with bytes of another.
-func binary(c echo.Context, takes, gives string, do func([]byte) ([]byte, error)) (any, error) {
-	if media := c.Request().Header.Get("Content-Type"); media != takes {
-		return nil, fmt.Errorf("%w: send %s, not %q", problem.ErrMediaType, takes, media)
+func binary(c echo.Context, media, gives string, do func([]byte) ([]byte, error)) (any, error) {
+	if err := takes(c, media); err != nil {
+		return nil, err
 	}
 	in, err := readAll(c)
 	if err != nil {
@@ -353,7 +276,7 @@ func binary(c echo.Context, takes, gives string, do func([]byte) ([]byte, error)
 }
 
 func keyChallenge(s *server, c echo.Context) (any, error) {
-	text, err := s.node.KeyChallenge(c.Request().Context(), c.QueryParam("identity"))
+	text, err := s.node.KeyChallenge(c.Request().Context(), arg[string](c, "identity"))
 	return one(Challenge{text}, err)
 }
 
@@ -366,7 +289,7 @@ func addKey(s *server, c echo.Context) (any, error) {
 }
 
 func deleteKey(s *server, c echo.Context) (any, error) {
-	return nil, s.node.DeleteKey(c.Request().Context(), c.QueryParam("hint"))
+	return nil, s.node.DeleteKey(c.Request().Context(), arg[string](c, "hint"))
 }
 
 func addHost(s *server, c echo.Context) (any, error) {
@@ -378,7 +301,7 @@ func addHost(s *server, c echo.Context) (any, error) {
 }
 
 func deleteHost(s *server, c echo.Context) (any, error) {
-	return nil, s.node.DeleteHostName(c.Request().Context(), c.QueryParam("host"))
+	return nil, s.node.DeleteHostName(c.Request().Context(), arg[string](c, "host"))
 }
 
 func newToken(s *server, c echo.Context) (any, error) {
@@ -386,16 +309,13 @@ func newToken(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.Hours < 0 || in.Hours > 24*366 {
-		return nil, fmt.Errorf("%w: hours is a number from 0 to %d", problem.ErrBadRequest, 24*366)
-	}
 	secret, credential, err := s.node.NewToken(c.Request().Context(), web.NewToken{Label: in.Label, TTL: time.Duration(in.Hours) * time.Hour, Reach: in.Reach})
 	credential.Hash = ""
 	return one(Token{secret, credential}, err)
 }
 
 func revokeToken(s *server, c echo.Context) (any, error) {
-	return nil, s.node.RevokeToken(c.Request().Context(), c.Param("id"))
+	return nil, s.node.RevokeToken(c.Request().Context(), arg[string](c, "id"))
 }
 
 func putUser(s *server, c echo.Context) (any, error) {
@@ -403,12 +323,12 @@ func putUser(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.PutUser(c.Request().Context(), c.Param("name"), in.Roles, in.Disabled))
+	return one(s.node.PutUser(c.Request().Context(), arg[string](c, "name"), in.Roles, in.Disabled))
 }
 
 func newLink(s *server, c echo.Context) (any, error) {
 	ctx := c.Request().Context()
-	path, err := s.node.NewLink(ctx, c.Param("name"))
+	path, err := s.node.NewLink(ctx, arg[string](c, "name"))
 	return one(Link{s.node.Info(ctx).ConsoleURL + path}, err)
 }
 

@@ -40,7 +40,7 @@ func suspendApp(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.SuspendApp(c.Request().Context(), c.Param("app"), in.Reason))
+	return one(s.node.SuspendApp(c.Request().Context(), arg[string](c, "app"), in.Reason))
 }
 
 func resumeApp(s *server, c echo.Context) (any, error) {
@@ -48,7 +48,7 @@ func resumeApp(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.ResumeApp(c.Request().Context(), c.Param("app"), in.Reason))
+	return one(s.node.ResumeApp(c.Request().Context(), arg[string](c, "app"), in.Reason))
 }
 
 func deleteApp(s *server, c echo.Context) (any, error) {
@@ -56,14 +56,14 @@ func deleteApp(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.App != c.Param("app") {
-		return nil, fmt.Errorf("%w: repeat the name of the app that is to be deleted, %q, as app", problem.ErrBadRequest, c.Param("app"))
+	if in.App != arg[string](c, "app") {
+		return nil, fmt.Errorf("%w: the app that is to be deleted is %q, and %q was repeated", problem.ErrNotRepeated, arg[string](c, "app"), clip(in.App))
 	}
 	return one(s.node.DeleteApp(c.Request().Context(), in.App, in.Reason))
 }
 
 func undeleteApp(s *server, c echo.Context) (any, error) {
-	return one(s.node.UndeleteApp(c.Request().Context(), c.Param("app")))
+	return one(s.node.UndeleteApp(c.Request().Context(), arg[string](c, "app")))
 }
 
 func transferApp(s *server, c echo.Context) (any, error) {
@@ -71,7 +71,7 @@ func transferApp(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.TransferApp(c.Request().Context(), c.Param("app"), in.To, in.Reason))
+	return one(s.node.TransferApp(c.Request().Context(), arg[string](c, "app"), in.To, in.Reason))
 }
 
 func answerOffer(s *server, c echo.Context) (any, error) {
@@ -79,7 +79,7 @@ func answerOffer(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.AnswerOffer(c.Request().Context(), c.Param("app"), in.Accept))
+	return one(s.node.AnswerOffer(c.Request().Context(), arg[string](c, "app"), in.Accept))
 }
 
 func renameApp(s *server, c echo.Context) (any, error) {
@@ -87,13 +87,13 @@ func renameApp(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.RenameApp(c.Request().Context(), c.Param("app"), in.Title))
+	return one(s.node.RenameApp(c.Request().Context(), arg[string](c, "app"), in.Title))
 }
 
 func listCertificates(s *server, c echo.Context, p web.Page) (Items[registry.Issued], error) {
-	return s.node.Certificates(c.Request().Context(), c.QueryParam("app"), p)
+	return s.node.Certificates(c.Request().Context(), arg[string](c, "app"), p)
 }
 
 func getCertificate(s *server, c echo.Context) (any, error) {
-	return one(s.node.Certificate(c.Request().Context(), c.Param("id")))
+	return one(s.node.Certificate(c.Request().Context(), arg[string](c, "id")))
 }

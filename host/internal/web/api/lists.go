@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -10,45 +9,39 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/internal/web"
-	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/triggers"
 )
 
 func listApps(s *server, c echo.Context, p web.Page) (Items[web.App], error) {
 	search := registry.Search{
-		Text: c.QueryParam("q"), Tier: abi.Tier(c.QueryParam("tier")), Team: c.QueryParam("team"), Owner: c.QueryParam("owner"), Capability: c.QueryParam("capability"),
-	}
-	if search.Tier != "" {
-		if err := knownTier(search.Tier); err != nil {
-			return Items[web.App]{}, err
-		}
+		Text: arg[string](c, "q"), Tier: abi.Tier(arg[string](c, "tier")), Team: arg[string](c, "team"), Owner: arg[string](c, "owner"), Capability: arg[string](c, "capability"),
 	}
 	return s.node.Apps(c.Request().Context(), search, p)
 }
 
 func listReleases(s *server, c echo.Context, p web.Page) (Items[web.Release], error) {
-	return s.node.Releases(c.Request().Context(), c.Param("app"), p)
+	return s.node.Releases(c.Request().Context(), arg[string](c, "app"), p)
 }
 
 func listActivations(s *server, c echo.Context, p web.Page) (Items[registry.Activation], error) {
-	return s.node.Activations(c.Request().Context(), c.Param("app"), p)
+	return s.node.Activations(c.Request().Context(), arg[string](c, "app"), p)
 }
 
 func listTriggers(s *server, c echo.Context, p web.Page) (Items[web.Trigger], error) {
-	return s.node.Triggers(c.Request().Context(), c.Param("app"), p)
+	return s.node.Triggers(c.Request().Context(), arg[string](c, "app"), p)
 }
 
 func listLetters(s *server, c echo.Context, p web.Page) (Items[triggers.Delivery], error) {
-	return s.node.DeadLetters(c.Request().Context(), c.Param("app"), p)
+	return s.node.DeadLetters(c.Request().Context(), arg[string](c, "app"), p)
 }
 
 func listSecrets(s *server, c echo.Context, p web.Page) (Items[web.Secret], error) {
-	return s.node.Secrets(c.Request().Context(), c.Param("app"), p)
+	return s.node.Secrets(c.Request().Context(), arg[string](c, "app"), p)
 }
 
 func listGrants(s *server, c echo.Context, p web.Page) (Items[approvals.Grant], error) {
-	return s.node.Grants(c.Request().Context(), c.QueryParam("app"), p)
+	return s.node.Grants(c.Request().Context(), arg[string](c, "app"), p)
 }
 
 func listKeys(s *server, c echo.Context, p web.Page) (Items[registry.Key], error) {
@@ -68,38 +61,19 @@ func listUsers(s *server, c echo.Context, p web.Page) (Items[access.User], error
 }
 
 func listRequests(s *server, c echo.Context, p web.Page) (Items[approvals.Request], error) {
-	status := approvals.Status(c.QueryParam("status"))
-	switch status {
-	case "", approvals.StatusOpen, approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn:
-	default:
-		return Items[approvals.Request]{}, fmt.Errorf("%w: status is open, approved, rejected or withdrawn, not %q", problem.ErrBadRequest, status)
-	}
-	return s.node.Requests(c.Request().Context(), web.RequestFilter{Status: status, App: c.QueryParam("app")}, p)
+	status := approvals.Status(arg[string](c, "status"))
+	return s.node.Requests(c.Request().Context(), web.RequestFilter{Status: status, App: arg[string](c, "app")}, p)
 }
 
 func events(s *server, c echo.Context, p web.Page) (Items[abi.Event], error) {
-	after, err := number(c, "after", 0, 0, 1<<63)
-	if err != nil {
-		return Items[abi.Event]{}, err
-	}
-	f := web.EventFilter{After: abi.Rev(after)}
-	switch order := c.QueryParam("order"); order {
-	case "", "oldest":
-	case "newest":
-		f.Newest = true
-	default:
-		return Items[abi.Event]{}, fmt.Errorf("%w: order is oldest or newest, not %q", problem.ErrBadRequest, order)
-	}
+	f := web.EventFilter{After: abi.Rev(arg[int64](c, "after")), Newest: arg[string](c, "order") == "newest"}
 	return s.node.Events(c.Request().Context(), f, p)
 }
 
 func usageSamples(s *server, c echo.Context, p web.Page) (Items[web.Sample], error) {
-	hour, err := moment(c, "hour")
-	if err != nil {
-		return Items[web.Sample]{}, err
-	}
+	hour := arg[time.Time](c, "hour")
 	if hour.IsZero() {
 		hour = time.Now()
 	}
-	return s.node.Samples(c.Request().Context(), c.QueryParam("app"), hour, p)
+	return s.node.Samples(c.Request().Context(), arg[string](c, "app"), hour, p)
 }

@@ -1,27 +1,24 @@
 package api
 
 import (
-	"encoding"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/host/internal/web/problem"
 )
 
 type object = map[string]any
 
 // describe makes the OpenAPI 3.1 document out of the table that the routes are
 // made of: neither can have what the other lacks.
-func describe(all []route) []byte {
-	d := &describer{schemas: object{}, types: map[string]reflect.Type{}}
+func describe(all []route, types *schemas) []byte {
+	d := &describer{schemas: types, answers: object{}}
 	paths := object{}
 	for _, r := range all {
 		path := openapiPath(r.path)
@@ -30,29 +27,24 @@ func describe(all []route) []byte {
 			operations = object{}
 			paths[prefix+path] = operations
 		}
-		operations[strings.ToLower(r.method)] = d.operation(r, path)
+		operations[strings.ToLower(r.method)] = d.operation(r)
 	}
 	doc := object{
-		"openapi":    "3.1.0",
-		"info":       object{"title": "Agora", "version": "1", "description": "Publish, run, govern and bill WebAssembly micro-apps. Every error is a problem document (RFC 9457) with a remedy."},
-		"paths":      paths,
-		"components": object{"schemas": d.schemas, "securitySchemes": object{"token": object{"type": "http", "scheme": "bearer"}}},
-		"security":   []any{object{"token": []string{}}},
+		"openapi": "3.1.0",
+		"info": object{"title": "Agora", "version": "1", "description": "Publish, run, govern and bill WebAssembly micro-apps. " +
+			"Every error is a problem document (RFC 9457) with a remedy: 400 for what is not as this description says, 422 for what no description can say."},
+		"paths": paths,
+		"components": object{
+			"schemas": types.components, "responses": d.answers,
+			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer"}},
+		},
+		"security": []any{object{"token": []string{}}},
 	}
 	raw, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {
 		panic("BUG: the API's description cannot be written: " + err.Error())
 	}
 	return raw
-}
-
-// needs says whom an operation is for.
-func (r route) needs() string {
-	role := "whoever is signed in"
-	if !slices.Contains(r.roles, access.SignedIn) {
-		role = "the role " + strings.Join(roleWords(r.anyOf()), " or ")
-	}
-	return "For " + role + needsScope(r.scopes()) + "."
 }
 
 func roleWords(roles []access.Role) (words []string) {
@@ -81,40 +73,37 @@ func openapiPath(path string) string {
 }
 
 type describer struct {
-	schemas object
-	types   map[string]reflect.Type // by component name: no two may share one
+	*schemas
+	answers object // by name
 }
 
-func (d *describer) operation(r route, path string) object {
+func (d *describer) operation(r route) object {
 	params := []any{}
-	for p := range strings.SplitSeq(path, "/") {
-		if strings.HasPrefix(p, "{") {
-			params = append(params, object{"name": strings.Trim(p, "{}"), "in": "path", "required": true, "schema": object{"type": "string"}})
+	for _, p := range r.pathParams() {
+		params = append(params, object{"name": p.name, "in": "path", "required": true, "schema": p.is})
+	}
+	for _, p := range r.queryParams() {
+		q := object{"name": p.name, "in": "query", "description": p.about, "schema": p.is, "required": p.needed}
+		if p.is.Type == "array" {
+			q["style"], q["explode"] = "form", false
 		}
+		params = append(params, q)
 	}
-	query := r.query
-	if r.paged {
-		query = append(slices.Clone(query), param{"limit", fmt.Sprintf("items of a page: 1 to %d; default %d", web.MaxPageLimit, web.PageLimit)},
-			param{"cursor", "where the page before ended: its next; left out for the first page"})
+	responses := object{}
+	d.success(r, responses)
+	for _, status := range r.problems() {
+		responses[strconv.Itoa(status)] = object{"$ref": "#/components/responses/" + d.problem(status)}
 	}
-	for _, q := range query {
-		params = append(params, object{"name": q.name, "in": "query", "description": q.about, "schema": object{"type": "string"}})
-	}
-	op := object{
-		"operationId": r.id, "summary": r.about, "parameters": params,
-		"responses": object{"default": object{
-			"description": "What went wrong, and what to do.",
-			"content":     object{"application/problem+json": object{"schema": d.schema(reflect.TypeFor[abi.Problem]())}},
-		}},
-	}
-	d.success(r, op["responses"].(object))
-	op["security"] = []any{}
-	if !r.public {
+	op := object{"operationId": r.id, "summary": r.about, "parameters": params, "responses": responses}
+	if r.public {
+		op["security"] = []any{}
+	} else if slices.Contains(r.roles, access.SignedIn) {
+		op["security"] = []any{object{"token": r.scopes()}}
+		op["description"] = "For whoever is signed in" + needsScope(r.scopes()) + "."
+	} else {
 		op["security"] = []any{object{"token": r.scopes()}} // OpenAPI 3.1 allows names for any scheme
-		op["description"] = r.needs()
-	}
-	if !r.public && !slices.Contains(r.roles, access.SignedIn) {
 		op["x-agora-roles"] = r.anyOf()
+		op["description"] = "Needs the role " + strings.Join(roleWords(r.anyOf()), " or ") + needsScope(r.scopes()) + "."
 	}
 	if content := d.body(r.body); content != nil {
 		op["requestBody"] = object{"required": true, "content": content}
@@ -122,113 +111,95 @@ func (d *describer) operation(r route, path string) object {
 	return op
 }
 
+// problems are the statuses of all that can go wrong with an operation.
+func (r route) problems() []int {
+	all := []int{http.StatusBadRequest, http.StatusRequestHeaderFieldsTooLarge, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	add := func(when bool, statuses ...int) {
+		if when {
+			all = append(all, statuses...)
+		}
+	}
+	app := strings.Contains(r.path, ":app") || slices.ContainsFunc(r.query, func(p param) bool { return p.name == "app" })
+	add(!r.public || r.body.kind != bodyNone, http.StatusUnauthorized)
+	add(!r.public, http.StatusForbidden, http.StatusTooManyRequests)
+	// A body that was not asked for is judged by its size and its encoding, too.
+	add(true, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	add(app || len(r.pathParams()) > 0 || r.method != http.MethodGet, http.StatusNotFound)
+	add(app || r.method != http.MethodGet, http.StatusGone)
+	add(r.method != http.MethodGet, http.StatusConflict, http.StatusInsufficientStorage)
+	add(r.method != http.MethodGet || len(r.queryParams()) > 0, http.StatusUnprocessableEntity)
+	add(r.id == "invoke", http.StatusBadGateway, http.StatusGatewayTimeout)
+	slices.Sort(all)
+	return all
+}
+
+// problem describes, once, the problems that have a status, and returns their name.
+func (d *describer) problem(status int) string {
+	name := "Problem" + strconv.Itoa(status)
+	if d.answers[name] != nil {
+		return name
+	}
+	about := []string{}
+	types := []string{}
+	for _, e := range problem.Catalogue() {
+		if e.Status == status {
+			about = append(about, e.Title+".")
+			types = append(types, "/problems/"+e.Slug)
+		}
+	}
+	is := object{"allOf": []any{d.of(reflect.TypeFor[abi.Problem](), false), object{"properties": object{
+		"type": object{"enum": types}, "status": object{"const": status},
+	}}}}
+	answer := object{"description": strings.Join(about, " "), "content": object{"application/problem+json": object{"schema": is}}}
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		answer["headers"] = object{"Retry-After": object{"required": true, "schema": object{"type": "string"}}}
+	}
+	if status == http.StatusUnauthorized {
+		answer["headers"] = object{"WWW-Authenticate": object{"required": true, "schema": object{"type": "string"}}}
+	}
+	d.answers[name] = answer
+	return name
+}
+
 func (d *describer) success(r route, responses object) {
 	if r.answer == nil {
 		responses[strconv.Itoa(http.StatusNoContent)] = object{"description": "Done."}
 		return
 	}
-	media, schema := "application/json", any(nil)
+	answer := func(media string, is any) object {
+		return object{"description": r.about, "content": object{media: object{"schema": is}}}
+	}
+	is := d.of(reflect.TypeOf(r.answer), false)
 	if r.media != "" {
-		media, schema = r.media, object{}
-	} else {
-		schema = d.schema(reflect.TypeOf(r.answer))
+		responses[strconv.Itoa(r.success())] = answer(r.media, object{})
+		return
 	}
-	content := object{media: object{"schema": schema}}
-	if r.id == "publish" {
-		content["application/x-ndjson"] = object{"schema": d.schema(reflect.TypeFor[Step]())}
+	done := answer("application/json", is)
+	responses[strconv.Itoa(r.success())] = done
+	if r.also != "" {
+		done["content"].(object)[r.also] = object{"schema": object{}}
 	}
-	responses[strconv.Itoa(r.success())] = object{"description": r.about, "content": content}
+	if r.lines != nil {
+		responses[strconv.Itoa(http.StatusOK)] = answer("application/x-ndjson", d.of(reflect.TypeOf(r.lines), false))
+	}
 }
+
+// partMedia are the media types of parts, which nothing depends on.
+var partMedia = map[string]string{"manifest": "application/toml", "module": wasm, "bundle": "application/json"}
 
 func (d *describer) body(b body) object {
+	bytes := object{"type": "string", "format": "binary"}
 	switch b.kind {
 	case bodyJSON:
-		return object{"application/json": object{"schema": d.schema(reflect.TypeOf(b.doc))}}
-	case bodyModule:
-		return object{"application/wasm": object{"schema": object{}}}
+		return object{"application/json": object{"schema": d.of(reflect.TypeOf(b.doc), true)}}
 	case bodyBinary:
-		return object{b.media: object{"schema": object{}}}
+		return object{b.media: object{"schema": bytes}}
 	case bodyMultipart:
-		parts := object{}
-		for _, p := range b.parts {
-			parts[p] = object{"type": "string", "contentMediaType": "application/octet-stream"}
+		parts, encoding := object{}, object{}
+		for _, p := range slices.Concat(b.parts, b.mayHave) {
+			parts[p], encoding[p] = bytes, object{"contentType": partMedia[p]}
 		}
-		return object{"multipart/form-data": object{"schema": object{"type": "object", "properties": parts, "required": []string{"manifest"}}}}
+		return object{"multipart/form-data": object{"schema": object{"type": "object", "properties": parts, "required": b.parts, "additionalProperties": false}, "encoding": encoding}}
 	}
 	return nil
-}
-
-// schema describes a Go type as its JSON form; named structs become components.
-func (d *describer) schema(t reflect.Type) any {
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	switch {
-	case t == reflect.TypeFor[time.Time]():
-		return object{"type": "string", "format": "date-time"}
-	case t.Implements(reflect.TypeFor[encoding.TextMarshaler]()):
-		return object{"type": "string"}
-	}
-	switch t.Kind() {
-	case reflect.String:
-		return object{"type": "string"}
-	case reflect.Bool:
-		return object{"type": "boolean"}
-	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint32, reflect.Uint64:
-		return object{"type": "integer"}
-	case reflect.Slice:
-		if t.Elem().Kind() == reflect.Uint8 {
-			return object{"type": "string", "contentEncoding": "base64"}
-		}
-		return object{"type": "array", "items": d.schema(t.Elem())}
-	case reflect.Map:
-		return object{"type": "object", "additionalProperties": d.schema(t.Elem())}
-	case reflect.Struct:
-		return d.component(t)
-	}
-	return object{}
-}
-
-// component describes a struct once, under its name.
-func (d *describer) component(t reflect.Type) any {
-	name := componentName(t)
-	ref := object{"$ref": "#/components/schemas/" + name}
-	if known, ok := d.types[name]; ok {
-		if known != t {
-			panic("BUG: " + known.String() + " and " + t.String() + " would be one component")
-		}
-		return ref
-	}
-	d.types[name] = t
-	properties, required := object{}, []string{}
-	d.fields(t, properties, &required)
-	d.schemas[name] = object{"type": "object", "properties": properties, "required": required}
-	return ref
-}
-
-func (d *describer) fields(t reflect.Type, properties object, required *[]string) {
-	for f := range t.Fields() {
-		tag, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if f.Anonymous && tag == "" {
-			d.fields(f.Type, properties, required)
-			continue
-		}
-		if tag == "-" || !f.IsExported() {
-			continue
-		}
-		properties[tag] = d.schema(f.Type)
-		if !strings.Contains(options, "omit") {
-			*required = append(*required, tag)
-		}
-	}
-}
-
-// componentName is the type's name; a list is named for what it lists.
-func componentName(t reflect.Type) string {
-	name := t.Name()
-	if inner, ok := strings.CutPrefix(name, "Items["); ok {
-		inner = strings.TrimSuffix(inner, "]")
-		name = "ListOf" + inner[strings.LastIndexByte(inner, '.')+1:]
-	}
-	return name
 }

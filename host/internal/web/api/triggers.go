@@ -1,12 +1,8 @@
 package api
 
 import (
-	"fmt"
-	"strconv"
-
 	"github.com/labstack/echo/v4"
 
-	"github.com/agora-host/agora/host/internal/web/problem"
 	"github.com/agora-host/agora/triggers"
 )
 
@@ -15,7 +11,7 @@ func pauseTrigger(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ref := triggers.Ref{App: c.Param("app"), Kind: in.Kind, Name: in.Name}
+	ref := triggers.Ref{App: arg[string](c, "app"), Kind: in.Kind, Name: in.Name}
 	return one(s.node.PauseTrigger(c.Request().Context(), ref, in.Paused, in.Reason))
 }
 
@@ -24,31 +20,15 @@ func runTrigger(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.node.RunTrigger(c.Request().Context(), c.Param("app"), in.Name)
+	id, err := s.node.RunTrigger(c.Request().Context(), arg[string](c, "app"), in.Name)
 	return one(Run{id}, err)
 }
 
-func letter(c echo.Context) (uint64, error) {
-	seq, err := strconv.ParseUint(c.Param("seq"), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %q is no number of a dead letter", problem.ErrBadRequest, c.Param("seq"))
-	}
-	return seq, nil
-}
-
 func redeliver(s *server, c echo.Context) (any, error) {
-	seq, err := letter(c)
-	if err != nil {
-		return nil, err
-	}
-	return one(s.node.Redeliver(c.Request().Context(), c.Param("app"), seq))
+	return one(s.node.Redeliver(c.Request().Context(), arg[string](c, "app"), uint64(arg[int64](c, "seq"))))
 }
 
 func dropLetter(s *server, c echo.Context) (any, error) {
-	seq, err := letter(c)
-	if err != nil {
-		return nil, err
-	}
-	_, err = s.node.DropDeadLetter(c.Request().Context(), c.Param("app"), seq)
+	_, err := s.node.DropDeadLetter(c.Request().Context(), arg[string](c, "app"), uint64(arg[int64](c, "seq")))
 	return nil, err
 }

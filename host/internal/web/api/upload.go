@@ -77,11 +77,6 @@ func checkPolicy(s *server, c echo.Context) (any, error) {
 	if form.Parts["manifest"] == nil {
 		return nil, fmt.Errorf("%w: the part %q is missing", problem.ErrBadRequest, "manifest")
 	}
-	tier := abi.Tier(c.QueryParam("tier"))
-	if tier != "" {
-		if err := knownTier(tier); err != nil {
-			return nil, err
-		}
-	}
+	tier := abi.Tier(arg[string](c, "tier"))
 	return whole(s.node.CheckPolicy(c.Request().Context(), form.Parts["manifest"], form.Module, tier))
 }

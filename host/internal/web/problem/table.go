@@ -21,6 +21,8 @@ import (
 // What a request itself can get wrong, before any domain is asked.
 var (
 	ErrBadRequest       = errors.New("the request cannot be read")
+	ErrParameter        = errors.New("a parameter is not what is expected here")
+	ErrNotRepeated      = errors.New("the name was not repeated")
 	ErrNoSuchPage       = errors.New("there is nothing at this address")
 	ErrMethodNotAllowed = errors.New("this address does not take that method")
 	ErrMediaType        = errors.New("the content type is not taken here")
@@ -87,6 +89,9 @@ var table = []Entry{
 	entry("bad-protocol", http.StatusHTTPVersionNotSupported, "This version of HTTP is not spoken here",
 		"The node speaks HTTP/1.1.",
 		"Use HTTP/1.1; a proxy in front may speak other versions to its clients.", door.ErrProtocol).causedByClients(),
+	entry("bad-parameter", http.StatusBadRequest, "A parameter of the address is not valid",
+		"A parameter of the path or of the query is not known here, is given twice, or has another type or range.",
+		"Correct the parameter that the detail names; the API is described at /api/v1/openapi.json.", ErrParameter),
 	entry("bad-request", http.StatusBadRequest, "The request cannot be read",
 		"A parameter, a form field or a JSON document is missing or not what is expected here.",
 		"Correct what the detail names; the API is described at /api/v1/openapi.json.", ErrBadRequest),
@@ -96,6 +101,9 @@ var table = []Entry{
 	entry("method-not-allowed", http.StatusMethodNotAllowed, "This address does not take that method",
 		"The address exists, but not for this HTTP method.",
 		"Use a method that the Allow header lists; see /api/v1/openapi.json.", ErrMethodNotAllowed, door.ErrMethod),
+	entry("name-not-repeated", http.StatusUnprocessableEntity, "The name was not repeated",
+		"Whoever deletes an app repeats its name, so that no other app is deleted by mistake.",
+		"Send the name of the app that is to be deleted as app.", ErrNotRepeated),
 	entry("media-type", http.StatusUnsupportedMediaType, "The content type is not taken here",
 		"The body has a type or an encoding that this operation does not read. Compressed bodies are never unpacked.",
 		"Send the content type that /api/v1/openapi.json names, without Content-Encoding.", ErrMediaType),
