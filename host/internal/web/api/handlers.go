@@ -20,6 +20,7 @@ import (
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/host/internal/web/intake"
 	"github.com/agora-host/agora/host/internal/web/problem"
+	"github.com/agora-host/agora/internal/sheet"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 )
@@ -226,19 +227,35 @@ func usageReport(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	report, err := s.node.Usage(c.Request().Context(), q)
-	switch format := c.QueryParam("format"); {
-	case err != nil:
+	asCSV, bom, err := csvAsked(c)
+	if err != nil {
 		return nil, err
-	case format == "csv":
+	}
+	report, err := s.node.Usage(c.Request().Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	if asCSV {
 		c.Response().Header().Set("Cache-Control", "no-store")
-		c.Response().Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
+		c.Response().Header().Set("Content-Type", sheet.MediaType)
 		c.Response().WriteHeader(http.StatusOK)
-		return nil, report.WriteCSV(c.Response())
-	case format != "":
-		return nil, fmt.Errorf("%w: format is csv, or left out, not %q", problem.ErrBadRequest, format)
+		return nil, report.WriteCSV(c.Response(), bom)
 	}
 	return one(rowsFrom(report, c.QueryParam("cursor"), int(limit)))
+}
+
+// csvAsked reads whether a report is asked for as CSV, and whether with a byte order mark.
+func csvAsked(c echo.Context) (asCSV, bom bool, err error) {
+	format, mark := c.QueryParam("format"), c.QueryParam("bom")
+	switch {
+	case format != "" && format != "csv":
+		return false, false, fmt.Errorf("%w: format is csv, or left out, not %q", problem.ErrBadRequest, format)
+	case mark != "" && mark != "true" && mark != "false":
+		return false, false, fmt.Errorf("%w: bom is true or false, not %q", problem.ErrBadRequest, mark)
+	case mark == "true" && format == "":
+		return false, false, fmt.Errorf("%w: a byte order mark (bom=true) is for format=csv", problem.ErrBadRequest)
+	}
+	return format == "csv", mark == "true", nil
 }
 
 // rowsFrom is a report with a page of its rows. A cursor names the last row of the page before:

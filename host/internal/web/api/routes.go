@@ -122,7 +122,7 @@ func routes() []route {
 			{"app", "one app; all if left out"}, {"team", "one team; all if left out"}, {"cost_center", "one cost center; all if left out"},
 			{"from", "RFC 3339 time, rounded down to the hour; default 24 hours before to"}, {"to", "RFC 3339 time, rounded up to the hour; default now"},
 			{"by", "any of " + strings.Join(metering.Groupings(), ", ") + ", separated by commas"},
-			{"over", "hour, day or month: answer the totals of each of them, too"}, {"format", "csv: answer text/csv, a line for each row, all of them"},
+			{"over", "hour, day or month: answer the totals of each of them, too"}, {"format", "csv: answer text/csv, a line for each row, all of them"}, {"bom", "true: begin the CSV with a byte order mark, for Excel"},
 			{"limit", "rows of a page: 1 to 1000, which is the default"}, {"cursor", "the next of the page before"},
 		}
 	)
