@@ -80,34 +80,36 @@ func escape(s string) string {
 	if s != "" && strings.IndexByte("\t\r\n", s[0]) >= 0 && !risky(s) {
 		b.WriteByte('\'') // some readers drop it
 	}
-	for rest := s; ; {
-		if risky(rest) {
+	for s != "" {
+		if risky(s) {
 			b.WriteByte('\'')
 		}
-		i := strings.IndexAny(rest, separators)
-		if i < 0 {
-			b.WriteString(rest)
-			return b.String()
-		}
-		b.WriteString(rest[:i+1])
-		rest = rest[i+1:]
+		end := partEnd(s)
+		b.WriteString(s[:end])
+		s = s[end:]
 	}
+	return b.String()
+}
+
+// partEnd returns where the first part of a text ends, which has its separator.
+func partEnd(s string) int {
+	if i := strings.IndexAny(s, separators); i >= 0 {
+		return i + 1
+	}
+	return len(s)
 }
 
 // Unescape returns the text of a cell that was read: without the apostrophe at its start and after
 // each separator (semicolon, tab, CR, LF).
 func Unescape(cell string) string {
 	var b strings.Builder
-	for rest := cell; ; {
-		rest = strings.TrimPrefix(rest, "'")
-		i := strings.IndexAny(rest, separators)
-		if i < 0 {
-			b.WriteString(rest)
-			return b.String()
-		}
-		b.WriteString(rest[:i+1])
-		rest = rest[i+1:]
+	for cell != "" {
+		cell = strings.TrimPrefix(cell, "'")
+		end := partEnd(cell)
+		b.WriteString(cell[:end])
+		cell = cell[end:]
 	}
+	return b.String()
 }
 
 // formulas begin a formula: as themselves, or once a spreadsheet or an input method made the usual
