@@ -112,11 +112,17 @@ type Reach struct {
 // Whole reports whether a reach leaves nothing out but a backup.
 func (r Reach) Whole() bool { return len(r.Apps) == 0 && r.has(ScopeAll) }
 
-func (r Reach) has(s Scope) bool {
-	if s != ScopeBackupRead && (len(r.Scopes) == 0 || slices.Contains(r.Scopes, ScopeAll)) {
-		return true
+// named are the scopes as if none had never been a way to say all.
+func (r Reach) named() []Scope {
+	if len(r.Scopes) == 0 {
+		return []Scope{ScopeAll}
 	}
-	return slices.Contains(r.Scopes, s)
+	return r.Scopes
+}
+
+func (r Reach) has(s Scope) bool {
+	named := r.named()
+	return slices.Contains(named, s) || (s != ScopeBackupRead && slices.Contains(named, ScopeAll))
 }
 
 // Allows returns an error unless the reach has a scope.
@@ -140,7 +146,7 @@ func (r Reach) AllowsApp(app string) error {
 
 // Inside returns an error unless all that r reaches is in another reach.
 func (r Reach) Inside(outer Reach) error {
-	for _, s := range r.Scopes {
+	for _, s := range r.named() {
 		if err := outer.Allows(s); err != nil {
 			return err
 		}
@@ -219,13 +225,12 @@ func MayGive(a Actor, r Reach, ttl time.Duration, now time.Time) error {
 	if err := r.Check(); err != nil {
 		return err
 	}
-	rest := r
-	rest.Scopes = slices.DeleteFunc(slices.Clone(r.Scopes), func(s Scope) bool { return s == ScopeBackupRead })
-	if err := rest.Inside(a.Reach); err != nil {
-		return err
+	outer, backup := a.Reach, slices.Contains(r.Scopes, ScopeBackupRead)
+	if backup { // which is judged below, by more than the scope
+		outer.Scopes = append(slices.Clone(outer.named()), ScopeBackupRead)
 	}
-	if len(rest.Scopes) == len(r.Scopes) {
-		return nil
+	if err := r.Inside(outer); err != nil || !backup {
+		return err
 	}
 	if ttl <= 0 || ttl > BackupTokenLife {
 		return fmt.Errorf("%w: a token with the scope %s lives at most %d days", ErrBadUser, ScopeBackupRead, BackupTokenLife/(24*time.Hour))

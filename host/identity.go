@@ -180,15 +180,20 @@ func (h *Host) Welcome(ctx context.Context, user string, roles ...access.Role) (
 	return h.origins.consoleURL + path, err
 }
 
-// TokenFor is Welcome for a program: it returns an API token.
+// TokenFor is Welcome for a program: it returns an API token of ScopeAll, which reads no backup.
 func (h *Host) TokenFor(ctx context.Context, user, label string, ttl time.Duration, roles ...access.Role) (string, error) {
+	return h.TokenOf(ctx, user, label, ttl, access.Reach{Scopes: []access.Scope{access.ScopeAll}}, roles...)
+}
+
+// TokenOf is TokenFor with another reach. It may name ScopeBackupRead: the data directory is the
+// caller's anyway.
+func (h *Host) TokenOf(ctx context.Context, user, label string, ttl time.Duration, reach access.Reach, roles ...access.Role) (string, error) {
+	if err := access.MayGive(nodeActor, reach, ttl, h.o.Now()); err != nil {
+		return "", err
+	}
 	known, err := h.ensureUser(ctx, user, roles)
 	if err != nil {
 		return "", err
-	}
-	reach := access.Reach{Scopes: []access.Scope{access.ScopeAll}}
-	if ttl > 0 && ttl <= access.BackupTokenLife { // the data directory is the caller's anyway
-		reach.Scopes = append(reach.Scopes, access.ScopeBackupRead)
 	}
 	secret, _, err := h.newToken(ctx, access.Actor{User: known.Name}, web.NewToken{Label: label, TTL: ttl, Reach: reach})
 	return secret, err

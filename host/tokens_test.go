@@ -42,7 +42,10 @@ func (n *node) limited(of string, scopes ...access.Scope) string {
 // every role: it is let through exactly if the description names that scope.
 func TestScopesOpenWhatTheyName(t *testing.T) {
 	n := start(t)
-	all := n.token("all@example.com", access.Roles()...)
+	all, err := n.TokenOf(t.Context(), "all@example.com", "test", time.Hour, access.Reach{Scopes: []access.Scope{access.ScopeAll, access.ScopeBackupRead}}, access.Roles()...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	n.publish(n.as("all@example.com"), []byte(strings.Replace(string(manifest("shop")), ada, "all@example.com", 1)), says("one"))
 	d, _ := describe(t, n)
 	for _, s := range access.Scopes() {
@@ -188,6 +191,7 @@ func TestBackupAsksForMore(t *testing.T) {
 		}
 	}
 	try("a token of all scopes", n.with(whole), false)
+	try("a token that lives an hour", n.ops(), false)
 	try("a scraper's", n.with(n.limited(whole, access.ScopeMetricsRead)), false)
 	try("a session that a token stands behind", session(ofToken), false)
 	try("a session that just began", fresh, true)

@@ -5,11 +5,13 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"html"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,6 +25,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/internal/sheet"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/metering/journal"
 	"github.com/agora-host/agora/sdk/client"
@@ -134,12 +137,12 @@ func TestUsageAddsUp(t *testing.T) {
 	if err != nil || team.Total.Calls == 0 || team.Total.Calls >= total.Calls/2 {
 		t.Errorf("one team: %d calls, %v", team.Total.Calls, err)
 	}
-	raw, err := c.UsageCSV(t.Context(), client.UsageQuery{From: from, By: []string{"app"}})
+	raw, err := c.UsageCSV(t.Context(), client.UsageQuery{From: from, By: []string{"app"}}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines, err := csv.NewReader(strings.NewReader(string(raw))).ReadAll()
-	if err != nil || len(lines) != 13 || lines[0][1] != "calls" || lines[1][1] != fmt.Sprint(days.Rows[0].Calls) {
+	if err != nil || len(lines) != 13 || lines[0][3] != "calls" || lines[1][3] != fmt.Sprint(days.Rows[0].Calls) {
 		t.Errorf("CSV: %v, %v", lines, err)
 	}
 	if _, err := c.Usage(t.Context(), client.UsageQuery{Over: "week"}); problemOf(t, err).Parameter != "over" {
@@ -193,12 +196,34 @@ func TestUsageFiles(t *testing.T) {
 		t.Errorf("without a session: %+v", got)
 	}
 	session := n.session(ada)
-	got := n.do("GET", n.ConsoleURL()+"/usage.csv?by=app", "", "Cookie", session)
-	if got.Status != 200 || !strings.HasPrefix(got.Body, "app,calls") || !strings.Contains(got.Body, "\nshop,1,0,") || !strings.Contains(got.Header.Get("Content-Disposition"), "usage-") {
-		t.Errorf("%+v", got)
+	page := n.do("GET", n.ConsoleURL()+"/usage?by=app", "", "Cookie", session)
+	for label, mark := range map[string]string{"CSV": "", "CSV for Excel": sheet.BOM} {
+		link := regexp.MustCompile(`href="(/usage\.csv[^"]*)" download>` + label + `<`).FindStringSubmatch(page.Body)
+		if link == nil {
+			t.Fatalf("the page has no link %q: %+v", label, page)
+		}
+		got := n.do("GET", n.ConsoleURL()+html.UnescapeString(link[1]), "", "Cookie", session)
+		if got.Status != 200 || !strings.HasPrefix(got.Body, mark+"from,to,app,calls,") || !strings.Contains(got.Body, "Z,shop,1,0,") || !regexp.MustCompile(`filename=usage-\d{4}-\d\d-\d\dT\d\dZ-to-[^ ]+\.csv$`).MatchString(got.Header.Get("Content-Disposition")) {
+			t.Errorf("%s: %+v", label, got)
+		}
 	}
 	if got := n.do("GET", n.ConsoleURL()+"/usage.json", "", "Cookie", session); got.Status != 200 || !strings.Contains(got.Body, `"shop"`) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestUsageCSVAsked: the API marks a file for Excel if it is asked to, and understands nothing else.
+func TestUsageCSVAsked(t *testing.T) {
+	n := start(t)
+	n.publish(n.ada(), manifest("shop"), says("one"))
+	for query, want := range map[string]string{
+		"format=csv": "from,to,calls,", "format=csv&bom=false": "from,to,calls,", "format=csv&bom=true": sheet.BOM + "from,to,calls,", "bom=false": "{",
+		"bom=true": "/problems/bad-request", "format=csv&bom=1": "/problems/bad-request", "format=CSV": "/problems/bad-request", "format=xlsx": "/problems/bad-request",
+	} {
+		got := n.do("GET", n.ConsoleURL()+"/api/v1/usage?app=shop&"+query, "", "Authorization", "Bearer "+n.token(ada))
+		if !strings.HasPrefix(got.Body, want) && got.Problem.Type != want {
+			t.Errorf("%s: %d %q", query, got.Status, got.Body)
+		}
 	}
 }
 

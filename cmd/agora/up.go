@@ -102,7 +102,9 @@ const demoTokenLife = 30 * 24 * time.Hour
 
 // loginDemo returns a client that acts as the demo's user, and its token.
 func loginDemo(ctx context.Context, node *host.Host) (*client.Client, string, error) {
-	token, err := node.TokenFor(ctx, demoUser, demoToken, demoTokenLife)
+	// The first steps of the README end with a backup, so this token names that scope.
+	reach := access.Reach{Scopes: []access.Scope{access.ScopeAll, access.ScopeBackupRead}}
+	token, err := node.TokenOf(ctx, demoUser, demoToken, demoTokenLife, reach)
 	if err != nil {
 		return nil, "", err
 	}

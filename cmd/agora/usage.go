@@ -16,7 +16,7 @@ import (
 func (c *cli) usageCommand() *cobra.Command {
 	var q client.UsageQuery
 	var since, from, to string
-	var asCSV bool
+	var asCSV, bom bool
 	cmd := &cobra.Command{
 		Use:     "usage",
 		Short:   "Show what was used, by app, release, tier, team, cost center, hour or day",
@@ -24,6 +24,9 @@ func (c *cli) usageCommand() *cobra.Command {
 		Example: "  agora usage --since 7d --by cost_center,app\n  agora usage --app hello --by hour -o json\n  agora usage --from 2026-01-01 --to 2026-02-01 --by cost_center --csv > january.csv",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if bom && !asCSV {
+				return usageError("--bom is for --csv: it marks the file as UTF-8 for Excel")
+			}
 			if err := span(&q, since, from, to); err != nil {
 				return err
 			}
@@ -32,7 +35,7 @@ func (c *cli) usageCommand() *cobra.Command {
 				return err
 			}
 			if asCSV {
-				raw, err := node.UsageCSV(cmd.Context(), q)
+				raw, err := node.UsageCSV(cmd.Context(), q, bom)
 				if err != nil {
 					return err
 				}
@@ -50,6 +53,7 @@ func (c *cli) usageCommand() *cobra.Command {
 	f.StringVar(&q.App, "app", "", "only this app")
 	f.StringVar(&q.Team, "team", "", "only this team")
 	f.BoolVar(&asCSV, "csv", false, "write comma-separated values, for spreadsheets")
+	f.BoolVar(&bom, "bom", false, "begin the CSV with a byte order mark, for Excel")
 	f.StringVar(&q.CostCenter, "cost-center", "", "only this cost center")
 	f.StringSliceVar(&q.By, "by", []string{"app"}, "group by any of hour, day, month, app, release, tier, cost_center, team, owner, environment, trigger")
 	f.StringVar(&since, "since", "24h", "how far back: 24h, 7d")

@@ -159,10 +159,12 @@ func (c *Client) Usage(ctx context.Context, q UsageQuery) (Report, error) {
 	return all, err
 }
 
-// UsageCSV is Usage as comma-separated values, a line for each row.
-func (c *Client) UsageCSV(ctx context.Context, q UsageQuery) ([]byte, error) {
+// UsageCSV is Usage as comma-separated values, a line for each row; with bom it begins with a byte
+// order mark, which Excel needs.
+func (c *Client) UsageCSV(ctx context.Context, q UsageQuery, bom bool) ([]byte, error) {
 	v := q.values()
 	v.Set("format", "csv")
+	v.Set("bom", strconv.FormatBool(bom))
 	return c.bytes(ctx, request{method: http.MethodGet, path: "/usage", query: v})
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/agora-host/agora/host/internal/web"
 	"github.com/agora-host/agora/host/internal/web/intake"
 	"github.com/agora-host/agora/host/internal/web/problem"
+	"github.com/agora-host/agora/internal/sheet"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 )
@@ -147,6 +148,10 @@ func invoke(s *server, c echo.Context) (any, error) {
 }
 
 func usageReport(s *server, c echo.Context) (any, error) {
+	asCSV, bom := arg[string](c, "format") == "csv", arg[string](c, "bom") == "true"
+	if bom && !asCSV {
+		return nil, fmt.Errorf("%w: a byte order mark (bom=true) is for format=csv", problem.ErrBadRequest)
+	}
 	q := metering.Query{
 		App: arg[string](c, "app"), Team: arg[string](c, "team"), CostCenter: arg[string](c, "cost_center"), Over: arg[string](c, "over"),
 		From: arg[time.Time](c, "from"), To: arg[time.Time](c, "to"), By: arg[[]string](c, "by"),
@@ -155,11 +160,11 @@ func usageReport(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if arg[string](c, "format") == "csv" {
+	if asCSV {
 		c.Response().Header().Set("Cache-Control", "no-store")
-		c.Response().Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
+		c.Response().Header().Set("Content-Type", sheet.MediaType)
 		c.Response().WriteHeader(http.StatusOK)
-		return nil, report.WriteCSV(c.Response())
+		return nil, report.WriteCSV(c.Response(), bom)
 	}
 	return one(rowsFrom(report, arg[string](c, "cursor"), int(arg[int64](c, "limit"))))
 }

@@ -126,6 +126,7 @@ func routes() []route {
 			moment("from", "rounded down to the hour; default 24 hours before to"), moment("to", "rounded up to the hour; default now"),
 			choices("by", "what to group by", metering.Groupings()),
 			choice("over", "the totals of each of them, too", metering.Spans()...), choice("format", "text/csv, a line for each row, all of them", "csv"),
+			choice("bom", "whether the CSV begins with a byte order mark, for Excel", "true", "false"),
 			number("limit", "rows of a page", 1, web.MaxPageLimit, web.MaxPageLimit), text("cursor", "the next of the page before"),
 		}
 	)

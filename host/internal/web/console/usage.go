@@ -11,6 +11,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/internal/sheet"
 	"github.com/agora-host/agora/metering"
 )
 
@@ -192,6 +193,12 @@ func (v usageView) Share(row metering.Row) float64 {
 	return 100 * float64(row.Instructions) / float64(v.Most)
 }
 
+// Excel is the address of this page as a file that Excel reads as UTF-8.
+func (v usageView) Excel() string { return v.Export("csv") + "&bom=true" }
+
+// fileTime is how a time stands in the name of a file. Usage is kept by the hour.
+const fileTime = "2006-01-02T15Z"
+
 // exportUsage answers the page's report with all its rows, as a file.
 func (c *Console) exportUsage(form string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -209,11 +216,11 @@ func (c *Console) exportUsage(form string) http.HandlerFunc {
 		}
 		media, write := "application/json", func() error { return json.NewEncoder(w).Encode(report) }
 		if form == "csv" {
-			media, write = "text/csv; charset=utf-8; header=present", func() error { return report.WriteCSV(w) }
+			media, write = sheet.MediaType, func() error { return report.WriteCSV(w, r.URL.Query().Get("bom") == "true") }
 		}
 		h := w.Header()
 		h.Set("Content-Type", media)
-		h.Set("Content-Disposition", "attachment; filename=usage-"+report.From.Format(time.DateOnly)+"."+form)
+		h.Set("Content-Disposition", "attachment; filename=usage-"+report.From.Format(fileTime)+"-to-"+report.To.Format(fileTime)+"."+form)
 		h.Set("Cache-Control", "no-store")
 		if err := write(); err != nil && r.Context().Err() == nil {
 			c.log.WarnContext(r.Context(), "an export broke off", "err", err)
