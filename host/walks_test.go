@@ -90,7 +90,7 @@ func TestHostNamesAreExact(t *testing.T) {
 			t.Errorf("%s: %d", other, got.Status)
 		}
 	}
-	if got := n.do("GET", "http://nope."+domain+"/", "", "Accept", "text/html"); got.Status != 404 || !strings.Contains(got.Body, "<h1>It does not exist</h1>") {
+	if got := n.do("GET", "http://nope."+domain+"/", "", "Accept", "text/html"); got.Status != 404 || !strings.Contains(got.Body, "<h1>There is nothing at this address</h1>") {
 		t.Errorf("a browser at an unknown app: %d\n%s", got.Status, got.Body)
 	}
 }
@@ -104,11 +104,11 @@ func TestGrant(t *testing.T) {
 	if p.Active || len(p.Requests) != 1 || p.Requests[0].Capability != "kv" {
 		t.Fatalf("a release that needs a grant: %+v", p)
 	}
-	if got := n.get(p.URL); got.Status != 404 || got.Problem.Title != "The app serves nothing yet" {
+	if got := n.get(p.URL); got.Status != 404 || got.Problem.Title != "The app is not available" {
 		t.Errorf("before the decision: %+v", got)
 	}
 	// The preview runs it, and refuses at the link, by name.
-	if got := n.get(p.Preview); got.Status != 502 || got.Problem.Title != "The app lacks a grant" {
+	if got := n.get(p.Preview); got.Status != 502 || got.Problem.Title != "The app cannot run at the moment" {
 		t.Errorf("the preview before the decision: %+v", got)
 	}
 	logs, err := c.Logs(t.Context(), "guestbook", 10)
