@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"github.com/agora-host/agora/internal/humanize"
 	"io"
 	"os"
 
@@ -63,7 +64,7 @@ func (c *cli) secretsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.out, "A new key seals; %d secrets were sealed anew.\n", n)
+			_, err = fmt.Fprintf(c.out, "A new key seals; %s sealed anew.\n", humanize.Plural(n, "secret was", "secrets were"))
 			return err
 		}),
 	}
