@@ -3,11 +3,11 @@ package host
 import (
 	"context"
 	"fmt"
-	"github.com/agora-host/agora/internal/humanize"
 	"path/filepath"
 	"strings"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 )

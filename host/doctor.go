@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/agora-host/agora/internal/humanize"
 	"path/filepath"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/agora-host/agora/host/internal/blobstore"
 	"github.com/agora-host/agora/host/internal/filestore"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 )

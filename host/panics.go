@@ -2,7 +2,6 @@ package host
 
 import (
 	"fmt"
-	"github.com/agora-host/agora/internal/humanize"
 	"io"
 	"net/http"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/internal/humanize"
 )
 
 // calmly answers a request whose handler panics with a problem, if nothing was answered yet.

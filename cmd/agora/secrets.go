@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"github.com/agora-host/agora/internal/humanize"
 	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/sdk/client"
 )
 
