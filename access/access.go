@@ -3,9 +3,10 @@ package access
 import (
 	"context"
 	"errors"
-	"github.com/agora-host/agora/internal/sentinel"
 	"slices"
 	"time"
+
+	"github.com/agora-host/agora/internal/sentinel"
 )
 
 var (

@@ -3,11 +3,11 @@ package approvals
 import (
 	"context"
 	"errors"
-	"github.com/agora-host/agora/internal/sentinel"
 	"slices"
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/internal/sentinel"
 )
 
 var (

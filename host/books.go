@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 )
@@ -68,5 +69,5 @@ func (h *Host) checkBooks(ctx context.Context) []Check {
 	if err != nil {
 		return []Check{{Name: "usage", Detail: err.Error(), Remedy: abi.Remedy{Summary: "Read the node's log; make sure that the data directory can be read and written."}}}
 	}
-	return doctor{dir: h.o.DataDir}.usage(fmt.Sprintf("%d calls are billed, and the journals that are kept say the same (%d were read)", r.Balance.Cells.Calls, r.Epochs), findings)
+	return doctor{dir: h.o.DataDir}.usage(fmt.Sprintf("%s billed, and the journals that are kept say the same (%s read)", humanize.Plural(r.Balance.Cells.Calls, "call is", "calls are"), humanize.Plural(r.Epochs, "was", "were")), findings)
 }

@@ -53,7 +53,7 @@ func (h *Host) checkBudgets() (checks []web.Check) {
 		}
 		detail := fmt.Sprintf("%s of %s in use, at most %s since the start", say(s.Used), say(s.Limit), say(s.Most))
 		if s.Refused > 0 {
-			detail += fmt.Sprintf("; %d times nothing was left", s.Refused)
+			detail += fmt.Sprintf("; nothing was left %s", humanize.Plural(s.Refused, "time", "times"))
 		}
 		checks = append(checks, web.Check{Name: "budget " + s.Name, OK: true, Detail: detail})
 	}

@@ -47,8 +47,8 @@ func (h *Host) explainFault(b *bill, result engine.Result, err error) error {
 }
 
 // writeFault sends a caller of an app the response to a request that was not served, and notes
-// it where the app's owner finds it by its id: in the app's log, or in the node's if the address
-// is no app's.
+// it where the app's owner finds it by its id: in the app's log, and in the node's if it is the
+// node's own trouble.
 func (h *Host) writeFault(w http.ResponseWriter, r *http.Request, id string, err error) {
 	about := h.whose(r.Context(), r.Host)
 	_, known := errors.AsType[recorded](err)

@@ -13,6 +13,7 @@ import (
 	"github.com/agora-host/agora/host/internal/blobstore"
 	"github.com/agora-host/agora/host/internal/filestore"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 )
@@ -78,7 +79,7 @@ func verdict(name, well string, remedy abi.Remedy, problems ...error) Check {
 	}
 	c := Check{Name: name, Detail: "1 thing is damaged", Remedy: remedy}
 	if n := len(problems); n > 1 {
-		c.Detail = fmt.Sprintf("%d things are damaged", n)
+		c.Detail = humanize.Plural(n, "thing is damaged", "things are damaged")
 	}
 	for _, p := range problems {
 		c.Damage = append(c.Damage, damageOf(p))
@@ -99,7 +100,7 @@ func (d doctor) store(s storeFile, problems []error) Check {
 
 func (d doctor) blobs(ctx context.Context, blobs *blobstore.Store) Check {
 	n, damaged := blobs.Check(ctx)
-	return verdict("modules and signatures", fmt.Sprintf("%d files match their digests", n), abi.Remedy{
+	return verdict("modules and signatures", humanize.Plural(n, "file matches its digest", "files match their digests"), abi.Remedy{
 		Summary:  "Delete the file and upload its release again (the line \"releases\" says which), or copy the file out of a backup: its name is its digest.",
 		Commands: []string{"agora deploy"},
 	}, damaged...)
@@ -122,7 +123,7 @@ func (d doctor) releases(ctx context.Context, store state.Store, verified func(c
 	if err != nil {
 		return Check{}, err
 	}
-	return verdict("releases", fmt.Sprintf("%d releases are signed by whom they say", n), remedy, problems...), nil
+	return verdict("releases", humanize.Plural(n, "release is signed by whom it says", "releases are signed by whom they say"), remedy, problems...), nil
 }
 
 // eachRelease shows all releases of all apps, some at a time: there may be more than fit into
@@ -156,7 +157,7 @@ func (d doctor) cache(ctx context.Context) Check {
 	if err != nil {
 		damaged = append(damaged, err)
 	}
-	return verdict("compiled code", fmt.Sprintf("%d files carry this node's MAC", n),
+	return verdict("compiled code", humanize.Plural(n, "file carries this node's MAC", "files carry this node's MAC"),
 		abi.Remedy{Summary: "Nothing has to be done: a damaged file is not run, and is compiled again when it is needed. If it happens again, look at the disk."}, damaged...)
 }
 
@@ -196,7 +197,7 @@ func (d doctor) snapshots(ctx context.Context) Check {
 // files reads every file that an app keeps.
 func (d doctor) files(ctx context.Context, files *filestore.Store) Check {
 	n, problems := files.Check(ctx)
-	return verdict("apps' files", fmt.Sprintf("%d files are what was written", n), abi.Remedy{
+	return verdict("apps' files", humanize.Plural(n, "file is what was written", "files are what was written"), abi.Remedy{
 		Summary:  "The node runs, and refuses these files alone. Let the app put them again, or copy them out of a backup to the same place: restore one beside and take the file from there.",
 		Commands: []string{"agora restore FILE --data NEWDIR", "cp NEWDIR/files/… " + d.path(filesDir) + "/…"},
 	}, problems...)

@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"fmt"
-	"github.com/agora-host/agora/host/internal/logstore"
 	"net/netip"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/capability/fetch"
 	"github.com/agora-host/agora/host/capability/llm"
+	"github.com/agora-host/agora/host/internal/logstore"
 	"github.com/agora-host/agora/registry"
 )
 

@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/host/internal/blobstore"
 	"github.com/agora-host/agora/host/internal/boltstore"
 	"github.com/agora-host/agora/host/internal/filestore"
+	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/metering/journal"
 	"github.com/agora-host/agora/registry"
@@ -170,7 +171,7 @@ func (d doctor) books(ctx context.Context, o Options, state *boltstore.Store) []
 	if err != nil {
 		return []Check{{Name: "usage", Detail: "not checked: " + err.Error(), Remedy: abi.Remedy{Summary: "Make sure that the data directory can be read."}}}
 	}
-	well := fmt.Sprintf("%d calls are billed, and the journals say the same (%d were read)", x.Billed, x.Journals)
+	well := fmt.Sprintf("%s billed, and the journals say the same (%s read)", humanize.Plural(x.Billed, "call is", "calls are"), humanize.Plural(x.Journals, "was", "were"))
 	if state == nil {
 		well = fmt.Sprintf("the journals are legible (%d were read), and compared with nothing, since the state cannot be read", x.Journals)
 	} else if x.Waiting > 0 {

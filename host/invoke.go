@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -129,14 +128,11 @@ func (h *Host) setClient(ctx context.Context, frame *abi.Request) {
 	}
 }
 
-// noteFault logs a failure at the front door: what is the node's own trouble, and for whoever looks
-// closely also what clients can cause at will.
+// noteFault logs a failure at the front door that is the node's own trouble.
 func (h *Host) noteFault(ctx context.Context, host, id string, err error) {
-	level := slog.LevelDebug
 	if problem.Internal(err) {
-		level = slog.LevelWarn
+		h.log.WarnContext(ctx, "request not served", "host", host, "invocation", id, "err", err)
 	}
-	h.log.Log(ctx, level, "request not served", "host", host, "invocation", id, "err", err)
 }
 
 func (h *Host) appLog(ctx context.Context, app string, release int, level, message string) {

@@ -10,6 +10,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/host/internal/web"
+	"github.com/agora-host/agora/internal/humanize"
 )
 
 // calmly answers a request whose handler panics with a problem, if nothing was answered yet.
@@ -100,7 +101,7 @@ func (h *Host) checkTriggers() []web.Check {
 	if !h.o.PauseTriggers {
 		return nil
 	}
-	return []web.Check{{Name: "triggers", OK: true, Detail: fmt.Sprintf("paused on this node, which was started with --pause-triggers: %d deliveries wait; restart it without the flag to resume", h.dispatcher.Waiting())}}
+	return []web.Check{{Name: "triggers", OK: true, Detail: fmt.Sprintf("paused on this node, which was started with --pause-triggers: %s; restart it without the flag to resume", humanize.Plural(h.dispatcher.Waiting(), "delivery waits", "deliveries wait"))}}
 }
 
 // sayTriggersPaused says at the start that nothing is delivered, and how that ends.

@@ -2,11 +2,11 @@ package registry
 
 import (
 	"errors"
-	"github.com/agora-host/agora/internal/sentinel"
 	"iter"
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/internal/sentinel"
 )
 
 var (

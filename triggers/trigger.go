@@ -2,11 +2,11 @@ package triggers
 
 import (
 	"errors"
-	"github.com/agora-host/agora/internal/sentinel"
 	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/cron"
+	"github.com/agora-host/agora/internal/sentinel"
 )
 
 var (

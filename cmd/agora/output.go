@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -27,21 +29,55 @@ func (c *cli) print(value any, text func(w io.Writer) error) error {
 	return text(c.out)
 }
 
-// table prints rows in columns, under a header unless it is "". Cells come from apps and
-// people: control characters are made visible, so that none moves the cursor.
+// table prints rows in columns, under a header unless it is "". Columns of numbers are aligned to
+// the right. Cells come from apps and people: control characters are made visible, so that none
+// moves the cursor.
 func table(w io.Writer, header string, rows [][]string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	all := make([][]string, 0, len(rows)+1)
 	if header != "" {
-		fmt.Fprintln(t, strings.ReplaceAll(header, " ", "\t"))
+		all = append(all, strings.Split(header, " "))
 	}
 	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
 			cells[i] = printable(cell)
 		}
+		all = append(all, cells)
+	}
+	if header != "" {
+		alignNumbers(all)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, cells := range all {
 		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
 	return t.Flush()
+}
+
+// aNumber is a count or a measure, with its unit.
+var aNumber = regexp.MustCompile(`^\d+(\.\d+)?( ?[kMGT]?(B|iB|KiB|MiB|GiB|TiB|µs|ms|s|min|h|%)?)?$`)
+
+// alignNumbers pads the columns that hold numbers and nothing else, below their header.
+func alignNumbers(all [][]string) {
+	for column := 1; column < len(all[0]); column++ { // the first names the row
+		width, numbers := utf8.RuneCountInString(all[0][column]), 0
+		for _, row := range all[1:] {
+			if column >= len(row) || row[column] != "-" && !aNumber.MatchString(row[column]) {
+				numbers = -1
+				break
+			}
+			if row[column] != "-" {
+				numbers++
+			}
+			width = max(width, utf8.RuneCountInString(row[column]))
+		}
+		if numbers <= 0 {
+			continue
+		}
+		for _, row := range all {
+			row[column] = strings.Repeat(" ", width-utf8.RuneCountInString(row[column])) + row[column]
+		}
+	}
 }
 
 // printable makes text safe for a terminal; line breaks become spaces.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -63,7 +64,7 @@ func (c *cli) secretsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.out, "A new key seals; %d secrets were sealed anew.\n", n)
+			_, err = fmt.Fprintf(c.out, "A new key seals; %s sealed anew.\n", humanize.Plural(n, "secret was", "secrets were"))
 			return err
 		}),
 	}

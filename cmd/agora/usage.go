@@ -117,6 +117,9 @@ func showUsage(w io.Writer, r client.Report) error {
 			humanize.Micros(u.GuestMicros), humanize.Micros(u.HostMicros), humanize.Count(u.MemoryKiBMS), humanize.Bytes(u.BytesIn), humanize.Bytes(u.BytesOut)))
 	}
 	for _, row := range r.Rows {
+		if row.Calls == 0 {
+			continue
+		}
 		group := make([]string, len(r.By))
 		for i, word := range r.By {
 			group[i] = orDash(row.Group[word])

@@ -39,16 +39,22 @@ func Bytes(n uint64) string {
 		name  string
 	}{{1 << 40, "TiB"}, {1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
 		if n >= u.bytes {
-			return fmt.Sprintf("%.1f %s", float64(n)/float64(u.bytes), u.name)
+			return strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/float64(u.bytes)), ".0") + " " + u.name
 		}
 	}
 	return fmt.Sprintf("%d B", n)
 }
 
-// Param writes a parameter of a capability: a quota is bytes, in decimal.
+// Param writes a parameter of a capability: numbers have their units.
 func Param(name, value string) string {
-	if n, err := strconv.ParseUint(value, 10, 64); err == nil && name == "quota" {
+	n, err := strconv.ParseUint(value, 10, 64)
+	switch {
+	case err != nil:
+		return value
+	case name == "quota" || name == "max_request" || name == "max_response":
 		return Bytes(n)
+	case name == "daily_cents":
+		return fmt.Sprintf("%d.%02d a day", n/100, n%100)
 	}
 	return value
 }

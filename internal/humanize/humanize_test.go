@@ -12,8 +12,8 @@ func TestHumanize(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{humanize.Count(0), "0"}, {humanize.Count(9999), "9999"}, {humanize.Count(12_345), "12.3 k"},
 		{humanize.Count(999_999), "1.0 M"}, {humanize.Count(1_500_000_000), "1.5 G"}, {humanize.Count(1 << 60), "1152921.5 T"},
-		{humanize.Bytes(1023), "1023 B"}, {humanize.Bytes(1536), "1.5 KiB"}, {humanize.Bytes(64 << 20), "64.0 MiB"},
-		{humanize.Param("quota", "262144"), "256.0 KiB"}, {humanize.Param("host", "1"), "1"}, {humanize.Param("quota", "x"), "x"},
+		{humanize.Bytes(1023), "1023 B"}, {humanize.Bytes(1536), "1.5 KiB"}, {humanize.Bytes(64 << 20), "64 MiB"},
+		{humanize.Param("quota", "262144"), "256 KiB"}, {humanize.Param("max_request", "921600"), "900 KiB"}, {humanize.Param("daily_cents", "250"), "2.50 a day"}, {humanize.Plural(1, "call", "calls"), "1 call"}, {humanize.Plural(0, "call", "calls"), "0 calls"}, {humanize.Param("host", "1"), "1"}, {humanize.Param("quota", "x"), "x"},
 		{humanize.Micros(830), "830 µs"}, {humanize.Micros(12_400), "12.4 ms"}, {humanize.Micros(3_100_000), "3.1 s"},
 		{humanize.Micros(90_000_000), "1.5 min"}, {humanize.Micros(7_200_000_000), "2.0 h"},
 		{humanize.Ago(time.Time{}, now), "never"}, {humanize.Ago(now.Add(-5*time.Minute), now), "5 min ago"},

@@ -14,6 +14,14 @@ import (
 	"github.com/agora-host/agora/metering"
 )
 
+// Phrase makes a sentence that begins with a verb a part of another: after "may" and "may not".
+func Phrase(sentence string) string {
+	if sentence == "" {
+		return ""
+	}
+	return strings.ToLower(sentence[:1]) + strings.TrimSuffix(sentence[1:], ".")
+}
+
 // faultWords say how a call ended, for a chip beside a count.
 var faultWords = map[string]string{
 	"trap": "failed by an error of its own", "fuel": "over the instruction limit", "memory": "over the memory limit",
@@ -121,7 +129,7 @@ func (s *CapabilityState) Say() {
 		if say := may[s.Name]; say != nil {
 			s.May = say(s.Params)
 		} else {
-			s.May = strings.ToLower(s.Summary[:1]) + strings.TrimSuffix(s.Summary[1:], ".")
+			s.May = Phrase(s.Summary)
 		}
 	}
 	s.Did, s.Findings = nil, nil

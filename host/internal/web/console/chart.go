@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/agora-host/agora/internal/humanize"
@@ -13,8 +14,8 @@ import (
 type chart struct {
 	Width, Height int
 	Bars          []bar
-	Top           string // the value at the upper edge
-	First, Last   string // the first and last slot
+	Top, Half     string   // the values at the upper edge and half way up; no half of an odd number
+	Ticks         []string // slots below the bars, evenly from the first to the last, in UTC
 	Empty         bool
 	Label         string // for who cannot see it
 }
@@ -73,13 +74,18 @@ func newChart(from, to time.Time, rows []metering.Row, by string, link func(time
 		usage[row.Group[by]] = row.Usage
 		most, total = max(most, row.Calls), total+row.Calls
 	}
-	c := chart{Width: chartWidth, Height: chartHeight, Empty: most == 0, Top: humanize.Count(most)}
+	c := chart{Width: chartWidth, Height: chartHeight, Empty: most == 0}
 	all := slots(from, to, by)
 	if len(all) == 0 || most == 0 {
 		return c
 	}
-	c.First, c.Last = slotName(all[0], by), slotName(all[len(all)-1], by)
-	width, scale := float64(chartWidth)/float64(len(all)), float64(chartHeight-4)/float64(most)
+	top := upperEdge(most)
+	c.Top = humanize.Plural(top, "call", "calls")
+	if top%2 == 0 {
+		c.Half = humanize.Count(top / 2)
+	}
+	c.Ticks = ticks(all, by)
+	width, scale := float64(chartWidth)/float64(len(all)), float64(chartHeight-4)/float64(top)
 	for i, t := range all {
 		u := usage[t.Format(layouts[by])]
 		ok, failed := float64(u.Calls-u.Failed())*scale, float64(u.Failed())*scale
@@ -98,8 +104,32 @@ func newChart(from, to time.Time, rows []metering.Row, by string, link func(time
 		}
 		c.Bars = append(c.Bars, b)
 	}
-	c.Label = fmt.Sprintf("%s from %s to %s, at most %s in one %s", plural(total, "call", "calls"), c.First, c.Last, c.Top, by)
+	c.Label = fmt.Sprintf("%s by %s from %s to %s UTC, at most %s in one %s", plural(total, "call", "calls"), by, slotName(all[0], by), slotName(all[len(all)-1], by), humanize.Count(most), by)
 	return c
+}
+
+// upperEdge is the least round number that is not below the most: 1, 2, 4, 6, 8 or 10, by powers of ten.
+func upperEdge(most uint64) uint64 {
+	for unit := uint64(1); ; unit *= 10 {
+		for _, n := range []uint64{1, 2, 4, 6, 8, 10} {
+			if n*unit >= most || unit >= math.MaxUint64/100 {
+				return n * unit
+			}
+		}
+	}
+}
+
+// ticks names up to five slots, evenly from the first to the last.
+func ticks(all []time.Time, by string) (names []string) {
+	n := min(5, len(all))
+	for i := range n {
+		at := 0
+		if n > 1 {
+			at = i * (len(all) - 1) / (n - 1)
+		}
+		names = append(names, slotName(all[at], by))
+	}
+	return names
 }
 
 func slotName(t time.Time, by string) string {

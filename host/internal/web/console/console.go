@@ -236,7 +236,7 @@ func (c *Console) base(r *http.Request, title, nav string) (base, error) {
 	ctx := r.Context()
 	b := base{
 		Title: title, Nav: nav, Actor: access.ActorFrom(ctx), Info: c.node.Info(ctx), Now: c.now(),
-		Notice: notices[r.URL.Query().Get("done")],
+		Notice: notices[doneOf(r)],
 	}
 	return b, ctx.Err()
 }
@@ -290,10 +290,17 @@ func (c *Console) page(role access.Role, show pageFunc) http.HandlerFunc {
 			c.failed(w, r, err)
 			return
 		}
+		if r.URL.Query().Has("done") {
+			c.sayOnce(w, r)
+			return
+		}
 		name, view, err := show(r)
 		if err != nil {
 			c.failed(w, r, err)
 			return
+		}
+		if doneOf(r) != "" {
+			http.SetCookie(w, &http.Cookie{Name: doneCookie, Path: "/", MaxAge: -1, HttpOnly: true, Secure: c.o.Secure, SameSite: http.SameSiteLaxMode})
 		}
 		c.render(w, r, http.StatusOK, name, view)
 	}

@@ -20,7 +20,6 @@ func pageOf(r *http.Request, list string, limit int) web.Page {
 
 func pagerOf(r *http.Request, list, next string) (p pager) {
 	q := r.URL.Query()
-	q.Del("done") // it was said once
 	if q.Has(list) {
 		q.Del(list)
 		p.First = r.URL.Path + "?" + q.Encode() + "#" + list

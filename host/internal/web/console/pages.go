@@ -321,7 +321,7 @@ func (c *Console) release(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	done := r.URL.Query().Get("done")
+	done := doneOf(r)
 	v := releaseView{Fresh: done == "published" || done == "waiting", base: b, App: app, Release: release, Access: newAccessView(b, app, release), Can: release.MayServe, Refused: refused(requests.Items, n)}
 	for _, s := range release.Access {
 		if s.Imported && !s.Granted && s.Request == "" {

@@ -41,6 +41,7 @@ var functions = template.FuncMap{
 	},
 	"ms":       func(d registry.Duration) string { return time.Duration(d).String() },
 	"fault":    web.FaultWords,
+	"phrase":   web.Phrase,
 	"tiers":    abi.Tiers,
 	"plural":   plural,
 	"happened": func(kind string) string { return abi.EventKindNamed(kind).Meaning },

@@ -96,7 +96,7 @@ func grouping(by string) []string {
 
 // largest picks the rows that are shown.
 func (v *usageView) largest() {
-	v.Rows = slices.Clone(v.Report.Rows)
+	v.Rows = slices.DeleteFunc(slices.Clone(v.Report.Rows), func(r metering.Row) bool { return r.Calls == 0 })
 	slices.SortStableFunc(v.Rows, func(x, y metering.Row) int { return cmp.Compare(y.Instructions, x.Instructions) })
 	v.Rows = v.Rows[:min(len(v.Rows), usageRows)]
 	if len(v.Rows) > 0 {
@@ -105,7 +105,15 @@ func (v *usageView) largest() {
 }
 
 // More is how many rows are not shown.
-func (v usageView) More() int { return len(v.Report.Rows) - len(v.Rows) }
+func (v usageView) More() int {
+	used := 0
+	for _, r := range v.Report.Rows {
+		if r.Calls > 0 {
+			used++
+		}
+	}
+	return used - len(v.Rows)
+}
 
 // exported is a page's report as the API is asked for it, with fixed times.
 func exported(r metering.Report, s scope, by []string) url.Values {
