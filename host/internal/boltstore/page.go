@@ -33,7 +33,7 @@ func pageBy[T any](t *reader, bucket string, prefix []byte, p state.Part, newest
 func pageOf[T any](t *reader, bucket string, prefix []byte, p state.Part, newest bool, read func(k, record []byte) (T, bool, error)) (part []T, next []byte, err error) {
 	c := t.tx.Bucket([]byte(bucket)).Cursor()
 	var last []byte
-	for k, record := seek(c, prefix, p.After, newest); k != nil && hasPrefix(k, prefix); k, record = step(c, newest) {
+	for k, record := seek(c, prefix, p.After, newest); k != nil && hasPrefix(k, prefix); k, record = step(c, k, newest) {
 		if err := t.ctx.Err(); err != nil {
 			return nil, nil, err
 		}
@@ -66,15 +66,30 @@ func seek(c *bolt.Cursor, prefix, after []byte, newest bool) (k, record []byte) 
 	}
 	if len(from) > 0 {
 		if k, _ = c.Seek(from); k != nil {
-			return c.Prev()
+			return back(c, k)
 		}
 	}
 	return c.Last()
 }
 
-func step(c *bolt.Cursor, newest bool) (k, record []byte) {
+// back returns the record before k, at which the cursor stands. bbolt's Prev returns nil at a page
+// that this transaction has emptied, too, and goes on from there when it is called again.
+func back(c *bolt.Cursor, k []byte) (before, record []byte) {
+	if before, record = c.Prev(); before != nil {
+		return before, record
+	}
+	if first, _ := c.Bucket().Cursor().First(); first == nil || bytes.Compare(first, k) >= 0 {
+		return nil, nil
+	}
+	for before == nil {
+		before, record = c.Prev()
+	}
+	return before, record
+}
+
+func step(c *bolt.Cursor, at []byte, newest bool) (k, record []byte) {
 	if newest {
-		return c.Prev()
+		return back(c, at)
 	}
 	return c.Next()
 }

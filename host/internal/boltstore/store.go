@@ -247,7 +247,7 @@ const mostLooks = 10_000
 func (t *reader) Events(q state.EventQuery, sees func(abi.Event) (bool, error)) (part []abi.Event, next abi.Rev, err error) {
 	c := t.tx.Bucket([]byte(bEvents)).Cursor()
 	looks := 0
-	for k, record := seek(c, nil, place(q), q.Newest); k != nil; k, record = step(c, q.Newest) {
+	for k, record := seek(c, nil, place(q), q.Newest); k != nil; k, record = step(c, k, q.Newest) {
 		if err := t.ctx.Err(); err != nil {
 			return nil, 0, err
 		}
