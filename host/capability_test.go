@@ -182,7 +182,7 @@ func TestNoMoreThanDeclared(t *testing.T) {
 		t.Fatalf("published %+v", p)
 	}
 	preview := &relayed{n, relay, p.Preview}
-	if got := n.do("POST", p.Preview, string(relay.Request(wasmtest.RelayCall{Func: "get", In: []byte("two")}))); got.Status != 502 || got.Problem.Title != "The app lacks a grant" {
+	if got := n.do("POST", p.Preview, string(relay.Request(wasmtest.RelayCall{Func: "get", In: []byte("two")}))); got.Status != 502 || got.Problem.Title != "The app cannot run at the moment" {
 		t.Errorf("the preview before the decision: %+v", got)
 	}
 	if _, err := n.rex().Decide(t.Context(), p.Requests[0].ID, true, "fine"); err != nil {

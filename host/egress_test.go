@@ -35,7 +35,7 @@ func TestFetch(t *testing.T) {
 
 	closed := start(t)
 	p := closed.publish(closed.ada(), manifest("asks", grant), fetches(get))
-	if got := closed.get(p.Preview); got.Status != 502 || got.Problem.Title != "The app lacks a grant" {
+	if got := closed.get(p.Preview); got.Status != 502 || got.Problem.Title != "The app cannot run at the moment" {
 		t.Errorf("without a grant: %+v", got)
 	}
 	closed.decide(p)

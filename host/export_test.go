@@ -250,7 +250,7 @@ func (h *Host) Links(ctx context.Context, label string) (release int, tier abi.T
 // ForgetReviewed makes grants and requests look as they did before they said what
 // was reviewed.
 func (h *Host) ForgetReviewed(ctx context.Context) error {
-	_, err := h.update(ctx, "", func(tx state.Tx) error {
+	_, err := h.file.Update(ctx, "", func(tx state.Tx) error {
 		grants, _, err := tx.GrantsPart("", state.Part{Limit: -1})
 		for _, g := range grants {
 			g.Reviewed, g.Except = approvals.Terms{}, nil

@@ -289,7 +289,7 @@ path = "/"`)
 	if about, err := n.ops().Info(t.Context()); err != nil || !about.TriggersPaused {
 		t.Errorf("%+v, %v", about, err)
 	}
-	if c := checkOf(t, n, "triggers"); !c.OK || !strings.Contains(c.Detail, "1 deliveries wait") {
+	if c := checkOf(t, n, "triggers"); !c.OK || !strings.Contains(c.Detail, "1 delivery waits") {
 		t.Errorf("the doctor: %+v", c)
 	}
 	if tr := n.trigger("bank", "later"); tr.Queued != 1 || tr.Done != 0 {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/access"
@@ -57,7 +58,11 @@ func TestWhoReads(t *testing.T) {
 	n.tabled(t, api, "/api/v1", n.reads())
 	n.tabled(t, pages, "", console.Pages())
 	for i, who := range readers {
-		token, cookie := "Bearer "+n.token(who.name, who.roles...), n.session(who.name, who.roles...)
+		secret, err := n.TokenOf(t.Context(), who.name, "test", time.Hour, access.Reach{Scopes: []access.Scope{access.ScopeAll, access.ScopeBackupRead}}, who.roles...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, cookie := "Bearer "+secret, n.session(who.name, who.roles...)
 		for path, may := range api {
 			allowed(t, who.name, path, may, i, n.do("GET", n.ConsoleURL()+"/api/v1"+path, "", "Authorization", token).Status)
 		}
