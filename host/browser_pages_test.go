@@ -143,7 +143,6 @@ type pages struct {
 	n        *node
 	ctx      context.Context
 	sessions map[string]string
-	who      string
 }
 
 func (b *pages) judge(name string, all ...view) {

@@ -252,7 +252,7 @@ func TestUploadProgress(t *testing.T) {
 	n.stop()
 	p.step("away", chromedp.Click(chromedp.Search(`//button[text()="Try again"]`)))
 	p.until("away", `document.querySelector("#problem [role=alert]")?.textContent.includes("This node cannot be reached.")`)
-	n = startIn(t, n.dir, func(o *host.Options) { o.Listen = addr })
+	startIn(t, n.dir, func(o *host.Options) { o.Listen = addr })
 	eval[bool](p, `new MutationObserver(() => sessionStorage.steps = document.querySelector("#progress-steps").textContent).observe(document.querySelector("#progress"), {subtree: true, childList: true}), true`)
 	p.step("again", chromedp.Click(chromedp.Search(`//button[text()="Try again"]`)), chromedp.WaitVisible(chromedp.Search(`//p[@role="status"][contains(., "the sandbox serves it")]`)))
 	for _, stage := range []string{"Sending", "Reading the manifest", "Compiling", "Trying the app", "Storing the release"} {
