@@ -149,9 +149,6 @@ func invoke(s *server, c echo.Context) (any, error) {
 
 func usageReport(s *server, c echo.Context) (any, error) {
 	asCSV, bom := arg[string](c, "format") == "csv", arg[string](c, "bom") == "true"
-	if bom && !asCSV {
-		return nil, fmt.Errorf("%w: a byte order mark (bom=true) is for format=csv", problem.ErrBadRequest)
-	}
 	q := metering.Query{
 		App: arg[string](c, "app"), Team: arg[string](c, "team"), CostCenter: arg[string](c, "cost_center"), Over: arg[string](c, "over"),
 		From: arg[time.Time](c, "from"), To: arg[time.Time](c, "to"), By: arg[[]string](c, "by"),
