@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -288,7 +289,7 @@ func (o *Options) FailChanges(t testing.TB, failing *statetest.Failing) {
 func (h *Host) Effects(ctx context.Context, apps ...string) string {
 	var b strings.Builder
 	err := h.store.View(ctx, func(tx state.Reader) error {
-		b.WriteString(statetest.Dump(tx))
+		b.WriteString(lastUse.ReplaceAllString(statetest.Dump(tx), ""))
 		return nil
 	})
 	queued, queueErr := h.queue.Load(ctx)
@@ -431,3 +432,6 @@ func (h *Host) FillApps(ctx context.Context, n int) error {
 	}
 	return nil
 }
+
+// lastUse is when a token was last used, which is noted when there is time.
+var lastUse = regexp.MustCompile(`,"used":"[^"]*"`)

@@ -49,7 +49,10 @@ func (s *sites) use(r *registry.Release, load func() (*static.Archive, error)) (
 		found.err = errLoadBroke
 		defer func() { s.loaded(e, found) }()
 		found.err = s.watch.Do("site-load", func() (err error) {
-			found.archive, err = load()
+			archive, err := load()
+			s.mu.Lock() // forget reads it, and may come in the middle of a load
+			defer s.mu.Unlock()
+			found.archive = archive
 			return err
 		})
 	})
