@@ -309,6 +309,14 @@ func (h *Host) Effects(ctx context.Context, apps ...string) string {
 	return b.String()
 }
 
+// OnItsWay is how many deliveries to an app run or wait.
+func (h *Host) OnItsWay(app string) (n int) {
+	for _, v := range h.dispatcher.Views(app) {
+		n += int(v.Queued + v.Running)
+	}
+	return n
+}
+
 // Panics counts the panics that were recovered, by place.
 func (h *Host) Panics() map[string]uint64 { return h.watch.Counts() }
 
