@@ -39,6 +39,7 @@ type site struct {
 	once    sync.Once
 	archive *static.Archive
 	err     error
+	counted int64 // of its size, guarded by the sites' lock: a drop may come in the middle of a load
 }
 
 func (s *sites) use(r *registry.Release, load func() (*static.Archive, error)) (*static.Archive, error) {
@@ -49,10 +50,7 @@ func (s *sites) use(r *registry.Release, load func() (*static.Archive, error)) (
 		found.err = errLoadBroke
 		defer func() { s.loaded(e, found) }()
 		found.err = s.watch.Do("site-load", func() (err error) {
-			archive, err := load()
-			s.mu.Lock() // forget reads it, and may come in the middle of a load
-			defer s.mu.Unlock()
-			found.archive = archive
+			found.archive, err = load()
 			return err
 		})
 	})
@@ -87,7 +85,8 @@ func (s *sites) loaded(e *list.Element, found *site) {
 	if s.byKey[found.key] != e {
 		return // dropped meanwhile
 	}
-	s.size += found.archive.Size()
+	found.counted = found.archive.Size()
+	s.size += found.counted
 	for s.size > siteBudget && s.order.Len() > 1 {
 		s.forget(s.order.Back())
 	}
@@ -100,9 +99,7 @@ func (s *sites) forget(e *list.Element) {
 	}
 	s.order.Remove(e)
 	delete(s.byKey, old.key)
-	if old.archive != nil {
-		s.size -= old.archive.Size()
-	}
+	s.size -= old.counted
 }
 
 // drop forgets the files of some signers, so that their releases are verified again.
