@@ -266,7 +266,7 @@ func TestCountersSaturate(t *testing.T) {
 		record(t, m, v)
 	}
 	r := report(t, m, all())
-	if r.Total.Instructions != math.MaxUint64 || r.Total.Of("fetch", abi.MeterSent) != math.MaxUint64 || r.Total.Calls != 2 || !r.Total.Saturated() {
+	if r.Total.Instructions != math.MaxUint64 || used(r.Total, "fetch", abi.MeterSent) != math.MaxUint64 || r.Total.Calls != 2 || !r.Total.Saturated() {
 		t.Errorf("%+v", r.Total)
 	}
 	flush(t, m)
@@ -290,8 +290,8 @@ func TestManySubjects(t *testing.T) {
 	}
 	for range 2 {
 		r := report(t, m, all())
-		if n := len(r.Total.Uses); n > 600 || r.Total.Of("fetch", abi.MeterCalls) != 2000 {
-			t.Errorf("%d subjects, %d calls", n, r.Total.Of("fetch", abi.MeterCalls))
+		if n := len(r.Total.Uses); n > 600 || used(r.Total, "fetch", abi.MeterCalls) != 2000 {
+			t.Errorf("%d subjects, %d calls", n, used(r.Total, "fetch", abi.MeterCalls))
 		}
 		balanced(t, m)
 		m = open(t, machine, w)
@@ -308,7 +308,7 @@ func TestStanding(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if r := report(t, m, all()); r.Total.Calls != 0 || r.Total.Of("kv", abi.MeterByteHours) != 100 {
+		if r := report(t, m, all()); r.Total.Calls != 0 || used(r.Total, "kv", abi.MeterByteHours) != 100 {
 			t.Errorf("%+v", r.Total)
 		}
 		balanced(t, m)

@@ -203,18 +203,7 @@ func (u Usage) Failed() uint64 {
 	return n
 }
 
-// Of sums the uses of a capability by one of its meters, over all subjects.
-func (u Usage) Of(capability, meter string) uint64 {
-	var n uint64
-	for _, use := range u.Uses {
-		if use.Capability == capability && use.Meter == meter {
-			n = plus(n, use.N)
-		}
-	}
-	return n
-}
-
-// IsZero tells that nothing was used.
+// IsZero reports whether nothing was used.
 func (u Usage) IsZero() bool {
 	return u.Calls == 0 && u.Counts == Counts{} && len(u.Errors) == 0 && len(u.Uses) == 0
 }
