@@ -20,8 +20,9 @@ const module = "github.com/agora-host/agora/"
 //	abi < registry, approvals, metering, access, secrets, triggers     siblings never import each other
 //	domain < its own adapters
 //	abi, domains < state
-//	abi, domains, state < engine, capabilities, gateway, stores, web    these never import each other
-//	all of these < host < cmd
+//	abi, domains, state < control, host/..., store    these three never import each other
+//	control < web
+//	all of these < node < cmd
 var mayImport = map[string][]string{
 	"abi":      {},
 	"abi/wasm": {},
@@ -51,11 +52,13 @@ var mayImport = map[string][]string{
 	"host/engine":       {"abi", "registry", "metering", "host/engine", "internal/calm", "internal/budget"},
 	"host/capability":   {"abi", "internal/calm", "internal/budget"},
 	"host/gateway":      {"abi", "registry", "internal/calm", "internal/budget"},
-	"host/internal":     {"internal/humanize", "abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "internal/durable", "internal/calm", "internal/budget"},
-	"host/internal/web": {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "host/internal/web", "host/internal/door", "internal/humanize", "internal/sheet", "internal/calm", "internal/budget"},
-	"host":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "host", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/failpoint"},
-	"cmd":               {"abi", "registry", "approvals", "metering", "access", "host", "sdk", "internal/humanize", "internal/calm", "internal/budget", "internal/contexts"},
+	"store":             {"internal/humanize", "abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "internal/durable", "internal/calm", "internal/budget"},
+	"web":               {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "control", "web", "internal/door", "internal/humanize", "internal/sheet", "internal/calm", "internal/budget"},
+	"control":           {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "internal/humanize", "internal/budget"},
+	"node":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "host", "store", "web", "node", "internal/door", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/failpoint"},
+	"cmd":               {"abi", "registry", "approvals", "metering", "access", "node", "host/engine", "sdk", "internal/humanize", "internal/calm", "internal/budget", "internal/contexts"},
 	"internal/humanize": {},
+	"internal/door":     {"abi", "internal/humanize", "internal/calm", "internal/budget"},
 	"internal/durable":  {},
 	"internal/sheet":    {},
 	"internal/contexts": {"internal/durable"},
@@ -78,10 +81,12 @@ var mayImport = map[string][]string{
 // Adapters are reached by their composer alone: a domain's big dependency stays
 // behind its door.
 var onlyFrom = map[string][]string{
-	"registry/sigstore": {"registry/sigstore", "host", "cmd"},
-	"approvals/rego":    {"approvals/rego", "host", "cmd"},
-	"metering/fuel":     {"metering/fuel", "host/engine", "host", "cmd"},
-	"host":              {"cmd"},
+	"registry/sigstore": {"registry/sigstore", "node", "cmd"},
+	"approvals/rego":    {"approvals/rego", "node", "cmd"},
+	"metering/fuel":     {"metering/fuel", "host/engine", "node", "cmd"},
+	"node":              {"node", "cmd"},
+	"store":             {"store", "node"},
+	"web":               {"web", "node"},
 }
 
 // One big dependency, one door.
@@ -91,8 +96,8 @@ var oneDoor = map[string]string{
 	"github.com/digitorus/":            "registry/sigstore",
 	"github.com/secure-systems-lab/":   "registry/sigstore",
 	"github.com/open-policy-agent/opa": "approvals/rego",
-	"go.etcd.io/bbolt":                 "host/internal/boltstore",
-	"github.com/labstack/echo":         "host/internal/web/api",
+	"go.etcd.io/bbolt":                 "store/boltstore",
+	"github.com/labstack/echo":         "web/api",
 	"github.com/spf13/cobra":           "cmd/agora",
 	"github.com/pelletier/go-toml":     "registry",
 	"github.com/landlock-lsm/":         "host/engine/confine",
@@ -213,10 +218,10 @@ func TestImportRuleCanFail(t *testing.T) {
 		{"registry", module + "approvals"},                    // siblings
 		{"registry", module + "registry/sigstore"},            // a domain and its adapter
 		{"registry", module + "state"},                        // a domain and the union of all
-		{"state", module + "host"},                            // the contract and who keeps to it
-		{"host/internal/web", module + "state"},               // the doors and the store behind them
+		{"state", module + "node"},                            // the contract and who keeps to it
+		{"web", module + "state"},                             // the doors and the store behind them
 		{"host/engine", module + "host/gateway"},              // adapters among themselves
-		{"host/internal/web/console", module + "host"},        // nobody imports the composer
+		{"web/console", module + "node"},                      // nobody imports the composer
 		{"host/gateway", "github.com/tetratelabs/wazero/api"}, // one door
 		{"cmd/agora", "go.etcd.io/bbolt"},                     // one door, for the command too
 		{"abi", "regexp"},                                     // it would be in every guest

@@ -119,7 +119,7 @@ func benchHostCall(ctx context.Context) error {
 }
 
 // publishGranted publishes an app that asks for kv, and has a reviewer grant it.
-func (n *node) publishGranted(ctx context.Context, name string, module []byte) error {
+func (n *benchNode) publishGranted(ctx context.Context, name string, module []byte) error {
 	if _, err := n.publish(ctx, name, module); err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (n *node) publishGranted(ctx context.Context, name string, module []byte) e
 }
 
 // benchSets writes one entry in each request, through the whole node.
-func benchSets(n *node, body []byte, span time.Duration) error {
+func benchSets(n *benchNode, body []byte, span time.Duration) error {
 	fmt.Println("\n| durable sets of 100 bytes, each its own request over HTTP | at once | sets/s | bbolt Update alone | ratio |\n|---|---:|---:|---:|---:|")
 	for _, at := range []int{1, 8, 64} {
 		alone, err := boltUpdates(at, span)
@@ -158,7 +158,7 @@ func benchSets(n *node, body []byte, span time.Duration) error {
 
 // posts sends the same request again and again from so many connections, and
 // answers how many a second.
-func (n *node) posts(body []byte, at int, span time.Duration) (float64, error) {
+func (n *benchNode) posts(body []byte, at int, span time.Duration) (float64, error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: at, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", n.Addr().String())
 	}}
@@ -233,7 +233,7 @@ func boltUpdates(at int, span time.Duration) (float64, error) {
 }
 
 // benchGets reads an entry many times in one request.
-func benchGets(ctx context.Context, n *node) error {
+func benchGets(ctx context.Context, n *benchNode) error {
 	const calls, rounds = 10_000, 15
 	if err := n.publishGranted(ctx, callers[0], loopOf(calls, get()).Bytes()); err != nil {
 		return err

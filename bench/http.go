@@ -19,7 +19,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/sdk/client"
 )
@@ -47,24 +47,24 @@ func goGuest(root, pkg, mode, dir string) ([]byte, error) {
 	return os.ReadFile(out)
 }
 
-// node is a node of its own, with a client for the owner of its apps.
-type node struct {
-	*host.Host
+// benchNode is a node of its own, with a client for the owner of its apps.
+type benchNode struct {
+	*node.Node
 	api *client.Client
 	dir string
 }
 
-func startNode(ctx context.Context) (*node, error) {
+func startNode(ctx context.Context) (*benchNode, error) {
 	dir, err := os.MkdirTemp("", "agora-bench")
 	if err != nil {
 		return nil, err
 	}
-	return startNodeIn(ctx, dir, host.Options{DataDir: dir, Listen: "127.0.0.1:0"})
+	return startNodeIn(ctx, dir, node.Options{DataDir: dir, Listen: "127.0.0.1:0"})
 }
 
 // startNodeIn starts a node whose directory, with all that is below, goes with it.
-func startNodeIn(ctx context.Context, dir string, o host.Options) (*node, error) {
-	h, err := host.New(ctx, o)
+func startNodeIn(ctx context.Context, dir string, o node.Options) (*benchNode, error) {
+	h, err := node.New(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -74,10 +74,10 @@ func startNodeIn(ctx context.Context, dir string, o host.Options) (*node, error)
 		return nil, err
 	}
 	api, err := client.New(h.ConsoleURL(), token)
-	return &node{h, api, dir}, err
+	return &benchNode{h, api, dir}, err
 }
 
-func (n *node) close(ctx context.Context) error {
+func (n *benchNode) close(ctx context.Context) error {
 	return errors.Join(n.Stop(ctx), os.RemoveAll(n.dir))
 }
 
@@ -85,7 +85,7 @@ func (n *node) close(ctx context.Context) error {
 //
 // Calls outlive the process alone, so that what is measured is not the disk; those of
 // apps whose name begins with "power" outlive the loss of power.
-func (n *node) publish(ctx context.Context, name string, module []byte) (string, error) {
+func (n *benchNode) publish(ctx context.Context, name string, module []byte) (string, error) {
 	more := "durability = \"process\"\n"
 	if strings.HasPrefix(name, "power") {
 		more = "durability = \"power\"\n"
@@ -100,7 +100,7 @@ func (n *node) publish(ctx context.Context, name string, module []byte) (string,
 	return n.upload(ctx, manifest, module)
 }
 
-func (n *node) upload(ctx context.Context, manifest string, module []byte) (string, error) {
+func (n *benchNode) upload(ctx context.Context, manifest string, module []byte) (string, error) {
 	bundle, err := sigstore.SignWithIdentity(module,
 		func(csr []byte) ([]byte, error) { return n.api.Certify(ctx, csr) },
 		func(q []byte) ([]byte, error) { return n.api.Timestamp(ctx, q) })

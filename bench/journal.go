@@ -135,7 +135,7 @@ func recordInNode(ctx context.Context, span time.Duration) error {
 	return nil
 }
 
-func bothPromises(ctx context.Context, n *node, app string, module []byte, span time.Duration) error {
+func bothPromises(ctx context.Context, n *benchNode, app string, module []byte, span time.Duration) error {
 	classes := []string{"process", "power"}
 	rates, p50s, cpus := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
 	hosts := map[string][]string{}

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/node"
 )
 
 func main() {
@@ -51,7 +51,7 @@ func main() {
 		defer pprof.StopCPUProfile()
 	}
 	fmt.Printf("%s, %s/%s, %d CPUs, %s\n", time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
-	host.TuneProcess(0)
+	node.TuneProcess(0)
 	ctx := context.Background()
 	for part := range strings.SplitSeq(*which, ",") {
 		var err error

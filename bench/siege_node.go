@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -52,8 +52,8 @@ func runSiegeNode(order string) error {
 	if err != nil {
 		return err
 	}
-	host.TuneProcess(o.Memory)
-	h, err := host.New(ctx, host.Options{DataDir: o.Dir, Listen: "127.0.0.1:0", Memory: o.Memory, Worker: []string{exe, "compile-worker"}, PauseTriggers: o.Hold, Quotas: host.Quotas{"apps": 5000}})
+	node.TuneProcess(o.Memory)
+	h, err := node.New(ctx, node.Options{DataDir: o.Dir, Listen: "127.0.0.1:0", Memory: o.Memory, Worker: []string{exe, "compile-worker"}, PauseTriggers: o.Hold, Quotas: node.Quotas{"apps": 5000}})
 	if err != nil {
 		return err
 	}
@@ -124,9 +124,9 @@ func launchNode(ctx context.Context, dir string, o siegeOrder, prepare func(*exe
 }
 
 // as returns a client of one of the node's people.
-func (n *siegeNode) as(user string) (*node, error) {
+func (n *siegeNode) as(user string) (*benchNode, error) {
 	api, err := client.New(n.Console, n.Tokens[user])
-	return &node{api: api}, err
+	return &benchNode{api: api}, err
 }
 
 // end ends the process. It returns an error if the process ended in another way.

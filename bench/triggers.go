@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/node"
 )
 
 const (
@@ -60,7 +60,7 @@ func benchTriggers(ctx context.Context, span time.Duration) error {
 }
 
 // benchQueue fills a queue while its trigger is paused, and then drains it.
-func (n *node) benchQueue(ctx context.Context, span time.Duration) error {
+func (n *benchNode) benchQueue(ctx context.Context, span time.Duration) error {
 	address, err := n.publishWith(ctx, "sink", "[[triggers.webhook]]\nname = \"in\"\npath = \"/in\"\nverify = \"hmac-sha256\"\nsecret = \"in\"\ndeliver = \"queue\"\n", minimal(answer))
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (n *node) benchQueue(ctx context.Context, span time.Duration) error {
 
 // benchCopies tells what it costs to remember which webhooks were let through,
 // beside a scheme that cannot tell.
-func (n *node) benchCopies(ctx context.Context, baseline float64) error {
+func (n *benchNode) benchCopies(ctx context.Context, baseline float64) error {
 	var tables strings.Builder
 	for _, scheme := range []string{"hmac-sha256", "stripe"} {
 		for _, deliver := range []string{"call", "queue"} {
@@ -167,12 +167,12 @@ func hookMAC(text string) string {
 }
 
 // publishWith is publish, with more tables in the manifest.
-func (n *node) publishWith(ctx context.Context, name, tables string, module []byte) (string, error) {
+func (n *benchNode) publishWith(ctx context.Context, name, tables string, module []byte) (string, error) {
 	return n.upload(ctx, fmt.Sprintf("name = %q\nversion = \"1\"\nowner = %q\nteam = \"a\"\ncost_center = \"c\"\ndata_classification = \"internal\"\n[limits]\nconcurrency = 32\n%s", name, owner, tables), module)
 }
 
 // fill sends webhooks over a few connections.
-func fill(ctx context.Context, n *node, address string, sign signer, status int) error {
+func fill(ctx context.Context, n *benchNode, address string, sign signer, status int) error {
 	c := http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", n.Addr().String())
 	}}}
@@ -225,7 +225,7 @@ func standing() (goroutines, heap int) {
 }
 
 // startTriggerNode is a node whose sandbox has as many triggers as production.
-func startTriggerNode(ctx context.Context) (*node, error) {
+func startTriggerNode(ctx context.Context) (*benchNode, error) {
 	dir, err := os.MkdirTemp("", "agora-bench")
 	if err != nil {
 		return nil, err
@@ -238,5 +238,5 @@ func startTriggerNode(ctx context.Context) (*node, error) {
 	if err := errors.Join(os.MkdirAll(policy, 0o700), os.WriteFile(filepath.Join(policy, "data.json"), []byte(strings.Replace(string(rules), `"crons": 5`, `"crons": 64`, 1)), 0o600)); err != nil {
 		return nil, err
 	}
-	return startNodeIn(ctx, dir, host.Options{DataDir: filepath.Join(dir, "data"), Listen: "127.0.0.1:0", PolicyDir: policy})
+	return startNodeIn(ctx, dir, node.Options{DataDir: filepath.Join(dir, "data"), Listen: "127.0.0.1:0", PolicyDir: policy})
 }

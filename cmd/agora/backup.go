@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/node"
 )
 
 func (c *cli) backupCommand() *cobra.Command {
@@ -31,7 +31,7 @@ keep that key. Logs, compiled code and snapshots are left out.`,
 			write := func(w io.Writer) error { return c.backupFromNode(cmd.Context(), w) }
 			if data != "" {
 				write = func(w io.Writer) error {
-					return host.BackupDir(cmd.Context(), host.Options{DataDir: data, Version: version}, w)
+					return node.BackupDir(cmd.Context(), node.Options{DataDir: data, Version: version}, w)
 				}
 			}
 			if to == "-" {
@@ -80,7 +80,7 @@ func (c *cli) backupToFile(ctx context.Context, to string, write func(io.Writer)
 		return err
 	}
 	steps.to("verify")
-	contents, err := host.VerifyBackup(ctx, part.Name())
+	contents, err := node.VerifyBackup(ctx, part.Name())
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (c *cli) verifyBackupCommand() *cobra.Command {
 		Use: "verify FILE", Short: "Check that a backup is complete and can be restored", Args: cobra.ExactArgs(1),
 		Long: "Restores the backup into a temporary directory, reads everything there, and deletes it.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			contents, err := host.VerifyBackup(cmd.Context(), args[0])
+			contents, err := node.VerifyBackup(cmd.Context(), args[0])
 			if err != nil {
 				return &exitError{exitDamaged, err}
 			}
@@ -105,7 +105,7 @@ func (c *cli) verifyBackupCommand() *cobra.Command {
 	}
 }
 
-func (c *cli) printContents(file string, contents host.Contents, what string) error {
+func (c *cli) printContents(file string, contents node.Contents, what string) error {
 	return c.print(contents, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "%s: %s\n  made %s by agora %s: %d files, %s\n",
 			what, file, when(contents.Made), printable(contents.Version), contents.Files, humanize.Bytes(uint64(contents.Bytes)))
@@ -136,7 +136,7 @@ again; revoke it again.`,
 			if snapshot != "" {
 				return c.restoreSnapshot(cmd.Context(), data, snapshot)
 			}
-			contents, err := host.Restore(cmd.Context(), args[0], data)
+			contents, err := node.Restore(cmd.Context(), args[0], data)
 			if err != nil {
 				return err
 			}
@@ -150,7 +150,7 @@ again; revoke it again.`,
 }
 
 func (c *cli) restoreSnapshot(ctx context.Context, data, snapshot string) error {
-	name, kept, err := host.RestoreSnapshot(ctx, data, snapshot)
+	name, kept, err := node.RestoreSnapshot(ctx, data, snapshot)
 	if err != nil {
 		return err
 	}

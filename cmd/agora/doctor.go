@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -53,7 +53,7 @@ func (c *cli) examine(ctx context.Context, data string) ([]client.Check, error) 
 		}
 		return node.Doctor(ctx)
 	}
-	found, err := host.Examine(ctx, host.Options{DataDir: data})
+	found, err := node.Examine(ctx, node.Options{DataDir: data})
 	checks := make([]client.Check, len(found))
 	for i, k := range found {
 		checks[i] = client.Check{Name: k.Name, OK: k.OK, Detail: k.Detail, Remedy: k.Remedy}

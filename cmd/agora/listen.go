@@ -8,23 +8,23 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/node"
 )
 
 // openNode opens a node. An address that cannot be listened on is an error that says who has it
 // and what to do: a node that came up elsewhere would not be found by those who look for it.
-func openNode(ctx context.Context, o host.Options) (*host.Host, error) {
-	host.TuneProcess(o.Memory)
-	node, err := host.New(ctx, o)
+func openNode(ctx context.Context, o node.Options) (*node.Node, error) {
+	node.TuneProcess(o.Memory)
+	n, err := node.New(ctx, o)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, &exitError{exitConflict, fmt.Errorf("%s is taken%s\nStop what listens there, or choose another address: --listen %s", o.Listen, holder(o.Listen), nextPort(o.Listen))}
-	case errors.Is(err, syscall.EACCES) && errors.Is(err, host.ErrListen):
+	case errors.Is(err, syscall.EACCES) && errors.Is(err, node.ErrListen):
 		return nil, fmt.Errorf("%w\nPorts below 1024 are for the system's administrator. Choose another one, such as --listen %s, and put a proxy in front", err, withPort(o.Listen, "8080"))
-	case errors.Is(err, host.ErrListen):
+	case errors.Is(err, node.ErrListen):
 		return nil, fmt.Errorf("%w\nName an address of this machine and a port, such as --listen 127.0.0.1:8080", err)
 	}
-	return node, err
+	return n, err
 }
 
 // holder says which process listens at an address, as far as that can be found out.

@@ -19,7 +19,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/node"
 )
 
 func TestMain(m *testing.M) {
@@ -178,9 +178,9 @@ func TestAdmin(t *testing.T) {
 		}
 		return said, link
 	}
-	inside := func(do func(*host.Host)) {
+	inside := func(do func(*node.Node)) {
 		t.Helper()
-		h, err := host.New(t.Context(), host.Options{DataDir: dir, Listen: "127.0.0.1:0"})
+		h, err := node.New(t.Context(), node.Options{DataDir: dir, Listen: "127.0.0.1:0"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +196,7 @@ func TestAdmin(t *testing.T) {
 	if link == "" {
 		t.Error("nobody has signed in, and there is no other link")
 	}
-	inside(func(h *host.Host) {
+	inside(func(h *node.Node) {
 		if _, _, err := h.SignIn(t.Context(), link[strings.Index(link, "link=")+5:]); err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +207,7 @@ func TestAdmin(t *testing.T) {
 	if _, link := start("--admin", "ada@example.com", "--admin-link"); link == "" {
 		t.Error("a link was asked for")
 	}
-	inside(func(h *host.Host) {
+	inside(func(h *node.Node) {
 		if _, err := h.TokenFor(t.Context(), "zoe@example.com", "test", time.Hour, access.RoleOperator); err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/node"
 )
 
 // clockKey finds a script's clock among its values.
@@ -31,7 +31,7 @@ func clocked(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	shift := ts.Value(clockKey{}).(*atomic.Int64)
 	ctx := context.Background()
-	h, err := host.New(ctx, host.Options{
+	h, err := node.New(ctx, node.Options{
 		DataDir: ts.MkAbs(args[0]), Listen: "127.0.0.1:0", Worker: []string{exe, "compile-worker"}, Logger: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return time.Now().Add(time.Duration(shift.Load())) },
 	})

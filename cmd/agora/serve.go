@@ -11,13 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/registry"
 )
 
 func (c *cli) serveCommand() *cobra.Command {
-	var o host.Options
+	var o node.Options
 	var admin string
 	var adminLink bool
 	cmd := &cobra.Command{
@@ -51,13 +51,13 @@ in, --admin-link asks for another. Neither keeps a node from starting that has u
 }
 
 // nodeFlags are the flags that every way of starting a node has.
-func nodeFlags(cmd *cobra.Command, o *host.Options) {
+func nodeFlags(cmd *cobra.Command, o *node.Options) {
 	f := cmd.Flags()
 	f.StringVar(&o.DataDir, "data", o.DataDir, "directory for everything the node keeps")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address to listen on")
 	f.StringVar(&o.ConsoleURL, "console-url", "", "address of the console (default http://localhost:PORT)")
 	f.StringVar(&o.AppsDomain, "apps-domain", "", "domain below which apps live (default localhost:PORT)")
-	f.Var((*quotaFlag)(&o.Quotas), "quota", "what a person, an app or the node may keep, such as apps=500 or module-bytes=50GiB (repeat for more; defaults: "+strings.Join(host.QuotaNames(), ", ")+")")
+	f.Var((*quotaFlag)(&o.Quotas), "quota", "what a person, an app or the node may keep, such as apps=500 or module-bytes=50GiB (repeat for more; defaults: "+strings.Join(node.QuotaNames(), ", ")+")")
 	f.IntVar(&o.KeepReleases, "keep-releases", 0, "how many of an app's newest releases are kept, beside those that serve or are waited for (default 50; -1: all)")
 	f.DurationVar(&o.DeleteAfter, "delete-after", 0, "how long the deletion of an app can be undone, before it is removed with all that it kept (default 720h, which is 30 days; -1s: at once)")
 	f.TextVar((*registry.Size)(&o.DiskReserve), "disk-reserve", registry.Size(0), "room on the disk below which nothing new is taken in, such as 5GiB (default a twentieth of the disk, from 1GiB to 20GiB)")
@@ -81,23 +81,23 @@ func (c *cli) nodeLogger(level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
 }
 
-func (c *cli) serve(ctx context.Context, o host.Options, admin string, adminLink bool) error {
-	node, err := openNode(ctx, o)
+func (c *cli) serve(ctx context.Context, o node.Options, admin string, adminLink bool) error {
+	n, err := openNode(ctx, o)
 	if err != nil {
 		return err
 	}
-	if err := c.welcomeAdmin(ctx, node, o, admin, adminLink); err != nil {
-		_ = node.Stop(ctx)
+	if err := c.welcomeAdmin(ctx, n, o, admin, adminLink); err != nil {
+		_ = n.Stop(ctx)
 		return err
 	}
-	o.Logger.Info("serving", "console", node.ConsoleURL(), "apps", node.AppURL("<app>"), "data", o.DataDir)
-	return node.Run(ctx)
+	o.Logger.Info("serving", "console", n.ConsoleURL(), "apps", n.AppURL("<app>"), "data", o.DataDir)
+	return n.Run(ctx)
 }
 
 // welcomeAdmin lets the operator in whom --admin names. What goes wrong with that is told, and
 // keeps a node from starting only if nobody is known to it.
-func (c *cli) welcomeAdmin(ctx context.Context, node *host.Host, o host.Options, admin string, ask bool) error {
-	known, err := node.HasUsers(ctx)
+func (c *cli) welcomeAdmin(ctx context.Context, n *node.Node, o node.Options, admin string, ask bool) error {
+	known, err := n.HasUsers(ctx)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (c *cli) welcomeAdmin(ctx context.Context, node *host.Host, o host.Options,
 	case admin == "":
 		return nil
 	}
-	link, err := node.Admit(ctx, admin, ask)
+	link, err := n.Admit(ctx, admin, ask)
 	if err == nil {
 		err = c.handOver(admin, link, path)
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/internal/contexts"
+	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/sdk/client"
 )
@@ -32,7 +32,7 @@ const (
 )
 
 func (c *cli) upCommand() *cobra.Command {
-	o := host.Options{DataDir: "data", Demo: true}
+	o := node.Options{DataDir: "data", Demo: true}
 	var examples string
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -47,12 +47,12 @@ NAME, speaks to it; it chooses that context only if there is no other yet.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Version, o.Logger = version, c.nodeLogger(slog.LevelWarn)
-			node, err := openNode(cmd.Context(), o)
+			n, err := openNode(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
-			node.Start()
-			err = c.welcome(cmd.Context(), node, o, examples)
+			n.Start()
+			err = c.welcome(cmd.Context(), n, o, examples)
 			if err == nil {
 				<-cmd.Context().Done()
 				fmt.Fprintln(c.err, "\nStopping …")
@@ -62,7 +62,7 @@ NAME, speaks to it; it chooses that context only if there is no other yet.`,
 			if cmd.Context().Err() != nil {
 				err = nil // interrupted while it started: that is what was asked for
 			}
-			return errors.Join(err, node.Stop(grace))
+			return errors.Join(err, n.Stop(grace))
 		},
 	}
 	nodeFlags(cmd, &o)
@@ -71,21 +71,21 @@ NAME, speaks to it; it chooses that context only if there is no other yet.`,
 }
 
 // welcome makes the demo's people and apps, and prints the one screen.
-func (c *cli) welcome(ctx context.Context, node *host.Host, o host.Options, examples string) error {
-	link, err := node.Welcome(ctx, demoUser, access.Roles()...)
+func (c *cli) welcome(ctx context.Context, n *node.Node, o node.Options, examples string) error {
+	link, err := n.Welcome(ctx, demoUser, access.Roles()...)
 	if err != nil {
 		return err
 	}
-	api, token, err := loginDemo(ctx, node)
+	api, token, err := loginDemo(ctx, n)
 	if err != nil {
 		return err
 	}
 	var notes []string
-	name, err := keepDemo(node, o, token)
+	name, err := keepDemo(n, o, token)
 	if err != nil {
 		notes = append(notes, "Your command line could not be signed in: "+err.Error())
 	}
-	if note := c.publishExamples(ctx, node, o, examples); note != "" {
+	if note := c.publishExamples(ctx, n, o, examples); note != "" {
 		notes = append(notes, note)
 	}
 	if o.PauseTriggers {
@@ -101,14 +101,14 @@ func (c *cli) welcome(ctx context.Context, node *host.Host, o host.Options, exam
 const demoTokenLife = 30 * 24 * time.Hour
 
 // loginDemo returns a client that acts as the demo's user, and its token.
-func loginDemo(ctx context.Context, node *host.Host) (*client.Client, string, error) {
+func loginDemo(ctx context.Context, n *node.Node) (*client.Client, string, error) {
 	// The first steps of the README end with a backup, so this token names that scope.
 	reach := access.Reach{Scopes: []access.Scope{access.ScopeAll, access.ScopeBackupRead}}
-	token, err := node.TokenOf(ctx, demoUser, demoToken, demoTokenLife, reach)
+	token, err := n.TokenOf(ctx, demoUser, demoToken, demoTokenLife, reach)
 	if err != nil {
 		return nil, "", err
 	}
-	api, err := client.New(node.ConsoleURL(), token)
+	api, err := client.New(n.ConsoleURL(), token)
 	if err != nil {
 		return nil, "", err
 	}
@@ -130,13 +130,13 @@ func loginDemo(ctx context.Context, node *host.Host) (*client.Client, string, er
 
 // keepDemo makes a context of a demo node and returns its name. A node whose context cannot be kept
 // runs nevertheless.
-func keepDemo(node *host.Host, o host.Options, token string) (name string, err error) {
+func keepDemo(n *node.Node, o node.Options, token string) (name string, err error) {
 	data, err := filepath.Abs(o.DataDir)
 	if err != nil {
 		return "", err
 	}
 	err = updateContexts(func(f *contexts.File) error {
-		name, err = f.PutDemo(contexts.Context{URL: node.ConsoleURL(), User: demoUser, Token: token, Expires: time.Now().Add(demoTokenLife).UTC().Truncate(time.Second), Data: data})
+		name, err = f.PutDemo(contexts.Context{URL: n.ConsoleURL(), User: demoUser, Token: token, Expires: time.Now().Add(demoTokenLife).UTC().Truncate(time.Second), Data: data})
 		return err
 	})
 	return name, err
@@ -144,7 +144,7 @@ func keepDemo(node *host.Host, o host.Options, token string) (name string, err e
 
 // publishExamples builds and uploads the examples as their owner, who is not
 // you. It answers what to tell about it; a demo without examples is still one.
-func (c *cli) publishExamples(ctx context.Context, node *host.Host, o host.Options, dir string) (note string) {
+func (c *cli) publishExamples(ctx context.Context, n *node.Node, o node.Options, dir string) (note string) {
 	if dir == "" {
 		return ""
 	}
@@ -158,11 +158,11 @@ func (c *cli) publishExamples(ctx context.Context, node *host.Host, o host.Optio
 	if _, err := exec.LookPath("go"); err != nil {
 		return "The example apps were not built: there is no Go toolchain on this machine."
 	}
-	token, err := node.TokenFor(ctx, demoExamples, demoToken, time.Hour, access.RoleDeveloper)
+	token, err := n.TokenFor(ctx, demoExamples, demoToken, time.Hour, access.RoleDeveloper)
 	if err != nil {
 		return "The example apps were not published: " + err.Error()
 	}
-	api, err := client.New(node.ConsoleURL(), token)
+	api, err := client.New(n.ConsoleURL(), token)
 	if err != nil {
 		return "The example apps were not published: " + err.Error()
 	}
@@ -285,7 +285,7 @@ func (c *cli) me(name string) (command, elsewhere string) {
 }
 
 // printScreen is all that somebody who has just started a node needs to know.
-func (c *cli) printScreen(ctx context.Context, api *client.Client, o host.Options, name, link string, notes []string) error {
+func (c *cli) printScreen(ctx context.Context, api *client.Client, o node.Options, name, link string, notes []string) error {
 	apps, err := api.Apps(ctx)
 	if err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/abitest"
 	"github.com/agora-host/agora/host/capability/blob"
-	"github.com/agora-host/agora/host/internal/boltstore"
-	"github.com/agora-host/agora/host/internal/filestore"
+	"github.com/agora-host/agora/store/boltstore"
+	"github.com/agora-host/agora/store/filestore"
 )
 
 func TestConforms(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/abitest"
 	"github.com/agora-host/agora/host/capability/kv"
-	"github.com/agora-host/agora/host/internal/boltstore"
+	"github.com/agora-host/agora/store/boltstore"
 )
 
 // clock is a clock that stands still unless it is told otherwise.

@@ -1,0 +1,357 @@
+package control
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/triggers"
+)
+
+// Purpose is what a module is uploaded for.
+type Purpose string
+
+// A module is uploaded to become a release, or to be looked at.
+const (
+	ToPublish Purpose = "publish"
+	ToInspect Purpose = "inspect"
+)
+
+// BesideModule is how many bytes an upload may have beside its module.
+const BesideModule = 4 << 20
+
+// Module is an uploaded module, on the disk.
+type Module interface {
+	Size() int64
+	Bytes() ([]byte, error) // reads it
+	Keep() error            // makes it durable
+	Discard() error         // removes it, unless it was kept
+}
+
+// Upload is what publishing needs.
+type Upload struct {
+	Manifest []byte // TOML
+	Module   Module
+	Bundle   []byte // sigstore bundle, JSON
+	// Sign lets the node sign for who uploads, with a key that exists for this signature only:
+	// for browsers, which have none.
+	Sign bool
+}
+
+// NewToken is a token that is asked for.
+type NewToken struct {
+	Label string
+	TTL   time.Duration // 0: it does not expire
+	access.Reach
+}
+
+// NewKey is a public key with what proves that it is to sign for an identity.
+type NewKey struct {
+	PEM       string `json:"pem"`
+	Identity  string `json:"identity,omitempty"` // default the caller
+	Challenge string `json:"challenge"`          // the text that the node gave, within the last hour
+	Proof     string `json:"proof"`              // its signature by the key: a bundle of cosign sign-blob, or base64
+}
+
+// Published says what became of an upload.
+type Published struct {
+	Release  Release             `json:"release"`
+	Active   bool                `json:"active"`             // the sandbox serves it
+	Requests []approvals.Request `json:"requests,omitempty"` // what waits for a reviewer
+	Findings []abi.Finding       `json:"findings,omitempty"`
+	URL      string              `json:"url"`         // the app's address
+	Preview  string              `json:"preview_url"` // this release's own address
+	// Unchanged: the upload repeats the newest release, so there is no other one.
+	Unchanged bool `json:"unchanged,omitempty"`
+}
+
+// Verdict is what a reviewer decides about a request.
+type Verdict struct {
+	Approve bool   `json:"approve"`
+	Reason  string `json:"reason,omitempty"` // needed to reject
+	// Digest is the module that the reviewer looked at. A request that is about
+	// another is not decided. Left out: the one that the request names, which never
+	// changes.
+	Digest string `json:"digest,omitempty"`
+}
+
+// Revoked is a grant that was ended, and what allows the same still.
+type Revoked struct {
+	approvals.Grant
+	Also    []string          `json:"also,omitempty"`    // other grants that were ended with it
+	Still   []approvals.Grant `json:"still,omitempty"`   // live grants of the same capability
+	Default []abi.Tier        `json:"default,omitempty"` // tiers that give it to every app
+}
+
+// Refusal is an upload or a promotion that the rules refuse.
+type Refusal struct {
+	Findings []abi.Finding
+}
+
+func (r *Refusal) Error() string { return registry.ErrRefused.Error() + ": " + r.Reasons() }
+
+// Reasons are the messages of what denied.
+func (r *Refusal) Reasons() string {
+	var reasons []string
+	for _, f := range r.Findings {
+		if f.Severity == abi.SeverityDeny {
+			reasons = append(reasons, f.Message)
+		}
+	}
+	return strings.Join(reasons, " ")
+}
+
+func (r *Refusal) Unwrap() error { return registry.ErrRefused }
+
+// Quota is how much of one thing is used, and how much may be.
+type Quota struct {
+	Name   string     `json:"name"`
+	About  string     `json:"about"`        // what is counted
+	Per    string     `json:"per"`          // "person", "app" or "node"
+	Of     string     `json:"of,omitempty"` // which person or app
+	Used   int64      `json:"used"`
+	Limit  int64      `json:"limit"`
+	Bytes  bool       `json:"bytes,omitempty"` // used and limit are bytes
+	Remedy abi.Remedy `json:"remedy"`          // what to do when it is used up
+}
+
+// OverQuota refuses what would make something larger than its quota.
+type OverQuota struct {
+	Quota Quota
+	More  int64 // that was wanted
+}
+
+func (e *OverQuota) Error() string {
+	q, amount := e.Quota, func(n int64) string { return strconv.FormatInt(n, 10) }
+	if q.Bytes {
+		amount = func(n int64) string { return humanize.Bytes(uint64(max(0, n))) }
+	}
+	of := q.Of
+	switch q.Per {
+	case "app":
+		of = "app " + strconv.Quote(q.Of)
+	case "node":
+		of = "this node"
+	}
+	return fmt.Sprintf("the quota %q of %s (%s) is used up: %s of %s, and %s more would be needed", q.Name, of, q.About, amount(q.Used), amount(q.Limit), amount(e.More))
+}
+
+func (e *OverQuota) Unwrap() error { return registry.ErrQuota }
+
+// Kept says why a release is kept, and until when.
+type Kept struct {
+	Because []string  `json:"because"`        // "serves pilot", "req-3 is open", "one of the newest 50"
+	Needed  bool      `json:"needed"`         // it cannot be deleted
+	More    int       `json:"more,omitempty"` // so many uploads more, and it goes, if nothing else keeps it
+	Until   time.Time `json:"until,omitzero"` // and not before
+}
+
+// App is an app as it is shown.
+type App struct {
+	registry.App
+	State    registry.State      `json:"state"`
+	May      []string            `json:"may,omitempty"`      // what the caller may do to it: suspend, resume, rename, transfer, accept, end-offer, delete, undelete; not in lists
+	URL      string              `json:"url"`                // of the highest tier that serves
+	TierURLs map[abi.Tier]string `json:"tier_urls"`          // of each tier that serves
+	Tier     abi.Tier            `json:"tier,omitempty"`     // the highest tier that serves; "" for none
+	Serving  int                 `json:"serving,omitempty"`  // its release
+	Waiting  int                 `json:"waiting"`            // open requests
+	Previous map[abi.Tier]int    `json:"previous,omitempty"` // what rolling a tier back leads to; not in lists
+}
+
+// Trigger is a trigger as it is shown.
+type Trigger struct {
+	triggers.Status
+	Path     string `json:"path"`
+	Schedule string `json:"schedule,omitempty"` // of cron triggers, with its time zone
+	Paused   bool   `json:"paused"`
+	PausedBy string `json:"paused_by,omitempty"`
+	Reason   string `json:"reason,omitempty"` // why it is paused
+	Live     bool   `json:"live"`             // the serving release has it
+	// Waits says why a trigger that is declared does not call the app yet.
+	Waits   string    `json:"waits,omitempty"`
+	Next    time.Time `json:"next,omitzero"` // run of a cron trigger
+	Queued  int       `json:"queued"`
+	Running int       `json:"running"`
+	Dead    int       `json:"dead"`
+}
+
+// Release is a release as it is shown.
+type Release struct {
+	registry.Release
+	PreviewURL string            `json:"preview_url"`
+	ActiveIn   []abi.Tier        `json:"active_in,omitempty"`
+	Access     []CapabilityState `json:"access"` // every capability declared or imported
+	Kept       Kept              `json:"kept"`
+	// MayServe are tiers that can be routed to it at once. Only where one release is read.
+	MayServe []abi.Tier `json:"may_serve,omitempty"`
+}
+
+// CapabilityState is the truth about one capability of a release, from four
+// sides: what its manifest declares, what its binary imports, what is granted,
+// and what it really used.
+type CapabilityState struct {
+	Name     string   `json:"name"`
+	Summary  string   `json:"summary"`
+	Tier     abi.Tier `json:"tier"` // where it is looked at: the highest that the release serves, or the sandbox
+	Declared bool     `json:"declared"`
+	Imported bool     `json:"imported"`
+	Granted  bool     `json:"granted"` // by default or by a grant
+	Default  bool     `json:"default"` // no grant needed
+
+	Asked    abi.Params         `json:"asked,omitempty"`    // as declared
+	Params   abi.Params         `json:"params,omitempty"`   // as it holds: what is granted and declared; of what is not granted, as declared
+	Grant    string             `json:"grant,omitempty"`    // the grant that allows it
+	Reviewed int                `json:"reviewed,omitempty"` // the release that the grant is about
+	How      string             `json:"how,omitempty"`      // how the grant reaches this one: reviewed or later
+	Request  string             `json:"request,omitempty"`  // the open request
+	Refused  *approvals.Request `json:"refused,omitempty"`  // the last request about it, if it was rejected
+	Used     []approvals.Used   `json:"used,omitempty"`     // by this release, since it was first called
+	Enough   abi.Params         `json:"enough,omitempty"`   // what the grant could be shrunk to, if that is less
+
+	May      string        `json:"may,omitempty"`      // the same in words, after "This app may"
+	Did      []string      `json:"did,omitempty"`      // after "It"
+	Last     time.Time     `json:"last,omitzero"`      // when it was last used
+	Findings []abi.Finding `json:"findings,omitempty"` // what its owner can do something about
+}
+
+// AddRequest finds what was last asked about a capability of a release. Requests are
+// newest first.
+func (s *CapabilityState) AddRequest(app string, release int, requests []approvals.Request) {
+	for _, q := range requests {
+		if q.App != app || q.Release != release || q.Capability != s.Name || q.Kind != approvals.KindGrant {
+			continue
+		}
+		switch q.Status {
+		case approvals.StatusOpen:
+			s.Request = q.ID
+		case approvals.StatusRejected:
+			s.Refused = &q
+		}
+		return
+	}
+}
+
+// Response is an invocation's answer.
+type Response struct {
+	Status       int         `json:"status"`
+	Header       http.Header `json:"header"`
+	Body         []byte      `json:"body"`
+	Instructions uint64      `json:"instructions"`
+	GuestMicros  uint64      `json:"guest_us"`
+	HostMicros   uint64      `json:"host_us"`
+	MemoryKiB    uint64      `json:"memory_kib"`
+	Release      int         `json:"release"`
+}
+
+// RequestFilter narrows a list of requests.
+type RequestFilter struct {
+	Status  approvals.Status // "" for all
+	App     string           // "" for all
+	Release int              // 0 for all; otherwise App is named, and Status is not
+}
+
+// EventFilter narrows the list of events.
+type EventFilter struct {
+	After  abi.Rev
+	Newest bool // newest first; otherwise oldest first
+}
+
+// LogLine is one line of an app's log.
+type LogLine struct {
+	At      time.Time `json:"at"`
+	App     string    `json:"app"`
+	Release int       `json:"release"`
+	Level   string    `json:"level"`  // debug, info, warn, error
+	Source  string    `json:"source"` // "log" (the capability), "stderr", or "node"
+	Message string    `json:"message"`
+	Call    string    `json:"call,omitempty"` // the call that it is about
+}
+
+// Call is what is known of one call. Every call that failed or was refused is noted in its app's
+// log, and kept as long as that; of the others some are kept as samples.
+type Call struct {
+	ID           string       `json:"id"`
+	App          string       `json:"app"`
+	Owner        string       `json:"owner"`
+	Team         string       `json:"team"`
+	At           time.Time    `json:"at"` // when it ended, or wrote last
+	Release      int          `json:"release,omitempty"`
+	Tier         string       `json:"tier,omitempty"`
+	Trigger      string       `json:"trigger,omitempty"`
+	Outcome      string       `json:"outcome"` // one of the outcomes below; "" if it wrote lines, and no more is kept
+	Status       int          `json:"status,omitempty"`
+	Problem      *abi.Problem `json:"problem,omitempty"` // why it failed, and what its maker does about it
+	Instructions uint64       `json:"instructions"`
+	GuestMicros  uint64       `json:"guest_us"`
+	HostMicros   uint64       `json:"host_us"`
+	MemoryKiB    uint64       `json:"memory_kib,omitempty"`
+	Lines        []LogLine    `json:"lines"` // of the app's log, oldest first
+}
+
+// How a call ended.
+const (
+	CallServed  = "served"
+	CallFailed  = "failed"
+	CallRefused = "refused" // the app was not called
+)
+
+// Secret is a secret as it is shown: never its value.
+type Secret struct {
+	Name string    `json:"name"`
+	By   string    `json:"by"` // who set it
+	At   time.Time `json:"at"` // when
+}
+
+// Sample is a call that was kept to be looked at.
+type Sample struct {
+	App          string    `json:"app"`
+	ID           string    `json:"id"`
+	At           time.Time `json:"at"`  // when it ended
+	Why          string    `json:"why"` // "failed", "slow" or "random"
+	Release      int       `json:"release"`
+	Tier         string    `json:"tier"`
+	Trigger      string    `json:"trigger"`
+	Status       int       `json:"status,omitempty"` // HTTP; 0 if there was no answer
+	Fault        string    `json:"fault,omitempty"`
+	Instructions uint64    `json:"instructions"`
+	GuestMicros  uint64    `json:"guest_us"`
+	HostMicros   uint64    `json:"host_us"`
+	Of           uint64    `json:"of"` // calls of the app in that hour
+}
+
+// Info describes the node.
+type Info struct {
+	Version    string    `json:"version"`
+	Started    time.Time `json:"started"`
+	ConsoleURL string    `json:"console_url"`
+	AppsDomain string    `json:"apps_domain"` // "localhost:8080"
+	Rev        abi.Rev   `json:"rev"`
+	Waiting    int       `json:"waiting"` // open requests that the reader may decide
+	Demo       bool      `json:"demo"`    // started by `agora up`
+	// TriggersPaused: started with --pause-triggers. Nothing is delivered, and all waits.
+	TriggersPaused bool `json:"triggers_paused"`
+}
+
+// Check is one line of the doctor's report.
+type Check struct {
+	Name   string     `json:"name"`
+	OK     bool       `json:"ok"`
+	Detail string     `json:"detail"`
+	Damage []Damage   `json:"damage,omitempty"`
+	Remedy abi.Remedy `json:"remedy,omitzero"`
+}
+
+// Damage is one thing that is not as it was written.
+type Damage struct {
+	File   string `json:"file,omitempty"` // path on the node
+	Item   string `json:"item,omitempty"` // what in the file
+	Detail string `json:"detail"`
+}

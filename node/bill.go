@@ -1,0 +1,98 @@
+package node
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/store/logstore"
+)
+
+// bill is what one call is charged to, and how it is journaled.
+type bill struct {
+	target  *target
+	id      string
+	trigger string
+	frame   *abi.Request
+	uses    func() []abi.Use  // of capabilities, so far
+	running *metering.Running // nil unless there was a checkpoint
+	unread  bool              // the request could not be read: nothing was called
+}
+
+// tags say who answers for a target's usage.
+func (h *Node) tags(t *target) metering.Tags {
+	m := t.release.Manifest
+	return metering.Tags{
+		App: t.app.Name, Release: t.release.Number, Tier: string(t.tier), CostCenter: m.CostCenter, Team: m.Team,
+		Owner: t.app.Owner, Environment: cmp.Or(h.o.Environment, string(t.tier)),
+	}
+}
+
+func (b *bill) invocation(result engine.Result, uses []abi.Use, fault error) metering.Invocation {
+	v := metering.Invocation{
+		ID: b.id, Tags: b.target.tags, Fault: abi.FaultKind(fault), Counts: counts(b.frame, result), Uses: uses,
+		Durability: metering.Durability(b.target.release.Manifest.Durability),
+	}
+	v.Trigger = b.trigger
+	return v
+}
+
+// checkpoint journals a call that runs, since part of its answer goes out.
+func (b *bill) checkpoint(so engine.Result) error {
+	if b.running == nil {
+		b.running = b.target.host.meter.Begin()
+	}
+	v := b.invocation(so, b.uses(), nil)
+	return b.running.Checkpoint(&v)
+}
+
+// leave gives up a call that panicked before it was settled.
+func (b *bill) leave() {
+	if b.running != nil {
+		b.running.Leave()
+	}
+}
+
+// stderr writes a line of the call into the app's log.
+func (b *bill) stderr(line string) {
+	t := b.target
+	t.host.write(logstore.Line{App: t.app.Name, Release: t.release.Number, Level: "info", Source: "stderr", Message: line, Call: b.id})
+}
+
+// settle journals what a call did, whether it succeeded or not. The uses of
+// capabilities are sorted.
+func (b *bill) settle(result engine.Result, uses []abi.Use, fault error) error {
+	v := b.invocation(result, uses, fault)
+	var err error
+	if b.running != nil {
+		err = b.running.End(&v)
+	} else {
+		err = b.target.host.meter.Record(&v)
+	}
+	if err != nil {
+		b.target.host.log.Warn("a call could not be journaled: its answer is withheld", "app", v.App, "invocation", b.id, "err", err)
+		if !errors.Is(err, metering.ErrUnmetered) {
+			err = fmt.Errorf("%w: %w", metering.ErrUnmetered, err)
+		}
+		return err
+	}
+	b.target.host.note(&v, result)
+	return nil
+}
+
+func counts(frame *abi.Request, result engine.Result) metering.Counts {
+	micros := func(d time.Duration) uint64 { return uint64((d + time.Microsecond - 1) / time.Microsecond) }
+	kib := uint64(result.MemoryPeak+1023) / 1024
+	c := metering.Counts{
+		Instructions: result.Instructions, GuestMicros: micros(result.Guest), HostMicros: micros(result.Host),
+		MemoryKiBMS: (kib*micros(result.Guest+result.Host) + 999) / 1000, BytesOut: uint64(result.BodyBytes),
+	}
+	if frame != nil {
+		c.BytesIn = uint64(len(frame.Body))
+	}
+	return c
+}

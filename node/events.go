@@ -1,0 +1,93 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/web/problem"
+)
+
+// Events reads the changes that the actor may see. Of those none is left out, and a revision is
+// there as a whole, so that who asks again after the last revision misses nothing.
+func (h *Node) Events(ctx context.Context, f control.EventFilter, p control.Page) (all control.Items[abi.Event], err error) {
+	actor, err := h.allow(ctx, access.RoleViewer)
+	if err != nil {
+		return all, err
+	}
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
+		sees := eyes(tx, actor)
+		all, err = part(p, func(p state.Part) ([]abi.Event, []byte, error) {
+			q, err := eventQuery(f, p)
+			if err != nil {
+				return nil, nil, err
+			}
+			found, next, err := tx.Events(q, sees)
+			if next == 0 {
+				return found, nil, err
+			}
+			return found, strconv.AppendUint(nil, uint64(next), 10), err
+		})
+		return err
+	})
+	return all, err
+}
+
+// eventQuery asks for a part of the events. A place in their list is a revision, since what one
+// revision did stays together.
+func eventQuery(f control.EventFilter, p state.Part) (state.EventQuery, error) {
+	q := state.EventQuery{Newest: f.Newest, Limit: p.Limit}
+	if p.After == nil && !f.Newest {
+		q.After = f.After
+	}
+	if p.After != nil {
+		n, err := strconv.ParseUint(string(p.After), 10, 64)
+		if err != nil {
+			return q, fmt.Errorf("%w: a cursor is what the page before gave as \"next\", not %.40q", problem.ErrBadRequest, p.After)
+		}
+		if q.After = abi.Rev(n); f.Newest {
+			q.After, q.Before = 0, abi.Rev(n)
+		}
+	}
+	return q, nil
+}
+
+// eyes reports of events whether an actor may see them, by the audience of their kind.
+func eyes(tx state.Reader, actor access.Actor) func(abi.Event) (bool, error) {
+	owns := map[string]bool{}
+	return func(e abi.Event) (bool, error) {
+		audience := abi.EventKindNamed(e.Kind).Audience
+		switch {
+		case audience == abi.AudienceEverybody || actor.Has(access.RoleOperator):
+			return true, nil
+		case audience == abi.AudienceConcerned:
+			return actor.User == e.Actor || actor.User == e.Subject || actor.User == e.Detail["identity"], nil
+		case audience != abi.AudienceApp:
+			return false, nil
+		case actor.Has(access.RoleReviewer):
+			return true, nil
+		}
+		mine, known := owns[e.App]
+		if !known {
+			app, err := tx.App(e.App)
+			if err != nil && !errors.Is(err, registry.ErrNotFound) {
+				return false, err
+			}
+			mine = err == nil && app.Owner == actor.User
+			owns[e.App] = mine
+		}
+		return mine, nil
+	}
+}
+
+// looksInto reports whether an actor may look into an app: its owner, a reviewer or an
+// operator. What is in there may be as confidential as what the app works on.
+func looksInto(actor access.Actor, owner string) bool {
+	return actor.User == owner || actor.Has(access.RoleReviewer) || actor.Has(access.RoleOperator)
+}

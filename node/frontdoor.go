@@ -1,0 +1,71 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/agora-host/agora/internal/door"
+)
+
+const (
+	// fewFiles is how many descriptors the node keeps for itself at least: its stores and
+	// journal, the log of each app, images of programs, and requests that apps make.
+	fewFiles = 64
+	// mostConnections bounds the default: more is for an operator to ask for.
+	mostConnections = 16384
+	// memoryOfConnection is about what a connection takes of memory, the kernel's included.
+	memoryOfConnection = 64 << 10
+	leastRate          = 4 << 10 // bytes a second
+	graceOfRate        = 10 * time.Second
+)
+
+// doorOptions sizes the front door.
+func (h *Node) doorOptions() (door.Options, error) {
+	descriptors, memory := descriptorLimit(), h.o.Memory
+	most := max(1, descriptors-max(fewFiles, descriptors/4))
+	connections := int64(h.o.Connections)
+	switch {
+	case connections < 0 || h.o.ConnectionsPerAddress < 0 || h.o.BodyMemory < 0 || h.o.ResponseMemory < 0 || h.o.LeastRate < 0:
+		return door.Options{}, errors.New("the limits of connections, memory and rate are not negative: leave one out for its default")
+	case connections > most:
+		return door.Options{}, fmt.Errorf("%d connections do not fit into %d file descriptors, of which the node needs some itself: allow at most %d, or raise the limit (ulimit -n, LimitNOFILE=)", connections, descriptors, most)
+	case connections == 0:
+		connections = max(1, min(most, memory/4/memoryOfConnection, mostConnections))
+	}
+	trusted, err := networks("--trusted-proxy", h.o.TrustedProxies)
+	if err != nil {
+		return door.Options{}, err
+	}
+	ofMemory := min(max(memory/32, 32<<20), 128<<20)
+	return door.Options{
+		Refuse: h.refuse, Log: h.log, Trusted: trusted,
+		Connections: h.budget("connections", "connections of clients", connections),
+		Bodies:      h.budget("request-bodies", "bytes of request bodies that are held until their requests end", cmp.Or(h.o.BodyMemory, ofMemory)),
+		Responses:   h.budget("responses", "bytes of responses that their clients have not read yet", cmp.Or(h.o.ResponseMemory, ofMemory)),
+		PerAddress:  int(cmp.Or(int64(h.o.ConnectionsPerAddress), max(1, connections/4))),
+		Rate:        cmp.Or(h.o.LeastRate, leastRate), Grace: cmp.Or(h.o.grace, graceOfRate),
+	}, nil
+}
+
+// descriptorLimit is how many file descriptors the process may have open. The Go runtime has
+// raised the soft limit to the hard one when the process started.
+func descriptorLimit() int64 {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return 256
+	}
+	return int64(min(uint64(l.Cur), 1<<30))
+}
+
+// letOut serves whoever is in, until ctx ends.
+func (h *Node) letOut(ctx context.Context) error {
+	cut, err := h.door.Shutdown(ctx)
+	if cut > 0 { // their clients see that; to wait for ever would be worse
+		h.log.Warn("connections were closed before their requests had ended: the time to stop was over", "connections", cut)
+	}
+	return err
+}

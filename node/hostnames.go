@@ -1,0 +1,92 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
+)
+
+// HostNames lists the addresses that operators gave to apps, by host name.
+func (h *Node) HostNames(ctx context.Context, p control.Page) (all control.Items[registry.HostName], err error) {
+	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+		return all, err
+	}
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
+		all, err = part(p, tx.HostNamesPart)
+		return err
+	})
+	return all, err
+}
+
+// AddHostName lets an app answer to a host name: to exactly this one, and only
+// if it is neither the console's nor below the apps' domain.
+func (h *Node) AddHostName(ctx context.Context, host, app string) (registry.HostName, error) {
+	actor, err := h.allow(ctx, access.RoleOperator)
+	if err != nil {
+		return registry.HostName{}, err
+	}
+	name := registry.HostName{App: app, By: actor.User, At: h.o.Now().UTC()}
+	if name.Host, err = registry.CanonicalHost(host); err != nil {
+		return name, err
+	}
+	name.Host = authority(name.Host, h.origins.scheme)
+	if h.reserved(name.Host) {
+		return name, fmt.Errorf("%w: %s belongs to the console, or lies in the apps' domain", registry.ErrBadHost, name.Host)
+	}
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+		of, err := tx.App(app)
+		if err != nil {
+			return fmt.Errorf("app %q: %w", app, err)
+		}
+		if err := of.Alive(); err != nil {
+			return err
+		}
+		known, err := tx.HostName(name.Host)
+		if err == nil && known.App != app {
+			return fmt.Errorf("%s is an address of %s: %w", name.Host, known.App, registry.ErrExists)
+		}
+		if err != nil && !errors.Is(err, registry.ErrNotFound) {
+			return err
+		}
+		tx.Emit("host.added", app, name.Host, nil)
+		return tx.PutHostName(name)
+	})
+	return name, err
+}
+
+// reserved tells whether a host is, or may become, another origin of the node:
+// whatever the port, since cookies do not know ports.
+func (h *Node) reserved(host string) bool {
+	bare := func(s string) string { name, _ := splitPort(s); return name }
+	name, apps := bare(host), bare(h.origins.appsDomain)
+	return name == bare(h.origins.consoleHost) || name == apps || strings.HasSuffix(name, "."+apps)
+}
+
+// DeleteHostName takes an address away.
+func (h *Node) DeleteHostName(ctx context.Context, host string) error {
+	actor, err := h.allow(ctx, access.RoleOperator)
+	if err != nil {
+		return err
+	}
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+		name, err := tx.HostName(authority(host, h.origins.scheme))
+		if errors.Is(err, registry.ErrNotFound) { // added when the scheme's own port was kept
+			name, err = tx.HostName(strings.ToLower(host))
+		}
+		if err != nil {
+			if errors.Is(err, registry.ErrNotFound) {
+				err = registry.ErrNoHost
+			}
+			return fmt.Errorf("host name %q: %w", host, err)
+		}
+		tx.Emit("host.removed", name.App, name.Host, nil)
+		return tx.DeleteHostName(name.Host)
+	})
+	return err
+}

@@ -1,0 +1,60 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/agora-host/agora/internal/durable"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/metering/journal"
+	"github.com/agora-host/agora/registry"
+)
+
+func (h *Node) openMeter(ctx context.Context) (*metering.Meter, error) {
+	node, err := nodeID(filepath.Join(h.o.DataDir, nodeFile))
+	if err != nil {
+		return nil, err
+	}
+	disk, err := journal.Disk(filepath.Join(h.o.DataDir, journalDir))
+	if err != nil {
+		return nil, err
+	}
+	return metering.Open(ctx, metering.Options{FS: disk, Node: node, Store: h.file, Now: h.o.Now, Log: h.log, FlushEvery: h.o.FlushEvery, Watch: h.watch})
+}
+
+// nodeID reads the node's id, or makes one: 128 random bits, once and for all.
+func nodeID(path string) (string, error) {
+	if id, err := readNodeID(path); err != nil || id != "" {
+		return id, err
+	}
+	var random [16]byte
+	rand.Read(random[:])
+	id := hex.EncodeToString(random[:])
+	if err := durable.Replace(filepath.Dir(path), path, []byte(id+"\n")); err != nil {
+		return "", fmt.Errorf("make the node's id: %w", err)
+	}
+	return id, nil
+}
+
+// readNodeID answers "" if the node has no id yet.
+func readNodeID(path string) (string, error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the node's id: %w", err)
+	}
+	id := strings.TrimSpace(string(raw))
+	if b, err := hex.DecodeString(id); err != nil || len(b) != 16 {
+		return "", &registry.Damage{File: path, Detail: fmt.Sprintf("holds %q, which is no node's id: restore the file, since usage is kept under it", id)}
+	}
+	return id, nil
+}

@@ -1,0 +1,164 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/agora-host/agora/state"
+)
+
+// Options configure a node. The zero value of a field means its default.
+type Options struct {
+	// DataDir holds everything the node keeps. Required. One process at a time.
+	DataDir string
+	// Listen is the TCP address of the front doors. Default "127.0.0.1:8080".
+	Listen string
+	// ConsoleURL is where people find console and API: its host is that origin.
+	// Default "http://localhost:PORT" with the port that is listened on.
+	ConsoleURL string
+	// AppsDomain is the domain below which each app has its host, with a port
+	// if it is not the scheme's own. Default "localhost:PORT". It must be neither
+	// the console's host nor above it: apps and console never share an origin.
+	AppsDomain string
+	// PolicyDir holds rules that replace or extend the embedded ones. Default none.
+	PolicyDir string
+	// Worker is the command line of the compile child. Default: this
+	// executable with the argument "compile-worker".
+	Worker []string
+	// MaxModule is the largest module taken in, in bytes. Default 64 MiB.
+	MaxModule int64
+	// Memory is how many bytes the node may use in all. Default: what the machine has, or the limit
+	// of its cgroup. Half of it is for guests, a quarter for Go; see docs/hardening.md.
+	Memory int64
+	// Quotas are limits other than the defaults on what people, apps and the node keep, by
+	// name; QuotaNames lists them.
+	Quotas Quotas
+	// KeepReleases is how many of an app's newest releases are kept, beside those that
+	// serve, are waited for, or served pilot or production lately. Default 50; negative: all.
+	KeepReleases int
+	// DeleteAfter is how long the deletion of an app can be undone. Then the app is removed with
+	// all that it kept. Default 30 days; negative: at once.
+	DeleteAfter time.Duration
+	// DiskReserve is how much of the disk is kept free, in bytes: below it no uploads, and
+	// nothing else new, are taken in. Default a twentieth of the disk, from 1 to 20 GiB.
+	DiskReserve int64
+	// EgressAllow are networks that apps may reach although they are not public,
+	// as in "10.20.0.0/16". Default none. Whoever is in there must expect requests
+	// of apps; which app may ask whom is still for its grant to say.
+	EgressAllow []string
+	// LLM is a file that says which language models apps may be granted, see
+	// docs/llm.md. Default none.
+	LLM string
+	// PauseTriggers keeps every trigger of the node from being delivered to: what is due, and
+	// what comes, waits in the queue. For a node that does not survive what waits there.
+	PauseTriggers bool
+	// Connections is how many connections the node takes. Default: what fits into the file
+	// descriptors that the process may have, less a quarter and at least 64 for the node's own
+	// files, and into a quarter of the memory, at 64 KiB each; at most 16,384. More than the
+	// descriptors allow is an error.
+	Connections int
+	// ConnectionsPerAddress is how many of them one address may have (IPv6: one /64).
+	// Default: a quarter. Proxies in TrustedProxies have as many as they like.
+	ConnectionsPerAddress int
+	// TrustedProxies are the networks of the proxies in front, as in "127.0.0.1/32". Of a
+	// request that comes from there, the last address in X-Forwarded-For (or, without that, in
+	// Forwarded) that is not in there is the client's, and apps are given it; so is the scheme
+	// beside it in X-Forwarded-Proto. Default none, also not loopback: any program on the machine
+	// could name any address.
+	TrustedProxies []string
+	// BodyMemory is how many bytes of requests' bodies are held at once, and ResponseMemory how
+	// many of responses that their clients have not read. One address may hold half.
+	// Default: a 32nd of the memory, from 32 to 128 MiB.
+	BodyMemory     int64
+	ResponseMemory int64
+	// LeastRate is how many bytes a second a client has to send of a body, and to read of a
+	// response, while the node waits for it. Default 4096.
+	LeastRate int64
+	// Demo marks a node that was started by `agora up`.
+	Demo bool
+	// FlushEvery is how often counted usage is brought to the store. What is counted
+	// is in the journal before. Default 10 s.
+	FlushEvery time.Duration
+	// Environment tags all usage of this node. Default: the tier in which it was.
+	Environment string
+	// Version is shown to people.
+	Version string
+	// grace is graceOfRate, except in tests.
+	grace time.Duration
+	// Logger receives the node's own log. Default slog.Default().
+	Logger *slog.Logger
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+
+	inject func(where string)            // of tests: see calm.Watch.Inject
+	wrap   func(state.Store) state.Store // of tests: see package statetest
+}
+
+func (o Options) wrapped(s state.Store) state.Store {
+	if o.wrap == nil {
+		return s
+	}
+	return o.wrap(s)
+}
+
+// leastMemory is less than what a node needs that serves anything.
+const leastMemory = 128 << 20
+
+func (o Options) withDefaults() (Options, error) {
+	if o.DataDir == "" {
+		return o, errors.New("no data directory: say where the node keeps its data with --data")
+	}
+	// Children of the node are told where to write, and are confined to that: what they are told has
+	// to mean the same to each of them.
+	dir, err := filepath.Abs(o.DataDir)
+	if err != nil {
+		return o, fmt.Errorf("find the data directory: %w", err)
+	}
+	o.DataDir = dir
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:8080"
+	}
+	if o.MaxModule == 0 {
+		o.MaxModule = 64 << 20
+	}
+	if o.Memory == 0 {
+		o.Memory = machineMemory()
+	}
+	if o.Memory < leastMemory {
+		return o, fmt.Errorf("%d bytes of memory are too little for a node: give it at least %d MiB with --memory, or by the limit of its cgroup", o.Memory, leastMemory>>20)
+	}
+	if err := o.Quotas.check(); err != nil {
+		return o, err
+	}
+	if o.DiskReserve < 0 {
+		return o, errors.New("the reserve of the disk cannot be negative")
+	}
+	if o.KeepReleases == 0 {
+		o.KeepReleases = 50
+	}
+	if o.DeleteAfter == 0 {
+		o.DeleteAfter = 30 * 24 * time.Hour
+	}
+	o.DeleteAfter = max(0, o.DeleteAfter)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Version == "" {
+		o.Version = "development"
+	}
+	if len(o.Worker) == 0 {
+		exe, err := os.Executable()
+		if err != nil {
+			return o, fmt.Errorf("find this executable, which compiles modules in a child process: %w", err)
+		}
+		o.Worker = []string{exe, "compile-worker"}
+	}
+	return o, nil
+}

@@ -1,0 +1,268 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
+)
+
+// quota is how much of one thing a person, an app or the node may have.
+type quota struct {
+	name  string
+	about string
+	limit int64           // default
+	kind  state.CountKind // of the count that it bounds
+	bytes bool            // of that, the bytes
+	per   string          // "person", "app" or "node": what the count is of
+
+	// heavy things are not taken in any more when the disk is nearly full. The rest, what
+	// people sign in with above all, is what they make room with.
+	heavy    bool
+	remedy   string
+	commands []string
+}
+
+// quotas is the table of all that is bounded. Its defaults are far above what people
+// need, and low enough that nobody takes the node for themselves.
+var quotas = []quota{
+	{name: "apps", about: "apps owned", limit: 200, kind: state.CountApps, per: "person", heavy: true,
+		remedy: "Publish as a release of an app that you have, or ask an operator for more."},
+	{name: "releases", about: "releases kept, of all apps", limit: 5000, kind: state.CountOwned, per: "person", heavy: true,
+		remedy: "Delete releases that are not needed, or ask an operator for more.", commands: []string{"agora releases <app>", "agora releases delete <app> <number>"}},
+	{name: "module-bytes", about: "bytes of the modules of these releases, and of deleted ones until their files are gone", limit: 20 << 30, kind: state.CountOwned, bytes: true, per: "person", heavy: true,
+		remedy: "Delete releases that are not needed, or ask an operator for more.", commands: []string{"agora releases <app>", "agora releases delete <app> <number>"}},
+	{name: "requests", about: "open requests", limit: 200, kind: state.CountRequests, per: "person", heavy: true,
+		remedy: "Withdraw requests that are not needed, or remind a reviewer.", commands: []string{"agora requests", "agora requests withdraw <id>"}},
+	{name: "tokens", about: "API tokens that have not expired", limit: 100, kind: state.CountTokens, per: "person",
+		remedy: "Revoke tokens that are not used.", commands: []string{"agora tokens", "agora tokens revoke <id>"}},
+	{name: "keys", about: "registered signing keys", limit: 50, kind: state.CountKeys, per: "person", heavy: true,
+		remedy: "Remove keys that are not used.", commands: []string{"agora keys", "agora keys remove <key>"}},
+	{name: "app-releases", about: "releases kept", limit: 500, kind: state.CountReleases, per: "app", heavy: true,
+		remedy: "Delete releases of the app that are not needed, or ask an operator for more.", commands: []string{"agora releases <app>", "agora releases delete <app> <number>"}},
+	{name: "app-secrets", about: "secrets", limit: 100, kind: state.CountSecrets, per: "app", heavy: true,
+		remedy: "Delete secrets of the app that are not read.", commands: []string{"agora secrets list <app>", "agora secrets delete <app> <name>"}},
+	{name: "app-hosts", about: "host names", limit: 50, kind: state.CountHosts, per: "app", heavy: true,
+		remedy: "Remove host names of the app that are not used.", commands: []string{"agora hosts", "agora hosts remove <host>"}},
+	{name: "node-module-bytes", about: "bytes of modules, of all people", limit: 500 << 30, kind: state.CountModules, bytes: true, per: "node", heavy: true,
+		remedy: "Delete releases that are not needed; an operator can raise the quota if the disk has room.", commands: []string{"agora releases delete <app> <number>"}},
+	{name: "node-hosts", about: "host names of all apps", limit: 10_000, kind: state.CountAllHosts, per: "node", heavy: true,
+		remedy: "Remove host names that are not used.", commands: []string{"agora hosts remove <host>"}},
+	{name: "node-users", about: "users", limit: 100_000, kind: state.CountUsers, per: "node",
+		remedy: "Raise the quota when the node is started."},
+}
+
+// How many sessions and sign-in links one person has at a time. One more ends the oldest:
+// refusing it would lock people out.
+const (
+	maxSessions = 50
+	maxLinks    = 10
+)
+
+// Quotas are limits other than the defaults, by a quota's name.
+type Quotas map[string]int64
+
+// QuotaNames lists the names of all quotas, with their defaults.
+func QuotaNames() []string {
+	var names []string
+	for _, q := range quotas {
+		text := strconv.FormatInt(q.limit, 10)
+		if q.bytes {
+			text = fmt.Sprintf("%dGiB", q.limit>>30)
+		}
+		names = append(names, q.name+"="+text)
+	}
+	return names
+}
+
+// ParseQuotas reads "apps=500" and "module-bytes=50GiB".
+func ParseQuotas(texts []string) (Quotas, error) {
+	found := Quotas{}
+	for _, text := range texts {
+		name, value, _ := strings.Cut(text, "=")
+		i := slices.IndexFunc(quotas, func(q quota) bool { return q.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("quota %q: there is none of that name; the quotas and their defaults are %s", text, strings.Join(QuotaNames(), ", "))
+		}
+		if quotas[i].bytes {
+			var size registry.Size
+			if err := size.UnmarshalText([]byte(value)); err != nil || size < 0 {
+				return nil, fmt.Errorf("quota %q: write a size, as in %s=50GiB", text, name)
+			}
+			found[name] = int64(size)
+			continue
+		}
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n < 0 || n > math.MaxInt32 {
+			return nil, fmt.Errorf("quota %q: write a number, as in %s=500", text, name)
+		}
+		found[name] = n
+	}
+	return found, nil
+}
+
+// limitOf returns how much a quota allows on this node.
+func (o Options) limitOf(q quota) int64 {
+	if n, ok := o.Quotas[q.name]; ok {
+		return n
+	}
+	return q.limit
+}
+
+func (q quota) of(c state.Count) int64 {
+	if q.bytes {
+		return c.Bytes
+	}
+	return c.N
+}
+
+// show describes a quota with what is used of it.
+func (q quota) show(of string, used, limit int64) control.Quota {
+	return control.Quota{
+		Name: q.name, About: q.about, Per: q.per, Of: of, Used: used, Limit: limit, Bytes: q.bytes,
+		Remedy: abi.Remedy{Summary: q.remedy, Commands: q.commands},
+	}
+}
+
+// withinQuotas refuses a change that makes anything larger than its quota allows. It is
+// asked at the end of every change, inside its transaction: no flow can forget it, and of
+// two changes at the same time the second one sees the first. What is over a quota because
+// an operator lowered it stays, and does not grow. low is what else is in the way.
+func (o Options) withinQuotas(tx state.Tx, low error) error {
+	grown, err := tx.Grown()
+	if err != nil {
+		return err
+	}
+	for _, g := range grown {
+		for _, q := range quotas {
+			before, now, limit := q.of(g.Before), q.of(g.Now), o.limitOf(q)
+			if q.kind != g.Kind || now <= before {
+				continue
+			}
+			if now > limit {
+				return &control.OverQuota{Quota: q.show(g.Of, before, limit), More: now - before}
+			}
+			if q.heavy && low != nil {
+				return low
+			}
+		}
+	}
+	return nil
+}
+
+// mayUpload refuses, before anything costly, an upload that would be refused at its end.
+func (h *Node) mayUpload(ctx context.Context, r registry.Release) error {
+	return h.store.View(ctx, func(tx state.Reader) error {
+		owner := r.Manifest.Owner
+		if _, err := tx.App(r.App); err != nil {
+			if err := h.o.wouldFit(tx, "apps", owner, 1); err != nil {
+				return err
+			}
+		}
+		if err := h.o.wouldFit(tx, "module-bytes", owner, r.Size); err != nil {
+			return err
+		}
+		return h.o.wouldFit(tx, "node-module-bytes", "", r.Size)
+	})
+}
+
+// wouldFit refuses what would make a count larger than the quota of a name allows.
+func (o Options) wouldFit(tx state.Reader, name, of string, more int64) error {
+	q := quotas[slices.IndexFunc(quotas, func(q quota) bool { return q.name == name })]
+	count, err := tx.Count(q.kind, of)
+	if err != nil {
+		return err
+	}
+	if used, limit := q.of(count), o.limitOf(q); used+more > limit {
+		return &control.OverQuota{Quota: q.show(of, used, limit), More: more}
+	}
+	return nil
+}
+
+// Quotas shows what a person, "" for who asks, has and may have; of an app, if one is
+// named; and to operators, of the node. Operators may ask about others.
+func (h *Node) Quotas(ctx context.Context, person, app string) ([]control.Quota, error) {
+	actor, err := h.allow(ctx, access.SignedIn)
+	if err != nil {
+		return nil, err
+	}
+	person = cmp.Or(person, actor.User)
+	if person != actor.User && !actor.Has(access.RoleOperator) {
+		return nil, fmt.Errorf("the quotas of %s are for that person and for operators: %w", person, access.ErrForbidden)
+	}
+	if err := h.store.ForgetExpired(ctx); err != nil {
+		return nil, err
+	}
+	of := map[string]string{"person": person}
+	if actor.Has(access.RoleOperator) {
+		of["node"] = ""
+	}
+	var shown []control.Quota
+	err = h.store.View(ctx, func(tx state.Reader) error {
+		if _, err := tx.User(person); err != nil {
+			return fmt.Errorf("user %q: %w", person, err)
+		}
+		if app != "" {
+			if _, err := tx.App(app); err != nil {
+				return fmt.Errorf("app %q: %w", app, err)
+			}
+			of["app"] = app
+		}
+		shown, err = h.quotasOf(tx, of)
+		return err
+	})
+	return shown, err
+}
+
+func (h *Node) quotasOf(tx state.Reader, of map[string]string) ([]control.Quota, error) {
+	var shown []control.Quota
+	for _, q := range quotas {
+		whose, wanted := of[q.per]
+		if !wanted {
+			continue
+		}
+		count, err := tx.Count(q.kind, whose)
+		if err != nil {
+			return nil, err
+		}
+		shown = append(shown, q.show(whose, q.of(count), h.o.limitOf(q)))
+	}
+	return shown, nil
+}
+
+// makeRoom ends a person's oldest sessions or links, so that one more has room.
+func makeRoom(tx state.Tx, kind access.CredentialKind, user string) error {
+	most := map[access.CredentialKind]int{access.KindSession: maxSessions, access.KindLink: maxLinks}[kind]
+	all, err := tx.Credentials(user)
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(c access.Credential) bool { return c.Kind != kind })
+	for len(all) >= most {
+		if err := tx.DeleteCredential(all[0].Hash); err != nil { // oldest first
+			return err
+		}
+		all = all[1:]
+	}
+	return nil
+}
+
+// check refuses quotas that do not exist.
+func (m Quotas) check() error {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if !slices.ContainsFunc(quotas, func(q quota) bool { return q.name == name }) {
+			return fmt.Errorf("there is no quota %q; the quotas are %s", name, strings.Join(QuotaNames(), ", "))
+		}
+	}
+	return nil
+}

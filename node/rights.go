@@ -1,0 +1,171 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
+)
+
+// terms are what of a release a review relies on.
+func terms(r registry.Release) approvals.Terms {
+	t := approvals.Terms{
+		Release: r.Number, Digest: string(r.Digest), Signer: r.Signer.Identity, Classification: r.Manifest.Classification,
+		KeepState: r.Manifest.KeepState, Limits: subjectLimits(r.Manifest.Limits), Triggers: subjectTriggers(r.Manifest.Triggers),
+		Asks: map[string]abi.Params{}, Requires: r.Requires,
+	}
+	for word, ask := range r.Manifest.Capabilities {
+		t.Asks[word] = ask.Params()
+	}
+	return t
+}
+
+// grantsOf are an app's grants. Those that were made before grants said what was
+// reviewed learn it from their requests.
+func grantsOf(tx state.Reader, app string) ([]approvals.Grant, error) {
+	grants, err := tx.Grants(app)
+	if err != nil {
+		return nil, err
+	}
+	for i := range grants {
+		if err := reviewed(tx, &grants[i]); err != nil {
+			return nil, err
+		}
+	}
+	return grants, nil
+}
+
+func reviewed(tx state.Reader, g *approvals.Grant) error {
+	if g.Reviewed.Release > 0 {
+		return nil
+	}
+	q, err := tx.Request(g.Request)
+	if err != nil {
+		return fmt.Errorf("grant %s: request %q: %w", g.ID, g.Request, err)
+	}
+	r, err := tx.Release(q.App, q.Release)
+	if errors.Is(err, registry.ErrNotFound) { // it is gone, so nothing can be compared with it
+		g.Reviewed = approvals.Terms{Release: q.Release, Digest: q.Digest}
+		return nil
+	}
+	g.Reviewed = terms(r)
+	return err
+}
+
+// rights are what a release has in a tier.
+func (h *Node) rights(tx state.Reader, r registry.Release, tier abi.Tier) (map[string]approvals.Right, error) {
+	grants, err := grantsOf(tx, r.App)
+	if err != nil {
+		return nil, err
+	}
+	return approvals.Rights(h.policy, terms(r), tier, grants, h.o.Now()), nil
+}
+
+// missing are the capabilities that a release needs and has no right to, sorted.
+func (h *Node) missing(tx state.Reader, r registry.Release, tier abi.Tier) ([]string, error) {
+	rights, err := h.rights(tx, r, tier)
+	return slices.DeleteFunc(slices.Clone(r.Capabilities), func(word string) bool {
+		_, ok := rights[word]
+		return ok
+	}), err
+}
+
+// question is what the rules are asked about a release.
+type question struct {
+	action, actor string
+	tier          abi.Tier
+	release       registry.Release
+}
+
+// ask builds what the rules judge: the release, with the grants that reach it.
+func (h *Node) ask(tx state.Reader, q question) (approvals.Subject, error) {
+	rights, err := h.rights(tx, q.release, q.tier)
+	if err != nil {
+		return approvals.Subject{}, err
+	}
+	s := h.subject(q.action, q.actor, q.tier, q.release, rights)
+	if why, reserved := registry.ReservedName(q.release.App); reserved && !h.policy.AllowsName(q.release.App) {
+		if _, err = tx.App(q.release.App); errors.Is(err, registry.ErrNotFound) {
+			s.App.Reserved, err = why, nil
+		}
+	}
+	return s, err
+}
+
+// evaluate asks the rules, and refuses names that are reserved whatever they say.
+func (h *Node) evaluate(ctx context.Context, s approvals.Subject) (approvals.Verdict, error) {
+	verdict, err := h.policy.Evaluate(ctx, s)
+	if err == nil && s.App.Reserved != "" {
+		verdict.Findings = append([]abi.Finding{reservedName(s.App.Name, s.App.Reserved)}, verdict.Findings...)
+	}
+	return verdict, err
+}
+
+// judge asks the rules about a release as things are.
+func (h *Node) judge(ctx context.Context, q question) (approvals.Verdict, error) {
+	var s approvals.Subject
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
+		s, err = h.ask(tx, q)
+		return err
+	})
+	if err != nil {
+		return approvals.Verdict{}, err
+	}
+	return h.evaluate(ctx, s)
+}
+
+var errStale = errors.New("what was judged has changed")
+
+// judged makes a change that depends on a verdict of the rules. Rules are not asked
+// within a transaction, so about is read twice: what they judged must be what the
+// transaction finds, or they are asked again. A subject that is refused changes
+// nothing.
+func (h *Node) judged(ctx context.Context, by string, about func(state.Reader) (question, error), change func(state.Tx, question, approvals.Verdict) error) error {
+	read := func(tx state.Reader) (q question, s approvals.Subject, err error) {
+		if q, err = about(tx); err == nil {
+			s, err = h.ask(tx, q)
+		}
+		return q, s, err
+	}
+	for range 8 {
+		var was approvals.Subject
+		err := h.store.View(ctx, func(tx state.Reader) (err error) {
+			_, was, err = read(tx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		verdict, err := h.evaluate(ctx, was)
+		if err != nil {
+			return err
+		}
+		if verdict.Refuses() {
+			return &control.Refusal{Findings: verdict.Findings}
+		}
+		if h.beforeChange != nil {
+			h.beforeChange()
+		}
+		_, err = h.update(ctx, by, func(tx state.Tx) error {
+			q, is, err := read(tx)
+			if err != nil {
+				return err
+			}
+			if !reflect.DeepEqual(was, is) {
+				return errStale
+			}
+			return change(tx, q, verdict)
+		})
+		if !errors.Is(err, errStale) {
+			return err
+		}
+	}
+	return fmt.Errorf("the app's grants keep changing: %w", approvals.ErrChanged)
+}

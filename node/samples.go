@@ -1,0 +1,65 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/store/samplestore"
+)
+
+func sampleOf(v *metering.Invocation, status int, at time.Time) samplestore.Sample {
+	return samplestore.Sample{
+		App: v.App, ID: v.ID, At: at, Release: v.Release, Tier: v.Tier, Trigger: v.Trigger, Status: status, Fault: v.Fault,
+		Instructions: v.Instructions, GuestMicros: v.GuestMicros, HostMicros: v.HostMicros,
+	}
+}
+
+// Samples shows some calls of an hour, of one app or, for "", of all, the last first, as far as
+// the actor may look into them: when others called an app, and what failed there, is for whoever
+// sees to it.
+func (h *Node) Samples(ctx context.Context, app string, hour time.Time, p control.Page) (none control.Items[control.Sample], err error) {
+	actor, err := h.allow(ctx, access.SignedIn)
+	if err != nil {
+		return none, err
+	}
+	found, err := h.samples.Read(ctx, app, hour)
+	if err != nil {
+		return none, fmt.Errorf("read samples: %w", err)
+	}
+	var seen []samplestore.Sample
+	err = h.store.View(ctx, func(tx state.Reader) error {
+		owners := map[string]string{}
+		for _, s := range found {
+			owner, known := owners[s.App]
+			if !known {
+				a, err := tx.App(s.App)
+				if err != nil && !errors.Is(err, registry.ErrNotFound) {
+					return err
+				}
+				owner, owners[s.App] = a.Owner, a.Owner
+			}
+			if looksInto(actor, owner) {
+				seen = append(seen, s)
+			}
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return none, err
+	}
+	page, err := cut(p, seen, func(s samplestore.Sample) string {
+		return fmt.Sprintf("%020d %s", math.MaxInt64-s.At.UnixNano(), s.ID)
+	})
+	if err != nil {
+		return none, err
+	}
+	return shown(page, func(s samplestore.Sample) (control.Sample, error) { return control.Sample(s), nil })
+}

@@ -1,0 +1,149 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/state"
+)
+
+// NewToken makes an API token for who acts. A ttl of zero means that it does not expire. One that
+// is made with a token ends with that token at the latest, and reaches no further.
+func (h *Node) NewToken(ctx context.Context, t control.NewToken) (string, access.Credential, error) {
+	actor, err := h.allow(ctx, access.SignedIn)
+	if err != nil {
+		return "", access.Credential{}, err
+	}
+	if t.TTL < 0 || t.TTL > maxTTL || len(t.Label) > 100 {
+		return "", access.Credential{}, fmt.Errorf("a token lives at most 366 days and its label has at most 100 bytes: %w", access.ErrBadUser)
+	}
+	if len(t.Scopes) == 0 {
+		t.Scopes = access.DefaultScopes()
+	}
+	if err := access.MayGive(actor, t.Reach, t.TTL, h.o.Now()); err != nil {
+		return "", access.Credential{}, err
+	}
+	return h.newToken(ctx, actor, t)
+}
+
+func (h *Node) newToken(ctx context.Context, actor access.Actor, t control.NewToken) (string, access.Credential, error) {
+	secret, hash := access.NewSecret(access.KindToken)
+	c := h.credential(access.KindToken, hash, actor.User, t.Label, t.TTL).Within(actor.Parent, actor.Until)
+	c.Reach = t.Reach
+	detail := map[string]string{"label": t.Label, "scopes": words(t.Scopes)}
+	if len(t.Apps) > 0 {
+		detail["apps"] = strings.Join(t.Apps, " ")
+	}
+	_, err := h.update(ctx, actor.User, func(tx state.Tx) error {
+		for _, app := range t.Apps {
+			if _, err := tx.App(app); err != nil {
+				return fmt.Errorf("app %q, which the token would be bound to: %w", app, err)
+			}
+		}
+		tx.Emit("token.created", "", c.ID, detail)
+		return tx.PutCredential(c)
+	})
+	return secret, c, err
+}
+
+func words[T ~string](list []T) string {
+	all := make([]string, len(list))
+	for i, w := range list {
+		all[i] = string(w)
+	}
+	return strings.Join(all, " ")
+}
+
+// Tokens lists the actor's own tokens, oldest first.
+func (h *Node) Tokens(ctx context.Context, p control.Page) (tokens control.Items[access.Credential], err error) {
+	actor, err := h.allow(ctx, access.SignedIn)
+	if err != nil {
+		return tokens, err
+	}
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
+		tokens, err = part(p, func(p state.Part) ([]access.Credential, []byte, error) {
+			return tx.CredentialsPart(actor.User, access.KindToken, p)
+		})
+		return err
+	})
+	for i := range tokens.Items {
+		t := &tokens.Items[i]
+		if at := h.tokensUsed.at(t.Hash); at.After(t.Used) {
+			t.Used = at
+		}
+		if len(t.Scopes) == 0 {
+			t.Scopes = []access.Scope{access.ScopeAll} // it was made before there were scopes
+		}
+		t.Hash = "" // of no use outside
+	}
+	return tokens, err
+}
+
+// RevokeToken ends one of the actor's tokens, and all that was made with it.
+func (h *Node) RevokeToken(ctx context.Context, id string) error {
+	actor, err := h.allow(ctx, access.SignedIn)
+	if err != nil {
+		return err
+	}
+	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+		tokens, _, err := tx.CredentialsPart(actor.User, access.KindToken, state.Part{Limit: -1})
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(tokens, func(c access.Credential) bool { return c.ID == id })
+		if i < 0 {
+			return fmt.Errorf("token %q: %w", id, access.ErrNoToken)
+		}
+		tx.Emit("token.revoked", "", id, nil)
+		return access.Revoke(tx, tokens[i])
+	})
+	return err
+}
+
+// usedEvery is how exactly it is kept when a token was last used: a note is a write.
+const usedEvery = time.Hour
+
+// tokensUsed remembers uses of tokens until they are stored. It holds no more than there are
+// tokens, which are bounded by a quota.
+type tokensUsed struct {
+	mu    sync.Mutex
+	times map[string]time.Time // by hash, to the hour
+}
+
+func (u *tokensUsed) note(a access.Actor, now time.Time) {
+	if a.Via != access.KindToken {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.times == nil {
+		u.times = map[string]time.Time{}
+	}
+	u.times[a.Credential] = now.UTC().Truncate(usedEvery)
+}
+
+func (u *tokensUsed) at(hash string) time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.times[hash]
+}
+
+func (u *tokensUsed) take() map[string]time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	all := u.times
+	u.times = nil
+	return all
+}
+
+// storeTokensUsed stores when tokens were used, those of which that is not known yet. What cannot
+// be stored is forgotten: the next use notes it again.
+func (h *Node) storeTokensUsed(ctx context.Context) error {
+	return h.store.TokensUsed(ctx, h.tokensUsed.take())
+}

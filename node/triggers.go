@@ -1,0 +1,268 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/host/gateway"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/store/logstore"
+	"github.com/agora-host/agora/triggers"
+)
+
+// openDispatcher reads what waits to be delivered. Nothing is delivered before
+// Start.
+func (h *Node) openDispatcher(ctx context.Context) (err error) {
+	h.dispatcher, err = triggers.Open(ctx, triggers.Options{
+		Store: h.queue, Deliver: h.deliver, Hold: h.o.PauseTriggers, Now: h.o.Now, Logger: h.log, Watch: h.watch,
+	})
+	if err != nil {
+		return err
+	}
+	return h.learnAll(ctx)
+}
+
+// known is up to which revision the dispatcher knows what calls each app.
+type known struct {
+	mu  sync.Mutex // held while it learns, so that it learns in order
+	rev abi.Rev
+}
+
+// learnAll tells the dispatcher about every app.
+func (h *Node) learnAll(ctx context.Context) error {
+	h.known.mu.Lock()
+	defer h.known.mu.Unlock()
+	rev, err := h.store.Rev(ctx)
+	if err != nil {
+		return err
+	}
+	var apps []registry.App
+	err = h.store.View(ctx, func(tx state.Reader) (err error) {
+		apps, err = tx.Apps()
+		return err
+	})
+	for _, app := range apps {
+		err = errors.Join(err, h.learn(ctx, app.Name))
+	}
+	h.known.rev = rev
+	return err
+}
+
+// learnNews tells routes and dispatcher about the apps of the events since it learned last. A
+// change that names no app, such as a sign-in, disturbs none. It runs before a change of state is
+// acknowledged.
+func (h *Node) learnNews(ctx context.Context) error {
+	h.known.mu.Lock()
+	defer h.known.mu.Unlock()
+	for {
+		const page = 1000
+		events, err := h.store.Events(ctx, state.EventQuery{After: h.known.rev, Limit: page})
+		if err != nil {
+			return err
+		}
+		apps := map[string]bool{}
+		for _, e := range events {
+			if e.App != "" {
+				apps[e.App] = true
+			}
+		}
+		h.routes.forget(apps)
+		for app := range apps {
+			if err := h.learn(ctx, app); err != nil {
+				return err
+			}
+		}
+		if len(events) > 0 {
+			h.known.rev = events[len(events)-1].Rev
+		}
+		if len(events) < page {
+			return nil
+		}
+	}
+}
+
+func (h *Node) learn(ctx context.Context, app string) error {
+	var all []triggers.Trigger
+	var found registry.App
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
+		if found, err = tx.App(app); errors.Is(err, registry.ErrNotFound) {
+			return nil
+		}
+		if err == nil {
+			all, err = h.triggersOf(tx, app)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read the triggers of %q: %w", app, err)
+	}
+	h.heed(found)
+	h.dispatcher.Set(app, all)
+	return nil
+}
+
+// heed lets an app be called, or not, as its state says.
+func (h *Node) heed(app registry.App) {
+	why := app.Stopped()
+	h.lives.of(app.Name).set(why)
+	if why != nil {
+		h.programs.forget(app.Name)
+	}
+	if app.Deletion != nil {
+		h.removeSoon()
+	}
+}
+
+// triggersOf are the triggers of the release that an app serves, as far as they
+// are granted.
+func (h *Node) triggersOf(tx state.Reader, name string) ([]triggers.Trigger, error) {
+	app, err := tx.App(name)
+	if errors.Is(err, registry.ErrNotFound) || app.Removal != nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	tier, number, ok := app.Serving()
+	if !ok {
+		return nil, nil
+	}
+	release, err := tx.Release(name, number)
+	if err != nil {
+		return nil, err
+	}
+	rights, err := h.rights(tx, release, tier)
+	if err != nil {
+		return nil, err
+	}
+	pauses, err := tx.Pauses(name)
+	if err != nil {
+		return nil, err
+	}
+	all := declared(release.Manifest)
+	may, until := mayReceive(rights[abi.CapabilitySubscribe])
+	all = slices.DeleteFunc(all, func(t triggers.Trigger) bool {
+		return t.Kind == abi.TriggerEvent && !own(t) && !may(t.Name)
+	})
+	for i := range all {
+		if t := &all[i]; t.Kind == abi.TriggerEvent && !own(*t) {
+			t.Until = until
+		}
+		all[i].Paused = app.Stopped() != nil || slices.ContainsFunc(pauses, func(p triggers.Pause) bool { return p.Ref == all[i].Ref })
+	}
+	return all, nil
+}
+
+// own tells whether an event trigger is about the app's own events, which take
+// no grant.
+func own(t triggers.Trigger) bool {
+	return len(t.Name) > len(t.App) && t.Name[:len(t.App)+1] == t.App+"/"
+}
+
+// mayReceive is which topics of other apps a right to subscribe allows, and until
+// when. No right allows none.
+func mayReceive(right approvals.Right) (may func(topic string) bool, until time.Time) {
+	if right.Grant != nil {
+		until = right.Grant.Expires
+	}
+	return func(topic string) bool { return slices.Contains(right.Params.List("topics"), topic) }, until
+}
+
+// hooksAtOnce is how many queued webhooks of one trigger are delivered at once:
+// their senders promise no order.
+const hooksAtOnce = 8
+
+// declared are the triggers of a manifest with its defaults filled in.
+func declared(m registry.Manifest) []triggers.Trigger {
+	var all []triggers.Trigger
+	for _, c := range m.Triggers.Cron {
+		when, err := c.When()
+		if err != nil {
+			continue // it was read before the release was stored; a zone may have been abolished since
+		}
+		all = append(all, triggers.Trigger{
+			Ref: triggers.Ref{App: m.Name, Kind: abi.TriggerCron, Name: c.Name}, Path: c.Path,
+			Spec: c.Schedule + " " + c.Timezone, Schedule: when, CatchUp: c.Missed == registry.MissedOnce,
+		})
+	}
+	for _, w := range m.Triggers.Webhook {
+		all = append(all, triggers.Trigger{Ref: triggers.Ref{App: m.Name, Kind: abi.TriggerWebhook, Name: w.Name}, Path: w.Path, Concurrency: hooksAtOnce})
+	}
+	for _, v := range m.Triggers.Event {
+		all = append(all, triggers.Trigger{Ref: triggers.Ref{App: m.Name, Kind: abi.TriggerEvent, Name: v.FullTopic()}, Path: v.Path, Concurrency: v.Concurrency})
+	}
+	return all
+}
+
+// deliver calls what an app serves now, as a metered invocation like any other.
+// Success is an answer of 2xx.
+func (h *Node) deliver(ctx context.Context, t triggers.Trigger, d triggers.Delivery) error {
+	if !t.Until.IsZero() && !h.o.Now().Before(t.Until) {
+		return fmt.Errorf("its grant to receive %s has ended: %w", t.Name, triggers.ErrLater)
+	}
+	host := t.App + "." + h.origins.appsDomain
+	route, err := h.Route(ctx, host)
+	if err != nil {
+		return errors.Join(triggers.ErrLater, err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+host+t.Path, bytes.NewReader(d.Body))
+	if err != nil {
+		return err
+	}
+	for _, f := range d.Header {
+		r.Header.Add(f.Name, f.Value)
+	}
+	target := route.(*target)
+	id := gateway.NewID()
+	result, err := target.call(ctx, string(t.Kind), id, r, nil, triggerHeader(t.Kind, t.Name, d.ID, d.Attempts+1, d.At)...)
+	switch {
+	case errors.Is(err, abi.ErrBusy) || errors.Is(err, abi.ErrNodeBusy) || errors.Is(err, metering.ErrUnmetered) ||
+		errors.Is(err, registry.ErrSuspended) || errors.Is(err, registry.ErrDeleting): // it waits for the app to be resumed
+		return errors.Join(triggers.ErrLater, err)
+	case err != nil:
+		return err
+	case result.Response.Status < 200 || result.Response.Status > 299:
+		err = fmt.Errorf("it answered %d", result.Response.Status)
+		h.write(logstore.Line{
+			App: t.App, Release: target.release.Number, Level: "error", Source: logstore.SourceNode, Call: id,
+			Message: fmt.Sprintf("%s trigger %s, event %s, attempt %d: %v", t.Kind, t.Name, d.ID, d.Attempts+1, err),
+		})
+		return err
+	}
+	return nil
+}
+
+// triggerHeader tells an app what called it.
+func triggerHeader(kind abi.TriggerKind, name, id string, attempt int, at time.Time) []abi.Field {
+	return []abi.Field{
+		{Name: abi.AttemptHeader, Value: strconv.Itoa(attempt)}, {Name: abi.EventIDHeader, Value: id},
+		{Name: abi.EventTimeHeader, Value: at.UTC().Format(time.RFC3339Nano)},
+		{Name: abi.TriggerHeader, Value: string(kind)}, {Name: abi.TriggerNameHeader, Value: name},
+	}
+}
+
+// publisher takes the events of apps.
+type publisher struct{ *Node }
+
+// Publish is the dispatcher's, in words that a guest understands.
+func (h publisher) Publish(ctx context.Context, app, topic, dedupe string, payload []byte) (string, error) {
+	if err := h.reserve.apps(); err != nil {
+		return "", err
+	}
+	id, err := h.dispatcher.Publish(ctx, app, topic, dedupe, payload)
+	if errors.Is(err, triggers.ErrBacklog) {
+		err = errors.Join(abi.ErrnoQuota, err)
+	}
+	return id, err
+}

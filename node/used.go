@@ -1,0 +1,108 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/state"
+)
+
+// storeUsed is how often what was used goes to the store. A kill loses what came
+// since: it is told to people, and not billed.
+const storeUsed = 5 * time.Second
+
+// tally adds up what releases do with their capabilities, until the store has it.
+type tally struct {
+	mu  sync.Mutex // guards new
+	new map[releaseID][]approvals.Used
+}
+
+type releaseID struct {
+	app    string
+	number int
+}
+
+// add counts what one call used.
+func (t *tally) add(app string, release int, uses []abi.Use, at time.Time) {
+	if len(uses) == 0 {
+		return
+	}
+	id := releaseID{app, release}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.new == nil {
+		t.new = map[releaseID][]approvals.Used{}
+	}
+	known := t.new[id]
+	var unknown []approvals.Used
+	for _, use := range uses {
+		u := approvals.Used{Use: use, First: at, Last: at}
+		if i := slices.IndexFunc(known, u.Same); i >= 0 {
+			known[i].N += use.N
+			known[i].Last = at
+			continue
+		}
+		unknown = append(unknown, u)
+	}
+	if len(unknown) > 0 {
+		t.new[id] = approvals.MergeUsed(known, unknown)
+	}
+}
+
+// of is what a release did and the store does not have yet.
+func (t *tally) of(app string, number int) []approvals.Used {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.new[releaseID{app, number}])
+}
+
+// ofApp is what the releases of an app did together and the store does not have yet.
+func (t *tally) ofApp(app string) (all []approvals.Used) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for id, used := range t.new {
+		if id.app == app {
+			all = approvals.MergeUsed(all, used)
+		}
+	}
+	return all
+}
+
+// take takes everything out.
+func (t *tally) take() []approvals.ReleaseUsed {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var all []approvals.ReleaseUsed
+	for id, used := range t.new {
+		all = append(all, approvals.ReleaseUsed{App: id.app, Release: id.number, Used: used})
+	}
+	t.new = nil
+	slices.SortFunc(all, func(a, b approvals.ReleaseUsed) int {
+		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.Release, b.Release))
+	})
+	return all
+}
+
+// flushUsed brings what was used, and when tokens were, to the store. What the store does not take is
+// told, and forgotten.
+func (h *Node) flushUsed(ctx context.Context) error {
+	return errors.Join(h.store.AddUsed(ctx, h.used.take()), h.storeTokensUsed(ctx))
+}
+
+// usedBy is what a release did, up to now.
+func (h *Node) usedBy(tx state.Reader, app string, number int) ([]approvals.Used, error) {
+	stored, err := tx.Used(app, number)
+	return approvals.MergeUsed(stored, h.used.of(app, number)), err
+}
+
+// usedByAny is what the releases of an app did together.
+func (h *Node) usedByAny(tx state.Reader, app string) ([]approvals.Used, error) {
+	stored, err := tx.UsedByAny(app)
+	return approvals.MergeUsed(stored, h.used.ofApp(app)), err
+}

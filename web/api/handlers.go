@@ -1,0 +1,339 @@
+package api
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/internal/sheet"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/web/intake"
+	"github.com/agora-host/agora/web/problem"
+)
+
+func describeSelf(s *server, _ echo.Context) (any, error) { return json.RawMessage(s.openapi), nil }
+
+func manifestSchema(*server, echo.Context) (any, error) {
+	return json.RawMessage(registry.Schema()), nil
+}
+
+func signIn(s *server, c echo.Context) (any, error) {
+	in, err := decode[SignIn](c)
+	if err != nil {
+		return nil, err
+	}
+	link := in.Link
+	if u, err := url.Parse(link); err == nil && u.Query().Get("link") != "" {
+		link = u.Query().Get("link")
+	}
+	secret, actor, err := s.node.SignIn(c.Request().Context(), link)
+	if err != nil {
+		return nil, err
+	}
+	return Session{secret, actor.User, actor.Roles}, nil
+}
+
+func info(s *server, c echo.Context) (any, error) { return s.node.Info(c.Request().Context()), nil }
+
+func whoami(_ *server, c echo.Context) (any, error) {
+	a := access.ActorFrom(c.Request().Context())
+	return Whoami{a.User, a.Roles, a.Via, a.Reach}, nil
+}
+
+func getApp(s *server, c echo.Context) (any, error) {
+	return one(s.node.App(c.Request().Context(), arg[string](c, "app")))
+}
+
+func getRelease(s *server, c echo.Context) (any, error) {
+	return one(s.node.Release(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number"))))
+}
+
+func deleteRelease(s *server, c echo.Context) (any, error) {
+	return nil, s.node.DeleteRelease(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number")))
+}
+
+func listQuotas(s *server, c echo.Context) (any, error) {
+	return whole(s.node.Quotas(c.Request().Context(), arg[string](c, "user"), arg[string](c, "app")))
+}
+
+func activate(s *server, c echo.Context) (any, error) {
+	in, err := decode[Activate](c)
+	if err != nil {
+		return nil, err
+	}
+	if in.Tier == "" {
+		in.Tier = abi.TierSandbox
+	}
+	return one(s.node.Activate(c.Request().Context(), arg[string](c, "app"), in.Release, in.Tier, in.Reason))
+}
+
+func rollBack(s *server, c echo.Context) (any, error) {
+	in, err := decode[RollBack](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.RollBack(c.Request().Context(), arg[string](c, "app"), in.Tier, in.Reason))
+}
+
+func promote(s *server, c echo.Context) (any, error) {
+	in, err := decode[Promote](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.Promote(c.Request().Context(), arg[string](c, "app"), in.Release, in.To, in.Reason))
+}
+
+func askAgain(s *server, c echo.Context) (any, error) {
+	in, err := decode[AskAgain](c)
+	if err != nil {
+		return nil, err
+	}
+	return whole(s.node.AskAgain(c.Request().Context(), arg[string](c, "app"), in.Release, in.Reason))
+}
+
+func logs(s *server, c echo.Context) (any, error) {
+	return whole(s.node.Logs(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "limit"))))
+}
+
+func getCall(s *server, c echo.Context) (any, error) {
+	return one(s.node.Call(c.Request().Context(), arg[string](c, "app"), arg[string](c, "id"), arg[time.Time](c, "at")))
+}
+
+// callRoom is how large the document of a call may be, and what it takes beside itself: the
+// text of the body while it is checked, the body in it, and the answer with what is made of that.
+func callRoom(s *server, c echo.Context) (limit, needs int64, err error) {
+	request, response, err := s.node.CallLimits(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "release")))
+	return request*4/3 + maxBody, 3*request + 2*response, err
+}
+
+func invoke(s *server, c echo.Context) (any, error) {
+	in, err := decode[Invoke](c)
+	if err != nil {
+		return nil, err
+	}
+	ctx := c.Request().Context()
+	if in.Release == 0 {
+		in.Release = int(arg[int64](c, "release"))
+	}
+	app, err := s.node.App(ctx, arg[string](c, "app"))
+	if err != nil {
+		return nil, err
+	}
+	if in.Path == "" {
+		in.Path = "/"
+	}
+	r, err := http.NewRequestWithContext(ctx, in.Method, strings.TrimSuffix(app.URL, "/")+in.Path, bytes.NewReader(in.Body))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", problem.ErrBadRequest, err)
+	}
+	for name, values := range in.Header {
+		for _, v := range values {
+			r.Header.Add(name, v)
+		}
+	}
+	return one(s.node.Invoke(ctx, app.Name, in.Release, r))
+}
+
+func usageReport(s *server, c echo.Context) (any, error) {
+	asCSV, bom := arg[string](c, "format") == "csv", arg[string](c, "bom") == "true"
+	q := metering.Query{
+		App: arg[string](c, "app"), Team: arg[string](c, "team"), CostCenter: arg[string](c, "cost_center"), Over: arg[string](c, "over"),
+		From: arg[time.Time](c, "from"), To: arg[time.Time](c, "to"), By: arg[[]string](c, "by"),
+	}
+	report, err := s.node.Usage(c.Request().Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	if asCSV {
+		c.Response().Header().Set("Cache-Control", "no-store")
+		c.Response().Header().Set("Content-Type", sheet.MediaType)
+		c.Response().WriteHeader(http.StatusOK)
+		return nil, report.WriteCSV(c.Response(), bom)
+	}
+	return one(rowsFrom(report, arg[string](c, "cursor"), int(arg[int64](c, "limit"))))
+}
+
+// rowsFrom is a report with a page of its rows. A cursor names the last row of the page before:
+// rows do not vanish from a span.
+func rowsFrom(r metering.Report, cursor string, limit int) (metering.Report, error) {
+	if cursor != "" {
+		i := slices.IndexFunc(r.Rows, func(row metering.Row) bool { return rowCursor(r, row) == cursor })
+		if i < 0 {
+			return r, &problem.ParameterError{Name: "cursor", Why: `is what the page before gave as "next", for the same span and groups`}
+		}
+		r.Rows = r.Rows[i+1:]
+	}
+	if len(r.Rows) > limit {
+		r.Rows = r.Rows[:limit]
+		r.Next = rowCursor(r, r.Rows[limit-1])
+	}
+	return r, nil
+}
+
+func rowCursor(r metering.Report, row metering.Row) string {
+	values := make([]string, len(r.By))
+	for i, word := range r.By {
+		values[i] = row.Group[word]
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join(values, "\x00")))
+}
+
+func getRequest(s *server, c echo.Context) (any, error) {
+	return one(s.node.Request(c.Request().Context(), arg[string](c, "id")))
+}
+
+func decide(s *server, c echo.Context) (any, error) {
+	in, err := decode[control.Verdict](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.Decide(c.Request().Context(), arg[string](c, "id"), in))
+}
+
+func withdraw(s *server, c echo.Context) (any, error) {
+	return one(s.node.Withdraw(c.Request().Context(), arg[string](c, "id")))
+}
+
+func revokeGrant(s *server, c echo.Context) (any, error) {
+	in, err := decode[Revoke](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.RevokeGrant(c.Request().Context(), arg[string](c, "id"), in.Reason, in.All))
+}
+
+func shrinkGrant(s *server, c echo.Context) (any, error) {
+	return one(s.node.ShrinkGrant(c.Request().Context(), arg[string](c, "id")))
+}
+
+func inspect(s *server, c echo.Context) (any, error) {
+	if err := takes(c, wasm); err != nil {
+		return nil, err
+	}
+	module, err := s.node.Receive(c.Request().Context(), c.Request().Body)
+	if err != nil {
+		return nil, intake.Unreadable(err)
+	}
+	defer module.Discard()
+	return one(s.node.Inspect(c.Request().Context(), module))
+}
+
+func rules(s *server, c echo.Context) (any, error) {
+	return one(s.node.Rules(c.Request().Context()))
+}
+
+func trustRoot(s *server, c echo.Context) (any, error) {
+	root, err := s.node.TrustRoot(c.Request().Context())
+	return json.RawMessage(root), err
+}
+
+func certify(s *server, c echo.Context) (any, error) {
+	return binary(c, "application/pkcs10", "application/pem-certificate-chain", func(in []byte) ([]byte, error) {
+		return s.node.Certify(c.Request().Context(), in)
+	})
+}
+
+func timestamp(s *server, c echo.Context) (any, error) {
+	return binary(c, "application/timestamp-query", "application/timestamp-reply", func(in []byte) ([]byte, error) {
+		return s.node.Timestamp(c.Request().Context(), in)
+	})
+}
+
+// takes refuses a body of another media type.
+func takes(c echo.Context, media string) error {
+	got, _, err := mime.ParseMediaType(c.Request().Header.Get("Content-Type"))
+	if err != nil || got != media {
+		return fmt.Errorf("%w: send %s, not %q", problem.ErrMediaType, media, c.Request().Header.Get("Content-Type"))
+	}
+	return nil
+}
+
+// binary answers bytes of one media type with bytes of another.
+func binary(c echo.Context, media, gives string, do func([]byte) ([]byte, error)) (any, error) {
+	if err := takes(c, media); err != nil {
+		return nil, err
+	}
+	in, err := readAll(c)
+	if err != nil {
+		return nil, err
+	}
+	out, err := do(in)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.Blob(http.StatusOK, gives, out)
+}
+
+func keyChallenge(s *server, c echo.Context) (any, error) {
+	text, err := s.node.KeyChallenge(c.Request().Context(), arg[string](c, "identity"))
+	return one(Challenge{text}, err)
+}
+
+func addKey(s *server, c echo.Context) (any, error) {
+	in, err := decode[control.NewKey](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.AddKey(c.Request().Context(), in))
+}
+
+func deleteKey(s *server, c echo.Context) (any, error) {
+	return nil, s.node.DeleteKey(c.Request().Context(), arg[string](c, "hint"))
+}
+
+func addHost(s *server, c echo.Context) (any, error) {
+	in, err := decode[AddHost](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.AddHostName(c.Request().Context(), in.Host, in.App))
+}
+
+func deleteHost(s *server, c echo.Context) (any, error) {
+	return nil, s.node.DeleteHostName(c.Request().Context(), arg[string](c, "host"))
+}
+
+func newToken(s *server, c echo.Context) (any, error) {
+	in, err := decode[NewToken](c)
+	if err != nil {
+		return nil, err
+	}
+	secret, credential, err := s.node.NewToken(c.Request().Context(), control.NewToken{Label: in.Label, TTL: time.Duration(in.Hours) * time.Hour, Reach: in.Reach})
+	credential.Hash = ""
+	return one(Token{secret, credential}, err)
+}
+
+func revokeToken(s *server, c echo.Context) (any, error) {
+	return nil, s.node.RevokeToken(c.Request().Context(), arg[string](c, "id"))
+}
+
+func putUser(s *server, c echo.Context) (any, error) {
+	in, err := decode[PutUser](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.PutUser(c.Request().Context(), arg[string](c, "name"), in.Roles, in.Disabled))
+}
+
+func newLink(s *server, c echo.Context) (any, error) {
+	ctx := c.Request().Context()
+	path, err := s.node.NewLink(ctx, arg[string](c, "name"))
+	return one(Link{s.node.Info(ctx).ConsoleURL + path}, err)
+}
+
+func doctor(s *server, c echo.Context) (any, error) {
+	return whole(s.node.Doctor(c.Request().Context()))
+}

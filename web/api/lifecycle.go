@@ -1,0 +1,99 @@
+package api
+
+import (
+	"fmt"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/web/problem"
+)
+
+type (
+	// Reason is the body of suspendApp and resumeApp.
+	Reason struct {
+		Reason string `json:"reason,omitempty"` // needed for another person's app; everybody who is signed in can read it
+	}
+	// DeleteApp is the body of deleteApp.
+	DeleteApp struct {
+		App    string `json:"app"` // the app's name again
+		Reason string `json:"reason,omitempty"`
+	}
+	// TransferApp is the body of transferApp.
+	TransferApp struct {
+		To     string `json:"to"` // a user with the role developer
+		Reason string `json:"reason,omitempty"`
+	}
+	// AnswerOffer is the body of answerOffer.
+	AnswerOffer struct {
+		Accept bool `json:"accept"` // false: end the offer
+	}
+	// RenameApp is the body of renameApp.
+	RenameApp struct {
+		Title string `json:"title"`
+	}
+)
+
+func suspendApp(s *server, c echo.Context) (any, error) {
+	in, err := decode[Reason](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.SuspendApp(c.Request().Context(), arg[string](c, "app"), in.Reason))
+}
+
+func resumeApp(s *server, c echo.Context) (any, error) {
+	in, err := decode[Reason](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.ResumeApp(c.Request().Context(), arg[string](c, "app"), in.Reason))
+}
+
+func deleteApp(s *server, c echo.Context) (any, error) {
+	in, err := decode[DeleteApp](c)
+	if err != nil {
+		return nil, err
+	}
+	if in.App != arg[string](c, "app") {
+		return nil, fmt.Errorf("%w: the app that is to be deleted is %q, and %q was repeated", problem.ErrNotRepeated, arg[string](c, "app"), clip(in.App))
+	}
+	return one(s.node.DeleteApp(c.Request().Context(), in.App, in.Reason))
+}
+
+func undeleteApp(s *server, c echo.Context) (any, error) {
+	return one(s.node.UndeleteApp(c.Request().Context(), arg[string](c, "app")))
+}
+
+func transferApp(s *server, c echo.Context) (any, error) {
+	in, err := decode[TransferApp](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.TransferApp(c.Request().Context(), arg[string](c, "app"), in.To, in.Reason))
+}
+
+func answerOffer(s *server, c echo.Context) (any, error) {
+	in, err := decode[AnswerOffer](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.AnswerOffer(c.Request().Context(), arg[string](c, "app"), in.Accept))
+}
+
+func renameApp(s *server, c echo.Context) (any, error) {
+	in, err := decode[RenameApp](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.RenameApp(c.Request().Context(), arg[string](c, "app"), in.Title))
+}
+
+func listCertificates(s *server, c echo.Context, p control.Page) (Items[registry.Issued], error) {
+	return s.node.Certificates(c.Request().Context(), arg[string](c, "app"), p)
+}
+
+func getCertificate(s *server, c echo.Context) (any, error) {
+	return one(s.node.Certificate(c.Request().Context(), arg[string](c, "id")))
+}

@@ -1,0 +1,79 @@
+package api
+
+import (
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/triggers"
+)
+
+func listApps(s *server, c echo.Context, p control.Page) (Items[control.App], error) {
+	search := registry.Search{
+		Text: arg[string](c, "q"), Tier: abi.Tier(arg[string](c, "tier")), Team: arg[string](c, "team"), Owner: arg[string](c, "owner"), Capability: arg[string](c, "capability"),
+	}
+	return s.node.Apps(c.Request().Context(), search, p)
+}
+
+func listReleases(s *server, c echo.Context, p control.Page) (Items[control.Release], error) {
+	return s.node.Releases(c.Request().Context(), arg[string](c, "app"), p)
+}
+
+func listActivations(s *server, c echo.Context, p control.Page) (Items[registry.Activation], error) {
+	return s.node.Activations(c.Request().Context(), arg[string](c, "app"), p)
+}
+
+func listTriggers(s *server, c echo.Context, p control.Page) (Items[control.Trigger], error) {
+	return s.node.Triggers(c.Request().Context(), arg[string](c, "app"), p)
+}
+
+func listLetters(s *server, c echo.Context, p control.Page) (Items[triggers.Delivery], error) {
+	return s.node.DeadLetters(c.Request().Context(), arg[string](c, "app"), p)
+}
+
+func listSecrets(s *server, c echo.Context, p control.Page) (Items[control.Secret], error) {
+	return s.node.Secrets(c.Request().Context(), arg[string](c, "app"), p)
+}
+
+func listGrants(s *server, c echo.Context, p control.Page) (Items[approvals.Grant], error) {
+	return s.node.Grants(c.Request().Context(), arg[string](c, "app"), p)
+}
+
+func listKeys(s *server, c echo.Context, p control.Page) (Items[registry.Key], error) {
+	return s.node.Keys(c.Request().Context(), p)
+}
+
+func listHosts(s *server, c echo.Context, p control.Page) (Items[registry.HostName], error) {
+	return s.node.HostNames(c.Request().Context(), p)
+}
+
+func listTokens(s *server, c echo.Context, p control.Page) (Items[access.Credential], error) {
+	return s.node.Tokens(c.Request().Context(), p)
+}
+
+func listUsers(s *server, c echo.Context, p control.Page) (Items[access.User], error) {
+	return s.node.Users(c.Request().Context(), p)
+}
+
+func listRequests(s *server, c echo.Context, p control.Page) (Items[approvals.Request], error) {
+	status := approvals.Status(arg[string](c, "status"))
+	return s.node.Requests(c.Request().Context(), control.RequestFilter{Status: status, App: arg[string](c, "app")}, p)
+}
+
+func events(s *server, c echo.Context, p control.Page) (Items[abi.Event], error) {
+	f := control.EventFilter{After: abi.Rev(arg[int64](c, "after")), Newest: arg[string](c, "order") == "newest"}
+	return s.node.Events(c.Request().Context(), f, p)
+}
+
+func usageSamples(s *server, c echo.Context, p control.Page) (Items[control.Sample], error) {
+	hour := arg[time.Time](c, "hour")
+	if hour.IsZero() {
+		hour = time.Now()
+	}
+	return s.node.Samples(c.Request().Context(), arg[string](c, "app"), hour, p)
+}

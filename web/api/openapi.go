@@ -1,0 +1,205 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/web/problem"
+)
+
+type object = map[string]any
+
+// describe makes the OpenAPI 3.1 document out of the table that the routes are
+// made of: neither can have what the other lacks.
+func describe(all []route, types *schemas) []byte {
+	d := &describer{schemas: types, answers: object{}}
+	paths := object{}
+	for _, r := range all {
+		path := openapiPath(r.path)
+		operations, ok := paths[prefix+path].(object)
+		if !ok {
+			operations = object{}
+			paths[prefix+path] = operations
+		}
+		operations[strings.ToLower(r.method)] = d.operation(r)
+	}
+	doc := object{
+		"openapi": "3.1.0",
+		"info": object{"title": "Agora", "version": "1", "description": "Publish, run, govern and bill WebAssembly micro-apps. " +
+			"Every error is a problem document (RFC 9457) with a remedy: 400 for what is not as this description says, 422 for what no description can say."},
+		"paths": paths,
+		"components": object{
+			"schemas": types.components, "responses": d.answers,
+			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer"}},
+		},
+		"security": []any{object{"token": []string{}}},
+	}
+	raw, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		panic("BUG: the API's description cannot be written: " + err.Error())
+	}
+	return raw
+}
+
+func roleWords(roles []access.Role) (words []string) {
+	for _, r := range roles {
+		words = append(words, string(r))
+	}
+	return words
+}
+
+func needsScope(scopes []string) string {
+	if len(scopes) == 0 {
+		return ""
+	}
+	return ", and of a token the scope " + scopes[0]
+}
+
+// openapiPath writes ":name" as "{name}".
+func openapiPath(path string) string {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		if name, ok := strings.CutPrefix(p, ":"); ok {
+			parts[i] = "{" + name + "}"
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+type describer struct {
+	*schemas
+	answers object // by name
+}
+
+func (d *describer) operation(r route) object {
+	params := []any{}
+	for _, p := range r.pathParams() {
+		params = append(params, object{"name": p.name, "in": "path", "required": true, "schema": p.is})
+	}
+	for _, p := range r.queryParams() {
+		q := object{"name": p.name, "in": "query", "description": p.about, "schema": p.is, "required": p.needed}
+		if p.is.Type == "array" {
+			q["style"], q["explode"] = "form", false
+		}
+		params = append(params, q)
+	}
+	responses := object{}
+	d.success(r, responses)
+	for _, status := range r.problems() {
+		responses[strconv.Itoa(status)] = object{"$ref": "#/components/responses/" + d.problem(status)}
+	}
+	op := object{"operationId": r.id, "summary": r.about, "parameters": params, "responses": responses}
+	if r.public {
+		op["security"] = []any{}
+	} else if slices.Contains(r.roles, access.SignedIn) {
+		op["security"] = []any{object{"token": r.scopes()}}
+		op["description"] = "For whoever is signed in" + needsScope(r.scopes()) + "."
+	} else {
+		op["security"] = []any{object{"token": r.scopes()}} // OpenAPI 3.1 allows names for any scheme
+		op["x-agora-roles"] = r.anyOf()
+		op["description"] = "Needs the role " + strings.Join(roleWords(r.anyOf()), " or ") + needsScope(r.scopes()) + "."
+	}
+	if content := d.body(r.body); content != nil {
+		op["requestBody"] = object{"required": true, "content": content}
+	}
+	return op
+}
+
+// problems are the statuses of all that can go wrong with an operation.
+func (r route) problems() []int {
+	all := []int{http.StatusBadRequest, http.StatusRequestHeaderFieldsTooLarge, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	add := func(when bool, statuses ...int) {
+		if when {
+			all = append(all, statuses...)
+		}
+	}
+	app := strings.Contains(r.path, ":app") || slices.ContainsFunc(r.query, func(p param) bool { return p.name == "app" })
+	add(!r.public || r.body.kind != bodyNone, http.StatusUnauthorized)
+	add(!r.public, http.StatusForbidden, http.StatusTooManyRequests)
+	// A body that was not asked for is judged by its size and its encoding, too.
+	add(true, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	add(app || len(r.pathParams()) > 0 || r.method != http.MethodGet, http.StatusNotFound)
+	add(app || r.method != http.MethodGet, http.StatusGone)
+	add(r.method != http.MethodGet, http.StatusConflict, http.StatusInsufficientStorage)
+	add(r.method != http.MethodGet || len(r.queryParams()) > 0, http.StatusUnprocessableEntity)
+	add(r.id == "invoke", http.StatusBadGateway, http.StatusGatewayTimeout)
+	slices.Sort(all)
+	return all
+}
+
+// problem describes, once, the problems that have a status, and returns their name.
+func (d *describer) problem(status int) string {
+	name := "Problem" + strconv.Itoa(status)
+	if d.answers[name] != nil {
+		return name
+	}
+	about := []string{}
+	types := []string{}
+	for _, e := range problem.Catalogue() {
+		if e.Status == status {
+			about = append(about, e.Title+".")
+			types = append(types, "/problems/"+e.Slug)
+		}
+	}
+	is := object{"allOf": []any{d.of(reflect.TypeFor[abi.Problem](), false), object{"properties": object{
+		"type": object{"enum": types}, "status": object{"const": status},
+	}}}}
+	answer := object{"description": strings.Join(about, " "), "content": object{"application/problem+json": object{"schema": is}}}
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		answer["headers"] = object{"Retry-After": object{"required": true, "schema": object{"type": "string"}}}
+	}
+	if status == http.StatusUnauthorized {
+		answer["headers"] = object{"WWW-Authenticate": object{"required": true, "schema": object{"type": "string"}}}
+	}
+	d.answers[name] = answer
+	return name
+}
+
+func (d *describer) success(r route, responses object) {
+	if r.answer == nil {
+		responses[strconv.Itoa(http.StatusNoContent)] = object{"description": "Done."}
+		return
+	}
+	answer := func(media string, is any) object {
+		return object{"description": r.about, "content": object{media: object{"schema": is}}}
+	}
+	is := d.of(reflect.TypeOf(r.answer), false)
+	if r.media != "" {
+		responses[strconv.Itoa(r.success())] = answer(r.media, object{})
+		return
+	}
+	done := answer("application/json", is)
+	responses[strconv.Itoa(r.success())] = done
+	if r.also != "" {
+		done["content"].(object)[r.also] = object{"schema": object{}}
+	}
+	if r.lines != nil {
+		responses[strconv.Itoa(http.StatusOK)] = answer("application/x-ndjson", d.of(reflect.TypeOf(r.lines), false))
+	}
+}
+
+// partMedia are the media types of parts, which nothing depends on.
+var partMedia = map[string]string{"manifest": "application/toml", "module": wasm, "bundle": "application/json"}
+
+func (d *describer) body(b body) object {
+	bytes := object{"type": "string", "format": "binary"}
+	switch b.kind {
+	case bodyJSON:
+		return object{"application/json": object{"schema": d.of(reflect.TypeOf(b.doc), true)}}
+	case bodyBinary:
+		return object{b.media: object{"schema": bytes}}
+	case bodyMultipart:
+		parts, encoding := object{}, object{}
+		for _, p := range slices.Concat(b.parts, b.mayHave) {
+			parts[p], encoding[p] = bytes, object{"contentType": partMedia[p]}
+		}
+		return object{"multipart/form-data": object{"schema": object{"type": "object", "properties": parts, "required": b.parts, "additionalProperties": false}, "encoding": encoding}}
+	}
+	return nil
+}

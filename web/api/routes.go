@@ -1,0 +1,302 @@
+package api
+
+import (
+	"math"
+	"net/http"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/triggers"
+)
+
+type bodyKind int
+
+const (
+	bodyNone bodyKind = iota
+	bodyJSON
+	bodyMultipart // parts by name
+	bodyBinary    // of the media type named
+)
+
+type body struct {
+	kind    bodyKind
+	doc     any      // bodyJSON: a zero value of its shape
+	parts   []string // bodyMultipart: those that it has
+	mayHave []string // and those that it may have
+	media   string   // bodyBinary
+
+	upload control.Purpose // "" unless it carries a module
+	// room returns how large the body may be, and how much memory is needed beside it; nil for a
+	// body of the usual size.
+	room func(*server, echo.Context) (limit, needs int64, err error)
+}
+
+// route is one operation: what serves it, and what describes it.
+type route struct {
+	method, path string // path in the framework's form, ":name" for a parameter
+	id           string // operationId
+	about        string
+	public       bool
+	roles        []access.Role // any of them may call it; none: whoever has any
+	scope        access.Scope  // what a token needs for it; anyScope: nothing
+	anyApp       bool          // a token that is bound to apps may call it, though its address names none
+	query        []param
+	paged        bool // a list: it takes cursor and limit
+	body         body
+	answer       any    // a zero value of the document's shape; nil: no content
+	media        string // of the answer, if it is not JSON
+	also         string // a media type that the answer may have, too
+	lines        any    // a zero value of the lines of a stream, if there can be one
+	status       int    // of success, if it is not 200 or 204
+	handle       handler
+}
+
+func (r route) success() int {
+	if r.status != 0 {
+		return r.status
+	}
+	return http.StatusOK
+}
+
+// anyOf are the roles that may call an operation, of which every other includes the viewer's.
+func (r route) anyOf() []access.Role {
+	if len(r.roles) == 0 {
+		return []access.Role{access.RoleViewer}
+	}
+	return r.roles
+}
+
+// anyScope is the scope of what every token may call.
+const anyScope access.Scope = "any"
+
+// scopes are what a token needs, as the description lists them.
+func (r route) scopes() []string {
+	if r.scope == anyScope {
+		return []string{}
+	}
+	return []string{string(r.scope)}
+}
+
+// app is which single app a request is about: as its path or, if it can, its query names it.
+func (r route) app(c echo.Context) string {
+	if app := c.Param("app"); app != "" {
+		return app
+	}
+	if slices.ContainsFunc(r.query, func(p param) bool { return p.name == "app" }) {
+		return arg[string](c, "app")
+	}
+	return ""
+}
+
+// allow decides whether who calls may call an operation. It is the one place where the API decides
+// that by role and by scope; what belongs to whom the node decides.
+func (r route) allow(a access.Actor) error {
+	if err := access.Require(a, r.anyOf()...); err != nil {
+		return err
+	}
+	if r.scope != anyScope && r.scope != access.ScopeBackupRead { // which the node judges, by more than the scope
+		return a.Allows(r.scope)
+	}
+	return nil
+}
+
+// reaches decides whether a token that is bound to apps is for the app that a request is about.
+func (r route) reaches(a access.Actor, c echo.Context) error {
+	if r.anyApp {
+		return nil
+	}
+	return a.AllowsApp(r.app(c))
+}
+
+func jsonBody(doc any) body { return body{kind: bodyJSON, doc: doc} }
+
+// routes is the whole API on one screen.
+func routes() []route {
+	var (
+		get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
+		usage               = []param{
+			text("app", "one app; all if left out"), text("team", "one team; all if left out"), text("cost_center", "one cost center; all if left out"),
+			moment("from", "rounded down to the hour; default 24 hours before to"), moment("to", "rounded up to the hour; default now"),
+			choices("by", "what to group by", metering.Groupings()),
+			choice("over", "the totals of each of them, too", metering.Spans()...), choice("format", "text/csv, a line for each row, all of them", "csv"),
+			choice("bom", "whether the CSV begins with a byte order mark, for Excel", "true", "false"),
+			number("limit", "rows of a page", 1, control.MaxPageLimit, control.MaxPageLimit), text("cursor", "the next of the page before"),
+		}
+	)
+	developers, reviewers, operators := []access.Role{access.RoleDeveloper}, []access.Role{access.RoleReviewer}, []access.Role{access.RoleOperator}
+	anybody := []access.Role{access.SignedIn} // has no role, perhaps
+	makers := []access.Role{access.RoleDeveloper, access.RoleOperator}
+	deciders := []access.Role{access.RoleDeveloper, access.RoleReviewer, access.RoleOperator}
+	return []route{
+		{method: get, path: "/openapi.json", id: "describe", about: "This description.", public: true, answer: map[string]any{}, handle: describeSelf},
+		{method: get, path: "/schemas/manifest.json", id: "manifestSchema", about: "The JSON schema of agora.toml.", public: true, answer: map[string]any{}, handle: manifestSchema},
+		{method: post, path: "/sign-in", id: "signIn", about: "Trade a one-time sign-in link for a session secret, which works as a token for twelve hours.", public: true, body: jsonBody(SignIn{}), answer: Session{}, handle: signIn},
+		{method: get, path: "/info", id: "info", scope: anyScope, anyApp: true, roles: anybody, about: "What this node is.", answer: control.Info{}, handle: info},
+		{method: get, path: "/whoami", id: "whoami", scope: anyScope, anyApp: true, roles: anybody, about: "Who the token belongs to.", answer: Whoami{}, handle: whoami},
+
+		{method: get, path: "/apps", id: "listApps", scope: access.ScopeAppsRead, roles: anybody, about: "Apps, by title. Whoever has no role sees the public face of those that serve.", query: []param{text("q", "words, all of which occur in title, name, description, owner, team, tiers or capabilities; case and accents do not matter"), choice("tier", "that the app serves", abi.Tiers()...), text("team", "one team"), text("owner", "one owner"), text("capability", "a capability of the release that serves")}, paged: true, answer: Items[control.App]{}, handle: listing(listApps)},
+		{method: get, path: "/apps/:app", id: "getApp", scope: access.ScopeAppsRead, roles: anybody, about: "One app.", answer: control.App{}, handle: getApp},
+		{method: post, path: "/apps/:app/suspend", id: "suspendApp", scope: access.ScopeAppsManage, roles: deciders, about: "Stop an app: it serves nothing and nothing calls it, until it is resumed. Its owner, a reviewer or an operator.", body: jsonBody(Reason{}), answer: control.App{}, handle: suspendApp},
+		{method: post, path: "/apps/:app/resume", id: "resumeApp", scope: access.ScopeAppsManage, roles: deciders, about: "End a suspension: an operator any, others what their own authority suspended.", body: jsonBody(Reason{}), answer: control.App{}, handle: resumeApp},
+		{method: post, path: "/apps/:app/delete", id: "deleteApp", scope: access.ScopeAppsManage, roles: makers, about: "Stop an app and have it removed, with all that it keeps, when a wait is over. The name is repeated, so that no other app is deleted by mistake.", body: jsonBody(DeleteApp{}), answer: control.App{}, handle: deleteApp},
+		{method: post, path: "/apps/:app/undelete", id: "undeleteApp", scope: access.ScopeAppsManage, roles: makers, about: "Undo the deletion of an app while its wait lasts.", answer: control.App{}, handle: undeleteApp},
+		{method: post, path: "/apps/:app/transfer", id: "transferApp", scope: access.ScopeAppsManage, roles: makers, about: "Offer one's app to another person, who accepts it; an operator hands another one's app over at once.", body: jsonBody(TransferApp{}), answer: control.App{}, handle: transferApp},
+		{method: post, path: "/apps/:app/offer", id: "answerOffer", scope: access.ScopeAppsManage, roles: makers, about: "Take an app that is offered to the caller, or end the offer: refuse it, or take it back.", body: jsonBody(AnswerOffer{}), answer: control.App{}, handle: answerOffer},
+		{method: put, path: "/apps/:app/title", id: "renameApp", scope: access.ScopeAppsManage, roles: makers, about: "Give an app another title. Its name is its address, and stays; the next release's manifest gives its title again.", body: jsonBody(RenameApp{}), answer: control.App{}, handle: renameApp},
+		{method: get, path: "/certificates", id: "listCertificates", scope: access.ScopeAppsRead, about: "Certificates of what was removed for good, newest first: of the caller's apps, for reviewers and operators of all.", query: []param{text("app", "one app; all if left out")}, paged: true, answer: Items[registry.Issued]{}, handle: listing(listCertificates)},
+		{method: get, path: "/certificates/:id", id: "getCertificate", scope: access.ScopeAppsRead, about: "One certificate, whose signature was checked: document is the JSON that was signed, signature a sigstore bundle over it by urn:agora:node.", answer: registry.Issued{}, handle: getCertificate},
+		{method: get, path: "/apps/:app/releases", id: "listReleases", scope: access.ScopeAppsRead, about: "An app's releases, newest first.", paged: true, answer: Items[control.Release]{}, handle: listing(listReleases)},
+		{method: get, path: "/apps/:app/releases/:number", id: "getRelease", scope: access.ScopeAppsRead, about: "One release.", answer: control.Release{}, handle: getRelease},
+		{method: del, path: "/apps/:app/releases/:number", id: "deleteRelease", scope: access.ScopeAppsManage, roles: makers, about: "Delete a release for good, unless it serves or is waited for.", handle: deleteRelease},
+		{method: post, path: "/releases", id: "publish", scope: access.ScopeAppsPublish, anyApp: true, roles: developers, about: "Upload a signed module with its manifest. With Accept: application/x-ndjson, each step is told as it begins.", body: body{kind: bodyMultipart, parts: []string{"manifest", "module"}, mayHave: []string{"bundle"}, upload: control.ToPublish}, answer: control.Published{}, lines: Step{}, status: http.StatusCreated, handle: publish},
+		{method: post, path: "/apps/:app/activate", id: "activate", scope: access.ScopeAppsManage, roles: makers, about: "Route a tier to a release that is approved for it.", body: jsonBody(Activate{}), answer: registry.Activation{}, handle: activate},
+		{method: post, path: "/apps/:app/rollback", id: "rollBack", scope: access.ScopeAppsManage, roles: makers, about: "Route a tier to the release that it served before.", body: jsonBody(RollBack{}), answer: registry.Activation{}, handle: rollBack},
+		{method: post, path: "/apps/:app/promote", id: "promote", scope: access.ScopeAppsPublish, roles: developers, about: "Ask for a release to enter a higher tier.", body: jsonBody(Promote{}), answer: approvals.Request{}, status: http.StatusCreated, handle: promote},
+		{method: post, path: "/apps/:app/ask", id: "askAgain", scope: access.ScopeAppsPublish, roles: developers, about: "Ask again for what a release lacks in the sandbox and nothing waits for.", body: jsonBody(AskAgain{}), answer: Items[approvals.Request]{}, status: http.StatusCreated, handle: askAgain},
+		{method: get, path: "/apps/:app/activations", id: "listActivations", scope: access.ScopeAppsRead, about: "The history of an app's routes, newest first.", paged: true, answer: Items[registry.Activation]{}, handle: listing(listActivations)},
+		{method: get, path: "/apps/:app/logs", id: "logs", scope: access.ScopeLogsRead, roles: anybody, about: "The newest lines of an app's log, oldest first.", query: []param{number("limit", "how many lines", 1, control.MaxPageLimit, control.PageLimit)}, answer: Items[control.LogLine]{}, handle: logs},
+		{method: get, path: "/apps/:app/triggers", id: "listTriggers", scope: access.ScopeAppsRead, about: "What calls an app besides requests, and how that went.", paged: true, answer: Items[control.Trigger]{}, handle: listing(listTriggers)},
+		{method: post, path: "/apps/:app/triggers/pause", id: "pauseTrigger", scope: access.ScopeAppsManage, roles: makers, about: "Pause or resume a trigger. What comes for a paused one waits.", body: jsonBody(PauseTrigger{}), answer: control.Trigger{}, handle: pauseTrigger},
+		{method: post, path: "/apps/:app/triggers/run", id: "runTrigger", scope: access.ScopeAppsManage, roles: makers, about: "Run a cron trigger now.", body: jsonBody(RunTrigger{}), answer: Run{}, status: http.StatusAccepted, handle: runTrigger},
+		{method: get, path: "/apps/:app/letters", id: "listLetters", scope: access.ScopeAppsRead, about: "Events and webhooks that the app could not be brought to take, newest first.", paged: true, answer: Items[triggers.Delivery]{}, handle: listing(listLetters)},
+		{method: post, path: "/apps/:app/letters/:seq/redeliver", id: "redeliver", scope: access.ScopeAppsManage, roles: makers, about: "Deliver a dead letter again.", answer: triggers.Delivery{}, handle: redeliver},
+		{method: del, path: "/apps/:app/letters/:seq", id: "dropLetter", scope: access.ScopeAppsManage, roles: makers, about: "Forget a dead letter.", handle: dropLetter},
+		{method: post, path: "/apps/:app/invoke", id: "invoke", scope: access.ScopeAppsInvoke, about: "Call an app as its own address would, and see what it cost.", body: body{kind: bodyJSON, doc: Invoke{}, room: callRoom}, query: []param{number("release", "the release to call, whose limits bound the body; default the one that serves", 0, math.MaxInt32, 0)}, answer: control.Response{}, handle: invoke},
+
+		{method: get, path: "/apps/:app/secrets", id: "listSecrets", scope: access.ScopeSecretsRead, about: "An app's secrets, without their values.", paged: true, answer: Items[control.Secret]{}, handle: listing(listSecrets)},
+		{method: put, path: "/apps/:app/secrets/:name", id: "setSecret", scope: access.ScopeSecretsWrite, roles: makers, about: "Set a secret of an app: the body is its value, which is never answered again.", body: body{kind: bodyBinary, media: octets}, answer: control.Secret{}, handle: setSecret},
+		{method: del, path: "/apps/:app/secrets/:name", id: "deleteSecret", scope: access.ScopeSecretsWrite, roles: makers, about: "Forget a secret.", handle: deleteSecret},
+		{method: post, path: "/secrets/rotate", id: "rotateSecrets", scope: access.ScopeNodeWrite, roles: operators, about: "Seal all secrets with a new key, and forget the earlier ones.", answer: Rotated{}, handle: rotateSecrets},
+
+		{method: get, path: "/calls/:id", id: "getCall", scope: access.ScopeLogsRead, roles: anybody, about: "What is known of a call, by the id in its Agora-Invocation header: how it ended, what it cost, and what it wrote into its app's log. Calls that failed or were refused are kept as long as their app's log; of others some are, for thirty days. Calls of other people's apps are not found, except by reviewers and operators.", query: []param{text("app", "one app; any if left out"), moment("at", "when it ended, RFC 3339, to the hour: finds samples that are older than two days")}, answer: control.Call{}, handle: getCall},
+		{method: get, path: "/usage", id: "usage", scope: access.ScopeUsageRead, roles: anybody, about: "What was used: by all apps for viewers, reviewers and operators, by their own for others.", query: usage, answer: metering.Report{}, also: "text/csv", handle: usageReport},
+		{method: get, path: "/usage/samples", id: "usageSamples", scope: access.ScopeUsageRead, roles: anybody, about: "Some calls of an hour: the slowest, the last that failed, and some at random; the last first. They are kept for thirty days.", query: []param{text("app", "one app; all if left out"), moment("hour", "a time in that hour; default now")}, paged: true, answer: Items[control.Sample]{}, handle: listing(usageSamples)},
+		{method: get, path: "/events", id: "events", scope: access.ScopeEventsRead, about: "Changes that the caller may see: what concerns an app's secrets, triggers and dead letters is for its owner, reviewers and operators, what concerns users, tokens and keys for whom it is about and for operators. None of these is left out; the revisions between are for others. What one change did stays on one page.", query: []param{number("after", "a revision; default 0", 0, math.MaxInt64, 0), choice("order", "oldest or newest first; default oldest", "oldest", "newest")}, paged: true, answer: Items[abi.Event]{}, handle: listing(events)},
+
+		{method: get, path: "/requests", id: "listRequests", scope: access.ScopeRequestsRead, about: "What waits for a decision or was decided, newest first.", query: []param{choice("status", "all if left out", approvals.StatusOpen, approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn), text("app", "one app; all if left out")}, paged: true, answer: Items[approvals.Request]{}, handle: listing(listRequests)},
+		{method: get, path: "/requests/:id", id: "getRequest", scope: access.ScopeRequestsRead, about: "One request.", answer: approvals.Request{}, handle: getRequest},
+		{method: post, path: "/requests/:id/decision", id: "decide", scope: access.ScopeRequestsDecide, roles: reviewers, about: "Approve or reject a request of somebody else. With a digest, only if the request is about that module.", body: jsonBody(control.Verdict{}), answer: approvals.Request{}, handle: decide},
+		{method: post, path: "/requests/:id/withdraw", id: "withdraw", scope: access.ScopeAppsPublish, roles: developers, about: "Take one's own request back.", answer: approvals.Request{}, handle: withdraw},
+		{method: get, path: "/grants", id: "listGrants", scope: access.ScopeRequestsRead, about: "What was granted, newest first.", query: []param{text("app", "one app; all if left out")}, paged: true, answer: Items[approvals.Grant]{}, handle: listing(listGrants)},
+		{method: post, path: "/grants/:id/revoke", id: "revokeGrant", scope: access.ScopeRequestsDecide, about: "End a grant at once, and say what still allows the same.", body: jsonBody(Revoke{}), answer: control.Revoked{}, handle: revokeGrant},
+		{method: post, path: "/grants/:id/shrink", id: "shrinkGrant", scope: access.ScopeRequestsDecide, about: "Take off a grant, at once, what its app has not used.", answer: approvals.Grant{}, handle: shrinkGrant},
+
+		{method: post, path: "/inspect", id: "inspect", scope: access.ScopeAppsPublish, anyApp: true, about: "Read a module without storing it.", body: body{kind: bodyBinary, media: wasm, upload: control.ToInspect}, answer: registry.Inspection{}, handle: inspect},
+		{method: get, path: "/policy", id: "rules", scope: access.ScopeAppsRead, anyApp: true, about: "The rules in force, file by file.", answer: map[string]string{}, handle: rules},
+		{method: post, path: "/policy/check", id: "checkPolicy", scope: access.ScopeAppsPublish, anyApp: true, about: "What the rules would say of a manifest and a module.", query: []param{choice("tier", "default sandbox", abi.Tiers()...)}, body: body{kind: bodyMultipart, parts: []string{"manifest"}, mayHave: []string{"module"}, upload: control.ToInspect}, answer: Items[abi.Finding]{}, handle: checkPolicy},
+
+		{method: get, path: "/hosts", id: "listHosts", scope: access.ScopeAppsRead, about: "Addresses of apps beside those that their names make.", paged: true, answer: Items[registry.HostName]{}, handle: listing(listHosts)},
+		{method: post, path: "/hosts", id: "addHost", scope: access.ScopeNodeWrite, roles: operators, about: "Let an app answer to a host name.", body: jsonBody(AddHost{}), answer: registry.HostName{}, status: http.StatusCreated, handle: addHost},
+		{method: del, path: "/hosts", id: "deleteHost", scope: access.ScopeNodeWrite, roles: operators, about: "Take an address away from an app.", query: []param{text("host", "the host name, as listed").required()}, handle: deleteHost},
+
+		{method: get, path: "/trust/root", id: "trustRoot", about: "The sigstore trusted root of this node.", public: true, answer: map[string]any{}, handle: trustRoot},
+		{method: post, path: "/trust/certificate", id: "certify", scope: access.ScopeAppsPublish, anyApp: true, roles: developers, about: "A short-lived certificate for the caller's identity, from a PKCS #10 request.", body: body{kind: bodyBinary, media: "application/pkcs10"}, answer: "", media: "application/pem-certificate-chain", handle: certify},
+		{method: post, path: "/trust/timestamp", id: "timestamp", scope: access.ScopeAppsPublish, anyApp: true, about: "An RFC 3161 timestamp.", body: body{kind: bodyBinary, media: "application/timestamp-query"}, answer: "", media: "application/timestamp-reply", handle: timestamp},
+		{method: get, path: "/trust/keys", id: "listKeys", scope: access.ScopeKeysRead, about: "Public keys that sign for an identity.", paged: true, answer: Items[registry.Key]{}, handle: listing(listKeys)},
+		{method: get, path: "/trust/keys/challenge", id: "keyChallenge", scope: access.ScopeKeysWrite, roles: makers, about: "The text that a key signs, within an hour, to prove that it is to sign for an identity.", query: []param{text("identity", "whom it is to sign for; default the caller")}, answer: Challenge{}, handle: keyChallenge},
+		{method: post, path: "/trust/keys", id: "addKey", scope: access.ScopeKeysWrite, roles: makers, about: "Let a public key sign for an identity, which its private half has to have agreed to.", body: jsonBody(control.NewKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
+		{method: del, path: "/trust/keys", id: "deleteKey", scope: access.ScopeKeysWrite, roles: makers, about: "End the trust in a key.", query: []param{text("hint", "the key's hint, as listed").required()}, handle: deleteKey},
+
+		{method: get, path: "/quotas", id: "listQuotas", scope: access.ScopeAppsRead, roles: anybody, about: "What a person and an app have, and may have; for operators, the node, too.", query: []param{text("user", "another person, for operators; default the caller"), text("app", "an app, too")}, answer: Items[control.Quota]{}, handle: listQuotas},
+		{method: get, path: "/tokens", id: "listTokens", scope: access.ScopeTokensRead, roles: anybody, about: "Your own API tokens.", paged: true, answer: Items[access.Credential]{}, handle: listing(listTokens)},
+		{method: post, path: "/tokens", id: "newToken", scope: access.ScopeTokensWrite, roles: anybody, about: "Make an API token. Its secret is answered once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken},
+		{method: del, path: "/tokens/:id", id: "revokeToken", scope: access.ScopeTokensWrite, roles: anybody, about: "End one of your tokens.", handle: revokeToken},
+		{method: get, path: "/users", id: "listUsers", scope: access.ScopeUsersRead, roles: operators, about: "Everybody who is known here.", paged: true, answer: Items[access.User]{}, handle: listing(listUsers)},
+		{method: put, path: "/users/:name", id: "putUser", scope: access.ScopeUsersWrite, roles: operators, about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser},
+		{method: post, path: "/users/:name/link", id: "newLink", scope: access.ScopeAll, roles: operators, about: "A one-time sign-in link for a user.", answer: Link{}, status: http.StatusCreated, handle: newLink},
+		{method: get, path: "/doctor", id: "doctor", scope: access.ScopeNodeRead, roles: operators, about: "Check everything that is stored.", answer: Items[control.Check]{}, handle: doctor},
+		{method: get, path: "/backup", id: "backup", scope: access.ScopeBackupRead, roles: operators, about: "All that the node keeps, as one stream (tar within gzip). It is complete if its last member is MANIFEST.json. For operators.", answer: "", media: "application/gzip", handle: backup},
+	}
+}
+
+// The documents that only the API has.
+type (
+	SignIn struct {
+		Link string `json:"link"` // the link, or the secret in it
+	}
+	Session struct {
+		Secret string        `json:"secret"`
+		User   string        `json:"user"`
+		Roles  []access.Role `json:"roles"`
+	}
+	Whoami struct {
+		User  string                `json:"user"`
+		Roles []access.Role         `json:"roles"`
+		Via   access.CredentialKind `json:"via"`
+		access.Reach
+	}
+	Activate struct {
+		Release int      `json:"release" bounds:"min=1,max=2147483647"`
+		Tier    abi.Tier `json:"tier,omitempty"` // default sandbox
+		Reason  string   `json:"reason,omitempty"`
+	}
+	RollBack struct {
+		Tier   abi.Tier `json:"tier,omitempty"` // default the highest that serves
+		Reason string   `json:"reason"`
+	}
+	Promote struct {
+		Release int      `json:"release" bounds:"min=1,max=2147483647"`
+		To      abi.Tier `json:"to"`
+		Reason  string   `json:"reason,omitempty"`
+	}
+	Invoke struct {
+		Method  string              `json:"method,omitempty" bounds:"pattern=^[A-Za-z0-9!#$%&'*+.^_|~-]*$"`                // default GET
+		Path    string              `json:"path,omitempty" bounds:"pattern=^(/([^\\x00-\\x1f\\x7f%]|%[0-9A-Fa-f]{2})*)?$"` // with query; default "/"
+		Header  map[string][]string `json:"header,omitempty" bounds:"names=^[A-Za-z0-9!#$%&'*+.^_|~-]+$"`
+		Body    []byte              `json:"body,omitempty"`                                  // base64
+		Release int                 `json:"release,omitempty" bounds:"min=0,max=2147483647"` // default the one that serves
+	}
+	PauseTrigger struct {
+		Kind   abi.TriggerKind `json:"kind"`
+		Name   string          `json:"name"`
+		Paused bool            `json:"paused"`
+		Reason string          `json:"reason,omitempty"`
+	}
+	RunTrigger struct {
+		Name string `json:"name"`
+	}
+	Run struct {
+		ID string `json:"id"`
+	}
+	AskAgain struct {
+		Release int    `json:"release" bounds:"min=1,max=2147483647"`
+		Reason  string `json:"reason,omitempty"`
+	}
+	Revoke struct {
+		Reason string `json:"reason"`
+		All    bool   `json:"all,omitempty"` // every grant of its app for the same capability
+	}
+	Rotated struct {
+		Sealed int `json:"sealed"` // secrets
+	}
+	AddHost struct {
+		Host string `json:"host"` // with a port if it is not the scheme's own
+		App  string `json:"app"`
+	}
+	Challenge struct {
+		Text string `json:"text"`
+	}
+	NewToken struct {
+		Label string `json:"label"`
+		Hours int    `json:"hours,omitempty" bounds:"min=0,max=8784"` // 0: does not expire
+		access.Reach
+	}
+	Token struct {
+		Secret string `json:"secret"`
+		access.Credential
+	}
+	PutUser struct {
+		Roles    []access.Role `json:"roles"`
+		Disabled bool          `json:"disabled,omitempty"`
+	}
+	Link struct {
+		URL string `json:"url"`
+	}
+)

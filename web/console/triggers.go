@@ -1,0 +1,52 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/triggers"
+	"github.com/agora-host/agora/web/problem"
+)
+
+func (c *Console) pauseTrigger(r *http.Request) (string, error) {
+	ref := triggers.Ref{App: r.PathValue("app"), Kind: abi.TriggerKind(r.FormValue("kind")), Name: r.FormValue("name")}
+	paused := r.FormValue("paused") != ""
+	_, err := c.node.PauseTrigger(r.Context(), ref, paused, r.FormValue("reason"))
+	if paused {
+		return appPage(r, "paused"), err
+	}
+	return appPage(r, "resumed"), err
+}
+
+func (c *Console) runTrigger(r *http.Request) (string, error) {
+	_, err := c.node.RunTrigger(r.Context(), r.PathValue("app"), r.FormValue("name"))
+	return appPage(r, "begun"), err
+}
+
+func letterOf(r *http.Request) (uint64, error) {
+	seq, err := strconv.ParseUint(r.PathValue("seq"), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %q is no number of a dead letter", problem.ErrBadRequest, r.PathValue("seq"))
+	}
+	return seq, nil
+}
+
+func (c *Console) redeliver(r *http.Request) (string, error) {
+	seq, err := letterOf(r)
+	if err != nil {
+		return "", err
+	}
+	_, err = c.node.Redeliver(r.Context(), r.PathValue("app"), seq)
+	return appPage(r, "resent"), err
+}
+
+func (c *Console) dropLetter(r *http.Request) (string, error) {
+	seq, err := letterOf(r)
+	if err != nil {
+		return "", err
+	}
+	_, err = c.node.DropDeadLetter(r.Context(), r.PathValue("app"), seq)
+	return appPage(r, "dropped"), err
+}

@@ -1,0 +1,464 @@
+package problem
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/static"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/internal/budget"
+	"github.com/agora-host/agora/internal/door"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/secrets"
+	"github.com/agora-host/agora/triggers"
+	"github.com/agora-host/agora/triggers/webhook"
+)
+
+// What a request itself can get wrong, before any domain is asked.
+var (
+	ErrBadRequest       = errors.New("the request cannot be read")
+	ErrParameter        = errors.New("a parameter is not what is expected here")
+	ErrNotRepeated      = errors.New("the name was not repeated")
+	ErrNoSuchPage       = errors.New("there is nothing at this address")
+	ErrMethodNotAllowed = errors.New("this address does not take that method")
+	ErrMediaType        = errors.New("the content type is not taken here")
+	ErrNoSuchCall       = errors.New("no call of this id is kept")
+	ErrCrossOrigin      = errors.New("the request came from another site")
+)
+
+// Entry is one kind of problem.
+type Entry struct {
+	Slug    string
+	Status  int
+	Title   string
+	Meaning string // for the page that explains it, and for end users of apps
+	Remedy  abi.Remedy
+	errs    []error
+
+	expected bool // although its status is 500 or more: a client can cause it at will
+	forAll   bool // its text is for end users, too
+}
+
+func entry(slug string, status int, title, meaning, remedy string, errs ...error) Entry {
+	return Entry{Slug: slug, Status: status, Title: title, Meaning: meaning, Remedy: abi.Remedy{Summary: remedy}, errs: errs}
+}
+
+func (e Entry) commands(lines ...string) Entry {
+	e.Remedy.Commands = lines
+	return e
+}
+
+// toAll lets end users of an app read the error's own text, which says whom to ask.
+func (e Entry) toAll() Entry {
+	e.forAll = true
+	return e
+}
+
+func (e Entry) causedByClients() Entry {
+	e.expected = true
+	return e
+}
+
+// internal is what every error is that is not in the table.
+var internal = entry("internal", http.StatusInternalServerError, "The node has a problem",
+	"Something went wrong inside the node. Nothing that was stored before is lost.",
+	"Try again. If it stays, tell whoever runs the node; its log has the details.").
+	commands("agora doctor")
+
+// table is every kind of problem, in the order of the catalogue. The first
+// entry that matches an error is its problem, so the specific stands before the
+// general.
+var table = []Entry{
+	entry("bad-body", http.StatusBadRequest, "The request's body cannot be read",
+		"The body is malformed, or the connection ended before all of it was sent.",
+		"Send the body again, whole; its framing is what Content-Length or Transfer-Encoding says.", door.ErrBadBody),
+	entry("body-too-slow", http.StatusRequestTimeout, "The request's body arrives too slowly",
+		"A body that makes no progress takes a place from other people, so it is given up.",
+		"Send it again over a better line.", door.ErrTooSlow),
+	entry("node-crowded", http.StatusServiceUnavailable, "The node is crowded",
+		"The node holds as much for its clients, or for this address, as it may at once.",
+		"Try again in a moment; whoever runs the node sizes it with --body-memory, --response-memory and --connections-per-address.", door.ErrNoRoom, door.ErrTooMany).
+		commands("agora doctor").causedByClients(),
+	entry("too-many-headers", http.StatusRequestHeaderFieldsTooLarge, "The request has too many headers",
+		"A request has at most 128 header fields.",
+		"Send fewer headers; cookies that have piled up can be deleted in the browser.", door.ErrHeaders),
+	entry("bad-protocol", http.StatusHTTPVersionNotSupported, "This version of HTTP is not spoken here",
+		"The node speaks HTTP/1.1.",
+		"Use HTTP/1.1; a proxy in front may speak other versions to its clients.", door.ErrProtocol).causedByClients(),
+	entry("bad-parameter", http.StatusBadRequest, "A parameter of the address is not valid",
+		"A parameter of the path or of the query is not known here, is given twice, or has another type or range.",
+		"Correct the parameter that the detail names; the API is described at /api/v1/openapi.json.", ErrParameter),
+	entry("bad-request", http.StatusBadRequest, "The request cannot be read",
+		"A parameter, a form field or a JSON document is missing or not what is expected here.",
+		"Correct what the detail names; the API is described at /api/v1/openapi.json.", ErrBadRequest),
+	entry("no-such-page", http.StatusNotFound, "There is nothing here",
+		"No page and no API operation has this address.",
+		"Check the address, or start from the catalogue at /.", ErrNoSuchPage),
+	entry("method-not-allowed", http.StatusMethodNotAllowed, "This address does not take that method",
+		"The address exists, but not for this HTTP method.",
+		"Use a method that the Allow header lists; see /api/v1/openapi.json.", ErrMethodNotAllowed, door.ErrMethod),
+	entry("name-not-repeated", http.StatusUnprocessableEntity, "The name was not repeated",
+		"Whoever deletes an app repeats its name, so that no other app is deleted by mistake.",
+		"Send the name of the app that is to be deleted as app.", ErrNotRepeated),
+	entry("media-type", http.StatusUnsupportedMediaType, "The content type is not taken here",
+		"The body has a type or an encoding that this operation does not read. Compressed bodies are never unpacked.",
+		"Send the content type that /api/v1/openapi.json names, without Content-Encoding.", ErrMediaType),
+	entry("cross-origin", http.StatusForbidden, "The request came from another site",
+		"A browser sent this form from a page of another site, which may not act for you.",
+		"Open the console itself and do it there.", ErrCrossOrigin),
+
+	entry("no-place", http.StatusServiceUnavailable, "No place is free for this",
+		"The node takes in, reads and copies only so much at once, and all of that is taken.",
+		"Try again in a moment. If it stays, an operator sees in the doctor's line about budgets what is used up.", budget.ErrExhausted).
+		commands("agora doctor").causedByClients(),
+	entry("too-many-at-once", http.StatusTooManyRequests, "You do too much at once",
+		"Of what the node does at once each person has a share, so that the others have theirs.",
+		"Let what is running end, and try again.", budget.ErrShare),
+
+	entry("not-signed-in", http.StatusUnauthorized, "You are not signed in",
+		"This needs somebody who is known here: a session in the browser, or an API token.",
+		"Sign in again, with a fresh sign-in link or an API token.", access.ErrUnauthenticated).
+		commands("agora login http://localhost:8080"),
+	entry("sign-in-link-used", http.StatusUnauthorized, "This sign-in link does not work any more",
+		"A sign-in link works once, for fifteen minutes.",
+		"Ask an operator for another link; on a node of your own, start it again.", access.ErrLinkUsed).
+		commands("agora users link you@example.com"),
+	entry("forbidden", http.StatusForbidden, "You may not do that",
+		"It takes a role, or an app, that is not yours.",
+		"Ask somebody who has the role, or ask an operator for it.", access.ErrForbidden),
+	entry("insufficient-scope", http.StatusForbidden, "The token is not for that",
+		"A token may do what its scopes name, for the apps that it is bound to, and no more than its user may.",
+		"Make a token with the scope that the detail names, or use one that has it.", access.ErrScope).
+		commands("agora tokens", "agora tokens create NAME --scope SCOPE"),
+	entry("backup-needs-more", http.StatusForbidden, "A backup asks for more than a role",
+		"A backup holds the node's keys: whoever has it can sign as anybody here. So it takes a token that names the scope backup:read, or a session that began within the last fifteen minutes.",
+		"Sign in to the console anew and make a token with the scope backup:read there; then give it with --token.", access.ErrBackup).
+		commands("agora login LINK --scope all --scope backup:read", "agora backup --to agora.tar.gz --token TOKEN"),
+	entry("last-operator", http.StatusConflict, "The node would have no operator",
+		"Somebody has to be able to let people in. The last operator can neither be disabled nor lose the role.",
+		"Make another user an operator first.", access.ErrLastOperator).
+		commands("agora users set you@example.com --role operator"),
+	entry("bad-user", http.StatusUnprocessableEntity, "The user or token is not valid",
+		"A user's name is a mail address in lower case; roles are viewer, developer, reviewer and operator.",
+		"Correct what the detail names.", access.ErrBadUser),
+
+	entry("bad-manifest", http.StatusUnprocessableEntity, "The manifest is not valid",
+		"agora.toml cannot be read, has a key that is not known, or a value out of bounds.",
+		"Correct the lines that the findings name; the schema is at /api/v1/schemas/manifest.json.", registry.ErrBadManifest).
+		commands("agora policy check agora.toml"),
+	entry("bad-module", http.StatusUnprocessableEntity, "The module is not valid",
+		"The bytes are no WebAssembly module: another kind of file, cut off, or damaged.",
+		"Do what the detail says. If it names a place in the module, build it again, and check that the upload is the file that the compiler wrote.", registry.ErrBadModule).
+		commands("agora inspect app.wasm"),
+	entry("module-too-heavy", http.StatusUnprocessableEntity, "The module is more than is taken in",
+		"The module has more of something than a node reads or compiles, so that no upload delays others.",
+		"The detail names the number, the bound and what makes so much of it: change that in the build.", registry.ErrTooHeavy).
+		commands("agora inspect app.wasm"),
+	entry("module-feature", http.StatusUnprocessableEntity, "The module uses a feature of WebAssembly that is not run here",
+		"Agora runs WebAssembly 2.0 (with SIMD). Later proposals, which some compilers turn on, are not run.",
+		"Turn the feature off in the build, with the flag that the detail names for your compiler.", registry.ErrFeature).
+		commands("agora inspect app.wasm"),
+	entry("unsupported-module", http.StatusUnprocessableEntity, "The module speaks an interface that is not known here",
+		"Agora runs modules of interface abi/v1 and WASI preview-1 commands. Components, and modules that import anything else, are not run.",
+		"Build for wasip1 as a command, or with one of Agora's SDKs; the detail says what is in the way.", registry.ErrUnsupportedModule).
+		commands("GOOS=wasip1 GOARCH=wasm go build -o app.wasm .", "GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o app.wasm ."),
+	entry("app-cannot-start", http.StatusUnprocessableEntity, "The app cannot start",
+		"Before a release serves, it is started once. This one failed by itself, as it would in each call.",
+		"Mend what the detail says. An app of the Go SDK is built with -buildmode=c-shared.", registry.ErrCannotStart).
+		commands("GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o app.wasm ."),
+	entry("bad-static-files", http.StatusUnprocessableEntity, "The static files are not valid",
+		"The files that the manifest speaks of are not in the module, or not as they have to be.",
+		"Correct what the detail names; agora deploy packs the directory that the manifest names.", static.ErrBadArchive).
+		commands("agora deploy"),
+	entry("bad-host-name", http.StatusUnprocessableEntity, "The host name is not valid",
+		"An app can have a DNS name that is neither the console's nor below the apps' domain.",
+		"Correct what the detail names.", registry.ErrBadHost).
+		commands("agora hosts add expenses.example.com <app>"),
+	entry("no-such-host-name", http.StatusNotFound, "No app has this host name",
+		"It was not given to an app, or was taken away.",
+		"List the host names; an operator finds them in the console's settings, too.", registry.ErrNoHost).
+		commands("agora hosts"),
+	entry("unsigned", http.StatusUnprocessableEntity, "The module is not signed",
+		"Nothing unsigned runs here, and there is no switch that changes this.",
+		"Sign the module, and upload it with its signature.", registry.ErrUnsigned).
+		commands("agora sign app.wasm", "agora deploy"),
+	entry("bad-signature", http.StatusUnprocessableEntity, "The signature does not match",
+		"The signature was made for other bytes, or is damaged.",
+		"Sign exactly the file that you upload.", registry.ErrBadSignature).
+		commands("agora sign app.wasm", "agora verify app.wasm"),
+	entry("untrusted-signer", http.StatusForbidden, "The signer is not trusted here",
+		"The signature is whole, but neither this node's authority nor a registered key vouches for who made it.",
+		"Sign as yourself on this node, or register the public key first.", registry.ErrUntrusted).
+		commands("agora sign app.wasm", "agora keys add --key cosign.key"),
+	entry("bad-key", http.StatusUnprocessableEntity, "The key is not valid",
+		"A public key is a PEM file with an ECDSA P-256 or Ed25519 key.",
+		"Register the public half of a key pair.", registry.ErrBadKey).
+		commands("agora keys generate"),
+	entry("key-not-proven", http.StatusUnprocessableEntity, "The key is not proven",
+		"A public key can be read by everybody. It signs for you once its private half has signed a text that this node gives for you; it does so for whoever adds it, operators too.",
+		"Let the CLI prove it, or sign the text of `agora keys challenge` with cosign within an hour.", registry.ErrUnproven).
+		commands("agora keys add --key cosign.key", "agora keys challenge > challenge.txt", "cosign sign-blob --key cosign.key --bundle proof.json challenge.txt", "agora keys add cosign.pub --challenge challenge.txt --proof proof.json"),
+	entry("refused-by-rules", http.StatusUnprocessableEntity, "The rules refuse this release",
+		"Your organisation's rules do not let it in as it is. Each finding says what is wrong and how to fix it.",
+		"Fix what the findings name and try again.", registry.ErrRefused).
+		commands("agora policy check agora.toml app.wasm"),
+	entry("too-large", http.StatusRequestEntityTooLarge, "The upload is too large",
+		"An upload is bounded, so that one cannot fill the node.",
+		"Make it smaller: strip debug sections, or build with -ldflags=-s -w.", registry.ErrTooLarge),
+	entry("not-owner", http.StatusForbidden, "The app belongs to somebody else",
+		"Only an app's owner signs its releases; only the owner or an operator changes it.",
+		"Sign and upload as the owner, or choose another name for your app.", registry.ErrNotOwner),
+	entry("no-active-release", http.StatusNotFound, "The app serves nothing yet",
+		"The app exists, and no release of it is active at this address.",
+		"Wait for the review that its release needs, or activate a release.", registry.ErrNotActive).
+		commands("agora releases <app>", "agora requests"),
+	entry("app-suspended", http.StatusServiceUnavailable, "The app is suspended",
+		"The app was stopped on purpose. It serves nothing, and nothing calls it, until it is resumed; nothing that it keeps is lost.",
+		"Ask whom the message names. Who suspended it, or an operator, resumes it.", registry.ErrSuspended).
+		commands("agora apps show <app>", "agora apps resume <app>").causedByClients().toAll(),
+	entry("app-deleting", http.StatusServiceUnavailable, "The app is being deleted",
+		"The app was stopped, and will be removed with all that it keeps when its wait is over. Until then that can be undone.",
+		"Ask the owner of the app. The owner, or an operator, can undo the deletion.", registry.ErrDeleting).
+		commands("agora apps show <app>", "agora apps undelete <app>").causedByClients().toAll(),
+	entry("app-removed", http.StatusGone, "The app was removed",
+		"The app was deleted, and what it kept is gone. Its name is not given to another app, so that no link leads to a stranger.",
+		"Remove links that lead here. Publish under another name; what was removed is in a certificate.", registry.ErrRemoved).
+		commands("agora apps certificates --app <app>").toAll(),
+	entry("app-state", http.StatusConflict, "The app's state does not allow that",
+		"An app is active, suspended, being deleted or removed, and each state allows some acts only.",
+		"Look at the app's state; the detail says what is in the way.", registry.ErrState).
+		commands("agora apps show <app>"),
+	entry("suspension-held", http.StatusForbidden, "Others suspended the app",
+		"A suspension is ended by whoever's authority made it: a reviewer's by a reviewer who does not own the app, an operator's by an operator.",
+		"Talk to who suspended it: the app's page names them.", registry.ErrHeld).
+		commands("agora apps show <app>"),
+	entry("not-offered", http.StatusForbidden, "The app is not offered to you",
+		"An app is taken over by the one person to whom its owner offers it, and only as long as the offer stands.",
+		"Ask the owner to offer it to you or, if the owner left, an operator to hand it over.", registry.ErrNotOffered).
+		commands("agora apps show <app>"),
+	entry("bad-owner", http.StatusUnprocessableEntity, "An app cannot be handed to that person",
+		"The owner of an app signs and uploads its releases, for which a user needs the role developer.",
+		"Choose another person, or let an operator give them the role.", registry.ErrBadOwner).
+		commands("agora users set <name> --add-role developer"),
+	entry("bad-text", http.StatusUnprocessableEntity, "The text is not valid",
+		"Reasons and titles are short texts that others will read.",
+		"Correct what the detail names.", registry.ErrBadText),
+	entry("no-earlier-release", http.StatusConflict, "There is nothing to roll back to",
+		"No other release was active in that tier before.",
+		"Activate a release by its number instead.", registry.ErrNoPrevious).
+		commands("agora releases <app>"),
+	entry("not-approved", http.StatusConflict, "The release is not approved for that tier",
+		"A release serves a tier once it has what it needs there: grants in the sandbox, a reviewer's approval above.",
+		"Ask for the promotion or the grant, and let a reviewer decide.", registry.ErrNotApproved).
+		commands("agora releases ask <app> <number>", "agora releases promote <app> <number> --to pilot"),
+	entry("release-in-use", http.StatusConflict, "The release is in use",
+		"A release that serves a tier, or that an open request or a live grant names, is not deleted.",
+		"Let the tier serve another release, or decide or withdraw the request first.", registry.ErrInUse).
+		commands("agora releases <app>", "agora requests"),
+	entry("quota", http.StatusConflict, "The quota is used up",
+		"Each person, each app and the node as a whole have as much as an operator said of what is kept: apps, releases, bytes of modules, open requests, tokens and keys.",
+		"Delete what is not needed any more, or ask an operator for more.", registry.ErrQuota).
+		commands("agora quotas"),
+	entry("disk-reserve", http.StatusInsufficientStorage, "The node keeps the rest of its disk",
+		"The node's disk is nearly full. What is left is kept for the apps that run and for recording their usage, so nothing new is taken in. Apps go on, and nothing is lost.",
+		"Tell whoever runs the node: make room on its disk. Deleting releases that are not needed helps, too.", registry.ErrReserve).
+		commands("agora releases delete <app> <number>", "agora doctor").causedByClients(),
+	entry("exists", http.StatusConflict, "It exists already",
+		"What you want to make is there, and is not replaced.",
+		"Choose another name, or look at what is there.", registry.ErrExists),
+	entry("not-writable", http.StatusInsufficientStorage, "The node cannot store anything",
+		"Its disk is full, or takes no writes for another reason. Nothing happened; what was stored before is there, and can be read.",
+		"Tell whoever runs the node: make room on its disk. It stores again as soon as there is some.", registry.ErrUnwritable).
+		commands("agora doctor"),
+	entry("damaged", http.StatusInternalServerError, "Something stored is damaged",
+		"Stored bytes do not match their checksum. They are not used.",
+		"Tell whoever runs the node: it has to be restored from a backup, or the release uploaded again.", registry.ErrCorrupt).
+		commands("agora doctor"),
+
+	entry("no-such-secret", http.StatusNotFound, "There is no such secret",
+		"The app has no secret of this name.",
+		"List the app's secrets, or set this one; they also stand on the app's page.", secrets.ErrNotFound).
+		commands("agora secrets list <app>", "agora secrets set <app> <name>"),
+	entry("bad-secret", http.StatusUnprocessableEntity, "The secret cannot be kept",
+		"A secret has a name of lower-case letters, digits and hyphens, and a value of 1 to 16384 bytes.",
+		"Correct what the detail names.", secrets.ErrBadSecret),
+	entry("sealed", http.StatusInternalServerError, "The secret cannot be opened",
+		"The key that it is sealed with is gone, or the record is damaged. Nobody can read it.",
+		"Let whoever runs the node restore its file secret.keys, or set the secret again.", secrets.ErrSealed).
+		commands("agora doctor", "agora secrets set <app> <name>"),
+
+	entry("already-decided", http.StatusConflict, "It is decided already",
+		"A request is decided once.",
+		"Look at the decision. Its owner can ask again.", approvals.ErrAlreadyDecided).
+		commands("agora requests show <id>"),
+	entry("self-review", http.StatusForbidden, "Somebody else must decide this",
+		"Nobody decides about their own app or their own request.",
+		"Ask another reviewer.", approvals.ErrSelfReview),
+	entry("not-your-request", http.StatusForbidden, "It is not your request",
+		"Only who asked, or the app's owner, takes a request back.",
+		"Ask the requester, or let a reviewer reject it.", approvals.ErrNotYours),
+	entry("reason-missing", http.StatusUnprocessableEntity, "A reason is needed",
+		"Others will read later why this was done.",
+		"Go back, and give a reason.", approvals.ErrReasonMissing),
+	entry("request-changed", http.StatusConflict, "The request changed while you looked",
+		"A decision holds for what its reviewer saw. What is asked for now is about another release, or needs more.",
+		"Look at the request that the detail names, and decide about that.", approvals.ErrChanged).
+		commands("agora requests"),
+	entry("nothing-to-ask", http.StatusConflict, "There is nothing to ask for",
+		"The release has every grant that it needs in the sandbox.",
+		"Activate it, or ask for its promotion.", approvals.ErrNothingToAsk).
+		commands("agora releases activate <app> <number>"),
+	entry("already-requested", http.StatusConflict, "It is asked for already",
+		"The same thing waits for a decision.",
+		"Wait for the decision, or remind a reviewer.", approvals.ErrAlreadyRequested).
+		commands("agora requests"),
+	entry("bad-approval-request", http.StatusUnprocessableEntity, "That cannot be asked for",
+		"No reviewer could allow this.",
+		"Correct what the detail names.", approvals.ErrBadRequest),
+	entry("nothing-to-shrink", http.StatusConflict, "There is nothing to take off",
+		"The grant allows no more than what was used, or holds no more.",
+		"Leave it, or revoke it if the app does not need it.", approvals.ErrNothingToShrink).
+		commands("agora grants"),
+	entry("policy-broken", http.StatusInternalServerError, "The rules could not be asked",
+		"The rules failed to answer, so nothing was allowed.",
+		"Tell whoever keeps the rules; the node's log says which rule failed.", approvals.ErrPolicy).
+		commands("agora policy show"),
+
+	entry("trigger-running", http.StatusConflict, "The trigger is running",
+		"Runs of one cron trigger do not overlap.",
+		"Wait until the run that is under way has ended.", triggers.ErrRunning).
+		commands("agora triggers <app>"),
+	entry("trigger-paused", http.StatusConflict, "The trigger is paused",
+		"Somebody paused it, so it does not call the app.",
+		"Resume it if the reason for that is gone.", triggers.ErrPaused).
+		commands("agora triggers <app>", "agora triggers resume <app> cron <name>"),
+	entry("triggers-held", http.StatusConflict, "Triggers are paused on this node",
+		"The node was started with --pause-triggers: it delivers nothing, and what is due waits.",
+		"Pause the trigger that does harm, if there is one, and restart the node without the flag.", triggers.ErrHeld).
+		commands("agora triggers pause <app> <kind> <name>", "agora serve"),
+	entry("no-such-dead-letter", http.StatusNotFound, "There is no such dead letter",
+		"The dead letter was delivered or dropped meanwhile, or its number is another.",
+		"List the app's dead letters; they also stand on its page.", triggers.ErrNoDeadLetter).
+		commands("agora triggers dead <app>"),
+	entry("no-such-trigger", http.StatusNotFound, "There is no such trigger",
+		"The release that serves has no trigger of this kind and name.",
+		"List the app's triggers; they also stand on its page.", triggers.ErrNoTrigger, triggers.ErrNotFound).
+		commands("agora triggers <app>"),
+	entry("webhook-refused", http.StatusUnauthorized, "The webhook is refused",
+		"The request does not prove that it comes from the service that this address is for.",
+		"Sign it with the secret that was agreed; the log of the app says what is wrong.", webhook.ErrRefused).
+		commands("agora logs <app>", "agora secrets set <app> <name>"),
+	entry("backlog-full", http.StatusServiceUnavailable, "Too many events wait",
+		"The app has caused as many deliveries as may wait at once, or used as many keys as are remembered.",
+		"Try again later; see what its subscribers do not take.", triggers.ErrBacklog).
+		commands("agora triggers <app>", "agora triggers dead <app>"),
+
+	entry("bad-usage-query", http.StatusUnprocessableEntity, "The usage query is not valid",
+		"The span or the grouping cannot be answered.",
+		"Correct what the detail names.", metering.ErrBadQuery).
+		commands("agora usage --by app,day --since 7d"),
+	entry("unmetered", http.StatusServiceUnavailable, "Usage cannot be recorded",
+		"The node cannot write its journal, so it serves no apps: it does not give work away that nobody could account for.",
+		"Tell whoever runs the node: make room on its disk, or see to the disk. The node serves again by itself.", metering.ErrUnmetered).
+		commands("agora doctor"),
+
+	entry("app-trapped", http.StatusBadGateway, "The app failed",
+		"The app ran into an error of its own and stopped.",
+		"Tell the app's owner; its log has the details.", abi.ErrTrap).
+		commands("agora logs <app>"),
+	entry("app-exit-status", http.StatusBadGateway, "The app ended with an error",
+		"The app's program ended with a status other than 0.",
+		"Tell the app's owner; its log has the details.", abi.ErrExitStatus).
+		commands("agora logs <app>"),
+	entry("app-fuel", http.StatusBadGateway, "The app used up its instruction limit",
+		"The app did more work for this request than its manifest allows.",
+		"Raise limits.fuel in the manifest, as far as the tier allows, or make the app do less.", abi.ErrFuelExhausted).
+		commands("agora logs <app>"),
+	entry("app-memory", http.StatusBadGateway, "The app needs more memory than its limit",
+		"The app wanted more memory than its manifest allows.",
+		"Raise limits.memory in the manifest, as far as the tier allows.", abi.ErrMemoryExhausted).
+		commands("agora logs <app>"),
+	entry("app-stack", http.StatusBadGateway, "The app called functions too deeply",
+		"The app recursed beyond what any app may, usually without end.",
+		"Look for a function that calls itself for ever.", abi.ErrStackExhausted).
+		commands("agora logs <app>"),
+	entry("app-host-calls", http.StatusBadGateway, "The app called its capabilities too often",
+		"One request may make 100,000 calls of capabilities.",
+		"Let the app fetch less, or spread its work over several requests.", abi.ErrTooManyCalls).
+		commands("agora logs <app>"),
+	entry("app-deadline", http.StatusGatewayTimeout, "The app took too long",
+		"The app did not answer within the time its manifest allows.",
+		"Try again; the owner can raise limits.timeout, as far as the tier allows.", abi.ErrDeadlineExceeded).
+		commands("agora logs <app>"),
+	entry("app-host-time", http.StatusGatewayTimeout, "The app waited too long",
+		"What the app asked of the node took longer, together, than its manifest allows.",
+		"Try again; the owner can raise limits.host_time, as far as limits.timeout.", abi.ErrHostTimeExceeded).
+		commands("agora logs <app>"),
+	entry("app-bad-response", http.StatusBadGateway, "The app's answer is malformed",
+		"The app answered with something that is no HTTP response.",
+		"Tell the app's owner; its log says what is malformed.", abi.ErrBadResponse).
+		commands("agora logs <app>"),
+	entry("app-response-too-large", http.StatusBadGateway, "The app's answer is too large",
+		"The app answered with more bytes than its manifest allows.",
+		"Raise limits.response_body in the manifest, or answer with less.", abi.ErrResponseTooLarge).
+		commands("agora logs <app>"),
+	entry("request-too-large", http.StatusRequestEntityTooLarge, "The request is too large for this app",
+		"The app takes smaller requests than this one.",
+		"Send less; the owner can raise limits.request_body.", abi.ErrRequestTooLarge),
+	entry("app-busy", http.StatusServiceUnavailable, "The app is busy",
+		"The app serves as many requests as it may at once.",
+		"Try again in a moment; the owner can raise limits.concurrency.", abi.ErrBusy, triggers.ErrLater),
+	entry("node-busy", http.StatusServiceUnavailable, "The node is busy",
+		"Other apps use all memory or processors that the node has for apps.",
+		"Try again in a moment. If it goes on, the node's operator finds in `agora doctor` which budget is used up.", abi.ErrNodeBusy).
+		commands("agora doctor"),
+	entry("app-not-granted", http.StatusBadGateway, "The app lacks a grant",
+		"The app needs a capability that nobody has granted, or whose grant has ended.",
+		"The owner asks for it again, from the release's page or the command line; a reviewer decides.", abi.ErrNotGranted).
+		commands("agora releases ask <app> <number>", "agora requests"),
+	entry("caller-left", http.StatusServiceUnavailable, "The request ended early",
+		"The caller went away, or the node is stopping.",
+		"Try again.", abi.ErrCanceled, context.Canceled, context.DeadlineExceeded),
+
+	entry("no-such-call", http.StatusNotFound, "No call of this id is kept",
+		"Calls that failed or were refused are noted in their app's log, and kept as long as its lines; of others only some are kept. The calls of an app are for its owner, reviewers and operators.",
+		"Check that the id is whole: it has 24 characters. The page Calls in the console finds it, too; the app's log and its usage have more.", ErrNoSuchCall).
+		commands("agora logs <app>", "agora usage --app <app>"),
+	entry("no-such-release", http.StatusNotFound, "There is no such release",
+		"The app has no release of this number, or it was deleted.",
+		"List the app's releases; they also stand on its page.", registry.ErrNoRelease).
+		commands("agora releases <app>"),
+	entry("no-such-key", http.StatusNotFound, "There is no such key",
+		"No key of this kind is registered, or it was removed.",
+		"List the keys; they also stand in the console's settings.", registry.ErrNoKey).
+		commands("agora keys"),
+	entry("no-such-request", http.StatusNotFound, "There is no such request",
+		"No request has this id.",
+		"List the requests; they also stand on the console's page Requests.", approvals.ErrNoRequest).
+		commands("agora requests"),
+	entry("no-such-grant", http.StatusNotFound, "There is no such grant",
+		"No grant has this id.",
+		"List the grants; they also stand on the console's page Grants.", approvals.ErrNoGrant).
+		commands("agora grants"),
+	entry("no-such-user", http.StatusNotFound, "There is no such user",
+		"No user has this mail address.",
+		"List the users; an operator finds them in the console's settings, too.", access.ErrNoUser).
+		commands("agora users"),
+	entry("no-such-token", http.StatusNotFound, "There is no such token",
+		"You have no token of this id, or it was revoked.",
+		"List your tokens; they also stand in the console's settings.", access.ErrNoToken).
+		commands("agora tokens"),
+	entry("no-such-app", http.StatusNotFound, "There is no such app",
+		"No app has this name.",
+		"Check the spelling; the catalogue lists what is there.", registry.ErrNoApp).
+		commands("agora apps"),
+	entry("not-found", http.StatusNotFound, "It does not exist",
+		"There is nothing of that name here.",
+		"Check the spelling; the catalogue lists the apps that are there.", registry.ErrNotFound, approvals.ErrNotFound, access.ErrNotFound).
+		commands("agora apps"),
+	internal,
+}
