@@ -187,7 +187,7 @@ var subjectOf = map[string]func(name, element, subject string) bool{
 // away a right, and a reviewer may take it: it needs no review, since nothing is
 // added. It comes back through a new request.
 func (h *Node) ShrinkGrant(ctx context.Context, id string) (approvals.Grant, error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.desk.Allow(ctx, access.RoleViewer)
 	if err != nil {
 		return approvals.Grant{}, err
 	}
@@ -203,7 +203,7 @@ func (h *Node) ShrinkGrant(ctx context.Context, id string) (approvals.Grant, err
 	if err != nil {
 		return grant, err
 	}
-	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		before, err := h.ownGrant(tx, actor, id)
 		if err != nil {
 			return err

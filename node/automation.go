@@ -20,14 +20,14 @@ import (
 
 // Triggers shows what calls an app besides requests, by kind and name.
 func (h *Node) Triggers(ctx context.Context, name string, p control.Page) (control.Items[control.Trigger], error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
 		return control.Items[control.Trigger]{}, err
 	}
 	all, err := h.triggers(ctx, name)
 	if err != nil {
 		return control.Items[control.Trigger]{}, err
 	}
-	return cut(p, all, func(t control.Trigger) string { return string(t.Kind) + " " + t.Name })
+	return control.Cut(p, all, func(t control.Trigger) string { return string(t.Kind) + " " + t.Name })
 }
 
 func (h *Node) triggers(ctx context.Context, name string) ([]control.Trigger, error) {
@@ -155,7 +155,7 @@ func (h *Node) PauseTrigger(ctx context.Context, ref triggers.Ref, paused bool, 
 		return control.Trigger{}, err
 	}
 	actor := access.ActorFrom(ctx)
-	_, err := h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err := h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		detail := map[string]string{"kind": string(ref.Kind), "reason": reason}
 		if !paused {
 			tx.Emit("trigger.resumed", ref.App, ref.Name, detail)
@@ -186,7 +186,7 @@ func (h *Node) oneTrigger(ctx context.Context, ref triggers.Ref) (control.Trigge
 // steer checks that the actor may change how an app is called: its owner, or an
 // operator.
 func (h *Node) steer(ctx context.Context, name string) (access.Actor, error) {
-	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	actor, err := h.desk.Allow(ctx, access.RoleDeveloper, access.RoleOperator)
 	if err != nil {
 		return actor, err
 	}
@@ -223,7 +223,7 @@ func (h *Node) RunTrigger(ctx context.Context, app, name string) (string, error)
 // id of what is delivered: by it one can tell whether the act came about.
 func (h *Node) audited(ctx context.Context, actor access.Actor, kind, app, subject string) triggers.Record {
 	return func(v triggers.Delivery) error {
-		_, err := h.update(ctx, actor.User, func(tx state.Tx) error {
+		_, err := h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 			detail := map[string]string{"id": v.ID}
 			if kind != "trigger.run" {
 				detail["trigger"] = v.Name
@@ -238,7 +238,7 @@ func (h *Node) audited(ctx context.Context, actor access.Actor, kind, app, subje
 // DeadLetters shows what an app could not be brought to take, to those who may
 // read its log: what is in it may be as confidential.
 func (h *Node) DeadLetters(ctx context.Context, name string, p control.Page) (all control.Items[triggers.Delivery], err error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.desk.Allow(ctx, access.RoleViewer)
 	if err != nil {
 		return all, err
 	}
@@ -249,7 +249,7 @@ func (h *Node) DeadLetters(ctx context.Context, name string, p control.Page) (al
 	if !looksInto(actor, app.Owner) {
 		return all, fmt.Errorf("the dead letters of %q are for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 	}
-	return part(p, func(p state.Part) ([]triggers.Delivery, []byte, error) {
+	return control.Part(p, func(p state.Part) ([]triggers.Delivery, []byte, error) {
 		found, next, err := h.dispatcher.Dead(ctx, name, string(p.After), p.Limit)
 		return found, []byte(next), err
 	})

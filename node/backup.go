@@ -72,7 +72,7 @@ func (h *Node) Backup(ctx context.Context, w io.Writer) error {
 // stands in the log.
 func (h *Node) noteBackup(ctx context.Context, actor access.Actor) error {
 	h.log.InfoContext(ctx, "a backup begins", "user", actor.User, "via", actor.Via)
-	_, err := h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err := h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		tx.Emit("backup.read", "", actor.User, map[string]string{"via": string(actor.Via)})
 		return nil
 	})

@@ -113,12 +113,12 @@ const callSamples = 48 * time.Hour
 // Call finds a call by the id that its caller was given, in an app ("" for all that the actor may
 // look into). Calls of other people's apps are not found. at, if known, is the hour of the call.
 func (h *Node) Call(ctx context.Context, app, id string, at time.Time) (none control.Call, err error) {
-	actor, err := h.allow(ctx, access.SignedIn)
+	actor, err := h.desk.Allow(ctx, access.SignedIn)
 	if err != nil {
 		return none, err
 	}
 	id = strings.ToLower(strings.TrimSpace(id))
-	notFound := fmt.Errorf("call %.60q: %w", id, problem.ErrNoSuchCall)
+	notFound := fmt.Errorf("call %.60q: %w", id, control.ErrNoSuchCall)
 	if !gateway.IsID(id) {
 		return none, notFound
 	}

@@ -19,7 +19,7 @@ import (
 // Apps lists apps by title. Whoever has no role sees the public face of those that serve, and
 // their own: they are the end users of the marketplace.
 func (h *Node) Apps(ctx context.Context, search registry.Search, p control.Page) (apps control.Items[control.App], err error) {
-	actor, err := h.allow(ctx, access.SignedIn)
+	actor, err := h.desk.Allow(ctx, access.SignedIn)
 	if err != nil {
 		return apps, err
 	}
@@ -35,11 +35,11 @@ func (h *Node) Apps(ctx context.Context, search registry.Search, p control.Page)
 				found = append(found, l)
 			}
 		}
-		page, err := cut(p, found, (*registry.Listing).Place)
+		page, err := control.Cut(p, found, (*registry.Listing).Place)
 		if err != nil {
 			return err
 		}
-		apps, err = shown(page, func(l *registry.Listing) (control.App, error) { return h.showApp(tx, actor, l.App) })
+		apps, err = control.Shown(page, func(l *registry.Listing) (control.App, error) { return h.showApp(tx, actor, l.App) })
 		return err
 	})
 	return apps, err
@@ -61,7 +61,7 @@ func publicFace(a control.App) control.App {
 
 // App reads one app.
 func (h *Node) App(ctx context.Context, name string) (shown control.App, err error) {
-	actor, err := h.allow(ctx, access.SignedIn)
+	actor, err := h.desk.Allow(ctx, access.SignedIn)
 	if err != nil {
 		return shown, err
 	}
@@ -118,7 +118,7 @@ func (h *Node) showApp(tx state.Reader, actor access.Actor, app registry.App) (c
 
 // Releases lists an app's releases, newest first.
 func (h *Node) Releases(ctx context.Context, name string, p control.Page) (releases control.Items[control.Release], err error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
 		return releases, err
 	}
 	err = h.store.View(ctx, func(tx state.Reader) error {
@@ -126,7 +126,7 @@ func (h *Node) Releases(ctx context.Context, name string, p control.Page) (relea
 		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
 		}
-		found, err := part(p, func(p state.Part) ([]registry.Release, []byte, error) { return tx.ReleasesPart(name, p) })
+		found, err := control.Part(p, func(p state.Part) ([]registry.Release, []byte, error) { return tx.ReleasesPart(name, p) })
 		if err != nil {
 			return err
 		}
@@ -138,7 +138,7 @@ func (h *Node) Releases(ctx context.Context, name string, p control.Page) (relea
 		if err != nil {
 			return err
 		}
-		releases, err = shown(found, func(r registry.Release) (control.Release, error) {
+		releases, err = control.Shown(found, func(r registry.Release) (control.Release, error) {
 			s, err := with.show(r)
 			s.Kept = kept[r.Number]
 			return s, err
@@ -150,7 +150,7 @@ func (h *Node) Releases(ctx context.Context, name string, p control.Page) (relea
 
 // Release reads one release.
 func (h *Node) Release(ctx context.Context, name string, number int) (control.Release, error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
 		return control.Release{}, err
 	}
 	var shown control.Release
@@ -237,7 +237,7 @@ func (h *Node) RollBack(ctx context.Context, name string, tier abi.Tier, reason 
 // reroute makes a change of routes. which finds the release that it will lead to, whose signature
 // is checked first.
 func (h *Node) reroute(ctx context.Context, name string, which func(state.Reader) (int, error), change func(state.Tx, access.Actor, registry.App) (registry.Activation, error)) (registry.Activation, error) {
-	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	actor, err := h.desk.Allow(ctx, access.RoleDeveloper, access.RoleOperator)
 	if err != nil {
 		return registry.Activation{}, err
 	}
@@ -263,7 +263,7 @@ func (h *Node) reroute(ctx context.Context, name string, which func(state.Reader
 		return registry.Activation{}, err
 	}
 	var done registry.Activation
-	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		app, err := own(tx)
 		if err != nil {
 			return err
@@ -347,14 +347,14 @@ func (h *Node) activate(tx state.Tx, by string, r registry.Release, tier abi.Tie
 
 // Activations is the history of an app's routes, newest first.
 func (h *Node) Activations(ctx context.Context, name string, p control.Page) (all control.Items[registry.Activation], err error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
 		return all, err
 	}
 	err = h.store.View(ctx, func(tx state.Reader) (err error) {
 		if _, err = tx.App(name); err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
 		}
-		all, err = part(p, func(p state.Part) ([]registry.Activation, []byte, error) { return tx.ActivationsPart(name, p) })
+		all, err = control.Part(p, func(p state.Part) ([]registry.Activation, []byte, error) { return tx.ActivationsPart(name, p) })
 		return err
 	})
 	return all, err

@@ -57,13 +57,13 @@ func (h *Node) issue(tx state.Tx, c registry.Certificate) (registry.Issued, erro
 // Certificates lists certificates of what was removed, of one app or, for "", of all: to the owner
 // at that time and the present one, to reviewers and to operators.
 func (h *Node) Certificates(ctx context.Context, app string, p control.Page) (all control.Items[registry.Issued], err error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.desk.Allow(ctx, access.RoleViewer)
 	if err != nil {
 		return all, err
 	}
 	err = h.store.View(ctx, func(tx state.Reader) error {
 		sees := certificateEyes(tx, actor)
-		all, err = part(p, func(p state.Part) ([]registry.Issued, []byte, error) {
+		all, err = control.Part(p, func(p state.Part) ([]registry.Issued, []byte, error) {
 			return tx.CertificatesPart(p, func(c registry.Issued) bool { return (app == "" || c.App == app) && sees(c) })
 		})
 		return err
@@ -83,7 +83,7 @@ func certificateEyes(tx state.Reader, actor access.Actor) func(registry.Issued) 
 
 // Certificate reads one, and checks that it is what the node signed.
 func (h *Node) Certificate(ctx context.Context, id string) (c registry.Issued, err error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.desk.Allow(ctx, access.RoleViewer)
 	if err != nil {
 		return c, err
 	}

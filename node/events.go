@@ -17,13 +17,13 @@ import (
 // Events reads the changes that the actor may see. Of those none is left out, and a revision is
 // there as a whole, so that who asks again after the last revision misses nothing.
 func (h *Node) Events(ctx context.Context, f control.EventFilter, p control.Page) (all control.Items[abi.Event], err error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.desk.Allow(ctx, access.RoleViewer)
 	if err != nil {
 		return all, err
 	}
 	err = h.store.View(ctx, func(tx state.Reader) (err error) {
 		sees := eyes(tx, actor)
-		all, err = part(p, func(p state.Part) ([]abi.Event, []byte, error) {
+		all, err = control.Part(p, func(p state.Part) ([]abi.Event, []byte, error) {
 			q, err := eventQuery(f, p)
 			if err != nil {
 				return nil, nil, err

@@ -50,6 +50,7 @@ type Node struct {
 	started time.Time
 	origins origins
 
+	desk      *control.Desk
 	store     state.Store
 	file      *boltstore.Store // that store's file: what is copied, checked, and has the usage
 	kv        *boltstore.KV
@@ -217,6 +218,7 @@ func (h *Node) openData(ctx context.Context) error {
 	}
 	h.onStop("store", func(context.Context) error { return h.file.Close() })
 	h.store = h.o.wrapped(h.file)
+	h.openDesk()
 	if err := h.markLeftBlobs(ctx); err != nil {
 		return fmt.Errorf("look for modules that no release names: %w", err)
 	}
@@ -437,24 +439,17 @@ func (h *Node) Info(ctx context.Context) control.Info {
 	}
 }
 
-// update is the only way in which the node changes its state. Whoever acts was let in before it:
-// within the transaction it is asked again whether they still are who they were.
-func (h *Node) update(ctx context.Context, actor string, change func(state.Tx) error) (abi.Rev, error) {
-	low := h.reserve.low(0) // asked before: a transaction does no I/O of its own
-	rev, err := h.store.Update(ctx, actor, func(tx state.Tx) error {
-		if err := access.Current(tx, access.ActorFrom(ctx)); err != nil {
+// openDesk makes what every flow works at.
+func (h *Node) openDesk() {
+	h.desk = &control.Desk{
+		Store: h.store, Now: h.o.Now, Logger: h.log, Quotas: h.o.Quotas,
+		Low: func() error { return h.reserve.low(0) },
+		Follow: func(ctx context.Context, _ abi.Rev) error {
+			err := h.learnNews(ctx)
+			if err != nil {
+				h.routes.forgetAll()
+			}
 			return err
-		}
-		if err := change(tx); err != nil {
-			return err
-		}
-		return h.o.withinQuotas(tx, low)
-	})
-	if err == nil {
-		if err := h.learnNews(ctx); err != nil { // the change is made; the next one brings it along
-			h.routes.forgetAll()
-			h.log.ErrorContext(ctx, "what calls apps could not be read again", "err", err)
-		}
+		},
 	}
-	return rev, err
 }

@@ -14,11 +14,11 @@ import (
 
 // HostNames lists the addresses that operators gave to apps, by host name.
 func (h *Node) HostNames(ctx context.Context, p control.Page) (all control.Items[registry.HostName], err error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
 		return all, err
 	}
 	err = h.store.View(ctx, func(tx state.Reader) (err error) {
-		all, err = part(p, tx.HostNamesPart)
+		all, err = control.Part(p, tx.HostNamesPart)
 		return err
 	})
 	return all, err
@@ -27,7 +27,7 @@ func (h *Node) HostNames(ctx context.Context, p control.Page) (all control.Items
 // AddHostName lets an app answer to a host name: to exactly this one, and only
 // if it is neither the console's nor below the apps' domain.
 func (h *Node) AddHostName(ctx context.Context, host, app string) (registry.HostName, error) {
-	actor, err := h.allow(ctx, access.RoleOperator)
+	actor, err := h.desk.Allow(ctx, access.RoleOperator)
 	if err != nil {
 		return registry.HostName{}, err
 	}
@@ -39,7 +39,7 @@ func (h *Node) AddHostName(ctx context.Context, host, app string) (registry.Host
 	if h.reserved(name.Host) {
 		return name, fmt.Errorf("%w: %s belongs to the console, or lies in the apps' domain", registry.ErrBadHost, name.Host)
 	}
-	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		of, err := tx.App(app)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", app, err)
@@ -70,11 +70,11 @@ func (h *Node) reserved(host string) bool {
 
 // DeleteHostName takes an address away.
 func (h *Node) DeleteHostName(ctx context.Context, host string) error {
-	actor, err := h.allow(ctx, access.RoleOperator)
+	actor, err := h.desk.Allow(ctx, access.RoleOperator)
 	if err != nil {
 		return err
 	}
-	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		name, err := tx.HostName(authority(host, h.origins.scheme))
 		if errors.Is(err, registry.ErrNotFound) { // added when the scheme's own port was kept
 			name, err = tx.HostName(strings.ToLower(host))

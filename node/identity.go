@@ -20,12 +20,6 @@ const (
 	maxTTL     = 366 * 24 * time.Hour
 )
 
-// allow answers who acts if that actor has one of the roles.
-func (h *Node) allow(ctx context.Context, anyOf ...access.Role) (access.Actor, error) {
-	actor := access.ActorFrom(ctx)
-	return actor, access.Require(actor, anyOf...)
-}
-
 // Authenticate answers who holds a token or a session.
 func (h *Node) Authenticate(ctx context.Context, secret string) (access.Actor, error) {
 	var actor access.Actor
@@ -43,7 +37,7 @@ func (h *Node) Authenticate(ctx context.Context, secret string) (access.Actor, e
 func (h *Node) SignIn(ctx context.Context, link string) (string, access.Actor, error) {
 	secret, hash := access.NewSecret(access.KindSession)
 	var actor access.Actor
-	_, err := h.update(ctx, "", func(tx state.Tx) error {
+	_, err := h.desk.Update(ctx, "", func(tx state.Tx) error {
 		user, used, err := access.UseLink(tx, link, h.o.Now())
 		if err != nil {
 			return err
@@ -74,7 +68,7 @@ func (h *Node) credential(kind access.CredentialKind, hash, user, label string, 
 // SignOut ends a session.
 func (h *Node) SignOut(ctx context.Context, secret string) error {
 	actor := access.ActorFrom(ctx)
-	_, err := h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err := h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		err := tx.DeleteCredential(access.Hash(secret))
 		if errors.Is(err, access.ErrNotFound) {
 			return nil
@@ -87,11 +81,11 @@ func (h *Node) SignOut(ctx context.Context, secret string) error {
 
 // Users lists users by name, for operators.
 func (h *Node) Users(ctx context.Context, p control.Page) (users control.Items[access.User], err error) {
-	if _, err := h.allow(ctx, access.RoleOperator); err != nil {
+	if _, err := h.desk.Allow(ctx, access.RoleOperator); err != nil {
 		return users, err
 	}
 	err = h.store.View(ctx, func(tx state.Reader) (err error) {
-		users, err = part(p, tx.UsersPart)
+		users, err = control.Part(p, tx.UsersPart)
 		return err
 	})
 	return users, err
@@ -99,7 +93,7 @@ func (h *Node) Users(ctx context.Context, p control.Page) (users control.Items[a
 
 // PutUser adds a user or changes one.
 func (h *Node) PutUser(ctx context.Context, name string, roles []access.Role, disabled bool) (access.User, error) {
-	actor, err := h.allow(ctx, access.RoleOperator)
+	actor, err := h.desk.Allow(ctx, access.RoleOperator)
 	if err != nil {
 		return access.User{}, err
 	}
@@ -118,7 +112,7 @@ func (h *Node) putUser(ctx context.Context, by string, user access.User) (access
 	for i, r := range user.Roles {
 		words[i] = string(r)
 	}
-	_, err := h.update(ctx, by, func(tx state.Tx) (err error) {
+	_, err := h.desk.Update(ctx, by, func(tx state.Tx) (err error) {
 		if user, err = access.ChangeUser(tx, user); err != nil {
 			return err
 		}
@@ -130,7 +124,7 @@ func (h *Node) putUser(ctx context.Context, by string, user access.User) (access
 
 // NewLink makes a one-time sign-in link.
 func (h *Node) NewLink(ctx context.Context, user string) (string, error) {
-	actor, err := h.allow(ctx, access.RoleOperator)
+	actor, err := h.desk.Allow(ctx, access.RoleOperator)
 	if err != nil {
 		return "", err
 	}
@@ -148,7 +142,7 @@ func (h *Node) newLink(ctx context.Context, by access.Actor, user string) (strin
 	}
 	secret, hash := access.NewSecret(access.KindLink)
 	link := h.credential(access.KindLink, hash, user, "", linkTTL).Within(by.Parent, by.Until)
-	_, err = h.update(ctx, by.User, func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, by.User, func(tx state.Tx) error {
 		known, err := tx.User(user)
 		if err != nil {
 			return fmt.Errorf("user %q: %w", user, err)

@@ -55,7 +55,7 @@ func (h *Node) BeginUpload(ctx context.Context, why control.Purpose, n int64) (f
 	if why == control.ToPublish {
 		role, places, patience = access.RoleDeveloper, h.intake.uploads, uploadPatience
 	}
-	actor, err := h.allow(ctx, role)
+	actor, err := h.desk.Allow(ctx, role)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (h *Node) mayBegin(ctx context.Context, actor access.Actor, n int64) error 
 			if of != "" && actor.Has(access.RoleOperator) {
 				continue
 			}
-			if err := h.o.wouldFit(tx, name, of, n); err != nil {
+			if err := h.desk.Quotas.WouldFit(tx, name, of, n); err != nil {
 				return err
 			}
 		}

@@ -199,7 +199,7 @@ func engineLimits(r registry.Release) engine.Limits {
 
 // Invoke calls a release for a signed-in person, as the gateway would.
 func (h *Node) Invoke(ctx context.Context, app string, number int, r *http.Request) (control.Response, error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
 		return control.Response{}, err
 	}
 	t, err := h.targetOf(ctx, app, number)
@@ -224,7 +224,7 @@ func (h *Node) Invoke(ctx context.Context, app string, number int, r *http.Reque
 
 // CallLimits are the bounds of a release's requests and responses.
 func (h *Node) CallLimits(ctx context.Context, app string, number int) (request, response int64, err error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
 		return 0, 0, err
 	}
 	t, err := h.targetOf(ctx, app, number)

@@ -36,14 +36,14 @@ func personOf(actor access.Actor, app registry.App) person {
 // act changes an app as a whole, in one transaction with the event by which all its effects come.
 // What a person may is for the state machine in package registry to say.
 func (h *Node) act(ctx context.Context, name, reason string, change func(state.Tx, person, registry.App) (registry.App, error)) (shown control.App, err error) {
-	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleReviewer, access.RoleOperator)
+	actor, err := h.desk.Allow(ctx, access.RoleDeveloper, access.RoleReviewer, access.RoleOperator)
 	if err != nil {
 		return shown, err
 	}
 	if err := plainText("reason", reason, maxLifeReason); err != nil {
 		return shown, err
 	}
-	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		app, err := tx.App(name)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)

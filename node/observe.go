@@ -17,7 +17,7 @@ import (
 // Usage returns what was used, as far as the actor may see it: of one app, if it is theirs, and
 // otherwise what was used in their name. API, CLI and console all show this report.
 func (h *Node) Usage(ctx context.Context, q metering.Query) (metering.Report, error) {
-	actor, err := h.allow(ctx, access.SignedIn)
+	actor, err := h.desk.Allow(ctx, access.SignedIn)
 	if err != nil {
 		return metering.Report{}, err
 	}
@@ -40,7 +40,7 @@ func (h *Node) Usage(ctx context.Context, q metering.Query) (metering.Report, er
 
 // Books says what somebody has to see to about usage.
 func (h *Node) Books(ctx context.Context) ([]abi.Finding, error) {
-	if actor, err := h.allow(ctx, access.SignedIn); err != nil || !actor.SeesUsage("") {
+	if actor, err := h.desk.Allow(ctx, access.SignedIn); err != nil || !actor.SeesUsage("") {
 		return nil, err
 	}
 	findings, err := h.meter.Findings(ctx)
@@ -50,7 +50,7 @@ func (h *Node) Books(ctx context.Context) ([]abi.Finding, error) {
 // Logs shows an app's log to its owner, to reviewers and to operators: what an
 // app writes may be as confidential as what it works on.
 func (h *Node) Logs(ctx context.Context, name string, limit int) ([]control.LogLine, error) {
-	actor, err := h.allow(ctx, access.SignedIn)
+	actor, err := h.desk.Allow(ctx, access.SignedIn)
 	if err != nil {
 		return nil, err
 	}

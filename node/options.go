@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/state"
 )
 
@@ -35,8 +36,8 @@ type Options struct {
 	// of its cgroup. Half of it is for guests, a quarter for Go; see docs/hardening.md.
 	Memory int64
 	// Quotas are limits other than the defaults on what people, apps and the node keep, by
-	// name; QuotaNames lists them.
-	Quotas Quotas
+	// name; control.QuotaNames lists them.
+	Quotas control.Quotas
 	// KeepReleases is how many of an app's newest releases are kept, beside those that
 	// serve, are waited for, or served pilot or production lately. Default 50; negative: all.
 	KeepReleases int
@@ -131,7 +132,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Memory < leastMemory {
 		return o, fmt.Errorf("%d bytes of memory are too little for a node: give it at least %d MiB with --memory, or by the limit of its cgroup", o.Memory, leastMemory>>20)
 	}
-	if err := o.Quotas.check(); err != nil {
+	if err := o.Quotas.Check(); err != nil {
 		return o, err
 	}
 	if o.DiskReserve < 0 {

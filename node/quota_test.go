@@ -15,6 +15,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/sdk/client"
 )
@@ -27,7 +28,7 @@ func described(app string) []byte {
 // withQuotas starts a node whose people may have little.
 func withQuotas(t *testing.T, quotas ...string) *testNode {
 	t.Helper()
-	set, err := node.ParseQuotas(quotas)
+	set, err := control.ParseQuotas(quotas)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +244,7 @@ func TestTwoAtTheLimit(t *testing.T) {
 func TestExpiredTokensDoNotCount(t *testing.T) {
 	var ahead atomic.Int64
 	n := start(t, func(o *node.Options) {
-		o.Quotas = node.Quotas{"tokens": 2}
+		o.Quotas = control.Quotas{"tokens": 2}
 		o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	})
 	if _, err := n.TokenFor(t.Context(), ada, "long", 24*time.Hour, access.RoleDeveloper); err != nil {
@@ -309,7 +310,7 @@ func TestLoweredQuota(t *testing.T) {
 	n.publish(n.ada(), described("one"), says("one"))
 	n.publish(n.ada(), described("two"), says("two"))
 	n.stop()
-	n = startIn(t, n.dir, func(o *node.Options) { o.Quotas = node.Quotas{"apps": 1} })
+	n = startIn(t, n.dir, func(o *node.Options) { o.Quotas = control.Quotas{"apps": 1} })
 	n.publish(n.ada(), described("one"), says("three"))
 	module := says("three")
 	_, err := n.ada().Publish(t.Context(), described("three"), module, signAs(t, n.ada(), module), nil)
@@ -320,19 +321,19 @@ func TestLoweredQuota(t *testing.T) {
 }
 
 func TestParseQuotas(t *testing.T) {
-	all, err := node.ParseQuotas([]string{"apps=7", "module-bytes=2GiB", "keys=0"})
+	all, err := control.ParseQuotas([]string{"apps=7", "module-bytes=2GiB", "keys=0"})
 	if err != nil || all["apps"] != 7 || all["module-bytes"] != 2<<30 || len(all) != 3 {
 		t.Errorf("%v, %v", all, err)
 	}
-	if _, err := node.ParseQuotas(node.QuotaNames()); err != nil {
+	if _, err := control.ParseQuotas(control.QuotaNames()); err != nil {
 		t.Errorf("the defaults: %v", err)
 	}
 	for _, text := range []string{"", "apps", "apps=", "apps=-1", "apps=2GiB", "module-bytes=-1", "module-bytes=x", "appz=1", "apps=99999999999"} {
-		if all, err := node.ParseQuotas([]string{text}); err == nil {
+		if all, err := control.ParseQuotas([]string{text}); err == nil {
 			t.Errorf("%q: %v", text, all)
 		}
 	}
-	if _, err := node.New(t.Context(), node.Options{DataDir: t.TempDir(), Quotas: node.Quotas{"appz": 1}}); err == nil {
+	if _, err := node.New(t.Context(), node.Options{DataDir: t.TempDir(), Quotas: control.Quotas{"appz": 1}}); err == nil {
 		t.Error("a node started with a quota that does not exist")
 	}
 }

@@ -87,7 +87,7 @@ func (h *Node) remove(ctx context.Context, app registry.App) error {
 		return err
 	}
 	failpoint.Hit("remove-erased")
-	_, err := h.update(ctx, "node", func(tx state.Tx) error { return h.finishRemoval(tx, app.Name) })
+	_, err := h.desk.Update(ctx, "node", func(tx state.Tx) error { return h.finishRemoval(tx, app.Name) })
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (h *Node) beginRemoval(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.update(ctx, "node", func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, "node", func(tx state.Tx) error {
 		app, err := tx.App(name)
 		if err != nil {
 			return err
@@ -232,7 +232,7 @@ func (h *Node) eraseRecords(ctx context.Context, name string) error {
 	if err := h.flushUsed(ctx); err != nil { // what it used is a record, too
 		return err
 	}
-	_, err := h.update(ctx, "node", func(tx state.Tx) error { return tx.EraseApp(name) })
+	_, err := h.desk.Update(ctx, "node", func(tx state.Tx) error { return tx.EraseApp(name) })
 	return err
 }
 

@@ -231,11 +231,11 @@ func (h *Node) removeReleases(tx state.Tx, app registry.App, numbers []int, by, 
 
 // DeleteRelease forgets a release for good, unless it serves or something waits for it.
 func (h *Node) DeleteRelease(ctx context.Context, name string, number int) error {
-	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	actor, err := h.desk.Allow(ctx, access.RoleDeveloper, access.RoleOperator)
 	if err != nil {
 		return err
 	}
-	_, err = h.update(ctx, actor.User, func(tx state.Tx) error { return h.deleteRelease(tx, actor, name, number) })
+	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error { return h.deleteRelease(tx, actor, name, number) })
 	if err == nil {
 		h.collectSoon(ctx)
 	}
@@ -298,7 +298,7 @@ func (h *Node) tidyApp(ctx context.Context, name string) error {
 	if err != nil || !superfluous {
 		return err
 	}
-	_, err = h.update(ctx, "node", func(tx state.Tx) error { return h.retain(tx, name) })
+	_, err = h.desk.Update(ctx, "node", func(tx state.Tx) error { return h.retain(tx, name) })
 	return err
 }
 

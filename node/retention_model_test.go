@@ -54,7 +54,7 @@ func (k *keeping) open() {
 }
 
 func (k *keeping) try(act string, change func(tx state.Tx) error) {
-	_, err := k.update(context.Background(), "ada", change)
+	_, err := k.desk.Update(context.Background(), "ada", change)
 	for _, fine := range []error{nil, errGivenUp, registry.ErrNotFound, registry.ErrInUse, registry.ErrNoPrevious, approvals.ErrAlreadyRequested, approvals.ErrAlreadyDecided, approvals.ErrChanged, approvals.ErrNotFound} {
 		if errors.Is(err, fine) {
 			return

@@ -18,7 +18,7 @@ import (
 
 // Promote asks for a release to enter a higher tier.
 func (h *Node) Promote(ctx context.Context, name string, number int, to abi.Tier, reason string) (request approvals.Request, err error) {
-	actor, err := h.allow(ctx, access.RoleDeveloper)
+	actor, err := h.desk.Allow(ctx, access.RoleDeveloper)
 	if err != nil {
 		return request, err
 	}
@@ -134,7 +134,7 @@ func (h *Node) openRequests(tx state.Tx, actor access.Actor, r registry.Release,
 // AskAgain asks for what a release lacks in the sandbox and nothing waits for:
 // because it was rejected, withdrawn or revoked, or because a rule has changed.
 func (h *Node) AskAgain(ctx context.Context, name string, number int, reason string) ([]approvals.Request, error) {
-	actor, err := h.allow(ctx, access.RoleDeveloper)
+	actor, err := h.desk.Allow(ctx, access.RoleDeveloper)
 	if err != nil {
 		return nil, err
 	}
@@ -167,12 +167,12 @@ func (h *Node) askFor(ctx context.Context, actor access.Actor, name string, numb
 // transaction: the grants it allows and the route it opens. An approval is judged
 // by the rules once more: what was fine when it was asked may not be any more.
 func (h *Node) Decide(ctx context.Context, id string, d control.Verdict) (request approvals.Request, err error) {
-	actor, err := h.allow(ctx, access.RoleReviewer)
+	actor, err := h.desk.Allow(ctx, access.RoleReviewer)
 	if err != nil {
 		return request, err
 	}
 	if !d.Approve {
-		_, err = h.update(ctx, actor.User, func(tx state.Tx) (err error) {
+		_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) (err error) {
 			request, err = h.decide(tx, actor, id, d, approvals.Verdict{})
 			return err
 		})
@@ -319,12 +319,12 @@ func (h *Node) activateReviewed(tx state.Tx, actor access.Actor, app registry.Ap
 
 // Withdraw takes one's own request back.
 func (h *Node) Withdraw(ctx context.Context, id string) (approvals.Request, error) {
-	actor, err := h.allow(ctx, access.RoleDeveloper)
+	actor, err := h.desk.Allow(ctx, access.RoleDeveloper)
 	if err != nil {
 		return approvals.Request{}, err
 	}
 	var request approvals.Request
-	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		if request, err = approvals.Withdraw(tx, id, actor.User, h.o.Now().UTC()); err != nil {
 			return err
 		}
@@ -338,11 +338,11 @@ func (h *Node) Withdraw(ctx context.Context, id string) (approvals.Request, erro
 // of its app. The owner may give a right back; a reviewer may take it. It says what
 // still allows the capability.
 func (h *Node) RevokeGrant(ctx context.Context, id, reason string, all bool) (done control.Revoked, err error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.desk.Allow(ctx, access.RoleViewer)
 	if err != nil {
 		return done, err
 	}
-	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		done = control.Revoked{}
 		grant, err := h.ownGrant(tx, actor, id)
 		if err != nil {
@@ -390,11 +390,11 @@ func (h *Node) revoke(tx state.Tx, actor access.Actor, g approvals.Grant, reason
 
 // Requests lists requests, newest first.
 func (h *Node) Requests(ctx context.Context, f control.RequestFilter, p control.Page) (all control.Items[approvals.Request], err error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
 		return all, err
 	}
 	err = h.store.View(ctx, func(tx state.Reader) (err error) {
-		all, err = part(p, func(p state.Part) ([]approvals.Request, []byte, error) {
+		all, err = control.Part(p, func(p state.Part) ([]approvals.Request, []byte, error) {
 			if f.Release != 0 {
 				return tx.ReleaseRequests(f.App, f.Release, p)
 			}
@@ -435,7 +435,7 @@ func decidable(tx state.Reader, actor access.Actor) (n int, err error) {
 
 // Request reads one request.
 func (h *Node) Request(ctx context.Context, id string) (approvals.Request, error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
 		return approvals.Request{}, err
 	}
 	var q approvals.Request
@@ -473,11 +473,11 @@ func reaches(rule approvals.Reach, release int) string {
 
 // Grants lists grants, of one app or of all, newest first.
 func (h *Node) Grants(ctx context.Context, name string, p control.Page) (grants control.Items[approvals.Grant], err error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
 		return grants, err
 	}
 	err = h.store.View(ctx, func(tx state.Reader) (err error) {
-		grants, err = part(p, func(p state.Part) ([]approvals.Grant, []byte, error) { return tx.GrantsPart(name, p) })
+		grants, err = control.Part(p, func(p state.Part) ([]approvals.Grant, []byte, error) { return tx.GrantsPart(name, p) })
 		if err != nil {
 			return err
 		}

@@ -153,7 +153,7 @@ func (h *Node) judged(ctx context.Context, by string, about func(state.Reader) (
 		if h.beforeChange != nil {
 			h.beforeChange()
 		}
-		_, err = h.update(ctx, by, func(tx state.Tx) error {
+		_, err = h.desk.Update(ctx, by, func(tx state.Tx) error {
 			q, is, err := read(tx)
 			if err != nil {
 				return err

@@ -26,7 +26,7 @@ func sampleOf(v *metering.Invocation, status int, at time.Time) samplestore.Samp
 // the actor may look into them: when others called an app, and what failed there, is for whoever
 // sees to it.
 func (h *Node) Samples(ctx context.Context, app string, hour time.Time, p control.Page) (none control.Items[control.Sample], err error) {
-	actor, err := h.allow(ctx, access.SignedIn)
+	actor, err := h.desk.Allow(ctx, access.SignedIn)
 	if err != nil {
 		return none, err
 	}
@@ -55,11 +55,11 @@ func (h *Node) Samples(ctx context.Context, app string, hour time.Time, p contro
 	if err != nil {
 		return none, err
 	}
-	page, err := cut(p, seen, func(s samplestore.Sample) string {
+	page, err := control.Cut(p, seen, func(s samplestore.Sample) string {
 		return fmt.Sprintf("%020d %s", math.MaxInt64-s.At.UnixNano(), s.ID)
 	})
 	if err != nil {
 		return none, err
 	}
-	return shown(page, func(s samplestore.Sample) (control.Sample, error) { return control.Sample(s), nil })
+	return control.Shown(page, func(s samplestore.Sample) (control.Sample, error) { return control.Sample(s), nil })
 }

@@ -51,7 +51,7 @@ func (h *Node) openSecret(ctx context.Context, app, name string) ([]byte, error)
 // Secrets lists an app's secrets, without their values, which nobody is shown:
 // to the owner, to reviewers and to operators.
 func (h *Node) Secrets(ctx context.Context, name string, p control.Page) (all control.Items[control.Secret], err error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.desk.Allow(ctx, access.RoleViewer)
 	if err != nil {
 		return all, err
 	}
@@ -63,11 +63,11 @@ func (h *Node) Secrets(ctx context.Context, name string, p control.Page) (all co
 		if !looksInto(actor, app.Owner) {
 			return fmt.Errorf("the secrets of %q are for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 		}
-		found, err := part(p, func(p state.Part) ([]secrets.Secret, []byte, error) { return tx.SecretsPart(name, p) })
+		found, err := control.Part(p, func(p state.Part) ([]secrets.Secret, []byte, error) { return tx.SecretsPart(name, p) })
 		if err != nil {
 			return err
 		}
-		all, err = shown(found, func(s secrets.Secret) (control.Secret, error) {
+		all, err = control.Shown(found, func(s secrets.Secret) (control.Secret, error) {
 			return control.Secret{Name: s.Name, By: s.By, At: s.At}, nil
 		})
 		return err
@@ -77,7 +77,7 @@ func (h *Node) Secrets(ctx context.Context, name string, p control.Page) (all co
 
 // SetSecret seals a value for an app. The next call of the app reads it.
 func (h *Node) SetSecret(ctx context.Context, app, name string, value []byte) (control.Secret, error) {
-	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	actor, err := h.desk.Allow(ctx, access.RoleDeveloper, access.RoleOperator)
 	if err != nil {
 		return control.Secret{}, err
 	}
@@ -88,7 +88,7 @@ func (h *Node) SetSecret(ctx context.Context, app, name string, value []byte) (c
 		return control.Secret{}, err
 	}
 	shown := control.Secret{Name: name, By: actor.User, At: h.o.Now().UTC()}
-	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		found, err := tx.App(app)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", app, err)
@@ -109,11 +109,11 @@ func (h *Node) SetSecret(ctx context.Context, app, name string, value []byte) (c
 
 // DeleteSecret forgets a secret.
 func (h *Node) DeleteSecret(ctx context.Context, app, name string) error {
-	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	actor, err := h.desk.Allow(ctx, access.RoleDeveloper, access.RoleOperator)
 	if err != nil {
 		return err
 	}
-	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		found, err := tx.App(app)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", app, err)
@@ -135,7 +135,7 @@ func (h *Node) DeleteSecret(ctx context.Context, app, name string) error {
 // durable before the first record needs it, and an earlier one goes when no
 // record does.
 func (h *Node) RotateSecrets(ctx context.Context) (int, error) {
-	actor, err := h.allow(ctx, access.RoleOperator)
+	actor, err := h.desk.Allow(ctx, access.RoleOperator)
 	if err != nil {
 		return 0, err
 	}
@@ -143,7 +143,7 @@ func (h *Node) RotateSecrets(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	var n int
-	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		n, err = secrets.Reseal(tx, h.ring)
 		tx.Emit("secrets.rotated", "", h.ring.Newest(), nil)
 		return err

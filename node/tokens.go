@@ -16,7 +16,7 @@ import (
 // NewToken makes an API token for who acts. A ttl of zero means that it does not expire. One that
 // is made with a token ends with that token at the latest, and reaches no further.
 func (h *Node) NewToken(ctx context.Context, t control.NewToken) (string, access.Credential, error) {
-	actor, err := h.allow(ctx, access.SignedIn)
+	actor, err := h.desk.Allow(ctx, access.SignedIn)
 	if err != nil {
 		return "", access.Credential{}, err
 	}
@@ -40,7 +40,7 @@ func (h *Node) newToken(ctx context.Context, actor access.Actor, t control.NewTo
 	if len(t.Apps) > 0 {
 		detail["apps"] = strings.Join(t.Apps, " ")
 	}
-	_, err := h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err := h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		for _, app := range t.Apps {
 			if _, err := tx.App(app); err != nil {
 				return fmt.Errorf("app %q, which the token would be bound to: %w", app, err)
@@ -62,12 +62,12 @@ func words[T ~string](list []T) string {
 
 // Tokens lists the actor's own tokens, oldest first.
 func (h *Node) Tokens(ctx context.Context, p control.Page) (tokens control.Items[access.Credential], err error) {
-	actor, err := h.allow(ctx, access.SignedIn)
+	actor, err := h.desk.Allow(ctx, access.SignedIn)
 	if err != nil {
 		return tokens, err
 	}
 	err = h.store.View(ctx, func(tx state.Reader) (err error) {
-		tokens, err = part(p, func(p state.Part) ([]access.Credential, []byte, error) {
+		tokens, err = control.Part(p, func(p state.Part) ([]access.Credential, []byte, error) {
 			return tx.CredentialsPart(actor.User, access.KindToken, p)
 		})
 		return err
@@ -87,11 +87,11 @@ func (h *Node) Tokens(ctx context.Context, p control.Page) (tokens control.Items
 
 // RevokeToken ends one of the actor's tokens, and all that was made with it.
 func (h *Node) RevokeToken(ctx context.Context, id string) error {
-	actor, err := h.allow(ctx, access.SignedIn)
+	actor, err := h.desk.Allow(ctx, access.SignedIn)
 	if err != nil {
 		return err
 	}
-	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		tokens, _, err := tx.CredentialsPart(actor.User, access.KindToken, state.Part{Limit: -1})
 		if err != nil {
 			return err

@@ -19,7 +19,7 @@ import (
 // Certify gives who acts a certificate for their own identity. What identity
 // the request names plays no part.
 func (h *Node) Certify(ctx context.Context, csr []byte) ([]byte, error) {
-	actor, err := h.allow(ctx, access.RoleDeveloper)
+	actor, err := h.desk.Allow(ctx, access.RoleDeveloper)
 	if err != nil {
 		return nil, err
 	}
@@ -36,11 +36,11 @@ func (h *Node) TrustRoot(context.Context) ([]byte, error) { return h.authority.T
 
 // Keys lists the public keys that sign for an identity, by hint.
 func (h *Node) Keys(ctx context.Context, p control.Page) (keys control.Items[registry.Key], err error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
 		return keys, err
 	}
 	err = h.store.View(ctx, func(tx state.Reader) (err error) {
-		keys, err = part(p, tx.KeysPart)
+		keys, err = control.Part(p, tx.KeysPart)
 		return err
 	})
 	return keys, err
@@ -49,7 +49,7 @@ func (h *Node) Keys(ctx context.Context, p control.Page) (keys control.Items[reg
 // mayAddKey returns who acts, and the identity that a key is to sign for: one's own, or, for an
 // operator, anybody's.
 func (h *Node) mayAddKey(ctx context.Context, identity string) (access.Actor, string, error) {
-	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	actor, err := h.desk.Allow(ctx, access.RoleDeveloper, access.RoleOperator)
 	if err != nil || identity == "" {
 		return actor, actor.User, err
 	}
@@ -95,7 +95,7 @@ func (h *Node) AddKey(ctx context.Context, k control.NewKey) (registry.Key, erro
 		return registry.Key{}, err
 	}
 	key := registry.Key{Hint: hint, PEM: string(pem), Identity: identity, AddedBy: actor.User, Added: h.o.Now().UTC()}
-	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		if _, err := tx.User(identity); err != nil {
 			return fmt.Errorf("user %q: %w", identity, err)
 		}
@@ -115,11 +115,11 @@ func (h *Node) AddKey(ctx context.Context, k control.NewKey) (registry.Key, erro
 // DeleteKey ends the trust in a key. What it signed and was loaded is dropped, so that it no
 // longer loads; what others signed goes on undisturbed.
 func (h *Node) DeleteKey(ctx context.Context, hint string) error {
-	actor, err := h.allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	actor, err := h.desk.Allow(ctx, access.RoleDeveloper, access.RoleOperator)
 	if err != nil {
 		return err
 	}
-	_, err = h.update(ctx, actor.User, func(tx state.Tx) error {
+	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		key, err := tx.Key(hint)
 		if err != nil {
 			return fmt.Errorf("key %q: %w", hint, err)
@@ -173,7 +173,7 @@ func stillTrusted(tx registry.Reader, r registry.Release) error {
 
 // Inspect reads a module for somebody who wonders what it is.
 func (h *Node) Inspect(ctx context.Context, module control.Module) (found registry.Inspection, err error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
 		return found, err
 	}
 	err = h.reading(ctx, module, func(b []byte) (err error) {
@@ -185,7 +185,7 @@ func (h *Node) Inspect(ctx context.Context, module control.Module) (found regist
 
 // CheckPolicy asks the rules ahead of an upload, as if the actor had signed.
 func (h *Node) CheckPolicy(ctx context.Context, manifest []byte, module control.Module, tier abi.Tier) ([]abi.Finding, error) {
-	actor, err := h.allow(ctx, access.RoleViewer)
+	actor, err := h.desk.Allow(ctx, access.RoleViewer)
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +232,7 @@ func (h *Node) CheckPolicy(ctx context.Context, manifest []byte, module control.
 
 // Rules shows the policy in force.
 func (h *Node) Rules(ctx context.Context) (map[string]string, error) {
-	if _, err := h.allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
 		return nil, err
 	}
 	return h.policy.Rules(), nil

@@ -136,7 +136,7 @@ type Observer interface {
 	// Samples are some calls of an app (or of all, for "") in the hour of a time, the
 	// last first.
 	Samples(ctx context.Context, app string, hour time.Time, p control.Page) (control.Items[control.Sample], error)
-	// Call is what is known of a call, by the id that its caller was given; problem.ErrNoSuchCall.
+	// Call is what is known of a call, by the id that its caller was given; control.ErrNoSuchCall.
 	// app is "" for any that the actor may look into. at, if not zero, is when it ended.
 	Call(ctx context.Context, app, id string, at time.Time) (control.Call, error)
 	// Logs are the newest lines of an app, oldest first.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/node"
+	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -99,7 +99,7 @@ func capabilityNames() (all []string) {
 }
 
 func quotaWords() (all []string) {
-	for _, name := range node.QuotaNames() {
+	for _, name := range control.QuotaNames() {
 		all = append(all, name+"=")
 	}
 	return all

@@ -9,19 +9,19 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/internal/humanize"
-	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/sdk/client"
 )
 
 // quotaFlag reads --quota NAME=VALUE, any number of times.
-type quotaFlag node.Quotas
+type quotaFlag control.Quotas
 
 func (q *quotaFlag) String() string { return "" }
 func (q *quotaFlag) Type() string   { return "name=value" }
 
 func (q *quotaFlag) Set(text string) error {
-	all, err := node.ParseQuotas(strings.Split(text, ","))
+	all, err := control.ParseQuotas(strings.Split(text, ","))
 	if *q == nil {
 		*q = quotaFlag{}
 	}

@@ -172,7 +172,7 @@ func rowsFrom(r metering.Report, cursor string, limit int) (metering.Report, err
 	if cursor != "" {
 		i := slices.IndexFunc(r.Rows, func(row metering.Row) bool { return rowCursor(r, row) == cursor })
 		if i < 0 {
-			return r, &problem.ParameterError{Name: "cursor", Why: `is what the page before gave as "next", for the same span and groups`}
+			return r, &control.ParameterError{Name: "cursor", Why: `is what the page before gave as "next", for the same span and groups`}
 		}
 		r.Rows = r.Rows[i+1:]
 	}

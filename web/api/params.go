@@ -13,7 +13,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/agora-host/agora/control"
-	"github.com/agora-host/agora/web/problem"
 )
 
 // param is a parameter of the query or of the path.
@@ -94,27 +93,27 @@ func (r route) parse(c echo.Context) error {
 	for _, p := range r.pathParams() {
 		v, why := p.read(c.Param(p.name))
 		if why != "" {
-			return &problem.ParameterError{Name: p.name, Why: why}
+			return &control.ParameterError{Name: p.name, Why: why}
 		}
 		values[p.name] = v
 	}
 	query, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
-		return &problem.ParameterError{Name: "query", Why: "cannot be read: " + err.Error()}
+		return &control.ParameterError{Name: "query", Why: "cannot be read: " + err.Error()}
 	}
 	declared := r.queryParams()
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		if !slices.ContainsFunc(declared, func(p param) bool { return p.name == name }) {
-			return &problem.ParameterError{Name: clip(name), Why: "is not known here; " + known(declared)}
+			return &control.ParameterError{Name: clip(name), Why: "is not known here; " + known(declared)}
 		}
 	}
 	for _, p := range declared {
 		given := query[p.name]
 		switch {
 		case len(given) > 1:
-			return &problem.ParameterError{Name: p.name, Why: fmt.Sprintf("is given %d times", len(given))}
+			return &control.ParameterError{Name: p.name, Why: fmt.Sprintf("is given %d times", len(given))}
 		case len(given) == 0 && p.needed:
-			return &problem.ParameterError{Name: p.name, Why: "is missing"}
+			return &control.ParameterError{Name: p.name, Why: "is missing"}
 		case len(given) == 0 && p.is.Default != nil:
 			values[p.name] = p.is.Default
 		case len(given) == 0:
@@ -122,7 +121,7 @@ func (r route) parse(c echo.Context) error {
 		default:
 			v, why := p.read(given[0])
 			if why != "" {
-				return &problem.ParameterError{Name: p.name, Why: why}
+				return &control.ParameterError{Name: p.name, Why: why}
 			}
 			values[p.name] = v
 		}

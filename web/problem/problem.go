@@ -63,7 +63,7 @@ func For(err error) abi.Problem {
 	if over, ok := errors.AsType[*control.OverQuota](err); ok {
 		p.Remedy.Summary, p.Remedy.Commands = over.Quota.Remedy.Summary, append([]string{"agora quotas"}, over.Quota.Remedy.Commands...)
 	}
-	if bad, ok := errors.AsType[*ParameterError](err); ok {
+	if bad, ok := errors.AsType[*control.ParameterError](err); ok {
 		p.Parameter = bad.Name
 	}
 	if bad, ok := errors.AsType[*registry.ManifestError](err); ok {
@@ -71,13 +71,6 @@ func For(err error) abi.Problem {
 	}
 	return p
 }
-
-// ParameterError is a parameter that is not what the API's description says of it.
-type ParameterError struct{ Name, Why string }
-
-func (e *ParameterError) Error() string { return fmt.Sprintf("the parameter %q %s", e.Name, e.Why) }
-
-func (e *ParameterError) Unwrap() error { return ErrParameter }
 
 // Write answers a request to the API with a problem document.
 func Write(w http.ResponseWriter, err error) {

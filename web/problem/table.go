@@ -9,6 +9,7 @@ import (
 	"github.com/agora-host/agora/abi/static"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/internal/door"
 	"github.com/agora-host/agora/metering"
@@ -21,12 +22,10 @@ import (
 // What a request itself can get wrong, before any domain is asked.
 var (
 	ErrBadRequest       = errors.New("the request cannot be read")
-	ErrParameter        = errors.New("a parameter is not what is expected here")
 	ErrNotRepeated      = errors.New("the name was not repeated")
 	ErrNoSuchPage       = errors.New("there is nothing at this address")
 	ErrMethodNotAllowed = errors.New("this address does not take that method")
 	ErrMediaType        = errors.New("the content type is not taken here")
-	ErrNoSuchCall       = errors.New("no call of this id is kept")
 	ErrCrossOrigin      = errors.New("the request came from another site")
 )
 
@@ -91,7 +90,7 @@ var table = []Entry{
 		"Use HTTP/1.1; a proxy in front may speak other versions to its clients.", door.ErrProtocol).causedByClients(),
 	entry("bad-parameter", http.StatusBadRequest, "A parameter of the address is not valid",
 		"A parameter of the path or of the query is not known here, is given twice, or has another type or range.",
-		"Correct the parameter that the detail names; the API is described at /api/v1/openapi.json.", ErrParameter),
+		"Correct the parameter that the detail names; the API is described at /api/v1/openapi.json.", control.ErrParameter),
 	entry("bad-request", http.StatusBadRequest, "The request cannot be read",
 		"A parameter, a form field or a JSON document is missing or not what is expected here.",
 		"Correct what the detail names; the API is described at /api/v1/openapi.json.", ErrBadRequest),
@@ -426,7 +425,7 @@ var table = []Entry{
 
 	entry("no-such-call", http.StatusNotFound, "No call of this id is kept",
 		"Calls that failed or were refused are noted in their app's log, and kept as long as its lines; of others only some are kept. The calls of an app are for its owner, reviewers and operators.",
-		"Check that the id is whole: it has 24 characters. The page Calls in the console finds it, too; the app's log and its usage have more.", ErrNoSuchCall).
+		"Check that the id is whole: it has 24 characters. The page Calls in the console finds it, too; the app's log and its usage have more.", control.ErrNoSuchCall).
 		commands("agora logs <app>", "agora usage --app <app>"),
 	entry("no-such-release", http.StatusNotFound, "There is no such release",
 		"The app has no release of this number, or it was deleted.",

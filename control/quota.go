@@ -1,8 +1,6 @@
-package node
+package control
 
 import (
-	"cmp"
-	"context"
 	"fmt"
 	"maps"
 	"math"
@@ -11,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 )
@@ -62,13 +58,6 @@ var quotas = []quota{
 		remedy: "Raise the quota when the node is started."},
 }
 
-// How many sessions and sign-in links one person has at a time. One more ends the oldest:
-// refusing it would lock people out.
-const (
-	maxSessions = 50
-	maxLinks    = 10
-)
-
 // Quotas are limits other than the defaults, by a quota's name.
 type Quotas map[string]int64
 
@@ -112,8 +101,8 @@ func ParseQuotas(texts []string) (Quotas, error) {
 }
 
 // limitOf returns how much a quota allows on this node.
-func (o Options) limitOf(q quota) int64 {
-	if n, ok := o.Quotas[q.name]; ok {
+func (m Quotas) limitOf(q quota) int64 {
+	if n, ok := m[q.name]; ok {
 		return n
 	}
 	return q.limit
@@ -127,30 +116,30 @@ func (q quota) of(c state.Count) int64 {
 }
 
 // show describes a quota with what is used of it.
-func (q quota) show(of string, used, limit int64) control.Quota {
-	return control.Quota{
+func (q quota) show(of string, used, limit int64) Quota {
+	return Quota{
 		Name: q.name, About: q.about, Per: q.per, Of: of, Used: used, Limit: limit, Bytes: q.bytes,
 		Remedy: abi.Remedy{Summary: q.remedy, Commands: q.commands},
 	}
 }
 
-// withinQuotas refuses a change that makes anything larger than its quota allows. It is
+// within refuses a change that makes anything larger than its quota allows. It is
 // asked at the end of every change, inside its transaction: no flow can forget it, and of
 // two changes at the same time the second one sees the first. What is over a quota because
 // an operator lowered it stays, and does not grow. low is what else is in the way.
-func (o Options) withinQuotas(tx state.Tx, low error) error {
+func (m Quotas) within(tx state.Tx, low error) error {
 	grown, err := tx.Grown()
 	if err != nil {
 		return err
 	}
 	for _, g := range grown {
 		for _, q := range quotas {
-			before, now, limit := q.of(g.Before), q.of(g.Now), o.limitOf(q)
+			before, now, limit := q.of(g.Before), q.of(g.Now), m.limitOf(q)
 			if q.kind != g.Kind || now <= before {
 				continue
 			}
 			if now > limit {
-				return &control.OverQuota{Quota: q.show(g.Of, before, limit), More: now - before}
+				return &OverQuota{Quota: q.show(g.Of, before, limit), More: now - before}
 			}
 			if q.heavy && low != nil {
 				return low
@@ -160,72 +149,33 @@ func (o Options) withinQuotas(tx state.Tx, low error) error {
 	return nil
 }
 
-// mayUpload refuses, before anything costly, an upload that would be refused at its end.
-func (h *Node) mayUpload(ctx context.Context, r registry.Release) error {
-	return h.store.View(ctx, func(tx state.Reader) error {
-		owner := r.Manifest.Owner
-		if _, err := tx.App(r.App); err != nil {
-			if err := h.o.wouldFit(tx, "apps", owner, 1); err != nil {
-				return err
-			}
-		}
-		if err := h.o.wouldFit(tx, "module-bytes", owner, r.Size); err != nil {
-			return err
-		}
-		return h.o.wouldFit(tx, "node-module-bytes", "", r.Size)
-	})
-}
-
-// wouldFit refuses what would make a count larger than the quota of a name allows.
-func (o Options) wouldFit(tx state.Reader, name, of string, more int64) error {
+// WouldFit refuses what would make a count larger than the quota of a name allows.
+func (m Quotas) WouldFit(tx state.Reader, name, of string, more int64) error {
 	q := quotas[slices.IndexFunc(quotas, func(q quota) bool { return q.name == name })]
 	count, err := tx.Count(q.kind, of)
 	if err != nil {
 		return err
 	}
-	if used, limit := q.of(count), o.limitOf(q); used+more > limit {
-		return &control.OverQuota{Quota: q.show(of, used, limit), More: more}
+	if used, limit := q.of(count), m.limitOf(q); used+more > limit {
+		return &OverQuota{Quota: q.show(of, used, limit), More: more}
 	}
 	return nil
 }
 
-// Quotas shows what a person, "" for who asks, has and may have; of an app, if one is
-// named; and to operators, of the node. Operators may ask about others.
-func (h *Node) Quotas(ctx context.Context, person, app string) ([]control.Quota, error) {
-	actor, err := h.allow(ctx, access.SignedIn)
-	if err != nil {
-		return nil, err
-	}
-	person = cmp.Or(person, actor.User)
-	if person != actor.User && !actor.Has(access.RoleOperator) {
-		return nil, fmt.Errorf("the quotas of %s are for that person and for operators: %w", person, access.ErrForbidden)
-	}
-	if err := h.store.ForgetExpired(ctx); err != nil {
-		return nil, err
-	}
-	of := map[string]string{"person": person}
-	if actor.Has(access.RoleOperator) {
-		of["node"] = ""
-	}
-	var shown []control.Quota
-	err = h.store.View(ctx, func(tx state.Reader) error {
-		if _, err := tx.User(person); err != nil {
-			return fmt.Errorf("user %q: %w", person, err)
+// Check refuses quotas that do not exist.
+func (m Quotas) Check() error {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if !slices.ContainsFunc(quotas, func(q quota) bool { return q.name == name }) {
+			return fmt.Errorf("there is no quota %q; the quotas are %s", name, strings.Join(QuotaNames(), ", "))
 		}
-		if app != "" {
-			if _, err := tx.App(app); err != nil {
-				return fmt.Errorf("app %q: %w", app, err)
-			}
-			of["app"] = app
-		}
-		shown, err = h.quotasOf(tx, of)
-		return err
-	})
-	return shown, err
+	}
+	return nil
 }
 
-func (h *Node) quotasOf(tx state.Reader, of map[string]string) ([]control.Quota, error) {
-	var shown []control.Quota
+// Of lists the quotas of people, apps and the node, with what is used: of maps "person", "app" and
+// "node" to whose are wanted.
+func (m Quotas) Of(tx state.Reader, of map[string]string) ([]Quota, error) {
+	var shown []Quota
 	for _, q := range quotas {
 		whose, wanted := of[q.per]
 		if !wanted {
@@ -235,34 +185,7 @@ func (h *Node) quotasOf(tx state.Reader, of map[string]string) ([]control.Quota,
 		if err != nil {
 			return nil, err
 		}
-		shown = append(shown, q.show(whose, q.of(count), h.o.limitOf(q)))
+		shown = append(shown, q.show(whose, q.of(count), m.limitOf(q)))
 	}
 	return shown, nil
-}
-
-// makeRoom ends a person's oldest sessions or links, so that one more has room.
-func makeRoom(tx state.Tx, kind access.CredentialKind, user string) error {
-	most := map[access.CredentialKind]int{access.KindSession: maxSessions, access.KindLink: maxLinks}[kind]
-	all, err := tx.Credentials(user)
-	if err != nil {
-		return err
-	}
-	all = slices.DeleteFunc(all, func(c access.Credential) bool { return c.Kind != kind })
-	for len(all) >= most {
-		if err := tx.DeleteCredential(all[0].Hash); err != nil { // oldest first
-			return err
-		}
-		all = all[1:]
-	}
-	return nil
-}
-
-// check refuses quotas that do not exist.
-func (m Quotas) check() error {
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		if !slices.ContainsFunc(quotas, func(q quota) bool { return q.name == name }) {
-			return fmt.Errorf("there is no quota %q; the quotas are %s", name, strings.Join(QuotaNames(), ", "))
-		}
-	}
-	return nil
 }

@@ -1,0 +1,59 @@
+package control
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/state"
+)
+
+// Desk is what every service of control works at: the state, and what holds for every change of it.
+type Desk struct {
+	Store  state.Store
+	Now    func() time.Time
+	Logger *slog.Logger
+	Quotas Quotas
+	// Low returns why nothing heavy is taken in now, nil as a rule: see registry.ErrReserve.
+	Low func() error
+	// Follow returns once what has to follow a change before its caller is told has followed the
+	// feed up to a revision.
+	Follow func(ctx context.Context, rev abi.Rev) error
+}
+
+// Allow returns who acts if that actor has one of the roles; access.ErrUnauthenticated or
+// access.ErrForbidden otherwise.
+func (d *Desk) Allow(ctx context.Context, anyOf ...access.Role) (access.Actor, error) {
+	actor := access.ActorFrom(ctx)
+	return actor, access.Require(actor, anyOf...)
+}
+
+// View reads one state.
+func (d *Desk) View(ctx context.Context, read func(state.Reader) error) error {
+	return d.Store.View(ctx, read)
+}
+
+// Update is the only way in which people change the state: by names who acts, and change may run
+// more than once. Whoever acts was let in before it: within the transaction it is asked again
+// whether they still are who they were, and whether what grew is within its quota.
+func (d *Desk) Update(ctx context.Context, by string, change func(state.Tx) error) (abi.Rev, error) {
+	low := d.Low() // asked before: a transaction does no I/O of its own
+	rev, err := d.Store.Update(ctx, by, func(tx state.Tx) error {
+		if err := access.Current(tx, access.ActorFrom(ctx)); err != nil {
+			return err
+		}
+		if err := change(tx); err != nil {
+			return err
+		}
+		return d.Quotas.within(tx, low)
+	})
+	if err != nil {
+		return rev, err
+	}
+	if err := d.Follow(ctx, rev); err != nil { // the change is made; what follows catches up with the next one
+		d.Logger.ErrorContext(ctx, "what follows a change has not followed yet", "rev", rev, "err", err)
+	}
+	return rev, nil
+}

@@ -1,0 +1,88 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
+)
+
+// How many sessions and sign-in links one person has at a time. One more ends the oldest:
+// refusing it would lock people out.
+const (
+	maxSessions = 50
+	maxLinks    = 10
+)
+
+// mayUpload refuses, before anything costly, an upload that would be refused at its end.
+func (h *Node) mayUpload(ctx context.Context, r registry.Release) error {
+	return h.store.View(ctx, func(tx state.Reader) error {
+		owner := r.Manifest.Owner
+		if _, err := tx.App(r.App); err != nil {
+			if err := h.desk.Quotas.WouldFit(tx, "apps", owner, 1); err != nil {
+				return err
+			}
+		}
+		if err := h.desk.Quotas.WouldFit(tx, "module-bytes", owner, r.Size); err != nil {
+			return err
+		}
+		return h.desk.Quotas.WouldFit(tx, "node-module-bytes", "", r.Size)
+	})
+}
+
+// Quotas shows what a person, "" for who asks, has and may have; of an app, if one is
+// named; and to operators, of the node. Operators may ask about others.
+func (h *Node) Quotas(ctx context.Context, person, app string) ([]control.Quota, error) {
+	actor, err := h.desk.Allow(ctx, access.SignedIn)
+	if err != nil {
+		return nil, err
+	}
+	person = cmp.Or(person, actor.User)
+	if person != actor.User && !actor.Has(access.RoleOperator) {
+		return nil, fmt.Errorf("the quotas of %s are for that person and for operators: %w", person, access.ErrForbidden)
+	}
+	if err := h.store.ForgetExpired(ctx); err != nil {
+		return nil, err
+	}
+	of := map[string]string{"person": person}
+	if actor.Has(access.RoleOperator) {
+		of["node"] = ""
+	}
+	var shown []control.Quota
+	err = h.store.View(ctx, func(tx state.Reader) error {
+		if _, err := tx.User(person); err != nil {
+			return fmt.Errorf("user %q: %w", person, err)
+		}
+		if app != "" {
+			if _, err := tx.App(app); err != nil {
+				return fmt.Errorf("app %q: %w", app, err)
+			}
+			of["app"] = app
+		}
+		shown, err = h.desk.Quotas.Of(tx, of)
+		return err
+	})
+	return shown, err
+}
+
+// makeRoom ends a person's oldest sessions or links, so that one more has room.
+func makeRoom(tx state.Tx, kind access.CredentialKind, user string) error {
+	most := map[access.CredentialKind]int{access.KindSession: maxSessions, access.KindLink: maxLinks}[kind]
+	all, err := tx.Credentials(user)
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(c access.Credential) bool { return c.Kind != kind })
+	for len(all) >= most {
+		if err := tx.DeleteCredential(all[0].Hash); err != nil { // oldest first
+			return err
+		}
+		all = all[1:]
+	}
+	return nil
+}
