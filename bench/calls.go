@@ -123,7 +123,7 @@ func (n *benchNode) publishGranted(ctx context.Context, name string, module []by
 	if _, err := n.publish(ctx, name, module); err != nil {
 		return err
 	}
-	token, err := n.TokenFor(ctx, "reviewer@example.com", "bench", time.Hour, access.RoleReviewer)
+	token, err := n.People.TokenFor(ctx, "reviewer@example.com", "bench", time.Hour, access.RoleReviewer)
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func startNodeIn(ctx context.Context, dir string, o node.Options) (*benchNode, e
 		return nil, err
 	}
 	h.Start()
-	token, err := h.TokenFor(ctx, owner, "bench", time.Hour, access.RoleDeveloper)
+	token, err := h.People.TokenFor(ctx, owner, "bench", time.Hour, access.RoleDeveloper)
 	if err != nil {
 		return nil, err
 	}

@@ -60,11 +60,11 @@ func runSiegeNode(order string) error {
 	}
 	ready := siegeReady{Addr: h.Addr().String(), Console: h.ConsoleURL(), Tokens: map[string]string{}}
 	for _, owner := range o.Owners {
-		if ready.Tokens[owner], err = h.TokenFor(ctx, owner, "siege", time.Hour, access.RoleDeveloper); err != nil {
+		if ready.Tokens[owner], err = h.People.TokenFor(ctx, owner, "siege", time.Hour, access.RoleDeveloper); err != nil {
 			return errors.Join(err, h.Stop(ctx))
 		}
 	}
-	if ready.Tokens[viewer], err = h.TokenFor(ctx, viewer, "siege", time.Hour, access.RoleViewer); err != nil {
+	if ready.Tokens[viewer], err = h.People.TokenFor(ctx, viewer, "siege", time.Hour, access.RoleViewer); err != nil {
 		return errors.Join(err, h.Stop(ctx))
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(ready); err != nil {

@@ -192,7 +192,7 @@ func (s *storm) start(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	h.Start()
-	s.testNode = &testNode{h, t, dir}
+	s.testNode = testNodeOf(h, t, dir)
 	s.clock.node = s.testNode
 	t.Cleanup(s.testNode.stop)
 }

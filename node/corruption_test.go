@@ -395,7 +395,7 @@ func (im image) corrupt(t *testing.T, kind, name string, bad []byte) (outcome st
 		}
 		return "refused"
 	}
-	n := &testNode{h, t, dir}
+	n := testNodeOf(h, t, dir)
 	n.Start()
 	defer n.stop()
 	ctx := access.WithActor(context.Background(), access.Actor{User: ops, Roles: []access.Role{access.RoleOperator}})

@@ -184,12 +184,6 @@ func (h *Node) Tidy(ctx context.Context) error { return h.tidy(ctx) }
 // DefaultReserve is defaultReserve.
 var DefaultReserve = defaultReserve
 
-// NewLinkFor makes a sign-in link without asking who may.
-func (h *Node) NewLinkFor(ctx context.Context, user string) (string, error) {
-	path, err := h.newLink(ctx, access.Actor{User: "node"}, user)
-	return h.origins.consoleURL + path, err
-}
-
 // HoldCopy does what a backup does to others while it is made.
 func (h *Node) HoldCopy(ctx context.Context) (release func(), err error) {
 	return h.endCopy, h.beginCopy(ctx)

@@ -20,6 +20,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/registry/sigstore"
@@ -40,11 +41,21 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// The names of the services where they are embedded.
+type (
+	peopleService = people.Service
+)
+
 // testNode is a whole node on a free port of the loopback.
 type testNode struct {
 	*node.Node
+	*peopleService
 	t   testing.TB
 	dir string
+}
+
+func testNodeOf(h *node.Node, t testing.TB, dir string) *testNode {
+	return &testNode{Node: h, peopleService: h.People, t: t, dir: dir}
 }
 
 func start(t testing.TB, change ...func(*node.Options)) *testNode {
@@ -69,7 +80,7 @@ func startIn(t testing.TB, dir string, change ...func(*node.Options)) *testNode 
 		t.Fatal(err)
 	}
 	h.Start()
-	n := &testNode{h, t, dir}
+	n := testNodeOf(h, t, dir)
 	t.Cleanup(n.stop)
 	return n
 }

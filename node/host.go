@@ -18,6 +18,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/host/capability/llm"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/engine/turns"
@@ -37,7 +38,6 @@ import (
 	"github.com/agora-host/agora/store/samplestore"
 	"github.com/agora-host/agora/triggers"
 	"github.com/agora-host/agora/triggers/webhook"
-	"github.com/agora-host/agora/web"
 	"github.com/agora-host/agora/web/api"
 	"github.com/agora-host/agora/web/console"
 	"github.com/agora-host/agora/web/problem"
@@ -45,6 +45,8 @@ import (
 
 // Node is one node.
 type Node struct {
+	People *people.Service
+
 	o       Options
 	log     *slog.Logger
 	started time.Time
@@ -75,8 +77,7 @@ type Node struct {
 	removals  chan struct{} // wakes what removes apps; holds one
 	used      tally         // what apps did with their capabilities
 
-	tokensUsed tokensUsed
-	reserve    *reserve
+	reserve *reserve
 
 	routes   routes
 	lives    lives
@@ -115,8 +116,6 @@ type cleanup struct {
 	name string
 	run  func(context.Context) error
 }
-
-var _ web.Node = (*Node)(nil)
 
 // New opens everything and listens, but does not serve before Start. When it
 // fails, what was opened is closed again.
@@ -218,7 +217,7 @@ func (h *Node) openData(ctx context.Context) error {
 	}
 	h.onStop("store", func(context.Context) error { return h.file.Close() })
 	h.store = h.o.wrapped(h.file)
-	h.openDesk()
+	h.openServices()
 	if err := h.markLeftBlobs(ctx); err != nil {
 		return fmt.Errorf("look for modules that no release names: %w", err)
 	}
@@ -265,7 +264,7 @@ func (h *Node) listen(ctx context.Context) error {
 // handler joins the two origins. What is neither the console's host nor an
 // app's is refused by the gateway.
 func (h *Node) handler() (http.Handler, error) {
-	pages, err := console.New(h, console.Options{
+	pages, err := console.New(h.services(), console.Options{
 		Logger: h.log, MaxModule: h.o.MaxModule, Secure: h.origins.scheme == "https", AppsDomain: h.origins.appsDomain,
 	})
 	if err != nil {
@@ -273,7 +272,7 @@ func (h *Node) handler() (http.Handler, error) {
 	}
 	desk := http.NewServeMux()
 	desk.Handle("/", pages)
-	desk.Handle("/api/", api.New(h, api.Options{Logger: h.log, MaxModule: h.o.MaxModule}))
+	desk.Handle("/api/", api.New(h.services(), api.Options{Logger: h.log, MaxModule: h.o.MaxModule}))
 	desk.Handle("/problems/", problem.Handler())
 	desk.HandleFunc("GET /healthz", h.serveHealth)
 	desk.HandleFunc("GET /metrics", h.serveMetrics)

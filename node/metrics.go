@@ -136,7 +136,7 @@ func (h *Node) mayScrape(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	actor, err := h.Authenticate(r.Context(), secret)
+	actor, err := h.People.Authenticate(r.Context(), secret)
 	if err != nil {
 		return err
 	}

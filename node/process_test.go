@@ -62,10 +62,10 @@ func serveAlone(dir string) error {
 		return err
 	}
 	hello := introduction{Addr: h.Addr().String(), Console: h.ConsoleURL()}
-	if hello.Ada, err = h.TokenFor(ctx, ada, "test", time.Hour, access.RoleDeveloper); err != nil {
+	if hello.Ada, err = h.People.TokenFor(ctx, ada, "test", time.Hour, access.RoleDeveloper); err != nil {
 		return err
 	}
-	if hello.Rex, err = h.TokenFor(ctx, rex, "test", time.Hour, access.RoleReviewer); err != nil {
+	if hello.Rex, err = h.People.TokenFor(ctx, rex, "test", time.Hour, access.RoleReviewer); err != nil {
 		return err
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(hello); err != nil {

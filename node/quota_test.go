@@ -273,7 +273,7 @@ func TestOldestSessionEnds(t *testing.T) {
 	}
 	var sessions []*client.Client
 	for range 51 {
-		link, err := n.NewLinkFor(t.Context(), ada)
+		link, err := n.Welcome(t.Context(), ada)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -290,7 +290,7 @@ func TestOldestSessionEnds(t *testing.T) {
 	}
 	var links []string
 	for range 11 {
-		link, err := n.NewLinkFor(t.Context(), ada)
+		link, err := n.Welcome(t.Context(), ada)
 		if err != nil {
 			t.Fatal(err)
 		}

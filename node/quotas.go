@@ -4,19 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
-)
-
-// How many sessions and sign-in links one person has at a time. One more ends the oldest:
-// refusing it would lock people out.
-const (
-	maxSessions = 50
-	maxLinks    = 10
 )
 
 // mayUpload refuses, before anything costly, an upload that would be refused at its end.
@@ -68,21 +60,4 @@ func (h *Node) Quotas(ctx context.Context, person, app string) ([]control.Quota,
 		return err
 	})
 	return shown, err
-}
-
-// makeRoom ends a person's oldest sessions or links, so that one more has room.
-func makeRoom(tx state.Tx, kind access.CredentialKind, user string) error {
-	most := map[access.CredentialKind]int{access.KindSession: maxSessions, access.KindLink: maxLinks}[kind]
-	all, err := tx.Credentials(user)
-	if err != nil {
-		return err
-	}
-	all = slices.DeleteFunc(all, func(c access.Credential) bool { return c.Kind != kind })
-	for len(all) >= most {
-		if err := tx.DeleteCredential(all[0].Hash); err != nil { // oldest first
-			return err
-		}
-		all = all[1:]
-	}
-	return nil
 }

@@ -92,7 +92,7 @@ func (t *tally) take() []approvals.ReleaseUsed {
 // flushUsed brings what was used, and when tokens were, to the store. What the store does not take is
 // told, and forgotten.
 func (h *Node) flushUsed(ctx context.Context) error {
-	return errors.Join(h.store.AddUsed(ctx, h.used.take()), h.storeTokensUsed(ctx))
+	return errors.Join(h.store.AddUsed(ctx, h.used.take()), h.People.StoreTokensUsed(ctx))
 }
 
 // usedBy is what a release did, up to now.

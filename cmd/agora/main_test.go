@@ -197,7 +197,7 @@ func TestAdmin(t *testing.T) {
 		t.Error("nobody has signed in, and there is no other link")
 	}
 	inside(func(h *node.Node) {
-		if _, _, err := h.SignIn(t.Context(), link[strings.Index(link, "link=")+5:]); err != nil {
+		if _, _, err := h.People.SignIn(t.Context(), link[strings.Index(link, "link=")+5:]); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -208,11 +208,11 @@ func TestAdmin(t *testing.T) {
 		t.Error("a link was asked for")
 	}
 	inside(func(h *node.Node) {
-		if _, err := h.TokenFor(t.Context(), "zoe@example.com", "test", time.Hour, access.RoleOperator); err != nil {
+		if _, err := h.People.TokenFor(t.Context(), "zoe@example.com", "test", time.Hour, access.RoleOperator); err != nil {
 			t.Fatal(err)
 		}
 		zoe := access.WithActor(t.Context(), access.Actor{User: "zoe@example.com", Roles: []access.Role{access.RoleOperator}})
-		if _, err := h.PutUser(zoe, "ada@example.com", []access.Role{access.RoleOperator}, true); err != nil {
+		if _, err := h.People.PutUser(zoe, "ada@example.com", []access.Role{access.RoleOperator}, true); err != nil {
 			t.Fatal(err)
 		}
 	})

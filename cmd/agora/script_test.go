@@ -42,7 +42,7 @@ func clocked(ts *testscript.TestScript, _ bool, args []string) {
 		defer cancel()
 		_ = h.Stop(ctx)
 	})
-	link, err := h.Welcome(ctx, "ada@example.com", access.RoleOperator, access.RoleDeveloper)
+	link, err := h.People.Welcome(ctx, "ada@example.com", access.RoleOperator, access.RoleDeveloper)
 	ts.Check(err)
 	ts.Setenv("LINK", link)
 	ts.Setenv("NODE", h.ConsoleURL())

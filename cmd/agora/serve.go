@@ -98,7 +98,7 @@ func (c *cli) serve(ctx context.Context, o node.Options, admin string, adminLink
 // welcomeAdmin lets the operator in whom --admin names. What goes wrong with that is told, and
 // keeps a node from starting only if nobody is known to it.
 func (c *cli) welcomeAdmin(ctx context.Context, n *node.Node, o node.Options, admin string, ask bool) error {
-	known, err := n.HasUsers(ctx)
+	known, err := n.People.HasUsers(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (c *cli) welcomeAdmin(ctx context.Context, n *node.Node, o node.Options, ad
 	case admin == "":
 		return nil
 	}
-	link, err := n.Admit(ctx, admin, ask)
+	link, err := n.People.Admit(ctx, admin, ask)
 	if err == nil {
 		err = c.handOver(admin, link, path)
 	}

@@ -72,7 +72,7 @@ NAME, speaks to it; it chooses that context only if there is no other yet.`,
 
 // welcome makes the demo's people and apps, and prints the one screen.
 func (c *cli) welcome(ctx context.Context, n *node.Node, o node.Options, examples string) error {
-	link, err := n.Welcome(ctx, demoUser, access.Roles()...)
+	link, err := n.People.Welcome(ctx, demoUser, access.Roles()...)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ const demoTokenLife = 30 * 24 * time.Hour
 func loginDemo(ctx context.Context, n *node.Node) (*client.Client, string, error) {
 	// The first steps of the README end with a backup, so this token names that scope.
 	reach := access.Reach{Scopes: []access.Scope{access.ScopeAll, access.ScopeBackupRead}}
-	token, err := n.TokenOf(ctx, demoUser, demoToken, demoTokenLife, reach)
+	token, err := n.People.TokenOf(ctx, demoUser, demoToken, demoTokenLife, reach)
 	if err != nil {
 		return nil, "", err
 	}
@@ -158,7 +158,7 @@ func (c *cli) publishExamples(ctx context.Context, n *node.Node, o node.Options,
 	if _, err := exec.LookPath("go"); err != nil {
 		return "The example apps were not built: there is no Go toolchain on this machine."
 	}
-	token, err := n.TokenFor(ctx, demoExamples, demoToken, time.Hour, access.RoleDeveloper)
+	token, err := n.People.TokenFor(ctx, demoExamples, demoToken, time.Hour, access.RoleDeveloper)
 	if err != nil {
 		return "The example apps were not published: " + err.Error()
 	}

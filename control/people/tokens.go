@@ -1,4 +1,4 @@
-package node
+package people
 
 import (
 	"context"
@@ -13,10 +13,13 @@ import (
 	"github.com/agora-host/agora/state"
 )
 
+// maxTTL is the most that a token lives.
+const maxTTL = 366 * 24 * time.Hour
+
 // NewToken makes an API token for who acts. A ttl of zero means that it does not expire. One that
 // is made with a token ends with that token at the latest, and reaches no further.
-func (h *Node) NewToken(ctx context.Context, t control.NewToken) (string, access.Credential, error) {
-	actor, err := h.desk.Allow(ctx, access.SignedIn)
+func (s *Service) NewToken(ctx context.Context, t control.NewToken) (string, access.Credential, error) {
+	actor, err := s.desk.Allow(ctx, access.SignedIn)
 	if err != nil {
 		return "", access.Credential{}, err
 	}
@@ -26,21 +29,21 @@ func (h *Node) NewToken(ctx context.Context, t control.NewToken) (string, access
 	if len(t.Scopes) == 0 {
 		t.Scopes = access.DefaultScopes()
 	}
-	if err := access.MayGive(actor, t.Reach, t.TTL, h.o.Now()); err != nil {
+	if err := access.MayGive(actor, t.Reach, t.TTL, s.desk.Now()); err != nil {
 		return "", access.Credential{}, err
 	}
-	return h.newToken(ctx, actor, t)
+	return s.newToken(ctx, actor, t)
 }
 
-func (h *Node) newToken(ctx context.Context, actor access.Actor, t control.NewToken) (string, access.Credential, error) {
+func (s *Service) newToken(ctx context.Context, actor access.Actor, t control.NewToken) (string, access.Credential, error) {
 	secret, hash := access.NewSecret(access.KindToken)
-	c := h.credential(access.KindToken, hash, actor.User, t.Label, t.TTL).Within(actor.Parent, actor.Until)
+	c := s.credential(access.KindToken, hash, actor.User, t.Label, t.TTL).Within(actor.Parent, actor.Until)
 	c.Reach = t.Reach
 	detail := map[string]string{"label": t.Label, "scopes": words(t.Scopes)}
 	if len(t.Apps) > 0 {
 		detail["apps"] = strings.Join(t.Apps, " ")
 	}
-	_, err := h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
+	_, err := s.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		for _, app := range t.Apps {
 			if _, err := tx.App(app); err != nil {
 				return fmt.Errorf("app %q, which the token would be bound to: %w", app, err)
@@ -61,12 +64,12 @@ func words[T ~string](list []T) string {
 }
 
 // Tokens lists the actor's own tokens, oldest first.
-func (h *Node) Tokens(ctx context.Context, p control.Page) (tokens control.Items[access.Credential], err error) {
-	actor, err := h.desk.Allow(ctx, access.SignedIn)
+func (s *Service) Tokens(ctx context.Context, p control.Page) (tokens control.Items[access.Credential], err error) {
+	actor, err := s.desk.Allow(ctx, access.SignedIn)
 	if err != nil {
 		return tokens, err
 	}
-	err = h.store.View(ctx, func(tx state.Reader) (err error) {
+	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
 		tokens, err = control.Part(p, func(p state.Part) ([]access.Credential, []byte, error) {
 			return tx.CredentialsPart(actor.User, access.KindToken, p)
 		})
@@ -74,7 +77,7 @@ func (h *Node) Tokens(ctx context.Context, p control.Page) (tokens control.Items
 	})
 	for i := range tokens.Items {
 		t := &tokens.Items[i]
-		if at := h.tokensUsed.at(t.Hash); at.After(t.Used) {
+		if at := s.used.at(t.Hash); at.After(t.Used) {
 			t.Used = at
 		}
 		if len(t.Scopes) == 0 {
@@ -86,12 +89,12 @@ func (h *Node) Tokens(ctx context.Context, p control.Page) (tokens control.Items
 }
 
 // RevokeToken ends one of the actor's tokens, and all that was made with it.
-func (h *Node) RevokeToken(ctx context.Context, id string) error {
-	actor, err := h.desk.Allow(ctx, access.SignedIn)
+func (s *Service) RevokeToken(ctx context.Context, id string) error {
+	actor, err := s.desk.Allow(ctx, access.SignedIn)
 	if err != nil {
 		return err
 	}
-	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
+	_, err = s.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		tokens, _, err := tx.CredentialsPart(actor.User, access.KindToken, state.Part{Limit: -1})
 		if err != nil {
 			return err
@@ -142,8 +145,8 @@ func (u *tokensUsed) take() map[string]time.Time {
 	return all
 }
 
-// storeTokensUsed stores when tokens were used, those of which that is not known yet. What cannot
+// StoreTokensUsed stores when tokens were used, those of which that is not known yet. What cannot
 // be stored is forgotten: the next use notes it again.
-func (h *Node) storeTokensUsed(ctx context.Context) error {
-	return h.store.TokensUsed(ctx, h.tokensUsed.take())
+func (s *Service) StoreTokensUsed(ctx context.Context) error {
+	return s.desk.Store.TokensUsed(ctx, s.used.take())
 }

@@ -1,0 +1,41 @@
+package people
+
+import (
+	"time"
+
+	"github.com/agora-host/agora/control"
+)
+
+// Prover proves that whoever adds a public key has its private half.
+type Prover interface {
+	// Hint is the name of a public key in PEM.
+	Hint(pem []byte) (string, error)
+	// Challenge returns a text to sign, which is good for this identity, at this node and now.
+	Challenge(identity string, now time.Time) (string, error)
+	// Prove returns an error unless proof is the key's signature of a challenge that is still good.
+	Prove(pem []byte, identity, challenge string, proof []byte, now time.Time) error
+}
+
+// Options are what a Service needs.
+type Options struct {
+	Desk   *control.Desk
+	Prover Prover
+	// ConsoleURL is where people find the console. It is asked for only once the node listens.
+	ConsoleURL func() string
+	// Untrusted is called once a key has stopped signing for anybody.
+	Untrusted func(hint string)
+}
+
+// Service keeps users and their credentials.
+type Service struct {
+	desk       *control.Desk
+	prover     Prover
+	consoleURL func() string
+	untrusted  func(hint string)
+	used       tokensUsed
+}
+
+// New makes a Service.
+func New(o Options) *Service {
+	return &Service{desk: o.Desk, prover: o.Prover, consoleURL: o.ConsoleURL, untrusted: o.Untrusted}
+}

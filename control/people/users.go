@@ -1,0 +1,55 @@
+package people
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/state"
+)
+
+// Users lists users by name, for operators.
+func (s *Service) Users(ctx context.Context, p control.Page) (users control.Items[access.User], err error) {
+	if _, err := s.desk.Allow(ctx, access.RoleOperator); err != nil {
+		return users, err
+	}
+	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
+		users, err = control.Part(p, tx.UsersPart)
+		return err
+	})
+	return users, err
+}
+
+// PutUser adds a user or changes one.
+func (s *Service) PutUser(ctx context.Context, name string, roles []access.Role, disabled bool) (access.User, error) {
+	actor, err := s.desk.Allow(ctx, access.RoleOperator)
+	if err != nil {
+		return access.User{}, err
+	}
+	if name, err = access.CanonicalName(name); err != nil {
+		return access.User{}, err
+	}
+	if name == actor.User && (disabled || !slices.Contains(roles, access.RoleOperator)) {
+		return access.User{}, fmt.Errorf("you cannot take the operator role from yourself; ask another operator: %w", access.ErrForbidden)
+	}
+	return s.putUser(ctx, actor.User, access.User{Name: name, Roles: roles, Disabled: disabled})
+}
+
+func (s *Service) putUser(ctx context.Context, by string, user access.User) (access.User, error) {
+	user.Created = s.desk.Now().UTC()
+	words := make([]string, len(user.Roles))
+	for i, r := range user.Roles {
+		words[i] = string(r)
+	}
+	_, err := s.desk.Update(ctx, by, func(tx state.Tx) (err error) {
+		if user, err = access.ChangeUser(tx, user); err != nil {
+			return err
+		}
+		tx.Emit("user.changed", "", user.Name, map[string]string{"roles": strings.Join(words, " ")})
+		return nil
+	})
+	return user, err
+}
