@@ -143,6 +143,11 @@ func Require(a Actor, anyOf ...Role) error {
 	if slices.ContainsFunc(anyOf, a.Has) {
 		return nil
 	}
+	return a.lacks(anyOf)
+}
+
+// lacks is the refusal of an actor who has none of some roles.
+func (a Actor) lacks(anyOf []Role) error {
 	if len(a.Roles) == 0 {
 		return fmt.Errorf("%s has no role, which an operator can give: %w", a.User, ErrForbidden)
 	}

@@ -210,7 +210,7 @@ var table = []Entry{
 		"Make it smaller: strip debug sections, or build with -ldflags=-s -w.", registry.ErrTooLarge),
 	entry("not-owner", http.StatusForbidden, "The app belongs to somebody else",
 		"Only an app's owner signs its releases; only the owner or an operator changes it.",
-		"Sign and upload as the owner, or choose another name for your app.", registry.ErrNotOwner),
+		"Sign and upload as the owner, or choose another name for your app.", registry.ErrNotOwner, access.ErrNotOwner),
 	entry("no-active-release", http.StatusNotFound, "The app serves nothing yet",
 		"The app exists, and no release of it is active at this address.",
 		"Wait for the review that its release needs, or activate a release.", registry.ErrNotActive).
@@ -229,7 +229,7 @@ var table = []Entry{
 		commands("agora apps certificates --app <app>").toAll(),
 	entry("app-state", http.StatusConflict, "The app's state does not allow that",
 		"An app is active, suspended, being deleted or removed, and each state allows some acts only.",
-		"Look at the app's state; the detail says what is in the way.", registry.ErrState).
+		"Look at the app's state; the detail says what is in the way.", registry.ErrState, access.ErrNotNow).
 		commands("agora apps show <app>"),
 	entry("suspension-held", http.StatusForbidden, "Others suspended the app",
 		"A suspension is ended by whoever's authority made it: a reviewer's by a reviewer who does not own the app, an operator's by an operator.",
@@ -237,7 +237,7 @@ var table = []Entry{
 		commands("agora apps show <app>"),
 	entry("not-offered", http.StatusForbidden, "The app is not offered to you",
 		"An app is taken over by the one person to whom its owner offers it, and only as long as the offer stands.",
-		"Ask the owner to offer it to you or, if the owner left, an operator to hand it over.", registry.ErrNotOffered).
+		"Ask the owner to offer it to you or, if the owner left, an operator to hand it over.", registry.ErrNotOffered, access.ErrNotOffered).
 		commands("agora apps show <app>"),
 	entry("bad-owner", http.StatusUnprocessableEntity, "An app cannot be handed to that person",
 		"The owner of an app signs and uploads its releases, for which a user needs the role developer.",
@@ -296,7 +296,7 @@ var table = []Entry{
 		commands("agora requests show <id>"),
 	entry("self-review", http.StatusForbidden, "Somebody else must decide this",
 		"Nobody decides about their own app or their own request.",
-		"Ask another reviewer.", approvals.ErrSelfReview),
+		"Ask another reviewer.", approvals.ErrSelfReview, access.ErrOwnRequest),
 	entry("not-your-request", http.StatusForbidden, "It is not your request",
 		"Only who asked, or the app's owner, takes a request back.",
 		"Ask the requester, or let a reviewer reject it.", approvals.ErrNotYours),

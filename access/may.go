@@ -1,0 +1,449 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+var (
+	// ErrNotOwner: what the act is about belongs to another person.
+	ErrNotOwner = errors.New("it belongs to another person")
+	// ErrNotNow: the actor may do that in another state of what it is about.
+	ErrNotNow = errors.New("its state does not allow that")
+	// ErrNotOffered: nobody offered the app to the one who would take or refuse it.
+	ErrNotOffered = errors.New("it is not offered to you")
+	// ErrOwnRequest: a reviewer decides about the requests of others.
+	ErrOwnRequest = errors.New("nobody decides about their own request")
+)
+
+// Act is something that people do. Its text is how API, CLI and console name it.
+type Act string
+
+// What people do. The table below says who may, and when.
+const (
+	// About an app.
+	FindApp         Act = "find"
+	ReadApp         Act = "read"
+	ReadReleases    Act = "read-releases"
+	CallApp         Act = "call"
+	ReadUsage       Act = "read-usage"
+	ReadLog         Act = "read-log"
+	ReadCalls       Act = "read-calls"
+	ReadEvents      Act = "read-events"
+	ReadDeadLetters Act = "read-dead-letters"
+	ReadCertificate Act = "read-certificate"
+	ListSecrets     Act = "list-secrets"
+	Publish         Act = "publish"
+	AskReview       Act = "ask-review"
+	Route           Act = "activate"
+	DeleteRelease   Act = "delete-release"
+	SetSecrets      Act = "set-secrets"
+	RunTriggers     Act = "run-triggers"
+	RenameApp       Act = "rename"
+	SuspendApp      Act = "suspend"
+	ResumeApp       Act = "resume"
+	DeleteApp       Act = "delete"
+	UndeleteApp     Act = "undelete"
+	TransferApp     Act = "transfer"
+	AcceptOffer     Act = "accept"
+	EndOffer        Act = "end-offer"
+	ReduceGrant     Act = "reduce-grants"
+
+	// About a request.
+	ReadRequest     Act = "read-request"
+	DecideRequest   Act = "decide"
+	WithdrawRequest Act = "withdraw"
+
+	// About a person.
+	ReadQuotas        Act = "read-quotas"
+	ReadPersonsEvents Act = "read-persons-events"
+	ManageTokens      Act = "manage-tokens"
+	Sign              Act = "sign"
+	ManageKeys        Act = "manage-keys"
+	ManagePerson      Act = "manage-person"
+
+	// About the node.
+	LookAround     Act = "look-around"
+	ReadCatalogue  Act = "read-catalogue"
+	ReadAllUsage   Act = "read-all-usage"
+	ReadNodeEvents Act = "read-node-events"
+	CheckModule    Act = "check-module"
+	Develop        Act = "develop"
+	Review         Act = "review"
+	Operate        Act = "operate"
+)
+
+// Kind is what kind of thing an act is about.
+type Kind string
+
+// The kinds of things that acts are about.
+const (
+	OnApp     Kind = "app"
+	OnRequest Kind = "request"
+	OnPerson  Kind = "person"
+	OnNode    Kind = "node"
+)
+
+// Stage is how far an app's life has come, as far as who may do what depends on it.
+type Stage string
+
+// The stages of an app's life.
+const (
+	Alive    Stage = "alive"
+	Deleting Stage = "being deleted"
+	Gone     Stage = "removed"
+)
+
+// Resource is what an act is about: as much of it as the table asks for.
+type Resource struct {
+	Kind  Kind
+	Name  string // of the app that it is, or that it is about
+	Owner string // whose it is: an app's owner, also for a request about the app; or the person that it is
+
+	// Of an app.
+	Serves      bool   // it can be called by those who know its address
+	Stage       Stage  // "" is Alive
+	SuspendedBy string // in whose name: "owner", "reviewer" or "operator"; "" if it is not suspended
+	OfferedTo   string // whom its owner offers it to
+
+	// Of a request.
+	By     string // who made it
+	Closed bool   // it is decided, or withdrawn
+}
+
+// App is an app of which no more is known than its name and its owner.
+func App(name, owner string) Resource { return Resource{Kind: OnApp, Name: name, Owner: owner} }
+
+// Person is what belongs to one person.
+func Person(name string) Resource { return Resource{Kind: OnPerson, Owner: name} }
+
+// TheNode is the node as a whole.
+var TheNode = Resource{Kind: OnNode}
+
+// holder is which roles an actor has: one of some, or with and both.
+type holder struct {
+	words string
+	any   []Role
+	and   Role
+}
+
+// has reports whether an actor has them. No role implies another.
+func (h holder) has(a Actor) bool {
+	return slices.ContainsFunc(h.any, func(r Role) bool { return r == SignedIn || slices.Contains(a.Roles, r) }) &&
+		(h.and == "" || slices.Contains(a.Roles, h.and))
+}
+
+// being is what an actor is to a resource.
+type being struct {
+	words string // after "who is"
+	is    func(actor string, on Resource) bool
+}
+
+// when is what has to hold of a resource now.
+type when struct {
+	words string // after "while"
+	holds func(on Resource) bool
+}
+
+// way is one way to be allowed: with one of some roles, being something to the resource, while it is
+// in some state.
+type way struct {
+	roles holder
+	be    being
+	while when
+}
+
+// rule says who may do one act.
+type rule struct {
+	act  Act
+	on   Kind
+	what string // the act in words
+	noun string // what is looked at, by acts that read
+	// wrong is the error of an actor who has the role and is not the right person.
+	wrong error
+	ways  []way
+}
+
+func alive(on Resource) bool { return on.Stage == Alive || on.Stage == "" }
+
+func heldBy(words string, by ...string) when {
+	return when{words, func(on Resource) bool { return alive(on) && slices.Contains(by, on.SuspendedBy) }}
+}
+
+var (
+	anyone   = holder{words: "whoever is signed in", any: []Role{SignedIn}}
+	members  = holder{words: "whoever has a role", any: Roles()}
+	viewers  = holder{words: "a viewer, reviewer or operator", any: []Role{RoleViewer, RoleReviewer, RoleOperator}}
+	maker    = holder{words: "a developer", any: []Role{RoleDeveloper}}
+	helper   = holder{words: "a developer who is an operator, too", any: []Role{RoleDeveloper}, and: RoleOperator}
+	deciders = holder{words: "a developer, reviewer or operator", any: []Role{RoleDeveloper, RoleReviewer, RoleOperator}}
+	reviewer = holder{words: "a reviewer", any: []Role{RoleReviewer}}
+	operator = holder{words: "an operator", any: []Role{RoleOperator}}
+
+	anybody   = being{"", func(string, Resource) bool { return true }}
+	owner     = being{"its owner", func(a string, on Resource) bool { return a == on.Owner }}
+	stranger  = being{"not its owner", func(a string, on Resource) bool { return a != on.Owner }}
+	self      = being{"that person", func(a string, on Resource) bool { return a == on.Owner }}
+	offered   = being{"the person it is offered to", func(a string, on Resource) bool { return a == on.OfferedTo }}
+	concerned = being{"its requester or the app's owner", func(a string, on Resource) bool { return a == on.By || a == on.Owner }}
+	bystander = being{"neither its requester nor the app's owner", func(a string, on Resource) bool { return a != on.By && a != on.Owner }}
+
+	always   = when{"", func(Resource) bool { return true }}
+	serving  = when{"it serves", func(on Resource) bool { return on.Serves }}
+	living   = when{"it is alive", alive}
+	deleting = when{"its deletion can be undone", func(on Resource) bool { return on.Stage == Deleting }}
+	onOffer  = when{"it is offered to somebody", func(on Resource) bool { return alive(on) && on.OfferedTo != "" }}
+	open     = when{"it is open", func(on Resource) bool { return !on.Closed }}
+	running  = heldBy("it is not suspended", "")
+	ownHeld  = heldBy("its owner suspended it", "owner")
+	revHeld  = heldBy("a reviewer suspended it", "reviewer")
+	anyHeld  = heldBy("it is suspended", "owner", "reviewer", "operator")
+	belowRev = heldBy("neither a reviewer nor an operator suspended it", "", "owner")
+	belowOps = heldBy("no operator suspended it", "", "owner", "reviewer")
+)
+
+// inside are the ways to look into an app: what is in there may be as confidential as what it
+// works on. own is what its owner needs.
+func inside(own holder) []way {
+	return []way{{own, owner, always}, {reviewer, anybody, always}, {operator, anybody, always}}
+}
+
+// change are the ways to change an app, and upload those to have a release made or reviewed.
+func change(state when) []way { return []way{{maker, owner, state}, {operator, anybody, state}} }
+
+func upload() []way { return []way{{maker, owner, living}, {helper, anybody, living}} }
+
+// one is a way that asks for a role alone.
+func one(h holder) []way { return []way{{h, anybody, always}} }
+
+// rules is the one table of who may do what, and when.
+var rules = []rule{
+	{FindApp, OnApp, "find it in the catalogue, and see its public face", "the app", ErrForbidden, []way{{anyone, anybody, serving}, {members, anybody, always}, {anyone, owner, always}}},
+	{ReadApp, OnApp, "see more of it than its public face", "the app", ErrForbidden, []way{{members, anybody, always}, {anyone, owner, always}}},
+	{ReadReleases, OnApp, "see its releases, routes, grants and triggers", "the app", ErrForbidden, one(members)},
+	{CallApp, OnApp, "call it through the API", "the app", ErrForbidden, one(members)},
+	{ReadUsage, OnApp, "see its usage", "the usage", ErrForbidden, []way{{anyone, owner, always}, {viewers, anybody, always}}},
+	{ReadLog, OnApp, "read its log", "the log", ErrForbidden, inside(anyone)},
+	{ReadCalls, OnApp, "see single calls of it", "the calls", ErrForbidden, inside(anyone)},
+	{ReadEvents, OnApp, "see what changed in it", "the events", ErrForbidden, inside(members)},
+	{ReadDeadLetters, OnApp, "read its dead letters", "the dead letters", ErrForbidden, inside(members)},
+	{ReadCertificate, OnApp, "read certificates of what was removed", "the certificate", ErrForbidden, inside(members)},
+	{ListSecrets, OnApp, "list the names of its secrets", "the secrets", ErrForbidden, inside(members)},
+	{Publish, OnApp, "publish a release of it, as its owner", "", ErrNotOwner, upload()},
+	{AskReview, OnApp, "ask for a tier or a capability", "", ErrNotOwner, upload()},
+	{Route, OnApp, "activate a release, and roll back", "", ErrNotOwner, change(living)},
+	{DeleteRelease, OnApp, "delete a release of it", "", ErrNotOwner, change(living)},
+	{SetSecrets, OnApp, "set and delete its secrets", "", ErrNotOwner, change(living)},
+	{RunTriggers, OnApp, "run, pause and resume its triggers, and see to its dead letters", "", ErrNotOwner, change(living)},
+	{RenameApp, OnApp, "change its title", "", ErrNotOwner, change(living)},
+	{SuspendApp, OnApp, "suspend it", "", ErrNotOwner, []way{{deciders, owner, running}, {reviewer, stranger, belowRev}, {operator, stranger, belowOps}}},
+	{ResumeApp, OnApp, "end its suspension", "", ErrNotOwner, []way{{deciders, owner, ownHeld}, {reviewer, stranger, revHeld}, {operator, anybody, anyHeld}}},
+	{DeleteApp, OnApp, "delete it", "", ErrNotOwner, change(living)},
+	{UndeleteApp, OnApp, "undo its deletion", "", ErrNotOwner, change(deleting)},
+	{TransferApp, OnApp, "offer it to another person, or, of another's, hand it over", "", ErrNotOwner, change(living)},
+	{AcceptOffer, OnApp, "become its owner", "", ErrNotOffered, []way{{maker, offered, living}, {operator, offered, living}}},
+	{EndOffer, OnApp, "refuse it, or take an offer back", "", ErrNotOffered, []way{{maker, owner, onOffer}, {maker, offered, onOffer}, {operator, anybody, onOffer}}},
+	{ReduceGrant, OnApp, "revoke and shrink its grants", "", ErrNotOwner, []way{{reviewer, anybody, always}, {members, owner, living}, {operator, anybody, living}}},
+
+	{ReadRequest, OnRequest, "read it", "the request", ErrForbidden, one(members)},
+	{DecideRequest, OnRequest, "decide about it", "", ErrOwnRequest, []way{{reviewer, bystander, open}}},
+	{WithdrawRequest, OnRequest, "take it back", "", ErrForbidden, []way{{maker, concerned, open}}},
+
+	{ReadQuotas, OnPerson, "see what they have and may have", "the quotas", ErrForbidden, []way{{anyone, self, always}, {operator, anybody, always}}},
+	{ReadPersonsEvents, OnPerson, "see what concerns them in the feed", "the events", ErrForbidden, []way{{members, self, always}, {operator, anybody, always}}},
+	{ManageTokens, OnPerson, "make, list and revoke their tokens", "", ErrForbidden, []way{{anyone, self, always}}},
+	{Sign, OnPerson, "get a certificate to sign as them", "", ErrForbidden, []way{{maker, self, always}}},
+	{ManageKeys, OnPerson, "add and remove keys that sign as them", "", ErrForbidden, []way{{maker, self, always}, {operator, anybody, always}}},
+	{ManagePerson, OnPerson, "add them, invite them, and change their name and roles", "", ErrForbidden, one(operator)},
+
+	{LookAround, OnNode, "see what node this is, and who one is", "", ErrForbidden, one(anyone)},
+	{ReadCatalogue, OnNode, "see requests, grants, keys, host names, the policy and the feed", "", ErrForbidden, one(members)},
+	{ReadAllUsage, OnNode, "see the usage of all apps in sum", "", ErrForbidden, one(viewers)},
+	{ReadNodeEvents, OnNode, "see what changed in the node", "", ErrForbidden, one(operator)},
+	{CheckModule, OnNode, "have a module read, or judged by the rules", "", ErrForbidden, one(members)},
+	{Develop, OnNode, "upload modules", "", ErrForbidden, one(maker)},
+	{Review, OnNode, "decide requests of others", "", ErrForbidden, one(reviewer)},
+	{Operate, OnNode, "manage people, host names and the node's keys, and see to the node", "", ErrForbidden, one(operator)},
+}
+
+var byAct = func() map[Act]*rule {
+	all := map[Act]*rule{}
+	for i := range rules {
+		all[rules[i].act] = &rules[i]
+	}
+	return all
+}()
+
+// ruleOf returns the rule of an act about a resource of its kind.
+func ruleOf(act Act, on Resource) *rule {
+	r := byAct[act]
+	if r == nil || r.on != on.Kind {
+		panic(fmt.Sprintf("BUG: %q is no act on a resource of the kind %q", act, on.Kind))
+	}
+	return r
+}
+
+// Allowed reports whether an actor may do something now. It is May for those who need no reason.
+func Allowed(a Actor, act Act, on Resource) bool {
+	r := ruleOf(act, on)
+	return a.User != "" && a.reaches(on) == nil && slices.ContainsFunc(r.ways, func(w way) bool {
+		return w.roles.has(a) && w.be.is(a.User, on) && w.while.holds(on)
+	})
+}
+
+// May returns nil if an actor may do something now. Otherwise it returns, in this order,
+// ErrUnauthenticated; ErrForbidden for a role that is missing; ErrScope for an app that the actor's
+// token is not bound to; for what is another person's ErrNotOwner, ErrNotOffered, ErrOwnRequest or
+// ErrForbidden; and ErrNotNow.
+func May(a Actor, act Act, on Resource) error {
+	if Allowed(a, act, on) {
+		return nil
+	}
+	r := ruleOf(act, on)
+	with := slices.DeleteFunc(slices.Clone(r.ways), func(w way) bool { return !w.roles.has(a) })
+	switch {
+	case a.User == "":
+		return ErrUnauthenticated
+	case len(with) == 0:
+		return a.lacks(Door(act))
+	}
+	if err := a.reaches(on); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(with, func(w way) bool { return w.be.is(a.User, on) }) {
+		return r.another(a, on)
+	}
+	return fmt.Errorf("%s %s: %w", on.words(), r.condition(a, on), ErrNotNow)
+}
+
+// reaches returns an error if the actor's token is bound to apps of which the resource is none.
+func (a Actor) reaches(on Resource) error {
+	if on.Name == "" {
+		return nil
+	}
+	return a.AllowsApp(on.Name)
+}
+
+// another is the refusal of an actor who is not the right person.
+func (r *rule) another(a Actor, on Resource) error {
+	switch {
+	case r.noun != "":
+		return fmt.Errorf("%s of %s %s for %s: %w", r.noun, on.words(), isOrAre(r.noun), r.audience(on), r.wrong)
+	case on.Kind == OnApp:
+		return fmt.Errorf("app %q belongs to %s, and you are %s: %w", on.Name, on.Owner, a.User, r.wrong)
+	case on.Kind == OnRequest:
+		return fmt.Errorf("the request was made by %s for an app of %s, and you are %s: %w", on.By, on.Owner, a.User, r.wrong)
+	}
+	return fmt.Errorf("that is for %s: %w", r.audience(on), r.wrong)
+}
+
+func isOrAre(noun string) string {
+	if strings.HasSuffix(noun, "s") {
+		return "are"
+	}
+	return "is"
+}
+
+// audience names those for whom something is.
+func (r *rule) audience(on Resource) string {
+	var words []string
+	for _, w := range r.ways {
+		switch {
+		case w.be.words != "" && on.Kind == OnPerson:
+			words = append(words, on.Owner)
+		case w.be.words != "":
+			words = append(words, w.be.words+" "+on.Owner)
+		default:
+			for _, role := range w.roles.any {
+				words = append(words, string(role)+"s")
+			}
+		}
+	}
+	if n := len(words); n > 1 {
+		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
+	}
+	return strings.Join(words, "")
+}
+
+// condition says what does not hold of a resource for those whom the actor belongs to.
+func (r *rule) condition(a Actor, on Resource) string {
+	var words []string
+	for _, w := range r.ways {
+		if w.roles.has(a) && w.be.is(a.User, on) && !slices.Contains(words, w.while.words) {
+			words = append(words, w.while.words)
+		}
+	}
+	return "does not allow you to " + r.what + " unless " + strings.Join(words, " or ")
+}
+
+// words names a resource.
+func (on Resource) words() string {
+	switch on.Kind {
+	case OnApp:
+		return fmt.Sprintf("%q", on.Name)
+	case OnRequest:
+		return fmt.Sprintf("the request about %q", on.Name)
+	case OnPerson:
+		return on.Owner
+	}
+	return "the node"
+}
+
+// Door returns the roles without any of which no actor may do an act, whatever it is about: for
+// Require, which asks at the door, before anything is read.
+func Door(act Act) []Role {
+	var roles []Role
+	for _, w := range byAct[act].ways {
+		for _, r := range w.roles.any {
+			if r == SignedIn {
+				return []Role{SignedIn}
+			}
+			if !slices.Contains(roles, r) {
+				roles = append(roles, r)
+			}
+		}
+	}
+	if len(roles) == len(Roles()) {
+		return []Role{RoleViewer} // which Has takes for any role
+	}
+	return roles
+}
+
+// Acts lists what an actor may do to a resource now, in the order of the table.
+func Acts(a Actor, on Resource) (may []Act) {
+	for i := range rules {
+		if rules[i].on == on.Kind && Allowed(a, rules[i].act, on) {
+			may = append(may, rules[i].act)
+		}
+	}
+	return may
+}
+
+// Rule is a line of the table, in words.
+type Rule struct {
+	Act  Act
+	On   Kind
+	What string
+	Who  []string // each of the ways to be allowed
+}
+
+// Rules lists the table.
+func Rules() []Rule {
+	all := make([]Rule, len(rules))
+	for i, r := range rules {
+		all[i] = Rule{Act: r.act, On: r.on, What: r.what}
+		for _, w := range r.ways {
+			text := w.roles.words
+			if w.be.words != "" {
+				text += " who is " + w.be.words
+			}
+			if w.while.words != "" {
+				text += ", while " + w.while.words
+			}
+			all[i].Who = append(all[i].Who, text)
+		}
+	}
+	return all
+}

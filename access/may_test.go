@@ -1,0 +1,284 @@
+package access_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/agora-host/agora/access"
+)
+
+var update = flag.Bool("update", false, "write golden files")
+
+// who is an actor as the oracle sees one.
+type who struct{ viewer, developer, reviewer, operator bool }
+
+func (w who) member() bool { return w.viewer || w.developer || w.reviewer || w.operator }
+
+func (w who) roles() (all []access.Role) {
+	for role, has := range map[access.Role]bool{access.RoleViewer: w.viewer, access.RoleDeveloper: w.developer, access.RoleReviewer: w.reviewer, access.RoleOperator: w.operator} {
+		if has {
+			all = append(all, role)
+		}
+	}
+	return all
+}
+
+func everyWho() (all []who) {
+	for i := range 16 {
+		all = append(all, who{i&1 > 0, i&2 > 0, i&4 > 0, i&8 > 0})
+	}
+	return all
+}
+
+const me, other = "me@example.com", "other@example.com"
+
+// onApp says in plain words who may do what to an app. It is written apart from the table, from what
+// each flow asked before there was one.
+func onApp(act access.Act, w who, on access.Resource) bool {
+	own, alive := on.Owner == me, on.Stage == access.Alive
+	looksInto := own || w.reviewer || w.operator
+	change := (w.developer || w.operator) && (own || w.operator)
+	switch act {
+	case access.FindApp:
+		return on.Serves || w.member() || own
+	case access.ReadApp:
+		return w.member() || own
+	case access.ReadReleases, access.CallApp:
+		return w.member()
+	case access.ReadUsage:
+		return own || w.viewer || w.reviewer || w.operator
+	case access.ReadLog, access.ReadCalls:
+		return looksInto
+	case access.ReadEvents, access.ReadDeadLetters, access.ReadCertificate, access.ListSecrets:
+		return w.member() && looksInto
+	case access.Publish, access.AskReview:
+		return w.developer && (own || w.operator) && alive
+	case access.Route, access.DeleteRelease, access.SetSecrets, access.RunTriggers, access.RenameApp, access.DeleteApp, access.TransferApp:
+		return change && alive
+	case access.UndeleteApp:
+		return change && on.Stage == access.Deleting
+	case access.ReduceGrant:
+		return w.reviewer || w.member() && (own || w.operator) && alive
+	case access.SuspendApp:
+		high := map[string]int{"": 0, "owner": 1, "reviewer": 2, "operator": 3}
+		as := ""
+		switch {
+		case own && (w.developer || w.reviewer || w.operator):
+			as = "owner"
+		case own:
+		case w.operator:
+			as = "operator"
+		case w.reviewer:
+			as = "reviewer"
+		}
+		return alive && high[as] > high[on.SuspendedBy]
+	case access.ResumeApp:
+		by := on.SuspendedBy
+		return alive && by != "" && (w.operator || by == "owner" && own && (w.developer || w.reviewer) || by == "reviewer" && w.reviewer && !own)
+	case access.AcceptOffer:
+		return (w.developer || w.operator) && alive && on.OfferedTo == me
+	case access.EndOffer:
+		return (w.developer || w.operator) && alive && on.OfferedTo != "" && (own || w.operator || on.OfferedTo == me)
+	}
+	panic("the oracle knows nothing of " + act)
+}
+
+// onOthers does the same for requests, persons and the node.
+func onOthers(act access.Act, w who, on access.Resource) bool {
+	own := on.Owner == me
+	switch act {
+	case access.ReadRequest, access.ReadCatalogue, access.CheckModule:
+		return w.member()
+	case access.DecideRequest:
+		return w.reviewer && !on.Closed && !own && on.By != me
+	case access.WithdrawRequest:
+		return w.developer && !on.Closed && (own || on.By == me)
+	case access.ReadQuotas:
+		return own || w.operator
+	case access.ReadPersonsEvents:
+		return w.operator || own && w.member()
+	case access.ManageTokens:
+		return own
+	case access.Sign:
+		return own && w.developer
+	case access.ManageKeys:
+		return own && w.developer || w.operator
+	case access.ManagePerson, access.ReadNodeEvents, access.Operate:
+		return w.operator
+	case access.LookAround:
+		return true
+	case access.ReadAllUsage:
+		return w.viewer || w.reviewer || w.operator
+	case access.Develop:
+		return w.developer
+	case access.Review:
+		return w.reviewer
+	}
+	panic("the oracle knows nothing of " + act)
+}
+
+// everyResource lists resources of a kind in each state that a rule could ask for.
+func everyResource(kind access.Kind) (all []access.Resource) {
+	people := []string{me, other}
+	for _, owner := range people {
+		r := access.Resource{Kind: kind, Owner: owner}
+		switch kind {
+		case access.OnApp:
+			r.Name = "shop"
+			for _, r.Serves = range []bool{false, true} {
+				for _, r.Stage = range []access.Stage{access.Alive, access.Deleting, access.Gone} {
+					for _, r.SuspendedBy = range []string{"", "owner", "reviewer", "operator"} {
+						for _, r.OfferedTo = range []string{"", me, other} {
+							all = append(all, r)
+						}
+					}
+				}
+			}
+		case access.OnRequest:
+			r.Name = "shop"
+			for _, r.By = range people {
+				for _, r.Closed = range []bool{false, true} {
+					all = append(all, r)
+				}
+			}
+		default:
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// TestMay compares the table with the oracle, for every act, every set of roles and every state of
+// what it is about; and Acts, Allowed, Door and the kinds of errors with May.
+func TestMay(t *testing.T) {
+	for _, rule := range access.Rules() {
+		oracle := onOthers
+		if rule.On == access.OnApp {
+			oracle = onApp
+		}
+		for _, on := range everyResource(rule.On) {
+			for _, w := range everyWho() {
+				actor := access.Actor{User: me, Roles: w.roles()}
+				want := oracle(rule.Act, w, on)
+				err := access.May(actor, rule.Act, on)
+				if want != (err == nil) {
+					t.Fatalf("%+v %s %+v: %v, want %v", w, rule.Act, on, err, want)
+				}
+				if access.Allowed(actor, rule.Act, on) != want || slices.Contains(access.Acts(actor, on), rule.Act) != want {
+					t.Fatalf("%+v %s %+v: Allowed and Acts are not as May", w, rule.Act, on)
+				}
+				refusedRightly(t, actor, rule, on, err)
+			}
+		}
+	}
+}
+
+// refusedRightly checks the reason of a refusal, and that it is in the order that May promises.
+func refusedRightly(t *testing.T, actor access.Actor, rule access.Rule, on access.Resource, err error) {
+	t.Helper()
+	if err == nil {
+		if access.Require(actor, access.Door(rule.Act)...) != nil {
+			t.Fatalf("%+v may %s, and not pass its door", actor, rule.Act)
+		}
+		for what, a := range map[string]access.Actor{"nobody": {Roles: actor.Roles}, "bound": {User: actor.User, Roles: actor.Roles, Reach: access.Reach{Apps: []string{"next"}}}} {
+			refusal := access.May(a, rule.Act, on)
+			if what == "nobody" && !errors.Is(refusal, access.ErrUnauthenticated) || what == "bound" && on.Name != "" && !errors.Is(refusal, access.ErrScope) {
+				t.Fatalf("%s %s %+v: %v", what, rule.Act, on, refusal)
+			}
+		}
+		return
+	}
+	kinds := 0
+	for _, kind := range []error{access.ErrForbidden, access.ErrNotOwner, access.ErrNotOffered, access.ErrOwnRequest, access.ErrNotNow} {
+		if errors.Is(err, kind) {
+			kinds++
+		}
+	}
+	if kinds != 1 {
+		t.Fatalf("%+v %s %+v: %v is %d kinds of error", actor, rule.Act, on, err, kinds)
+	}
+	if access.Require(actor, access.Door(rule.Act)...) != nil && !errors.Is(err, access.ErrForbidden) {
+		t.Fatalf("%+v has not the role to %s: %v", actor, rule.Act, err)
+	}
+	if errors.Is(err, access.ErrNotNow) && rule.Act != access.FindApp && on.Kind == access.OnApp && access.May(actor, access.ReadApp, on) != nil && on.Owner != me && on.OfferedTo != me {
+		t.Fatalf("a stranger is told of the state: %v", err)
+	}
+}
+
+// TestMayKnowsItsActs: an act about another kind of thing is a bug, and found at once.
+func TestMayKnowsItsActs(t *testing.T) {
+	for _, c := range []struct {
+		act access.Act
+		on  access.Resource
+	}{{access.ReadLog, access.TheNode}, {"fly", access.TheNode}, {access.Operate, access.App("shop", me)}} {
+		func() {
+			defer func() {
+				if r := recover(); r == nil || !strings.HasPrefix(fmt.Sprint(r), "BUG: ") {
+					t.Errorf("%s on %s: %v", c.act, c.on.Kind, r)
+				}
+			}()
+			_ = access.May(access.Actor{User: me}, c.act, c.on)
+		}()
+	}
+}
+
+// TestRefusalsInWords: what a refusal says is what the person needs to know next.
+func TestRefusalsInWords(t *testing.T) {
+	dev := access.Actor{User: me, Roles: []access.Role{access.RoleDeveloper}}
+	shop := access.App("shop", other)
+	dying := access.App("shop", me)
+	dying.Stage = access.Deleting
+	for _, c := range []struct {
+		act  access.Act
+		on   access.Resource
+		want string
+	}{
+		{access.SetSecrets, shop, `app "shop" belongs to other@example.com, and you are me@example.com: it belongs to another person`},
+		{access.ReadLog, shop, `the log of "shop" is for its owner other@example.com, reviewers and operators: not allowed`},
+		{access.ReadUsage, shop, `the usage of "shop" is for its owner other@example.com, viewers, reviewers and operators: not allowed`},
+		{access.ReadQuotas, access.Person(other), `the quotas of other@example.com are for other@example.com and operators: not allowed`},
+		{access.ManageKeys, access.Person(other), `that is for other@example.com and operators: not allowed`},
+		{access.Operate, access.TheNode, `me@example.com needs the role operator, which an operator can give: not allowed`},
+		{access.SetSecrets, dying, `"shop" does not allow you to set and delete its secrets unless it is alive: its state does not allow that`},
+	} {
+		if err := access.May(dev, c.act, c.on); err == nil || err.Error() != c.want {
+			t.Errorf("%s: %v", c.act, err)
+		}
+	}
+}
+
+// TestAccessTable keeps the table in docs/access.md true.
+func TestAccessTable(t *testing.T) {
+	const file, begin, end = "../docs/access.md", "<!-- the table: go test ./access -run TestAccessTable -update -->\n", "<!-- end of the table -->"
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(raw), begin)
+	_, after, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		t.Fatal("docs/access.md has no marks around the table")
+	}
+	var b strings.Builder
+	kind := access.Kind("")
+	for _, r := range access.Rules() {
+		if r.On != kind {
+			kind = r.On
+			fmt.Fprintf(&b, "\n### To %s\n\n| act | who may, and when |\n|---|---|\n", map[access.Kind]string{access.OnApp: "an app", access.OnRequest: "a request", access.OnPerson: "a person", access.OnNode: "the node"}[kind])
+		}
+		fmt.Fprintf(&b, "| **%s**: %s | %s |\n", r.Act, r.What, strings.Join(r.Who, "; "))
+	}
+	want := before + begin + b.String() + "\n" + end + after
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if want != string(raw) {
+		t.Errorf("%s is not what the table in access/may.go says: run go test ./access -run TestAccessTable -update", file)
+	}
+}

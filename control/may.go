@@ -1,0 +1,52 @@
+package control
+
+import (
+	"errors"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/registry"
+)
+
+// OfApp is an app as the table of who may do what sees it.
+func OfApp(app registry.App) access.Resource {
+	on := access.App(app.Name, app.Owner)
+	_, _, on.Serves = app.Serving()
+	switch app.State() {
+	case registry.StateDeleting:
+		on.Stage = access.Deleting
+	case registry.StateRemoving, registry.StateRemoved:
+		on.Stage = access.Gone
+	}
+	if app.Suspension != nil {
+		on.SuspendedBy = string(app.Suspension.Authority)
+	}
+	if app.Offer != nil {
+		on.OfferedTo = app.Offer.To
+	}
+	return on
+}
+
+// OfRequest is a request as that table sees it.
+func OfRequest(q approvals.Request) access.Resource {
+	return access.Resource{Kind: access.OnRequest, Name: q.App, Owner: q.Owner, By: q.By, Closed: q.Status != approvals.StatusOpen}
+}
+
+// MayApp returns nil if an actor may do something to an app now: see access.May. Of an app that is
+// stopped the error says so as it does to everybody.
+func MayApp(actor access.Actor, act access.Act, app registry.App) error {
+	err := access.May(actor, act, OfApp(app))
+	if dead := app.Alive(); dead != nil && errors.Is(err, access.ErrNotNow) {
+		return dead
+	}
+	return err
+}
+
+// AppActs lists what an actor may do to an app now, by the words of access.Act.
+func AppActs(actor access.Actor, app registry.App) []string {
+	var words []string
+	for _, act := range access.Acts(actor, OfApp(app)) {
+		words = append(words, string(act))
+	}
+	return words
+}
