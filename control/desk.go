@@ -30,6 +30,18 @@ func (d *Desk) Allow(ctx context.Context, anyOf ...access.Role) (access.Actor, e
 	return actor, access.Require(actor, anyOf...)
 }
 
+// May returns who acts if that actor may do something now: see access.May.
+func (d *Desk) May(ctx context.Context, act access.Act, on access.Resource) (access.Actor, error) {
+	actor := access.ActorFrom(ctx)
+	return actor, access.May(actor, act, on)
+}
+
+// Door returns who acts unless that actor has not the role for an act, whatever it is about: it is
+// asked before what the act is about is read.
+func (d *Desk) Door(ctx context.Context, act access.Act) (access.Actor, error) {
+	return d.Allow(ctx, access.Door(act)...)
+}
+
 // View reads one state.
 func (d *Desk) View(ctx context.Context, read func(state.Reader) error) error {
 	return d.Store.View(ctx, read)

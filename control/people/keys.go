@@ -13,7 +13,7 @@ import (
 
 // Keys lists the public keys that sign for an identity, by hint.
 func (s *Service) Keys(ctx context.Context, p control.Page) (keys control.Items[registry.Key], err error) {
-	if _, err := s.desk.Allow(ctx, access.RoleViewer); err != nil {
+	if _, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode); err != nil {
 		return keys, err
 	}
 	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
@@ -26,17 +26,14 @@ func (s *Service) Keys(ctx context.Context, p control.Page) (keys control.Items[
 // mayAddKey returns who acts, and the identity that a key is to sign for: one's own, or, for an
 // operator, anybody's.
 func (s *Service) mayAddKey(ctx context.Context, identity string) (access.Actor, string, error) {
-	actor, err := s.desk.Allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	actor, err := s.desk.Door(ctx, access.ManageKeys)
 	if err != nil || identity == "" {
 		return actor, actor.User, err
 	}
 	if identity, err = access.CanonicalName(identity); err != nil {
 		return actor, "", err
 	}
-	if identity != actor.User && !actor.Has(access.RoleOperator) {
-		return actor, "", fmt.Errorf("a key for %s can be added by %s or by an operator: %w", identity, identity, access.ErrForbidden)
-	}
-	return actor, identity, nil
+	return actor, identity, access.May(actor, access.ManageKeys, access.Person(identity))
 }
 
 // KeyChallenge returns the text that a key has to sign before AddKey takes it.
@@ -87,7 +84,7 @@ func (s *Service) AddKey(ctx context.Context, k control.NewKey) (registry.Key, e
 // DeleteKey ends the trust in a key. What it signed and was loaded is dropped, so that it no
 // longer loads; what others signed goes on undisturbed.
 func (s *Service) DeleteKey(ctx context.Context, hint string) error {
-	actor, err := s.desk.Allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	actor, err := s.desk.Door(ctx, access.ManageKeys)
 	if err != nil {
 		return err
 	}
@@ -96,8 +93,8 @@ func (s *Service) DeleteKey(ctx context.Context, hint string) error {
 		if err != nil {
 			return fmt.Errorf("key %q: %w", hint, err)
 		}
-		if key.Identity != actor.User && !actor.Has(access.RoleOperator) {
-			return fmt.Errorf("this key belongs to %s: %w", key.Identity, access.ErrForbidden)
+		if err := access.May(actor, access.ManageKeys, access.Person(key.Identity)); err != nil {
+			return err
 		}
 		tx.Emit("key.deleted", "", hint, map[string]string{"identity": key.Identity})
 		return tx.DeleteKey(hint)

@@ -85,7 +85,7 @@ func (s *Service) SignOut(ctx context.Context, secret string) error {
 
 // NewLink makes a one-time sign-in link.
 func (s *Service) NewLink(ctx context.Context, user string) (string, error) {
-	actor, err := s.desk.Allow(ctx, access.RoleOperator)
+	actor, err := s.desk.Door(ctx, access.ManagePerson)
 	if err != nil {
 		return "", err
 	}

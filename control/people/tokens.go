@@ -19,7 +19,7 @@ const maxTTL = 366 * 24 * time.Hour
 // NewToken makes an API token for who acts. A ttl of zero means that it does not expire. One that
 // is made with a token ends with that token at the latest, and reaches no further.
 func (s *Service) NewToken(ctx context.Context, t control.NewToken) (string, access.Credential, error) {
-	actor, err := s.desk.Allow(ctx, access.SignedIn)
+	actor, err := s.desk.Door(ctx, access.ManageTokens)
 	if err != nil {
 		return "", access.Credential{}, err
 	}
@@ -65,7 +65,7 @@ func words[T ~string](list []T) string {
 
 // Tokens lists the actor's own tokens, oldest first.
 func (s *Service) Tokens(ctx context.Context, p control.Page) (tokens control.Items[access.Credential], err error) {
-	actor, err := s.desk.Allow(ctx, access.SignedIn)
+	actor, err := s.desk.Door(ctx, access.ManageTokens)
 	if err != nil {
 		return tokens, err
 	}
@@ -90,7 +90,7 @@ func (s *Service) Tokens(ctx context.Context, p control.Page) (tokens control.It
 
 // RevokeToken ends one of the actor's tokens, and all that was made with it.
 func (s *Service) RevokeToken(ctx context.Context, id string) error {
-	actor, err := s.desk.Allow(ctx, access.SignedIn)
+	actor, err := s.desk.Door(ctx, access.ManageTokens)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 
 // Users lists users by name, for operators.
 func (s *Service) Users(ctx context.Context, p control.Page) (users control.Items[access.User], err error) {
-	if _, err := s.desk.Allow(ctx, access.RoleOperator); err != nil {
+	if _, err := s.desk.Door(ctx, access.ManagePerson); err != nil {
 		return users, err
 	}
 	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
@@ -25,7 +25,7 @@ func (s *Service) Users(ctx context.Context, p control.Page) (users control.Item
 
 // PutUser adds a user or changes one.
 func (s *Service) PutUser(ctx context.Context, name string, roles []access.Role, disabled bool) (access.User, error) {
-	actor, err := s.desk.Allow(ctx, access.RoleOperator)
+	actor, err := s.desk.Door(ctx, access.ManagePerson)
 	if err != nil {
 		return access.User{}, err
 	}
