@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"metering/fuel":     {"abi"},
 	"access":            {"abi", "internal/sentinel"},
 	"state":             {"abi", "registry", "approvals", "access", "secrets", "triggers"},
+	"state/rights":      {"abi", "registry", "approvals"},
 	"state/statetest":   {"abi", "registry", "approvals", "access", "secrets", "triggers", "state"},
 	"triggers":          {"abi", "internal/sentinel", "internal/calm", "internal/budget"},
 	"secrets":           {"abi", "internal/durable"},
