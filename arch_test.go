@@ -37,8 +37,9 @@ var mayImport = map[string][]string{
 	"metering/journal":  {"internal/failpoint", "internal/calm", "internal/budget"},
 	"metering/fuel":     {"abi"},
 	"access":            {"abi", "internal/sentinel"},
-	"state":             {"abi", "registry", "approvals", "access", "secrets", "triggers"},
-	"state/statetest":   {"abi", "registry", "approvals", "access", "secrets", "triggers", "state"},
+	"state":             {"abi", "registry", "approvals", "access", "secrets", "triggers", "internal/calm"},
+	"state/rights":      {"abi", "registry", "approvals"},
+	"state/statetest":   {"abi", "registry", "approvals", "access", "secrets", "triggers", "state", "internal/calm"},
 	"triggers":          {"abi", "internal/sentinel", "internal/calm", "internal/budget"},
 	"secrets":           {"abi", "internal/durable"},
 

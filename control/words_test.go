@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/metering"
 )
 
 // TestFaultWords: no kind of fault is shown as the word that usage has for it.

@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/rights"
 )
 
 // showing is what is read once for all releases of an app that are shown together.
@@ -28,7 +29,7 @@ type showing struct {
 func (h *Node) showing(ctx context.Context, tx state.Reader, app registry.App) (*showing, error) {
 	v := &showing{host: h, tx: tx, app: app}
 	var err error
-	if v.grants, err = grantsOf(tx, app.Name); err != nil {
+	if v.grants, err = rights.Grants(tx, app.Name); err != nil {
 		return nil, err
 	}
 	keeps, err := h.keptNow(ctx, app.Name)
@@ -70,7 +71,7 @@ func (v *showing) show(r registry.Release) (control.Release, error) {
 // states puts beside each other what is declared, what the binary imports, what
 // is granted and what was used.
 func (v *showing) states(r registry.Release, tier abi.Tier) ([]control.CapabilityState, error) {
-	rights := approvals.Rights(v.host.policy, terms(r), tier, v.grants, v.host.o.Now())
+	have := approvals.Rights(v.host.policy, rights.Terms(r), tier, v.grants, v.host.o.Now())
 	requests, _, err := v.tx.ReleaseRequests(r.App, r.Number, state.Part{Limit: -1})
 	if err != nil {
 		return nil, err
@@ -83,7 +84,7 @@ func (v *showing) states(r registry.Release, tier abi.Tier) ([]control.Capabilit
 	slices.Sort(words)
 	var states []control.CapabilityState
 	for _, word := range slices.Compact(words) {
-		s := v.host.capabilityState(r, tier, word, rights)
+		s := v.host.capabilityState(r, tier, word, have)
 		s.AddRequest(r.App, r.Number, requests)
 		s.Used = slices.DeleteFunc(slices.Clone(used), func(u approvals.Used) bool { return u.Capability != word })
 		s.Say()
@@ -98,7 +99,7 @@ func (v *showing) states(r registry.Release, tier abi.Tier) ([]control.Capabilit
 }
 
 // capabilityState is what can be said without looking at what was used.
-func (h *Node) capabilityState(r registry.Release, tier abi.Tier, word string, rights map[string]approvals.Right) control.CapabilityState {
+func (h *Node) capabilityState(r registry.Release, tier abi.Tier, word string, have map[string]approvals.Right) control.CapabilityState {
 	known, _ := abi.CapabilityNamed(word)
 	ask, declared := r.Manifest.Capabilities[word]
 	s := control.CapabilityState{
@@ -106,7 +107,7 @@ func (h *Node) capabilityState(r registry.Release, tier abi.Tier, word string, r
 		Default: slices.Contains(h.policy.DefaultCapabilities(tier), word), Asked: ask.Params(),
 	}
 	s.Params = s.Asked
-	if right, ok := rights[word]; ok {
+	if right, ok := have[word]; ok {
 		s.Granted, s.Params = true, right.Params
 		if g := right.Grant; g != nil {
 			s.Grant, s.Reviewed, s.How = g.ID, g.Reviewed.Release, right.How
@@ -239,5 +240,5 @@ func (h *Node) ownGrant(tx state.Reader, actor access.Actor, id string) (approva
 	if err != nil || actor.Has(access.RoleReviewer) {
 		return grant, err
 	}
-	return grant, mayChange(actor, app)
+	return grant, control.MayChange(actor, app)
 }

@@ -194,7 +194,7 @@ func (h *Node) steer(ctx context.Context, name string) (access.Actor, error) {
 	if err != nil {
 		return actor, err
 	}
-	return actor, mayChange(actor, app)
+	return actor, control.MayChange(actor, app)
 }
 
 func (h *Node) app(ctx context.Context, name string) (app registry.App, err error) {
@@ -246,7 +246,7 @@ func (h *Node) DeadLetters(ctx context.Context, name string, p control.Page) (al
 	if err != nil {
 		return all, err
 	}
-	if !looksInto(actor, app.Owner) {
+	if !control.MayLookInto(actor, app.Owner) {
 		return all, fmt.Errorf("the dead letters of %q are for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 	}
 	return control.Part(p, func(p state.Part) ([]triggers.Delivery, []byte, error) {

@@ -169,7 +169,7 @@ func (h *Node) appsToLookInto(ctx context.Context, actor access.Actor, name stri
 		apps, err = tx.Apps()
 		return err
 	})
-	return slices.DeleteFunc(apps, func(a registry.App) bool { return !looksInto(actor, a.Owner) }), err
+	return slices.DeleteFunc(apps, func(a registry.App) bool { return !control.MayLookInto(actor, a.Owner) }), err
 }
 
 // callOf makes of the lines about a call what is known of it.

@@ -246,7 +246,7 @@ func (h *Node) reroute(ctx context.Context, name string, which func(state.Reader
 		if err != nil {
 			return app, fmt.Errorf("app %q: %w", name, err)
 		}
-		return app, mayChange(actor, app)
+		return app, control.MayChange(actor, app)
 	}
 	var number int
 	err = h.store.View(ctx, func(tx state.Reader) error {

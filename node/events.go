@@ -85,9 +85,3 @@ func eyes(tx state.Reader, actor access.Actor) func(abi.Event) (bool, error) {
 		return mine, nil
 	}
 }
-
-// looksInto reports whether an actor may look into an app: its owner, a reviewer or an
-// operator. What is in there may be as confidential as what the app works on.
-func looksInto(actor access.Actor, owner string) bool {
-	return actor.User == owner || actor.Has(access.RoleReviewer) || actor.Has(access.RoleOperator)
-}

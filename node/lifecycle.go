@@ -213,7 +213,7 @@ func (h *Node) RenameApp(ctx context.Context, name, title string) (control.App, 
 		return control.App{}, err
 	}
 	return h.act(ctx, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
-		if err := mayChange(p.Actor, a); err != nil {
+		if err := control.MayChange(p.Actor, a); err != nil {
 			return a, err
 		}
 		was := a.Title
@@ -242,7 +242,7 @@ func acts(p person, a registry.App) []string {
 		name string
 		err  error
 	}{
-		{"suspend", suspend}, {"resume", resume}, {"rename", mayChange(p.Actor, a)}, {"transfer", give}, {"accept", accept}, {"end-offer", end}, {"delete", del}, {"undelete", undelete},
+		{"suspend", suspend}, {"resume", resume}, {"rename", control.MayChange(p.Actor, a)}, {"transfer", give}, {"accept", accept}, {"end-offer", end}, {"delete", del}, {"undelete", undelete},
 	} {
 		if act.err == nil {
 			may = append(may, act.name)

@@ -58,7 +58,7 @@ func (h *Node) Logs(ctx context.Context, name string, limit int) ([]control.LogL
 	if err != nil {
 		return nil, err
 	}
-	if !looksInto(actor, app.Owner) {
+	if !control.MayLookInto(actor, app.Owner) {
 		return nil, fmt.Errorf("the log of %q is for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 	}
 	lines, err := h.logs.Tail(name, limit)

@@ -16,6 +16,7 @@ import (
 	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/rights"
 )
 
 // Publish is the walk of an upload: read, verify, judge, compile, store, and
@@ -199,8 +200,8 @@ func reservedName(name, why string) abi.Finding {
 	}
 }
 
-func (h *Node) subject(action, actor string, tier abi.Tier, r registry.Release, rights map[string]approvals.Right) approvals.Subject {
-	m := r.Manifest
+func (h *Node) subject(action, actor string, tier abi.Tier, r registry.Release, have map[string]approvals.Right) approvals.Subject {
+	m, terms := r.Manifest, rights.Terms(r)
 	s := approvals.Subject{
 		Action: action, Actor: actor, Tier: tier,
 		App: approvals.SubjectApp{
@@ -208,12 +209,12 @@ func (h *Node) subject(action, actor string, tier abi.Tier, r registry.Release, 
 			Team: m.Team, CostCenter: m.CostCenter, Classification: m.Classification, KeepState: m.KeepState,
 		},
 		Module:   approvals.SubjectModule{Digest: string(r.Digest), Size: r.Size, Interface: r.Interface, Capabilities: r.Capabilities},
-		Limits:   subjectLimits(m.Limits),
-		Triggers: subjectTriggers(m.Triggers), Models: h.models.Classifications(),
+		Limits:   terms.Limits,
+		Triggers: terms.Triggers, Models: h.models.Classifications(),
 		Signer: approvals.SubjectSigner{Identity: r.Signer.Identity, Method: r.Signer.Method, Trust: r.Signer.Trust},
 	}
 	for _, capability := range abi.Capabilities() {
-		if g := rights[capability.Name].Grant; g != nil {
+		if g := have[capability.Name].Grant; g != nil {
 			s.Grants = append(s.Grants, approvals.SubjectGrant{Capability: g.Capability, Tier: g.Tier, Params: g.Params})
 		}
 	}
@@ -223,23 +224,6 @@ func (h *Node) subject(action, actor string, tier abi.Tier, r registry.Release, 
 	slices.SortFunc(s.Asked, func(a, b approvals.SubjectAsked) int {
 		return bytes.Compare([]byte(a.Capability), []byte(b.Capability))
 	})
-	return s
-}
-
-func subjectLimits(l registry.Limits) approvals.SubjectLimits {
-	return approvals.SubjectLimits{
-		Fuel: l.Fuel, Memory: int64(l.Memory), TimeoutMS: l.Timeout.Milliseconds(),
-		Request: int64(l.RequestBody), Response: int64(l.ResponseBody), Concurrency: l.Concurrency,
-	}
-}
-
-func subjectTriggers(t registry.Triggers) approvals.SubjectTriggers {
-	s := approvals.SubjectTriggers{Webhooks: len(t.Webhook), Events: len(t.Event)}
-	for _, c := range t.Cron {
-		if when, err := c.When(); err == nil { // it was read before
-			s.Crons = append(s.Crons, approvals.SubjectCron{Name: c.Name, Schedule: c.Schedule, IntervalS: int64(when.LeastInterval().Seconds())})
-		}
-	}
 	return s
 }
 
@@ -266,19 +250,7 @@ func checkOwner(tx registry.Reader, actor access.Actor, r registry.Release) erro
 	if app.Name == "" {
 		app = registry.App{Name: r.App, Owner: owner}
 	}
-	return mayChange(actor, app)
-}
-
-// mayChange reports whether an actor may change an app: its owner and operators may, while it is
-// neither removed nor about to be.
-func mayChange(actor access.Actor, app registry.App) error {
-	if err := actor.AllowsApp(app.Name); err != nil {
-		return err
-	}
-	if actor.User != app.Owner && !actor.Has(access.RoleOperator) {
-		return fmt.Errorf("app %q belongs to %s, and you are %s: %w", app.Name, app.Owner, actor.User, registry.ErrNotOwner)
-	}
-	return app.Alive()
+	return control.MayChange(actor, app)
 }
 
 // sameAsNewest returns the newest release if the upload repeats it, so that an

@@ -247,7 +247,7 @@ func (h *Node) deleteRelease(tx state.Tx, actor access.Actor, name string, numbe
 	if err != nil {
 		return err
 	}
-	if err := mayChange(actor, app); err != nil {
+	if err := control.MayChange(actor, app); err != nil {
 		return err
 	}
 	if k := own.kept(1, h.o.Now())[number]; k.Needed {

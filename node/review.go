@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/rights"
 )
 
 // Promote asks for a release to enter a higher tier.
@@ -49,7 +50,7 @@ func ownRelease(tx state.Reader, actor access.Actor, name string, number int) (r
 	if err != nil {
 		return registry.Release{}, fmt.Errorf("app %q: %w", name, err)
 	}
-	if err := mayChange(actor, app); err != nil {
+	if err := control.MayChange(actor, app); err != nil {
 		return registry.Release{}, err
 	}
 	r, err := tx.Release(name, number)
@@ -68,7 +69,7 @@ func (h *Node) newRequest(tx state.Reader, actor access.Actor, r registry.Releas
 	}
 	q := approvals.Request{
 		Kind: kind, App: r.App, Owner: app.Owner, Release: r.Number, Digest: string(r.Digest), Tier: tier,
-		By: actor.User, Created: h.o.Now().UTC(), Reviewed: terms(r),
+		By: actor.User, Created: h.o.Now().UTC(), Reviewed: rights.Terms(r),
 	}
 	for _, approved := range []bool{true, false} {
 		last, err := tx.AskedBefore(r.App, r.Number, approved)
@@ -269,7 +270,7 @@ func completed(tx state.Tx, id string) error {
 	if err != nil {
 		return err
 	}
-	q.Reviewed = terms(r)
+	q.Reviewed = rights.Terms(r)
 	return tx.PutRequest(q)
 }
 
@@ -351,7 +352,7 @@ func (h *Node) RevokeGrant(ctx context.Context, id, reason string, all bool) (do
 		if done.Grant, err = h.revoke(tx, actor, grant, reason); err != nil {
 			return err
 		}
-		others, err := grantsOf(tx, grant.App)
+		others, err := rights.Grants(tx, grant.App)
 		if err != nil {
 			return err
 		}
@@ -485,7 +486,7 @@ func (h *Node) Grants(ctx context.Context, name string, p control.Page) (grants 
 		seen := map[string]bool{}
 		for i := range grants.Items {
 			g := &grants.Items[i]
-			if err := errors.Join(reviewed(tx, g), ctx.Err()); err != nil {
+			if err := errors.Join(rights.FillReviewed(tx, g), ctx.Err()); err != nil {
 				return err
 			}
 			if !seen[g.App] {

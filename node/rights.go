@@ -5,76 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/rights"
 )
-
-// terms are what of a release a review relies on.
-func terms(r registry.Release) approvals.Terms {
-	t := approvals.Terms{
-		Release: r.Number, Digest: string(r.Digest), Signer: r.Signer.Identity, Classification: r.Manifest.Classification,
-		KeepState: r.Manifest.KeepState, Limits: subjectLimits(r.Manifest.Limits), Triggers: subjectTriggers(r.Manifest.Triggers),
-		Asks: map[string]abi.Params{}, Requires: r.Requires,
-	}
-	for word, ask := range r.Manifest.Capabilities {
-		t.Asks[word] = ask.Params()
-	}
-	return t
-}
-
-// grantsOf are an app's grants. Those that were made before grants said what was
-// reviewed learn it from their requests.
-func grantsOf(tx state.Reader, app string) ([]approvals.Grant, error) {
-	grants, err := tx.Grants(app)
-	if err != nil {
-		return nil, err
-	}
-	for i := range grants {
-		if err := reviewed(tx, &grants[i]); err != nil {
-			return nil, err
-		}
-	}
-	return grants, nil
-}
-
-func reviewed(tx state.Reader, g *approvals.Grant) error {
-	if g.Reviewed.Release > 0 {
-		return nil
-	}
-	q, err := tx.Request(g.Request)
-	if err != nil {
-		return fmt.Errorf("grant %s: request %q: %w", g.ID, g.Request, err)
-	}
-	r, err := tx.Release(q.App, q.Release)
-	if errors.Is(err, registry.ErrNotFound) { // it is gone, so nothing can be compared with it
-		g.Reviewed = approvals.Terms{Release: q.Release, Digest: q.Digest}
-		return nil
-	}
-	g.Reviewed = terms(r)
-	return err
-}
 
 // rights are what a release has in a tier.
 func (h *Node) rights(tx state.Reader, r registry.Release, tier abi.Tier) (map[string]approvals.Right, error) {
-	grants, err := grantsOf(tx, r.App)
-	if err != nil {
-		return nil, err
-	}
-	return approvals.Rights(h.policy, terms(r), tier, grants, h.o.Now()), nil
+	return rights.Of(tx, h.policy, r, tier, h.o.Now())
 }
 
 // missing are the capabilities that a release needs and has no right to, sorted.
 func (h *Node) missing(tx state.Reader, r registry.Release, tier abi.Tier) ([]string, error) {
-	rights, err := h.rights(tx, r, tier)
-	return slices.DeleteFunc(slices.Clone(r.Capabilities), func(word string) bool {
-		_, ok := rights[word]
-		return ok
-	}), err
+	return rights.Missing(tx, h.policy, r, tier, h.o.Now())
 }
 
 // question is what the rules are asked about a release.
@@ -86,11 +33,11 @@ type question struct {
 
 // ask builds what the rules judge: the release, with the grants that reach it.
 func (h *Node) ask(tx state.Reader, q question) (approvals.Subject, error) {
-	rights, err := h.rights(tx, q.release, q.tier)
+	have, err := h.rights(tx, q.release, q.tier)
 	if err != nil {
 		return approvals.Subject{}, err
 	}
-	s := h.subject(q.action, q.actor, q.tier, q.release, rights)
+	s := h.subject(q.action, q.actor, q.tier, q.release, have)
 	if why, reserved := registry.ReservedName(q.release.App); reserved && !h.policy.AllowsName(q.release.App) {
 		if _, err = tx.App(q.release.App); errors.Is(err, registry.ErrNotFound) {
 			s.App.Reserved, err = why, nil

@@ -46,7 +46,7 @@ func (h *Node) Samples(ctx context.Context, app string, hour time.Time, p contro
 				}
 				owner, owners[s.App] = a.Owner, a.Owner
 			}
-			if looksInto(actor, owner) {
+			if control.MayLookInto(actor, owner) {
 				seen = append(seen, s)
 			}
 		}

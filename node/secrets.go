@@ -60,7 +60,7 @@ func (h *Node) Secrets(ctx context.Context, name string, p control.Page) (all co
 		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
 		}
-		if !looksInto(actor, app.Owner) {
+		if !control.MayLookInto(actor, app.Owner) {
 			return fmt.Errorf("the secrets of %q are for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 		}
 		found, err := control.Part(p, func(p state.Part) ([]secrets.Secret, []byte, error) { return tx.SecretsPart(name, p) })
@@ -93,7 +93,7 @@ func (h *Node) SetSecret(ctx context.Context, app, name string, value []byte) (c
 		if err != nil {
 			return fmt.Errorf("app %q: %w", app, err)
 		}
-		if err := mayChange(actor, found); err != nil {
+		if err := control.MayChange(actor, found); err != nil {
 			return err
 		}
 		s := secrets.Secret{App: app, Name: name, By: shown.By, At: shown.At}
@@ -118,7 +118,7 @@ func (h *Node) DeleteSecret(ctx context.Context, app, name string) error {
 		if err != nil {
 			return fmt.Errorf("app %q: %w", app, err)
 		}
-		if err := mayChange(actor, found); err != nil {
+		if err := control.MayChange(actor, found); err != nil {
 			return err
 		}
 		if err := tx.DeleteSecret(app, name); err != nil {

@@ -37,7 +37,7 @@ type Feed interface {
 	Wait(ctx context.Context, after abi.Rev) error
 }
 
-// Upkeep is what a node notes without anybody's decision. It makes no revision and no event.
+// Upkeep is what a node notes without a person's decision. It makes no revision and no event.
 type Upkeep interface {
 	// AddUsed adds to what releases did. What a crash makes a node add twice is counted twice.
 	AddUsed(ctx context.Context, all []approvals.ReleaseUsed) error
@@ -50,6 +50,7 @@ type Upkeep interface {
 	ForgetUnnamed(ctx context.Context, all []registry.Unnamed) error
 	// ForgetExpired forgets the credentials that have ended.
 	ForgetExpired(ctx context.Context) error
+	Cursors
 }
 
 // Reader reads one state.

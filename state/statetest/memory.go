@@ -272,3 +272,28 @@ func (m *Memory) ForgetUnnamed(_ context.Context, all []registry.Unnamed) error 
 func (m *Memory) ForgetExpired(context.Context) error {
 	return m.change(func(next *tables) error { return next.forgetExpired(m.now().UTC()) })
 }
+
+// Cursor returns how far a durable follower is.
+func (m *Memory) Cursor(ctx context.Context, follower string) (rev abi.Rev, known bool, err error) {
+	rev, err = get[abi.Rev](m.current(), "cursors", follower, errNoCursor)
+	if errors.Is(err, errNoCursor) {
+		return 0, false, ctx.Err()
+	}
+	return rev, true, errors.Join(err, ctx.Err())
+}
+
+// SetCursor moves a durable follower's cursor on.
+func (m *Memory) SetCursor(ctx context.Context, follower string, rev abi.Rev) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return m.change(func(next *tables) error {
+		was, err := get[abi.Rev](next, "cursors", follower, errNoCursor)
+		if err == nil && was >= rev {
+			return nil
+		}
+		return next.put("cursors", follower, rev)
+	})
+}
+
+var errNoCursor = errors.New("no cursor")

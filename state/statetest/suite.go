@@ -29,7 +29,7 @@ func TestStore(t *testing.T, open Open) {
 			defer done()
 			p.store, p.model = s, NewMemory(func() time.Time { return p.now })
 			rt.Repeat(map[string]func(*rapid.T){
-				"update": p.update, "upkeep": p.upkeep, "list": p.list, "events": p.events, "": p.compare,
+				"update": p.update, "upkeep": p.upkeep, "list": p.list, "events": p.events, "cursor": p.cursor, "": p.compare,
 				"time": func(rt *rapid.T) {
 					p.now = p.now.Add(time.Duration(rapid.IntRange(1, 40).Draw(rt, "seconds")) * time.Second)
 				},
@@ -148,6 +148,21 @@ func (p *pair) events(rt *rapid.T) {
 	})
 }
 
+// cursor moves the cursor of a durable follower, and reads those of all.
+func (p *pair) cursor(rt *rapid.T) {
+	names := []string{"notices", "notices-2", "audit"}
+	name := rapid.SampledFrom(names).Draw(rt, "follower")
+	to := abi.Rev(rapid.IntRange(0, 20).Draw(rt, "to"))
+	p.both(rt, func(s state.Store) (said string, err error) {
+		err = s.SetCursor(context.Background(), name, to)
+		for _, n := range names {
+			rev, known, readErr := s.Cursor(context.Background(), n)
+			said += fmt.Sprintln(n, rev, known, readErr)
+		}
+		return said, err
+	})
+}
+
 func (p *pair) compare(rt *rapid.T) {
 	p.both(rt, func(s state.Store) (said string, err error) {
 		err = s.View(context.Background(), func(tx state.Reader) error {
@@ -253,6 +268,12 @@ func testEnded(t *testing.T, open Open) {
 	}
 	if err := s.Wait(ctx, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("Wait: %v", err)
+	}
+	if err := s.SetCursor(ctx, "notices", 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("SetCursor: %v", err)
+	}
+	if _, known, err := s.Cursor(t.Context(), "notices"); known || err != nil {
+		t.Errorf("cursor %v, %v", known, err)
 	}
 	if rev, err := s.Rev(t.Context()); rev != 0 || err != nil {
 		t.Errorf("revision %d, %v", rev, err)

@@ -36,6 +36,8 @@ func recordName(bucket string, key []byte) string {
 		return fmt.Sprintf("the count %q", strings.ReplaceAll(string(key), "\x00", " "))
 	case bucket == bUnnamed:
 		return fmt.Sprintf("the note that no release names %s", key)
+	case bucket == bCursors:
+		return fmt.Sprintf("the cursor of the follower %q", key)
 	case bucket == bData:
 		return fmt.Sprintf("key %q of app %q", rest, app)
 	case bucket == bBlobs:
