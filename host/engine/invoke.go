@@ -535,7 +535,7 @@ func (p *Program) serveFrame(v *invocation, in *instance, r *abi.Request) (abi.R
 // serveCGI runs a WASI command.
 func (p *Program) serveCGI(v *invocation, in *instance) (abi.Response, error) {
 	in.depth.Set(0)
-	err := in.call(v, in.module.ExportedFunction(abi.ExportStart))
+	err := in.call(v, in.serve)
 	if err != nil && !v.exited {
 		return abi.Response{}, err
 	}
