@@ -55,6 +55,7 @@ type Result struct {
 	Guest        time.Duration // wall time of the guest's own work, start-up included only if the request pays for it
 	Host         time.Duration // wall time of its host calls that may have to wait
 	MemoryPeak   int64         // bytes of linear memory
+	startUp      uint64        // instructions; told in a rehearsal, and of a start-up that failed
 	FaultDetail  string        // for the app's developer: in which functions, and lines, it trapped
 }
 
@@ -79,6 +80,7 @@ type invocation struct {
 	began    time.Time // the work that the request is billed for: an instance is there
 	in       *instance
 	fuel     uint64 // units that it may use by now: of start-up, or of the request
+	startUp  uint64 // units that start-up took, if they are not the request's
 	spent    uint64 // before the guest's own counting: InitCost
 	granted  uint64
 	ready    *instance // that waited for a request; run takes it
@@ -381,6 +383,9 @@ func (p *Program) count(v *invocation, in *instance, err error, result *Result) 
 	result.MemoryPeak = int64(in.memory.Size())
 	p.learn(result.MemoryPeak)
 	exceeds := result.Instructions > v.fuel
+	if result.startUp = v.startUp; v.preparing {
+		result.startUp = min(result.Instructions, v.fuel)
+	}
 	// Whatever happened after the limit was passed and before the guest asked
 	// again did not count. Nor is a request billed more than its own limit for a
 	// start-up that failed.

@@ -49,7 +49,9 @@ func (l Limits) startFuel() uint64 {
 
 // startUp runs start-up within its own limits, and leaves the request its own.
 func (p *Program) startUp(v *invocation, in *instance) error {
-	v.fuel = p.startFuel()
+	if v.fuel = p.startFuel(); v.call.rehearsal {
+		v.fuel = p.limits.startFuel()
+	}
 	v.spent = min(p.initCost, v.fuel)
 	v.preparing = true
 	err := p.prepare(v, in)
@@ -62,26 +64,30 @@ func (p *Program) startUp(v *invocation, in *instance) error {
 	return err
 }
 
-// started ends start-up: it is kept for all requests, or is part of this one.
+// started ends start-up: it is kept for all requests, or is part of this one. A rehearsal has it apart
+// in any case.
 func (p *Program) started(v *invocation, in *instance) error {
-	if used := v.used(int64(in.fuel.Get())); used > v.fuel {
+	if v.used(int64(in.fuel.Get())) > v.fuel {
 		v.stop = v.exhausted()
 		return v.stop
 	}
+	apart := v.call.rehearsal
 	if p.imageable() {
 		imaged, err := p.settle(in, v.ofItsOwn(p.limits))
 		if err != nil {
 			return err
 		}
-		if imaged {
-			now := time.Now()
-			v.preparing, v.fuel, v.began, v.deadline = false, p.limits.Fuel, now, now.Add(p.limits.Timeout)
-			v.spent, v.granted, v.host, v.waited = 0, 0, 0, 0
-			in.fuel.Set(0)
-			return nil
-		}
+		apart = apart || imaged
 	}
-	return p.partOfRequest(v, in)
+	if !apart {
+		return p.partOfRequest(v, in)
+	}
+	now := time.Now()
+	v.startUp = v.used(int64(in.fuel.Get()))
+	v.preparing, v.fuel, v.began, v.deadline = false, p.limits.Fuel, now, now.Add(p.limits.Timeout)
+	v.spent, v.granted, v.host, v.waited = 0, 0, 0, 0
+	in.fuel.Set(0)
+	return nil
 }
 
 // partOfRequest goes on with what start-up has left of the request's own limit. What the guest was
