@@ -16,7 +16,7 @@ func TestReleaseKeepsItsCostTable(t *testing.T) {
 	if err != nil || r.FuelTable != int(fuel.Newest) {
 		t.Errorf("a release that was just published has table %d, %v", r.FuelTable, err)
 	}
-	for stored, want := range map[int]fuel.Table{0: fuel.Table1, 1: fuel.Table1, 2: fuel.Table2} {
+	for stored, want := range map[int]fuel.Table{0: fuel.Table1, 1: fuel.Table1, 2: fuel.Table2, 3: fuel.Table3} {
 		if got := node.EngineLimits(registry.Release{FuelTable: stored}).Table; got != want {
 			t.Errorf("a release with table %d is counted by %d, want %d", stored, got, want)
 		}

@@ -18,7 +18,7 @@ const maxWhy = 1500
 // that the app was not made for: its owner is told.
 func (h *Node) tryOut(ctx context.Context, code []byte, r registry.Release) ([]abi.Finding, error) {
 	t, err := h.engine.Try(ctx, code, r.Interface, engineLimits(r))
-	if err != nil || t.Err == nil || t.Called || !ofTheApp(t.Err) {
+	if err != nil || t.Err == nil || t.Called || !ofTheApp(t.Err) && !t.Runaway {
 		return nil, err
 	}
 	why := t.Err.Error()
@@ -28,6 +28,13 @@ func (h *Node) tryOut(ctx context.Context, code []byte, r registry.Release) ([]a
 		}
 	}
 	why = strings.ToValidUTF8(why[:min(len(why), maxWhy)], "")
+	if t.Runaway {
+		return []abi.Finding{{
+			Code: "trial.runaway", Severity: abi.SeverityNote, Path: "limits.fuel",
+			Message: "Before it serves, the app was started once, and its start-up did not come to an end: " + why,
+			Remedy:  abi.Remedy{Summary: "Look for a loop in what the app does when it starts, or raise limits.fuel: start-up that is kept may use ten times that.", Commands: []string{"agora logs " + r.App}},
+		}}, nil
+	}
 	if t.StartUp {
 		return nil, fmt.Errorf("%w: %s", registry.ErrCannotStart, why)
 	}

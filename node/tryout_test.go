@@ -32,6 +32,10 @@ func TestTryOut(t *testing.T) {
 	if !found || !p.Active {
 		t.Errorf("%+v", p)
 	}
+	p = n.publish(ada, manifest("runaway", "[limits]\nfuel = 100_000\n"), wasmtest.App{Init: wasmtest.Forever}.Bytes())
+	if len(p.Findings) != 1 || p.Findings[0].Code != "trial.runaway" || !strings.Contains(p.Findings[0].Message, "1000000: its start-up takes more") {
+		t.Errorf("%+v", p.Findings)
+	}
 	if p := n.publish(ada, manifest("fine"), wasmtest.App{}.Bytes()); len(p.Findings) != 0 {
 		t.Errorf("%+v", p.Findings)
 	}

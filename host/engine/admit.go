@@ -188,10 +188,10 @@ func (i *instances) shed(need *int64) (shed []*instance) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.ready = slices.DeleteFunc(i.ready, func(in *instance) bool {
-		if *need <= 0 || in.slot.held <= smallMemory {
+		if *need <= 0 || in.slot.taken() <= smallMemory {
 			return false
 		}
-		*need -= in.slot.held
+		*need -= in.slot.taken()
 		shed = append(shed, in)
 		return true
 	})

@@ -9,6 +9,40 @@ import (
 // What the engine keeps of a function's calls, and has no words for. It depends on
 // wazero's inside, as shrink does.
 
+// An interpreter takes tens of kilobytes of call stack for each call of its own language, so that
+// the engine would make a stack larger in each request, and each would be garbage after it. So a
+// stack that has grown is kept with its instance, up to a size. The engine makes it larger, up to
+// hundreds of megabytes, and never smaller.
+const (
+	maxStack = 1 << 20
+	// smallStack is what a stack may have without being counted: it is as much as the rest of an
+	// instance takes.
+	smallStack = 64 << 10
+)
+
+// beginStack makes an empty call stack for requests.
+func (in *instance) beginStack() {
+	if in.serve = in.module.ExportedFunction(in.entry); in.serve != nil {
+		in.stack, in.called = stackOf(in.serve), nil
+	}
+}
+
+// keepStack keeps the call stack for the next request, or begins another if it is too large, or
+// if the node has no memory for it.
+func (in *instance) keepStack() {
+	if !in.stack.IsValid() {
+		return
+	}
+	n := int64(in.stack.Len())
+	if n <= smallStack {
+		n = 0
+	}
+	if n > maxStack || !in.slot.holdStack(n) {
+		in.beginStack()
+		in.slot.holdStack(0)
+	}
+}
+
 // stackOf shows a function's call stack, a slice of bytes; nothing if the inside is another.
 func stackOf(f any) reflect.Value {
 	if v := reflect.Indirect(reflect.ValueOf(f)); v.Kind() == reflect.Struct {

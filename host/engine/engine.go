@@ -53,6 +53,7 @@ type Options struct {
 // Limits bound a program. Zero CallDepth and TableElements mean their defaults.
 type Limits struct {
 	Fuel          uint64        // units for each invocation
+	StartFuel     uint64        // for a start-up that is kept for all of them; 0: ten times Fuel
 	Table         fuel.Table    // by which they are counted; 0: the newest
 	Memory        int64         // bytes of linear memory
 	Timeout       time.Duration // wall clock, from the call to its answer
@@ -255,6 +256,7 @@ type Program struct {
 	globals    int
 	pool       instances
 	probed     atomic.Bool // the code is known to be the module's
+	runaway    atomic.Bool // its start-up used up the budget of its own, and gets that no more
 	forget     func()      // removes it from the cache
 	lines      sourceLines
 

@@ -17,6 +17,7 @@ import (
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -86,26 +87,35 @@ func TestFrameApp(t *testing.T) {
 func TestExactCounts(t *testing.T) {
 	const base = 2 // TestFrameApp
 	for _, c := range []struct {
-		name string
-		code []byte
-		want uint64
+		name   string
+		code   []byte
+		want   uint64
+		blocks uint64 // that are entered: each costs one by tables 1 and 2
 	}{
-		{"two instructions", []byte{i32c, 1, drop}, 2},
-		{"an untaken if costs its condition", []byte{i32c, 0, wasm.OpIf, wasm.BlockEmpty, wasm.OpNop, wasm.OpNop, end}, 2},
-		{"a taken if costs its arm", []byte{i32c, 1, wasm.OpIf, wasm.BlockEmpty, wasm.OpNop, wasm.OpNop, end}, 4},
-		{"a branch skips", []byte{wasm.OpBlock, wasm.BlockEmpty, wasm.OpBr, 0, wasm.OpNop, end}, 2},
+		{"two instructions", []byte{i32c, 1, drop}, 2, 0},
+		{"an untaken if costs its condition", []byte{i32c, 0, wasm.OpIf, wasm.BlockEmpty, wasm.OpNop, wasm.OpNop, end}, 2, 0},
+		{"a taken if costs its arm", []byte{i32c, 1, wasm.OpIf, wasm.BlockEmpty, wasm.OpNop, wasm.OpNop, end}, 4, 0},
+		{"a branch skips", []byte{wasm.OpBlock, wasm.BlockEmpty, wasm.OpBr, 0, wasm.OpNop, end}, 1, 1},
+		{"blocks around a switch", []byte{wasm.OpBlock, wasm.BlockEmpty, wasm.OpBlock, wasm.BlockEmpty, wasm.OpBlock, wasm.BlockEmpty, i32c, 1, wasm.OpBrTable, 2, 0, 1, 2, end, wasm.OpNop, end, wasm.OpNop, wasm.OpNop, end}, 2 + 2, 3},
 		// local 0 is the frame's pointer, 16384: count it down by 4096, 4 times.
-		{"a loop costs its body each time", []byte{wasm.OpLoop, wasm.BlockEmpty, wasm.OpLocalGet, 0, i32c, 0x80, 0x20, wasm.OpI32Sub, wasm.OpLocalTee, 0, wasm.OpBrIf, 0, end}, 1 + 4*5},
-		{"a fill of 100 bytes", []byte{i32c, 0, i32c, 0, i32c, 0xe4, 0, wasm.OpPrefixFC, wasm.FCMemoryFill, 0}, 4 + 13},
-		{"growing by two pages", []byte{i32c, 2, wasm.OpMemoryGrow, 0, drop}, 3 + 2*8192},
-		{"growing beyond the limit", []byte{i32c, 0xff, 0xff, 1, wasm.OpMemoryGrow, 0, drop}, 3},
+		{"a loop costs its body each time", []byte{wasm.OpLoop, wasm.BlockEmpty, wasm.OpLocalGet, 0, i32c, 0x80, 0x20, wasm.OpI32Sub, wasm.OpLocalTee, 0, wasm.OpBrIf, 0, end}, 1 + 4*5, 0},
+		{"a fill of 100 bytes", []byte{i32c, 0, i32c, 0, i32c, 0xe4, 0, wasm.OpPrefixFC, wasm.FCMemoryFill, 0}, 4 + 13, 0},
+		{"growing by two pages", []byte{i32c, 2, wasm.OpMemoryGrow, 0, drop}, 3 + 2*8192, 0},
+		{"growing beyond the limit", []byte{i32c, 0xff, 0xff, 1, wasm.OpMemoryGrow, 0, drop}, 3, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := load(t, newEngine(t), wasmtest.App{Code: c.code}.Bytes(), abi.InterfaceV1, limits)
-			for range 2 {
-				r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")})
-				if err != nil || r.Instructions != base+c.want {
-					t.Errorf("instructions = %d, %v; want %d", r.Instructions, err, base+c.want)
+			e := newEngine(t)
+			for table := fuel.Table1; table <= fuel.Newest; table++ {
+				l, want := limits, base+c.want
+				if l.Table = table; table <= fuel.Table2 {
+					want += c.blocks
+				}
+				p := load(t, e, wasmtest.App{Code: c.code}.Bytes(), abi.InterfaceV1, l)
+				for range 2 {
+					r, err := p.Invoke(t.Context(), engine.Call{Request: get("/")})
+					if err != nil || r.Instructions != want {
+						t.Errorf("table %d: instructions = %d, %v; want %d", table, r.Instructions, err, want)
+					}
 				}
 			}
 		})

@@ -134,7 +134,7 @@ func TestFailuresLeaveNothing(t *testing.T) {
 				if f.fault != abi.ErrResponseTooLarge && f.name != "out of fuel, and answers" {
 					mustServe(t, p, links)
 				}
-				if size := p.StackSize(); size > 64<<10 {
+				if size := p.StackSize(); size > 1<<20 {
 					t.Errorf("%d bytes of call stack are kept", size)
 				}
 			})

@@ -83,17 +83,25 @@ func TestTry(t *testing.T) {
 		app             wasmtest.App
 		startUp, called bool
 		fault           error
+		limits          func(*engine.Limits)
+		runaway         bool
 	}{
-		{"serves", wasmtest.App{}, false, false, nil},
-		{"traps when it starts", wasmtest.App{Start: trap}, true, false, abi.ErrTrap},
-		{"traps in its initialiser", wasmtest.App{Init: trap}, true, false, abi.ErrTrap},
-		{"traps in its allocator", wasmtest.App{Alloc: trap}, true, false, abi.ErrTrap},
-		{"traps in its handler", wasmtest.App{Code: trap}, false, false, abi.ErrTrap},
-		{"asks, and traps", wasmtest.App{KV: true, Code: append(ask, wasm.OpUnreachable)}, false, true, abi.ErrTrap},
+		{"serves", wasmtest.App{}, false, false, nil, nil, false},
+		{"traps when it starts", wasmtest.App{Start: trap}, true, false, abi.ErrTrap, nil, false},
+		{"traps in its initialiser", wasmtest.App{Init: trap}, true, false, abi.ErrTrap, nil, false},
+		{"traps in its allocator", wasmtest.App{Alloc: trap}, true, false, abi.ErrTrap, nil, false},
+		{"traps in its handler", wasmtest.App{Code: trap}, false, false, abi.ErrTrap, nil, false},
+		{"asks, and traps", wasmtest.App{KV: true, Code: append(ask, wasm.OpUnreachable)}, false, true, abi.ErrTrap, nil, false},
+		{"never ends its start", wasmtest.App{Init: wasmtest.Forever}, true, false, abi.ErrFuelExhausted, func(l *engine.Limits) { l.Fuel = 1_000_000 }, true},
+		{"may start for longer than is tried", wasmtest.App{Init: wasmtest.Forever}, true, false, abi.ErrFuelExhausted, func(l *engine.Limits) { l.Fuel = 300_000_000 }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := newEngine(t).Try(t.Context(), c.app.Bytes(), abi.InterfaceV1, limits)
-			if err != nil || !errors.Is(got.Err, c.fault) || got.StartUp != c.startUp || got.Called != c.called {
+			l := limits
+			if c.limits != nil {
+				c.limits(&l)
+			}
+			got, err := newEngine(t).Try(t.Context(), c.app.Bytes(), abi.InterfaceV1, l)
+			if err != nil || !errors.Is(got.Err, c.fault) || got.StartUp != c.startUp || got.Called != c.called || got.Runaway != c.runaway {
 				t.Errorf("%+v, %v", got, err)
 			}
 		})

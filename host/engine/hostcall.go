@@ -32,6 +32,9 @@ func (v *invocation) hostEnds() {
 // tooLate is the error for a hostDeadline that has passed.
 func (v *invocation) tooLate(deadline time.Time) error {
 	if deadline.Equal(v.deadline) {
+		if v.preparing {
+			return fmt.Errorf("%w of %s: its start-up takes longer", abi.ErrDeadlineExceeded, v.limits.Timeout)
+		}
 		return fmt.Errorf("%w of %s", abi.ErrDeadlineExceeded, v.limits.Timeout)
 	}
 	return fmt.Errorf("%w of %s", abi.ErrHostTimeExceeded, v.limits.HostTime)

@@ -141,7 +141,7 @@ func TestHostWorkIsCharged(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		m := callingApp(t, randomCalls(r))
 		costs := map[fuel.Table]uint64{}
-		for _, table := range []fuel.Table{fuel.Table1, fuel.Table2} {
+		for table := fuel.Table1; table <= fuel.Newest; table++ {
 			need, trap := served(t, m, table, 0)
 			if trap != nil {
 				t.Fatalf("seed %d: %v", seed, trap)
@@ -163,6 +163,9 @@ func TestHostWorkIsCharged(t *testing.T) {
 		}
 		if costs[fuel.Table2] < costs[fuel.Table1]+512 {
 			t.Errorf("seed %d: table 2 charges nothing for the host: %v", seed, costs)
+		}
+		if costs[fuel.Table3] != costs[fuel.Table2] { // there is no block in it
+			t.Errorf("seed %d: tables 2 and 3 differ: %v", seed, costs)
 		}
 	}
 }
@@ -199,7 +202,7 @@ func TestHostPrices(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			costs := map[fuel.Table]uint64{}
-			for _, table := range []fuel.Table{fuel.Table1, fuel.Table2} {
+			for table := fuel.Table1; table <= fuel.Newest; table++ {
 				l := limits
 				l.Table = table
 				r, err := invokeWith(t, newEngine(t), callingApp(t, c.code), l, engine.Call{Request: get("/"), Links: kvLinks})
@@ -208,8 +211,8 @@ func TestHostPrices(t *testing.T) {
 				}
 				costs[table] = r.Instructions
 			}
-			if got := costs[fuel.Table2] - costs[fuel.Table1]; got != c.want {
-				t.Errorf("it costs %d, want %d", got, c.want)
+			if got := costs[fuel.Table2] - costs[fuel.Table1]; got != c.want || costs[fuel.Table3] != costs[fuel.Table2] {
+				t.Errorf("it costs %d, want %d; by table: %v", got, c.want, costs)
 			}
 		})
 	}

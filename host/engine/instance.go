@@ -41,17 +41,11 @@ type instance struct {
 	image   *image // whose state it can be put back to; nil: none
 	started bool   // its start-up has run, and it keeps what requests leave (Limits.KeepState)
 
-	serve  api.Function  // fuel.ExportServe; nil for a WASI command
+	entry  string        // what serves a request
+	serve  api.Function  // fuel.ExportServe, or _start of a WASI command
 	stack  reflect.Value // of serve's calls, in the engine
 	called api.Function  // the last one: its stack is explained when it trapped
 	params [3]uint64     // of serve, and its result
-}
-
-// prepareServe makes a call stack for requests.
-func (in *instance) prepareServe() {
-	if in.serve = in.module.ExportedFunction(fuel.ExportServe); in.serve != nil {
-		in.stack, in.called = stackOf(in.serve), nil
-	}
 }
 
 // call calls a function without parameters and results.
@@ -184,7 +178,11 @@ func (p *Program) instantiate(ctx *invocation) (*instance, error) {
 	in.fuel = mutable(in.module, fuel.ExportFuel)
 	in.depth = mutable(in.module, fuel.ExportDepth)
 	in.refused = mutable(in.module, fuel.ExportGrowFailed)
-	in.prepareServe()
+	in.entry = fuel.ExportServe
+	if p.iface == abi.InterfaceWASI {
+		in.entry = abi.ExportStart
+	}
+	in.beginStack()
 	if p.restorable {
 		for i := range p.globals {
 			in.globals = append(in.globals, mutable(in.module, fuel.ExportGlobal+strconv.Itoa(i)))
@@ -305,10 +303,6 @@ func foreseen(err error) bool {
 	}
 }
 
-// maxStack is the most bytes that an instance's call stack may keep: the engine
-// makes it larger, up to 80 MB, and never smaller.
-const maxStack = 64 << 10
-
 // keep puts an instance back to the image for the next request, or ends it.
 func (p *Program) keep(ctx context.Context, in *instance) {
 	if !in.started && (in.image == nil || !in.image.restore(in)) {
@@ -318,11 +312,9 @@ func (p *Program) keep(ctx context.Context, in *instance) {
 	in.fuel.Set(0)
 	in.depth.Set(0)
 	in.refused.Set(0)
-	if in.stack.IsValid() && in.stack.Len() > maxStack {
-		in.prepareServe()
-	}
 	in.slot.keepOnly(int64(in.memory.Size()))
-	if in.slot.held > smallMemory && p.owner != nil && p.owner.Short() || !p.pool.put(in) {
+	in.keepStack()
+	if in.slot.taken() > smallMemory && p.owner != nil && p.owner.Short() || !p.pool.put(in) {
 		p.discard(ctx, in)
 	}
 }

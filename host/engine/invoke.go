@@ -55,6 +55,7 @@ type Result struct {
 	Guest        time.Duration // wall time of the guest's own work, start-up included only if the request pays for it
 	Host         time.Duration // wall time of its host calls that may have to wait
 	MemoryPeak   int64         // bytes of linear memory
+	startUp      uint64        // instructions; told in a rehearsal, and of a start-up that failed
 	FaultDetail  string        // for the app's developer: in which functions, and lines, it trapped
 }
 
@@ -78,6 +79,8 @@ type invocation struct {
 	deadline time.Time
 	began    time.Time // the work that the request is billed for: an instance is there
 	in       *instance
+	fuel     uint64 // units that it may use by now: of start-up, or of the request
+	startUp  uint64 // units that start-up took, if they are not the request's
 	spent    uint64 // before the guest's own counting: InitCost
 	granted  uint64
 	ready    *instance // that waited for a request; run takes it
@@ -191,7 +194,7 @@ func (v *invocation) refuel(left int64) int64 {
 	if v.checkpointDue(now, used) {
 		v.whileHost(func() { v.checkpoint(now, used) })
 	}
-	rest := v.limits.Fuel - v.spent - v.granted
+	rest := v.fuel - v.spent - v.granted
 	grant := min(rest, uint64(-left)+v.slice)
 	v.granted += grant
 	return left + int64(grant)
@@ -226,8 +229,8 @@ func (v *invocation) resumed(since time.Time, err error) time.Time {
 // within returns what a guest with so much left has spent, and halts it if that is too much.
 func (v *invocation) within(left int64) uint64 {
 	used := v.used(left)
-	if used > v.limits.Fuel {
-		v.halt(fmt.Errorf("%w of %d", abi.ErrFuelExhausted, v.limits.Fuel))
+	if used > v.fuel {
+		v.halt(v.exhausted())
 	}
 	return used
 }
@@ -262,8 +265,8 @@ func (p *Program) Enter(links map[string]abi.Link) (Place, error) {
 			return Place{}, fmt.Errorf("%w: it imports %s, and %s is not granted", abi.ErrNotGranted, c.Module, c.Name)
 		}
 	}
-	if p.initCost > p.limits.Fuel {
-		return Place{}, fmt.Errorf("%w of %d: initialising it alone takes %d", abi.ErrFuelExhausted, p.limits.Fuel, p.initCost)
+	if most := p.startFuel(); p.initCost > most {
+		return Place{}, fmt.Errorf("%w of %d: initialising it alone takes %d", abi.ErrFuelExhausted, most, p.initCost)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -305,7 +308,7 @@ func (pl Place) Invoke(ctx context.Context, call Call) (Result, error) {
 	now := time.Now()
 	v := &invocation{
 		Context: ctx, call: call, limits: &p.limits, cgi: p.iface == abi.InterfaceWASI, began: now, deadline: now.Add(p.limits.Timeout),
-		stderr: lineWriter{sink: call.Stderr}, moments: moments{rehearsal: call.rehearsal}, watch: p.watch, slice: firstSlice, turn: turns.Of(p.share, call.Weight),
+		fuel: p.limits.Fuel, stderr: lineWriter{sink: call.Stderr}, moments: moments{rehearsal: call.rehearsal}, watch: p.watch, slice: firstSlice, turn: turns.Of(p.share, call.Weight),
 	}
 	if err := p.admit(v); err != nil {
 		return Result{}, err
@@ -351,8 +354,7 @@ func (p *Program) run(v *invocation, result *Result) error {
 		}
 	}()
 	if !prepared {
-		v.spent = min(p.initCost, p.limits.Fuel)
-		err = guard(func() error { return p.prepare(v, in) })
+		err = guard(func() error { return p.startUp(v, in) })
 	}
 	v.tried(err != nil)
 	if err == nil {
@@ -380,76 +382,19 @@ func (p *Program) count(v *invocation, in *instance, err error, result *Result) 
 	result.Instructions = v.used(int64(in.fuel.Get()))
 	result.MemoryPeak = int64(in.memory.Size())
 	p.learn(result.MemoryPeak)
-	if result.Instructions <= p.limits.Fuel {
-		return err
+	exceeds := result.Instructions > v.fuel
+	if result.startUp = v.startUp; v.preparing {
+		result.startUp = min(result.Instructions, v.fuel)
 	}
 	// Whatever happened after the limit was passed and before the guest asked
-	// again did not count.
-	result.Instructions = p.limits.Fuel
-	if v.stop == nil && !errors.Is(err, errNode) {
-		v.stop = fmt.Errorf("%w of %d", abi.ErrFuelExhausted, p.limits.Fuel)
+	// again did not count. Nor is a request billed more than its own limit for a
+	// start-up that failed.
+	result.Instructions = min(result.Instructions, p.limits.Fuel)
+	if exceeds && v.stop == nil && !errors.Is(err, errNode) {
+		v.stop = v.exhausted()
 		return v.stop
 	}
 	return err
-}
-
-// imageable tells whether one image may serve all requests, as far as that is
-// known before start-up ran.
-func (p *Program) imageable() bool {
-	return p.restorable && p.iface == abi.InterfaceV1 && !p.limits.KeepState
-}
-
-// ofItsOwn tells whether what start-up made is for this request alone. What a
-// capability answered may not outlive its grant.
-func (v *invocation) ofItsOwn(l Limits) bool { return v.called || v.moment && !l.StartOnce }
-
-// prepare runs a module's start function and initialisers.
-func (p *Program) prepare(v *invocation, in *instance) error {
-	names := []string{fuel.ExportStart, abi.ExportInitialize, abi.ExportInit}
-	if v.cgi {
-		names = names[:1] // a command initialises itself when it runs
-	}
-	v.preparing = true
-	for _, name := range names {
-		if f := in.module.ExportedFunction(name); f != nil {
-			in.depth.Set(0)
-			if err := in.call(v, f); err != nil {
-				return err
-			}
-		}
-	}
-	if p.limits.WarmUp != "" && p.imageable() && !v.ofItsOwn(p.limits) && !p.startsAnew() {
-		if err := p.warmUp(v, in); err != nil {
-			return err
-		}
-	}
-	v.preparing = false
-	in.started = p.limits.KeepState && !v.cgi
-	if !p.imageable() {
-		return nil
-	}
-	if used := v.used(int64(in.fuel.Get())); used > p.limits.Fuel {
-		return fmt.Errorf("%w of %d", abi.ErrFuelExhausted, p.limits.Fuel)
-	}
-	imaged, err := p.settle(in, v.ofItsOwn(p.limits))
-	if imaged {
-		v.spent, v.granted, v.host, v.waited, v.began = 0, 0, 0, 0, time.Now()
-		in.fuel.Set(0)
-	}
-	return err
-}
-
-// warmUp serves a request that nobody made: nothing of the one that happens to
-// be the first may get into the image.
-func (p *Program) warmUp(v *invocation, in *instance) error {
-	r := &abi.Request{Method: "GET", Host: "warm-up.invalid"}
-	r.Path, r.Query, _ = strings.Cut(p.limits.WarmUp, "?")
-	v.warming = true
-	_, err := p.serveFrame(v, in, r)
-	if v.warming = false; err != nil {
-		return fmt.Errorf("warm_up %q: %w", p.limits.WarmUp, err)
-	}
-	return nil
 }
 
 // guard turns a panic that the engine let through into an error.
@@ -535,7 +480,7 @@ func (p *Program) serveFrame(v *invocation, in *instance, r *abi.Request) (abi.R
 // serveCGI runs a WASI command.
 func (p *Program) serveCGI(v *invocation, in *instance) (abi.Response, error) {
 	in.depth.Set(0)
-	err := in.call(v, in.module.ExportedFunction(abi.ExportStart))
+	err := in.call(v, in.serve)
 	if err != nil && !v.exited {
 		return abi.Response{}, err
 	}
@@ -589,13 +534,6 @@ func (in *instance) stackOverflowed(reason string) bool {
 		return false
 	}
 	return int32(uint32(in.globals[0].Get())) < 0 && uint32(in.globals[0].Get()) >= in.memory.Size()
-}
-
-// tried notes for a trial that the app failed before it was given a request.
-func (v *invocation) tried(failed bool) {
-	if t := v.call.trial; t != nil && failed {
-		t.StartUp = true
-	}
 }
 
 const maxShown = 2 << 10 // bytes of a response that is not sent

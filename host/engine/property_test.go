@@ -85,7 +85,9 @@ type outcome struct {
 func runRandom(t testing.TB, r *rand.Rand, compiler, interpreter *pair) (out outcome) {
 	t.Helper()
 	m := wasmtest.Generate(r)
-	rewritten, err := fuel.Rewrite(m, propertyCaps)
+	caps := propertyCaps
+	caps.Table = fuel.Table(1 + r.IntN(int(fuel.Newest)))
+	rewritten, err := fuel.Rewrite(m, caps)
 	if err != nil {
 		t.Fatalf("rewrite: %v", err)
 	}
@@ -98,7 +100,7 @@ func runRandom(t testing.TB, r *rand.Rand, compiler, interpreter *pair) (out out
 	capped.Tables = []wasm.Table{table}
 	counts := map[uint64]bool{} // all that were true at some time
 	counted := func(charged uint64) { counts[charged] = true }
-	machine, err := fueltest.New(m, fueltest.Options{Options: propertyCaps, Units: mostUnits, Counted: counted})
+	machine, err := fueltest.New(m, fueltest.Options{Options: caps, Units: mostUnits, Counted: counted})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ type slot struct {
 
 	owner    *memory.Owner  // whose guest it is; nil: its memory is not counted
 	held     int64          // bytes that were taken for it; at least used
+	stack    int64          // bytes besides, that its instance keeps of a call stack
 	starved  bool           // the node had no more for it to grow
 	mappings *budget.Budget // that it takes two of; nil: they are not counted
 }
@@ -69,6 +70,23 @@ func (s *slot) keepOnly(size int64) {
 	s.starved = false
 }
 
+// holdStack counts n bytes of a call stack, in the place of what is counted of one. It reports
+// whether there is memory for it.
+func (s *slot) holdStack(n int64) bool {
+	if s.owner == nil || n == s.stack {
+		return true
+	}
+	if more := n - s.stack; more > 0 && !s.owner.TakeHeap(more) {
+		return false
+	}
+	s.owner.GiveHeap(s.stack - n)
+	s.stack = n
+	return true
+}
+
+// taken returns how many bytes the slot's instance holds.
+func (s *slot) taken() int64 { return s.held + s.stack }
+
 // Free is called when an instance is closed. The slot lives on.
 func (s *slot) Free() {}
 
@@ -81,6 +99,7 @@ func (s *slot) wipe() {
 	}
 	s.used = 0
 	s.keepOnly(0)
+	s.holdStack(0)
 }
 
 // release gives the address space back. Nothing may refer to it any more.
@@ -88,6 +107,7 @@ func (s *slot) release() {
 	_ = unix.Munmap(s.space) // fails only for what was not mapped
 	s.space = nil
 	s.keepOnly(0)
+	s.holdStack(0)
 	if s.mappings != nil {
 		s.mappings.Give(slotMappings)
 	}

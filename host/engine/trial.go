@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -15,6 +16,8 @@ type Trial struct {
 	Printed []string
 	// StartUp means that it failed before it was given the request, so that no request can work.
 	StartUp bool
+	// Runaway means that start-up passed a limit that it would have in each call.
+	Runaway bool
 	// Called means that it called a capability, which all are unavailable here: with them it
 	// may work.
 	Called bool
@@ -22,6 +25,7 @@ type Trial struct {
 
 const (
 	trialFuel  = 500_000_000
+	trialStart = 2_000_000_000 // of a start-up that is kept
 	trialTime  = 5 * time.Second
 	trialLines = 5
 )
@@ -29,6 +33,8 @@ const (
 // Try loads a program and lets it start and serve the request "GET /", with capabilities that are
 // unavailable. What happens is not the app's usage. An error is the node's.
 func (e *Engine) Try(ctx context.Context, module []byte, iface abi.Interface, l Limits) (t Trial, err error) {
+	own, most := l.startFuel() <= trialStart, l.Fuel <= trialFuel
+	l.StartFuel = min(l.startFuel(), trialStart)
 	l.Fuel, l.Timeout, l.HostTime, l.Concurrency = min(l.Fuel, trialFuel), min(l.Timeout, trialTime), 0, 1
 	p, err := e.Load(ctx, module, iface, l)
 	if err != nil {
@@ -48,6 +54,9 @@ func (e *Engine) Try(ctx context.Context, module []byte, iface abi.Interface, l 
 		},
 	})
 	t.Err, t.Detail = err, r.FaultDetail
+	if t.StartUp && errors.Is(err, abi.ErrFuelExhausted) {
+		t.Runaway = p.runaway.Load() && own || !p.runaway.Load() && most
+	}
 	return t, ctx.Err()
 }
 

@@ -63,7 +63,7 @@ const (
 // Who calls says how deep the callee is: nothing has to be undone when a function
 // returns, by whichever way.
 func (rw *rewriter) body(i int) wasm.Body {
-	body, p := rw.in.Bodies[i], survey(rw.in.Bodies[i].Code)
+	body, p := rw.in.Bodies[i], survey(rw.in.Bodies[i].Code, rw.table)
 	signature := rw.in.Types[rw.in.Funcs[i]]
 	first := p.segments[0]
 	e := &emitter{rw: rw, plan: p, b: make([]byte, 0, len(body.Code)+len(body.Code)/2+64), returns: len(signature.Results) > 0}

@@ -5,12 +5,12 @@
 // # The cost tables
 //
 // A release is counted by the table that it was published with, for as long as it runs. All
-// tables have what is in table 1:
+// tables have what is in table 1, with one exception in table 3:
 //
 // One unit for each instruction of the original module that is executed, with
 // these exceptions:
 //
-//   - `end` and `else` cost nothing;
+//   - `end` and `else` cost nothing, and from table 3 on `block`;
 //   - `loop` costs one when it is entered, and nothing when it is repeated;
 //   - memory.fill, memory.copy and memory.init cost, on top of their one, one
 //     unit for every 8 bytes begun; table.fill, table.copy and table.init one
@@ -21,7 +21,7 @@
 //   - initialising an instance costs one unit for every 8 bytes of active data
 //     and one for each active element (Result.InitCost).
 //
-// Table 2 charges the node's work for the guest besides, before it is done, so that a unit buys
+// Tables 2 and 3 charge the node's work for the guest besides, before it is done, so that a unit buys
 // about as much of a processor there as in the guest. In table 1 it costs nothing, and a guest
 // that let the node make random numbers took seconds of it for a thousand units.
 //
@@ -34,6 +34,11 @@
 //   - bytes that are copied cost one unit for every 8 begun, of each vector, argument (with its
 //     zero) and variable, of what a capability is asked, and of its answer if that has room;
 //   - each byte of random_get costs 8.
+//
+// In table 3 `block` costs nothing, as `end` does: it names a place that branches go to, and no
+// machine code is made of it. In tables 1 and 2 it costs one each time it is entered, and an
+// interpreter whose dispatch is a br_table to 250 blocks paid 250 units for each instruction of
+// its own. Code without blocks costs the same by tables 2 and 3.
 //
 // An engine takes them from ExportFuel while the guest waits for the call, and does not do the
 // work that is not paid for.

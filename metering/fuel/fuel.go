@@ -74,7 +74,7 @@ func Rewrite(m *wasm.Module, o Options) (Result, error) {
 	if err := capMemory(&out, o); err != nil {
 		return Result{}, err
 	}
-	rw := &rewriter{in: m, out: &out, depth: o.CallDepth, imported: uint32(m.Imported(wasm.KindFunc)), restorable: true, pieces: map[string]pieces{}}
+	rw := &rewriter{in: m, out: &out, table: o.Table.orNewest(), depth: o.CallDepth, imported: uint32(m.Imported(wasm.KindFunc)), restorable: true, pieces: map[string]pieces{}}
 	rw.addHostSide()
 	globals := rw.exportGlobals()
 	rw.shiftIndices()
@@ -148,6 +148,7 @@ func initCost(m *wasm.Module) uint64 {
 
 type rewriter struct {
 	in, out  *wasm.Module
+	table    Table
 	depth    uint32
 	imported uint32 // function imports of the original: indices from here move up by one
 

@@ -105,7 +105,7 @@ func TestSegments(t *testing.T) {
 		{"a long line is checked on its way", long, []cut{{0, MaxStraightLine + 1, true}, {MaxStraightLine + 1, 4, true}, {MaxStraightLine + 6, 0, false}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := survey(append(c.code, wasm.OpEnd))
+			p := survey(append(c.code, wasm.OpEnd), Newest)
 			if len(p.segments) != len(c.want) {
 				t.Fatalf("segments = %v, want %v", p.segments, c.want)
 			}

@@ -29,7 +29,7 @@ func TestPlacement(t *testing.T) {
 		{"a loop", slices.Concat([]byte{wasm.OpLoop, wasm.BlockEmpty, wasm.OpCall, 0, wasm.OpNop, wasm.OpNop, wasm.OpLocalGet, 0, wasm.OpBrIf, 0, wasm.OpEnd, wasm.OpEnd}), []int64{0, 5, 0, 0, 4, 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := survey(c.code)
+			p := survey(c.code, Newest)
 			var got []int64
 			for _, s := range p.segments {
 				got = append(got, s.charge)
@@ -57,7 +57,7 @@ func TestHold(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code := slices.Concat([]byte{wasm.OpLoop, wasm.BlockEmpty}, c.body, []byte{wasm.OpLocalGet, 0, wasm.OpBrIf, 0, wasm.OpEnd, wasm.OpEnd})
-			p := survey(code)
+			p := survey(code, Newest)
 			if got := p.segments[1].reads; got != c.want {
 				t.Errorf("the head reads the local: %v, want %v", got, c.want)
 			}

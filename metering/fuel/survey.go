@@ -74,9 +74,9 @@ type plan struct {
 // bounds for code that was accepted once: only its form matters again.
 func codeBounds() wasm.Bounds { return wasm.DefaultBounds() }
 
-// survey cuts a body into segments and decides what each is charged.
-func survey(code []byte) plan {
-	s := surveyor{flow: newPlacement()}
+// survey cuts a body into segments and decides what each is charged by a table.
+func survey(code []byte, table Table) plan {
+	s := surveyor{flow: newPlacement(), table: table}
 	s.begin(0, settled, true)
 	c := wasm.NewCode(code, codeBounds())
 	var in wasm.Instr
@@ -105,6 +105,7 @@ func (s *surveyor) relax() {
 // surveyor walks through a body.
 type surveyor struct {
 	plan
+	table    Table
 	flow     *placement
 	straight uint64  // units since the last check
 	open     []scope // blocks, innermost last
@@ -140,11 +141,11 @@ func (s *surveyor) last() *segment { return &s.segments[len(s.segments)-1] }
 
 // take adds an instruction to the segment that is open.
 func (s *surveyor) take(in wasm.Instr) {
-	last := s.last()
-	last.cost += cost(in)
+	last, units := s.last(), s.table.cost(in)
+	last.cost += units
 	last.exact = last.exact || !harmless(in)
-	s.straight += cost(in)
-	s.total += cost(in)
+	s.straight += units
+	s.total += units
 	s.note(in)
 	if in.Op == wasm.OpCall || in.Op == wasm.OpCallIndirect {
 		for i := len(s.inside) - 1; i >= 0 && s.inside[i].seen != nil; i-- {
@@ -348,11 +349,15 @@ func harmless(in wasm.Instr) bool {
 	return false
 }
 
-// cost is what an instruction costs without its size.
-func cost(in wasm.Instr) uint64 {
+// cost returns what an instruction costs without its size.
+func (t Table) cost(in wasm.Instr) uint64 {
 	switch in.Op {
 	case wasm.OpEnd, wasm.OpElse:
 		return 0
+	case wasm.OpBlock:
+		if !t.chargesBlocks() {
+			return 0
+		}
 	case wasm.OpRefFunc:
 		return 100
 	}

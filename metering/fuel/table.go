@@ -9,11 +9,12 @@ type Table int
 const (
 	Table1 Table = 1
 	Table2 Table = 2
+	Table3 Table = 3
 	// Newest is the table for what is published now.
-	Newest = Table2
+	Newest = Table3
 )
 
-// What the node's work costs in Table2.
+// What the node's work costs from Table2 on.
 const (
 	HostCall       = 512  // a call of a WASI function
 	HostCapability = 1024 // a call of a capability's function, or of a stream's
@@ -28,6 +29,9 @@ func Copying(n int) uint64 { return (uint64(n) + 7) / 8 }
 
 // ChargesHost reports whether the node's work is charged for.
 func (t Table) ChargesHost() bool { return t.orNewest() >= Table2 }
+
+// chargesBlocks reports whether `block` costs one. It is no work: a compiler makes no code of it.
+func (t Table) chargesBlocks() bool { return t < Table3 }
 
 // orNewest makes the newest of no table.
 func (t Table) orNewest() Table {

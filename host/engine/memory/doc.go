@@ -9,6 +9,7 @@
 //   - what is held never passes the limit;
 //   - no call that waits is passed by another that waits and whose owner holds more;
 //   - an owner that holds much leaves an eighth of all to those that hold little;
+//   - what is held in Go's heap is an eighth of all at most;
 //   - whatever was taken is given back exactly once.
 //
 // The package must not know what holds the memory. Evict is told when memory is short; it must

@@ -16,6 +16,7 @@ var ErrShort = errors.New("the memory for apps is used up")
 
 const (
 	keptFor   = 8  // the part of all that is kept for owners that hold little: an eighth
+	inHeap    = 8  // an eighth of all may lie in Go's heap
 	holdsMuch = 16 // an owner that holds more than a sixteenth of all holds much
 )
 
@@ -24,6 +25,7 @@ type Memory struct {
 	all   *budget.Budget
 	evict func(need int64) // has idle memory given back, need bytes or more if it is there
 
+	heap    atomic.Int64 // of all, what lies in Go's heap
 	waiting atomic.Int64 // calls in queue
 	pressed atomic.Bool
 
@@ -105,6 +107,27 @@ func (o *Owner) Take(n int64) bool {
 		return false
 	}
 	return true
+}
+
+// TakeHeap takes n bytes for what idle instances keep in Go's heap, if they are there now. That is
+// little of all: Go's collector has a limit of its own and works without end where it is passed.
+func (o *Owner) TakeHeap(n int64) bool {
+	if o.Short() {
+		return false
+	}
+	if o.m.heap.Add(n) > o.m.all.Limit()/inHeap || !o.Take(n) {
+		o.m.heap.Add(-n)
+		return false
+	}
+	return true
+}
+
+// GiveHeap gives back what TakeHeap took.
+func (o *Owner) GiveHeap(n int64) {
+	if n > 0 {
+		o.m.heap.Add(-n)
+		o.Give(n)
+	}
 }
 
 // Short is Memory.Short.

@@ -31,7 +31,7 @@ type instruction struct {
 	segment       uint64 // of the whole segment, if it is the first of one
 }
 
-func decode(m *wasm.Module, i int) (*function, error) {
+func decode(m *wasm.Module, i int, table fuel.Table) (*function, error) {
 	f := &function{signature: m.Types[m.Funcs[i]]}
 	for _, g := range m.Bodies[i].Locals {
 		f.locals += int(g.Count)
@@ -44,6 +44,9 @@ func decode(m *wasm.Module, i int) (*function, error) {
 		in, err := immediates(m, raw, code[raw.Start:raw.End])
 		if err != nil {
 			return nil, err
+		}
+		if in.op == wasm.OpBlock && table != fuel.Table1 && table != fuel.Table2 {
+			in.cost = 0
 		}
 		at := len(f.code)
 		f.code = append(f.code, in)

@@ -8,7 +8,7 @@ import (
 	"github.com/agora-host/agora/metering/fuel"
 )
 
-// The work of the host, by table 2. Numbers are those of the documentation, written out: this is
+// The work of the host, by tables 2 and 3. Numbers are those of the documentation, written out: this is
 // its second reading.
 
 // askHost calls an import, and charges for what the host does.

@@ -96,7 +96,7 @@ func New(m *wasm.Module, o Options) (*Machine, error) {
 		v.tables, v.maxTables = append(v.tables, make([]uint64, t.Min)), append(v.maxTables, limit)
 	}
 	for i := range m.Bodies {
-		f, err := decode(m, i)
+		f, err := decode(m, i, o.Table)
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/metering/fuel"
+)
+
+const (
+	// startFactor is how many times as much as a request start-up may use that is kept for all of
+	// them. An interpreter starts and reads its script there: a hundred times what a small request
+	// takes, and once.
+	startFactor = 10
+	// mostFuel is the most units that can be counted.
+	mostFuel = math.MaxInt64 / 4
+)
+
+// imageable tells whether one image may serve all requests, as far as that is
+// known before start-up ran.
+func (p *Program) imageable() bool {
+	return p.restorable && p.iface == abi.InterfaceV1 && !p.limits.KeepState
+}
+
+// ofItsOwn tells whether what start-up made is for this request alone. What a
+// capability answered may not outlive its grant.
+func (v *invocation) ofItsOwn(l Limits) bool { return v.called || v.moment && !l.StartOnce }
+
+// startFuel returns how many units start-up may use. One that is kept for all requests has a
+// budget of its own. One that each request runs is part of that request, which costs what its
+// limit says at most, so it has the request's.
+func (p *Program) startFuel() uint64 {
+	if !p.imageable() || p.startsAnew() || p.runaway.Load() {
+		return p.limits.Fuel
+	}
+	return p.limits.startFuel()
+}
+
+func (l Limits) startFuel() uint64 {
+	if l.StartFuel > 0 {
+		return l.StartFuel
+	}
+	return min(l.Fuel, mostFuel/startFactor) * startFactor
+}
+
+// startUp runs start-up within its own limits, and leaves the request its own.
+func (p *Program) startUp(v *invocation, in *instance) error {
+	if v.fuel = p.startFuel(); v.call.rehearsal {
+		v.fuel = p.limits.startFuel()
+	}
+	v.spent = min(p.initCost, v.fuel)
+	v.preparing = true
+	err := p.prepare(v, in)
+	if err == nil {
+		err = p.started(v, in)
+	}
+	if errors.Is(v.stop, abi.ErrFuelExhausted) && v.fuel > p.limits.Fuel {
+		p.runaway.Store(true)
+	}
+	return err
+}
+
+// started ends start-up: it is kept for all requests, or is part of this one. A rehearsal has it apart
+// in any case.
+func (p *Program) started(v *invocation, in *instance) error {
+	if v.used(int64(in.fuel.Get())) > v.fuel {
+		v.stop = v.exhausted()
+		return v.stop
+	}
+	apart := v.call.rehearsal
+	if p.imageable() {
+		imaged, err := p.settle(in, v.ofItsOwn(p.limits))
+		if err != nil {
+			return err
+		}
+		apart = apart || imaged
+	}
+	if !apart {
+		return p.partOfRequest(v, in)
+	}
+	now := time.Now()
+	v.startUp = v.used(int64(in.fuel.Get()))
+	v.preparing, v.fuel, v.began, v.deadline = false, p.limits.Fuel, now, now.Add(p.limits.Timeout)
+	v.spent, v.granted, v.host, v.waited = 0, 0, 0, 0
+	in.fuel.Set(0)
+	return nil
+}
+
+// partOfRequest goes on with what start-up has left of the request's own limit. What the guest was
+// granted beyond that is taken back.
+func (p *Program) partOfRequest(v *invocation, in *instance) error {
+	left := int64(in.fuel.Get())
+	if v.used(left) > p.limits.Fuel {
+		v.fuel = p.limits.Fuel
+		v.stop = v.exhausted()
+		return v.stop
+	}
+	v.preparing, v.fuel = false, p.limits.Fuel
+	if granted := v.spent + v.granted; granted > v.fuel {
+		v.granted -= granted - v.fuel
+		in.fuel.Set(uint64(left - int64(granted-v.fuel)))
+	}
+	return nil
+}
+
+// exhausted is the error of a guest that has passed the limit that holds now.
+func (v *invocation) exhausted() error {
+	switch err := fmt.Errorf("%w of %d", abi.ErrFuelExhausted, v.fuel); {
+	case !v.preparing:
+		return err
+	case v.fuel > v.limits.Fuel || !v.ofItsOwn(*v.limits):
+		return fmt.Errorf("%w: its start-up takes more", err)
+	case v.called:
+		return fmt.Errorf("%w: its start-up takes more, and runs for each request since it calls a capability", err)
+	default:
+		return fmt.Errorf("%w: its start-up takes more, and runs for each request since it asks for the clock or for randomness; start_once = true in the manifest lets it run once", err)
+	}
+}
+
+// prepare runs a module's start function and initialisers.
+func (p *Program) prepare(v *invocation, in *instance) error {
+	names := []string{fuel.ExportStart, abi.ExportInitialize, abi.ExportInit}
+	if v.cgi {
+		names = names[:1] // a command initialises itself when it runs
+	}
+	for _, name := range names {
+		if f := in.module.ExportedFunction(name); f != nil {
+			in.depth.Set(0)
+			if err := in.call(v, f); err != nil {
+				return err
+			}
+		}
+	}
+	if p.limits.WarmUp != "" && p.imageable() && !v.ofItsOwn(p.limits) && !p.startsAnew() {
+		if err := p.warmUp(v, in); err != nil {
+			return err
+		}
+	}
+	in.started = p.limits.KeepState && !v.cgi
+	return nil
+}
+
+// warmUp serves a request that nobody made: nothing of the one that happens to
+// be the first may get into the image.
+func (p *Program) warmUp(v *invocation, in *instance) error {
+	r := &abi.Request{Method: "GET", Host: "warm-up.invalid"}
+	r.Path, r.Query, _ = strings.Cut(p.limits.WarmUp, "?")
+	v.warming = true
+	_, err := p.serveFrame(v, in, r)
+	if v.warming = false; err != nil {
+		return fmt.Errorf("warm_up %q: %w", p.limits.WarmUp, err)
+	}
+	return nil
+}
+
+// tried notes for a trial that the app failed before it was given a request.
+func (v *invocation) tried(failed bool) {
+	if t := v.call.trial; t != nil && failed {
+		t.StartUp = true
+	}
+}
