@@ -50,6 +50,7 @@ var mayImport = map[string][]string{
 	"triggers/triggerstest":  {"abi", "triggers"},
 	"metering/fuel/fueltest": {"abi", "metering/fuel"},
 
+	"host":              {"abi", "registry", "approvals", "metering", "secrets", "triggers", "state", "host", "internal/door", "internal/calm", "internal/budget"},
 	"host/engine":       {"abi", "registry", "metering", "host/engine", "internal/calm", "internal/budget"},
 	"host/capability":   {"abi", "internal/calm", "internal/budget"},
 	"host/gateway":      {"abi", "registry", "internal/calm", "internal/budget"},
@@ -84,7 +85,7 @@ var mayImport = map[string][]string{
 var onlyFrom = map[string][]string{
 	"registry/sigstore": {"registry/sigstore", "node", "cmd"},
 	"approvals/rego":    {"approvals/rego", "node", "cmd"},
-	"metering/fuel":     {"metering/fuel", "host/engine", "node", "cmd"},
+	"metering/fuel":     {"metering/fuel", "host", "node", "cmd"},
 	"node":              {"node", "cmd"},
 	"store":             {"store", "node"},
 	"web":               {"web", "node"},
@@ -222,6 +223,9 @@ func TestImportRuleCanFail(t *testing.T) {
 		{"state", module + "node"},                            // the contract and who keeps to it
 		{"web", module + "state"},                             // the doors and the store behind them
 		{"host/engine", module + "host/gateway"},              // adapters among themselves
+		{"host", module + "control"},                          // running and deciding
+		{"host", module + "store/logstore"},                   // running and keeping
+		{"host", module + "web/problem"},                      // running and the doors in front
 		{"web/console", module + "node"},                      // nobody imports the composer
 		{"host/gateway", "github.com/tetratelabs/wazero/api"}, // one door
 		{"cmd/agora", "go.etcd.io/bbolt"},                     // one door, for the command too

@@ -76,7 +76,7 @@ func (v *showing) states(r registry.Release, tier abi.Tier) ([]control.Capabilit
 	if err != nil {
 		return nil, err
 	}
-	used, err := v.host.usedBy(v.tx, r.App, r.Number)
+	used, err := v.host.Host.UsedBy(v.tx, r.App, r.Number)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (h *Node) capabilityState(r registry.Release, tier abi.Tier, word string, h
 // enough is what of a grant its app has used, in any release: of lists, what
 // occurred; of quotas, twice what is kept now, and not less than a little.
 func (h *Node) enough(tx state.Reader, g approvals.Grant, keeps keptBytes) (abi.Params, error) {
-	used, err := h.usedByAny(tx, g.App)
+	used, err := h.Host.UsedByAny(tx, g.App)
 	if err != nil {
 		return nil, err
 	}

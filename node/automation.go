@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/agora-host/agora/host"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,7 +63,7 @@ func (h *Node) triggers(ctx context.Context, name string) ([]control.Trigger, er
 		return nil, err
 	}
 	var shown []control.Trigger
-	for _, v := range h.dispatcher.Views(name) {
+	for _, v := range h.Host.Triggers.Views(name) {
 		t := control.Trigger{
 			Status: v.Status, Path: v.Path, Paused: v.Paused, Live: v.Live, Next: v.Next,
 			Queued: v.Queued, Running: v.Running, Dead: v.Dead,
@@ -114,7 +115,7 @@ func declaredIn(tx state.Reader, app registry.App) ([]control.Trigger, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, t := range declared(release.Manifest) {
+		for _, t := range host.Declared(release.Manifest) {
 			if !slices.ContainsFunc(all, func(o control.Trigger) bool { return o.Ref == t.Ref }) {
 				all = append(all, control.Trigger{Status: triggers.Status{Ref: t.Ref}, Path: t.Path, Schedule: strings.TrimSpace(t.Spec), Waits: waits})
 			}
@@ -216,7 +217,7 @@ func (h *Node) RunTrigger(ctx context.Context, app, name string) (string, error)
 	if found, err := h.app(ctx, app); err != nil || found.Stopped() != nil {
 		return "", cmp.Or(err, found.Stopped())
 	}
-	return h.dispatcher.Fire(ctx, triggers.Ref{App: app, Kind: abi.TriggerCron, Name: name}, h.audited(ctx, actor, "trigger.run", app, name))
+	return h.Host.Triggers.Fire(ctx, triggers.Ref{App: app, Kind: abi.TriggerCron, Name: name}, h.audited(ctx, actor, "trigger.run", app, name))
 }
 
 // audited records an act that changes nothing else in the state, before it is done. Each record has the
@@ -250,19 +251,19 @@ func (h *Node) DeadLetters(ctx context.Context, name string, p control.Page) (al
 		return all, fmt.Errorf("the dead letters of %q are for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 	}
 	return control.Part(p, func(p state.Part) ([]triggers.Delivery, []byte, error) {
-		found, next, err := h.dispatcher.Dead(ctx, name, string(p.After), p.Limit)
+		found, next, err := h.Host.Triggers.Dead(ctx, name, string(p.After), p.Limit)
 		return found, []byte(next), err
 	})
 }
 
 // Redeliver gives a dead letter another life.
 func (h *Node) Redeliver(ctx context.Context, app string, seq uint64) (triggers.Delivery, error) {
-	return h.exhume(ctx, "letter.redelivered", app, seq, h.dispatcher.Redeliver)
+	return h.exhume(ctx, "letter.redelivered", app, seq, h.Host.Triggers.Redeliver)
 }
 
 // DropDeadLetter forgets a dead letter.
 func (h *Node) DropDeadLetter(ctx context.Context, app string, seq uint64) (triggers.Delivery, error) {
-	return h.exhume(ctx, "letter.dropped", app, seq, h.dispatcher.Drop)
+	return h.exhume(ctx, "letter.dropped", app, seq, h.Host.Triggers.Drop)
 }
 
 func (h *Node) exhume(ctx context.Context, kind, app string, seq uint64, act func(context.Context, string, uint64, triggers.Record) (triggers.Delivery, error)) (triggers.Delivery, error) {

@@ -13,7 +13,6 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
-	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/internal/door"
 	"github.com/agora-host/agora/registry"
@@ -23,42 +22,13 @@ import (
 	"github.com/agora-host/agora/web/problem"
 )
 
-// recorded is an error of a call that the app's log has.
-type recorded struct{ error }
-
-func (r recorded) Unwrap() error { return r.error }
-
-// explainFault writes into the app's own log what its maker needs to know about a call that
-// failed, and its caller is not told.
-func (h *Node) explainFault(b *bill, result engine.Result, err error) error {
-	message := "The call failed: " + err.Error()
-	if result.FaultDetail != "" {
-		message += "\n" + result.FaultDetail
-	}
-	c := counts(b.frame, result)
-	h.write(logstore.Line{
-		App: b.target.app.Name, Release: b.target.release.Number, Level: "error", Source: logstore.SourceNode, Message: message, Call: b.id,
-		Outcome: &logstore.Outcome{
-			Problem: problem.Slug(err), Tier: string(b.target.tier), Trigger: b.trigger, Instructions: c.Instructions,
-			GuestMicros: c.GuestMicros, HostMicros: c.HostMicros, MemoryKiB: uint64(result.MemoryPeak+1023) / 1024,
-		},
-	})
-	return recorded{err}
-}
-
-// writeFault sends a caller of an app the response to a request that was not served, and notes
-// it where the app's owner finds it by its id: in the app's log, and in the node's if it is the
-// node's own trouble.
+// writeFault sends a caller of an app the response to a request that was not served. Nobody has signed
+// in, so that the app's owner is named as colleagues know them, and not by an address that takes mail.
 func (h *Node) writeFault(w http.ResponseWriter, r *http.Request, id string, err error) {
-	about := h.whose(r.Context(), r.Host)
-	_, known := errors.AsType[recorded](err)
-	if about.App != "" && !known {
-		h.write(logstore.Line{
-			App: about.App, Level: "warn", Source: logstore.SourceNode, Call: id,
-			Message: "The request was not served: " + problem.For(err).Detail, Outcome: &logstore.Outcome{Problem: problem.Slug(err)},
-		})
+	var about problem.About
+	if app, found := h.Host.NoteRefused(r.Context(), r.Host, id, err); found {
+		about = problem.About{App: app.Name, Title: app.Title, Owner: registry.KnownAs(app.Owner), Team: app.Team, Console: h.origins.consoleURL}
 	}
-	h.noteFault(r.Context(), r.Host, id, err)
 	about.Page = gateway.TakesPage(r.Header)
 	problem.WriteFault(w, about, err)
 }
@@ -70,38 +40,6 @@ func (h *Node) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Allow", door.Methods)
 	}
 	problem.WriteFault(w, problem.About{Page: gateway.TakesPage(r.Header)}, err)
-}
-
-// whose returns the app that a Host header leads to, as its callers may know it. Nobody has signed
-// in, so that its owner is named as colleagues know them, and not by an address that takes mail.
-func (h *Node) whose(ctx context.Context, host string) problem.About {
-	app, ok := h.appAt(ctx, host)
-	if !ok {
-		return problem.About{}
-	}
-	return problem.About{App: app.Name, Title: app.Title, Owner: registry.KnownAs(app.Owner), Team: app.Team, Console: h.origins.consoleURL}
-}
-
-// appAt returns the app of a Host header, whether it serves anything or not.
-func (h *Node) appAt(ctx context.Context, host string) (app registry.App, ok bool) {
-	label, below := strings.CutSuffix(authority(host, h.origins.scheme), "."+h.origins.appsDomain)
-	err := h.store.View(context.WithoutCancel(ctx), func(tx state.Reader) error {
-		name := label
-		if _, after, split := strings.Cut(label, "--"); split && below {
-			name = after
-		}
-		if !below {
-			given, err := tx.HostName(label)
-			if err != nil {
-				return err
-			}
-			name = given.App
-		}
-		var err error
-		app, err = tx.App(name)
-		return err
-	})
-	return app, err == nil
 }
 
 // callLines is how many lines of a call are shown.

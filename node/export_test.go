@@ -1,6 +1,9 @@
 package node
 
 import (
+	"github.com/agora-host/agora/store/logstore"
+	"github.com/agora-host/agora/secrets"
+	"github.com/agora-host/agora/host"
 	"context"
 	"errors"
 	"fmt"
@@ -25,22 +28,20 @@ import (
 )
 
 // SetProgramBudget changes how much the programs in memory may keep.
-func (h *Node) SetProgramBudget(n int64) { h.programs.budget = n }
+func (o *Options) SetProgramBudget(n int64) { o.programs = n }
 
 // LoadedPrograms is how many programs are in memory.
-func (h *Node) LoadedPrograms() int { return h.programs.loadedCount() }
+func (h *Node) LoadedPrograms() int { return h.Host.InMemory().Programs }
 
 // EngineLimits is what a release may use.
-var EngineLimits = engineLimits
+var EngineLimits = host.EngineLimits
 
 // CheckConfinement makes the line of the doctor about what a system lacks.
 var CheckConfinement = checkConfinement
 
 // KeptRoutes is how many labels are remembered.
 func (h *Node) KeptRoutes() int {
-	h.routes.mu.Lock()
-	defer h.routes.mu.Unlock()
-	return h.routes.count
+	return h.Host.InMemory().Routes
 }
 
 // AddressesOf are the addresses that a node prints when it listens on a port.
@@ -95,7 +96,7 @@ func (h *Node) Budget(name string) (s budget.State) {
 func SetGrace(o *Options, d time.Duration) { o.grace = d }
 
 // Wake makes the node look at the clock.
-func (h *Node) Wake() { h.dispatcher.Wake() }
+func (h *Node) Wake() { h.Host.Triggers.Wake() }
 
 // SetPace changes how many times as long as it works a copy rests.
 func (h *Node) SetPace(times int) { h.resting = time.Duration(times) }
@@ -138,7 +139,15 @@ func (h *Node) FileOf(ctx context.Context, app, name string) ([]byte, error) {
 
 // SecretOf reads an app's secret.
 func (h *Node) SecretOf(ctx context.Context, app, name string) ([]byte, error) {
-	return h.openSecret(ctx, app, name)
+	var s secrets.Secret
+	err := h.store.View(ctx, func(tx state.Reader) (err error) {
+		s, err = tx.Secret(app, name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return h.ring.Open(s)
 }
 
 // Serves is the release that an app serves, 0 for none.
@@ -231,15 +240,14 @@ func (h *Node) BeforeChange(f func()) { h.beforeChange = f }
 // Links are the release and the tier that an address leads to, and the capabilities
 // that are linked there.
 func (h *Node) Links(ctx context.Context, label string) (release int, tier abi.Tier, links []string, err error) {
-	route, err := h.Route(ctx, label+"."+h.origins.appsDomain)
+	route, err := h.Host.Route(ctx, label+"."+h.origins.appsDomain)
 	if err != nil {
 		return 0, "", nil, err
 	}
-	t := route.(*target)
-	for word := range t.links {
-		links = append(links, word)
-	}
-	return t.release.Number, t.tier, links, nil
+	release, tier, links = route.(interface {
+		LeadsTo() (release int, tier abi.Tier, capabilities []string)
+	}).LeadsTo()
+	return release, tier, links, nil
 }
 
 // ForgetReviewed makes grants and requests look as they did before they said what
@@ -289,14 +297,12 @@ func (h *Node) Effects(ctx context.Context, apps ...string) string {
 	queued, queueErr := h.queue.Load(ctx)
 	fmt.Fprintf(&b, "queue %+v\n", queued.Deliveries)
 	for _, app := range apps {
-		for _, v := range h.dispatcher.Views(app) { // not its status, which the dispatcher stores when it has time
+		for _, v := range h.Host.Triggers.Views(app) { // not its status, which the dispatcher stores when it has time
 			fmt.Fprintln(&b, v.Ref, v.Path, v.Paused, v.Live, v.Queued, v.Running, v.Dead)
 		}
-		h.redactors.of(app).mu.RLock()
-		fmt.Fprintf(&b, "%s redacts %v\n", app, h.redactors.of(app).known)
-		h.redactors.of(app).mu.RUnlock()
-		route, _ := h.routes.find(app, h.o.Now())
-		fmt.Fprintf(&b, "%s leads to %p\n", app, route)
+		fmt.Fprintf(&b, "%s redacts %s\n", app, h.Host.Redacted(app, "a secret value"))
+		route, routeErr := h.Host.Route(ctx, app+"."+h.origins.appsDomain)
+		fmt.Fprintf(&b, "%s leads to %p, %v\n", app, route, routeErr)
 	}
 	blobs, _ := filepath.Glob(filepath.Join(h.o.DataDir, "blobs", "sha256", "*", "*"))
 	fmt.Fprintf(&b, "programs %d, blobs %v, %v\n", h.LoadedPrograms(), blobs, errors.Join(err, queueErr))
@@ -305,7 +311,7 @@ func (h *Node) Effects(ctx context.Context, apps ...string) string {
 
 // OnItsWay is how many deliveries to an app run or wait.
 func (h *Node) OnItsWay(app string) (n int) {
-	for _, v := range h.dispatcher.Views(app) {
+	for _, v := range h.Host.Triggers.Views(app) {
 		n += int(v.Queued + v.Running)
 	}
 	return n
@@ -315,7 +321,7 @@ func (h *Node) OnItsWay(app string) (n int) {
 func (h *Node) Panics() map[string]uint64 { return h.watch.Counts() }
 
 // DropPrograms puts all programs out of memory.
-func (h *Node) DropPrograms() { h.programs.drop(everySigner); h.sites.drop(everySigner) }
+func (h *Node) DropPrograms() { h.Host.Distrust() }
 
 // Flush brings what was counted to the store.
 func (h *Node) Flush(ctx context.Context) error { return h.meter.Flush(ctx) }
@@ -336,19 +342,10 @@ func (h *Node) Billed(ctx context.Context, trigger string) (metering.Usage, erro
 }
 
 // ProgramUsers is how many calls hold a program in memory.
-func (h *Node) ProgramUsers() (n int) {
-	h.programs.mu.Lock()
-	defer h.programs.mu.Unlock()
-	for _, e := range h.programs.slots {
-		n += e.Value.(*slot).users
-	}
-	return n
-}
+func (h *Node) ProgramUsers() int { return h.Host.InMemory().Calls }
 
 // Calmly is what each handler of the node is within.
 func (h *Node) Calmly(next http.Handler) http.Handler { return h.calmly(next) }
-
-func everySigner(registry.Signer) bool { return true }
 
 // Fill stores as many releases of an app, requests (every other one decided), grants and
 // events, in the likeness of release 1, without uploads and quotas.
@@ -400,15 +397,12 @@ func (h *Node) Staging() int {
 func (h *Node) RemoveDue(ctx context.Context) { h.removeDue(ctx) }
 
 // RunningCalls is how many calls of an app run.
-func (h *Node) RunningCalls(app string) int {
-	l := h.lives.of(app)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.calls)
-}
+func (h *Node) RunningCalls(app string) int { return h.Host.Running(app) }
 
 // Log writes a line into an app's log.
-func (h *Node) Log(app, line string) { h.appLog(context.Background(), app, 1, "info", line) }
+func (h *Node) Log(app, line string) {
+	_ = h.logs.Append(logstore.Line{At: h.o.Now(), App: app, Release: 1, Level: "info", Source: "log", Message: line})
+}
 
 // FillApps adds n apps with a release each.
 func (h *Node) FillApps(ctx context.Context, n int) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/agora-host/agora/host"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,7 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/control"
@@ -36,7 +36,6 @@ import (
 	"github.com/agora-host/agora/store/filestore"
 	"github.com/agora-host/agora/store/logstore"
 	"github.com/agora-host/agora/store/samplestore"
-	"github.com/agora-host/agora/triggers"
 	"github.com/agora-host/agora/triggers/webhook"
 	"github.com/agora-host/agora/web/api"
 	"github.com/agora-host/agora/web/console"
@@ -46,6 +45,7 @@ import (
 // Node is one node.
 type Node struct {
 	People *people.Service
+	Host   *host.Host
 
 	o       Options
 	log     *slog.Logger
@@ -65,31 +65,22 @@ type Node struct {
 	meter     *metering.Meter
 	engine    *engine.Engine
 
-	binders map[string]binder // of capabilities, by word
-	egress  []netip.Prefix    // networks that apps may reach although they are not public
-	models  *llm.Config       // that apps may be granted; nil: none
-	told    told              // of owners, by their apps' logs
+	egress []netip.Prefix // networks that apps may reach although they are not public
+	models *llm.Config    // that apps may be granted; nil: none
 
-	files     *filestore.Store
-	ring      *secrets.Ring // keys of the apps' secrets
-	redactors redactors
-	removing  sync.Mutex    // held while apps are removed
-	removals  chan struct{} // wakes what removes apps; holds one
-	used      tally         // what apps did with their capabilities
+	files    *filestore.Store
+	ring     *secrets.Ring // keys of the apps' secrets
+	removing sync.Mutex    // held while apps are removed
+	removals chan struct{} // wakes what removes apps; holds one
 
 	reserve *reserve
 
-	routes   routes
-	lives    lives
-	shelf    shelf
-	programs *programs
+	shelf     shelf
+	followers *state.Followers // of the store's feed: all effects of changes
 
 	beforeChange func() // for tests: runs between a verdict and its transaction
 
-	queue      *boltstore.Queue
-	sites      sites
-	dispatcher *triggers.Dispatcher
-	known      known
+	queue *boltstore.Queue
 
 	door  *door.Door
 	front http.Handler // what it serves
@@ -127,7 +118,7 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	log := o.Logger.With("component", "host")
 	watch := calm.New(log)
 	watch.Inject(o.inject)
-	h := &Node{o: o, log: log, watch: watch, sites: sites{watch: watch}, started: o.Now(), copying: make(chan struct{}, 1), removals: make(chan struct{}, 1), resting: restFor, reserve: newReserve(o)}
+	h := &Node{o: o, log: log, watch: watch, started: o.Now(), copying: make(chan struct{}, 1), removals: make(chan struct{}, 1), resting: restFor, reserve: newReserve(o)}
 	if err := watch.Do("open", func() error { return h.open(ctx) }); err != nil {
 		return nil, errors.Join(err, h.Stop(ctx))
 	}
@@ -158,11 +149,8 @@ func (h *Node) open(ctx context.Context) error {
 		return fmt.Errorf("start the engine: %w", err)
 	}
 	h.onStop("engine", h.engine.Close)
-	h.programs = newPrograms(h.watch, h.loadProgram, min(programBudget, h.o.Memory/8))
-	h.onStop("programs", h.programs.close)
-	h.binders = h.capabilities()
 	h.openIntake()
-	if err := h.openDispatcher(ctx); err != nil {
+	if err := h.openHost(ctx); err != nil {
 		return err
 	}
 	return h.listen(ctx)
@@ -217,11 +205,14 @@ func (h *Node) openData(ctx context.Context) error {
 	}
 	h.onStop("store", func(context.Context) error { return h.file.Close() })
 	h.store = h.o.wrapped(h.file)
+	if err := h.openFollowers(ctx); err != nil {
+		return err
+	}
 	h.openServices()
 	if err := h.markLeftBlobs(ctx); err != nil {
 		return fmt.Errorf("look for modules that no release names: %w", err)
 	}
-	h.onStop("record of what was used", h.flushUsed)
+	h.onStop("record of tokens' use", h.People.StoreTokensUsed)
 	root, err := h.authority.TrustedRootJSON()
 	if err != nil {
 		return fmt.Errorf("read the trust root: %w", err)
@@ -277,9 +268,9 @@ func (h *Node) handler() (http.Handler, error) {
 	desk.HandleFunc("GET /healthz", h.serveHealth)
 	desk.HandleFunc("GET /metrics", h.serveMetrics)
 	apps := gateway.New(gateway.Options{
-		Router: h, Secure: h.origins.scheme == "https",
+		Router: h.Host, Secure: h.origins.scheme == "https",
 		WriteFault: func(w http.ResponseWriter, r *http.Request, id string, err error) {
-			if errors.Is(err, problem.ErrMethodNotAllowed) { // only webhooks have methods of their own
+			if errors.Is(err, webhook.ErrMethod) { // only webhooks have methods of their own
 				w.Header().Set("Allow", webhook.Methods)
 			}
 			h.writeFault(w, r, id, err)
@@ -312,7 +303,6 @@ func (h *Node) serveHealth(w http.ResponseWriter, _ *http.Request) {
 func (h *Node) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel = cancel
-	kept := &kept{host: h, since: time.Now(), rest: map[keptID]uint64{}}
 	for where, run := range map[string]func(context.Context){
 		"meter": h.meter.Run,
 		"snapshot": func(ctx context.Context) {
@@ -321,11 +311,12 @@ func (h *Node) Start() {
 		"samples": func(ctx context.Context) {
 			h.samples.Run(ctx.Done(), func(err error) { h.log.Warn("samples of calls are not written", "err", err) })
 		},
-		"dispatcher": h.dispatcher.Run,
+		"dispatcher": h.Host.Triggers.Run,
+		"followers":  h.followers.Run,
 		"used": func(ctx context.Context) {
 			h.regularly(ctx, storeUsed, "what apps used could not be stored", h.flushUsed)
 		},
-		"kept":   kept.run,
+		"kept":   h.Host.BillKept,
 		"starts": h.outliveStart,
 		"memory": h.watchMemory,
 		"tidy":   h.tidyRegularly,
@@ -391,8 +382,8 @@ func (h *Node) stop(ctx context.Context) error {
 			step("end running requests", h.door.Close)
 		}
 	}
-	if h.dispatcher != nil {
-		step("finish running deliveries", func() error { return h.dispatcher.Stop(ctx) })
+	if h.Host != nil {
+		step("finish running deliveries", func() error { return h.Host.Triggers.Stop(ctx) })
 	}
 	if h.cancel != nil {
 		h.cancel()
@@ -442,13 +433,7 @@ func (h *Node) Info(ctx context.Context) control.Info {
 func (h *Node) openDesk() {
 	h.desk = &control.Desk{
 		Store: h.store, Now: h.o.Now, Logger: h.log, Quotas: h.o.Quotas,
-		Low: func() error { return h.reserve.low(0) },
-		Follow: func(ctx context.Context, _ abi.Rev) error {
-			err := h.learnNews(ctx)
-			if err != nil {
-				h.routes.forgetAll()
-			}
-			return err
-		},
+		Low:    func() error { return h.reserve.low(0) },
+		Follow: h.followers.CatchUp,
 	}
 }

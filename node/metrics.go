@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"github.com/agora-host/agora/host"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,8 +15,6 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/host/engine"
-	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/node/internal/telemetry"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/web"
@@ -42,7 +41,7 @@ type appMeasures struct {
 	calls, failed, canceled, instructions, guest, host, in, out atomic.Uint64
 }
 
-func (m *measures) count(v *metering.Invocation) {
+func (m *measures) count(v host.Settled) {
 	m.took.Observe(time.Duration(v.GuestMicros+v.HostMicros) * time.Microsecond)
 	a := m.of(v.App)
 	a.calls.Add(1)
@@ -170,7 +169,7 @@ func (h *Node) measureNode(ctx context.Context, p *telemetry.Page) {
 		gauge("agora_requests_open", "requests that wait for a reviewer", open)
 		p.One("agora_revision", telemetry.Counter, "changes of state, ever", rev)
 	}
-	gauge("agora_programs_loaded", "releases that are in memory", float64(h.programs.loadedCount()))
+	gauge("agora_programs_loaded", "releases that are in memory", float64(h.Host.InMemory().Programs))
 	h.measureBudgets(p)
 	h.measureDisk(p)
 	h.measureMemory(p)
@@ -198,11 +197,4 @@ func (h *Node) measureMemory(p *telemetry.Page) {
 	p.One("go_memstats_heap_alloc_bytes", telemetry.Gauge, "bytes of objects in the heap", float64(m.HeapAlloc))
 	p.One("go_memstats_sys_bytes", telemetry.Gauge, "bytes obtained from the system", float64(m.Sys))
 	p.One("go_gc_cycles_total", telemetry.Counter, "collections that were completed", float64(m.NumGC))
-}
-
-// note tells those who look what a call did, once it is journaled.
-func (h *Node) note(v *metering.Invocation, result engine.Result) {
-	h.measures.count(v)
-	s := sampleOf(v, result.Response.Status, h.o.Now())
-	h.samples.Add(&s)
 }

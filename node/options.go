@@ -95,8 +95,9 @@ type Options struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
-	inject func(where string)            // of tests: see calm.Watch.Inject
-	wrap   func(state.Store) state.Store // of tests: see package statetest
+	programs int64                         // of tests: see host.Options
+	inject   func(where string)            // of tests: see calm.Watch.Inject
+	wrap     func(state.Store) state.Store // of tests: see package statetest
 }
 
 func (o Options) wrapped(s state.Store) state.Store {

@@ -101,13 +101,13 @@ func (h *Node) checkTriggers() []control.Check {
 	if !h.o.PauseTriggers {
 		return nil
 	}
-	return []control.Check{{Name: "triggers", OK: true, Detail: fmt.Sprintf("paused on this node, which was started with --pause-triggers: %s; restart it without the flag to resume", humanize.Plural(h.dispatcher.Waiting(), "delivery waits", "deliveries wait"))}}
+	return []control.Check{{Name: "triggers", OK: true, Detail: fmt.Sprintf("paused on this node, which was started with --pause-triggers: %s; restart it without the flag to resume", humanize.Plural(h.Host.Triggers.Waiting(), "delivery waits", "deliveries wait"))}}
 }
 
 // sayTriggersPaused says at the start that nothing is delivered, and how that ends.
 func (h *Node) sayTriggersPaused() {
 	if h.o.PauseTriggers {
-		h.log.Warn("triggers are paused: nothing is delivered", "waiting", h.dispatcher.Waiting(),
+		h.log.Warn("triggers are paused: nothing is delivered", "waiting", h.Host.Triggers.Waiting(),
 			"remedy", "pause what does harm with agora triggers pause APP KIND NAME, and restart the node without --pause-triggers")
 	}
 }

@@ -35,7 +35,7 @@ func (h *Node) watchMemory(ctx context.Context) {
 			h.log.Warn("memory is short: calls that need new memory wait, and what is idle is given up", "percent", used, "limit", h.o.Memory)
 			h.engine.Press(true)
 			h.engine.Relieve()
-			h.programs.shrink()
+			h.Host.Shrink()
 			debug.FreeOSMemory()
 		case short && used < serveBelow:
 			short = false

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/agora-host/agora/host"
 	"slices"
 	"strconv"
 
@@ -56,13 +57,13 @@ func (h *Node) publish(ctx context.Context, actor access.Actor, u control.Upload
 	}
 	defer give()
 	stage("compiling")
-	code, err := program(module)
+	code, err := host.Program(module)
 	if err != nil {
 		return control.Published{}, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
 	var compiling abi.Recorder
-	defer func() { h.billCompiling(candidate, &compiling) }()
-	if err := h.engine.Compile(abi.WithRecorder(ctx, &compiling), code, engineLimits(candidate)); err != nil {
+	defer func() { h.Host.BillCompiling(candidate, &compiling) }()
+	if err := h.engine.Compile(abi.WithRecorder(ctx, &compiling), code, host.EngineLimits(candidate)); err != nil {
 		return control.Published{}, fmt.Errorf("compile the module: %w", err)
 	}
 	stage("trying the app")
@@ -136,7 +137,7 @@ func (h *Node) admit(ctx context.Context, actor access.Actor, u control.Upload, 
 	if err := manifest.Fits(inspection); err != nil {
 		return r, nil, err
 	}
-	if err := checkStatic(manifest, module); err != nil {
+	if err := host.CheckStatic(manifest, module); err != nil {
 		return r, nil, err
 	}
 	stage("checking the signature")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/agora-host/agora/host"
 	"time"
 
 	"github.com/agora-host/agora/approvals"
@@ -92,7 +93,6 @@ func (h *Node) remove(ctx context.Context, app registry.App) error {
 		return err
 	}
 	failpoint.Hit("remove-certified")
-	h.redactors.forget(app.Name)
 	h.collectSoon(ctx)
 	h.log.InfoContext(ctx, "an app was removed", "app", app.Name)
 	return nil
@@ -102,7 +102,7 @@ func (h *Node) remove(ctx context.Context, app registry.App) error {
 func (h *Node) beginRemoval(ctx context.Context, name string) error {
 	ending, cancel := context.WithTimeout(ctx, endWithin)
 	defer cancel()
-	if err := h.lives.of(name).wait(ending); err != nil {
+	if err := h.Host.WaitIdle(ending, name); err != nil {
 		return fmt.Errorf("wait for its calls to end: %w", err)
 	}
 	kept, err := h.measure(ctx, name)
@@ -167,7 +167,7 @@ func (h *Node) measure(ctx context.Context, name string) ([]registry.Removed, er
 	kv, kvErr := h.kv.Used(ctx, name)
 	blobs, blobErr := h.kv.BlobsUsed(ctx, name)
 	waiting := int64(0)
-	for _, v := range h.dispatcher.Views(name) {
+	for _, v := range h.Host.Triggers.Views(name) {
 		waiting += int64(v.Queued + v.Running + v.Dead)
 	}
 	var all []registry.Removed
@@ -188,7 +188,7 @@ func (h *Node) erase(ctx context.Context, name string) error {
 		place string // of a kill, in tests
 		run   func(ctx context.Context, name string) error
 	}{
-		{"remove-queue", func(ctx context.Context, name string) error { _, err := h.dispatcher.Erase(ctx, name); return err }},
+		{"remove-queue", func(ctx context.Context, name string) error { _, err := h.Host.Triggers.Erase(ctx, name); return err }},
 		{"remove-kv", h.kv.Erase},
 		{"remove-files", h.files.Erase},
 		{"remove-code", h.eraseCode},
@@ -208,7 +208,7 @@ func (h *Node) erase(ctx context.Context, name string) error {
 
 // eraseCode removes what was compiled of an app's modules.
 func (h *Node) eraseCode(ctx context.Context, name string) error {
-	h.programs.forget(name)
+	h.Host.Forget(name)
 	var releases []registry.Release
 	err := h.store.View(ctx, func(tx state.Reader) (err error) {
 		releases, _, err = tx.ReleasesPart(name, state.Part{Limit: -1})
@@ -217,13 +217,13 @@ func (h *Node) eraseCode(ctx context.Context, name string) error {
 	for _, r := range releases {
 		module, readErr := h.blobs.Get(ctx, r.Digest)
 		if readErr == nil {
-			module, readErr = program(module)
+			module, readErr = host.Program(module)
 		}
 		if readErr != nil { // what compiled it cannot be named; nothing finds the code either
 			h.log.WarnContext(ctx, "compiled code of a damaged module stays", "app", name, "release", r.Number, "err", readErr)
 			continue
 		}
-		err = errors.Join(err, h.engine.Forget(module, engineLimits(r)))
+		err = errors.Join(err, h.engine.Forget(module, host.EngineLimits(r)))
 	}
 	return err
 }

@@ -45,7 +45,7 @@ func (k *keeping) open() {
 		h.policy, err = rego.New(context.Background(), rego.Options{})
 	}
 	if err == nil {
-		err = h.openDispatcher(context.Background())
+		err = h.openHost(context.Background())
 	}
 	if err != nil {
 		k.rt.Fatal(err)

@@ -9,18 +9,10 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
-	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/store/samplestore"
 )
-
-func sampleOf(v *metering.Invocation, status int, at time.Time) samplestore.Sample {
-	return samplestore.Sample{
-		App: v.App, ID: v.ID, At: at, Release: v.Release, Tier: v.Tier, Trigger: v.Trigger, Status: status, Fault: v.Fault,
-		Instructions: v.Instructions, GuestMicros: v.GuestMicros, HostMicros: v.HostMicros,
-	}
-}
 
 // Samples shows some calls of an hour, of one app or, for "", of all, the last first, as far as
 // the actor may look into them: when others called an app, and what failed there, is for whoever

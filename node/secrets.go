@@ -2,11 +2,8 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
-	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
@@ -15,38 +12,6 @@ import (
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
 )
-
-// opener opens secrets for the capabilities that were granted one.
-type opener struct{ *Node }
-
-// Open answers a value; abi.ErrnoNotFound if none is set.
-func (o opener) Open(ctx context.Context, app, name string) ([]byte, error) {
-	value, err := o.openSecret(ctx, app, name)
-	if errors.Is(err, secrets.ErrNotFound) {
-		return nil, fmt.Errorf("%w: %w", abi.ErrnoNotFound, err)
-	}
-	return value, err
-}
-
-// openSecret is for whoever checked already that the app may have it, or that
-// the app does not get to see it.
-func (h *Node) openSecret(ctx context.Context, app, name string) ([]byte, error) {
-	var s secrets.Secret
-	err := h.store.View(ctx, func(tx state.Reader) (err error) {
-		if s, err = tx.Secret(app, name); err != nil {
-			return fmt.Errorf("secret %q of app %q: %w", name, app, err)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	value, err := h.ring.Open(s)
-	if err == nil {
-		h.redactors.of(app).add(name, value)
-	}
-	return value, err
-}
 
 // Secrets lists an app's secrets, without their values, which nobody is shown:
 // to the owner, to reviewers and to operators.
@@ -101,9 +66,6 @@ func (h *Node) SetSecret(ctx context.Context, app, name string, value []byte) (c
 		tx.Emit("secret.set", app, name, nil)
 		return tx.PutSecret(s)
 	})
-	if err == nil {
-		h.redactors.of(app).add(name, value)
-	}
 	return shown, err
 }
 
@@ -173,41 +135,4 @@ func (h *Node) checkSecrets(ctx context.Context) Check {
 		}
 	}
 	return verdict("secrets", fmt.Sprintf("%d can be opened", len(all)), secretsRemedy, problems...)
-}
-
-// redact takes an app's secrets out of a line that the app wrote, and notes that
-// it had to.
-func (h *Node) redact(app string, release int, message string) string {
-	r := h.redactors.of(app)
-	r.load(func(add func(name string, value []byte)) {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		var all []secrets.Secret
-		err := h.store.View(ctx, func(tx state.Reader) (err error) {
-			all, err = tx.Secrets(app)
-			return err
-		})
-		for _, s := range all {
-			value, openErr := h.ring.Open(s)
-			if err = errors.Join(err, openErr); openErr == nil {
-				add(s.Name, value)
-			}
-		}
-		if err != nil {
-			h.log.Error("an app's secrets cannot be looked for in its log", "app", app, "err", err)
-		}
-	})
-	clean, found := r.redact(message)
-	for _, name := range found {
-		use := abi.Use{Capability: "secret", Meter: abi.MeterRedacted, Subject: name, N: 1}
-		h.used.add(app, release, []abi.Use{use}, h.o.Now())
-	}
-	if len(found) > 0 {
-		h.tell(app, release, abi.Finding{
-			Code: "secret.logged", Severity: abi.SeverityNote, Subject: strings.Join(found, " "),
-			Message: fmt.Sprintf("The app wrote the secret %s into its log; the node took it out.", strings.Join(found, " and ")),
-			Remedy:  abi.Remedy{Summary: "Remove what prints it, and consider setting a new value."},
-		})
-	}
-	return clean
 }

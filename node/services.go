@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/control/people"
-	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/web"
 )
@@ -33,11 +32,6 @@ func (h *Node) openServices() {
 	h.People = people.New(people.Options{
 		Desk: h.desk, Prover: prover{filepath.Join(h.o.DataDir, nodeFile)},
 		ConsoleURL: h.ConsoleURL,
-		Untrusted: func(hint string) {
-			signed := func(s registry.Signer) bool { return s.Method == registry.MethodKey && s.KeyHint == hint }
-			h.programs.drop(signed)
-			h.sites.drop(signed)
-		},
 	})
 }
 

@@ -48,6 +48,25 @@ func (h *Node) mustVerify(ctx context.Context, name string, number int) error {
 	return err
 }
 
+// verified returns a release's module, checked against its signature once more.
+func (h *Node) verified(ctx context.Context, r registry.Release) (module []byte, err error) {
+	if module, err = h.blobs.Get(ctx, r.Digest); err != nil {
+		return nil, fmt.Errorf("read the module of %s release %d: %w", r.App, r.Number, err)
+	}
+	bundle, err := h.blobs.Get(ctx, r.Bundle)
+	if err != nil {
+		return nil, fmt.Errorf("read the signature of %s release %d: %w", r.App, r.Number, err)
+	}
+	signer, err := h.verify(ctx, module, bundle)
+	if err != nil {
+		return nil, fmt.Errorf("check the signature of %s release %d: %w", r.App, r.Number, err)
+	}
+	if signer.Identity != r.Signer.Identity {
+		return nil, fmt.Errorf("release %d of %s was signed by %s and now verifies as %s: %w", r.Number, r.App, r.Signer.Identity, signer.Identity, registry.ErrUntrusted)
+	}
+	return module, nil
+}
+
 // stillTrusted is the part of verifying that can change: within a transaction it is asked whether
 // the key that signed a release is still registered for its signer.
 func stillTrusted(tx registry.Reader, r registry.Release) error {

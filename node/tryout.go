@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/agora-host/agora/host"
 	"strings"
 
 	"github.com/agora-host/agora/abi"
@@ -17,7 +18,7 @@ const maxWhy = 1500
 // start-up fails by itself would fail in each call, and is refused. A request that fails may be one
 // that the app was not made for: its owner is told.
 func (h *Node) tryOut(ctx context.Context, code []byte, r registry.Release) ([]abi.Finding, error) {
-	t, err := h.engine.Try(ctx, code, r.Interface, engineLimits(r))
+	t, err := h.engine.Try(ctx, code, r.Interface, host.EngineLimits(r))
 	if err != nil || t.Err == nil || t.Called || !ofTheApp(t.Err) && !t.Runaway {
 		return nil, err
 	}

@@ -386,8 +386,7 @@ func TestConcurrentUploads(t *testing.T) {
 // TestProgramsComeAndGo: with room for one program at a time, several apps that
 // are called at once all answer, each for itself, and memory stays bounded.
 func TestProgramsComeAndGo(t *testing.T) {
-	n := start(t)
-	n.SetProgramBudget(1)
+	n := start(t, func(o *node.Options) { o.SetProgramBudget(1) })
 	c := n.ada()
 	addresses := map[string]string{}
 	for _, name := range []string{"one", "two", "three"} {

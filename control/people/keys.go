@@ -81,8 +81,8 @@ func (s *Service) AddKey(ctx context.Context, k control.NewKey) (registry.Key, e
 	return key, err
 }
 
-// DeleteKey ends the trust in a key. What it signed and was loaded is dropped, so that it no
-// longer loads; what others signed goes on undisturbed.
+// DeleteKey ends the trust in a key. What it signed and was loaded is dropped wherever the event is
+// followed, so that it no longer loads; what others signed goes on undisturbed.
 func (s *Service) DeleteKey(ctx context.Context, hint string) error {
 	actor, err := s.desk.Door(ctx, access.ManageKeys)
 	if err != nil {
@@ -99,8 +99,5 @@ func (s *Service) DeleteKey(ctx context.Context, hint string) error {
 		tx.Emit("key.deleted", "", hint, map[string]string{"identity": key.Identity})
 		return tx.DeleteKey(hint)
 	})
-	if err == nil {
-		s.untrusted(hint)
-	}
 	return err
 }

@@ -22,8 +22,6 @@ type Options struct {
 	Prover Prover
 	// ConsoleURL is where people find the console. It is asked for only once the node listens.
 	ConsoleURL func() string
-	// Untrusted is called once a key has stopped signing for anybody.
-	Untrusted func(hint string)
 }
 
 // Service keeps users and their credentials.
@@ -31,11 +29,10 @@ type Service struct {
 	desk       *control.Desk
 	prover     Prover
 	consoleURL func() string
-	untrusted  func(hint string)
 	used       tokensUsed
 }
 
 // New makes a Service.
 func New(o Options) *Service {
-	return &Service{desk: o.Desk, prover: o.Prover, consoleURL: o.ConsoleURL, untrusted: o.Untrusted}
+	return &Service{desk: o.Desk, prover: o.Prover, consoleURL: o.ConsoleURL}
 }

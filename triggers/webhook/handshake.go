@@ -2,12 +2,16 @@ package webhook
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/agora-host/agora/abi"
 )
+
+// ErrMethod: a request to a webhook's address is neither a webhook nor a handshake.
+var ErrMethod = errors.New("this address does not take that method")
 
 // Methods are the methods that a webhook's address takes, for an Allow header.
 const Methods = "GET, HEAD, OPTIONS, POST"

@@ -99,7 +99,7 @@ var table = []Entry{
 		"Check the address, or start from the catalogue at /.", ErrNoSuchPage),
 	entry("method-not-allowed", http.StatusMethodNotAllowed, "This address does not take that method",
 		"The address exists, but not for this HTTP method.",
-		"Use a method that the Allow header lists; see /api/v1/openapi.json.", ErrMethodNotAllowed, door.ErrMethod),
+		"Use a method that the Allow header lists; see /api/v1/openapi.json.", ErrMethodNotAllowed, door.ErrMethod, webhook.ErrMethod),
 	entry("name-not-repeated", http.StatusUnprocessableEntity, "The name was not repeated",
 		"Whoever deletes an app repeats its name, so that no other app is deleted by mistake.",
 		"Send the name of the app that is to be deleted as app.", ErrNotRepeated),

@@ -1,4 +1,4 @@
-package node
+package host
 
 import (
 	"context"
@@ -9,18 +9,23 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/registry"
-	"github.com/agora-host/agora/store/boltstore"
 )
 
 // spendSpace is where among the apps' data it is kept what they spent on a day.
 // It can be no app's name.
 const spendSpace = ":spent"
 
-// spendKept is how long a day is remembered; nobody asks for one that is over.
+// spendKept is how long a day is remembered. It is not read once it is over.
 const spendKept = 72 * time.Hour
 
+// SpentStore keeps what apps spent, among their data.
+type SpentStore interface {
+	Get(ctx context.Context, app, key string) ([]byte, error)
+	Write(ctx context.Context, app string, w abi.KVWrite, quota abi.KVQuota) error
+}
+
 // spendLedger keeps what apps spent, each change durable and none lost.
-type spendLedger struct{ kv *boltstore.KV }
+type spendLedger struct{ kv SpentStore }
 
 // Reserve adds an amount, unless more than the limit would then be spent:
 // abi.ErrnoQuota.
@@ -38,7 +43,7 @@ func (l spendLedger) Release(ctx context.Context, app, day string, amount int64)
 	return l.change(ctx, app, day, func(spent int64) (int64, error) { return max(0, spent-amount), nil })
 }
 
-// change swaps a value for the next, and begins anew when somebody else was
+// change swaps a value for the next, and begins anew when another change was
 // faster.
 func (l spendLedger) change(ctx context.Context, app, day string, next func(int64) (int64, error)) error {
 	name := day + "/" + app

@@ -1,4 +1,4 @@
-package node
+package host
 
 import (
 	"context"
@@ -64,6 +64,13 @@ func (r *routes) keep(label string, t *target, since uint64) {
 	r.byLabel.Store(label, t)
 }
 
+// number is how many labels are remembered.
+func (r *routes) number() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count
+}
+
 // clear forgets every label; r.mu is held.
 func (r *routes) clear() {
 	r.byLabel.Clear()
@@ -100,9 +107,14 @@ func (r *routes) forget(apps map[string]bool) {
 	}
 }
 
+// LeadsTo returns the release and the tier that a route leads to, and the capabilities that it links.
+func (t *target) LeadsTo() (release int, tier abi.Tier, capabilities []string) {
+	return t.release.Number, t.tier, slices.Sorted(maps.Keys(t.links))
+}
+
 // target is one release in one tier, ready to be called.
 type target struct {
-	host    *Node
+	host    *Host
 	app     registry.App
 	release registry.Release
 	tier    abi.Tier
@@ -112,20 +124,16 @@ type target struct {
 	life    *life               // of the app
 }
 
-var _ gateway.Router = (*Node)(nil)
+var _ gateway.Router = (*Host)(nil)
 
 // Route finds the release behind a Host header. A label below the apps' domain
 // is an app, "<tier>--<app>" for one tier of it, or "r<number>--<app>" for the
 // preview of one release. "--" occurs in no app's name. Elsewhere it is a host
 // name that an operator gave to an app, and nothing near it.
-func (h *Node) Route(ctx context.Context, host string) (gateway.Route, error) {
-	name := authority(host, h.origins.scheme)
-	label, below := strings.CutSuffix(name, "."+h.origins.appsDomain)
+func (h *Host) Route(ctx context.Context, host string) (gateway.Route, error) {
+	label, below := h.o.Addresses.Label(host) // a host elsewhere has a dot, which no label has
 	if below && (label == "" || strings.ContainsAny(label, ".:")) {
 		return nil, noSuchHost(host)
-	}
-	if !below {
-		label = name // it has a dot, which no label below the domain has
 	}
 	t, since := h.routes.find(label, h.o.Now())
 	if t != nil {
@@ -145,13 +153,13 @@ func noSuchHost(host string) error {
 
 // resolve reads what a label below the apps' domain leads to, or a host name that
 // an operator gave to an app.
-func (h *Node) resolve(ctx context.Context, host, label string, below bool) (*target, error) {
+func (h *Host) resolve(ctx context.Context, host, label string, below bool) (*target, error) {
 	selector, name, split := strings.Cut(label, "--")
 	if !split || !below {
 		selector, name = serving, label
 	}
 	var t *target
-	err := h.store.View(ctx, func(tx state.Reader) error {
+	err := h.o.State.View(ctx, func(tx state.Reader) error {
 		if !below {
 			given, err := tx.HostName(label)
 			if errors.Is(err, registry.ErrNotFound) {
@@ -204,7 +212,7 @@ func selectRelease(app registry.App, selector string) (abi.Tier, int, error) {
 	return abi.TierSandbox, n, nil
 }
 
-func (h *Node) newTarget(tx state.Reader, app registry.App, tier abi.Tier, number int) (*target, error) {
+func (h *Host) newTarget(tx state.Reader, app registry.App, tier abi.Tier, number int) (*target, error) {
 	release, err := tx.Release(app.Name, number)
 	if err != nil {
 		return nil, fmt.Errorf("release %d of app %q: %w", number, app.Name, err)
@@ -214,7 +222,7 @@ func (h *Node) newTarget(tx state.Reader, app registry.App, tier abi.Tier, numbe
 		return nil, err
 	}
 	t := &target{host: h, app: app, release: release, tier: tier, links: map[string]abi.Link{}, life: h.lives.of(app.Name)}
-	t.tags = h.tags(t)
+	t.tags = t.usageTags()
 	for _, word := range slices.Sorted(maps.Keys(rights)) {
 		t.link(word, rights[word])
 	}

@@ -1,4 +1,4 @@
-package node
+package host
 
 import (
 	"cmp"
@@ -9,8 +9,17 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/metering"
-	"github.com/agora-host/agora/store/logstore"
 )
+
+// Settled is a call that is journaled. It is valid until its observer returns.
+type Settled struct {
+	*metering.Invocation
+	Status int // HTTP; 0 if there was no response
+	At     time.Time
+}
+
+// Observer learns of calls.
+type Observer func(Settled)
 
 // bill is what one call is charged to, and how it is journaled.
 type bill struct {
@@ -23,12 +32,12 @@ type bill struct {
 	unread  bool              // the request could not be read: nothing was called
 }
 
-// tags say who answers for a target's usage.
-func (h *Node) tags(t *target) metering.Tags {
+// usageTags say whom a target's usage is charged to.
+func (t *target) usageTags() metering.Tags {
 	m := t.release.Manifest
 	return metering.Tags{
 		App: t.app.Name, Release: t.release.Number, Tier: string(t.tier), CostCenter: m.CostCenter, Team: m.Team,
-		Owner: t.app.Owner, Environment: cmp.Or(h.o.Environment, string(t.tier)),
+		Owner: t.app.Owner, Environment: cmp.Or(t.host.o.Environment, string(t.tier)),
 	}
 }
 
@@ -44,7 +53,7 @@ func (b *bill) invocation(result engine.Result, uses []abi.Use, fault error) met
 // checkpoint journals a call that runs, since part of its answer goes out.
 func (b *bill) checkpoint(so engine.Result) error {
 	if b.running == nil {
-		b.running = b.target.host.meter.Begin()
+		b.running = b.target.host.o.Meter.Begin()
 	}
 	v := b.invocation(so, b.uses(), nil)
 	return b.running.Checkpoint(&v)
@@ -60,7 +69,7 @@ func (b *bill) leave() {
 // stderr writes a line of the call into the app's log.
 func (b *bill) stderr(line string) {
 	t := b.target
-	t.host.write(logstore.Line{App: t.app.Name, Release: t.release.Number, Level: "info", Source: "stderr", Message: line, Call: b.id})
+	t.host.lines.write(Line{App: t.app.Name, Release: t.release.Number, Level: "info", Source: SourceStderr, Message: line, Call: b.id})
 }
 
 // settle journals what a call did, whether it succeeded or not. The uses of
@@ -71,7 +80,7 @@ func (b *bill) settle(result engine.Result, uses []abi.Use, fault error) error {
 	if b.running != nil {
 		err = b.running.End(&v)
 	} else {
-		err = b.target.host.meter.Record(&v)
+		err = b.target.host.o.Meter.Record(&v)
 	}
 	if err != nil {
 		b.target.host.log.Warn("a call could not be journaled: its answer is withheld", "app", v.App, "invocation", b.id, "err", err)
@@ -80,13 +89,18 @@ func (b *bill) settle(result engine.Result, uses []abi.Use, fault error) error {
 		}
 		return err
 	}
-	b.target.host.note(&v, result)
+	s := Settled{Invocation: &v, Status: result.Response.Status, At: b.target.host.o.Now()}
+	for _, observe := range b.target.host.o.Observers {
+		observe(s)
+	}
 	return nil
 }
 
+func memoryKiB(result engine.Result) uint64 { return uint64(result.MemoryPeak+1023) / 1024 }
+
 func counts(frame *abi.Request, result engine.Result) metering.Counts {
 	micros := func(d time.Duration) uint64 { return uint64((d + time.Microsecond - 1) / time.Microsecond) }
-	kib := uint64(result.MemoryPeak+1023) / 1024
+	kib := memoryKiB(result)
 	c := metering.Counts{
 		Instructions: result.Instructions, GuestMicros: micros(result.Guest), HostMicros: micros(result.Host),
 		MemoryKiBMS: (kib*micros(result.Guest+result.Host) + 999) / 1000, BytesOut: uint64(result.BodyBytes),

@@ -1,4 +1,4 @@
-package node
+package redact
 
 import (
 	"encoding/base64"
@@ -9,11 +9,6 @@ import (
 	"unicode/utf16"
 )
 
-// Secrets are taken out of what an app writes to its log, as far as they can be recognised: the
-// value itself and each line of one that has several, as they are and in base64, found in the
-// message as it is and in what it says in the encodings of unescape.go, one within another. What
-// is compressed, encrypted, reversed or written over several messages is not found. An app that
-// wants to give a secret away finds another form; this is against accidents.
 const (
 	// shortSecret is the least that is looked for, in bytes. What is shorter would
 	// be found everywhere.
@@ -28,23 +23,8 @@ const (
 	cutAt = 8 << 10
 )
 
-// redactors are the redactors of all apps.
-type redactors struct{ byApp sync.Map }
-
-func (r *redactors) of(app string) *redactor {
-	if found, ok := r.byApp.Load(app); ok {
-		return found.(*redactor)
-	}
-	found, _ := r.byApp.LoadOrStore(app, &redactor{})
-	return found.(*redactor)
-}
-
-// forget drops what is known of an app that is gone.
-func (r *redactors) forget(app string) { r.byApp.Delete(app) }
-
-// redactor knows the secrets of one app: those it has, and those it had since
-// the node started.
-type redactor struct {
+// Redactor knows the secrets of one app: those it has, and those it had since the node started.
+type Redactor struct {
 	loaded sync.Once
 
 	mu     sync.RWMutex // guards all below
@@ -57,12 +37,13 @@ type redacted struct{ name, value string }
 // form is one way to write a secret.
 type form struct{ text, name string }
 
-// load has the app's secrets added the first time.
-func (r *redactor) load(fill func(add func(name string, value []byte))) {
-	r.loaded.Do(func() { fill(r.add) })
+// Load has the app's secrets added the first time.
+func (r *Redactor) Load(fill func(add func(name string, value []byte))) {
+	r.loaded.Do(func() { fill(r.Add) })
 }
 
-func (r *redactor) add(name string, value []byte) {
+// Add has a value looked for from now on. One that is too short would be found everywhere, and is not.
+func (r *Redactor) Add(name string, value []byte) {
 	if len(value) < shortSecret {
 		return
 	}
@@ -83,7 +64,7 @@ func (r *redactor) add(name string, value []byte) {
 }
 
 // finding returns what finds the secrets, nil if there are none.
-func (r *redactor) finding() *finder {
+func (r *Redactor) finding() *finder {
 	r.mu.RLock()
 	f, none := r.finder, len(r.known) == 0
 	r.mu.RUnlock()
@@ -103,8 +84,8 @@ func (r *redactor) finding() *finder {
 	return r.finder
 }
 
-// redact returns a message without the secrets, and the names of those it had.
-func (r *redactor) redact(message string) (clean string, names []string) {
+// Redact returns a message without the secrets, and the names of those it had.
+func (r *Redactor) Redact(message string) (clean string, names []string) {
 	finder := r.finding()
 	if finder == nil {
 		return message, nil
@@ -161,7 +142,7 @@ func (f *finder) learn(one form) {
 	f.byStart[start] = append(f.byStart[start], one)
 }
 
-// find tells where each text stands. If what is looked at was cut, it may end within one.
+// find calls hit with where each text stands. If what is looked at was cut, it may end within one.
 func (f *finder) find(text []byte, cut bool, hit func(from, to int, name string)) {
 	effort := 64 * len(text) // bounds comparing where texts repeat themselves
 	for i := 0; i+shortSecret <= len(text); i++ {

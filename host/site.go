@@ -1,4 +1,4 @@
-package node
+package host
 
 import (
 	"container/list"
@@ -113,13 +113,13 @@ func (s *sites) drop(of func(registry.Signer) bool) {
 	}
 }
 
-// program is a module without its files: what is compiled and run.
-func program(module []byte) ([]byte, error) {
+// Program returns a module without its files: what is compiled and run.
+func Program(module []byte) ([]byte, error) {
 	return wasm.WithCustomSection(module, static.Section, nil)
 }
 
-// checkStatic tells whether a module carries the files that its manifest speaks of.
-func checkStatic(m registry.Manifest, module []byte) error {
+// CheckStatic returns an error unless a module carries the files that its manifest speaks of.
+func CheckStatic(m registry.Manifest, module []byte) error {
 	if m.Static == nil {
 		return nil
 	}
@@ -144,7 +144,7 @@ func archiveOf(module []byte) (*static.Archive, error) {
 	return static.Open(packed)
 }
 
-// ServeFile answers with a file of the release, if it has one of that path. It is
+// ServeFile responds with a file of the release, if it has one of that path. It is
 // a call like any other, of no instructions.
 func (t *target) ServeFile(w http.ResponseWriter, r *http.Request, id string) (bool, error) {
 	m := t.release.Manifest.Static
@@ -152,7 +152,7 @@ func (t *target) ServeFile(w http.ResponseWriter, r *http.Request, id string) (b
 		return false, nil
 	}
 	archive, err := t.host.sites.use(&t.release, func() (*static.Archive, error) {
-		module, err := t.host.verified(context.WithoutCancel(r.Context()), t.release)
+		module, err := t.host.o.Module(context.WithoutCancel(r.Context()), t.release)
 		if err != nil {
 			return nil, err
 		}
@@ -166,7 +166,7 @@ func (t *target) ServeFile(w http.ResponseWriter, r *http.Request, id string) (b
 	if f == nil && redirect == "" {
 		return false, nil
 	}
-	if err := t.host.meter.Ready(); err != nil {
+	if err := t.host.o.Meter.Ready(); err != nil {
 		return true, err
 	}
 	out := &settled{ResponseWriter: w, t: t, id: id, head: r.Method == http.MethodHead}

@@ -1,9 +1,8 @@
-package node
+package host
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -12,10 +11,6 @@ import (
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/state"
 )
-
-// storeUsed is how often what was used goes to the store. A kill loses what came
-// since: it is told to people, and not billed.
-const storeUsed = 5 * time.Second
 
 // tally adds up what releases do with their capabilities, until the store has it.
 type tally struct {
@@ -27,6 +22,9 @@ type releaseID struct {
 	app    string
 	number int
 }
+
+// observe counts what a settled call used.
+func (t *tally) observe(s Settled) { t.add(s.App, s.Release, s.Uses, s.At) }
 
 // add counts what one call used.
 func (t *tally) add(app string, release int, uses []abi.Use, at time.Time) {
@@ -89,20 +87,18 @@ func (t *tally) take() []approvals.ReleaseUsed {
 	return all
 }
 
-// flushUsed brings what was used, and when tokens were, to the store. What the store does not take is
-// told, and forgotten.
-func (h *Node) flushUsed(ctx context.Context) error {
-	return errors.Join(h.store.AddUsed(ctx, h.used.take()), h.People.StoreTokensUsed(ctx))
-}
+// FlushUsed brings what was used to the store. What the store does not take is returned as an error,
+// and forgotten.
+func (h *Host) FlushUsed(ctx context.Context) error { return h.o.State.AddUsed(ctx, h.used.take()) }
 
-// usedBy is what a release did, up to now.
-func (h *Node) usedBy(tx state.Reader, app string, number int) ([]approvals.Used, error) {
+// UsedBy returns what a release did, up to now.
+func (h *Host) UsedBy(tx state.Reader, app string, number int) ([]approvals.Used, error) {
 	stored, err := tx.Used(app, number)
 	return approvals.MergeUsed(stored, h.used.of(app, number)), err
 }
 
-// usedByAny is what the releases of an app did together.
-func (h *Node) usedByAny(tx state.Reader, app string) ([]approvals.Used, error) {
+// UsedByAny returns what the releases of an app did together.
+func (h *Host) UsedByAny(tx state.Reader, app string) ([]approvals.Used, error) {
 	stored, err := tx.UsedByAny(app)
 	return approvals.MergeUsed(stored, h.used.ofApp(app)), err
 }

@@ -1,4 +1,4 @@
-package node
+package host
 
 import (
 	"bytes"
@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -17,116 +16,12 @@ import (
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
-	"github.com/agora-host/agora/store/logstore"
 	"github.com/agora-host/agora/triggers"
 )
 
-// openDispatcher reads what waits to be delivered. Nothing is delivered before
-// Start.
-func (h *Node) openDispatcher(ctx context.Context) (err error) {
-	h.dispatcher, err = triggers.Open(ctx, triggers.Options{
-		Store: h.queue, Deliver: h.deliver, Hold: h.o.PauseTriggers, Now: h.o.Now, Logger: h.log, Watch: h.watch,
-	})
-	if err != nil {
-		return err
-	}
-	return h.learnAll(ctx)
-}
-
-// known is up to which revision the dispatcher knows what calls each app.
-type known struct {
-	mu  sync.Mutex // held while it learns, so that it learns in order
-	rev abi.Rev
-}
-
-// learnAll tells the dispatcher about every app.
-func (h *Node) learnAll(ctx context.Context) error {
-	h.known.mu.Lock()
-	defer h.known.mu.Unlock()
-	rev, err := h.store.Rev(ctx)
-	if err != nil {
-		return err
-	}
-	var apps []registry.App
-	err = h.store.View(ctx, func(tx state.Reader) (err error) {
-		apps, err = tx.Apps()
-		return err
-	})
-	for _, app := range apps {
-		err = errors.Join(err, h.learn(ctx, app.Name))
-	}
-	h.known.rev = rev
-	return err
-}
-
-// learnNews tells routes and dispatcher about the apps of the events since it learned last. A
-// change that names no app, such as a sign-in, disturbs none. It runs before a change of state is
-// acknowledged.
-func (h *Node) learnNews(ctx context.Context) error {
-	h.known.mu.Lock()
-	defer h.known.mu.Unlock()
-	for {
-		const page = 1000
-		events, err := h.store.Events(ctx, state.EventQuery{After: h.known.rev, Limit: page})
-		if err != nil {
-			return err
-		}
-		apps := map[string]bool{}
-		for _, e := range events {
-			if e.App != "" {
-				apps[e.App] = true
-			}
-		}
-		h.routes.forget(apps)
-		for app := range apps {
-			if err := h.learn(ctx, app); err != nil {
-				return err
-			}
-		}
-		if len(events) > 0 {
-			h.known.rev = events[len(events)-1].Rev
-		}
-		if len(events) < page {
-			return nil
-		}
-	}
-}
-
-func (h *Node) learn(ctx context.Context, app string) error {
-	var all []triggers.Trigger
-	var found registry.App
-	err := h.store.View(ctx, func(tx state.Reader) (err error) {
-		if found, err = tx.App(app); errors.Is(err, registry.ErrNotFound) {
-			return nil
-		}
-		if err == nil {
-			all, err = h.triggersOf(tx, app)
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read the triggers of %q: %w", app, err)
-	}
-	h.heed(found)
-	h.dispatcher.Set(app, all)
-	return nil
-}
-
-// heed lets an app be called, or not, as its state says.
-func (h *Node) heed(app registry.App) {
-	why := app.Stopped()
-	h.lives.of(app.Name).set(why)
-	if why != nil {
-		h.programs.forget(app.Name)
-	}
-	if app.Deletion != nil {
-		h.removeSoon()
-	}
-}
-
 // triggersOf are the triggers of the release that an app serves, as far as they
 // are granted.
-func (h *Node) triggersOf(tx state.Reader, name string) ([]triggers.Trigger, error) {
+func (h *Host) triggersOf(tx state.Reader, name string) ([]triggers.Trigger, error) {
 	app, err := tx.App(name)
 	if errors.Is(err, registry.ErrNotFound) || app.Removal != nil {
 		return nil, nil
@@ -150,7 +45,7 @@ func (h *Node) triggersOf(tx state.Reader, name string) ([]triggers.Trigger, err
 	if err != nil {
 		return nil, err
 	}
-	all := declared(release.Manifest)
+	all := Declared(release.Manifest)
 	may, until := mayReceive(rights[abi.CapabilitySubscribe])
 	all = slices.DeleteFunc(all, func(t triggers.Trigger) bool {
 		return t.Kind == abi.TriggerEvent && !own(t) && !may(t.Name)
@@ -164,8 +59,7 @@ func (h *Node) triggersOf(tx state.Reader, name string) ([]triggers.Trigger, err
 	return all, nil
 }
 
-// own tells whether an event trigger is about the app's own events, which take
-// no grant.
+// own reports whether an event trigger is about the app's own events, which take no grant.
 func own(t triggers.Trigger) bool {
 	return len(t.Name) > len(t.App) && t.Name[:len(t.App)+1] == t.App+"/"
 }
@@ -183,8 +77,8 @@ func mayReceive(right approvals.Right) (may func(topic string) bool, until time.
 // their senders promise no order.
 const hooksAtOnce = 8
 
-// declared are the triggers of a manifest with its defaults filled in.
-func declared(m registry.Manifest) []triggers.Trigger {
+// Declared are the triggers of a manifest with its defaults filled in.
+func Declared(m registry.Manifest) []triggers.Trigger {
 	var all []triggers.Trigger
 	for _, c := range m.Triggers.Cron {
 		when, err := c.When()
@@ -207,11 +101,11 @@ func declared(m registry.Manifest) []triggers.Trigger {
 
 // deliver calls what an app serves now, as a metered invocation like any other.
 // Success is an answer of 2xx.
-func (h *Node) deliver(ctx context.Context, t triggers.Trigger, d triggers.Delivery) error {
+func (h *Host) deliver(ctx context.Context, t triggers.Trigger, d triggers.Delivery) error {
 	if !t.Until.IsZero() && !h.o.Now().Before(t.Until) {
 		return fmt.Errorf("its grant to receive %s has ended: %w", t.Name, triggers.ErrLater)
 	}
-	host := t.App + "." + h.origins.appsDomain
+	host := h.o.Addresses.AppHost(t.App)
 	route, err := h.Route(ctx, host)
 	if err != nil {
 		return errors.Join(triggers.ErrLater, err)
@@ -234,8 +128,8 @@ func (h *Node) deliver(ctx context.Context, t triggers.Trigger, d triggers.Deliv
 		return err
 	case result.Response.Status < 200 || result.Response.Status > 299:
 		err = fmt.Errorf("it answered %d", result.Response.Status)
-		h.write(logstore.Line{
-			App: t.App, Release: target.release.Number, Level: "error", Source: logstore.SourceNode, Call: id,
+		h.lines.write(Line{
+			App: t.App, Release: target.release.Number, Level: "error", Source: SourceNode, Call: id,
 			Message: fmt.Sprintf("%s trigger %s, event %s, attempt %d: %v", t.Kind, t.Name, d.ID, d.Attempts+1, err),
 		})
 		return err
@@ -253,14 +147,14 @@ func triggerHeader(kind abi.TriggerKind, name, id string, attempt int, at time.T
 }
 
 // publisher takes the events of apps.
-type publisher struct{ *Node }
+type publisher struct{ *Host }
 
 // Publish is the dispatcher's, in words that a guest understands.
 func (h publisher) Publish(ctx context.Context, app, topic, dedupe string, payload []byte) (string, error) {
-	if err := h.reserve.apps(); err != nil {
+	if err := h.o.Room(); err != nil {
 		return "", err
 	}
-	id, err := h.dispatcher.Publish(ctx, app, topic, dedupe, payload)
+	id, err := h.Triggers.Publish(ctx, app, topic, dedupe, payload)
 	if errors.Is(err, triggers.ErrBacklog) {
 		err = errors.Join(abi.ErrnoQuota, err)
 	}

@@ -1,4 +1,4 @@
-package node
+package redact
 
 import (
 	"encoding/base64"
@@ -118,10 +118,10 @@ func shellQuoted(_ *rand.Rand, value string) string {
 	return b.String()
 }
 
-func learned(values ...string) *redactor {
-	r := &redactor{}
+func learned(values ...string) *Redactor {
+	r := &Redactor{}
 	for i, v := range values {
-		r.add("s"+strconv.Itoa(i), []byte(v))
+		r.Add("s"+strconv.Itoa(i), []byte(v))
 	}
 	return r
 }
@@ -139,10 +139,10 @@ func TestEverySpelling(t *testing.T) {
 		}
 		value[0], value[len(value)-1] = 'K', 'Z' // no app keeps spaces at the ends of what it prints
 		secret := string(value)
-		redactor := learned("another secret", secret)
+		Redactor := learned("another secret", secret)
 		for name, spell := range spellings {
 			spelled := spell(r, secret)
-			clean, names := redactor.redact("before [" + spelled + "] after")
+			clean, names := Redactor.Redact("before [" + spelled + "] after")
 			if len(names) != 1 || names[0] != "s1" {
 				t.Errorf("%s: %q stays: %q %v", name, secret, clean, names)
 				continue
@@ -169,7 +169,7 @@ func TestRedaction(t *testing.T) {
 		{"a number", "12 apples", "12 apples"},
 	} {
 		r := learned("p@ss word", "key/value+1", "value+1234")
-		if got, _ := r.redact(c.message); got != c.want {
+		if got, _ := r.Redact(c.message); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -177,12 +177,12 @@ func TestRedaction(t *testing.T) {
 
 // TestRedactionIsBounded: a message that repeats what secrets begin with costs no more than reading it.
 func TestRedactionIsBounded(t *testing.T) {
-	r := &redactor{}
+	r := &Redactor{}
 	for i := range maxRedacted {
-		r.add(strconv.Itoa(i), []byte(strings.Repeat("a", 4000+i)))
+		r.Add(strconv.Itoa(i), []byte(strings.Repeat("a", 4000+i)))
 	}
 	for _, message := range []string{strings.Repeat("a", cutAt), strings.Repeat("%61", cutAt/3), strings.Repeat(`\x61&#61;'"'"'`, cutAt/16)} {
-		if clean, _ := r.redact(message); strings.Contains(clean, "aaaaaaaa") {
+		if clean, _ := r.Redact(message); strings.Contains(clean, "aaaaaaaa") {
 			t.Errorf("%.60q stays", clean)
 		}
 	}
@@ -194,7 +194,7 @@ func FuzzRedact(f *testing.F) {
 	f.Add("key\x00", "\\u{}\\x{}\\U&#;&%=\r\n")
 	f.Fuzz(func(t *testing.T, secret, message string) {
 		r := learned(secret)
-		clean, names := r.redact(message)
+		clean, names := r.Redact(message)
 		if len(names) == 0 && clean != message {
 			t.Fatalf("%q became %q", message, clean)
 		}
@@ -202,7 +202,7 @@ func FuzzRedact(f *testing.F) {
 			t.Fatalf("%q is in %q", secret, clean)
 		}
 		for _, escaped := range []string{url.QueryEscape(secret), html.EscapeString(secret), strconv.Quote(secret)} {
-			if _, names := r.redact(escaped); len(secret) >= shortSecret && len(names) == 0 {
+			if _, names := r.Redact(escaped); len(secret) >= shortSecret && len(names) == 0 {
 				t.Fatalf("%q as %q is not seen", secret, escaped)
 			}
 		}

@@ -1,4 +1,4 @@
-package node
+package host
 
 import (
 	"context"
@@ -12,20 +12,23 @@ import (
 	"github.com/agora-host/agora/state"
 )
 
-// keptEvery is how often it is noted what apps keep. A kill loses what came since:
-// nobody was told of it.
+// keptEvery is how often it is noted what apps keep. A kill loses what came since, of which no report
+// has told.
 const keptEvery = 5 * time.Minute
 
 // kept bills what apps keep for as long as this process has served it.
 type kept struct {
-	host  *Node
 	since time.Time
 	rest  map[keptID]uint64 // byte-seconds that are no whole byte-hour yet
 }
 
 type keptID struct{ app, capability string }
 
-func (k *kept) run(ctx context.Context) {
+func newKept() kept { return kept{since: time.Now(), rest: map[keptID]uint64{}} }
+
+// BillKept bills what apps keep until ctx ends. It runs once at a time.
+func (h *Host) BillKept(ctx context.Context) {
+	k := &h.kept
 	tick := time.NewTicker(keptEvery)
 	defer tick.Stop()
 	for {
@@ -38,8 +41,8 @@ func (k *kept) run(ctx context.Context) {
 		now := time.Now()
 		span := now.Sub(k.since)
 		k.since = now
-		if err := k.note(context.WithoutCancel(ctx), span); err != nil {
-			k.host.log.Warn("what apps keep was not noted", "err", err)
+		if err := h.noteKept(context.WithoutCancel(ctx), span); err != nil {
+			h.log.Warn("what apps keep was not noted", "err", err)
 		}
 		if last {
 			return
@@ -47,10 +50,10 @@ func (k *kept) run(ctx context.Context) {
 	}
 }
 
-// note journals what every app has kept for a time.
-func (k *kept) note(ctx context.Context, span time.Duration) error {
+// noteKept journals what every app has kept for a time.
+func (h *Host) noteKept(ctx context.Context, span time.Duration) error {
 	var targets []*target
-	err := k.host.store.View(ctx, func(tx state.Reader) error {
+	err := h.o.State.View(ctx, func(tx state.Reader) error {
 		apps, err := tx.Apps()
 		if err != nil {
 			return err
@@ -60,7 +63,7 @@ func (k *kept) note(ctx context.Context, span time.Duration) error {
 			if err != nil {
 				return fmt.Errorf("release %d of %q: %w", release.Number, app.Name, err)
 			}
-			targets = append(targets, &target{host: k.host, app: app, release: release, tier: tier})
+			targets = append(targets, &target{host: h, app: app, release: release, tier: tier})
 		}
 		return nil
 	})
@@ -68,7 +71,7 @@ func (k *kept) note(ctx context.Context, span time.Duration) error {
 		return err
 	}
 	for _, t := range targets {
-		if err := k.noteApp(ctx, t, span); err != nil {
+		if err := h.noteKeptBy(ctx, t, span); err != nil {
 			return fmt.Errorf("app %q: %w", t.app.Name, err)
 		}
 	}
@@ -94,24 +97,24 @@ func billedRelease(tx state.Reader, app registry.App) (abi.Tier, registry.Releas
 	return abi.TierSandbox, registry.Release{App: app.Name, Number: app.Releases, Manifest: m}, nil
 }
 
-func (k *kept) noteApp(ctx context.Context, t *target, span time.Duration) error {
+func (h *Host) noteKeptBy(ctx context.Context, t *target, span time.Duration) error {
 	var uses []abi.Use
 	for _, of := range []struct { // sorted, as a recorder's uses are
 		capability string
 		used       func(context.Context, string) (abi.KVQuota, error)
-	}{{"blob", k.host.kv.BlobsUsed}, {"kv", k.host.kv.Used}} {
+	}{{"blob", h.o.Kept.BlobsUsed}, {"kv", h.o.Kept.Used}} {
 		u, err := of.used(ctx, t.app.Name)
 		if err != nil {
 			return err
 		}
-		if n := k.hours(keptID{t.app.Name, of.capability}, u.Bytes, span); n > 0 {
+		if n := h.kept.hours(keptID{t.app.Name, of.capability}, u.Bytes, span); n > 0 {
 			uses = append(uses, abi.Use{Capability: of.capability, Meter: abi.MeterByteHours, N: n})
 		}
 	}
-	return t.host.standing(t, uses)
+	return t.standing(uses)
 }
 
-// hours answers whole byte-hours, and keeps the rest for the next time.
+// hours returns whole byte-hours, and keeps the rest for the next time.
 func (k *kept) hours(id keptID, bytes int64, span time.Duration) uint64 {
 	const unit = uint64(time.Hour / time.Second)
 	total := k.rest[id] + uint64(max(0, bytes))*uint64(span/time.Second)
@@ -120,18 +123,18 @@ func (k *kept) hours(id keptID, bytes int64, span time.Duration) uint64 {
 }
 
 // standing journals usage of a release that no call caused.
-func (h *Node) standing(t *target, uses []abi.Use) error {
+func (t *target) standing(uses []abi.Use) error {
 	if len(uses) == 0 {
 		return nil
 	}
-	return h.meter.Standing(&metering.Invocation{ID: gateway.NewID(), Tags: h.tags(t), Uses: uses})
+	return t.host.o.Meter.Standing(&metering.Invocation{ID: gateway.NewID(), Tags: t.usageTags(), Uses: uses})
 }
 
-// billCompiling bills the processor time of compiling to the release it was for.
+// BillCompiling bills the processor time of compiling to the release it was for.
 // Where none came of it the work was the same, and the release has number 0.
-func (h *Node) billCompiling(r registry.Release, did *abi.Recorder) {
+func (h *Host) BillCompiling(r registry.Release, did *abi.Recorder) {
 	t := &target{host: h, app: registry.App{Name: r.App, Owner: r.Manifest.Owner}, release: r, tier: abi.TierSandbox}
-	if err := h.standing(t, did.Uses()); err != nil {
+	if err := t.standing(did.Uses()); err != nil {
 		h.log.Warn("the work of compiling was not journaled", "app", r.App, "err", err)
 	}
 }

@@ -1,4 +1,4 @@
-package node
+package host
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 )
 
 // lives are what lets apps be called. An app that is stopped is not called from then on, and its
-// running calls end. They follow the apps' states as routes do: see learn.
+// running calls end. They follow the apps' states, see Host.Follow.
 type lives struct{ byApp sync.Map } // of *life
 
 func (l *lives) of(app string) *life {
@@ -69,6 +69,13 @@ func (l *life) leave(end *context.CancelCauseFunc) {
 		close(l.idle)
 		l.idle = nil
 	}
+}
+
+// running is how many calls run.
+func (l *life) running() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.calls)
 }
 
 // why is the reason that the app was stopped for, if it was.

@@ -1,4 +1,4 @@
-package node
+package host
 
 import (
 	"container/list"
@@ -11,10 +11,10 @@ import (
 	"github.com/agora-host/agora/registry"
 )
 
-// programBudget bounds what the programs in memory keep, in bytes as they
-// themselves estimate it; an eighth of the node's memory if that is less. A program
+// DefaultPrograms bounds what the programs in memory keep, in bytes as they
+// themselves estimate it. A program
 // that was evicted is loaded again from the cache at its next call.
-const programBudget = 1 << 30
+const DefaultPrograms = 1 << 30
 
 // programs keeps the programs of the releases that were called last.
 type programs struct {
@@ -53,7 +53,7 @@ func newPrograms(watch *calm.Watch, load func(context.Context, registry.Release)
 	return &programs{watch: watch, load: load, slots: map[slotKey]*list.Element{}, order: list.New(), budget: budget}
 }
 
-// use answers the slot with a release's program, for the caller to leave when it is
+// use returns the slot with a release's program, for the caller to leave when it is
 // done. Callers that come while it loads wait for the same load, and learn of its error; a load
 // that panics is one that failed.
 func (p *programs) use(ctx context.Context, r *registry.Release) (*slot, error) {
@@ -190,9 +190,12 @@ func (p *programs) shrink() {
 	}
 }
 
-// loadedCount is how many programs are in memory.
-func (p *programs) loadedCount() int {
+// numbers returns how many programs are in memory, and how many calls hold one of those.
+func (p *programs) numbers() (loaded, users int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.order.Len()
+	for _, e := range p.slots {
+		users += e.Value.(*slot).users
+	}
+	return p.order.Len(), users
 }

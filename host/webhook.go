@@ -1,4 +1,4 @@
-package node
+package host
 
 import (
 	"bytes"
@@ -14,7 +14,6 @@ import (
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/triggers"
 	"github.com/agora-host/agora/triggers/webhook"
-	"github.com/agora-host/agora/web/problem"
 )
 
 // maxWebhook bounds a webhook's body, in bytes, below what the app takes.
@@ -54,10 +53,10 @@ func (t *target) takeHook(ctx context.Context, id string, w *registry.WebhookTri
 	if reply, ok := webhook.Challenge(w.Verify, body); ok {
 		return reply, nil
 	}
-	if h.dispatcher.Paused(ref) && w.Deliver != registry.DeliverQueue {
+	if h.Triggers.Paused(ref) && w.Deliver != registry.DeliverQueue {
 		return abi.Response{}, fmt.Errorf("webhook %s is paused: %w", w.Name, triggers.ErrLater)
 	}
-	claim, seen, err := h.dispatcher.Claim(ref, proof.Once)
+	claim, seen, err := h.Triggers.Claim(ref, proof.Once)
 	if err != nil || seen {
 		return abi.Response{Status: http.StatusOK}, err
 	}
@@ -81,17 +80,16 @@ func (t *target) shakeHands(ctx context.Context, id string, w *registry.WebhookT
 		return reply, nil
 	}
 	if r.Method != http.MethodGet || !webhook.AboutSubscription(r.URL.Query()) {
-		return abi.Response{}, fmt.Errorf("%w: a webhook is a POST", problem.ErrMethodNotAllowed)
+		return abi.Response{}, fmt.Errorf("%w: a webhook is a POST", webhook.ErrMethod)
 	}
 	r.Body, r.ContentLength = http.NoBody, 0
 	result, err := t.call(ctx, metering.TriggerHTTP, id, r, stream, abi.Field{Name: abi.UnverifiedHeader, Value: w.Name})
 	return result.Response, err
 }
 
-// verifyHook tells who sends no more than that it is refused; the app's log has
-// the reason.
+// verifyHook returns no more to the sender than that it is refused; the app's log has the reason.
 func (t *target) verifyHook(ctx context.Context, w *registry.WebhookTrigger, header http.Header, body []byte) (webhook.Proof, error) {
-	secret, err := t.host.openSecret(ctx, t.app.Name, w.Secret)
+	secret, err := t.host.lines.open(ctx, t.app.Name, w.Secret)
 	var proof webhook.Proof
 	if err == nil {
 		proof, err = webhook.Verify(w.Verify, header, w.Header, body, secret, t.host.o.Now())
@@ -99,32 +97,31 @@ func (t *target) verifyHook(ctx context.Context, w *registry.WebhookTrigger, hea
 	if err == nil {
 		return proof, nil
 	}
-	t.host.tell(t.app.Name, t.release.Number, abi.Finding{
+	t.host.lines.tell(t.app.Name, t.release.Number, abi.Finding{
 		Code: "webhook.refused", Subject: w.Name, Message: fmt.Sprintf("A request to webhook %s was refused: %v.", w.Name, err),
 		Remedy: abi.Remedy{Summary: "Set the secret that the other service signs with.", Commands: []string{fmt.Sprintf("agora secrets set %s %s", t.app.Name, w.Secret)}},
 	})
 	return proof, webhook.ErrRefused
 }
 
-// callHook calls the app, whose answer is the answer.
+// callHook calls the app, whose response is the webhook's.
 func (t *target) callHook(ctx context.Context, id string, ref triggers.Ref, event string, r *http.Request, stream abi.Stream) (abi.Response, error) {
 	result, err := t.call(ctx, string(abi.TriggerWebhook), id, r, stream, triggerHeader(abi.TriggerWebhook, ref.Name, event, 1, t.host.o.Now())...)
 	outcome := err
 	if status := result.Response.Status; err == nil && (status < 200 || status > 299) {
 		outcome = fmt.Errorf("it answered %d", status)
 	}
-	t.host.dispatcher.Observe(ref, event, outcome)
+	t.host.Triggers.Observe(ref, event, outcome)
 	return result.Response, err
 }
 
-// queueHook answers once the webhook is durable. It is delivered to what the app
-// serves then.
+// queueHook responds once the webhook is durable. It is delivered to what the app serves then.
 func (t *target) queueHook(ctx context.Context, ref triggers.Ref, event string, r *http.Request, body []byte, claim *triggers.Claim) (abi.Response, error) {
 	var frame abi.Request
-	if err := gateway.Frame(&frame, r, int64(len(body)), platformCookies); err != nil {
+	if err := gateway.Frame(&frame, r, int64(len(body)), t.host.o.HiddenCookies); err != nil {
 		return abi.Response{}, err
 	}
-	err := t.host.dispatcher.Enqueue(ctx, triggers.Delivery{
+	err := t.host.Triggers.Enqueue(ctx, triggers.Delivery{
 		ID: event, Ref: ref, From: ref.App, At: t.host.o.Now(), Header: frame.Header, Body: body,
 	}, claim)
 	if err != nil {

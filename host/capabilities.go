@@ -1,4 +1,4 @@
-package node
+package host
 
 import (
 	"context"
@@ -20,15 +20,13 @@ import (
 type binder func(t *target, p abi.Params) abi.Link
 
 // capabilities makes every capability and says how it is bound.
-func (h *Node) capabilities() map[string]binder {
-	logs, keys := log.New(h.appLog), kv.New(thrifty{h.kv, h.reserve}, h.log)
-	blobs := blob.New(thriftyFiles{h.files, h.reserve}, h.log)
-	opens := opener{h}
-	revealed := secret.New(opens, h.log)
-	fetches := fetch.New(fetch.Options{Allow: h.egress, Secrets: opens, Tell: h.tellFetch, Logger: h.log})
-	h.onStop("outgoing connections", fetches.Close)
-	models := llm.New(llm.Options{Config: h.models, Ledger: spendLedger{h.kv}, Tell: h.tellLLM, Logger: h.log, Now: h.o.Now})
-	h.onStop("models", models.Close)
+func (h *Host) capabilities() map[string]binder {
+	logs, keys := log.New(h.lines.log), kv.New(h.o.KV, h.log)
+	blobs := blob.New(h.o.Blobs, h.log)
+	revealed := secret.New(h.lines, h.log)
+	fetches := fetch.New(fetch.Options{Allow: h.o.Egress, Secrets: h.lines, Tell: h.lines.tellFetch, Logger: h.log})
+	models := llm.New(llm.Options{Config: h.o.Models, Ledger: spendLedger{h.o.Spent}, Tell: h.lines.tellLLM, Logger: h.log, Now: h.o.Now})
+	h.closers = append(h.closers, fetches.Close, models.Close)
 	published := events.New(publisher{h}, h.log)
 	return map[string]binder{
 		"blob":                  func(t *target, p abi.Params) abi.Link { return blobs.Bind(t.app.Name, kvQuota(p)) },
@@ -55,8 +53,8 @@ func kvQuota(p abi.Params) abi.KVQuota {
 
 var recorders = sync.Pool{New: func() any { return new(abi.Recorder) }}
 
-// recording runs a call and answers what it did with its capabilities, if it
-// has any. While it runs, uses answers what it did so far.
+// recording runs a call and returns what it did with its capabilities, if it has any. While it runs,
+// uses returns what it did so far.
 func (t *target) recording(ctx context.Context, id string, run func(ctx context.Context, uses func() []abi.Use) error) ([]abi.Use, error) {
 	if len(t.links) == 0 {
 		return nil, run(ctx, func() []abi.Use { return nil })
