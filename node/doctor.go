@@ -48,6 +48,7 @@ func (h *Node) Doctor(ctx context.Context) ([]Check, error) {
 		func() ([]Check, error) {
 			return []Check{checkConfinement(engine.Unconfined()), h.reserve.check(), h.checkPanics(), h.checkStarts()}, nil
 		},
+		func() ([]Check, error) { return checkFollowers(h.followers.State()), nil },
 		func() ([]Check, error) { return h.checkBudgets(), nil },
 		func() ([]Check, error) { return h.checkTriggers(), nil },
 	} {

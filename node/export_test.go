@@ -1,12 +1,12 @@
 package node
 
 import (
-	"github.com/agora-host/agora/store/logstore"
-	"github.com/agora-host/agora/secrets"
-	"github.com/agora-host/agora/host"
 	"context"
 	"errors"
 	"fmt"
+	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/secrets"
+	"github.com/agora-host/agora/store/logstore"
 	"net"
 	"net/http"
 	"path/filepath"

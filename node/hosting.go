@@ -7,24 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host"
-	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/store/logstore"
 	"github.com/agora-host/agora/store/samplestore"
 	"github.com/agora-host/agora/web"
 	"github.com/agora-host/agora/web/problem"
 )
-
-// openFollowers begins to follow the feed. What is read from the store afterwards misses no change.
-func (h *Node) openFollowers(ctx context.Context) (err error) {
-	h.followers, err = state.NewFollowers(ctx, h.store, h.log, h.watch, func() {
-		if h.Host != nil {
-			h.Host.Distrust()
-		}
-	})
-	return err
-}
 
 // openHost makes the data plane, with what it needs of the stores, and has it follow the feed.
 func (h *Node) openHost(ctx context.Context) (err error) {
@@ -43,16 +31,6 @@ func (h *Node) openHost(ctx context.Context) (err error) {
 	h.onStop("apps", h.Host.Close)
 	h.Host.Follow(h.followers)
 	h.followers.Follow("removals", true, h.followDeletions)
-	return nil
-}
-
-// followDeletions has it looked for apps to remove when one is to be deleted.
-func (h *Node) followDeletions(_ context.Context, events []abi.Event) error {
-	for _, e := range events {
-		if e.Kind == "app.deleted" {
-			h.removeSoon()
-		}
-	}
 	return nil
 }
 

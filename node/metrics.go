@@ -168,6 +168,7 @@ func (h *Node) measureNode(ctx context.Context, p *telemetry.Page) {
 		gauge("agora_apps", "apps that are registered", apps)
 		gauge("agora_requests_open", "requests that wait for a reviewer", open)
 		p.One("agora_revision", telemetry.Counter, "changes of state, ever", rev)
+		measureFollowers(p, h.followers.State(), last)
 	}
 	gauge("agora_programs_loaded", "releases that are in memory", float64(h.Host.InMemory().Programs))
 	h.measureBudgets(p)
