@@ -204,12 +204,16 @@ func ChangeUser(tx Tx, u User) (User, error) {
 	}
 	old, err := tx.User(u.Name)
 	if errors.Is(err, ErrNotFound) {
+		if err := free(tx, u.Name, ""); err != nil {
+			return u, err
+		}
+		u.ID = NewPersonID()
 		return u, tx.PutUser(u)
 	}
 	if err != nil {
 		return u, err
 	}
-	u.Created, u.SignedIn = old.Created, old.SignedIn
+	u.ID, u.Former, u.Created, u.SignedIn = old.ID, old.Former, old.Created, old.SignedIn
 	if old.CanOperate() && !u.CanOperate() {
 		if err := keepsAnOperator(tx, u.Name); err != nil {
 			return u, err
