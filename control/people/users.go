@@ -39,7 +39,7 @@ func (s *Service) PutUser(ctx context.Context, name string, roles []access.Role,
 }
 
 func (s *Service) putUser(ctx context.Context, by string, user access.User) (access.User, error) {
-	user.Created = s.desk.Now().UTC()
+	user.ID, user.Created = access.NewPersonID(), s.desk.Now().UTC() // of a user who is new
 	words := make([]string, len(user.Roles))
 	for i, r := range user.Roles {
 		words[i] = string(r)
