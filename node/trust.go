@@ -104,6 +104,9 @@ func (h *Node) CheckPolicy(ctx context.Context, manifest []byte, module control.
 	}
 	// It would come after all that there are.
 	if err := h.store.View(ctx, func(tx state.Reader) error {
+		if err := control.KnowPeople(tx, &r); err != nil {
+			return err
+		}
 		app, err := tx.App(m.Name)
 		r.Number = app.Releases + 1
 		if errors.Is(err, registry.ErrNotFound) {

@@ -260,6 +260,11 @@ func (c *Console) deleteKey(r *http.Request) (string, error) {
 	return "/settings?done=revoked", c.node.DeleteKey(r.Context(), r.FormValue("hint"))
 }
 
+func (c *Console) renameUser(r *http.Request) (string, error) {
+	_, err := c.node.RenameUser(r.Context(), r.FormValue("name"), r.FormValue("to"))
+	return "/settings?done=user", err
+}
+
 func (c *Console) putUser(r *http.Request) (string, error) {
 	roles := []access.Role{}
 	for _, word := range r.Form["role"] {

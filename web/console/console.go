@@ -188,6 +188,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/keys", c.addKey, developer, operator)
 	act("/settings/keys/delete", c.deleteKey, developer, operator)
 	act("/settings/users", c.putUser, operator)
+	act("/settings/users/rename", c.renameUser, operator)
 	act("/settings/hosts", c.addHost, operator)
 	act("/settings/hosts/delete", c.deleteHost, operator)
 	mux.HandleFunc("POST /settings/links", c.newLink)
@@ -253,6 +254,7 @@ var notices = map[string]string{
 	"deleting":  "The app has stopped, and will be removed. Until then you can undo this.",
 	"undeleted": "The deletion is undone.",
 	"offered":   "Offered. The app stays yours until it is accepted.",
+	"user":      "Renamed. What was theirs stays theirs, under the new name.",
 	"handed":    "Handed over.",
 	"ended":     "The offer is ended.",
 	"renamed":   "The title is changed. Change it in agora.toml, too: the next release brings the one of its manifest.",
