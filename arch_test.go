@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"access":            {"abi", "internal/sentinel"},
 	"state":             {"abi", "registry", "approvals", "access", "secrets", "triggers", "internal/calm"},
 	"state/rights":      {"abi", "registry", "approvals"},
+	"state/persons":     {"abi", "registry", "approvals", "access", "secrets", "triggers", "state"},
 	"state/statetest":   {"abi", "registry", "approvals", "access", "secrets", "triggers", "state", "internal/calm"},
 	"triggers":          {"abi", "internal/sentinel", "internal/calm", "internal/budget"},
 	"secrets":           {"abi", "internal/durable"},

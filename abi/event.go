@@ -70,6 +70,7 @@ var eventKinds = []EventKind{
 	{"letter.dropped", "dropped dead letter", []string{"id", "trigger"}, AudienceApp},
 
 	{"user.changed", "changed a user", []string{"roles"}, AudienceConcerned},
+	{"user.renamed", "renamed", []string{"was", "name"}, AudienceConcerned},
 	{"user.invited", "made a sign-in link", nil, AudienceConcerned},
 	{"user.signed_in", "signed in", nil, AudienceConcerned},
 	{"user.signed_out", "signed out", nil, AudienceConcerned},

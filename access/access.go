@@ -45,13 +45,16 @@ func Roles() []Role { return []Role{RoleViewer, RoleDeveloper, RoleReviewer, Rol
 
 // User is a person or a machine that acts.
 type User struct {
-	Name    string    `json:"name"` // as CanonicalName writes it: the identity that signs
+	ID      string    `json:"id,omitempty"` // see NewPersonID; what is kept refers to a person by it
+	Name    string    `json:"name"`         // as CanonicalName writes it: the identity that signs. It can change
 	Roles   []Role    `json:"roles"`
 	Created time.Time `json:"created"`
 	// SignedIn is when this user first used a sign-in link; zero: never.
 	SignedIn time.Time `json:"signed_in,omitzero"`
 	// Disabled users are refused everywhere.
 	Disabled bool `json:"disabled,omitempty"`
+	// Former are the names that the user had, oldest first.
+	Former []FormerName `json:"former,omitempty"`
 }
 
 // CredentialKind is the use of a stored secret.
@@ -86,6 +89,8 @@ type Credential struct {
 // exist.
 type Reader interface {
 	User(name string) (User, error)
+	// Person returns whom a text refers to: the id, the name or a former name of a user.
+	Person(text string) (Identity, error)
 	Users() ([]User, error) // by name
 	CredentialByHash(hash string) (Credential, error)
 	Credentials(user string) ([]Credential, error) // by kind, oldest first
@@ -94,6 +99,7 @@ type Reader interface {
 
 // Writer is what one transaction can change of access.
 type Writer interface {
+	// PutUser stores a user. One who is there under another name, by the id, has this name from then on.
 	PutUser(User) error
 	// PutCredential stores a credential, and forgets some that have ended.
 	PutCredential(Credential) error

@@ -25,10 +25,22 @@ func (m memory) User(name string) (access.User, error) {
 	}
 	return u, nil
 }
+func (m memory) Person(text string) (access.Identity, error) {
+	for _, u := range m.users {
+		if slices.Contains(u.References(), text) {
+			return access.Identity{ID: u.ID, Name: u.Name}, nil
+		}
+	}
+	return access.Identity{}, access.ErrNoUser
+}
 func (m memory) Users() ([]access.User, error) {
 	return slices.Collect(maps.Values(m.users)), nil
 }
-func (m memory) PutUser(u access.User) error { m.users[u.Name] = u; return nil }
+func (m memory) PutUser(u access.User) error {
+	maps.DeleteFunc(m.users, func(_ string, old access.User) bool { return u.ID != "" && old.ID == u.ID })
+	m.users[u.Name] = u
+	return nil
+}
 func (m memory) CredentialByHash(hash string) (access.Credential, error) {
 	c, ok := m.credentials[hash]
 	if !ok {

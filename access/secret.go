@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -195,7 +196,7 @@ func CheckUser(u User) error {
 // CanOperate reports whether a user can manage the node.
 func (u User) CanOperate() bool { return !u.Disabled && slices.Contains(u.Roles, RoleOperator) }
 
-// ChangeUser stores a user, new or changed. It refuses a change that would leave the node without
+// ChangeUser stores a user, new or changed; the id counts for a new one alone. It refuses a change that would leave the node without
 // an operator, whoever makes it. What a user signed in with ends when the user is disabled, so
 // that nothing of it works again if the user is enabled later.
 func ChangeUser(tx Tx, u User) (User, error) {
@@ -204,12 +205,16 @@ func ChangeUser(tx Tx, u User) (User, error) {
 	}
 	old, err := tx.User(u.Name)
 	if errors.Is(err, ErrNotFound) {
+		if err := free(tx, u.Name, ""); err != nil {
+			return u, err
+		}
+		u.ID = cmp.Or(u.ID, NewPersonID())
 		return u, tx.PutUser(u)
 	}
 	if err != nil {
 		return u, err
 	}
-	u.Created, u.SignedIn = old.Created, old.SignedIn
+	u.ID, u.Former, u.Created, u.SignedIn = old.ID, old.Former, old.Created, old.SignedIn
 	if old.CanOperate() && !u.CanOperate() {
 		if err := keepsAnOperator(tx, u.Name); err != nil {
 			return u, err

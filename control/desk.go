@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -45,6 +46,31 @@ func (d *Desk) Door(ctx context.Context, act access.Act) (access.Actor, error) {
 // View reads one state.
 func (d *Desk) View(ctx context.Context, read func(state.Reader) error) error {
 	return d.Store.View(ctx, read)
+}
+
+// NameNow returns a function that returns the name that a person has now, for one that they have or
+// had; for what is no person's name it returns that. It remembers what it found.
+func (d *Desk) NameNow(ctx context.Context) func(name string) string {
+	known := map[string]string{}
+	return func(name string) string {
+		now, ok := known[name]
+		if ok {
+			return now
+		}
+		now = name
+		err := d.Store.View(ctx, func(tx state.Reader) error {
+			p, err := tx.Person(name)
+			if err == nil {
+				now = p.Name
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, access.ErrNotFound) {
+			d.Logger.ErrorContext(ctx, "whose name it is cannot be read", "err", err)
+		}
+		known[name] = now
+		return now
+	}
 }
 
 // Update is the only way in which people change the state: by names who acts, and change may run

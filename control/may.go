@@ -50,3 +50,22 @@ func AppActs(actor access.Actor, app registry.App) []string {
 	}
 	return words
 }
+
+// KnowPeople has the manifest and the signature of a release that is uploaded name people by the names
+// that they have now: a manifest or a certificate of before a rename is still theirs.
+func KnowPeople(tx access.Reader, r *registry.Release) error {
+	signed := r.Signer.Identity
+	for _, name := range []*string{&r.Manifest.Owner, &r.Signer.Identity} {
+		p, err := tx.Person(*name)
+		switch {
+		case err == nil:
+			*name = p.Name
+		case !errors.Is(err, access.ErrNotFound):
+			return err
+		}
+	}
+	if signed != r.Signer.Identity && r.Signer.Method == registry.MethodIdentity {
+		r.Signer.SignedAs = signed
+	}
+	return nil
+}

@@ -13,9 +13,11 @@ import (
 type Query struct {
 	// App, Team and CostCenter narrow it; "" for all.
 	App, Team, CostCenter string
-	Owner                 string    // what was used in that owner's name
-	From, To              time.Time // half open
-	By                    []string  // what to group by, see groupings; empty: one total
+	Owner                 string // what was used in that owner's name
+	// Known returns the name that an owner has now for one that usage was kept under; nil: the same.
+	Known    func(owner string) string
+	From, To time.Time // half open
+	By       []string  // what to group by, see groupings; empty: one total
 	// Over, if not "", also asks for the totals of each "hour", "day" or "month".
 	Over string
 }

@@ -14,6 +14,7 @@ import (
 // belongs to a group which is there costs no memory.
 type summary struct {
 	q      Query
+	known  Key // the key that is added, with the owner's name as it is now
 	rows   groups
 	series groups
 }
@@ -27,6 +28,10 @@ func newSummary(q Query) *summary {
 }
 
 func (s *summary) add(k *Key, u *Usage) {
+	if s.q.Known != nil {
+		s.known = *k
+		s.known.Owner, k = s.q.Known(k.Owner), &s.known
+	}
 	if !s.q.wants(k) {
 		return
 	}

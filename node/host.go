@@ -31,6 +31,7 @@ import (
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/persons"
 	"github.com/agora-host/agora/store/blobstore"
 	"github.com/agora-host/agora/store/boltstore"
 	"github.com/agora-host/agora/store/filestore"
@@ -204,7 +205,7 @@ func (h *Node) openData(ctx context.Context) error {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	h.onStop("store", func(context.Context) error { return h.file.Close() })
-	h.store = h.o.wrapped(h.file)
+	h.store = persons.Over(h.o.wrapped(h.file))
 	if err := h.openFollowers(ctx); err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ func (h *Node) Usage(ctx context.Context, q metering.Query) (metering.Report, er
 	if err != nil {
 		return metering.Report{}, err
 	}
+	q.Known = h.desk.NameNow(ctx)
 	if actor.SeesUsage("") {
 		return h.meter.Report(ctx, q)
 	}

@@ -156,6 +156,9 @@ func (h *Node) admit(ctx context.Context, actor access.Actor, u control.Upload, 
 		Manifest: manifest, Interface: inspection.Interface, Capabilities: manifest.Needs(inspection.Capabilities), FuelTable: int(fuel.Newest),
 		Signer: signer, Created: h.o.Now().UTC(), CreatedBy: actor.User,
 	}
+	if err := h.store.View(ctx, func(tx state.Reader) error { return control.KnowPeople(tx, &r) }); err != nil {
+		return r, nil, err
+	}
 	verdict, err := h.judge(ctx, question{"publish", actor.User, abi.TierSandbox, r})
 	if err != nil {
 		return r, nil, err

@@ -32,7 +32,7 @@ func (s *shelf) look(tx state.Reader) ([]*registry.Listing, error) {
 	}
 	changed := map[string]bool{}
 	q := state.EventQuery{After: s.rev, Limit: 1000}
-	rev := s.rev
+	rev, anew := s.rev, false
 	for more := true; more; {
 		events, next, err := tx.Events(q, nil)
 		if err != nil {
@@ -43,8 +43,13 @@ func (s *shelf) look(tx state.Reader) ([]*registry.Listing, error) {
 			if e.App != "" {
 				changed[e.App] = true
 			}
+			anew = anew || e.Kind == "user.renamed" // whose apps that are, no event names
 		}
 		q.After, more = next, next > 0
+	}
+	if anew {
+		err := s.fill(tx)
+		return s.items, err
 	}
 	if err := s.renew(tx, changed); err != nil {
 		return nil, err

@@ -61,8 +61,8 @@ func (h *Node) verified(ctx context.Context, r registry.Release) (module []byte,
 	if err != nil {
 		return nil, fmt.Errorf("check the signature of %s release %d: %w", r.App, r.Number, err)
 	}
-	if signer.Identity != r.Signer.Identity {
-		return nil, fmt.Errorf("release %d of %s was signed by %s and now verifies as %s: %w", r.Number, r.App, r.Signer.Identity, signer.Identity, registry.ErrUntrusted)
+	if signer.Identity != r.Signer.Certified() {
+		return nil, fmt.Errorf("release %d of %s was signed by %s and now verifies as %s: %w", r.Number, r.App, r.Signer.Certified(), signer.Identity, registry.ErrUntrusted)
 	}
 	return module, nil
 }
@@ -123,6 +123,9 @@ func (h *Node) CheckPolicy(ctx context.Context, manifest []byte, module control.
 	}
 	// It would come after all that there are.
 	if err := h.store.View(ctx, func(tx state.Reader) error {
+		if err := control.KnowPeople(tx, &r); err != nil {
+			return err
+		}
 		app, err := tx.App(m.Name)
 		r.Number = app.Releases + 1
 		if errors.Is(err, registry.ErrNotFound) {

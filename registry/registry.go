@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"errors"
 	"iter"
 	"time"
@@ -136,13 +137,18 @@ const (
 
 // Signer says whose signature a release carries and how it was checked.
 type Signer struct {
-	Identity string    `json:"identity"`
+	Identity string `json:"identity"` // the person who signed, by the name that they have now
+	// SignedAs is the name that the certificate is for, where the person has another one now.
+	SignedAs string    `json:"signed_as,omitempty"`
 	Method   string    `json:"method"` // MethodKey or MethodIdentity
 	Issuer   string    `json:"issuer,omitempty"`
 	KeyHint  string    `json:"key_hint,omitempty"` // base64(sha256(SPKI)), for method "key"
 	Trust    string    `json:"trust"`              // which trust root: "local" or "key"
 	SignedAt time.Time `json:"signed_at"`
 }
+
+// Certified is the name that a certificate has to be for: the one that it was for before.
+func (s Signer) Certified() string { return cmp.Or(s.SignedAs, s.Identity) }
 
 // Activation records that a tier of an app was routed to a release.
 type Activation struct {

@@ -180,6 +180,9 @@ type Identity interface {
 	RevokeToken(ctx context.Context, id string) error
 	Users(ctx context.Context, p control.Page) (control.Items[access.User], error)
 	PutUser(ctx context.Context, name string, roles []access.Role, disabled bool) (access.User, error)
+	// RenameUser gives a user another name, under which all that is theirs stays theirs;
+	// access.ErrNameTaken if it is or was another person's.
+	RenameUser(ctx context.Context, from, to string) (access.User, error)
 	// NewLink makes a one-time sign-in link for a user: its path and query on the console.
 	NewLink(ctx context.Context, user string) (path string, err error)
 }

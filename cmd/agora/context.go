@@ -219,7 +219,7 @@ var changing = map[string]bool{
 	"agora triggers pause": true, "agora triggers resume": true, "agora triggers run": true, "agora triggers redeliver": true, "agora triggers drop": true,
 	"agora apps suspend": true, "agora apps resume": true, "agora apps delete": true, "agora apps undelete": true, "agora apps transfer": true,
 	"agora apps accept": true, "agora apps decline": true, "agora apps rename": true,
-	"agora users set": true, "agora users link": true, "agora tokens create": true, "agora tokens revoke": true, "agora keys add": true, "agora keys remove": true,
+	"agora users set": true, "agora users rename": true, "agora users link": true, "agora tokens create": true, "agora tokens revoke": true, "agora keys add": true, "agora keys remove": true,
 	"agora hosts add": true, "agora hosts remove": true, "agora secrets set": true, "agora secrets delete": true, "agora secrets rotate": true,
 }
 

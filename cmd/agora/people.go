@@ -212,7 +212,24 @@ func (c *cli) usersCommand() *cobra.Command {
 			})
 		}),
 	}
-	cmd.AddCommand(c.setUserCommand(), link)
+	rename := &cobra.Command{
+		Use: "rename USER NEW", Short: "Give a user another name", Args: cobra.ExactArgs(2),
+		Long: `Gives a user another name, such as a new mail address. Their apps, keys, tokens,
+requests and decisions stay theirs, and what they signed verifies as theirs. The
+old name stays theirs too: no other person is given it.`,
+		Example: "  agora users rename ada@example.com ada.lovelace@example.com",
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			user, err := node.RenameUser(ctx, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return c.print(user, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "%s is %s now.\n", args[0], user.Name)
+				return err
+			})
+		}),
+	}
+	cmd.AddCommand(c.setUserCommand(), rename, link)
 	return c.limited(cmd)
 }
 

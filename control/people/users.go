@@ -38,8 +38,28 @@ func (s *Service) PutUser(ctx context.Context, name string, roles []access.Role,
 	return s.putUser(ctx, actor.User, access.User{Name: name, Roles: roles, Disabled: disabled})
 }
 
+// RenameUser gives a user another name. What is theirs stays theirs; no other person is given a name
+// that was somebody's.
+func (s *Service) RenameUser(ctx context.Context, from, to string) (user access.User, err error) {
+	actor, err := s.desk.Door(ctx, access.ManagePerson)
+	if err != nil {
+		return user, err
+	}
+	if from, err = access.CanonicalName(from); err != nil {
+		return user, err
+	}
+	_, err = s.desk.Update(ctx, actor.User, func(tx state.Tx) (err error) {
+		if user, err = access.Rename(tx, from, to, s.desk.Now()); err != nil {
+			return err
+		}
+		tx.Emit("user.renamed", "", user.Name, map[string]string{"was": from, "name": user.Name})
+		return nil
+	})
+	return user, err
+}
+
 func (s *Service) putUser(ctx context.Context, by string, user access.User) (access.User, error) {
-	user.Created = s.desk.Now().UTC()
+	user.ID, user.Created = access.NewPersonID(), s.desk.Now().UTC() // of a user who is new
 	words := make([]string, len(user.Roles))
 	for i, r := range user.Roles {
 		words[i] = string(r)

@@ -46,13 +46,17 @@ func (s *Service) TokenOf(ctx context.Context, user, label string, ttl time.Dura
 	return secret, err
 }
 
-// ensureUser returns a user as stored, and stores one who is not known with these roles.
+// ensureUser returns a user as stored, who may be named by a name that they had, and stores one who
+// is not known with these roles.
 func (s *Service) ensureUser(ctx context.Context, name string, roles []access.Role) (user access.User, err error) {
 	if name, err = access.CanonicalName(name); err != nil {
 		return access.User{}, err
 	}
 	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
-		user, err = tx.User(name)
+		person, err := tx.Person(name)
+		if err == nil {
+			user, err = tx.User(person.Name)
+		}
 		return err
 	})
 	if errors.Is(err, access.ErrNotFound) {

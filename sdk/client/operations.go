@@ -351,6 +351,11 @@ func (c *Client) PutUser(ctx context.Context, name string, roles []string, disab
 	return write[User](ctx, c, http.MethodPut, "/users/"+url.PathEscape(name), map[string]any{"roles": roles, "disabled": disabled})
 }
 
+// RenameUser gives a user another name.
+func (c *Client) RenameUser(ctx context.Context, from, to string) (User, error) {
+	return write[User](ctx, c, http.MethodPost, "/users/"+url.PathEscape(from)+"/rename", map[string]string{"name": to})
+}
+
 // NewLink makes a one-time sign-in link for a user.
 func (c *Client) NewLink(ctx context.Context, user string) (string, error) {
 	link, err := do[struct{ URL string }](ctx, c, request{method: http.MethodPost, path: "/users/" + url.PathEscape(user) + "/link"})

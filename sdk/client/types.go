@@ -192,6 +192,7 @@ type (
 	// Signer says whose signature a release carries.
 	Signer struct {
 		Identity string    `json:"identity"`
+		SignedAs string    `json:"signed_as,omitempty"` // the name in the certificate, if the person has another now
 		Method   string    `json:"method"`
 		Issuer   string    `json:"issuer,omitempty"`
 		KeyHint  string    `json:"key_hint,omitempty"`
@@ -513,10 +514,17 @@ type (
 	}
 	// User is a person or a machine that acts.
 	User struct {
-		Name     string    `json:"name"`
-		Roles    []string  `json:"roles"`
-		Created  time.Time `json:"created"`
-		Disabled bool      `json:"disabled,omitempty"`
+		ID       string       `json:"id"` // which never changes
+		Name     string       `json:"name"`
+		Roles    []string     `json:"roles"`
+		Created  time.Time    `json:"created"`
+		Disabled bool         `json:"disabled,omitempty"`
+		Former   []FormerName `json:"former,omitempty"` // the names that the user had
+	}
+	// FormerName is a name that a user had.
+	FormerName struct {
+		Name  string    `json:"name"`
+		Until time.Time `json:"until"`
 	}
 	// Check is one line of the doctor's report.
 	Check struct {

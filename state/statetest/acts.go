@@ -37,7 +37,7 @@ func drawAct(t *rapid.T) act {
 	return act{
 		What: rapid.SampledFrom([]string{
 			"app", "release", "release", "unrelease", "activation", "key", "unkey", "host", "unhost", "ask", "ask", "decide",
-			"grant", "revoke", "user", "credential", "credential", "uncredential", "secret", "unsecret", "pause", "unpause", "emit", "act as", "charge", "certify", "remove", "erase",
+			"grant", "revoke", "user", "person", "credential", "credential", "uncredential", "secret", "unsecret", "pause", "unpause", "emit", "act as", "charge", "certify", "remove", "erase",
 		}).Draw(t, "what"),
 		App:    rapid.SampledFrom([]string{"a", "ab", "a-b"}).Draw(t, "app"),
 		Person: rapid.SampledFrom([]string{"ada", "ada2"}).Draw(t, "person"),
@@ -68,6 +68,12 @@ func (a act) do(tx state.Tx) string {
 		return a.approve(tx)
 	case "user":
 		return said(nil, tx.PutUser(access.User{Name: a.Person, Roles: []access.Role{access.RoleViewer}, Created: a.at()}))
+	case "person": // whose name is sometimes another's
+		u := access.User{ID: fmt.Sprint("u_", a.Number%3), Name: fmt.Sprint(a.Person, a.Number%3, a.Choice%2)}
+		if was, err := tx.Person(u.ID); err == nil && was.Name != u.Name {
+			u.Former = []access.FormerName{{Name: was.Name, Until: a.at()}}
+		}
+		return said(nil, tx.PutUser(u))
 	case "credential":
 		return said(nil, tx.PutCredential(a.credential()))
 	case "uncredential":

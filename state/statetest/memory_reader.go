@@ -228,6 +228,10 @@ func (r *reader) User(name string) (access.User, error) {
 	return get[access.User](r.tables, "users", name, access.ErrNoUser)
 }
 
+func (r *reader) Person(text string) (access.Identity, error) {
+	return get[access.Identity](r.tables, "persons", text, access.ErrNoUser)
+}
+
 func (r *reader) Users() ([]access.User, error) {
 	all, _, err := r.UsersPart(state.Part{Limit: -1})
 	return all, err

@@ -137,7 +137,19 @@ func (t *transaction) PutRequest(q approvals.Request) error {
 
 func (t *transaction) PutGrant(g approvals.Grant) error { return t.put("grants", g.ID, g) }
 
-func (t *transaction) PutUser(u access.User) error { return t.put("users", u.Name, u) }
+func (t *transaction) PutUser(u access.User) error {
+	if was, err := t.Person(u.ID); err == nil && was.Name != u.Name {
+		_ = t.drop("users", was.Name, nil)
+	}
+	if u.ID != "" {
+		for _, text := range u.References() {
+			if err := t.put("persons", text, access.Identity{ID: u.ID, Name: u.Name}); err != nil {
+				return err
+			}
+		}
+	}
+	return t.put("users", u.Name, u)
+}
 
 func (t *transaction) PutCredential(c access.Credential) error {
 	return errors.Join(t.forgetExpired(t.at), t.put("credentials", c.Hash, c))

@@ -36,6 +36,8 @@ func recordName(bucket string, key []byte) string {
 		return fmt.Sprintf("the count %q", strings.ReplaceAll(string(key), "\x00", " "))
 	case bucket == bUnnamed:
 		return fmt.Sprintf("the note that no release names %s", key)
+	case bucket == bPersons:
+		return fmt.Sprintf("the person that %q refers to", key)
 	case bucket == bCursors:
 		return fmt.Sprintf("the cursor of the follower %q", key)
 	case bucket == bData:

@@ -37,15 +37,16 @@ const (
 	bSecrets     = "secrets"
 
 	bCertificates = "certificates" // of removals
+	bPersons      = "persons"      // by what refers to them
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bCursors, bScrub}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bCursors, bScrub}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
 // index, and what all releases of an app used together; format 5 added states of apps: an earlier
-// agora would serve what is suspended.
-const format = 5
+// agora would serve what is suspended; in format 6 records refer to people by ids.
+const format = 6
 
 var _ state.Store = (*Store)(nil)
 
@@ -100,6 +101,9 @@ func prepareStore(w *writer) error {
 	}
 	if found == format {
 		return nil
+	}
+	if err := identify(w); err != nil {
+		return fmt.Errorf("give people ids: %w", err)
 	}
 	rev, err := revision(w.tx)
 	if err != nil {

@@ -252,8 +252,31 @@ func (t *reader) UsersPart(p state.Part) ([]access.User, []byte, error) {
 	return page[access.User](t, bUsers, nil, p, false, nil)
 }
 
-// PutUser stores a user.
-func (t *transaction) PutUser(u access.User) error { return put(t.w, bUsers, key(u.Name), u) }
+// Person returns whom a text refers to.
+func (t *reader) Person(text string) (access.Identity, error) {
+	return get[access.Identity](t.tx, bPersons, key(text), access.ErrNoUser)
+}
+
+// PutUser stores a user, and whom all that refers to them leads to.
+func (t *transaction) PutUser(u access.User) error {
+	was, err := t.Person(u.ID)
+	if err != nil && !errors.Is(err, access.ErrNotFound) {
+		return err
+	}
+	if err == nil && was.Name != u.Name {
+		if err := t.w.remove(bUsers, key(was.Name)); err != nil {
+			return err
+		}
+	}
+	if u.ID != "" {
+		for _, text := range u.References() {
+			if err := put(t.w, bPersons, key(text), access.Identity{ID: u.ID, Name: u.Name}); err != nil {
+				return err
+			}
+		}
+	}
+	return put(t.w, bUsers, key(u.Name), u)
+}
 
 // CredentialByHash reads a credential.
 func (t *reader) CredentialByHash(hash string) (access.Credential, error) {

@@ -328,6 +328,14 @@ func putUser(s *server, c echo.Context) (any, error) {
 	return one(s.node.PutUser(c.Request().Context(), arg[string](c, "name"), in.Roles, in.Disabled))
 }
 
+func renameUser(s *server, c echo.Context) (any, error) {
+	in, err := decode[RenameUser](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.node.RenameUser(c.Request().Context(), arg[string](c, "name"), in.Name))
+}
+
 func newLink(s *server, c echo.Context) (any, error) {
 	ctx := c.Request().Context()
 	path, err := s.node.NewLink(ctx, arg[string](c, "name"))

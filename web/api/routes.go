@@ -210,6 +210,7 @@ func routes() []route {
 		{method: del, path: "/tokens/:id", id: "revokeToken", scope: access.ScopeTokensWrite, roles: anybody, about: "End one of your tokens.", handle: revokeToken},
 		{method: get, path: "/users", id: "listUsers", scope: access.ScopeUsersRead, roles: operators, about: "Everybody who is known here.", paged: true, answer: Items[access.User]{}, handle: listing(listUsers)},
 		{method: put, path: "/users/:name", id: "putUser", scope: access.ScopeUsersWrite, roles: operators, about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser},
+		{method: post, path: "/users/:name/rename", id: "renameUser", scope: access.ScopeUsersWrite, roles: operators, about: "Give a user another name. Their apps, keys, tokens and decisions stay theirs, and what they signed verifies as theirs; the old name is given to nobody else.", body: jsonBody(RenameUser{}), answer: access.User{}, handle: renameUser},
 		{method: post, path: "/users/:name/link", id: "newLink", scope: access.ScopeAll, roles: operators, about: "A one-time sign-in link for a user.", answer: Link{}, status: http.StatusCreated, handle: newLink},
 		{method: get, path: "/doctor", id: "doctor", scope: access.ScopeNodeRead, roles: operators, about: "Check everything that is stored.", answer: Items[control.Check]{}, handle: doctor},
 		{method: get, path: "/backup", id: "backup", scope: access.ScopeBackupRead, roles: operators, about: "All that the node keeps, as one stream (tar within gzip). It is complete if its last member is MANIFEST.json. For operators.", answer: "", media: "application/gzip", handle: backup},
@@ -291,6 +292,9 @@ type (
 	Token struct {
 		Secret string `json:"secret"`
 		access.Credential
+	}
+	RenameUser struct {
+		Name string `json:"name"` // the new one
 	}
 	PutUser struct {
 		Roles    []access.Role `json:"roles"`

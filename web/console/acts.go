@@ -197,8 +197,8 @@ func (c *Console) deleteSecret(r *http.Request) (string, error) {
 }
 
 // showOnce answers the settings page with a secret that no address may carry.
-func (c *Console) showOnce(w http.ResponseWriter, r *http.Request, role access.Role, fill func(*http.Request, *settingsView) error) {
-	r, done, err := c.begin(w, r, maxSmall, role)
+func (c *Console) showOnce(w http.ResponseWriter, r *http.Request, act access.Act, fill func(*http.Request, *settingsView) error) {
+	r, done, err := c.begin(w, r, maxSmall, access.Door(act)...)
 	if err != nil {
 		c.refuse(w, r, err)
 		return
@@ -220,7 +220,7 @@ func (c *Console) showOnce(w http.ResponseWriter, r *http.Request, role access.R
 }
 
 func (c *Console) newToken(w http.ResponseWriter, r *http.Request) {
-	c.showOnce(w, r, access.RoleViewer, func(r *http.Request, v *settingsView) (err error) {
+	c.showOnce(w, r, access.ManageTokens, func(r *http.Request, v *settingsView) (err error) {
 		days, err := strconv.Atoi(r.FormValue("days"))
 		if err != nil || days < 0 || days > 366 {
 			return fmt.Errorf("%w: a token lives 1 to 366 days, or 0 for ever", problem.ErrBadRequest)
@@ -236,7 +236,7 @@ func (c *Console) newToken(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) newLink(w http.ResponseWriter, r *http.Request) {
-	c.showOnce(w, r, access.RoleOperator, func(r *http.Request, v *settingsView) error {
+	c.showOnce(w, r, access.ManagePerson, func(r *http.Request, v *settingsView) error {
 		v.For = r.FormValue("user")
 		path, err := c.node.NewLink(r.Context(), v.For)
 		v.Link = c.node.Info(r.Context()).ConsoleURL + path
@@ -258,6 +258,11 @@ func (c *Console) addKey(r *http.Request) (string, error) {
 
 func (c *Console) deleteKey(r *http.Request) (string, error) {
 	return "/settings?done=revoked", c.node.DeleteKey(r.Context(), r.FormValue("hint"))
+}
+
+func (c *Console) renameUser(r *http.Request) (string, error) {
+	_, err := c.node.RenameUser(r.Context(), r.FormValue("name"), r.FormValue("to"))
+	return "/settings?done=user", err
 }
 
 func (c *Console) putUser(r *http.Request) (string, error) {

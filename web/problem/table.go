@@ -208,6 +208,10 @@ var table = []Entry{
 	entry("too-large", http.StatusRequestEntityTooLarge, "The upload is too large",
 		"An upload is bounded, so that one cannot fill the node.",
 		"Make it smaller: strip debug sections, or build with -ldflags=-s -w.", registry.ErrTooLarge),
+	entry("name-taken", http.StatusConflict, "The name is another person's",
+		"A name leads to one person for ever, also after they were given another: signatures, certificates and the audit log name people by it.",
+		"Choose a name that nobody has or had.", access.ErrNameTaken).
+		commands("agora users"),
 	entry("not-owner", http.StatusForbidden, "The app belongs to somebody else",
 		"Only an app's owner signs its releases; only the owner or an operator changes it.",
 		"Sign and upload as the owner, or choose another name for your app.", registry.ErrNotOwner, access.ErrNotOwner),

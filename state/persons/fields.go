@@ -1,0 +1,147 @@
+package persons
+
+import (
+	"maps"
+	"strings"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/secrets"
+	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/triggers"
+)
+
+// The functions below return where a record refers to people. What a record shares with a copy of it is
+// copied before, so that changing the one leaves the other.
+
+// InApp returns where an app refers to people.
+func InApp(a *registry.App) []*string {
+	all := []*string{&a.Owner}
+	if own(&a.Suspension) {
+		all = append(all, &a.Suspension.By)
+	}
+	if own(&a.Deletion) {
+		all = append(all, &a.Deletion.By)
+	}
+	if own(&a.Removal) {
+		all = append(all, &a.Removal.By)
+	}
+	if own(&a.Offer) {
+		all = append(all, &a.Offer.To, &a.Offer.By)
+	}
+	return all
+}
+
+// own makes a pointer's value the record's own, and reports whether there is one.
+func own[T any](p **T) bool {
+	if *p == nil {
+		return false
+	}
+	v := **p
+	*p = &v
+	return true
+}
+
+// InRelease returns where a release refers to people.
+func InRelease(r *registry.Release) []*string {
+	return []*string{&r.Manifest.Owner, &r.Signer.Identity, &r.CreatedBy, &r.Charged}
+}
+
+// SignedAs notes which name a release's certificate is for, where its signer is still known by a name.
+func SignedAs(r *registry.Release) {
+	if r.Signer.Method == registry.MethodIdentity && r.Signer.SignedAs == "" && !access.IsPersonID(r.Signer.Identity) {
+		r.Signer.SignedAs = r.Signer.Identity
+	}
+}
+
+// InActivation returns where an activation refers to people.
+func InActivation(a *registry.Activation) []*string { return []*string{&a.By} }
+
+// InKey returns where a key refers to people.
+func InKey(k *registry.Key) []*string { return []*string{&k.Identity, &k.AddedBy} }
+
+// InHostName returns where a host name refers to people.
+func InHostName(n *registry.HostName) []*string { return []*string{&n.By} }
+
+// InCertificate returns where a certificate refers to people, beside the document that was signed.
+func InCertificate(c *registry.Issued) []*string { return []*string{&c.Owner, &c.By} }
+
+// InUnnamed returns where the note of an unnamed blob refers to people.
+func InUnnamed(u *registry.Unnamed) []*string { return []*string{&u.Owner} }
+
+// InRequest returns where a request refers to people.
+func InRequest(q *approvals.Request) []*string {
+	all := []*string{&q.Owner, &q.By, &q.Reviewed.Signer}
+	if own(&q.Decision) {
+		all = append(all, &q.Decision.By)
+	}
+	return all
+}
+
+// InGrant returns where a grant refers to people.
+func InGrant(g *approvals.Grant) []*string {
+	return []*string{&g.By, &g.ShrunkBy, &g.RevokedBy, &g.Reviewed.Signer}
+}
+
+// InCredential returns where a credential refers to people.
+func InCredential(c *access.Credential) []*string { return []*string{&c.User} }
+
+// InSecret returns where a secret refers to people.
+func InSecret(s *secrets.Secret) []*string { return []*string{&s.By} }
+
+// InPause returns where a pause refers to people.
+func InPause(p *triggers.Pause) []*string { return []*string{&p.By} }
+
+// aboutPeople reports whether the subject of a kind of events is a person.
+func aboutPeople(kind string) bool {
+	return strings.HasPrefix(kind, "user.") || kind == "app.offered" || kind == "app.transferred"
+}
+
+// peopleInDetail are the keys of details that refer to people.
+var peopleInDetail = []string{"identity", "from", "signer"}
+
+// inEvent changes where an event refers to people.
+func inEvent(e *abi.Event, change func(string) (string, error)) error {
+	fields := []*string{&e.Actor}
+	if aboutPeople(e.Kind) {
+		fields = append(fields, &e.Subject)
+	}
+	if err := each(fields, change); err != nil || len(e.Detail) == 0 {
+		return err
+	}
+	e.Detail = maps.Clone(e.Detail)
+	for _, k := range peopleInDetail {
+		was, ok := e.Detail[k]
+		if !ok {
+			continue
+		}
+		is, err := change(was)
+		if err != nil {
+			return err
+		}
+		e.Detail[k] = is
+	}
+	return nil
+}
+
+func each(fields []*string, change func(string) (string, error)) error {
+	for _, f := range fields {
+		is, err := change(*f)
+		if err != nil {
+			return err
+		}
+		*f = is
+	}
+	return nil
+}
+
+// ofPeople reports whether a kind of counts is of people.
+func ofPeople(kind state.CountKind) bool {
+	switch kind {
+	case state.CountApps, state.CountOwned, state.CountRequests, state.CountTokens, state.CountSessions, state.CountLinks, state.CountKeys:
+		return true
+	}
+	return false
+}

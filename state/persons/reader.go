@@ -1,0 +1,310 @@
+package persons
+
+import (
+	"errors"
+	"iter"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/secrets"
+	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/triggers"
+)
+
+// reader reads people's names where the store below has their ids.
+type reader struct {
+	state.Reader
+	known map[string]access.Identity // what was looked up; the zero Identity: nobody
+}
+
+// person returns whom a text refers to; the zero Identity for nobody.
+func (r *reader) person(text string) (access.Identity, error) {
+	if p, ok := r.known[text]; ok || text == "" {
+		return p, nil
+	}
+	p, err := r.Reader.Person(text)
+	if err != nil && !errors.Is(err, access.ErrNotFound) {
+		return p, err
+	}
+	if r.known == nil {
+		r.known = map[string]access.Identity{}
+	}
+	r.known[text] = p
+	return p, nil
+}
+
+// name returns the name that the person has now whom a text refers to.
+func (r *reader) name(text string) (string, error) {
+	if p, err := r.person(text); err != nil || p.Name != "" {
+		return p.Name, err
+	}
+	return text, nil
+}
+
+// id returns the id of the person whom a text refers to.
+func (r *reader) id(text string) (string, error) {
+	if p, err := r.person(text); err != nil || p.ID != "" {
+		return p.ID, err
+	}
+	return text, nil
+}
+
+// one reads the names of one record.
+func one[T any](r *reader, v T, err error, fields func(*T) []*string) (T, error) {
+	if err != nil {
+		return v, err
+	}
+	return v, each(fields(&v), r.name)
+}
+
+// many reads the names of a list.
+func many[T any](r *reader, all []T, err error, fields func(*T) []*string) ([]T, error) {
+	for i := range all {
+		if err == nil {
+			err = each(fields(&all[i]), r.name)
+		}
+	}
+	return all, err
+}
+
+func part[T any](r *reader, all []T, next []byte, err error, fields func(*T) []*string) ([]T, []byte, error) {
+	all, err = many(r, all, err, fields)
+	return all, next, err
+}
+
+// kept is which records of a list are asked for. keep sees names; failed is set if one cannot be read.
+func kept[T any](r *reader, keep func(T) bool, fields func(*T) []*string, failed *error) func(T) bool {
+	if keep == nil {
+		return nil
+	}
+	return func(v T) bool {
+		if err := each(fields(&v), r.name); err != nil {
+			*failed = errors.Join(*failed, err)
+			return false
+		}
+		return keep(v)
+	}
+}
+
+func (r *reader) App(name string) (registry.App, error) {
+	a, err := r.Reader.App(name)
+	return one(r, a, err, InApp)
+}
+
+func (r *reader) Apps() ([]registry.App, error) {
+	all, err := r.Reader.Apps()
+	return many(r, all, err, InApp)
+}
+
+func (r *reader) AppsPart(p state.Part, keep func(registry.App) bool) ([]registry.App, []byte, error) {
+	var failed error
+	all, next, err := r.Reader.AppsPart(p, kept(r, keep, InApp, &failed))
+	return part(r, all, next, errors.Join(err, failed), InApp)
+}
+
+// inRelease reads the names of a release. What it was signed as is shown where that is another name.
+func (r *reader) inRelease(v registry.Release, err error) (registry.Release, error) {
+	SignedAs(&v)
+	if v, err = one(r, v, err, InRelease); v.Signer.SignedAs == v.Signer.Identity {
+		v.Signer.SignedAs = ""
+	}
+	return v, err
+}
+
+func (r *reader) Release(app string, n int) (registry.Release, error) {
+	return r.inRelease(r.Reader.Release(app, n))
+}
+
+func (r *reader) ReleasesPart(app string, p state.Part) ([]registry.Release, []byte, error) {
+	all, next, err := r.Reader.ReleasesPart(app, p)
+	for i := range all {
+		all[i], err = r.inRelease(all[i], err)
+	}
+	return all, next, err
+}
+
+func (r *reader) ActivationsPart(app string, p state.Part) ([]registry.Activation, []byte, error) {
+	all, next, err := r.Reader.ActivationsPart(app, p)
+	return part(r, all, next, err, InActivation)
+}
+
+func (r *reader) TierActivations(app string, tier abi.Tier) iter.Seq2[registry.Activation, error] {
+	return func(yield func(registry.Activation, error) bool) {
+		for a, err := range r.Reader.TierActivations(app, tier) {
+			if !yield(one(r, a, err, InActivation)) {
+				return
+			}
+		}
+	}
+}
+
+func (r *reader) Key(hint string) (registry.Key, error) {
+	k, err := r.Reader.Key(hint)
+	return one(r, k, err, InKey)
+}
+
+func (r *reader) KeysPart(p state.Part) ([]registry.Key, []byte, error) {
+	all, next, err := r.Reader.KeysPart(p)
+	return part(r, all, next, err, InKey)
+}
+
+func (r *reader) HostName(host string) (registry.HostName, error) {
+	n, err := r.Reader.HostName(host)
+	return one(r, n, err, InHostName)
+}
+
+func (r *reader) HostNamesOf(app string) ([]registry.HostName, error) {
+	all, err := r.Reader.HostNamesOf(app)
+	return many(r, all, err, InHostName)
+}
+
+func (r *reader) HostNamesPart(p state.Part) ([]registry.HostName, []byte, error) {
+	all, next, err := r.Reader.HostNamesPart(p)
+	return part(r, all, next, err, InHostName)
+}
+
+func (r *reader) Certificate(id string) (registry.Issued, error) {
+	c, err := r.Reader.Certificate(id)
+	return one(r, c, err, InCertificate)
+}
+
+func (r *reader) LastCertificate() (registry.Issued, error) {
+	c, err := r.Reader.LastCertificate()
+	return one(r, c, err, InCertificate)
+}
+
+func (r *reader) CertificatesPart(p state.Part, keep func(registry.Issued) bool) ([]registry.Issued, []byte, error) {
+	var failed error
+	all, next, err := r.Reader.CertificatesPart(p, kept(r, keep, InCertificate, &failed))
+	return part(r, all, next, errors.Join(err, failed), InCertificate)
+}
+
+func (r *reader) Unnamed() ([]registry.Unnamed, error) {
+	all, err := r.Reader.Unnamed()
+	return many(r, all, err, InUnnamed)
+}
+
+func (r *reader) Request(id string) (approvals.Request, error) {
+	q, err := r.Reader.Request(id)
+	return one(r, q, err, InRequest)
+}
+
+func (r *reader) OpenRequests(app string, kind approvals.Kind) ([]approvals.Request, error) {
+	all, err := r.Reader.OpenRequests(app, kind)
+	return many(r, all, err, InRequest)
+}
+
+func (r *reader) AskedFor(app, capability string) ([]approvals.Request, error) {
+	all, err := r.Reader.AskedFor(app, capability)
+	return many(r, all, err, InRequest)
+}
+
+func (r *reader) AskedBefore(app string, release int, approved bool) (approvals.Request, error) {
+	q, err := r.Reader.AskedBefore(app, release, approved)
+	return one(r, q, err, InRequest)
+}
+
+func (r *reader) RequestsPart(app string, status approvals.Status, p state.Part) ([]approvals.Request, []byte, error) {
+	all, next, err := r.Reader.RequestsPart(app, status, p)
+	return part(r, all, next, err, InRequest)
+}
+
+func (r *reader) ReleaseRequests(app string, n int, p state.Part) ([]approvals.Request, []byte, error) {
+	all, next, err := r.Reader.ReleaseRequests(app, n, p)
+	return part(r, all, next, err, InRequest)
+}
+
+func (r *reader) Grant(id string) (approvals.Grant, error) {
+	g, err := r.Reader.Grant(id)
+	return one(r, g, err, InGrant)
+}
+
+func (r *reader) Grants(app string) ([]approvals.Grant, error) {
+	all, err := r.Reader.Grants(app)
+	return many(r, all, err, InGrant)
+}
+
+func (r *reader) GrantsPart(app string, p state.Part) ([]approvals.Grant, []byte, error) {
+	all, next, err := r.Reader.GrantsPart(app, p)
+	return part(r, all, next, err, InGrant)
+}
+
+func (r *reader) CredentialByHash(hash string) (access.Credential, error) {
+	c, err := r.Reader.CredentialByHash(hash)
+	return one(r, c, err, InCredential)
+}
+
+func (r *reader) Credentials(user string) ([]access.Credential, error) {
+	id, err := r.id(user)
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.Reader.Credentials(id)
+	return many(r, all, err, InCredential)
+}
+
+func (r *reader) CredentialsPart(user string, kind access.CredentialKind, p state.Part) ([]access.Credential, []byte, error) {
+	id, err := r.id(user)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, next, err := r.Reader.CredentialsPart(id, kind, p)
+	return part(r, all, next, err, InCredential)
+}
+
+func (r *reader) MadeWith(token string) ([]access.Credential, error) {
+	all, err := r.Reader.MadeWith(token)
+	return many(r, all, err, InCredential)
+}
+
+func (r *reader) Secret(app, name string) (secrets.Secret, error) {
+	s, err := r.Reader.Secret(app, name)
+	return one(r, s, err, InSecret)
+}
+
+func (r *reader) Secrets(app string) ([]secrets.Secret, error) {
+	all, err := r.Reader.Secrets(app)
+	return many(r, all, err, InSecret)
+}
+
+func (r *reader) SecretsPart(app string, p state.Part) ([]secrets.Secret, []byte, error) {
+	all, next, err := r.Reader.SecretsPart(app, p)
+	return part(r, all, next, err, InSecret)
+}
+
+func (r *reader) Pauses(app string) ([]triggers.Pause, error) {
+	all, err := r.Reader.Pauses(app)
+	return many(r, all, err, InPause)
+}
+
+func (r *reader) Events(q state.EventQuery, sees func(abi.Event) (bool, error)) ([]abi.Event, abi.Rev, error) {
+	look := sees
+	if sees != nil {
+		look = func(e abi.Event) (bool, error) {
+			if err := inEvent(&e, r.name); err != nil {
+				return false, err
+			}
+			return sees(e)
+		}
+	}
+	all, next, err := r.Reader.Events(q, look)
+	for i := range all {
+		if err == nil {
+			err = inEvent(&all[i], r.name)
+		}
+	}
+	return all, next, err
+}
+
+func (r *reader) Count(kind state.CountKind, of string) (state.Count, error) {
+	if ofPeople(kind) {
+		id, err := r.id(of)
+		if err != nil {
+			return state.Count{}, err
+		}
+		of = id
+	}
+	return r.Reader.Count(kind, of)
+}
