@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
 	"os"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -40,17 +42,20 @@ func newPages(memory []byte) (*pages, error) {
 	return p, nil
 }
 
-// fill writes what is not zero: the rest stays a hole.
+// fill writes the runs of pages that are not zero: the rest stays a hole.
 func (p *pages) fill(memory []byte) (err error) {
 	if err := p.file.Truncate(int64(len(memory))); err != nil {
 		return err
 	}
-	for at := 0; at < len(memory); at += pageSize {
-		if part := memory[at:min(at+pageSize, len(memory))]; !zero(part) {
-			if _, err := p.file.WriteAt(part, int64(at)); err != nil {
+	for at, end := 0, 0; at < len(memory); at = end + len(zeroPage) {
+		for end = at; end < len(memory) && !zero(memory[end:end+len(zeroPage)]); {
+			end += len(zeroPage)
+		}
+		if end > at {
+			if _, err := p.file.WriteAt(memory[at:end], int64(at)); err != nil {
 				return err
 			}
-			p.filled += int64(len(part))
+			p.filled += int64(end - at)
 		}
 	}
 	p.view, err = unix.Mmap(int(p.file.Fd()), 0, len(memory), unix.PROT_READ, unix.MAP_SHARED)
@@ -58,8 +63,8 @@ func (p *pages) fill(memory []byte) (err error) {
 }
 
 func zero(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
+	for part := range slices.Chunk(b, len(zeroPage)) {
+		if !bytes.Equal(part, zeroPage[:len(part)]) {
 			return false
 		}
 	}

@@ -140,8 +140,16 @@ func (p *Program) coldImage(in *instance) (*image, error) {
 		return nil, err
 	}
 	taken.cold = true
-	p.pool.image = taken
+	p.pool.settle(taken)
 	return taken, nil
+}
+
+// settle keeps the image, from which all further instances begin: what a large one has of the module's
+// data need not be kept a second time.
+func (i *instances) settle(taken *image) {
+	if i.image = taken; taken.large != nil {
+		i.data = nil
+	}
 }
 
 // instantiate makes an instance in a slot. When it fails, a segment did not fit
@@ -354,7 +362,7 @@ func (p *Program) settle(in *instance, moment bool) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("%w: take the image: %w", errNode, err)
 		}
-		p.pool.image = taken
+		p.pool.settle(taken)
 	}
 	// Also the first is put into the image's form, so that it can be restored.
 	if err := p.pool.image.adopt(in); err != nil {
