@@ -327,7 +327,12 @@ func (e *Engine) adopt(p *Program, l Limits, g *generation, key string, codeSize
 	e.mu.Lock()
 	e.loaded[p] = true
 	if p.code = e.codes[key]; p.code == nil {
-		p.code = &code{size: codeSize}
+		p.code = &code{size: codeSize, account: func() *memory.Owner {
+			if e.memory == nil {
+				return nil
+			}
+			return e.memory.Join(l.Owner)
+		}}
 		e.codes[key] = p.code
 	}
 	p.code.users.Add(1)
@@ -335,10 +340,15 @@ func (e *Engine) adopt(p *Program, l Limits, g *generation, key string, codeSize
 	p.unload = sync.OnceValue(func() error {
 		e.mu.Lock()
 		delete(e.loaded, p)
-		if p.code.users.Add(-1) == 0 && e.codes[key] == p.code {
+		last := p.code.users.Add(-1) == 0
+		if last {
 			delete(e.codes, key)
 		}
 		e.mu.Unlock()
+		var err error
+		if last {
+			err = p.code.close()
+		}
 		if p.share != nil {
 			p.share.Leave()
 		}
@@ -346,7 +356,7 @@ func (e *Engine) adopt(p *Program, l Limits, g *generation, key string, codeSize
 			p.owner.Leave()
 		}
 		ctx := context.Background()
-		return errors.Join(p.compiled.Close(ctx), e.runtimes.leave(ctx, g))
+		return errors.Join(err, p.compiled.Close(ctx), e.runtimes.leave(ctx, g))
 	})
 }
 
@@ -356,10 +366,17 @@ func newProgram(runtime wazero.Runtime, compiled wazero.CompiledModule, iface ab
 	}
 }
 
-// code is machine code in memory, which programs share.
+// code is machine code in memory, which programs share, with what they share besides.
 type code struct {
 	size  int64
 	users atomic.Int64
+	// account joins the account of memory of the first program's owner, or returns nil. Without it
+	// nothing is kept.
+	account func() *memory.Owner
+
+	mu    sync.Mutex // guards all below
+	base  *pages     // the first large memory that an image was taken of; nil: none was
+	owner *memory.Owner
 }
 
 // Size is about how many bytes a program keeps in memory while it waits: its

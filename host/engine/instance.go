@@ -135,7 +135,7 @@ func (p *Program) coldImage(in *instance) (*image, error) {
 	if p.pool.image != nil || !p.restorable || !(p.pool.fresh || p.iface == abi.InterfaceWASI) {
 		return p.pool.image, nil
 	}
-	taken, err := capture(in)
+	taken, err := p.capture(in)
 	if err != nil {
 		return nil, err
 	}
@@ -358,7 +358,7 @@ func (p *Program) settle(in *instance, moment bool) (bool, error) {
 		return false, nil
 	}
 	if p.pool.image == nil {
-		taken, err := capture(in)
+		taken, err := p.capture(in)
 		if err != nil {
 			return false, fmt.Errorf("%w: take the image: %w", errNode, err)
 		}
