@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/wasm"
+	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/host/engine"
 )
 
@@ -25,7 +27,7 @@ func benchPark(ctx context.Context, apps int) error {
 	defer remove()
 	modules := make([][]byte, apps)
 	for i := range modules {
-		modules[i] = minimal(fmt.Sprint("app ", i))
+		modules[i] = distinct(i)
 	}
 	if err := compileAll(ctx, e, modules); err != nil {
 		return err
@@ -75,6 +77,12 @@ func benchPark(ctx context.Context, apps int) error {
 	return nil
 }
 
+// distinct is a minimal app whose code is its own: those that differ in data alone share it, see
+// benchFurther.
+func distinct(n int) []byte {
+	return wasmtest.App{Code: append(wasm.AppendS64([]byte{wasm.OpI32Const}, int64(n)), wasm.OpDrop)}.Bytes()
+}
+
 // compileAll fills the cache, two at a time.
 func compileAll(ctx context.Context, e *engine.Engine, modules [][]byte) error {
 	var g errgroup.Group
@@ -96,7 +104,7 @@ func benchDensity(ctx context.Context, apps int, span time.Duration) error {
 	hosts := make([]string, apps)
 	started := time.Now()
 	for i := range hosts {
-		if hosts[i], err = n.publish(ctx, "app-"+strconv.Itoa(i), minimal(fmt.Sprint("app ", i))); err != nil {
+		if hosts[i], err = n.publish(ctx, "app-"+strconv.Itoa(i), distinct(i)); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,7 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == "siege-busy" {
 		spinForEver()
 	}
-	which := flag.String("run", "fuel,compile,engine,park,hostile,calls,stream,http,fetch,journal,recover,upload,triggers,density", "which parts to run")
+	which := flag.String("run", "fuel,compile,further,engine,park,hostile,calls,stream,http,fetch,journal,recover,upload,triggers,density", "which parts to run")
 	span := flag.Duration("time", 3*time.Second, "how long each HTTP measurement takes")
 	apps := flag.Int("apps", 1000, "how many apps the density part and the siege's restarts publish")
 	restarts := flag.Int("restarts", 20, "how often the siege starts a node whose queue is full")
@@ -72,6 +72,8 @@ func main() {
 			err = benchFetch(ctx)
 		case "compile":
 			err = benchCompile(ctx)
+		case "further":
+			err = benchFurther(ctx)
 		case "hostile":
 			err = benchHostile(ctx)
 		case "park":

@@ -35,7 +35,7 @@ func benchUpload(ctx context.Context) error {
 		for i := range app.runs {
 			module := app.module
 			if module == nil {
-				module = minimal(fmt.Sprint("answer ", i)) // never seen before
+				module = distinct(i) // never seen before
 			}
 			size = len(module)
 			started := time.Now()

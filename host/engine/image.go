@@ -17,11 +17,12 @@ type image struct {
 	size    int    // bytes of memory
 	globals []uint64
 
-	owner *memory.Owner // that a large one is counted for; nil: it is not counted
+	owner  *memory.Owner // that a large one is counted for; nil: it is not counted
+	shared bool          // large is the code's, which closes it
 }
 
 // capture takes the state of an instance between two calls.
-func capture(in *instance) (*image, error) {
+func (p *Program) capture(in *instance) (*image, error) {
 	state := in.slot.space[:in.memory.Size()]
 	m := &image{size: len(state)}
 	for _, g := range in.globals {
@@ -33,12 +34,46 @@ func capture(in *instance) (*image, error) {
 		m.small = bytes.Clone(bytes.TrimRight(filled, "\x00"))
 		return m, nil
 	}
-	var err error
-	if m.large, err = newPages(state); err == nil && in.slot.owner != nil {
-		m.owner = in.slot.owner
+	return m, p.code.hold(m, state, in.slot.owner)
+}
+
+// hold keeps a large memory in an image. Programs of one code differ in little after their start-up,
+// too: the first one's memory is kept with the code, and of others the pages in which they differ.
+func (c *code) hold(m *image, state []byte, owner *memory.Owner) (err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.base != nil {
+		if m.large, err = c.base.like(state); err != nil {
+			return err
+		}
+	}
+	if m.owner = owner; m.large == nil {
+		if m.large, err = newPages(state); err != nil {
+			return err
+		}
+		if m.shared = c.base == nil && c.account != nil; m.shared {
+			c.base, m.owner = m.large, c.account()
+			c.owner = m.owner
+		}
+	}
+	if m.owner != nil {
 		m.owner.Force(m.large.filled) // once for all instances, and there already
 	}
-	return m, err
+	return nil
+}
+
+// close ends what is kept with a code that no program has any more.
+func (c *code) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.base == nil {
+		return nil
+	}
+	if c.owner != nil {
+		c.owner.Give(c.base.filled)
+		c.owner.Leave()
+	}
+	return c.base.close()
 }
 
 // adopt gives a new instance this state, whatever its own is. Its memory must
@@ -104,7 +139,7 @@ func (m *image) setGlobals(in *instance) {
 }
 
 func (m *image) close() error {
-	if m.large == nil {
+	if m.large == nil || m.shared {
 		return nil
 	}
 	if m.owner != nil {

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
 	"os"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -25,7 +27,58 @@ type pages struct {
 	file *os.File
 	view []byte // of the file, read-only
 
-	filled int64 // bytes of it that take memory
+	filled int64  // bytes of it that take memory
+	full   []bool // by page: it was not zero; the others are holes, which take memory once they are read
+
+	// patched are the places of pages that are not the file's, which is another image's: see like.
+	// They are in the view, and each slot has a copy.
+	patched []int
+}
+
+// maxPatched is how many pages an image may have of its own that shares a file: they are copied
+// back after each request, too.
+const maxPatched = 16
+
+// like makes an image of a memory that differs from this one in few pages. It returns nil if it
+// differs in more.
+func (p *pages) like(memory []byte) (*pages, error) {
+	if len(memory) != len(p.view) {
+		return nil, nil
+	}
+	var differ []int
+	for at := 0; at < len(memory); at += len(zeroPage) {
+		page, same := memory[at:at+len(zeroPage)], zeroPage[:]
+		if p.full[at/len(zeroPage)] {
+			same = p.view[at : at+len(zeroPage)]
+		}
+		if !bytes.Equal(page, same) {
+			if differ = append(differ, at); len(differ) > maxPatched {
+				return nil, nil
+			}
+		}
+	}
+	fd, err := unix.FcntlInt(p.file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	q := &pages{file: os.NewFile(uintptr(fd), "agora-image"), filled: int64(len(differ) * len(zeroPage)), patched: differ}
+	if q.view, err = unix.Mmap(fd, 0, len(memory), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE); err != nil {
+		return nil, errors.Join(err, q.file.Close())
+	}
+	for _, at := range differ {
+		copy(q.view[at:at+len(zeroPage)], memory[at:])
+	}
+	if err := unix.Mprotect(q.view, unix.PROT_READ); err != nil {
+		return nil, errors.Join(err, q.close())
+	}
+	return q, nil
+}
+
+// patch writes the pages that are not the file's into a memory that is the file's.
+func (p *pages) patch(memory []byte) {
+	for _, at := range p.patched {
+		copy(memory[at:at+len(zeroPage)], p.view[at:])
+	}
 }
 
 func newPages(memory []byte) (*pages, error) {
@@ -40,17 +93,22 @@ func newPages(memory []byte) (*pages, error) {
 	return p, nil
 }
 
-// fill writes what is not zero: the rest stays a hole.
+// fill writes the runs of pages that are not zero: the rest stays a hole.
 func (p *pages) fill(memory []byte) (err error) {
 	if err := p.file.Truncate(int64(len(memory))); err != nil {
 		return err
 	}
-	for at := 0; at < len(memory); at += pageSize {
-		if part := memory[at:min(at+pageSize, len(memory))]; !zero(part) {
-			if _, err := p.file.WriteAt(part, int64(at)); err != nil {
+	p.full = make([]bool, len(memory)/len(zeroPage))
+	for at, end := 0, 0; at < len(memory); at = end + len(zeroPage) {
+		for end = at; end < len(memory) && !zero(memory[end:end+len(zeroPage)]); {
+			p.full[end/len(zeroPage)] = true
+			end += len(zeroPage)
+		}
+		if end > at {
+			if _, err := p.file.WriteAt(memory[at:end], int64(at)); err != nil {
 				return err
 			}
-			p.filled += int64(len(part))
+			p.filled += int64(end - at)
 		}
 	}
 	p.view, err = unix.Mmap(int(p.file.Fd()), 0, len(memory), unix.PROT_READ, unix.MAP_SHARED)
@@ -58,8 +116,8 @@ func (p *pages) fill(memory []byte) (err error) {
 }
 
 func zero(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
+	for part := range slices.Chunk(b, len(zeroPage)) {
+		if !bytes.Equal(part, zeroPage[:len(part)]) {
 			return false
 		}
 	}
@@ -73,6 +131,9 @@ func (p *pages) close() error {
 // adopt puts the image into a slot, in the place of whatever is there.
 func (p *pages) adopt(s *slot) error {
 	_, err := unix.MmapPtr(int(p.file.Fd()), 0, unsafe.Pointer(&s.space[0]), uintptr(len(p.view)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_FIXED)
+	if err == nil {
+		p.patch(s.space)
+	}
 	return err
 }
 
@@ -85,6 +146,7 @@ func (p *pages) restore(s *slot) {
 		if unix.Madvise(memory, unix.MADV_DONTNEED) != nil {
 			copy(memory, p.view)
 		}
+		p.patch(memory)
 	}
 }
 

@@ -20,6 +20,8 @@ func newPages(memory []byte) (*pages, error) {
 	return &pages{bytes.Clone(memory), int64(len(memory))}, nil
 }
 
+func (p *pages) like([]byte) (*pages, error) { return nil, nil }
+
 func (p *pages) close() error { return nil }
 
 func (p *pages) adopt(s *slot) error {

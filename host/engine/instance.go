@@ -66,9 +66,10 @@ type instances struct {
 	mu    sync.Mutex // guards all below
 	slots []*slot    // wiped, to be used again
 	ready []*instance
-	image *image // nil: not taken yet, or never
-	fresh bool   // what start-up makes belongs to the moment: no image is taken of it
-	ended bool   // the program is closed
+	data  initial // what a new one's memory begins with, besides what is in the module
+	image *image  // nil: not taken yet, or never
+	fresh bool    // what start-up makes belongs to the moment: no image is taken of it
+	ended bool    // the program is closed
 }
 
 // moduleConfig is the same for all. WASI is the engine's own, so nobody ever
@@ -99,13 +100,15 @@ func (p *Program) take(v *invocation) (in *instance, prepared bool, err error) {
 		return in, in.started || !in.image.cold, nil
 	}
 	p.pool.mu.Lock()
-	image := p.pool.image
+	image, data := p.pool.image, p.pool.data
 	p.pool.mu.Unlock()
 	if in, err = p.instantiate(v); err != nil {
 		return nil, false, err
 	}
-	if image == nil {
-		image, err = p.coldImage(in)
+	if image == nil { // which has the data
+		if err = data.write(in.slot.space[:in.memory.Size()]); err == nil {
+			image, err = p.coldImage(in)
+		}
 	}
 	if err == nil && image != nil {
 		err = image.adopt(in)
@@ -132,13 +135,21 @@ func (p *Program) coldImage(in *instance) (*image, error) {
 	if p.pool.image != nil || !p.restorable || !(p.pool.fresh || p.iface == abi.InterfaceWASI) {
 		return p.pool.image, nil
 	}
-	taken, err := capture(in)
+	taken, err := p.capture(in)
 	if err != nil {
 		return nil, err
 	}
 	taken.cold = true
-	p.pool.image = taken
+	p.pool.settle(taken)
 	return taken, nil
+}
+
+// settle keeps the image, from which all further instances begin: what a large one has of the module's
+// data need not be kept a second time.
+func (i *instances) settle(taken *image) {
+	if i.image = taken; taken.large != nil {
+		i.data = nil
+	}
 }
 
 // instantiate makes an instance in a slot. When it fails, a segment did not fit
@@ -347,11 +358,11 @@ func (p *Program) settle(in *instance, moment bool) (bool, error) {
 		return false, nil
 	}
 	if p.pool.image == nil {
-		taken, err := capture(in)
+		taken, err := p.capture(in)
 		if err != nil {
 			return false, fmt.Errorf("%w: take the image: %w", errNode, err)
 		}
-		p.pool.image = taken
+		p.pool.settle(taken)
 	}
 	// Also the first is put into the image's form, so that it can be restored.
 	if err := p.pool.image.adopt(in); err != nil {
