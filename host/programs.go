@@ -24,7 +24,7 @@ type programs struct {
 	mu      sync.Mutex                // guards all below, and every slot's fields
 	slots   map[slotKey]*list.Element // of *slot
 	order   *list.List                // most recently used first
-	size    int64                     // of the programs in slots
+	size    int64                     // of the programs in slots, at most: see fit
 	budget  int64
 	closing sync.WaitGroup
 	closed  bool
@@ -112,10 +112,33 @@ func (p *programs) loaded(s *slot, program *engine.Program, err error) {
 	if program != nil && !s.evicted {
 		s.size = program.Size()
 		p.size += s.size
-		for p.size > p.budget && p.order.Len() > 1 {
-			p.evict(p.order.Back())
-		}
+		p.fit()
 	}
+}
+
+// fit evicts what was used least lately until the rest is within the budget. Code that several
+// programs share is in memory once; the sum over them is made only where it matters.
+func (p *programs) fit() {
+	if p.size <= p.budget {
+		return
+	}
+	size := int64(0)
+	for _, e := range p.slots {
+		size += e.Value.(*slot).share()
+	}
+	for size > p.budget && p.order.Len() > 1 {
+		last := p.order.Back()
+		size -= last.Value.(*slot).share()
+		p.evict(last)
+	}
+}
+
+// share is about what would be free without the slot's program.
+func (s *slot) share() int64 {
+	if s.program == nil {
+		return 0
+	}
+	return s.program.Share()
 }
 
 func (p *programs) leave(s *slot) {

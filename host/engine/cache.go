@@ -25,7 +25,7 @@ import (
 	"github.com/agora-host/agora/metering/fuel"
 )
 
-// cache keeps, for each module and its caps, the shell and the machine code of
+// cache keeps, for each module without its data (see source) and its caps, the shell and the machine code of
 // what they were rewritten to (see shell.go). wazero's own files carry only a checksum, so every entry also
 // has a MAC under a key that only this node knows: machine code that somebody
 // else wrote is never run.
@@ -119,21 +119,20 @@ func writeFile(path string, data []byte) error {
 
 // engineVersion names what else decides about machine code, and the form of an
 // entry's files.
-const engineVersion = "wazero-1.12.0 entry-14"
+const engineVersion = "wazero-1.12.0 entry-15"
 
-// cacheKey names an entry. Machine code is made for the processor at hand, whose
-// features are in the name: on another one everything is compiled anew.
-func cacheKey(module []byte, o fuel.Options) string {
+// cacheKey names an entry, by the digest of what its code is compiled from. Machine code is made for
+// the processor at hand, whose features are in the name: on another one everything is compiled anew.
+func cacheKey(digest [sha256.Size]byte, o fuel.Options) string {
 	h := sha256.New()
-	sum := sha256.Sum256(module)
-	h.Write(sum[:])
+	h.Write(digest[:])
 	fmt.Fprintf(h, " %s fuel %+v on %s", engineVersion, o, processor())
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 var processor = sync.OnceValue(func() string { return fmt.Sprintf("%+v %+v", cpu.X86, cpu.ARM64) })
 
-// facts is what a cache entry knows of its module.
+// facts is what a cache entry knows of what its code is compiled from.
 type facts struct {
 	fuel.Result
 	Code  string // wazero's file, relative to the cache's code directory
@@ -180,8 +179,8 @@ func (c *cache) commit(key string, j job, f facts, table []byte) (err error) {
 	return writeFile(c.entry(key), append(append(entry, raw...), j.shell...))
 }
 
-// remove forgets an entry, and the machine code that it names: another entry that names the same
-// is made anew when it is next needed.
+// remove forgets an entry, and the machine code that it names: for another module that shares it, or
+// another entry that names the same, it is made anew when it is next needed.
 func (c *cache) remove(key string) error {
 	var errs []error
 	paths := []string{c.entry(key), c.entry(key) + linesSuffix}

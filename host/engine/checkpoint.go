@@ -15,7 +15,7 @@ func (v *invocation) checkpointDue(now time.Time, used uint64) bool {
 	if !v.streams || v.call.Stream == nil || v.call.Checkpoint == nil {
 		return false
 	}
-	return v.saved.IsZero() || now.Sub(v.saved) >= checkpointEvery || used-v.savedFuel >= max(1, v.fuel/checkpointParts)
+	return v.saved.IsZero() || now.Sub(v.saved) >= checkpointEvery || used-v.savedFuel >= max(1, v.fuel()/checkpointParts)
 }
 
 // checkpoint tells what was used so far. A node that cannot note it down stops the

@@ -6,6 +6,8 @@
 //   - the code that runs is compiled from the very bytes given to Load, or comes
 //     from a cache file that carries this node's own MAC; compiler and interpreter
 //     agreed about it before it was taken in;
+//   - modules that are the same but for their data share code; what memory begins with
+//     is written from the very bytes given to Load, before anything runs;
 //   - an invocation ends: fuel, and with every slice of it the clock and the
 //     caller's context, are checked inside the guest's loops, and the clock at
 //     every host call;

@@ -107,8 +107,9 @@ type Engine struct {
 
 	memory *memory.Memory // of guests; nil: it is not counted
 
-	mu     sync.Mutex // guards loaded
+	mu     sync.Mutex // guards loaded and codes
 	loaded map[*Program]bool
+	codes  map[string]*code // of loaded programs, by the cache's key
 
 	flight    singleflight.Group // compilations that run, by key
 	compiling chan struct{}      // a place for each child that may run: one that takes long delays not everybody
@@ -132,7 +133,7 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the compiled-code cache: %w", err)
 	}
-	e := &Engine{o: o, cache: c, compiling: make(chan struct{}, 2), loaded: map[*Program]bool{}}
+	e := &Engine{o: o, cache: c, compiling: make(chan struct{}, 2), loaded: map[*Program]bool{}, codes: map[string]*code{}}
 	if o.Memory != nil {
 		e.memory = memory.New(o.Memory, e.evict)
 	}
@@ -177,7 +178,12 @@ func (e *Engine) Close(ctx context.Context) error {
 // Compile prepares a module for Load. It is idempotent. What the author of the
 // module has to mend wraps registry.ErrBadModule.
 func (e *Engine) Compile(ctx context.Context, module []byte, l Limits) error {
-	key := cacheKey(module, l.caps())
+	return e.prepare(ctx, readSource(module), l)
+}
+
+// prepare has an entry made for a source, if there is none.
+func (e *Engine) prepare(ctx context.Context, s source, l Limits) error {
+	key := cacheKey(s.digest, l.caps())
 	if _, err := e.cache.read(key); err == nil {
 		return nil
 	}
@@ -188,7 +194,7 @@ func (e *Engine) Compile(ctx context.Context, module []byte, l Limits) error {
 			case e.compiling <- struct{}{}:
 				defer func() { <-e.compiling }()
 				// singleflight would throw a panic again in each caller that waits.
-				return nil, e.o.Watch.Do("compilation", func() error { return e.compile(ctx, key, module, l) })
+				return nil, e.o.Watch.Do("compilation", func() error { return e.compile(ctx, key, s, l) })
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}
@@ -200,18 +206,21 @@ func (e *Engine) Compile(ctx context.Context, module []byte, l Limits) error {
 	}
 }
 
-func (e *Engine) compile(ctx context.Context, key string, module []byte, l Limits) error {
-	m, err := wasm.Parse(module, wasm.DefaultBounds())
+func (e *Engine) compile(ctx context.Context, key string, s source, l Limits) error {
+	m, err := wasm.Parse(s.module, wasm.DefaultBounds())
 	if err != nil {
 		return fmt.Errorf("%w: %w", registry.ErrBadModule, err)
+	}
+	if s.apart {
+		m.Data = nil
 	}
 	rewritten, err := fuel.Rewrite(m, l.caps())
 	if err != nil {
 		return fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
-	j := job{table: l.Table}
+	j := job{table: l.Table, data: s.data}
 	if lines.Has(m) {
-		j.original = module
+		j.original = s.module
 	}
 	if j.compiled, j.shell, err = finish(rewritten.Module, j.original != nil); err != nil {
 		return err
@@ -251,7 +260,8 @@ type Program struct {
 	peak     atomic.Int64     // about what calls need of memory lately; 0: none was made
 	needs    []abi.Capability // imported
 
-	size       int64
+	size       int64 // without its code
+	code       *code
 	restorable bool // see fuel.Result
 	globals    int
 	pool       instances
@@ -269,13 +279,14 @@ type Program struct {
 // Load makes a program of a module. Code comes from the cache if its MAC is
 // right; else the module is compiled again.
 func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l Limits) (*Program, error) {
-	key := cacheKey(module, l.caps())
+	s := readSource(module)
+	key := cacheKey(s.digest, l.caps())
 	entry, err := e.cache.read(key)
 	if err != nil {
 		if !errors.Is(err, os.ErrNotExist) {
 			e.o.Logger.WarnContext(ctx, "compiled code is not what this node wrote: compiling again", "key", key, "err", err)
 		}
-		if err := e.Compile(ctx, module, l); err != nil {
+		if err := e.prepare(ctx, s, l); err != nil {
 			return nil, err
 		}
 		if entry, err = e.cache.read(key); err != nil {
@@ -290,13 +301,14 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 		return nil, fmt.Errorf("%w: %w", registry.ErrBadModule, err)
 	}
 	p := newProgram(generation.Runtime, compiled, iface, l)
-	e.adopt(p, l, generation)
-	p.initCost, p.restorable, p.globals = entry.InitCost, entry.Restorable, entry.Globals
+	e.adopt(p, l, generation, key, entry.codeSize)
+	p.initCost, p.restorable, p.globals = entry.InitCost+s.cost, entry.Restorable, entry.Globals
+	p.pool.data = s.data
 	p.forget = func() { _ = os.Remove(e.cache.entry(key)) }
 	if entry.Lines {
 		p.lines.read = func() ([]byte, error) { return e.cache.lines(key) }
 	}
-	p.size = 128<<10 + 2*int64(len(entry.shell)) + entry.codeSize
+	p.size = 128<<10 + 2*int64(len(entry.shell)) + int64(len(s.data))
 	if err := p.link(entry.Imports); err != nil {
 		return nil, errors.Join(err, p.unload())
 	}
@@ -304,7 +316,7 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 }
 
 // adopt gives a program its part in what the engine shares out, until it is unloaded.
-func (e *Engine) adopt(p *Program, l Limits, g *generation) {
+func (e *Engine) adopt(p *Program, l Limits, g *generation, key string, codeSize int64) {
 	p.watch, p.mappings, p.relieve = e.o.Watch, e.o.Mappings, e.relieve
 	if e.o.Turns != nil {
 		p.share = e.o.Turns.Join(l.Owner, l.App)
@@ -314,10 +326,18 @@ func (e *Engine) adopt(p *Program, l Limits, g *generation) {
 	}
 	e.mu.Lock()
 	e.loaded[p] = true
+	if p.code = e.codes[key]; p.code == nil {
+		p.code = &code{size: codeSize}
+		e.codes[key] = p.code
+	}
+	p.code.users.Add(1)
 	e.mu.Unlock()
 	p.unload = sync.OnceValue(func() error {
 		e.mu.Lock()
 		delete(e.loaded, p)
+		if p.code.users.Add(-1) == 0 && e.codes[key] == p.code {
+			delete(e.codes, key)
+		}
 		e.mu.Unlock()
 		if p.share != nil {
 			p.share.Leave()
@@ -332,13 +352,23 @@ func (e *Engine) adopt(p *Program, l Limits, g *generation) {
 
 func newProgram(runtime wazero.Runtime, compiled wazero.CompiledModule, iface abi.Interface, l Limits) *Program {
 	return &Program{
-		runtime: runtime, compiled: compiled, unload: func() error { return compiled.Close(context.Background()) }, iface: iface, limits: l, depth: l.caps().CallDepth, slots: make(chan struct{}, max(1, l.Concurrency)),
+		runtime: runtime, compiled: compiled, unload: func() error { return compiled.Close(context.Background()) }, code: &code{}, iface: iface, limits: l, depth: l.caps().CallDepth, slots: make(chan struct{}, max(1, l.Concurrency)),
 	}
+}
+
+// code is machine code in memory, which programs share.
+type code struct {
+	size  int64
+	users atomic.Int64
 }
 
 // Size is about how many bytes a program keeps in memory while it waits: its
 // machine code and its module, as the engine holds them, and an instance.
-func (p *Program) Size() int64 { return p.size }
+func (p *Program) Size() int64 { return p.size + p.code.size }
+
+// Share is Size with no more than the program's share of the machine code, if others have the same.
+// It changes as programs come and go; the sum over all that are loaded is what all of them keep.
+func (p *Program) Share() int64 { return p.size + p.code.size/max(1, p.code.users.Load()) }
 
 func runtimeConfig() wazero.RuntimeConfig {
 	return wazero.NewRuntimeConfigCompiler().WithCoreFeatures(api.CoreFeaturesV2)
@@ -384,5 +414,5 @@ func (p *Program) Close(ctx context.Context) error {
 
 // Forget removes what Compile made of a module, from the disk. What is loaded goes on.
 func (e *Engine) Forget(module []byte, l Limits) error {
-	return e.cache.remove(cacheKey(module, l.caps()))
+	return e.cache.remove(cacheKey(readSource(module).digest, l.caps()))
 }

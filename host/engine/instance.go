@@ -66,9 +66,10 @@ type instances struct {
 	mu    sync.Mutex // guards all below
 	slots []*slot    // wiped, to be used again
 	ready []*instance
-	image *image // nil: not taken yet, or never
-	fresh bool   // what start-up makes belongs to the moment: no image is taken of it
-	ended bool   // the program is closed
+	data  initial // what a new one's memory begins with, besides what is in the module
+	image *image  // nil: not taken yet, or never
+	fresh bool    // what start-up makes belongs to the moment: no image is taken of it
+	ended bool    // the program is closed
 }
 
 // moduleConfig is the same for all. WASI is the engine's own, so nobody ever
@@ -99,13 +100,15 @@ func (p *Program) take(v *invocation) (in *instance, prepared bool, err error) {
 		return in, in.started || !in.image.cold, nil
 	}
 	p.pool.mu.Lock()
-	image := p.pool.image
+	image, data := p.pool.image, p.pool.data
 	p.pool.mu.Unlock()
 	if in, err = p.instantiate(v); err != nil {
 		return nil, false, err
 	}
-	if image == nil {
-		image, err = p.coldImage(in)
+	if image == nil { // which has the data
+		if err = data.write(in.slot.space[:in.memory.Size()]); err == nil {
+			image, err = p.coldImage(in)
+		}
 	}
 	if err == nil && image != nil {
 		err = image.adopt(in)

@@ -79,7 +79,7 @@ type invocation struct {
 	deadline time.Time
 	began    time.Time // the work that the request is billed for: an instance is there
 	in       *instance
-	fuel     uint64 // units that it may use by now: of start-up, or of the request
+	starting uint64 // what start-up may use, while it runs; 0: the request's limit holds
 	startUp  uint64 // units that start-up took, if they are not the request's
 	spent    uint64 // before the guest's own counting: InitCost
 	granted  uint64
@@ -194,7 +194,7 @@ func (v *invocation) refuel(left int64) int64 {
 	if v.checkpointDue(now, used) {
 		v.whileHost(func() { v.checkpoint(now, used) })
 	}
-	rest := v.fuel - v.spent - v.granted
+	rest := v.fuel() - v.spent - v.granted
 	grant := min(rest, uint64(-left)+v.slice)
 	v.granted += grant
 	return left + int64(grant)
@@ -229,7 +229,7 @@ func (v *invocation) resumed(since time.Time, err error) time.Time {
 // within returns what a guest with so much left has spent, and halts it if that is too much.
 func (v *invocation) within(left int64) uint64 {
 	used := v.used(left)
-	if used > v.fuel {
+	if used > v.fuel() {
 		v.halt(v.exhausted())
 	}
 	return used
@@ -308,7 +308,7 @@ func (pl Place) Invoke(ctx context.Context, call Call) (Result, error) {
 	now := time.Now()
 	v := &invocation{
 		Context: ctx, call: call, limits: &p.limits, cgi: p.iface == abi.InterfaceWASI, began: now, deadline: now.Add(p.limits.Timeout),
-		fuel: p.limits.Fuel, stderr: lineWriter{sink: call.Stderr}, moments: moments{rehearsal: call.rehearsal}, watch: p.watch, slice: firstSlice, turn: turns.Of(p.share, call.Weight),
+		stderr: lineWriter{sink: call.Stderr}, moments: moments{rehearsal: call.rehearsal}, watch: p.watch, slice: firstSlice, turn: turns.Of(p.share, call.Weight),
 	}
 	if err := p.admit(v); err != nil {
 		return Result{}, err
@@ -382,9 +382,9 @@ func (p *Program) count(v *invocation, in *instance, err error, result *Result) 
 	result.Instructions = v.used(int64(in.fuel.Get()))
 	result.MemoryPeak = int64(in.memory.Size())
 	p.learn(result.MemoryPeak)
-	exceeds := result.Instructions > v.fuel
+	exceeds := result.Instructions > v.fuel()
 	if result.startUp = v.startUp; v.preparing {
-		result.startUp = min(result.Instructions, v.fuel)
+		result.startUp = min(result.Instructions, v.fuel())
 	}
 	// Whatever happened after the limit was passed and before the guest asked
 	// again did not count. Nor is a request billed more than its own limit for a

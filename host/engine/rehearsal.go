@@ -28,11 +28,12 @@ import (
 const (
 	rehearsalStart = 100_000_000
 	rehearsalFuel  = 5_000_000
-	rehearsalTime  = 10 * time.Second // of each of both runs
+	rehearsalTime  = 5 * time.Second // of each run
 )
 
-// rehearse serves the request "GET /" once and answers all that can be seen of it.
-func rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule, table fuel.Table) (seen, error) {
+// rehearse serves the request "GET /" once and answers all that can be seen of it. Start-up, or all
+// that a command does, may take so much.
+func (j job) rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule, start uint64) (seen, error) {
 	exports := compiled.ExportedFunctions()
 	iface := abi.InterfaceV1
 	switch {
@@ -44,15 +45,16 @@ func rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.Compi
 	}
 	most := uint64(rehearsalFuel)
 	if iface == abi.InterfaceWASI {
-		most = rehearsalStart
+		most = start
 	}
 	pages := uint32(1)
 	for _, m := range compiled.ExportedMemories() {
 		pages, _ = m.Max()
 	}
 	p := newProgram(runtime, compiled, iface, Limits{
-		Fuel: most, StartFuel: rehearsalStart, Table: table, Memory: int64(pages) * pageSize, Timeout: rehearsalTime, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 1,
+		Fuel: most, StartFuel: start, Table: j.table, Memory: int64(pages) * pageSize, Timeout: rehearsalTime, RequestBody: 1 << 20, ResponseBody: 1 << 20, Concurrency: 1,
 	})
+	p.pool.data = j.data
 	var imports []string
 	for _, f := range compiled.ImportedFunctions() {
 		if from, _, _ := f.Import(); !slices.Contains(imports, from) {
@@ -102,13 +104,11 @@ func (s seen) differsFrom(o seen) string {
 	return ""
 }
 
-// disagreement runs the rehearsal both ways. compiled belongs to runtime.
-func disagreement(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule, module []byte, table fuel.Table) (string, error) {
+// disagreement runs the rehearsal of what was compiled both ways. compiled belongs to runtime. What
+// does not start within the allowance, or not in time in the interpreter, is compared as far as a
+// request is.
+func (j job) disagreement(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule) (string, error) {
 	if err := offer(ctx, runtime); err != nil {
-		return "", err
-	}
-	fast, err := rehearse(ctx, runtime, compiled, table)
-	if err != nil {
 		return "", err
 	}
 	interpreter := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter().WithCoreFeatures(api.CoreFeaturesV2))
@@ -116,11 +116,24 @@ func disagreement(ctx context.Context, runtime wazero.Runtime, compiled wazero.C
 	if err := offer(ctx, interpreter); err != nil {
 		return "", err
 	}
-	interpreted, err := interpreter.CompileModule(ctx, module)
+	interpreted, err := interpreter.CompileModule(ctx, j.compiled)
 	if err != nil {
 		return "", err
 	}
-	slow, err := rehearse(ctx, interpreter, interpreted, table)
+	fast, err := j.rehearse(ctx, runtime, compiled, rehearsalStart)
+	if err != nil {
+		return "", err
+	}
+	if max(fast.startUp, fast.instructions) < rehearsalStart {
+		slow, err := j.rehearse(ctx, interpreter, interpreted, rehearsalStart)
+		if err != nil || slow.fault != abi.FaultKind(abi.ErrDeadlineExceeded) {
+			return fast.differsFrom(slow), err
+		}
+	}
+	if fast, err = j.rehearse(ctx, runtime, compiled, rehearsalFuel); err != nil {
+		return "", err
+	}
+	slow, err := j.rehearse(ctx, interpreter, interpreted, rehearsalFuel)
 	if err != nil {
 		return "", err
 	}

@@ -24,7 +24,8 @@ import (
 // depends on a module's types, imports, memory, tables and globals, and not on
 // what its bodies were, so wazero finds the code under the shell's name and uses
 // it. The shell carries the digest of the module, so that two modules that differ
-// in their bodies alone have different shells.
+// in their bodies alone have different shells. Both are without the data, which programs write
+// themselves, see data.go: modules that differ in that alone have one shell and one code.
 //
 // If the code were not found, wazero would compile the shell. That is noticed: an
 // app's entry answers in its shell what it never answers otherwise, and for a
@@ -51,7 +52,6 @@ func finish(rewritten []byte, mapped bool) (module, shell []byte, err error) {
 		return nil, nil, fmt.Errorf("read what was counted: %w", err)
 	}
 	mend(m)
-	joinSegments(m)
 	imported := m.Imported(wasm.KindFunc)
 	serve, app := m.Export(fuel.ExportServe)
 	if !app {

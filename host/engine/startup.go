@@ -49,16 +49,16 @@ func (l Limits) startFuel() uint64 {
 
 // startUp runs start-up within its own limits, and leaves the request its own.
 func (p *Program) startUp(v *invocation, in *instance) error {
-	if v.fuel = p.startFuel(); v.call.rehearsal {
-		v.fuel = p.limits.startFuel()
+	if v.starting = p.startFuel(); v.call.rehearsal {
+		v.starting = p.limits.startFuel()
 	}
-	v.spent = min(p.initCost, v.fuel)
+	v.spent = min(p.initCost, v.fuel())
 	v.preparing = true
 	err := p.prepare(v, in)
 	if err == nil {
 		err = p.started(v, in)
 	}
-	if errors.Is(v.stop, abi.ErrFuelExhausted) && v.fuel > p.limits.Fuel {
+	if errors.Is(v.stop, abi.ErrFuelExhausted) && v.fuel() > p.limits.Fuel {
 		p.runaway.Store(true)
 	}
 	return err
@@ -67,7 +67,7 @@ func (p *Program) startUp(v *invocation, in *instance) error {
 // started ends start-up: it is kept for all requests, or is part of this one. A rehearsal has it apart
 // in any case.
 func (p *Program) started(v *invocation, in *instance) error {
-	if v.used(int64(in.fuel.Get())) > v.fuel {
+	if v.used(int64(in.fuel.Get())) > v.fuel() {
 		v.stop = v.exhausted()
 		return v.stop
 	}
@@ -84,7 +84,7 @@ func (p *Program) started(v *invocation, in *instance) error {
 	}
 	now := time.Now()
 	v.startUp = v.used(int64(in.fuel.Get()))
-	v.preparing, v.fuel, v.began, v.deadline = false, p.limits.Fuel, now, now.Add(p.limits.Timeout)
+	v.preparing, v.starting, v.began, v.deadline = false, 0, now, now.Add(p.limits.Timeout)
 	v.spent, v.granted, v.host, v.waited = 0, 0, 0, 0
 	in.fuel.Set(0)
 	return nil
@@ -95,24 +95,32 @@ func (p *Program) started(v *invocation, in *instance) error {
 func (p *Program) partOfRequest(v *invocation, in *instance) error {
 	left := int64(in.fuel.Get())
 	if v.used(left) > p.limits.Fuel {
-		v.fuel = p.limits.Fuel
+		v.starting = 0
 		v.stop = v.exhausted()
 		return v.stop
 	}
-	v.preparing, v.fuel = false, p.limits.Fuel
-	if granted := v.spent + v.granted; granted > v.fuel {
-		v.granted -= granted - v.fuel
-		in.fuel.Set(uint64(left - int64(granted-v.fuel)))
+	v.preparing, v.starting = false, 0
+	if granted := v.spent + v.granted; granted > v.fuel() {
+		v.granted -= granted - v.fuel()
+		in.fuel.Set(uint64(left - int64(granted-v.fuel())))
 	}
 	return nil
 }
 
+// fuel returns how many units the guest may use by now.
+func (v *invocation) fuel() uint64 {
+	if v.starting > 0 {
+		return v.starting
+	}
+	return v.limits.Fuel
+}
+
 // exhausted is the error of a guest that has passed the limit that holds now.
 func (v *invocation) exhausted() error {
-	switch err := fmt.Errorf("%w of %d", abi.ErrFuelExhausted, v.fuel); {
+	switch err := fmt.Errorf("%w of %d", abi.ErrFuelExhausted, v.fuel()); {
 	case !v.preparing:
 		return err
-	case v.fuel > v.limits.Fuel || !v.ofItsOwn(*v.limits):
+	case v.fuel() > v.limits.Fuel || !v.ofItsOwn(*v.limits):
 		return fmt.Errorf("%w: its start-up takes more", err)
 	case v.called:
 		return fmt.Errorf("%w: its start-up takes more, and runs for each request since it calls a capability", err)

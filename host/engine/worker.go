@@ -28,16 +28,18 @@ import (
 type job struct {
 	compiled []byte // the rewritten module
 	shell    []byte
-	original []byte // if it has source lines, nil otherwise
-	dir      string // where the code is to be written
+	data     initial // for its rehearsal
+	original []byte  // if it has source lines, nil otherwise
+	dir      string  // where the code is to be written
 	table    fuel.Table
 }
 
 // task is the first line that a worker reads; the bytes of the module follow, of its
-// shell, and of the original.
+// shell, of its data, and of the original.
 type task struct {
 	Module  int            `json:"module"` // bytes
 	Shell   int            `json:"shell"`  // bytes
+	Data    int            `json:"data"`   // bytes
 	CodeDir string         `json:"code_dir"`
 	Bounds  confine.Bounds `json:"bounds"`
 	Table   fuel.Table     `json:"table"`
@@ -57,14 +59,14 @@ func (e *Engine) compileInChild(ctx context.Context, j job) (table []byte, err e
 	limited, cancel := context.WithTimeout(ctx, e.o.WorkerTime)
 	defer cancel()
 	bounds := confine.For(len(j.compiled)).AtMost(confine.Bounds{Memory: e.o.WorkerMemory})
-	head, err := json.Marshal(task{Module: len(j.compiled), Shell: len(j.shell), CodeDir: j.dir, Bounds: bounds, Table: j.table})
+	head, err := json.Marshal(task{Module: len(j.compiled), Shell: len(j.shell), Data: len(j.data), CodeDir: j.dir, Bounds: bounds, Table: j.table})
 	if err != nil {
 		return nil, err
 	}
 	var out, problems bytes.Buffer
 	child := exec.CommandContext(limited, e.o.Worker[0], e.o.Worker[1:]...)
 	child.Env = bounds.Env()
-	child.Stdin = io.MultiReader(bytes.NewReader(append(head, '\n')), bytes.NewReader(j.compiled), bytes.NewReader(j.shell), bytes.NewReader(j.original))
+	child.Stdin = io.MultiReader(bytes.NewReader(append(head, '\n')), bytes.NewReader(j.compiled), bytes.NewReader(j.shell), bytes.NewReader(j.data), bytes.NewReader(j.original))
 	child.Stdout, child.Stderr = &limitedBuffer{b: &out, left: 2*lines.MaxTable + 4096}, &limitedBuffer{b: &problems, left: 4096}
 	child.WaitDelay = time.Second
 	err = child.Run()
@@ -144,13 +146,18 @@ func CompileWorker(in io.Reader, out io.Writer) int {
 		return exitUnconfined
 	}
 	rest, err := io.ReadAll(io.MultiReader(dec.Buffered(), in))
-	if err != nil || len(rest) < 1+t.Module+t.Shell {
+	if err != nil || len(rest) < 1+t.Module+t.Shell+t.Data {
 		return 2
 	}
 	rest = rest[1:] // behind the line's end
 	w := worker{answers: json.NewEncoder(out)}
-	w.compiled, w.shell, w.original, w.dir = rest[:t.Module], rest[t.Module:][:t.Shell], rest[t.Module+t.Shell:], t.CodeDir
-	w.table = t.Table
+	next := func(n int) []byte {
+		part := rest[:n:n]
+		rest = rest[n:]
+		return part
+	}
+	w.compiled, w.shell, w.data, w.original = next(t.Module), next(t.Shell), next(t.Data), rest
+	w.dir, w.table = t.CodeDir, t.Table
 	if w.work(experimental.WithCompilationWorkers(context.Background(), 2)) != nil {
 		return 2
 	}
@@ -237,7 +244,7 @@ func compileIn(ctx context.Context, runtime wazero.Runtime, module []byte) (comp
 
 func (w *worker) rehearse(ctx context.Context, runtime wazero.Runtime, compiled wazero.CompiledModule) (err error) {
 	differs, err := "", error(nil)
-	panicked := guard(func() error { differs, err = disagreement(ctx, runtime, compiled, w.compiled, w.table); return nil })
+	panicked := guard(func() error { differs, err = w.disagreement(ctx, runtime, compiled); return nil })
 	switch {
 	case panicked != nil:
 		return panicked
