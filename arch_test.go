@@ -27,7 +27,9 @@ var mayImport = map[string][]string{
 	"abi":      {},
 	"abi/wasm": {},
 	"sdk":      {"abi", "sdk"},
-	"examples": {"abi", "sdk", "examples"},
+	// What makes modules of scripts.
+	"javascript": {"abi"},
+	"examples":   {"abi", "sdk", "examples"},
 
 	"registry":          {"abi", "internal/sentinel"},
 	"registry/sigstore": {"abi", "registry", "internal/durable"},
@@ -94,6 +96,7 @@ var onlyFrom = map[string][]string{
 // One big dependency, one door.
 var oneDoor = map[string]string{
 	"github.com/tetratelabs/wazero":    "host/engine",
+	"github.com/evanw/esbuild":         "javascript",
 	"github.com/sigstore/":             "registry/sigstore",
 	"github.com/digitorus/":            "registry/sigstore",
 	"github.com/secure-systems-lab/":   "registry/sigstore",
