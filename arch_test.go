@@ -27,7 +27,9 @@ var mayImport = map[string][]string{
 	"abi":      {},
 	"abi/wasm": {},
 	"sdk":      {"abi", "sdk"},
-	"examples": {"abi", "sdk", "examples"},
+	// What makes modules of scripts.
+	"javascript": {"abi"},
+	"examples":   {"abi", "sdk", "examples"},
 
 	"registry":          {"abi", "internal/sentinel"},
 	"registry/sigstore": {"abi", "registry", "internal/durable"},
@@ -59,7 +61,7 @@ var mayImport = map[string][]string{
 	"web":               {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "control", "web", "internal/door", "internal/humanize", "internal/sheet", "internal/calm", "internal/budget"},
 	"control":           {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "internal/humanize", "internal/budget"},
 	"node":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "host", "store", "web", "node", "internal/door", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/failpoint"},
-	"cmd":               {"abi", "control", "registry", "approvals", "metering", "access", "node", "host/engine", "sdk", "internal/humanize", "internal/calm", "internal/budget", "internal/contexts"},
+	"cmd":               {"abi", "control", "registry", "approvals", "metering", "access", "node", "host/engine", "javascript", "sdk", "internal/humanize", "internal/calm", "internal/budget", "internal/contexts"},
 	"internal/humanize": {},
 	"internal/door":     {"abi", "internal/humanize", "internal/calm", "internal/budget"},
 	"internal/durable":  {},
@@ -95,6 +97,7 @@ var onlyFrom = map[string][]string{
 // One big dependency, one door.
 var oneDoor = map[string]string{
 	"github.com/tetratelabs/wazero":    "host/engine",
+	"github.com/evanw/esbuild":         "javascript",
 	"github.com/sigstore/":             "registry/sigstore",
 	"github.com/digitorus/":            "registry/sigstore",
 	"github.com/secure-systems-lab/":   "registry/sigstore",

@@ -1,0 +1,80 @@
+package javascript
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"path"
+	"path/filepath"
+	"slices"
+)
+
+// Source is an app before it is a module.
+type Source struct {
+	// Entry is the file that has the default export: "app.ts", "app.tsx", "app.js" …, relative to Dir.
+	Entry string
+	// Dir is where Entry, what it imports, node_modules and tsconfig.json are: an absolute path. If it is "", the
+	// app is Code alone, and no file is read.
+	Dir string
+	// Code is the entry's contents, if Dir is "".
+	Code []byte
+	// Capabilities are those that the manifest lists. The module imports no others.
+	Capabilities []string
+}
+
+// File is a file of the app's own, as it was bundled.
+type File struct {
+	Name     string `json:"name"`
+	Contents string `json:"contents"`
+}
+
+// Built is a module, and what is to be said of it.
+type Built struct {
+	Module   []byte
+	Warnings []Diagnostic
+	Files    []File // the app's own, without packages
+	Script   int    // bytes of the bundle
+	Info     Info
+}
+
+// Extensions are those of files that can be built.
+var Extensions = []string{".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs"}
+
+// IsSource reports whether a file's name is one of a script.
+func IsSource(name string) bool { return slices.Contains(Extensions, path.Ext(filepath.ToSlash(name))) }
+
+var errDir = errors.New("the directory of a Source is an absolute path")
+
+// Build makes a module of an app. What is wrong with the app is an *Error. It reads nothing from the network.
+func Build(ctx context.Context, s Source) (Built, error) {
+	switch {
+	case !IsSource(s.Entry):
+		return Built{}, failure("%q is no script: name it .ts, .tsx, .js or .jsx", s.Entry)
+	case s.Dir != "" && !filepath.IsAbs(s.Dir):
+		return Built{}, errDir
+	}
+	version, err := Version()
+	if err != nil {
+		return Built{}, err
+	}
+	b, err := s.bundle(ctx)
+	if err != nil {
+		return Built{}, err
+	}
+	t, err := engine()
+	if err != nil {
+		return Built{}, err
+	}
+	web, err := prelude()
+	if err != nil {
+		return Built{}, err
+	}
+	sum := sha256.Sum256([]byte(b.script))
+	info := Info{Engine: EngineName, Version: version, Entry: sourceName(s.Entry), Source: hex.EncodeToString(sum[:])}
+	module, err := pack(t.bytes, packing{prelude: web, script: b.script, lines: lineTable(b.sources, b.mappings), allowed: s.Capabilities, info: info})
+	if err != nil {
+		return Built{}, err
+	}
+	return Built{Module: module, Warnings: b.warnings, Files: b.files(), Script: len(b.script), Info: info}, nil
+}

@@ -1,0 +1,101 @@
+package javascript
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// Diagnostic says what is wrong, or doubtful, at a place of a source.
+type Diagnostic struct {
+	File   string `json:"file,omitempty"` // relative to the app's directory; "" if it is of no file
+	Line   int    `json:"line,omitempty"` // from 1
+	Column int    `json:"column,omitempty"`
+	Text   string `json:"text"`
+	Source string `json:"source,omitempty"` // the line
+	Length int    `json:"length,omitempty"` // of what is meant in it, in columns
+	Hint   string `json:"hint,omitempty"`   // what to do
+}
+
+// String writes a diagnostic as compilers do: place, text, the line, and what is meant in it.
+func (d Diagnostic) String() string {
+	var b strings.Builder
+	if d.File != "" {
+		fmt.Fprintf(&b, "%s:%d:%d: ", d.File, d.Line, d.Column)
+	}
+	b.WriteString(d.Text)
+	if d.Source != "" {
+		fmt.Fprintf(&b, "\n  %s\n  %s%s", strings.ReplaceAll(d.Source, "\t", " "), strings.Repeat(" ", max(0, d.Column-1)), mark(d.Length))
+	}
+	if d.Hint != "" {
+		b.WriteString("\n  " + d.Hint)
+	}
+	return b.String()
+}
+
+func mark(n int) string {
+	if n < 2 {
+		return "^"
+	}
+	return strings.Repeat("~", n)
+}
+
+// Error says why a source cannot become a module.
+type Error struct{ Diagnostics []Diagnostic }
+
+// mostTold bounds what an error's text says. All diagnostics are in the error itself.
+const mostTold = 10
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	for i, d := range e.Diagnostics {
+		if i == mostTold {
+			fmt.Fprintf(&b, "\nand %d more", len(e.Diagnostics)-i)
+			break
+		}
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(d.String())
+	}
+	return b.String()
+}
+
+func failure(format string, args ...any) *Error {
+	return &Error{[]Diagnostic{{Text: fmt.Sprintf(format, args...)}}}
+}
+
+// mostSource bounds the line that a diagnostic quotes: a file may be one line.
+const mostSource = 160
+
+func diagnostics(messages []api.Message) []Diagnostic {
+	var all []Diagnostic
+	for _, m := range messages {
+		d := Diagnostic{Text: m.Text}
+		if l := m.Location; l != nil {
+			d.File, d.Line, d.Column, d.Source, d.Length = sourceName(l.File), l.Line, l.Column+1, l.LineText, l.Length
+			d.Source, d.Column, d.Length = window(d.Source, d.Column, d.Length)
+			d.Hint = l.Suggestion
+		}
+		var notes []string
+		for _, n := range m.Notes {
+			if n.Location == nil || n.Location.File == "" {
+				notes = append(notes, n.Text)
+			}
+		}
+		if len(notes) > 0 {
+			d.Hint = strings.Join(notes, "\n  ")
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// window leaves a long line out: what is quoted of it would not help.
+func window(line string, column, length int) (string, int, int) {
+	if len(line) > mostSource {
+		return "", column, length
+	}
+	return line, column, min(length, max(1, len(line)-column+1))
+}

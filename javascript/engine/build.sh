@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Builds the engine, byte for byte the same each time: ./build.sh OUT.wasm
+#
+# QuickJS-ng comes from the crate rquickjs-sys, whose checksum is pinned. The compiler is Debian 12's clang 14
+# with wasi-libc and compiler-rt (packages clang-14 lld-14 wasi-libc libclang-rt-14-dev-wasm32); other versions
+# make other bytes. AGORA_CRATE names a copy of the crate, instead of asking the registry.
+set -euo pipefail
+out=$(realpath -m "${1:?the file to write}")
+cd "$(dirname "$0")"
+
+CRATE=rquickjs-sys VERSION=0.14.0
+SHA256=cee271d0eeba64f0915b846cb7ae02e16faf3dfdffdca91731101d9d30fe3423
+STACK=524288 # bytes of C stack: about 1,600 JavaScript calls, and 19 MB of the node's stack at most
+
+for tool in clang-14 wasm-ld-14 patch sha256sum tar; do
+  command -v $tool >/dev/null || { echo "$tool is missing: apt-get install clang-14 lld-14 wasi-libc libclang-rt-14-dev-wasm32 patch" >&2; exit 1; }
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+crate=${AGORA_CRATE:-}
+if [[ -z $crate ]]; then
+  command -v cargo >/dev/null || { echo 'cargo is missing: it fetches the engine'"'"'s sources (apt-get install cargo, or name a copy in AGORA_CRATE)' >&2; exit 1; }
+  mkdir -p "$work/fetch/src"
+  touch "$work/fetch/src/lib.rs"
+  printf '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n%s = "=%s"\n' $CRATE $VERSION >"$work/fetch/Cargo.toml"
+  cargo fetch --quiet --manifest-path "$work/fetch/Cargo.toml"
+  crate=$(find "${CARGO_HOME:-$HOME/.cargo}/registry/cache" -name "$CRATE-$VERSION.crate" | head -1)
+fi
+echo "$SHA256  $crate" | sha256sum --check --quiet - >&2
+
+tar -xzf "$crate" -C "$work"
+cp ./*.c "$work/$CRATE-$VERSION/quickjs/"
+cp quickjs.patch "$work"
+cd "$work/$CRATE-$VERSION/quickjs"
+patch --quiet -p1 <"$work/quickjs.patch"
+
+clang-14 --target=wasm32-wasi -Os -mexec-model=reactor -msign-ext -mnontrapping-fptoint \
+  -ffile-prefix-map="$PWD"=. -fno-ident -fno-strict-aliasing -funsigned-char -fvisibility=hidden \
+  -DNDEBUG -D_GNU_SOURCE -DAGORA_OWN_MEMORY -DAGORA_STACK_END=16384 -DAGORA_JSON_DEPTH=1000 \
+  -Wno-ignored-attributes \
+  engine.c libregexp.c libunicode.c dtoa.c \
+  -Wl,--stack-first,-z,stack-size=$STACK,--export=agora_app,--export=__heap_base,--gc-sections,-s \
+  -fuse-ld="$(command -v wasm-ld-14)" -o "$out"
