@@ -56,7 +56,7 @@ var mayImport = map[string][]string{
 	"host/gateway":      {"abi", "registry", "internal/calm", "internal/budget"},
 	"store":             {"internal/humanize", "abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "internal/durable", "internal/calm", "internal/budget"},
 	"web":               {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "control", "web", "internal/door", "internal/humanize", "internal/sheet", "internal/calm", "internal/budget"},
-	"control":           {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "internal/humanize", "internal/budget"},
+	"control":           {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "internal/humanize", "internal/budget", "internal/failpoint"},
 	"node":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "host", "store", "web", "node", "internal/door", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/failpoint"},
 	"cmd":               {"abi", "control", "registry", "approvals", "metering", "access", "node", "host/engine", "sdk", "internal/humanize", "internal/calm", "internal/budget", "internal/contexts"},
 	"internal/humanize": {},

@@ -122,7 +122,7 @@ func OpenData(ctx context.Context, o Options) (*Node, error) {
 func (h *Node) CheckData(ctx context.Context) ([]Check, error) {
 	d := doctor{dir: h.o.DataDir}
 	releases, err := d.releases(ctx, h.store, h.verified)
-	return append(h.checkBooks(ctx), d.blobs(ctx, h.blobs), releases, d.files(ctx, h.files), h.checkSecrets(ctx), h.checkCertificates(ctx)), err
+	return append(h.checkBooks(ctx), d.blobs(ctx, h.blobs), releases, d.files(ctx, h.files), d.secrets(ctx, h.store, h.ring), h.checkCertificates(ctx)), err
 }
 
 // BilledCalls is how many calls are billed.
@@ -186,9 +186,6 @@ func (h *Node) Taking() int64 {
 	defer h.reserve.mu.Unlock()
 	return h.reserve.taking
 }
-
-// Tidy does what the node does each hour.
-func (h *Node) Tidy(ctx context.Context) error { return h.tidy(ctx) }
 
 // DefaultReserve is defaultReserve.
 var DefaultReserve = defaultReserve
@@ -392,9 +389,6 @@ func (h *Node) Staging() int {
 	parts, _ := filepath.Glob(filepath.Join(h.o.DataDir, "blobs", "sha256", ".part-*"))
 	return len(parts)
 }
-
-// RemoveDue removes the apps whose wait is over, as the node does by itself.
-func (h *Node) RemoveDue(ctx context.Context) { h.removeDue(ctx) }
 
 // RunningCalls is how many calls of an app run.
 func (h *Node) RunningCalls(app string) int { return h.Host.Running(app) }

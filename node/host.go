@@ -18,6 +18,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/host/capability/llm"
 	"github.com/agora-host/agora/host/engine"
@@ -44,8 +45,14 @@ import (
 
 // Node is one node.
 type Node struct {
-	People *people.Service
-	Host   *host.Host
+	People     *people.Service
+	Catalogue  *apps.Catalogue
+	Lifecycle  *apps.Lifecycle
+	Keeper     *apps.Keeper
+	Observer   *apps.Observer
+	Automation *apps.Automation
+	Vault      *apps.Vault
+	Host       *host.Host
 
 	o       Options
 	log     *slog.Logger
@@ -68,14 +75,11 @@ type Node struct {
 	egress []netip.Prefix // networks that apps may reach although they are not public
 	models *llm.Config    // that apps may be granted; nil: none
 
-	files    *filestore.Store
-	ring     *secrets.Ring // keys of the apps' secrets
-	removing sync.Mutex    // held while apps are removed
-	removals chan struct{} // wakes what removes apps; holds one
+	files *filestore.Store
+	ring  *secrets.Ring // keys of the apps' secrets
 
 	reserve *reserve
 
-	shelf     shelf
 	followers *state.Followers // of the store's feed: all effects of changes
 
 	beforeChange func() // for tests: runs between a verdict and its transaction
@@ -118,7 +122,7 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	log := o.Logger.With("component", "host")
 	watch := calm.New(log)
 	watch.Inject(o.inject)
-	h := &Node{o: o, log: log, watch: watch, started: o.Now(), copying: make(chan struct{}, 1), removals: make(chan struct{}, 1), resting: restFor, reserve: newReserve(o)}
+	h := &Node{o: o, log: log, watch: watch, started: o.Now(), copying: make(chan struct{}, 1), resting: restFor, reserve: newReserve(o)}
 	if err := watch.Do("open", func() error { return h.open(ctx) }); err != nil {
 		return nil, errors.Join(err, h.Stop(ctx))
 	}
@@ -134,11 +138,11 @@ func (h *Node) open(ctx context.Context) error {
 	if h.models, err = h.o.openModels(); err != nil {
 		return err
 	}
-	if err := h.openData(ctx); err != nil {
-		return err
-	}
 	if h.policy, err = rego.New(ctx, rego.Options{Dir: h.o.PolicyDir}); err != nil {
 		return fmt.Errorf("load the policy: %w", err)
+	}
+	if err := h.openData(ctx); err != nil {
+		return err
 	}
 	h.engine, err = engine.New(engine.Options{
 		CacheDir: filepath.Join(h.o.DataDir, "cache"), Worker: h.o.Worker, Logger: h.log, Watch: h.watch, Turns: turns.New(guestProcessors()),
@@ -208,11 +212,6 @@ func (h *Node) openData(ctx context.Context) error {
 	if err := h.openFollowers(ctx); err != nil {
 		return err
 	}
-	h.openServices()
-	if err := h.markLeftBlobs(ctx); err != nil {
-		return fmt.Errorf("look for modules that no release names: %w", err)
-	}
-	h.onStop("record of tokens' use", h.People.StoreTokensUsed)
 	root, err := h.authority.TrustedRootJSON()
 	if err != nil {
 		return fmt.Errorf("read the trust root: %w", err)
@@ -224,6 +223,11 @@ func (h *Node) openData(ctx context.Context) error {
 		return fmt.Errorf("open the meter: %w", err)
 	}
 	h.onStop("meter", h.meter.Close)
+	h.openServices()
+	h.onStop("record of tokens' use", h.People.StoreTokensUsed)
+	if err := h.Keeper.MarkLeft(ctx); err != nil {
+		return fmt.Errorf("look for modules that no release names: %w", err)
+	}
 	return nil
 }
 
@@ -320,7 +324,7 @@ func (h *Node) Start() {
 		"starts": h.outliveStart,
 		"memory": h.watchMemory,
 		"tidy":   h.tidyRegularly,
-		"remove": h.removeRegularly,
+		"remove": h.Keeper.RemoveRegularly,
 		"server": func(context.Context) { h.serve() },
 		"sweep":  h.door.Sweep,
 	} {
@@ -334,6 +338,18 @@ func (h *Node) serve() {
 		h.log.Error("the front door closed by itself", "err", err)
 	}
 }
+
+// tidyRegularly tidies now, for what the last process left, and from then on.
+func (h *Node) tidyRegularly(ctx context.Context) {
+	const trouble = "what is not needed any more could not be removed"
+	if err := h.Keeper.Tidy(ctx); err != nil && ctx.Err() == nil {
+		h.log.Error(trouble, "err", err)
+	}
+	h.regularly(ctx, tidyEvery, trouble, h.Keeper.Tidy)
+}
+
+// tidyEvery is how often what time alone makes superfluous is looked for.
+const tidyEvery = time.Hour
 
 // regularly runs something until ctx ends. What goes wrong is told, and tried again
 // at the next turn.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/store/logstore"
 	"github.com/agora-host/agora/store/samplestore"
@@ -29,6 +30,7 @@ func (h *Node) openHost(ctx context.Context) (err error) {
 		return err
 	}
 	h.onStop("apps", h.Host.Close)
+	h.Automation = apps.NewAutomation(h.desk, h.Host.Triggers)
 	h.Host.Follow(h.followers)
 	h.followers.Follow("removals", true, h.followDeletions)
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
@@ -48,7 +49,7 @@ func (h *Node) publish(ctx context.Context, actor access.Actor, u control.Upload
 	if again, ok, err := h.sameAsNewest(ctx, actor, candidate); ok || err != nil {
 		return again, err
 	}
-	if err := h.mayUpload(ctx, candidate); err != nil {
+	if err := h.Catalogue.MayUpload(ctx, candidate); err != nil {
 		return control.Published{}, err
 	}
 	give, err := h.reserve.take(perModuleByte * candidate.Size)
@@ -71,7 +72,7 @@ func (h *Node) publish(ctx context.Context, actor access.Actor, u control.Upload
 		return control.Published{}, err
 	}
 	stage("storing the release")
-	defer h.pinned(candidate.Digest, registry.DigestOf(bundle))() // until the release names them, or will not
+	defer h.Keeper.Pin(candidate.Digest, registry.DigestOf(bundle))() // until the release names them, or will not
 	if err := u.Module.Keep(); err != nil {
 		return control.Published{}, fmt.Errorf("store the module: %w", err)
 	}
@@ -82,7 +83,7 @@ func (h *Node) publish(ctx context.Context, actor access.Actor, u control.Upload
 	if err == nil {
 		candidate.Number = published.Release.Number
 		if h.o.KeepReleases > 0 && candidate.Number > h.o.KeepReleases { // an older one may have gone
-			h.collectSoon(ctx)
+			h.Keeper.CollectSoon(ctx)
 		}
 	}
 	return published, err
@@ -99,7 +100,7 @@ func (h *Node) enter(ctx context.Context, actor access.Actor, candidate registry
 		} else if !errors.Is(err, registry.ErrNotFound) {
 			return question{}, err
 		}
-		if err := errors.Join(checkOwner(tx, actor, r), stillTrusted(tx, r)); err != nil {
+		if err := errors.Join(checkOwner(tx, actor, r), registry.StillTrusted(tx, r)); err != nil {
 			return question{}, err
 		}
 		return question{"publish", actor.User, abi.TierSandbox, r}, nil
@@ -276,7 +277,7 @@ func (h *Node) sameAsNewest(ctx context.Context, actor access.Actor, candidate r
 		if err != nil {
 			return err
 		}
-		same = newest.Digest == candidate.Digest && newest.CostTable() == candidate.CostTable() && sameManifest(newest.Manifest, candidate.Manifest) && stillTrusted(tx, newest) == nil
+		same = newest.Digest == candidate.Digest && newest.CostTable() == candidate.CostTable() && sameManifest(newest.Manifest, candidate.Manifest) && registry.StillTrusted(tx, newest) == nil
 		number = newest.Number
 		return nil
 	})
@@ -292,10 +293,14 @@ func (h *Node) sameAsNewest(ctx context.Context, actor access.Actor, candidate r
 
 // publishedNow describes a release that is stored.
 func (h *Node) publishedNow(ctx context.Context, app string, number int) (published control.Published, err error) {
+	stored, err := h.Catalogue.Stored(ctx, app)
+	if err != nil {
+		return published, err
+	}
 	err = h.store.View(ctx, func(tx state.Reader) error {
 		r, err := tx.Release(app, number)
 		if err == nil {
-			published, err = h.published(ctx, tx, r)
+			published, err = h.published(tx, r, stored)
 			published.Unchanged = true
 		}
 		return err
@@ -344,7 +349,7 @@ func (h *Node) addRelease(tx state.Tx, actor access.Actor, r registry.Release, v
 			return err
 		}
 	}
-	return h.retain(tx, r.App)
+	return h.Keeper.Retain(tx, r.App)
 }
 
 // linkRequests lets the requests that an upload withdrew and those that it opened name
@@ -366,16 +371,11 @@ func linkRequests(tx state.Tx, gone, asked []approvals.Request) error {
 }
 
 // published describes a release as its uploader sees it.
-func (h *Node) published(ctx context.Context, tx state.Reader, r registry.Release) (control.Published, error) {
-	shown, err := h.showRelease(ctx, tx, r)
+func (h *Node) published(tx state.Reader, r registry.Release, stored apps.Stored) (control.Published, error) {
+	shown, err := h.Catalogue.ShowRelease(tx, r, stored)
 	if err != nil {
 		return control.Published{}, err
 	}
-	kept, err := h.kept(tx, r.App)
-	if err != nil {
-		return control.Published{}, err
-	}
-	shown.Kept = kept[r.Number]
 	p := control.Published{
 		Release: shown, Active: slices.Contains(shown.ActiveIn, abi.TierSandbox), Findings: r.Findings,
 		URL: h.origins.appURL(r.App), Preview: shown.PreviewURL,

@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/state/rights"
@@ -57,7 +58,7 @@ func ownRelease(tx state.Reader, actor access.Actor, name string, number int) (r
 	if err != nil {
 		return r, fmt.Errorf("release %d of app %q: %w", number, name, err)
 	}
-	return r, stillTrusted(tx, r)
+	return r, registry.StillTrusted(tx, r)
 }
 
 // newRequest is a request about a release, with what changed since the last one
@@ -293,7 +294,7 @@ func (h *Node) enterTier(tx state.Tx, actor access.Actor, q approvals.Request, v
 	if err != nil {
 		return err
 	}
-	if err := h.complete(tx, r, q.Tier); err != nil {
+	if err := apps.Complete(tx, h.policy, h.o.Now(), r, q.Tier); err != nil {
 		return err
 	}
 	_, err = h.activate(tx, actor.User, r, q.Tier, "approved in "+q.ID, false)

@@ -40,7 +40,7 @@ func (h *Node) mustVerify(ctx context.Context, name string, number int) error {
 		if r, err = tx.Release(name, number); err != nil {
 			return fmt.Errorf("release %d of app %q: %w", number, name, err)
 		}
-		return stillTrusted(tx, r)
+		return registry.StillTrusted(tx, r)
 	})
 	if err == nil {
 		_, err = h.verified(ctx, r)
@@ -65,23 +65,6 @@ func (h *Node) verified(ctx context.Context, r registry.Release) (module []byte,
 		return nil, fmt.Errorf("release %d of %s was signed by %s and now verifies as %s: %w", r.Number, r.App, r.Signer.Identity, signer.Identity, registry.ErrUntrusted)
 	}
 	return module, nil
-}
-
-// stillTrusted is the part of verifying that can change: within a transaction it is asked whether
-// the key that signed a release is still registered for its signer.
-func stillTrusted(tx registry.Reader, r registry.Release) error {
-	if r.Signer.Method != registry.MethodKey {
-		return nil
-	}
-	key, err := tx.Key(r.Signer.KeyHint)
-	if err == nil && key.Identity == r.Signer.Identity {
-		return nil
-	}
-	if err != nil && !errors.Is(err, registry.ErrNotFound) {
-		return err
-	}
-	return fmt.Errorf("release %d of %q was signed with the key %s, which does not sign for %s any more: sign the module again and upload it, or choose a release that another key signed: %w",
-		r.Number, r.App, r.Signer.KeyHint, r.Signer.Identity, registry.ErrUntrusted)
 }
 
 // Inspect reads a module for somebody who wonders what it is.

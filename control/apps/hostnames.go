@@ -1,4 +1,4 @@
-package node
+package apps
 
 import (
 	"context"
@@ -13,11 +13,11 @@ import (
 )
 
 // HostNames lists the addresses that operators gave to apps, by host name.
-func (h *Node) HostNames(ctx context.Context, p control.Page) (all control.Items[registry.HostName], err error) {
-	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
+func (c *Catalogue) HostNames(ctx context.Context, p control.Page) (all control.Items[registry.HostName], err error) {
+	if _, err := c.desk.Allow(ctx, access.RoleViewer); err != nil {
 		return all, err
 	}
-	err = h.store.View(ctx, func(tx state.Reader) (err error) {
+	err = c.desk.View(ctx, func(tx state.Reader) (err error) {
 		all, err = control.Part(p, tx.HostNamesPart)
 		return err
 	})
@@ -26,23 +26,23 @@ func (h *Node) HostNames(ctx context.Context, p control.Page) (all control.Items
 
 // AddHostName lets an app answer to a host name: to exactly this one, and only
 // if it is neither the console's nor below the apps' domain.
-func (h *Node) AddHostName(ctx context.Context, host, app string) (registry.HostName, error) {
-	actor, err := h.desk.Allow(ctx, access.RoleOperator)
+func (c *Catalogue) AddHostName(ctx context.Context, host, app string) (registry.HostName, error) {
+	actor, err := c.desk.Allow(ctx, access.RoleOperator)
 	if err != nil {
 		return registry.HostName{}, err
 	}
-	name := registry.HostName{App: app, By: actor.User, At: h.o.Now().UTC()}
+	name := registry.HostName{App: app, By: actor.User, At: c.desk.Now().UTC()}
 	if name.Host, err = registry.CanonicalHost(host); err != nil {
 		return name, err
 	}
-	name.Host = authority(name.Host, h.origins.scheme)
-	if h.reserved(name.Host) {
+	name.Host = c.at.Canonical(name.Host)
+	if c.at.Reserved(name.Host) {
 		return name, fmt.Errorf("%w: %s belongs to the console, or lies in the apps' domain", registry.ErrBadHost, name.Host)
 	}
-	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
-		of, err := tx.App(app)
+	_, err = c.desk.Update(ctx, actor.User, func(tx state.Tx) error {
+		of, err := find(tx, app)
 		if err != nil {
-			return fmt.Errorf("app %q: %w", app, err)
+			return err
 		}
 		if err := of.Alive(); err != nil {
 			return err
@@ -60,22 +60,14 @@ func (h *Node) AddHostName(ctx context.Context, host, app string) (registry.Host
 	return name, err
 }
 
-// reserved tells whether a host is, or may become, another origin of the node:
-// whatever the port, since cookies do not know ports.
-func (h *Node) reserved(host string) bool {
-	bare := func(s string) string { name, _ := splitPort(s); return name }
-	name, apps := bare(host), bare(h.origins.appsDomain)
-	return name == bare(h.origins.consoleHost) || name == apps || strings.HasSuffix(name, "."+apps)
-}
-
 // DeleteHostName takes an address away.
-func (h *Node) DeleteHostName(ctx context.Context, host string) error {
-	actor, err := h.desk.Allow(ctx, access.RoleOperator)
+func (c *Catalogue) DeleteHostName(ctx context.Context, host string) error {
+	actor, err := c.desk.Allow(ctx, access.RoleOperator)
 	if err != nil {
 		return err
 	}
-	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
-		name, err := tx.HostName(authority(host, h.origins.scheme))
+	_, err = c.desk.Update(ctx, actor.User, func(tx state.Tx) error {
+		name, err := tx.HostName(c.at.Canonical(host))
 		if errors.Is(err, registry.ErrNotFound) { // added when the scheme's own port was kept
 			name, err = tx.HostName(strings.ToLower(host))
 		}

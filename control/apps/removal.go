@@ -1,10 +1,9 @@
-package node
+package apps
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/agora-host/agora/host"
 	"time"
 
 	"github.com/agora-host/agora/approvals"
@@ -22,36 +21,36 @@ const (
 	endWithin = 30 * time.Second
 )
 
-// removeSoon has it looked for apps whose wait is over.
-func (h *Node) removeSoon() {
+// RemoveSoon has it looked for apps whose wait is over.
+func (k *Keeper) RemoveSoon() {
 	select {
-	case h.removals <- struct{}{}:
+	case k.wake <- struct{}{}:
 	default: // it will be
 	}
 }
 
-// removeRegularly removes apps when their wait is over, until ctx ends. The state says what is to be
+// RemoveRegularly removes apps when their wait is over, until ctx ends. The state says what is to be
 // done, and how far it came: a process that was killed in the middle goes on here.
-func (h *Node) removeRegularly(ctx context.Context) {
+func (k *Keeper) RemoveRegularly(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-h.removals:
+		case <-k.wake:
 		case <-timer.C:
 		}
-		timer.Reset(h.removeDue(ctx))
+		timer.Reset(k.RemoveDue(ctx))
 	}
 }
 
-// removeDue removes what is due, and returns how soon it is to be looked again.
-func (h *Node) removeDue(ctx context.Context) time.Duration {
-	h.removing.Lock()
-	defer h.removing.Unlock()
+// RemoveDue removes what is due, and returns how soon it is to be looked again.
+func (k *Keeper) RemoveDue(ctx context.Context) time.Duration {
+	k.removing.Lock()
+	defer k.removing.Unlock()
 	var waiting []registry.App
-	err := h.store.View(ctx, func(tx state.Reader) (err error) {
+	err := k.desk.View(ctx, func(tx state.Reader) (err error) {
 		waiting, _, err = tx.AppsPart(state.Part{Limit: -1}, func(a registry.App) bool {
 			return a.State() == registry.StateDeleting || a.State() == registry.StateRemoving
 		})
@@ -59,62 +58,62 @@ func (h *Node) removeDue(ctx context.Context) time.Duration {
 	})
 	next := removeEvery
 	for _, app := range waiting {
-		now := h.o.Now()
+		now := k.desk.Now()
 		if !app.Due(now) {
 			next = min(next, max(app.Deletion.Until.Sub(now), 0)+time.Millisecond)
 			continue
 		}
-		if failed := h.remove(ctx, app); failed != nil {
+		if failed := k.remove(ctx, app); failed != nil {
 			next = removeAgain
 			err = errors.Join(err, fmt.Errorf("remove app %q: %w", app.Name, failed))
 		}
 	}
 	if err != nil && ctx.Err() == nil {
-		h.log.ErrorContext(ctx, "an app could not be removed; this is tried again", "err", err)
+		k.desk.Logger.ErrorContext(ctx, "an app could not be removed; this is tried again", "err", err)
 	}
 	return next
 }
 
 // remove erases an app and what it kept. It first decides that, for good, and notes what there is;
 // then it erases, in steps that can be repeated; at last it leaves the app's name and a certificate.
-func (h *Node) remove(ctx context.Context, app registry.App) error {
+func (k *Keeper) remove(ctx context.Context, app registry.App) error {
 	if app.State() == registry.StateDeleting {
-		if err := h.beginRemoval(ctx, app.Name); err != nil {
+		if err := k.beginRemoval(ctx, app.Name); err != nil {
 			return err
 		}
 	}
 	failpoint.Hit("remove-begun")
-	if err := h.erase(ctx, app.Name); err != nil {
+	if err := k.erase(ctx, app.Name); err != nil {
 		return err
 	}
 	failpoint.Hit("remove-erased")
-	_, err := h.desk.Update(ctx, "node", func(tx state.Tx) error { return h.finishRemoval(tx, app.Name) })
+	_, err := k.desk.Update(ctx, "node", func(tx state.Tx) error { return k.finishRemoval(tx, app.Name) })
 	if err != nil {
 		return err
 	}
 	failpoint.Hit("remove-certified")
-	h.collectSoon(ctx)
-	h.log.InfoContext(ctx, "an app was removed", "app", app.Name)
+	k.CollectSoon(ctx)
+	k.desk.Logger.InfoContext(ctx, "an app was removed", "app", app.Name)
 	return nil
 }
 
 // beginRemoval makes a removal irrevocable. What was asked for the app is withdrawn with it.
-func (h *Node) beginRemoval(ctx context.Context, name string) error {
+func (k *Keeper) beginRemoval(ctx context.Context, name string) error {
 	ending, cancel := context.WithTimeout(ctx, endWithin)
 	defer cancel()
-	if err := h.Host.WaitIdle(ending, name); err != nil {
+	if err := k.remains.Quiet(ending, name); err != nil {
 		return fmt.Errorf("wait for its calls to end: %w", err)
 	}
-	kept, err := h.measure(ctx, name)
+	kept, err := k.remains.Measure(ctx, name)
 	if err != nil {
 		return err
 	}
-	_, err = h.desk.Update(ctx, "node", func(tx state.Tx) error {
+	_, err = k.desk.Update(ctx, "node", func(tx state.Tx) error {
 		app, err := tx.App(name)
 		if err != nil {
 			return err
 		}
-		now := h.o.Now().UTC()
+		now := k.desk.Now().UTC()
 		recorded, err := inventory(tx, name)
 		if err != nil {
 			return err
@@ -162,82 +161,25 @@ func inventory(tx state.Reader, name string) ([]registry.Removed, error) {
 	return all, errors.Join(err, hostErr, secretErr, grantErr, routeErr)
 }
 
-// measure says how much an app that is stopped keeps beside its records.
-func (h *Node) measure(ctx context.Context, name string) ([]registry.Removed, error) {
-	kv, kvErr := h.kv.Used(ctx, name)
-	blobs, blobErr := h.kv.BlobsUsed(ctx, name)
-	waiting := int64(0)
-	for _, v := range h.Host.Triggers.Views(name) {
-		waiting += int64(v.Queued + v.Running + v.Dead)
+// erase removes what an app kept. Each step can be repeated, and finds nothing the second time. The
+// records go last, since they say what else there is.
+func (k *Keeper) erase(ctx context.Context, name string) error {
+	if err := k.remains.Erase(ctx, name); err != nil {
+		return err
 	}
-	var all []registry.Removed
-	for _, k := range []registry.Removed{
-		{Kind: "key-value pairs", Count: kv.Keys, Bytes: kv.Bytes}, {Kind: "blobs", Count: blobs.Keys, Bytes: blobs.Bytes},
-		{Kind: "deliveries and dead letters", Count: waiting}, {Kind: "log", Bytes: h.logs.Size(name)},
-	} {
-		if k.Count > 0 || k.Bytes > 0 {
-			all = append(all, k)
-		}
+	if _, err := k.desk.Update(ctx, "node", func(tx state.Tx) error { return tx.EraseApp(name) }); err != nil {
+		return err
 	}
-	return all, errors.Join(kvErr, blobErr)
-}
-
-// erase removes what an app kept. Each step can be repeated, and finds nothing the second time.
-func (h *Node) erase(ctx context.Context, name string) error {
-	for _, step := range []struct {
-		place string // of a kill, in tests
-		run   func(ctx context.Context, name string) error
-	}{
-		{"remove-queue", func(ctx context.Context, name string) error { _, err := h.Host.Triggers.Erase(ctx, name); return err }},
-		{"remove-kv", h.kv.Erase},
-		{"remove-files", h.files.Erase},
-		{"remove-code", h.eraseCode},
-		{"remove-log", func(_ context.Context, name string) error { return h.logs.Erase(name) }},
-		{"remove-records", h.eraseRecords},
-		{"remove-scrubbed", func(ctx context.Context, _ string) error {
-			return errors.Join(h.kv.Scrub(ctx), h.queue.Scrub(ctx), h.file.Scrub(ctx))
-		}},
-	} {
-		if err := step.run(ctx, name); err != nil {
-			return err
-		}
-		failpoint.Hit(step.place)
+	failpoint.Hit("remove-records")
+	if err := k.remains.Scrub(ctx); err != nil {
+		return err
 	}
+	failpoint.Hit("remove-scrubbed")
 	return nil
 }
 
-// eraseCode removes what was compiled of an app's modules.
-func (h *Node) eraseCode(ctx context.Context, name string) error {
-	h.Host.Forget(name)
-	var releases []registry.Release
-	err := h.store.View(ctx, func(tx state.Reader) (err error) {
-		releases, _, err = tx.ReleasesPart(name, state.Part{Limit: -1})
-		return err
-	})
-	for _, r := range releases {
-		module, readErr := h.blobs.Get(ctx, r.Digest)
-		if readErr == nil {
-			module, readErr = host.Program(module)
-		}
-		if readErr != nil { // what compiled it cannot be named; nothing finds the code either
-			h.log.WarnContext(ctx, "compiled code of a damaged module stays", "app", name, "release", r.Number, "err", readErr)
-			continue
-		}
-		err = errors.Join(err, h.engine.Forget(module, host.EngineLimits(r)))
-	}
-	return err
-}
-
-func (h *Node) eraseRecords(ctx context.Context, name string) error {
-	if err := h.flushUsed(ctx); err != nil { // what it used is a record, too
-		return err
-	}
-	_, err := h.desk.Update(ctx, "node", func(tx state.Tx) error { return tx.EraseApp(name) })
-	return err
-}
-
 // finishRemoval leaves the name of an app, and certifies what was removed.
-func (h *Node) finishRemoval(tx state.Tx, name string) error {
+func (k *Keeper) finishRemoval(tx state.Tx, name string) error {
 	app, err := tx.App(name)
 	if err != nil {
 		return err
@@ -246,14 +188,14 @@ func (h *Node) finishRemoval(tx state.Tx, name string) error {
 		return fmt.Errorf("app %q is not being removed: %w", name, registry.ErrState)
 	}
 	was := app.Removal
-	issued, err := h.issue(tx, registry.Certificate{
+	issued, err := k.issue(tx, registry.Certificate{
 		App: name, Owner: app.Owner, What: registry.RemovedApp, By: was.By, Removed: was.Inventory, Kept: keptOfApps,
 		Rule: fmt.Sprintf("deletion asked for at %s; its wait was over at %s", was.Asked.UTC().Format(time.RFC3339), was.Began.UTC().Format(time.RFC3339)),
 	})
 	if err != nil {
 		return err
 	}
-	if app, err = app.FinishRemoval(issued.ID, h.o.Now().UTC()); err != nil {
+	if app, err = app.FinishRemoval(issued.ID, k.desk.Now().UTC()); err != nil {
 		return err
 	}
 	tx.Emit("app.removed", name, name, map[string]string{"certificate": issued.ID, "digest": string(issued.Digest)})

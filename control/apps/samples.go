@@ -1,4 +1,4 @@
-package node
+package apps
 
 import (
 	"context"
@@ -11,23 +11,22 @@ import (
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
-	"github.com/agora-host/agora/store/samplestore"
 )
 
 // Samples shows some calls of an hour, of one app or, for "", of all, the last first, as far as
 // the actor may look into them: when others called an app, and what failed there, is for whoever
 // sees to it.
-func (h *Node) Samples(ctx context.Context, app string, hour time.Time, p control.Page) (none control.Items[control.Sample], err error) {
-	actor, err := h.desk.Allow(ctx, access.SignedIn)
+func (o *Observer) Samples(ctx context.Context, app string, hour time.Time, p control.Page) (none control.Items[control.Sample], err error) {
+	actor, err := o.desk.Allow(ctx, access.SignedIn)
 	if err != nil {
 		return none, err
 	}
-	found, err := h.samples.Read(ctx, app, hour)
+	found, err := o.samples.Read(ctx, app, hour)
 	if err != nil {
 		return none, fmt.Errorf("read samples: %w", err)
 	}
-	var seen []samplestore.Sample
-	err = h.store.View(ctx, func(tx state.Reader) error {
+	var seen []control.Sample
+	err = o.desk.View(ctx, func(tx state.Reader) error {
 		owners := map[string]string{}
 		for _, s := range found {
 			owner, known := owners[s.App]
@@ -47,11 +46,7 @@ func (h *Node) Samples(ctx context.Context, app string, hour time.Time, p contro
 	if err != nil {
 		return none, err
 	}
-	page, err := control.Cut(p, seen, func(s samplestore.Sample) string {
+	return control.Cut(p, seen, func(s control.Sample) string {
 		return fmt.Sprintf("%020d %s", math.MaxInt64-s.At.UnixNano(), s.ID)
 	})
-	if err != nil {
-		return none, err
-	}
-	return control.Shown(page, func(s samplestore.Sample) (control.Sample, error) { return control.Sample(s), nil })
 }

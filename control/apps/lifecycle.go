@@ -1,4 +1,4 @@
-package node
+package apps
 
 import (
 	"cmp"
@@ -22,7 +22,27 @@ const (
 	maxTitle      = 100 // as in a manifest
 )
 
-// person is who acts on an app, and what they are to it.
+// LifecycleOptions are what a Lifecycle needs.
+type LifecycleOptions struct {
+	Desk      *control.Desk
+	Catalogue *Catalogue
+	// DeleteAfter is how long a deletion can be undone.
+	DeleteAfter time.Duration
+}
+
+// Lifecycle stops apps, removes them and hands them over.
+type Lifecycle struct {
+	desk        *control.Desk
+	catalogue   *Catalogue
+	deleteAfter time.Duration
+}
+
+// NewLifecycle makes a Lifecycle.
+func NewLifecycle(o LifecycleOptions) *Lifecycle {
+	return &Lifecycle{desk: o.Desk, catalogue: o.Catalogue, deleteAfter: o.DeleteAfter}
+}
+
+// person is an actor, and what they are to an app.
 type person struct {
 	registry.Party
 	access.Actor
@@ -34,19 +54,19 @@ func personOf(actor access.Actor, app registry.App) person {
 }
 
 // act changes an app as a whole, in one transaction with the event by which all its effects come.
-// What a person may is for the state machine in package registry to say.
-func (h *Node) act(ctx context.Context, name, reason string, change func(state.Tx, person, registry.App) (registry.App, error)) (shown control.App, err error) {
-	actor, err := h.desk.Allow(ctx, access.RoleDeveloper, access.RoleReviewer, access.RoleOperator)
+// What a person may do is for the state machine in package registry to say.
+func (l *Lifecycle) act(ctx context.Context, name, reason string, change func(state.Tx, person, registry.App) (registry.App, error)) (shown control.App, err error) {
+	actor, err := l.desk.Allow(ctx, access.RoleDeveloper, access.RoleReviewer, access.RoleOperator)
 	if err != nil {
 		return shown, err
 	}
 	if err := plainText("reason", reason, maxLifeReason); err != nil {
 		return shown, err
 	}
-	_, err = h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
-		app, err := tx.App(name)
+	_, err = l.desk.Update(ctx, actor.User, func(tx state.Tx) error {
+		app, err := find(tx, name)
 		if err != nil {
-			return fmt.Errorf("app %q: %w", name, err)
+			return err
 		}
 		if app, err = change(tx, personOf(actor, app), app); err != nil {
 			return err
@@ -54,7 +74,7 @@ func (h *Node) act(ctx context.Context, name, reason string, change func(state.T
 		if err := tx.PutApp(app); err != nil {
 			return err
 		}
-		if shown, err = h.showApp(tx, actor, app); err == nil {
+		if shown, err = l.catalogue.showApp(tx, actor, app); err == nil {
 			shown.May = acts(personOf(actor, app), app)
 		}
 		return err
@@ -79,9 +99,9 @@ func (p person) explained(app, reason string) error {
 }
 
 // SuspendApp stops an app: it serves nothing and nothing calls it, until it is resumed.
-func (h *Node) SuspendApp(ctx context.Context, name, reason string) (control.App, error) {
-	return h.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
-		a, err := a.Suspend(p.Party, p.User, reason, h.o.Now().UTC())
+func (l *Lifecycle) SuspendApp(ctx context.Context, name, reason string) (control.App, error) {
+	return l.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+		a, err := a.Suspend(p.Party, p.User, reason, l.desk.Now().UTC())
 		if err := cmp.Or(err, p.explained(name, reason)); err != nil {
 			return a, err
 		}
@@ -91,8 +111,8 @@ func (h *Node) SuspendApp(ctx context.Context, name, reason string) (control.App
 }
 
 // ResumeApp ends a suspension.
-func (h *Node) ResumeApp(ctx context.Context, name, reason string) (control.App, error) {
-	return h.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+func (l *Lifecycle) ResumeApp(ctx context.Context, name, reason string) (control.App, error) {
+	return l.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		a, err := a.Resume(p.Party)
 		tx.Emit("app.resumed", name, name, map[string]string{"reason": reason})
 		return a, err
@@ -100,10 +120,10 @@ func (h *Node) ResumeApp(ctx context.Context, name, reason string) (control.App,
 }
 
 // DeleteApp stops an app, which is removed with all that it keeps when a wait is over.
-func (h *Node) DeleteApp(ctx context.Context, name, reason string) (control.App, error) {
-	return h.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
-		now := h.o.Now().UTC()
-		d := registry.Deletion{By: p.User, At: now, Until: now.Add(h.o.DeleteAfter), Reason: reason}
+func (l *Lifecycle) DeleteApp(ctx context.Context, name, reason string) (control.App, error) {
+	return l.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+		now := l.desk.Now().UTC()
+		d := registry.Deletion{By: p.User, At: now, Until: now.Add(l.deleteAfter), Reason: reason}
 		a, err := a.Delete(p.Party, d)
 		tx.Emit("app.deleted", name, name, map[string]string{"until": d.Until.Format(time.RFC3339), "reason": reason})
 		return a, cmp.Or(err, p.explained(name, reason))
@@ -111,8 +131,8 @@ func (h *Node) DeleteApp(ctx context.Context, name, reason string) (control.App,
 }
 
 // UndeleteApp ends a deletion before the app is removed.
-func (h *Node) UndeleteApp(ctx context.Context, name string) (control.App, error) {
-	return h.act(ctx, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+func (l *Lifecycle) UndeleteApp(ctx context.Context, name string) (control.App, error) {
+	return l.act(ctx, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		a, err := a.Undelete(p.Party)
 		tx.Emit("app.undeleted", name, name, nil)
 		return a, err
@@ -120,17 +140,17 @@ func (h *Node) UndeleteApp(ctx context.Context, name string) (control.App, error
 }
 
 // TransferApp hands an app over: its owner offers it, and an operator gives it at once.
-func (h *Node) TransferApp(ctx context.Context, name, to, reason string) (control.App, error) {
+func (l *Lifecycle) TransferApp(ctx context.Context, name, to, reason string) (control.App, error) {
 	to, err := access.CanonicalName(to)
 	if err != nil {
 		return control.App{}, err
 	}
-	return h.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+	return l.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		if err := mayOwn(tx, to); err != nil {
 			return a, err
 		}
 		if p.Owner {
-			a, err := a.OfferTo(p.Party, registry.Offer{To: to, By: p.User, At: h.o.Now().UTC()})
+			a, err := a.OfferTo(p.Party, registry.Offer{To: to, By: p.User, At: l.desk.Now().UTC()})
 			tx.Emit("app.offered", name, to, map[string]string{"reason": reason})
 			return a, err
 		}
@@ -146,8 +166,8 @@ func (h *Node) TransferApp(ctx context.Context, name, to, reason string) (contro
 
 // AnswerOffer takes an app that is offered to the actor, or ends the offer: the one it is made to
 // refuses it, and its owner or an operator takes it back.
-func (h *Node) AnswerOffer(ctx context.Context, name string, accept bool) (control.App, error) {
-	return h.act(ctx, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+func (l *Lifecycle) AnswerOffer(ctx context.Context, name string, accept bool) (control.App, error) {
+	return l.act(ctx, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		if !accept {
 			a, err := a.EndOffer(p.Party, p.User)
 			tx.Emit("app.offer_ended", name, name, nil)
@@ -163,7 +183,7 @@ func (h *Node) AnswerOffer(ctx context.Context, name string, accept bool) (contr
 	})
 }
 
-// mayOwn refuses who could do nothing with an app.
+// mayOwn refuses a person who could do nothing with an app.
 func mayOwn(tx state.Reader, name string) error {
 	u, err := tx.User(name)
 	if err != nil {
@@ -207,12 +227,12 @@ func openOf(tx state.Reader, name string) ([]approvals.Request, error) {
 }
 
 // RenameApp gives an app another title. Its name is its address, and stays.
-func (h *Node) RenameApp(ctx context.Context, name, title string) (control.App, error) {
+func (l *Lifecycle) RenameApp(ctx context.Context, name, title string) (control.App, error) {
 	title = strings.TrimSpace(title)
 	if err := plainText("title", title, maxTitle); err != nil {
 		return control.App{}, err
 	}
-	return h.act(ctx, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+	return l.act(ctx, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		if err := control.MayChange(p.Actor, a); err != nil {
 			return a, err
 		}

@@ -1,4 +1,4 @@
-package node
+package apps
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/registry"
-	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/state"
 )
 
@@ -32,7 +31,7 @@ func removedRelease(r registry.Release) registry.Removed {
 
 // issue numbers, chains, signs and stores a certificate, in the transaction that removes what it is
 // about: neither is there without the other.
-func (h *Node) issue(tx state.Tx, c registry.Certificate) (registry.Issued, error) {
+func (k *Keeper) issue(tx state.Tx, c registry.Certificate) (registry.Issued, error) {
 	var issued registry.Issued
 	last, err := tx.LastCertificate()
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
@@ -41,12 +40,12 @@ func (h *Node) issue(tx state.Tx, c registry.Certificate) (registry.Issued, erro
 	if c.ID, err = tx.NextCertificate(); err != nil {
 		return issued, err
 	}
-	c.At, c.Previous = h.o.Now().UTC(), last.Digest
+	c.At, c.Previous = k.desk.Now().UTC(), last.Digest
 	issued.Certificate = c
 	if issued.Document, err = json.Marshal(c); err != nil {
 		return issued, err
 	}
-	if issued.Signature, err = h.authority.SignDocument(issued.Document); err != nil {
+	if issued.Signature, err = k.seal.SignDocument(issued.Document); err != nil {
 		return issued, fmt.Errorf("sign the certificate: %w", err)
 	}
 	issued.Digest = registry.DigestOf(issued.Document)
@@ -56,12 +55,12 @@ func (h *Node) issue(tx state.Tx, c registry.Certificate) (registry.Issued, erro
 
 // Certificates lists certificates of what was removed, of one app or, for "", of all: to the owner
 // at that time and the present one, to reviewers and to operators.
-func (h *Node) Certificates(ctx context.Context, app string, p control.Page) (all control.Items[registry.Issued], err error) {
-	actor, err := h.desk.Allow(ctx, access.RoleViewer)
+func (k *Keeper) Certificates(ctx context.Context, app string, p control.Page) (all control.Items[registry.Issued], err error) {
+	actor, err := k.desk.Allow(ctx, access.RoleViewer)
 	if err != nil {
 		return all, err
 	}
-	err = h.store.View(ctx, func(tx state.Reader) error {
+	err = k.desk.View(ctx, func(tx state.Reader) error {
 		sees := certificateEyes(tx, actor)
 		all, err = control.Part(p, func(p state.Part) ([]registry.Issued, []byte, error) {
 			return tx.CertificatesPart(p, func(c registry.Issued) bool { return (app == "" || c.App == app) && sees(c) })
@@ -82,12 +81,12 @@ func certificateEyes(tx state.Reader, actor access.Actor) func(registry.Issued) 
 }
 
 // Certificate reads one, and checks that it is what the node signed.
-func (h *Node) Certificate(ctx context.Context, id string) (c registry.Issued, err error) {
-	actor, err := h.desk.Allow(ctx, access.RoleViewer)
+func (k *Keeper) Certificate(ctx context.Context, id string) (c registry.Issued, err error) {
+	actor, err := k.desk.Allow(ctx, access.RoleViewer)
 	if err != nil {
 		return c, err
 	}
-	err = h.store.View(ctx, func(tx state.Reader) error {
+	err = k.desk.View(ctx, func(tx state.Reader) error {
 		if c, err = tx.Certificate(id); err != nil {
 			return fmt.Errorf("certificate %q: %w", id, err)
 		}
@@ -99,25 +98,21 @@ func (h *Node) Certificate(ctx context.Context, id string) (c registry.Issued, e
 	if err != nil {
 		return registry.Issued{}, err
 	}
-	return c, h.checkCertificate(c)
+	return c, k.checkCertificate(c)
 }
 
-func (h *Node) checkCertificate(c registry.Issued) error {
-	root, err := h.authority.TrustedRootJSON()
-	if err == nil {
-		err = sigstore.VerifyDocument(root, c.Document, c.Signature)
-	}
-	if err != nil {
+func (k *Keeper) checkCertificate(c registry.Issued) error {
+	if err := k.seal.VerifyDocument(c.Document, c.Signature); err != nil {
 		return fmt.Errorf("certificate %s: %w: %w", c.ID, registry.ErrCorrupt, err)
 	}
 	return nil
 }
 
-// checkCertificates verifies the signature of each certificate, and that none is missing.
-func (h *Node) checkCertificates(ctx context.Context) Check {
+// CheckCertificates verifies the signature of each certificate, and that none is missing. It returns
+// how many there are, and what is wrong.
+func (k *Keeper) CheckCertificates(ctx context.Context) (n int, problems []error) {
 	var all []registry.Issued
-	var problems []error
-	err := h.store.View(ctx, func(tx state.Reader) (err error) {
+	err := k.desk.View(ctx, func(tx state.Reader) (err error) {
 		all, _, err = tx.CertificatesPart(state.Part{Limit: -1}, nil)
 		return err
 	})
@@ -125,7 +120,7 @@ func (h *Node) checkCertificates(ctx context.Context) Check {
 		problems = append(problems, err)
 	}
 	for i, c := range all { // newest first
-		if err := h.checkCertificate(c); err != nil {
+		if err := k.checkCertificate(c); err != nil {
 			problems = append(problems, err)
 		}
 		var before registry.Digest
@@ -136,5 +131,5 @@ func (h *Node) checkCertificates(ctx context.Context) Check {
 			problems = append(problems, &registry.Damage{Item: "certificate " + c.ID, Detail: "does not follow the one before it"})
 		}
 	}
-	return verdict("certificates", fmt.Sprintf("%d of removals, each signed and in order", len(all)), restoreRemedy(h.o.DataDir), problems...)
+	return len(all), problems
 }

@@ -1,4 +1,4 @@
-package node
+package apps
 
 import (
 	"cmp"
@@ -11,26 +11,26 @@ import (
 	"github.com/agora-host/agora/state"
 )
 
-// mayUpload refuses, before anything costly, an upload that would be refused at its end.
-func (h *Node) mayUpload(ctx context.Context, r registry.Release) error {
-	return h.store.View(ctx, func(tx state.Reader) error {
+// MayUpload refuses, before anything costly, an upload that would be refused at its end.
+func (c *Catalogue) MayUpload(ctx context.Context, r registry.Release) error {
+	return c.desk.View(ctx, func(tx state.Reader) error {
 		owner := r.Manifest.Owner
 		if _, err := tx.App(r.App); err != nil {
-			if err := h.desk.Quotas.WouldFit(tx, "apps", owner, 1); err != nil {
+			if err := c.desk.Quotas.WouldFit(tx, "apps", owner, 1); err != nil {
 				return err
 			}
 		}
-		if err := h.desk.Quotas.WouldFit(tx, "module-bytes", owner, r.Size); err != nil {
+		if err := c.desk.Quotas.WouldFit(tx, "module-bytes", owner, r.Size); err != nil {
 			return err
 		}
-		return h.desk.Quotas.WouldFit(tx, "node-module-bytes", "", r.Size)
+		return c.desk.Quotas.WouldFit(tx, "node-module-bytes", "", r.Size)
 	})
 }
 
 // Quotas shows what a person, "" for who asks, has and may have; of an app, if one is
 // named; and to operators, of the node. Operators may ask about others.
-func (h *Node) Quotas(ctx context.Context, person, app string) ([]control.Quota, error) {
-	actor, err := h.desk.Allow(ctx, access.SignedIn)
+func (c *Catalogue) Quotas(ctx context.Context, person, app string) ([]control.Quota, error) {
+	actor, err := c.desk.Allow(ctx, access.SignedIn)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (h *Node) Quotas(ctx context.Context, person, app string) ([]control.Quota,
 	if person != actor.User && !actor.Has(access.RoleOperator) {
 		return nil, fmt.Errorf("the quotas of %s are for that person and for operators: %w", person, access.ErrForbidden)
 	}
-	if err := h.store.ForgetExpired(ctx); err != nil {
+	if err := c.desk.Store.ForgetExpired(ctx); err != nil {
 		return nil, err
 	}
 	of := map[string]string{"person": person}
@@ -46,17 +46,17 @@ func (h *Node) Quotas(ctx context.Context, person, app string) ([]control.Quota,
 		of["node"] = ""
 	}
 	var shown []control.Quota
-	err = h.store.View(ctx, func(tx state.Reader) error {
+	err = c.desk.View(ctx, func(tx state.Reader) error {
 		if _, err := tx.User(person); err != nil {
 			return fmt.Errorf("user %q: %w", person, err)
 		}
 		if app != "" {
-			if _, err := tx.App(app); err != nil {
-				return fmt.Errorf("app %q: %w", app, err)
+			if _, err := find(tx, app); err != nil {
+				return err
 			}
 			of["app"] = app
 		}
-		shown, err = h.desk.Quotas.Of(tx, of)
+		shown, err = c.desk.Quotas.Of(tx, of)
 		return err
 	})
 	return shown, err

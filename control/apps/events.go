@@ -1,4 +1,4 @@
-package node
+package apps
 
 import (
 	"context"
@@ -11,17 +11,16 @@ import (
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
-	"github.com/agora-host/agora/web/problem"
 )
 
 // Events reads the changes that the actor may see. Of those none is left out, and a revision is
 // there as a whole, so that who asks again after the last revision misses nothing.
-func (h *Node) Events(ctx context.Context, f control.EventFilter, p control.Page) (all control.Items[abi.Event], err error) {
-	actor, err := h.desk.Allow(ctx, access.RoleViewer)
+func (o *Observer) Events(ctx context.Context, f control.EventFilter, p control.Page) (all control.Items[abi.Event], err error) {
+	actor, err := o.desk.Allow(ctx, access.RoleViewer)
 	if err != nil {
 		return all, err
 	}
-	err = h.store.View(ctx, func(tx state.Reader) (err error) {
+	err = o.desk.View(ctx, func(tx state.Reader) (err error) {
 		sees := eyes(tx, actor)
 		all, err = control.Part(p, func(p state.Part) ([]abi.Event, []byte, error) {
 			q, err := eventQuery(f, p)
@@ -49,7 +48,7 @@ func eventQuery(f control.EventFilter, p state.Part) (state.EventQuery, error) {
 	if p.After != nil {
 		n, err := strconv.ParseUint(string(p.After), 10, 64)
 		if err != nil {
-			return q, fmt.Errorf("%w: a cursor is what the page before gave as \"next\", not %.40q", problem.ErrBadRequest, p.After)
+			return q, &control.ParameterError{Name: "cursor", Why: fmt.Sprintf(`is what the page before gave as "next", not %.40q`, p.After)}
 		}
 		if q.After = abi.Rev(n); f.Newest {
 			q.After, q.Before = 0, abi.Rev(n)

@@ -1,0 +1,248 @@
+package apps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
+)
+
+// Addresses are where people find apps. They are known once the node listens.
+type Addresses interface {
+	// AppURL returns the address that a label below the apps' domain makes.
+	AppURL(label string) string
+	// Canonical returns the one form of a host, perhaps with a port.
+	Canonical(host string) string
+	// Reserved reports whether a host is, or may become, another origin of the node.
+	Reserved(host string) bool
+}
+
+// Uses reads what releases did with their capabilities, up to now.
+type Uses interface {
+	UsedBy(tx state.Reader, app string, release int) ([]approvals.Used, error)
+	UsedByAny(tx state.Reader, app string) ([]approvals.Used, error)
+}
+
+// Stock says how much an app keeps. That is in another file than the state: it is read before a
+// transaction.
+type Stock interface {
+	Used(ctx context.Context, app string) (abi.KVQuota, error)
+	BlobsUsed(ctx context.Context, app string) (abi.KVQuota, error)
+}
+
+// CatalogueOptions are what a Catalogue needs.
+type CatalogueOptions struct {
+	Desk      *control.Desk
+	Rules     approvals.Rules
+	Addresses Addresses
+	Uses      Uses
+	Stock     Stock
+	Keep      Retention
+}
+
+// Catalogue shows apps and releases, and gives apps their host names.
+type Catalogue struct {
+	desk  *control.Desk
+	rules approvals.Rules
+	at    Addresses
+	uses  Uses
+	stock Stock
+	keep  Retention
+	shelf shelf
+}
+
+// NewCatalogue makes a Catalogue.
+func NewCatalogue(o CatalogueOptions) *Catalogue {
+	return &Catalogue{desk: o.Desk, rules: o.Rules, at: o.Addresses, uses: o.Uses, stock: o.Stock, keep: o.Keep}
+}
+
+// Apps lists apps by title. Whoever has no role sees the public face of those that serve, and
+// their own: they are the end users of the marketplace.
+func (c *Catalogue) Apps(ctx context.Context, search registry.Search, p control.Page) (apps control.Items[control.App], err error) {
+	actor, err := c.desk.Allow(ctx, access.SignedIn)
+	if err != nil {
+		return apps, err
+	}
+	err = c.desk.View(ctx, func(tx state.Reader) error {
+		all, err := c.shelf.look(tx)
+		if err != nil {
+			return err
+		}
+		matches := search.Matcher()
+		var found []*registry.Listing
+		for _, l := range all {
+			if l.App.Removal == nil && matches(l) && mayFind(actor, l.App) {
+				found = append(found, l)
+			}
+		}
+		page, err := control.Cut(p, found, (*registry.Listing).Place)
+		if err != nil {
+			return err
+		}
+		apps, err = control.Shown(page, func(l *registry.Listing) (control.App, error) { return c.showApp(tx, actor, l.App) })
+		return err
+	})
+	return apps, err
+}
+
+// mayFind reports whether an app is in the actor's catalogue.
+func mayFind(actor access.Actor, app registry.App) bool {
+	_, _, serves := app.Serving()
+	return serves || actor.Has(access.RoleViewer) || actor.User == app.Owner
+}
+
+// publicFace leaves of an app what its callers may know.
+func publicFace(a control.App) control.App {
+	return control.App{
+		App:   registry.App{Name: a.Name, Title: a.Title, Description: a.Description, Owner: a.Owner, Team: a.Team, Active: map[abi.Tier]int{}},
+		State: a.State, URL: a.URL, Tier: a.Tier, TierURLs: map[abi.Tier]string{},
+	}
+}
+
+// App reads one app.
+func (c *Catalogue) App(ctx context.Context, name string) (shown control.App, err error) {
+	actor, err := c.desk.Allow(ctx, access.SignedIn)
+	if err != nil {
+		return shown, err
+	}
+	err = c.desk.View(ctx, func(tx state.Reader) error {
+		app, err := tx.App(name)
+		if err == nil && !mayFind(actor, app) {
+			err = registry.ErrNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("app %q: %w", name, err)
+		}
+		if shown, err = c.showApp(tx, actor, app); err != nil || !seesWhole(actor, app) {
+			return err
+		}
+		if actor.Has(access.RoleDeveloper) || actor.Has(access.RoleReviewer) || actor.Has(access.RoleOperator) {
+			shown.May = acts(personOf(actor, app), app)
+		}
+		shown.Previous = map[abi.Tier]int{}
+		for _, tier := range abi.Tiers() {
+			n, err := registry.Previous(tx.TierActivations(name, tier))
+			if err == nil {
+				shown.Previous[tier] = n
+			} else if !errors.Is(err, registry.ErrNoPrevious) {
+				return err
+			}
+		}
+		return nil
+	})
+	return shown, err
+}
+
+// seesWhole reports whether more of an app is for the actor than its public face.
+func seesWhole(actor access.Actor, app registry.App) bool {
+	return actor.Has(access.RoleViewer) || actor.User == app.Owner
+}
+
+// showApp returns an app as the actor may see it.
+func (c *Catalogue) showApp(tx state.Reader, actor access.Actor, app registry.App) (control.App, error) {
+	waiting, err := tx.CountOpen(app.Name)
+	shown := control.App{App: app, State: app.State(), URL: c.at.AppURL(app.Name), TierURLs: map[abi.Tier]string{}, Waiting: waiting}
+	if tier, n, ok := app.Serving(); ok {
+		shown.Tier, shown.Serving = tier, n
+	}
+	for tier, n := range app.Active {
+		if n > 0 {
+			shown.TierURLs[tier] = c.at.AppURL(string(tier) + "--" + app.Name)
+		}
+	}
+	if !seesWhole(actor, app) {
+		shown = publicFace(shown)
+	}
+	return shown, err
+}
+
+// Releases lists an app's releases, newest first.
+func (c *Catalogue) Releases(ctx context.Context, name string, p control.Page) (releases control.Items[control.Release], err error) {
+	if _, err := c.desk.Allow(ctx, access.RoleViewer); err != nil {
+		return releases, err
+	}
+	stored, err := c.Stored(ctx, name)
+	if err != nil {
+		return releases, err
+	}
+	err = c.desk.View(ctx, func(tx state.Reader) error {
+		app, err := find(tx, name)
+		if err != nil {
+			return err
+		}
+		v, err := c.showing(tx, app, stored)
+		if err != nil {
+			return err
+		}
+		releases, err = v.part(p)
+		return err
+	})
+	return releases, err
+}
+
+// part returns a part of the app's releases, newest first.
+func (v *showing) part(p control.Page) (none control.Items[control.Release], err error) {
+	found, err := control.Part(p, func(p state.Part) ([]registry.Release, []byte, error) { return v.tx.ReleasesPart(v.app.Name, p) })
+	if err != nil {
+		return none, err
+	}
+	return control.Shown(found, v.show)
+}
+
+// Release reads one release.
+func (c *Catalogue) Release(ctx context.Context, name string, number int) (shown control.Release, err error) {
+	if _, err := c.desk.Allow(ctx, access.RoleViewer); err != nil {
+		return shown, err
+	}
+	stored, err := c.Stored(ctx, name)
+	if err != nil {
+		return shown, err
+	}
+	err = c.desk.View(ctx, func(tx state.Reader) error {
+		r, err := tx.Release(name, number)
+		if err != nil {
+			return fmt.Errorf("release %d of app %q: %w", number, name, err)
+		}
+		if shown, err = c.ShowRelease(tx, r, stored); err != nil {
+			return err
+		}
+		shown.MayServe = c.mayServe(tx, shown)
+		return nil
+	})
+	return shown, err
+}
+
+// mayServe lists the tiers that could be routed to a release now and are not.
+func (c *Catalogue) mayServe(tx state.Reader, r control.Release) (tiers []abi.Tier) {
+	if registry.StillTrusted(tx, r.Release) != nil {
+		return nil
+	}
+	for _, tier := range abi.Tiers() {
+		if _, err := ApprovedFor(tx, c.rules, c.desk.Now(), r.App, r.Number, tier); err == nil && !slices.Contains(r.ActiveIn, tier) {
+			tiers = append(tiers, tier)
+		}
+	}
+	return tiers
+}
+
+// Activations lists the history of an app's routes, newest first.
+func (c *Catalogue) Activations(ctx context.Context, name string, p control.Page) (all control.Items[registry.Activation], err error) {
+	if _, err := c.desk.Allow(ctx, access.RoleViewer); err != nil {
+		return all, err
+	}
+	err = c.desk.View(ctx, func(tx state.Reader) (err error) {
+		if _, err = find(tx, name); err != nil {
+			return err
+		}
+		all, err = control.Part(p, func(p state.Part) ([]registry.Activation, []byte, error) { return tx.ActivationsPart(name, p) })
+		return err
+	})
+	return all, err
+}
