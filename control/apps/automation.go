@@ -1,7 +1,6 @@
 package apps
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +42,7 @@ func NewAutomation(desk *control.Desk, dispatcher Dispatcher) *Automation {
 
 // Triggers shows what calls an app besides requests, by kind and name.
 func (a *Automation) Triggers(ctx context.Context, name string, p control.Page) (control.Items[control.Trigger], error) {
-	if _, err := a.desk.Allow(ctx, access.RoleViewer); err != nil {
+	if _, err := a.desk.Door(ctx, access.ReadReleases); err != nil {
 		return control.Items[control.Trigger]{}, err
 	}
 	all, err := a.triggers(ctx, name)
@@ -186,7 +185,7 @@ func whyIdle(tx state.Reader, r registry.Release, serves bool) (string, error) {
 
 // PauseTrigger keeps a trigger from calling its app, or lets it again.
 func (a *Automation) PauseTrigger(ctx context.Context, ref triggers.Ref, paused bool, reason string) (control.Trigger, error) {
-	actor, err := a.steer(ctx, ref.App)
+	actor, _, err := a.steer(ctx, ref.App)
 	if err != nil {
 		return control.Trigger{}, err
 	}
@@ -194,7 +193,7 @@ func (a *Automation) PauseTrigger(ctx context.Context, ref triggers.Ref, paused 
 		return control.Trigger{}, err
 	}
 	_, err = a.desk.Update(ctx, actor.User, func(tx state.Tx) error {
-		if _, err := changeable(tx, actor, ref.App); err != nil {
+		if _, err := findFor(tx, actor, access.RunTriggers, ref.App); err != nil {
 			return err
 		}
 		detail := map[string]string{"kind": string(ref.Kind), "reason": reason}
@@ -224,29 +223,26 @@ func (a *Automation) oneTrigger(ctx context.Context, ref triggers.Ref) (control.
 	return control.Trigger{}, err
 }
 
-// steer returns an actor who may change how an app is called: its owner, or an operator.
-func (a *Automation) steer(ctx context.Context, name string) (access.Actor, error) {
-	actor, err := a.desk.Allow(ctx, access.RoleDeveloper, access.RoleOperator)
+// steer returns an actor who may change how an app is called, and the app.
+func (a *Automation) steer(ctx context.Context, name string) (access.Actor, registry.App, error) {
+	actor, err := a.desk.Door(ctx, access.RunTriggers)
 	if err != nil {
-		return actor, err
+		return actor, registry.App{}, err
 	}
-	return actor, a.desk.View(ctx, func(tx state.Reader) error {
-		_, err := changeable(tx, actor, name)
-		return err
-	})
+	app, err := appFor(ctx, a.desk, actor, access.RunTriggers, name)
+	return actor, app, err
 }
 
 // RunTrigger runs a cron trigger now.
 func (a *Automation) RunTrigger(ctx context.Context, app, name string) (string, error) {
-	actor, err := a.steer(ctx, app)
+	actor, found, err := a.steer(ctx, app)
 	if err != nil {
 		return "", err
 	}
-	runs := func(app registry.App) error { return app.Stopped() }
-	if found, err := appNamed(ctx, a.desk, app); err != nil || runs(found) != nil {
-		return "", cmp.Or(err, runs(found))
+	if err := found.Stopped(); err != nil { // in its words, and not in those of its paused triggers
+		return "", err
 	}
-	return a.dispatcher.Fire(ctx, triggers.Ref{App: app, Kind: abi.TriggerCron, Name: name}, a.audited(ctx, actor, "trigger.run", app, name, runs))
+	return a.dispatcher.Fire(ctx, triggers.Ref{App: app, Kind: abi.TriggerCron, Name: name}, a.audited(ctx, actor, "trigger.run", app, name, registry.App.Stopped))
 }
 
 // audited records an act that changes nothing else in the state, before it is done; the actor must
@@ -255,7 +251,7 @@ func (a *Automation) RunTrigger(ctx context.Context, app, name string) (string, 
 func (a *Automation) audited(ctx context.Context, actor access.Actor, kind, app, subject string, can func(registry.App) error) triggers.Record {
 	return func(v triggers.Delivery) error {
 		_, err := a.desk.Update(ctx, actor.User, func(tx state.Tx) error {
-			found, err := changeable(tx, actor, app)
+			found, err := findFor(tx, actor, access.RunTriggers, app)
 			if err != nil {
 				return err
 			}
@@ -276,16 +272,12 @@ func (a *Automation) audited(ctx context.Context, actor access.Actor, kind, app,
 // DeadLetters shows what an app could not be brought to take, to those who may
 // read its log: what is in it may be as confidential.
 func (a *Automation) DeadLetters(ctx context.Context, name string, p control.Page) (all control.Items[triggers.Delivery], err error) {
-	actor, err := a.desk.Allow(ctx, access.RoleViewer)
+	actor, err := a.desk.Door(ctx, access.ReadDeadLetters)
 	if err != nil {
 		return all, err
 	}
-	app, err := appNamed(ctx, a.desk, name)
-	if err != nil {
+	if _, err := appFor(ctx, a.desk, actor, access.ReadDeadLetters, name); err != nil {
 		return all, err
-	}
-	if !control.MayLookInto(actor, app.Owner) {
-		return all, fmt.Errorf("the dead letters of %q are for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 	}
 	return control.Part(p, func(p state.Part) ([]triggers.Delivery, []byte, error) {
 		found, next, err := a.dispatcher.Dead(ctx, name, string(p.After), p.Limit)
@@ -304,7 +296,7 @@ func (a *Automation) DropDeadLetter(ctx context.Context, app string, seq uint64)
 }
 
 func (a *Automation) move(ctx context.Context, kind, app string, seq uint64, act func(context.Context, string, uint64, triggers.Record) (triggers.Delivery, error)) (triggers.Delivery, error) {
-	actor, err := a.steer(ctx, app)
+	actor, _, err := a.steer(ctx, app)
 	if err != nil {
 		return triggers.Delivery{}, err
 	}

@@ -24,7 +24,7 @@ const callSamples = 48 * time.Hour
 // Call finds a call by the id that its caller was given, in an app ("" for all that the actor may
 // look into). Calls of other people's apps are not found. at, if known, is the hour of the call.
 func (o *Observer) Call(ctx context.Context, app, id string, at time.Time) (none control.Call, err error) {
-	actor, err := o.desk.Allow(ctx, access.SignedIn)
+	actor, err := o.desk.Door(ctx, access.ReadCalls)
 	if err != nil {
 		return none, err
 	}
@@ -80,7 +80,7 @@ func (o *Observer) appsToLookInto(ctx context.Context, actor access.Actor, name 
 		apps, err = tx.Apps()
 		return err
 	})
-	return slices.DeleteFunc(apps, func(a registry.App) bool { return !control.MayLookInto(actor, a.Owner) }), err
+	return slices.DeleteFunc(apps, func(a registry.App) bool { return !access.Allowed(actor, access.ReadCalls, control.OfApp(a)) }), err
 }
 
 // callOf makes of the lines about a call what is known of it.

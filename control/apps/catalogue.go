@@ -66,7 +66,7 @@ func NewCatalogue(o CatalogueOptions) *Catalogue {
 // Apps lists apps by title. Whoever has no role sees the public face of those that serve, and
 // their own: they are the end users of the marketplace.
 func (c *Catalogue) Apps(ctx context.Context, search registry.Search, p control.Page) (apps control.Items[control.App], err error) {
-	actor, err := c.desk.Allow(ctx, access.SignedIn)
+	actor, err := c.desk.Door(ctx, access.FindApp)
 	if err != nil {
 		return apps, err
 	}
@@ -78,7 +78,7 @@ func (c *Catalogue) Apps(ctx context.Context, search registry.Search, p control.
 		matches := search.Matcher()
 		var found []*registry.Listing
 		for _, l := range all {
-			if l.App.Removal == nil && matches(l) && mayFind(actor, l.App) {
+			if l.App.Removal == nil && matches(l) && access.Allowed(actor, access.FindApp, control.OfApp(l.App)) {
 				found = append(found, l)
 			}
 		}
@@ -92,12 +92,6 @@ func (c *Catalogue) Apps(ctx context.Context, search registry.Search, p control.
 	return apps, err
 }
 
-// mayFind reports whether an app is in the actor's catalogue.
-func mayFind(actor access.Actor, app registry.App) bool {
-	_, _, serves := app.Serving()
-	return serves || actor.Has(access.RoleViewer) || actor.User == app.Owner
-}
-
 // publicFace leaves of an app what its callers may know.
 func publicFace(a control.App) control.App {
 	return control.App{
@@ -108,24 +102,22 @@ func publicFace(a control.App) control.App {
 
 // App reads one app.
 func (c *Catalogue) App(ctx context.Context, name string) (shown control.App, err error) {
-	actor, err := c.desk.Allow(ctx, access.SignedIn)
+	actor, err := c.desk.Door(ctx, access.FindApp)
 	if err != nil {
 		return shown, err
 	}
 	err = c.desk.View(ctx, func(tx state.Reader) error {
 		app, err := tx.App(name)
-		if err == nil && !mayFind(actor, app) {
+		if err == nil && !access.Allowed(actor, access.FindApp, control.OfApp(app)) {
 			err = registry.ErrNotFound
 		}
 		if err != nil {
 			return fmt.Errorf("app %q: %w", name, err)
 		}
-		if shown, err = c.showApp(tx, actor, app); err != nil || !seesWhole(actor, app) {
+		if shown, err = c.showApp(tx, actor, app); err != nil || !access.Allowed(actor, access.ReadApp, control.OfApp(app)) {
 			return err
 		}
-		if actor.Has(access.RoleDeveloper) || actor.Has(access.RoleReviewer) || actor.Has(access.RoleOperator) {
-			shown.May = acts(personOf(actor, app), app)
-		}
+		shown.May = lifeActs(actor, app)
 		shown.Previous = map[abi.Tier]int{}
 		for _, tier := range abi.Tiers() {
 			n, err := registry.Previous(tx.TierActivations(name, tier))
@@ -140,11 +132,6 @@ func (c *Catalogue) App(ctx context.Context, name string) (shown control.App, er
 	return shown, err
 }
 
-// seesWhole reports whether more of an app is for the actor than its public face.
-func seesWhole(actor access.Actor, app registry.App) bool {
-	return actor.Has(access.RoleViewer) || actor.User == app.Owner
-}
-
 // showApp returns an app as the actor may see it.
 func (c *Catalogue) showApp(tx state.Reader, actor access.Actor, app registry.App) (control.App, error) {
 	waiting, err := tx.CountOpen(app.Name)
@@ -157,7 +144,7 @@ func (c *Catalogue) showApp(tx state.Reader, actor access.Actor, app registry.Ap
 			shown.TierURLs[tier] = c.at.AppURL(string(tier) + "--" + app.Name)
 		}
 	}
-	if !seesWhole(actor, app) {
+	if !access.Allowed(actor, access.ReadApp, control.OfApp(app)) {
 		shown = publicFace(shown)
 	}
 	return shown, err
@@ -165,7 +152,7 @@ func (c *Catalogue) showApp(tx state.Reader, actor access.Actor, app registry.Ap
 
 // Releases lists an app's releases, newest first.
 func (c *Catalogue) Releases(ctx context.Context, name string, p control.Page) (releases control.Items[control.Release], err error) {
-	if _, err := c.desk.Allow(ctx, access.RoleViewer); err != nil {
+	if _, err := c.desk.Door(ctx, access.ReadReleases); err != nil {
 		return releases, err
 	}
 	stored, err := c.Stored(ctx, name)
@@ -198,7 +185,7 @@ func (v *showing) part(p control.Page) (none control.Items[control.Release], err
 
 // Release reads one release.
 func (c *Catalogue) Release(ctx context.Context, name string, number int) (shown control.Release, err error) {
-	if _, err := c.desk.Allow(ctx, access.RoleViewer); err != nil {
+	if _, err := c.desk.Door(ctx, access.ReadReleases); err != nil {
 		return shown, err
 	}
 	stored, err := c.Stored(ctx, name)
@@ -234,7 +221,7 @@ func (c *Catalogue) mayServe(tx state.Reader, r control.Release) (tiers []abi.Ti
 
 // Activations lists the history of an app's routes, newest first.
 func (c *Catalogue) Activations(ctx context.Context, name string, p control.Page) (all control.Items[registry.Activation], err error) {
-	if _, err := c.desk.Allow(ctx, access.RoleViewer); err != nil {
+	if _, err := c.desk.Door(ctx, access.ReadReleases); err != nil {
 		return all, err
 	}
 	err = c.desk.View(ctx, func(tx state.Reader) (err error) {

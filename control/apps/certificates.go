@@ -56,7 +56,7 @@ func (k *Keeper) issue(tx state.Tx, c registry.Certificate) (registry.Issued, er
 // Certificates lists certificates of what was removed, of one app or, for "", of all: to the owner
 // at that time and the present one, to reviewers and to operators.
 func (k *Keeper) Certificates(ctx context.Context, app string, p control.Page) (all control.Items[registry.Issued], err error) {
-	actor, err := k.desk.Allow(ctx, access.RoleViewer)
+	actor, err := k.desk.Door(ctx, access.ReadCertificate)
 	if err != nil {
 		return all, err
 	}
@@ -72,17 +72,17 @@ func (k *Keeper) Certificates(ctx context.Context, app string, p control.Page) (
 
 func certificateEyes(tx state.Reader, actor access.Actor) func(registry.Issued) bool {
 	return func(c registry.Issued) bool {
-		if control.MayLookInto(actor, c.Owner) {
+		if access.Allowed(actor, access.ReadCertificate, access.App(c.App, c.Owner)) {
 			return true
 		}
 		app, err := tx.App(c.App)
-		return err == nil && control.MayLookInto(actor, app.Owner)
+		return err == nil && access.Allowed(actor, access.ReadCertificate, control.OfApp(app))
 	}
 }
 
 // Certificate reads one, and checks that it is what the node signed.
 func (k *Keeper) Certificate(ctx context.Context, id string) (c registry.Issued, err error) {
-	actor, err := k.desk.Allow(ctx, access.RoleViewer)
+	actor, err := k.desk.Door(ctx, access.ReadCertificate)
 	if err != nil {
 		return c, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/agora-host/agora/abi"
@@ -16,7 +17,7 @@ import (
 // Events reads the changes that the actor may see. Of those none is left out, and a revision is
 // there as a whole, so that who asks again after the last revision misses nothing.
 func (o *Observer) Events(ctx context.Context, f control.EventFilter, p control.Page) (all control.Items[abi.Event], err error) {
-	actor, err := o.desk.Allow(ctx, access.RoleViewer)
+	actor, err := o.desk.May(ctx, access.ReadCatalogue, access.TheNode)
 	if err != nil {
 		return all, err
 	}
@@ -59,28 +60,30 @@ func eventQuery(f control.EventFilter, p state.Part) (state.EventQuery, error) {
 
 // eyes reports of events whether an actor may see them, by the audience of their kind.
 func eyes(tx state.Reader, actor access.Actor) func(abi.Event) (bool, error) {
-	owns := map[string]bool{}
+	all := access.Allowed(actor, access.ReadNodeEvents, access.TheNode)
+	apps := map[string]bool{}
 	return func(e abi.Event) (bool, error) {
 		audience := abi.EventKindNamed(e.Kind).Audience
 		switch {
-		case audience == abi.AudienceEverybody || actor.Has(access.RoleOperator):
+		case audience == abi.AudienceEverybody || all:
 			return true, nil
 		case audience == abi.AudienceConcerned:
-			return actor.User == e.Actor || actor.User == e.Subject || actor.User == e.Detail["identity"], nil
+			return slices.ContainsFunc([]string{e.Actor, e.Subject, e.Detail["identity"]}, func(person string) bool {
+				return access.Allowed(actor, access.ReadPersonsEvents, access.Person(person))
+			}), nil
 		case audience != abi.AudienceApp:
 			return false, nil
-		case actor.Has(access.RoleReviewer):
-			return true, nil
 		}
-		mine, known := owns[e.App]
+		may, known := apps[e.App]
 		if !known {
 			app, err := tx.App(e.App)
 			if err != nil && !errors.Is(err, registry.ErrNotFound) {
 				return false, err
 			}
-			mine = err == nil && app.Owner == actor.User
-			owns[e.App] = mine
+			app.Name = e.App
+			may = access.Allowed(actor, access.ReadEvents, control.OfApp(app))
+			apps[e.App] = may
 		}
-		return mine, nil
+		return may, nil
 	}
 }

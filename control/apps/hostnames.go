@@ -14,7 +14,7 @@ import (
 
 // HostNames lists the addresses that operators gave to apps, by host name.
 func (c *Catalogue) HostNames(ctx context.Context, p control.Page) (all control.Items[registry.HostName], err error) {
-	if _, err := c.desk.Allow(ctx, access.RoleViewer); err != nil {
+	if _, err := c.desk.May(ctx, access.ReadCatalogue, access.TheNode); err != nil {
 		return all, err
 	}
 	err = c.desk.View(ctx, func(tx state.Reader) (err error) {
@@ -27,7 +27,7 @@ func (c *Catalogue) HostNames(ctx context.Context, p control.Page) (all control.
 // AddHostName lets an app answer to a host name: to exactly this one, and only
 // if it is neither the console's nor below the apps' domain.
 func (c *Catalogue) AddHostName(ctx context.Context, host, app string) (registry.HostName, error) {
-	actor, err := c.desk.Allow(ctx, access.RoleOperator)
+	actor, err := c.desk.May(ctx, access.Operate, access.TheNode)
 	if err != nil {
 		return registry.HostName{}, err
 	}
@@ -62,7 +62,7 @@ func (c *Catalogue) AddHostName(ctx context.Context, host, app string) (registry
 
 // DeleteHostName takes an address away.
 func (c *Catalogue) DeleteHostName(ctx context.Context, host string) error {
-	actor, err := c.desk.Allow(ctx, access.RoleOperator)
+	actor, err := c.desk.May(ctx, access.Operate, access.TheNode)
 	if err != nil {
 		return err
 	}

@@ -53,10 +53,11 @@ func personOf(actor access.Actor, app registry.App) person {
 	return person{p, actor}
 }
 
-// act changes an app as a whole, in one transaction with the event by which all its effects come.
-// What a person may do is for the state machine in package registry to say.
-func (l *Lifecycle) act(ctx context.Context, name, reason string, change func(state.Tx, person, registry.App) (registry.App, error)) (shown control.App, err error) {
-	actor, err := l.desk.Allow(ctx, access.RoleDeveloper, access.RoleReviewer, access.RoleOperator)
+// act changes an app as a whole, in one transaction with the event by which all its effects come. The
+// state machine in package registry says first what is wrong, in the words of an app's life; what it
+// allows is done only by an actor whom the table of acts allows it.
+func (l *Lifecycle) act(ctx context.Context, act access.Act, name, reason string, change func(state.Tx, person, registry.App) (registry.App, error)) (shown control.App, err error) {
+	actor, err := l.desk.Door(ctx, act)
 	if err != nil {
 		return shown, err
 	}
@@ -68,14 +69,18 @@ func (l *Lifecycle) act(ctx context.Context, name, reason string, change func(st
 		if err != nil {
 			return err
 		}
+		was := app
 		if app, err = change(tx, personOf(actor, app), app); err != nil {
+			return err
+		}
+		if err := control.MayApp(actor, act, was); err != nil {
 			return err
 		}
 		if err := tx.PutApp(app); err != nil {
 			return err
 		}
 		if shown, err = l.catalogue.showApp(tx, actor, app); err == nil {
-			shown.May = acts(personOf(actor, app), app)
+			shown.May = lifeActs(actor, app)
 		}
 		return err
 	})
@@ -100,7 +105,7 @@ func (p person) explained(app, reason string) error {
 
 // SuspendApp stops an app: it serves nothing and nothing calls it, until it is resumed.
 func (l *Lifecycle) SuspendApp(ctx context.Context, name, reason string) (control.App, error) {
-	return l.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+	return l.act(ctx, access.SuspendApp, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		a, err := a.Suspend(p.Party, p.User, reason, l.desk.Now().UTC())
 		if err := cmp.Or(err, p.explained(name, reason)); err != nil {
 			return a, err
@@ -112,7 +117,7 @@ func (l *Lifecycle) SuspendApp(ctx context.Context, name, reason string) (contro
 
 // ResumeApp ends a suspension.
 func (l *Lifecycle) ResumeApp(ctx context.Context, name, reason string) (control.App, error) {
-	return l.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+	return l.act(ctx, access.ResumeApp, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		a, err := a.Resume(p.Party)
 		tx.Emit("app.resumed", name, name, map[string]string{"reason": reason})
 		return a, err
@@ -121,7 +126,7 @@ func (l *Lifecycle) ResumeApp(ctx context.Context, name, reason string) (control
 
 // DeleteApp stops an app, which is removed with all that it keeps when a wait is over.
 func (l *Lifecycle) DeleteApp(ctx context.Context, name, reason string) (control.App, error) {
-	return l.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+	return l.act(ctx, access.DeleteApp, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		now := l.desk.Now().UTC()
 		d := registry.Deletion{By: p.User, At: now, Until: now.Add(l.deleteAfter), Reason: reason}
 		a, err := a.Delete(p.Party, d)
@@ -132,7 +137,7 @@ func (l *Lifecycle) DeleteApp(ctx context.Context, name, reason string) (control
 
 // UndeleteApp ends a deletion before the app is removed.
 func (l *Lifecycle) UndeleteApp(ctx context.Context, name string) (control.App, error) {
-	return l.act(ctx, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+	return l.act(ctx, access.UndeleteApp, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		a, err := a.Undelete(p.Party)
 		tx.Emit("app.undeleted", name, name, nil)
 		return a, err
@@ -145,7 +150,7 @@ func (l *Lifecycle) TransferApp(ctx context.Context, name, to, reason string) (c
 	if err != nil {
 		return control.App{}, err
 	}
-	return l.act(ctx, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+	return l.act(ctx, access.TransferApp, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		if err := mayOwn(tx, to); err != nil {
 			return a, err
 		}
@@ -167,7 +172,11 @@ func (l *Lifecycle) TransferApp(ctx context.Context, name, to, reason string) (c
 // AnswerOffer takes an app that is offered to the actor, or ends the offer: the one it is made to
 // refuses it, and its owner or an operator takes it back.
 func (l *Lifecycle) AnswerOffer(ctx context.Context, name string, accept bool) (control.App, error) {
-	return l.act(ctx, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+	act := access.EndOffer
+	if accept {
+		act = access.AcceptOffer
+	}
+	return l.act(ctx, act, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		if !accept {
 			a, err := a.EndOffer(p.Party, p.User)
 			tx.Emit("app.offer_ended", name, name, nil)
@@ -232,10 +241,7 @@ func (l *Lifecycle) RenameApp(ctx context.Context, name, title string) (control.
 	if err := plainText("title", title, maxTitle); err != nil {
 		return control.App{}, err
 	}
-	return l.act(ctx, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
-		if err := control.MayChange(p.Actor, a); err != nil {
-			return a, err
-		}
+	return l.act(ctx, access.RenameApp, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {
 		was := a.Title
 		a.Title = title
 		tx.Emit("app.renamed", name, name, map[string]string{"title": title, "was": was})
@@ -243,29 +249,13 @@ func (l *Lifecycle) RenameApp(ctx context.Context, name, title string) (control.
 	})
 }
 
-// acts lists what a person may do to an app as a whole now. They are the names of operations.
-func acts(p person, a registry.App) []string {
-	now := time.Now()
-	_, suspend := a.Suspend(p.Party, p.User, "", now)
-	_, resume := a.Resume(p.Party)
-	_, del := a.Delete(p.Party, registry.Deletion{})
-	_, undelete := a.Undelete(p.Party)
-	_, offer := a.OfferTo(p.Party, registry.Offer{})
-	_, give := a.HandOver(p.Party, "")
-	_, accept := a.Accept(p.User)
-	_, end := a.EndOffer(p.Party, p.User)
-	if p.Owner {
-		give = offer
-	}
-	var may []string
-	for _, act := range []struct {
-		name string
-		err  error
-	}{
-		{"suspend", suspend}, {"resume", resume}, {"rename", control.MayChange(p.Actor, a)}, {"transfer", give}, {"accept", accept}, {"end-offer", end}, {"delete", del}, {"undelete", undelete},
+// lifeActs lists what an actor may do to an app as a whole now. They are the names of operations.
+func lifeActs(actor access.Actor, app registry.App) (may []string) {
+	for _, act := range []access.Act{
+		access.SuspendApp, access.ResumeApp, access.RenameApp, access.TransferApp, access.AcceptOffer, access.EndOffer, access.DeleteApp, access.UndeleteApp,
 	} {
-		if act.err == nil {
-			may = append(may, act.name)
+		if access.Allowed(actor, act, control.OfApp(app)) {
+			may = append(may, string(act))
 		}
 	}
 	return may

@@ -83,30 +83,26 @@ func NewObserver(o ObserverOptions) *Observer {
 // Usage returns what was used, as far as the actor may see it: of one app, if it is theirs, and
 // otherwise what was used in their name. API, CLI and console all show this report.
 func (o *Observer) Usage(ctx context.Context, q metering.Query) (metering.Report, error) {
-	actor, err := o.desk.Allow(ctx, access.SignedIn)
+	actor, err := o.desk.Door(ctx, access.ReadUsage)
 	if err != nil {
 		return metering.Report{}, err
 	}
-	if actor.SeesUsage("") {
+	if access.Allowed(actor, access.ReadAllUsage, access.TheNode) {
 		return o.meter.Report(ctx, q)
 	}
-	app, err := appNamed(ctx, o.desk, q.App)
+	_, err = appFor(ctx, o.desk, actor, access.ReadUsage, q.App)
 	if errors.Is(err, registry.ErrNotFound) { // none is named, or one that is gone
-		q.Owner = actor.User
-		return o.meter.Report(ctx, q)
+		q.Owner, err = actor.User, nil
 	}
 	if err != nil {
 		return metering.Report{}, err
-	}
-	if !actor.SeesUsage(app.Owner) {
-		return metering.Report{}, fmt.Errorf("the usage of %q is for its owner %s, for viewers, reviewers and operators: %w", q.App, app.Owner, access.ErrForbidden)
 	}
 	return o.meter.Report(ctx, q)
 }
 
 // Books lists what an operator has to see to about usage.
 func (o *Observer) Books(ctx context.Context) ([]abi.Finding, error) {
-	if actor, err := o.desk.Allow(ctx, access.SignedIn); err != nil || !actor.SeesUsage("") {
+	if actor, err := o.desk.Door(ctx, access.ReadUsage); err != nil || !access.Allowed(actor, access.ReadAllUsage, access.TheNode) {
 		return nil, err
 	}
 	findings, err := o.meter.Findings(ctx)
@@ -116,16 +112,12 @@ func (o *Observer) Books(ctx context.Context) ([]abi.Finding, error) {
 // Logs shows an app's log to its owner, to reviewers and to operators: what an
 // app writes may be as confidential as what it works on.
 func (o *Observer) Logs(ctx context.Context, name string, limit int) ([]control.LogLine, error) {
-	actor, err := o.desk.Allow(ctx, access.SignedIn)
+	actor, err := o.desk.Door(ctx, access.ReadLog)
 	if err != nil {
 		return nil, err
 	}
-	app, err := appNamed(ctx, o.desk, name)
-	if err != nil {
+	if _, err := appFor(ctx, o.desk, actor, access.ReadLog, name); err != nil {
 		return nil, err
-	}
-	if !control.MayLookInto(actor, app.Owner) {
-		return nil, fmt.Errorf("the log of %q is for its owner %s, for reviewers and for operators: %w", name, app.Owner, access.ErrForbidden)
 	}
 	lines, err := o.logs.Tail(name, limit)
 	if err != nil {

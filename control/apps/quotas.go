@@ -30,19 +30,19 @@ func (c *Catalogue) MayUpload(ctx context.Context, r registry.Release) error {
 // Quotas shows what a person, "" for who asks, has and may have; of an app, if one is
 // named; and to operators, of the node. Operators may ask about others.
 func (c *Catalogue) Quotas(ctx context.Context, person, app string) ([]control.Quota, error) {
-	actor, err := c.desk.Allow(ctx, access.SignedIn)
+	actor, err := c.desk.Door(ctx, access.ReadQuotas)
 	if err != nil {
 		return nil, err
 	}
 	person = cmp.Or(person, actor.User)
-	if person != actor.User && !actor.Has(access.RoleOperator) {
-		return nil, fmt.Errorf("the quotas of %s are for that person and for operators: %w", person, access.ErrForbidden)
+	if err := access.May(actor, access.ReadQuotas, access.Person(person)); err != nil {
+		return nil, err
 	}
 	if err := c.desk.Store.ForgetExpired(ctx); err != nil {
 		return nil, err
 	}
 	of := map[string]string{"person": person}
-	if actor.Has(access.RoleOperator) {
+	if access.Allowed(actor, access.Operate, access.TheNode) {
 		of["node"] = ""
 	}
 	var shown []control.Quota

@@ -17,7 +17,7 @@ import (
 // the actor may look into them: when others called an app, and what failed there, is for whoever
 // sees to it.
 func (o *Observer) Samples(ctx context.Context, app string, hour time.Time, p control.Page) (none control.Items[control.Sample], err error) {
-	actor, err := o.desk.Allow(ctx, access.SignedIn)
+	actor, err := o.desk.Door(ctx, access.ReadCalls)
 	if err != nil {
 		return none, err
 	}
@@ -27,17 +27,19 @@ func (o *Observer) Samples(ctx context.Context, app string, hour time.Time, p co
 	}
 	var seen []control.Sample
 	err = o.desk.View(ctx, func(tx state.Reader) error {
-		owners := map[string]string{}
+		sees := map[string]bool{}
 		for _, s := range found {
-			owner, known := owners[s.App]
+			may, known := sees[s.App]
 			if !known {
 				a, err := tx.App(s.App)
 				if err != nil && !errors.Is(err, registry.ErrNotFound) {
 					return err
 				}
-				owner, owners[s.App] = a.Owner, a.Owner
+				a.Name = s.App
+				may = access.Allowed(actor, access.ReadCalls, control.OfApp(a))
+				sees[s.App] = may
 			}
-			if control.MayLookInto(actor, owner) {
+			if may {
 				seen = append(seen, s)
 			}
 		}

@@ -68,7 +68,7 @@ func (k *Keeper) removeReleases(tx state.Tx, app registry.App, numbers []int, by
 
 // DeleteRelease forgets a release for good, unless it serves or something waits for it.
 func (k *Keeper) DeleteRelease(ctx context.Context, name string, number int) error {
-	actor, err := k.desk.Allow(ctx, access.RoleDeveloper, access.RoleOperator)
+	actor, err := k.desk.Door(ctx, access.DeleteRelease)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (k *Keeper) deleteRelease(tx state.Tx, actor access.Actor, name string, num
 	if err != nil {
 		return err
 	}
-	if err := control.MayChange(actor, app); err != nil {
+	if err := control.MayApp(actor, access.DeleteRelease, app); err != nil {
 		return err
 	}
 	if k := own.kept(1, k.desk.Now())[number]; k.Needed {

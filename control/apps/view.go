@@ -15,13 +15,22 @@ type View interface {
 	View(ctx context.Context, read func(state.Reader) error) error
 }
 
-// appNamed reads one app.
-func appNamed(ctx context.Context, from View, name string) (app registry.App, err error) {
+// appFor reads an app that an actor may do something to.
+func appFor(ctx context.Context, from View, actor access.Actor, act access.Act, name string) (app registry.App, err error) {
 	err = from.View(ctx, func(tx state.Reader) error {
-		app, err = find(tx, name)
+		app, err = findFor(tx, actor, act, name)
 		return err
 	})
 	return app, err
+}
+
+// findFor is appFor within a transaction.
+func findFor(tx state.Reader, actor access.Actor, act access.Act, name string) (registry.App, error) {
+	app, err := find(tx, name)
+	if err != nil {
+		return app, err
+	}
+	return app, control.MayApp(actor, act, app)
 }
 
 // find reads an app, and names it in the error if it is not there.
@@ -31,13 +40,4 @@ func find(tx state.Reader, name string) (registry.App, error) {
 		err = fmt.Errorf("app %q: %w", name, err)
 	}
 	return app, err
-}
-
-// changeable reads an app that an actor may change.
-func changeable(tx state.Reader, actor access.Actor, name string) (registry.App, error) {
-	app, err := find(tx, name)
-	if err != nil {
-		return app, err
-	}
-	return app, control.MayChange(actor, app)
 }
