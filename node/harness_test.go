@@ -50,6 +50,7 @@ type (
 	keeper        = apps.Keeper
 	observer      = apps.Observer
 	automation    = apps.Automation
+	appPages      = apps.Pages
 	vault         = apps.Vault
 )
 
@@ -62,6 +63,7 @@ type testNode struct {
 	*keeper
 	*observer
 	*automation
+	*appPages
 	*vault
 	t   testing.TB
 	dir string
@@ -70,7 +72,7 @@ type testNode struct {
 func testNodeOf(h *node.Node, t testing.TB, dir string) *testNode {
 	return &testNode{
 		Node: h, peopleService: h.People, catalogue: h.Catalogue, lifecycle: h.Lifecycle, keeper: h.Keeper,
-		observer: h.Observer, automation: h.Automation, vault: h.Vault, t: t, dir: dir,
+		observer: h.Observer, automation: h.Automation, appPages: h.Pages, vault: h.Vault, t: t, dir: dir,
 	}
 }
 

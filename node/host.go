@@ -51,6 +51,7 @@ type Node struct {
 	Keeper     *apps.Keeper
 	Observer   *apps.Observer
 	Automation *apps.Automation
+	Pages      *apps.Pages
 	Vault      *apps.Vault
 	Host       *host.Host
 

@@ -31,6 +31,7 @@ func (h *Node) openHost(ctx context.Context) (err error) {
 	}
 	h.onStop("apps", h.Host.Close)
 	h.Automation = apps.NewAutomation(h.desk, h.Host.Triggers)
+	h.Pages = apps.NewPages(h.Catalogue, h.Automation, h.Observer)
 	h.Host.Follow(h.followers)
 	h.followers.Follow("removals", true, h.followDeletions)
 	return nil

@@ -19,6 +19,7 @@ type (
 	keeper        = apps.Keeper
 	observer      = apps.Observer
 	automation    = apps.Automation
+	appPages      = apps.Pages
 	vault         = apps.Vault
 )
 
@@ -31,6 +32,7 @@ type services struct {
 	*keeper
 	*observer
 	*automation
+	*appPages
 	*vault
 }
 
@@ -39,7 +41,7 @@ var _ web.Node = services{}
 func (h *Node) services() services {
 	return services{
 		Node: h, peopleService: h.People, catalogue: h.Catalogue, lifecycle: h.Lifecycle, keeper: h.Keeper,
-		observer: h.Observer, automation: h.Automation, vault: h.Vault,
+		observer: h.Observer, automation: h.Automation, appPages: h.Pages, vault: h.Vault,
 	}
 }
 

@@ -53,47 +53,62 @@ func (a *Automation) Triggers(ctx context.Context, name string, p control.Page) 
 }
 
 func (a *Automation) triggers(ctx context.Context, name string) ([]control.Trigger, error) {
-	var pauses []triggers.Pause
-	var asked []control.Trigger
-	schedules := map[triggers.Ref]string{}
+	var of triggersOf
 	err := a.desk.View(ctx, func(tx state.Reader) error {
 		app, err := find(tx, name)
-		if err != nil {
-			return err
-		}
-		if pauses, err = tx.Pauses(name); err != nil {
-			return err
-		}
-		if asked, err = declaredIn(tx, app); err != nil {
-			return err
-		}
-		_, n, ok := app.Serving()
-		if !ok {
-			return nil
-		}
-		release, err := tx.Release(name, n)
-		for _, t := range declared(release.Manifest) {
-			schedules[t.Ref] = t.Schedule
+		if err == nil {
+			of, err = readTriggers(tx, app)
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	return of.with(a.dispatcher.Views(name)), nil
+}
+
+// triggersOf is what the state says of an app's triggers.
+type triggersOf struct {
+	pauses    []triggers.Pause
+	declared  []control.Trigger       // by the release that serves, and by the newest
+	schedules map[triggers.Ref]string // of the release that serves
+}
+
+func readTriggers(tx state.Reader, app registry.App) (of triggersOf, err error) {
+	if of.pauses, err = tx.Pauses(app.Name); err != nil {
+		return of, err
+	}
+	if of.declared, err = declaredIn(tx, app); err != nil {
+		return of, err
+	}
+	_, n, ok := app.Serving()
+	if !ok {
+		return of, nil
+	}
+	release, err := tx.Release(app.Name, n)
+	of.schedules = map[triggers.Ref]string{}
+	for _, t := range declared(release.Manifest) {
+		of.schedules[t.Ref] = t.Schedule
+	}
+	return of, err
+}
+
+// with returns the triggers as they are shown, with what the dispatcher knows of them.
+func (of triggersOf) with(views []triggers.View) []control.Trigger {
 	var shown []control.Trigger
-	for _, v := range a.dispatcher.Views(name) {
+	for _, v := range views {
 		t := control.Trigger{
 			Status: v.Status, Path: v.Path, Paused: v.Paused, Live: v.Live, Next: v.Next,
-			Queued: v.Queued, Running: v.Running, Dead: v.Dead, Schedule: schedules[v.Ref],
+			Queued: v.Queued, Running: v.Running, Dead: v.Dead, Schedule: of.schedules[v.Ref],
 		}
-		for _, p := range pauses {
+		for _, p := range of.pauses {
 			if p.Ref == v.Ref {
 				t.PausedBy, t.Reason = p.By, p.Reason
 			}
 		}
 		shown = append(shown, t)
 	}
-	return withWaiting(shown, asked), nil
+	return withWaiting(shown, of.declared)
 }
 
 // withWaiting adds to the triggers that the dispatcher knows those that are declared and wait.
@@ -279,6 +294,10 @@ func (a *Automation) DeadLetters(ctx context.Context, name string, p control.Pag
 	if _, err := appFor(ctx, a.desk, actor, access.ReadDeadLetters, name); err != nil {
 		return all, err
 	}
+	return a.deadLetters(ctx, name, p)
+}
+
+func (a *Automation) deadLetters(ctx context.Context, name string, p control.Page) (control.Items[triggers.Delivery], error) {
 	return control.Part(p, func(p state.Part) ([]triggers.Delivery, []byte, error) {
 		found, next, err := a.dispatcher.Dead(ctx, name, string(p.After), p.Limit)
 		return found, []byte(next), err

@@ -107,29 +107,42 @@ func (c *Catalogue) App(ctx context.Context, name string) (shown control.App, er
 		return shown, err
 	}
 	err = c.desk.View(ctx, func(tx state.Reader) error {
-		app, err := tx.App(name)
-		if err == nil && !access.Allowed(actor, access.FindApp, control.OfApp(app)) {
-			err = registry.ErrNotFound
+		app, err := findable(tx, actor, name)
+		if err == nil {
+			shown, err = c.showOne(tx, actor, app)
 		}
-		if err != nil {
-			return fmt.Errorf("app %q: %w", name, err)
-		}
-		if shown, err = c.showApp(tx, actor, app); err != nil || !access.Allowed(actor, access.ReadApp, control.OfApp(app)) {
-			return err
-		}
-		shown.May = lifeActs(actor, app)
-		shown.Previous = map[abi.Tier]int{}
-		for _, tier := range abi.Tiers() {
-			n, err := registry.Previous(tx.TierActivations(name, tier))
-			if err == nil {
-				shown.Previous[tier] = n
-			} else if !errors.Is(err, registry.ErrNoPrevious) {
-				return err
-			}
-		}
-		return nil
+		return err
 	})
 	return shown, err
+}
+
+// findable reads an app of the actor's catalogue. Of another one it is not told that it is there.
+func findable(tx state.Reader, actor access.Actor, name string) (registry.App, error) {
+	app, err := find(tx, name)
+	if err == nil && !access.Allowed(actor, access.FindApp, control.OfApp(app)) {
+		err = fmt.Errorf("app %q: %w", name, registry.ErrNotFound)
+	}
+	return app, err
+}
+
+// showOne returns an app as it is shown where one is: with what the actor may do to it, and with what
+// rolling it back leads to.
+func (c *Catalogue) showOne(tx state.Reader, actor access.Actor, app registry.App) (control.App, error) {
+	shown, err := c.showApp(tx, actor, app)
+	if err != nil || !access.Allowed(actor, access.ReadApp, control.OfApp(app)) {
+		return shown, err
+	}
+	shown.May = lifeActs(actor, app)
+	shown.Previous = map[abi.Tier]int{}
+	for _, tier := range abi.Tiers() {
+		n, err := registry.Previous(tx.TierActivations(app.Name, tier))
+		if err == nil {
+			shown.Previous[tier] = n
+		} else if !errors.Is(err, registry.ErrNoPrevious) {
+			return shown, err
+		}
+	}
+	return shown, nil
 }
 
 // showApp returns an app as the actor may see it.
@@ -193,17 +206,34 @@ func (c *Catalogue) Release(ctx context.Context, name string, number int) (shown
 		return shown, err
 	}
 	err = c.desk.View(ctx, func(tx state.Reader) error {
-		r, err := tx.Release(name, number)
+		app, err := tx.App(name)
 		if err != nil {
-			return fmt.Errorf("release %d of app %q: %w", number, name, err)
+			return noRelease(name, number, err)
 		}
-		if shown, err = c.ShowRelease(tx, r, stored); err != nil {
-			return err
+		v, err := c.showing(tx, app, stored)
+		if err == nil {
+			shown, err = v.one(number)
 		}
-		shown.MayServe = c.mayServe(tx, shown)
-		return nil
+		return err
 	})
 	return shown, err
+}
+
+// one returns a release of the app as it is shown where one is.
+func (v *showing) one(number int) (control.Release, error) {
+	r, err := v.tx.Release(v.app.Name, number)
+	if err != nil {
+		return control.Release{}, noRelease(v.app.Name, number, err)
+	}
+	shown, err := v.show(r)
+	if err == nil {
+		shown.MayServe = v.mayServe(v.tx, shown)
+	}
+	return shown, err
+}
+
+func noRelease(app string, number int, err error) error {
+	return fmt.Errorf("release %d of app %q: %w", number, app, err)
 }
 
 // mayServe lists the tiers that could be routed to a release now and are not.
@@ -228,8 +258,12 @@ func (c *Catalogue) Activations(ctx context.Context, name string, p control.Page
 		if _, err = find(tx, name); err != nil {
 			return err
 		}
-		all, err = control.Part(p, func(p state.Part) ([]registry.Activation, []byte, error) { return tx.ActivationsPart(name, p) })
+		all, err = activations(tx, name, p)
 		return err
 	})
 	return all, err
+}
+
+func activations(tx state.Reader, app string, p control.Page) (control.Items[registry.Activation], error) {
+	return control.Part(p, func(p state.Part) ([]registry.Activation, []byte, error) { return tx.ActivationsPart(app, p) })
 }

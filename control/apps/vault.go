@@ -33,16 +33,20 @@ func (v *Vault) Secrets(ctx context.Context, name string, p control.Page) (all c
 		if _, err := findFor(tx, actor, access.ListSecrets, name); err != nil {
 			return err
 		}
-		found, err := control.Part(p, func(p state.Part) ([]secrets.Secret, []byte, error) { return tx.SecretsPart(name, p) })
-		if err != nil {
-			return err
-		}
-		all, err = control.Shown(found, func(s secrets.Secret) (control.Secret, error) {
-			return control.Secret{Name: s.Name, By: s.By, At: s.At}, nil
-		})
+		all, err = secretsOf(tx, name, p)
 		return err
 	})
 	return all, err
+}
+
+func secretsOf(tx state.Reader, app string, p control.Page) (none control.Items[control.Secret], err error) {
+	found, err := control.Part(p, func(p state.Part) ([]secrets.Secret, []byte, error) { return tx.SecretsPart(app, p) })
+	if err != nil {
+		return none, err
+	}
+	return control.Shown(found, func(s secrets.Secret) (control.Secret, error) {
+		return control.Secret{Name: s.Name, By: s.By, At: s.At}, nil
+	})
 }
 
 // SetSecret seals a value for an app. The next call of the app reads it.
