@@ -13,7 +13,7 @@ type AppPage struct {
 	Acts []string // what the reader may do to it, by the words of access.Act
 
 	// All below is empty for a reader of the public face.
-	Releases Items[Release]
+	Releases Items[Release]      // without their Access
 	Current  *Release            // the release that serves, or the newest; nil if it is deleted
 	Refused  []approvals.Request // what the newest release asked for last, and was refused
 	Secrets  *Items[Secret]      // nil: they are not for this reader

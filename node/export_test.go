@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/rights"
 	"github.com/agora-host/agora/state/statetest"
 )
 
@@ -275,6 +277,28 @@ func (o *Options) RunTwice(t testing.TB) {
 	o.wrap = func(s state.Store) state.Store { return statetest.Strict(t, s) }
 }
 
+// CountViews counts the Views of the node's state that are read for contexts with a value of a key.
+// It goes on top of RunTwice.
+func (o *Options) CountViews(key any) *atomic.Int64 {
+	var n atomic.Int64
+	inner := o.wrap
+	o.wrap = func(s state.Store) state.Store { return countedViews{inner(s), key, &n} }
+	return &n
+}
+
+type countedViews struct {
+	state.Store
+	key any
+	n   *atomic.Int64
+}
+
+func (v countedViews) View(ctx context.Context, read func(state.Reader) error) error {
+	if ctx.Value(v.key) != nil {
+		v.n.Add(1)
+	}
+	return v.Store.View(ctx, read)
+}
+
 // FailChanges is RunTwice with a store whose changes fail, after they have run, while fail returns true.
 func (o *Options) FailChanges(t testing.TB, failing *statetest.Failing) {
 	o.wrap = func(s state.Store) state.Store {
@@ -421,6 +445,83 @@ func (h *Node) FillApps(ctx context.Context, n int) error {
 		}
 	}
 	return nil
+}
+
+// FillMarket adds n apps, each with a release that has two triggers, a host name and a live grant.
+func (h *Node) FillMarket(ctx context.Context, n int) error {
+	m := registry.Manifest{Version: "1", Owner: "ada@example.com", Capabilities: map[string]registry.CapabilityAsk{"kv": {Quota: 1 << 20}}}
+	m.Triggers.Cron = []registry.CronTrigger{{Name: "tick", Schedule: "@hourly", Path: "/tick"}}
+	m.Triggers.Webhook = []registry.WebhookTrigger{{Name: "hook", Path: "/hook"}}
+	for at := 0; at < n; at += 500 {
+		_, err := h.store.Update(ctx, "ada@example.com", func(tx state.Tx) (err error) {
+			for i := at; i < min(at+500, n); i++ {
+				m.Name = fmt.Sprintf("app-%d", i)
+				r := registry.Release{App: m.Name, Number: 1, Manifest: m, Capabilities: []string{"kv"}}
+				err = errors.Join(err,
+					tx.PutApp(registry.App{Name: m.Name, Owner: m.Owner, Releases: 1, Active: map[abi.Tier]int{abi.TierSandbox: 1}, Created: h.o.Now()}), tx.AddRelease(r),
+					tx.PutHostName(registry.HostName{Host: m.Name + ".example.org", App: m.Name, By: "ops@example.com", At: h.o.Now()}), fillGrant(tx, r, "kv", h.o.Now()))
+				tx.Emit("release.published", m.Name, "1", nil)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillGrant adds an approved request for a capability of a release, and its grant.
+func fillGrant(tx state.Tx, r registry.Release, word string, now time.Time) error {
+	id, err := tx.NextRequest()
+	if err != nil {
+		return err
+	}
+	asks := r.Manifest.Capabilities[word].Params()
+	reviewed := rights.Terms(r)
+	q := approvals.Request{
+		ID: id, Kind: approvals.KindGrant, App: r.App, Release: r.Number, Tier: abi.TierSandbox, Capability: word, Params: asks, Status: approvals.StatusApproved,
+		By: "ada@example.com", Reviewed: reviewed, Decision: &approvals.Decision{Approve: true, By: "rex@example.com", At: now},
+	}
+	g := approvals.Grant{ID: "grant-" + id, App: r.App, Tier: abi.TierSandbox, Capability: word, Params: asks, Request: id, Reviewed: reviewed, Created: now, By: "rex@example.com"}
+	return errors.Join(tx.PutRequest(q), tx.PutGrant(g))
+}
+
+// FillApp adds an app with n releases, each of which asks for ten capabilities, has a grant of each,
+// and used each in three ways.
+func (h *Node) FillApp(ctx context.Context, name string, n int) error {
+	m := registry.Manifest{Name: name, Version: "1", Owner: "ada@example.com", Capabilities: map[string]registry.CapabilityAsk{}}
+	words := []string{"tenth"}
+	for _, c := range abi.Capabilities() {
+		words = append(words, c.Name)
+	}
+	for _, word := range words {
+		m.Capabilities[word] = registry.CapabilityAsk{Quota: 1 << 20, Allow: []string{"https://one.example.org", "https://two.example.org"}}
+	}
+	var used []approvals.ReleaseUsed
+	for i := 1; i <= n; i++ {
+		r := registry.Release{App: name, Number: i, Version: "1", Manifest: m, Capabilities: words, Digest: registry.DigestOf([]byte(fmt.Sprint(i))), Created: h.o.Now()}
+		_, err := h.store.Update(ctx, "ada@example.com", func(tx state.Tx) error {
+			err := errors.Join(tx.PutApp(registry.App{Name: name, Owner: m.Owner, Releases: i, Active: map[abi.Tier]int{abi.TierSandbox: i}, Created: h.o.Now()}), tx.AddRelease(r),
+				tx.AddActivation(registry.Activation{App: name, Tier: abi.TierSandbox, Release: i, Previous: i - 1, At: h.o.Now()}))
+			for _, word := range words {
+				err = errors.Join(err, fillGrant(tx, r, word, h.o.Now()))
+			}
+			tx.Emit("release.published", name, strconv.Itoa(i), nil)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		u := approvals.ReleaseUsed{App: name, Release: i}
+		for _, word := range words {
+			for _, meter := range []string{abi.MeterReads, abi.MeterWrites, abi.MeterCalls} {
+				u.Used = append(u.Used, approvals.Used{Use: abi.Use{Capability: word, Meter: meter, Subject: "https://one.example.org", N: uint64(i)}, First: h.o.Now(), Last: h.o.Now()})
+			}
+		}
+		used = append(used, u)
+	}
+	return h.store.AddUsed(ctx, used)
 }
 
 // lastUse is when a token was last used, which is noted when there is time.

@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/rights"
 )
 
 // Addresses are where people find apps. They are known once the node listens.
@@ -49,13 +50,14 @@ type CatalogueOptions struct {
 
 // Catalogue shows apps and releases, and gives apps their host names.
 type Catalogue struct {
-	desk  *control.Desk
-	rules approvals.Rules
-	at    Addresses
-	uses  Uses
-	stock Stock
-	keep  Retention
-	shelf shelf
+	desk   *control.Desk
+	rules  approvals.Rules
+	at     Addresses
+	uses   Uses
+	stock  Stock
+	keep   Retention
+	shelf  shelf
+	lately lately
 }
 
 // NewCatalogue makes a Catalogue.
@@ -181,19 +183,19 @@ func (c *Catalogue) Releases(ctx context.Context, name string, p control.Page) (
 		if err != nil {
 			return err
 		}
-		releases, err = v.part(p)
+		releases, err = v.part(p, v.show)
 		return err
 	})
 	return releases, err
 }
 
-// part returns a part of the app's releases, newest first.
-func (v *showing) part(p control.Page) (none control.Items[control.Release], err error) {
+// part returns a part of the app's releases, newest first, each as show returns it.
+func (v *showing) part(p control.Page, show func(registry.Release) (control.Release, error)) (none control.Items[control.Release], err error) {
 	found, err := control.Part(p, func(p state.Part) ([]registry.Release, []byte, error) { return v.tx.ReleasesPart(v.app.Name, p) })
 	if err != nil {
 		return none, err
 	}
-	return control.Shown(found, v.show)
+	return control.Shown(found, show)
 }
 
 // Release reads one release.
@@ -227,7 +229,7 @@ func (v *showing) one(number int) (control.Release, error) {
 	}
 	shown, err := v.show(r)
 	if err == nil {
-		shown.MayServe = v.mayServe(v.tx, shown)
+		shown.MayServe, err = v.mayServe(shown)
 	}
 	return shown, err
 }
@@ -237,16 +239,21 @@ func noRelease(app string, number int, err error) error {
 }
 
 // mayServe lists the tiers that could be routed to a release now and are not.
-func (c *Catalogue) mayServe(tx state.Reader, r control.Release) (tiers []abi.Tier) {
-	if registry.StillTrusted(tx, r.Release) != nil {
-		return nil
+func (v *showing) mayServe(r control.Release) (tiers []abi.Tier, err error) {
+	if registry.StillTrusted(v.tx, r.Release) != nil {
+		return nil, nil
+	}
+	requests, _, err := v.tx.ReleaseRequests(r.App, r.Number, state.Part{Limit: -1})
+	if err != nil {
+		return nil, err
 	}
 	for _, tier := range abi.Tiers() {
-		if _, err := ApprovedFor(tx, c.rules, c.desk.Now(), r.App, r.Number, tier); err == nil && !slices.Contains(r.ActiveIn, tier) {
+		lacks := rights.Lacks(r.Release, v.rights(r.Release, tier))
+		if len(lacks) == 0 && promoted(r.Release, tier, requests) && !slices.Contains(r.ActiveIn, tier) {
 			tiers = append(tiers, tier)
 		}
 	}
-	return tiers
+	return tiers, nil
 }
 
 // Activations lists the history of an app's routes, newest first.

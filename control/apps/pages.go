@@ -69,7 +69,7 @@ func (p *Pages) readApp(tx state.Reader, actor access.Actor, app registry.App, s
 	if err != nil {
 		return err
 	}
-	if page.Releases, err = v.part(parts.Releases); err != nil {
+	if page.Releases, err = v.part(parts.Releases, func(r registry.Release) (control.Release, error) { return v.brief(r), nil }); err != nil {
 		return err
 	}
 	if n := cmp.Or(page.App.Serving, app.Releases); n > 0 {

@@ -20,8 +20,8 @@ const keepServed = 90 * 24 * time.Hour
 type Retention int
 
 // kept says of each of an app's releases why it is kept.
-func (n Retention) kept(tx state.Reader, app registry.App, now time.Time) (map[int]control.Kept, error) {
-	own, err := holdingsOf(tx, app, now)
+func (n Retention) kept(tx state.Reader, app registry.App, grants []approvals.Grant, now time.Time) (map[int]control.Kept, error) {
+	own, err := holdingsOf(tx, app, grants, now)
 	return own.kept(int(n), now), err
 }
 
@@ -61,8 +61,8 @@ func historyOf(tx state.Reader, app string, tier abi.Tier, since time.Time) (his
 	return history, nil
 }
 
-// holdingsOf reads them.
-func holdingsOf(tx state.Reader, app registry.App, now time.Time) (holdings, error) {
+// holdingsOf reads them. grants are the app's.
+func holdingsOf(tx state.Reader, app registry.App, grants []approvals.Grant, now time.Time) (holdings, error) {
 	own := holdings{active: app.Active, granted: map[int]string{}}
 	var err error
 	if own.numbers, err = tx.ReleaseNumbers(app.Name); err != nil {
@@ -78,22 +78,10 @@ func holdingsOf(tx state.Reader, app registry.App, now time.Time) (holdings, err
 		}
 		own.activations = append(own.activations, history...)
 	}
-	grants, err := tx.Grants(app.Name)
-	if err != nil {
-		return own, err
-	}
-	for _, g := range grants {
-		if !g.Live(now) || g.Request == "" {
-			continue
+	for i := range grants {
+		if g := &grants[i]; g.Live(now) && g.Request != "" {
+			own.granted[g.Reviewed.Release] = g.ID
 		}
-		q, err := tx.Request(g.Request)
-		if errors.Is(err, approvals.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return own, err
-		}
-		own.granted[q.Release] = g.ID
 	}
 	return own, nil
 }

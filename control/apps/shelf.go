@@ -30,21 +30,9 @@ func (s *shelf) look(tx state.Reader) ([]*registry.Listing, error) {
 		err := s.fill(tx)
 		return s.items, err
 	}
-	changed := map[string]bool{}
-	q := state.EventQuery{After: s.rev, Limit: 1000}
-	rev := s.rev
-	for more := true; more; {
-		events, next, err := tx.Events(q, nil)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range events {
-			rev = e.Rev
-			if e.App != "" {
-				changed[e.App] = true
-			}
-		}
-		q.After, more = next, next > 0
+	changed, rev, err := changedSince(tx, s.rev)
+	if err != nil {
+		return nil, err
 	}
 	if err := s.renew(tx, changed); err != nil {
 		return nil, err
@@ -55,7 +43,7 @@ func (s *shelf) look(tx state.Reader) ([]*registry.Listing, error) {
 
 // fill reads all apps.
 func (s *shelf) fill(tx state.Reader) error {
-	newest, _, err := tx.Events(state.EventQuery{Newest: true, Limit: 1}, nil)
+	rev, err := revOf(tx)
 	if err != nil {
 		return err
 	}
@@ -70,10 +58,7 @@ func (s *shelf) fill(tx state.Reader) error {
 		}
 	}
 	slices.SortFunc(items, byPlace)
-	s.items, s.read = items, true
-	if len(newest) > 0 {
-		s.rev = newest[0].Rev
-	}
+	s.items, s.read, s.rev = items, true, rev
 	return nil
 }
 

@@ -31,10 +31,10 @@ type showing struct {
 func (c *Catalogue) showing(tx state.Reader, app registry.App, stored Stored) (*showing, error) {
 	v := &showing{Catalogue: c, tx: tx, app: app, stored: stored, enough: map[string]abi.Params{}}
 	var err error
-	if v.grants, err = rights.Grants(tx, app.Name); err != nil {
+	if v.grants, err = c.lately.grants(tx, app.Name); err != nil {
 		return nil, err
 	}
-	v.kept, err = c.keep.kept(tx, app, c.desk.Now())
+	v.kept, err = c.keep.kept(tx, app, v.grants, c.desk.Now())
 	return v, err
 }
 
@@ -53,24 +53,37 @@ func (c *Catalogue) ShowRelease(tx state.Reader, r registry.Release, stored Stor
 
 // show returns a release as it is shown.
 func (v *showing) show(r registry.Release) (control.Release, error) {
-	r.FuelTable = r.CostTable()
-	shown := control.Release{Release: r, PreviewURL: v.at.AppURL("r" + strconv.Itoa(r.Number) + "--" + r.App), Kept: v.kept[r.Number]}
+	shown := v.brief(r)
 	highest := abi.TierSandbox
-	for _, tier := range abi.Tiers() {
-		if v.app.Active[tier] == r.Number {
-			shown.ActiveIn = append(shown.ActiveIn, tier)
-			highest = tier
-		}
+	if n := len(shown.ActiveIn); n > 0 {
+		highest = shown.ActiveIn[n-1]
 	}
 	var err error
 	shown.Access, err = v.states(r, highest)
 	return shown, err
 }
 
+// brief returns a release without what it may touch and what it did.
+func (v *showing) brief(r registry.Release) control.Release {
+	r.FuelTable = r.CostTable()
+	shown := control.Release{Release: r, PreviewURL: v.at.AppURL("r" + strconv.Itoa(r.Number) + "--" + r.App), Kept: v.kept[r.Number]}
+	for _, tier := range abi.Tiers() { // the highest last
+		if v.app.Active[tier] == r.Number {
+			shown.ActiveIn = append(shown.ActiveIn, tier)
+		}
+	}
+	return shown
+}
+
+// rights returns what a release of the app has in a tier.
+func (v *showing) rights(r registry.Release, tier abi.Tier) map[string]approvals.Right {
+	return approvals.Rights(v.rules, rights.Terms(r), tier, v.grants, v.desk.Now())
+}
+
 // states puts what is declared, what the binary imports, what is granted and what was used beside each
 // other.
 func (v *showing) states(r registry.Release, tier abi.Tier) ([]control.CapabilityState, error) {
-	have := approvals.Rights(v.rules, rights.Terms(r), tier, v.grants, v.desk.Now())
+	have := v.rights(r, tier)
 	requests, _, err := v.tx.ReleaseRequests(r.App, r.Number, state.Part{Limit: -1})
 	if err != nil {
 		return nil, err

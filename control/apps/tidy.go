@@ -11,6 +11,7 @@ import (
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/rights"
 )
 
 // Retain forgets the releases of an app that nothing keeps. It is part of the transaction that
@@ -41,7 +42,11 @@ func (k *Keeper) holdings(tx state.Reader, name string) (registry.App, holdings,
 	if err != nil {
 		return app, holdings{}, err
 	}
-	own, err := holdingsOf(tx, app, k.desk.Now())
+	grants, err := rights.Grants(tx, name)
+	if err != nil {
+		return app, holdings{}, err
+	}
+	own, err := holdingsOf(tx, app, grants, k.desk.Now())
 	return app, own, err
 }
 
