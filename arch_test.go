@@ -89,6 +89,12 @@ var onlyFrom = map[string][]string{
 	"node":              {"node", "cmd"},
 	"store":             {"store", "node"},
 	"web":               {"web", "node"},
+
+	// The services of control, in their order: each is imported by those after it alone.
+	"control/people":     {"control/people", "control/apps", "control/governance", "control/publishing", "node"},
+	"control/apps":       {"control/apps", "control/governance", "control/publishing", "node"},
+	"control/governance": {"control/governance", "control/publishing", "node"},
+	"control/publishing": {"control/publishing", "node"},
 }
 
 // One big dependency, one door.
@@ -221,6 +227,7 @@ func TestImportRuleCanFail(t *testing.T) {
 		{"registry", module + "registry/sigstore"},            // a domain and its adapter
 		{"registry", module + "state"},                        // a domain and the union of all
 		{"state", module + "node"},                            // the contract and who keeps to it
+		{"control/apps", module + "control/governance"},       // a service and one after it
 		{"web", module + "state"},                             // the doors and the store behind them
 		{"host/engine", module + "host/gateway"},              // adapters among themselves
 		{"host", module + "control"},                          // running and deciding

@@ -37,7 +37,7 @@ func (h *Node) Doctor(ctx context.Context) ([]Check, error) {
 		func() ([]Check, error) { return one(d.store(storeFiles[2], h.queue.Check(ctx))) },
 		func() ([]Check, error) { return one(d.blobs(ctx, h.blobs)) },
 		func() ([]Check, error) {
-			c, err := d.releases(ctx, h.store, h.verified)
+			c, err := d.releases(ctx, h.store, h.verifier.verified)
 			return []Check{c}, err
 		},
 		func() ([]Check, error) { return one(d.files(ctx, h.files)) },

@@ -123,9 +123,9 @@ func (d doctor) releasesOffline(ctx context.Context, o Options, store *boltstore
 	root, err := authority.TrustedRootJSON()
 	var c Check
 	if err == nil {
-		h := &Node{o: o, store: store, blobs: blobs, authority: authority}
-		if h.verifier, err = sigstore.NewVerifier(root); err == nil {
-			c, err = d.releases(ctx, store, h.verified)
+		var trusted *sigstore.Verifier
+		if trusted, err = sigstore.NewVerifier(root); err == nil {
+			c, err = d.releases(ctx, store, verifier{trusted, store, blobs}.verified)
 		}
 	}
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/metering"
@@ -112,7 +113,10 @@ func OpenData(ctx context.Context, o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Node{o: o, log: o.Logger, started: o.Now()}
+	h := &Node{o: o, log: o.Logger, started: o.Now(), copying: make(chan struct{}, 1), reserve: newReserve(o)}
+	if h.policy, err = rego.New(ctx, rego.Options{}); err != nil {
+		return nil, err
+	}
 	if err := h.openData(ctx); err != nil {
 		return nil, errors.Join(err, h.Stop(ctx))
 	}
@@ -123,7 +127,7 @@ func OpenData(ctx context.Context, o Options) (*Node, error) {
 // files.
 func (h *Node) CheckData(ctx context.Context) ([]Check, error) {
 	d := doctor{dir: h.o.DataDir}
-	releases, err := d.releases(ctx, h.store, h.verified)
+	releases, err := d.releases(ctx, h.store, h.verifier.verified)
 	return append(h.checkBooks(ctx), d.blobs(ctx, h.blobs), releases, d.files(ctx, h.files), d.secrets(ctx, h.store, h.ring), h.checkCertificates(ctx)), err
 }
 
@@ -226,10 +230,7 @@ func (h *Node) Enter(ctx context.Context, manifest, module []byte) (control.Publ
 		App: m.Name, Version: m.Version, Digest: digest, Manifest: m, Interface: abi.InterfaceV1, Capabilities: m.Needs(imports), Bundle: signature,
 		Signer: registry.Signer{Identity: actor.User, Method: "identity", Trust: "local"}, Created: h.o.Now().UTC(), CreatedBy: actor.User,
 	}
-	if again, ok, err := h.sameAsNewest(ctx, actor, r); ok || err != nil {
-		return again, err
-	}
-	return h.enter(ctx, actor, r)
+	return h.Publishing.Enter(ctx, actor, r)
 }
 
 // BeforeChange lets something run between a verdict of the rules and the

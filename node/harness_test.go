@@ -21,7 +21,9 @@ import (
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control/apps"
+	"github.com/agora-host/agora/control/governance"
 	"github.com/agora-host/agora/control/people"
+	"github.com/agora-host/agora/control/publishing"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/registry/sigstore"
@@ -44,14 +46,16 @@ func TestMain(m *testing.M) {
 
 // The names of the services where they are embedded.
 type (
-	peopleService = people.Service
-	catalogue     = apps.Catalogue
-	lifecycle     = apps.Lifecycle
-	keeper        = apps.Keeper
-	observer      = apps.Observer
-	automation    = apps.Automation
-	appPages      = apps.Pages
-	vault         = apps.Vault
+	peopleService     = people.Service
+	catalogue         = apps.Catalogue
+	lifecycle         = apps.Lifecycle
+	keeper            = apps.Keeper
+	observer          = apps.Observer
+	automation        = apps.Automation
+	appPages          = apps.Pages
+	vault             = apps.Vault
+	governanceService = governance.Service
+	publishingService = publishing.Service
 )
 
 // testNode is a whole node on a free port of the loopback.
@@ -65,6 +69,8 @@ type testNode struct {
 	*automation
 	*appPages
 	*vault
+	*governanceService
+	*publishingService
 	t   testing.TB
 	dir string
 }
@@ -72,7 +78,8 @@ type testNode struct {
 func testNodeOf(h *node.Node, t testing.TB, dir string) *testNode {
 	return &testNode{
 		Node: h, peopleService: h.People, catalogue: h.Catalogue, lifecycle: h.Lifecycle, keeper: h.Keeper,
-		observer: h.Observer, automation: h.Automation, appPages: h.Pages, vault: h.Vault, t: t, dir: dir,
+		observer: h.Observer, automation: h.Automation, appPages: h.Pages, vault: h.Vault,
+		governanceService: h.Governance, publishingService: h.Publishing, t: t, dir: dir,
 	}
 }
 

@@ -19,7 +19,9 @@ import (
 	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/control/apps"
+	"github.com/agora-host/agora/control/governance"
 	"github.com/agora-host/agora/control/people"
+	"github.com/agora-host/agora/control/publishing"
 	"github.com/agora-host/agora/host/capability/llm"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/engine/turns"
@@ -53,6 +55,8 @@ type Node struct {
 	Automation *apps.Automation
 	Pages      *apps.Pages
 	Vault      *apps.Vault
+	Governance *governance.Service
+	Publishing *publishing.Service
 	Host       *host.Host
 
 	o       Options
@@ -68,7 +72,7 @@ type Node struct {
 	logs      *logstore.Store
 	samples   *samplestore.Store
 	authority *sigstore.Authority
-	verifier  *sigstore.Verifier
+	verifier  verifier
 	policy    *rego.Policy
 	meter     *metering.Meter
 	engine    *engine.Engine
@@ -94,8 +98,7 @@ type Node struct {
 	budgets []*budget.Budget // all of the node's; append only before Start
 
 	measures measures
-	resting  time.Duration // see pace: how many times as long as copying works
-	intake   intake
+	resting  time.Duration  // see pace: how many times as long as copying works
 	copying  chan struct{}  // held while the stores are copied
 	backups  *budget.Shared // places of backups
 
@@ -154,7 +157,6 @@ func (h *Node) open(ctx context.Context) error {
 		return fmt.Errorf("start the engine: %w", err)
 	}
 	h.onStop("engine", h.engine.Close)
-	h.openIntake()
 	if err := h.openHost(ctx); err != nil {
 		return err
 	}
@@ -217,13 +219,16 @@ func (h *Node) openData(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the trust root: %w", err)
 	}
-	if h.verifier, err = sigstore.NewVerifier(root); err != nil {
+	trusted, err := sigstore.NewVerifier(root)
+	if err != nil {
 		return fmt.Errorf("prepare the verifier: %w", err)
 	}
+	h.verifier = verifier{trusted, h.store, h.blobs}
 	if h.meter, err = h.openMeter(ctx); err != nil {
 		return fmt.Errorf("open the meter: %w", err)
 	}
 	h.onStop("meter", h.meter.Close)
+	h.backups = budget.NewShared(h.budget("backups", "backups that are read at once", backupsAtOnce), backupsAtOnce)
 	h.openServices()
 	h.onStop("record of tokens' use", h.People.StoreTokensUsed)
 	if err := h.Keeper.MarkLeft(ctx); err != nil {
@@ -434,7 +439,7 @@ func (h *Node) Info(ctx context.Context) control.Info {
 	}
 	var waiting int
 	err = h.store.View(ctx, func(tx state.Reader) (err error) {
-		waiting, err = decidable(tx, access.ActorFrom(ctx))
+		waiting, err = governance.Decidable(tx, access.ActorFrom(ctx))
 		return err
 	})
 	if err != nil {

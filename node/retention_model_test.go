@@ -17,7 +17,6 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/store/boltstore"
@@ -42,11 +41,6 @@ var errGivenUp = errors.New("given up")
 
 func (k *keeping) open() {
 	h, err := OpenData(context.Background(), Options{DataDir: k.dir, KeepReleases: keepInModel, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return k.now }})
-	if err == nil {
-		h.copying, h.reserve = make(chan struct{}, 1), newReserve(h.o)
-		h.openIntake()
-		h.policy, err = rego.New(context.Background(), rego.Options{})
-	}
 	if err == nil {
 		err = h.openHost(context.Background())
 	}
@@ -87,7 +81,7 @@ func (k *keeping) publish(app, text, ends string) {
 		if known, err := tx.App(app); err == nil {
 			number = known.Releases + 1
 		}
-		err := k.addRelease(tx, access.Actor{User: "ada"}, registry.Release{
+		err := k.Publishing.AddRelease(tx, access.Actor{User: "ada"}, registry.Release{
 			App: app, Number: number, Digest: d, Bundle: b, Size: int64(len(module)), Manifest: registry.Manifest{Name: app, Owner: "ada"}, Signer: registry.Signer{Identity: "ada"}, Created: k.now,
 		}, approvals.Verdict{})
 		if ends == "given up" {
@@ -336,7 +330,7 @@ func (k *keeping) act(act string) {
 				err = tx.PutGrant(*grant)
 			}
 			if err == nil && q.Status == approvals.StatusApproved && q.Kind == approvals.KindPromotion {
-				err = k.enterTier(tx, access.Actor{User: "rex"}, q, approvals.Verdict{})
+				err = k.Governance.EnterTier(tx, access.Actor{User: "rex"}, q, approvals.Verdict{})
 			}
 			return err
 		})
@@ -344,7 +338,7 @@ func (k *keeping) act(act string) {
 		k.try(act, func(tx state.Tx) error {
 			r, err := tx.Release(app, n)
 			if err == nil {
-				_, err = k.activate(tx, "ada", r, abi.TierSandbox, "", false)
+				_, err = k.Governance.Route(tx, "ada", r, abi.TierSandbox, "", false)
 			}
 			return err
 		})
@@ -360,7 +354,7 @@ func (k *keeping) act(act string) {
 			}
 			r, err := tx.Release(app, previous)
 			if err == nil {
-				_, err = k.activate(tx, "ada", r, tier, "why not", true)
+				_, err = k.Governance.Route(tx, "ada", r, tier, "why not", true)
 			}
 			return err
 		})

@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/control/apps"
+	"github.com/agora-host/agora/control/governance"
 	"github.com/agora-host/agora/control/people"
+	"github.com/agora-host/agora/control/publishing"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/web"
@@ -13,14 +15,16 @@ import (
 
 // The names of the services where they are embedded.
 type (
-	peopleService = people.Service
-	catalogue     = apps.Catalogue
-	lifecycle     = apps.Lifecycle
-	keeper        = apps.Keeper
-	observer      = apps.Observer
-	automation    = apps.Automation
-	appPages      = apps.Pages
-	vault         = apps.Vault
+	peopleService     = people.Service
+	catalogue         = apps.Catalogue
+	lifecycle         = apps.Lifecycle
+	keeper            = apps.Keeper
+	observer          = apps.Observer
+	automation        = apps.Automation
+	appPages          = apps.Pages
+	vault             = apps.Vault
+	governanceService = governance.Service
+	publishingService = publishing.Service
 )
 
 // services are what the front doors find behind them: each method is one service's, or the node's.
@@ -34,6 +38,8 @@ type services struct {
 	*automation
 	*appPages
 	*vault
+	*governanceService
+	*publishingService
 }
 
 var _ web.Node = services{}
@@ -42,6 +48,7 @@ func (h *Node) services() services {
 	return services{
 		Node: h, peopleService: h.People, catalogue: h.Catalogue, lifecycle: h.Lifecycle, keeper: h.Keeper,
 		observer: h.Observer, automation: h.Automation, appPages: h.Pages, vault: h.Vault,
+		governanceService: h.Governance, publishingService: h.Publishing,
 	}
 }
 
@@ -53,6 +60,24 @@ func (h *Node) openServices() {
 		ConsoleURL: h.ConsoleURL,
 	})
 	h.openApps()
+	h.Governance = governance.New(governance.Options{
+		Desk: h.desk, Apps: h.Catalogue, Policy: h.policy, Models: h.models.Classifications(), Verifier: h.verifier,
+		BeforeChange: h.pause,
+	})
+	h.Publishing = publishing.New(publishing.Options{
+		Desk: h.desk, Apps: h.Catalogue, Keeper: h.Keeper, Governance: h.Governance,
+		Intake: publishing.NewIntake(publishing.IntakeOptions{
+			Desk: h.desk, Blobs: blobs{h.blobs}, MaxModule: h.o.MaxModule, Budget: h.budget, Reserve: h.reserve.take,
+		}),
+		Policy: h.policy, Compiler: compiler{h}, Blobs: blobs{h.blobs}, Authority: h.authority, Verifier: h.verifier, AppURL: h.AppURL,
+	})
+}
+
+// pause is where a test changes what a change relies on.
+func (h *Node) pause() {
+	if h.beforeChange != nil {
+		h.beforeChange()
+	}
 }
 
 // openApps makes the services about apps but Automation, which steers the dispatcher.

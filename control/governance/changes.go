@@ -1,4 +1,4 @@
-package node
+package governance
 
 import (
 	"encoding/json"

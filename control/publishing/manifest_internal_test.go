@@ -1,15 +1,15 @@
-package node
+package publishing
 
 import (
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/approvals/rego"
+	"github.com/agora-host/agora/control/governance"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -23,7 +23,6 @@ func judgeText(t testing.TB, p *rego.Policy, text []byte) error {
 		}
 		return err
 	}
-	h := &Node{o: Options{Now: time.Now}, policy: p}
 	r := registry.Release{App: m.Name, Manifest: m, Interface: abi.InterfaceV1, Signer: registry.Signer{Identity: m.Owner, Method: registry.MethodIdentity}}
 	for _, c := range abi.Capabilities() {
 		r.Capabilities = append(r.Capabilities, c.Name)
@@ -35,7 +34,7 @@ func judgeText(t testing.TB, p *rego.Policy, text []byte) error {
 			rights[word] = approvals.Right{Params: params, Grant: &approvals.Grant{ID: word, App: m.Name, Capability: word, Tier: tier, Params: params}}
 		}
 		for _, g := range []map[string]approvals.Right{nil, rights} {
-			if _, err := p.Evaluate(t.Context(), h.subject("promote", m.Owner, tier, r, g)); err != nil {
+			if _, err := p.Evaluate(t.Context(), governance.Subject(governance.Question{Action: governance.ToPromote, Actor: m.Owner, Tier: tier, Release: r}, g)); err != nil {
 				t.Fatalf("%s: %v\n%.2000s", tier, err, text)
 			}
 		}
