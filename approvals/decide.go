@@ -105,10 +105,18 @@ func (q Request) grant(id, capability string, params abi.Params) Grant {
 	}
 }
 
+// Grants lists the capabilities that approving a request grants.
+func (q Request) Grants() []string {
+	if q.Kind == KindGrant {
+		return []string{q.Capability}
+	}
+	return Capabilities(q.Requires)
+}
+
 // Granted stores and returns the grants of an approved promotion: what it required.
 func Granted(tx Tx, q Request) ([]Grant, error) {
 	var made []Grant
-	for _, word := range q.Requires {
+	for _, word := range q.Grants() {
 		g := q.grant(q.ID+"-"+word, word, q.Reviewed.Asks[word])
 		if err := tx.PutGrant(g); err != nil {
 			return nil, err

@@ -81,7 +81,7 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 			return approvals.Request{}, err
 		}
 	}
-	q, grant, err := approvals.Decide(tx, id, approvals.Decision{Approve: d.Approve, Reason: d.Reason, Digest: d.Digest, By: actor.User, At: s.desk.Now().UTC()})
+	q, grant, err := approvals.Decide(tx, id, approvals.Decision{Approve: d.Approve, Reason: d.Reason, Digest: d.Digest, By: actor.User, At: s.desk.Now().UTC(), Policy: v.Policy})
 	if err != nil {
 		return approvals.Request{}, err
 	}
@@ -129,8 +129,9 @@ func completed(tx state.Tx, id string) error {
 // EnterTier grants what a promoted release needs in its new tier, as the reviewer
 // saw it, and routes the tier to it.
 func (s *Service) EnterTier(tx state.Tx, actor access.Actor, q approvals.Request, v approvals.Verdict) error {
-	for _, word := range v.Requires {
-		if !slices.Contains(q.Requires, word) {
+	asked := q.Grants()
+	for _, word := range approvals.Capabilities(v.Requires) {
+		if !slices.Contains(asked, word) {
 			return fmt.Errorf("release %d of app %q needs a grant of %s in the %s tier since %s was asked, which it does not name; its owner takes it back and asks again: %w", q.Release, q.App, word, q.Tier, q.ID, approvals.ErrChanged)
 		}
 	}

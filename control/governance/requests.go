@@ -34,7 +34,7 @@ func (s *Service) Promote(ctx context.Context, name string, number int, to abi.T
 		if request, err = s.newRequest(tx, actor, q.Release, approvals.KindPromotion, to); err != nil {
 			return err
 		}
-		request.Reason, request.Findings, request.Requires = reason, v.Findings, v.Requires
+		request.Reason, request.Findings, request.Requires, request.Policy = reason, v.Findings, v.Requires, v.Policy
 		if request, err = approvals.Open(tx, request); err != nil {
 			return err
 		}
@@ -106,9 +106,10 @@ func (s *Service) OpenRequests(tx state.Tx, actor access.Actor, r registry.Relea
 	waits := 0
 	for _, word := range lacks {
 		q := basis
-		q.Capability, q.Params, q.Findings, q.Reason = word, q.Reviewed.Asks[word], v.About(word), reason
-		if q.Reason == "" && len(q.Findings) > 0 {
-			q.Reason = q.Findings[0].Message
+		q.Capability, q.Params, q.Reason = word, q.Reviewed.Asks[word], reason
+		q.Findings, q.Requires, q.Policy = v.About(word), v.Requirements(word), v.Policy
+		if q.Reason == "" && len(q.Requires) > 0 {
+			q.Reason = q.Requires[0].Reason
 		}
 		if i := slices.IndexFunc(known, func(k approvals.Request) bool {
 			return k.Tier == q.Tier && k.Capability == word

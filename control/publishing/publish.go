@@ -103,7 +103,7 @@ func (s *Service) Enter(ctx context.Context, actor access.Actor, candidate regis
 	var added int
 	err := s.governance.Judged(ctx, actor.User, about, func(tx state.Tx, q governance.Question, v approvals.Verdict) error {
 		r := q.Release
-		r.Findings, r.Requires = slices.Concat(v.Findings, candidate.Findings), v.Requires
+		r.Findings, r.Requires = slices.Concat(v.Findings, candidate.Findings), approvals.Capabilities(v.Requires)
 		added = r.Number
 		return s.AddRelease(tx, actor, r, v)
 	})
