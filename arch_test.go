@@ -59,7 +59,7 @@ var mayImport = map[string][]string{
 	"host/gateway":      {"abi", "registry", "internal/calm", "internal/budget"},
 	"store":             {"internal/humanize", "abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "internal/durable", "internal/calm", "internal/budget"},
 	"web":               {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "control", "web", "internal/door", "internal/humanize", "internal/sheet", "internal/calm", "internal/budget"},
-	"control":           {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "internal/humanize", "internal/budget"},
+	"control":           {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "internal/humanize", "internal/budget", "internal/failpoint"},
 	"node":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "host", "store", "web", "node", "internal/door", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/failpoint"},
 	"cmd":               {"abi", "control", "registry", "approvals", "metering", "access", "node", "host/engine", "javascript", "sdk", "internal/humanize", "internal/calm", "internal/budget", "internal/contexts"},
 	"internal/humanize": {},
@@ -92,6 +92,12 @@ var onlyFrom = map[string][]string{
 	"node":              {"node", "cmd"},
 	"store":             {"store", "node"},
 	"web":               {"web", "node"},
+
+	// The services of control, in their order: each is imported by those after it alone.
+	"control/people":     {"control/people", "control/apps", "control/governance", "control/publishing", "node"},
+	"control/apps":       {"control/apps", "control/governance", "control/publishing", "node"},
+	"control/governance": {"control/governance", "control/publishing", "node"},
+	"control/publishing": {"control/publishing", "node"},
 }
 
 // One big dependency, one door.
@@ -225,6 +231,7 @@ func TestImportRuleCanFail(t *testing.T) {
 		{"registry", module + "registry/sigstore"},            // a domain and its adapter
 		{"registry", module + "state"},                        // a domain and the union of all
 		{"state", module + "node"},                            // the contract and who keeps to it
+		{"control/apps", module + "control/governance"},       // a service and one after it
 		{"web", module + "state"},                             // the doors and the store behind them
 		{"host/engine", module + "host/gateway"},              // adapters among themselves
 		{"host", module + "control"},                          // running and deciding

@@ -2,6 +2,7 @@ package approvals
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -77,8 +78,11 @@ type Request struct {
 
 	// Reviewed is what of the release a reviewer relies on.
 	Reviewed Terms `json:"reviewed,omitzero"`
-	// Requires are the capabilities that approving a promotion grants.
-	Requires []string `json:"requires,omitempty"`
+	// Requires is what the policy wanted decided when it was asked, about the one capability of a
+	// request for a grant; approving a promotion grants it. Policy is the policy that it is by; "" in
+	// requests from before they said it.
+	Requires []Requirement `json:"requires,omitempty"`
+	Policy   Digest        `json:"policy,omitempty"`
 	// Since is the release that Changes compare with; 0: there is none.
 	Since   int      `json:"since,omitempty"`
 	Changes []Change `json:"changes,omitempty"`
@@ -109,6 +113,7 @@ type Decision struct {
 	Digest  string    `json:"digest,omitempty"` // of the module that was decided about
 	By      string    `json:"by"`
 	At      time.Time `json:"at"`
+	Policy  Digest    `json:"policy,omitempty"` // that an approval was judged by once more
 }
 
 // Grant allows an app one capability in a tier and every tier below it.
@@ -275,13 +280,55 @@ type SubjectAsked struct {
 	Params     abi.Params `json:"params"`
 }
 
+// Digest names a policy by what its rules are: "sha256:" and 64 hexadecimal digits.
+type Digest string
+
+// Requirement is something that the policy wants a reviewer to decide about for one release, before
+// it does what it is about to. A request is made of requirements, and an approval grants them: no
+// flow reads either out of a finding.
+type Requirement struct {
+	Kind       Kind   `json:"kind"` // KindGrant
+	Capability string `json:"capability"`
+	Code       string `json:"code,omitempty"`   // of the rule
+	Reason     string `json:"reason,omitempty"` // why, for people
+}
+
+// UnmarshalJSON reads the name of a capability, too, which is what requests stored before
+// requirements had reasons.
+func (r *Requirement) UnmarshalJSON(b []byte) error {
+	var word string
+	if json.Unmarshal(b, &word) == nil {
+		*r = Requirement{Kind: KindGrant, Capability: word}
+		return nil
+	}
+	type plain Requirement
+	return json.Unmarshal(b, (*plain)(r))
+}
+
+// Capabilities lists the capabilities that requirements are about, sorted, each once.
+func Capabilities(requires []Requirement) []string {
+	var words []string
+	for _, r := range requires {
+		words = append(words, r.Capability)
+	}
+	slices.Sort(words)
+	return slices.Compact(words)
+}
+
 // Verdict is what the policy says of a subject.
 type Verdict struct {
-	// Findings are for people. One of severity deny refuses the subject.
+	// Findings are for people. One of severity deny refuses the subject. Each requirement is among
+	// them, with severity review; nothing follows from that.
 	Findings []abi.Finding
-	// Requires are the capabilities that a reviewer has to decide about for this
-	// very release, sorted.
-	Requires []string
+	// Requires is what a reviewer has to decide about, by capability and code.
+	Requires []Requirement
+	// Policy is what said so.
+	Policy Digest
+}
+
+// Requirements are those about one capability.
+func (v Verdict) Requirements(capability string) []Requirement {
+	return slices.DeleteFunc(slices.Clone(v.Requires), func(r Requirement) bool { return r.Capability != capability })
 }
 
 // Refuses reports whether the policy refuses the subject.

@@ -1,6 +1,7 @@
 package approvals_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -222,5 +223,35 @@ func TestEffective(t *testing.T) {
 		if g.ID != c.want || ok != (c.want != "") {
 			t.Errorf("%+v: %q, %v", c, g.ID, ok)
 		}
+	}
+}
+
+// TestStoredRequests: a request that was stored when requirements were names is decided like any
+// other, and says nothing of a policy.
+func TestStoredRequests(t *testing.T) {
+	const stored = `{"id":"req-1","kind":"promotion","app":"shop","owner":"ada@example.com","release":1,"digest":"sha256:aa","tier":"pilot","by":"ada@example.com","created":"2026-11-01T00:00:00Z","status":"open",
+"reviewed":{"release":1,"digest":"sha256:aa","signer":"ada@example.com","data_classification":"internal","limits":{},"triggers":{},"asks":{"kv":{"quota":"100"},"fetch":{"allow":"https://a.example"}}},"requires":["fetch","kv"]}`
+	var q approvals.Request
+	if err := json.Unmarshal([]byte(stored), &q); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(q.Grants(), []string{"fetch", "kv"}) || q.Requires[0].Kind != approvals.KindGrant || q.Policy != "" {
+		t.Errorf("%+v", q)
+	}
+	tx := &memory{requests: []approvals.Request{q}}
+	done, _, err := approvals.Decide(tx, q.ID, approvals.Decision{Approve: true, By: "rex@example.com", At: at, Policy: "sha256:bb"})
+	if err != nil || done.Decision.Policy != "sha256:bb" {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	made, err := approvals.Granted(tx, done)
+	if err != nil || len(made) != 2 || made[1].Capability != "kv" || made[1].Params["quota"] != "100" {
+		t.Errorf("%+v, %v", made, err)
+	}
+	// What is stored from now on is read back whole, and several reasons for one capability are one grant.
+	q.Policy, q.Requires = "sha256:cc", []approvals.Requirement{{Kind: approvals.KindGrant, Capability: "kv", Code: "a", Reason: "b"}, {Kind: approvals.KindGrant, Capability: "kv", Code: "c", Reason: "d"}}
+	raw, err := json.Marshal(q)
+	var back approvals.Request
+	if err = errors.Join(err, json.Unmarshal(raw, &back)); err != nil || !slices.Equal(back.Requires, q.Requires) || back.Policy != q.Policy || !slices.Equal(back.Grants(), []string{"kv"}) {
+		t.Errorf("%+v, %v", back, err)
 	}
 }

@@ -105,10 +105,18 @@ func (q Request) grant(id, capability string, params abi.Params) Grant {
 	}
 }
 
+// Grants lists the capabilities that approving a request grants.
+func (q Request) Grants() []string {
+	if q.Kind == KindGrant {
+		return []string{q.Capability}
+	}
+	return Capabilities(q.Requires)
+}
+
 // Granted stores and returns the grants of an approved promotion: what it required.
 func Granted(tx Tx, q Request) ([]Grant, error) {
 	var made []Grant
-	for _, word := range q.Requires {
+	for _, word := range q.Grants() {
 		g := q.grant(q.ID+"-"+word, word, q.Reviewed.Asks[word])
 		if err := tx.PutGrant(g); err != nil {
 			return nil, err
@@ -230,15 +238,8 @@ func Shrink(tx Tx, id, by string, to abi.Params, now time.Time) (Grant, error) {
 	return g, tx.PutGrant(g)
 }
 
-// Effective is the newest live grant of a capability for a tier: one for that
-// tier or for a higher one.
-func Effective(grants []Grant, tier abi.Tier, capability string, now time.Time) (Grant, bool) {
-	var best Grant
-	found := false
-	for _, g := range grants {
-		if g.Capability == capability && g.Tier.Rank() >= tier.Rank() && g.Live(now) && (!found || g.Created.After(best.Created)) {
-			best, found = g, true
-		}
-	}
-	return best, found
+// supersedes reports whether the grant holds in a tier, which is its own or below it, and is newer than
+// another (nil: none).
+func (g *Grant) supersedes(best *Grant, tier abi.Tier, now time.Time) bool {
+	return g.Tier.Rank() >= tier.Rank() && (best == nil || g.Created.After(best.Created)) && g.Live(now)
 }

@@ -105,8 +105,10 @@ func (r Reach) String() string {
 // Whatever the rule is, a grant does not reach a release that is older than the
 // reviewed one, bytes that a reviewer rejected, or a release of which the rules
 // wanted a review of its own.
-func (g Grant) Covers(to Terms, rule Reach) (how string, ok bool) {
-	r := g.Reviewed
+func (g Grant) Covers(to Terms, rule Reach) (how string, ok bool) { return g.covers(&to, rule) }
+
+func (g *Grant) covers(to *Terms, rule Reach) (how string, ok bool) {
+	r := &g.Reviewed
 	if r.Release == to.Release && r.Digest == to.Digest && r.Digest != "" {
 		return ReachReviewed, true
 	}
@@ -117,7 +119,7 @@ func (g Grant) Covers(to Terms, rule Reach) (how string, ok bool) {
 		return "", false
 	}
 	for _, word := range rule.Unless {
-		if d, known := differences[word]; !known || d.has(g.Capability, r, to) {
+		if d, known := differences[word]; !known || d.has(g.Capability, *r, *to) {
 			return "", false
 		}
 	}
@@ -145,16 +147,23 @@ type Right struct {
 // every app, unless the rules wanted a review. This is the one place that decides
 // it.
 func Rights(rules Rules, of Terms, tier abi.Tier, grants []Grant, now time.Time) map[string]Right {
+	newest := map[string]*Grant{} // of those that reach the release and hold in the tier, by capability
+	how := map[string]string{}
+	for i := range grants {
+		g := &grants[i] // an app may have thousands
+		if _, asked := of.Asks[g.Capability]; !asked || !g.supersedes(newest[g.Capability], tier, now) {
+			continue
+		}
+		if by, ok := g.covers(&of, rules.Reach(g.Tier)); ok {
+			newest[g.Capability], how[g.Capability] = g, by
+		}
+	}
 	rights := map[string]Right{}
-	reaching := slices.DeleteFunc(slices.Clone(grants), func(g Grant) bool {
-		_, ok := g.Covers(of, rules.Reach(g.Tier))
-		return !ok
-	})
 	defaults := rules.DefaultCapabilities(tier)
 	for word, asked := range of.Asks {
-		if g, ok := Effective(reaching, tier, word, now); ok {
-			how, _ := g.Covers(of, rules.Reach(g.Tier))
-			rights[word] = Right{Params: abi.NarrowParams(g.Params, asked), Grant: &g, How: how}
+		if g := newest[word]; g != nil {
+			given := *g
+			rights[word] = Right{Params: abi.NarrowParams(g.Params, asked), Grant: &given, How: how[word]}
 		} else if slices.Contains(defaults, word) && !slices.Contains(of.Requires, word) {
 			rights[word] = Right{Params: asked}
 		}

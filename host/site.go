@@ -3,7 +3,6 @@ package host
 import (
 	"container/list"
 	"context"
-	"fmt"
 	"net/http"
 	"strconv"
 	"sync"
@@ -118,32 +117,6 @@ func Program(module []byte) ([]byte, error) {
 	return wasm.WithCustomSection(module, static.Section, nil)
 }
 
-// CheckStatic returns an error unless a module carries the files that its manifest speaks of.
-func CheckStatic(m registry.Manifest, module []byte) error {
-	if m.Static == nil {
-		return nil
-	}
-	archive, err := archiveOf(module)
-	if err != nil {
-		return err
-	}
-	if _, ok := archive.File(m.Static.Fallback); m.Static.Fallback != "" && !ok {
-		return fmt.Errorf("%w: the manifest names %s as its fallback, and there is no such file", static.ErrBadArchive, m.Static.Fallback)
-	}
-	return nil
-}
-
-func archiveOf(module []byte) (*static.Archive, error) {
-	packed, ok, err := wasm.CustomSection(module, static.Section)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, fmt.Errorf("%w: the manifest has [static], and the module carries no files; agora deploy and agora pack put them in", static.ErrBadArchive)
-	}
-	return static.Open(packed)
-}
-
 // ServeFile responds with a file of the release, if it has one of that path. It is
 // a call like any other, of no instructions.
 func (t *target) ServeFile(w http.ResponseWriter, r *http.Request, id string) (bool, error) {
@@ -156,7 +129,7 @@ func (t *target) ServeFile(w http.ResponseWriter, r *http.Request, id string) (b
 		if err != nil {
 			return nil, err
 		}
-		return archiveOf(module)
+		return registry.FilesOf(module)
 	})
 	if err != nil {
 		return true, err

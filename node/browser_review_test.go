@@ -84,7 +84,7 @@ func TestActivityPages(t *testing.T) {
 	for limit := 1; limit < 5; limit++ {
 		i, cut := len(all)-1, abi.Rev(0)
 		for p := (control.Page{Limit: limit}); ; {
-			page, err := n.Node.Events(ctx, control.EventFilter{Newest: true}, p)
+			page, err := n.Observer.Events(ctx, control.EventFilter{Newest: true}, p)
 			if err != nil || (page.Next != "" && len(page.Items) < limit) {
 				t.Fatalf("at %q: %v, %v", p.Cursor, page, err)
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/store/blobstore"
 	"github.com/agora-host/agora/store/filestore"
@@ -36,11 +37,11 @@ func (h *Node) Doctor(ctx context.Context) ([]Check, error) {
 		func() ([]Check, error) { return one(d.store(storeFiles[2], h.queue.Check(ctx))) },
 		func() ([]Check, error) { return one(d.blobs(ctx, h.blobs)) },
 		func() ([]Check, error) {
-			c, err := d.releases(ctx, h.store, h.verified)
+			c, err := d.releases(ctx, h.store, h.verifier.verified)
 			return []Check{c}, err
 		},
 		func() ([]Check, error) { return one(d.files(ctx, h.files)) },
-		func() ([]Check, error) { return one(h.checkSecrets(ctx)) },
+		func() ([]Check, error) { return one(d.secrets(ctx, h.store, h.ring)) },
 		func() ([]Check, error) { return one(h.checkCertificates(ctx)) },
 		func() ([]Check, error) { return h.checkBooks(ctx), nil },
 		func() ([]Check, error) { return one(d.cache(ctx)) },
@@ -202,4 +203,30 @@ func (d doctor) files(ctx context.Context, files *filestore.Store) Check {
 		Summary:  "The node runs, and refuses these files alone. Let the app put them again, or copy them out of a backup to the same place: restore one beside and take the file from there.",
 		Commands: []string{"agora restore FILE --data NEWDIR", "cp NEWDIR/files/… " + d.path(filesDir) + "/…"},
 	}, problems...)
+}
+
+var secretsRemedy = abi.Remedy{Summary: "Restore the key file from a backup, or let the owners set these secrets again."}
+
+// secrets opens every secret, and keeps none.
+func (d doctor) secrets(ctx context.Context, store state.Store, ring *secrets.Ring) Check {
+	var all []secrets.Secret
+	var problems []error
+	err := store.View(ctx, func(tx state.Reader) (err error) {
+		all, err = tx.Secrets("")
+		return err
+	})
+	if err != nil {
+		problems = append(problems, err)
+	}
+	for _, s := range all {
+		if _, err := ring.Open(s); err != nil {
+			problems = append(problems, &registry.Damage{File: d.path(secretsFile), Detail: err.Error()})
+		}
+	}
+	return verdict("secrets", fmt.Sprintf("%d can be opened", len(all)), secretsRemedy, problems...)
+}
+
+func (h *Node) checkCertificates(ctx context.Context) Check {
+	n, problems := h.Keeper.CheckCertificates(ctx)
+	return verdict("certificates", fmt.Sprintf("%d of removals, each signed and in order", n), restoreRemedy(h.o.DataDir), problems...)
 }

@@ -49,7 +49,7 @@ func examine(ctx context.Context, o Options) ([]Check, error) {
 	var usage []Check
 	state, err := d.inspect(storeFiles[0], func(path string) error {
 		return boltstore.Inspect(path, o.Now, func(s *boltstore.Store) error {
-			releases, secrets = d.releasesOffline(ctx, o, s, blobs), d.secretsOffline(ctx, o, s)
+			releases, secrets = d.releasesOffline(ctx, o, s, blobs), d.secretsOffline(ctx, s)
 			usage = d.books(ctx, o, s)
 			return nil
 		})
@@ -123,9 +123,9 @@ func (d doctor) releasesOffline(ctx context.Context, o Options, store *boltstore
 	root, err := authority.TrustedRootJSON()
 	var c Check
 	if err == nil {
-		h := &Node{o: o, store: store, blobs: blobs, authority: authority}
-		if h.verifier, err = sigstore.NewVerifier(root); err == nil {
-			c, err = d.releases(ctx, store, h.verified)
+		var trusted *sigstore.Verifier
+		if trusted, err = sigstore.NewVerifier(root); err == nil {
+			c, err = d.releases(ctx, store, verifier{trusted, store, blobs}.verified)
 		}
 	}
 	if err != nil {
@@ -134,15 +134,15 @@ func (d doctor) releasesOffline(ctx context.Context, o Options, store *boltstore
 	return c
 }
 
-func (d doctor) secretsOffline(ctx context.Context, o Options, store *boltstore.Store) Check {
-	h := &Node{o: o, store: store, ring: new(secrets.Ring)} // without keys, if the file is gone
+func (d doctor) secretsOffline(ctx context.Context, store *boltstore.Store) Check {
+	ring := new(secrets.Ring) // without keys, if the file is gone
 	path := d.path(secretsFile)
 	if _, err := os.Stat(path); err == nil {
-		if h.ring, err = secrets.OpenRing(path); err != nil {
+		if ring, err = secrets.OpenRing(path); err != nil {
 			return verdict("secrets", "", secretsRemedy, damageTo(path, err))
 		}
 	}
-	return h.checkSecrets(ctx)
+	return d.secrets(ctx, store, ring)
 }
 
 // damageTo names the file that an error is about.

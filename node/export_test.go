@@ -13,17 +13,20 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/rights"
 	"github.com/agora-host/agora/state/statetest"
 )
 
@@ -110,7 +113,10 @@ func OpenData(ctx context.Context, o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Node{o: o, log: o.Logger, started: o.Now()}
+	h := &Node{o: o, log: o.Logger, started: o.Now(), copying: make(chan struct{}, 1), reserve: newReserve(o)}
+	if h.policy, err = rego.New(ctx, rego.Options{}); err != nil {
+		return nil, err
+	}
 	if err := h.openData(ctx); err != nil {
 		return nil, errors.Join(err, h.Stop(ctx))
 	}
@@ -121,8 +127,8 @@ func OpenData(ctx context.Context, o Options) (*Node, error) {
 // files.
 func (h *Node) CheckData(ctx context.Context) ([]Check, error) {
 	d := doctor{dir: h.o.DataDir}
-	releases, err := d.releases(ctx, h.store, h.verified)
-	return append(h.checkBooks(ctx), d.blobs(ctx, h.blobs), releases, d.files(ctx, h.files), h.checkSecrets(ctx), h.checkCertificates(ctx)), err
+	releases, err := d.releases(ctx, h.store, h.verifier.verified)
+	return append(h.checkBooks(ctx), d.blobs(ctx, h.blobs), releases, d.files(ctx, h.files), d.secrets(ctx, h.store, h.ring), h.checkCertificates(ctx)), err
 }
 
 // BilledCalls is how many calls are billed.
@@ -187,9 +193,6 @@ func (h *Node) Taking() int64 {
 	return h.reserve.taking
 }
 
-// Tidy does what the node does each hour.
-func (h *Node) Tidy(ctx context.Context) error { return h.tidy(ctx) }
-
 // DefaultReserve is defaultReserve.
 var DefaultReserve = defaultReserve
 
@@ -227,10 +230,7 @@ func (h *Node) Enter(ctx context.Context, manifest, module []byte) (control.Publ
 		App: m.Name, Version: m.Version, Digest: digest, Manifest: m, Interface: abi.InterfaceV1, Capabilities: m.Needs(imports), Bundle: signature,
 		Signer: registry.Signer{Identity: actor.User, Method: "identity", Trust: "local"}, Created: h.o.Now().UTC(), CreatedBy: actor.User,
 	}
-	if again, ok, err := h.sameAsNewest(ctx, actor, r); ok || err != nil {
-		return again, err
-	}
-	return h.enter(ctx, actor, r)
+	return h.Publishing.Enter(ctx, actor, r)
 }
 
 // BeforeChange lets something run between a verdict of the rules and the
@@ -276,6 +276,28 @@ func (o *Options) Inject(f func(where string)) { o.inject = f }
 // RunTwice has every change of the node's state run twice, see statetest.Strict.
 func (o *Options) RunTwice(t testing.TB) {
 	o.wrap = func(s state.Store) state.Store { return statetest.Strict(t, s) }
+}
+
+// CountViews counts the Views of the node's state that are read for contexts with a value of a key.
+// It goes on top of RunTwice.
+func (o *Options) CountViews(key any) *atomic.Int64 {
+	var n atomic.Int64
+	inner := o.wrap
+	o.wrap = func(s state.Store) state.Store { return countedViews{inner(s), key, &n} }
+	return &n
+}
+
+type countedViews struct {
+	state.Store
+	key any
+	n   *atomic.Int64
+}
+
+func (v countedViews) View(ctx context.Context, read func(state.Reader) error) error {
+	if ctx.Value(v.key) != nil {
+		v.n.Add(1)
+	}
+	return v.Store.View(ctx, read)
 }
 
 // FailChanges is RunTwice with a store whose changes fail, after they have run, while fail returns true.
@@ -393,9 +415,6 @@ func (h *Node) Staging() int {
 	return len(parts)
 }
 
-// RemoveDue removes the apps whose wait is over, as the node does by itself.
-func (h *Node) RemoveDue(ctx context.Context) { h.removeDue(ctx) }
-
 // RunningCalls is how many calls of an app run.
 func (h *Node) RunningCalls(app string) int { return h.Host.Running(app) }
 
@@ -427,6 +446,83 @@ func (h *Node) FillApps(ctx context.Context, n int) error {
 		}
 	}
 	return nil
+}
+
+// FillMarket adds n apps, each with a release that has two triggers, a host name and a live grant.
+func (h *Node) FillMarket(ctx context.Context, n int) error {
+	m := registry.Manifest{Version: "1", Owner: "ada@example.com", Capabilities: map[string]registry.CapabilityAsk{"kv": {Quota: 1 << 20}}}
+	m.Triggers.Cron = []registry.CronTrigger{{Name: "tick", Schedule: "@hourly", Path: "/tick"}}
+	m.Triggers.Webhook = []registry.WebhookTrigger{{Name: "hook", Path: "/hook"}}
+	for at := 0; at < n; at += 500 {
+		_, err := h.store.Update(ctx, "ada@example.com", func(tx state.Tx) (err error) {
+			for i := at; i < min(at+500, n); i++ {
+				m.Name = fmt.Sprintf("app-%d", i)
+				r := registry.Release{App: m.Name, Number: 1, Manifest: m, Capabilities: []string{"kv"}}
+				err = errors.Join(err,
+					tx.PutApp(registry.App{Name: m.Name, Owner: m.Owner, Releases: 1, Active: map[abi.Tier]int{abi.TierSandbox: 1}, Created: h.o.Now()}), tx.AddRelease(r),
+					tx.PutHostName(registry.HostName{Host: m.Name + ".example.org", App: m.Name, By: "ops@example.com", At: h.o.Now()}), fillGrant(tx, r, "kv", h.o.Now()))
+				tx.Emit("release.published", m.Name, "1", nil)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillGrant adds an approved request for a capability of a release, and its grant.
+func fillGrant(tx state.Tx, r registry.Release, word string, now time.Time) error {
+	id, err := tx.NextRequest()
+	if err != nil {
+		return err
+	}
+	asks := r.Manifest.Capabilities[word].Params()
+	reviewed := rights.Terms(r)
+	q := approvals.Request{
+		ID: id, Kind: approvals.KindGrant, App: r.App, Release: r.Number, Tier: abi.TierSandbox, Capability: word, Params: asks, Status: approvals.StatusApproved,
+		By: "ada@example.com", Reviewed: reviewed, Decision: &approvals.Decision{Approve: true, By: "rex@example.com", At: now},
+	}
+	g := approvals.Grant{ID: "grant-" + id, App: r.App, Tier: abi.TierSandbox, Capability: word, Params: asks, Request: id, Reviewed: reviewed, Created: now, By: "rex@example.com"}
+	return errors.Join(tx.PutRequest(q), tx.PutGrant(g))
+}
+
+// FillApp adds an app with n releases, each of which asks for ten capabilities, has a grant of each,
+// and used each in three ways.
+func (h *Node) FillApp(ctx context.Context, name string, n int) error {
+	m := registry.Manifest{Name: name, Version: "1", Owner: "ada@example.com", Capabilities: map[string]registry.CapabilityAsk{}}
+	words := []string{"tenth"}
+	for _, c := range abi.Capabilities() {
+		words = append(words, c.Name)
+	}
+	for _, word := range words {
+		m.Capabilities[word] = registry.CapabilityAsk{Quota: 1 << 20, Allow: []string{"https://one.example.org", "https://two.example.org"}}
+	}
+	var used []approvals.ReleaseUsed
+	for i := 1; i <= n; i++ {
+		r := registry.Release{App: name, Number: i, Version: "1", Manifest: m, Capabilities: words, Digest: registry.DigestOf([]byte(fmt.Sprint(i))), Created: h.o.Now()}
+		_, err := h.store.Update(ctx, "ada@example.com", func(tx state.Tx) error {
+			err := errors.Join(tx.PutApp(registry.App{Name: name, Owner: m.Owner, Releases: i, Active: map[abi.Tier]int{abi.TierSandbox: i}, Created: h.o.Now()}), tx.AddRelease(r),
+				tx.AddActivation(registry.Activation{App: name, Tier: abi.TierSandbox, Release: i, Previous: i - 1, At: h.o.Now()}))
+			for _, word := range words {
+				err = errors.Join(err, fillGrant(tx, r, word, h.o.Now()))
+			}
+			tx.Emit("release.published", name, strconv.Itoa(i), nil)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		u := approvals.ReleaseUsed{App: name, Release: i}
+		for _, word := range words {
+			for _, meter := range []string{abi.MeterReads, abi.MeterWrites, abi.MeterCalls} {
+				u.Used = append(u.Used, approvals.Used{Use: abi.Use{Capability: word, Meter: meter, Subject: "https://one.example.org", N: uint64(i)}, First: h.o.Now(), Last: h.o.Now()})
+			}
+		}
+		used = append(used, u)
+	}
+	return h.store.AddUsed(ctx, used)
 }
 
 // lastUse is when a token was last used, which is noted when there is time.

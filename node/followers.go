@@ -25,7 +25,7 @@ func (h *Node) openFollowers(ctx context.Context) (err error) {
 func (h *Node) followDeletions(_ context.Context, events []abi.Event) error {
 	for _, e := range events {
 		if e.Kind == "app.deleted" {
-			h.removeSoon()
+			h.Keeper.RemoveSoon()
 		}
 	}
 	return nil

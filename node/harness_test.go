@@ -20,7 +20,10 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control/apps"
+	"github.com/agora-host/agora/control/governance"
 	"github.com/agora-host/agora/control/people"
+	"github.com/agora-host/agora/control/publishing"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/registry/sigstore"
@@ -43,19 +46,41 @@ func TestMain(m *testing.M) {
 
 // The names of the services where they are embedded.
 type (
-	peopleService = people.Service
+	peopleService     = people.Service
+	catalogue         = apps.Catalogue
+	lifecycle         = apps.Lifecycle
+	keeper            = apps.Keeper
+	observer          = apps.Observer
+	automation        = apps.Automation
+	appPages          = apps.Pages
+	vault             = apps.Vault
+	governanceService = governance.Service
+	publishingService = publishing.Service
 )
 
 // testNode is a whole node on a free port of the loopback.
 type testNode struct {
 	*node.Node
 	*peopleService
+	*catalogue
+	*lifecycle
+	*keeper
+	*observer
+	*automation
+	*appPages
+	*vault
+	*governanceService
+	*publishingService
 	t   testing.TB
 	dir string
 }
 
 func testNodeOf(h *node.Node, t testing.TB, dir string) *testNode {
-	return &testNode{Node: h, peopleService: h.People, t: t, dir: dir}
+	return &testNode{
+		Node: h, peopleService: h.People, catalogue: h.Catalogue, lifecycle: h.Lifecycle, keeper: h.Keeper,
+		observer: h.Observer, automation: h.Automation, appPages: h.Pages, vault: h.Vault,
+		governanceService: h.Governance, publishingService: h.Publishing, t: t, dir: dir,
+	}
 }
 
 func start(t testing.TB, change ...func(*node.Options)) *testNode {

@@ -18,7 +18,10 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/control/apps"
+	"github.com/agora-host/agora/control/governance"
 	"github.com/agora-host/agora/control/people"
+	"github.com/agora-host/agora/control/publishing"
 	"github.com/agora-host/agora/host/capability/llm"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/engine/turns"
@@ -45,8 +48,17 @@ import (
 
 // Node is one node.
 type Node struct {
-	People *people.Service
-	Host   *host.Host
+	People     *people.Service
+	Catalogue  *apps.Catalogue
+	Lifecycle  *apps.Lifecycle
+	Keeper     *apps.Keeper
+	Observer   *apps.Observer
+	Automation *apps.Automation
+	Pages      *apps.Pages
+	Vault      *apps.Vault
+	Governance *governance.Service
+	Publishing *publishing.Service
+	Host       *host.Host
 
 	o       Options
 	log     *slog.Logger
@@ -61,7 +73,7 @@ type Node struct {
 	logs      *logstore.Store
 	samples   *samplestore.Store
 	authority *sigstore.Authority
-	verifier  *sigstore.Verifier
+	verifier  verifier
 	policy    *rego.Policy
 	meter     *metering.Meter
 	engine    *engine.Engine
@@ -69,14 +81,11 @@ type Node struct {
 	egress []netip.Prefix // networks that apps may reach although they are not public
 	models *llm.Config    // that apps may be granted; nil: none
 
-	files    *filestore.Store
-	ring     *secrets.Ring // keys of the apps' secrets
-	removing sync.Mutex    // held while apps are removed
-	removals chan struct{} // wakes what removes apps; holds one
+	files *filestore.Store
+	ring  *secrets.Ring // keys of the apps' secrets
 
 	reserve *reserve
 
-	shelf     shelf
 	followers *state.Followers // of the store's feed: all effects of changes
 
 	beforeChange func() // for tests: runs between a verdict and its transaction
@@ -90,8 +99,7 @@ type Node struct {
 	budgets []*budget.Budget // all of the node's; append only before Start
 
 	measures measures
-	resting  time.Duration // see pace: how many times as long as copying works
-	intake   intake
+	resting  time.Duration  // see pace: how many times as long as copying works
 	copying  chan struct{}  // held while the stores are copied
 	backups  *budget.Shared // places of backups
 
@@ -119,7 +127,7 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	log := o.Logger.With("component", "host")
 	watch := calm.New(log)
 	watch.Inject(o.inject)
-	h := &Node{o: o, log: log, watch: watch, started: o.Now(), copying: make(chan struct{}, 1), removals: make(chan struct{}, 1), resting: restFor, reserve: newReserve(o)}
+	h := &Node{o: o, log: log, watch: watch, started: o.Now(), copying: make(chan struct{}, 1), resting: restFor, reserve: newReserve(o)}
 	if err := watch.Do("open", func() error { return h.open(ctx) }); err != nil {
 		return nil, errors.Join(err, h.Stop(ctx))
 	}
@@ -135,11 +143,11 @@ func (h *Node) open(ctx context.Context) error {
 	if h.models, err = h.o.openModels(); err != nil {
 		return err
 	}
-	if err := h.openData(ctx); err != nil {
-		return err
-	}
 	if h.policy, err = rego.New(ctx, rego.Options{Dir: h.o.PolicyDir}); err != nil {
 		return fmt.Errorf("load the policy: %w", err)
+	}
+	if err := h.openData(ctx); err != nil {
+		return err
 	}
 	h.engine, err = engine.New(engine.Options{
 		CacheDir: filepath.Join(h.o.DataDir, "cache"), Worker: h.o.Worker, Logger: h.log, Watch: h.watch, Turns: turns.New(guestProcessors()),
@@ -150,7 +158,6 @@ func (h *Node) open(ctx context.Context) error {
 		return fmt.Errorf("start the engine: %w", err)
 	}
 	h.onStop("engine", h.engine.Close)
-	h.openIntake()
 	if err := h.openHost(ctx); err != nil {
 		return err
 	}
@@ -209,22 +216,25 @@ func (h *Node) openData(ctx context.Context) error {
 	if err := h.openFollowers(ctx); err != nil {
 		return err
 	}
-	h.openServices()
-	if err := h.markLeftBlobs(ctx); err != nil {
-		return fmt.Errorf("look for modules that no release names: %w", err)
-	}
-	h.onStop("record of tokens' use", h.People.StoreTokensUsed)
 	root, err := h.authority.TrustedRootJSON()
 	if err != nil {
 		return fmt.Errorf("read the trust root: %w", err)
 	}
-	if h.verifier, err = sigstore.NewVerifier(root); err != nil {
+	trusted, err := sigstore.NewVerifier(root)
+	if err != nil {
 		return fmt.Errorf("prepare the verifier: %w", err)
 	}
+	h.verifier = verifier{trusted, h.store, h.blobs}
 	if h.meter, err = h.openMeter(ctx); err != nil {
 		return fmt.Errorf("open the meter: %w", err)
 	}
 	h.onStop("meter", h.meter.Close)
+	h.backups = budget.NewShared(h.budget("backups", "backups that are read at once", backupsAtOnce), backupsAtOnce)
+	h.openServices()
+	h.onStop("record of tokens' use", h.People.StoreTokensUsed)
+	if err := h.Keeper.MarkLeft(ctx); err != nil {
+		return fmt.Errorf("look for modules that no release names: %w", err)
+	}
 	return nil
 }
 
@@ -321,7 +331,7 @@ func (h *Node) Start() {
 		"starts": h.outliveStart,
 		"memory": h.watchMemory,
 		"tidy":   h.tidyRegularly,
-		"remove": h.removeRegularly,
+		"remove": h.Keeper.RemoveRegularly,
 		"server": func(context.Context) { h.serve() },
 		"sweep":  h.door.Sweep,
 	} {
@@ -335,6 +345,18 @@ func (h *Node) serve() {
 		h.log.Error("the front door closed by itself", "err", err)
 	}
 }
+
+// tidyRegularly tidies now, for what the last process left, and from then on.
+func (h *Node) tidyRegularly(ctx context.Context) {
+	const trouble = "what is not needed any more could not be removed"
+	if err := h.Keeper.Tidy(ctx); err != nil && ctx.Err() == nil {
+		h.log.Error(trouble, "err", err)
+	}
+	h.regularly(ctx, tidyEvery, trouble, h.Keeper.Tidy)
+}
+
+// tidyEvery is how often what time alone makes superfluous is looked for.
+const tidyEvery = time.Hour
 
 // regularly runs something until ctx ends. What goes wrong is told, and tried again
 // at the next turn.
@@ -418,7 +440,7 @@ func (h *Node) Info(ctx context.Context) control.Info {
 	}
 	var waiting int
 	err = h.store.View(ctx, func(tx state.Reader) (err error) {
-		waiting, err = decidable(tx, access.ActorFrom(ctx))
+		waiting, err = governance.Decidable(tx, access.ActorFrom(ctx))
 		return err
 	})
 	if err != nil {

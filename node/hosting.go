@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/store/logstore"
 	"github.com/agora-host/agora/store/samplestore"
@@ -20,7 +21,7 @@ func (h *Node) openHost(ctx context.Context) (err error) {
 		State: h.store, Rules: h.policy, Engine: h.engine, Meter: h.meter, Queue: h.queue,
 		KV: thrifty{h.kv, h.reserve}, Blobs: thriftyFiles{h.files, h.reserve}, Spent: h.kv, Kept: h.kv,
 		Ring: h.ring, Logs: appLogs{h.logs}, Addresses: addresses{&h.origins},
-		Module: h.verified, Problem: problemOf, Room: h.reserve.apps, Observers: []host.Observer{h.measures.count, h.sample},
+		Module: h.verifier.verified, Problem: problemOf, Room: h.reserve.apps, Observers: []host.Observer{h.measures.count, h.sample},
 		HiddenCookies: []string{web.SessionCookie, "__Host-" + web.SessionCookie},
 		Egress:        h.egress, Models: h.models, Programs: cmp.Or(h.o.programs, min(host.DefaultPrograms, h.o.Memory/8)),
 		Environment: h.o.Environment, PauseTriggers: h.o.PauseTriggers, Logger: h.log, Watch: h.watch, Now: h.o.Now,
@@ -29,6 +30,8 @@ func (h *Node) openHost(ctx context.Context) (err error) {
 		return err
 	}
 	h.onStop("apps", h.Host.Close)
+	h.Automation = apps.NewAutomation(h.desk, h.Host.Triggers)
+	h.Pages = apps.NewPages(h.Catalogue, h.Automation, h.Observer)
 	h.Host.Follow(h.followers)
 	h.followers.Follow("removals", true, h.followDeletions)
 	return nil

@@ -107,10 +107,6 @@ func (r *reserve) apps() error {
 	return fmt.Errorf("the disk has %s left, which the node needs itself: %w: %w", humanize.Bytes(uint64(max(0, free))), abi.ErrnoUnavailable, registry.ErrReserve)
 }
 
-// perModuleByte is how much an upload takes of the disk for each byte of its module: the
-// module as it comes in, as it is kept, and what it is compiled to.
-const perModuleByte = 8
-
 // check is the doctor's line about the disk. One that is nearly full is a reason to make room,
 // and no damage.
 func (r *reserve) check() control.Check {

@@ -17,13 +17,15 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/store/boltstore"
 )
 
 const keepInModel = 3
+
+// keepServed is for how long what pilot or production served is kept.
+const keepServed = 90 * 24 * time.Hour
 
 // keeping is a node without its doors, and what must be there.
 type keeping struct {
@@ -39,11 +41,6 @@ var errGivenUp = errors.New("given up")
 
 func (k *keeping) open() {
 	h, err := OpenData(context.Background(), Options{DataDir: k.dir, KeepReleases: keepInModel, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return k.now }})
-	if err == nil {
-		h.copying, h.reserve = make(chan struct{}, 1), newReserve(h.o)
-		h.openIntake()
-		h.policy, err = rego.New(context.Background(), rego.Options{})
-	}
 	if err == nil {
 		err = h.openHost(context.Background())
 	}
@@ -68,7 +65,7 @@ func (k *keeping) try(act string, change func(tx state.Tx) error) {
 func (k *keeping) publish(app, text, ends string) {
 	ctx := context.Background()
 	module, bundle := []byte(text), []byte("signature of "+text)
-	done := k.pinned(registry.DigestOf(module), registry.DigestOf(bundle))
+	done := k.Keeper.Pin(registry.DigestOf(module), registry.DigestOf(bundle))
 	d, err := k.blobs.Put(ctx, module)
 	b, bundleErr := k.blobs.Put(ctx, bundle)
 	if err := errors.Join(err, bundleErr); err != nil {
@@ -84,7 +81,7 @@ func (k *keeping) publish(app, text, ends string) {
 		if known, err := tx.App(app); err == nil {
 			number = known.Releases + 1
 		}
-		err := k.addRelease(tx, access.Actor{User: "ada"}, registry.Release{
+		err := k.Publishing.AddRelease(tx, access.Actor{User: "ada"}, registry.Release{
 			App: app, Number: number, Digest: d, Bundle: b, Size: int64(len(module)), Manifest: registry.Manifest{Name: app, Owner: "ada"}, Signer: registry.Signer{Identity: "ada"}, Created: k.now,
 		}, approvals.Verdict{})
 		if ends == "given up" {
@@ -164,6 +161,23 @@ func named(rt *rapid.T, s state.Store) map[string][]registry.Digest {
 	return all
 }
 
+// unnamed lists the blobs that are noted as named by no release.
+func (k *keeping) unnamed() (all []registry.Unnamed, err error) {
+	err = k.store.View(context.Background(), func(tx state.Reader) error {
+		all, err = tx.Unnamed()
+		return err
+	})
+	return all, err
+}
+
+func (k *keeping) isNamed(d registry.Digest) (is bool, err error) {
+	err = k.store.View(context.Background(), func(tx state.Reader) error {
+		is, err = tx.Named(d)
+		return err
+	})
+	return is, err
+}
+
 // whole checks that every blob is there that the state or a snapshot of it names.
 func (k *keeping) whole(after string) {
 	check := func(where string, all map[string][]registry.Digest) {
@@ -191,9 +205,9 @@ func (k *keeping) whole(after string) {
 // spared checks that no blob is there but those that are named or noted, or that a killed
 // upload left.
 func (k *keeping) spared(after string) {
-	noted, err := k.unnamed(context.Background())
+	noted, err := k.unnamed()
 	err = errors.Join(err, k.blobs.Each(func(d registry.Digest) error {
-		isNamed, err := k.named(context.Background())(d)
+		isNamed, err := k.isNamed(d)
 		isNoted := slices.ContainsFunc(noted, func(u registry.Unnamed) bool { return u.Digest == d })
 		if err == nil && !isNamed && !isNoted && !k.killed[d] {
 			err = fmt.Errorf("after %s, nothing names %s", after, d)
@@ -316,7 +330,7 @@ func (k *keeping) act(act string) {
 				err = tx.PutGrant(*grant)
 			}
 			if err == nil && q.Status == approvals.StatusApproved && q.Kind == approvals.KindPromotion {
-				err = k.enterTier(tx, access.Actor{User: "rex"}, q, approvals.Verdict{})
+				err = k.Governance.EnterTier(tx, access.Actor{User: "rex"}, q, approvals.Verdict{})
 			}
 			return err
 		})
@@ -324,7 +338,7 @@ func (k *keeping) act(act string) {
 		k.try(act, func(tx state.Tx) error {
 			r, err := tx.Release(app, n)
 			if err == nil {
-				_, err = k.activate(tx, "ada", r, abi.TierSandbox, "", false)
+				_, err = k.Governance.Route(tx, "ada", r, abi.TierSandbox, "", false)
 			}
 			return err
 		})
@@ -340,17 +354,17 @@ func (k *keeping) act(act string) {
 			}
 			r, err := tx.Release(app, previous)
 			if err == nil {
-				_, err = k.activate(tx, "ada", r, tier, "why not", true)
+				_, err = k.Governance.Route(tx, "ada", r, tier, "why not", true)
 			}
 			return err
 		})
 	case "delete":
-		err := k.DeleteRelease(access.WithActor(ctx, access.Actor{User: "ada", Roles: access.Roles()}), app, n)
+		err := k.Keeper.DeleteRelease(access.WithActor(ctx, access.Actor{User: "ada", Roles: access.Roles()}), app, n)
 		if err != nil && !errors.Is(err, registry.ErrInUse) && !errors.Is(err, registry.ErrNotFound) {
 			rt.Fatal(err)
 		}
 	case "tidy":
-		must(k.tidy(ctx))
+		must(k.Keeper.Tidy(ctx))
 	case "snapshot":
 		must(k.snapshot(ctx))
 	case "forget snapshot":
@@ -363,10 +377,10 @@ func (k *keeping) act(act string) {
 		must(k.Stop(ctx))
 		k.open()
 	case "half collected": // a kill after the first file that collecting removes
-		all, err := k.unnamed(ctx)
+		all, err := k.unnamed()
 		must(err)
 		if oldest, err := oldestCopy(k.dir); len(all) > 0 && err == nil && (oldest.IsZero() || all[0].Since.Before(oldest)) {
-			_, err := k.blobs.Remove(all[0].Digest, k.named(ctx))
+			_, err := k.blobs.Remove(all[0].Digest, k.isNamed)
 			must(err)
 		}
 		must(k.Stop(ctx))
@@ -382,7 +396,7 @@ func (k *keeping) atTheEnd() {
 	}
 	k.open()
 	k.now = k.now.Add(time.Second)
-	if err := k.tidy(ctx); err != nil {
+	if err := k.Keeper.Tidy(ctx); err != nil {
 		k.rt.Fatal(err)
 	}
 	want, got := map[registry.Digest]bool{}, map[registry.Digest]bool{}
@@ -392,34 +406,8 @@ func (k *keeping) atTheEnd() {
 		}
 	}
 	err := k.blobs.Each(func(d registry.Digest) error { got[d] = true; return nil })
-	left, leftErr := k.unnamed(ctx)
+	left, leftErr := k.unnamed()
 	if problems := k.file.Check(ctx); err != nil || leftErr != nil || len(left) > 0 || !maps.Equal(want, got) || len(problems) > 0 {
 		k.rt.Fatalf("%d blobs are named and %d there; noted %v; %v, %v, %v", len(want), len(got), left, err, leftErr, problems)
-	}
-}
-
-// TestKeptAfterServing: what pilot or production served is kept for 90 days from when
-// another release took its place, and not from when it began; what a tier rolls back to is
-// kept in any case.
-func TestKeptAfterServing(t *testing.T) {
-	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
-	day := func(n int) time.Time { return now.Add(time.Duration(n) * 24 * time.Hour) }
-	own := holdings{numbers: []int{9, 8, 7, 6, 5, 4, 3, 2, 1}, active: map[abi.Tier]int{abi.TierPilot: 6, abi.TierSandbox: 9}}
-	own.activations = []registry.Activation{ // newest first
-		{Tier: abi.TierSandbox, Release: 9, At: day(-1)}, {Tier: abi.TierPilot, Release: 6, At: day(-5)}, {Tier: abi.TierPilot, Release: 5, At: day(-10)}, {Tier: abi.TierSandbox, Release: 3, At: day(-11)},
-		{Tier: abi.TierPilot, Release: 2, At: day(-100)}, {Tier: abi.TierPilot, Release: 1, At: day(-200)},
-	}
-	kept := own.kept(2, now)
-	if got := slices.Sorted(maps.Keys(kept)); !slices.Equal(got, []int{2, 3, 5, 6, 8, 9}) {
-		t.Errorf("kept: %+v", kept)
-	}
-	if want := day(80); !kept[2].Until.Equal(want) || kept[2].Needed || !kept[6].Needed || kept[8].More != 1 || kept[9].More != 2 {
-		t.Errorf("%+v, want release 2 until %s", kept, want)
-	}
-	if got := own.kept(2, day(80)); got[2].Because != nil {
-		t.Errorf("90 days after it was replaced: %+v", got)
-	}
-	if got := own.kept(-1, now); len(got) != 9 {
-		t.Errorf("of a node that keeps all: %+v", got)
 	}
 }

@@ -201,7 +201,7 @@ func (w *reviewWorld) upload(rt *rapid.T) {
 		names: rapid.SampledFrom([][]string{nil, {"x"}, {"x", "y"}}).Draw(rt, "names"),
 		keep:  rapid.IntRange(0, 5).Draw(rt, "keep") == 0, fuel: rapid.SampledFrom([]int{1000, 2000}).Draw(rt, "fuel"), crons: rapid.IntRange(0, 1).Draw(rt, "crons"),
 	}
-	p, err := w.n.Enter(w.maker, d.manifest(w.app), says(d.bytes))
+	p, err := w.n.Node.Enter(w.maker, d.manifest(w.app), says(d.bytes))
 	if err != nil {
 		rt.Fatal(err)
 	}

@@ -168,7 +168,7 @@ func TestPromotionNamesItsRelease(t *testing.T) {
 	about := "title = \"Shop\"\ndescription = \"Sells.\"\n" + kvAsk
 	n.decide(n.publish(c, manifest("shop", about), keeps(17)))
 	q, err := c.Promote(t.Context(), "shop", 1, abi.TierPilot, "ready")
-	if err != nil || !slices.Equal(q.Requires, []string{"kv"}) {
+	if err != nil || len(q.Requires) != 1 || q.Requires[0].Capability != "kv" || q.Requires[0].Code != "capability.needs_grant" || !strings.HasPrefix(q.Policy, "sha256:") {
 		t.Fatalf("%+v, %v", q, err)
 	}
 	n.publish(c, manifest("shop", about), keeps(18))

@@ -147,3 +147,19 @@ func forgetSnapshots(dir string) error {
 	}
 	return errors.Join(errs...)
 }
+
+// oldestCopy is the time of the oldest copy of the state in a data directory, snapshots and
+// what a snapshot replaced; zero if there is none.
+func oldestCopy(dir string) (oldest time.Time, err error) {
+	entries, err := os.ReadDir(filepath.Join(dir, snapshotsDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return oldest, nil
+	}
+	for _, e := range entries {
+		at, parseErr := time.Parse(snapshotLayout, strings.TrimPrefix(e.Name(), "replaced-"))
+		if parseErr == nil && (oldest.IsZero() || at.Before(oldest)) {
+			oldest = at
+		}
+	}
+	return oldest, err
+}

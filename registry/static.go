@@ -5,6 +5,9 @@ import (
 	"io/fs"
 	"strings"
 	"time"
+
+	"github.com/agora-host/agora/abi/static"
+	"github.com/agora-host/agora/abi/wasm"
 )
 
 // Static are files that the node serves without starting the app. They are
@@ -32,4 +35,31 @@ func (e *ManifestError) checkStatic(s *Static) {
 	if s.App != "" && (!strings.HasPrefix(s.App, "/") || !strings.HasSuffix(s.App, "/") || plainText(s.App, maxTriggerPath) != nil) {
 		e.add("static.app", fmt.Sprintf("static.app %q does not begin and end with a slash", clip(s.App, 60)), "Write the start of the app's own paths.", `app = "/api/"`)
 	}
+}
+
+// CheckFiles returns an error unless a module carries the files that its manifest speaks of.
+func (m Manifest) CheckFiles(module []byte) error {
+	if m.Static == nil {
+		return nil
+	}
+	archive, err := FilesOf(module)
+	if err != nil {
+		return err
+	}
+	if _, ok := archive.File(m.Static.Fallback); m.Static.Fallback != "" && !ok {
+		return fmt.Errorf("%w: the manifest names %s as its fallback, and there is no such file", static.ErrBadArchive, m.Static.Fallback)
+	}
+	return nil
+}
+
+// FilesOf opens the files that a module carries. Their bytes are the module's.
+func FilesOf(module []byte) (*static.Archive, error) {
+	packed, ok, err := wasm.CustomSection(module, static.Section)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("%w: the manifest has [static], and the module carries no files; agora deploy and agora pack put them in", static.ErrBadArchive)
+	}
+	return static.Open(packed)
 }

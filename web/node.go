@@ -38,6 +38,9 @@ type Catalogue interface {
 	// Apps are those that a search finds, by title.
 	Apps(ctx context.Context, s registry.Search, p control.Page) (control.Items[control.App], error)
 	App(ctx context.Context, name string) (control.App, error)
+	// AppPage and ReleasePage are all that a page shows to who acts, of one state.
+	AppPage(ctx context.Context, app string, parts control.AppParts) (control.AppPage, error)
+	ReleasePage(ctx context.Context, app string, number int) (control.ReleasePage, error)
 	// Releases are newest first, as are all lists here that do not say otherwise.
 	Releases(ctx context.Context, app string, p control.Page) (control.Items[control.Release], error)
 	Release(ctx context.Context, app string, number int) (control.Release, error)

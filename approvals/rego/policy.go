@@ -2,7 +2,9 @@ package rego
 
 import (
 	"context"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -47,6 +49,8 @@ type Policy struct {
 	rules map[string]string
 	tiers map[abi.Tier]tierData
 	names []string // reserved ones that apps may have
+
+	digest approvals.Digest
 }
 
 var _ approvals.Policy = (*Policy)(nil)
@@ -62,7 +66,7 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{rules: rules}
+	p := &Policy{rules: rules, digest: digestOf(rules)}
 	var data map[string]any
 	if err := json.Unmarshal([]byte(rules["data.json"]), &data); err != nil {
 		return nil, fmt.Errorf("%w: data.json: %w", approvals.ErrPolicy, err)
@@ -99,6 +103,15 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 		return nil, fmt.Errorf("%w: the rules do not compile: %w", approvals.ErrPolicy, err)
 	}
 	return p, nil
+}
+
+// digestOf names rules by their texts and the names of their files.
+func digestOf(rules map[string]string) approvals.Digest {
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(rules)) {
+		fmt.Fprintf(sum, "%d %s %d %s", len(name), name, len(rules[name]), rules[name])
+	}
+	return approvals.Digest("sha256:" + hex.EncodeToString(sum.Sum(nil)))
 }
 
 func readRules(dir string) (map[string]string, error) {
@@ -150,16 +163,6 @@ func capabilities() *ast.Capabilities {
 	return c
 }
 
-// finding is a rule's answer.
-type finding struct {
-	Code     string       `json:"code"`
-	Severity abi.Severity `json:"severity"`
-	Msg      string       `json:"msg"`
-	Path     string       `json:"path"`
-	Subject  string       `json:"subject"`
-	Remedy   abi.Remedy   `json:"remedy"`
-}
-
 // Evaluate judges a subject.
 func (p *Policy) Evaluate(ctx context.Context, s approvals.Subject) (v approvals.Verdict, err error) {
 	input, err := document(s)
@@ -175,11 +178,7 @@ func (p *Policy) Evaluate(ctx context.Context, s approvals.Subject) (v approvals
 	if len(results) != 1 {
 		return v, fmt.Errorf("%w: the rules have to define the sets data.agora.findings and data.agora.requires; take the latter from this version's agora.rego if yours is older", approvals.ErrPolicy)
 	}
-	if v.Findings, err = decode(results[0].Bindings["findings"]); err != nil {
-		return approvals.Verdict{}, err
-	}
-	v.Requires, err = required(results[0].Bindings["requires"], s)
-	return v, err
+	return verdict(results[0].Bindings, s, p.digest)
 }
 
 // document is the input of the rules.
@@ -196,60 +195,6 @@ func document(s approvals.Subject) (any, error) {
 		return nil, fmt.Errorf("%w: %w", approvals.ErrPolicy, err)
 	}
 	return input, nil
-}
-
-// required reads which capabilities have to be reviewed: what a release does not
-// ask for cannot be.
-func required(value any, s approvals.Subject) ([]string, error) {
-	list, ok := value.([]any)
-	if !ok {
-		return nil, fmt.Errorf("%w: data.agora.requires is no set", approvals.ErrPolicy)
-	}
-	var words []string
-	for _, item := range list {
-		word, ok := item.(string)
-		if !ok || !slices.ContainsFunc(s.Asked, func(a approvals.SubjectAsked) bool { return a.Capability == word }) {
-			return nil, fmt.Errorf("%w: data.agora.requires has %v, which is no capability that the release asks for", approvals.ErrPolicy, item)
-		}
-		words = append(words, word)
-	}
-	slices.Sort(words)
-	return words, nil
-}
-
-func decode(value any) ([]abi.Finding, error) {
-	list, ok := value.([]any)
-	if !ok || len(list) > maxFindings {
-		return nil, fmt.Errorf("%w: the rules answer with no set, or with more than %d findings", approvals.ErrPolicy, maxFindings)
-	}
-	findings := make([]abi.Finding, 0, len(list))
-	for _, item := range list {
-		raw, err := json.Marshal(item)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", approvals.ErrPolicy, err)
-		}
-		var f finding
-		if err := json.Unmarshal(raw, &f); err != nil || f.Code == "" || f.Msg == "" {
-			return nil, fmt.Errorf("%w: a rule answers %s, which is no finding", approvals.ErrPolicy, raw)
-		}
-		switch f.Severity {
-		case abi.SeverityDeny, abi.SeverityReview, abi.SeverityNote:
-		default:
-			return nil, fmt.Errorf("%w: the rule %s has severity %q", approvals.ErrPolicy, f.Code, f.Severity)
-		}
-		findings = append(findings, abi.Finding{Code: f.Code, Severity: f.Severity, Message: f.Msg, Path: f.Path, Subject: f.Subject, Remedy: f.Remedy})
-	}
-	slices.SortFunc(findings, compare)
-	return findings, nil
-}
-
-// compare puts what refuses first, and is total.
-func compare(a, b abi.Finding) int {
-	order := func(f abi.Finding) string {
-		rank := map[abi.Severity]string{abi.SeverityDeny: "0", abi.SeverityReview: "1", abi.SeverityNote: "2"}[f.Severity]
-		return rank + "\x00" + f.Code + "\x00" + f.Path + "\x00" + f.Message
-	}
-	return strings.Compare(order(a), order(b))
 }
 
 // DefaultCapabilities are what a tier gives without a grant.

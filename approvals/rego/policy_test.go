@@ -143,6 +143,11 @@ func TestHostileRules(t *testing.T) {
 		{"shifts bits for ever", `findings contains bits.lsh(1, 1000000000000) if true`},
 		{"is no Rego", `findings contains`},
 		{"answers no finding", `findings contains "no" if true`},
+		{"announces a reviewer whom nothing asks", `findings contains {"code": "x", "severity": "review", "msg": "x", "subject": "log"} if true`},
+		{"requires what is not asked for", `requires contains {"kind": "grant", "capability": "kv", "code": "x", "msg": "x"} if true`},
+		{"requires another kind", `requires contains {"kind": "promotion", "capability": "log", "code": "x", "msg": "x"} if true`},
+		{"requires without saying why", `requires contains {"kind": "grant", "capability": "log", "code": "x"} if true`},
+		{"requires a number", `requires contains 7 if true`},
 		{"invents a severity", `findings contains {"code": "x", "severity": "maybe", "msg": "x"} if true`},
 		{"never ends", `findings contains f if { some i in numbers.range(1, 100000000); f := i }`},
 		{"multiplies", `big := [1 | some a in l; some b in l; some c in l; some d in l; some e in l]
@@ -183,5 +188,49 @@ findings contains {"code": "house.rule", "severity": "deny", "msg": "Not on Mond
 	}
 	if !strings.Contains(p.Rules()["house.rego"], "Mondays") || p.Rules()["agora.rego"] == "" {
 		t.Error("Rules does not show what is in force")
+	}
+}
+
+// withRule compiles the embedded rules and one more.
+func withRule(t *testing.T, rule string) *rego.Policy {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "house.rego"), []byte("package agora\n\n"+rule+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := rego.New(t.Context(), rego.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestRequirements: what is required is typed, has its reason, and is shown as a finding; rules that
+// were written when a requirement was a name are read as they were meant.
+func TestRequirements(t *testing.T) {
+	const named = `requires contains "log" if true
+findings contains {"code": "house.log", "severity": "review", "msg": "Logs are read here.", "path": "", "subject": "log"} if true`
+	const typed = `requires contains {"kind": "grant", "capability": "log", "code": "house.log", "msg": "Logs are read here."} if true`
+	want := []approvals.Requirement{{Kind: approvals.KindGrant, Capability: "log", Code: "house.log", Reason: "Logs are read here."}}
+	digests := map[approvals.Digest]bool{}
+	for _, rule := range []string{named, typed} {
+		p := withRule(t, rule)
+		v, err := p.Evaluate(t.Context(), good())
+		if err != nil || !slices.Equal(v.Requires, want) || !slices.Equal(v.Requirements("log"), want) || v.Refuses() {
+			t.Errorf("%s\n%+v, %v", rule, v, err)
+		}
+		if len(v.Findings) != 1 || v.Findings[0].Severity != abi.SeverityReview || v.Findings[0].Subject != "log" || v.Findings[0].Message != want[0].Reason {
+			t.Errorf("what people see: %+v", v.Findings)
+		}
+		digests[v.Policy] = true
+		again, err := withRule(t, rule).Evaluate(t.Context(), good())
+		if err != nil || again.Policy != v.Policy || !strings.HasPrefix(string(v.Policy), "sha256:") {
+			t.Errorf("the same rules are %s and %s, %v", v.Policy, again.Policy, err)
+		}
+	}
+	if v, err := withRule(t, `requires contains "log" if true`).Evaluate(t.Context(), good()); err != nil || len(v.Requires) != 1 || v.Requires[0].Capability != "log" {
+		t.Errorf("a name alone: %+v, %v", v, err)
+	} else if digests[v.Policy] = true; len(digests) != 3 {
+		t.Errorf("three policies have %d digests", len(digests))
 	}
 }

@@ -80,8 +80,15 @@ func requestRows(q client.Request) [][]string {
 		{"request", q.ID}, {"status", q.Status}, {"app", fmt.Sprintf("%s release %d", q.App, q.Release)}, {"asks for", what(q)},
 		{"asked by", q.By + ", " + when(q.Created)}, {"owner", q.Owner}, {"reason", orDash(q.Reason)}, {"module", q.Digest},
 	}
-	if len(q.Requires) > 0 {
-		rows = append(rows, []string{"grants with it", strings.Join(q.Requires, ", ")})
+	if q.Kind != "grant" && len(q.Requires) > 0 {
+		var words []string
+		for _, r := range q.Requires {
+			words = append(words, r.Capability)
+		}
+		rows = append(rows, []string{"grants with it", strings.Join(slices.Compact(words), ", ")})
+	}
+	if q.Policy != "" {
+		rows = append(rows, []string{"policy", q.Policy})
 	}
 	rows = append(rows, []string{"reaches", orDash(q.Reaches)})
 	if q.Newer > 0 {

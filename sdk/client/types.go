@@ -408,7 +408,8 @@ type (
 		Status     string            `json:"status"`
 		Decision   *Decision         `json:"decision,omitempty"`
 		Reviewed   Terms             `json:"reviewed,omitzero"`
-		Requires   []string          `json:"requires,omitempty"` // what approving a promotion grants
+		Requires   []Requirement     `json:"requires,omitempty"` // what the policy wanted decided; approving a promotion grants it
+		Policy     string            `json:"policy,omitempty"`   // the digest of the policy that it is by
 		Since      int               `json:"since,omitempty"`    // the release that Changes compare with
 		Changes    []Change          `json:"changes,omitempty"`
 		Replaces   string            `json:"replaces,omitempty"`
@@ -416,6 +417,13 @@ type (
 		ReplacedBy string            `json:"replaced_by,omitempty"`
 		Reaches    string            `json:"reaches,omitempty"` // which releases a grant reaches
 		Newer      int               `json:"newer,omitempty"`   // the newest release, if this is not about it
+	}
+	// Requirement is something that the policy wants a reviewer to decide about.
+	Requirement struct {
+		Kind       string `json:"kind"` // "grant"
+		Capability string `json:"capability"`
+		Code       string `json:"code,omitempty"`   // of the rule
+		Reason     string `json:"reason,omitempty"` // why, for people
 	}
 	// Change is one difference between two releases.
 	Change struct {
@@ -442,6 +450,7 @@ type (
 		Digest  string    `json:"digest,omitempty"` // of the module that was decided about
 		By      string    `json:"by"`
 		At      time.Time `json:"at"`
+		Policy  string    `json:"policy,omitempty"` // that an approval was judged by once more
 	}
 	// Grant allows an app one capability in a tier and those below.
 	Grant struct {

@@ -93,8 +93,13 @@ func Of(tx Reader, rules approvals.Rules, r registry.Release, tier abi.Tier, now
 // Missing returns the capabilities that a release needs in a tier and has no right to, sorted.
 func Missing(tx Reader, rules approvals.Rules, r registry.Release, tier abi.Tier, now time.Time) ([]string, error) {
 	have, err := Of(tx, rules, r, tier, now)
+	return Lacks(r, have), err
+}
+
+// Lacks returns the capabilities that a release needs and does not have, sorted.
+func Lacks(r registry.Release, have map[string]approvals.Right) []string {
 	return slices.DeleteFunc(slices.Clone(r.Capabilities), func(word string) bool {
 		_, ok := have[word]
 		return ok
-	}), err
+	})
 }

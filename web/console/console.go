@@ -56,11 +56,6 @@ func (b base) Developer() bool { return b.Actor.Has(access.RoleDeveloper) }
 func (b base) Reviewer() bool  { return b.Actor.Has(access.RoleReviewer) }
 func (b base) Operator() bool  { return b.Actor.Has(access.RoleOperator) }
 
-// Mine tells whether the actor may change an app of that owner.
-func (b base) Mine(owner string) bool {
-	return b.Operator() || (b.Developer() && b.Actor.User == owner)
-}
-
 // New makes the console's handler.
 func New(node web.Node, o Options) (http.Handler, error) {
 	c := &Console{node: node, o: o, log: o.Logger.With("component", "console"), now: time.Now}

@@ -3,15 +3,11 @@ package console
 import (
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/web/problem"
 )
-
-// May reports whether the actor may do something to the app as a whole.
-func (v appView) May(act string) bool { return slices.Contains(v.App.May, act) }
 
 // Owns reports whether the app is the actor's own.
 func (v appView) Owns() bool { return v.Actor.User == v.App.Owner }

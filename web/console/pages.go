@@ -1,8 +1,6 @@
 package console
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -17,7 +15,6 @@ import (
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
-	"github.com/agora-host/agora/triggers"
 	"github.com/agora-host/agora/web/problem"
 )
 
@@ -147,8 +144,8 @@ type accessView struct {
 	Narrows bool // the actor may take off grants of this app
 }
 
-func newAccessView(b base, app control.App, r control.Release) accessView {
-	return accessView{b, app.Name, r.Access, b.Mine(app.Owner) || b.Reviewer()}
+func newAccessView(b base, acts []string, r control.Release) accessView {
+	return accessView{b, r.App, r.Access, slices.Contains(acts, string(access.ReduceGrant))}
 }
 
 // Findings are those of all capabilities.
@@ -161,27 +158,17 @@ func (v accessView) Findings() (all []abi.Finding) {
 
 type appView struct {
 	base
-	App      control.App
-	Releases []control.Release
-	Earlier  pager
-	Current  *control.Release // the release that serves, or the newest
-	Access   accessView       // of that
-	Secrets  []control.Secret
-	Keeps    pager // of the secrets
-	Chart    chart
-	Day      metering.Usage
-	Refused  []approvals.Request // what its newest release asked for last, and was refused
-	History  []registry.Activation
-	Before   pager // of the history
-	Triggers []control.Trigger
-	Letters  []triggers.Delivery // dead ones
-	Older    pager               // of those
-	Dead     int                 // how many there are
-	Logs     []control.LogLine
-	LogsFor  string // why the log is not shown
-
-	ShowSecrets bool
+	control.AppPage
+	Access accessView // of the release that serves, or the newest
+	Chart  chart
+	Day    metering.Usage
+	Dead   int // letters
+	// How to go on in the lists.
+	Earlier, Keeps, Before, Older pager
 }
+
+// May reports whether the actor may do something to the app.
+func (v appView) May(act string) bool { return slices.Contains(v.Acts, act) }
 
 // How much of each list a page shows at once.
 const (
@@ -189,165 +176,109 @@ const (
 	shownReleases = 20
 	shownHistory  = 20
 	shownLetters  = 20
+	shownLines    = 60  // of a log
 	shownItems    = 100 // of lists that have a page for themselves, and of settings
 )
 
 func (c *Console) app(r *http.Request) (string, any, error) {
-	ctx, name := r.Context(), r.PathValue("app")
-	app, err := c.node.App(ctx, name)
+	name := r.PathValue("app")
+	page, err := c.node.AppPage(r.Context(), name, control.AppParts{
+		Releases: pageOf(r, "releases", shownReleases), Secrets: pageOf(r, "secrets", shownItems),
+		History: pageOf(r, "history", shownHistory), Letters: pageOf(r, "letters", shownLetters), Logs: shownLines,
+	})
 	if err != nil {
 		return "", nil, err
 	}
-	b, err := c.base(r, app.Shown(), "apps")
+	b, err := c.base(r, page.App.Shown(), "apps")
 	if err != nil {
 		return "", nil, err
 	}
-	v := appView{base: b, App: app}
-	if !b.Member() {
-		return "app", v, nil // its public face
+	v := appView{base: b, AppPage: page, Earlier: pagerOf(r, "releases", page.Releases.Next), Before: pagerOf(r, "history", page.History.Next), Older: pagerOf(r, "letters", page.Letters.Next)}
+	if page.Current != nil {
+		v.Access = newAccessView(b, page.Acts, *page.Current)
 	}
-	if err := c.appLists(r, &v); err != nil {
-		return "", nil, err
+	if page.Secrets != nil {
+		v.Keeps = pagerOf(r, "secrets", page.Secrets.Next)
 	}
-	if b.Actor.SeesUsage(app.Owner) {
-		report, err := c.node.Usage(ctx, metering.Query{App: name, By: []string{"hour"}})
-		if err != nil {
-			return "", nil, err
-		}
-		v.Chart, v.Day = newChart(report.From, report.To, report.Rows, "hour", func(hour time.Time) string { return scope{Hour: hour, App: name}.link("") }), report.Total
+	for _, t := range page.Triggers {
+		v.Dead += t.Dead
 	}
-	requests, err := c.node.Requests(ctx, control.RequestFilter{App: name, Release: app.Releases}, control.Page{Limit: control.MaxPageLimit})
-	if err != nil {
-		return "", nil, err
-	}
-	v.Refused = refused(requests.Items, app.Releases)
-	if v.Logs, err = c.node.Logs(ctx, name, 60); err != nil {
-		v.LogsFor = err.Error() // not for this reader; the rest of the page is
+	if u := page.Usage; u != nil {
+		v.Chart, v.Day = newChart(u.From, u.To, u.Rows, "hour", func(hour time.Time) string { return scope{Hour: hour, App: name}.link("") }), u.Total
 	}
 	return "app", v, nil
 }
 
-// appLists reads the lists of an app's page.
-func (c *Console) appLists(r *http.Request, v *appView) (err error) {
-	ctx, name := r.Context(), v.App.Name
-	v.Releases, v.Earlier, err = listed(r, "releases", shownReleases, func(p control.Page) (control.Items[control.Release], error) { return c.node.Releases(ctx, name, p) })
-	if err != nil {
-		return err
-	}
-	if n := cmp.Or(v.App.Serving, v.App.Releases); n > 0 {
-		current, err := c.node.Release(ctx, name, n)
-		if err != nil && !errors.Is(err, registry.ErrNotFound) { // the newest may be deleted, or all
-			return err
-		}
-		if err == nil {
-			v.Current, v.Access = &current, newAccessView(v.base, v.App, current)
-		}
-	}
-	v.Secrets, v.Keeps, err = listed(r, "secrets", shownItems, func(p control.Page) (control.Items[control.Secret], error) { return c.node.Secrets(ctx, name, p) })
-	v.ShowSecrets = err == nil // they are not for every reader
-	v.History, v.Before, err = listed(r, "history", shownHistory, func(p control.Page) (control.Items[registry.Activation], error) {
-		return c.node.Activations(ctx, name, p)
-	})
-	if err != nil {
-		return err
-	}
-	all, err := c.node.Triggers(ctx, name, control.Page{Limit: control.MaxPageLimit})
-	if err != nil {
-		return err
-	}
-	v.Triggers = all.Items
-	for _, t := range v.Triggers {
-		v.Dead += t.Dead
-	}
-	if v.Dead > 0 {
-		// Not for every reader; the count is.
-		v.Letters, v.Older, _ = listed(r, "letters", shownLetters, func(p control.Page) (control.Items[triggers.Delivery], error) {
-			return c.node.DeadLetters(ctx, name, p)
-		})
-	}
-	return ctx.Err()
-}
-
-// refused are the requests about a release that were rejected, of each kind the
-// last. Requests are newest first.
-func refused(requests []approvals.Request, release int) (all []approvals.Request) {
-	type subject struct {
-		kind       approvals.Kind
-		capability string
-		tier       abi.Tier
-	}
-	seen := map[subject]bool{}
-	for _, q := range requests {
-		s := subject{q.Kind, q.Capability, q.Tier}
-		if q.Release != release || seen[s] {
-			continue
-		}
-		seen[s] = true
-		if q.Status == approvals.StatusRejected {
-			all = append(all, q)
-		}
-	}
-	return all
-}
-
 type releaseView struct {
 	base
-	App     control.App
-	Release control.Release
+	control.ReleasePage
 	Access  accessView
 	Next    []abi.Tier // tiers that it may be promoted to
 	Can     []abi.Tier // tiers that may be routed to it at once
 	Waiting []approvals.Request
-	Refused []approvals.Request
 	Ask     []string // capabilities that can be asked for again
 	Fresh   bool     // its upload leads here
 }
 
 func (c *Console) release(r *http.Request) (string, any, error) {
-	ctx := r.Context()
 	n, err := strconv.Atoi(r.PathValue("number"))
 	if err != nil {
 		return "", nil, problem.ErrNoSuchPage
 	}
-	app, err := c.node.App(ctx, r.PathValue("app"))
+	page, err := c.node.ReleasePage(r.Context(), r.PathValue("app"), n)
 	if err != nil {
 		return "", nil, err
 	}
-	release, err := c.node.Release(ctx, app.Name, n)
-	if err != nil {
-		return "", nil, err
-	}
-	b, err := c.base(r, fmt.Sprintf("%s release %d", app.Name, n), "apps")
-	if err != nil {
-		return "", nil, err
-	}
-	requests, err := c.node.Requests(ctx, control.RequestFilter{App: app.Name, Release: n}, control.Page{Limit: control.MaxPageLimit})
+	release := page.Release
+	b, err := c.base(r, fmt.Sprintf("%s release %d", page.App.Name, n), "apps")
 	if err != nil {
 		return "", nil, err
 	}
 	done := doneOf(r)
-	v := releaseView{Fresh: done == "published" || done == "waiting", base: b, App: app, Release: release, Access: newAccessView(b, app, release), Can: release.MayServe, Refused: refused(requests.Items, n)}
-	for _, s := range release.Access {
-		if s.Imported && !s.Granted && s.Request == "" {
-			v.Ask = append(v.Ask, s.Name)
-		}
-	}
-	asked := map[abi.Tier]approvals.Status{abi.TierSandbox: approvals.StatusApproved}
-	for _, q := range requests.Items {
+	v := releaseView{Fresh: done == "published" || done == "waiting", base: b, ReleasePage: page, Access: newAccessView(b, page.Acts, release)}
+	for _, q := range page.Requests {
 		if q.Status == approvals.StatusOpen {
 			v.Waiting = append(v.Waiting, q)
 		}
+	}
+	if v.May("activate") {
+		v.Can = release.MayServe
+	}
+	if v.May("ask-review") {
+		v.Ask, v.Next = askable(page), promotable(page)
+	}
+	return "release", v, nil
+}
+
+// askable lists the capabilities of a release that nothing grants and no reviewer was asked for.
+func askable(page control.ReleasePage) (words []string) {
+	for _, s := range page.Release.Access {
+		if s.Imported && !s.Granted && s.Request == "" {
+			words = append(words, s.Name)
+		}
+	}
+	return words
+}
+
+// promotable lists the tiers that a release does not serve, and that it was neither approved for nor
+// waits for.
+func promotable(page control.ReleasePage) (tiers []abi.Tier) {
+	asked := map[abi.Tier]approvals.Status{abi.TierSandbox: approvals.StatusApproved}
+	for _, q := range page.Requests {
 		if q.Kind == approvals.KindPromotion && asked[q.Tier] != approvals.StatusApproved {
 			asked[q.Tier] = q.Status
 		}
 	}
 	for _, tier := range abi.Tiers() {
-		if !slices.Contains(release.ActiveIn, tier) && asked[tier] != approvals.StatusApproved && asked[tier] != approvals.StatusOpen {
-			v.Next = append(v.Next, tier)
+		if !slices.Contains(page.Release.ActiveIn, tier) && asked[tier] != approvals.StatusApproved && asked[tier] != approvals.StatusOpen {
+			tiers = append(tiers, tier)
 		}
 	}
-	return "release", v, nil
+	return tiers
 }
+
+// May reports whether the actor may do something to the app.
+func (v releaseView) May(act string) bool { return slices.Contains(v.Acts, act) }
 
 type requestsView struct {
 	base

@@ -8,10 +8,14 @@
 #          keep_state, limits, params, signer, triggers)
 #
 # Each element of `findings` is an object:
-#   code, severity (deny, review, note), msg, path, subject, remedy {summary, commands, docs}
+#   code, severity (deny, note), msg, path, subject, remedy {summary, commands, docs}
 #
-# `requires` are the capabilities that a reviewer has to decide about for this very
-# release, whatever earlier grants there are. Other files may add to both.
+# Each element of `requires` is what a reviewer has to decide about for this very release, whatever
+# earlier grants there are:
+#   kind ("grant"), capability, code, msg, path, remedy {summary, commands, docs}
+#
+# People see it as a finding of severity review, which no rule makes by itself. Other files may add
+# to both sets.
 package agora
 
 tier := data.tiers[input.tier]
@@ -84,14 +88,14 @@ findings contains f if {
 	}
 }
 
-findings contains f if {
+requires contains r if {
 	some word in imported & declared
 	not word in by_default
 	not word in granted
-	f := {
-		"code": "capability.needs_grant", "severity": "review",
+	r := {
+		"kind": "grant", "capability": word, "code": "capability.needs_grant",
 		"msg": sprintf("The app uses %s, which needs a grant in the %s tier.", [word, input.tier]),
-		"path": sprintf("capabilities.%s", [word]), "subject": word,
+		"path": sprintf("capabilities.%s", [word]),
 		"remedy": {"summary": "A reviewer decides about it; nothing else is needed from you.", "commands": ["agora requests"]},
 	}
 }
@@ -114,17 +118,17 @@ covers(g, name, text) if {
 	count(wanted - allowed) == 0
 }
 
-findings contains f if {
+requires contains r if {
 	some asked in input.asked
 	asked.capability in imported
 	asked.capability in granted
 	some name, text in asked.params
 	count([g | some g in covering(asked.capability); covers(g, name, text)]) == 0
 	have := concat(" or ", {said(name, object.get(g.params, name, "none")) | some g in covering(asked.capability)})
-	f := {
-		"code": "capability.more", "severity": "review",
+	r := {
+		"kind": "grant", "capability": asked.capability, "code": "capability.more",
 		"msg": sprintf("The app asks %s for %s %s, and its grant allows %s.", [asked.capability, name, said(name, text), have]),
-		"path": sprintf("capabilities.%s.%s", [asked.capability, name]), "subject": asked.capability,
+		"path": sprintf("capabilities.%s.%s", [asked.capability, name]),
 		"remedy": {"summary": "A reviewer decides about it; nothing else is needed from you.", "commands": ["agora requests"]},
 	}
 }
@@ -166,13 +170,6 @@ size(n) := sprintf("%v MiB", [round(n / 104857.6) / 10]) if {
 }
 
 size(n) := sprintf("%v GiB", [round(n / 107374182.4) / 10]) if n >= 1073741824
-
-# What a finding of severity review is about is for a reviewer to decide.
-requires contains f.subject if {
-	some f in findings
-	f.severity == "review"
-	f.subject in imported & declared
-}
 
 # --- whom it may ask -----------------------------------------------------------
 

@@ -1,0 +1,145 @@
+package governance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/rights"
+)
+
+// Judge asks the policy about releases, and makes changes that rely on its verdicts.
+type Judge struct {
+	desk         *control.Desk
+	policy       Policy
+	models       map[string][]string
+	beforeChange func()
+}
+
+// What a release is about to do when the policy is asked about it.
+const (
+	ToPublish = "publish"
+	ToPromote = "promote"
+)
+
+// Question is what the policy is asked about a release.
+type Question struct {
+	Action  string // ToPublish or ToPromote
+	Actor   string
+	Tier    abi.Tier
+	Release registry.Release
+}
+
+// About reads what a change is about. It runs more than once, and refuses what may not be changed.
+type About func(state.Reader) (Question, error)
+
+// rights returns what a release has in a tier.
+func (j *Judge) rights(tx state.Reader, r registry.Release, tier abi.Tier) (map[string]approvals.Right, error) {
+	return rights.Of(tx, j.policy, r, tier, j.desk.Now())
+}
+
+// missing returns the capabilities that a release needs and has no right to, sorted.
+func (j *Judge) missing(tx state.Reader, r registry.Release, tier abi.Tier) ([]string, error) {
+	return rights.Missing(tx, j.policy, r, tier, j.desk.Now())
+}
+
+// ask builds what the policy judges: the release, with the grants that reach it.
+func (j *Judge) ask(tx state.Reader, q Question) (approvals.Subject, error) {
+	have, err := j.rights(tx, q.Release, q.Tier)
+	if err != nil {
+		return approvals.Subject{}, err
+	}
+	s := Subject(q, have)
+	s.Models = j.models
+	if why, reserved := registry.ReservedName(q.Release.App); reserved && !j.policy.AllowsName(q.Release.App) {
+		if _, err = tx.App(q.Release.App); errors.Is(err, registry.ErrNotFound) {
+			s.App.Reserved, err = why, nil
+		}
+	}
+	return s, err
+}
+
+// evaluate asks the policy, and refuses names that are reserved whatever it says.
+func (j *Judge) evaluate(ctx context.Context, s approvals.Subject) (approvals.Verdict, error) {
+	verdict, err := j.policy.Evaluate(ctx, s)
+	if err == nil && s.App.Reserved != "" {
+		verdict.Findings = append([]abi.Finding{reservedName(s.App.Name, s.App.Reserved)}, verdict.Findings...)
+	}
+	return verdict, err
+}
+
+// Verdict asks the policy about a release as things are.
+func (j *Judge) Verdict(ctx context.Context, q Question) (approvals.Verdict, error) {
+	var s approvals.Subject
+	err := j.desk.View(ctx, func(tx state.Reader) (err error) {
+		s, err = j.ask(tx, q)
+		return err
+	})
+	if err != nil {
+		return approvals.Verdict{}, err
+	}
+	return j.evaluate(ctx, s)
+}
+
+// errStale ends a transaction that does not find what was looked at before it.
+var errStale = errors.New("what the change relies on is not what it was")
+
+// tries bounds how often a change begins again because the state keeps changing.
+const tries = 8
+
+// again runs a change anew as long as it is stale.
+func again(change func() error) error {
+	for range tries {
+		if err := change(); !errors.Is(err, errStale) {
+			return err
+		}
+	}
+	return fmt.Errorf("the app keeps changing: %w", approvals.ErrChanged)
+}
+
+// Judged makes a change that relies on a verdict of the policy. The policy is not asked within a
+// transaction, so what it judges is read twice: the transaction must find what was judged, or the
+// policy is asked again. A subject that is refused changes nothing.
+func (j *Judge) Judged(ctx context.Context, by string, about About, change func(state.Tx, Question, approvals.Verdict) error) error {
+	read := func(tx state.Reader) (q Question, s approvals.Subject, err error) {
+		if q, err = about(tx); err == nil {
+			s, err = j.ask(tx, q)
+		}
+		return q, s, err
+	}
+	return again(func() error {
+		var was approvals.Subject
+		err := j.desk.View(ctx, func(tx state.Reader) (err error) {
+			_, was, err = read(tx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		verdict, err := j.evaluate(ctx, was)
+		if err != nil {
+			return err
+		}
+		if verdict.Refuses() {
+			return &control.Refusal{Findings: verdict.Findings}
+		}
+		j.beforeChange()
+		_, err = j.desk.Update(ctx, by, func(tx state.Tx) error {
+			q, is, err := read(tx)
+			if err != nil {
+				return err
+			}
+			if !reflect.DeepEqual(was, is) {
+				return errStale
+			}
+			return change(tx, q, verdict)
+		})
+		return err
+	})
+}

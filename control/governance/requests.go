@@ -1,0 +1,267 @@
+package governance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/rights"
+)
+
+// Promote asks for a release to enter a higher tier.
+func (s *Service) Promote(ctx context.Context, name string, number int, to abi.Tier, reason string) (request approvals.Request, err error) {
+	actor, err := s.desk.Door(ctx, access.AskReview)
+	if err != nil {
+		return request, err
+	}
+	if to.Rank() < abi.TierPilot.Rank() {
+		return request, fmt.Errorf("%w: promotions lead to pilot or production, not to %q", approvals.ErrBadRequest, to)
+	}
+	about := func(tx state.Reader) (Question, error) {
+		r, err := ownRelease(tx, actor, name, number)
+		return Question{ToPromote, actor.User, to, r}, err
+	}
+	err = s.Judged(ctx, actor.User, about, func(tx state.Tx, q Question, v approvals.Verdict) error {
+		if request, err = s.newRequest(tx, actor, q.Release, approvals.KindPromotion, to); err != nil {
+			return err
+		}
+		request.Reason, request.Findings, request.Requires, request.Policy = reason, v.Findings, v.Requires, v.Policy
+		if request, err = approvals.Open(tx, request); err != nil {
+			return err
+		}
+		tx.Emit("request.opened", name, request.ID, map[string]string{"kind": string(request.Kind), "tier": string(to), "release": strconv.Itoa(number)})
+		return nil
+	})
+	return s.Explain(request, 0), err
+}
+
+// ownRelease reads a release that the actor may change.
+func ownRelease(tx state.Reader, actor access.Actor, name string, number int) (registry.Release, error) {
+	app, err := tx.App(name)
+	if err != nil {
+		return registry.Release{}, fmt.Errorf("app %q: %w", name, err)
+	}
+	if err := control.MayApp(actor, access.AskReview, app); err != nil {
+		return registry.Release{}, err
+	}
+	r, err := tx.Release(name, number)
+	if err != nil {
+		return r, fmt.Errorf("release %d of app %q: %w", number, name, err)
+	}
+	return r, registry.StillTrusted(tx, r)
+}
+
+// newRequest is a request about a release, with what changed since the last one
+// that a reviewer approved or, if there is none, that was asked about.
+func (s *Service) newRequest(tx state.Reader, actor access.Actor, r registry.Release, kind approvals.Kind, tier abi.Tier) (approvals.Request, error) {
+	app, err := tx.App(r.App)
+	if err != nil {
+		return approvals.Request{}, err
+	}
+	q := approvals.Request{
+		Kind: kind, App: r.App, Owner: app.Owner, Release: r.Number, Digest: string(r.Digest), Tier: tier,
+		By: actor.User, Created: s.desk.Now().UTC(), Reviewed: rights.Terms(r),
+	}
+	for _, approved := range []bool{true, false} {
+		last, err := tx.AskedBefore(r.App, r.Number, approved)
+		if err != nil && !errors.Is(err, approvals.ErrNotFound) {
+			return q, err
+		}
+		if q.Since = last.Release; q.Since > 0 {
+			break
+		}
+	}
+	if q.Since == 0 {
+		return q, nil
+	}
+	was, err := tx.Release(r.App, q.Since)
+	q.Changes = changes(was, r)
+	return q, err
+}
+
+// OpenRequests asks a reviewer for every capability that a release lacks in the
+// sandbox, and returns what it asked. What waits already is not asked again.
+func (s *Service) OpenRequests(tx state.Tx, actor access.Actor, r registry.Release, v approvals.Verdict, reason string) (asked []approvals.Request, err error) {
+	lacks, err := s.missing(tx, r, abi.TierSandbox)
+	if err != nil || len(lacks) == 0 {
+		return nil, err
+	}
+	basis, err := s.newRequest(tx, actor, r, approvals.KindGrant, abi.TierSandbox)
+	if err != nil {
+		return nil, err
+	}
+	known, _, err := tx.ReleaseRequests(r.App, r.Number, state.Part{Limit: -1})
+	if err != nil {
+		return nil, err
+	}
+	waits := 0
+	for _, word := range lacks {
+		q := basis
+		q.Capability, q.Params, q.Reason = word, q.Reviewed.Asks[word], reason
+		q.Findings, q.Requires, q.Policy = v.About(word), v.Requirements(word), v.Policy
+		if q.Reason == "" && len(q.Requires) > 0 {
+			q.Reason = q.Requires[0].Reason
+		}
+		if i := slices.IndexFunc(known, func(k approvals.Request) bool {
+			return k.Tier == q.Tier && k.Capability == word
+		}); i >= 0 {
+			q.Replaces = known[i].ID
+		}
+		q, err = approvals.Open(tx, q)
+		if errors.Is(err, approvals.ErrAlreadyRequested) {
+			waits++
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		tx.Emit("request.opened", r.App, q.ID, map[string]string{"kind": string(q.Kind), "capability": word, "release": strconv.Itoa(r.Number)})
+		asked = append(asked, q)
+	}
+	if waits == len(lacks) {
+		return nil, fmt.Errorf("release %d of app %q waits for %s: %w", r.Number, r.App, strings.Join(lacks, " and "), approvals.ErrAlreadyRequested)
+	}
+	return asked, nil
+}
+
+// AskAgain asks for what a release lacks in the sandbox and nothing waits for:
+// because it was rejected, withdrawn or revoked, or because a rule has changed.
+func (s *Service) AskAgain(ctx context.Context, name string, number int, reason string) ([]approvals.Request, error) {
+	actor, err := s.desk.Door(ctx, access.AskReview)
+	if err != nil {
+		return nil, err
+	}
+	return s.AskFor(ctx, actor, name, number, reason)
+}
+
+// AskFor is AskAgain for a flow that has let the actor in.
+func (s *Service) AskFor(ctx context.Context, actor access.Actor, name string, number int, reason string) (asked []approvals.Request, err error) {
+	about := func(tx state.Reader) (Question, error) {
+		r, err := ownRelease(tx, actor, name, number)
+		if err != nil {
+			return Question{}, err
+		}
+		lacks, err := s.missing(tx, r, abi.TierSandbox)
+		if err == nil && len(lacks) == 0 {
+			err = fmt.Errorf("release %d of app %q has all that it asks for in the sandbox: %w", number, name, approvals.ErrNothingToAsk)
+		}
+		return Question{ToPublish, actor.User, abi.TierSandbox, r}, err
+	}
+	err = s.Judged(ctx, actor.User, about, func(tx state.Tx, q Question, v approvals.Verdict) (err error) {
+		asked, err = s.OpenRequests(tx, actor, q.Release, v, reason)
+		return err
+	})
+	for i := range asked {
+		asked[i] = s.Explain(asked[i], 0)
+	}
+	return asked, err
+}
+
+// Withdraw takes one's own request back.
+func (s *Service) Withdraw(ctx context.Context, id string) (approvals.Request, error) {
+	actor, err := s.desk.Door(ctx, access.WithdrawRequest)
+	if err != nil {
+		return approvals.Request{}, err
+	}
+	var request approvals.Request
+	_, err = s.desk.Update(ctx, actor.User, func(tx state.Tx) error {
+		if request, err = approvals.Withdraw(tx, id, actor.User, s.desk.Now().UTC()); err != nil {
+			return err
+		}
+		tx.Emit("request.withdrawn", request.App, id, nil)
+		return nil
+	})
+	return request, err
+}
+
+// Requests lists requests, newest first.
+func (s *Service) Requests(ctx context.Context, f control.RequestFilter, p control.Page) (all control.Items[approvals.Request], err error) {
+	if _, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode); err != nil {
+		return all, err
+	}
+	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
+		all, err = control.Part(p, func(p state.Part) ([]approvals.Request, []byte, error) {
+			if f.Release != 0 {
+				return tx.ReleaseRequests(f.App, f.Release, p)
+			}
+			return tx.RequestsPart(f.App, f.Status, p)
+		})
+		if err != nil {
+			return err
+		}
+		newest := map[string]int{}
+		for i, q := range all.Items {
+			if _, ok := newest[q.App]; !ok {
+				app, err := tx.App(q.App)
+				if err != nil {
+					return fmt.Errorf("app %q: %w", q.App, err)
+				}
+				newest[q.App] = app.Releases
+			}
+			all.Items[i] = s.Explain(q, newest[q.App])
+		}
+		return nil
+	})
+	return all, err
+}
+
+// Decidable counts the open requests that an actor may decide, up to as many as one page lists.
+func Decidable(tx state.Reader, actor access.Actor) (n int, err error) {
+	if !actor.Has(access.RoleReviewer) {
+		return 0, nil
+	}
+	open, _, err := tx.RequestsPart("", approvals.StatusOpen, state.Part{Limit: control.MaxPageLimit})
+	for _, q := range open {
+		if q.DecidableBy(actor.User) {
+			n++
+		}
+	}
+	return n, err
+}
+
+// Request reads one request.
+func (s *Service) Request(ctx context.Context, id string) (approvals.Request, error) {
+	if _, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode); err != nil {
+		return approvals.Request{}, err
+	}
+	var q approvals.Request
+	err := s.desk.View(ctx, func(tx state.Reader) (err error) {
+		if q, err = tx.Request(id); err != nil {
+			return fmt.Errorf("request %q: %w", id, err)
+		}
+		app, err := tx.App(q.App)
+		q = s.Explain(q, app.Releases)
+		return err
+	})
+	return q, err
+}
+
+// Explain fills in what a reader of a request is told: which releases a grant would
+// reach, and whether a newer release is there than the one that is asked about.
+func (s *Service) Explain(q approvals.Request, newest int) approvals.Request {
+	if newest > q.Release {
+		q.Newer = newest
+	}
+	if q.Reaches != "" {
+		return q // as it was said when it was decided
+	}
+	q.Reaches = reaches(approvals.Reach{}, q.Release) // a promotion
+	if q.Kind == approvals.KindGrant || len(q.Requires) > 0 {
+		q.Reaches = reaches(s.policy.Reach(q.Tier), q.Release)
+	}
+	return q
+}
+
+// reaches says which releases a grant reaches that is about one.
+func reaches(rule approvals.Reach, release int) string {
+	return fmt.Sprintf("release %d%s", release, strings.TrimPrefix(rule.String(), "the reviewed release"))
+}

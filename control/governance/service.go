@@ -1,0 +1,50 @@
+package governance
+
+import (
+	"context"
+
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/control/apps"
+	"github.com/agora-host/agora/registry"
+)
+
+// Policy is the rules in force.
+type Policy interface {
+	approvals.Policy
+	// AllowsName reports whether an app may have a name that is reserved otherwise.
+	AllowsName(name string) bool
+}
+
+// Verifier checks what is stored of a release.
+type Verifier interface {
+	// VerifyRelease reads a release's module and checks it against its signature once more.
+	VerifyRelease(ctx context.Context, r registry.Release) error
+}
+
+// Options are what a Service needs.
+type Options struct {
+	Desk     *control.Desk
+	Apps     *apps.Catalogue
+	Policy   Policy
+	Models   map[string][]string // the node's language models, with the classes of data that each may see
+	Verifier Verifier
+	// BeforeChange, if not nil, is called between what a change relies on and its transaction: a
+	// test changes the state there.
+	BeforeChange func()
+}
+
+// Service carries requests to decisions, decisions to grants, and releases to tiers.
+type Service struct {
+	*Judge
+	apps     *apps.Catalogue
+	verifier Verifier
+}
+
+// New makes a Service.
+func New(o Options) *Service {
+	if o.BeforeChange == nil {
+		o.BeforeChange = func() {}
+	}
+	return &Service{Judge: &Judge{desk: o.Desk, policy: o.Policy, models: o.Models, beforeChange: o.BeforeChange}, apps: o.Apps, verifier: o.Verifier}
+}
