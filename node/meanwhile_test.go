@@ -48,7 +48,8 @@ func TestMeanwhile(t *testing.T) {
 			n.addKey(ada, private, public)
 			module := keeps(19)
 			signed := signWithKey(n.t, module, private)
-			_, err := ada.Publish(ctx, manifest(shop, about), module, signed, nil)
+			more := strings.ReplaceAll(about, "100KiB", "200KiB") // a reviewer is asked: nothing is activated
+			_, err := ada.Publish(ctx, manifest(shop, more), module, signed, nil)
 			return err
 		}, "untrusted-signer"},
 		{"the app of an upload", nil, func(n *testNode) error {
