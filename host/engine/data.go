@@ -53,6 +53,11 @@ const (
 func initialData(segments []wasm.Segment) (b initial, cost uint64) {
 	var highest, end uint64 // the end of all that was written, and of the last run
 	head := 0               // where the last run begins in b
+	size := 0
+	for _, s := range segments {
+		size += len(s.Bytes)
+	}
+	b = make(initial, 0, size+size/8)
 	for _, s := range segments {
 		cost += (uint64(len(s.Bytes)) + 7) / 8
 		if len(s.Bytes) == 0 {
@@ -71,7 +76,7 @@ func initialData(segments []wasm.Segment) (b initial, cost uint64) {
 		end = at + uint64(len(s.Bytes))
 		highest = max(highest, end)
 	}
-	return b[:len(b):len(b)], cost
+	return b, cost
 }
 
 // write puts the data into the memory of an instance in which nothing has run yet.
