@@ -126,7 +126,7 @@ type Actor struct {
 }
 
 // Has reports whether the actor has a role. Every role lets its holder see apps and releases, as
-// viewers do; see SeesUsage for what they do not share.
+// viewers do. The table behind May says what else.
 func (a Actor) Has(r Role) bool {
 	switch {
 	case a.User == "":
@@ -137,13 +137,6 @@ func (a Actor) Has(r Role) bool {
 		return len(a.Roles) > 0
 	}
 	return slices.Contains(a.Roles, r)
-}
-
-// SeesUsage reports whether the actor may see what the apps of an owner used. With "" it reports
-// whether the actor may see what all of them used, in sum.
-func (a Actor) SeesUsage(owner string) bool {
-	all := []Role{RoleViewer, RoleReviewer, RoleOperator}
-	return a.User != "" && (a.User == owner || slices.ContainsFunc(all, func(r Role) bool { return slices.Contains(a.Roles, r) }))
 }
 
 type actorKey struct{}

@@ -86,7 +86,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 	may := map[access.Role][]string{
 		access.RoleDeveloper: {"publish", "promote", "askAgain", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "answerOffer", "renameApp"},
 		access.RoleReviewer:  {"decide", "suspendApp", "resumeApp"},
-		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "putUser", "addHost", "deleteHost", "newLink", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "answerOffer", "renameApp"},
+		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "putUser", "renameUser", "addHost", "deleteHost", "newLink", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "answerOffer", "renameApp"},
 	}
 	// Anybody who is signed in may try these; whose thing it is decides then.
 	own := []string{"revokeGrant", "logs", "listLetters", "listSecrets", "shrinkGrant"}

@@ -25,7 +25,7 @@ type Check = control.Check
 // Doctor reads everything stored, down to the last byte, and names what is
 // damaged. It changes nothing, and the node goes on serving.
 func (h *Node) Doctor(ctx context.Context) ([]Check, error) {
-	if _, err := h.desk.Allow(ctx, access.RoleOperator); err != nil {
+	if _, err := h.desk.May(ctx, access.Operate, access.TheNode); err != nil {
 		return nil, err
 	}
 	d := doctor{dir: h.o.DataDir}

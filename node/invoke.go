@@ -10,7 +10,7 @@ import (
 
 // Invoke calls a release for a signed-in person, as the gateway would.
 func (h *Node) Invoke(ctx context.Context, app string, number int, r *http.Request) (control.Response, error) {
-	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Door(ctx, access.CallApp); err != nil {
 		return control.Response{}, err
 	}
 	called, err := h.Host.Call(ctx, app, number, r)
@@ -30,7 +30,7 @@ func (h *Node) Invoke(ctx context.Context, app string, number int, r *http.Reque
 
 // CallLimits are the bounds of a release's requests and responses.
 func (h *Node) CallLimits(ctx context.Context, app string, number int) (request, response int64, err error) {
-	if _, err := h.desk.Allow(ctx, access.RoleViewer); err != nil {
+	if _, err := h.desk.Door(ctx, access.CallApp); err != nil {
 		return 0, 0, err
 	}
 	return h.Host.CallLimits(ctx, app, number)

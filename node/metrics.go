@@ -139,7 +139,7 @@ func (h *Node) mayScrape(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(access.Require(actor, access.RoleOperator), actor.Allows(access.ScopeMetricsRead), actor.AllowsApp(""))
+	return errors.Join(access.May(actor, access.Operate, access.TheNode), actor.Allows(access.ScopeMetricsRead), actor.AllowsApp(""))
 }
 
 // measureNode writes what the node knows of itself.

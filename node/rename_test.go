@@ -94,6 +94,10 @@ func TestRename(t *testing.T) {
 	if page := n.do("GET", n.ConsoleURL()+"/settings", "", "Cookie", cookie); page.Status != 200 || !strings.Contains(page.Body, lovelace) {
 		t.Errorf("the session: %d", page.Status)
 	}
+	boss := n.session("boss@example.com", access.RoleOperator)
+	if page := n.do("GET", n.ConsoleURL()+"/apps/shop/releases/1", "", "Cookie", boss).Body; !strings.Contains(page, lovelace+` <small class="quiet">as `+ada) {
+		t.Errorf("the release's page: %s", page)
+	}
 	n.goesOnRenamed(old, shop, keyed, late)
 	n.keepsTheName(ctx)
 	n.stop()

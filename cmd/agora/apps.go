@@ -177,7 +177,7 @@ func showRelease(w io.Writer, r client.Release) error {
 	l := r.Manifest.Limits
 	rows := [][]string{
 		{"release", fmt.Sprintf("%s %d (%s)", r.App, r.Number, orDash(r.Version))}, {"serves", tierWords(r.ActiveIn)}, {"may serve", tierWords(r.MayServe)}, {"preview", r.PreviewURL},
-		{"signed by", fmt.Sprintf("%s (%s), %s", r.Signer.Identity, r.Signer.Method, when(r.Signer.SignedAt))},
+		{"signed by", fmt.Sprintf("%s (%s), %s%s", r.Signer.Identity, r.Signer.Method, when(r.Signer.SignedAt), signedAs(r.Signer))},
 		{"uploaded", when(r.Created) + " by " + r.CreatedBy}, {"module", fmt.Sprintf("%s, %s, %s", r.Digest, humanize.Bytes(uint64(r.Size)), r.Interface)},
 		{"kept because", strings.Join(r.Kept.Because, "; ")}, {"goes", keptWords(r.Kept)},
 		{"limits", fmt.Sprintf("%s instructions by cost table %d, %s memory, %s, %d at once", humanize.Count(l.Fuel), r.FuelTable, l.Memory, l.Timeout, l.Concurrency)},
@@ -286,4 +286,12 @@ func (c *cli) askCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "what the reviewer should know")
 	return cmd
+}
+
+// signedAs names what a signature was made for, where its person has another name now.
+func signedAs(s client.Signer) string {
+	if s.SignedAs == "" {
+		return ""
+	}
+	return ", as " + s.SignedAs
 }

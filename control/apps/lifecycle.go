@@ -199,7 +199,7 @@ func mayOwn(tx state.Reader, name string) error {
 		return fmt.Errorf("user %q: %w", name, err)
 	}
 	a := access.Actor{User: u.Name, Roles: u.Roles}
-	if u.Disabled || !a.Has(access.RoleDeveloper) {
+	if u.Disabled || !access.Allowed(a, access.Develop, access.TheNode) {
 		return fmt.Errorf("%s is disabled, or has not the role developer, which an app's owner needs: %w", name, registry.ErrBadOwner)
 	}
 	return nil

@@ -216,12 +216,12 @@ func (s *Service) Requests(ctx context.Context, f control.RequestFilter, p contr
 
 // Decidable counts the open requests that an actor may decide, up to as many as one page lists.
 func Decidable(tx state.Reader, actor access.Actor) (n int, err error) {
-	if !actor.Has(access.RoleReviewer) {
+	if !access.Allowed(actor, access.Review, access.TheNode) {
 		return 0, nil
 	}
 	open, _, err := tx.RequestsPart("", approvals.StatusOpen, state.Part{Limit: control.MaxPageLimit})
 	for _, q := range open {
-		if q.DecidableBy(actor.User) {
+		if access.Allowed(actor, access.DecideRequest, control.OfRequest(q)) {
 			n++
 		}
 	}

@@ -99,7 +99,7 @@ func (i *Intake) BeginUpload(ctx context.Context, why control.Purpose, n int64) 
 func (i *Intake) mayBegin(ctx context.Context, actor access.Actor, n int64) error {
 	return i.desk.View(ctx, func(tx state.Reader) error {
 		for name, of := range map[string]string{"module-bytes": actor.User, "node-module-bytes": ""} {
-			if of != "" && actor.Has(access.RoleOperator) {
+			if of != "" && access.Allowed(actor, access.Operate, access.TheNode) {
 				continue
 			}
 			if err := i.desk.Quotas.WouldFit(tx, name, of, n); err != nil {

@@ -117,6 +117,10 @@ func Dump(r state.Reader, more ...string) string {
 	unnamed, unnamedErr := r.Unnamed()
 	events, _, eventsErr := r.Events(state.EventQuery{Limit: -1}, nil)
 	text := list(apps, err) + list(users, usersErr) + said(n, numberErr) + list(unnamed, unnamedErr) + list(events, eventsErr)
+	for _, reference := range []string{"u_0", "u_1", "u_2", "ada00", "ada21"} {
+		person, err := r.Person(reference)
+		text += said(person, err)
+	}
 	for _, name := range append([]string{""}, slices.Compact(names)...) {
 		text += dumpOf(r, name)
 	}
@@ -197,10 +201,8 @@ func dumpPerson(r state.Reader, name string) string {
 	user, err := r.User(name)
 	held, heldErr := r.Credentials(name)
 	text := said(user, err) + list(held, heldErr)
-	for _, reference := range []string{name, "u_0", "u_1", "u_2", "ada00", "ada21"} {
-		person, err := r.Person(reference)
-		text += said(person, err)
-	}
+	person, personErr := r.Person(name)
+	text += said(person, personErr)
 	for _, c := range held {
 		found, err := r.CredentialByHash(c.Hash)
 		made, madeErr := r.MadeWith(c.ID)

@@ -50,11 +50,16 @@ type base struct {
 	Now    time.Time
 }
 
-// Member and the rest say what to offer; what is allowed the node decides.
-func (b base) Member() bool    { return b.Actor.Has(access.RoleViewer) }
-func (b base) Developer() bool { return b.Actor.Has(access.RoleDeveloper) }
-func (b base) Reviewer() bool  { return b.Actor.Has(access.RoleReviewer) }
-func (b base) Operator() bool  { return b.Actor.Has(access.RoleOperator) }
+// Member and the rest say what to offer; what is allowed the node decides, by the same table.
+func (b base) Member() bool    { return access.Allowed(b.Actor, access.ReadCatalogue, access.TheNode) }
+func (b base) Developer() bool { return access.Allowed(b.Actor, access.Develop, access.TheNode) }
+func (b base) Reviewer() bool  { return access.Allowed(b.Actor, access.Review, access.TheNode) }
+func (b base) Operator() bool  { return access.Allowed(b.Actor, access.Operate, access.TheNode) }
+
+// SeesUsage reports whether the actor may see what an app of an owner used.
+func (b base) SeesUsage(owner string) bool {
+	return access.Allowed(b.Actor, access.ReadUsage, access.App("", owner))
+}
 
 // New makes the console's handler.
 func New(node web.Node, o Options) (http.Handler, error) {
