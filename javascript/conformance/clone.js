@@ -1,0 +1,41 @@
+// structuredClone: https://html.spec.whatwg.org/#structured-cloning
+import { test, table, equal, ok, throws, bytes } from './harness.js';
+export { default } from './harness.js';
+
+table('primitive', [[undefined], [null], [true], [0], [-0], [NaN], [Infinity], ['x'], [10n]], (value) => ok(Object.is(structuredClone(value), value)));
+table('wrapper', [[Object(true)], [Object(1)], [Object('x')], [Object(1n)]], (value) => { const c = structuredClone(value); ok(c !== value && typeof c === 'object' && c.valueOf() === value.valueOf()); ok(Object.getPrototypeOf(c) === Object.getPrototypeOf(value)) });
+test('object', () => { const o = { a: 1, b: { c: [1, { d: 2 }] } }, c = structuredClone(o); equal(c, o); ok(c !== o && c.b !== o.b && c.b.c[1] !== o.b.c[1]) });
+test('array keeps its length and holes', () => { const a = [1, , 3]; a.length = 5; a.x = 'y'; const c = structuredClone(a); equal([c.length, 1 in c, c[2], c.x], [5, false, 3, 'y']) });
+test('date', () => { const d = new Date(1234), c = structuredClone(d); ok(c instanceof Date && c !== d); equal(+c, 1234) });
+test('invalid date', () => ok(Number.isNaN(+structuredClone(new Date(NaN)))));
+test('regular expression', () => { const r = /a(b)/giu; r.lastIndex = 3; const c = structuredClone(r); equal([c.source, c.flags, c.lastIndex], ['a(b)', 'giu', 0]) });
+test('map', () => { const k = {}, c = structuredClone(new Map([[k, 1], ['x', { y: 2 }]])); equal([c.size, c.get('x')], [2, { y: 2 }]); ok(!c.has(k)) });
+test('set', () => { const c = structuredClone(new Set([1, 'x'])); ok(c instanceof Set && c.has(1) && c.has('x') && c.size === 2) });
+test('buffer', () => { const b = bytes(1, 2).buffer, c = structuredClone(b); ok(c !== b && c instanceof ArrayBuffer); equal(new Uint8Array(c), bytes(1, 2)) });
+table('view', [[Uint8Array], [Int16Array], [Float64Array], [BigInt64Array]].map(([T]) => [T.name, T]), (name, T) => { const v = new T(4), c = structuredClone(v.subarray(1, 3)); equal([c.constructor === T, c.length, c.byteOffset, c.buffer.byteLength], [true, 2, T.BYTES_PER_ELEMENT, v.byteLength]) });
+test('DataView', () => { const c = structuredClone(new DataView(new ArrayBuffer(4), 1, 2)); equal([c instanceof DataView, c.byteOffset, c.byteLength], [true, 1, 2]) });
+test('two views of one buffer', () => { const b = new ArrayBuffer(4), c = structuredClone([new Uint8Array(b), new Uint8Array(b)]); ok(c[0].buffer === c[1].buffer) });
+test('cycle', () => { const o = {}; o.self = o; const c = structuredClone(o); ok(c.self === c && c !== o) });
+test('cycle through a map', () => { const m = new Map; m.set('m', m); const c = structuredClone(m); ok(c.get('m') === c) });
+test('the same object twice', () => { const x = {}, c = structuredClone([x, x]); ok(c[0] === c[1]) });
+table('error', [[Error], [TypeError], [RangeError], [SyntaxError], [ReferenceError], [EvalError], [URIError]].map(([T]) => [T.name, T]), (name, T) => { const c = structuredClone(new T('m', { cause: { a: 1 } })); equal([c instanceof T, c.message, c.name, c.cause], [true, 'm', name, { a: 1 }]) });
+test('error of another name', () => { const e = new Error('m'); e.name = 'Mine'; const c = structuredClone(e); equal([c.name, Object.getPrototypeOf(c) === Error.prototype], ['Error', true]) });
+test('error subclass', () => { class Mine extends TypeError { } ok(structuredClone(new Mine('m')) instanceof TypeError) });
+test('DOMException', () => { const c = structuredClone(new DOMException('m', 'AbortError')); equal([c instanceof DOMException, c.name, c.message, c.code], [true, 'AbortError', 'm', 20]) });
+test('Blob', async () => { const c = structuredClone(new Blob(['x'], { type: 'a/b' })); equal([c instanceof Blob, c.type, await c.text()], [true, 'a/b', 'x']) });
+test('File', () => { const c = structuredClone(new File(['x'], 'n', { lastModified: 3 })); equal([c instanceof File, c.name, c.lastModified], [true, 'n', 3]) });
+test('instances become plain objects', () => { class P { x = 1; get y() { return 2 } } const c = structuredClone(new P); equal([Object.getPrototypeOf(c) === Object.prototype, c], [true, { x: 1 }]) });
+test('getters are read', () => equal(Object.getOwnPropertyDescriptor(structuredClone({ get x() { return 1 } }), 'x'), { value: 1, writable: true, enumerable: true, configurable: true }));
+test('what cannot be listed stays behind', () => { const o = { a: 1, [Symbol('s')]: 2 }; Object.defineProperty(o, 'h', { value: 1 }); equal(Reflect.ownKeys(structuredClone(o)), ['a']) });
+test('__proto__ as a key', () => { const o = JSON.parse('{"__proto__": {"x": 1}}'), c = structuredClone(o); ok(Object.hasOwn(c, '__proto__') && Object.getPrototypeOf(c) === Object.prototype) });
+test('a getter that throws', () => throws(RangeError, () => structuredClone({ get x() { throw new RangeError('x') } })));
+table('refused', [['function', () => { }], ['symbol', Symbol('s')], ['inside', { a: [() => { }] }], ['WeakMap', new WeakMap], ['Promise', Promise.resolve()], ['Headers', new Headers], ['Response', new Response], ['Request', new Request('https://x.test/')], ['stream without a transfer', new ReadableStream], ['EventTarget', new EventTarget], ['AbortSignal', AbortSignal.abort()], ['class', class { }]],
+  (name, value) => throws('DataCloneError', () => structuredClone(value)));
+test('no argument', () => throws(TypeError, () => structuredClone()));
+test('transfer', () => { const b = bytes(1, 2).buffer, c = structuredClone({ b }, { transfer: [b] }); equal([b.byteLength, c.b.byteLength], [0, 2]) });
+test('transfer of what is not used', () => { const b = bytes(1).buffer; structuredClone(1, { transfer: [b] }); equal(b.byteLength, 0) });
+test('transfer twice', () => { const b = bytes(1).buffer; throws('DataCloneError', () => structuredClone(b, { transfer: [b, b] })); equal(b.byteLength, 1) });
+test('transfer of an object', () => throws('DataCloneError', () => structuredClone(1, { transfer: [{}] })));
+test('a buffer that was transferred', () => { const b = bytes(1).buffer; structuredClone(b, { transfer: [b] }); throws('DataCloneError', () => structuredClone(b)); throws('DataCloneError', () => structuredClone(1, { transfer: [b] })) });
+test('a failure transfers nothing', () => { const b = bytes(1).buffer; throws('DataCloneError', () => structuredClone({ b, f() { } }, { transfer: [b] })); equal(b.byteLength, 1) });
+test('deep', () => { let o = {}; for (let i = 0; i < 100; i++) o = { o }; let c = structuredClone(o), n = 0; while (c.o) { c = c.o; n++ } equal(n, 100) });
