@@ -1,0 +1,98 @@
+// Headers, Request, Response: https://fetch.spec.whatwg.org/
+import { test, table, equal, ok, throws, rejects, hex, utf8, bytes } from './harness.js';
+export { default } from './harness.js';
+
+// ---- Headers
+const H = (init) => new Headers(init);
+const all = (h) => [...h];
+test('empty', () => equal(all(H()), []));
+table('from', [['object', { A: 'x', b: 1 }], ['pairs', [['a', 'x'], ['B', 1]]], ['headers', new Headers({ a: 'x', b: '1' })], ['map', new Map([['a', 'x'], ['b', 1]])]], (name, init) => equal(all(H(init)), [['a', 'x'], ['b', '1']]));
+table('refused init', [[null], [1], ['x'], [[['a']]], [[['a', 'b', 'c']]], [['ab']]], (init) => throws(TypeError, () => H(init)));
+test('names of any case', () => { const h = H({ 'Content-Type': 'a' }); equal([h.get('content-type'), h.get('CONTENT-TYPE'), h.has('Content-type'), all(h)], ['a', 'a', true, [['content-type', 'a']]]) });
+test('get of none', () => equal(H().get('x'), null));
+test('append joins', () => { const h = H({ a: '1' }); h.append('A', '2'); equal(h.get('a'), '1, 2') });
+test('set replaces', () => { const h = H([['a', '1'], ['b', '2'], ['a', '3']]); h.set('a', 4); equal(all(h), [['a', '4'], ['b', '2']]) });
+test('delete', () => { const h = H({ a: '1' }); h.delete('A'); h.delete('none'); equal(h.has('a'), false) });
+table('values lose their space', [[' a ', 'a'], ['\ta\n', 'a'], ['\r\n a b \r\n', 'a b'], ['', ''], ['  ', '']], (value, want) => equal(H({ a: value }).get('a'), want));
+table('bad name', [[''], ['a b'], ['a:'], ['é'], ['a\n'], ['(a)'], ['a,b'], ['"a"'], ['a/b'], ['a@b']], (name) => { for (const run of [() => H([[name, 'x']]), () => H().get(name), () => H().has(name), () => H().set(name, 'x'), () => H().append(name, 'x'), () => H().delete(name)]) throws(TypeError, run) });
+table('good name', [['a'], ['A-b_c'], ["!#$%&'*+-.^_`|~"], ['1']], (name) => equal(H([[name, 'x']]).get(name), 'x'));
+table('bad value', [['a\nb'], ['a\r\nX: y'], ['a\0b'], ['€'], ['\u0100']], (value) => { throws(TypeError, () => H({ a: value })); throws(TypeError, () => H().set('a', value)); throws(TypeError, () => H().append('a', value)) });
+table('good value', [['é'], ['a\tb'], ['a"b'], ['\x7f'], ['\x80']], (value) => equal(H({ a: value }).get('a'), value));
+test('values are strings', () => { const h = H({ a: null, b: undefined, c: [1, 2] }); equal([h.get('a'), h.get('b'), h.get('c')], ['null', 'undefined', '1,2']) });
+test('iteration is sorted', () => equal(all(H([['c', '1'], ['a', '2'], ['B', '3']])), [['a', '2'], ['b', '3'], ['c', '1']]));
+test('iteration joins', () => equal(all(H([['a', '1'], ['a', '2']])), [['a', '1, 2']]));
+test('set-cookie stays apart', () => { const h = H([['set-cookie', 'a=1'], ['x', 'y'], ['Set-Cookie', 'b=2, c']]); equal([h.getSetCookie(), all(h), h.get('set-cookie')], [['a=1', 'b=2, c'], [['set-cookie', 'a=1'], ['set-cookie', 'b=2, c'], ['x', 'y']], 'a=1, b=2, c']) });
+test('getSetCookie of none', () => equal(H().getSetCookie(), []));
+test('set of set-cookie', () => { const h = H([['set-cookie', 'a'], ['set-cookie', 'b']]); h.set('Set-Cookie', 'c'); equal(h.getSetCookie(), ['c']); h.delete('set-cookie'); equal(h.getSetCookie(), []) });
+test('keys, values, entries, forEach', () => { const h = H({ b: '2', a: '1' }), seen = []; h.forEach(function (v, k, o) { seen.push(v, k, o === h, this.x) }, { x: 1 }); equal([[...h.keys()], [...h.values()], [...h.entries()], seen.slice(0, 4)], [['a', 'b'], ['1', '2'], [['a', '1'], ['b', '2']], ['1', 'a', true, 1]]) });
+test('iteration is live', () => { const h = H({ a: '1', c: '3' }), seen = []; for (const [k] of h) { seen.push(k); if (k === 'a') h.set('b', '2') } equal(seen, ['a', 'b', 'c']) });
+test('entries is the iterator', () => ok(Headers.prototype.entries === Headers.prototype[Symbol.iterator]));
+test('tags', () => equal([String(H()), Object.prototype.toString.call(H().keys())], ['[object Headers]', '[object Headers Iterator]']));
+test('a copy is apart', () => { const a = H({ x: '1' }), b = H(a); b.set('x', '2'); equal(a.get('x'), '1') });
+table('arguments', [['append', ['a']], ['set', ['a']], ['get', []], ['has', []], ['delete', []], ['forEach', []]], (name, args) => throws(TypeError, () => H()[name](...args)));
+test('brand', () => throws(TypeError, () => Headers.prototype.get.call({}, 'a')));
+test('a hundred headers', () => { const h = H(); for (let i = 0; i < 100; i++) h.append('k' + i, String(i)); equal([all(h).length, h.get('k99')], [100, '99']) });
+
+// ---- Response
+test('Response: defaults', () => { const r = new Response; equal([r.status, r.ok, r.statusText, r.type, r.url, r.redirected, r.body, r.bodyUsed, all(r.headers)], [200, true, '', 'default', '', false, null, false, []]) });
+test('Response: init', () => { const r = new Response('x', { status: 404, statusText: 'No', headers: { a: 'b' } }); equal([r.status, r.ok, r.statusText, r.headers.get('a')], [404, false, 'No', 'b']) });
+table('ok of a status', [[200, true], [204, true], [299, true], [300, false], [500, false]], (status, want) => equal(new Response(null, { status }).ok, want));
+table('status refused', [[0], [100], [199], [600], [1000], [NaN], ['x'], [-1]], (status) => throws(RangeError, () => new Response('', { status })));
+table('status that is a number', [['201', 201], [201.9, 201]], (status, want) => equal(new Response('', { status }).status, want));
+table('no body with', [[204], [205], [304]], (status) => { throws(TypeError, () => new Response('x', { status })); equal(new Response(null, { status }).status, status) });
+table('statusText refused', [['a\nb'], ['€'], ['\0']], (statusText) => throws(TypeError, () => new Response('', { statusText })));
+test('Response: headers are copied', () => { const h = H({ a: '1' }), r = new Response('', { headers: h }); h.set('a', '2'); equal(r.headers.get('a'), '1') });
+test('Response: headers are the same object', () => { const r = new Response; ok(r.headers === r.headers); r.headers.set('a', 'b'); equal(r.headers.get('a'), 'b') });
+table('content type of', [['string', 'x', 'text/plain;charset=UTF-8'], ['params', new URLSearchParams('a=b'), 'application/x-www-form-urlencoded;charset=UTF-8'], ['bytes', bytes(1), null], ['buffer', bytes(1).buffer, null], ['nothing', null, null], ['number', 12, 'text/plain;charset=UTF-8'], ['object', { }, 'text/plain;charset=UTF-8']], (name, body, want) => equal(new Response(body).headers.get('content-type'), want));
+table('text of', [['string', 'é', 'é'], ['params', new URLSearchParams({ a: 'b c' }), 'a=b+c'], ['bytes', utf8('é'), 'é'], ['buffer', utf8('x').buffer, 'x'], ['DataView', new DataView(utf8('xyz').buffer, 1), 'yz'], ['nothing', null, ''], ['number', 12, '12'], ['object', {}, '[object Object]'], ['BOM', '\ufeffx', 'x'], ['broken', bytes(0xff), '\ufffd'], ['lone surrogate', '\ud800', '\ufffd'], ['Uint16Array', new Uint16Array([0x6261]), 'ab']],
+  async (name, body, want) => equal(await new Response(body).text(), want));
+test('json()', async () => equal(await new Response('{"a":[1,null]}').json(), { a: [1, null] }));
+test('json() with a BOM', async () => equal(await new Response('\ufeff1').json(), 1));
+test('json() of what is none', () => rejects(SyntaxError, new Response('{').json()));
+test('json() of nothing', () => rejects(SyntaxError, new Response().json()));
+test('arrayBuffer()', async () => { const b = await new Response('é').arrayBuffer(); ok(b instanceof ArrayBuffer); equal(hex(b), 'c3a9') });
+test('bytes()', async () => { const b = await new Response('é').bytes(); ok(b instanceof Uint8Array); equal(hex(b), 'c3a9') });
+test('bytes of a Response are its own', async () => { const b = bytes(1), r = new Response(b); b[0] = 2; const got = await r.bytes(); equal(got, bytes(1)) });
+test('a body is used once', async () => { const r = new Response('x'); equal(r.bodyUsed, false); await r.text(); equal(r.bodyUsed, true); await rejects(TypeError, r.text()); await rejects(TypeError, r.json()); await rejects(TypeError, r.bytes()); await rejects(TypeError, r.arrayBuffer()); await rejects(TypeError, r.blob()) });
+test('no body is never used', async () => { const r = new Response; await r.text(); equal([r.bodyUsed, await r.text()], [false, '']) });
+test('an empty body is used', async () => { const r = new Response(''); await r.text(); equal(r.bodyUsed, true) });
+test('reading returns a promise, not an error', () => rejects(TypeError, Response.prototype.text.call({})));
+test('clone', async () => { const r = new Response('x', { status: 201, statusText: 'T', headers: { a: 'b' } }), c = r.clone(); c.headers.set('a', 'c'); equal([c.status, c.statusText, r.headers.get('a'), await r.text(), await c.text()], [201, 'T', 'b', 'x', 'x']) });
+test('clone of a used one', async () => { const r = new Response('x'); await r.text(); throws(TypeError, () => r.clone()) });
+test('Response.json', async () => { const r = Response.json({ a: 1 }, { status: 201, headers: { x: 'y' } }); equal([r.status, r.headers.get('content-type'), r.headers.get('x'), await r.text()], [201, 'application/json', 'y', '{"a":1}']) });
+test('Response.json keeps a type', () => equal(Response.json(1, { headers: { 'content-type': 'a/b' } }).headers.get('content-type'), 'a/b'));
+table('Response.json refuses', [['undefined', undefined], ['function', () => { }], ['symbol', Symbol('s')], ['big', 1n]], (name, value) => throws(TypeError, () => Response.json(value)));
+test('Response.json of a cycle', () => { const o = {}; o.o = o; throws(TypeError, () => Response.json(o)) });
+test('Response.redirect', () => { const r = Response.redirect('https://x.test/a b'); equal([r.status, r.headers.get('location'), r.body], [302, 'https://x.test/a%20b', null]) });
+table('Response.redirect status', [[301], [302], [303], [307], [308]], (status) => equal(Response.redirect('https://x.test/', status).status, status));
+table('Response.redirect refuses', [[200], [304], [400], [0]], (status) => throws(RangeError, () => Response.redirect('https://x.test/', status)));
+test('Response.redirect to what is no URL', () => throws(TypeError, () => Response.redirect('https://[')));
+test('Response.error', () => { const r = Response.error(); equal([r.type, r.status, r.ok, r.body, r.statusText], ['error', 0, false, null, '']) });
+test('Response tag', () => equal(String(new Response), '[object Response]'));
+test('Response needs new', () => throws(TypeError, () => Response('x')));
+test('status cannot be set', () => { const r = new Response; try { r.status = 500 } catch { } equal(r.status, 200) });
+
+// ---- Request
+const U = 'https://x.test/a?b#c';
+test('Request: defaults', () => { const r = new Request(U); equal([r.method, r.url, r.body, r.bodyUsed, all(r.headers), r.redirect], ['GET', U, null, false, [], 'follow']) });
+test('Request of a URL', () => equal(new Request(new URL(U)).url, U));
+test('Request: url is parsed', () => equal(new Request('HTTPS://X.test:443/a/../b c').url, 'https://x.test/b%20c'));
+table('Request url refused', [[''], ['https://['], ['https://u:p@x.test/'], ['https://u@x.test/']], (url) => throws(TypeError, () => new Request(url)));
+table('method', [['get', 'GET'], ['Post', 'POST'], ['put', 'PUT'], ['delete', 'DELETE'], ['head', 'HEAD'], ['options', 'OPTIONS'], ['patch', 'patch'], ['PATCH', 'PATCH'], ['Custom', 'Custom']], (method, want) => equal(new Request(U, { method }).method, want));
+table('method refused', [[''], ['a b'], ['CONNECT'], ['trace'], ['TRACK'], ['é'], ['G\n']], (method) => throws(TypeError, () => new Request(U, { method })));
+table('no body with the method', [['GET'], ['HEAD'], [undefined]], (method) => throws(TypeError, () => new Request(U, { method, body: 'x' })));
+test('Request: body and type', async () => { const r = new Request(U, { method: 'POST', body: 'é' }); equal([r.headers.get('content-type'), await r.text(), r.bodyUsed], ['text/plain;charset=UTF-8', 'é', true]) });
+test('Request: a type that is given', () => equal(new Request(U, { method: 'POST', body: 'x', headers: { 'Content-Type': 'a/b' } }).headers.get('content-type'), 'a/b'));
+test('Request: null body', () => equal(new Request(U, { method: 'POST', body: null }).body, null));
+test('Request of a Request', async () => { const a = new Request(U, { method: 'POST', body: 'x', headers: { a: 'b' } }), b = new Request(a); equal([b.method, b.url, b.headers.get('a'), a.bodyUsed, await b.text()], ['POST', U, 'b', true, 'x']) });
+test('Request of a Request, changed', async () => { const a = new Request(U, { method: 'POST', body: 'x', headers: { a: 'b' } }), b = new Request(a, { method: 'PUT', body: 'y', headers: { c: 'd' } }); equal([b.method, b.headers.get('a'), b.headers.get('c'), await b.text(), a.bodyUsed], ['PUT', null, 'd', 'y', false]) });
+test('Request of a used Request', async () => { const a = new Request(U, { method: 'POST', body: 'x' }); await a.text(); throws(TypeError, () => new Request(a)) });
+test('Request: clone', async () => { const a = new Request(U, { method: 'POST', body: 'x', headers: { a: 'b' } }), b = a.clone(); b.headers.set('a', 'c'); equal([b.method, b.url, a.headers.get('a'), await a.text(), await b.text()], ['POST', U, 'b', 'x', 'x']) });
+test('Request: clone of a used one', async () => { const a = new Request(U, { method: 'POST', body: 'x' }); await a.text(); throws(TypeError, () => a.clone()) });
+test('Request: json, bytes, arrayBuffer', async () => { const r = () => new Request(U, { method: 'POST', body: '[1]' }); equal([await r().json(), await r().bytes(), hex(await r().arrayBuffer())], [[1], utf8('[1]'), '5b315d']) });
+test('Request: redirect', () => { equal(new Request(U, { redirect: 'manual' }).redirect, 'manual'); throws(TypeError, () => new Request(U, { redirect: 'x' })) });
+test('Request: headers are the same object', () => { const r = new Request(U); ok(r.headers === r.headers && r.headers instanceof Headers) });
+test('Request tag', () => equal(String(new Request(U)), '[object Request]'));
+test('Request needs an argument', () => throws(TypeError, () => new Request()));
+test('Request brand', () => throws(TypeError, () => Object.getOwnPropertyDescriptor(Request.prototype, 'url').get.call({})));
+test('subclasses', async () => { class Mine extends Response { get mine() { return this.status + 1 } } const r = new Mine('x', { status: 201 }); equal([r.mine, await r.text(), r instanceof Response], [202, 'x', true]) });
