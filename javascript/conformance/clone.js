@@ -1,6 +1,6 @@
 // structuredClone: https://html.spec.whatwg.org/#structured-cloning
-import { test, table, equal, ok, throws, bytes } from './harness.js';
-export { default } from './harness.js';
+import { part, test, table, equal, ok, throws, bytes } from './harness.js';
+part('clone');
 
 table('primitive', [[undefined], [null], [true], [0], [-0], [NaN], [Infinity], ['x'], [10n]], (value) => ok(Object.is(structuredClone(value), value)));
 table('wrapper', [[Object(true)], [Object(1)], [Object('x')], [Object(1n)]], (value) => { const c = structuredClone(value); ok(c !== value && typeof c === 'object' && c.valueOf() === value.valueOf()); ok(Object.getPrototypeOf(c) === Object.getPrototypeOf(value)) });

@@ -1,6 +1,6 @@
 // Event, EventTarget, CustomEvent, AbortController, AbortSignal, DOMException: https://dom.spec.whatwg.org/, https://webidl.spec.whatwg.org/
-import { test, table, equal, ok, throws, rejects, turns } from './harness.js';
-export { default } from './harness.js';
+import { part, test, table, equal, ok, throws, rejects, turns } from './harness.js';
+part('events');
 
 const globals = ['Event', 'EventTarget', 'CustomEvent', 'AbortController', 'AbortSignal', 'DOMException', 'queueMicrotask', 'performance', 'navigator', 'reportError'];
 table('global', globals.map((name) => [name]), (name) => {

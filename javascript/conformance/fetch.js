@@ -1,6 +1,6 @@
 // Headers, Request, Response: https://fetch.spec.whatwg.org/
-import { test, table, equal, ok, throws, rejects, hex, utf8, bytes } from './harness.js';
-export { default } from './harness.js';
+import { part, test, table, equal, ok, throws, rejects, hex, utf8, bytes } from './harness.js';
+part('fetch');
 
 // ---- Headers
 const H = (init) => new Headers(init);

@@ -1,6 +1,6 @@
 // Blob, File, FormData and how bodies carry them: https://w3c.github.io/FileAPI/, https://xhr.spec.whatwg.org/, RFC 7578
-import { test, table, equal, ok, throws, rejects, bytes, utf8, hex } from './harness.js';
-export { default } from './harness.js';
+import { part, test, table, equal, ok, throws, rejects, bytes, utf8, hex } from './harness.js';
+part('forms');
 
 // ---- Blob
 test('empty Blob', () => { const b = new Blob; equal([b.size, b.type], [0, '']) });
@@ -82,30 +82,30 @@ test('multipart: text of the body', async () => {
 });
 
 const parse = (text, type = 'multipart/form-data; boundary=B') => new Response(typeof text === 'string' ? utf8(text) : text, { headers: { 'content-type': type } }).formData();
-const part = (head, value) => `--B\r\n${head}\r\n\r\n${value}\r\n--B--\r\n`;
+const field = (head, value) => `--B\r\n${head}\r\n\r\n${value}\r\n--B--\r\n`;
 const CD = 'Content-Disposition: form-data; ';
 table('multipart read', [
-  ['one', part(CD + 'name="a"', 'x'), [['a', 'x']]],
-  ['header in small letters', part('content-disposition:form-data;name="a"', 'x'), [['a', 'x']]],
-  ['name without quotes', part(CD + 'name=a', 'x'), [['a', 'x']]],
-  ['escaped quotes', part(CD + 'name="a%22b"', 'x'), [['a"b', 'x']]],
-  ['other headers', part(CD + 'name="a"\r\nX-Other: 1\r\nContent-Type: text/plain; charset=utf-8', 'x'), [['a', 'x']]],
-  ['BOM', part(CD + 'name="a"', '\ufeffx'), [['a', 'x']]],
-  ['empty value', part(CD + 'name="a"', ''), [['a', '']]],
-  ['no line end after the last boundary', part(CD + 'name="a"', 'x').slice(0, -2), [['a', 'x']]],
-  ['dashes in the value', part(CD + 'name="a"', 'x--B'), [['a', 'x--B']]],
-  ['half a boundary', part(CD + 'name="a"', 'x\r\n--'), [['a', 'x\r\n--']]],
+  ['one', field(CD + 'name="a"', 'x'), [['a', 'x']]],
+  ['header in small letters', field('content-disposition:form-data;name="a"', 'x'), [['a', 'x']]],
+  ['name without quotes', field(CD + 'name=a', 'x'), [['a', 'x']]],
+  ['escaped quotes', field(CD + 'name="a%22b"', 'x'), [['a"b', 'x']]],
+  ['other headers', field(CD + 'name="a"\r\nX-Other: 1\r\nContent-Type: text/plain; charset=utf-8', 'x'), [['a', 'x']]],
+  ['BOM', field(CD + 'name="a"', '\ufeffx'), [['a', 'x']]],
+  ['empty value', field(CD + 'name="a"', ''), [['a', '']]],
+  ['no line end after the last boundary', field(CD + 'name="a"', 'x').slice(0, -2), [['a', 'x']]],
+  ['dashes in the value', field(CD + 'name="a"', 'x--B'), [['a', 'x--B']]],
+  ['half a boundary', field(CD + 'name="a"', 'x\r\n--'), [['a', 'x\r\n--']]],
   ['no parts', '--B--\r\n', []],
 ], async (name, text, want) => equal([...await parse(text)], want));
 table('multipart refused', [
-  ['empty', ''], ['no boundary', 'x'], ['not ended', '--B\r\n' + CD + 'name="a"\r\n\r\nx'], ['ended by another', part(CD + 'name="a"', 'x').replaceAll('--B--', '--C--')],
-  ['no disposition', part('Content-Type: text/plain', 'x')], ['no name', part(CD + 'filename="a"', 'x')], ['attachment', part('Content-Disposition: attachment; name="a"', 'x')],
-  ['no empty line', '--B\r\n' + CD + 'name="a"\r\n--B--\r\n'], ['a header without a colon', part(CD + 'name="a"\r\nfoo', 'x')],
+  ['empty', ''], ['no boundary', 'x'], ['not ended', '--B\r\n' + CD + 'name="a"\r\n\r\nx'], ['ended by another', field(CD + 'name="a"', 'x').replaceAll('--B--', '--C--')],
+  ['no disposition', field('Content-Type: text/plain', 'x')], ['no name', field(CD + 'filename="a"', 'x')], ['attachment', field('Content-Disposition: attachment; name="a"', 'x')],
+  ['no empty line', '--B\r\n' + CD + 'name="a"\r\n--B--\r\n'], ['a header without a colon', field(CD + 'name="a"\r\nfoo', 'x')],
 ], (name, text) => rejects(TypeError, parse(text)));
-test('multipart: boundary in quotes', async () => equal([...await parse(part(CD + 'name="a"', 'x'), 'multipart/form-data; boundary="B"')], [['a', 'x']]));
-test('multipart: type in capitals', async () => equal([...await parse(part(CD + 'name="a"', 'x'), 'Multipart/Form-Data; Boundary=B')], [['a', 'x']]));
-test('multipart without a boundary', () => rejects(TypeError, parse(part(CD + 'name="a"', 'x'), 'multipart/form-data')));
-test('a file without a type is text/plain', async () => { const f = (await parse(part(CD + 'name="a"; filename="n"', 'x'))).get('a'); equal([f.type, f.name, await f.text()], ['text/plain', 'n', 'x']) });
+test('multipart: boundary in quotes', async () => equal([...await parse(field(CD + 'name="a"', 'x'), 'multipart/form-data; boundary="B"')], [['a', 'x']]));
+test('multipart: type in capitals', async () => equal([...await parse(field(CD + 'name="a"', 'x'), 'Multipart/Form-Data; Boundary=B')], [['a', 'x']]));
+test('multipart without a boundary', () => rejects(TypeError, parse(field(CD + 'name="a"', 'x'), 'multipart/form-data')));
+test('a file without a type is text/plain', async () => { const f = (await parse(field(CD + 'name="a"; filename="n"', 'x'))).get('a'); equal([f.type, f.name, await f.text()], ['text/plain', 'n', 'x']) });
 test('bytes that are no UTF-8 in a file stay', async () => { const f = (await parse(Uint8Array.from([...utf8('--B\r\n' + CD + 'name="a"; filename="n"\r\n\r\n'), 0xff, 0, 0x80, ...utf8('\r\n--B--')]))).get('a'); equal(await f.bytes(), bytes(0xff, 0, 0x80)) });
 test('too many parts', () => rejects(TypeError, parse(('--B\r\n' + CD + 'name=a\r\n\r\n\r\n').repeat(10_001) + '--B--')));
 

@@ -1,7 +1,12 @@
-// The harness of the conformance parts: an app whose every request runs all tests of one part and returns
-// what passed and what failed, as JSON. The tests are written from the standards that each part names.
+// The harness of the conformance parts: an app whose every request runs all tests of the part that its path names,
+// and returns what passed and what failed, as JSON. The tests are written from the standards that each part names.
 
-const tests = [];
+const parts = {};
+let tests;
+// part begins a part: the tests that follow are of it.
+export const part = (name) => {
+  tests = parts[name] = [];
+};
 export const test = (name, run) => { tests.push({ name, run }) };
 // table makes a test of each row; the row's first column is its name.
 export const table = (name, rows, run) => { rows.forEach((row, i) => test(`${name} ${show(row[0])} #${i + 1}`, () => run(...row))) };
@@ -63,15 +68,15 @@ const stuck = (ms) => {
   const promise = new Promise((_, reject) => { id = setTimeout(() => reject(new Error('it does not end')), ms) });
   return { promise, stop: () => clearTimeout(id) };
 };
-export const runAll = async () => {
+export const partNames = () => Object.keys(parts).sort();
+export const runPart = async (part) => {
   const failed = [], names = new Set;
-  for (const { name, run } of tests) {
+  for (const { name, run } of parts[part]) {
     if (names.has(name)) failed.push({ name, error: 'two tests have this name' });
     names.add(name);
     const limit = stuck(300);
     try { await Promise.race([Promise.resolve().then(run), limit.promise]) } catch (error) { failed.push({ name, error: show(error) }) }
     limit.stop();
   }
-  return { total: tests.length, failed };
+  return { total: parts[part].length, failed };
 };
-export default { fetch: async () => Response.json(await runAll()) };

@@ -1,6 +1,6 @@
 // ReadableStream, WritableStream, TransformStream and their helpers: https://streams.spec.whatwg.org/
-import { test, table, equal, ok, throws, rejects, turns, pending, bytes } from './harness.js';
-export { default } from './harness.js';
+import { part, test, table, equal, ok, throws, rejects, turns, pending, bytes } from './harness.js';
+part('streams');
 
 const collect = async (stream) => { const all = []; for await (const chunk of stream) all.push(chunk); return all };
 const E = new Error('of the test');

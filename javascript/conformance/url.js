@@ -1,6 +1,6 @@
 // URL and URLSearchParams: https://url.spec.whatwg.org/
-import { test, table, equal, ok, throws } from './harness.js';
-export { default } from './harness.js';
+import { part, test, table, equal, ok, throws } from './harness.js';
+part('url');
 
 const base = 'https://u:p@host.test:8443/a/b/c?q=1#f';
 table('parse', [
