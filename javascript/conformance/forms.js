@@ -107,7 +107,7 @@ test('multipart: type in capitals', async () => equal([...await parse(field(CD +
 test('multipart without a boundary', () => rejects(TypeError, parse(field(CD + 'name="a"', 'x'), 'multipart/form-data')));
 test('a file without a type is text/plain', async () => { const f = (await parse(field(CD + 'name="a"; filename="n"', 'x'))).get('a'); equal([f.type, f.name, await f.text()], ['text/plain', 'n', 'x']) });
 test('bytes that are no UTF-8 in a file stay', async () => { const f = (await parse(Uint8Array.from([...utf8('--B\r\n' + CD + 'name="a"; filename="n"\r\n\r\n'), 0xff, 0, 0x80, ...utf8('\r\n--B--')]))).get('a'); equal(await f.bytes(), bytes(0xff, 0, 0x80)) });
-test('too many parts', () => rejects(TypeError, parse(('--B\r\n' + CD + 'name=a\r\n\r\n\r\n').repeat(10_001) + '--B--')));
+test('too many parts', () => rejects(TypeError, parse(('--B\r\n' + CD + 'name=a\r\n\r\n\r\n').repeat(1_001) + '--B--')));
 
 table('urlencoded read', [['a=1&b=2', [['a', '1'], ['b', '2']]], ['', []], ['a', [['a', '']]], ['a=%C3%A9+x', [['a', 'é x']]], ['a=%', [['a', '%']]], ['a=%FF', [['a', '\ufffd']]]],
   async (text, want) => equal([...await parse(text, 'application/x-www-form-urlencoded;charset=UTF-8')], want));

@@ -1,11 +1,13 @@
 // Blob, File (https://w3c.github.io/FileAPI/) and FormData (https://xhr.spec.whatwg.org/#interface-formdata).
 
-let bytesOfBlob, isBlob, isFile;
+// What is written into headers comes from these, and never from getters that a subclass may have replaced.
+let bytesOfBlob, typeOfBlob, isBlob, isFile, nameOfFile, modifiedOfFile;
 
 class Blob {
   #bytes; #type;
   static {
     bytesOfBlob = (blob) => blob.#bytes;
+    typeOfBlob = (blob) => blob.#type;
     isBlob = (value) => isObject(value) && #bytes in value;
   }
   constructor(parts, options) {
@@ -53,7 +55,11 @@ const streamOfBytes = (bytes) => {
 
 class File extends Blob {
   #name; #lastModified;
-  static { isFile = (value) => isObject(value) && #name in value }
+  static {
+    isFile = (value) => isObject(value) && #name in value;
+    nameOfFile = (file) => file.#name;
+    modifiedOfFile = (file) => file.#lastModified;
+  }
   constructor(parts, name, options) {
     if (parts === inside) {
       super(inside, options);
@@ -114,7 +120,7 @@ const formValue = (value, filename, named) => {
     return usv(value);
   }
   if (isFile(value) && !named) return value;
-  return new File(inside, named ? usv(filename) : 'blob', { bytes: bytesOfBlob(value), type: value.type, lastModified: isFile(value) ? value.lastModified : undefined });
+  return new File(inside, named ? usv(filename) : 'blob', { bytes: bytesOfBlob(value), type: typeOfBlob(value), lastModified: isFile(value) ? modifiedOfFile(value) : undefined });
 };
 
 // Iterators are live: what is appended meanwhile comes along.

@@ -58,8 +58,8 @@ const special = (value, seen) => {
   if (isBuffer(value)) { if (detached(value)) throw cannotClone('a buffer that was transferred'); return keep(value.slice(0)) }
   if (ArrayBuffer.isView(value)) return keep(cloneView(value, seen));
   if (isBlob(value)) return keep(isFile(value)
-    ? new File(inside, value.name, { bytes: bytesOfBlob(value), type: value.type, lastModified: value.lastModified })
-    : new Blob(inside, { bytes: bytesOfBlob(value), type: value.type }));
+    ? new File(inside, nameOfFile(value), { bytes: bytesOfBlob(value), type: typeOfBlob(value), lastModified: modifiedOfFile(value) })
+    : new Blob(inside, { bytes: bytesOfBlob(value), type: typeOfBlob(value) }));
   if (value instanceof DOMException) return keep(new DOMException(value.message, value.name));
   if (value instanceof Error) return cloneError(value, seen, keep);
   for (const [Class, get] of wrappers) if (value instanceof Class) return keep(Object(get(value)));

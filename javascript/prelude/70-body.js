@@ -13,7 +13,7 @@ const streamRecord = (o) => { const body = native.body(o); return isReadable(bod
 const usable = (o) => { const s = streamRecord(o); return !native.used(o) && !(s && (s.disturbed || s.reader)) };
 
 const extract = (value) => {
-  if (isBlob(value)) return [bytesOfBlob(value), value.type || null];
+  if (isBlob(value)) return [bytesOfBlob(value), typeOfBlob(value) || null];
   if (isForm(value)) return multipartOf(value);
   if (isReadable(value)) {
     const s = recordOfReadable(value);
