@@ -189,7 +189,7 @@ static const JSCFunctionListEntry native_list[] = {
   JS_CFUNC_MAGIC_DEF("utf16", 1, native_decode, DECODE_UTF16), JS_CFUNC_DEF("sleep", 1, native_sleep), JS_CFUNC_DEF("now", 0, native_now),
   JS_CFUNC_MAGIC_DEF("body", 1, native_get, B_BODY), JS_CFUNC_MAGIC_DEF("used", 1, native_get, B_USED), JS_CFUNC_MAGIC_DEF("slot", 1, native_get, B_SLOT),
   JS_CFUNC_MAGIC_DEF("setBody", 2, native_set, B_BODY), JS_CFUNC_MAGIC_DEF("setUsed", 2, native_set, B_USED), JS_CFUNC_MAGIC_DEF("setSlot", 2, native_set, B_SLOT),
-  JS_CFUNC_DEF("hooks", 1, native_hooks), JS_CFUNC_MAGIC_DEF("digest", 2, native_digest, 0), JS_CFUNC_MAGIC_DEF("hmac", 3, native_digest, 1),
+  JS_CFUNC_DEF("hooks", 1, native_hooks), JS_CFUNC_DEF("find", 3, native_find), JS_CFUNC_MAGIC_DEF("digest", 2, native_digest, 0), JS_CFUNC_MAGIC_DEF("hmac", 3, native_digest, 1),
   JS_CFUNC_DEF("equal", 2, native_equal), JS_CFUNC_DEF("waitUntil", 1, native_wait_until),
 };
 

@@ -247,6 +247,22 @@ static JSValue native_decode(JSContext *ctx, JSValueConst this, int argc, JSValu
   return v;
 }
 
+// native.find(bytes, needle, from) returns where the needle is, -1 if it is not.
+static JSValue native_find(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
+  size_t n, m;
+  int64_t from;
+  const uint8_t *p = bytes_of(ctx, argv[0], &n), *needle = bytes_of(ctx, argv[1], &m);
+  if (!p || !needle || !m || JS_ToInt64(ctx, &from, argv[2]) || from < 0)
+    return JS_ThrowTypeError(ctx, "find takes bytes, a needle and a place");
+  const uint8_t *at = p + (from < (int64_t)n ? from : (int64_t)n), *end = p + n;
+  for (; (size_t)(end - at) >= m; at++) {
+    at = memchr(at, needle[0], end - at - m + 1);
+    if (!at) break;
+    if (!memcmp(at, needle, m)) return JS_NewInt64(ctx, at - p);
+  }
+  return JS_NewInt32(ctx, -1);
+}
+
 // native.sleep(milliseconds) waits, which is the node's time.
 static JSValue native_sleep(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
   struct { uint64_t user; uint64_t tag; uint64_t clock; uint64_t timeout, precision; uint64_t flags; } ask = {.clock = 1};

@@ -18,16 +18,6 @@ const multipartOf = (form) => {
 };
 
 const badForm = (why) => new TypeError(`the body is no valid multipart/form-data: ${why}`);
-// indexOfBytes looks at a place only if the needle's first byte is there, which the engine finds by itself.
-const indexOfBytes = (bytes, needle, from) => {
-  const [first] = needle, { length } = needle, last = bytes.length - length;
-  for (let at = bytes.indexOf(first, from); at >= 0 && at <= last; at = bytes.indexOf(first, at + 1)) {
-    let i = 1;
-    while (i < length && bytes[at + i] === needle[i]) i++;
-    if (i === length) return at;
-  }
-  return -1;
-};
 const startsWith = (bytes, at, needle) => {
   for (let i = 0; i < needle.length; i++) if (bytes[at + i] !== needle[i]) return false;
   return true;
@@ -37,7 +27,7 @@ const lineEnd = native.utf8('\r\n'), emptyLine = native.utf8('\r\n\r\n'), dashes
 const parseMultipart = (bytes, boundary) => {
   const delimiter = native.utf8('\r\n--' + boundary), entries = [];
   // What stands before the first boundary (a preamble) is no part.
-  const before = startsWith(bytes, 0, delimiter.subarray(2)) ? -2 : indexOfBytes(bytes, delimiter, 0);
+  const before = startsWith(bytes, 0, delimiter.subarray(2)) ? -2 : native.find(bytes, delimiter, 0);
   if (before === -1) throw badForm('its boundary does not occur');
   let at = before + delimiter.length;
   for (;;) {
@@ -45,9 +35,9 @@ const parseMultipart = (bytes, boundary) => {
     while (bytes[at] === 0x20 || bytes[at] === 0x09) at++;
     if (!startsWith(bytes, at, lineEnd)) throw badForm('a boundary is not alone in its line');
     if (entries.length >= maxParts) throw badForm(`it has more than ${maxParts} parts`);
-    const blank = indexOfBytes(bytes.subarray(at, at + maxPartHeader), emptyLine, 0) + at;
+    const blank = native.find(bytes.subarray(at, at + maxPartHeader), emptyLine, 0) + at;
     if (blank < at) throw badForm(`a part has no empty line in its first ${maxPartHeader} bytes`);
-    const end = indexOfBytes(bytes, delimiter, blank + 2);
+    const end = native.find(bytes, delimiter, blank + 2);
     if (end < 0) throw badForm('it ends in the middle of a part');
     if (end < blank + 4) throw badForm('a part has no empty line after its header');
     entries.push(parsePart(native.text(bytes.subarray(at + 2, blank), false), bytes.subarray(blank + 4, end)));
