@@ -33,7 +33,6 @@ var absent = map[string]string{
 	"setImmediate":        "That is of Node: use setTimeout(f, 0) or queueMicrotask(f).",
 	"Worker":              "An app has one thread, and each request its own instance.",
 	"SharedWorker":        "An app has one thread, and each request its own instance.",
-	"MessageChannel":      "An app has one thread: call functions.",
 	"BroadcastChannel":    "Requests do not reach each other: publish events with env.EVENTS.",
 	"CompressionStream":   "There is no compression: the node compresses what goes out.",
 	"DecompressionStream": "There is no compression.",

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,6 +75,9 @@ func TestRouter(t *testing.T) {
 	}
 	answer(t, a.get("/jwt"), 200, `"sub":"ada","forged":false`)
 	answer(t, a.get("/secret"), 401, "")
+	if got, err := a.stream("/events"); err != nil || !slices.Equal(got.list, []string{"event: count\ndata: 0\n\n", "event: count\ndata: 1\n\n", "event: count\ndata: 2\n\n"}) {
+		t.Errorf("server-sent events: %v, %q", err, got.list)
+	}
 	answer(t, a.do(abi.Request{Path: "/secret", Header: []abi.Field{{Name: "authorization", Value: "Bearer t0ken"}}}).Response, 200, "inside")
 }
 
@@ -84,6 +88,16 @@ func TestRendering(t *testing.T) {
 	text := "# T\n\n- a\n- **b** `c`\n\n| x | y |\n|---|---|\n| 1 | 2 |\n"
 	r := servePackage(t, "markdown.ts").do(abi.Request{Method: "POST", Body: []byte(text)}).Response
 	answer(t, r, 200, "<h1>T</h1>\n<ul>\n<li>a</li>\n<li><strong>b</strong> <code>c</code></li>\n</ul>\n<table>")
+}
+
+// TestReact: React renders on the server, whole and as a stream.
+func TestReact(t *testing.T) {
+	a := servePackage(t, "react.tsx")
+	answer(t, a.get("/"), 200, "<main><h1>&lt;React&gt;</h1></main>")
+	got, err := a.stream("/stream")
+	if all := strings.Join(got.list, ""); err != nil || len(got.list) < 2 || !strings.Contains(all, "<i>wait</i>") || !strings.Contains(all, "<b>late</b>") {
+		t.Errorf("%v, pieces %q\n%s", err, got.list, a.logged())
+	}
 }
 
 // TestTypes: agora.d.ts says what the examples of the manual need, refuses what is wrong, and is right both for

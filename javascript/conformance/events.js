@@ -268,3 +268,30 @@ test('timers: order by time, then by call', async () => {
 });
 test('clearTimeout', async () => { let n = 0; clearTimeout(setTimeout(() => n++, 1)); clearTimeout(undefined); clearTimeout(-7); await new Promise((done) => setTimeout(done, 4)); equal(n, 0) });
 test('setInterval', async () => { let n = 0; await new Promise((done) => { const id = setInterval(() => { if (++n === 3) { clearInterval(id); done() } }, 1) }); await turns(); equal(n, 3) });
+
+// ---- MessageChannel: https://html.spec.whatwg.org/#message-channels
+test('MessageEvent', () => { const e = new MessageEvent('message', { data: { a: 1 }, origin: 'o', lastEventId: 'i' }); equal([e.data, e.origin, e.lastEventId, e.source, e.ports], [{ a: 1 }, 'o', 'i', null, []]) });
+test('a message is a task of its own, and a copy', async () => {
+  const { port1, port2 } = new MessageChannel, seen = [], sent = { x: 1 };
+  port1.onmessage = (e) => seen.push(e.data, e.isTrusted, e.target === port1);
+  port2.postMessage(sent);
+  sent.x = 2;
+  queueMicrotask(() => seen.push('micro'));
+  await new Promise((done) => setTimeout(done, 2));
+  equal(seen, ['micro', { x: 1 }, true, true]);
+});
+test('messages wait for start', async () => {
+  const { port1, port2 } = new MessageChannel, seen = [];
+  port2.postMessage(1);
+  port2.postMessage(2);
+  port1.addEventListener('message', (e) => seen.push(e.data));
+  await new Promise((done) => setTimeout(done, 2));
+  equal(seen, []);
+  port1.start();
+  await new Promise((done) => setTimeout(done, 2));
+  equal(seen, [1, 2]);
+});
+test('no message after close', async () => { const { port1, port2 } = new MessageChannel; let n = 0; port1.onmessage = () => n++; port2.close(); port2.postMessage(1); port1.postMessage(1); await new Promise((done) => setTimeout(done, 2)); equal(n, 0) });
+test('a message that cannot be cloned', () => throws('DataCloneError', () => new MessageChannel().port1.postMessage(() => { })));
+test('a message that transfers', async () => { const { port1, port2 } = new MessageChannel, b = new ArrayBuffer(2); port1.postMessage(b, [b]); equal(b.byteLength, 0); const { data } = await new Promise((done) => { port2.onmessage = done }); equal(data.byteLength, 2) });
+test('MessagePort has no constructor', () => throws(TypeError, () => new MessagePort));

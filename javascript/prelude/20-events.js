@@ -126,7 +126,7 @@ const fire = (target, type) => {
 };
 
 // handlerAttribute makes on<type>: a listener that keeps its place while it is replaced.
-const handlerAttribute = (Class, type) => {
+const handlerAttribute = (Class, type, whenSet = noop) => {
   const handlers = new WeakMap;
   defineProperty(Class.prototype, 'on' + type, {
     configurable: true, enumerable: true,
@@ -145,6 +145,7 @@ const handlerAttribute = (Class, type) => {
         this.addEventListener(type, entry.listener);
       } else if (!handler && entry.handler) this.removeEventListener(type, entry.listener);
       entry.handler = handler;
+      whenSet(this);
     },
   });
 };
