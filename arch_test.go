@@ -60,7 +60,7 @@ var mayImport = map[string][]string{
 	"web":               {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "control", "web", "internal/door", "internal/humanize", "internal/sheet", "internal/calm", "internal/budget"},
 	"control":           {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "internal/humanize", "internal/budget"},
 	"node":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "host", "store", "web", "node", "internal/door", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/failpoint"},
-	"cmd":               {"abi", "control", "registry", "approvals", "metering", "access", "node", "host/engine", "sdk", "internal/humanize", "internal/calm", "internal/budget", "internal/contexts"},
+	"cmd":               {"abi", "control", "registry", "approvals", "metering", "access", "node", "host/engine", "javascript", "sdk", "internal/humanize", "internal/calm", "internal/budget", "internal/contexts"},
 	"internal/humanize": {},
 	"internal/door":     {"abi", "internal/humanize", "internal/calm", "internal/budget"},
 	"internal/durable":  {},

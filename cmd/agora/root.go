@@ -73,7 +73,7 @@ does not answer, 7 in conflict with what is there, 8 something stored is damaged
 	}
 	add("node", c.upCommand(), c.serveCommand(), c.doctorCommand(), c.backupCommand(), c.restoreCommand())
 	add("apps", c.loginCommand(), c.contextCommand(), c.appsCommand(), c.releasesCommand(), c.deployCommand(), c.packCommand(), c.signCommand(),
-		c.verifyCommand(), c.inspectCommand(), c.invokeCommand(), c.logsCommand(), c.triggersCommand(), c.usageCommand())
+		c.verifyCommand(), c.inspectCommand(), c.typesCommand(), c.invokeCommand(), c.logsCommand(), c.triggersCommand(), c.usageCommand())
 	add("govern", c.requestsCommand(), c.capabilitiesCommand(), c.grantsCommand(), c.policyCommand(), c.keysCommand(), c.hostsCommand(), c.usersCommand(), c.tokensCommand(), c.quotasCommand(), c.secretsCommand())
 	root.AddCommand(c.versionCommand(), compileWorkerCommand(c.streams))
 	root.SetHelpCommand(c.helpCommand(root))
