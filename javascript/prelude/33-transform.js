@@ -14,9 +14,7 @@ class TransformStream {
     const t = this.#t = newTransform({
       transform: later(transformer, by.transform, undefined), flush: later(transformer, by.flush, done), cancel: later(transformer, by.cancel, done),
     }, inMark, inward.size, outMark, outward.size);
-    if (by.start) {
-      try { t.started.resolve(by.start.call(transformer, t.self)) } catch (error) { t.started.reject(error); handled(t.started.promise); throw error }
-    } else t.started.resolve();
+    t.started.resolve(by.start?.call(transformer, t.self));
   }
   get readable() { return this.#t.readable }
   get writable() { return this.#t.writable }

@@ -15,9 +15,11 @@ class Blob {
     if (parts !== undefined && (!isObject(parts) || typeof parts[Symbol.iterator] !== 'function')) throw new TypeError('the parts of a Blob are a list');
     const list = parts === undefined ? [] : [...parts];
     options = dictionary(options, 'the options');
-    const { endings = 'transparent', type = '' } = options;
-    if (`${endings}` !== 'transparent' && `${endings}` !== 'native') throw new TypeError('endings is "transparent" or "native"');
-    this.#bytes = concat(list.map((part) => partBytes(part, `${endings}` === 'native')));
+    const { endings = 'transparent', type = '' } = options, nativeEndings = `${endings}` === 'native';
+    if (!nativeEndings && `${endings}` !== 'transparent') throw new TypeError('endings is "transparent" or "native"');
+    const bytes = [];
+    for (const part of list) bytes.push(partBytes(part, nativeEndings));
+    this.#bytes = concat(bytes);
     this.#type = mediaType(type);
   }
   get size() { return this.#bytes.byteLength }
@@ -39,7 +41,7 @@ const partBytes = (part, nativeEndings) => {
   const text = usv(part);
   return native.utf8(nativeEndings ? text.replace(/\r\n?/g, '\n') : text);
 };
-const mediaType = (type) => { type = String(type); return /[^ -~]/.test(type) ? '' : type.toLowerCase() };
+const mediaType = (type) => { type = String(type); return type === '' || /[^ -~]/.test(type) ? '' : type.toLowerCase() };
 const clamp = (at, size) => {
   at = Math.trunc(Number(at)) || 0;
   return at < 0 ? Math.max(0, size + at) : Math.min(at, size);

@@ -30,15 +30,18 @@ const clone = (value, seen) => {
   if (typeof value !== 'object' || value === null) return value;
   const known = seen.get(value);
   if (known !== undefined) return known;
-  const made = Array.isArray(value) ? new Array(value.length) : special(value, seen);
-  if (made !== undefined && !Array.isArray(value)) return made;
-  const result = made ?? {};
+  const prototype = getPrototypeOf(value), list = Array.isArray(value);
+  if (!list && prototype !== Object.prototype && prototype !== null) {
+    const made = special(value, seen);
+    if (made !== undefined) return made;
+  }
+  const result = list ? new Array(value.length) : {};
   seen.set(value, result);
   for (const key of Object.keys(value))
     defineProperty(result, key, { value: clone(value[key], seen), writable: true, configurable: true, enumerable: true });
   return result;
 };
-// special clones what is more than its properties; it returns undefined for plain objects.
+// special clones what is more than its properties; it returns undefined for other objects.
 const special = (value, seen) => {
   const keep = (copy) => { seen.set(value, copy); return copy };
   if (value instanceof Date) return keep(new Date(timeOf(value)));
