@@ -423,3 +423,66 @@ export default {
 		})
 	}
 }
+
+// TestCaughtIsNotTold: an error that the app catches is not in its log, also where the standard rejects more
+// promises than the one that was waited for. One that the app does not catch is.
+func TestCaughtIsNotTold(t *testing.T) {
+	a := serve(t, `
+const failing = (type) => new ReadableStream({ type, start(c) { c.error(new RangeError("broken")) } });
+const quiet = async (promise) => { try { await promise } catch { } };
+const cases = {
+	read: () => quiet(failing().getReader().read()),
+	iterate: () => quiet((async () => { for await (const x of failing()) x })()),
+	bytes: () => quiet(failing("bytes").getReader({ mode: "byob" }).read(new Uint8Array(1))),
+	text: () => quiet(new Response(failing()).text()),
+	pipe: () => quiet(failing().pipeTo(new WritableStream)),
+	through: () => quiet(new Response(failing().pipeThrough(new TransformStream)).text()),
+	tee: async () => { const [a, b] = failing().tee(); await quiet(a.getReader().read()); await quiet(b.getReader().read()) },
+	write: async () => { const w = new WritableStream({ write() { throw new RangeError("broken") } }).getWriter(); await quiet(w.write(1)) },
+	abort: async () => { const w = new WritableStream().getWriter(); await w.abort(new RangeError("broken")) },
+	release: () => { const r = new ReadableStream().getReader(); r.releaseLock(); const w = new WritableStream().getWriter(); w.releaseLock() },
+	cancel: async () => { const t = new TransformStream; await t.readable.cancel("broken") },
+	form: () => quiet(new Response("x", { headers: { "content-type": "multipart/form-data; boundary=B" } }).formData()),
+	digest: () => quiet(crypto.subtle.digest("MD5", new Uint8Array())),
+	timeout: () => { AbortSignal.timeout(0); return new Promise((done) => setTimeout(done, 2)) },
+	late: async () => { const p = Promise.reject(new RangeError("broken")); await null; await quiet(p) },
+	uncaught: () => { new Response(failing()).text() },
+	listener: () => { const t = new EventTarget; t.addEventListener("x", () => { throw new RangeError("of a listener") }); t.dispatchEvent(new Event("x")) },
+};
+export default {
+	async fetch(request) {
+		const name = new URL(request.url).pathname.slice(1);
+		if (!name) return Response.json(Object.keys(cases));
+		await cases[name]();
+		return new Response("done");
+	},
+};`)
+	var names []string
+	if err := json.Unmarshal([]byte(a.text("/")), &names); err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]string{"uncaught": "RangeError: broken", "listener": "RangeError: of a listener"}
+	for _, name := range names {
+		a.logged()
+		if got := a.text("/" + name); got != "done" {
+			t.Errorf("%s: %s", name, got)
+		}
+		if got := a.logged(); told[name] == "" && got != "" || !strings.Contains(got, told[name]) {
+			t.Errorf("%s: logged %q, want %q", name, got, told[name])
+		}
+	}
+}
+
+// TestTimeOfFetch: an AbortSignal's time counts during the node's work, when no timer can run.
+func TestTimeOfFetch(t *testing.T) {
+	a := serve(t, `export default {
+	async fetch() {
+		const signal = AbortSignal.timeout(2), begun = performance.now();
+		while (performance.now() - begun < 4) { }
+		try { await fetch("https://example.org/", { signal }) } catch (error) { return new Response([error.name, signal.aborted, signal.reason === error].join()) }
+	},
+};`)
+	if got := a.text("/"); got != "TimeoutError,true,true" {
+		t.Errorf("got %q", got)
+	}
+}
