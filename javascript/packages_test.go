@@ -50,8 +50,8 @@ func check(t *testing.T, r abi.Response, status int, body string) {
 	}
 }
 
-// TestRouter: a router with its middleware, a validator, cookies, tokens, forms and streams, from npm.
-func TestRouter(t *testing.T) {
+// TestRouterFromNpm: a router with its middleware, a validator, cookies, tokens, forms and streams, from npm.
+func TestRouterFromNpm(t *testing.T) {
 	a := servePackage(t, "router.ts")
 	check(t, a.get("/"), 200, "hello")
 	check(t, a.get("/users/42?q=x%20y"), 200, `{"id":42,"q":"x y"}`)
