@@ -9,12 +9,13 @@
 //
 // Request, Response, URL, streams and so on are those of the editor's own libraries: TypeScript knows them
 // without a configuration. With a tsconfig.json, "lib": ["ESNext", "WebWorker", "WebWorker.Iterable",
-// "WebWorker.AsyncIterable"] is nearest to what is there. What of those is not there: docs/javascript.md.
+// "WebWorker.AsyncIterable"] come nearest. docs/javascript.md lists the parts of them
+// that apps do not have.
 
 declare namespace Agora {
   /** The default export of an app: at least one of its handlers. */
   interface App {
-    /** Answers a request of HTTP. */
+    /** Handles an HTTP request. */
     fetch?(request: Request, env: Env, ctx: Context): Response | Promise<Response>;
     /** Runs when a [[triggers.cron]] of the manifest is due. To throw, or to return a Response of 500 and above, is to fail: it is tried again. */
     scheduled?(event: ScheduledEvent, env: Env, ctx: Context): unknown;
@@ -147,7 +148,7 @@ declare namespace Agora {
   interface Firing {
     /** The trigger's name in the manifest; of an event: app/topic. */
     readonly name: string;
-    /** The same at every attempt: what was done for it already need not be done again. */
+    /** The same at every attempt: an app that remembers it does nothing twice. */
     readonly id: string;
     readonly attempt: number;
     /** When it was due, or published. */

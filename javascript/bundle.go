@@ -34,7 +34,7 @@ func (s Source) options() api.BuildOptions {
 	o := api.BuildOptions{
 		Bundle: true, Write: false, Outfile: "app.js", Format: api.FormatESModule, Target: api.ES2023, Platform: api.PlatformNeutral,
 		MainFields: []string{"module", "main"}, Conditions: []string{"worker", "import"}, TreeShaking: api.TreeShakingTrue,
-		MinifyWhitespace: true, MinifySyntax: true, Charset: api.CharsetUTF8, LegalComments: api.LegalCommentsEndOfFile,
+		MinifyWhitespace: true, Charset: api.CharsetUTF8, LegalComments: api.LegalCommentsEndOfFile,
 		Sourcemap: api.SourceMapExternal, SourcesContent: api.SourcesContentInclude, LogLevel: api.LogLevelSilent, LogLimit: 50,
 		Loader: map[string]api.Loader{".txt": api.LoaderText, ".md": api.LoaderText, ".html": api.LoaderText, ".svg": api.LoaderText, ".sql": api.LoaderText, ".css": api.LoaderText},
 		Define: map[string]string{"process.env.NODE_ENV": `"production"`, "global": "globalThis"},

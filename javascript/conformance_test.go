@@ -31,7 +31,7 @@ func (p part) passed() int { return p.Total - len(p.Failed) }
 func (p part) row() string { return fmt.Sprintf("| %s | %d | %d |", p.name, p.passed(), p.Total) }
 
 // TestConformance: every part of the conformance suite runs inside the engine, and passes as much as the manual
-// says. What fails is listed there by name, so that no new failure hides behind an old one.
+// says. Failures are listed there by name, so that no new failure hides behind an old one.
 func TestConformance(t *testing.T) {
 	a := conformance(t)
 	var parts []part

@@ -111,7 +111,7 @@ func (b *bundle) places(marked string, stands map[string]string) []Diagnostic {
 			}
 			d := b.at(i)
 			d.Text, d.Hint, d.Length = fmt.Sprintf("%s is not there", name), absent[name], len(name)
-			if !told[d.File] {
+			if !told[d.File] && !inPackage(d.File) { // packages ask for what they find
 				told[d.File] = true
 				all = append(all, d)
 			}

@@ -14,8 +14,8 @@ import (
 	"github.com/agora-host/agora/javascript"
 )
 
-// packages is the directory of the apps that use npm packages. What they need has to be installed: that is a
-// preparation (.ci/run), and a test that skipped without it would say nothing.
+// packages returns the directory of the apps that use npm packages. Installing those is a preparation (.ci/run):
+// a test that was skipped without them would prove nothing.
 func packages(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.Abs("testdata/packages")
@@ -42,58 +42,58 @@ func servePackage(t *testing.T, entry string) *app {
 	return start(t, b.Module, limits, nil)
 }
 
-// answer checks a response's status and body, in which it may be a part.
-func answer(t *testing.T, r abi.Response, status int, body string) {
+// check compares a response's status, and looks for a part of its body.
+func check(t *testing.T, r abi.Response, status int, body string) {
 	t.Helper()
 	if r.Status != status || !strings.Contains(string(r.Body), body) {
 		t.Errorf("%d %s, want %d with %s", r.Status, r.Body, status, body)
 	}
 }
 
-// TestRouter: a router with its middleware, a validator, cookies, tokens, forms and streams, from npm.
-func TestRouter(t *testing.T) {
+// TestRouterFromNpm: a router with its middleware, a validator, cookies, tokens, forms and streams, from npm.
+func TestRouterFromNpm(t *testing.T) {
 	a := servePackage(t, "router.ts")
-	answer(t, a.get("/"), 200, "hello")
-	answer(t, a.get("/users/42?q=x%20y"), 200, `{"id":42,"q":"x y"}`)
-	answer(t, a.get("/users/ada"), 404, "no such page")
-	answer(t, a.get("/broken"), 418, "short and stout")
+	check(t, a.get("/"), 200, "hello")
+	check(t, a.get("/users/42?q=x%20y"), 200, `{"id":42,"q":"x y"}`)
+	check(t, a.get("/users/ada"), 404, "no such page")
+	check(t, a.get("/broken"), 418, "short and stout")
 	post := func(path, kind, body string, more ...abi.Field) abi.Response {
 		return a.do(abi.Request{Method: "POST", Path: path, Body: []byte(body), Header: append(more, abi.Field{Name: "content-type", Value: kind})}).Response
 	}
-	answer(t, post("/api/orders", "application/json", `{"id":"shop-1","items":[{"sku":"pen","count":"2"}],"mail":"ada@example.com"}`), 201, `"count":2`)
-	answer(t, post("/api/orders", "application/json", `{"id":"1","items":[{"sku":"","count":0}],"mail":"ada"}`), 422, `["id","items.0.sku","items.0.count","mail"]`)
+	check(t, post("/api/orders", "application/json", `{"id":"shop-1","items":[{"sku":"pen","count":"2"}],"mail":"ada@example.com"}`), 201, `"count":2`)
+	check(t, post("/api/orders", "application/json", `{"id":"1","items":[{"sku":"","count":0}],"mail":"ada"}`), 422, `["id","items.0.sku","items.0.count","mail"]`)
 	if r := post("/api/orders", "application/json", `{}`, abi.Field{Name: "origin", Value: "https://shop.example"}); header(r, "access-control-allow-origin") != "https://shop.example" {
 		t.Errorf("no CORS header: %v", r.Header)
 	}
-	answer(t, post("/form", "application/x-www-form-urlencoded", "title=a+b"), 200, `{"title":"a b","file":null}`)
+	check(t, post("/form", "application/x-www-form-urlencoded", "title=a+b"), 200, `{"title":"a b","file":null}`)
 	form := "--B\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nT\r\n--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"n.txt\"\r\nContent-Type: text/csv\r\n\r\n1,2\r\n--B--\r\n"
-	answer(t, post("/form", "multipart/form-data; boundary=B", form), 200, `{"title":"T","file":["n.txt","text/csv",3,"1,2"]}`)
+	check(t, post("/form", "multipart/form-data; boundary=B", form), 200, `{"title":"T","file":["n.txt","text/csv",3,"1,2"]}`)
 	r := a.do(abi.Request{Path: "/cookie", Header: []abi.Field{{Name: "cookie", Value: "theme=dark"}}}).Response
-	answer(t, r, 200, "dark")
+	check(t, r, 200, "dark")
 	if c := header(r, "set-cookie"); !strings.HasPrefix(c, "session=s%201.") || !strings.Contains(c, "HttpOnly") {
 		t.Errorf("the cookie is %q", c)
 	}
-	answer(t, a.get("/jwt"), 200, `"sub":"ada","forged":false`)
-	answer(t, a.get("/secret"), 401, "")
+	check(t, a.get("/jwt"), 200, `"sub":"ada","forged":false`)
+	check(t, a.get("/secret"), 401, "")
 	if got, err := a.stream("/events"); err != nil || !slices.Equal(got.list, []string{"event: count\ndata: 0\n\n", "event: count\ndata: 1\n\n", "event: count\ndata: 2\n\n"}) {
 		t.Errorf("server-sent events: %v, %q", err, got.list)
 	}
-	answer(t, a.do(abi.Request{Path: "/secret", Header: []abi.Field{{Name: "authorization", Value: "Bearer t0ken"}}}).Response, 200, "inside")
+	check(t, a.do(abi.Request{Path: "/secret", Header: []abi.Field{{Name: "authorization", Value: "Bearer t0ken"}}}).Response, 200, "inside")
 }
 
 // TestRendering: JSX, templates that are compiled at start-up, and Markdown, with what has to be escaped.
 func TestRendering(t *testing.T) {
-	answer(t, servePackage(t, "page.tsx").get("/?title=A%26B"), 200, `<h1>A&amp;B</h1><ul><li class="row">pen: 0.50 €</li><li class="row">&lt;b>: 1.50 €</li></ul>`)
-	answer(t, servePackage(t, "template.ts").get("/"), 200, "<h1>A &amp; B</h1><ul><li>&lt;x&gt;</li><li>é</li></ul>")
+	check(t, servePackage(t, "page.tsx").get("/?title=A%26B"), 200, `<h1>A&amp;B</h1><ul><li class="row">pen: 0.50 €</li><li class="row">&lt;b>: 1.50 €</li></ul>`)
+	check(t, servePackage(t, "template.ts").get("/"), 200, "<h1>A &amp; B</h1><ul><li>&lt;x&gt;</li><li>é</li></ul>")
 	text := "# T\n\n- a\n- **b** `c`\n\n| x | y |\n|---|---|\n| 1 | 2 |\n"
 	r := servePackage(t, "markdown.ts").do(abi.Request{Method: "POST", Body: []byte(text)}).Response
-	answer(t, r, 200, "<h1>T</h1>\n<ul>\n<li>a</li>\n<li><strong>b</strong> <code>c</code></li>\n</ul>\n<table>")
+	check(t, r, 200, "<h1>T</h1>\n<ul>\n<li>a</li>\n<li><strong>b</strong> <code>c</code></li>\n</ul>\n<table>")
 }
 
 // TestReact: React renders on the server, whole and as a stream.
 func TestReact(t *testing.T) {
 	a := servePackage(t, "react.tsx")
-	answer(t, a.get("/"), 200, "<main><h1>&lt;React&gt;</h1></main>")
+	check(t, a.get("/"), 200, "<main><h1>&lt;React&gt;</h1></main>")
 	got, err := a.stream("/stream")
 	if all := strings.Join(got.list, ""); err != nil || len(got.list) < 2 || !strings.Contains(all, "<i>wait</i>") || !strings.Contains(all, "<b>late</b>") {
 		t.Errorf("%v, pieces %q\n%s", err, got.list, a.logged())

@@ -31,7 +31,7 @@ type field struct {
 	Filename, Type string
 }
 
-// formsApp reads a form and writes it again: what comes out is another multipart body of the same fields.
+// formsApp reads a form, and lists its fields or writes it again as another multipart body.
 var formsApp = sync.OnceValue(func() string {
 	return `
 const hex = (bytes) => bytes.toHex();
@@ -153,7 +153,7 @@ func TestFormsThereAndBack(t *testing.T) {
 	}
 }
 
-// TestBadForms: whatever is sent as a form is read or refused with an error that can be caught, in bounded work.
+// TestBadForms: every body sent as a form is read, or refused with an error that can be caught, in bounded work.
 func TestBadForms(t *testing.T) {
 	a := serve(t, `export default {
 	async fetch(request) {
@@ -367,7 +367,7 @@ export default {
 	}
 }
 
-// TestMeanUses: what cannot end well ends with an error of the app's, and never with a crash of the engine.
+// TestMeanUses: uses that cannot end well end with an error of the app's, and never with a crash of the engine.
 func TestMeanUses(t *testing.T) {
 	a := serve(t, `
 const deep = (n, o = {}) => { for (let i = 0; i < n; i++) o = { o }; return o };

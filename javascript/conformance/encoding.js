@@ -55,6 +55,9 @@ test('stream: a BOM in pieces', () => { const d = new TextDecoder; equal(d.decod
 test('stream: the end tells of what is unfinished', () => { const d = new TextDecoder; equal([d.decode(unhex('61e282'), { stream: true }), d.decode()], ['a', '\ufffd']) });
 test('stream: fatal at the end', () => { const d = new TextDecoder('utf-8', { fatal: true }); d.decode(unhex('e282'), { stream: true }); throws(TypeError, () => d.decode()) });
 test('stream: nothing is left over for the next', () => { const d = new TextDecoder; d.decode(unhex('e282'), { stream: true }); d.decode(); equal(d.decode(unhex('61')), 'a') });
+table('stream: what cannot become a character is told at once', [['e080', '\ufffd\ufffd'], ['eda0', '\ufffd\ufffd'], ['f080', '\ufffd\ufffd'], ['f490', '\ufffd\ufffd'], ['f09f41', '\ufffdA'], ['c0', '\ufffd'], ['f5', '\ufffd'], ['e282', ''], ['f09f98', ''], ['c3', '']], (data, want) => equal(new TextDecoder().decode(unhex(data), { stream: true }), want));
+test('a decoder drops the BOM of each text', () => { const d = new TextDecoder; equal([d.decode(unhex('efbbbf61')), d.decode(unhex('efbbbf62'))], ['a', 'b']) });
+test('stream: after a fatal error a decoder begins anew', () => { const d = new TextDecoder('utf-8', { fatal: true }); d.decode(unhex('e2'), { stream: true }); throws(TypeError, () => d.decode(unhex('ff'), { stream: true })); equal(d.decode(unhex('61')), 'a') });
 test('stream: utf-16le in single bytes', () => { const d = new TextDecoder('utf-16le'); let text = ''; for (const b of unhex('3dd800de6100')) text += d.decode(bytes(b), { stream: true }); equal(text + d.decode(), '😀a') });
 
 const collect = async (stream) => { const all = []; for await (const chunk of stream) all.push(chunk); return all };

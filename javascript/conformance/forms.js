@@ -139,6 +139,12 @@ test('stream as a body is used by reading', async () => { const r = new Response
 test('a stream that was read is no body', async () => { const s = ReadableStream.from([utf8('a')]), reader = s.getReader(); await reader.read(); reader.releaseLock(); throws(TypeError, () => new Response(s)) });
 test('a locked stream is no body', () => { const s = ReadableStream.from([]); s.getReader(); throws(TypeError, () => new Response(s)) });
 test('clone of a stream', async () => { const r = new Response(ReadableStream.from([utf8('a'), utf8('b')])), c = r.clone(); equal([await r.text(), await c.text()], ['ab', 'ab']) });
+test('clone of a stream: each has chunks of its own', async () => {
+  const r = new Response(ReadableStream.from([utf8('a')])), c = r.clone();
+  const a = (await r.body.getReader().read()).value, b = (await c.body.getReader().read()).value;
+  equal([a, b], [utf8('a'), utf8('a')]);
+  ok(a.buffer !== b.buffer);
+});
 test('clone of a body that was asked for', async () => { const r = new Response('ab'); r.body; const c = r.clone(); equal([await c.text(), await r.text()], ['ab', 'ab']) });
 test('clone of a used body', async () => { const r = new Response('ab'); await r.text(); throws(TypeError, () => r.clone()) });
 test('pipe a body through', async () => equal(await new Response(new Response('ab').body.pipeThrough(new TransformStream({ transform(c, k) { k.enqueue(c.map((b) => b - 32)) } }))).text(), 'AB'));

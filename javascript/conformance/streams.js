@@ -284,3 +284,40 @@ test('a promise that is poisoned does not matter', async () => {
   equal(n, 0);
 });
 test('timers and streams', async () => { const s = new ReadableStream({ async pull(c) { await tick(); c.enqueue(1); c.close() } }); equal(await collect(s), [1]) });
+
+test('pipeTo: what was read is written before an error is told', async () => {
+  let go, done = false;
+  const s = new ReadableStream({ start(c) { c.enqueue(1) }, pull(c) { c.error(E) } }, { highWaterMark: 1 });
+  const p = s.pipeTo(new WritableStream({ write: () => new Promise((finish) => { go = () => { done = true; finish() } }) }), { preventAbort: true });
+  ok(await pending(p));
+  go();
+  await rejects(E, p);
+  ok(done);
+});
+test('pipeTo: no close while a write is pending', async () => {
+  const seen = [];
+  let go;
+  const p = source(1).pipeTo(new WritableStream({ write: () => new Promise((finish) => { go = finish }), close() { seen.push('close') } }));
+  await turns(40);
+  equal(seen, []);
+  go();
+  await p;
+  equal(seen, ['close']);
+});
+test('an error of a transform ends a write that waits for room', async () => { let c; const t = new TransformStream({ start(k) { c = k } }), w = t.writable.getWriter(), p = w.write(1); await turns(); c.error(E); await rejects(E, p) });
+test('cancel of the readable side ends a write that waits for room', async () => { const t = new TransformStream, w = t.writable.getWriter(), p = w.write(1); await turns(); await t.readable.cancel(E); await rejects(E, p) });
+test('terminate ends a write that waits for room', async () => { let c; const t = new TransformStream({ start(k) { c = k } }), w = t.writable.getWriter(), p = w.write(1); await turns(); c.terminate(); await rejects(TypeError, p) });
+test('a start that throws leaves the controller', () => { let c; throws(E, () => new TransformStream({ start(k) { c = k; throw E } }, undefined, { highWaterMark: 2 })); equal(c.desiredSize, 2) });
+test('byob: what was filled before the release is not lost', async () => {
+  let c;
+  const s = new ReadableStream({ type: 'bytes', start(k) { c = k } }), r = s.getReader({ mode: 'byob' }), read = r.read(new Uint16Array(2));
+  await turns();
+  c.byobRequest.view[0] = 7;
+  c.byobRequest.respond(1);
+  ok(await pending(read));
+  r.releaseLock();
+  await rejects(TypeError, read);
+  const next = s.getReader().read();
+  c.enqueue(bytes(8));
+  equal((await next).value, bytes(7));
+});

@@ -37,9 +37,16 @@ static uint64_t js__hrtime_ns(void) {
   return t - origin;
 }
 
+// An async function that waits for what nothing holds any more is freed: where it waited is noted first.
+struct JSAsyncFunctionData;
+static void agora_abandoned(struct JSAsyncFunctionData *f);
+
 #define localtime_r gmtime_r // the node's zone is none of the app's business: local time is UTC
 #include "quickjs.c"
 #undef localtime_r
+
+static JSRuntime *rt;
+static JSContext *ctx;
 
 #include "hash.c"
 #include "text.c"
@@ -51,9 +58,6 @@ static uint64_t js__hrtime_ns(void) {
 #include "frame.c"
 #include "host.c"
 #include "errors.c"
-
-static JSRuntime *rt;
-static JSContext *ctx;
 
 // What the prelude returns, and what the script exports.
 static JSValue env, context, tick, trigger, send;
@@ -149,7 +153,7 @@ static JSValue settle(JSValue v, const char *what) {
   DynBuf b;
   js_dbuf_init(ctx, &b);
   dbuf_printf(&b, "%s never settles: nothing that it waits for can happen any more", what);
-  put_waiting(ctx, &b);
+  put_waiting(&b);
   JS_FreeValue(ctx, v);
   return throw_text(ctx, &b);
 }
@@ -205,6 +209,35 @@ static void make_runtime(void) {
   JSValue global = JS_GetGlobalObject(ctx), math = JS_GetPropertyStr(ctx, global, "Math");
   JS_DefinePropertyValueStr(ctx, math, "random", JS_NewCFunction(ctx, math_random, "random", 0), JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
   JS_FreeValue(ctx, math);
+  JS_FreeValue(ctx, global);
+}
+
+// make_properties makes what an object has and is made on first use: a request would make it again each time.
+static void make_properties(JSValueConst v) {
+  JSPropertyEnum *names;
+  uint32_t n;
+  if (!JS_IsObject(v) || JS_IsProxy(v) || JS_GetOwnPropertyNames(ctx, &names, &n, v, JS_GPN_STRING_MASK | JS_GPN_SYMBOL_MASK) < 0) return;
+  for (uint32_t i = 0; i < n; i++) {
+    JSPropertyDescriptor d;
+    if (JS_GetOwnProperty(ctx, &d, v, names[i].atom) <= 0) continue;
+    JS_FreeValue(ctx, d.value);
+    JS_FreeValue(ctx, d.getter);
+    JS_FreeValue(ctx, d.setter);
+  }
+  JS_FreePropertyEnum(ctx, names, n);
+}
+
+static void make_builtins(void) {
+  for (int i = 0; i < rt->class_count; i++) make_properties(ctx->class_proto[i]);
+  JSValue global = JS_GetGlobalObject(ctx);
+  static const char *const often[] = {"Object", "Array", "JSON", "Math", "Promise", "Number", "String", "Date", "Reflect", "Symbol", "URL", "Response", "Uint8Array", "console"};
+  make_properties(global);
+  for (size_t i = 0; i < countof(often); i++) {
+    JSValue v = JS_GetPropertyStr(ctx, global, often[i]);
+    if (JS_IsException(v)) JS_FreeValue(ctx, JS_GetException(ctx));
+    make_properties(v);
+    JS_FreeValue(ctx, v);
+  }
   JS_FreeValue(ctx, global);
 }
 
@@ -264,6 +297,9 @@ __attribute__((export_name("app_init"))) void app_init(void) {
   run_prelude();
   run_script();
   values_clear(&waiting);
+  make_builtins();
+  memory_settle();
+  memory_reserve();
   starting = 0;
 }
 
@@ -332,18 +368,16 @@ static void settle_waiting(void) {
 static void begin_request(void) {
   static uint32_t requests;
   static uintptr_t collected;
-  // The first request after start-up, and the first after a warm-up, begin with a fresh page. Later ones come
-  // only to an instance that keeps its state, where cycles have to be collected some time.
-  if (requests < 2) {
-    requests++;
-    memory_settle();
-    collected = heap_next;
-  } else if (heap_next - collected > 8 << 20) {
+  // The second request finds what a warm-up freed, unless the instance keeps its state: then cycles have to be
+  // collected some time.
+  if (requests == 1) memory_settle();
+  if (requests++ > 1 && heap_next - collected > 8 << 20) {
     JS_RunGC(rt);
     collected = heap_next;
   }
   seeded = streaming = 0;
   origin = 0;
+  abandoned = 0;
   values_clear(&unhandled);
   values_clear(&waiting);
 }

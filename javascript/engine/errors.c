@@ -82,25 +82,47 @@ static void put_function(JSContext *ctx, DynBuf *b, JSValueConst f) {
   dbuf_putc(b, ')');
 }
 
-// put_waiting appends where async functions of the script wait for what never comes.
-static void put_waiting(JSContext *ctx, DynBuf *b) {
-  JSRuntime *rt = JS_GetRuntime(ctx);
-  struct list_head *el;
+// Where async functions of the script waited that were freed in this request.
+static struct { int line, column; } abandoned_at[4];
+static uint32_t abandoned;
+
+// waits_at finds where an async function of the script waits. It reports whether it is one.
+static int waits_at(JSAsyncFunctionData *f, int *line, int *column) {
+  JSStackFrame *frame = &f->func_state.frame;
+  JSObject *p = f->is_active && JS_VALUE_GET_TAG(frame->cur_func) == JS_TAG_OBJECT ? JS_VALUE_GET_OBJ(frame->cur_func) : NULL;
+  if (!p || !js_class_has_bytecode(p->class_id)) return 0;
+  JSFunctionBytecode *code = p->u.func.function_bytecode;
   JSAtom script = JS_NewAtom(ctx, SCRIPT);
-  int n = 0;
+  int ours = code->filename == script;
+  JS_FreeAtom(ctx, script);
+  if (ours) *line = find_line_num(ctx, code, frame->cur_pc - code->byte_code_buf - 1, column);
+  return ours;
+}
+
+static void agora_abandoned(struct JSAsyncFunctionData *f) {
+  int line, column;
+  if (abandoned == countof(abandoned_at) || !waits_at(f, &line, &column)) return;
+  abandoned_at[abandoned].line = line;
+  abandoned_at[abandoned++].column = column;
+}
+
+static void put_wait(DynBuf *b, int line, int column) {
+  dbuf_putstr(b, "\n    waits at ");
+  put_place(b, line, column);
+}
+
+// put_waiting appends where async functions of the script wait, or waited, for what never comes.
+static void put_waiting(DynBuf *b) {
+  struct list_head *el;
+  int n = 0, line, column;
+  for (uint32_t i = 0; i < abandoned; i++) put_wait(b, abandoned_at[i].line, abandoned_at[i].column);
   list_for_each(el, &rt->gc_obj_list) {
     JSGCObjectHeader *header = list_entry(el, JSGCObjectHeader, link);
-    if (JS_GC_TYPE(header) != JS_GC_OBJ_TYPE_ASYNC_FUNCTION) continue;
-    JSAsyncFunctionData *f = (JSAsyncFunctionData *)header;
-    if (!f->is_active || JS_VALUE_GET_TAG(f->func_state.frame.cur_func) != JS_TAG_OBJECT) continue;
-    JSObject *p = JS_VALUE_GET_OBJ(f->func_state.frame.cur_func);
-    if (!js_class_has_bytecode(p->class_id) || p->u.func.function_bytecode->filename != script || n++ == 8) continue;
-    JSFunctionBytecode *code = p->u.func.function_bytecode;
-    int column, line = find_line_num(ctx, code, f->func_state.frame.cur_pc - code->byte_code_buf - 1, &column);
-    dbuf_putstr(b, "\n    waits at ");
-    put_place(b, line, column);
+    if (JS_GC_TYPE(header) == JS_GC_OBJ_TYPE_ASYNC_FUNCTION && n < 8 && waits_at((JSAsyncFunctionData *)header, &line, &column)) {
+      put_wait(b, line, column);
+      n++;
+    }
   }
-  JS_FreeAtom(ctx, script);
 }
 
 // throw_text throws a TypeError with what a buffer holds.

@@ -112,6 +112,17 @@ static JSValue native_ask(JSContext *ctx, JSValueConst this, int argc, JSValueCo
   return v;
 }
 
+static JSValue without_fragment(JSContext *ctx, JSValue url) {
+  size_t n;
+  const char *s = JS_ToCStringLen(ctx, &n, url), *hash = s ? memchr(s, '#', n) : NULL;
+  if (hash) {
+    JS_FreeValue(ctx, url);
+    url = JS_NewStringLen(ctx, s, hash - s);
+  }
+  JS_FreeCString(ctx, s);
+  return url;
+}
+
 // native.fetch(request) returns a Response, or an errno below 0.
 static JSValue native_fetch(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
   struct request *q = JS_GetOpaque2(ctx, argv[0], request_class);
@@ -135,7 +146,7 @@ static JSValue native_fetch(JSContext *ctx, JSValueConst this, int argc, JSValue
     const uint8_t *body = part(out, 24, &n);
     p->status = u32_at(out + 8);
     p->kind = 2;
-    p->url = request_url_text(ctx, q);
+    p->url = without_fragment(ctx, request_url_text(ctx, q));
     if (h) frame_headers(ctx, h, out, 12, 16);
     if (n) p->body.value = JS_NewUint8ArrayCopy(ctx, body, n);
     if (JS_IsException(p->body.value)) p->body.value = JS_NULL;

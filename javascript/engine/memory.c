@@ -110,11 +110,14 @@ void *realloc(void *p, size_t n) {
   return fresh;
 }
 
-// memory_settle forgets what start-up freed, which lies all over: what is allocated from now on lies
+// memory_settle forgets what was freed so far, which lies all over: what is allocated from now on lies
 // together, from the next page on.
 static void memory_settle(void) {
   memset(free_lists, 0, sizeof free_lists);
   heap_next = (heap_next + 4095) & ~(uintptr_t)4095;
-  if (heap_end < heap_next + HEADROOM)
-    grow_to(heap_next + HEADROOM); // if there is none, requests grow memory themselves, or fail
+}
+
+// memory_reserve grows memory for what requests take: if there is none, they grow it themselves, or fail.
+static void memory_reserve(void) {
+  if (heap_end < heap_next + HEADROOM) grow_to(heap_next + HEADROOM);
 }

@@ -315,6 +315,13 @@ static int percent_decode(DynBuf *b, const char *s, size_t n) {
   return b->error ? -1 : 0;
 }
 
+// has_empty_punycode reports whether a label says that it is encoded, and has nothing encoded.
+static int has_empty_punycode(const char *s, size_t n) {
+  for (size_t i = 0; i + 4 <= n; i++)
+    if ((!i || s[i - 1] == '.') && !memcmp(s + i, "xn--", 4) && (i + 4 == n || s[i + 4] == '.')) return 1;
+  return 0;
+}
+
 static int domain_host(JSContext *ctx, DynBuf *b, const char *s, size_t n) {
   DynBuf raw;
   uint32_t address;
@@ -326,7 +333,7 @@ static int domain_host(JSContext *ctx, DynBuf *b, const char *s, size_t n) {
   else if (international(ctx, b, raw.buf, raw.size) < 0) goto done;
   for (size_t i = 0; i < b->size; i++)
     if (is_forbidden_in_host(b->buf[i]) || b->buf[i] <= ' ' || b->buf[i] == '%' || b->buf[i] == 0x7f) goto done;
-  if (!b->size) goto done;
+  if (!b->size || has_empty_punycode((char *)b->buf, b->size)) goto done;
   err = ipv4((char *)b->buf, b->size, &address);
   if (err > 0) {
     b->size = 0;

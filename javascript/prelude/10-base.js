@@ -1,5 +1,5 @@
-// What every file of the prelude builds on. The files are put together, in the order of their names, into the
-// body of one function with the parameter `native` (the functions of the engine's C side), and run once
+// The base of every file of the prelude. The files are joined, in the order of their names, into the body of one
+// function with the parameter `native` (the functions of the engine's C side), and run once
 // before the app. Nothing here stays reachable for an app except through the classes it publishes.
 
 // Built-in functions are taken before the app can replace them, where a replaced one would break a promise of
@@ -16,7 +16,7 @@ const TypedArray = getPrototypeOf(Uint8Array);
 const viewTag = uncurry(Object.getOwnPropertyDescriptor(TypedArray.prototype, Symbol.toStringTag).get);
 const { queueMicrotask } = globalThis;
 
-// handled marks a promise whose rejection is told through another one.
+// handled marks a promise whose rejection is reported through another promise.
 const handled = (promise) => { then(promise, noop, noop); return promise };
 
 // The token that lets this file make objects whose constructors are closed to apps.

@@ -104,7 +104,7 @@ const dispatch = (target, event) => {
   s.phase = 2;
   for (const capture of [true, false]) {
     if (s.stopped) break;
-    // A copy: what is added meanwhile waits for the next event.
+    // A copy: listeners that are added meanwhile wait for the next event.
     for (const listener of list?.filter((l) => l.type === s.type && l.capture === capture) ?? []) {
       if (s.stoppedNow) break;
       if (listener.removed) continue;

@@ -294,7 +294,7 @@ const pipe = (source, destination, { preventAbort, preventCancel, preventClose, 
     stopListening();
     if (failed) result.reject(error); else result.resolve();
   };
-  // What was read is written before the end: a write may begin while this waits for another.
+  // Chunks that were read are written before the end: a write may begin while this waits for another.
   const writesSettled = () => {
     const last = lastWrite, again = () => last === lastWrite ? undefined : writesSettled();
     return then(last, again, again);

@@ -12,7 +12,7 @@ const encodingOf = (label) => {
   for (const name in labels) if (wanted && labels[name].split(' ').includes(wanted)) return name;
   throw new RangeError(`the encoding ${JSON.stringify(String(label))} is not there: use utf-8, utf-16le, utf-16be or windows-1252`);
 };
-// What windows-1252 has in place of the control characters 80 to 9F.
+// The characters of windows-1252 in place of the control characters 80 to 9F.
 const windows1252 = '\u20AC\x81\u201A\u0192\u201E\u2026\u2020\u2021\u02C6\u2030\u0160\u2039\u0152\x8D\u017D\x8F\x90\u2018\u2019\u201C\u201D\u2022\u2013\u2014\u02DC\u2122\u0161\u203A\u0153\x9D\u017E\u0178';
 
 class TextEncoder {

@@ -1,6 +1,6 @@
 // Blob, File (https://w3c.github.io/FileAPI/) and FormData (https://xhr.spec.whatwg.org/#interface-formdata).
 
-// What is written into headers comes from these, and never from getters that a subclass may have replaced.
+// Headers are written from these functions, and never from getters, which a subclass may replace.
 let bytesOfBlob, typeOfBlob, isBlob, isFile, nameOfFile, modifiedOfFile;
 
 class Blob {
@@ -125,7 +125,7 @@ const formValue = (value, filename, named) => {
   return new File(inside, named ? usv(filename) : 'blob', { bytes: bytesOfBlob(value), type: typeOfBlob(value), lastModified: isFile(value) ? modifiedOfFile(value) : undefined });
 };
 
-// Iterators are live: what is appended meanwhile comes along.
+// Iterators are live: entries that are appended meanwhile are visited.
 const IteratorPrototype = getPrototypeOf(getPrototypeOf([][Symbol.iterator]()));
 let newFormIterator;
 class FormDataIterator {

@@ -26,7 +26,7 @@ const lineEnd = native.utf8('\r\n'), emptyLine = native.utf8('\r\n\r\n'), dashes
 
 const parseMultipart = (bytes, boundary) => {
   const delimiter = native.utf8('\r\n--' + boundary), entries = [];
-  // What stands before the first boundary (a preamble) is no part.
+  // Bytes before the first boundary (a preamble) are no part.
   const before = startsWith(bytes, 0, delimiter.subarray(2)) ? -2 : native.find(bytes, delimiter, 0);
   if (before === -1) throw badForm('its boundary does not occur');
   let at = before + delimiter.length;

@@ -1,5 +1,5 @@
-// crypto: random values, and of crypto.subtle (https://w3c.github.io/webcrypto/) the digests and HMAC. The sums
-// are the engine's, in C; what is not there is refused by name.
+// crypto: random values, and of crypto.subtle (https://w3c.github.io/webcrypto/) the digests and HMAC. The engine
+// computes them in C. Other algorithms are refused by name.
 
 const hashes = { 'SHA-1': { block: 64, bits: 160 }, 'SHA-256': { block: 64, bits: 256 }, 'SHA-384': { block: 128, bits: 384 }, 'SHA-512': { block: 128, bits: 512 } };
 const notThere = (what) => new DOMException(`${what} is not there: crypto.subtle has digest (SHA-1, SHA-256, SHA-384, SHA-512) and HMAC`, 'NotSupportedError');

@@ -17,7 +17,7 @@ define('structuredClone', function structuredClone(value, options) {
   for (const buffer of moving)
     if (!(buffer instanceof ArrayBuffer) || detached(buffer)) throw cannotClone('what is to be transferred is no ArrayBuffer that still has its bytes: it');
   if (new Set(moving).size < moving.length) throw cannotClone('a buffer that is transferred twice');
-  // What is transferred is moved only after everything was copied: a failure leaves the buffers as they were.
+  // Buffers are moved only after everything was copied: a failure leaves them as they were.
   for (const buffer of moving) seen.set(buffer, buffer.slice(0));
   const result = clone(value, seen);
   for (const buffer of moving) transfer(buffer);

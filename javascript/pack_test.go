@@ -1,0 +1,189 @@
+package javascript
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/wasm"
+)
+
+// TestEngineDigest compares what is embedded with the digest beside it. That both are what the sources make is
+// .ci/engine's to say.
+func TestEngineDigest(t *testing.T) {
+	want, err := os.ReadFile("engine/engine.wasm.sha256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine()
+	if err != nil || e.digest != strings.TrimSpace(string(want)) {
+		t.Errorf("the engine is %s, not %s (%v)", e.digest, want, err)
+	}
+}
+
+// TestCapabilityBits compares the order of capabilities with the engine's, and what it imports with the ABI.
+func TestCapabilityBits(t *testing.T) {
+	source, err := os.ReadFile("engine/host.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "enum { " + strings.ToUpper(strings.Join(capabilities, ", ")) + " };"; !bytes.Contains(source, []byte(want)) {
+		t.Errorf("engine/host.c does not have %s", want)
+	}
+	var callable []string
+	for _, c := range abi.Capabilities() {
+		if c.Module != "" {
+			callable = append(callable, c.Name)
+		}
+	}
+	ours := slices.Sorted(slices.Values(capabilities))
+	if !slices.Equal(ours, callable) {
+		t.Errorf("the engine reaches %v, and the capabilities are %v", ours, callable)
+	}
+	e, err := engine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := wasm.Parse(e.bytes, wasm.DefaultBounds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, im := range m.Imports {
+		c, is := abi.CapabilityOf(im.Module)
+		if is && !slices.Contains(c.Functions, im.Name) {
+			t.Errorf("the engine imports %s.%s, which is not there", im.Module, im.Name)
+		}
+	}
+}
+
+// imported are the capabilities that a module imports.
+func imported(m *wasm.Module) []string {
+	var names []string
+	for _, im := range m.Imports {
+		if c, is := abi.CapabilityOf(im.Module); is && !slices.Contains(names, c.Name) {
+			names = append(names, c.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestModules packs scripts with several sets of capabilities. A module imports what is listed and no more, and
+// two of one set differ in data only.
+func TestModules(t *testing.T) {
+	build := func(script string, allowed ...string) *wasm.Module {
+		b, err := Build(t.Context(), Source{Entry: "app.js", Code: []byte(script), Capabilities: allowed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := wasm.Parse(b.Module, wasm.DefaultBounds())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i, ok := ReadInfo(b.Module)
+		if !ok || i != b.Info || i.Engine != EngineName || i.Entry != "app.js" || len(i.Source) != 64 {
+			t.Errorf("the module says %+v of itself", i)
+		}
+		return m
+	}
+	for _, allowed := range [][]string{nil, {"log"}, {"kv", "log"}, slices.Sorted(slices.Values(capabilities))} {
+		m := build("export default { fetch() { return new Response('one') } }", allowed...)
+		if got := imported(m); !slices.Equal(got, allowed) {
+			t.Errorf("with %v it imports %v", allowed, got)
+		}
+		o := build("const a = 'another, and longer';\nexport default { async fetch() { return new Response(a) } }", allowed...)
+		m.Data, o.Data, m.Custom, o.Custom = nil, nil, nil, nil
+		if !bytes.Equal(m.Encode(), o.Encode()) {
+			t.Errorf("with %v two modules differ in more than data", allowed)
+		}
+		for _, name := range []string{exportHeader, exportHeap} {
+			if _, there := m.Export(name); there {
+				t.Errorf("the module exports %s", name)
+			}
+		}
+	}
+}
+
+// TestVersion is of all that a module has beside its script.
+func TestVersion(t *testing.T) {
+	v, err := Version()
+	if err != nil || !strings.HasPrefix(v, EngineName+"+") || len(v) != len(EngineName)+13 {
+		t.Errorf("%q (%v)", v, err)
+	}
+}
+
+// TestPackRefuses gives the packer what is not an engine.
+func TestPackRefuses(t *testing.T) {
+	e, err := engine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(f func(*wasm.Module)) []byte {
+		m, err := wasm.Parse(e.bytes, wasm.Unbounded())
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(m)
+		return m.Encode()
+	}
+	for name, module := range map[string][]byte{
+		"no module": []byte("no module"),
+		"no header": change(func(m *wasm.Module) {
+			m.Exports = slices.DeleteFunc(m.Exports, func(e wasm.Export) bool { return e.Name == exportHeader })
+		}),
+		"no heap": change(func(m *wasm.Module) {
+			m.Exports = slices.DeleteFunc(m.Exports, func(e wasm.Export) bool { return e.Name == exportHeap })
+		}),
+		"no data": change(func(m *wasm.Module) { m.Data = nil }),
+		"another header": change(func(m *wasm.Module) {
+			for i := range m.Data {
+				m.Data[i].Bytes = bytes.ReplaceAll(m.Data[i].Bytes, []byte(headerMagic), []byte("AGORAJS0"))
+			}
+		}),
+		"a header in no constant": change(func(m *wasm.Module) {
+			x, _ := m.Export(exportHeader)
+			m.Globals[x.Index].Init = []byte{wasm.OpI32Const, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, wasm.OpEnd}
+		}),
+	} {
+		if _, err := pack(module, packing{}); err == nil {
+			t.Errorf("%s: it was packed", name)
+		}
+	}
+}
+
+func FuzzPack(f *testing.F) {
+	small := (&wasm.Module{
+		Memory: &wasm.Limits{Min: 1}, Globals: []wasm.Global{{GlobalType: wasm.GlobalType{Type: wasm.I32}, Init: []byte{wasm.OpI32Const, 8, wasm.OpEnd}}},
+		Exports: []wasm.Export{{Name: exportHeader, Kind: wasm.KindGlobal}, {Name: exportHeap, Kind: wasm.KindGlobal}},
+		Data:    []wasm.Data{{Offset: []byte{wasm.OpI32Const, 8, wasm.OpEnd}, Bytes: append([]byte(headerMagic), make([]byte, headerSize-8)...)}},
+	}).Encode()
+	f.Add(small)
+	if _, err := pack(small, packing{script: "x"}); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, module []byte) {
+		packed, err := pack(module, packing{script: "export default 1", info: Info{Engine: "e"}})
+		if err != nil {
+			return
+		}
+		if i, ok := ReadInfo(packed); !ok || i.Engine != "e" {
+			t.Error("what was packed does not say what it is")
+		}
+	})
+}
+
+// FuzzReadInfo reads what any module says of itself.
+func FuzzReadInfo(f *testing.F) {
+	f.Add([]byte(`{"engine":"quickjs","entry":"app.ts"}`))
+	f.Fuzz(func(t *testing.T, section_ []byte) {
+		m := wasm.Module{Custom: []wasm.Custom{{Name: section, Data: section_}}}
+		i, ok := ReadInfo(m.Encode())
+		if ok && (len(section_) > maxInfo || !json.Valid(section_) || i.Engine == "") {
+			t.Errorf("%q was read as %+v", section_, i)
+		}
+	})
+}
