@@ -33,8 +33,15 @@ guests:
 	@for app in hello guestbook; do \
 		GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -buildmode=c-shared -o /dev/null ./examples/$$app; done
 
-test: ## run the tests
+NPM := javascript/testdata/packages
+
+test: $(NPM)/node_modules ## run the tests
 	go test -timeout 15m ./...
+
+# The npm packages that tests bundle into apps.
+$(NPM)/node_modules: $(NPM)/package-lock.json
+	npm ci --silent --prefix $(NPM)
+	@touch $@
 
 check: ## all that CI checks: format, vet, tests with the race detector, builds for other systems
 	./.ci/check
