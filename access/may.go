@@ -12,7 +12,7 @@ var (
 	ErrNotOwner = errors.New("it belongs to another person")
 	// ErrNotNow: the actor may do that in another state of what it is about.
 	ErrNotNow = errors.New("its state does not allow that")
-	// ErrNotOffered: nobody offered the app to the one who would take or refuse it.
+	// ErrNotOffered: the app is not offered to the person who would take or refuse it.
 	ErrNotOffered = errors.New("it is not offered to you")
 	// ErrOwnRequest: a reviewer decides about the requests of others.
 	ErrOwnRequest = errors.New("nobody decides about their own request")
@@ -194,7 +194,7 @@ var (
 	serving  = when{"it serves", func(on Resource) bool { return on.Serves }}
 	living   = when{"it is alive", alive}
 	deleting = when{"its deletion can be undone", func(on Resource) bool { return on.Stage == Deleting }}
-	onOffer  = when{"it is offered to somebody", func(on Resource) bool { return alive(on) && on.OfferedTo != "" }}
+	onOffer  = when{"it is offered to a person", func(on Resource) bool { return alive(on) && on.OfferedTo != "" }}
 	open     = when{"it is open", func(on Resource) bool { return !on.Closed }}
 	running  = heldBy("it is not suspended", "")
 	ownHeld  = heldBy("its owner suspended it", "owner")

@@ -51,7 +51,7 @@ func (u User) References() []string {
 	return all
 }
 
-// free returns nil if nobody has or had a name but, perhaps, the person of an id.
+// free returns nil if no person has or had a name, or only the person of an id.
 func free(tx Reader, name, id string) error {
 	p, err := tx.Person(name)
 	switch {

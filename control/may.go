@@ -33,7 +33,7 @@ func OfRequest(q approvals.Request) access.Resource {
 }
 
 // MayApp returns nil if an actor may do something to an app now: see access.May. Of an app that is
-// stopped the error says so as it does to everybody.
+// stopped the error says so in the words for its callers.
 func MayApp(actor access.Actor, act access.Act, app registry.App) error {
 	err := access.May(actor, act, OfApp(app))
 	if dead := app.Alive(); dead != nil && errors.Is(err, access.ErrNotNow) {

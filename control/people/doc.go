@@ -5,7 +5,7 @@
 //   - every method asks for itself whether its actor may do what it does; those of welcome.go act for
 //     whoever holds the data directory, and no front door reaches them;
 //   - a secret leaves the package once, when it is made;
-//   - one more session or link than a person may have ends the oldest: nobody is locked out.
+//   - one more session or link than a person may have ends the oldest: no person is locked out.
 //
 // It must not know what people do with apps: only apps, governance and publishing, which import it,
 // do.

@@ -39,7 +39,7 @@ func (s *Service) PutUser(ctx context.Context, name string, roles []access.Role,
 }
 
 // RenameUser gives a user another name. What is theirs stays theirs; no other person is given a name
-// that was somebody's.
+// that was another's.
 func (s *Service) RenameUser(ctx context.Context, from, to string) (user access.User, err error) {
 	actor, err := s.desk.Door(ctx, access.ManagePerson)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package persons has a store refer to people by their ids, and everybody who uses the store know
+// Package persons has a store refer to people by their ids, and whoever uses the store know
 // them by their names.
 //
 // What is kept outlives names: an app's owner, a request's reviewer, a key's identity. Over wraps a

@@ -16,10 +16,10 @@ import (
 // reader reads people's names where the store below has their ids.
 type reader struct {
 	state.Reader
-	known map[string]access.Identity // what was looked up; the zero Identity: nobody
+	known map[string]access.Identity // what was looked up; the zero Identity: no person
 }
 
-// person returns whom a text refers to; the zero Identity for nobody.
+// person returns whom a text refers to; the zero Identity for no person.
 func (r *reader) person(text string) (access.Identity, error) {
 	if p, ok := r.known[text]; ok || text == "" {
 		return p, nil
