@@ -4,8 +4,10 @@ import (
 	"container/list"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/registry"
@@ -65,7 +67,7 @@ func (p *programs) use(ctx context.Context, r *registry.Release) (*slot, error) 
 	case <-s.ready:
 	case <-ctx.Done():
 		p.leave(s)
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("%w while its program was loaded: %w", abi.ErrCanceled, ctx.Err())
 	}
 	if s.err != nil {
 		p.leave(s)
