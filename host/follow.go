@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/approvals"
@@ -56,8 +57,12 @@ func named(events []abi.Event) map[string]bool {
 	return apps
 }
 
-// followRoutes has the addresses of changed apps read again.
+// followRoutes has the addresses of changed apps read again. A route names people, whose apps the event
+// of their renaming does not name: all are read again then.
 func (h *Host) followRoutes(_ context.Context, events []abi.Event) error {
+	if slices.ContainsFunc(events, func(e abi.Event) bool { return e.Kind == "user.renamed" }) {
+		h.routes.forgetAll()
+	}
 	h.routes.forget(named(events))
 	return nil
 }

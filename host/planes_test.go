@@ -8,10 +8,12 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/persons"
 	"github.com/agora-host/agora/state/rights"
 	"github.com/agora-host/agora/state/statetest"
 	"github.com/agora-host/agora/triggers"
@@ -210,3 +212,32 @@ func TestSignInsDisturbNoApp(t *testing.T) {
 		t.Errorf("%+v after a sign-in, %+v before", p.InMemory(), kept)
 	}
 }
+
+// TestRenamedSigner: a route that is remembered names the person who signed its release with a key, whose
+// signature verifies as the person's present name: it is read again when the person is renamed, at
+// every node.
+func TestRenamedSigner(t *testing.T) {
+	w := newWorld(t, persons.Over(statetest.NewMemory(time.Now)))
+	one, other := w.open(), w.open()
+	one.change(func(tx state.Tx) error {
+		tx.Emit("user.changed", "", ada, nil)
+		return errors.Join(second(access.ChangeUser(tx, access.User{ID: access.NewPersonID(), Name: ada})), w.upload(tx))
+	})
+	signer := func(p *plane) string { return p.get("shop.apps.test") }
+	for _, p := range []*plane{one, other} {
+		eventually(t, "the app is served", func() bool { return signer(p) == "one" })
+		p.Distrust()
+	}
+	_ = []any{leadsTo(one, "shop.apps.test"), leadsTo(other, "shop.apps.test")} // remembered, and not loaded
+	one.change(func(tx state.Tx) error {
+		_, err := access.Rename(tx, ada, "lovelace@example.com", time.Now())
+		tx.Emit("user.renamed", "", "lovelace@example.com", nil)
+		return err
+	})
+	if got := signer(one); got != "one" {
+		t.Errorf("where the person was renamed: %s", got)
+	}
+	eventually(t, "the other node serves, too", func() bool { return signer(other) == "one" })
+}
+
+func second[T any](_ T, err error) error { return err }

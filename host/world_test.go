@@ -109,13 +109,16 @@ func (w *world) open() *plane {
 	return p
 }
 
-// module verifies as a node does: the key has to be registered still.
+// module verifies as a node does: the key has to be registered still, for the person who signed.
 func (w *world) module(ctx context.Context, r registry.Release) (module []byte, err error) {
 	return w.modules[r.Digest], w.store.View(ctx, func(tx state.Reader) error {
 		if r.Signer.Method != registry.MethodKey {
 			return nil
 		}
-		_, err := tx.Key(r.Signer.KeyHint)
+		key, err := tx.Key(r.Signer.KeyHint)
+		if err == nil && key.Identity != r.Signer.Certified() {
+			return registry.ErrUntrusted
+		}
 		return err
 	})
 }
