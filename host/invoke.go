@@ -46,15 +46,15 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 	if err := t.host.o.Meter.Ready(); err != nil {
 		return engine.Result{}, err
 	}
-	ctx, leave, err := t.life.join(ctx)
+	running, err := t.life.join(ctx)
 	if err != nil {
 		return engine.Result{}, err
 	}
-	defer leave()
+	defer running.leave()
 	bill := bill{target: t, id: id, trigger: trigger, frame: frames.Get().(*abi.Request)}
 	defer release(bill.frame)
 	defer bill.leave()
-	result, uses, err := t.run(ctx, &bill, r, stream, extra)
+	result, uses, err := t.run(running, &bill, r, stream, extra)
 	if bill.unread {
 		return engine.Result{}, err
 	}
@@ -64,7 +64,7 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 	if abi.Failed(abi.FaultKind(err)) {
 		err = t.host.explainFault(&bill, result, err)
 	}
-	if why := t.life.why(); why != nil && errors.Is(err, abi.ErrCanceled) {
+	if why := running.span.reason(); why != nil && errors.Is(err, abi.ErrCanceled) {
 		err = why // whoever called is told that the app was stopped, not that they left
 	}
 	return result, err

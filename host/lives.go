@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // lives are what lets apps be called. An app that is stopped is not called from then on, and its
@@ -13,90 +14,177 @@ func (l *lives) of(app string) *life {
 	if found, ok := l.byApp.Load(app); ok {
 		return found.(*life)
 	}
-	found, _ := l.byApp.LoadOrStore(app, &life{})
+	first := &life{}
+	first.span.Store(newSpan())
+	found, _ := l.byApp.LoadOrStore(app, first)
 	return found.(*life)
 }
 
 // life is one app's. A target that was read before the app was stopped has it too: what it calls
 // after is refused here.
 type life struct {
-	mu    sync.Mutex // guards all below
-	ended error      // why the app is stopped; nil: it is not
-	calls map[*context.CancelCauseFunc]struct{}
-	idle  chan struct{} // closed when the last call of a stopped app has ended; nil: it has none
+	mu   sync.Mutex           // held while span is replaced, or ended
+	span atomic.Pointer[span] // the present one, or the last one, which has ended
 }
+
+// span is a time in which an app may be called. It ends once, and calls that began in it with it.
+type span struct {
+	running atomic.Int64  // calls
+	ended   atomic.Bool   // set after why, and before cancels are taken
+	idle    chan struct{} // told when the last call has left an ended span; holds one
+
+	mu      sync.Mutex // guards all below
+	why     error      // the app is stopped for
+	cancels map[*callContext]context.CancelCauseFunc
+}
+
+func newSpan() *span { return &span{idle: make(chan struct{}, 1)} }
 
 // set stops the app, with what its callers are told, or lets it be called again, with nil.
-func (l *life) set(ended error) {
+func (l *life) set(why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ended = ended
-	if ended == nil {
-		l.idle = nil
-		return
-	}
-	if l.idle == nil && len(l.calls) > 0 {
-		l.idle = make(chan struct{})
-	}
-	for end := range l.calls {
-		(*end)(ended)
+	s := l.span.Load()
+	switch {
+	case why != nil:
+		s.end(why)
+	case s.ended.Load():
+		l.span.Store(newSpan())
 	}
 }
 
-// join counts a call in, whose context ends when the app is stopped. leave is called when it ended.
-func (l *life) join(ctx context.Context) (of context.Context, leave func(), err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ended != nil {
-		return ctx, nil, l.ended
+// end ends the span and the calls in it. Ended again, it has another reason.
+func (s *span) end(why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.why = why
+	s.ended.Store(true)
+	for _, cancel := range s.cancels {
+		cancel(why)
 	}
-	of, end := context.WithCancelCause(ctx)
-	if l.calls == nil {
-		l.calls = map[*context.CancelCauseFunc]struct{}{}
-	}
-	l.calls[&end] = struct{}{}
-	return of, func() {
-		l.leave(&end)
-		end(nil)
-	}, nil
+	s.cancels = nil
 }
 
-func (l *life) leave(end *context.CancelCauseFunc) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.calls, end)
-	if len(l.calls) == 0 && l.idle != nil {
-		close(l.idle)
-		l.idle = nil
+// join counts a call in, whose context ends when the app is stopped. It leaves when it has ended.
+func (l *life) join(ctx context.Context) (*callContext, error) {
+	s := l.span.Load()
+	s.running.Add(1)
+	if s.ended.Load() { // who waits for the calls may have counted this one
+		s.leave()
+		return nil, s.reason()
 	}
+	return &callContext{Context: ctx, span: s}, nil
+}
+
+func (s *span) leave() {
+	if s.running.Add(-1) == 0 && s.ended.Load() {
+		s.tell()
+	}
+}
+
+func (s *span) tell() {
+	select {
+	case s.idle <- struct{}{}:
+	default:
+	}
+}
+
+// reason is why the span has ended, if it has.
+func (s *span) reason() error {
+	if !s.ended.Load() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.why
 }
 
 // running is how many calls run.
-func (l *life) running() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.calls)
-}
-
-// why is the reason that the app was stopped for, if it was.
-func (l *life) why() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.ended
-}
+func (l *life) running() int { return int(l.span.Load().running.Load()) }
 
 // wait returns once no call of a stopped app runs.
 func (l *life) wait(ctx context.Context) error {
-	l.mu.Lock()
-	idle := l.idle
-	l.mu.Unlock()
-	if idle == nil {
-		return ctx.Err()
+	s := l.span.Load()
+	for s.ended.Load() && s.running.Load() > 0 {
+		select {
+		case <-s.idle:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	s.tell() // others wait, too
+	return ctx.Err()
+}
+
+// callContext is a call's context. It ends with the caller's, and when the app is stopped. Most calls
+// ask whether it has ended, and do not wait for its end: what that takes is made when they do.
+type callContext struct {
+	context.Context // the caller's
+	span            *span
+	waited          atomic.Pointer[context.Context] // once its end is waited for
+	left            atomic.Bool                     // the call has ended
+}
+
+// leave counts the call out.
+func (c *callContext) leave() {
+	c.left.Store(true)
+	c.forget()
+	c.span.leave()
+}
+
+// forget ends what waits for the end, which nothing has to do any more.
+func (c *callContext) forget() {
+	if c.waited.Load() == nil {
+		return
 	}
+	c.span.mu.Lock()
+	cancel := c.span.cancels[c]
+	delete(c.span.cancels, c)
+	c.span.mu.Unlock()
+	if cancel != nil {
+		cancel(nil)
+	}
+}
+
+// Err returns why the context has ended, if it has.
+func (c *callContext) Err() error {
+	if c.span.ended.Load() {
+		return context.Canceled
+	}
+	return c.Context.Err()
+}
+
+// Done returns a channel that is closed at the context's end.
+func (c *callContext) Done() <-chan struct{} {
+	if of := c.waited.Load(); of != nil {
+		return (*of).Done()
+	}
+	c.span.mu.Lock()
+	defer c.span.mu.Unlock()
+	if of := c.waited.Load(); of != nil {
+		return (*of).Done()
+	}
+	of, cancel := context.WithCancelCause(c.Context)
+	c.waited.Store(&of)
+	switch {
+	case c.span.ended.Load():
+		cancel(c.span.why)
+	case c.left.Load(): // asked after that was stored: leave sees what is stored here, or this sees that
+		cancel(nil)
+	default:
+		if c.span.cancels == nil {
+			c.span.cancels = map[*callContext]context.CancelCauseFunc{}
+		}
+		c.span.cancels[c] = cancel
+	}
+	return of.Done()
+}
+
+// Value finds what the caller's context has. Contexts that are made of one whose end is waited for find
+// that here, and need no goroutine to follow it.
+func (c *callContext) Value(key any) any {
+	if of := c.waited.Load(); of != nil {
+		return (*of).Value(key)
+	}
+	return c.Context.Value(key)
 }
