@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/javascript"
 )
 
 // benchEngine times whole invocations without HTTP: frame in, metered run, frame
@@ -48,7 +49,53 @@ func benchEngine(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", app.title, err)
 		}
 	}
+	for _, app := range scripts {
+		built, err := javascript.Build(ctx, javascript.Source{Entry: "app.ts", Code: []byte(app.source), Capabilities: []string{"log"}})
+		if err != nil {
+			return fmt.Errorf("%s: %w", app.title, err)
+		}
+		if err := timeInvocations(ctx, e, app.title, built.Module, "/", abi.InterfaceV1, 5_000); err != nil {
+			return fmt.Errorf("%s: %w", app.title, err)
+		}
+	}
 	return stall(ctx, e)
+}
+
+// scripts are the apps in TypeScript that are measured. Each does its work for GET /.
+var scripts = []struct{ title, source string }{
+	{"TypeScript, trivial", `export default { fetch() { return new Response("hello") } };`},
+	{"TypeScript, router with validation", `
+type Handler = (p: Record<string, string>, u: URL) => Response;
+const routes: { re: RegExp; names: string[]; handler: Handler }[] = [];
+const on = (path: string, handler: Handler) => {
+	const names: string[] = [];
+	const re = new RegExp("^" + path.replace(/:(\w+)/g, (_, n) => { names.push(n); return "([^/]+)" }) + "$");
+	routes.push({ re, names, handler });
+};
+on("/", () => new Response("home"));
+on("/users/:id", (p, u) => {
+	const id = Number(p.id), q = u.searchParams.get("q") ?? "";
+	if (!Number.isInteger(id) || id < 1 || q.length > 20) return Response.json({ error: "refused" }, { status: 400 });
+	return Response.json({ id, q });
+});
+export default { async fetch(request: Request) {
+	const u = new URL("/users/42?q=x", request.url);
+	for (const { re, names, handler } of routes) {
+		const m = re.exec(u.pathname);
+		if (!m) continue;
+		const p: Record<string, string> = {};
+		names.forEach((n, i) => p[n] = decodeURIComponent(m[i + 1]));
+		return handler(p, u);
+	}
+	return new Response(null, { status: 404 });
+} };`},
+	{"TypeScript, JSON of 1 KB", `
+const item = (id: number) => ({ id, name: "Item number " + id, price: id * 3 + 0.25, qty: id % 4, tags: ["red", "green", "blue"], x: "pad" });
+const text = JSON.stringify({ items: Array.from({ length: 10 }, (_, i) => item(i)) });
+export default { async fetch(request: Request) {
+	const body: any = await new Request(request.url, { method: "POST", body: text }).json();
+	return Response.json({ total: body.items.filter((i: any) => i.qty > 0).map((i: any) => i.price * i.qty), names: body.items.map((i: any) => i.name) });
+} };`},
 }
 
 // newEngine makes an engine in a directory that remove removes.

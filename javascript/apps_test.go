@@ -159,8 +159,8 @@ export default {
 	}
 }
 
-// TestRouter serves a router with validation, as makers write it.
-func TestRouter(t *testing.T) {
+// TestValidation serves a router with validation, as makers write it.
+func TestValidation(t *testing.T) {
 	a := serve(t, router)
 	for _, c := range []struct {
 		method, path, query, body string
