@@ -53,7 +53,11 @@ func TestLately(t *testing.T) {
 			last := states[len(states)-1]
 			app := rapid.SampledFrom(names).Draw(rt, "app")
 			if rapid.Bool().Draw(rt, "change") {
-				next := fakeState{grants: map[string][]approvals.Grant{}, reads: &reads, events: append(slices.Clone(last.events), abi.Event{Rev: abi.Rev(len(states)), App: app})}
+				event := abi.Event{Rev: abi.Rev(len(states)), App: app}
+				if rapid.IntRange(0, 9).Draw(rt, "kind") == 0 { // all that is kept of a person has another name
+					event = abi.Event{Rev: abi.Rev(len(states)), Kind: "user.renamed"}
+				}
+				next := fakeState{grants: map[string][]approvals.Grant{}, reads: &reads, events: append(slices.Clone(last.events), event)}
 				for name, g := range last.grants {
 					next.grants[name] = g
 				}

@@ -31,7 +31,7 @@ type showing struct {
 func (c *Catalogue) showing(tx state.Reader, app registry.App, stored Stored) (*showing, error) {
 	v := &showing{Catalogue: c, tx: tx, app: app, stored: stored, enough: map[string]abi.Params{}}
 	var err error
-	if v.grants, err = c.lately.grants(tx, app.Name); err != nil {
+	if v.grants, err = c.LiveGrants(tx, app.Name); err != nil {
 		return nil, err
 	}
 	v.kept, err = c.keep.kept(tx, app, v.grants, c.desk.Now())
@@ -146,6 +146,12 @@ func capabilityState(rules approvals.Rules, r registry.Release, tier abi.Tier, w
 		}
 	}
 	return s
+}
+
+// LiveGrants returns an app's grants that are not revoked, as a transaction sees them. They are the
+// package's own: a caller changes none of them.
+func (c *Catalogue) LiveGrants(tx state.Reader, app string) ([]approvals.Grant, error) {
+	return c.lately.grants(tx, app)
 }
 
 // Enough returns what of a grant its app has used, in any release: of lists, what occurred; of

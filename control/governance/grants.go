@@ -107,6 +107,10 @@ func (s *Service) serving(tx state.Reader, name string, by map[string][]approval
 	if err != nil {
 		return fmt.Errorf("app %q: %w", name, err)
 	}
+	grants, err := s.apps.LiveGrants(tx, name)
+	if err != nil {
+		return err
+	}
 	for _, tier := range abi.Tiers() {
 		n := app.Active[tier]
 		if n == 0 {
@@ -116,11 +120,7 @@ func (s *Service) serving(tx state.Reader, name string, by map[string][]approval
 		if err != nil {
 			return err
 		}
-		have, err := s.rights(tx, r, tier)
-		if err != nil {
-			return err
-		}
-		for _, right := range have {
+		for _, right := range approvals.Rights(s.policy, rights.Terms(r), tier, grants, s.desk.Now()) {
 			if right.Grant != nil {
 				by[right.Grant.ID] = append(by[right.Grant.ID], approvals.Serving{Tier: tier, Release: n, How: right.How})
 			}
