@@ -6,8 +6,17 @@ type Severity string
 const (
 	SeverityDeny   Severity = "deny"   // the act is refused until this is fixed
 	SeverityReview Severity = "review" // somebody with the reviewer role must decide
-	SeverityNote   Severity = "note"   // worth knowing; nothing stops
+	SeverityInfo   Severity = "info"   // worth knowing; nothing stops
 )
+
+// UnmarshalText reads a severity. Findings that were stored, and rules that were written, before
+// SeverityInfo had its name say "note".
+func (s *Severity) UnmarshalText(text []byte) error {
+	if *s = Severity(text); *s == "note" {
+		*s = SeverityInfo
+	}
+	return nil
+}
 
 // Finding is what a check said, with the way to fix it.
 type Finding struct {

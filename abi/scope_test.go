@@ -25,7 +25,7 @@ func TestScope(t *testing.T) {
 		for i := range 2 {
 			if !abi.ScopeOf(ctx).OnEnd(func() {
 				ended = append(ended, i)
-				abi.Note(ctx, abi.Use{Capability: "llm", Meter: abi.MeterAnswer, N: 1})
+				abi.Note(ctx, abi.Use{Capability: "llm", Meter: abi.MeterOutputTokens, N: 1})
 			}) {
 				t.Error("it has ended before it began")
 			}

@@ -20,25 +20,48 @@ type Use struct {
 
 // The meters of capabilities. Append-only: the words are in stored usage.
 const (
-	MeterReads   = "reads"   // operations that change nothing
-	MeterWrites  = "writes"  // operations that change something
-	MeterCalls   = "calls"   // calls that left the node
-	MeterDenied  = "denied"  // operations that were refused because they are not granted
-	MeterOver    = "over"    // operations that were refused because a quota is used up
-	MeterFailed  = "failed"  // operations that the node or the other side could not do
-	MeterSent    = "sent"    // bytes that left the node
-	MeterGot     = "got"     // bytes that came back
-	MeterPrompt  = "prompt"  // tokens of a model's prompts that were not cached
-	MeterCached  = "cached"  // tokens of a model's prompts that were
-	MeterAnswer  = "answer"  // tokens of a model's answers
-	MeterGuessed = "guessed" // of those tokens, what the provider did not report and the node estimated
-	MeterEvents  = "events"  // events that were published
+	MeterReads         = "reads"          // operations that change nothing
+	MeterWrites        = "writes"         // operations that change something
+	MeterCalls         = "calls"          // calls that left the node
+	MeterDenied        = "denied"         // operations that were refused because they are not granted
+	MeterQuotaExceeded = "quota_exceeded" // operations that were refused because a quota is used up
+	MeterFailed        = "failed"         // operations that the node or the other side could not do
+	MeterBytesSent     = "bytes_sent"     // bytes that left the node
+	MeterBytesReceived = "bytes_received" // bytes that came back
+	MeterEvents        = "events"         // events that were published
+
+	MeterInputTokens       = "input_tokens"        // tokens of a model's prompts that were not cached
+	MeterCachedInputTokens = "cached_input_tokens" // tokens of a model's prompts that were
+	MeterOutputTokens      = "output_tokens"       // tokens of a model's answers
+	MeterEstimatedTokens   = "estimated_tokens"    // of all those tokens, what the provider did not report and the node estimated
 
 	MeterByteHours = "byte_hours" // bytes that were kept, times the hours for which they were
 	MeterCPU       = "cpu_ms"     // milliseconds of processor time, of the node's own work for an app
 
 	MeterRedacted = "redacted" // lines of the log of which the node took a secret
 )
+
+// StoredMeter returns the name of a meter that is read from a store. Usage that was stored before
+// some meters had their names is read under those of today, and never rewritten.
+func StoredMeter(word string) string {
+	switch word {
+	case "over":
+		return MeterQuotaExceeded
+	case "sent":
+		return MeterBytesSent
+	case "got":
+		return MeterBytesReceived
+	case "prompt":
+		return MeterInputTokens
+	case "cached":
+		return MeterCachedInputTokens
+	case "answer":
+		return MeterOutputTokens
+	case "guessed":
+		return MeterEstimatedTokens
+	}
+	return word
+}
 
 // maxUses bounds what one invocation's recorder keeps apart, and maxSubject a
 // subject's bytes. What goes beyond, or is no text, is counted under OtherSubject.
@@ -94,7 +117,7 @@ func NoteOutcome(ctx context.Context, u Use, err error) (errno Errno, internal b
 	case !known:
 		u.Meter, errno, internal = MeterFailed, ErrnoUnavailable, true
 	case errno == ErrnoQuota:
-		u.Meter = MeterOver
+		u.Meter = MeterQuotaExceeded
 	}
 	Note(ctx, u)
 	return errno, internal

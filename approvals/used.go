@@ -2,6 +2,7 @@ package approvals
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -13,6 +14,16 @@ type Used struct {
 	abi.Use
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
+}
+
+// UnmarshalJSON reads a use under the name that its meter has today.
+func (u *Used) UnmarshalJSON(raw []byte) error {
+	type plain Used
+	if err := json.Unmarshal(raw, (*plain)(u)); err != nil {
+		return err
+	}
+	u.Meter = abi.StoredMeter(u.Meter)
+	return nil
 }
 
 // ReleaseUsed is what one release did.

@@ -103,10 +103,10 @@ var meters = []struct {
 	meter, verb, unit string // "reads", "read", "times"; no unit: bytes
 }{
 	{abi.MeterReads, "read", "times"}, {abi.MeterWrites, "changed", "times"}, {abi.MeterCalls, "called", "times"}, {abi.MeterEvents, "published", "events"},
-	{abi.MeterSent, "sent", ""}, {abi.MeterGot, "received", ""},
-	{abi.MeterPrompt, "asked with", "tokens"}, {abi.MeterCached, "asked with", "tokens that were cached"},
-	{abi.MeterAnswer, "was answered", "tokens"}, {abi.MeterGuessed, "of those,", "tokens are estimated"},
-	{abi.MeterFailed, "failed", "times"}, {abi.MeterDenied, "was refused", "times"}, {abi.MeterOver, "was over its quota", "times"},
+	{abi.MeterBytesSent, "sent", ""}, {abi.MeterBytesReceived, "received", ""},
+	{abi.MeterInputTokens, "asked with", "tokens"}, {abi.MeterCachedInputTokens, "asked with", "tokens that were cached"},
+	{abi.MeterOutputTokens, "was answered", "tokens"}, {abi.MeterEstimatedTokens, "of those,", "tokens are estimated"},
+	{abi.MeterFailed, "failed", "times"}, {abi.MeterDenied, "was refused", "times"}, {abi.MeterQuotaExceeded, "was over its quota", "times"},
 	{abi.MeterRedacted, "was kept from printing a secret", "times"},
 }
 
@@ -197,7 +197,7 @@ func sentence(used []approvals.Used) string {
 
 // findings are what the owner can do something about.
 func findings(u approvals.Used) []abi.Finding {
-	f := abi.Finding{Severity: abi.SeverityNote, Path: "capabilities." + u.Capability, Subject: u.Capability}
+	f := abi.Finding{Severity: abi.SeverityInfo, Path: "capabilities." + u.Capability, Subject: u.Capability}
 	what := u.Capability
 	if u.Subject != "" {
 		what += " of " + strconv.Quote(u.Subject)
@@ -210,7 +210,7 @@ func findings(u approvals.Used) []abi.Finding {
 	case u.Meter == abi.MeterDenied:
 		f.Code, f.Message = "capability.denied", fmt.Sprintf("%s was refused %s: it is not granted.", what, times)
 		f.Remedy = abi.Remedy{Summary: "Declare it in agora.toml and publish again, so that a reviewer decides; or remove what asks for it."}
-	case u.Meter == abi.MeterOver:
+	case u.Meter == abi.MeterQuotaExceeded:
 		f.Code, f.Message = "capability.over", fmt.Sprintf("%s was refused %s: the quota is used up.", what, times)
 		f.Remedy = abi.Remedy{Summary: "Delete what is not needed, or raise the quota in agora.toml and publish again."}
 	case u.Meter == abi.MeterFailed && u.Capability == "secret":

@@ -97,7 +97,7 @@ func (l *lines) redact(app string, release int, message string) string {
 	}
 	if len(found) > 0 {
 		l.tell(app, release, abi.Finding{
-			Code: "secret.logged", Severity: abi.SeverityNote, Subject: strings.Join(found, " "),
+			Code: "secret.logged", Severity: abi.SeverityInfo, Subject: strings.Join(found, " "),
 			Message: fmt.Sprintf("The app wrote the secret %s into its log; the node took it out.", strings.Join(found, " and ")),
 			Remedy:  abi.Remedy{Summary: "Remove what prints it, and consider setting a new value."},
 		})

@@ -195,6 +195,6 @@ func (d *blockDecoder) row(h *Hour) {
 		for range n {
 			d.uses = append(d.uses, abi.Use{Capability: d.text(), Meter: d.text(), Subject: d.text(), N: d.count()})
 		}
-		h.Uses = d.uses
+		h.Uses = named(d.uses)
 	}
 }

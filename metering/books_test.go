@@ -262,11 +262,11 @@ func TestCountersSaturate(t *testing.T) {
 	for range 2 {
 		v := call("a", "")
 		v.Instructions = math.MaxUint64 - 10
-		v.Uses = []abi.Use{{Capability: "fetch", Meter: abi.MeterSent, N: math.MaxUint64 - 1}}
+		v.Uses = []abi.Use{{Capability: "fetch", Meter: abi.MeterBytesSent, N: math.MaxUint64 - 1}}
 		record(t, m, v)
 	}
 	r := report(t, m, all())
-	if r.Total.Instructions != math.MaxUint64 || used(r.Total, "fetch", abi.MeterSent) != math.MaxUint64 || r.Total.Calls != 2 || !r.Total.Saturated() {
+	if r.Total.Instructions != math.MaxUint64 || used(r.Total, "fetch", abi.MeterBytesSent) != math.MaxUint64 || r.Total.Calls != 2 || !r.Total.Saturated() {
 		t.Errorf("%+v", r.Total)
 	}
 	flush(t, m)

@@ -13,13 +13,13 @@ import (
 // are never depends on what was used, so that the files of two periods fit together. Append-only:
 // whoever reads a column by its place reads the same one after an upgrade.
 var useColumns = [][2]string{
-	{"blob", abi.MeterReads}, {"blob", abi.MeterWrites}, {"blob", abi.MeterOver}, {"blob", abi.MeterFailed}, {"blob", abi.MeterByteHours},
+	{"blob", abi.MeterReads}, {"blob", abi.MeterWrites}, {"blob", abi.MeterQuotaExceeded}, {"blob", abi.MeterFailed}, {"blob", abi.MeterByteHours},
 	{"compile", abi.MeterCPU},
 	{"config", abi.MeterReads},
-	{abi.CapabilityEvents, abi.MeterEvents}, {abi.CapabilityEvents, abi.MeterDenied}, {abi.CapabilityEvents, abi.MeterOver}, {abi.CapabilityEvents, abi.MeterFailed},
-	{"fetch", abi.MeterCalls}, {"fetch", abi.MeterSent}, {"fetch", abi.MeterGot}, {"fetch", abi.MeterDenied}, {"fetch", abi.MeterOver}, {"fetch", abi.MeterFailed},
-	{"kv", abi.MeterReads}, {"kv", abi.MeterWrites}, {"kv", abi.MeterOver}, {"kv", abi.MeterFailed}, {"kv", abi.MeterByteHours},
-	{"llm", abi.MeterCalls}, {"llm", abi.MeterPrompt}, {"llm", abi.MeterCached}, {"llm", abi.MeterAnswer}, {"llm", abi.MeterGuessed}, {"llm", abi.MeterDenied}, {"llm", abi.MeterOver}, {"llm", abi.MeterFailed},
+	{abi.CapabilityEvents, abi.MeterEvents}, {abi.CapabilityEvents, abi.MeterDenied}, {abi.CapabilityEvents, abi.MeterQuotaExceeded}, {abi.CapabilityEvents, abi.MeterFailed},
+	{"fetch", abi.MeterCalls}, {"fetch", abi.MeterBytesSent}, {"fetch", abi.MeterBytesReceived}, {"fetch", abi.MeterDenied}, {"fetch", abi.MeterQuotaExceeded}, {"fetch", abi.MeterFailed},
+	{"kv", abi.MeterReads}, {"kv", abi.MeterWrites}, {"kv", abi.MeterQuotaExceeded}, {"kv", abi.MeterFailed}, {"kv", abi.MeterByteHours},
+	{"llm", abi.MeterCalls}, {"llm", abi.MeterInputTokens}, {"llm", abi.MeterCachedInputTokens}, {"llm", abi.MeterOutputTokens}, {"llm", abi.MeterEstimatedTokens}, {"llm", abi.MeterDenied}, {"llm", abi.MeterQuotaExceeded}, {"llm", abi.MeterFailed},
 	{"log", abi.MeterWrites},
 	{"secret", abi.MeterReads}, {"secret", abi.MeterDenied}, {"secret", abi.MeterFailed}, {"secret", abi.MeterRedacted},
 }

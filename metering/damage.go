@@ -12,7 +12,7 @@ func (a account) damage() []abi.Finding {
 	case foreign:
 		return []abi.Finding{a.foreign()}
 	case torn:
-		return []abi.Finding{a.finding(abi.SeverityNote, FindingTorn, "", "ends behind record %d in bytes that are no record, as a kill or the loss of power leaves them%s", a.said.tail.Last, a.unproven("there"))}
+		return []abi.Finding{a.finding(abi.SeverityInfo, FindingTorn, "", "ends behind record %d in bytes that are no record, as a kill or the loss of power leaves them%s", a.said.tail.Last, a.unproven("there"))}
 	case headless:
 		if a.inUse() && a.stays && (!a.asked || a.epoch.Until.IsZero() || a.epoch.Ended) {
 			return nil // a process was killed that was about to make it

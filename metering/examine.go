@@ -93,7 +93,7 @@ func has(files []journal.Entry, name string) bool {
 // kept, somebody has to see to it.
 func (o Options) lost(e Epoch) abi.Finding {
 	f := abi.Finding{
-		Code: FindingLost, Severity: abi.SeverityNote, Path: journalName(e.Number),
+		Code: FindingLost, Severity: abi.SeverityInfo, Path: journalName(e.Number),
 		Message: fmt.Sprintf("%s is gone, of node %s: what was in it and not in the state by then is not billed", journalName(e.Number), e.Node),
 		Remedy:  abi.Remedy{Summary: remedyLost},
 	}
@@ -104,6 +104,6 @@ func (o Options) lost(e Epoch) abi.Finding {
 }
 
 func worstFirst(found []abi.Finding) {
-	rank := map[abi.Severity]int{abi.SeverityDeny: 0, abi.SeverityReview: 1, abi.SeverityNote: 2}
+	rank := map[abi.Severity]int{abi.SeverityDeny: 0, abi.SeverityReview: 1, abi.SeverityInfo: 2}
 	slices.SortStableFunc(found, func(a, b abi.Finding) int { return cmp.Compare(rank[a.Severity], rank[b.Severity]) })
 }

@@ -129,7 +129,7 @@ func told(t *testing.T, found []abi.Finding, code, text string) {
 		return
 	}
 	ok := slices.ContainsFunc(found, func(f abi.Finding) bool {
-		return f.Code == code && f.Path != "" && strings.HasPrefix(f.Message, f.Path) && strings.Contains(f.Message, text) && (f.Severity == abi.SeverityNote || f.Remedy.Summary != "")
+		return f.Code == code && f.Path != "" && strings.HasPrefix(f.Message, f.Path) && strings.Contains(f.Message, text) && (f.Severity == abi.SeverityInfo || f.Remedy.Summary != "")
 	})
 	if !ok {
 		t.Errorf("found %+v, want %q: %q", found, code, text)
@@ -153,7 +153,7 @@ func TestJournalThatVanished(t *testing.T) {
 		t.Errorf("%+v", found)
 	}
 	w.pass(8 * 24 * time.Hour)
-	if found, err = m.Findings(t.Context()); err != nil || len(found) != 1 || found[0].Severity != abi.SeverityNote {
+	if found, err = m.Findings(t.Context()); err != nil || len(found) != 1 || found[0].Severity != abi.SeverityInfo {
 		t.Errorf("after the time for which journals are kept: %+v, %v", found, err)
 	}
 }

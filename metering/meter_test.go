@@ -120,11 +120,11 @@ func TestMemoryConforms(t *testing.T) {
 func TestReport(t *testing.T) {
 	m := open(t, meteringtest.NewMachine(1), &wall{now: hour.Add(30 * time.Minute)})
 	a := call("a", "")
-	a.Uses = []abi.Use{{Capability: "llm", Meter: abi.MeterPrompt, Subject: "m", N: 5}}
+	a.Uses = []abi.Use{{Capability: "llm", Meter: abi.MeterInputTokens, Subject: "m", N: 5}}
 	record(t, m, a, call("a", "trap"), call("b", ""))
 	for range 2 { // the same before and after a flush
 		r := report(t, m, metering.Query{By: []string{"app", "hour"}})
-		if r.Total.Calls != 3 || r.Total.Instructions != 300 || r.Total.Errors["trap"] != 1 || r.Total.Failed() != 1 || used(r.Total, "llm", abi.MeterPrompt) != 5 {
+		if r.Total.Calls != 3 || r.Total.Instructions != 300 || r.Total.Errors["trap"] != 1 || r.Total.Failed() != 1 || used(r.Total, "llm", abi.MeterInputTokens) != 5 {
 			t.Errorf("total %+v", r.Total)
 		}
 		if len(r.Rows) != 2 || r.Rows[0].Group["app"] != "a" || r.Rows[0].Calls != 2 || r.Rows[0].Group["hour"] != "2026-03-01T10:00:00Z" {

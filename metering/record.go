@@ -205,6 +205,7 @@ func (d *decoder) decode(payload []byte, r *record) error {
 	for ; uses > 0 && d.err == nil; uses-- {
 		r.Uses = append(r.Uses, abi.Use{Capability: d.text(), Meter: d.text(), Subject: d.text(), N: d.number()})
 	}
+	r.Uses = named(r.Uses)
 	if d.err == nil && d.left() > 0 {
 		d.err = fmt.Errorf("%w: a record has %d bytes too many", errDamaged, d.left())
 	}

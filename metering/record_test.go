@@ -17,7 +17,7 @@ func sample() Invocation {
 		ID: "00ff12ab", Tags: Tags{App: "a", Release: 3, Tier: "sandbox", CostCenter: "CC-1", Team: "t", Owner: "ada@example.com", Environment: "prod", Trigger: TriggerCron},
 		Fault:  "trap",
 		Counts: Counts{Instructions: 1, GuestMicros: 1 << 40, HostMicros: 2, MemoryKiBMS: 3, BytesIn: 4, BytesOut: 5},
-		Uses:   []abi.Use{{Capability: "fetch", Meter: abi.MeterSent, Subject: "example.com", N: 1 << 33}, {Capability: "llm", Meter: abi.MeterPrompt, Subject: "m", N: 7}},
+		Uses:   []abi.Use{{Capability: "fetch", Meter: abi.MeterBytesSent, Subject: "example.com", N: 1 << 33}, {Capability: "llm", Meter: abi.MeterInputTokens, Subject: "m", N: 7}},
 	}
 }
 

@@ -82,7 +82,7 @@ func say(r *rand.Rand, running map[string]said) said {
 		Counts: Counts{Instructions: r.Uint64N(1 << 40), GuestMicros: r.Uint64N(2), BytesOut: r.Uint64N(300)},
 	}
 	for i := range r.IntN(3) {
-		v.Uses = append(v.Uses, abi.Use{Capability: "fetch", Meter: abi.MeterSent, Subject: fmt.Sprint(i, r.IntN(4)), N: 1 + r.Uint64N(500)})
+		v.Uses = append(v.Uses, abi.Use{Capability: "fetch", Meter: abi.MeterBytesSent, Subject: fmt.Sprint(i, r.IntN(4)), N: 1 + r.Uint64N(500)})
 	}
 	if ids := slices.Sorted(maps.Keys(running)); len(ids) > 10 { // one of them goes on, or ends
 		v.ID = ids[r.IntN(len(ids))]

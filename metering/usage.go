@@ -2,6 +2,7 @@ package metering
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"maps"
 	"math"
@@ -114,7 +115,36 @@ type Usage struct {
 	Calls  uint64            `json:"calls"`
 	Errors map[string]uint64 `json:"errors,omitempty"` // by fault kind; not all are failures, see abi.Failed
 	Counts
-	Uses []abi.Use `json:"uses,omitempty"` // of capabilities; sorted, each capability, meter and subject once
+	Uses Uses `json:"uses,omitempty"` // of capabilities
+}
+
+// Uses are what was done with capabilities: sorted, each capability, meter and subject once.
+type Uses []abi.Use
+
+// UnmarshalJSON reads uses under the names that meters have today.
+func (u *Uses) UnmarshalJSON(raw []byte) error {
+	var stored []abi.Use
+	if err := json.Unmarshal(raw, &stored); err != nil {
+		return err
+	}
+	*u = named(stored)
+	return nil
+}
+
+// named gives stored uses the names that meters have today, in place. It is the one way into the
+// program for uses that were stored: what knows the names of before comes no further.
+func named(stored []abi.Use) []abi.Use {
+	renamed := false
+	for i := range stored {
+		name := abi.StoredMeter(stored[i].Meter)
+		renamed = renamed || name != stored[i].Meter
+		stored[i].Meter = name
+	}
+	if !renamed {
+		return stored
+	}
+	slices.SortFunc(stored, compareUses)
+	return mergeSame(stored)
 }
 
 // Add sums two usages of different cells.

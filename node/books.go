@@ -33,7 +33,7 @@ func (d doctor) usage(well string, found []abi.Finding) []Check {
 	var notes []string
 	at := map[string]int{}
 	for _, f := range found {
-		if f.Severity == abi.SeverityNote {
+		if f.Severity == abi.SeverityInfo {
 			notes = append(notes, f.Message)
 			continue
 		}

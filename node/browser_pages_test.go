@@ -103,7 +103,7 @@ func TestEveryPage(t *testing.T) {
 		}
 	}
 	b.judge("failed", view{"all", "/nowhere", ""}, view{"all", "/upload", "manifest=name"}, view{"viewer", "/settings/users", "name=x"}, view{"all", "/settings/users", "name=x"},
-		view{"all", "/settings/tokens", "label=ci&days=1"}, view{"all", "/settings/links", "user=" + ada}, view{"", "/settings/tokens", "label=x"})
+		view{"all", "/settings/tokens", "label=ci&days=1"}, view{"all", "/settings/users/invite", "user=" + ada}, view{"", "/settings/tokens", "label=x"})
 }
 
 // fill gives a node what its pages can show.
@@ -132,7 +132,7 @@ func (n *testNode) fill() {
 	if _, err := dev.SetSecret(n.t.Context(), "hello", "stripe", []byte("hunter2")); err != nil {
 		n.t.Fatal(err)
 	}
-	if _, err := n.ops().AddHostName(n.t.Context(), "hello.example.com", "hello"); err != nil {
+	if _, err := n.ops().CreateDomain(n.t.Context(), "hello.example.com", "hello"); err != nil {
 		n.t.Fatal(err)
 	}
 }

@@ -52,7 +52,7 @@ func TestConsoleTriggers(t *testing.T) {
 		t.Errorf("%+v", tr)
 	}
 	step("triggers-4-resumed", button("Resume"), said("Resumed"))
-	step("triggers-5-dropped", button("Drop"), said("Forgotten"), chromedp.WaitNotPresent(chromedp.Search(`//h3[contains(., "dead letter")]`)))
+	step("triggers-5-dropped", button("Delete"), said("Forgotten"), chromedp.WaitNotPresent(chromedp.Search(`//h3[contains(., "dead letter")]`)))
 	if body := n.get(p.URL).Body; !strings.Contains(body, "hello") {
 		t.Errorf("%s", body)
 	}

@@ -110,7 +110,7 @@ func (d doctor) blobs(ctx context.Context, blobs *blobstore.Store) Check {
 
 // releases verifies every release's signature over its stored bytes.
 func (d doctor) releases(ctx context.Context, store state.Store, verified func(context.Context, registry.Release) ([]byte, error)) (Check, error) {
-	remedy := abi.Remedy{Summary: "Upload the release again, or register the key that signed it.", Commands: []string{"agora keys", "agora deploy"}}
+	remedy := abi.Remedy{Summary: "Upload the release again, or register the key that signed it.", Commands: []string{"agora keys list", "agora deploy"}}
 	n, problems := 0, []error(nil)
 	err := eachRelease(ctx, store, func(r registry.Release) error {
 		n++

@@ -152,20 +152,20 @@ func (n *testNode) flows(c *clock) []flow {
 			}
 			seq = letter()
 		}},
-		{"drop", func() error { return developer.DropDeadLetter(ctx, "relay", seq) }, func() { seq = letter() }},
+		{"drop", func() error { return developer.DeleteDeadLetter(ctx, "relay", seq) }, func() { seq = letter() }},
 		{"set a secret", func() error {
 			_, err := developer.SetSecret(ctx, "relay", "api-key", []byte("a secret value"))
 			return err
 		}, nil},
 		{"delete a secret", func() error { return developer.DeleteSecret(ctx, "relay", "api-key") }, nil},
-		{"add a host", func() error { _, err := operator.AddHostName(ctx, "relay.example.org", "relay"); return err }, nil},
-		{"remove a host", func() error { return operator.DeleteHostName(ctx, "relay.example.org") }, nil},
+		{"add a host", func() error { _, err := operator.CreateDomain(ctx, "relay.example.org", "relay"); return err }, nil},
+		{"remove a host", func() error { return operator.DeleteDomain(ctx, "relay.example.org") }, nil},
 		{"make a token", func() error { _, err := developer.NewToken(ctx, client.NewToken{Label: "t", Hours: 1}); return err }, nil},
 		{"change a user", func() error {
 			_, err := operator.PutUser(ctx, "new@example.com", []string{"viewer"}, false)
 			return err
 		}, nil},
-		{"invite", func() error { _, err := operator.NewLink(ctx, "new@example.com"); return err }, nil},
+		{"invite", func() error { _, err := operator.Invite(ctx, "new@example.com"); return err }, nil},
 		{"upload more", publish(bytes.Replace(text, []byte(`"1.0.0"`), []byte(`"1.0.1"`), 1), module), nil},
 		{"activate", func() error { _, err := developer.Activate(ctx, "relay", 1, abi.TierSandbox, "back"); return err }, nil},
 		{"roll back", func() error { _, err := developer.RollBack(ctx, "relay", abi.TierSandbox, "back"); return err }, nil},

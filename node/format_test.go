@@ -105,7 +105,7 @@ func (n *testNode) hasAll(token string) {
 	if q := must(mine.Request(ctx, "req-1"))(t); q.Decision == nil || q.Decision.By != rex || q.By != lovelace {
 		t.Errorf("%+v", q)
 	}
-	keys, secrets, hosts := must(mine.Keys(ctx))(t), must(mine.Secrets(ctx, "shop"))(t), must(mine.HostNames(ctx))(t)
+	keys, secrets, hosts := must(mine.Keys(ctx))(t), must(mine.Secrets(ctx, "shop"))(t), must(mine.Domains(ctx))(t)
 	if len(keys) != 1 || keys[0].Identity != lovelace || len(secrets) != 1 || secrets[0].By != lovelace || len(hosts) != 1 || hosts[0].By != ops {
 		t.Errorf("%+v\n%+v\n%+v", keys, secrets, hosts)
 	}

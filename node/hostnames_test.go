@@ -19,11 +19,11 @@ func TestHostNamesOfOperators(t *testing.T) {
 	if got := n.get("http://expenses.example.com/"); got.Status != 404 {
 		t.Errorf("before: %+v", got)
 	}
-	if _, err := n.ada().AddHostName(t.Context(), "expenses.example.com", "expenses"); problemOf(t, err).Status != 403 {
+	if _, err := n.ada().CreateDomain(t.Context(), "expenses.example.com", "expenses"); problemOf(t, err).Status != 403 {
 		t.Errorf("a developer: %v", err)
 	}
 	ops := n.ops()
-	if h, err := ops.AddHostName(t.Context(), "Expenses.Example.com.", "expenses"); err != nil || h.Host != "expenses.example.com" || h.By != "ops@example.com" {
+	if h, err := ops.CreateDomain(t.Context(), "Expenses.Example.com.", "expenses"); err != nil || h.Host != "expenses.example.com" || h.By != "ops@example.com" {
 		t.Fatalf("%+v, %v", h, err)
 	}
 	for _, host := range []string{"expenses.example.com", "EXPENSES.example.COM", "expenses.example.com."} {
@@ -40,17 +40,17 @@ func TestHostNamesOfOperators(t *testing.T) {
 		"agora.example.com": 422, "agora.example.com:8443": 422, "apps.example.com": 422, "x.apps.example.com": 422, "other.apps.example.com": 422, "*.example.org": 422, "127.0.0.1": 422, "localhost": 422,
 		"expenses.example.com": 409,
 	} {
-		if _, err := ops.AddHostName(t.Context(), host, "other"); problemOf(t, err).Status != status {
+		if _, err := ops.CreateDomain(t.Context(), host, "other"); problemOf(t, err).Status != status {
 			t.Errorf("%s: %v, want %d", host, err, status)
 		}
 	}
-	if _, err := ops.AddHostName(t.Context(), "a.example.org", "none"); problemOf(t, err).Status != 404 {
+	if _, err := ops.CreateDomain(t.Context(), "a.example.org", "none"); problemOf(t, err).Status != 404 {
 		t.Errorf("an app that is not there: %v", err)
 	}
-	if all, err := n.as("vic@example.com", access.RoleViewer).HostNames(t.Context()); err != nil || len(all) != 1 {
+	if all, err := n.as("vic@example.com", access.RoleViewer).Domains(t.Context()); err != nil || len(all) != 1 {
 		t.Errorf("%+v, %v", all, err)
 	}
-	if err := ops.DeleteHostName(t.Context(), "expenses.example.com"); err != nil {
+	if err := ops.DeleteDomain(t.Context(), "expenses.example.com"); err != nil {
 		t.Fatal(err)
 	}
 	if got := n.get("http://expenses.example.com/"); got.Status != 404 {

@@ -38,7 +38,7 @@ func TestOneSpellingOfAUser(t *testing.T) {
 		t.Errorf("%+v, %v", users, err)
 	}
 	// A link, a token and a manifest take any spelling, and mean the one user.
-	if _, err := n.ops().NewLink(t.Context(), "OPS@example.com"); err != nil {
+	if _, err := n.ops().Invite(t.Context(), "OPS@example.com"); err != nil {
 		t.Error(err)
 	}
 	if who, err := n.as("Ops@Example.com").Whoami(t.Context()); err != nil || who.User != ops {
@@ -90,7 +90,7 @@ func TestATokenMakesNothingThatOutlivesIt(t *testing.T) {
 		return c
 	}
 	session := func(of *client.Client, user string) *client.Client {
-		link, err := of.NewLink(t.Context(), user)
+		link, err := of.Invite(t.Context(), user)
 		if err != nil {
 			t.Fatal(err)
 		}

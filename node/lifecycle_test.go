@@ -280,7 +280,7 @@ func fillApp(t *testing.T, n *testNode) {
 	for _, name := range []string{"pay", "git"} {
 		must(n.ada().SetSecret(ctx, "shop", name, []byte("s3cret")))(t)
 	}
-	must(n.ops().AddHostName(ctx, "shop.example.org", "shop"))(t)
+	must(n.ops().CreateDomain(ctx, "shop.example.org", "shop"))(t)
 	at := fmt.Sprint(time.Now().Unix())
 	if got := n.do("POST", p.URL+"hooks/pay", canary, "Stripe-Signature", "t="+at+",v1="+hexMac("s3cret", at+"."+canary)); got.Status != 202 {
 		t.Fatalf("webhook: %+v", got)

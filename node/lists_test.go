@@ -110,7 +110,7 @@ func TestCursors(t *testing.T) {
 	}
 	// The end of every key, before the beginning of any, and places that are none.
 	for _, cursor := range []string{"_____________w", "AA", "c2hvcC0yAAAAAAAAAAAB"} {
-		for _, path := range []string{"/apps/shop/releases", "/apps/shop/activations", "/requests", "/grants", "/tokens", "/events", "/users", "/hosts", "/trust/keys"} {
+		for _, path := range []string{"/apps/shop/releases", "/apps/shop/activations", "/requests", "/grants", "/tokens", "/events", "/users", "/domains", "/trust/keys"} {
 			// A place among events is a revision: what is none is refused.
 			if got := get(path + "?cursor=" + cursor); got.Status != 200 && got.Status != 403 && !(path == "/events" && got.Status == 400) {
 				t.Errorf("%s at %s: %d", path, cursor, got.Status)

@@ -108,7 +108,7 @@ func (m *measures) write(p *telemetry.Page) {
 			p.Sample(float64(f.of(apps[name]))*f.unit, "app", name)
 		}
 	}
-	p.Histogram("agora_invocation_seconds", "how long calls took, guest and host together", &m.took)
+	p.Histogram("agora_invocation_duration_seconds", "how long calls took, guest and host together", &m.took)
 }
 
 // serveMetrics answers a scrape, which needs an operator's token with the scope for it, by whatever
@@ -166,7 +166,7 @@ func (h *Node) measureNode(ctx context.Context, p *telemetry.Page) {
 	if last, revErr := h.store.Rev(ctx); err == nil && revErr == nil {
 		rev = float64(last)
 		gauge("agora_apps", "apps that are registered", apps)
-		gauge("agora_requests_open", "requests that wait for a reviewer", open)
+		gauge("agora_approval_requests_open", "requests that wait for a reviewer", open)
 		p.One("agora_revision", telemetry.Counter, "changes of state, ever", rev)
 		measureFollowers(p, h.followers.State(), last)
 	}
@@ -186,7 +186,7 @@ func (h *Node) measureDisk(p *telemetry.Page) {
 	h.reserve.measure(p)
 	if all, err := snapshots(h.o.DataDir); err == nil && len(all) > 0 {
 		if at, err := time.Parse(snapshotLayout, all[len(all)-1]); err == nil {
-			p.One("agora_snapshot_time_seconds", telemetry.Gauge, "when the last snapshot was made, Unix time", float64(at.Unix()))
+			p.One("agora_last_snapshot_timestamp_seconds", telemetry.Gauge, "when the last snapshot was made, Unix time", float64(at.Unix()))
 		}
 	}
 }

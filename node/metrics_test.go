@@ -17,7 +17,7 @@ func TestMetrics(t *testing.T) {
 	for range 3 {
 		n.get(p.URL)
 	}
-	for _, want := range []string{`agora_invocations_total{app="shop"} 3`, `agora_invocation_seconds_count 3`, `agora_metering_ready 1`, `agora_apps 1`, `agora_store_bytes{file="kv.db"}`} {
+	for _, want := range []string{`agora_invocations_total{app="shop"} 3`, `agora_invocation_duration_seconds_count 3`, `agora_metering_ready 1`, `agora_apps 1`, `agora_store_bytes{file="kv.db"}`} {
 		if !strings.Contains(n.metrics(), want) {
 			t.Errorf("%s is missing in\n%s", want, n.metrics())
 		}

@@ -21,20 +21,20 @@ func TestNotFoundNamesItsList(t *testing.T) {
 		method, path, body string
 		slug, list         string
 	}{
-		{"GET", "/apps/none", "", "no-such-app", "agora apps"},
-		{"GET", "/apps/none/logs", "", "no-such-app", "agora apps"},
-		{"GET", "/apps/shop/releases/9", "", "no-such-release", "agora releases <app>"},
-		{"GET", "/requests/req-99", "", "no-such-request", "agora requests"},
-		{"POST", "/grants/grant-99/revoke", `{"reason":"x"}`, "no-such-grant", "agora grants"},
-		{"POST", "/users/none@example.com/link", "", "no-such-user", "agora users"},
-		{"DELETE", "/tokens/none", "", "no-such-token", "agora tokens"},
-		{"DELETE", "/trust/keys?hint=none", "", "no-such-key", "agora keys"},
-		{"DELETE", "/hosts?host=none.example.com", "", "no-such-host-name", "agora hosts"},
+		{"GET", "/apps/none", "", "no-such-app", "agora apps list"},
+		{"GET", "/apps/none/logs", "", "no-such-app", "agora apps list"},
+		{"GET", "/apps/shop/releases/9", "", "no-such-release", "agora releases list <app>"},
+		{"GET", "/requests/req-99", "", "no-such-request", "agora requests list"},
+		{"POST", "/grants/grant-99/revoke", `{"reason":"x"}`, "no-such-grant", "agora grants list"},
+		{"POST", "/users/none@example.com/invite", "", "no-such-user", "agora users list"},
+		{"DELETE", "/tokens/none", "", "no-such-token", "agora tokens list"},
+		{"DELETE", "/trust/keys/none", "", "no-such-key", "agora keys list"},
+		{"DELETE", "/domains/none.example.com", "", "no-such-domain", "agora domains list"},
 		{"DELETE", "/apps/shop/secrets/none", "", "no-such-secret", "agora secrets list <app>"},
-		{"POST", "/apps/shop/triggers/run", `{"name":"none"}`, "no-such-trigger", "agora triggers <app>"},
-		{"DELETE", "/apps/shop/letters/99", "", "no-such-dead-letter", "agora triggers dead <app>"},
+		{"POST", "/apps/shop/triggers/run", `{"name":"none"}`, "no-such-trigger", "agora triggers list <app>"},
+		{"DELETE", "/apps/shop/dead-letters/99", "", "no-such-dead-letter", "agora dead-letters list <app>"},
 		{"GET", "/calls/000000000000000000000000", "", "no-such-call", "agora logs <app>"},
-		{"GET", "/quotas?app=none", "", "no-such-app", "agora apps"},
+		{"GET", "/quotas?app=none", "", "no-such-app", "agora apps list"},
 	} {
 		who := token
 		if k.slug == "no-such-secret" || k.slug == "no-such-trigger" || k.slug == "no-such-dead-letter" {
@@ -45,7 +45,7 @@ func TestNotFoundNamesItsList(t *testing.T) {
 			t.Errorf("%s %s: %d %+v", k.method, k.path, got.Status, got.Problem)
 		}
 	}
-	for path, list := range map[string]string{"/apps/none": "agora apps", "/apps/shop/releases/9": "agora releases", "/calls/000000000000000000000000": "agora logs"} {
+	for path, list := range map[string]string{"/apps/none": "agora apps list", "/apps/shop/releases/9": "agora releases list", "/calls/000000000000000000000000": "agora logs"} {
 		if got := n.do("GET", n.ConsoleURL()+path, "", "Cookie", session); got.Status != http.StatusNotFound || !strings.Contains(got.Body, list) {
 			t.Errorf("%s: %d\n%s", path, got.Status, got.Body)
 		}

@@ -62,7 +62,7 @@ func TestOneAuthority(t *testing.T) {
 			o.ConsoleURL, o.AppsDomain = scheme+"://agora.example.com:"+port, "apps.example.com"
 		})
 		n.publish(n.ada(), manifest("hello"), says("hi"))
-		if _, err := n.ops().AddHostName(t.Context(), "Own.Example.org:"+port, "hello"); err != nil {
+		if _, err := n.ops().CreateDomain(t.Context(), "Own.Example.org:"+port, "hello"); err != nil {
 			t.Fatal(err)
 		}
 		for name, body := range map[string]string{
@@ -79,10 +79,10 @@ func TestOneAuthority(t *testing.T) {
 				}
 			}
 		}
-		if hosts, err := n.ops().HostNames(t.Context()); err != nil || len(hosts) != 1 || hosts[0].Host != "own.example.org" {
+		if hosts, err := n.ops().Domains(t.Context()); err != nil || len(hosts) != 1 || hosts[0].Host != "own.example.org" {
 			t.Errorf("%+v, %v", hosts, err)
 		}
-		if err := n.as(ops, access.RoleOperator).DeleteHostName(t.Context(), "OWN.example.org.:"+port); err != nil {
+		if err := n.as(ops, access.RoleOperator).DeleteDomain(t.Context(), "OWN.example.org.:"+port); err != nil {
 			t.Error(err)
 		}
 	}

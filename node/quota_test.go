@@ -41,7 +41,7 @@ func overQuota(t *testing.T, err error, name string, used, limit int64) {
 	t.Helper()
 	p := problemOf(t, err)
 	amounts := fmt.Sprintf("%d of %d", used, limit)
-	if p.Type != "/problems/quota" || p.Status != 409 || !strings.Contains(p.Detail, `"`+name+`"`) || (!strings.Contains(p.Detail, amounts) && used >= 0) || p.Remedy.Summary == "" || p.Remedy.Commands[0] != "agora quotas" {
+	if p.Type != "/problems/quota" || p.Status != 409 || !strings.Contains(p.Detail, `"`+name+`"`) || (!strings.Contains(p.Detail, amounts) && used >= 0) || p.Remedy.Summary == "" || p.Remedy.Commands[0] != "agora quotas list" {
 		t.Errorf("%s: %+v", name, p)
 	}
 }
@@ -49,7 +49,7 @@ func overQuota(t *testing.T, err error, name string, used, limit int64) {
 // TestEachQuota fills each quota: up to it all is well, one more is refused, and when
 // something is given back one more is taken.
 func TestEachQuota(t *testing.T) {
-	n := withQuotas(t, "apps=2", "tokens=4", "keys=2", "requests=2", "app-secrets=2", "app-hosts=2", "node-hosts=3", "node-users=4", "app-releases=3")
+	n := withQuotas(t, "apps=2", "tokens=4", "keys=2", "requests=2", "app-secrets=2", "app-domains=2", "node-domains=3", "node-users=4", "app-releases=3")
 	api := n.ada() // the first of four tokens
 	ops := n.as(ops, access.RoleOperator)
 	ctx := t.Context()
@@ -77,7 +77,7 @@ func TestEachQuota(t *testing.T) {
 		return err
 	}
 	host := func(i int) error {
-		_, err := ops.AddHostName(ctx, fmt.Sprintf("h%d.example.com", i), "a0")
+		_, err := ops.CreateDomain(ctx, fmt.Sprintf("h%d.example.com", i), "a0")
 		return err
 	}
 	user := func(i int) error {
@@ -104,7 +104,7 @@ func TestEachQuota(t *testing.T) {
 		{"keys", 0, 2, addKey, func() error { return api.DeleteKey(ctx, hints[0]) }},
 		{"requests", 0, 2, promote, func() error { _, err := api.Withdraw(ctx, "req-1"); return err }},
 		{"app-secrets", 0, 2, secret, func() error { return api.DeleteSecret(ctx, "a0", "s0") }},
-		{"app-hosts", 0, 2, host, func() error { return ops.DeleteHostName(ctx, "h0.example.com") }},
+		{"app-domains", 0, 2, host, func() error { return ops.DeleteDomain(ctx, "h0.example.com") }},
 		{"node-users", 2, 4, user, nil},
 		{"app-releases", 1, 3, func(i int) error { return upload("a0", fmt.Sprint("release ", i)) }, func() error { return api.DeleteRelease(ctx, "a0", 2) }},
 	} {
@@ -130,11 +130,11 @@ func TestEachQuota(t *testing.T) {
 		t.Error(err)
 	}
 	// Two apps have two host names each, and the node three.
-	if _, err := ops.AddHostName(ctx, "x.example.com", "a1"); err != nil {
+	if _, err := ops.CreateDomain(ctx, "x.example.com", "a1"); err != nil {
 		t.Error(err)
 	}
-	_, err := ops.AddHostName(ctx, "y.example.com", "a1")
-	overQuota(t, err, "node-hosts", 3, 3)
+	_, err := ops.CreateDomain(ctx, "y.example.com", "a1")
+	overQuota(t, err, "node-domains", 3, 3)
 	n.healthy()
 }
 

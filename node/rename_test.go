@@ -31,7 +31,7 @@ func (n *testNode) filled() (shop client.Published, signedByKey client.Published
 	n.bob()
 	must(n.ada().Transfer(ctx, "offered", bob, ""))(n.t)
 	must(n.ada().SetSecret(ctx, "shop", "mail", []byte("s3cret-value")))(n.t)
-	must(n.ops().AddHostName(ctx, "shop.example.org", "shop"))(n.t)
+	must(n.ops().CreateDomain(ctx, "shop.example.org", "shop"))(n.t)
 	must(n.ada().Promote(ctx, "keyed", 1, abi.TierPilot, "it is ready"))(n.t)
 	must(n.rex().Suspend(ctx, "offered", "to try"))(n.t)
 	n.get(n.AppURL("keyed"))

@@ -106,7 +106,7 @@ func TestReach(t *testing.T) {
 		text := strings.Replace(string(manifest("shop", k.more)), `"internal"`, `"`+k.class+`"`, 1)
 		p, err := c.Publish(t.Context(), []byte(text), keeps(18+i), signAs(t, c, keeps(18+i)), nil)
 		if err != nil {
-			if k.name == "more keys" && problemOf(t, err).Type == "/problems/refused-by-rules" {
+			if k.name == "more keys" && problemOf(t, err).Type == "/problems/policy-denied" {
 				continue
 			}
 			t.Fatalf("%s: %v", k.name, err)
@@ -145,7 +145,7 @@ func TestReach(t *testing.T) {
 
 // TestReachIsTheOperators: the rule is in data.json, and can be replaced.
 func TestReachIsTheOperators(t *testing.T) {
-	rules, err := start(t).ada().Rules(t.Context())
+	rules, err := start(t).ada().Policy(t.Context())
 	if err != nil || !strings.Contains(rules["data.json"], `"grants": { "reach": "later"`) {
 		t.Fatalf("the rules do not show it: %v", err)
 	}

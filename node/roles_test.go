@@ -47,8 +47,8 @@ func TestWhoReads(t *testing.T) {
 		"/openapi.json": public, "/schemas/manifest.json": public, "/trust/root": public,
 		"/info": all, "/whoami": all, "/apps": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage/samples": all, "/quotas": all, "/tokens": all,
 		"/apps/shop/releases": members, "/apps/shop/releases/1": members, "/apps/shop/activations": members, "/apps/shop/triggers": members, "/events": members,
-		"/requests": members, "/requests/req-1": members, "/grants": members, "/policy": members, "/hosts": members, "/trust/keys": members,
-		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/letters": inside, "/apps/shop/secrets": inside,
+		"/requests": members, "/requests/req-1": members, "/grants": members, "/policy": members, "/domains": members, "/trust/keys": members,
+		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside,
 		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": ops, "/doctor": ops, "/backup": ops,
 	}
 	pages := map[string]string{

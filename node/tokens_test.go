@@ -99,7 +99,7 @@ func TestATokenIsNeverWidened(t *testing.T) {
 	if _, err := n.with(narrow).NewToken(t.Context(), client.NewToken{Label: "x", Scopes: []string{"usage:read"}}); err != nil {
 		t.Error(err)
 	}
-	if _, err := n.with(narrow).NewLink(t.Context(), ops); problemOf(t, err).Type != "/problems/insufficient-scope" {
+	if _, err := n.with(narrow).Invite(t.Context(), ops); problemOf(t, err).Type != "/problems/insufficient-scope" {
 		t.Errorf("a link: %v", err)
 	}
 	for _, bad := range [][]string{{"usage:write"}, {"usage:read", "usage:read"}, {"ALL"}, {""}} {
@@ -169,7 +169,7 @@ func TestBackupAsksForMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := session(link)
-	ofToken, err := n.with(whole).NewLink(t.Context(), ops)
+	ofToken, err := n.with(whole).Invite(t.Context(), ops)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -203,7 +203,7 @@ func TestDeadLettersOfTheNode(t *testing.T) {
 		c.advance(8 * time.Hour)
 		return n.trigger("relay", "relay/note.written").Dead == 1
 	})
-	if err := n.ada().DropDeadLetter(t.Context(), "relay", letters[0].Seq); err != nil {
+	if err := n.ada().DeleteDeadLetter(t.Context(), "relay", letters[0].Seq); err != nil {
 		t.Fatal(err)
 	}
 	if tr := n.trigger("relay", "relay/note.written"); tr.Dead != 0 || tr.Queued != 0 {

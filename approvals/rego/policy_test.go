@@ -58,7 +58,7 @@ func TestDecisions(t *testing.T) {
 		{"no classification", func(s *approvals.Subject) { s.App.Classification = "" }, []string{"deny metadata.data_classification_missing"}},
 		{"signed by somebody else", func(s *approvals.Subject) { s.Signer.Identity = "eve@example.com" }, []string{"deny signer.not_owner"}},
 		{"uses what it does not declare", func(s *approvals.Subject) { s.Asked = nil }, []string{"deny capability.undeclared"}},
-		{"declares what it does not use", func(s *approvals.Subject) { s.Module.Capabilities = nil }, []string{"note capability.unused"}},
+		{"declares what it does not use", func(s *approvals.Subject) { s.Module.Capabilities = nil }, []string{"info capability.unused"}},
 		{"kv needs a grant", func(s *approvals.Subject) { kv(s, "1000") }, []string{"review capability.needs_grant"}},
 		{"kv with a grant", func(s *approvals.Subject) { kv(s, "1000"); grant(s, abi.TierSandbox, "1000") }, nil},
 		{"a grant for a higher tier holds below", func(s *approvals.Subject) { kv(s, "1000"); grant(s, abi.TierProduction, "1000") }, nil},
@@ -89,7 +89,7 @@ func TestDecisions(t *testing.T) {
 		{"too many triggers", func(s *approvals.Subject) {
 			s.Triggers = approvals.SubjectTriggers{Crons: slices.Repeat([]approvals.SubjectCron{{Name: "a", IntervalS: 300}}, 6), Webhooks: 6, Events: 11}
 		}, slices.Repeat([]string{"deny triggers.too_many"}, 3)},
-		{"state that is kept", func(s *approvals.Subject) { s.App.KeepState = true }, []string{"note state.kept"}},
+		{"state that is kept", func(s *approvals.Subject) { s.App.KeepState = true }, []string{"info state.kept"}},
 		{"dearer than the tier has", func(s *approvals.Subject) {
 			s.Module.Capabilities = append(s.Module.Capabilities, "llm")
 			s.Asked = append(s.Asked, approvals.SubjectAsked{Capability: "llm", Params: map[string]string{"models": "small", "daily_cents": "501"}})
@@ -99,11 +99,11 @@ func TestDecisions(t *testing.T) {
 			s.Module.Capabilities = append(s.Module.Capabilities, "llm")
 			s.Asked = append(s.Asked, approvals.SubjectAsked{Capability: "llm", Params: map[string]string{"models": "open small unknown"}})
 			s.Models = map[string][]string{"small": {"public", "internal"}, "open": {"public"}}
-		}, []string{"deny llm.classification", "review capability.needs_grant", "note llm.no_model"}},
+		}, []string{"deny llm.classification", "review capability.needs_grant", "info llm.no_model"}},
 		{"plain and wide fetches", func(s *approvals.Subject) {
 			s.Module.Capabilities = append(s.Module.Capabilities, "fetch")
 			s.Asked = append(s.Asked, approvals.SubjectAsked{Capability: "fetch", Params: map[string]string{"allow": "http://a.example https://*.b.example https://c.example"}})
-		}, []string{"review capability.needs_grant", "note fetch.plain", "note fetch.wide"}},
+		}, []string{"review capability.needs_grant", "info fetch.plain", "info fetch.wide"}},
 		{"restricted data in the sandbox", func(s *approvals.Subject) { s.App.Classification = "restricted" }, []string{"deny classification.sandbox"}},
 		{"promotion without a description", func(s *approvals.Subject) { s.Action, s.Tier, s.App.Description = "promote", abi.TierPilot, "" }, []string{"deny metadata.description_missing"}},
 		{"promotion needs the grant again", func(s *approvals.Subject) {

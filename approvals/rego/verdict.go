@@ -116,7 +116,7 @@ func decode(value any) ([]abi.Finding, error) {
 			return nil, fmt.Errorf("%w: a rule returns %s, which is no finding", approvals.ErrPolicy, raw)
 		}
 		switch f.Severity {
-		case abi.SeverityDeny, abi.SeverityReview, abi.SeverityNote:
+		case abi.SeverityDeny, abi.SeverityReview, abi.SeverityInfo:
 		default:
 			return nil, fmt.Errorf("%w: the rule %s has severity %q", approvals.ErrPolicy, f.Code, f.Severity)
 		}
@@ -128,7 +128,7 @@ func decode(value any) ([]abi.Finding, error) {
 // compare puts what refuses first, and is total.
 func compare(a, b abi.Finding) int {
 	order := func(f abi.Finding) string {
-		rank := map[abi.Severity]string{abi.SeverityDeny: "0", abi.SeverityReview: "1", abi.SeverityNote: "2"}[f.Severity]
+		rank := map[abi.Severity]string{abi.SeverityDeny: "0", abi.SeverityReview: "1", abi.SeverityInfo: "2"}[f.Severity]
 		return rank + "\x00" + f.Code + "\x00" + f.Path + "\x00" + f.Message
 	}
 	return strings.Compare(order(a), order(b))

@@ -17,8 +17,8 @@ import (
 func (c *cli) appsCommand() *cobra.Command {
 	var search client.AppSearch
 	cmd := &cobra.Command{
-		Use: "apps", Short: "List apps; show, suspend, resume, delete or hand over one", Args: cobra.NoArgs,
-		Example: "  agora apps\n  agora apps --search 'expenses sales' --tier production",
+		Use: "list", Short: "List apps", Args: cobra.NoArgs,
+		Example: "  agora apps list\n  agora apps list --search 'expenses sales' --tier production",
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
 			apps, err := node.FindApps(ctx, search)
 			if err != nil {
@@ -26,7 +26,7 @@ func (c *cli) appsCommand() *cobra.Command {
 			}
 			return c.print(apps, func(w io.Writer) error {
 				if len(apps) == 0 && search != (client.AppSearch{}) {
-					_, err := fmt.Fprintln(w, "No app matches. Leave a word or a filter out; `agora apps` lists all.")
+					_, err := fmt.Fprintln(w, "No app matches. Leave a word or a filter out; `agora apps list` lists all.")
 					return err
 				}
 				if len(apps) == 0 {
@@ -67,17 +67,16 @@ func (c *cli) appsCommand() *cobra.Command {
 			})
 		}),
 	}
-	cmd.AddCommand(show, c.suspendCommand(), c.resumeCommand(), c.deleteAppCommand(), c.undeleteCommand(), c.transferCommand(),
-		c.answerCommand("accept", "Take over an app that is offered to you", true),
-		c.answerCommand("decline", "Refuse an app that is offered to you, or take your offer back", false),
-		c.renameCommand(), c.certificatesCommand())
 	flags := cmd.Flags()
 	flags.StringVar(&search.Text, "search", "", "only apps in which all of these words occur: in title, name, description, owner, team, tiers or capabilities")
 	flags.StringVar(&search.Tier, "tier", "", "only apps that serve sandbox, pilot or production")
 	flags.StringVar(&search.Team, "team", "", "only apps of one team")
 	flags.StringVar(&search.Owner, "owner", "", "only apps of one owner")
 	flags.StringVar(&search.Capability, "capability", "", "only apps with a capability, such as kv")
-	return c.limited(cmd)
+	return noun("apps", "List and show apps; suspend, delete or hand over one", c.limited(cmd), show,
+		c.suspendCommand(), c.resumeCommand(), c.deleteAppCommand(), c.undeleteCommand(), c.transferCommand(),
+		c.answerCommand("accept", "Take over an app that is offered to you", true),
+		c.answerCommand("decline", "Refuse an app that is offered to you, or take your offer back", false), c.renameCommand())
 }
 
 // rejected says why what was asked for last, about the newest release, is not there.
@@ -120,7 +119,7 @@ func tierWords(tiers []abi.Tier) string {
 
 func (c *cli) releasesCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "releases APP", Short: "List an app's releases; activate, roll back, promote, ask again, delete", Args: cobra.ExactArgs(1),
+		Use: "list APP", Short: "List an app's releases", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			all, err := node.Releases(ctx, args[0])
 			if err != nil {
@@ -141,8 +140,8 @@ func (c *cli) releasesCommand() *cobra.Command {
 			})
 		}),
 	}
-	cmd.AddCommand(c.showReleaseCommand(), c.activateCommand(), c.rollbackCommand(), c.promoteCommand(), c.askCommand(), c.deleteReleaseCommand())
-	return c.limited(cmd)
+	return noun("releases", "List an app's releases; activate, roll back, promote or delete one", c.limited(cmd),
+		c.showReleaseCommand(), c.activateCommand(), c.rollbackCommand(), c.promoteCommand(), c.askCommand(), c.deleteReleaseCommand())
 }
 
 // withRelease is withNode for commands whose arguments name a release.

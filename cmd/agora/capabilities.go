@@ -18,9 +18,9 @@ import (
 func (c *cli) capabilitiesCommand() *cobra.Command {
 	var number int
 	cmd := &cobra.Command{
-		Use: "capabilities APP", Short: "What an app may touch, and what it did", Args: cobra.ExactArgs(1),
-		Long: `Tells of a release (the one that serves, or the one that is named) what its
-manifest declares, what its binary imports, what is granted and what it used.`,
+		Use: "list APP", Short: "List the capabilities that an app declares, imports, was granted and used", Args: cobra.ExactArgs(1),
+		Long: `Shows the capabilities that a release (the one that serves, or the one that is
+named) declares, imports, was granted and used.`,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			n := number
 			if n == 0 {
@@ -40,7 +40,7 @@ manifest declares, what its binary imports, what is granted and what it used.`,
 		}),
 	}
 	cmd.Flags().IntVar(&number, "release", 0, "this release")
-	return cmd
+	return noun("capabilities", "Show the permissions of an app: granted and used", cmd)
 }
 
 func showAccess(w io.Writer, r client.Release) error {

@@ -48,11 +48,11 @@ var (
 // something else for the commands of one parent stand with its name.
 var arguments = map[string]completion{
 	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "TOKEN": {names: completeTokens},
-	"KEY": {names: completeKeys}, "HOST": {names: completeHosts}, "CONTEXT": {local: contextNames},
+	"KEY": {names: completeKeys}, "DOMAIN": {names: completeDomains}, "CONTEXT": {local: contextNames},
 	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText,
 	"requests ID": {names: completeRequests}, "grants ID": {names: completeGrants},
 	"triggers KIND": {words: []string{string(abi.TriggerCron), string(abi.TriggerWebhook), string(abi.TriggerEvent)}},
-	"triggers NAME": {names: completeTriggers}, "triggers LETTER": {names: completeLetters}, "secrets NAME": {names: completeSecrets},
+	"triggers NAME": {names: completeTriggers}, "dead-letters LETTER": {names: completeDeadLetters}, "secrets NAME": {names: completeSecrets},
 	"MODULE": {files: []string{"wasm"}}, "MANIFEST": {files: []string{"toml"}}, "DIRECTORY": anyFile, "FILE": anyFile,
 	"LABEL": freeText, "PATH": freeText, "LINK": freeText, "URL": freeText, "NEW": freeText, "NAME": freeText, "COMMAND": freeText,
 }
@@ -258,9 +258,9 @@ func completeKeys(ctx context.Context, node *client.Client, _ []string) ([]cobra
 	return offer(all, err, func(k client.Key) string { return k.Hint }, func(k client.Key) string { return k.Identity })
 }
 
-func completeHosts(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {
-	all, err := node.HostNames(ctx)
-	return offer(all, err, func(h client.HostName) string { return h.Host }, func(h client.HostName) string { return h.App })
+func completeDomains(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {
+	all, err := node.Domains(ctx)
+	return offer(all, err, func(h client.Domain) string { return h.Host }, func(h client.Domain) string { return h.App })
 }
 
 func completeRequests(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {
@@ -289,7 +289,7 @@ func completeTriggers(ctx context.Context, node *client.Client, args []string) (
 	return offer(all, err, func(t client.Trigger) string { return t.Name }, triggerState)
 }
 
-func completeLetters(ctx context.Context, node *client.Client, args []string) ([]cobra.Completion, error) {
+func completeDeadLetters(ctx context.Context, node *client.Client, args []string) ([]cobra.Completion, error) {
 	all, err := node.DeadLetters(ctx, args[0])
 	return offer(all, err, func(d client.Delivery) string { return strconv.FormatUint(d.Seq, 10) }, func(d client.Delivery) string { return d.Name + ": " + d.Error })
 }

@@ -54,7 +54,7 @@ func (c *cli) target() (contexts.Context, error) {
 	var at contexts.Context
 	if name := cmp.Or(c.context, os.Getenv("AGORA_CONTEXT"), f.Current); name != "" {
 		if at, err = f.Find(name); err != nil {
-			return contexts.Context{}, fmt.Errorf("%w: `agora context` lists them", err)
+			return contexts.Context{}, fmt.Errorf("%w: `agora contexts list` lists them", err)
 		}
 	}
 	if c.context == "" {
@@ -67,7 +67,7 @@ func (c *cli) target() (contexts.Context, error) {
 	case len(f.Contexts) == 0:
 		return at, &exitError{exitNotAllowed, errors.New("you are not logged in: run `agora login URL`, or start a node of your own with `agora up`")}
 	}
-	return at, &exitError{exitNotAllowed, fmt.Errorf("no context is current: choose one with `agora context use NAME`, or name it with --context; there are %s", strings.Join(f.Names(), ", "))}
+	return at, &exitError{exitNotAllowed, fmt.Errorf("no context is current: choose one with `agora contexts use NAME`, or name it with --context; there are %s", strings.Join(f.Names(), ", "))}
 }
 
 // over puts an address and a token, as far as they are given, in place of a context's. A token is

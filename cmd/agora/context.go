@@ -28,24 +28,19 @@ func shown(f contexts.File, c contexts.Context) shownContext {
 	return shownContext{c.Name, c.URL, c.User, c.Expires, c.Name == f.Current, c.Data}
 }
 
-func (c *cli) contextCommand() *cobra.Command {
-	list := func(*cobra.Command, []string) error { return c.listContexts() }
-	cmd := &cobra.Command{
-		Use: "context", Aliases: []string{"contexts"}, Short: "Nodes that you are signed in to: list, use, show, rename, delete", Args: cobra.NoArgs,
-		Long: `A context is a node, and as whom you speak to it: agora login makes one, and so does
+func (c *cli) contextsCommand() *cobra.Command {
+	cmd := noun("contexts", "List the nodes that you are signed in to; choose, rename or delete one",
+		&cobra.Command{Use: "list", Short: "List the nodes that you are signed in to", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return c.listContexts() }},
+		c.useContextCommand(), c.showContextCommand(), c.renameContextCommand(), c.deleteContextCommand(),
+	)
+	cmd.Long = `A context is a node, and as whom you speak to it: agora login makes one, and so does
 agora up for its demo node. Commands speak to the current context. Another is chosen
 for one command with --context, and for a shell with AGORA_CONTEXT; AGORA_URL and
 AGORA_TOKEN win over both the latter and the current context.
 
 Contexts are kept in the file AGORA_CONFIG, or agora/config.json in your directory
-for configuration, which only you can read.`,
-		Example: "  agora context use demo\n  agora --context agora.example.com apps",
-		RunE:    list,
-	}
-	cmd.AddCommand(
-		&cobra.Command{Use: "list", Short: "List the nodes that you are signed in to", Args: cobra.NoArgs, RunE: list},
-		c.useContextCommand(), c.showContextCommand(), c.renameContextCommand(), c.deleteContextCommand(),
-	)
+for configuration, which only you can read.`
+	cmd.Example = "  agora contexts use demo\n  agora --context agora.example.com apps list"
 	return cmd
 }
 
@@ -182,7 +177,7 @@ it ends; before you forget it, agora tokens revoke ends it at once.`,
 			return c.print(map[string]string{"deleted": args[0], "current": left.Current}, func(w io.Writer) error {
 				_, err := fmt.Fprintf(w, "%s is forgotten.\n", args[0])
 				if err == nil && left.Current == "" && len(left.Contexts) > 0 {
-					_, err = fmt.Fprintf(w, "No context is current now: agora context use NAME, of %s.\n", strings.Join(left.Names(), ", "))
+					_, err = fmt.Fprintf(w, "No context is current now: agora contexts use NAME, of %s.\n", strings.Join(left.Names(), ", "))
 				}
 				return err
 			})
@@ -216,11 +211,11 @@ func inContext(at contexts.Context) string {
 var changing = map[string]bool{
 	"agora releases activate": true, "agora releases rollback": true, "agora releases promote": true, "agora releases ask": true, "agora releases delete": true,
 	"agora requests approve": true, "agora requests reject": true, "agora requests withdraw": true, "agora grants revoke": true, "agora grants shrink": true,
-	"agora triggers pause": true, "agora triggers resume": true, "agora triggers run": true, "agora triggers redeliver": true, "agora triggers drop": true,
+	"agora triggers pause": true, "agora triggers resume": true, "agora triggers run": true, "agora dead-letters redeliver": true, "agora dead-letters delete": true,
 	"agora apps suspend": true, "agora apps resume": true, "agora apps delete": true, "agora apps undelete": true, "agora apps transfer": true,
 	"agora apps accept": true, "agora apps decline": true, "agora apps rename": true,
-	"agora users set": true, "agora users rename": true, "agora users link": true, "agora tokens create": true, "agora tokens revoke": true, "agora keys add": true, "agora keys remove": true,
-	"agora hosts add": true, "agora hosts remove": true, "agora secrets set": true, "agora secrets delete": true, "agora secrets rotate": true,
+	"agora users set": true, "agora users rename": true, "agora users invite": true, "agora tokens create": true, "agora tokens revoke": true, "agora keys create": true, "agora keys delete": true,
+	"agora domains create": true, "agora domains delete": true, "agora secrets set": true, "agora secrets delete": true, "agora secrets rotate": true,
 }
 
 // announce says which node a command is about to change, where that can be mistaken: where more

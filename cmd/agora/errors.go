@@ -27,7 +27,7 @@ func (c *cli) printError(err error) int {
 	hint, code := "", exitFailure
 	switch {
 	case errors.Is(err, client.ErrUnreachable):
-		hint, code = "Is the node running? Start one with `agora up`, log in to another with `agora login URL`, or choose one with `agora context use`.", exitUnreachable
+		hint, code = "Is the node running? Start one with `agora up`, log in to another with `agora login URL`, or choose one with `agora contexts use`.", exitUnreachable
 	case errors.Is(err, contexts.ErrNotFound):
 		code = exitNotFound
 	case errors.Is(err, contexts.ErrExists):

@@ -19,7 +19,7 @@ import (
 func (c *cli) requestsCommand() *cobra.Command {
 	var status, app string
 	cmd := &cobra.Command{
-		Use: "requests", Short: "List what waits for a decision; approve, reject, withdraw", Args: cobra.NoArgs,
+		Use: "list", Short: "List what waits for a decision, or was decided", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
 			asked := status
 			if asked == "all" {
@@ -44,8 +44,8 @@ func (c *cli) requestsCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&status, "status", "open", "open, approved, rejected, withdrawn or all")
 	cmd.Flags().StringVar(&app, "app", "", "only this app")
-	cmd.AddCommand(c.showRequestCommand(), c.decideCommand("approve", true), c.decideCommand("reject", false), c.withdrawCommand())
-	return c.limited(cmd)
+	return noun("requests", "List what waits for a decision; approve, reject or withdraw it", c.limited(cmd),
+		c.showRequestCommand(), c.decideCommand("approve", true), c.decideCommand("reject", false), c.withdrawCommand())
 }
 
 func what(q client.Request) string {
@@ -61,7 +61,7 @@ func what(q client.Request) string {
 
 func (c *cli) showRequestCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Short: "Show one request with what the rules said", Args: cobra.ExactArgs(1),
+		Use: "show ID", Short: "Show one request with what the policy said", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			q, err := node.Request(ctx, args[0])
 			if err != nil {
@@ -171,7 +171,7 @@ func (c *cli) withdrawCommand() *cobra.Command {
 func (c *cli) grantsCommand() *cobra.Command {
 	var app string
 	cmd := &cobra.Command{
-		Use: "grants", Short: "List what apps may touch; show, shrink, revoke", Args: cobra.NoArgs,
+		Use: "list", Short: "List what apps are granted", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
 			all, err := node.Grants(ctx, app)
 			if err != nil {
@@ -218,8 +218,7 @@ func (c *cli) grantsCommand() *cobra.Command {
 			})
 		}),
 	}
-	cmd.AddCommand(show, c.revokeCommand(), shrink)
-	return c.limited(cmd)
+	return noun("grants", "List what apps are granted; shrink or revoke it", c.limited(cmd), show, c.revokeCommand(), shrink)
 }
 
 func (c *cli) showGrant(ctx context.Context, node *client.Client, id string) error {
@@ -229,7 +228,7 @@ func (c *cli) showGrant(ctx context.Context, node *client.Client, id string) err
 	}
 	i := slices.IndexFunc(all, func(g client.Grant) bool { return g.ID == id })
 	if i < 0 {
-		return usageError("there is no grant %q: `agora grants` lists them", id)
+		return usageError("there is no grant %q: `agora grants list` lists them", id)
 	}
 	g := all[i]
 	return c.print(g, func(w io.Writer) error {
@@ -255,7 +254,7 @@ func (c *cli) revokeCommand() *cobra.Command {
 	var reason string
 	var all bool
 	revoke := &cobra.Command{
-		Use: "revoke ID", Short: "End a grant at once", Args: cobra.ExactArgs(1),
+		Use: "revoke ID", Short: "Revoke a grant at once", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			end := node.RevokeGrant
 			if all {
@@ -295,11 +294,10 @@ func showRevoked(w io.Writer, done client.Revoked) error {
 }
 
 func (c *cli) policyCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "policy", Short: "Ask the rules ahead of an upload, or read them", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var tier string
 	check := &cobra.Command{
-		Use: "check MANIFEST [MODULE]", Short: "What would the rules say?", Args: cobra.RangeArgs(1, 2),
-		Long: "Asks the rules about a manifest, and about a module if one is named. Exit status 3 if they would refuse.",
+		Use: "check MANIFEST [MODULE]", Short: "Check a manifest and a module against the policy", Args: cobra.RangeArgs(1, 2),
+		Long: "Checks a manifest, and a module if one is named, against the policy. Exit status 3 if it would refuse.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			manifest, err := os.ReadFile(args[0])
 			if err != nil {
@@ -324,9 +322,9 @@ func (c *cli) policyCommand() *cobra.Command {
 	}
 	check.Flags().StringVar(&tier, "tier", "sandbox", "sandbox, pilot or production")
 	show := &cobra.Command{
-		Use: "show", Aliases: []string{"rules"}, Short: "Print the rules in force, and which releases grants reach", Args: cobra.NoArgs,
+		Use: "show", Short: "Print the policy in force, and which releases grants reach", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
-			rules, err := node.Rules(ctx)
+			rules, err := node.Policy(ctx)
 			if err != nil {
 				return err
 			}
@@ -340,8 +338,7 @@ func (c *cli) policyCommand() *cobra.Command {
 			})
 		}),
 	}
-	cmd.AddCommand(check, show)
-	return cmd
+	return noun("policy", "Show the policy, or check an app against it before an upload", show, check)
 }
 
 // verdict prints findings and says by the exit status whether they refuse.
@@ -357,7 +354,7 @@ func (c *cli) verdict(findings []abi.Finding, tier string) error {
 	}
 	err := c.print(findings, func(w io.Writer) error {
 		text := map[string]string{
-			"pass": "The rules let it into the %s tier.\n", "review": "The rules let it into the %s tier once a reviewer has decided:\n", "refuse": "The rules refuse it in the %s tier:\n",
+			"pass": "The policy lets it into the %s tier.\n", "review": "The policy lets it into the %s tier once a reviewer has decided:\n", "refuse": "The policy refuses it in the %s tier:\n",
 		}[worst]
 		_, err := fmt.Fprintf(w, text, tier)
 		return err

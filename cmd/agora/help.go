@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,12 +68,18 @@ func subcommands(cmd *cobra.Command, start string) []cobra.Completion {
 
 // unknownCommand says which command is near to a word, and which there are.
 func unknownCommand(cmd *cobra.Command, word string) error {
+	if err := movedError(cmd, []string{word}); err != nil {
+		return err
+	}
 	text := fmt.Sprintf("%s has no command %q", cmd.CommandPath(), word)
 	switch near := suggestions(cmd, word); {
 	case len(near) > 0:
 		text += "\nDid you mean " + strings.Join(near, " or ") + "?"
 	case !cmd.HasAvailableSubCommands():
 		text += ": it has none"
+	}
+	if list := child(cmd, "list"); list != nil && slices.Contains(placeholders(list.Use), "APP") {
+		text += fmt.Sprintf("\nThose of an app are listed by: %s %s", list.CommandPath(), printable(word))
 	}
 	if cmd.HasAvailableSubCommands() {
 		text += fmt.Sprintf("\n%s --help lists its commands.", cmd.CommandPath())
@@ -107,11 +114,17 @@ func checkHelp(cmd *cobra.Command) error {
 
 // explain turns an error of the command library about the command line into one that says what
 // would be right. It has no types for them.
-func explain(cmd *cobra.Command, err error) error {
+func explain(cmd *cobra.Command, args []string, err error) error {
 	if !isCobraUsage(err) {
 		return err
 	}
-	words := cmd.Flags().Args()
+	words := wordsAfter(cmd, args)
+	for i := range words { // before them may be the value of a flag
+		if err := movedError(cmd, words[i:]); err != nil {
+			return err
+		}
+	}
+	words = cmd.Flags().Args()
 	switch {
 	case strings.HasPrefix(err.Error(), "unknown command") && cmd == cmd.Root():
 		_, word, _ := strings.Cut(err.Error(), `"`)
@@ -121,6 +134,8 @@ func explain(cmd *cobra.Command, err error) error {
 		return unknownCommand(cmd, words[0])
 	case strings.HasPrefix(err.Error(), "unknown command") && len(words) > 0:
 		return usageError("%s takes no arguments, and was given %q\nUsage: %s", cmd.CommandPath(), words[0], cmd.UseLine())
+	case len(words) == 0 && cmd.HasSubCommands() && child(cmd, "list") != nil:
+		return usageError("%w\nDid you mean %s?", err, child(cmd, "list").CommandPath())
 	case len(words) > 0:
 		if near := suggestions(cmd, words[0]); len(near) > 0 {
 			return usageError("%w\nDid you mean %s?\nUsage: %s", err, strings.Join(near, " or "), cmd.UseLine())

@@ -63,7 +63,7 @@ func TestUnknownCommands(t *testing.T) {
 		{"policy foo", `agora policy has no command "foo"`},
 		{"policy foo --help", `agora policy has no command "foo"`},
 		{"secrets foo", `agora secrets has no command "foo"`},
-		{"context foo", `agora context has no command "foo"`},
+		{"contexts foo", `agora contexts has no command "foo"`},
 		{"completion foo", `agora completion has no command "foo"`},
 		{"completion foo --help", `agora completion has no command "foo"`},
 		{"releases shwo hello 1", "Did you mean agora releases show?"},
@@ -71,6 +71,25 @@ func TestUnknownCommands(t *testing.T) {
 		{"version foo", `agora version takes no arguments`},
 		{"deploy a b", "accepts at most 1 arg"},
 		{"apps --nonsense", "unknown flag: --nonsense"},
+		{"apps", "say what to do with apps: agora apps list lists them"},
+		{"releases", "agora releases list APP lists them"},
+		{"apps --tier pilot", "Did you mean agora apps list?"},
+		{"releases shop", "Those of an app are listed by: agora releases list shop"},
+		{"triggers run", "accepts 2 arg"},
+		{"triggers dead shop", "agora triggers dead is agora dead-letters list now"},
+		{"triggers drop shop 1 --yes", "agora triggers drop is agora dead-letters delete now"},
+		{"hosts add expenses.example.com expenses", "agora hosts add is agora domains create now"},
+		{"--context prod hosts add expenses.example.com expenses", "agora hosts add is agora domains create now"},
+		{"hosts", "agora hosts is agora domains list now"},
+		{"hosts -o json", "agora hosts is agora domains list now"},
+		{"help hosts", "agora hosts is agora domains list now"},
+		{"hosts --help", "agora hosts is agora domains list now"},
+		{"context use demo", "agora context use is agora contexts use now"},
+		{"users link ada@example.com", "agora users link is agora users invite now"},
+		{"keys add --key me.key", "agora keys add is agora keys create now"},
+		{"policy rules", "agora policy rules is agora policy show now"},
+		{"apps certificates verify paper.json", "agora apps certificates verify is agora certificates verify now"},
+		{"apps certificates --app shop", "agora apps certificates is agora certificates list now"},
 	} {
 		t.Run(c.line, func(t *testing.T) {
 			code, out, errs := runCLI(t, strings.Fields(c.line)...)
@@ -170,7 +189,7 @@ func TestCompleteWords(t *testing.T) {
 		line string
 		want []string
 	}{
-		{"apps -o ", []string{"text", "json"}},
+		{"apps list -o ", []string{"text", "json"}},
 		{"users set ada@example.com --role ", []string{"viewer", "developer", "reviewer", "operator"}},
 		{"users set ada@example.com --add-role d", []string{"developer"}},
 		{"users set ada@example.com --role viewer,r", []string{"viewer,reviewer"}},
@@ -178,9 +197,9 @@ func TestCompleteWords(t *testing.T) {
 		{"policy check agora.toml --tier s", []string{"sandbox"}},
 		{"usage --by app,te", []string{"app,team"}},
 		{"usage --by app,a", nil},
-		{"requests --status re", []string{"rejected"}},
+		{"requests list --status re", []string{"rejected"}},
 		{"triggers pause shop ", []string{"cron", "webhook", "event"}},
-		{"context use ", nil},
+		{"contexts use ", nil},
 		{"apps show ", nil}, // no node: silent
 		{"--context ", nil},
 	} {
@@ -193,5 +212,41 @@ func TestCompleteWords(t *testing.T) {
 				t.Errorf("%d: %q, want %q\n%s", code, got, c.want, errs)
 			}
 		})
+	}
+}
+
+// TestGrammar: a noun is followed by a verb, and does nothing without one; what is listed can be
+// listed whatever its name is; help begins with a verb; commands that change a node say which.
+func TestGrammar(t *testing.T) {
+	verbs := strings.Fields("Accept Activate Approve Ask Call Check Choose Copy Delete Deliver Forget Generate Give Go Hand Inspect Invite Keep Let List Make Manage Offer Print Promote " +
+		"Publish Put Read Refuse Register Reject Rename Restore Resume Revoke Roll Run Say Seal Set Show Shrink Sign Start Stop Suspend Take Undo Verify Withdraw")
+	for _, cmd := range commands() {
+		path := cmd.CommandPath()
+		if cmd.Hidden || strings.HasPrefix(path, "agora completion") {
+			continue
+		}
+		if first, _, _ := strings.Cut(cmd.Short, " "); !slices.Contains(verbs, strings.TrimSuffix(first, ",")) {
+			t.Errorf("%s: its help begins with %q, which is no verb", path, first)
+		}
+		if cmd.HasSubCommands() && cmd != cmd.Root() && cmd.Name() != "backup" {
+			if takesArguments(cmd) {
+				t.Errorf("%s takes arguments of its own, which could be commands", path)
+			}
+			if code, out, errs := runCLI(t, strings.Fields(path)[1:]...); code != exitUsage || out != "" || !strings.Contains(errs, "say what to do") {
+				t.Errorf("%s: %d %s%s", path, code, out, errs)
+			}
+		}
+		if strings.Contains("remove drop forget", cmd.Name()) {
+			t.Errorf("%s: things are deleted, and rights revoked", path)
+		}
+	}
+	all := commands()
+	for was, now := range moved {
+		named := func(path string) bool {
+			return slices.ContainsFunc(all, func(cmd *cobra.Command) bool { return cmd.CommandPath() == path })
+		}
+		if named(was) || !named(now) {
+			t.Errorf("%s is said to be %s now", was, now)
+		}
 	}
 }

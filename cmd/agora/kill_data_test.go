@@ -27,7 +27,7 @@ func publishRelays(t *testing.T, p *process, ada *client.Client) {
 	if _, err := ada.PutUser(ctx, "rex@example.com", []string{"reviewer"}, false); err != nil {
 		t.Fatal(err)
 	}
-	link, err := ada.NewLink(ctx, "rex@example.com")
+	link, err := ada.Invite(ctx, "rex@example.com")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,7 +83,7 @@ func lifeRows(a client.App) (rows [][]string) {
 		rows = append(rows, []string{"offered to", fmt.Sprintf("%s on %s", o.To, when(o.At))})
 	}
 	if r := a.Removal; r != nil && !r.Done.IsZero() {
-		rows = append(rows, []string{"removed", fmt.Sprintf("on %s; see `agora apps certificates show %s`", when(r.Done), r.Certificate)})
+		rows = append(rows, []string{"removed", fmt.Sprintf("on %s; see `agora certificates show %s`", when(r.Done), r.Certificate)})
 	}
 	if len(a.May) > 0 {
 		rows = append(rows, []string{"you may", strings.Join(a.May, ", ")})
@@ -190,7 +190,7 @@ in agora.toml, too: the next release brings the title of its manifest.`,
 func (c *cli) certificatesCommand() *cobra.Command {
 	var app string
 	cmd := &cobra.Command{
-		Use: "certificates", Short: "List certificates of what was removed; show, save or check one", Args: cobra.NoArgs,
+		Use: "list", Short: "List certificates of what was removed", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
 			all, err := node.Certificates(ctx, app)
 			if err != nil {
@@ -210,8 +210,8 @@ func (c *cli) certificatesCommand() *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&app, "app", "", "those of this app")
-	cmd.AddCommand(c.showCertificateCommand(), c.verifyCertificateCommand())
-	return c.limited(cmd)
+	return noun("certificates", "List certificates of what was removed; show, save or verify one", c.limited(cmd),
+		c.showCertificateCommand(), c.verifyCertificateCommand())
 }
 
 func (c *cli) showCertificateCommand() *cobra.Command {
@@ -245,7 +245,7 @@ func (c *cli) verifyCertificateCommand() *cobra.Command {
 	var rootPath string
 	cmd := &cobra.Command{
 		Use: "verify FILE", Short: "Check that the node signed a certificate that was saved", Args: cobra.ExactArgs(1),
-		Long: `Checks a certificate that agora apps certificates show --save wrote, with the
+		Long: `Checks a certificate that agora certificates show --save wrote, with the
 signature beside it: against the node's trust root or, with --trust-root, a copy
 of it and no node at all.`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -58,7 +58,7 @@ func (c *cli) loginCommand() *cobra.Command {
 		Long: `Takes a one-time sign-in link, or the address of a node and an API token, and
 keeps a token of its own for the commands that follow: in a context that is called
 as its node, or as --context says, and that is current from now on. Other contexts
-stay as they are; see agora context. Without --token the token is read from the
+stay as they are; see agora contexts list. Without --token the token is read from the
 standard input, if it is not a terminal.
 
 The token may do all that you may do, or with --scope what that names. To read

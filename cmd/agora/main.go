@@ -26,5 +26,5 @@ func run(ctx context.Context, args []string, s streams) int {
 	if err == nil {
 		err = c.badHelp
 	}
-	return c.exit(explain(cmd, err))
+	return c.exit(explain(cmd, args, err))
 }

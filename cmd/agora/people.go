@@ -16,7 +16,7 @@ import (
 
 func (c *cli) keysCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "keys", Short: "Public keys that sign for somebody: list, generate, add, remove", Args: cobra.NoArgs,
+		Use: "list", Short: "List the public keys that sign for an identity", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
 			keys, err := node.Keys(ctx)
 			if err != nil {
@@ -57,35 +57,35 @@ func (c *cli) keysCommand() *cobra.Command {
 	}
 	challenge.Flags().StringVar(&identity, "identity", "", "whom the key is to sign for (default you)")
 	remove := &cobra.Command{
-		Use: "remove KEY", Short: "End the trust in a key", Args: cobra.ExactArgs(1),
+		Use: "delete KEY", Short: "Delete a key, which signs for nobody from then on", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			if err := node.DeleteKey(ctx, args[0]); err != nil {
 				return err
 			}
-			return c.print(map[string]string{"removed": args[0]}, func(w io.Writer) error {
-				_, err := fmt.Fprintln(w, "Removed. Releases that only this key signed no longer load.")
+			return c.print(map[string]string{"deleted": args[0]}, func(w io.Writer) error {
+				_, err := fmt.Fprintln(w, "Deleted. Releases that only this key signed no longer load.")
 				return err
 			})
 		}),
 	}
-	cmd.AddCommand(generate, challenge, c.addKeyCommand(), remove)
-	return c.limited(cmd)
+	return noun("keys", "List the public keys that sign for an identity; make or delete one", c.limited(cmd),
+		generate, challenge, c.createKeyCommand(), remove)
 }
 
-// addKeyCommand proves that a key is to sign for an identity, and registers it.
-func (c *cli) addKeyCommand() *cobra.Command {
+// createKeyCommand proves that a key is to sign for an identity, and registers it.
+func (c *cli) createKeyCommand() *cobra.Command {
 	var identity, keyPath, challengePath, proofPath string
 	cmd := &cobra.Command{
-		Use: "add [FILE]", Short: "Let a public key sign for you", Args: cobra.MaximumNArgs(1),
+		Use: "create [FILE]", Short: "Register a public key that signs for you", Args: cobra.MaximumNArgs(1),
 		Long: `Registers a public key. Its private half has to agree, by signing a text of the node:
 with --key this happens here, and the private key is not sent. A key that is kept
 elsewhere signs the text of ` + "`agora keys challenge`" + ` with cosign, within an hour; an
 operator who adds the key of somebody else takes their proof the same way. Keys of
 cosign are decrypted with COSIGN_PASSWORD.`,
-		Example: `  agora keys add --key cosign.key
+		Example: `  agora keys create --key cosign.key
   agora keys challenge > challenge.txt
   cosign sign-blob --key cosign.key --bundle proof.json challenge.txt
-  agora keys add cosign.pub --challenge challenge.txt --proof proof.json`,
+  agora keys create cosign.pub --challenge challenge.txt --proof proof.json`,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			var public, challenge, proof []byte
 			var err error
@@ -102,7 +102,7 @@ cosign are decrypted with COSIGN_PASSWORD.`,
 					proof, err = os.ReadFile(proofPath)
 				}
 			case len(args) == 0:
-				return usageError("name the key: agora keys add --key KEY")
+				return usageError("name the key: agora keys create --key KEY")
 			}
 			if err != nil {
 				return err
@@ -173,14 +173,14 @@ func (c *cli) generateKey(name string) error {
 		return err
 	}
 	return c.print(map[string]string{"private": name + ".key", "public": name + ".pub"}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "Keep %s.key to yourself. Register the other half:\n  agora keys add --key %s.key\n", name, name)
+		_, err := fmt.Fprintf(w, "Keep %s.key to yourself. Register the other half:\n  agora keys create --key %s.key\n", name, name)
 		return err
 	})
 }
 
 func (c *cli) usersCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "users", Short: "Who may come in, and as what (for operators)", Args: cobra.NoArgs,
+		Use: "list", Short: "List users, with their roles", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
 			users, err := node.Users(ctx)
 			if err != nil {
@@ -200,9 +200,9 @@ func (c *cli) usersCommand() *cobra.Command {
 		}),
 	}
 	link := &cobra.Command{
-		Use: "link USER", Short: "Make a one-time sign-in link", Args: cobra.ExactArgs(1),
+		Use: "invite USER", Short: "Make a one-time sign-in link for a user", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
-			url, err := node.NewLink(ctx, args[0])
+			url, err := node.Invite(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -229,13 +229,12 @@ old name stays theirs too: no other person is given it.`,
 			})
 		}),
 	}
-	cmd.AddCommand(c.setUserCommand(), rename, link)
-	return c.limited(cmd)
+	return noun("users", "Manage users and roles (for operators)", c.limited(cmd), c.setUserCommand(), rename, link)
 }
 
 func (c *cli) tokensCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "tokens", Short: "Your API tokens: list, create, revoke", Args: cobra.NoArgs,
+		Use: "list", Short: "List your API tokens", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
 			tokens, err := node.Tokens(ctx)
 			if err != nil {
@@ -251,7 +250,7 @@ func (c *cli) tokensCommand() *cobra.Command {
 		}),
 	}
 	revoke := &cobra.Command{
-		Use: "revoke TOKEN", Short: "End a token", Args: cobra.ExactArgs(1),
+		Use: "revoke TOKEN", Short: "Revoke a token", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			if err := node.RevokeToken(ctx, args[0]); err != nil {
 				return err
@@ -262,8 +261,7 @@ func (c *cli) tokensCommand() *cobra.Command {
 			})
 		}),
 	}
-	cmd.AddCommand(c.createTokenCommand(), revoke)
-	return c.limited(cmd)
+	return noun("tokens", "List your API tokens; make or revoke one", c.limited(cmd), c.createTokenCommand(), revoke)
 }
 
 // reachOf says what a token may do, in one word of a table.

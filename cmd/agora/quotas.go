@@ -34,7 +34,7 @@ func (q *quotaFlag) Set(text string) error {
 func (c *cli) quotasCommand() *cobra.Command {
 	var user, app string
 	cmd := &cobra.Command{
-		Use: "quotas", Short: "Show how much you keep, and how much you may", Args: cobra.NoArgs,
+		Use: "list", Short: "List how much you keep, and how much you may", Args: cobra.NoArgs,
 		Long: `Shows how much you keep on the node, and how much you may: apps, releases, bytes
 of modules, open requests, tokens and keys. Operators see the node's quotas, too, and
 set all of them with agora serve --quota.`,
@@ -54,7 +54,7 @@ set all of them with agora serve --quota.`,
 	}
 	cmd.Flags().StringVar(&user, "user", "", "another person (for operators)")
 	cmd.Flags().StringVar(&app, "app", "", "show this app's quotas, too")
-	return cmd
+	return noun("quotas", "Show how much you keep, and how much you may", cmd)
 }
 
 func quotaAmount(q client.Quota, n int64) string {

@@ -36,10 +36,10 @@ func (c *cli) rootCommand() *cobra.Command {
 reviewed and metered.
 
 Start a node to try with        agora up
-Or speak to one that runs:      agora login URL, then agora apps
+Or speak to one that runs:      agora login URL, then agora apps list
 
 Exit status: 0 done, 1 something went wrong, 2 wrong usage, 3 refused by the
-rules or not valid, 4 not signed in or not allowed, 5 not found, 6 the node
+policy or not valid, 4 not signed in or not allowed, 5 not found, 6 the node
 does not answer, 7 in conflict with what is there, 8 something stored is damaged.`,
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -55,7 +55,7 @@ does not answer, 7 in conflict with what is there, 8 something stored is damaged
 	root.SetErr(c.err)
 	flags := root.PersistentFlags()
 	flags.StringVarP(&c.output, "output", "o", "text", "text or json")
-	flags.StringVar(&c.context, "context", "", "node to speak to, of those that agora context lists (default: AGORA_CONTEXT, or the current one)")
+	flags.StringVar(&c.context, "context", "", "node to speak to, of those that agora contexts list prints (default: AGORA_CONTEXT, or the current one)")
 	flags.StringVar(&c.url, "url", "", "address of the node's console (default: AGORA_URL, or that of the context)")
 	flags.StringVar(&c.token, "token", "", "API token (default: AGORA_TOKEN, or that of the context)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError("%w", err) })
@@ -72,9 +72,9 @@ does not answer, 7 in conflict with what is there, 8 something stored is damaged
 		}
 	}
 	add("node", c.upCommand(), c.serveCommand(), c.doctorCommand(), c.backupCommand(), c.restoreCommand())
-	add("apps", c.loginCommand(), c.contextCommand(), c.appsCommand(), c.releasesCommand(), c.deployCommand(), c.packCommand(), c.signCommand(),
-		c.verifyCommand(), c.inspectCommand(), c.typesCommand(), c.invokeCommand(), c.logsCommand(), c.triggersCommand(), c.usageCommand())
-	add("govern", c.requestsCommand(), c.capabilitiesCommand(), c.grantsCommand(), c.policyCommand(), c.keysCommand(), c.hostsCommand(), c.usersCommand(), c.tokensCommand(), c.quotasCommand(), c.secretsCommand())
+	add("apps", c.loginCommand(), c.contextsCommand(), c.appsCommand(), c.releasesCommand(), c.deployCommand(), c.packCommand(), c.signCommand(),
+		c.verifyCommand(), c.inspectCommand(), c.typesCommand(), c.invokeCommand(), c.logsCommand(), c.triggersCommand(), c.deadLettersCommand(), c.usageCommand())
+	add("govern", c.requestsCommand(), c.capabilitiesCommand(), c.grantsCommand(), c.policyCommand(), c.keysCommand(), c.domainsCommand(), c.usersCommand(), c.tokensCommand(), c.quotasCommand(), c.secretsCommand(), c.certificatesCommand())
 	root.AddCommand(c.versionCommand(), compileWorkerCommand(c.streams))
 	root.SetHelpCommand(c.helpCommand(root))
 	plainHelp := root.HelpFunc()

@@ -18,12 +18,8 @@ import (
 const maxSecretInput = 64 << 10
 
 func (c *cli) secretsCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "secrets", Short: "What apps hold confidential: list, set, delete, rotate", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
 	list := &cobra.Command{
-		Use: "list APP", Short: "List an app's secrets; nobody is shown a value", Args: cobra.ExactArgs(1),
+		Use: "list APP", Short: "List an app's secrets, without their values", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			all, err := node.Secrets(ctx, args[0])
 			if err != nil {
@@ -52,8 +48,10 @@ func (c *cli) secretsCommand() *cobra.Command {
 			if err := node.DeleteSecret(ctx, args[0], args[1]); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(c.out, "%s has no secret %s any more.\n", args[0], args[1])
-			return err
+			return c.print(map[string]string{"app": args[0], "deleted": args[1]}, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "%s has no secret %s any more.\n", args[0], args[1])
+				return err
+			})
 		}),
 	}
 	remove.Flags().BoolVar(&yes, "yes", false, "forget it without a question")
@@ -64,12 +62,13 @@ func (c *cli) secretsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.out, "A new key seals; %s sealed anew.\n", humanize.Plural(n, "secret was", "secrets were"))
-			return err
+			return c.print(map[string]int{"sealed": n}, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "A new key seals; %s sealed anew.\n", humanize.Plural(n, "secret was", "secrets were"))
+				return err
+			})
 		}),
 	}
-	cmd.AddCommand(c.limited(list), c.setSecretCommand(), remove, rotate)
-	return cmd
+	return noun("secrets", "List, set and delete secrets of apps", c.limited(list), c.setSecretCommand(), remove, rotate)
 }
 
 func (c *cli) setSecretCommand() *cobra.Command {

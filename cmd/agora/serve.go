@@ -125,7 +125,7 @@ func (c *cli) welcomeAdmin(ctx context.Context, n *node.Node, o node.Options, ad
 // read: to the terminal, or into a file of this user alone.
 func (c *cli) handOver(admin, link, path string) error {
 	if link == "" {
-		_, err := fmt.Fprintf(c.err, "An operator can sign in already; for a sign-in link, run agora users link %s, or start with --admin-link.\n", admin)
+		_, err := fmt.Fprintf(c.err, "An operator can sign in already; for a sign-in link, run agora users invite %s, or start with --admin-link.\n", admin)
 		return err
 	}
 	if f, ok := c.err.(*os.File); ok && isTerminal(f) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +13,7 @@ import (
 
 func (c *cli) triggersCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "triggers APP", Short: "List what calls an app besides requests; pause, run, dead letters", Args: cobra.ExactArgs(1),
+		Use: "list APP", Short: "List what calls an app besides requests", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			all, err := node.Triggers(ctx, args[0])
 			if err != nil {
@@ -30,9 +29,8 @@ func (c *cli) triggersCommand() *cobra.Command {
 			return c.print(all, func(w io.Writer) error { return showTriggers(w, args[0], all) })
 		}),
 	}
-	cmd.AddCommand(c.pauseCommand("pause", true), c.pauseCommand("resume", false), c.runCommand(),
-		c.limited(c.deadCommand()), c.showLetterCommand(), c.redeliverCommand(), c.dropCommand())
-	return cmd
+	return noun("triggers", "List an app's triggers; pause, resume or run one", c.limited(cmd),
+		c.pauseCommand("pause", true), c.pauseCommand("resume", false), c.runCommand())
 }
 
 func showTriggers(w io.Writer, app string, all []client.Trigger) error {
@@ -63,7 +61,7 @@ func showTriggers(w io.Writer, app string, all []client.Trigger) error {
 		}
 	}
 	if dead > 0 {
-		notes = append(notes, fmt.Sprintf("agora triggers dead %s lists the dead letters", app))
+		notes = append(notes, fmt.Sprintf("agora dead-letters list %s lists the dead letters", app))
 	}
 	if err := table(w, "KIND NAME STATE NEXT LAST DONE FAILED WAITING DEAD", rows); err != nil {
 		return err
@@ -105,12 +103,12 @@ func (c *cli) pauseCommand(verb string, paused bool) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use: verb + " APP KIND NAME", Short: about, Args: cobra.ExactArgs(3),
-		Example: "  agora triggers " + verb + " expenses cron nightly\n  agora triggers " + verb + " desk event shop/orders.created",
+		Example: "  agora triggers list " + verb + " expenses cron nightly\n  agora triggers list " + verb + " desk event shop/orders.created",
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			switch abi.TriggerKind(args[1]) {
 			case abi.TriggerCron, abi.TriggerWebhook, abi.TriggerEvent:
 			default:
-				return usageError("%q is no kind of trigger: cron, webhook or event; agora triggers %s lists them", args[1], args[0])
+				return usageError("%q is no kind of trigger: cron, webhook or event; agora triggers list %s lists them", args[1], args[0])
 			}
 			t, err := node.PauseTrigger(ctx, args[0], abi.TriggerKind(args[1]), args[2], paused, reason)
 			if err != nil {
@@ -135,103 +133,9 @@ func (c *cli) runCommand() *cobra.Command {
 				return err
 			}
 			return c.print(run, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "Begun: %s. See what became of it with agora triggers %s and agora logs %s.\n", run.ID, args[0], args[0])
+				_, err := fmt.Fprintf(w, "Begun: %s. See what became of it with agora triggers list %s and agora logs %s.\n", run.ID, args[0], args[0])
 				return err
 			})
 		}),
 	}
-}
-
-func (c *cli) deadCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "dead APP", Short: "List events and webhooks that the app could not be brought to take", Args: cobra.ExactArgs(1),
-		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
-			all, err := node.DeadLetters(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			return c.print(all, func(w io.Writer) error {
-				if len(all) == 0 {
-					_, err := fmt.Fprintln(w, "There are no dead letters.")
-					return err
-				}
-				var rows [][]string
-				for _, d := range all {
-					rows = append(rows, []string{fmt.Sprint(d.Seq), string(d.Kind), d.Name, fmt.Sprint(d.Attempts), when(d.Dead), d.Error})
-				}
-				return table(w, "LETTER KIND NAME ATTEMPTS SINCE ERROR", rows)
-			})
-		}),
-	}
-}
-
-// withLetter runs a command about one dead letter.
-func (c *cli) withLetter(do func(ctx context.Context, node *client.Client, app string, seq uint64) error) func(*cobra.Command, []string) error {
-	return c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
-		seq, err := strconv.ParseUint(args[1], 10, 64)
-		if err != nil {
-			return usageError("%q is no number of a dead letter: agora triggers dead %s lists them", args[1], args[0])
-		}
-		return do(ctx, node, args[0], seq)
-	})
-}
-
-func (c *cli) showLetterCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "show APP LETTER", Short: "Show a dead letter with its body", Args: cobra.ExactArgs(2),
-		RunE: c.withLetter(func(ctx context.Context, node *client.Client, app string, seq uint64) error {
-			all, err := node.DeadLetters(ctx, app)
-			if err != nil {
-				return err
-			}
-			for _, d := range all {
-				if d.Seq != seq {
-					continue
-				}
-				return c.print(d, func(w io.Writer) error {
-					_, err := fmt.Fprintf(w, "%s %s, event %s, from %s, %s\nattempts: %d, the last: %s\n\n%s\n",
-						d.Kind, d.Name, d.ID, d.From, when(d.At), d.Attempts, printable(d.Error), printableLines(string(d.Body)))
-					return err
-				})
-			}
-			return &exitError{exitNotFound, fmt.Errorf("%s has no dead letter %d: agora triggers dead %s lists them", app, seq, app)}
-		}),
-	}
-}
-
-func (c *cli) redeliverCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "redeliver APP LETTER", Short: "Deliver a dead letter again", Args: cobra.ExactArgs(2),
-		RunE: c.withLetter(func(ctx context.Context, node *client.Client, app string, seq uint64) error {
-			d, err := node.Redeliver(ctx, app, seq)
-			if err != nil {
-				return err
-			}
-			return c.print(d, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "%s is on its way to %s again.\n", d.ID, app)
-				return err
-			})
-		}),
-	}
-}
-
-func (c *cli) dropCommand() *cobra.Command {
-	var yes bool
-	cmd := &cobra.Command{
-		Use: "drop APP LETTER", Short: "Forget a dead letter", Args: cobra.ExactArgs(2),
-		RunE: c.withLetter(func(ctx context.Context, node *client.Client, app string, seq uint64) error {
-			if err := c.confirmed(yes, strconv.FormatUint(seq, 10), fmt.Sprintf("Dead letter %d of %s will be gone for good.", seq, app)); err != nil {
-				return err
-			}
-			if err := node.DropDeadLetter(ctx, app, seq); err != nil {
-				return err
-			}
-			return c.print(map[string]any{"app": app, "dropped": seq}, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "Forgotten: dead letter %d of %s.\n", seq, app)
-				return err
-			})
-		}),
-	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "forget it without a question")
-	return cmd
 }

@@ -42,7 +42,7 @@ directory, builds the example apps with the Go toolchain, signs and uploads them
 through the API as anybody would, and prints where to look. Run it again and it
 finds everything as it was. For production, use ` + "`agora serve`." + `
 
-It keeps a context for the node, so that agora --context NAME, or agora context use
+It keeps a context for the node, so that agora --context NAME, or agora contexts use
 NAME, speaks to it; it chooses that context only if there is no other yet.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -277,7 +277,7 @@ func (c *cli) me(name string) (command, elsewhere string) {
 	if name == "" || (err == nil && at.Name == name) {
 		return command, ""
 	}
-	use := fmt.Sprintf("to choose this one, run %s context use %s", command, name)
+	use := fmt.Sprintf("to choose this one, run %s contexts use %s", command, name)
 	if err != nil {
 		return command + " --context " + name, "No context is current: " + use
 	}

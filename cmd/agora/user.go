@@ -113,7 +113,7 @@ func (u changedUser) show(w io.Writer) error {
 	var text string
 	switch {
 	case u.New:
-		text = fmt.Sprintf("%s is new, and has %s. Invite them with `agora users link %s`.", u.Name, has, u.Name)
+		text = fmt.Sprintf("%s is new, and has %s. Invite them with `agora users invite %s`.", u.Name, has, u.Name)
 	case slices.Equal(slices.Sorted(slices.Values(u.Roles)), slices.Sorted(slices.Values(u.Had))):
 		text = fmt.Sprintf("%s has %s, as before.", u.Name, has)
 	default:

@@ -107,7 +107,7 @@ func (o *Observer) Books(ctx context.Context) ([]abi.Finding, error) {
 		return nil, err
 	}
 	findings, err := o.meter.Findings(ctx)
-	return slices.DeleteFunc(findings, func(f abi.Finding) bool { return f.Severity == abi.SeverityNote }), err
+	return slices.DeleteFunc(findings, func(f abi.Finding) bool { return f.Severity == abi.SeverityInfo }), err
 }
 
 // Logs shows an app's log to its owner, to reviewers and to operators: what an

@@ -58,7 +58,7 @@ func (s *Service) AddKey(ctx context.Context, k control.NewKey) (registry.Key, e
 		return registry.Key{}, err
 	}
 	if k.Proof == "" {
-		return registry.Key{}, fmt.Errorf("%w: a public key alone does not say whose it is; run `agora keys add --key` with the private key, or sign the text of `agora keys challenge`", registry.ErrUnproven)
+		return registry.Key{}, fmt.Errorf("%w: a public key alone does not say whose it is; run `agora keys create --key` with the private key, or sign the text of `agora keys challenge`", registry.ErrUnproven)
 	}
 	if err := s.prover.Prove(pem, identity, k.Challenge, []byte(k.Proof), s.desk.Now()); err != nil {
 		return registry.Key{}, err

@@ -43,7 +43,7 @@ func (t Trial) findings(app string) ([]abi.Finding, error) {
 	why = strings.ToValidUTF8(why[:min(len(why), maxWhy)], "")
 	if t.Runaway {
 		return []abi.Finding{{
-			Code: "trial.runaway", Severity: abi.SeverityNote, Path: "limits.fuel",
+			Code: "trial.runaway", Severity: abi.SeverityInfo, Path: "limits.fuel",
 			Message: "Before it serves, the app was started once, and its start-up did not come to an end: " + why,
 			Remedy:  abi.Remedy{Summary: "Look for a loop in what the app does when it starts, or raise limits.fuel: start-up that is kept may use ten times that.", Commands: []string{"agora logs " + app}},
 		}}, nil
@@ -52,7 +52,7 @@ func (t Trial) findings(app string) ([]abi.Finding, error) {
 		return nil, fmt.Errorf("%w: %s", registry.ErrCannotStart, why)
 	}
 	return []abi.Finding{{
-		Code: "trial.failed", Severity: abi.SeverityNote, Path: "module",
+		Code: "trial.failed", Severity: abi.SeverityInfo, Path: "module",
 		Message: "Before it serves, the app was asked for GET / once, and failed: " + why,
 		Remedy:  abi.Remedy{Summary: "Mend it, unless it is not made for that request.", Commands: []string{"agora invoke " + app}},
 	}}, nil

@@ -27,7 +27,7 @@ func cell(epoch uint64, h int, app string, calls uint64, errs ...uint64) meterin
 		Usage: metering.Usage{Calls: calls, Counts: metering.Counts{Instructions: 1000 * calls, BytesOut: calls}},
 	}
 	if calls > 0 {
-		c.Uses = []abi.Use{{Capability: "llm", Meter: abi.MeterPrompt, Subject: "m", N: calls}}
+		c.Uses = []abi.Use{{Capability: "llm", Meter: abi.MeterInputTokens, Subject: "m", N: calls}}
 	}
 	if len(errs) > 0 {
 		c.Errors = map[string]uint64{"trap": errs[0]}

@@ -107,7 +107,7 @@ func (v *Verifier) explain(b *bundle.Bundle, err error) error {
 func byKey(b *bundle.Bundle, artifact verify.ArtifactPolicyOption, hint string, keys func(string) (registry.Key, error)) (registry.Signer, error) {
 	key, err := keys(hint)
 	if errors.Is(err, registry.ErrNotFound) {
-		return registry.Signer{}, fmt.Errorf("%w: the key %s is not registered; register it with `agora keys add`", registry.ErrUntrusted, hint)
+		return registry.Signer{}, fmt.Errorf("%w: the key %s is not registered; register it with `agora keys create`", registry.ErrUntrusted, hint)
 	}
 	if err != nil {
 		return registry.Signer{}, err

@@ -101,17 +101,17 @@ func (c *Client) RunTrigger(ctx context.Context, app, name string) (Run, error) 
 
 // DeadLetters are what an app could not be brought to take, newest first.
 func (c *Client) DeadLetters(ctx context.Context, app string) ([]Delivery, error) {
-	return list[Delivery](ctx, c, "/apps/"+url.PathEscape(app)+"/letters", nil)
+	return list[Delivery](ctx, c, "/apps/"+url.PathEscape(app)+"/dead-letters", nil)
 }
 
 // Redeliver gives a dead letter another life.
 func (c *Client) Redeliver(ctx context.Context, app string, seq uint64) (Delivery, error) {
-	return do[Delivery](ctx, c, request{method: http.MethodPost, path: fmt.Sprintf("/apps/%s/letters/%d/redeliver", url.PathEscape(app), seq)})
+	return do[Delivery](ctx, c, request{method: http.MethodPost, path: fmt.Sprintf("/apps/%s/dead-letters/%d/redeliver", url.PathEscape(app), seq)})
 }
 
-// DropDeadLetter forgets a dead letter.
-func (c *Client) DropDeadLetter(ctx context.Context, app string, seq uint64) error {
-	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: fmt.Sprintf("/apps/%s/letters/%d", url.PathEscape(app), seq)})
+// DeleteDeadLetter forgets a dead letter.
+func (c *Client) DeleteDeadLetter(ctx context.Context, app string, seq uint64) error {
+	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: fmt.Sprintf("/apps/%s/dead-letters/%d", url.PathEscape(app), seq)})
 	return err
 }
 
@@ -244,8 +244,8 @@ func (c *Client) ShrinkGrant(ctx context.Context, id string) (Grant, error) {
 	return do[Grant](ctx, c, request{method: http.MethodPost, path: "/grants/" + url.PathEscape(id) + "/shrink"})
 }
 
-// Rules are the rules in force, file by file.
-func (c *Client) Rules(ctx context.Context) (map[string]string, error) {
+// Policy is the policy in force: the source of its rules, by file name.
+func (c *Client) Policy(ctx context.Context) (map[string]string, error) {
 	return get[map[string]string](ctx, c, "/policy", nil)
 }
 
@@ -269,7 +269,7 @@ func (c *Client) AddKey(ctx context.Context, pem, identity, challenge, proof str
 
 // DeleteKey ends the trust in a key.
 func (c *Client) DeleteKey(ctx context.Context, hint string) error {
-	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: "/trust/keys", query: url.Values{"hint": {hint}}})
+	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: "/trust/keys/" + url.PathEscape(hint)})
 	return err
 }
 
@@ -298,19 +298,19 @@ func (c *Client) RotateSecrets(ctx context.Context) (int, error) {
 	return done.Sealed, err
 }
 
-// HostNames lists addresses of apps beside those that their names make.
-func (c *Client) HostNames(ctx context.Context) ([]HostName, error) {
-	return list[HostName](ctx, c, "/hosts", nil)
+// Domains lists the domains of apps, beside the addresses that their names make.
+func (c *Client) Domains(ctx context.Context) ([]Domain, error) {
+	return list[Domain](ctx, c, "/domains", nil)
 }
 
-// AddHostName lets an app answer to a host name.
-func (c *Client) AddHostName(ctx context.Context, host, app string) (HostName, error) {
-	return post[HostName](ctx, c, "/hosts", map[string]any{"host": host, "app": app})
+// CreateDomain gives an app a domain.
+func (c *Client) CreateDomain(ctx context.Context, host, app string) (Domain, error) {
+	return post[Domain](ctx, c, "/domains", map[string]any{"host": host, "app": app})
 }
 
-// DeleteHostName takes an address away.
-func (c *Client) DeleteHostName(ctx context.Context, host string) error {
-	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: "/hosts", query: url.Values{"host": {host}}})
+// DeleteDomain takes a domain away from its app.
+func (c *Client) DeleteDomain(ctx context.Context, host string) error {
+	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: "/domains/" + url.PathEscape(host)})
 	return err
 }
 
@@ -356,9 +356,9 @@ func (c *Client) RenameUser(ctx context.Context, from, to string) (User, error) 
 	return write[User](ctx, c, http.MethodPost, "/users/"+url.PathEscape(from)+"/rename", map[string]string{"name": to})
 }
 
-// NewLink makes a one-time sign-in link for a user.
-func (c *Client) NewLink(ctx context.Context, user string) (string, error) {
-	link, err := do[struct{ URL string }](ctx, c, request{method: http.MethodPost, path: "/users/" + url.PathEscape(user) + "/link"})
+// Invite makes a one-time sign-in link for a user.
+func (c *Client) Invite(ctx context.Context, user string) (string, error) {
+	link, err := do[struct{ URL string }](ctx, c, request{method: http.MethodPost, path: "/users/" + url.PathEscape(user) + "/invite"})
 	return link.URL, err
 }
 

@@ -172,8 +172,8 @@ type (
 		Static         map[string]string         `json:"static,omitempty"`
 		Config         map[string]string         `json:"config,omitempty"`
 	}
-	// HostName is an address of an app beside the one that its name makes.
-	HostName struct {
+	// Domain is an address of an app beside the one that its name makes.
+	Domain struct {
 		Host string    `json:"host"`
 		App  string    `json:"app"`
 		By   string    `json:"by"`

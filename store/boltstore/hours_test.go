@@ -22,7 +22,7 @@ func TestHoursOfFormat2(t *testing.T) {
 		f.Cells = append(f.Cells, metering.Cell{
 			Key: metering.Key{Hour: start.Add(time.Duration(i%5) * time.Hour), Tags: metering.Tags{App: fmt.Sprint("app-", i), Release: i, Owner: "ada@example.com", Trigger: metering.TriggerCron}},
 			Usage: metering.Usage{Calls: uint64(i), Counts: metering.Counts{Instructions: 1 << 50, BytesOut: 7}, Errors: map[string]uint64{"trap": 1 + uint64(i), "quota": 2},
-				Uses: []abi.Use{{Capability: "fetch", Meter: abi.MeterSent, Subject: fmt.Sprint(i), N: 3}, {Capability: "kv", Meter: "reads", N: 9}}},
+				Uses: []abi.Use{{Capability: "fetch", Meter: abi.MeterBytesSent, Subject: fmt.Sprint(i), N: 3}, {Capability: "kv", Meter: "reads", N: 9}}},
 		})
 	}
 	if err := s.Merge(t.Context(), f); err != nil {

@@ -231,7 +231,7 @@ func inspect(s *server, c echo.Context) (any, error) {
 	return one(s.node.Inspect(c.Request().Context(), module))
 }
 
-func rules(s *server, c echo.Context) (any, error) {
+func getPolicy(s *server, c echo.Context) (any, error) {
 	return one(s.node.Rules(c.Request().Context()))
 }
 
@@ -294,15 +294,15 @@ func deleteKey(s *server, c echo.Context) (any, error) {
 	return nil, s.node.DeleteKey(c.Request().Context(), arg[string](c, "hint"))
 }
 
-func addHost(s *server, c echo.Context) (any, error) {
-	in, err := decode[AddHost](c)
+func createDomain(s *server, c echo.Context) (any, error) {
+	in, err := decode[CreateDomain](c)
 	if err != nil {
 		return nil, err
 	}
 	return one(s.node.AddHostName(c.Request().Context(), in.Host, in.App))
 }
 
-func deleteHost(s *server, c echo.Context) (any, error) {
+func deleteDomain(s *server, c echo.Context) (any, error) {
 	return nil, s.node.DeleteHostName(c.Request().Context(), arg[string](c, "host"))
 }
 
@@ -336,10 +336,10 @@ func renameUser(s *server, c echo.Context) (any, error) {
 	return one(s.node.RenameUser(c.Request().Context(), arg[string](c, "name"), in.Name))
 }
 
-func newLink(s *server, c echo.Context) (any, error) {
+func inviteUser(s *server, c echo.Context) (any, error) {
 	ctx := c.Request().Context()
 	path, err := s.node.NewLink(ctx, arg[string](c, "name"))
-	return one(Link{s.node.Info(ctx).ConsoleURL + path}, err)
+	return one(Invitation{s.node.Info(ctx).ConsoleURL + path}, err)
 }
 
 func doctor(s *server, c echo.Context) (any, error) {

@@ -32,7 +32,7 @@ func listTriggers(s *server, c echo.Context, p control.Page) (Items[control.Trig
 	return s.node.Triggers(c.Request().Context(), arg[string](c, "app"), p)
 }
 
-func listLetters(s *server, c echo.Context, p control.Page) (Items[triggers.Delivery], error) {
+func listDeadLetters(s *server, c echo.Context, p control.Page) (Items[triggers.Delivery], error) {
 	return s.node.DeadLetters(c.Request().Context(), arg[string](c, "app"), p)
 }
 
@@ -48,7 +48,7 @@ func listKeys(s *server, c echo.Context, p control.Page) (Items[registry.Key], e
 	return s.node.Keys(c.Request().Context(), p)
 }
 
-func listHosts(s *server, c echo.Context, p control.Page) (Items[registry.HostName], error) {
+func listDomains(s *server, c echo.Context, p control.Page) (Items[registry.HostName], error) {
 	return s.node.HostNames(c.Request().Context(), p)
 }
 

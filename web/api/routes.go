@@ -165,9 +165,9 @@ func routes() []route {
 		{method: get, path: "/apps/:app/triggers", id: "listTriggers", scope: access.ScopeAppsRead, about: "What calls an app besides requests, and how that went.", paged: true, answer: Items[control.Trigger]{}, handle: listing(listTriggers)},
 		{method: post, path: "/apps/:app/triggers/pause", id: "pauseTrigger", scope: access.ScopeAppsManage, roles: makers, about: "Pause or resume a trigger. What comes for a paused one waits.", body: jsonBody(PauseTrigger{}), answer: control.Trigger{}, handle: pauseTrigger},
 		{method: post, path: "/apps/:app/triggers/run", id: "runTrigger", scope: access.ScopeAppsManage, roles: makers, about: "Run a cron trigger now.", body: jsonBody(RunTrigger{}), answer: Run{}, status: http.StatusAccepted, handle: runTrigger},
-		{method: get, path: "/apps/:app/letters", id: "listLetters", scope: access.ScopeAppsRead, about: "Events and webhooks that the app could not be brought to take, newest first.", paged: true, answer: Items[triggers.Delivery]{}, handle: listing(listLetters)},
-		{method: post, path: "/apps/:app/letters/:seq/redeliver", id: "redeliver", scope: access.ScopeAppsManage, roles: makers, about: "Deliver a dead letter again.", answer: triggers.Delivery{}, handle: redeliver},
-		{method: del, path: "/apps/:app/letters/:seq", id: "dropLetter", scope: access.ScopeAppsManage, roles: makers, about: "Forget a dead letter.", handle: dropLetter},
+		{method: get, path: "/apps/:app/dead-letters", id: "listDeadLetters", scope: access.ScopeAppsRead, about: "Events and webhooks that the app could not be brought to take, newest first.", paged: true, answer: Items[triggers.Delivery]{}, handle: listing(listDeadLetters)},
+		{method: post, path: "/apps/:app/dead-letters/:seq/redeliver", id: "redeliver", scope: access.ScopeAppsManage, roles: makers, about: "Deliver a dead letter again.", answer: triggers.Delivery{}, handle: redeliver},
+		{method: del, path: "/apps/:app/dead-letters/:seq", id: "deleteDeadLetter", scope: access.ScopeAppsManage, roles: makers, about: "Delete a dead letter.", handle: deleteDeadLetter},
 		{method: post, path: "/apps/:app/invoke", id: "invoke", scope: access.ScopeAppsInvoke, about: "Call an app as its own address would, and see what it cost.", body: body{kind: bodyJSON, doc: Invoke{}, room: callRoom}, query: []param{number("release", "the release to call, whose limits bound the body; default the one that serves", 0, math.MaxInt32, 0)}, answer: control.Response{}, handle: invoke},
 
 		{method: get, path: "/apps/:app/secrets", id: "listSecrets", scope: access.ScopeSecretsRead, about: "An app's secrets, without their values.", paged: true, answer: Items[control.Secret]{}, handle: listing(listSecrets)},
@@ -189,12 +189,12 @@ func routes() []route {
 		{method: post, path: "/grants/:id/shrink", id: "shrinkGrant", scope: access.ScopeRequestsDecide, about: "Take off a grant, at once, what its app has not used.", answer: approvals.Grant{}, handle: shrinkGrant},
 
 		{method: post, path: "/inspect", id: "inspect", scope: access.ScopeAppsPublish, anyApp: true, about: "Read a module without storing it.", body: body{kind: bodyBinary, media: wasm, upload: control.ToInspect}, answer: registry.Inspection{}, handle: inspect},
-		{method: get, path: "/policy", id: "rules", scope: access.ScopeAppsRead, anyApp: true, about: "The rules in force, file by file.", answer: map[string]string{}, handle: rules},
-		{method: post, path: "/policy/check", id: "checkPolicy", scope: access.ScopeAppsPublish, anyApp: true, about: "What the rules would say of a manifest and a module.", query: []param{choice("tier", "default sandbox", abi.Tiers()...)}, body: body{kind: bodyMultipart, parts: []string{"manifest"}, mayHave: []string{"module"}, upload: control.ToInspect}, answer: Items[abi.Finding]{}, handle: checkPolicy},
+		{method: get, path: "/policy", id: "getPolicy", scope: access.ScopeAppsRead, anyApp: true, about: "The policy in force: the source of its rules, by file name.", answer: map[string]string{}, handle: getPolicy},
+		{method: post, path: "/policy/check", id: "checkPolicy", scope: access.ScopeAppsPublish, anyApp: true, about: "What the policy would say of a manifest and a module.", query: []param{choice("tier", "default sandbox", abi.Tiers()...)}, body: body{kind: bodyMultipart, parts: []string{"manifest"}, mayHave: []string{"module"}, upload: control.ToInspect}, answer: Items[abi.Finding]{}, handle: checkPolicy},
 
-		{method: get, path: "/hosts", id: "listHosts", scope: access.ScopeAppsRead, about: "Addresses of apps beside those that their names make.", paged: true, answer: Items[registry.HostName]{}, handle: listing(listHosts)},
-		{method: post, path: "/hosts", id: "addHost", scope: access.ScopeNodeWrite, roles: operators, about: "Let an app answer to a host name.", body: jsonBody(AddHost{}), answer: registry.HostName{}, status: http.StatusCreated, handle: addHost},
-		{method: del, path: "/hosts", id: "deleteHost", scope: access.ScopeNodeWrite, roles: operators, about: "Take an address away from an app.", query: []param{text("host", "the host name, as listed").required()}, handle: deleteHost},
+		{method: get, path: "/domains", id: "listDomains", scope: access.ScopeAppsRead, about: "Domains of apps, beside the addresses that their names make.", paged: true, answer: Items[registry.HostName]{}, handle: listing(listDomains)},
+		{method: post, path: "/domains", id: "createDomain", scope: access.ScopeNodeWrite, roles: operators, about: "Give an app a domain.", body: jsonBody(CreateDomain{}), answer: registry.HostName{}, status: http.StatusCreated, handle: createDomain},
+		{method: del, path: "/domains/:host", id: "deleteDomain", scope: access.ScopeNodeWrite, roles: operators, about: "Take a domain away from its app.", handle: deleteDomain},
 
 		{method: get, path: "/trust/root", id: "trustRoot", about: "The sigstore trusted root of this node.", public: true, answer: map[string]any{}, handle: trustRoot},
 		{method: post, path: "/trust/certificate", id: "certify", scope: access.ScopeAppsPublish, anyApp: true, roles: developers, about: "A short-lived certificate for the caller's identity, from a PKCS #10 request.", body: body{kind: bodyBinary, media: "application/pkcs10"}, answer: "", media: "application/pem-certificate-chain", handle: certify},
@@ -202,7 +202,7 @@ func routes() []route {
 		{method: get, path: "/trust/keys", id: "listKeys", scope: access.ScopeKeysRead, about: "Public keys that sign for an identity.", paged: true, answer: Items[registry.Key]{}, handle: listing(listKeys)},
 		{method: get, path: "/trust/keys/challenge", id: "keyChallenge", scope: access.ScopeKeysWrite, roles: makers, about: "The text that a key signs, within an hour, to prove that it is to sign for an identity.", query: []param{text("identity", "whom it is to sign for; default the caller")}, answer: Challenge{}, handle: keyChallenge},
 		{method: post, path: "/trust/keys", id: "addKey", scope: access.ScopeKeysWrite, roles: makers, about: "Let a public key sign for an identity, which its private half has to have agreed to.", body: jsonBody(control.NewKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
-		{method: del, path: "/trust/keys", id: "deleteKey", scope: access.ScopeKeysWrite, roles: makers, about: "End the trust in a key.", query: []param{text("hint", "the key's hint, as listed").required()}, handle: deleteKey},
+		{method: del, path: "/trust/keys/:hint", id: "deleteKey", scope: access.ScopeKeysWrite, roles: makers, about: "End the trust in a key.", handle: deleteKey},
 
 		{method: get, path: "/quotas", id: "listQuotas", scope: access.ScopeAppsRead, roles: anybody, about: "What a person and an app have, and may have; for operators, the node, too.", query: []param{text("user", "another person, for operators; default the caller"), text("app", "an app, too")}, answer: Items[control.Quota]{}, handle: listQuotas},
 		{method: get, path: "/tokens", id: "listTokens", scope: access.ScopeTokensRead, roles: anybody, about: "Your own API tokens.", paged: true, answer: Items[access.Credential]{}, handle: listing(listTokens)},
@@ -211,7 +211,7 @@ func routes() []route {
 		{method: get, path: "/users", id: "listUsers", scope: access.ScopeUsersRead, roles: operators, about: "Everybody who is known here.", paged: true, answer: Items[access.User]{}, handle: listing(listUsers)},
 		{method: put, path: "/users/:name", id: "putUser", scope: access.ScopeUsersWrite, roles: operators, about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser},
 		{method: post, path: "/users/:name/rename", id: "renameUser", scope: access.ScopeUsersWrite, roles: operators, about: "Give a user another name. Their apps, keys, tokens and decisions stay theirs, and what they signed verifies as theirs; the old name is not given to another person.", body: jsonBody(RenameUser{}), answer: access.User{}, handle: renameUser},
-		{method: post, path: "/users/:name/link", id: "newLink", scope: access.ScopeAll, roles: operators, about: "A one-time sign-in link for a user.", answer: Link{}, status: http.StatusCreated, handle: newLink},
+		{method: post, path: "/users/:name/invite", id: "inviteUser", scope: access.ScopeAll, roles: operators, about: "A one-time sign-in link for a user.", answer: Invitation{}, status: http.StatusCreated, handle: inviteUser},
 		{method: get, path: "/doctor", id: "doctor", scope: access.ScopeNodeRead, roles: operators, about: "Check everything that is stored.", answer: Items[control.Check]{}, handle: doctor},
 		{method: get, path: "/backup", id: "backup", scope: access.ScopeBackupRead, roles: operators, about: "All that the node keeps, as one stream (tar within gzip). It is complete if its last member is MANIFEST.json. For operators.", answer: "", media: "application/gzip", handle: backup},
 	}
@@ -277,7 +277,7 @@ type (
 	Rotated struct {
 		Sealed int `json:"sealed"` // secrets
 	}
-	AddHost struct {
+	CreateDomain struct {
 		Host string `json:"host"` // with a port if it is not the scheme's own
 		App  string `json:"app"`
 	}
@@ -300,7 +300,7 @@ type (
 		Roles    []access.Role `json:"roles"`
 		Disabled bool          `json:"disabled,omitempty"`
 	}
-	Link struct {
+	Invitation struct {
 		URL string `json:"url"`
 	}
 )

@@ -44,7 +44,7 @@ type schema struct {
 var enums = map[reflect.Type][]string{
 	reflect.TypeFor[abi.Tier]():              words(abi.Tiers()...),
 	reflect.TypeFor[abi.TriggerKind]():       words(abi.TriggerCron, abi.TriggerWebhook, abi.TriggerEvent),
-	reflect.TypeFor[abi.Severity]():          words(abi.SeverityDeny, abi.SeverityReview, abi.SeverityNote),
+	reflect.TypeFor[abi.Severity]():          words(abi.SeverityDeny, abi.SeverityReview, abi.SeverityInfo),
 	reflect.TypeFor[abi.Interface]():         words(abi.InterfaceV1, abi.InterfaceWASI),
 	reflect.TypeFor[access.Role]():           words(access.Roles()...),
 	reflect.TypeFor[access.CredentialKind](): words(access.KindToken, access.KindSession, access.KindLink),

@@ -28,7 +28,7 @@ func redeliver(s *server, c echo.Context) (any, error) {
 	return one(s.node.Redeliver(c.Request().Context(), arg[string](c, "app"), uint64(arg[int64](c, "seq"))))
 }
 
-func dropLetter(s *server, c echo.Context) (any, error) {
+func deleteDeadLetter(s *server, c echo.Context) (any, error) {
 	_, err := s.node.DropDeadLetter(c.Request().Context(), arg[string](c, "app"), uint64(arg[int64](c, "seq")))
 	return nil, err
 }

@@ -235,7 +235,7 @@ func (c *Console) newToken(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (c *Console) newLink(w http.ResponseWriter, r *http.Request) {
+func (c *Console) inviteUser(w http.ResponseWriter, r *http.Request) {
 	c.showOnce(w, r, access.ManagePerson, func(r *http.Request, v *settingsView) error {
 		v.For = r.FormValue("user")
 		path, err := c.node.NewLink(r.Context(), v.For)
@@ -276,11 +276,11 @@ func (c *Console) putUser(r *http.Request) (string, error) {
 	return "/settings?done=saved", err
 }
 
-func (c *Console) addHost(r *http.Request) (string, error) {
+func (c *Console) createDomain(r *http.Request) (string, error) {
 	_, err := c.node.AddHostName(r.Context(), strings.TrimSpace(r.FormValue("host")), strings.TrimSpace(r.FormValue("app")))
 	return "/settings?done=saved", err
 }
 
-func (c *Console) deleteHost(r *http.Request) (string, error) {
+func (c *Console) deleteDomain(r *http.Request) (string, error) {
 	return "/settings?done=saved", c.node.DeleteHostName(r.Context(), r.FormValue("host"))
 }

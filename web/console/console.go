@@ -174,8 +174,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/apps/{app}/ask", c.askAgain, access.AskReview)
 	act("/apps/{app}/triggers/pause", c.pauseTrigger, access.RunTriggers)
 	act("/apps/{app}/triggers/run", c.runTrigger, access.RunTriggers)
-	act("/apps/{app}/letters/{seq}/redeliver", c.redeliver, access.RunTriggers)
-	act("/apps/{app}/letters/{seq}/drop", c.dropLetter, access.RunTriggers)
+	act("/apps/{app}/dead-letters/{seq}/redeliver", c.redeliver, access.RunTriggers)
+	act("/apps/{app}/dead-letters/{seq}/delete", c.deleteDeadLetter, access.RunTriggers)
 	act("/requests/{id}/decision", c.decide, access.DecideRequest)
 	act("/requests/{id}/withdraw", c.withdraw, access.WithdrawRequest)
 	act("/grants/{id}/revoke", c.revokeGrant, access.ReduceGrant)
@@ -188,9 +188,9 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/keys/delete", c.deleteKey, access.ManageKeys)
 	act("/settings/users", c.putUser, access.ManagePerson)
 	act("/settings/users/rename", c.renameUser, access.ManagePerson)
-	act("/settings/hosts", c.addHost, access.Operate)
-	act("/settings/hosts/delete", c.deleteHost, access.Operate)
-	mux.HandleFunc("POST /settings/links", c.newLink)
+	act("/settings/domains", c.createDomain, access.Operate)
+	act("/settings/domains/delete", c.deleteDomain, access.Operate)
+	mux.HandleFunc("POST /settings/users/invite", c.inviteUser)
 
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { c.failed(w, r, problem.ErrNoSuchPage) })
 }

@@ -397,7 +397,7 @@ type settingsView struct {
 	Tokens    []access.Credential
 	Keys      []registry.Key
 	Users     []access.User
-	Hosts     []registry.HostName
+	Domains   []registry.HostName
 	Pages     map[string]pager // by list
 	Roles     []access.Role
 	Scopes    []access.ScopeInfo
@@ -438,7 +438,7 @@ func (c *Console) settings(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	v.Hosts, v.Pages["hosts"], err = listed(r, "hosts", shownItems, func(p control.Page) (control.Items[registry.HostName], error) { return c.node.HostNames(ctx, p) })
+	v.Domains, v.Pages["domains"], err = listed(r, "domains", shownItems, func(p control.Page) (control.Items[registry.HostName], error) { return c.node.HostNames(ctx, p) })
 	return "settings", v, err
 }
 

@@ -42,7 +42,7 @@ func (c *Console) redeliver(r *http.Request) (string, error) {
 	return appPage(r, "resent"), err
 }
 
-func (c *Console) dropLetter(r *http.Request) (string, error) {
+func (c *Console) deleteDeadLetter(r *http.Request) (string, error) {
 	seq, err := letterOf(r)
 	if err != nil {
 		return "", err

@@ -61,7 +61,7 @@ func For(err error) abi.Problem {
 		p.Findings, p.Detail = refusal.Findings, refusal.Reasons()
 	}
 	if over, ok := errors.AsType[*control.OverQuota](err); ok {
-		p.Remedy.Summary, p.Remedy.Commands = over.Quota.Remedy.Summary, append([]string{"agora quotas"}, over.Quota.Remedy.Commands...)
+		p.Remedy.Summary, p.Remedy.Commands = over.Quota.Remedy.Summary, append([]string{"agora quotas list"}, over.Quota.Remedy.Commands...)
 	}
 	if bad, ok := errors.AsType[*control.ParameterError](err); ok {
 		p.Parameter = bad.Name

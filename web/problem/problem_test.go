@@ -101,7 +101,7 @@ func TestCatalogue(t *testing.T) {
 func TestFor(t *testing.T) {
 	findings := []abi.Finding{{Code: "x", Severity: abi.SeverityDeny, Message: "no"}}
 	p := problem.For(fmt.Errorf("publish: %w", &control.Refusal{Findings: findings}))
-	if p.Type != "/problems/refused-by-rules" || len(p.Findings) != 1 || p.Status != 422 {
+	if p.Type != "/problems/policy-denied" || len(p.Findings) != 1 || p.Status != 422 {
 		t.Errorf("a refusal: %+v", p)
 	}
 	p = problem.For(errors.New("open /var/lib/agora/secret: no"))

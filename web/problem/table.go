@@ -125,14 +125,14 @@ var table = []Entry{
 	entry("sign-in-link-used", http.StatusUnauthorized, "This sign-in link does not work any more",
 		"A sign-in link works once, for fifteen minutes.",
 		"Ask an operator for another link; on a node of your own, start it again.", access.ErrLinkUsed).
-		commands("agora users link you@example.com"),
+		commands("agora users invite you@example.com"),
 	entry("forbidden", http.StatusForbidden, "You may not do that",
 		"It takes a role, or an app, that is not yours.",
 		"Ask somebody who has the role, or ask an operator for it.", access.ErrForbidden),
 	entry("insufficient-scope", http.StatusForbidden, "The token is not for that",
 		"A token may do what its scopes name, for the apps that it is bound to, and no more than its user may.",
 		"Make a token with the scope that the detail names, or use one that has it.", access.ErrScope).
-		commands("agora tokens", "agora tokens create NAME --scope SCOPE"),
+		commands("agora tokens list", "agora tokens create NAME --scope SCOPE"),
 	entry("backup-needs-more", http.StatusForbidden, "A backup asks for more than a role",
 		"A backup holds the node's keys: whoever has it can sign as anybody here. So it takes a token that names the scope backup:read, or a session that began within the last fifteen minutes.",
 		"Sign in to the console anew and make a token with the scope backup:read there; then give it with --token.", access.ErrBackup).
@@ -176,11 +176,11 @@ var table = []Entry{
 	entry("bad-host-name", http.StatusUnprocessableEntity, "The host name is not valid",
 		"An app can have a DNS name that is neither the console's nor below the apps' domain.",
 		"Correct what the detail names.", registry.ErrBadHost).
-		commands("agora hosts add expenses.example.com <app>"),
-	entry("no-such-host-name", http.StatusNotFound, "No app has this host name",
+		commands("agora domains create expenses.example.com <app>"),
+	entry("no-such-domain", http.StatusNotFound, "No app has this host name",
 		"It was not given to an app, or was taken away.",
 		"List the host names; an operator finds them in the console's settings, too.", registry.ErrNoHost).
-		commands("agora hosts"),
+		commands("agora domains list"),
 	entry("unsigned", http.StatusUnprocessableEntity, "The module is not signed",
 		"Nothing unsigned runs here, and there is no switch that changes this.",
 		"Sign the module, and upload it with its signature.", registry.ErrUnsigned).
@@ -192,7 +192,7 @@ var table = []Entry{
 	entry("untrusted-signer", http.StatusForbidden, "The signer is not trusted here",
 		"The signature is whole, but neither this node's authority nor a registered key vouches for who made it.",
 		"Sign as yourself on this node, or register the public key first.", registry.ErrUntrusted).
-		commands("agora sign app.wasm", "agora keys add --key cosign.key"),
+		commands("agora sign app.wasm", "agora keys create --key cosign.key"),
 	entry("bad-key", http.StatusUnprocessableEntity, "The key is not valid",
 		"A public key is a PEM file with an ECDSA P-256 or Ed25519 key.",
 		"Register the public half of a key pair.", registry.ErrBadKey).
@@ -200,8 +200,8 @@ var table = []Entry{
 	entry("key-not-proven", http.StatusUnprocessableEntity, "The key is not proven",
 		"A public key can be read by everybody. It signs for you once its private half has signed a text that this node gives for you; it does so for whoever adds it, operators too.",
 		"Let the CLI prove it, or sign the text of `agora keys challenge` with cosign within an hour.", registry.ErrUnproven).
-		commands("agora keys add --key cosign.key", "agora keys challenge > challenge.txt", "cosign sign-blob --key cosign.key --bundle proof.json challenge.txt", "agora keys add cosign.pub --challenge challenge.txt --proof proof.json"),
-	entry("refused-by-rules", http.StatusUnprocessableEntity, "The rules refuse this release",
+		commands("agora keys create --key cosign.key", "agora keys challenge > challenge.txt", "cosign sign-blob --key cosign.key --bundle proof.json challenge.txt", "agora keys create cosign.pub --challenge challenge.txt --proof proof.json"),
+	entry("policy-denied", http.StatusUnprocessableEntity, "The rules refuse this release",
 		"Your organisation's rules do not let it in as it is. Each finding says what is wrong and how to fix it.",
 		"Fix what the findings name and try again.", registry.ErrRefused).
 		commands("agora policy check agora.toml app.wasm"),
@@ -211,14 +211,14 @@ var table = []Entry{
 	entry("name-taken", http.StatusConflict, "The name is another person's",
 		"A name leads to one person for ever, also after they were given another: signatures, certificates and the audit log name people by it.",
 		"Choose a name that nobody has or had.", access.ErrNameTaken).
-		commands("agora users"),
+		commands("agora users list"),
 	entry("not-owner", http.StatusForbidden, "The app belongs to somebody else",
 		"Only an app's owner signs its releases; only the owner or an operator changes it.",
 		"Sign and upload as the owner, or choose another name for your app.", registry.ErrNotOwner, access.ErrNotOwner),
 	entry("no-active-release", http.StatusNotFound, "The app serves nothing yet",
 		"The app exists, and no release of it is active at this address.",
 		"Wait for the review that its release needs, or activate a release.", registry.ErrNotActive).
-		commands("agora releases <app>", "agora requests"),
+		commands("agora releases list <app>", "agora requests list"),
 	entry("app-suspended", http.StatusServiceUnavailable, "The app is suspended",
 		"The app was stopped on purpose. It serves nothing, and nothing calls it, until it is resumed; nothing that it keeps is lost.",
 		"Ask whom the message names. Who suspended it, or an operator, resumes it.", registry.ErrSuspended).
@@ -230,7 +230,7 @@ var table = []Entry{
 	entry("app-removed", http.StatusGone, "The app was removed",
 		"The app was deleted, and what it kept is gone. Its name is not given to another app, so that no link leads to a stranger.",
 		"Remove links that lead here. Publish under another name; what was removed is in a certificate.", registry.ErrRemoved).
-		commands("agora apps certificates --app <app>").toAll(),
+		commands("agora certificates list --app <app>").toAll(),
 	entry("app-state", http.StatusConflict, "The app's state does not allow that",
 		"An app is active, suspended, being deleted or removed, and each state allows some acts only.",
 		"Look at the app's state; the detail says what is in the way.", registry.ErrState, access.ErrNotNow).
@@ -253,7 +253,7 @@ var table = []Entry{
 	entry("no-earlier-release", http.StatusConflict, "There is nothing to roll back to",
 		"No other release was active in that tier before.",
 		"Activate a release by its number instead.", registry.ErrNoPrevious).
-		commands("agora releases <app>"),
+		commands("agora releases list <app>"),
 	entry("not-approved", http.StatusConflict, "The release is not approved for that tier",
 		"A release serves a tier once it has what it needs there: grants in the sandbox, a reviewer's approval above.",
 		"Ask for the promotion or the grant, and let a reviewer decide.", registry.ErrNotApproved).
@@ -261,11 +261,11 @@ var table = []Entry{
 	entry("release-in-use", http.StatusConflict, "The release is in use",
 		"A release that serves a tier, or that an open request or a live grant names, is not deleted.",
 		"Let the tier serve another release, or decide or withdraw the request first.", registry.ErrInUse).
-		commands("agora releases <app>", "agora requests"),
+		commands("agora releases list <app>", "agora requests list"),
 	entry("quota", http.StatusConflict, "The quota is used up",
 		"Each person, each app and the node as a whole have as much as an operator said of what is kept: apps, releases, bytes of modules, open requests, tokens and keys.",
 		"Delete what is not needed any more, or ask an operator for more.", registry.ErrQuota).
-		commands("agora quotas"),
+		commands("agora quotas list"),
 	entry("disk-reserve", http.StatusInsufficientStorage, "The node keeps the rest of its disk",
 		"The node's disk is nearly full. What is left is kept for the apps that run and for recording their usage, so nothing new is taken in. Apps go on, and nothing is lost.",
 		"Tell whoever runs the node: make room on its disk. Deleting releases that are not needed helps, too.", registry.ErrReserve).
@@ -277,7 +277,7 @@ var table = []Entry{
 		"Its disk is full, or takes no writes for another reason. Nothing happened; what was stored before is there, and can be read.",
 		"Tell whoever runs the node: make room on its disk. It stores again as soon as there is some.", registry.ErrUnwritable).
 		commands("agora doctor"),
-	entry("damaged", http.StatusInternalServerError, "Something stored is damaged",
+	entry("data-corrupted", http.StatusInternalServerError, "Something stored is damaged",
 		"Stored bytes do not match their checksum. They are not used.",
 		"Tell whoever runs the node: it has to be restored from a backup, or the release uploaded again.", registry.ErrCorrupt).
 		commands("agora doctor"),
@@ -289,7 +289,7 @@ var table = []Entry{
 	entry("bad-secret", http.StatusUnprocessableEntity, "The secret cannot be kept",
 		"A secret has a name of lower-case letters, digits and hyphens, and a value of 1 to 16384 bytes.",
 		"Correct what the detail names.", secrets.ErrBadSecret),
-	entry("sealed", http.StatusInternalServerError, "The secret cannot be opened",
+	entry("secret-unreadable", http.StatusInternalServerError, "The secret cannot be opened",
 		"The key that it is sealed with is gone, or the record is damaged. Nobody can read it.",
 		"Let whoever runs the node restore its file secret.keys, or set the secret again.", secrets.ErrSealed).
 		commands("agora doctor", "agora secrets set <app> <name>"),
@@ -310,7 +310,7 @@ var table = []Entry{
 	entry("request-changed", http.StatusConflict, "The request changed while you looked",
 		"A decision holds for what its reviewer saw. What is asked for now is about another release, or needs more.",
 		"Look at the request that the detail names, and decide about that.", approvals.ErrChanged).
-		commands("agora requests"),
+		commands("agora requests list"),
 	entry("nothing-to-ask", http.StatusConflict, "There is nothing to ask for",
 		"The release has every grant that it needs in the sandbox.",
 		"Activate it, or ask for its promotion.", approvals.ErrNothingToAsk).
@@ -318,15 +318,15 @@ var table = []Entry{
 	entry("already-requested", http.StatusConflict, "It is asked for already",
 		"The same thing waits for a decision.",
 		"Wait for the decision, or remind a reviewer.", approvals.ErrAlreadyRequested).
-		commands("agora requests"),
+		commands("agora requests list"),
 	entry("bad-approval-request", http.StatusUnprocessableEntity, "That cannot be asked for",
 		"No reviewer could allow this.",
 		"Correct what the detail names.", approvals.ErrBadRequest),
 	entry("nothing-to-shrink", http.StatusConflict, "There is nothing to take off",
 		"The grant allows no more than what was used, or holds no more.",
 		"Leave it, or revoke it if the app does not need it.", approvals.ErrNothingToShrink).
-		commands("agora grants"),
-	entry("policy-broken", http.StatusInternalServerError, "The rules could not be asked",
+		commands("agora grants list"),
+	entry("policy-error", http.StatusInternalServerError, "The rules could not be asked",
 		"The rules failed to answer, so nothing was allowed.",
 		"Tell whoever keeps the rules; the node's log says which rule failed.", approvals.ErrPolicy).
 		commands("agora policy show"),
@@ -334,11 +334,11 @@ var table = []Entry{
 	entry("trigger-running", http.StatusConflict, "The trigger is running",
 		"Runs of one cron trigger do not overlap.",
 		"Wait until the run that is under way has ended.", triggers.ErrRunning).
-		commands("agora triggers <app>"),
+		commands("agora triggers list <app>"),
 	entry("trigger-paused", http.StatusConflict, "The trigger is paused",
 		"Somebody paused it, so it does not call the app.",
 		"Resume it if the reason for that is gone.", triggers.ErrPaused).
-		commands("agora triggers <app>", "agora triggers resume <app> cron <name>"),
+		commands("agora triggers list <app>", "agora triggers resume <app> cron <name>"),
 	entry("triggers-held", http.StatusConflict, "Triggers are paused on this node",
 		"The node was started with --pause-triggers: it delivers nothing, and what is due waits.",
 		"Pause the trigger that does harm, if there is one, and restart the node without the flag.", triggers.ErrHeld).
@@ -346,11 +346,11 @@ var table = []Entry{
 	entry("no-such-dead-letter", http.StatusNotFound, "There is no such dead letter",
 		"The dead letter was delivered or dropped meanwhile, or its number is another.",
 		"List the app's dead letters; they also stand on its page.", triggers.ErrNoDeadLetter).
-		commands("agora triggers dead <app>"),
+		commands("agora dead-letters list <app>"),
 	entry("no-such-trigger", http.StatusNotFound, "There is no such trigger",
 		"The release that serves has no trigger of this kind and name.",
 		"List the app's triggers; they also stand on its page.", triggers.ErrNoTrigger, triggers.ErrNotFound).
-		commands("agora triggers <app>"),
+		commands("agora triggers list <app>"),
 	entry("webhook-refused", http.StatusUnauthorized, "The webhook is refused",
 		"The request does not prove that it comes from the service that this address is for.",
 		"Sign it with the secret that was agreed; the log of the app says what is wrong.", webhook.ErrRefused).
@@ -358,7 +358,7 @@ var table = []Entry{
 	entry("backlog-full", http.StatusServiceUnavailable, "Too many events wait",
 		"The app has caused as many deliveries as may wait at once, or used as many keys as are remembered.",
 		"Try again later; see what its subscribers do not take.", triggers.ErrBacklog).
-		commands("agora triggers <app>", "agora triggers dead <app>"),
+		commands("agora triggers list <app>", "agora dead-letters list <app>"),
 
 	entry("bad-usage-query", http.StatusUnprocessableEntity, "The usage query is not valid",
 		"The span or the grouping cannot be answered.",
@@ -377,7 +377,7 @@ var table = []Entry{
 		"The app's program ended with a status other than 0.",
 		"Tell the app's owner; its log has the details.", abi.ErrExitStatus).
 		commands("agora logs <app>"),
-	entry("app-fuel", http.StatusBadGateway, "The app used up its instruction limit",
+	entry("fuel-exhausted", http.StatusBadGateway, "The app used up its instruction limit",
 		"The app did more work for this request than its manifest allows.",
 		"Raise limits.fuel in the manifest, as far as the tier allows, or make the app do less.", abi.ErrFuelExhausted).
 		commands("agora logs <app>"),
@@ -422,8 +422,8 @@ var table = []Entry{
 	entry("app-not-granted", http.StatusBadGateway, "The app lacks a grant",
 		"The app needs a capability that nobody has granted, or whose grant has ended.",
 		"The owner asks for it again, from the release's page or the command line; a reviewer decides.", abi.ErrNotGranted).
-		commands("agora releases ask <app> <number>", "agora requests"),
-	entry("caller-left", http.StatusServiceUnavailable, "The request ended early",
+		commands("agora releases ask <app> <number>", "agora requests list"),
+	entry("client-closed-request", http.StatusServiceUnavailable, "The request ended early",
 		"The caller went away, or the node is stopping.",
 		"Try again.", abi.ErrCanceled, context.Canceled, context.DeadlineExceeded),
 
@@ -434,34 +434,34 @@ var table = []Entry{
 	entry("no-such-release", http.StatusNotFound, "There is no such release",
 		"The app has no release of this number, or it was deleted.",
 		"List the app's releases; they also stand on its page.", registry.ErrNoRelease).
-		commands("agora releases <app>"),
+		commands("agora releases list <app>"),
 	entry("no-such-key", http.StatusNotFound, "There is no such key",
 		"No key of this kind is registered, or it was removed.",
 		"List the keys; they also stand in the console's settings.", registry.ErrNoKey).
-		commands("agora keys"),
+		commands("agora keys list"),
 	entry("no-such-request", http.StatusNotFound, "There is no such request",
 		"No request has this id.",
 		"List the requests; they also stand on the console's page Requests.", approvals.ErrNoRequest).
-		commands("agora requests"),
+		commands("agora requests list"),
 	entry("no-such-grant", http.StatusNotFound, "There is no such grant",
 		"No grant has this id.",
 		"List the grants; they also stand on the console's page Grants.", approvals.ErrNoGrant).
-		commands("agora grants"),
+		commands("agora grants list"),
 	entry("no-such-user", http.StatusNotFound, "There is no such user",
 		"No user has this mail address.",
 		"List the users; an operator finds them in the console's settings, too.", access.ErrNoUser).
-		commands("agora users"),
+		commands("agora users list"),
 	entry("no-such-token", http.StatusNotFound, "There is no such token",
 		"You have no token of this id, or it was revoked.",
 		"List your tokens; they also stand in the console's settings.", access.ErrNoToken).
-		commands("agora tokens"),
+		commands("agora tokens list"),
 	entry("no-such-app", http.StatusNotFound, "There is no such app",
 		"No app has this name.",
 		"Check the spelling; the catalogue lists what is there.", registry.ErrNoApp).
-		commands("agora apps"),
+		commands("agora apps list"),
 	entry("not-found", http.StatusNotFound, "It does not exist",
 		"There is nothing of that name here.",
 		"Check the spelling; the catalogue lists the apps that are there.", registry.ErrNotFound, approvals.ErrNotFound, access.ErrNotFound).
-		commands("agora apps"),
+		commands("agora apps list"),
 	internal,
 }

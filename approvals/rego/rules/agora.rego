@@ -8,7 +8,7 @@
 #          keep_state, limits, params, signer, triggers)
 #
 # Each element of `findings` is an object:
-#   code, severity (deny, note), msg, path, subject, remedy {summary, commands, docs}
+#   code, severity (deny, info), msg, path, subject, remedy {summary, commands, docs}
 #
 # Each element of `requires` is what a reviewer has to decide about for this very release, whatever
 # earlier grants there are:
@@ -81,7 +81,7 @@ findings contains f if {
 	some word in declared
 	not word in imported
 	f := {
-		"code": "capability.unused", "severity": "note",
+		"code": "capability.unused", "severity": "info",
 		"msg": sprintf("The manifest asks for %s, and the module does not use it.", [word]),
 		"path": sprintf("capabilities.%s", [word]), "subject": word,
 		"remedy": {"summary": sprintf("Remove [capabilities.%s]: what is not asked for need not be reviewed.", [word])},
@@ -179,7 +179,7 @@ findings contains f if {
 	some origin in split(asked.params.allow, " ")
 	startswith(origin, "http://")
 	f := {
-		"code": "fetch.plain", "severity": "note",
+		"code": "fetch.plain", "severity": "info",
 		"msg": sprintf("What the app and %s say to each other is not encrypted.", [origin]),
 		"path": "capabilities.fetch.allow", "subject": "fetch",
 		"remedy": {"summary": "Use https:// if the other side can."},
@@ -192,7 +192,7 @@ findings contains f if {
 	some origin in split(asked.params.allow, " ")
 	contains(origin, "*")
 	f := {
-		"code": "fetch.wide", "severity": "note",
+		"code": "fetch.wide", "severity": "info",
 		"msg": sprintf("The app may ask every host that %s stands for, also those that are named later.", [origin]),
 		"path": "capabilities.fetch.allow", "subject": "fetch",
 		"remedy": {"summary": "List the hosts that the app needs."},
@@ -207,7 +207,7 @@ findings contains f if {
 	some name in models_asked
 	not models_known[name]
 	f := {
-		"code": "llm.no_model", "severity": "note",
+		"code": "llm.no_model", "severity": "info",
 		"msg": sprintf("This node has no model %q; it has: %s.", [name, concat(", ", object.keys(models_known) | {w | w := "none"; count(models_known) == 0})]),
 		"path": "capabilities.llm.models", "subject": "llm",
 		"remedy": {"summary": "Name one of these models, or ask the node's operator for it."},
@@ -291,7 +291,7 @@ findings contains f if {
 findings contains f if {
 	input.app.keep_state
 	f := {
-		"code": "state.kept", "severity": "note",
+		"code": "state.kept", "severity": "info",
 		"msg": "The app keeps what requests leave in its memory: what one person sends may be found by the next.",
 		"path": "keep_state", "subject": "",
 		"remedy": {"summary": "Remove keep_state, and keep data with kv, unless start-up is too slow without it."},

@@ -46,7 +46,7 @@ func (e *Events) Bind(app string, topics []string) abi.Link {
 		case abi.ErrnoOK:
 			note(ctx, abi.MeterEvents, topic)
 		case abi.ErrnoQuota:
-			note(ctx, abi.MeterOver, topic)
+			note(ctx, abi.MeterQuotaExceeded, topic)
 		default:
 			note(ctx, abi.MeterFailed, topic)
 		}

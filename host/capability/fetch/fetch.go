@@ -137,7 +137,7 @@ func (g *grant) do(ctx context.Context, in []byte) ([]byte, abi.Errno) {
 		return nil, abi.ErrnoTooLarge
 	}
 	if calls := abi.ScopeOf(ctx).Keep(g, func() any { return new(atomic.Int64) }).(*atomic.Int64); calls.Add(1) > g.maxCalls {
-		note(abi.MeterOver, 1)
+		note(abi.MeterQuotaExceeded, 1)
 		g.tellBound(ctx, origin, "max_calls", fmt.Sprintf("One request of somebody made more than %d requests, the last to %s.", g.maxCalls, origin))
 		return nil, abi.ErrnoQuota
 	}

@@ -34,9 +34,9 @@ func TestMeters(t *testing.T) {
 		t.Fatalf("%v %d %q", got.errno, got.Status, got.Body)
 	}
 	want := map[string]uint64{
-		"calls " + good: 1,
-		"sent " + good:  uint64(len("POST" + "/p%2Fq?x=1" + "X-Say" + "hi" + "User-Agent" + "agora" + "12345")),
-		"got " + good:   uint64(len("X-Said" + "hi" + "Content-Length" + "21" + "Content-Type" + "text/plain; charset=utf-8" + "POST /p%2Fq?x=1 12345")),
+		"calls " + good:          1,
+		"bytes_sent " + good:     uint64(len("POST" + "/p%2Fq?x=1" + "X-Say" + "hi" + "User-Agent" + "agora" + "12345")),
+		"bytes_received " + good: uint64(len("X-Said" + "hi" + "Content-Length" + "21" + "Content-Type" + "text/plain; charset=utf-8" + "POST /p%2Fq?x=1 12345")),
 	}
 	if !maps.Equal(got.uses, want) {
 		t.Errorf("noted %v, want %v", got.uses, want)

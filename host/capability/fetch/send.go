@@ -34,18 +34,18 @@ func (g *grant) send(ctx context.Context, h *hop) (answer *abi.Response, locatio
 	resp, err := g.client.transport.RoundTrip(r)
 	if left.Load() { // it is billed whatever comes back, credentials included
 		note(abi.MeterCalls, 1)
-		note(abi.MeterSent, len(h.method)+len(h.url.RequestURI())+sizeOf(header)+len(h.body))
+		note(abi.MeterBytesSent, len(h.method)+len(h.url.RequestURI())+sizeOf(header)+len(h.body))
 	}
 	if err != nil {
 		return nil, "", err
 	}
 	defer resp.Body.Close()
-	note(abi.MeterGot, sizeOf(resp.Header))
+	note(abi.MeterBytesReceived, sizeOf(resp.Header))
 	if resp.StatusCode < 200 || resp.StatusCode > 599 || len(resp.Header) > abi.MaxHeaders {
 		return nil, "", errStatus
 	}
 	body, err := g.read(resp)
-	note(abi.MeterGot, len(body))
+	note(abi.MeterBytesReceived, len(body))
 	if err != nil {
 		return nil, "", err
 	}

@@ -27,7 +27,7 @@ func (g *grant) tellNotAllowed(ctx context.Context, origin abi.Origin) {
 // tellBound is about a number of the grant.
 func (g *grant) tellBound(ctx context.Context, origin abi.Origin, param, message string) {
 	g.o.Tell(ctx, g.app, abi.Finding{
-		Code: "fetch." + param, Severity: abi.SeverityNote, Path: "capabilities.fetch." + param, Subject: origin.String(), Message: message,
+		Code: "fetch." + param, Severity: abi.SeverityInfo, Path: "capabilities.fetch." + param, Subject: origin.String(), Message: message,
 		Remedy: abi.Remedy{Summary: fmt.Sprintf("Do with less, or raise %s in agora.toml and publish again.", param)},
 	})
 }
@@ -37,7 +37,7 @@ func (g *grant) tellFailed(ctx context.Context, h *hop, err error) {
 		g.tellNotAllowed(ctx, to.origin)
 		return
 	}
-	f := abi.Finding{Code: "fetch.failed", Severity: abi.SeverityNote, Path: "capabilities.fetch", Subject: h.origin.String()}
+	f := abi.Finding{Code: "fetch.failed", Severity: abi.SeverityInfo, Path: "capabilities.fetch", Subject: h.origin.String()}
 	f.Message = fmt.Sprintf("A request to %s failed: %s.", h.origin, why(err))
 	f.Remedy.Summary = "Try the address from another machine; if it answers there, ask the node's operator."
 	switch {

@@ -81,7 +81,7 @@ func TestNotes(t *testing.T) {
 		t.Errorf("a store that fails: %v", errno)
 	}
 	want := []abi.Use{
-		{Capability: "kv", Meter: "failed", Subject: "x:", N: 1}, {Capability: "kv", Meter: "over", Subject: "note/", N: 1},
+		{Capability: "kv", Meter: "failed", Subject: "x:", N: 1}, {Capability: "kv", Meter: "quota_exceeded", Subject: "note/", N: 1},
 		{Capability: "kv", Meter: "reads", N: 1}, {Capability: "kv", Meter: "reads", Subject: "note/", N: 1},
 		{Capability: "kv", Meter: "writes", Subject: "note/", N: 2},
 	}

@@ -35,7 +35,7 @@ func (g *grant) begin(ctx context.Context, in []byte, streamed bool) (*run, abi.
 		return nil, abi.ErrnoDenied
 	}
 	if g.session(ctx).calls.Add(1) > g.maxCalls || !g.pace.allows(g.perMinute, g.o.Now()) {
-		note(ctx, abi.MeterOver, asked.Name)
+		note(ctx, abi.MeterQuotaExceeded, asked.Name)
 		g.tell(ctx, asked.Name, errTooMany)
 		return nil, abi.ErrnoQuota
 	}

@@ -37,11 +37,11 @@ func TestSpendingIsConserved(t *testing.T) {
 	}
 	wg.Wait()
 	const cent = 10_000_000_000
-	cost := int64(noted[abi.MeterPrompt]*1_000_000 + noted[abi.MeterCached]*500_000 + noted[abi.MeterAnswer]*10_000_000)
+	cost := int64(noted[abi.MeterInputTokens]*1_000_000 + noted[abi.MeterCachedInputTokens]*500_000 + noted[abi.MeterOutputTokens]*10_000_000)
 	if got := n.ledger.today("a"); got != cost || n.ledger.most > cent {
 		t.Errorf("spent %d, the notes cost %d, and %d were reserved at once", got, cost, n.ledger.most)
 	}
-	if noted[abi.MeterAnswer] == 0 || refused == 0 {
+	if noted[abi.MeterOutputTokens] == 0 || refused == 0 {
 		t.Errorf("noted %v and %d refused: this test tries too little", noted, refused)
 	}
 }

@@ -54,7 +54,7 @@ func (c sample) check(t *testing.T, m *abi.ChatAnswer, u *abi.ChatUsage, noted s
 	if u.Answered != nil {
 		reasoning = u.Answered.Reasoning
 	}
-	if reasoning != c.reasoning || u.Total != u.Prompt+u.Answer || u.Estimated > 0 != strings.Contains(c.billed, "guessed") {
+	if reasoning != c.reasoning || u.Total != u.Prompt+u.Answer || u.Estimated > 0 != strings.Contains(c.billed, "estimated_tokens") {
 		t.Errorf("the app is told %+v, and %d of reasoning", u, reasoning)
 	}
 }
@@ -219,7 +219,7 @@ func TestReasoningBeyond(t *testing.T) {
 	if _, errno := i.chat(ask("m")); errno != 0 {
 		t.Fatal(errno)
 	}
-	if got := i.end(); got != "answer m 30009, calls m 1, prompt m 20" || n.ledger.today("a") != 20*1_000_000+30009*10_000_000 {
+	if got := i.end(); got != "calls m 1, input_tokens m 20, output_tokens m 30009" || n.ledger.today("a") != 20*1_000_000+30009*10_000_000 {
 		t.Errorf("noted %s, spent %d", got, n.ledger.today("a"))
 	}
 }
@@ -237,7 +237,7 @@ func TestWholeForStream(t *testing.T) {
 		if m, usage := i.together(ask("m")); value(m.Content) != "Hi." || usage == nil || usage.Answer != 2 {
 			t.Errorf("%+v, %+v", m, usage)
 		}
-		if got := i.end(); got != "answer m 2, calls m 1, prompt m 20" {
+		if got := i.end(); got != "calls m 1, input_tokens m 20, output_tokens m 2" {
 			t.Errorf("noted %s", got)
 		}
 	}
@@ -248,7 +248,7 @@ func TestWholeForStream(t *testing.T) {
 func TestCut(t *testing.T) {
 	n := newNode(t, scripted("m"))
 	for body, want := range map[string]string{
-		`{"choices":[{"message":{"content":"Hel`: "answer m 10, calls m 1, failed m 1, guessed m 17, prompt m 7",
+		`{"choices":[{"message":{"content":"Hel`: "calls m 1, estimated_tokens m 17, failed m 1, input_tokens m 7, output_tokens m 10",
 		`{"id":"x",`:                             "calls m 1, failed m 1",
 	} {
 		n.script("m", says(200, jsonType, body))

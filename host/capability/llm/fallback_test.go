@@ -70,7 +70,7 @@ func TestNoAnswer(t *testing.T) {
 						t.Errorf("%s: %q, %v", fn, said, errno)
 					}
 				}
-				if got, want := i.end(), "answer plain 3, cached plain 8, calls m 1, calls plain 1, failed m 1, prompt plain 12"; got != want {
+				if got, want := i.end(), "cached_input_tokens plain 8, calls m 1, calls plain 1, failed m 1, input_tokens plain 12, output_tokens plain 3"; got != want {
 					t.Errorf("%s: noted %s", fn, got)
 				}
 				alone := n.invoke(n.bind("a", "m"))
@@ -125,7 +125,7 @@ func TestCountedFailure(t *testing.T) {
 		} else {
 			_, errno = i.open("m")
 		}
-		if got := i.end(); errno != abi.ErrnoUnavailable || got != "answer m 3, calls m 1, failed m 1, prompt m 20" {
+		if got := i.end(); errno != abi.ErrnoUnavailable || got != "calls m 1, failed m 1, input_tokens m 20, output_tokens m 3" {
 			t.Errorf("%s: %v, noted %s", c.name, errno, got)
 		}
 	}
@@ -140,13 +140,13 @@ func TestErrorAfterTokens(t *testing.T) {
 		errno      abi.Errno
 		noted      string
 	}{
-		{"an error", token + event(`{"error":{"message":"overloaded"}}`), abi.ErrnoUnavailable, "answer m 2, calls m 1, failed m 1, guessed m 9, prompt m 7"},
-		{"an error in a choice", token + event(`{"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error","error":{"code":502}}]}`), abi.ErrnoUnavailable, "answer m 2, calls m 1, failed m 1, guessed m 9, prompt m 7"},
-		{"an error with a count", token + event(`{"error":{"message":"x"},"usage":{"prompt_tokens":20,"completion_tokens":4,"total_tokens":60}}`), abi.ErrnoUnavailable, "answer m 40, calls m 1, failed m 1, prompt m 20"},
-		{"an error with the last words", token + event(`{"error":{"message":"x"},"choices":[{"index":0,"delta":{"content":"and good day"}}]}`), abi.ErrnoUnavailable, "answer m 5, calls m 1, failed m 1, guessed m 12, prompt m 7"},
-		{"the context is full", token + event(`{"error":{"message":"x","code":"context_length_exceeded"}}`), abi.ErrnoTooLarge, "answer m 2, calls m 1, failed m 1, guessed m 9, prompt m 7"},
-		{"no JSON", token + event(`Internal Server Error`), abi.ErrnoUnavailable, "answer m 2, calls m 1, failed m 1, guessed m 9, prompt m 7"},
-		{"no end", token, abi.ErrnoUnavailable, "answer m 2, calls m 1, failed m 1, guessed m 9, prompt m 7"},
+		{"an error", token + event(`{"error":{"message":"overloaded"}}`), abi.ErrnoUnavailable, "calls m 1, estimated_tokens m 9, failed m 1, input_tokens m 7, output_tokens m 2"},
+		{"an error in a choice", token + event(`{"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error","error":{"code":502}}]}`), abi.ErrnoUnavailable, "calls m 1, estimated_tokens m 9, failed m 1, input_tokens m 7, output_tokens m 2"},
+		{"an error with a count", token + event(`{"error":{"message":"x"},"usage":{"prompt_tokens":20,"completion_tokens":4,"total_tokens":60}}`), abi.ErrnoUnavailable, "calls m 1, failed m 1, input_tokens m 20, output_tokens m 40"},
+		{"an error with the last words", token + event(`{"error":{"message":"x"},"choices":[{"index":0,"delta":{"content":"and good day"}}]}`), abi.ErrnoUnavailable, "calls m 1, estimated_tokens m 12, failed m 1, input_tokens m 7, output_tokens m 5"},
+		{"the context is full", token + event(`{"error":{"message":"x","code":"context_length_exceeded"}}`), abi.ErrnoTooLarge, "calls m 1, estimated_tokens m 9, failed m 1, input_tokens m 7, output_tokens m 2"},
+		{"no JSON", token + event(`Internal Server Error`), abi.ErrnoUnavailable, "calls m 1, estimated_tokens m 9, failed m 1, input_tokens m 7, output_tokens m 2"},
+		{"no end", token, abi.ErrnoUnavailable, "calls m 1, estimated_tokens m 9, failed m 1, input_tokens m 7, output_tokens m 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := newNode(t, scripted("m", `,"fallback":["plain"]`))
@@ -185,8 +185,8 @@ func TestSilence(t *testing.T) {
 	}
 	n := newNode(t, strings.Replace(scripted("m", `,"fallback":["plain"]`), `"one"`, `"hasty"`, 1))
 	for _, c := range []struct{ first, said, noted string }{
-		{": keep-alive\n\n", "Hello, world", "answer plain 3, cached plain 8, calls m 1, calls plain 1, failed m 1, guessed m 7, prompt m 7, prompt plain 12"},
-		{event(`{"choices":[{"delta":{"role":"assistant","content":""}}]}`), "Late.", "answer m 2, calls m 1, guessed m 9, prompt m 7"},
+		{": keep-alive\n\n", "Hello, world", "cached_input_tokens plain 8, calls m 1, calls plain 1, estimated_tokens m 7, failed m 1, input_tokens m 7, input_tokens plain 12, output_tokens plain 3"},
+		{event(`{"choices":[{"delta":{"role":"assistant","content":""}}]}`), "Late.", "calls m 1, estimated_tokens m 9, input_tokens m 7, output_tokens m 2"},
 	} {
 		n.script("m", waits(c.first))
 		i := n.invoke(n.bind("a", "m plain"))
@@ -203,7 +203,7 @@ func TestSilence(t *testing.T) {
 		if _, errno := i.link[abi.LLMOpen](ctx, ask("m")); errno != abi.ErrnoDeadline {
 			t.Error(errno)
 		}
-		if got := i.end(); got != "calls m 1, failed m 1, guessed m 7, prompt m 7" {
+		if got := i.end(); got != "calls m 1, estimated_tokens m 7, failed m 1, input_tokens m 7" {
 			t.Errorf("noted %s", got)
 		}
 	})
@@ -256,7 +256,7 @@ func TestTooLong(t *testing.T) {
 				if errno == 0 && fn == abi.LLMOpen {
 					_, _, errno = i.rest(out)
 				}
-				if got := i.end(); errno != 0 || got != "answer wide 3, cached wide 8, calls m 1, calls wide 1, failed m 1, prompt wide 12" {
+				if got := i.end(); errno != 0 || got != "cached_input_tokens wide 8, calls m 1, calls wide 1, failed m 1, input_tokens wide 12, output_tokens wide 3" {
 					t.Errorf("%s: %v, noted %s", fn, errno, got)
 				}
 				alone := n.invoke(n.bind("a", "m"))

@@ -37,7 +37,7 @@ func TestChat(t *testing.T) {
 	if *answer.Usage != (abi.ChatUsage{Prompt: 20, Answer: 3, Total: 23, Details: answer.Usage.Details}) || answer.Usage.Details.Cached != 8 {
 		t.Errorf("usage %+v", answer.Usage)
 	}
-	if got, want := i.end(), "answer small 3, cached small 8, calls small 1, prompt small 12"; got != want {
+	if got, want := i.end(), "cached_input_tokens small 8, calls small 1, input_tokens small 12, output_tokens small 3"; got != want {
 		t.Errorf("noted %s, want %s", got, want)
 	}
 	if got, want := n.ledger.today("a"), int64(12*150_000+8*75_000+3*600_000); got != want {
@@ -54,13 +54,13 @@ func TestChat(t *testing.T) {
 func TestCounts(t *testing.T) {
 	n := newNode(t)
 	for model, want := range map[string]string{
-		"plain":         "answer plain 3, cached plain 8, calls plain 1, prompt plain 12",
-		"no-usage":      "answer no-usage 3, calls no-usage 1, guessed no-usage 10, prompt no-usage 7",
-		"lies-high":     "answer lies-high 3, calls lies-high 1, guessed lies-high 10, prompt lies-high 7",
-		"lies-answer":   "answer lies-answer 3, calls lies-answer 1, guessed lies-answer 10, prompt lies-answer 7",
-		"lies-negative": "answer lies-negative 3, calls lies-negative 1, guessed lies-negative 10, prompt lies-negative 7",
-		"lies-nothing":  "answer lies-nothing 3, calls lies-nothing 1, guessed lies-nothing 10, prompt lies-nothing 7",
-		"lies-cached":   "answer lies-cached 3, calls lies-cached 1, guessed lies-cached 10, prompt lies-cached 7",
+		"plain":         "cached_input_tokens plain 8, calls plain 1, input_tokens plain 12, output_tokens plain 3",
+		"no-usage":      "calls no-usage 1, estimated_tokens no-usage 10, input_tokens no-usage 7, output_tokens no-usage 3",
+		"lies-high":     "calls lies-high 1, estimated_tokens lies-high 10, input_tokens lies-high 7, output_tokens lies-high 3",
+		"lies-answer":   "calls lies-answer 1, estimated_tokens lies-answer 10, input_tokens lies-answer 7, output_tokens lies-answer 3",
+		"lies-negative": "calls lies-negative 1, estimated_tokens lies-negative 10, input_tokens lies-negative 7, output_tokens lies-negative 3",
+		"lies-nothing":  "calls lies-nothing 1, estimated_tokens lies-nothing 10, input_tokens lies-nothing 7, output_tokens lies-nothing 3",
+		"lies-cached":   "calls lies-cached 1, estimated_tokens lies-cached 10, input_tokens lies-cached 7, output_tokens lies-cached 3",
 	} {
 		i := n.invoke(n.bind("a", model))
 		if _, errno := i.chat(ask(model)); errno != 0 {
@@ -99,7 +99,7 @@ func TestFailures(t *testing.T) {
 		{"html", abi.ErrnoUnavailable, "calls html 1, failed html 1"},
 		{"no-choices", abi.ErrnoUnavailable, "calls no-choices 1, failed no-choices 1"},
 		// What ran is paid for, though it came to nothing.
-		{"broken", abi.ErrnoUnavailable, "answer broken 5, calls broken 1, failed broken 1, guessed broken 12, prompt broken 7"},
+		{"broken", abi.ErrnoUnavailable, "calls broken 1, estimated_tokens broken 12, failed broken 1, input_tokens broken 7, output_tokens broken 5"},
 	} {
 		before := n.ledger.today("a")
 		i := n.invoke(n.bind("a", c.model))
@@ -107,7 +107,7 @@ func TestFailures(t *testing.T) {
 		if got := i.end(); errno != c.errno || got != c.noted {
 			t.Errorf("%s: %v, noted %s, want %v and %s", c.model, errno, got, c.errno, c.noted)
 		}
-		if cost := n.ledger.today("a") - before; (cost > 0) != strings.Contains(c.noted, "prompt") {
+		if cost := n.ledger.today("a") - before; (cost > 0) != strings.Contains(c.noted, "input_tokens") {
 			t.Errorf("%s costs %d", c.model, cost)
 		}
 	}
@@ -125,7 +125,7 @@ func TestFailures(t *testing.T) {
 			t.Error(errno)
 		}
 		<-n.gone
-		if got := i.end(); got != "calls slow 1, failed slow 1, guessed slow 7, prompt slow 7" {
+		if got := i.end(); got != "calls slow 1, estimated_tokens slow 7, failed slow 1, input_tokens slow 7" {
 			t.Errorf("noted %s", got)
 		}
 	})
@@ -164,16 +164,16 @@ func TestFallback(t *testing.T) {
 		ran                  string // by the answer
 		noted                string
 	}{
-		{"too many requests", "busy", "busy plain", 0, "plain", "answer plain 3, cached plain 8, calls busy 1, calls plain 1, failed busy 1, prompt plain 12"},
-		{"nobody listens, then an error", "down", "down 500 plain", 0, "plain", "answer plain 3, cached plain 8, calls 500 1, calls plain 1, failed 500 1, failed down 1, prompt plain 12"},
+		{"too many requests", "busy", "busy plain", 0, "plain", "cached_input_tokens plain 8, calls busy 1, calls plain 1, failed busy 1, input_tokens plain 12, output_tokens plain 3"},
+		{"nobody listens, then an error", "down", "down 500 plain", 0, "plain", "cached_input_tokens plain 8, calls 500 1, calls plain 1, failed 500 1, failed down 1, input_tokens plain 12, output_tokens plain 3"},
 		// The first one may be at work, and is paid for its prompt.
-		{"too slow", "hasty", "hasty plain", 0, "plain", "answer plain 3, cached plain 8, calls hasty 1, calls plain 1, failed hasty 1, guessed hasty 7, prompt hasty 7, prompt plain 12"},
+		{"too slow", "hasty", "hasty plain", 0, "plain", "cached_input_tokens plain 8, calls hasty 1, calls plain 1, estimated_tokens hasty 7, failed hasty 1, input_tokens hasty 7, input_tokens plain 12, output_tokens plain 3"},
 		{"a wrong request is wrong everywhere", "wrong", "wrong plain", abi.ErrnoInvalid, "", "calls wrong 1, failed wrong 1"},
-		{"more context", "narrow", "narrow plain", 0, "plain", "answer plain 3, cached plain 8, calls plain 1, failed narrow 1, prompt plain 12"},
+		{"more context", "narrow", "narrow plain", 0, "plain", "cached_input_tokens plain 8, calls plain 1, failed narrow 1, input_tokens plain 12, output_tokens plain 3"},
 		{"the chain is not granted", "busy", "busy", abi.ErrnoUnavailable, "", "calls busy 1, denied plain 1, failed busy 1"},
-		{"a part of the chain is not for such data", "to-public", "to-public public-only plain", 0, "plain", "answer plain 3, cached plain 8, calls plain 1, calls to-public 1, denied public-only 1, failed to-public 1, prompt plain 12"},
-		{"the chain is too dear", "to-dear", "to-dear dear", abi.ErrnoQuota, "", "calls to-dear 1, failed to-dear 1, over dear 1"},
-		{"dear, then cheap", "dear", "dear plain", 0, "plain", "answer plain 3, cached plain 8, calls plain 1, over dear 1, prompt plain 12"},
+		{"a part of the chain is not for such data", "to-public", "to-public public-only plain", 0, "plain", "cached_input_tokens plain 8, calls plain 1, calls to-public 1, denied public-only 1, failed to-public 1, input_tokens plain 12, output_tokens plain 3"},
+		{"the chain is too dear", "to-dear", "to-dear dear", abi.ErrnoQuota, "", "calls to-dear 1, failed to-dear 1, quota_exceeded dear 1"},
+		{"dear, then cheap", "dear", "dear plain", 0, "plain", "cached_input_tokens plain 8, calls plain 1, input_tokens plain 12, output_tokens plain 3, quota_exceeded dear 1"},
 		{"not for such data, and no way around", "public-only", "public-only plain", abi.ErrnoDenied, "", "denied public-only 1"},
 		{"not granted, and no way around", "busy", "plain", abi.ErrnoDenied, "", "denied busy 1"},
 	} {
@@ -201,9 +201,9 @@ func TestNotAllowed(t *testing.T) {
 		{"data of another class", n.Bind(llm.App{Name: "a", Classification: "restricted"}, grantFor("plain")), string(ask("plain")), abi.ErrnoDenied, "denied plain 1"},
 		{"data of no class", n.Bind(llm.App{Name: "a"}, grantFor("plain")), string(ask("plain")), abi.ErrnoDenied, "denied plain 1"},
 		{"nothing granted", n.Bind(llm.App{Name: "a", Classification: "internal"}, nil), string(ask("plain")), abi.ErrnoDenied, "denied plain 1"},
-		{"no calls", n.bind("a", "plain", "max_calls", "0"), string(ask("plain")), abi.ErrnoQuota, "over plain 1"},
-		{"none in a minute", n.bind("b", "plain", "per_minute", "0"), string(ask("plain")), abi.ErrnoQuota, "over plain 1"},
-		{"no money", n.bind("a", "plain", "daily_cents", "0"), string(ask("plain")), abi.ErrnoQuota, "over plain 1"},
+		{"no calls", n.bind("a", "plain", "max_calls", "0"), string(ask("plain")), abi.ErrnoQuota, "quota_exceeded plain 1"},
+		{"none in a minute", n.bind("b", "plain", "per_minute", "0"), string(ask("plain")), abi.ErrnoQuota, "quota_exceeded plain 1"},
+		{"no money", n.bind("a", "plain", "daily_cents", "0"), string(ask("plain")), abi.ErrnoQuota, "quota_exceeded plain 1"},
 		{"no JSON", n.bind("a", "plain"), "hello", abi.ErrnoInvalid, ""},
 		{"a hosted tool", n.bind("a", "plain"), `{"model":"plain","messages":[{"role":"user","content":"x"}],"tools":[{"type":"web_search"}]}`, abi.ErrnoInvalid, ""},
 	} {
@@ -228,7 +228,7 @@ func TestNotAllowed(t *testing.T) {
 // spends more than its day has, also with streams that are open.
 func TestBudget(t *testing.T) {
 	n := newNode(t)
-	// A call reserves about 400 tokens of prompt and 116 of answer: some 1600 millionths
+	// A call reserves about 400 tokens of input_tokens and 116 of answer: some 1600 millionths
 	// of the currency. It costs 46 in the end.
 	link := n.bind("a", "plain stalls", "daily_cents", "1", "max_tokens", "300")
 	i := n.invoke(link)

@@ -14,11 +14,11 @@ import (
 func TestBrokenStreams(t *testing.T) {
 	n := newNode(t)
 	for _, c := range []struct{ model, said, noted string }{
-		{"breaks", "Hello, ", "answer breaks 2, calls breaks 1, failed breaks 1, guessed breaks 9, prompt breaks 7"},
-		{"ends-early", "Hello, ", "answer ends-early 2, calls ends-early 1, failed ends-early 1, guessed ends-early 9, prompt ends-early 7"},
-		{"errs", "Hello, ", "answer errs 2, calls errs 1, failed errs 1, guessed errs 9, prompt errs 7"},
-		{"garbage", "Hello, ", "answer garbage 2, calls garbage 1, failed garbage 1, guessed garbage 9, prompt garbage 7"},
-		{"huge-event", "Hello, ", "answer huge-event 2, calls huge-event 1, failed huge-event 1, guessed huge-event 9, prompt huge-event 7"},
+		{"breaks", "Hello, ", "calls breaks 1, estimated_tokens breaks 9, failed breaks 1, input_tokens breaks 7, output_tokens breaks 2"},
+		{"ends-early", "Hello, ", "calls ends-early 1, estimated_tokens ends-early 9, failed ends-early 1, input_tokens ends-early 7, output_tokens ends-early 2"},
+		{"errs", "Hello, ", "calls errs 1, estimated_tokens errs 9, failed errs 1, input_tokens errs 7, output_tokens errs 2"},
+		{"garbage", "Hello, ", "calls garbage 1, estimated_tokens garbage 9, failed garbage 1, input_tokens garbage 7, output_tokens garbage 2"},
+		{"huge-event", "Hello, ", "calls huge-event 1, estimated_tokens huge-event 9, failed huge-event 1, input_tokens huge-event 7, output_tokens huge-event 2"},
 	} {
 		i := n.invoke(n.bind("a", c.model))
 		handle, errno := i.open(c.model)
@@ -39,7 +39,7 @@ func TestBrokenStreams(t *testing.T) {
 		if said, usage, errno := i.rest(handle); errno != 0 || said != "Hello, world" || usage.Answer != 3 {
 			t.Errorf("%q, %+v, %v", said, usage, errno)
 		}
-		if got := i.end(); got != "answer no-done 3, calls no-done 1, guessed no-done 10, prompt no-done 7" {
+		if got := i.end(); got != "calls no-done 1, estimated_tokens no-done 10, input_tokens no-done 7, output_tokens no-done 3" {
 			t.Errorf("noted %s", got)
 		}
 	})
@@ -51,7 +51,7 @@ func TestBrokenStreams(t *testing.T) {
 			t.Errorf("%d bytes, %v", len(said), errno)
 		}
 		<-n.gone
-		if got := i.end(); got != "answer endless 26, calls endless 1, failed endless 1, guessed endless 33, prompt endless 7" {
+		if got := i.end(); got != "calls endless 1, estimated_tokens endless 33, failed endless 1, input_tokens endless 7, output_tokens endless 26" {
 			t.Errorf("noted %s", got)
 		}
 	})
@@ -91,7 +91,7 @@ func TestStreamHandles(t *testing.T) {
 	if out, errno := link[abi.LLMNext](one.ctx, handle); errno != 0 || !strings.Contains(string(out), "assistant") {
 		t.Errorf("after that: %q, %v", out, errno)
 	}
-	if got := one.end(); got != "calls stalls 1, guessed stalls 7, prompt stalls 7" {
+	if got := one.end(); got != "calls stalls 1, estimated_tokens stalls 7, input_tokens stalls 7" {
 		t.Errorf("noted %s", got)
 	}
 	<-n.gone // the provider was told to stop

@@ -33,7 +33,7 @@ func meterOf(err error) string {
 	case isPolicy(err):
 		return abi.MeterDenied
 	case errors.Is(err, abi.ErrnoQuota):
-		return abi.MeterOver
+		return abi.MeterQuotaExceeded
 	}
 	return abi.MeterFailed
 }
@@ -46,7 +46,7 @@ func another(ctx context.Context, err error) bool {
 
 // tell lets the owner know. Upstreams and their addresses are not for owners.
 func (g *grant) tell(ctx context.Context, model string, err error) {
-	f := abi.Finding{Code: "llm.failed", Severity: abi.SeverityNote, Path: "capabilities.llm", Subject: model}
+	f := abi.Finding{Code: "llm.failed", Severity: abi.SeverityInfo, Path: "capabilities.llm", Subject: model}
 	wrong, isRequest := errors.AsType[*abi.ChatError](err)
 	switch {
 	case isRequest:
@@ -109,7 +109,7 @@ func inWords(err error) (remedy string, own error) {
 // tellDropped lets the owner know what was left out of messages.
 func (g *grant) tellDropped(ctx context.Context, fields []string) {
 	names := strings.Join(fields[:min(len(fields), 8)], ", ")
-	f := abi.Finding{Code: "llm.dropped", Severity: abi.SeverityNote, Path: "capabilities.llm", Subject: names}
+	f := abi.Finding{Code: "llm.dropped", Severity: abi.SeverityInfo, Path: "capabilities.llm", Subject: names}
 	f.Message = fmt.Sprintf("Messages of the assistant have fields that no model is sent: %s.", names)
 	f.Remedy.Summary = "Nothing has to be done if the app only hands back an answer; docs/llm.md says what is passed on."
 	g.o.Tell(ctx, g.app, f)

@@ -199,7 +199,7 @@ func (c counts) usage() *abi.ChatUsage {
 }
 
 func (c counts) note(ctx context.Context, model string) {
-	for meter, n := range map[string]int64{abi.MeterPrompt: c.prompt, abi.MeterCached: c.cached, abi.MeterAnswer: c.answer, abi.MeterGuessed: c.guessed} {
+	for meter, n := range map[string]int64{abi.MeterInputTokens: c.prompt, abi.MeterCachedInputTokens: c.cached, abi.MeterOutputTokens: c.answer, abi.MeterEstimatedTokens: c.guessed} {
 		abi.Note(ctx, abi.Use{Capability: "llm", Meter: meter, Subject: model, N: uint64(n)})
 	}
 }
