@@ -3,6 +3,7 @@ package control
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -256,12 +257,51 @@ type RequestFilter struct {
 	Status  approvals.Status // "" for all
 	App     string           // "" for all
 	Release int              // 0 for all; otherwise App is named, and Status is not
+	By      string           // who asked; "" for all
+}
+
+// Keeps reports whether a request is one that is wanted, as far as no index tells.
+func (f RequestFilter) Keeps(q approvals.Request) bool { return f.By == "" || q.By == f.By }
+
+// GrantFilter narrows a list of grants.
+type GrantFilter struct {
+	App        string // "" for all
+	Capability string // "" for all
+	Live       bool   // only those that hold
+}
+
+// Keeps reports whether a grant is one that is wanted at a time, as far as no index tells.
+func (f GrantFilter) Keeps(now time.Time) func(approvals.Grant) bool {
+	return func(g approvals.Grant) bool {
+		return (f.Capability == "" || g.Capability == f.Capability) && (!f.Live || g.Live(now))
+	}
+}
+
+// UserFilter narrows the list of users.
+type UserFilter struct {
+	Role access.Role // "" for all
+	Name string      // part of the name, in any case; "" for all
+}
+
+// Keeps reports whether a user is one that is wanted.
+func (f UserFilter) Keeps(u access.User) bool {
+	return (f.Role == "" || slices.Contains(u.Roles, f.Role)) && strings.Contains(u.Name, strings.ToLower(f.Name))
 }
 
 // EventFilter narrows the list of events.
 type EventFilter struct {
 	After  abi.Rev
 	Newest bool // newest first; otherwise oldest first
+	App    string
+	Kinds  []string
+	Actor  string
+	From   time.Time // of this time and later
+	To     time.Time // of earlier times
+}
+
+// Keeps reports whether an event is one that is wanted, as far as no index tells.
+func (f EventFilter) Keeps(e abi.Event) bool {
+	return (f.Actor == "" || e.Actor == f.Actor) && !e.At.Before(f.From) && (f.To.IsZero() || e.At.Before(f.To))
 }
 
 // LogLine is one line of an app's log.

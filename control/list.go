@@ -23,6 +23,33 @@ func Part[T any](p Page, read func(state.Part) ([]T, []byte, error)) (Items[T], 
 	return Items[T]{Items: items, Next: cursorOf(next)}, nil
 }
 
+// maxSifted is how many items one page of a list looks at, at most, for those that are wanted.
+const maxSifted = 10_000
+
+// Sift is Part for a list of which not all is wanted. A page of it may have fewer items than its
+// limit, or none, and still be followed by another: what is rare is not looked for without end.
+func Sift[T any](p Page, keep func(T) bool, read func(state.Part) ([]T, []byte, error)) (Items[T], error) {
+	return Part(p, func(part state.Part) (kept []T, place []byte, err error) {
+		most := part.Limit
+		for seen := 0; ; {
+			part.Limit = most - len(kept) // so that no item is read that there is no room for
+			items, next, err := read(part)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, v := range items {
+				if keep(v) {
+					kept = append(kept, v)
+				}
+			}
+			if seen += len(items); next == nil || len(kept) == most || seen >= maxSifted {
+				return kept, next, nil
+			}
+			part.After = next
+		}
+	})
+}
+
 // Cut is Part for a list that is in memory, in the order of what place returns.
 func Cut[T any](p Page, all []T, place func(T) string) (Items[T], error) {
 	after, err := placeOf(p)

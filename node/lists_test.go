@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
@@ -146,7 +147,7 @@ func TestCallersWhoLeave(t *testing.T) {
 		},
 		"events": func(ctx context.Context) error { _, err := n.Events(ctx, control.EventFilter{}, page); return err },
 		"a search": func(ctx context.Context) error {
-			_, err := n.Grants(ctx, "shop", page)
+			_, err := n.Grants(ctx, control.GrantFilter{App: "shop"}, page)
 			return err
 		},
 		"doctor": func(ctx context.Context) error { _, err := n.Doctor(ctx); return err },
@@ -256,4 +257,61 @@ func BenchmarkLists(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestFilters: each list that may be long gives what its filters say, and nothing else.
+func TestFilters(t *testing.T) {
+	n := start(t)
+	n.publish(n.ada(), manifest("shop"), says("one"))
+	n.publish(n.ada(), manifest("desk", "description = \"What is on the desk.\"\n[capabilities.kv]"), wasmtest.App{KV: true}.Bytes())
+	if _, err := n.ada().Suspend(t.Context(), "shop", "a pause"); err != nil {
+		t.Fatal(err)
+	}
+	asked, err := n.ada().Promote(t.Context(), "desk", 1, abi.TierPilot, "why not")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.rex().Decide(t.Context(), asked.ID, true, "fine"); err != nil {
+		t.Fatal(err)
+	}
+	c := n.ops()
+	count := func(what string, got int, err error, want int) {
+		t.Helper()
+		if err != nil || got != want {
+			t.Errorf("%s: %d, want %d, %v", what, got, want, err)
+		}
+	}
+	apps, err := c.FindApps(t.Context(), client.AppSearch{State: "suspended"})
+	count("suspended apps", len(apps), err, 1)
+	apps, err = c.FindApps(t.Context(), client.AppSearch{State: "active"})
+	count("active apps", len(apps), err, 1)
+	all, err := c.Requests(t.Context(), "", "")
+	requests, err2 := c.FindRequests(t.Context(), client.RequestFilter{By: ada})
+	count("requests of hers", len(requests), errors.Join(err, err2), len(all))
+	requests, err = c.FindRequests(t.Context(), client.RequestFilter{By: ops})
+	count("requests of nobody's", len(requests), err, 0)
+	users, err := c.FindUsers(t.Context(), client.UserFilter{Role: "reviewer"})
+	count("reviewers", len(users), err, 1)
+	users, err = c.FindUsers(t.Context(), client.UserFilter{Name: "ADA@"})
+	count("users by name", len(users), err, 1)
+	grants, err := c.FindGrants(t.Context(), client.GrantFilter{App: "desk", Live: true})
+	if err != nil || len(grants) == 0 {
+		t.Fatalf("%+v, %v", grants, err)
+	}
+	held := len(grants)
+	if _, err := n.rex().RevokeGrant(t.Context(), grants[0].ID, "a trial"); err != nil {
+		t.Fatal(err)
+	}
+	grants, err = c.FindGrants(t.Context(), client.GrantFilter{Live: true})
+	count("live grants", len(grants), err, held-1)
+	grants, err = c.FindGrants(t.Context(), client.GrantFilter{Capability: "fetch"})
+	count("grants of fetch", len(grants), err, 0)
+	events, err := c.FindEvents(t.Context(), client.EventFilter{App: "shop", Kinds: []string{"app.suspended"}})
+	count("suspensions", len(events), err, 1)
+	events, err = c.FindEvents(t.Context(), client.EventFilter{Actor: "rex@example.com"})
+	if err != nil || len(events) == 0 || slices.ContainsFunc(events, func(e abi.Event) bool { return e.Actor != "rex@example.com" }) {
+		t.Errorf("what rex did: %+v, %v", events, err)
+	}
+	events, err = c.FindEvents(t.Context(), client.EventFilter{To: time.Now().Add(-time.Hour)})
+	count("earlier changes", len(events), err, 0)
 }

@@ -233,7 +233,7 @@ func (w *reviewWorld) decide(rt *rapid.T) {
 }
 
 func (w *reviewWorld) revoke(rt *rapid.T) {
-	grants, err := w.n.Grants(w.reviewer, w.app, control.Page{Limit: control.MaxPageLimit})
+	grants, err := w.n.Grants(w.reviewer, control.GrantFilter{App: w.app}, control.Page{Limit: control.MaxPageLimit})
 	if err != nil {
 		rt.Fatal(err)
 	}

@@ -17,6 +17,7 @@ type Search struct {
 	Team       string
 	Owner      string
 	Capability string
+	State      State
 }
 
 // Listing is an app as it is searched and ordered.
@@ -58,6 +59,7 @@ func (s Search) Matcher() func(*Listing) bool {
 		switch {
 		case s.Tier != "" && l.App.Active[s.Tier] == 0,
 			s.Owner != "" && l.App.Owner != s.Owner,
+			s.State != "" && l.App.State() != s.State,
 			team != "" && l.team != team,
 			s.Capability != "" && !slices.Contains(l.Capabilities, s.Capability):
 			return false

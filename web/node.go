@@ -123,7 +123,7 @@ type Reviewer interface {
 	AskAgain(ctx context.Context, app string, number int, reason string) ([]approvals.Request, error)
 	Decide(ctx context.Context, id string, d control.Verdict) (approvals.Request, error)
 	Withdraw(ctx context.Context, id string) (approvals.Request, error)
-	Grants(ctx context.Context, app string, p control.Page) (control.Items[approvals.Grant], error) // "" for all
+	Grants(ctx context.Context, f control.GrantFilter, p control.Page) (control.Items[approvals.Grant], error)
 	// RevokeGrant ends a grant, or with all every grant of its app for the same
 	// capability.
 	RevokeGrant(ctx context.Context, id, reason string, all bool) (control.Revoked, error)
@@ -181,7 +181,7 @@ type Identity interface {
 	NewToken(ctx context.Context, t control.NewToken) (secret string, c access.Credential, err error)
 	Tokens(ctx context.Context, p control.Page) (control.Items[access.Credential], error)
 	RevokeToken(ctx context.Context, id string) error
-	Users(ctx context.Context, p control.Page) (control.Items[access.User], error)
+	Users(ctx context.Context, f control.UserFilter, p control.Page) (control.Items[access.User], error)
 	PutUser(ctx context.Context, name string, roles []access.Role, disabled bool) (access.User, error)
 	// RenameUser gives a user another name, under which all that is theirs stays theirs;
 	// access.ErrNameTaken if it is or was another person's.

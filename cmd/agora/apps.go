@@ -73,6 +73,7 @@ func (c *cli) appsCommand() *cobra.Command {
 	flags.StringVar(&search.Team, "team", "", "only apps of one team")
 	flags.StringVar(&search.Owner, "owner", "", "only apps of one owner")
 	flags.StringVar(&search.Capability, "capability", "", "only apps with a capability, such as kv")
+	flags.StringVar(&search.State, "state", "", "only apps that are active, suspended, deleting or removing")
 	return noun("apps", "List and show apps; suspend, delete or hand over one", c.limited(cmd), show,
 		c.suspendCommand(), c.resumeCommand(), c.deleteAppCommand(), c.undeleteCommand(), c.transferCommand(),
 		c.answerCommand("accept", "Take over an app that is offered to you", true),

@@ -17,15 +17,15 @@ import (
 )
 
 func (c *cli) requestsCommand() *cobra.Command {
-	var status, app string
+	var status string
+	var f client.RequestFilter
 	cmd := &cobra.Command{
 		Use: "list", Short: "List what waits for a decision, or was decided", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
-			asked := status
-			if asked == "all" {
-				asked = ""
+			if f.Status = status; status == "all" {
+				f.Status = ""
 			}
-			all, err := node.Requests(ctx, asked, app)
+			all, err := node.FindRequests(ctx, f)
 			if err != nil {
 				return err
 			}
@@ -43,7 +43,8 @@ func (c *cli) requestsCommand() *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&status, "status", "open", "open, approved, rejected, withdrawn or all")
-	cmd.Flags().StringVar(&app, "app", "", "only this app")
+	cmd.Flags().StringVar(&f.App, "app", "", "only this app")
+	cmd.Flags().StringVar(&f.By, "by", "", "only what this user asked for")
 	return noun("requests", "List what waits for a decision; approve, reject or withdraw it", c.limited(cmd),
 		c.showRequestCommand(), c.decideCommand("approve", true), c.decideCommand("reject", false), c.withdrawCommand())
 }
@@ -169,11 +170,11 @@ func (c *cli) withdrawCommand() *cobra.Command {
 }
 
 func (c *cli) grantsCommand() *cobra.Command {
-	var app string
+	var f client.GrantFilter
 	cmd := &cobra.Command{
 		Use: "list", Short: "List what apps are granted", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
-			all, err := node.Grants(ctx, app)
+			all, err := node.FindGrants(ctx, f)
 			if err != nil {
 				return err
 			}
@@ -198,7 +199,9 @@ func (c *cli) grantsCommand() *cobra.Command {
 			})
 		}),
 	}
-	cmd.Flags().StringVar(&app, "app", "", "only this app")
+	cmd.Flags().StringVar(&f.App, "app", "", "only this app")
+	cmd.Flags().StringVar(&f.Capability, "capability", "", "only this capability")
+	cmd.Flags().BoolVar(&f.Live, "live", false, "only those that hold now")
 	show := &cobra.Command{
 		Use: "show ID", Short: "Show one grant, and which releases it reaches", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {

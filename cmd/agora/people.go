@@ -179,10 +179,11 @@ func (c *cli) generateKey(name string) error {
 }
 
 func (c *cli) usersCommand() *cobra.Command {
+	var f client.UserFilter
 	cmd := &cobra.Command{
 		Use: "list", Short: "List users, with their roles", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
-			users, err := node.Users(ctx)
+			users, err := node.FindUsers(ctx, f)
 			if err != nil {
 				return err
 			}
@@ -229,6 +230,8 @@ old name stays theirs too: no other person is given it.`,
 			})
 		}),
 	}
+	cmd.Flags().StringVar(&f.Role, "role", "", "only those who have this role")
+	cmd.Flags().StringVar(&f.Name, "name", "", "only those whose name has this part")
 	return noun("users", "Manage users and roles (for operators)", c.limited(cmd), c.setUserCommand(), rename, link)
 }
 

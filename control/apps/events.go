@@ -23,12 +23,18 @@ func (o *Observer) Events(ctx context.Context, f control.EventFilter, p control.
 	}
 	err = o.desk.View(ctx, func(tx state.Reader) (err error) {
 		sees := eyes(tx, actor)
+		wanted := func(e abi.Event) (bool, error) {
+			if !f.Keeps(e) {
+				return false, nil
+			}
+			return sees(e)
+		}
 		all, err = control.Part(p, func(p state.Part) ([]abi.Event, []byte, error) {
 			q, err := eventQuery(f, p)
 			if err != nil {
 				return nil, nil, err
 			}
-			found, next, err := tx.Events(q, sees)
+			found, next, err := tx.Events(q, wanted)
 			if next == 0 {
 				return found, nil, err
 			}
@@ -42,7 +48,7 @@ func (o *Observer) Events(ctx context.Context, f control.EventFilter, p control.
 // eventQuery asks for a part of the events. A place in their list is a revision, since what one
 // revision did stays together.
 func eventQuery(f control.EventFilter, p state.Part) (state.EventQuery, error) {
-	q := state.EventQuery{Newest: f.Newest, Limit: p.Limit}
+	q := state.EventQuery{App: f.App, Kinds: f.Kinds, Newest: f.Newest, Limit: p.Limit}
 	if p.After == nil && !f.Newest {
 		q.After = f.After
 	}

@@ -69,12 +69,12 @@ func (s *Service) revoke(tx state.Tx, actor access.Actor, g approvals.Grant, rea
 }
 
 // Grants lists grants, of one app or of all, newest first.
-func (s *Service) Grants(ctx context.Context, name string, p control.Page) (grants control.Items[approvals.Grant], err error) {
+func (s *Service) Grants(ctx context.Context, f control.GrantFilter, p control.Page) (grants control.Items[approvals.Grant], err error) {
 	if _, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode); err != nil {
 		return grants, err
 	}
 	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
-		grants, err = control.Part(p, func(p state.Part) ([]approvals.Grant, []byte, error) { return tx.GrantsPart(name, p) })
+		grants, err = control.Sift(p, f.Keeps(s.desk.Now()), func(p state.Part) ([]approvals.Grant, []byte, error) { return tx.GrantsPart(f.App, p) })
 		if err != nil {
 			return err
 		}

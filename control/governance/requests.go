@@ -189,7 +189,7 @@ func (s *Service) Requests(ctx context.Context, f control.RequestFilter, p contr
 		return all, err
 	}
 	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
-		all, err = control.Part(p, func(p state.Part) ([]approvals.Request, []byte, error) {
+		all, err = control.Sift(p, f.Keeps, func(p state.Part) ([]approvals.Request, []byte, error) {
 			if f.Release != 0 {
 				return tx.ReleaseRequests(f.App, f.Release, p)
 			}

@@ -12,12 +12,12 @@ import (
 )
 
 // Users lists users by name, for operators.
-func (s *Service) Users(ctx context.Context, p control.Page) (users control.Items[access.User], err error) {
+func (s *Service) Users(ctx context.Context, f control.UserFilter, p control.Page) (users control.Items[access.User], err error) {
 	if _, err := s.desk.Door(ctx, access.ManagePerson); err != nil {
 		return users, err
 	}
 	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
-		users, err = control.Part(p, tx.UsersPart)
+		users, err = control.Sift(p, f.Keeps, tx.UsersPart)
 		return err
 	})
 	return users, err

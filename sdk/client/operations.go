@@ -28,7 +28,7 @@ func (c *Client) Apps(ctx context.Context) ([]App, error) { return c.FindApps(ct
 // FindApps lists the apps that a search finds, by title.
 func (c *Client) FindApps(ctx context.Context, s AppSearch) ([]App, error) {
 	q := url.Values{}
-	for name, value := range map[string]string{"q": s.Text, "tier": s.Tier, "team": s.Team, "owner": s.Owner, "capability": s.Capability} {
+	for name, value := range map[string]string{"q": s.Text, "tier": s.Tier, "team": s.Team, "owner": s.Owner, "capability": s.Capability, "state": s.State} {
 		if value != "" {
 			q.Set(name, value)
 		}
@@ -194,7 +194,12 @@ func (q UsageQuery) values() url.Values {
 
 // Requests lists requests, newest first; "" filters nothing.
 func (c *Client) Requests(ctx context.Context, status, app string) ([]Request, error) {
-	return list[Request](ctx, c, "/requests", url.Values{"status": {status}, "app": {app}})
+	return c.FindRequests(ctx, RequestFilter{Status: status, App: app})
+}
+
+// FindRequests lists the requests that a filter lets through, newest first.
+func (c *Client) FindRequests(ctx context.Context, f RequestFilter) ([]Request, error) {
+	return list[Request](ctx, c, "/requests", url.Values{"status": {f.Status}, "app": {f.App}, "by": {f.By}})
 }
 
 // Request reads one request.
@@ -226,7 +231,16 @@ func (c *Client) Withdraw(ctx context.Context, id string) (Request, error) {
 
 // Grants lists grants, of one app or of all.
 func (c *Client) Grants(ctx context.Context, app string) ([]Grant, error) {
-	return list[Grant](ctx, c, "/grants", url.Values{"app": {app}})
+	return c.FindGrants(ctx, GrantFilter{App: app})
+}
+
+// FindGrants lists the grants that a filter lets through, newest first.
+func (c *Client) FindGrants(ctx context.Context, f GrantFilter) ([]Grant, error) {
+	q := url.Values{"app": {f.App}, "capability": {f.Capability}}
+	if f.Live {
+		q.Set("live", "true")
+	}
+	return list[Grant](ctx, c, "/grants", q)
 }
 
 // RevokeGrant ends a grant, and says what still allows the same.
@@ -340,7 +354,12 @@ func (c *Client) RevokeToken(ctx context.Context, id string) error {
 
 // Users lists everybody.
 func (c *Client) Users(ctx context.Context) ([]User, error) {
-	return list[User](ctx, c, "/users", nil)
+	return c.FindUsers(ctx, UserFilter{})
+}
+
+// FindUsers lists the users that a filter lets through.
+func (c *Client) FindUsers(ctx context.Context, f UserFilter) ([]User, error) {
+	return list[User](ctx, c, "/users", url.Values{"role": {f.Role}, "name": {f.Name}})
 }
 
 // PutUser makes or changes a user.
@@ -369,7 +388,18 @@ func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
 
 // Events reads up to limit changes after a revision, oldest first; 0 for all of them.
 func (c *Client) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Event, error) {
-	return list[abi.Event](ctx, c.First(limit), "/events", url.Values{"after": {strconv.FormatUint(uint64(after), 10)}})
+	return c.First(limit).FindEvents(ctx, EventFilter{After: after})
+}
+
+// FindEvents reads the changes that a filter lets through, oldest first.
+func (c *Client) FindEvents(ctx context.Context, f EventFilter) ([]abi.Event, error) {
+	q := url.Values{"after": {strconv.FormatUint(uint64(f.After), 10)}, "app": {f.App}, "kind": {strings.Join(f.Kinds, ",")}, "actor": {f.Actor}}
+	for name, t := range map[string]time.Time{"from": f.From, "to": f.To} {
+		if !t.IsZero() {
+			q.Set(name, t.UTC().Format(time.RFC3339))
+		}
+	}
+	return list[abi.Event](ctx, c, "/events", q)
 }
 
 // Backup reads all that the node keeps: a stream that the caller closes. It is a

@@ -45,6 +45,36 @@ type (
 		Team       string
 		Owner      string
 		Capability string
+		State      string // active, suspended, deleting or removing
+	}
+
+	// RequestFilter narrows a list of requests. What is left out narrows nothing.
+	RequestFilter struct {
+		Status string // open, approved, rejected or withdrawn
+		App    string
+		By     string // who asked
+	}
+
+	// GrantFilter narrows a list of grants. What is left out narrows nothing.
+	GrantFilter struct {
+		App        string
+		Capability string
+		Live       bool // only those that hold now
+	}
+
+	// UserFilter narrows the list of users. What is left out narrows nothing.
+	UserFilter struct {
+		Role string
+		Name string // part of the name
+	}
+
+	// EventFilter narrows the list of events. What is left out narrows nothing.
+	EventFilter struct {
+		After    abi.Rev // of later revisions
+		App      string
+		Kinds    []string
+		Actor    string
+		From, To time.Time
 	}
 
 	// App is an app.

@@ -15,7 +15,7 @@ import (
 
 func listApps(s *server, c echo.Context, p control.Page) (Items[control.App], error) {
 	search := registry.Search{
-		Text: arg[string](c, "q"), Tier: abi.Tier(arg[string](c, "tier")), Team: arg[string](c, "team"), Owner: arg[string](c, "owner"), Capability: arg[string](c, "capability"),
+		Text: arg[string](c, "q"), Tier: abi.Tier(arg[string](c, "tier")), Team: arg[string](c, "team"), Owner: arg[string](c, "owner"), Capability: arg[string](c, "capability"), State: registry.State(arg[string](c, "state")),
 	}
 	return s.node.Apps(c.Request().Context(), search, p)
 }
@@ -41,7 +41,8 @@ func listSecrets(s *server, c echo.Context, p control.Page) (Items[control.Secre
 }
 
 func listGrants(s *server, c echo.Context, p control.Page) (Items[approvals.Grant], error) {
-	return s.node.Grants(c.Request().Context(), arg[string](c, "app"), p)
+	f := control.GrantFilter{App: arg[string](c, "app"), Capability: arg[string](c, "capability"), Live: arg[string](c, "live") == "true"}
+	return s.node.Grants(c.Request().Context(), f, p)
 }
 
 func listKeys(s *server, c echo.Context, p control.Page) (Items[registry.Key], error) {
@@ -57,16 +58,16 @@ func listTokens(s *server, c echo.Context, p control.Page) (Items[access.Credent
 }
 
 func listUsers(s *server, c echo.Context, p control.Page) (Items[access.User], error) {
-	return s.node.Users(c.Request().Context(), p)
+	return s.node.Users(c.Request().Context(), control.UserFilter{Role: access.Role(arg[string](c, "role")), Name: arg[string](c, "name")}, p)
 }
 
 func listRequests(s *server, c echo.Context, p control.Page) (Items[approvals.Request], error) {
 	status := approvals.Status(arg[string](c, "status"))
-	return s.node.Requests(c.Request().Context(), control.RequestFilter{Status: status, App: arg[string](c, "app")}, p)
+	return s.node.Requests(c.Request().Context(), control.RequestFilter{Status: status, App: arg[string](c, "app"), By: arg[string](c, "by")}, p)
 }
 
 func events(s *server, c echo.Context, p control.Page) (Items[abi.Event], error) {
-	f := control.EventFilter{After: abi.Rev(arg[int64](c, "after")), Newest: arg[string](c, "order") == "newest"}
+	f := control.EventFilter{After: abi.Rev(arg[int64](c, "after")), Newest: arg[string](c, "order") == "newest", App: arg[string](c, "app"), Kinds: arg[[]string](c, "kind"), Actor: arg[string](c, "actor"), From: arg[time.Time](c, "from"), To: arg[time.Time](c, "to")}
 	return s.node.Events(c.Request().Context(), f, p)
 }
 

@@ -326,7 +326,7 @@ func (c *Console) grants(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	v := grantsView{base: b}
-	v.Grants, v.Pages, err = listed(r, "grants", shownItems, func(p control.Page) (control.Items[approvals.Grant], error) { return c.node.Grants(r.Context(), "", p) })
+	v.Grants, v.Pages, err = listed(r, "grants", shownItems, func(p control.Page) (control.Items[approvals.Grant], error) { return c.node.Grants(r.Context(), control.GrantFilter{}, p) })
 	if err != nil {
 		return "", nil, err
 	}
@@ -340,7 +340,7 @@ func (c *Console) stillGranted(r *http.Request, v *grantsView) error {
 	if q.Get("still") == "" {
 		return nil
 	}
-	all, err := c.node.Grants(r.Context(), q.Get("still"), control.Page{Limit: control.MaxPageLimit})
+	all, err := c.node.Grants(r.Context(), control.GrantFilter{App: q.Get("still")}, control.Page{Limit: control.MaxPageLimit})
 	for _, g := range all.Items {
 		if g.Capability == q.Get("capability") && g.Live(v.Now) {
 			v.Left = append(v.Left, g)
@@ -434,7 +434,7 @@ func (c *Console) settings(r *http.Request) (string, any, error) {
 	if !b.Operator() {
 		return "settings", v, nil
 	}
-	v.Users, v.Pages["users"], err = listed(r, "users", shownItems, func(p control.Page) (control.Items[access.User], error) { return c.node.Users(ctx, p) })
+	v.Users, v.Pages["users"], err = listed(r, "users", shownItems, func(p control.Page) (control.Items[access.User], error) { return c.node.Users(ctx, control.UserFilter{}, p) })
 	if err != nil {
 		return "", nil, err
 	}
