@@ -76,6 +76,9 @@ func (d *Desk) Update(ctx context.Context, by string, change func(state.Tx) erro
 		if err := access.Current(tx, access.ActorFrom(ctx)); err != nil {
 			return err
 		}
+		if err := markAttempt(ctx, tx, d.Now()); err != nil {
+			return err
+		}
 		if err := change(tx); err != nil {
 			return err
 		}

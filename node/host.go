@@ -66,6 +66,7 @@ type Node struct {
 	origins origins
 
 	desk      *control.Desk
+	attempts  *control.Attempts
 	store     state.Store
 	file      *boltstore.Store // that store's file: what is copied, checked, and has the usage
 	kv        *boltstore.KV

@@ -51,7 +51,7 @@ func TestAPageIsOneState(t *testing.T) {
 			_, err := n.Requests(ctx, control.RequestFilter{Status: approvals.StatusApproved}, all)
 			return err
 		},
-		"grants": func(ctx context.Context) error { _, err := n.Grants(ctx, "", all); return err },
+		"grants": func(ctx context.Context) error { _, err := n.Grants(ctx, control.GrantFilter{}, all); return err },
 	} {
 		seen.Store(0)
 		err := read(context.WithValue(actorOf(t.Context(), ada, access.RoleDeveloper), counted{}, true))

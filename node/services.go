@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/control/governance"
 	"github.com/agora-host/agora/control/people"
@@ -40,6 +41,7 @@ type services struct {
 	*vault
 	*governanceService
 	*publishingService
+	*control.Attempts
 }
 
 var _ web.Node = services{}
@@ -48,13 +50,14 @@ func (h *Node) services() services {
 	return services{
 		Node: h, peopleService: h.People, catalogue: h.Catalogue, lifecycle: h.Lifecycle, keeper: h.Keeper,
 		observer: h.Observer, automation: h.Automation, appPages: h.Pages, vault: h.Vault,
-		governanceService: h.Governance, publishingService: h.Publishing,
+		governanceService: h.Governance, publishingService: h.Publishing, Attempts: h.attempts,
 	}
 }
 
 // openServices makes the services, in the order in which they import each other.
 func (h *Node) openServices() {
 	h.openDesk()
+	h.attempts = &control.Attempts{Desk: h.desk}
 	h.People = people.New(people.Options{
 		Desk: h.desk, Prover: prover{filepath.Join(h.o.DataDir, nodeFile)},
 		ConsoleURL: h.ConsoleURL,

@@ -62,6 +62,7 @@ type Reader interface {
 	secrets.Reader
 	triggers.Reader
 	Lists
+	Attempts
 	// Count reads one of the counts.
 	Count(kind CountKind, of string) (Count, error)
 }
@@ -74,6 +75,7 @@ type Tx interface {
 	access.Writer
 	secrets.Writer
 	triggers.Writer
+	AttemptWriter
 	// EraseApp forgets all records of an app but itself, its usage, its requests, its certificates
 	// and its events. Blobs that only its releases named are noted as unnamed, and count as nobody's.
 	EraseApp(app string) error

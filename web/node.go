@@ -31,6 +31,13 @@ type Node interface {
 	Identity
 	Trust
 	Health
+	Repeats
+}
+
+// Repeats serves writes that have a key once.
+type Repeats interface {
+	// BeginAttempt is asked before a write that has a key is served: see control.Attempts.
+	BeginAttempt(ctx context.Context, key, print string) (within context.Context, was *control.Answer, end func(*control.Answer) error, err error)
 }
 
 // Catalogue reads and routes apps.

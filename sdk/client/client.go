@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,9 +69,53 @@ type request struct {
 	media        string
 	body         io.Reader
 	accept       string
+	key          string // Idempotency-Key of a write
 }
 
+// A write is sent again after an error of the network, with its key: the node serves it once.
+const (
+	maxTries  = 4
+	firstWait = 200 * time.Millisecond // doubled with each try
+)
+
+// send sends a request and, if it has to, sends it again.
 func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
+	if q.method == http.MethodGet || c.token == "" {
+		return c.try(ctx, q)
+	}
+	body, again := q.body.(io.ReadSeeker)
+	q.key = rand.Text()
+	for wait, n := firstWait, 1; ; wait, n = 2*wait, n+1 {
+		resp, err := c.try(ctx, q)
+		if n == maxTries || ctx.Err() != nil || !passes(err) || (q.body != nil && !again) {
+			return resp, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+		if again {
+			if _, err := body.Seek(0, io.SeekStart); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// passes reports whether a write may go well if it is sent again, with its key.
+func passes(err error) bool {
+	p, ok := errors.AsType[*Problem](err)
+	if ok {
+		return p.Type == "/problems/request-in-progress"
+	}
+	return errors.Is(err, errConnection)
+}
+
+// errConnection: the connection broke, whether the request arrived or not.
+var errConnection = errors.New("the connection broke")
+
+func (c *Client) try(ctx context.Context, q request) (*http.Response, error) {
 	address := c.base + q.path
 	if given := nonEmpty(q.query); len(given) > 0 {
 		address += "?" + given.Encode()
@@ -81,6 +126,9 @@ func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
 	}
 	if q.media != "" {
 		r.Header.Set("Content-Type", q.media)
+	}
+	if q.key != "" {
+		r.Header.Set("Idempotency-Key", q.key)
 	}
 	if q.accept != "" {
 		r.Header.Set("Accept", q.accept)
@@ -96,7 +144,7 @@ func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return nil, &brokenError{err}
 	}
 	if resp.StatusCode >= 300 {
 		defer resp.Body.Close()
@@ -104,6 +152,12 @@ func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
 	}
 	return resp, nil
 }
+
+// brokenError is an error of the network.
+type brokenError struct{ err error }
+
+func (e *brokenError) Error() string   { return ErrUnreachable.Error() + ": " + e.err.Error() }
+func (e *brokenError) Unwrap() []error { return []error{ErrUnreachable, errConnection, e.err} }
 
 // nonEmpty leaves out the parameters that say nothing.
 func nonEmpty(query url.Values) url.Values {
@@ -270,7 +324,7 @@ func form(parts ...part) (io.Reader, string) {
 		_, _ = f.Write(p.bytes)
 	}
 	_ = w.Close()
-	return &b, w.FormDataContentType()
+	return bytes.NewReader(b.Bytes()), w.FormDataContentType()
 }
 
 // Certify asks for a certificate for the caller's identity: DER in, PEM out.

@@ -94,6 +94,9 @@ func InSecret(s *secrets.Secret) []*string { return []*string{&s.By} }
 // InPause returns where a pause refers to people.
 func InPause(p *triggers.Pause) []*string { return []*string{&p.By} }
 
+// InAttempt returns where an attempt refers to people.
+func InAttempt(a *state.Attempt) []*string { return []*string{&a.User} }
+
 // aboutPeople reports whether the subject of a kind of events is a person.
 func aboutPeople(kind string) bool {
 	return strings.HasPrefix(kind, "user.") || kind == "app.offered" || kind == "app.transferred"

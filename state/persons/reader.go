@@ -274,6 +274,27 @@ func (r *reader) SecretsPart(app string, p state.Part) ([]secrets.Secret, []byte
 	return part(r, all, next, err, InSecret)
 }
 
+func (r *reader) Attempt(user, key string) (a state.Attempt, found bool, err error) {
+	id, err := r.id(user)
+	if err != nil {
+		return a, false, err
+	}
+	if a, found, err = r.Reader.Attempt(id, key); err != nil || !found {
+		return a, found, err
+	}
+	a, err = one(r, a, err, InAttempt)
+	return a, err == nil, err
+}
+
+func (r *reader) Attempts(user string) ([]state.Attempt, error) {
+	id, err := r.id(user)
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.Reader.Attempts(id)
+	return many(r, all, err, InAttempt)
+}
+
 func (r *reader) Pauses(app string) ([]triggers.Pause, error) {
 	all, err := r.Reader.Pauses(app)
 	return many(r, all, err, InPause)

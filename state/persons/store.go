@@ -163,6 +163,18 @@ func (t *transaction) PutSecret(s secrets.Secret) error { return put(t, s, InSec
 
 func (t *transaction) DeleteSecret(app, name string) error { return t.tx.DeleteSecret(app, name) }
 
+func (t *transaction) PutAttempt(a state.Attempt) error {
+	return put(t, a, InAttempt, t.tx.PutAttempt)
+}
+
+func (t *transaction) DeleteAttempt(user, key string) error {
+	id, err := t.id(user)
+	if err != nil {
+		return err
+	}
+	return t.tx.DeleteAttempt(id, key)
+}
+
 func (t *transaction) PutPause(p triggers.Pause) error { return put(t, p, InPause, t.tx.PutPause) }
 
 func (t *transaction) DeletePause(ref triggers.Ref) error { return t.tx.DeletePause(ref) }

@@ -37,7 +37,7 @@ func drawAct(t *rapid.T) act {
 	return act{
 		What: rapid.SampledFrom([]string{
 			"app", "release", "release", "unrelease", "activation", "key", "unkey", "host", "unhost", "ask", "ask", "decide",
-			"grant", "revoke", "user", "person", "credential", "credential", "uncredential", "secret", "unsecret", "pause", "unpause", "emit", "act as", "charge", "certify", "remove", "erase",
+			"grant", "revoke", "user", "person", "credential", "credential", "uncredential", "secret", "unsecret", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "charge", "certify", "remove", "erase",
 		}).Draw(t, "what"),
 		App:    rapid.SampledFrom([]string{"a", "ab", "a-b"}).Draw(t, "app"),
 		Person: rapid.SampledFrom([]string{"ada", "ada2"}).Draw(t, "person"),
@@ -84,6 +84,10 @@ func (a act) do(tx state.Tx) string {
 		return said(nil, tx.DeleteSecret(a.App, a.secret()))
 	case "pause":
 		return said(nil, tx.PutPause(triggers.Pause{Ref: a.trigger(), By: a.Person, Reason: a.Text, At: a.at()}))
+	case "attempt":
+		return said(nil, tx.PutAttempt(state.Attempt{User: a.Person, Key: a.secret(), Print: a.Text, At: a.at(), Answer: &state.Answer{Status: a.Number, Body: []byte(a.Text)}}))
+	case "unattempt":
+		return said(nil, tx.DeleteAttempt(a.Person, a.secret()))
 	case "unpause":
 		return said(nil, tx.DeletePause(a.trigger()))
 	case "act as":

@@ -200,9 +200,14 @@ func dumpApp(r state.Reader, name string) string {
 func dumpPerson(r state.Reader, name string) string {
 	user, err := r.User(name)
 	held, heldErr := r.Credentials(name)
-	text := said(user, err) + list(held, heldErr)
+	attempts, attemptsErr := r.Attempts(name)
+	text := said(user, err) + list(held, heldErr) + list(attempts, attemptsErr)
 	person, personErr := r.Person(name)
 	text += said(person, personErr)
+	for _, key := range []string{"s0", "s3", "absent"} {
+		attempt, found, err := r.Attempt(name, key)
+		text += said(attempt, err) + fmt.Sprintln(found)
+	}
 	for _, c := range held {
 		found, err := r.CredentialByHash(c.Hash)
 		made, madeErr := r.MadeWith(c.ID)

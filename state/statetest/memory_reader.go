@@ -1,6 +1,7 @@
 package statetest
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -279,6 +280,20 @@ func (r *reader) Secrets(app string) ([]secrets.Secret, error) {
 func (r *reader) SecretsPart(app string, p state.Part) ([]secrets.Secret, []byte, error) {
 	all, err := byKey(r.tables, "secrets", func(s secrets.Secret) bool { return s.App == app })
 	return part(all, err, p, false)
+}
+
+func (r *reader) Attempt(user, name string) (a state.Attempt, found bool, err error) {
+	missing := errors.New("no attempt")
+	a, err = get[state.Attempt](r.tables, "attempts", key(user, name), missing)
+	if errors.Is(err, missing) {
+		return a, false, nil
+	}
+	return a, err == nil, err
+}
+
+func (r *reader) Attempts(user string) ([]state.Attempt, error) {
+	all, err := byKey(r.tables, "attempts", func(a state.Attempt) bool { return a.User == user })
+	return whole(all, err, false)
 }
 
 func (r *reader) Pauses(app string) ([]triggers.Pause, error) {

@@ -177,6 +177,14 @@ func (t *transaction) DeleteSecret(app, name string) error {
 	return t.drop("secrets", key(app, name), secrets.ErrNotFound)
 }
 
+func (t *transaction) PutAttempt(a state.Attempt) error {
+	return t.put("attempts", key(a.User, a.Key), a)
+}
+
+func (t *transaction) DeleteAttempt(user, name string) error {
+	return t.drop("attempts", key(user, name), nil)
+}
+
 func pauseKey(r triggers.Ref) string { return key(r.App, string(r.Kind), r.Name) }
 
 func (t *transaction) PutPause(p triggers.Pause) error { return t.put("pauses", pauseKey(p.Ref), p) }

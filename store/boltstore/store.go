@@ -35,17 +35,19 @@ const (
 	bHosts       = "hosts"
 	bMeta        = "meta"
 	bSecrets     = "secrets"
+	bAttempts    = "attempts" // writes that have a key, by person and key
 
 	bCertificates = "certificates" // of removals
 	bPersons      = "persons"      // by what refers to them
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bCursors, bScrub}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bCursors, bAttempts, bScrub}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
 // index, and what all releases of an app used together; format 5 added states of apps: an earlier
-// agora would serve what is suspended; in format 6 records refer to people by ids.
+// agora would serve what is suspended; in format 6 records refer to people by ids, and meters have
+// other names, which an earlier one would bill as unknown.
 const format = 6
 
 var _ state.Store = (*Store)(nil)

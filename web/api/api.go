@@ -72,15 +72,7 @@ func (s *server) serve(r route) echo.HandlerFunc {
 			return err
 		}
 		defer done()
-		answer, err := r.handle(s, c)
-		if err != nil || c.Response().Committed {
-			return err
-		}
-		c.Response().Header().Set("Cache-Control", "no-store")
-		if answer == nil {
-			return c.NoContent(http.StatusNoContent)
-		}
-		return c.JSON(r.success(), complete(reflect.ValueOf(answer)).Interface())
+		return s.respond(r, c)
 	}
 }
 

@@ -89,6 +89,9 @@ func (d *describer) operation(r route) object {
 		}
 		params = append(params, q)
 	}
+	if r.writes() {
+		params = append(params, object{"name": keyHeader, "in": "header", "required": false, "description": keyWords(r), "schema": object{"type": "string", "minLength": 1, "maxLength": 255}})
+	}
 	responses := object{}
 	d.success(r, responses)
 	for _, status := range r.problems() {
@@ -109,6 +112,18 @@ func (d *describer) operation(r route) object {
 		op["requestBody"] = object{"required": true, "content": content}
 	}
 	return op
+}
+
+// keyWords say what a key is good for.
+func keyWords(r route) string {
+	if r.repeatable {
+		return "Taken, and without effect: this operation can be repeated as it is."
+	}
+	text := "A random text, new for each request. A request with the same key, by the same person, within a day is not served again, and is given the answer of the first; with another address or body it is refused (409), and while the first is served (409)."
+	if r.secret {
+		text += " The secret in the answer is not kept: a repeat is told that it was done (409)."
+	}
+	return text
 }
 
 // problems are the statuses of all that can go wrong with an operation.

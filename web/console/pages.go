@@ -326,7 +326,9 @@ func (c *Console) grants(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	v := grantsView{base: b}
-	v.Grants, v.Pages, err = listed(r, "grants", shownItems, func(p control.Page) (control.Items[approvals.Grant], error) { return c.node.Grants(r.Context(), control.GrantFilter{}, p) })
+	v.Grants, v.Pages, err = listed(r, "grants", shownItems, func(p control.Page) (control.Items[approvals.Grant], error) {
+		return c.node.Grants(r.Context(), control.GrantFilter{}, p)
+	})
 	if err != nil {
 		return "", nil, err
 	}
@@ -434,7 +436,9 @@ func (c *Console) settings(r *http.Request) (string, any, error) {
 	if !b.Operator() {
 		return "settings", v, nil
 	}
-	v.Users, v.Pages["users"], err = listed(r, "users", shownItems, func(p control.Page) (control.Items[access.User], error) { return c.node.Users(ctx, control.UserFilter{}, p) })
+	v.Users, v.Pages["users"], err = listed(r, "users", shownItems, func(p control.Page) (control.Items[access.User], error) {
+		return c.node.Users(ctx, control.UserFilter{}, p)
+	})
 	if err != nil {
 		return "", nil, err
 	}
