@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/agora-host/agora/access"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -227,6 +228,8 @@ func (s *storm) rage(t *testing.T) {
 				if i%5 == 0 {
 					s.DropPrograms()
 					_ = s.Heal(t.Context()) // rather than within a second
+					// A change of the state, whose effects follow.
+					_, _ = s.TokenFor(t.Context(), "eve@example.com", fmt.Sprint(c, i), time.Hour, access.RoleViewer)
 				}
 			}
 		})
