@@ -246,10 +246,11 @@ import settings from "./settings.json";
 import text from "./note.txt";
 import { twice } from "twice";
 import common from "common";
+import own from "../../makers-own/lib.cjs";
 export default { fetch(r: Request) {
 	if (r.url.endsWith("/fail")) throw new Error("told: " + twice(1));
 	if (r.url.endsWith("/package")) common();
-	return new Response(<b id={settings.id}>{text}{String(twice(21))}</b> as any);
+	return new Response(<b id={settings.id}>{text}{String(twice(own))}</b> as any);
 } };`)
 	write(t, dir, "lib/h.ts", "export const h = (name: string, props: any, ...children: string[]) => `<${name} id=\"${props.id}\">${children.join(\"\")}</${name}>`;")
 	write(t, dir, "app/settings.json", `{"id": "x"}`)
@@ -257,6 +258,7 @@ export default { fetch(r: Request) {
 	write(t, dir, "node_modules/twice/package.json", `{"name": "twice", "main": "./index.cjs", "exports": {"worker": "./worker.js", "default": "./index.cjs"}}`)
 	write(t, dir, "node_modules/twice/worker.js", "export const twice = (n) => 2 * n; export const unused = () => 'not in the bundle';")
 	write(t, dir, "node_modules/common/index.js", "\nmodule.exports = () => { throw new Error('of the package') };")
+	write(t, dir, "../makers-own/lib.cjs", "module.exports = 21;")
 	s := javascript.Source{Entry: "main.tsx", Dir: dir + "/app", Capabilities: []string{"log"}}
 	b, err := javascript.Build(t.Context(), s)
 	if err != nil {
@@ -266,7 +268,7 @@ export default { fetch(r: Request) {
 	if got := a.text("/"); got != `<b id="x">note 42</b>` {
 		t.Errorf("%q", got)
 	}
-	for path, want := range map[string]string{"/fail": "told: 2 (main.tsx:8:", "/package": "of the package (node_modules/common/index.js:2:"} {
+	for path, want := range map[string]string{"/fail": "told: 2 (main.tsx:9:", "/package": "of the package (node_modules/common/index.js:2:"} {
 		a.get(path)
 		if log := a.logged(); !strings.Contains(log, want) {
 			t.Errorf("%s: %s", path, log)
@@ -281,7 +283,7 @@ export default { fetch(r: Request) {
 	for _, f := range b.Files {
 		files = append(files, f.Name)
 	}
-	if got := strings.Join(files, " "); got != "h.ts main.tsx note.txt settings.json" {
+	if got := strings.Join(files, " "); got != "h.ts lib.cjs main.tsx note.txt settings.json" {
 		t.Errorf("files: %s", got)
 	}
 	again, err := javascript.Build(t.Context(), s)
