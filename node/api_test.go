@@ -84,12 +84,12 @@ func TestWhoMayCallWhat(t *testing.T) {
 	n.publish(n.ada(), manifest("shop"), says("one"))
 	d, _ := describe(t, n)
 	may := map[access.Role][]string{
-		access.RoleDeveloper: {"publish", "promote", "askAgain", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "answerOffer", "renameApp"},
+		access.RoleDeveloper: {"publish", "promote", "askAgain", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "answerOffer", "renameApp"},
 		access.RoleReviewer:  {"decide", "suspendApp", "resumeApp"},
-		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "dropLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "putUser", "renameUser", "addHost", "deleteHost", "newLink", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "answerOffer", "renameApp"},
+		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "putUser", "renameUser", "createDomain", "deleteDomain", "inviteUser", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "answerOffer", "renameApp"},
 	}
 	// Anybody who is signed in may try these; whose thing it is decides then.
-	own := []string{"revokeGrant", "logs", "listLetters", "listSecrets", "shrinkGrant"}
+	own := []string{"revokeGrant", "logs", "listDeadLetters", "listSecrets", "shrinkGrant"}
 	special := slices.Concat(may[access.RoleDeveloper], may[access.RoleReviewer], may[access.RoleOperator], own)
 	tokens := map[access.Role]string{}
 	for _, role := range access.Roles() {
