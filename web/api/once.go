@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -29,12 +30,12 @@ func (r route) writes() bool { return r.method != http.MethodGet && !r.public }
 
 // respond serves a request that was let in: once, if it is a write that has a key.
 func (s *server) respond(r route, c echo.Context) error {
-	keys := c.Request().Header.Values(keyHeader)
-	if !r.writes() || r.repeatable || len(keys) == 0 {
-		return s.send(r, c, nil)
+	key, err := keyOf(c.Request())
+	if err != nil && r.writes() {
+		return err
 	}
-	if len(keys) > 1 {
-		return fmt.Errorf("%w: it is given %d times", control.ErrBadKey, len(keys))
+	if !r.writes() || r.repeatable || key == "" {
+		return s.send(r, c, nil)
 	}
 	raw, err := readAll(c)
 	if err != nil {
@@ -42,7 +43,7 @@ func (s *server) respond(r route, c echo.Context) error {
 	}
 	c.Request().Body = io.NopCloser(bytes.NewReader(raw))
 	ctx := c.Request().Context()
-	within, was, end, err := s.node.BeginAttempt(ctx, strings.Trim(keys[0], `"`), printOf(c.Request(), raw))
+	within, was, end, err := s.node.BeginAttempt(ctx, key, printOf(c.Request(), raw))
 	switch {
 	case errors.Is(err, control.ErrAnswerLost) && r.answer == nil:
 		was = &control.Answer{Status: http.StatusNoContent}
@@ -70,6 +71,25 @@ func (s *server) respond(r route, c echo.Context) error {
 		}
 		kept = &a
 	})
+}
+
+// keyPattern is a key, perhaps in the quotes that the draft has it in.
+const keyPattern = `^"?[!#-~]{1,255}"?$`
+
+var keyForm = regexp.MustCompile(keyPattern)
+
+// keyOf returns the key of a request, "" if it has none; control.ErrBadKey.
+func keyOf(r *http.Request) (string, error) {
+	keys := r.Header.Values(keyHeader)
+	switch {
+	case len(keys) == 0:
+		return "", nil
+	case len(keys) > 1:
+		return "", fmt.Errorf("%w: it is given %d times", control.ErrBadKey, len(keys))
+	case !keyForm.MatchString(keys[0]):
+		return "", control.ErrBadKey
+	}
+	return strings.Trim(keys[0], `"`), nil
 }
 
 // send serves a request, and has keep called with the answer before it is given.

@@ -90,7 +90,7 @@ func (d *describer) operation(r route) object {
 		params = append(params, q)
 	}
 	if r.writes() {
-		params = append(params, object{"name": keyHeader, "in": "header", "required": false, "description": keyWords(r), "schema": object{"type": "string", "minLength": 1, "maxLength": 255}})
+		params = append(params, object{"name": keyHeader, "in": "header", "required": false, "description": keyWords(r), "schema": object{"type": "string", "pattern": keyPattern}})
 	}
 	responses := object{}
 	d.success(r, responses)
