@@ -64,11 +64,11 @@ var arguments = map[string]completion{
 var flagValues = map[string]completion{
 	"output": {words: []string{"text", "json"}}, "context": {local: contextNames},
 	"tier": tiers, "promote to": {words: tierNames()[1:]}, "role": roles, "add-role": roles, "remove-role": roles,
-	"list by": {names: completeUsers}, "name": freeText, "state": {words: []string{"active", "suspended", "deleting", "removing"}},
+	"list by": {names: completeUsers}, "state": {words: []string{"active", "suspended", "deleting", "removing"}},
 	"status": {words: []string{"open", "approved", "rejected", "withdrawn", "all"}},
 	"by":     {words: groupings, list: true}, "app": appNames, "user": {names: completeUsers}, "team": {names: completeTeams}, "cost-center": {names: completeCostCenters},
 	"release": {names: completeReleases}, "method": {words: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}},
-	"module": moduleFiles, "deploy name": freeText, "bundle": {files: []string{"json"}}, "key": anyFile, "out": anyFile, "trust-root": {files: []string{"json"}},
+	"module": moduleFiles, "name": freeText, "bundle": {files: []string{"json"}}, "key": anyFile, "out": anyFile, "trust-root": {files: []string{"json"}},
 	"challenge": anyFile, "proof": anyFile, "data": anyFile, "examples": anyFile, "llm": anyFile, "policy": anyFile, "backup to": anyFile,
 	"quota": {words: quotaWords()}, "snapshot": {words: []string{"latest"}}, "since": {words: []string{"24h", "7d", "30d"}},
 	"scope": {words: access.ScopeWords()}, "owner": {names: completeUsers}, "capability": {words: capabilityNames()}, "transfer to": {names: completeUsers},
