@@ -100,7 +100,7 @@ func TestReact(t *testing.T) {
 	}
 }
 
-// TestTypes: agora.d.ts says what the examples of the manual need, refuses what is wrong, and is right both for
+// TestTypes: agora.d.ts says what the manual's examples and those in the directory examples need, refuses what is wrong, and is right both for
 // an editor without a configuration and with the libraries that the manual names.
 func TestTypes(t *testing.T) {
 	compiler := filepath.Join(packages(t), "node_modules", "typescript", "bin", "tsc")
@@ -110,7 +110,18 @@ func TestTypes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := append([]string{compiler, "--noEmit", "--strict", "--target", "esnext", "--module", "esnext", "--moduleResolution", "bundler"}, libraries...)
-			cmd := exec.CommandContext(t.Context(), "node", append(args, "app.ts")...)
+			examples, err := filepath.Glob("../examples/typescript/*/*.ts")
+			if err != nil || len(examples) == 0 {
+				t.Fatalf("%q, %v", examples, err)
+			}
+			for _, file := range append(examples, "testdata/types/app.ts") {
+				path, err := filepath.Abs(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				args = append(args, path)
+			}
+			cmd := exec.CommandContext(t.Context(), "node", args...)
 			cmd.Dir = "testdata/types"
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)

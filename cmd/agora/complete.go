@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/javascript"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -37,11 +38,12 @@ type (
 )
 
 var (
-	anyFile  = completion{files: []string{""}}
-	freeText = completion{}
-	appNames = completion{names: completeApps}
-	tiers    = completion{words: tierNames()}
-	roles    = completion{words: roleNames(), list: true}
+	anyFile     = completion{files: []string{""}}
+	moduleFiles = completion{files: moduleEndings()}
+	freeText    = completion{}
+	appNames    = completion{names: completeApps}
+	tiers       = completion{words: tierNames()}
+	roles       = completion{words: roleNames(), list: true}
 )
 
 // arguments say how the words in capitals of a command's usage are completed; those that mean
@@ -53,7 +55,7 @@ var arguments = map[string]completion{
 	"requests ID": {names: completeRequests}, "grants ID": {names: completeGrants},
 	"triggers KIND": {words: []string{string(abi.TriggerCron), string(abi.TriggerWebhook), string(abi.TriggerEvent)}},
 	"triggers NAME": {names: completeTriggers}, "dead-letters LETTER": {names: completeDeadLetters}, "secrets NAME": {names: completeSecrets},
-	"MODULE": {files: []string{"wasm"}}, "MANIFEST": {files: []string{"toml"}}, "DIRECTORY": anyFile, "FILE": anyFile,
+	"MODULE": moduleFiles, "MANIFEST": {files: []string{"toml"}}, "DIRECTORY": anyFile, "FILE": anyFile,
 	"LABEL": freeText, "PATH": freeText, "LINK": freeText, "URL": freeText, "NEW": freeText, "NAME": freeText, "COMMAND": freeText,
 }
 
@@ -62,11 +64,11 @@ var arguments = map[string]completion{
 var flagValues = map[string]completion{
 	"output": {words: []string{"text", "json"}}, "context": {local: contextNames},
 	"tier": tiers, "promote to": {words: tierNames()[1:]}, "role": roles, "add-role": roles, "remove-role": roles,
-	"list by": {names: completeUsers}, "name": freeText, "state": {words: []string{"active", "suspended", "deleting", "removing"}},
+	"list by": {names: completeUsers}, "state": {words: []string{"active", "suspended", "deleting", "removing"}},
 	"status": {words: []string{"open", "approved", "rejected", "withdrawn", "all"}},
 	"by":     {words: groupings, list: true}, "app": appNames, "user": {names: completeUsers}, "team": {names: completeTeams}, "cost-center": {names: completeCostCenters},
 	"release": {names: completeReleases}, "method": {words: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}},
-	"module": {files: []string{"wasm"}}, "bundle": {files: []string{"json"}}, "key": anyFile, "out": anyFile, "trust-root": {files: []string{"json"}},
+	"module": moduleFiles, "name": freeText, "bundle": {files: []string{"json"}}, "key": anyFile, "out": anyFile, "trust-root": {files: []string{"json"}},
 	"challenge": anyFile, "proof": anyFile, "data": anyFile, "examples": anyFile, "llm": anyFile, "policy": anyFile, "backup to": anyFile,
 	"quota": {words: quotaWords()}, "snapshot": {words: []string{"latest"}}, "since": {words: []string{"24h", "7d", "30d"}},
 	"scope": {words: access.ScopeWords()}, "owner": {names: completeUsers}, "capability": {words: capabilityNames()}, "transfer to": {names: completeUsers},
@@ -77,6 +79,15 @@ var flagValues = map[string]completion{
 
 // groupings are what usage can be grouped by.
 var groupings = []string{"hour", "day", "month", "app", "release", "tier", "cost_center", "team", "owner", "environment", "trigger"}
+
+// moduleEndings are those of modules, and of the scripts that become one.
+func moduleEndings() []string {
+	all := []string{"wasm"}
+	for _, ext := range javascript.Extensions {
+		all = append(all, ext[1:])
+	}
+	return all
+}
 
 func tierNames() (all []string) {
 	for _, t := range abi.Tiers() {

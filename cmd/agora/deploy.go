@@ -29,53 +29,48 @@ const (
 
 func (c *cli) deployCommand() *cobra.Command {
 	var module, bundle, key string
+	var without unmanifested
 	cmd := &cobra.Command{
-		Use:   "deploy [DIRECTORY | MANIFEST]",
+		Use:   "deploy [DIRECTORY | SCRIPT | MANIFEST]",
 		Short: "Sign and publish a release",
 		Long: `Publishes the module beside a manifest. A bundle beside the module
 (MODULE` + bundleSuffix + `) is used if it signs these bytes; otherwise the module
-is signed now, as you.`,
-		Example: "  agora deploy examples/hello\n  agora deploy agora.toml --module target/wasm32-wasip1/release/app.wasm",
+is signed now, as you.
+
+A script in JavaScript or TypeScript (.js, .ts, .jsx, .tsx, .mjs, .mts) is built first, with
+what it imports; nothing else has to be installed. It needs no manifest: one without
+capabilities is made of its name. That becomes the app's name, too; of app.ts and
+index.ts it is their directory's.`,
+		Example: "  agora deploy examples/hello\n  agora deploy shortcuts.ts\n  agora deploy agora.toml --module target/wasm32-wasip1/release/app.wasm",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			manifestPath := manifestFile
-			if len(args) == 1 {
-				manifestPath = args[0]
-			}
-			if info, err := os.Stat(manifestPath); err == nil && info.IsDir() {
-				manifestPath = filepath.Join(manifestPath, manifestFile)
+			p, err := locate(append(args, "")[0], module)
+			if err != nil {
+				return err
 			}
 			node, err := c.node()
 			if err != nil {
 				return err
 			}
-			return c.deploy(cmd.Context(), node, manifestPath, module, bundle, key)
+			return c.deploy(cmd.Context(), node, p, without, bundle, key)
 		},
 	}
-	cmd.Flags().StringVar(&module, "module", "", "the .wasm file (default: the one beside the manifest)")
+	cmd.Flags().StringVar(&module, "module", "", "the .wasm file or the script (default: the one beside the manifest)")
 	cmd.Flags().StringVar(&bundle, "bundle", "", "a sigstore bundle that signs the module")
 	cmd.Flags().StringVar(&key, "key", "", "sign with this private key instead of as you")
+	without.flags(cmd.Flags())
 	return cmd
 }
 
-func (c *cli) deploy(ctx context.Context, node *client.Client, manifestPath, modulePath, bundlePath, keyPath string) error {
-	manifest, err := os.ReadFile(manifestPath)
-	if errors.Is(err, fs.ErrNotExist) {
-		return usageError("there is no %s: name the directory with your app's manifest, or see docs/manifest.md", manifestPath)
-	}
-	if err != nil {
-		return err
-	}
-	if modulePath == "" {
-		if modulePath, err = onlyModule(filepath.Dir(manifestPath)); err != nil {
-			return err
-		}
-	}
+func (c *cli) deploy(ctx context.Context, node *client.Client, p project, without unmanifested, bundlePath, keyPath string) error {
 	if err := c.deployingTo(ctx, node); err != nil {
 		return err
 	}
 	steps := c.progress()
-	published, err := publish(ctx, node, steps, filepath.Dir(manifestPath), manifest, modulePath, bundlePath, keyPath)
+	if err := without.fill(ctx, node, steps, &p); err != nil {
+		return err
+	}
+	published, err := publish(ctx, node, steps, p, bundlePath, keyPath)
 	if err != nil {
 		steps.stop()
 		return err
@@ -94,13 +89,13 @@ func (c *cli) deploy(ctx context.Context, node *client.Client, manifestPath, mod
 	})
 }
 
-// publish signs what is not signed and uploads it.
-func publish(ctx context.Context, node *client.Client, steps *progress, dir string, manifest []byte, modulePath, bundlePath, keyPath string) (client.Published, error) {
-	module, err := os.ReadFile(modulePath)
+// publish builds and signs what is not built and signed, and uploads it.
+func publish(ctx context.Context, node *client.Client, steps *progress, p project, bundlePath, keyPath string) (client.Published, error) {
+	module, err := p.read(ctx, steps)
 	if err != nil {
 		return client.Published{}, err
 	}
-	module, left, err := withFiles(module, manifest, dir)
+	module, left, err := withFiles(module, p.manifest, p.dir)
 	if err != nil {
 		return client.Published{}, err
 	}
@@ -108,12 +103,12 @@ func publish(ctx context.Context, node *client.Client, steps *progress, dir stri
 		steps.note(left.String())
 	}
 	steps.to("signing")
-	bundle, err := bundleFor(ctx, node, module, modulePath, bundlePath, keyPath)
+	bundle, err := bundleFor(ctx, node, module, p.module, bundlePath, keyPath)
 	if err != nil {
 		return client.Published{}, err
 	}
 	steps.to(fmt.Sprintf("uploading %s", humanize.Bytes(uint64(len(module)))))
-	return node.Publish(ctx, manifest, module, bundle, steps.to)
+	return node.Publish(ctx, p.manifest, module, bundle, steps.to)
 }
 
 // bundleFor finds or makes the signature: the file that was named, a key's, the
@@ -133,7 +128,7 @@ func bundleFor(ctx context.Context, node *client.Client, module []byte, modulePa
 	return sign(ctx, node, module, keyPath)
 }
 
-// onlyModule finds the one module in a directory.
+// onlyModule finds the one module in a directory, or the script that becomes one.
 func onlyModule(dir string) (string, error) {
 	found, err := filepath.Glob(filepath.Join(dir, "*.wasm"))
 	if err != nil {
@@ -143,7 +138,10 @@ func onlyModule(dir string) (string, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return "", usageError("there is no .wasm file in %s: build your app first (for Go: GOOS=wasip1 GOARCH=wasm go build -o app.wasm ., with -buildmode=c-shared for an app of the SDK), or name the file with --module", dir)
+		if script := onlySource(dir); script != "" {
+			return script, nil
+		}
+		return "", usageError("there is no .wasm file in %s, nor an app.ts or app.js: build your app first (for Go: GOOS=wasip1 GOARCH=wasm go build -o app.wasm ., with -buildmode=c-shared for an app of the SDK), or name the file with --module", dir)
 	}
 	return "", usageError("there are %d .wasm files in %s: name the one to publish with --module", len(found), dir)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/agora-host/agora/abi/static"
 	"github.com/agora-host/agora/internal/contexts"
 	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/javascript"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/sdk/client"
 )
@@ -23,6 +24,9 @@ func (c *cli) printError(err error) int {
 	if p, ok := errors.AsType[*client.Problem](err); ok {
 		c.printProblem(c.here(p.Problem))
 		return exitOf(p.Status)
+	}
+	if e, ok := errors.AsType[*javascript.Error](err); ok {
+		return c.printNotBuilt(e)
 	}
 	hint, code := "", exitFailure
 	switch {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -308,7 +309,7 @@ func (c *cli) policyCommand() *cobra.Command {
 			}
 			var module []byte
 			if len(args) == 2 {
-				if module, err = os.ReadFile(args[1]); err != nil {
+				if module, err = c.moduleOf(cmd.Context(), project{filepath.Dir(args[0]), manifest, args[1]}); err != nil {
 					return err
 				}
 			}

@@ -3,27 +3,35 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/javascript"
 	"github.com/agora-host/agora/registry"
 )
 
 func (c *cli) inspectCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "inspect MODULE", Short: "Say what a module is and what it wants; needs no node", Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			module, err := os.ReadFile(args[0])
+		Long: "Says what a module is and what it wants. Of a script it says that of the module which agora deploy would make of it.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := alone(args[0])
+			if err != nil {
+				return err
+			}
+			module, err := c.moduleOf(cmd.Context(), p)
 			if err != nil {
 				return err
 			}
 			i, err := registry.Inspect(module)
 			if err != nil {
 				return err
+			}
+			if info, ok := javascript.ReadInfo(module); ok && i.Language == "" {
+				i.Language = "JavaScript (" + info.Engine + ")"
 			}
 			files, err := filesIn(module)
 			if err != nil {

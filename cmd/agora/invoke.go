@@ -191,21 +191,26 @@ func (c *cli) follow(ctx context.Context, node *client.Client, app string, seen 
 			return nil
 		case <-time.After(time.Second):
 		}
-		lines, err := node.Logs(ctx, app, 1000)
-		if ctx.Err() != nil {
+		var err error
+		if last, err = c.printNew(ctx, node, app, last); ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		for i, l := range lines {
-			if l.At.After(last) {
-				if err := c.printLog(lines[i:]); err != nil {
-					return err
-				}
-				last = lines[len(lines)-1].At
-				break
-			}
+	}
+}
+
+// printNew prints the lines of a log that are newer, and returns the time of the newest.
+func (c *cli) printNew(ctx context.Context, node *client.Client, app string, last time.Time) (time.Time, error) {
+	lines, err := node.Logs(ctx, app, 1000)
+	if err != nil {
+		return last, err
+	}
+	for i, l := range lines {
+		if l.At.After(last) {
+			return lines[len(lines)-1].At, c.printLog(lines[i:])
 		}
 	}
+	return last, nil
 }

@@ -40,6 +40,11 @@ func TestScripts(t *testing.T) {
 			e.Setenv("AGORA_CONFIG", filepath.Join(e.WorkDir, "config.json"))
 			e.Setenv("AGORA_URL", "")
 			e.Setenv("AGORA_TOKEN", "")
+			examples, err := filepath.Abs("../../examples")
+			if err != nil {
+				return err
+			}
+			e.Setenv("EXAMPLES", examples)
 			e.Values[clockKey{}] = new(atomic.Int64)
 			return os.WriteFile(filepath.Join(e.WorkDir, "app.wasm"), says("ok"), 0o644)
 		},

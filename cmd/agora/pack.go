@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"github.com/agora-host/agora/abi/static"
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/javascript"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -75,22 +77,25 @@ func (c *cli) packCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "pack MANIFEST MODULE", Short: "Put the manifest's static files into a module, to sign it and upload it by hand",
 		Long: `Puts the files of the directory that the manifest names under [static] into the
-module. What is packed is part of what is signed, so pack before you sign. agora
-deploy does both by itself.`,
-		Example: "  agora pack agora.toml app.wasm\n  agora sign app.wasm",
+module. What is packed is part of what is signed, so pack before you sign. Of a script it
+makes the module first. agora deploy does all that by itself.`,
+		Example: "  agora pack agora.toml app.wasm\n  agora sign app.wasm\n  agora pack agora.toml app.ts   # writes app.wasm",
 		Args:    cobra.ExactArgs(2),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
 				out = args[1]
+				if javascript.IsSource(out) {
+					out = strings.TrimSuffix(out, filepath.Ext(out)) + ".wasm"
+				}
 			}
-			return c.pack(args[0], args[1], out)
+			return c.pack(cmd.Context(), args[0], args[1], out)
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "where the packed module goes (default: in place)")
+	cmd.Flags().StringVar(&out, "out", "", "where the packed module goes (default: in place; of a script, beside it)")
 	return cmd
 }
 
-func (c *cli) pack(manifestPath, modulePath, out string) error {
+func (c *cli) pack(ctx context.Context, manifestPath, modulePath, out string) error {
 	manifest, err := os.ReadFile(manifestPath)
 	if err != nil {
 		return err
@@ -99,14 +104,15 @@ func (c *cli) pack(manifestPath, modulePath, out string) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", manifestPath, err)
-	case m.Static == nil:
+	case m.Static == nil && !javascript.IsSource(modulePath):
 		return usageError("%s names no static files, so there is nothing to pack: add a table [static] with dir = \"…\", see docs/manifest.md", manifestPath)
 	}
-	module, err := os.ReadFile(modulePath)
+	p := project{filepath.Dir(manifestPath), manifest, modulePath}
+	module, err := c.moduleOf(ctx, p)
 	if err != nil {
 		return err
 	}
-	module, left, err := withFiles(module, manifest, filepath.Dir(manifestPath))
+	module, left, err := withFiles(module, manifest, p.dir)
 	if errors.Is(err, registry.ErrBadModule) {
 		return fmt.Errorf("%s: %w", modulePath, err)
 	} else if err != nil {
@@ -115,6 +121,9 @@ func (c *cli) pack(manifestPath, modulePath, out string) error {
 	files, err := filesIn(module)
 	if err != nil {
 		return err
+	}
+	if files == nil {
+		files = &packed{}
 	}
 	files.Left = left
 	if err := os.WriteFile(out, module, 0o644); err != nil {

@@ -72,7 +72,7 @@ does not answer, 7 in conflict with what is there, 8 something stored is damaged
 		}
 	}
 	add("node", c.upCommand(), c.serveCommand(), c.doctorCommand(), c.backupCommand(), c.restoreCommand())
-	add("apps", c.loginCommand(), c.contextsCommand(), c.appsCommand(), c.releasesCommand(), c.deployCommand(), c.packCommand(), c.signCommand(),
+	add("apps", c.loginCommand(), c.contextsCommand(), c.appsCommand(), c.releasesCommand(), c.deployCommand(), c.devCommand(), c.packCommand(), c.signCommand(),
 		c.verifyCommand(), c.inspectCommand(), c.typesCommand(), c.invokeCommand(), c.logsCommand(), c.triggersCommand(), c.deadLettersCommand(), c.usageCommand())
 	add("govern", c.requestsCommand(), c.capabilitiesCommand(), c.grantsCommand(), c.policyCommand(), c.keysCommand(), c.domainsCommand(), c.usersCommand(), c.tokensCommand(), c.quotasCommand(), c.secretsCommand(), c.certificatesCommand())
 	root.AddCommand(c.versionCommand(), compileWorkerCommand(c.streams))

@@ -216,7 +216,7 @@ func (c *cli) publishExample(ctx context.Context, api *client.Client, manifestPa
 		return err
 	}
 	quiet := &progress{quiet: true, w: io.Discard}
-	if _, err := publish(ctx, api, quiet, dir, manifest, module, "", ""); err != nil {
+	if _, err := publish(ctx, api, quiet, project{dir, manifest, module}, "", ""); err != nil {
 		steps.stop()
 		return err
 	}
