@@ -37,47 +37,47 @@ type copier interface {
 // which is copied after it; what the state names is among the blobs, which are
 // listed after it. Usage that is in both counts once, since cells are merged by
 // maximum.
-func (h *Node) Backup(ctx context.Context, w io.Writer) error {
+func (u *Upkeep) Backup(ctx context.Context, w io.Writer) error {
 	actor := access.ActorFrom(ctx)
-	if err := access.MayBackUp(actor, h.o.Now()); err != nil {
+	if err := access.MayBackUp(actor, u.now()); err != nil {
 		return err
 	}
-	done, err := h.backups.Take(ctx, actor.User, 1, 0)
+	done, err := u.places.Take(ctx, actor.User, 1, 0)
 	if err != nil {
 		return err
 	}
 	defer done()
-	defer h.files.Hold()() // the apps' files are copied after the list of them
-	if err := h.noteBackup(ctx, actor); err != nil {
+	defer u.files.Hold()() // the apps' files are copied after the list of them
+	if err := u.noteBackup(ctx, actor); err != nil {
 		return err
 	}
 	brisk := &briskWriter{w: w}
 	stores := func(a *archive.Writer, p *pace) error {
-		if err := h.roomFor(); err != nil {
-			h.log.WarnContext(ctx, "a backup copies the stores to its reader, and not aside", "err", err)
-			return h.copyThrough(ctx, a, p, brisk)
+		if err := u.roomFor(); err != nil {
+			u.log.WarnContext(ctx, "a backup copies the stores to its reader, and not aside", "err", err)
+			return u.copyThrough(ctx, a, p, brisk)
 		}
-		return h.copyAside(ctx, a, p)
+		return u.copyAside(ctx, a, p)
 	}
-	a := archive.NewWriter(brisk, h.o.Now(), h.o.Version)
-	if err := writeArchive(ctx, a, h.o.DataDir, newPace(ctx, h.resting), stores); err != nil {
+	a := archive.NewWriter(brisk, u.now(), u.version)
+	if err := writeArchive(ctx, a, u.dir, newPace(ctx, u.resting), stores); err != nil {
 		return err
 	}
-	h.log.InfoContext(ctx, "a backup is complete", "user", actor.User)
+	u.log.InfoContext(ctx, "a backup is complete", "user", actor.User)
 	return nil
 }
 
 // noteBackup tells operators of a backup before its first byte leaves: it holds the node's keys.
 // On a disk that takes no change the backup is made all the same, since it is what helps then, and
 // stands in the log.
-func (h *Node) noteBackup(ctx context.Context, actor access.Actor) error {
-	h.log.InfoContext(ctx, "a backup begins", "user", actor.User, "via", actor.Via)
-	_, err := h.desk.Update(ctx, actor.User, func(tx state.Tx) error {
+func (u *Upkeep) noteBackup(ctx context.Context, actor access.Actor) error {
+	u.log.InfoContext(ctx, "a backup begins", "user", actor.User, "via", actor.Via)
+	_, err := u.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		tx.Emit("backup.read", "", actor.User, map[string]string{"via": string(actor.Via)})
 		return nil
 	})
 	if errors.Is(err, registry.ErrUnwritable) {
-		h.log.WarnContext(ctx, "a backup could not be noted in the feed", "user", actor.User, "err", err)
+		u.log.WarnContext(ctx, "a backup could not be noted in the feed", "user", actor.User, "err", err)
 		return nil
 	}
 	return err
@@ -90,7 +90,7 @@ const (
 
 // copyAside copies the stores to files without a name, and then to the archive: what a
 // killed process leaves of them is nothing.
-func (h *Node) copyAside(ctx context.Context, a *archive.Writer, p *pace) error {
+func (u *Upkeep) copyAside(ctx context.Context, a *archive.Writer, p *pace) error {
 	var copies []*os.File
 	defer func() {
 		for _, f := range copies {
@@ -98,7 +98,7 @@ func (h *Node) copyAside(ctx context.Context, a *archive.Writer, p *pace) error 
 		}
 	}()
 	aside := func(_ *archive.Writer, s storeFile) error {
-		f, err := os.CreateTemp(h.o.DataDir, asideFiles)
+		f, err := os.CreateTemp(u.dir, asideFiles)
 		if err != nil {
 			return err
 		}
@@ -106,9 +106,9 @@ func (h *Node) copyAside(ctx context.Context, a *archive.Writer, p *pace) error 
 		if err := os.Remove(f.Name()); err != nil {
 			return err
 		}
-		return s.copy(h).Copy(ctx, func(_ int64, write func(io.Writer) error) error { return write(pacedWriter{f, p}) })
+		return s.copy(u.stores).Copy(ctx, func(_ int64, write func(io.Writer) error) error { return write(pacedWriter{f, p}) })
 	}
-	if err := h.eachStore(ctx, a, aside); err != nil {
+	if err := u.eachStore(ctx, a, aside); err != nil {
 		return err
 	}
 	for i, s := range storeFiles {
@@ -129,22 +129,22 @@ func (h *Node) copyAside(ctx context.Context, a *archive.Writer, p *pace) error 
 
 // copyThrough copies the stores to the archive, for a disk without room for copies: whoever
 // has little room needs a backup most. Its reader has to be brisk then.
-func (h *Node) copyThrough(ctx context.Context, a *archive.Writer, p *pace, reader *briskWriter) error {
+func (u *Upkeep) copyThrough(ctx context.Context, a *archive.Writer, p *pace, reader *briskWriter) error {
 	reader.begin()
 	defer reader.end()
-	return h.eachStore(ctx, a, func(a *archive.Writer, s storeFile) error {
-		return s.copy(h).Copy(ctx, func(size int64, write func(io.Writer) error) error {
+	return u.eachStore(ctx, a, func(a *archive.Writer, s storeFile) error {
+		return s.copy(u.stores).Copy(ctx, func(size int64, write func(io.Writer) error) error {
 			return a.Add(s.name, size, func(w io.Writer) error { return write(pacedWriter{w, p}) })
 		})
 	})
 }
 
 // eachStore copies one store after the other, while no snapshot does.
-func (h *Node) eachStore(ctx context.Context, a *archive.Writer, copy func(*archive.Writer, storeFile) error) error {
-	if err := h.beginCopy(ctx); err != nil {
+func (u *Upkeep) eachStore(ctx context.Context, a *archive.Writer, copy func(*archive.Writer, storeFile) error) error {
+	if err := u.beginCopy(ctx); err != nil {
 		return err
 	}
-	defer h.endCopy()
+	defer u.endCopy()
 	for _, s := range storeFiles {
 		if err := copy(a, s); err != nil {
 			return fmt.Errorf("copy the %s: %w", s.about, err)
@@ -270,14 +270,3 @@ func addFiles(ctx context.Context, a *archive.Writer, dir string, p *pace, take 
 		return ctx.Err()
 	})
 }
-
-func (h *Node) beginCopy(ctx context.Context) error {
-	select {
-	case h.copying <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (h *Node) endCopy() { <-h.copying }

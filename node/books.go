@@ -58,16 +58,16 @@ func (d doctor) usage(well string, found []abi.Finding) []Check {
 	return bad
 }
 
-// checkBooks reads the journals that are kept, and compares them with what is
+// reconcile reads the journals that are kept, and compares them with what is
 // billed.
-func (h *Node) checkBooks(ctx context.Context) []Check {
-	r, err := h.meter.Reconcile(ctx)
+func (d doctor) reconcile(ctx context.Context, meter *metering.Meter) []Check {
+	r, err := meter.Reconcile(ctx)
 	var findings []abi.Finding
 	if err == nil {
-		findings, err = h.meter.Findings(ctx)
+		findings, err = meter.Findings(ctx)
 	}
 	if err != nil {
 		return []Check{{Name: "usage", Detail: err.Error(), Remedy: abi.Remedy{Summary: "Read the node's log; make sure that the data directory can be read and written."}}}
 	}
-	return doctor{dir: h.o.DataDir}.usage(fmt.Sprintf("%s billed, and the journals that are kept say the same (%s read)", humanize.Plural(r.Balance.Cells.Calls, "call is", "calls are"), humanize.Plural(r.Epochs, "was", "were")), findings)
+	return d.usage(fmt.Sprintf("%s billed, and the journals that are kept say the same (%s read)", humanize.Plural(r.Balance.Cells.Calls, "call is", "calls are"), humanize.Plural(r.Epochs, "was", "were")), findings)
 }

@@ -11,15 +11,18 @@ import (
 	"github.com/agora-host/agora/node/internal/telemetry"
 )
 
-// budget makes a budget of the node's, which metrics and the doctor report.
-func (h *Node) budget(name, help string, limit int64) *budget.Budget {
+// budgets are all of a node's, which metrics and the doctor report. None is added once the node serves.
+type budgets struct{ all []*budget.Budget }
+
+// add makes a budget.
+func (bs *budgets) add(name, help string, limit int64) *budget.Budget {
 	b := budget.New(name, help, limit)
-	h.budgets = append(h.budgets, b)
+	bs.all = append(bs.all, b)
 	return b
 }
 
-// measureBudgets writes how near each budget is.
-func (h *Node) measureBudgets(p *telemetry.Page) {
+// measure writes how near each budget is.
+func (bs *budgets) measure(p *telemetry.Page) {
 	for _, f := range []struct {
 		name, help string
 		kind       telemetry.Kind
@@ -31,21 +34,17 @@ func (h *Node) measureBudgets(p *telemetry.Page) {
 		{"agora_budget_refused_total", "how often nothing was left", telemetry.Counter, func(s budget.State) float64 { return float64(s.Refused) }},
 	} {
 		p.Family(f.name, f.kind, f.help)
-		for _, b := range h.budgets {
+		for _, b := range bs.all {
 			s := b.State()
 			p.Sample(f.of(s), "budget", s.Name)
 		}
 	}
-	p.Family("agora_panics_total", telemetry.Counter, "panics of the node's own code that were recovered: each is a defect, and is in the node's log with its stack")
-	for where, n := range h.watch.Counts() {
-		p.Sample(float64(n), "where", where)
-	}
 }
 
-// checkBudgets returns a line of the doctor's for each budget. One that is nearly used up, or was,
+// check returns a line of the doctor's for each budget. One that is nearly used up, or was,
 // is a reason to look and no damage.
-func (h *Node) checkBudgets() (checks []control.Check) {
-	for _, b := range h.budgets {
+func (bs *budgets) check() (checks []control.Check) {
+	for _, b := range bs.all {
 		s := b.State()
 		say := func(n int64) string { return strconv.FormatInt(n, 10) }
 		if strings.HasPrefix(s.Help, "bytes") {

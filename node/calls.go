@@ -1,31 +1,44 @@
 package node
 
 import (
-	"errors"
+	"context"
 	"net/http"
 
-	"github.com/agora-host/agora/host/gateway"
-	"github.com/agora-host/agora/internal/door"
-	"github.com/agora-host/agora/registry"
-	"github.com/agora-host/agora/web/problem"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/host"
 )
 
-// writeFault sends a caller of an app the response to a request that was not served. Nobody has signed
-// in, so that the app's owner is named as colleagues know them, and not by an address that takes mail.
-func (h *Node) writeFault(w http.ResponseWriter, r *http.Request, id string, err error) {
-	var about problem.About
-	if app, found := h.Host.NoteRefused(r.Context(), r.Host, id, err); found {
-		about = problem.About{App: app.Name, Title: app.Title, Owner: registry.KnownAs(app.Owner), Team: app.Team, Console: h.origins.consoleURL}
-	}
-	about.Page = gateway.TakesPage(r.Header)
-	problem.WriteFault(w, about, err)
+// Calls are calls of apps by people who are signed in.
+type Calls struct {
+	desk *control.Desk
+	host *host.Host
 }
 
-// refuse is writeFault for requests that reach no handler, so that no app is looked up for them.
-func (h *Node) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	w.Header().Set(gateway.InvocationHeader, gateway.NewID())
-	if errors.Is(err, door.ErrMethod) {
-		w.Header().Set("Allow", door.Methods)
+// Invoke calls a release for a signed-in person, as the gateway would.
+func (c *Calls) Invoke(ctx context.Context, app string, number int, r *http.Request) (control.Response, error) {
+	if _, err := c.desk.Door(ctx, access.CallApp); err != nil {
+		return control.Response{}, err
 	}
-	problem.WriteFault(w, problem.About{Page: gateway.TakesPage(r.Header)}, err)
+	called, err := c.host.Call(ctx, app, number, r)
+	if err != nil {
+		return control.Response{}, err
+	}
+	header := http.Header{}
+	for _, f := range called.Response.Header {
+		header.Add(f.Name, f.Value)
+	}
+	return control.Response{
+		Status: called.Response.Status, Header: header, Body: called.Response.Body,
+		Instructions: called.Counts.Instructions, GuestMicros: called.Counts.GuestMicros, HostMicros: called.Counts.HostMicros,
+		MemoryKiB: called.MemoryKiB, Release: called.Release,
+	}, nil
+}
+
+// CallLimits are the bounds of a release's requests and responses.
+func (c *Calls) CallLimits(ctx context.Context, app string, number int) (request, response int64, err error) {
+	if _, err := c.desk.Door(ctx, access.CallApp); err != nil {
+		return 0, 0, err
+	}
+	return c.host.CallLimits(ctx, app, number)
 }

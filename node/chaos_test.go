@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/agora-host/agora/access"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -19,6 +18,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/node"

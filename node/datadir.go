@@ -37,13 +37,20 @@ type storeFile struct {
 	about  string
 	well   string
 	verify func(path string, rest func() error) []error
-	copy   func(*Node) copier
+	copy   func(stores) copier
+}
+
+// stores are those files, open.
+type stores struct {
+	file  *boltstore.Store // the state, and the usage
+	kv    *boltstore.KV
+	queue *boltstore.Queue
 }
 
 var storeFiles = []storeFile{
-	{stateFile, "state", "every page and record is what was written; none is missing and none came back", boltstore.Verify, func(h *Node) copier { return h.file }},
-	{kvFile, "apps' data", "every page and record is what was written; none is missing; quotas are counted right", boltstore.VerifyKV, func(h *Node) copier { return h.kv }},
-	{queueFile, "queue", "every page and record of events and triggers is what was written; none is missing", boltstore.VerifyQueue, func(h *Node) copier { return h.queue }},
+	{stateFile, "state", "every page and record is what was written; none is missing and none came back", boltstore.Verify, func(s stores) copier { return s.file }},
+	{kvFile, "apps' data", "every page and record is what was written; none is missing; quotas are counted right", boltstore.VerifyKV, func(s stores) copier { return s.kv }},
+	{queueFile, "queue", "every page and record of events and triggers is what was written; none is missing", boltstore.VerifyQueue, func(s stores) copier { return s.queue }},
 }
 
 // complete notices that a part of a data directory is gone, which opening it

@@ -5,53 +5,79 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/store/blobstore"
 	"github.com/agora-host/agora/store/filestore"
+	"github.com/agora-host/agora/triggers"
 )
 
 // Check is one line of the doctor's report, as the API answers it.
 type Check = control.Check
 
+// Checkup examines a node that runs.
+type Checkup struct {
+	doctor
+	stores
+	desk      *control.Desk
+	blobs     *blobstore.Store
+	store     state.Store
+	verifier  verifier
+	files     *filestore.Store
+	ring      *secrets.Ring
+	keeper    *apps.Keeper
+	meter     *metering.Meter
+	reserve   *reserve
+	watch     *calm.Watch
+	starts    *startRecord
+	followers *state.Followers
+	budgets   *budgets
+	triggers  *triggers.Dispatcher
+	paused    bool // all triggers
+}
+
 // Doctor reads everything stored, down to the last byte, and names what is
 // damaged. It changes nothing, and the node goes on serving.
-func (h *Node) Doctor(ctx context.Context) ([]Check, error) {
-	if _, err := h.desk.May(ctx, access.Operate, access.TheNode); err != nil {
+func (c *Checkup) Doctor(ctx context.Context) ([]Check, error) {
+	if _, err := c.desk.May(ctx, access.Operate, access.TheNode); err != nil {
 		return nil, err
 	}
-	d := doctor{dir: h.o.DataDir}
+	d := c.doctor
 	one := func(c Check) ([]Check, error) { return []Check{c}, nil }
 	var checks []Check
 	for _, look := range []func() ([]Check, error){
-		func() ([]Check, error) { return one(d.store(storeFiles[0], h.file.Check(ctx))) },
-		func() ([]Check, error) { return one(d.store(storeFiles[1], h.kv.Check(ctx))) },
-		func() ([]Check, error) { return one(d.store(storeFiles[2], h.queue.Check(ctx))) },
-		func() ([]Check, error) { return one(d.blobs(ctx, h.blobs)) },
+		func() ([]Check, error) { return one(d.store(storeFiles[0], c.file.Check(ctx))) },
+		func() ([]Check, error) { return one(d.store(storeFiles[1], c.kv.Check(ctx))) },
+		func() ([]Check, error) { return one(d.store(storeFiles[2], c.queue.Check(ctx))) },
+		func() ([]Check, error) { return one(d.blobs(ctx, c.blobs)) },
 		func() ([]Check, error) {
-			c, err := d.releases(ctx, h.store, h.verifier.verified)
-			return []Check{c}, err
+			line, err := d.releases(ctx, c.store, c.verifier.verified)
+			return []Check{line}, err
 		},
-		func() ([]Check, error) { return one(d.files(ctx, h.files)) },
-		func() ([]Check, error) { return one(d.secrets(ctx, h.store, h.ring)) },
-		func() ([]Check, error) { return one(h.checkCertificates(ctx)) },
-		func() ([]Check, error) { return h.checkBooks(ctx), nil },
+		func() ([]Check, error) { return one(d.files(ctx, c.files)) },
+		func() ([]Check, error) { return one(d.secrets(ctx, c.store, c.ring)) },
+		func() ([]Check, error) { return one(d.certificates(ctx, c.keeper)) },
+		func() ([]Check, error) { return d.reconcile(ctx, c.meter), nil },
 		func() ([]Check, error) { return one(d.cache(ctx)) },
 		func() ([]Check, error) { return one(d.snapshots(ctx)) },
 		func() ([]Check, error) {
-			return []Check{checkConfinement(engine.Unconfined()), h.reserve.check(), h.checkPanics(), h.checkStarts()}, nil
+			return []Check{checkConfinement(engine.Unconfined()), c.reserve.check(), d.panics(c.watch), c.starts.check()}, nil
 		},
-		func() ([]Check, error) { return checkFollowers(h.followers.State()), nil },
-		func() ([]Check, error) { return h.checkBudgets(), nil },
-		func() ([]Check, error) { return h.checkTriggers(), nil },
+		func() ([]Check, error) { return checkFollowers(c.followers.State()), nil },
+		func() ([]Check, error) { return c.budgets.check(), nil },
+		func() ([]Check, error) { return c.checkTriggers(), nil },
 	} {
 		found, err := look()
 		if err := errors.Join(err, ctx.Err()); err != nil {
@@ -226,7 +252,40 @@ func (d doctor) secrets(ctx context.Context, store state.Store, ring *secrets.Ri
 	return verdict("secrets", fmt.Sprintf("%d can be opened", len(all)), secretsRemedy, problems...)
 }
 
-func (h *Node) checkCertificates(ctx context.Context) Check {
-	n, problems := h.Keeper.CheckCertificates(ctx)
-	return verdict("certificates", fmt.Sprintf("%d of removals, each signed and in order", n), restoreRemedy(h.o.DataDir), problems...)
+// certificates checks what was issued for what was removed.
+func (d doctor) certificates(ctx context.Context, keeper *apps.Keeper) Check {
+	n, problems := keeper.CheckCertificates(ctx)
+	return verdict("certificates", fmt.Sprintf("%d of removals, each signed and in order", n), restoreRemedy(d.dir), problems...)
+}
+
+// panics returns the doctor's line about the node's own code.
+func (d doctor) panics(watch *calm.Watch) Check {
+	counts := watch.Counts()
+	if len(counts) == 0 {
+		return Check{Name: "panics", OK: true, Detail: "the node's own code has not panicked since its start"}
+	}
+	var total uint64
+	var by []string
+	for where, n := range counts {
+		total += n
+		by = append(by, fmt.Sprintf("%s: %d", where, n))
+	}
+	slices.Sort(by)
+	c := Check{Name: "panics", OK: !watch.Unwell(), Detail: fmt.Sprintf("%d were recovered since the start (%s): each is a defect, and is in the node's log with its stack", total, strings.Join(by, ", "))}
+	if !c.OK {
+		c.Detail = "five or more within a minute; " + c.Detail
+		c.Remedy = abi.Remedy{
+			Summary:  "Find out from the log what causes them, and report it. If it is what triggers deliver, pause the trigger, or start the node with all of them paused.",
+			Commands: []string{"agora triggers pause APP KIND NAME", "agora serve --pause-triggers --data " + d.dir},
+		}
+	}
+	return c
+}
+
+// checkTriggers returns the doctor's line about a node that delivers nothing; nil if it does.
+func (c *Checkup) checkTriggers() []Check {
+	if !c.paused {
+		return nil
+	}
+	return []Check{{Name: "triggers", OK: true, Detail: fmt.Sprintf("paused on this node, which was started with --pause-triggers: %s; restart it without the flag to resume", humanize.Plural(c.triggers.Waiting(), "delivery waits", "deliveries wait"))}}
 }

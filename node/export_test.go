@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/agora-host/agora/host"
-	"github.com/agora-host/agora/secrets"
-	"github.com/agora-host/agora/store/logstore"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -22,12 +19,15 @@ import (
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/state/rights"
 	"github.com/agora-host/agora/state/statetest"
+	"github.com/agora-host/agora/store/logstore"
 )
 
 // SetProgramBudget changes how much the programs in memory may keep.
@@ -54,7 +54,7 @@ func AddressesOf(o Options, port int) (console, apps string, err error) {
 }
 
 // Snapshot makes a snapshot now.
-func (h *Node) Snapshot(ctx context.Context) error { return h.snapshot(ctx) }
+func (h *Node) Snapshot(ctx context.Context) error { return h.Upkeep.snapshot(ctx) }
 
 // SetApp writes an app's own data.
 func (h *Node) SetApp(ctx context.Context, app, key, value string) error {
@@ -87,7 +87,7 @@ func StoreFiles() (names []string) {
 
 // Budget returns one of the node's budgets by its name.
 func (h *Node) Budget(name string) (s budget.State) {
-	for _, b := range h.budgets {
+	for _, b := range h.budgets.all {
 		if b.State().Name == name {
 			s = b.State()
 		}
@@ -102,7 +102,7 @@ func SetGrace(o *Options, d time.Duration) { o.grace = d }
 func (h *Node) Wake() { h.Host.Triggers.Wake() }
 
 // SetPace changes how many times as long as it works a copy rests.
-func (h *Node) SetPace(times int) { h.resting = time.Duration(times) }
+func (h *Node) SetPace(times int) { h.Upkeep.resting = time.Duration(times) }
 
 // NodeID is nodeID.
 var NodeID = nodeID
@@ -113,7 +113,7 @@ func OpenData(ctx context.Context, o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Node{o: o, log: o.Logger, started: o.Now(), copying: make(chan struct{}, 1), reserve: newReserve(o)}
+	h := &Node{o: o, log: o.Logger, started: o.Now(), budgets: &budgets{}, reserve: newReserve(o)}
 	if h.policy, err = rego.New(ctx, rego.Options{}); err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func OpenData(ctx context.Context, o Options) (*Node, error) {
 func (h *Node) CheckData(ctx context.Context) ([]Check, error) {
 	d := doctor{dir: h.o.DataDir}
 	releases, err := d.releases(ctx, h.store, h.verifier.verified)
-	return append(h.checkBooks(ctx), d.blobs(ctx, h.blobs), releases, d.files(ctx, h.files), d.secrets(ctx, h.store, h.ring), h.checkCertificates(ctx)), err
+	return append(d.reconcile(ctx, h.meter), d.blobs(ctx, h.blobs), releases, d.files(ctx, h.files), d.secrets(ctx, h.store, h.ring), d.certificates(ctx, h.Keeper)), err
 }
 
 // BilledCalls is how many calls are billed.
@@ -198,7 +198,7 @@ var DefaultReserve = defaultReserve
 
 // HoldCopy does what a backup does to others while it is made.
 func (h *Node) HoldCopy(ctx context.Context) (release func(), err error) {
-	return h.endCopy, h.beginCopy(ctx)
+	return h.Upkeep.endCopy, h.Upkeep.beginCopy(ctx)
 }
 
 // Enter stores a release of the actor's that was admitted, as Publish does: for
@@ -367,7 +367,7 @@ func (h *Node) Billed(ctx context.Context, trigger string) (metering.Usage, erro
 func (h *Node) ProgramUsers() int { return h.Host.InMemory().Calls }
 
 // Calmly is what each handler of the node is within.
-func (h *Node) Calmly(next http.Handler) http.Handler { return h.calmly(next) }
+func (h *Node) Calmly(next http.Handler) http.Handler { return h.front.calmly(next) }
 
 // Fill stores as many releases of an app, requests (every other one decided), grants and
 // events, in the likeness of release 1, without uploads and quotas.

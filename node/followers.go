@@ -7,28 +7,31 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/node/internal/telemetry"
 	"github.com/agora-host/agora/state"
 )
 
 // openFollowers begins to follow the feed. What is read from the store afterwards misses no change.
-func (h *Node) openFollowers(ctx context.Context) (err error) {
-	h.followers, err = state.NewFollowers(ctx, h.store, h.log, h.watch, func() {
-		if h.Host != nil {
-			h.Host.Distrust()
+func (n *Node) openFollowers(ctx context.Context) (err error) {
+	n.followers, err = state.NewFollowers(ctx, n.store, n.log, n.watch, func() {
+		if n.Host != nil {
+			n.Host.Distrust()
 		}
 	})
 	return err
 }
 
-// followDeletions has it looked for apps to remove when one is to be deleted.
-func (h *Node) followDeletions(_ context.Context, events []abi.Event) error {
-	for _, e := range events {
-		if e.Kind == "app.deleted" {
-			h.Keeper.RemoveSoon()
+// followDeletions has the keeper look for apps to remove when one is to be deleted.
+func followDeletions(keeper *apps.Keeper) state.Apply {
+	return func(_ context.Context, events []abi.Event) error {
+		for _, e := range events {
+			if e.Kind == "app.deleted" {
+				keeper.RemoveSoon()
+			}
 		}
+		return nil
 	}
-	return nil
 }
 
 // measureFollowers writes how far the effects of changes are behind the changes.

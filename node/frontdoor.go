@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"syscall"
 	"time"
 
@@ -24,30 +25,30 @@ const (
 )
 
 // doorOptions sizes the front door.
-func (h *Node) doorOptions() (door.Options, error) {
-	descriptors, memory := descriptorLimit(), h.o.Memory
+func doorOptions(o Options, budgets *budgets, log *slog.Logger) (door.Options, error) {
+	descriptors, memory := descriptorLimit(), o.Memory
 	most := max(1, descriptors-max(fewFiles, descriptors/4))
-	connections := int64(h.o.Connections)
+	connections := int64(o.Connections)
 	switch {
-	case connections < 0 || h.o.ConnectionsPerAddress < 0 || h.o.BodyMemory < 0 || h.o.ResponseMemory < 0 || h.o.LeastRate < 0:
+	case connections < 0 || o.ConnectionsPerAddress < 0 || o.BodyMemory < 0 || o.ResponseMemory < 0 || o.LeastRate < 0:
 		return door.Options{}, errors.New("the limits of connections, memory and rate are not negative: leave one out for its default")
 	case connections > most:
 		return door.Options{}, fmt.Errorf("%d connections do not fit into %d file descriptors, of which the node needs some itself: allow at most %d, or raise the limit (ulimit -n, LimitNOFILE=)", connections, descriptors, most)
 	case connections == 0:
 		connections = max(1, min(most, memory/4/memoryOfConnection, mostConnections))
 	}
-	trusted, err := networks("--trusted-proxy", h.o.TrustedProxies)
+	trusted, err := networks("--trusted-proxy", o.TrustedProxies)
 	if err != nil {
 		return door.Options{}, err
 	}
 	ofMemory := min(max(memory/32, 32<<20), 128<<20)
 	return door.Options{
-		Refuse: h.refuse, Log: h.log, Trusted: trusted,
-		Connections: h.budget("connections", "connections of clients", connections),
-		Bodies:      h.budget("request-bodies", "bytes of request bodies that are held until their requests end", cmp.Or(h.o.BodyMemory, ofMemory)),
-		Responses:   h.budget("responses", "bytes of responses that their clients have not read yet", cmp.Or(h.o.ResponseMemory, ofMemory)),
-		PerAddress:  int(cmp.Or(int64(h.o.ConnectionsPerAddress), max(1, connections/4))),
-		Rate:        cmp.Or(h.o.LeastRate, leastRate), Grace: cmp.Or(h.o.grace, graceOfRate),
+		Refuse: refuse, Log: log, Trusted: trusted,
+		Connections: budgets.add("connections", "connections of clients", connections),
+		Bodies:      budgets.add("request-bodies", "bytes of request bodies that are held until their requests end", cmp.Or(o.BodyMemory, ofMemory)),
+		Responses:   budgets.add("responses", "bytes of responses that their clients have not read yet", cmp.Or(o.ResponseMemory, ofMemory)),
+		PerAddress:  int(cmp.Or(int64(o.ConnectionsPerAddress), max(1, connections/4))),
+		Rate:        cmp.Or(o.LeastRate, leastRate), Grace: cmp.Or(o.grace, graceOfRate),
 	}, nil
 }
 
@@ -61,11 +62,11 @@ func descriptorLimit() int64 {
 	return int64(min(uint64(l.Cur), 1<<30))
 }
 
-// letOut serves whoever is in, until ctx ends.
-func (h *Node) letOut(ctx context.Context) error {
-	cut, err := h.door.Shutdown(ctx)
+// letOut serves the requests that are in, until ctx ends.
+func letOut(ctx context.Context, d *door.Door, log *slog.Logger) error {
+	cut, err := d.Shutdown(ctx)
 	if cut > 0 { // their clients see that; to wait for ever would be worse
-		h.log.Warn("connections were closed before their requests had ended: the time to stop was over", "connections", cut)
+		log.Warn("connections were closed before their requests had ended: the time to stop was over", "connections", cut)
 	}
 	return err
 }

@@ -56,6 +56,8 @@ type (
 	vault             = apps.Vault
 	governanceService = governance.Service
 	publishingService = publishing.Service
+	checkup           = node.Checkup
+	upkeep            = node.Upkeep
 )
 
 // testNode is a whole node on a free port of the loopback.
@@ -71,6 +73,8 @@ type testNode struct {
 	*vault
 	*governanceService
 	*publishingService
+	*checkup
+	*upkeep
 	t   testing.TB
 	dir string
 }
@@ -79,7 +83,8 @@ func testNodeOf(h *node.Node, t testing.TB, dir string) *testNode {
 	return &testNode{
 		Node: h, peopleService: h.People, catalogue: h.Catalogue, lifecycle: h.Lifecycle, keeper: h.Keeper,
 		observer: h.Observer, automation: h.Automation, appPages: h.Pages, vault: h.Vault,
-		governanceService: h.Governance, publishingService: h.Publishing, t: t, dir: dir,
+		governanceService: h.Governance, publishingService: h.Publishing,
+		checkup: h.Checkup, upkeep: h.Upkeep, t: t, dir: dir,
 	}
 }
 

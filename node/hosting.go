@@ -9,31 +9,49 @@ import (
 
 	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/store/logstore"
 	"github.com/agora-host/agora/store/samplestore"
 	"github.com/agora-host/agora/web"
 	"github.com/agora-host/agora/web/problem"
 )
 
+// plane is the data plane, which the services are made before: it is there once the node listens.
+type plane struct {
+	Host   *host.Host
+	engine *engine.Engine
+}
+
 // openHost makes the data plane, with what it needs of the stores, and has it follow the feed.
-func (h *Node) openHost(ctx context.Context) (err error) {
-	h.Host, err = host.Open(ctx, host.Options{
-		State: h.store, Rules: h.policy, Engine: h.engine, Meter: h.meter, Queue: h.queue,
-		KV: thrifty{h.kv, h.reserve}, Blobs: thriftyFiles{h.files, h.reserve}, Spent: h.kv, Kept: h.kv,
-		Ring: h.ring, Logs: appLogs{h.logs}, Addresses: addresses{&h.origins},
-		Module: h.verifier.verified, Problem: problemOf, Room: h.reserve.apps, Observers: []host.Observer{h.measures.count, h.sample},
+func (n *Node) openHost(ctx context.Context) (err error) {
+	calls := &measures{}
+	n.Host, err = host.Open(ctx, host.Options{
+		State: n.store, Rules: n.policy, Engine: n.engine, Meter: n.meter, Queue: n.queue,
+		KV: thrifty{n.kv, n.reserve}, Blobs: thriftyFiles{n.files, n.reserve}, Spent: n.kv, Kept: n.kv,
+		Ring: n.ring, Logs: appLogs{n.logs}, Addresses: addresses{&n.origins},
+		Module: n.verifier.verified, Problem: problemOf, Room: n.reserve.apps, Observers: []host.Observer{calls.count, sampler{n.samples}.observe},
 		HiddenCookies: []string{web.SessionCookie, "__Host-" + web.SessionCookie},
-		Egress:        h.egress, Models: h.models, Programs: cmp.Or(h.o.programs, min(host.DefaultPrograms, h.o.Memory/8)),
-		Environment: h.o.Environment, PauseTriggers: h.o.PauseTriggers, Logger: h.log, Watch: h.watch, Now: h.o.Now,
+		Egress:        n.egress, Models: n.models, Programs: cmp.Or(n.o.programs, min(host.DefaultPrograms, n.o.Memory/8)),
+		Environment: n.o.Environment, PauseTriggers: n.o.PauseTriggers, Logger: n.log, Watch: n.watch, Now: n.o.Now,
 	})
 	if err != nil {
 		return err
 	}
-	h.onStop("apps", h.Host.Close)
-	h.Automation = apps.NewAutomation(h.desk, h.Host.Triggers)
-	h.Pages = apps.NewPages(h.Catalogue, h.Automation, h.Observer)
-	h.Host.Follow(h.followers)
-	h.followers.Follow("removals", true, h.followDeletions)
+	n.onStop("apps", n.Host.Close)
+	n.Automation = apps.NewAutomation(n.desk, n.Host.Triggers)
+	n.Pages = apps.NewPages(n.Catalogue, n.Automation, n.Observer)
+	n.Host.Follow(n.followers)
+	n.followers.Follow("removals", true, followDeletions(n.Keeper))
+	n.Calls = &Calls{desk: n.desk, host: n.Host}
+	n.Checkup = &Checkup{
+		doctor: doctor{dir: n.o.DataDir}, stores: n.stores, desk: n.desk, blobs: n.blobs, store: n.store, verifier: n.verifier, files: n.files, ring: n.ring,
+		keeper: n.Keeper, meter: n.meter, reserve: n.reserve, watch: n.watch, starts: n.starts, followers: n.followers, budgets: n.budgets,
+		triggers: n.Host.Triggers, paused: n.o.PauseTriggers,
+	}
+	n.metrics = &metrics{
+		calls: calls, version: n.o.Version, started: n.started, dir: n.o.DataDir, people: n.People, store: n.store, followers: n.followers,
+		meter: n.meter, host: n.Host, reserve: n.reserve, budgets: n.budgets, watch: n.watch,
+	}
 	return nil
 }
 
@@ -63,9 +81,11 @@ func problemOf(err error) host.Problem {
 	return host.Problem{Slug: problem.Slug(err), Detail: problem.For(err).Detail, Internal: problem.Internal(err)}
 }
 
-// sample keeps some calls to be looked at.
-func (h *Node) sample(s host.Settled) {
-	h.samples.Add(&samplestore.Sample{
+// sampler keeps some calls to be looked at.
+type sampler struct{ *samplestore.Store }
+
+func (k sampler) observe(s host.Settled) {
+	k.Add(&samplestore.Sample{
 		App: s.App, ID: s.ID, At: s.At, Release: s.Release, Tier: s.Tier, Trigger: s.Trigger, Status: s.Status, Fault: s.Fault,
 		Instructions: s.Instructions, GuestMicros: s.GuestMicros, HostMicros: s.HostMicros,
 	})
@@ -77,6 +97,6 @@ const storeUsed = 5 * time.Second
 
 // flushUsed brings what was used, and when tokens were, to the store. What the store does not take is
 // logged, and forgotten.
-func (h *Node) flushUsed(ctx context.Context) error {
-	return errors.Join(h.Host.FlushUsed(ctx), h.People.StoreTokensUsed(ctx))
+func (n *Node) flushUsed(ctx context.Context) error {
+	return errors.Join(n.Host.FlushUsed(ctx), n.People.StoreTokensUsed(ctx))
 }

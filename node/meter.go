@@ -7,26 +7,29 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/internal/durable"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/metering/journal"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/store/boltstore"
 )
 
-func (h *Node) openMeter(ctx context.Context) (*metering.Meter, error) {
-	node, err := nodeID(filepath.Join(h.o.DataDir, nodeFile))
+func openMeter(ctx context.Context, o Options, file *boltstore.Store, log *slog.Logger, watch *calm.Watch) (*metering.Meter, error) {
+	node, err := nodeID(filepath.Join(o.DataDir, nodeFile))
 	if err != nil {
 		return nil, err
 	}
-	disk, err := journal.Disk(filepath.Join(h.o.DataDir, journalDir))
+	disk, err := journal.Disk(filepath.Join(o.DataDir, journalDir))
 	if err != nil {
 		return nil, err
 	}
-	return metering.Open(ctx, metering.Options{FS: disk, Node: node, Store: h.file, Now: h.o.Now, Log: h.log, FlushEvery: h.o.FlushEvery, Watch: h.watch})
+	return metering.Open(ctx, metering.Options{FS: disk, Node: node, Store: file, Now: o.Now, Log: log, FlushEvery: o.FlushEvery, Watch: watch})
 }
 
 // nodeID reads the node's id, or makes one: 128 random bits, once and for all.
@@ -43,7 +46,7 @@ func nodeID(path string) (string, error) {
 	return id, nil
 }
 
-// readNodeID answers "" if the node has no id yet.
+// readNodeID returns "" if the node has no id yet.
 func readNodeID(path string) (string, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

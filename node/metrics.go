@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"github.com/agora-host/agora/host"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +14,10 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control/people"
+	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/internal/calm"
+	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/node/internal/telemetry"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/web"
@@ -111,31 +114,47 @@ func (m *measures) write(p *telemetry.Page) {
 	p.Histogram("agora_invocation_duration_seconds", "how long calls took, guest and host together", &m.took)
 }
 
-// serveMetrics answers a scrape, which needs an operator's token with the scope for it, by whatever
+// metrics are all that a node tells those who scrape it.
+type metrics struct {
+	calls     *measures
+	version   string
+	started   time.Time
+	dir       string // of the data
+	people    *people.Service
+	store     state.Store
+	followers *state.Followers
+	meter     *metering.Meter
+	host      *host.Host
+	reserve   *reserve
+	budgets   *budgets
+	watch     *calm.Watch
+}
+
+// serve responds to a scrape, which needs an operator's token with the scope for it, by whatever
 // name or address the node is called.
-func (h *Node) serveMetrics(w http.ResponseWriter, r *http.Request) {
+func (m *metrics) serve(w http.ResponseWriter, r *http.Request) {
 	if web.FromElsewhere(r) {
 		problem.Write(w, problem.ErrCrossOrigin)
 		return
 	}
-	if err := h.mayScrape(r); err != nil {
+	if err := m.mayScrape(r); err != nil {
 		problem.Write(w, err)
 		return
 	}
 	var p telemetry.Page
-	h.measures.write(&p)
-	h.measureNode(r.Context(), &p)
+	m.calls.write(&p)
+	m.measureNode(r.Context(), &p)
 	w.Header().Set("Content-Type", telemetry.ContentType)
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(p.Bytes())
 }
 
-func (h *Node) mayScrape(r *http.Request) error {
+func (m *metrics) mayScrape(r *http.Request) error {
 	secret, err := web.Bearer(r)
 	if err != nil {
 		return err
 	}
-	actor, err := h.People.Authenticate(r.Context(), secret)
+	actor, err := m.people.Authenticate(r.Context(), secret)
 	if err != nil {
 		return err
 	}
@@ -143,18 +162,18 @@ func (h *Node) mayScrape(r *http.Request) error {
 }
 
 // measureNode writes what the node knows of itself.
-func (h *Node) measureNode(ctx context.Context, p *telemetry.Page) {
+func (m *metrics) measureNode(ctx context.Context, p *telemetry.Page) {
 	gauge := func(name, help string, value float64) { p.One(name, telemetry.Gauge, help, value) }
 	p.Family("agora_build_info", telemetry.Gauge, "always 1; the labels say what runs")
-	p.Sample(1, "version", h.o.Version, "go", runtime.Version())
-	gauge("agora_start_time_seconds", "when the node started, Unix time", float64(h.started.UnixMilli())/1000)
+	p.Sample(1, "version", m.version, "go", runtime.Version())
+	gauge("agora_start_time_seconds", "when the node started, Unix time", float64(m.started.UnixMilli())/1000)
 	ready := 1.0
-	if h.meter.Ready() != nil {
+	if m.meter.Ready() != nil {
 		ready = 0
 	}
 	gauge("agora_metering_ready", "1 while usage can be journaled and apps are served", ready)
 	var apps, open, rev float64
-	err := h.store.View(ctx, func(tx state.Reader) error {
+	err := m.store.View(ctx, func(tx state.Reader) error {
 		all, err := tx.NumberOfApps()
 		if err != nil {
 			return err
@@ -163,39 +182,47 @@ func (h *Node) measureNode(ctx context.Context, p *telemetry.Page) {
 		apps, open = float64(all), float64(waiting)
 		return err
 	})
-	if last, revErr := h.store.Rev(ctx); err == nil && revErr == nil {
+	if last, revErr := m.store.Rev(ctx); err == nil && revErr == nil {
 		rev = float64(last)
 		gauge("agora_apps", "apps that are registered", apps)
 		gauge("agora_approval_requests_open", "requests that wait for a reviewer", open)
 		p.One("agora_revision", telemetry.Counter, "changes of state, ever", rev)
-		measureFollowers(p, h.followers.State(), last)
+		measureFollowers(p, m.followers.State(), last)
 	}
-	gauge("agora_programs_loaded", "releases that are in memory", float64(h.Host.InMemory().Programs))
-	h.measureBudgets(p)
-	h.measureDisk(p)
-	h.measureMemory(p)
+	gauge("agora_programs_loaded", "releases that are in memory", float64(m.host.InMemory().Programs))
+	m.budgets.measure(p)
+	m.measurePanics(p)
+	m.measureDisk(p)
+	measureMemory(p)
 }
 
-func (h *Node) measureDisk(p *telemetry.Page) {
+func (m *metrics) measurePanics(p *telemetry.Page) {
+	p.Family("agora_panics_total", telemetry.Counter, "panics of the node's own code that were recovered: each is a defect, and is in the node's log with its stack")
+	for where, n := range m.watch.Counts() {
+		p.Sample(float64(n), "where", where)
+	}
+}
+
+func (m *metrics) measureDisk(p *telemetry.Page) {
 	p.Family("agora_store_bytes", telemetry.Gauge, "size of a store's file")
 	for _, s := range storeFiles {
-		if info, err := os.Stat(filepath.Join(h.o.DataDir, s.name)); err == nil {
+		if info, err := os.Stat(filepath.Join(m.dir, s.name)); err == nil {
 			p.Sample(float64(info.Size()), "file", s.name)
 		}
 	}
-	h.reserve.measure(p)
-	if all, err := snapshots(h.o.DataDir); err == nil && len(all) > 0 {
+	m.reserve.measure(p)
+	if all, err := snapshots(m.dir); err == nil && len(all) > 0 {
 		if at, err := time.Parse(snapshotLayout, all[len(all)-1]); err == nil {
 			p.One("agora_last_snapshot_timestamp_seconds", telemetry.Gauge, "when the last snapshot was made, Unix time", float64(at.Unix()))
 		}
 	}
 }
 
-func (h *Node) measureMemory(p *telemetry.Page) {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
+func measureMemory(p *telemetry.Page) {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
 	p.One("go_goroutines", telemetry.Gauge, "goroutines that exist", float64(runtime.NumGoroutine()))
-	p.One("go_memstats_heap_alloc_bytes", telemetry.Gauge, "bytes of objects in the heap", float64(m.HeapAlloc))
-	p.One("go_memstats_sys_bytes", telemetry.Gauge, "bytes obtained from the system", float64(m.Sys))
-	p.One("go_gc_cycles_total", telemetry.Counter, "collections that were completed", float64(m.NumGC))
+	p.One("go_memstats_heap_alloc_bytes", telemetry.Gauge, "bytes of objects in the heap", float64(stats.HeapAlloc))
+	p.One("go_memstats_sys_bytes", telemetry.Gauge, "bytes obtained from the system", float64(stats.Sys))
+	p.One("go_gc_cycles_total", telemetry.Counter, "collections that were completed", float64(stats.NumGC))
 }

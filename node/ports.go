@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/store/blobstore"
+	"github.com/agora-host/agora/store/filestore"
 	"github.com/agora-host/agora/store/logstore"
 	"github.com/agora-host/agora/store/samplestore"
 	"github.com/agora-host/agora/web/problem"
@@ -35,7 +38,7 @@ func (a addresses) Reserved(host string) bool {
 }
 
 // uses are what releases did, in the state and since it was last written there.
-type uses struct{ *Node }
+type uses struct{ *plane }
 
 func (u uses) UsedBy(tx state.Reader, app string, release int) ([]approvals.Used, error) {
 	return u.Host.UsedBy(tx, app, release)
@@ -46,22 +49,9 @@ func (u uses) UsedByAny(tx state.Reader, app string) ([]approvals.Used, error) {
 }
 
 // copies are the snapshots and backups that are made.
-type copies struct{ *Node }
+type copies struct{ *Upkeep }
 
-func (c copies) Hold() (oldest time.Time, release func(), held bool, err error) {
-	select {
-	case c.copying <- struct{}{}:
-	default:
-		return oldest, nil, false, nil
-	}
-	if c.backups.Used() == 0 {
-		if oldest, err = oldestCopy(c.o.DataDir); err == nil {
-			return oldest, c.endCopy, true, nil
-		}
-	}
-	c.endCopy()
-	return oldest, nil, false, err
-}
+func (c copies) Hold() (oldest time.Time, release func(), held bool, err error) { return c.hold() }
 
 // seal is the node's authority where it signs documents.
 type seal struct{ *sigstore.Authority }
@@ -75,7 +65,16 @@ func (s seal) VerifyDocument(document, signature []byte) error {
 }
 
 // remains are what a stopped app keeps in files and in memory.
-type remains struct{ *Node }
+type remains struct {
+	stores
+	*plane
+	store state.Store
+	blobs *blobstore.Store
+	files *filestore.Store
+	logs  *logstore.Store
+	log   *slog.Logger
+	flush func(context.Context) error // of what was used
+}
 
 func (r remains) Quiet(ctx context.Context, app string) error { return r.Host.WaitIdle(ctx, app) }
 
@@ -115,7 +114,7 @@ func (r remains) Erase(ctx context.Context, app string) error {
 		}
 		failpoint.Hit(step.place)
 	}
-	return r.flushUsed(ctx) // what it used is a record, too
+	return r.flush(ctx) // what it used is a record, too
 }
 
 // eraseCode removes what was compiled of an app's modules.

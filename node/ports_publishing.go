@@ -28,7 +28,7 @@ func (b blobs) Stage(ctx context.Context, r io.Reader) (control.Module, error) {
 }
 
 // compiler is the engine, and the meter that bills its work for an upload.
-type compiler struct{ *Node }
+type compiler struct{ *plane }
 
 func (compiler) CostTable() int { return int(fuel.Newest) }
 

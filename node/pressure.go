@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -18,8 +19,15 @@ const (
 	serveBelow    = 80
 )
 
-// watchMemory sheds load while memory is short.
-func (h *Node) watchMemory(ctx context.Context) {
+// pressure is the shortage of memory, and what is given up for it.
+type pressure struct {
+	limit int64 // bytes that the node may use
+	log   *slog.Logger
+	plane *plane
+}
+
+// watch sheds load while memory is short.
+func (s pressure) watch(ctx context.Context) {
 	tick := time.NewTicker(pressureEvery)
 	defer tick.Stop()
 	for short := false; ; {
@@ -28,19 +36,19 @@ func (h *Node) watchMemory(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		used := memoryPercent(h.o.Memory, os.ReadFile)
+		used := memoryPercent(s.limit, os.ReadFile)
 		switch {
 		case !short && used > shedAbove:
 			short = true
-			h.log.Warn("memory is short: calls that need new memory wait, and what is idle is given up", "percent", used, "limit", h.o.Memory)
-			h.engine.Press(true)
-			h.engine.Relieve()
-			h.Host.Shrink()
+			s.log.Warn("memory is short: calls that need new memory wait, and what is idle is given up", "percent", used, "limit", s.limit)
+			s.plane.engine.Press(true)
+			s.plane.engine.Relieve()
+			s.plane.Host.Shrink()
 			debug.FreeOSMemory()
 		case short && used < serveBelow:
 			short = false
-			h.log.Info("memory is no longer short", "percent", used, "limit", h.o.Memory)
-			h.engine.Press(false)
+			s.log.Info("memory is no longer short", "percent", used, "limit", s.limit)
+			s.plane.engine.Press(false)
 		}
 	}
 }

@@ -129,16 +129,15 @@ func fill(ctx context.Context, f io.Reader, dir string) error {
 // when the first one lives on, and neither bills what the other did.
 func settle(ctx context.Context, dir string) error {
 	log := slog.New(slog.DiscardHandler)
-	h := &Node{o: Options{DataDir: dir, Now: time.Now}, log: log}
-	var err error
-	if h.file, err = boltstore.Open(filepath.Join(dir, stateFile), h.o.Now); err != nil {
+	file, err := boltstore.Open(filepath.Join(dir, stateFile), time.Now)
+	if err != nil {
 		return err
 	}
-	meter, err := h.openMeter(ctx)
+	meter, err := openMeter(ctx, Options{DataDir: dir, Now: time.Now}, file, log, nil)
 	if err != nil {
-		return errors.Join(fmt.Errorf("read the journals in it: %w", err), h.file.Close())
+		return errors.Join(fmt.Errorf("read the journals in it: %w", err), file.Close())
 	}
-	err = errors.Join(meter.Close(ctx), h.endEpochs(ctx), h.file.Close())
+	err = errors.Join(meter.Close(ctx), endEpochs(ctx, dir, file), file.Close())
 	if err != nil {
 		return fmt.Errorf("settle the usage in it: %w", err)
 	}
@@ -146,8 +145,8 @@ func settle(ctx context.Context, dir string) error {
 }
 
 // endEpochs ends all epochs, whose journals are in the state now.
-func (h *Node) endEpochs(ctx context.Context) error {
-	epochs, err := h.file.Epochs(ctx)
+func endEpochs(ctx context.Context, dir string, file *boltstore.Store) error {
+	epochs, err := file.Epochs(ctx)
 	if err != nil {
 		return err
 	}
@@ -155,11 +154,11 @@ func (h *Node) endEpochs(ctx context.Context) error {
 		if e.Ended {
 			continue
 		}
-		if err := h.file.Merge(ctx, metering.Flush{Node: e.Node, Epoch: e.Number, Ended: true}); err != nil {
+		if err := file.Merge(ctx, metering.Flush{Node: e.Node, Epoch: e.Number, Ended: true}); err != nil {
 			return err
 		}
 	}
-	journals, err := filepath.Glob(filepath.Join(h.o.DataDir, journalDir, "*.journal"))
+	journals, err := filepath.Glob(filepath.Join(dir, journalDir, "*.journal"))
 	for _, path := range journals {
 		err = errors.Join(err, os.Remove(path))
 	}

@@ -366,7 +366,7 @@ func (k *keeping) act(act string) {
 	case "tidy":
 		must(k.Keeper.Tidy(ctx))
 	case "snapshot":
-		must(k.snapshot(ctx))
+		must(k.Upkeep.snapshot(ctx))
 	case "forget snapshot":
 		all, err := snapshots(k.dir)
 		must(err)

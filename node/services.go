@@ -10,6 +10,7 @@ import (
 	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/control/publishing"
 	"github.com/agora-host/agora/host/gateway"
+	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/web"
 )
@@ -26,6 +27,9 @@ type (
 	vault             = apps.Vault
 	governanceService = governance.Service
 	publishingService = publishing.Service
+	calls             = Calls
+	checkup           = Checkup
+	upkeep            = Upkeep
 )
 
 // services are what the front doors find behind them: each method is one service's, or the node's.
@@ -41,62 +45,72 @@ type services struct {
 	*vault
 	*governanceService
 	*publishingService
+	*calls
+	*checkup
+	*upkeep
 	*control.Attempts
 }
 
 var _ web.Node = services{}
 
-func (h *Node) services() services {
+func (n *Node) services() services {
 	return services{
-		Node: h, peopleService: h.People, catalogue: h.Catalogue, lifecycle: h.Lifecycle, keeper: h.Keeper,
-		observer: h.Observer, automation: h.Automation, appPages: h.Pages, vault: h.Vault,
-		governanceService: h.Governance, publishingService: h.Publishing, Attempts: h.attempts,
+		Node: n, peopleService: n.People, catalogue: n.Catalogue, lifecycle: n.Lifecycle, keeper: n.Keeper,
+		observer: n.Observer, automation: n.Automation, appPages: n.Pages, vault: n.Vault,
+		governanceService: n.Governance, publishingService: n.Publishing,
+		calls: n.Calls, checkup: n.Checkup, upkeep: n.Upkeep, Attempts: n.attempts,
 	}
 }
 
 // openServices makes the services, in the order in which they import each other.
-func (h *Node) openServices() {
-	h.openDesk()
-	h.attempts = &control.Attempts{Desk: h.desk}
-	h.People = people.New(people.Options{
-		Desk: h.desk, Prover: prover{filepath.Join(h.o.DataDir, nodeFile)},
-		ConsoleURL: h.ConsoleURL,
+func (n *Node) openServices() {
+	n.openDesk()
+	n.Upkeep = &Upkeep{
+		dir: n.o.DataDir, version: n.o.Version, now: n.o.Now, log: n.log, desk: n.desk, stores: n.stores, files: n.files, reserve: n.reserve,
+		places:  budget.NewShared(n.budgets.add("backups", "backups that are read at once", backupsAtOnce), backupsAtOnce),
+		resting: restFor, copying: make(chan struct{}, 1),
+	}
+	n.attempts = &control.Attempts{Desk: n.desk}
+	n.People = people.New(people.Options{
+		Desk: n.desk, Prover: prover{filepath.Join(n.o.DataDir, nodeFile)},
+		ConsoleURL: n.ConsoleURL,
 	})
-	h.openApps()
-	h.Governance = governance.New(governance.Options{
-		Desk: h.desk, Apps: h.Catalogue, Policy: h.policy, Models: h.models.Classifications(), Verifier: h.verifier,
-		BeforeChange: h.pause,
+	n.openApps()
+	n.Governance = governance.New(governance.Options{
+		Desk: n.desk, Apps: n.Catalogue, Policy: n.policy, Models: n.models.Classifications(), Verifier: n.verifier,
+		BeforeChange: n.pause,
 	})
-	h.Publishing = publishing.New(publishing.Options{
-		Desk: h.desk, Apps: h.Catalogue, Keeper: h.Keeper, Governance: h.Governance,
+	n.Publishing = publishing.New(publishing.Options{
+		Desk: n.desk, Apps: n.Catalogue, Keeper: n.Keeper, Governance: n.Governance,
 		Intake: publishing.NewIntake(publishing.IntakeOptions{
-			Desk: h.desk, Blobs: blobs{h.blobs}, MaxModule: h.o.MaxModule, Budget: h.budget, Reserve: h.reserve.take,
+			Desk: n.desk, Blobs: blobs{n.blobs}, MaxModule: n.o.MaxModule, Budget: n.budgets.add, Reserve: n.reserve.take,
 		}),
-		Policy: h.policy, Compiler: compiler{h}, Blobs: blobs{h.blobs}, Authority: h.authority, Verifier: h.verifier, AppURL: h.AppURL,
+		Policy: n.policy, Compiler: compiler{&n.plane}, Blobs: blobs{n.blobs}, Authority: n.authority, Verifier: n.verifier, AppURL: n.AppURL,
 	})
 }
 
 // pause is where a test changes what a change relies on.
-func (h *Node) pause() {
-	if h.beforeChange != nil {
-		h.beforeChange()
+func (n *Node) pause() {
+	if n.beforeChange != nil {
+		n.beforeChange()
 	}
 }
 
 // openApps makes the services about apps but Automation, which steers the dispatcher.
-func (h *Node) openApps() {
-	keep := apps.Retention(h.o.KeepReleases)
-	h.Catalogue = apps.NewCatalogue(apps.CatalogueOptions{
-		Desk: h.desk, Rules: h.policy, Addresses: addresses{&h.origins}, Uses: uses{h}, Stock: h.kv, Keep: keep,
+func (n *Node) openApps() {
+	keep := apps.Retention(n.o.KeepReleases)
+	n.Catalogue = apps.NewCatalogue(apps.CatalogueOptions{
+		Desk: n.desk, Rules: n.policy, Addresses: addresses{&n.origins}, Uses: uses{&n.plane}, Stock: n.kv, Keep: keep,
 	})
-	h.Lifecycle = apps.NewLifecycle(apps.LifecycleOptions{Desk: h.desk, Catalogue: h.Catalogue, DeleteAfter: h.o.DeleteAfter})
-	h.Keeper = apps.NewKeeper(apps.KeeperOptions{
-		Desk: h.desk, Keep: keep, Blobs: h.blobs, Copies: copies{h}, Remains: remains{h}, Seal: seal{h.authority},
+	n.Lifecycle = apps.NewLifecycle(apps.LifecycleOptions{Desk: n.desk, Catalogue: n.Catalogue, DeleteAfter: n.o.DeleteAfter})
+	n.Keeper = apps.NewKeeper(apps.KeeperOptions{
+		Desk: n.desk, Keep: keep, Blobs: n.blobs, Copies: copies{n.Upkeep}, Seal: seal{n.authority},
+		Remains: remains{stores: n.stores, plane: &n.plane, store: n.store, blobs: n.blobs, files: n.files, logs: n.logs, log: n.log, flush: n.flushUsed},
 	})
-	h.Observer = apps.NewObserver(apps.ObserverOptions{
-		Desk: h.desk, Meter: h.meter, Logs: logs{h.logs}, Samples: samples{h.samples}, Problems: problems{}, IsCall: gateway.IsID,
+	n.Observer = apps.NewObserver(apps.ObserverOptions{
+		Desk: n.desk, Meter: n.meter, Logs: logs{n.logs}, Samples: samples{n.samples}, Problems: problems{}, IsCall: gateway.IsID,
 	})
-	h.Vault = apps.NewVault(h.desk, h.ring)
+	n.Vault = apps.NewVault(n.desk, n.ring)
 }
 
 // prover proves the possession of keys at this node, whose id is in a file.

@@ -27,72 +27,72 @@ const (
 
 // snapshot copies the stores, reads the copies as a whole, and only then lets
 // them take the place of the oldest.
-func (h *Node) snapshot(ctx context.Context) error {
-	if err := h.beginCopy(ctx); err != nil {
+func (u *Upkeep) snapshot(ctx context.Context) error {
+	if err := u.beginCopy(ctx); err != nil {
 		return err
 	}
-	defer h.endCopy()
-	parent := filepath.Join(h.o.DataDir, snapshotsDir)
-	if err := durable.MakeDir(h.o.DataDir, parent); err != nil {
+	defer u.endCopy()
+	parent := filepath.Join(u.dir, snapshotsDir)
+	if err := durable.MakeDir(u.dir, parent); err != nil {
 		return err
 	}
-	if err := h.roomFor(); err != nil {
+	if err := u.roomFor(); err != nil {
 		return err
 	}
 	// Its name is the time before the copies: what is removed later, they may name.
-	name := h.o.Now().UTC().Format(snapshotLayout)
+	name := u.now().UTC().Format(snapshotLayout)
 	staging, err := os.MkdirTemp(parent, ".new-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(staging)
 	for _, s := range storeFiles {
-		if err := h.copyStore(ctx, s, filepath.Join(staging, s.name)); err != nil {
+		if err := u.copyStore(ctx, s, filepath.Join(staging, s.name)); err != nil {
 			return fmt.Errorf("copy the %s: %w", s.about, err)
 		}
 	}
 	if err := errors.Join(durable.SyncDir(staging), os.Rename(staging, filepath.Join(parent, name)), durable.SyncDir(parent)); err != nil {
 		return err
 	}
-	return forgetSnapshots(h.o.DataDir)
+	return forgetSnapshots(u.dir)
 }
 
 // copyStore makes a durable copy and reads it back.
-func (h *Node) copyStore(ctx context.Context, s storeFile, to string) error {
+func (u *Upkeep) copyStore(ctx context.Context, s storeFile, to string) error {
 	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	p := newPace(ctx, h.resting)
-	err = s.copy(h).Copy(ctx, func(_ int64, write func(io.Writer) error) error { return write(pacedWriter{f, p}) })
+	p := newPace(ctx, u.resting)
+	err = s.copy(u.stores).Copy(ctx, func(_ int64, write func(io.Writer) error) error { return write(pacedWriter{f, p}) })
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	if damaged := s.verify(to, p.rest); len(damaged) > 0 {
-		return &boltstore.DamagedError{Path: filepath.Join(h.o.DataDir, s.name), Damage: damaged}
+		return &boltstore.DamagedError{Path: filepath.Join(u.dir, s.name), Damage: damaged}
 	}
 	return nil
 }
 
 // roomFor refuses a snapshot that would take the last of the disk: apps need it
 // more.
-func (h *Node) roomFor() error {
+func (u *Upkeep) roomFor() error {
 	var need int64
 	for _, s := range storeFiles {
-		info, err := os.Stat(filepath.Join(h.o.DataDir, s.name))
+		info, err := os.Stat(filepath.Join(u.dir, s.name))
 		if err != nil {
 			return err
 		}
 		need += info.Size()
 	}
-	free, _, err := h.reserve.room()
+	free, _, err := u.reserve.room()
 	if err != nil {
 		return err
 	}
 	if free < 2*need {
 		return fmt.Errorf("the disk has %d bytes left, and a copy of the stores needs %d and leaves as many: make room", free, need)
 	}
-	return h.reserve.low(need)
+	return u.reserve.low(need)
 }
 
 // snapshots lists a data directory's snapshots by name, oldest first.

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -59,33 +62,44 @@ func (s starts) write(dir string) error {
 	return durable.Replace(dir, path, append(raw, '\n'))
 }
 
+// startRecord is what a running node knows of its starts.
+type startRecord struct {
+	dir       string
+	log       *slog.Logger
+	unclean   starts      // before this one; never changes
+	outlasted atomic.Bool // this one has proven well
+}
+
 // noteStart notes this start, and says so if those before it came to no good end. It must be
 // called by the one process that has the directory. A disk that takes no note keeps no node from
 // starting.
-func (h *Node) noteStart() {
-	dir, now := h.o.DataDir, h.o.Now().UTC()
-	before := readStarts(dir, now)
-	h.unclean = before
-	if len(before) >= manyStarts {
-		r := startsRemedy(dir)
-		h.log.Error(before.detail(), "remedy", r.Summary, "commands", r.Commands)
+func noteStart(dir string, now time.Time, log *slog.Logger) *startRecord {
+	now = now.UTC()
+	r := &startRecord{dir: dir, log: log, unclean: readStarts(dir, now)}
+	if len(r.unclean) >= manyStarts {
+		remedy := startsRemedy(dir)
+		log.Error(r.unclean.detail(), "remedy", remedy.Summary, "commands", remedy.Commands)
 	}
-	note := func(s starts) {
-		if err := s.write(dir); err != nil {
-			h.log.Warn("a start of the node could not be noted", "err", err)
-		}
-	}
-	note(append(before[:len(before):len(before)], now))
-	h.onStop("record of starts", func(context.Context) error {
-		if !h.outlasted.Load() {
-			note(before)
-		}
-		return nil
-	})
+	r.note(append(slices.Clip(r.unclean), now))
+	return r
 }
 
-// outliveStart forgets starts once this one has proven well.
-func (h *Node) outliveStart(ctx context.Context) {
+func (r *startRecord) note(s starts) {
+	if err := s.write(r.dir); err != nil {
+		r.log.Warn("a start of the node could not be noted", "err", err)
+	}
+}
+
+// end takes the note of this start back: it ends as it was told to.
+func (r *startRecord) end(context.Context) error {
+	if !r.outlasted.Load() {
+		r.note(r.unclean)
+	}
+	return nil
+}
+
+// outlive forgets starts once this one has proven well.
+func (r *startRecord) outlive(ctx context.Context) {
 	t := time.NewTimer(outlived)
 	defer t.Stop()
 	select {
@@ -93,10 +107,19 @@ func (h *Node) outliveStart(ctx context.Context) {
 		return
 	case <-t.C:
 	}
-	h.outlasted.Store(true)
-	if err := starts(nil).write(h.o.DataDir); err != nil {
-		h.log.Warn("earlier starts of the node could not be forgotten", "err", err)
+	r.outlasted.Store(true)
+	if err := starts(nil).write(r.dir); err != nil {
+		r.log.Warn("earlier starts of the node could not be forgotten", "err", err)
 	}
+}
+
+// check is the doctor's line of a node that runs.
+func (r *startRecord) check() Check {
+	before := r.unclean
+	if r.outlasted.Load() {
+		before = nil
+	}
+	return before.check(r.dir)
 }
 
 func (s starts) detail() string {
@@ -125,13 +148,4 @@ func (s starts) check(dir string) Check {
 		return Check{Name: "starts", OK: true, Detail: fmt.Sprintf("%d within the last hour ended early without being stopped, as a kill does", len(s))}
 	}
 	return Check{Name: "starts", OK: true, Detail: "none within the last hour ended early without being stopped"}
-}
-
-// checkStarts is the line of a node that runs.
-func (h *Node) checkStarts() Check {
-	before := h.unclean
-	if h.outlasted.Load() {
-		before = nil
-	}
-	return before.check(h.o.DataDir)
 }

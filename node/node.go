@@ -1,0 +1,408 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals/rego"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/control/apps"
+	"github.com/agora-host/agora/control/governance"
+	"github.com/agora-host/agora/control/people"
+	"github.com/agora-host/agora/control/publishing"
+	"github.com/agora-host/agora/host/capability/llm"
+	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/host/engine/turns"
+	"github.com/agora-host/agora/internal/calm"
+	"github.com/agora-host/agora/internal/door"
+	"github.com/agora-host/agora/internal/durable"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry/sigstore"
+	"github.com/agora-host/agora/secrets"
+	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/persons"
+	"github.com/agora-host/agora/store/blobstore"
+	"github.com/agora-host/agora/store/boltstore"
+	"github.com/agora-host/agora/store/filestore"
+	"github.com/agora-host/agora/store/logstore"
+	"github.com/agora-host/agora/store/samplestore"
+)
+
+// Node is one node.
+type Node struct {
+	People     *people.Service
+	Catalogue  *apps.Catalogue
+	Lifecycle  *apps.Lifecycle
+	Keeper     *apps.Keeper
+	Observer   *apps.Observer
+	Automation *apps.Automation
+	Pages      *apps.Pages
+	Vault      *apps.Vault
+	Governance *governance.Service
+	Publishing *publishing.Service
+	Calls      *Calls
+	Checkup    *Checkup
+	Upkeep     *Upkeep
+	plane
+
+	o       Options
+	log     *slog.Logger
+	started time.Time
+	origins origins
+
+	desk     *control.Desk
+	attempts *control.Attempts
+	store    state.Store
+	stores
+	blobs     *blobstore.Store
+	logs      *logstore.Store
+	samples   *samplestore.Store
+	authority *sigstore.Authority
+	verifier  verifier
+	policy    *rego.Policy
+	meter     *metering.Meter
+
+	egress []netip.Prefix // networks that apps may reach although they are not public
+	models *llm.Config    // that apps may be granted; nil: none
+
+	files *filestore.Store
+	ring  *secrets.Ring // keys of the apps' secrets
+
+	reserve *reserve
+
+	followers *state.Followers // of the store's feed: all effects of changes
+
+	beforeChange func() // for tests: runs between a verdict and its transaction
+
+	door    *door.Door
+	front   *front
+	handler http.Handler // of the front, which the door serves
+	metrics *metrics
+
+	watch   *calm.Watch
+	budgets *budgets
+	starts  *startRecord
+
+	background sync.WaitGroup
+	cancel     context.CancelFunc
+	cleanups   []cleanup
+	stopOnce   sync.Once
+	stopErr    error
+}
+
+type cleanup struct {
+	name string
+	run  func(context.Context) error
+}
+
+// New opens everything and listens, but does not serve before Start. When it
+// fails, what was opened is closed again.
+func New(ctx context.Context, o Options) (*Node, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	log := o.Logger.With("component", "host")
+	watch := calm.New(log)
+	watch.Inject(o.inject)
+	n := &Node{o: o, log: log, watch: watch, started: o.Now(), budgets: &budgets{}, reserve: newReserve(o)}
+	if err := watch.Do("open", func() error { return n.open(ctx) }); err != nil {
+		return nil, errors.Join(err, n.Stop(ctx))
+	}
+	return n, nil
+}
+
+// open builds in dependency order; each step leaves its cleanup.
+func (n *Node) open(ctx context.Context) error {
+	var err error
+	if n.egress, err = networks("--egress-allow", n.o.EgressAllow); err != nil {
+		return err
+	}
+	if n.models, err = n.o.openModels(); err != nil {
+		return err
+	}
+	if n.policy, err = rego.New(ctx, rego.Options{Dir: n.o.PolicyDir}); err != nil {
+		return fmt.Errorf("load the policy: %w", err)
+	}
+	if err := n.openData(ctx); err != nil {
+		return err
+	}
+	n.engine, err = engine.New(engine.Options{
+		CacheDir: filepath.Join(n.o.DataDir, "cache"), Worker: n.o.Worker, Logger: n.log, Watch: n.watch, Turns: turns.New(guestProcessors()),
+		Memory:   n.budgets.add("guest-memory", "bytes of memory that guests hold or have reserved", n.o.Memory/2),
+		Mappings: n.budgets.add("guest-mappings", "mappings of the kernel's that guests' memory takes", mappingsLimit()),
+	})
+	if err != nil {
+		return fmt.Errorf("start the engine: %w", err)
+	}
+	n.onStop("engine", n.engine.Close)
+	if err := n.openHost(ctx); err != nil {
+		return err
+	}
+	return n.listen(ctx)
+}
+
+// openData opens all that outlives the process, and recovers what the last one
+// left. It is long because one list reads better than ten.
+func (n *Node) openData(ctx context.Context) error {
+	dir := n.o.DataDir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	if err := errors.Join(complete(dir), forgetAside(dir)); err != nil {
+		return err
+	}
+	var err error
+	if n.kv, err = boltstore.OpenKV(filepath.Join(dir, kvFile), n.o.Now, n.watch); err != nil {
+		return fmt.Errorf("open the apps' data: %w", err)
+	}
+	n.onStop("apps' data", func(context.Context) error { return n.kv.Close() })
+	n.starts = noteStart(dir, n.o.Now(), n.log) // no other process has the directory
+	n.onStop("record of starts", n.starts.end)
+	if n.queue, err = boltstore.OpenQueue(filepath.Join(dir, queueFile), n.watch); err != nil {
+		return fmt.Errorf("open the queue: %w", err)
+	}
+	n.onStop("queue", func(context.Context) error { return n.queue.Close() })
+	if n.files, err = filestore.Open(filepath.Join(dir, filesDir), n.kv, n.o.Now); err != nil {
+		return fmt.Errorf("open the apps' files: %w", err)
+	}
+	if n.ring, err = secrets.OpenRing(filepath.Join(dir, secretsFile)); err != nil {
+		return fmt.Errorf("open the keys of the apps' secrets: %w", err)
+	}
+	if n.blobs, err = blobstore.Open(filepath.Join(dir, "blobs")); err != nil {
+		return fmt.Errorf("open the modules: %w", err)
+	}
+	if n.logs, err = logstore.Open(filepath.Join(dir, "logs"), n.o.Now); err != nil {
+		return fmt.Errorf("open the apps' logs: %w", err)
+	}
+	n.onStop("apps' logs", func(context.Context) error { return n.logs.Close() })
+	if n.samples, err = samplestore.Open(filepath.Join(dir, samplesDir), n.o.Now); err != nil {
+		return fmt.Errorf("open the samples of calls: %w", err)
+	}
+	if n.authority, err = sigstore.OpenAuthority(filepath.Join(dir, "trust"), n.o.Now); err != nil {
+		return fmt.Errorf("open the trust root: %w", err)
+	}
+	// The process that made it may have been killed before its name was durable.
+	if err := durable.SyncNames(dir, filepath.Join(dir, filepath.FromSlash(trustFile))); err != nil {
+		return fmt.Errorf("open the trust root: %w", err)
+	}
+	// The store is made last: where it is, the rest has to be, too; see complete.
+	if n.file, err = boltstore.Open(filepath.Join(dir, stateFile), n.o.Now); err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	n.onStop("store", func(context.Context) error { return n.file.Close() })
+	n.store = persons.Over(n.o.wrapped(n.file))
+	if err := n.openFollowers(ctx); err != nil {
+		return err
+	}
+	root, err := n.authority.TrustedRootJSON()
+	if err != nil {
+		return fmt.Errorf("read the trust root: %w", err)
+	}
+	trusted, err := sigstore.NewVerifier(root)
+	if err != nil {
+		return fmt.Errorf("prepare the verifier: %w", err)
+	}
+	n.verifier = verifier{trusted, n.store, n.blobs}
+	if n.meter, err = openMeter(ctx, n.o, n.file, n.log, n.watch); err != nil {
+		return fmt.Errorf("open the meter: %w", err)
+	}
+	n.onStop("meter", n.meter.Close)
+	n.openServices()
+	n.onStop("record of tokens' use", n.People.StoreTokensUsed)
+	if err := n.Keeper.MarkLeft(ctx); err != nil {
+		return fmt.Errorf("look for modules that no release names: %w", err)
+	}
+	return nil
+}
+
+// ErrListen: the node's address is taken, or is none that it may have.
+var ErrListen = errors.New("the node cannot listen on")
+
+func (n *Node) listen(ctx context.Context) error {
+	o, err := doorOptions(n.o, n.budgets, n.log)
+	if err != nil {
+		return err
+	}
+	if n.door, err = door.Listen(ctx, n.o.Listen, o); err != nil {
+		if op, ok := errors.AsType[*net.OpError](err); ok {
+			err = op.Err // it names the address again
+		}
+		return fmt.Errorf("%w %s: %w", ErrListen, n.o.Listen, err)
+	}
+	if n.origins, err = n.o.origins(n.door.Addr()); err != nil {
+		return err
+	}
+	n.front = &front{origins: n.origins, maxModule: n.o.MaxModule, log: n.log, watch: n.watch, meter: n.meter, host: n.Host, metrics: n.metrics}
+	handler, err := n.front.handler(n.services())
+	if err != nil {
+		return err
+	}
+	n.handler = n.front.calmly(handler)
+	return nil
+}
+
+// Start serves until Stop. Each part of it goes on after a panic of its own, and the others do
+// meanwhile.
+func (n *Node) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	n.cancel = cancel
+	for where, run := range map[string]func(context.Context){
+		"meter": n.meter.Run,
+		"snapshot": func(ctx context.Context) {
+			n.regularly(ctx, snapshotEvery, "no snapshot was made, and the earlier ones are kept", n.Upkeep.snapshot)
+		},
+		"samples": func(ctx context.Context) {
+			n.samples.Run(ctx.Done(), func(err error) { n.log.Warn("samples of calls are not written", "err", err) })
+		},
+		"dispatcher": n.Host.Triggers.Run,
+		"followers":  n.followers.Run,
+		"used": func(ctx context.Context) {
+			n.regularly(ctx, storeUsed, "what apps used could not be stored", n.flushUsed)
+		},
+		"kept":   n.Host.BillKept,
+		"starts": n.starts.outlive,
+		"memory": pressure{n.o.Memory, n.log, &n.plane}.watch,
+		"tidy":   n.tidyRegularly,
+		"remove": n.Keeper.RemoveRegularly,
+		"server": func(context.Context) { n.serve() },
+		"sweep":  n.door.Sweep,
+	} {
+		n.watch.Loop(ctx, &n.background, where, run)
+	}
+	if n.o.PauseTriggers {
+		n.log.Warn("triggers are paused: nothing is delivered", "waiting", n.Host.Triggers.Waiting(),
+			"remedy", "pause what does harm with agora triggers pause APP KIND NAME, and restart the node without --pause-triggers")
+	}
+}
+
+func (n *Node) serve() {
+	if err := n.door.Serve(n.handler); err != nil {
+		n.log.Error("the front door closed by itself", "err", err)
+	}
+}
+
+// tidyRegularly tidies now, for what the last process left, and from then on.
+func (n *Node) tidyRegularly(ctx context.Context) {
+	const trouble = "what is not needed any more could not be removed"
+	if err := n.Keeper.Tidy(ctx); err != nil && ctx.Err() == nil {
+		n.log.Error(trouble, "err", err)
+	}
+	n.regularly(ctx, tidyEvery, trouble, n.Keeper.Tidy)
+}
+
+// tidyEvery is how often what time alone makes superfluous is looked for.
+const tidyEvery = time.Hour
+
+// regularly runs something until ctx ends. What goes wrong is told, and tried again
+// at the next turn.
+func (n *Node) regularly(ctx context.Context, every time.Duration, trouble string, run func(context.Context) error) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			n.log.Error(trouble, "err", err)
+		}
+	}
+}
+
+// Addr is the address that is listened on.
+func (n *Node) Addr() net.Addr { return n.door.Addr() }
+
+// ConsoleURL is where people find the console.
+func (n *Node) ConsoleURL() string { return n.origins.consoleURL }
+
+// AppURL is where people find an app.
+func (n *Node) AppURL(app string) string { return n.origins.appURL(app) }
+
+// Stop finishes running requests within the context's deadline, breaks off those that are left,
+// and closes everything, last opened first. It may be called at any time, and again.
+func (n *Node) Stop(ctx context.Context) error {
+	n.stopOnce.Do(func() { n.stopErr = n.stop(ctx) })
+	return n.stopErr
+}
+
+// stop takes every step, whatever becomes of the others: one that panics is an error of Stop.
+func (n *Node) stop(ctx context.Context) error {
+	var errs []error
+	step := func(doing string, run func() error) {
+		if err := n.watch.Do("stop", run); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", doing, err))
+		}
+	}
+	if n.door != nil {
+		step("finish running requests", func() error { return letOut(ctx, n.door, n.log) })
+		if len(errs) > 0 {
+			step("end running requests", n.door.Close)
+		}
+	}
+	if n.Host != nil {
+		step("finish running deliveries", func() error { return n.Host.Triggers.Stop(ctx) })
+	}
+	if n.cancel != nil {
+		n.cancel()
+	}
+	n.background.Wait()
+	for i := len(n.cleanups) - 1; i >= 0; i-- {
+		c := n.cleanups[i]
+		step("close the "+c.name, func() error { return c.run(ctx) })
+	}
+	return errors.Join(errs...)
+}
+
+func (n *Node) onStop(name string, run func(context.Context) error) {
+	n.cleanups = append(n.cleanups, cleanup{name, run})
+}
+
+// Run starts the node and stops it, with a grace of ten seconds, when ctx ends.
+func (n *Node) Run(ctx context.Context) error {
+	n.Start()
+	<-ctx.Done()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return n.Stop(grace)
+}
+
+// Info describes the node.
+func (n *Node) Info(ctx context.Context) control.Info {
+	rev, err := n.store.Rev(ctx)
+	if err != nil {
+		n.log.ErrorContext(ctx, "read the revision", "err", err)
+	}
+	var waiting int
+	err = n.store.View(ctx, func(tx state.Reader) (err error) {
+		waiting, err = governance.Decidable(tx, access.ActorFrom(ctx))
+		return err
+	})
+	if err != nil {
+		n.log.ErrorContext(ctx, "count the open requests", "err", err)
+	}
+	return control.Info{
+		Version: n.o.Version, Started: n.started, ConsoleURL: n.origins.consoleURL,
+		AppsDomain: n.origins.appsDomain, Rev: rev, Waiting: waiting, Demo: n.o.Demo, TriggersPaused: n.o.PauseTriggers,
+	}
+}
+
+// openDesk makes what every flow works at.
+func (n *Node) openDesk() {
+	n.desk = &control.Desk{
+		Store: n.store, Now: n.o.Now, Logger: n.log, Quotas: n.o.Quotas,
+		Low:    func() error { return n.reserve.low(0) },
+		Follow: n.followers.CatchUp,
+	}
+}
