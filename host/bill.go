@@ -9,6 +9,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
 )
 
 // Settled is a call that is journaled. It is valid until its observer returns.
@@ -32,12 +33,12 @@ type bill struct {
 	unread  bool              // the request could not be read: nothing was called
 }
 
-// usageTags say whom a target's usage is charged to.
-func (t *target) usageTags() metering.Tags {
-	m := t.release.Manifest
+// usageTags say whom a release's usage in a tier is charged to. The environment is by default the tier.
+func usageTags(environment string, app registry.App, tier abi.Tier, release registry.Release) metering.Tags {
+	m := release.Manifest
 	return metering.Tags{
-		App: t.app.Name, Release: t.release.Number, Tier: string(t.tier), CostCenter: m.CostCenter, Team: m.Team,
-		Owner: t.app.Owner, Environment: cmp.Or(t.host.o.Environment, string(t.tier)),
+		App: app.Name, Release: release.Number, Tier: string(tier), CostCenter: m.CostCenter, Team: m.Team,
+		Owner: app.Owner, Environment: cmp.Or(environment, string(tier)),
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/host/capability/log"
 	"github.com/agora-host/agora/host/capability/secret"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/triggers"
 )
 
 // binder links a capability to a target as its parameters allow.
@@ -27,7 +28,7 @@ func (h *Host) capabilities() map[string]binder {
 	fetches := fetch.New(fetch.Options{Allow: h.o.Egress, Secrets: h.lines, Tell: h.lines.tellFetch, Logger: h.log})
 	models := llm.New(llm.Options{Config: h.o.Models, Ledger: spendLedger{h.o.Spent}, Tell: h.lines.tellLLM, Logger: h.log, Now: h.o.Now})
 	h.closers = append(h.closers, fetches.Close, models.Close)
-	published := events.New(publisher{h}, h.log)
+	published := events.New(publisher{func() *triggers.Dispatcher { return h.Triggers }, h.o.Room}, h.log)
 	return map[string]binder{
 		"blob":                  func(t *target, p abi.Params) abi.Link { return blobs.Bind(t.app.Name, kvQuota(p)) },
 		"config":                func(t *target, _ abi.Params) abi.Link { return config.Bind(t.release.Manifest.Config) },

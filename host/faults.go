@@ -17,16 +17,16 @@ func (r recorded) Unwrap() error { return r.error }
 
 // explainFault writes into the app's own log what its maker needs to know about a call that failed,
 // and its caller is not told.
-func (h *Host) explainFault(b *bill, result engine.Result, err error) error {
+func (b *bill) explainFault(result engine.Result, err error) error {
 	message := "The call failed: " + err.Error()
 	if result.FaultDetail != "" {
 		message += "\n" + result.FaultDetail
 	}
 	c := counts(b.frame, result)
-	h.lines.write(Line{
+	b.target.host.lines.write(Line{
 		App: b.target.app.Name, Release: b.target.release.Number, Level: "error", Source: SourceNode, Message: message, Call: b.id,
 		Outcome: &Outcome{
-			Problem: h.o.Problem(err).Slug, Tier: string(b.target.tier), Trigger: b.trigger, Instructions: c.Instructions,
+			Problem: b.target.host.o.Problem(err).Slug, Tier: string(b.target.tier), Trigger: b.trigger, Instructions: c.Instructions,
 			GuestMicros: c.GuestMicros, HostMicros: c.HostMicros, MemoryKiB: memoryKiB(result),
 		},
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/approvals"
@@ -12,7 +13,6 @@ import (
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/state/rights"
-	"github.com/agora-host/agora/triggers"
 )
 
 // Follow has all that this host remembers of the state follow its feed. Each follower drops or reads
@@ -23,7 +23,7 @@ func (h *Host) Follow(fs *state.Followers) {
 	fs.Follow("signatures", true, h.followKeys)
 	fs.Follow("secrets", true, h.followSecrets)
 	fs.Follow("lives", true, ofApps(h.heed))
-	fs.Follow("triggers", true, ofApps(h.learn))
+	fs.Follow("triggers", true, ofApps(h.deliveries.learn))
 }
 
 // Distrust has every address read, and every release verified, again: for when the feed cannot be read,
@@ -110,7 +110,7 @@ func (h *Host) learnAll(ctx context.Context) error {
 		return err
 	})
 	for _, app := range apps {
-		err = errors.Join(err, h.heed(ctx, app.Name), h.learn(ctx, app.Name))
+		err = errors.Join(err, h.heed(ctx, app.Name), h.deliveries.learn(ctx, app.Name))
 	}
 	return err
 }
@@ -135,21 +135,13 @@ func (h *Host) heed(ctx context.Context, name string) error {
 	return nil
 }
 
-// learn has the triggers of what an app serves call it.
-func (h *Host) learn(ctx context.Context, app string) error {
-	var all []triggers.Trigger
-	err := h.o.State.View(ctx, func(tx state.Reader) (err error) {
-		all, err = h.triggersOf(tx, app)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read the triggers of %q: %w", app, err)
-	}
-	h.Triggers.Set(app, all)
-	return nil
+// rightsAt are what releases have, by the rules and the time.
+type rightsAt struct {
+	rules approvals.Rules
+	now   func() time.Time
 }
 
-// rights returns what a release has in a tier.
-func (h *Host) rights(tx state.Reader, r registry.Release, tier abi.Tier) (map[string]approvals.Right, error) {
-	return rights.Of(tx, h.o.Rules, r, tier, h.o.Now())
+// of returns what a release has in a tier.
+func (r rightsAt) of(tx state.Reader, release registry.Release, tier abi.Tier) (map[string]approvals.Right, error) {
+	return rights.Of(tx, r.rules, release, tier, r.now())
 }

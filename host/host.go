@@ -114,6 +114,8 @@ type Options struct {
 type Host struct {
 	// Triggers delivers what is due to apps.
 	Triggers *triggers.Dispatcher
+	// Standing bills what no call causes.
+	Standing *Standing
 
 	o       Options
 	log     *slog.Logger
@@ -121,28 +123,34 @@ type Host struct {
 	binders map[string]binder // of capabilities, by word
 	closers []func(context.Context) error
 
-	routes   routes
-	lives    lives
-	programs *programs
-	sites    sites
-	lines    *lines
-	used     *tally
-	kept     kept
+	routes     routes
+	lives      lives
+	programs   *programs
+	sites      sites
+	lines      *lines
+	used       *tally
+	rights     rightsAt
+	deliveries *deliveries
 }
 
 // Open makes a host of the state as it is now, which calls nothing yet. Followers of the state's feed
 // begin no later: see Follow.
 func Open(ctx context.Context, o Options) (*Host, error) {
-	h := &Host{o: o, log: o.Logger, watch: o.Watch, sites: sites{watch: o.Watch}, used: &tally{}, kept: newKept()}
+	h := &Host{
+		o: o, log: o.Logger, watch: o.Watch, sites: sites{watch: o.Watch}, used: &tally{}, rights: rightsAt{o.Rules, o.Now},
+		Standing: newStanding(o),
+	}
 	h.lines = &lines{o: &h.o, used: h.used}
 	h.o.Observers = append([]Observer{h.used.observe}, o.Observers...)
 	h.programs = newPrograms(o.Watch, h.loadProgram, o.Programs)
 	h.binders = h.capabilities()
+	h.deliveries = &deliveries{state: o.State, rights: h.rights, addresses: o.Addresses, router: h, lines: h.lines, now: o.Now}
 	var err error
 	h.Triggers, err = triggers.Open(ctx, triggers.Options{
-		Store: o.Queue, Deliver: h.deliver, Hold: o.PauseTriggers, Now: o.Now, Logger: o.Logger, Watch: o.Watch,
+		Store: o.Queue, Deliver: h.deliveries.deliver, Hold: o.PauseTriggers, Now: o.Now, Logger: o.Logger, Watch: o.Watch,
 	})
 	if err == nil {
+		h.deliveries.dispatcher = h.Triggers
 		err = h.learnAll(ctx)
 	}
 	if err != nil {

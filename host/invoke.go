@@ -62,7 +62,7 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 		return engine.Result{}, err
 	}
 	if abi.Failed(abi.FaultKind(err)) {
-		err = t.host.explainFault(&bill, result, err)
+		err = bill.explainFault(result, err)
 	}
 	if why := running.span.reason(); why != nil && errors.Is(err, abi.ErrCanceled) {
 		err = why // whoever called is told that the app was stopped, not that they left
@@ -95,7 +95,7 @@ func (t *target) run(ctx context.Context, bill *bill, r *http.Request, stream ab
 		return result, nil, err
 	}
 	bill.frame.Header = append(bill.frame.Header, extra...)
-	t.host.setClient(ctx, bill.frame)
+	setClient(ctx, bill.frame, t.host.o.Addresses.Scheme())
 	uses, err = t.recording(ctx, bill.id, func(ctx context.Context, uses func() []abi.Use) error {
 		bill.uses = uses
 		// A panic on the way is a fault of the node's: the call is settled like any other.
@@ -111,10 +111,10 @@ func (t *target) run(ctx context.Context, bill *bill, r *http.Request, stream ab
 }
 
 // setClient names the caller in a frame. If no trusted proxy says by which scheme the caller came,
-// it is the scheme of the apps' addresses.
-func (h *Host) setClient(ctx context.Context, frame *abi.Request) {
+// it is the one given, of the apps' addresses.
+func setClient(ctx context.Context, frame *abi.Request, scheme string) {
 	client := door.ClientOf(ctx)
-	frame.Scheme = cmp.Or(client.Scheme, h.o.Addresses.Scheme())
+	frame.Scheme = cmp.Or(client.Scheme, scheme)
 	if a := client.Addr.Addr(); a.IsValid() {
 		frame.Client = a.String()
 	}

@@ -217,12 +217,12 @@ func (h *Host) newTarget(tx state.Reader, app registry.App, tier abi.Tier, numbe
 	if err != nil {
 		return nil, fmt.Errorf("release %d of app %q: %w", number, app.Name, err)
 	}
-	rights, err := h.rights(tx, release, tier)
+	rights, err := h.rights.of(tx, release, tier)
 	if err != nil {
 		return nil, err
 	}
 	t := &target{host: h, app: app, release: release, tier: tier, links: map[string]abi.Link{}, life: h.lives.of(app.Name)}
-	t.tags = t.usageTags()
+	t.tags = usageTags(h.o.Environment, app, tier, release)
 	for _, word := range slices.Sorted(maps.Keys(rights)) {
 		t.link(word, rights[word])
 	}

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -16,19 +17,34 @@ import (
 // has told.
 const keptEvery = 5 * time.Minute
 
-// kept bills what apps keep for as long as this process has served it.
-type kept struct {
+// Standing bills what no call causes: the work of compiling, and what apps keep, for as long as this
+// process has served it.
+type Standing struct {
+	state       State
+	meter       Meter
+	kept        Kept
+	environment string // see Options
+	log         *slog.Logger
+
 	since time.Time
 	rest  map[keptID]uint64 // byte-seconds that are no whole byte-hour yet
 }
 
 type keptID struct{ app, capability string }
 
-func newKept() kept { return kept{since: time.Now(), rest: map[keptID]uint64{}} }
+func newStanding(o Options) *Standing {
+	return &Standing{state: o.State, meter: o.Meter, kept: o.Kept, environment: o.Environment, log: o.Logger, since: time.Now(), rest: map[keptID]uint64{}}
+}
+
+// charge is a release in a tier, whom standing usage is charged to.
+type charge struct {
+	app     registry.App
+	tier    abi.Tier
+	release registry.Release
+}
 
 // BillKept bills what apps keep until ctx ends. It runs once at a time.
-func (h *Host) BillKept(ctx context.Context) {
-	k := &h.kept
+func (k *Standing) BillKept(ctx context.Context) {
 	tick := time.NewTicker(keptEvery)
 	defer tick.Stop()
 	for {
@@ -41,8 +57,8 @@ func (h *Host) BillKept(ctx context.Context) {
 		now := time.Now()
 		span := now.Sub(k.since)
 		k.since = now
-		if err := h.noteKept(context.WithoutCancel(ctx), span); err != nil {
-			h.log.Warn("what apps keep was not noted", "err", err)
+		if err := k.noteKept(context.WithoutCancel(ctx), span); err != nil {
+			k.log.Warn("what apps keep was not noted", "err", err)
 		}
 		if last {
 			return
@@ -51,9 +67,9 @@ func (h *Host) BillKept(ctx context.Context) {
 }
 
 // noteKept journals what every app has kept for a time.
-func (h *Host) noteKept(ctx context.Context, span time.Duration) error {
-	var targets []*target
-	err := h.o.State.View(ctx, func(tx state.Reader) error {
+func (k *Standing) noteKept(ctx context.Context, span time.Duration) error {
+	var all []charge
+	err := k.state.View(ctx, func(tx state.Reader) error {
 		apps, err := tx.Apps()
 		if err != nil {
 			return err
@@ -63,16 +79,16 @@ func (h *Host) noteKept(ctx context.Context, span time.Duration) error {
 			if err != nil {
 				return fmt.Errorf("release %d of %q: %w", release.Number, app.Name, err)
 			}
-			targets = append(targets, &target{host: h, app: app, release: release, tier: tier})
+			all = append(all, charge{app, tier, release})
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, t := range targets {
-		if err := h.noteKeptBy(ctx, t, span); err != nil {
-			return fmt.Errorf("app %q: %w", t.app.Name, err)
+	for _, c := range all {
+		if err := k.noteKeptBy(ctx, c, span); err != nil {
+			return fmt.Errorf("app %q: %w", c.app.Name, err)
 		}
 	}
 	return nil
@@ -97,44 +113,44 @@ func billedRelease(tx state.Reader, app registry.App) (abi.Tier, registry.Releas
 	return abi.TierSandbox, registry.Release{App: app.Name, Number: app.Releases, Manifest: m}, nil
 }
 
-func (h *Host) noteKeptBy(ctx context.Context, t *target, span time.Duration) error {
+func (k *Standing) noteKeptBy(ctx context.Context, c charge, span time.Duration) error {
 	var uses []abi.Use
 	for _, of := range []struct { // sorted, as a recorder's uses are
 		capability string
 		used       func(context.Context, string) (abi.KVQuota, error)
-	}{{"blob", h.o.Kept.BlobsUsed}, {"kv", h.o.Kept.Used}} {
-		u, err := of.used(ctx, t.app.Name)
+	}{{"blob", k.kept.BlobsUsed}, {"kv", k.kept.Used}} {
+		u, err := of.used(ctx, c.app.Name)
 		if err != nil {
 			return err
 		}
-		if n := h.kept.hours(keptID{t.app.Name, of.capability}, u.Bytes, span); n > 0 {
+		if n := k.hours(keptID{c.app.Name, of.capability}, u.Bytes, span); n > 0 {
 			uses = append(uses, abi.Use{Capability: of.capability, Meter: abi.MeterByteHours, N: n})
 		}
 	}
-	return t.standing(uses)
+	return k.bill(c, uses)
 }
 
 // hours returns whole byte-hours, and keeps the rest for the next time.
-func (k *kept) hours(id keptID, bytes int64, span time.Duration) uint64 {
+func (k *Standing) hours(id keptID, bytes int64, span time.Duration) uint64 {
 	const unit = uint64(time.Hour / time.Second)
 	total := k.rest[id] + uint64(max(0, bytes))*uint64(span/time.Second)
 	k.rest[id] = total % unit
 	return total / unit
 }
 
-// standing journals usage of a release that no call caused.
-func (t *target) standing(uses []abi.Use) error {
+// bill journals usage of a release that no call caused.
+func (k *Standing) bill(c charge, uses []abi.Use) error {
 	if len(uses) == 0 {
 		return nil
 	}
-	return t.host.o.Meter.Standing(&metering.Invocation{ID: gateway.NewID(), Tags: t.usageTags(), Uses: uses})
+	return k.meter.Standing(&metering.Invocation{ID: gateway.NewID(), Tags: usageTags(k.environment, c.app, c.tier, c.release), Uses: uses})
 }
 
 // BillCompiling bills the processor time of compiling to the release it was for.
 // Where none came of it the work was the same, and the release has number 0.
-func (h *Host) BillCompiling(r registry.Release, did *abi.Recorder) {
-	t := &target{host: h, app: registry.App{Name: r.App, Owner: r.Manifest.Owner}, release: r, tier: abi.TierSandbox}
-	if err := t.standing(did.Uses()); err != nil {
-		h.log.Warn("the work of compiling was not journaled", "app", r.App, "err", err)
+func (k *Standing) BillCompiling(r registry.Release, did *abi.Recorder) {
+	c := charge{registry.App{Name: r.App, Owner: r.Manifest.Owner}, abi.TierSandbox, r}
+	if err := k.bill(c, did.Uses()); err != nil {
+		k.log.Warn("the work of compiling was not journaled", "app", r.App, "err", err)
 	}
 }

@@ -19,9 +19,35 @@ import (
 	"github.com/agora-host/agora/triggers"
 )
 
+// deliveries has the triggers of apps call them.
+type deliveries struct {
+	state     State
+	rights    rightsAt
+	addresses Addresses
+	router    gateway.Router
+	lines     *lines
+	now       func() time.Time
+	// dispatcher says when; it is there before the first delivery.
+	dispatcher *triggers.Dispatcher
+}
+
+// learn has the triggers of what an app serves call it.
+func (v *deliveries) learn(ctx context.Context, app string) error {
+	var all []triggers.Trigger
+	err := v.state.View(ctx, func(tx state.Reader) (err error) {
+		all, err = v.triggersOf(tx, app)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read the triggers of %q: %w", app, err)
+	}
+	v.dispatcher.Set(app, all)
+	return nil
+}
+
 // triggersOf are the triggers of the release that an app serves, as far as they
 // are granted.
-func (h *Host) triggersOf(tx state.Reader, name string) ([]triggers.Trigger, error) {
+func (v *deliveries) triggersOf(tx state.Reader, name string) ([]triggers.Trigger, error) {
 	app, err := tx.App(name)
 	if errors.Is(err, registry.ErrNotFound) || app.Removal != nil {
 		return nil, nil
@@ -37,7 +63,7 @@ func (h *Host) triggersOf(tx state.Reader, name string) ([]triggers.Trigger, err
 	if err != nil {
 		return nil, err
 	}
-	rights, err := h.rights(tx, release, tier)
+	rights, err := v.rights.of(tx, release, tier)
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +127,12 @@ func Declared(m registry.Manifest) []triggers.Trigger {
 
 // deliver calls what an app serves now, as a metered invocation like any other.
 // Success is an answer of 2xx.
-func (h *Host) deliver(ctx context.Context, t triggers.Trigger, d triggers.Delivery) error {
-	if !t.Until.IsZero() && !h.o.Now().Before(t.Until) {
+func (v *deliveries) deliver(ctx context.Context, t triggers.Trigger, d triggers.Delivery) error {
+	if !t.Until.IsZero() && !v.now().Before(t.Until) {
 		return fmt.Errorf("its grant to receive %s has ended: %w", t.Name, triggers.ErrLater)
 	}
-	host := h.o.Addresses.AppHost(t.App)
-	route, err := h.Route(ctx, host)
+	host := v.addresses.AppHost(t.App)
+	route, err := v.router.Route(ctx, host)
 	if err != nil {
 		return errors.Join(triggers.ErrLater, err)
 	}
@@ -128,7 +154,7 @@ func (h *Host) deliver(ctx context.Context, t triggers.Trigger, d triggers.Deliv
 		return err
 	case result.Response.Status < 200 || result.Response.Status > 299:
 		err = fmt.Errorf("it answered %d", result.Response.Status)
-		h.lines.write(Line{
+		v.lines.write(Line{
 			App: t.App, Release: target.release.Number, Level: "error", Source: SourceNode, Call: id,
 			Message: fmt.Sprintf("%s trigger %s, event %s, attempt %d: %v", t.Kind, t.Name, d.ID, d.Attempts+1, err),
 		})
@@ -147,14 +173,17 @@ func triggerHeader(kind abi.TriggerKind, name, id string, attempt int, at time.T
 }
 
 // publisher takes the events of apps.
-type publisher struct{ *Host }
+type publisher struct {
+	dispatcher func() *triggers.Dispatcher // which is made after the capabilities
+	room       func() error                // see Options
+}
 
 // Publish is the dispatcher's, in words that a guest understands.
-func (h publisher) Publish(ctx context.Context, app, topic, dedupe string, payload []byte) (string, error) {
-	if err := h.o.Room(); err != nil {
+func (p publisher) Publish(ctx context.Context, app, topic, dedupe string, payload []byte) (string, error) {
+	if err := p.room(); err != nil {
 		return "", err
 	}
-	id, err := h.Triggers.Publish(ctx, app, topic, dedupe, payload)
+	id, err := p.dispatcher().Publish(ctx, app, topic, dedupe, payload)
 	if errors.Is(err, triggers.ErrBacklog) {
 		err = errors.Join(abi.ErrnoQuota, err)
 	}

@@ -270,7 +270,7 @@ func (n *Node) Start() {
 		"used": func(ctx context.Context) {
 			n.regularly(ctx, storeUsed, "what apps used could not be stored", n.flushUsed)
 		},
-		"kept":   n.Host.BillKept,
+		"kept":   n.Host.Standing.BillKept,
 		"starts": n.starts.outlive,
 		"memory": pressure{n.o.Memory, n.log, &n.plane}.watch,
 		"tidy":   n.tidyRegularly,

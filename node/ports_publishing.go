@@ -46,7 +46,7 @@ func (c compiler) Compile(ctx context.Context, r registry.Release, module []byte
 	return publishing.Trial(t), err
 }
 
-func (c compiler) Bill(r registry.Release, did *abi.Recorder) { c.Host.BillCompiling(r, did) }
+func (c compiler) Bill(r registry.Release, did *abi.Recorder) { c.Host.Standing.BillCompiling(r, did) }
 
 // verifier checks signatures against the trust root and the keys that are registered.
 type verifier struct {
