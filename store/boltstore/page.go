@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"os"
 
-	"github.com/agora-host/agora/state"
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/agora-host/agora/state"
 )
 
 // page reads a part of the records whose keys begin with prefix, in the order of their keys or
