@@ -33,15 +33,6 @@ func addrOf(a net.Addr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-func (d *Door) trusts(a netip.Addr) bool {
-	for _, p := range d.o.Trusted {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
-
 // enter counts one more for an address. Unless it is exempt, it has at most its share; ok
 // reports whether there was one left.
 func (d *Door) enter(a netip.Addr, exempt bool) (c *caller, ok bool) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -35,14 +36,21 @@ type hop struct {
 	proto string
 }
 
-// forwarded returns what trusted proxies say of a request's client. A proxy appends to what it
+// proxies are the networks of the proxies in front, which name their clients.
+type proxies []netip.Prefix
+
+func (ps proxies) trust(a netip.Addr) bool {
+	return slices.ContainsFunc(ps, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// client returns what trusted proxies say of a request's client. A proxy appends to what it
 // was sent, so the client is the last one in the list that is not a trusted proxy itself: what
 // stands before that was written by the client. Without a valid address there Addr is the zero
 // value.
 //
 // X-Forwarded-For is read, or else Forwarded (RFC 7239): a client can send the one that its proxy
 // does not set, so the more common of them is believed.
-func (d *Door) forwarded(h http.Header) Client {
+func (ps proxies) client(h http.Header) Client {
 	var hops []hop
 	if lines := h["X-Forwarded-For"]; lines != nil {
 		hops = forwardedFor(lines, h["X-Forwarded-Proto"])
@@ -52,9 +60,9 @@ func (d *Door) forwarded(h http.Header) Client {
 		return Client{Scheme: scheme(last(elements(h["X-Forwarded-Proto"], plainly)))}
 	}
 	for i := len(hops) - 1; i >= 0; i-- {
-		if a := hops[i].addr.Addr(); !a.IsValid() || !d.trusts(a) || i == 0 {
+		if a := hops[i].addr.Addr(); !a.IsValid() || !ps.trust(a) || i == 0 {
 			c := Client{Addr: hops[i].addr, Scheme: scheme(hops[i].proto)}
-			if a.IsValid() && d.trusts(a) {
+			if a.IsValid() && ps.trust(a) {
 				c.Addr = netip.AddrPort{} // only proxies are named
 			}
 			return c

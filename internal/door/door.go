@@ -216,7 +216,7 @@ func (d *Door) admitOrClose(nc *net.TCPConn) (c *Conn) {
 // admit takes a place for a connection, or returns nil.
 func (d *Door) admit(nc *net.TCPConn) *Conn {
 	addr := addrOf(nc.RemoteAddr()).Addr()
-	trusted := d.trusts(addr)
+	trusted := proxies(d.o.Trusted).trust(addr)
 	from, ok := d.enter(addr, trusted)
 	if !ok {
 		if d.shed(from, true) {
@@ -340,7 +340,7 @@ func acceptable(r *http.Request) error {
 func (d *Door) begin(c *Conn, r *http.Request) error {
 	client, counted, named := c.from, false, Client{}
 	if c.trusted {
-		named = d.forwarded(r.Header)
+		named = proxies(d.o.Trusted).client(r.Header)
 	}
 	if named.Addr.IsValid() {
 		var ok bool

@@ -9,7 +9,7 @@ import (
 
 // NextCertificate numbers certificates.
 func (t *transaction) NextCertificate() (string, error) {
-	n, err := t.sequence(bCertificates)
+	n, err := t.w.next(bCertificates)
 	return fmt.Sprintf("cert-%d", n), err
 }
 

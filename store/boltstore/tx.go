@@ -106,14 +106,12 @@ func (t *reader) TierActivations(app string, tier abi.Tier) iter.Seq2[registry.A
 
 // AddActivation appends to an app's routes.
 func (t *transaction) AddActivation(a registry.Activation) error {
-	n, err := t.sequence(bActivations)
+	n, err := t.w.next(bActivations)
 	if err != nil {
 		return err
 	}
 	return put(t.w, bActivations, key(a.App, number(n)), a)
 }
-
-func (t *transaction) sequence(bucket string) (uint64, error) { return t.w.next(bucket) }
 
 // Key reads a public key.
 func (t *reader) Key(hint string) (registry.Key, error) {
@@ -138,7 +136,7 @@ func (t *transaction) DeleteKey(hint string) error {
 
 // NextRequest numbers requests.
 func (t *transaction) NextRequest() (string, error) {
-	n, err := t.sequence(bRequests)
+	n, err := t.w.next(bRequests)
 	return fmt.Sprintf("req-%d", n), err
 }
 
