@@ -1,0 +1,174 @@
+package agora_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mostMethods is how many methods a type may have before it is about more than one thing.
+const mostMethods = 30
+
+// mayBeLarger are the types that have more, with the number that they have: it may only fall. A type
+// that is no longer above mostMethods is taken out.
+var mayBeLarger = map[string]int{
+	// These have a method for each record, since state.Reader is one contract over all domains.
+	"store/boltstore.reader": 50,
+	"state/persons.reader":   41,
+	// It has a method for each kind of instruction that it writes.
+	"metering/fuel.emitter": 36,
+
+	// These are still to be split.
+	"cmd/agora.cli":          122,
+	"web/console.Console":    79,
+	"triggers.Dispatcher":    71,
+	"metering.Meter":         42,
+	"host/engine.invocation": 39,
+	"host/engine.Program":    38,
+}
+
+// mostOfProduct is how much of the product's lines, in percent, one room may have.
+const mostOfProduct = 20
+
+// notProduct are directories that are no part of the product: what apps are built with, and the model
+// that stores are tested against. The benchmarks are another module.
+var notProduct = []string{"sdk", "state/statetest"}
+
+// forTests are directories that only tests import. Their types are not counted; their lines are, as
+// part of the room that they belong to.
+var forTests = []string{"abi/wasm/wasmtest", "abi/abitest", "metering/meteringtest", "metering/fuel/fueltest", "triggers/triggerstest"}
+
+// product parses each file of the product but tests and generated code, by directory, and counts its lines.
+func product(t *testing.T) (methods map[string]int, lines map[string]int) {
+	t.Helper()
+	methods, lines = map[string]int{}, map[string]int{}
+	for dir := range packages(t) {
+		if dir == "" || within(dir, notProduct) {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range files {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			source, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set := token.NewFileSet()
+			file, err := parser.ParseFile(set, path, source, parser.ParseComments|parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ast.IsGenerated(file) {
+				continue
+			}
+			room, _, _ := strings.Cut(dir, "/")
+			lines[room] += set.File(file.Pos()).LineCount()
+			if !within(dir, forTests) {
+				countMethods(file, dir, methods)
+			}
+		}
+	}
+	return methods, lines
+}
+
+// countMethods counts the methods that a file declares, by "directory.Type".
+func countMethods(file *ast.File, dir string, methods map[string]int) {
+	for _, d := range file.Decls {
+		if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil {
+			methods[dir+"."+receiver(f.Recv.List[0].Type)]++
+		}
+	}
+}
+
+// receiver returns the name of a receiver's type, which may be a pointer and have parameters.
+func receiver(of ast.Expr) string {
+	switch of := of.(type) {
+	case *ast.StarExpr:
+		return receiver(of.X)
+	case *ast.ParenExpr:
+		return receiver(of.X)
+	case *ast.IndexExpr:
+		return receiver(of.X)
+	case *ast.IndexListExpr:
+		return receiver(of.X)
+	case *ast.Ident:
+		return of.Name
+	}
+	return "?"
+}
+
+// TestTypesAreAboutOneThing: no type of the product has more than thirty methods, and those that have
+// do not grow.
+func TestTypesAreAboutOneThing(t *testing.T) {
+	methods, _ := product(t)
+	for _, name := range slices.Sorted(maps.Keys(methods)) {
+		n, larger := methods[name], mayBeLarger[name]
+		switch {
+		case larger == 0 && n > mostMethods:
+			t.Errorf("%s has %d methods, and a type has at most %d: split it by what its methods are about, with what each part needs as its own fields", name, n, mostMethods)
+		case larger > 0 && n > larger:
+			t.Errorf("%s has %d methods, and had %d: it may only become smaller", name, n, larger)
+		}
+	}
+	for name, larger := range mayBeLarger {
+		if n := methods[name]; n < larger && n <= mostMethods {
+			t.Errorf("%s has %d methods: take it out of mayBeLarger", name, n)
+		} else if n < larger {
+			t.Errorf("%s has %d methods: write that in mayBeLarger instead of %d", name, n, larger)
+		}
+	}
+}
+
+// TestRoomsAreNoHouses: no room has more than a fifth of the product's lines.
+func TestRoomsAreNoHouses(t *testing.T) {
+	_, lines := product(t)
+	total := 0
+	for _, n := range lines {
+		total += n
+	}
+	if total < 50_000 || len(lines) < 12 {
+		t.Fatalf("only %d lines in %d rooms were found", total, len(lines))
+	}
+	for room, n := range lines {
+		if n*100 > total*mostOfProduct {
+			t.Errorf("%s has %d of the product's %d lines, more than %d %%: take out of it what can stand alone", room, n, total, mostOfProduct)
+		}
+	}
+}
+
+// TestSizesCanFail keeps the count honest: each spelling of a receiver is found.
+func TestSizesCanFail(t *testing.T) {
+	const source = `package p
+type T struct{}
+type G[A any] struct{}
+type H[A, B any] struct{}
+func (T) A() {}
+func (t T) B() {}
+func (t *T) C() {}
+func (t *(T)) D() {}
+func (G[A]) A() {}
+func (g *G[A]) B() {}
+func (h *H[A, B]) A() {}
+func A() {}
+`
+	file, err := parser.ParseFile(token.NewFileSet(), "p.go", source, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	methods := map[string]int{}
+	countMethods(file, "p", methods)
+	if want := map[string]int{"p.T": 4, "p.G": 2, "p.H": 1}; !maps.Equal(methods, want) {
+		t.Errorf("counted %v, want %v", methods, want)
+	}
+}
