@@ -267,7 +267,7 @@ func (h *Node) listen(ctx context.Context) error {
 // handler joins the two origins. What is neither the console's host nor an
 // app's is refused by the gateway.
 func (h *Node) handler() (http.Handler, error) {
-	pages, err := console.New(h.services(), console.Options{
+	pages, err := console.New(consoleServices(h), console.Options{
 		Logger: h.log, MaxModule: h.o.MaxModule, Secure: h.origins.scheme == "https", AppsDomain: h.origins.appsDomain,
 	})
 	if err != nil {
@@ -275,7 +275,7 @@ func (h *Node) handler() (http.Handler, error) {
 	}
 	desk := http.NewServeMux()
 	desk.Handle("/", pages)
-	desk.Handle("/api/", api.New(h.services(), api.Options{Logger: h.log, MaxModule: h.o.MaxModule}))
+	desk.Handle("/api/", api.New(apiServices(h), api.Options{Logger: h.log, MaxModule: h.o.MaxModule}))
 	desk.Handle("/problems/", problem.Handler())
 	desk.HandleFunc("GET /healthz", h.serveHealth)
 	desk.HandleFunc("GET /metrics", h.serveMetrics)

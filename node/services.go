@@ -11,46 +11,36 @@ import (
 	"github.com/agora-host/agora/control/publishing"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/registry/sigstore"
-	"github.com/agora-host/agora/web"
+	"github.com/agora-host/agora/web/api"
+	"github.com/agora-host/agora/web/console"
 )
 
-// The names of the services where they are embedded.
-type (
-	peopleService     = people.Service
-	catalogue         = apps.Catalogue
-	lifecycle         = apps.Lifecycle
-	keeper            = apps.Keeper
-	observer          = apps.Observer
-	automation        = apps.Automation
-	appPages          = apps.Pages
-	vault             = apps.Vault
-	governanceService = governance.Service
-	publishingService = publishing.Service
-)
-
-// services are what the front doors find behind them: each method is one service's, or the node's.
-type services struct {
-	*Node
-	*peopleService
-	*catalogue
-	*lifecycle
-	*keeper
-	*observer
-	*automation
-	*appPages
-	*vault
-	*governanceService
-	*publishingService
-	*control.Attempts
+// apiServices are what the API finds behind it.
+func apiServices(h *Node) api.Services {
+	return api.Services{
+		About: h, Authenticator: h.People, SignIn: h.People, Attempts: h.attempts, Room: h.Publishing,
+		Catalogue: h.Catalogue, Quotas: h.Catalogue, HostNames: h.Catalogue, Lifecycle: h.Lifecycle,
+		Remover: h.Keeper, Certificates: h.Keeper, Caller: h,
+		Intake: h.Publishing, Publisher: h.Publishing, Policy: h.Publishing, Trust: h.Publishing,
+		Routes: h.Governance, Requests: h.Governance, Grants: h.Governance,
+		Meter: h.Observer, Samples: h.Observer, Calls: h.Observer, Events: h.Observer, Logs: h.Observer,
+		Automation: h.Automation, Vault: h.Vault,
+		Tokens: h.People, Users: h.People, Keys: h.People,
+		Doctor: h, Backup: h,
+	}
 }
 
-var _ web.Node = services{}
-
-func (h *Node) services() services {
-	return services{
-		Node: h, peopleService: h.People, catalogue: h.Catalogue, lifecycle: h.Lifecycle, keeper: h.Keeper,
-		observer: h.Observer, automation: h.Automation, appPages: h.Pages, vault: h.Vault,
-		governanceService: h.Governance, publishingService: h.Publishing, Attempts: h.attempts,
+// consoleServices are what the console finds behind it.
+func consoleServices(h *Node) console.Services {
+	return console.Services{
+		About: h, Authenticator: h.People, Sessions: h.People, Room: h.Publishing,
+		Catalogue: h.Catalogue, Pages: h.Pages, Quotas: h.Catalogue, HostNames: h.Catalogue,
+		Lifecycle: h.Lifecycle, Remover: h.Keeper, Certificates: h.Keeper,
+		Intake: h.Publishing, Publisher: h.Publishing, Policy: h.Publishing,
+		Routes: h.Governance, Requests: h.Governance, Grants: h.Governance,
+		Meter: h.Observer, Books: h.Observer, Samples: h.Observer, Calls: h.Observer, Events: h.Observer,
+		Automation: h.Automation, Vault: h.Vault,
+		Tokens: h.People, Users: h.People, Keys: h.People,
 	}
 }
 
