@@ -14,7 +14,6 @@ import (
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/triggers/webhook"
-	"github.com/agora-host/agora/web"
 	"github.com/agora-host/agora/web/api"
 	"github.com/agora-host/agora/web/console"
 	"github.com/agora-host/agora/web/problem"
@@ -33,8 +32,8 @@ type front struct {
 
 // handler joins the two origins. What is neither the console's host nor an
 // app's is refused by the gateway.
-func (f *front) handler(n web.Node) (http.Handler, error) {
-	pages, err := console.New(n, console.Options{
+func (f *front) handler(n *Node) (http.Handler, error) {
+	pages, err := console.New(consoleServices(n), console.Options{
 		Logger: f.log, MaxModule: f.maxModule, Secure: f.origins.scheme == "https", AppsDomain: f.origins.appsDomain,
 	})
 	if err != nil {
@@ -42,7 +41,7 @@ func (f *front) handler(n web.Node) (http.Handler, error) {
 	}
 	desk := http.NewServeMux()
 	desk.Handle("/", pages)
-	desk.Handle("/api/", api.New(n, api.Options{Logger: f.log, MaxModule: f.maxModule}))
+	desk.Handle("/api/", api.New(apiServices(n), api.Options{Logger: f.log, MaxModule: f.maxModule}))
 	desk.Handle("/problems/", problem.Handler())
 	desk.HandleFunc("GET /healthz", f.serveHealth)
 	desk.HandleFunc("GET /metrics", f.metrics.serve)

@@ -244,7 +244,7 @@ func (n *Node) listen(ctx context.Context) error {
 		return err
 	}
 	n.front = &front{origins: n.origins, maxModule: n.o.MaxModule, log: n.log, watch: n.watch, meter: n.meter, host: n.Host, metrics: n.metrics}
-	handler, err := n.front.handler(n.services())
+	handler, err := n.front.handler(n)
 	if err != nil {
 		return err
 	}

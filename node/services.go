@@ -12,53 +12,36 @@ import (
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/registry/sigstore"
-	"github.com/agora-host/agora/web"
+	"github.com/agora-host/agora/web/api"
+	"github.com/agora-host/agora/web/console"
 )
 
-// The names of the services where they are embedded.
-type (
-	peopleService     = people.Service
-	catalogue         = apps.Catalogue
-	lifecycle         = apps.Lifecycle
-	keeper            = apps.Keeper
-	observer          = apps.Observer
-	automation        = apps.Automation
-	appPages          = apps.Pages
-	vault             = apps.Vault
-	governanceService = governance.Service
-	publishingService = publishing.Service
-	calls             = Calls
-	checkup           = Checkup
-	upkeep            = Upkeep
-)
-
-// services are what the front doors find behind them: each method is one service's, or the node's.
-type services struct {
-	*Node
-	*peopleService
-	*catalogue
-	*lifecycle
-	*keeper
-	*observer
-	*automation
-	*appPages
-	*vault
-	*governanceService
-	*publishingService
-	*calls
-	*checkup
-	*upkeep
-	*control.Attempts
+// apiServices are what the API finds behind it.
+func apiServices(n *Node) api.Services {
+	return api.Services{
+		About: n, Authenticator: n.People, SignIn: n.People, Attempts: n.attempts, Room: n.Publishing,
+		Catalogue: n.Catalogue, Quotas: n.Catalogue, HostNames: n.Catalogue, Lifecycle: n.Lifecycle,
+		Remover: n.Keeper, Certificates: n.Keeper, Caller: n.Calls,
+		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Trust: n.Publishing,
+		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
+		Meter: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer, Logs: n.Observer,
+		Automation: n.Automation, Vault: n.Vault,
+		Tokens: n.People, Users: n.People, Keys: n.People,
+		Doctor: n.Checkup, Backup: n.Upkeep,
+	}
 }
 
-var _ web.Node = services{}
-
-func (n *Node) services() services {
-	return services{
-		Node: n, peopleService: n.People, catalogue: n.Catalogue, lifecycle: n.Lifecycle, keeper: n.Keeper,
-		observer: n.Observer, automation: n.Automation, appPages: n.Pages, vault: n.Vault,
-		governanceService: n.Governance, publishingService: n.Publishing,
-		calls: n.Calls, checkup: n.Checkup, upkeep: n.Upkeep, Attempts: n.attempts,
+// consoleServices are what the console finds behind it.
+func consoleServices(n *Node) console.Services {
+	return console.Services{
+		About: n, Authenticator: n.People, Sessions: n.People, Room: n.Publishing,
+		Catalogue: n.Catalogue, Pages: n.Pages, Quotas: n.Catalogue, HostNames: n.Catalogue,
+		Lifecycle: n.Lifecycle, Remover: n.Keeper, Certificates: n.Keeper,
+		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing,
+		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
+		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
+		Automation: n.Automation, Vault: n.Vault,
+		Tokens: n.People, Users: n.People, Keys: n.People,
 	}
 }
 

@@ -36,20 +36,21 @@ type Options struct {
 }
 
 type server struct {
-	node    web.Node
+	Services
 	o       Options
 	log     *slog.Logger
 	openapi []byte
 	schemas *schemas
 }
 
-// handler does one operation. It answers the document to send, or nil when
-// there is none or it has answered by itself.
+// handler does one operation. It returns the document to send, or nil when
+// there is none or it has responded by itself.
 type handler func(*server, echo.Context) (any, error)
 
 // New makes the API's handler.
-func New(node web.Node, o Options) http.Handler {
-	s := &server{node: node, o: o, log: o.Logger.With("component", "api"), schemas: newSchemas()}
+func New(services Services, o Options) http.Handler {
+	web.Need(services)
+	s := &server{Services: services, o: o, log: o.Logger.With("component", "api"), schemas: newSchemas()}
 	s.openapi = describe(routes(), s.schemas)
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
@@ -130,7 +131,7 @@ func (s *server) begin(r route, c echo.Context) (done func(), err error) {
 	}
 	intake.Held(c.Request())
 	if r.body.upload != "" {
-		return s.node.BeginUpload(ctx, r.body.upload, c.Request().ContentLength)
+		return s.Intake.BeginUpload(ctx, r.body.upload, c.Request().ContentLength)
 	}
 	size := c.Request().ContentLength
 	if size < 0 {
@@ -139,7 +140,7 @@ func (s *server) begin(r route, c echo.Context) (done func(), err error) {
 	if needs += size; needs == 0 {
 		return func() {}, nil
 	}
-	return s.node.Hold(ctx, needs)
+	return s.Room.Hold(ctx, needs)
 }
 
 // unescapeParams makes parameters of the path what they stand for. The framework matches the
@@ -167,7 +168,7 @@ func (s *server) authenticate(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	actor, err := s.node.Authenticate(ctx, secret)
+	actor, err := s.Authenticator.Authenticate(ctx, secret)
 	if err != nil {
 		return err
 	}

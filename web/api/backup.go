@@ -22,7 +22,7 @@ func backup(s *server, c echo.Context) (any, error) {
 			c.Response().Header().Set("Cache-Control", "no-store")
 		}
 	})
-	err := s.node.Backup(c.Request().Context(), c.Response())
+	err := s.Backup.Backup(c.Request().Context(), c.Response())
 	if err != nil && c.Response().Committed {
 		s.log.ErrorContext(c.Request().Context(), "a backup broke off", "err", err)
 		panic(http.ErrAbortHandler) // the one way to tell the reader that it has not all

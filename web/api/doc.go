@@ -6,6 +6,8 @@
 // are read up to a bound, strictly, and uncompressed; every error is a problem
 // document with a remedy; a write that has an Idempotency-Key is served once.
 //
+// Services are what its operations ask of a node, by area.
+//
 // It must not know how a node does what it is asked. The handler is safe for
 // concurrent use.
 package api

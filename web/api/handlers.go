@@ -39,14 +39,14 @@ func signIn(s *server, c echo.Context) (any, error) {
 	if u, err := url.Parse(link); err == nil && u.Query().Get("link") != "" {
 		link = u.Query().Get("link")
 	}
-	secret, actor, err := s.node.SignIn(c.Request().Context(), link)
+	secret, actor, err := s.SignIn.SignIn(c.Request().Context(), link)
 	if err != nil {
 		return nil, err
 	}
 	return Session{secret, actor.User, actor.Roles}, nil
 }
 
-func info(s *server, c echo.Context) (any, error) { return s.node.Info(c.Request().Context()), nil }
+func info(s *server, c echo.Context) (any, error) { return s.About.Info(c.Request().Context()), nil }
 
 func whoami(_ *server, c echo.Context) (any, error) {
 	a := access.ActorFrom(c.Request().Context())
@@ -54,19 +54,19 @@ func whoami(_ *server, c echo.Context) (any, error) {
 }
 
 func getApp(s *server, c echo.Context) (any, error) {
-	return one(s.node.App(c.Request().Context(), arg[string](c, "app")))
+	return one(s.Catalogue.App(c.Request().Context(), arg[string](c, "app")))
 }
 
 func getRelease(s *server, c echo.Context) (any, error) {
-	return one(s.node.Release(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number"))))
+	return one(s.Catalogue.Release(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number"))))
 }
 
 func deleteRelease(s *server, c echo.Context) (any, error) {
-	return nil, s.node.DeleteRelease(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number")))
+	return nil, s.Remover.DeleteRelease(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number")))
 }
 
 func listQuotas(s *server, c echo.Context) (any, error) {
-	return whole(s.node.Quotas(c.Request().Context(), arg[string](c, "user"), arg[string](c, "app")))
+	return whole(s.Quotas.Quotas(c.Request().Context(), arg[string](c, "user"), arg[string](c, "app")))
 }
 
 func activate(s *server, c echo.Context) (any, error) {
@@ -77,7 +77,7 @@ func activate(s *server, c echo.Context) (any, error) {
 	if in.Tier == "" {
 		in.Tier = abi.TierSandbox
 	}
-	return one(s.node.Activate(c.Request().Context(), arg[string](c, "app"), in.Release, in.Tier, in.Reason))
+	return one(s.Routes.Activate(c.Request().Context(), arg[string](c, "app"), in.Release, in.Tier, in.Reason))
 }
 
 func rollBack(s *server, c echo.Context) (any, error) {
@@ -85,7 +85,7 @@ func rollBack(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.RollBack(c.Request().Context(), arg[string](c, "app"), in.Tier, in.Reason))
+	return one(s.Routes.RollBack(c.Request().Context(), arg[string](c, "app"), in.Tier, in.Reason))
 }
 
 func promote(s *server, c echo.Context) (any, error) {
@@ -93,7 +93,7 @@ func promote(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.Promote(c.Request().Context(), arg[string](c, "app"), in.Release, in.To, in.Reason))
+	return one(s.Requests.Promote(c.Request().Context(), arg[string](c, "app"), in.Release, in.To, in.Reason))
 }
 
 func askAgain(s *server, c echo.Context) (any, error) {
@@ -101,21 +101,21 @@ func askAgain(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return whole(s.node.AskAgain(c.Request().Context(), arg[string](c, "app"), in.Release, in.Reason))
+	return whole(s.Requests.AskAgain(c.Request().Context(), arg[string](c, "app"), in.Release, in.Reason))
 }
 
 func logs(s *server, c echo.Context) (any, error) {
-	return whole(s.node.Logs(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "limit"))))
+	return whole(s.Logs.Logs(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "limit"))))
 }
 
 func getCall(s *server, c echo.Context) (any, error) {
-	return one(s.node.Call(c.Request().Context(), arg[string](c, "app"), arg[string](c, "id"), arg[time.Time](c, "at")))
+	return one(s.Calls.Call(c.Request().Context(), arg[string](c, "app"), arg[string](c, "id"), arg[time.Time](c, "at")))
 }
 
 // callRoom is how large the document of a call may be, and what it takes beside itself: the
 // text of the body while it is checked, the body in it, and the answer with what is made of that.
 func callRoom(s *server, c echo.Context) (limit, needs int64, err error) {
-	request, response, err := s.node.CallLimits(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "release")))
+	request, response, err := s.Caller.CallLimits(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "release")))
 	return request*4/3 + maxBody, 3*request + 2*response, err
 }
 
@@ -128,7 +128,7 @@ func invoke(s *server, c echo.Context) (any, error) {
 	if in.Release == 0 {
 		in.Release = int(arg[int64](c, "release"))
 	}
-	app, err := s.node.App(ctx, arg[string](c, "app"))
+	app, err := s.Catalogue.App(ctx, arg[string](c, "app"))
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func invoke(s *server, c echo.Context) (any, error) {
 			r.Header.Add(name, v)
 		}
 	}
-	return one(s.node.Invoke(ctx, app.Name, in.Release, r))
+	return one(s.Caller.Invoke(ctx, app.Name, in.Release, r))
 }
 
 func usageReport(s *server, c echo.Context) (any, error) {
@@ -153,7 +153,7 @@ func usageReport(s *server, c echo.Context) (any, error) {
 		App: arg[string](c, "app"), Team: arg[string](c, "team"), CostCenter: arg[string](c, "cost_center"), Over: arg[string](c, "over"),
 		From: arg[time.Time](c, "from"), To: arg[time.Time](c, "to"), By: arg[[]string](c, "by"),
 	}
-	report, err := s.node.Usage(c.Request().Context(), q)
+	report, err := s.Meter.Usage(c.Request().Context(), q)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ func rowCursor(r metering.Report, row metering.Row) string {
 }
 
 func getRequest(s *server, c echo.Context) (any, error) {
-	return one(s.node.Request(c.Request().Context(), arg[string](c, "id")))
+	return one(s.Requests.Request(c.Request().Context(), arg[string](c, "id")))
 }
 
 func decide(s *server, c echo.Context) (any, error) {
@@ -200,11 +200,11 @@ func decide(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.Decide(c.Request().Context(), arg[string](c, "id"), in))
+	return one(s.Requests.Decide(c.Request().Context(), arg[string](c, "id"), in))
 }
 
 func withdraw(s *server, c echo.Context) (any, error) {
-	return one(s.node.Withdraw(c.Request().Context(), arg[string](c, "id")))
+	return one(s.Requests.Withdraw(c.Request().Context(), arg[string](c, "id")))
 }
 
 func revokeGrant(s *server, c echo.Context) (any, error) {
@@ -212,43 +212,43 @@ func revokeGrant(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.RevokeGrant(c.Request().Context(), arg[string](c, "id"), in.Reason, in.All))
+	return one(s.Grants.RevokeGrant(c.Request().Context(), arg[string](c, "id"), in.Reason, in.All))
 }
 
 func shrinkGrant(s *server, c echo.Context) (any, error) {
-	return one(s.node.ShrinkGrant(c.Request().Context(), arg[string](c, "id")))
+	return one(s.Grants.ShrinkGrant(c.Request().Context(), arg[string](c, "id")))
 }
 
 func inspect(s *server, c echo.Context) (any, error) {
 	if err := takes(c, wasm); err != nil {
 		return nil, err
 	}
-	module, err := s.node.Receive(c.Request().Context(), c.Request().Body)
+	module, err := s.Intake.Receive(c.Request().Context(), c.Request().Body)
 	if err != nil {
 		return nil, intake.Unreadable(err)
 	}
 	defer module.Discard()
-	return one(s.node.Inspect(c.Request().Context(), module))
+	return one(s.Policy.Inspect(c.Request().Context(), module))
 }
 
 func getPolicy(s *server, c echo.Context) (any, error) {
-	return one(s.node.Rules(c.Request().Context()))
+	return one(s.Policy.Rules(c.Request().Context()))
 }
 
 func trustRoot(s *server, c echo.Context) (any, error) {
-	root, err := s.node.TrustRoot(c.Request().Context())
+	root, err := s.Trust.TrustRoot(c.Request().Context())
 	return json.RawMessage(root), err
 }
 
 func certify(s *server, c echo.Context) (any, error) {
 	return binary(c, "application/pkcs10", "application/pem-certificate-chain", func(in []byte) ([]byte, error) {
-		return s.node.Certify(c.Request().Context(), in)
+		return s.Trust.Certify(c.Request().Context(), in)
 	})
 }
 
 func timestamp(s *server, c echo.Context) (any, error) {
 	return binary(c, "application/timestamp-query", "application/timestamp-reply", func(in []byte) ([]byte, error) {
-		return s.node.Timestamp(c.Request().Context(), in)
+		return s.Trust.Timestamp(c.Request().Context(), in)
 	})
 }
 
@@ -278,7 +278,7 @@ func binary(c echo.Context, media, gives string, do func([]byte) ([]byte, error)
 }
 
 func keyChallenge(s *server, c echo.Context) (any, error) {
-	text, err := s.node.KeyChallenge(c.Request().Context(), arg[string](c, "identity"))
+	text, err := s.Keys.KeyChallenge(c.Request().Context(), arg[string](c, "identity"))
 	return one(Challenge{text}, err)
 }
 
@@ -287,11 +287,11 @@ func addKey(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.AddKey(c.Request().Context(), in))
+	return one(s.Keys.AddKey(c.Request().Context(), in))
 }
 
 func deleteKey(s *server, c echo.Context) (any, error) {
-	return nil, s.node.DeleteKey(c.Request().Context(), arg[string](c, "hint"))
+	return nil, s.Keys.DeleteKey(c.Request().Context(), arg[string](c, "hint"))
 }
 
 func createDomain(s *server, c echo.Context) (any, error) {
@@ -299,11 +299,11 @@ func createDomain(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.AddHostName(c.Request().Context(), in.Host, in.App))
+	return one(s.HostNames.AddHostName(c.Request().Context(), in.Host, in.App))
 }
 
 func deleteDomain(s *server, c echo.Context) (any, error) {
-	return nil, s.node.DeleteHostName(c.Request().Context(), arg[string](c, "host"))
+	return nil, s.HostNames.DeleteHostName(c.Request().Context(), arg[string](c, "host"))
 }
 
 func newToken(s *server, c echo.Context) (any, error) {
@@ -311,13 +311,13 @@ func newToken(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret, credential, err := s.node.NewToken(c.Request().Context(), control.NewToken{Label: in.Label, TTL: time.Duration(in.Hours) * time.Hour, Reach: in.Reach})
+	secret, credential, err := s.Tokens.NewToken(c.Request().Context(), control.NewToken{Label: in.Label, TTL: time.Duration(in.Hours) * time.Hour, Reach: in.Reach})
 	credential.Hash = ""
 	return one(Token{secret, credential}, err)
 }
 
 func revokeToken(s *server, c echo.Context) (any, error) {
-	return nil, s.node.RevokeToken(c.Request().Context(), arg[string](c, "id"))
+	return nil, s.Tokens.RevokeToken(c.Request().Context(), arg[string](c, "id"))
 }
 
 func putUser(s *server, c echo.Context) (any, error) {
@@ -325,7 +325,7 @@ func putUser(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.PutUser(c.Request().Context(), arg[string](c, "name"), in.Roles, in.Disabled))
+	return one(s.Users.PutUser(c.Request().Context(), arg[string](c, "name"), in.Roles, in.Disabled))
 }
 
 func renameUser(s *server, c echo.Context) (any, error) {
@@ -333,15 +333,15 @@ func renameUser(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.RenameUser(c.Request().Context(), arg[string](c, "name"), in.Name))
+	return one(s.Users.RenameUser(c.Request().Context(), arg[string](c, "name"), in.Name))
 }
 
 func inviteUser(s *server, c echo.Context) (any, error) {
 	ctx := c.Request().Context()
-	path, err := s.node.NewLink(ctx, arg[string](c, "name"))
-	return one(Invitation{s.node.Info(ctx).ConsoleURL + path}, err)
+	path, err := s.Users.NewLink(ctx, arg[string](c, "name"))
+	return one(Invitation{s.About.Info(ctx).ConsoleURL + path}, err)
 }
 
 func doctor(s *server, c echo.Context) (any, error) {
-	return whole(s.node.Doctor(c.Request().Context()))
+	return whole(s.Doctor.Doctor(c.Request().Context()))
 }

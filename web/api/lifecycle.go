@@ -40,7 +40,7 @@ func suspendApp(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.SuspendApp(c.Request().Context(), arg[string](c, "app"), in.Reason))
+	return one(s.Lifecycle.SuspendApp(c.Request().Context(), arg[string](c, "app"), in.Reason))
 }
 
 func resumeApp(s *server, c echo.Context) (any, error) {
@@ -48,7 +48,7 @@ func resumeApp(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.ResumeApp(c.Request().Context(), arg[string](c, "app"), in.Reason))
+	return one(s.Lifecycle.ResumeApp(c.Request().Context(), arg[string](c, "app"), in.Reason))
 }
 
 func deleteApp(s *server, c echo.Context) (any, error) {
@@ -59,11 +59,11 @@ func deleteApp(s *server, c echo.Context) (any, error) {
 	if in.App != arg[string](c, "app") {
 		return nil, fmt.Errorf("%w: the app that is to be deleted is %q, and %q was repeated", problem.ErrNotRepeated, arg[string](c, "app"), clip(in.App))
 	}
-	return one(s.node.DeleteApp(c.Request().Context(), in.App, in.Reason))
+	return one(s.Lifecycle.DeleteApp(c.Request().Context(), in.App, in.Reason))
 }
 
 func undeleteApp(s *server, c echo.Context) (any, error) {
-	return one(s.node.UndeleteApp(c.Request().Context(), arg[string](c, "app")))
+	return one(s.Lifecycle.UndeleteApp(c.Request().Context(), arg[string](c, "app")))
 }
 
 func transferApp(s *server, c echo.Context) (any, error) {
@@ -71,7 +71,7 @@ func transferApp(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.TransferApp(c.Request().Context(), arg[string](c, "app"), in.To, in.Reason))
+	return one(s.Lifecycle.TransferApp(c.Request().Context(), arg[string](c, "app"), in.To, in.Reason))
 }
 
 func answerOffer(s *server, c echo.Context) (any, error) {
@@ -79,7 +79,7 @@ func answerOffer(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.AnswerOffer(c.Request().Context(), arg[string](c, "app"), in.Accept))
+	return one(s.Lifecycle.AnswerOffer(c.Request().Context(), arg[string](c, "app"), in.Accept))
 }
 
 func renameApp(s *server, c echo.Context) (any, error) {
@@ -87,13 +87,13 @@ func renameApp(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.RenameApp(c.Request().Context(), arg[string](c, "app"), in.Title))
+	return one(s.Lifecycle.RenameApp(c.Request().Context(), arg[string](c, "app"), in.Title))
 }
 
 func listCertificates(s *server, c echo.Context, p control.Page) (Items[registry.Issued], error) {
-	return s.node.Certificates(c.Request().Context(), arg[string](c, "app"), p)
+	return s.Certificates.Certificates(c.Request().Context(), arg[string](c, "app"), p)
 }
 
 func getCertificate(s *server, c echo.Context) (any, error) {
-	return one(s.node.Certificate(c.Request().Context(), arg[string](c, "id")))
+	return one(s.Certificates.Certificate(c.Request().Context(), arg[string](c, "id")))
 }

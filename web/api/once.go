@@ -43,7 +43,7 @@ func (s *server) respond(r route, c echo.Context) error {
 	}
 	c.Request().Body = io.NopCloser(bytes.NewReader(raw))
 	ctx := c.Request().Context()
-	within, was, end, err := s.node.BeginAttempt(ctx, key, printOf(c.Request(), raw))
+	within, was, end, err := s.Attempts.BeginAttempt(ctx, key, printOf(c.Request(), raw))
 	switch {
 	case errors.Is(err, control.ErrAnswerLost) && r.answer == nil:
 		was = &control.Answer{Status: http.StatusNoContent}

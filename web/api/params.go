@@ -50,11 +50,6 @@ func moment(name, about string) param {
 	return param{name: name, about: about, is: &schema{Type: "string", Format: "date-time"}}
 }
 
-func (p param) required() param {
-	p.needed, p.is.MinLength = true, 1
-	return p
-}
-
 // numbered are the parameters of paths that are numbers; all others are texts.
 var numbered = map[string]*schema{"number": integer(1, math.MaxInt32), "seq": integer(1, math.MaxInt64)}
 

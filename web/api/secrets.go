@@ -19,14 +19,14 @@ func setSecret(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(s.node.SetSecret(c.Request().Context(), arg[string](c, "app"), arg[string](c, "name"), value))
+	return one(s.Vault.SetSecret(c.Request().Context(), arg[string](c, "app"), arg[string](c, "name"), value))
 }
 
 func deleteSecret(s *server, c echo.Context) (any, error) {
-	return nil, s.node.DeleteSecret(c.Request().Context(), arg[string](c, "app"), arg[string](c, "name"))
+	return nil, s.Vault.DeleteSecret(c.Request().Context(), arg[string](c, "app"), arg[string](c, "name"))
 }
 
 func rotateSecrets(s *server, c echo.Context) (any, error) {
-	n, err := s.node.RotateSecrets(c.Request().Context())
+	n, err := s.Vault.RotateSecrets(c.Request().Context())
 	return Rotated{n}, err
 }

@@ -12,7 +12,7 @@ func pauseTrigger(s *server, c echo.Context) (any, error) {
 		return nil, err
 	}
 	ref := triggers.Ref{App: arg[string](c, "app"), Kind: in.Kind, Name: in.Name}
-	return one(s.node.PauseTrigger(c.Request().Context(), ref, in.Paused, in.Reason))
+	return one(s.Automation.PauseTrigger(c.Request().Context(), ref, in.Paused, in.Reason))
 }
 
 func runTrigger(s *server, c echo.Context) (any, error) {
@@ -20,15 +20,15 @@ func runTrigger(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.node.RunTrigger(c.Request().Context(), arg[string](c, "app"), in.Name)
+	id, err := s.Automation.RunTrigger(c.Request().Context(), arg[string](c, "app"), in.Name)
 	return one(Run{id}, err)
 }
 
 func redeliver(s *server, c echo.Context) (any, error) {
-	return one(s.node.Redeliver(c.Request().Context(), arg[string](c, "app"), uint64(arg[int64](c, "seq"))))
+	return one(s.Automation.Redeliver(c.Request().Context(), arg[string](c, "app"), uint64(arg[int64](c, "seq"))))
 }
 
 func deleteDeadLetter(s *server, c echo.Context) (any, error) {
-	_, err := s.node.DropDeadLetter(c.Request().Context(), arg[string](c, "app"), uint64(arg[int64](c, "seq")))
+	_, err := s.Automation.DropDeadLetter(c.Request().Context(), arg[string](c, "app"), uint64(arg[int64](c, "seq")))
 	return nil, err
 }

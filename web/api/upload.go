@@ -17,7 +17,7 @@ import (
 // publish takes an upload in. A caller that asks for newline-delimited JSON is
 // told each step as it begins.
 func publish(s *server, c echo.Context) (any, error) {
-	form, err := intake.ReadForm(c.Request(), s.node, "manifest", "module", "bundle")
+	form, err := intake.ReadForm(c.Request(), s.Intake, "manifest", "module", "bundle")
 	if err != nil {
 		return nil, err
 	}
@@ -30,10 +30,10 @@ func publish(s *server, c echo.Context) (any, error) {
 		return nil, fmt.Errorf("%w: the part %q is missing", problem.ErrBadRequest, "module")
 	}
 	if !strings.Contains(c.Request().Header.Get("Accept"), "application/x-ndjson") {
-		return one(s.node.Publish(c.Request().Context(), u, nil))
+		return one(s.Publisher.Publish(c.Request().Context(), u, nil))
 	}
 	stream := newStream(c)
-	published, err := s.node.Publish(c.Request().Context(), u, func(stage string) { stream.send(Step{Stage: stage}) })
+	published, err := s.Publisher.Publish(c.Request().Context(), u, func(stage string) { stream.send(Step{Stage: stage}) })
 	if err != nil {
 		p := problem.For(err)
 		stream.send(Step{Problem: &p})
@@ -69,7 +69,7 @@ func (s stream) send(step Step) {
 }
 
 func checkPolicy(s *server, c echo.Context) (any, error) {
-	form, err := intake.ReadForm(c.Request(), s.node, "manifest", "module")
+	form, err := intake.ReadForm(c.Request(), s.Intake, "manifest", "module")
 	if err != nil {
 		return nil, err
 	}
@@ -78,5 +78,5 @@ func checkPolicy(s *server, c echo.Context) (any, error) {
 		return nil, fmt.Errorf("%w: the part %q is missing", problem.ErrBadRequest, "manifest")
 	}
 	tier := abi.Tier(arg[string](c, "tier"))
-	return whole(s.node.CheckPolicy(c.Request().Context(), form.Parts["manifest"], form.Module, tier))
+	return whole(s.Policy.CheckPolicy(c.Request().Context(), form.Parts["manifest"], form.Module, tier))
 }

@@ -11,6 +11,10 @@
 // site never acts for the person who is signed in; every error is the same
 // problem that API and CLI show.
 //
+// Console joins addresses to areas, each a small struct with the interfaces that it asks of a node
+// (apps, reviews, uploads, settings …). What areas share is the frame: sessions, navigation, forms and
+// errors. An area knows the frame and no other area.
+//
 // It must not know how a node does what it is asked. The handler is safe for
 // concurrent use.
 package console

@@ -55,21 +55,21 @@ var classes = map[string]string{
 }
 
 // address is where an app is.
-func (c *Console) address() string {
-	if c.o.Secure {
-		return "https://name." + c.o.AppsDomain + "/"
+func (up *uploads) address() string {
+	if up.o.Secure {
+		return "https://name." + up.o.AppsDomain + "/"
 	}
-	return "http://name." + c.o.AppsDomain + "/"
+	return "http://name." + up.o.AppsDomain + "/"
 }
 
 // fields are the keys that people fill in.
-func (c *Console) fields() []field {
+func (up *uploads) fields() []field {
 	data := []option{{"", "Choose one"}}
 	for _, word := range registry.Classifications() {
 		data = append(data, option{word, word + ": " + classes[word]})
 	}
 	return []field{
-		{Name: "name", Label: "Name", Max: 40, Help: "Small letters, digits and hyphens, such as expenses. It becomes the address " + c.address() + " and stays. To change an app of yours, write its name."},
+		{Name: "name", Label: "Name", Max: 40, Help: "Small letters, digits and hyphens, such as expenses. It becomes the address " + up.address() + " and stays. To change an app of yours, write its name."},
 		{Name: "title", Label: "Title", Max: 100, Help: "What people read in the catalogue, such as Expense claims."},
 		{Name: "description", Label: "Purpose", Max: 2000, Long: true, Help: "What the app is for, in a sentence or two. Reviewers decide by it."},
 		{Name: "team", Label: "Team", Max: 100, Help: "The team that answers for the app."},
@@ -80,8 +80,8 @@ func (c *Console) fields() []field {
 }
 
 // fieldNames are the names of the form's fields.
-func (c *Console) fieldNames() (names []string) {
-	for _, f := range c.fields() {
+func (up *uploads) fieldNames() (names []string) {
+	for _, f := range up.fields() {
 		names = append(names, f.Name)
 	}
 	return names
@@ -90,21 +90,21 @@ func (c *Console) fieldNames() (names []string) {
 // mostKnown is how many values of other apps a field offers.
 const mostKnown = 200
 
-func (c *Console) uploadView(r *http.Request) (uploadView, error) {
-	b, err := c.base(r, "Upload a release", "upload")
+func (up *uploads) view(r *http.Request) (uploadView, error) {
+	b, err := up.base(r, "Upload a release", "upload")
 	if err != nil {
 		return uploadView{}, err
 	}
-	own, err := c.node.Apps(r.Context(), registry.Search{Owner: b.Actor.User}, control.Page{Limit: control.MaxPageLimit})
+	own, err := up.apps.Apps(r.Context(), registry.Search{Owner: b.Actor.User}, control.Page{Limit: control.MaxPageLimit})
 	if err != nil {
 		return uploadView{}, err
 	}
-	others, err := c.node.Apps(r.Context(), registry.Search{}, control.Page{Limit: control.MaxPageLimit})
+	others, err := up.apps.Apps(r.Context(), registry.Search{}, control.Page{Limit: control.MaxPageLimit})
 	if err != nil {
 		return uploadView{}, err
 	}
 	v := uploadView{
-		base: b, Manifest: fmt.Sprintf(starter, b.Actor.User), Fields: c.fields(), MaxModule: uint64(c.o.MaxModule), Address: c.address(),
+		base: b, Manifest: fmt.Sprintf(starter, b.Actor.User), Fields: up.fields(), MaxModule: uint64(up.o.MaxModule), Address: up.address(),
 		Errors: map[string]string{},
 	}
 	known := slices.Concat(own.Items, others.Items) // one's own come first
@@ -123,10 +123,10 @@ func (c *Console) uploadView(r *http.Request) (uploadView, error) {
 	return v, nil
 }
 
-func (c *Console) uploadForm(r *http.Request) (string, any, error) {
+func (up *uploads) form(r *http.Request) (string, any, error) {
 	if err := access.May(access.ActorFrom(r.Context()), access.Develop, access.TheNode); err != nil {
 		return "", nil, err // before a module is sent in vain
 	}
-	v, err := c.uploadView(r)
+	v, err := up.view(r)
 	return "upload", v, err
 }

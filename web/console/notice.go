@@ -6,6 +6,38 @@ import (
 	"github.com/agora-host/agora/web"
 )
 
+// notices are what a page says after an act: the address carries the key only.
+var notices = map[string]string{
+	"published": "Your release is published, and the sandbox serves it.",
+	"waiting":   "Your release is stored. It serves once a reviewer has decided about what it asks for.",
+	"activated": "The tier serves that release now.",
+	"rolled":    "Rolled back.",
+	"deleted":   "The release is deleted.",
+	"suspended": "Suspended. The app serves nothing until it is resumed.",
+	"deleting":  "The app has stopped, and will be removed. Until then you can undo this.",
+	"undeleted": "The deletion is undone.",
+	"offered":   "Offered. The app stays yours until it is accepted.",
+	"user":      "Renamed. What was theirs stays theirs, under the new name.",
+	"handed":    "Handed over.",
+	"ended":     "The offer is ended.",
+	"renamed":   "The title is changed. Change it in agora.toml, too: the next release brings the one of its manifest.",
+	"asked":     "Asked. A reviewer decides.",
+	"approved":  "Approved.",
+	"rejected":  "Rejected.",
+	"withdrawn": "Taken back.",
+	"still":     "Revoked. The app may still use it.",
+	"revoked":   "Revoked. It holds no more, from this moment.",
+	"shrunk":    "Shrunk. What was taken off has to be asked for again.",
+	"kept":      "The secret is set. The app's next call reads it, if it was granted.",
+	"forgotten": "The secret is deleted.",
+	"saved":     "Saved.",
+	"paused":    "Paused. What comes meanwhile waits.",
+	"resumed":   "Resumed.",
+	"begun":     "Begun. What becomes of it stands beside the trigger and in the log.",
+	"resent":    "On its way again.",
+	"dropped":   "Forgotten.",
+}
+
 // doneCookie carries what an act did to the next page, which says it once.
 const doneCookie = "agora_done"
 
@@ -19,11 +51,11 @@ func doneOf(r *http.Request) string {
 
 // sayOnce takes what was done out of a page's address, where it would be said again by reloading
 // and to whoever is sent the address. The page says it if the console itself led there.
-func (c *Console) sayOnce(w http.ResponseWriter, r *http.Request) {
+func (f *frame) sayOnce(w http.ResponseWriter, r *http.Request) {
 	to := *r.URL
 	q := to.Query()
 	if key := q.Get("done"); notices[key] != "" && ledHere(r) {
-		http.SetCookie(w, &http.Cookie{Name: doneCookie, Value: key, Path: "/", MaxAge: 60, HttpOnly: true, Secure: c.o.Secure, SameSite: http.SameSiteLaxMode})
+		http.SetCookie(w, &http.Cookie{Name: doneCookie, Value: key, Path: "/", MaxAge: 60, HttpOnly: true, Secure: f.o.Secure, SameSite: http.SameSiteLaxMode})
 	}
 	q.Del("done")
 	to.RawQuery = q.Encode()

@@ -13,6 +13,16 @@ type pager struct {
 	Next  string // address of what follows; "" at the end
 }
 
+// How much of each list a page shows at once.
+const (
+	shownApps     = 60
+	shownReleases = 20
+	shownHistory  = 20
+	shownLetters  = 20
+	shownLines    = 60  // of a log
+	shownItems    = 100 // of lists that have a page for themselves, and of settings
+)
+
 // pageOf is the part of a list that an address asks for.
 func pageOf(r *http.Request, list string, limit int) control.Page {
 	return control.Page{Cursor: r.URL.Query().Get(list), Limit: limit}

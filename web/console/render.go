@@ -93,12 +93,12 @@ func plural(n any, one, many string) string { return humanize.Plural(unsigned(n)
 
 // parse prepares every page: the layout and the shared parts with each page's
 // own blocks.
-func (c *Console) parse() error {
+func (f *frame) parse() error {
 	pages, err := fs.Glob(files, "templates/*.html")
 	if err != nil {
 		return err
 	}
-	c.pages = map[string]*template.Template{}
+	f.templates = map[string]*template.Template{}
 	for _, path := range pages {
 		name := strings.TrimSuffix(strings.TrimPrefix(path, "templates/"), ".html")
 		if name == "layout" || name == "parts" {
@@ -109,7 +109,7 @@ func (c *Console) parse() error {
 		if err != nil {
 			return fmt.Errorf("page %s: %w", name, err)
 		}
-		c.pages[name] = t
+		f.templates[name] = t
 	}
 	return nil
 }

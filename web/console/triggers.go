@@ -7,21 +7,25 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/triggers"
+	"github.com/agora-host/agora/web"
 	"github.com/agora-host/agora/web/problem"
 )
 
-func (c *Console) pauseTrigger(r *http.Request) (string, error) {
+// automation are the acts on what calls an app besides requests.
+type automation struct{ triggers web.Automation }
+
+func (a *automation) pauseTrigger(r *http.Request) (string, error) {
 	ref := triggers.Ref{App: r.PathValue("app"), Kind: abi.TriggerKind(r.FormValue("kind")), Name: r.FormValue("name")}
 	paused := r.FormValue("paused") != ""
-	_, err := c.node.PauseTrigger(r.Context(), ref, paused, r.FormValue("reason"))
+	_, err := a.triggers.PauseTrigger(r.Context(), ref, paused, r.FormValue("reason"))
 	if paused {
 		return appPage(r, "paused"), err
 	}
 	return appPage(r, "resumed"), err
 }
 
-func (c *Console) runTrigger(r *http.Request) (string, error) {
-	_, err := c.node.RunTrigger(r.Context(), r.PathValue("app"), r.FormValue("name"))
+func (a *automation) runTrigger(r *http.Request) (string, error) {
+	_, err := a.triggers.RunTrigger(r.Context(), r.PathValue("app"), r.FormValue("name"))
 	return appPage(r, "begun"), err
 }
 
@@ -33,20 +37,20 @@ func letterOf(r *http.Request) (uint64, error) {
 	return seq, nil
 }
 
-func (c *Console) redeliver(r *http.Request) (string, error) {
+func (a *automation) redeliver(r *http.Request) (string, error) {
 	seq, err := letterOf(r)
 	if err != nil {
 		return "", err
 	}
-	_, err = c.node.Redeliver(r.Context(), r.PathValue("app"), seq)
+	_, err = a.triggers.Redeliver(r.Context(), r.PathValue("app"), seq)
 	return appPage(r, "resent"), err
 }
 
-func (c *Console) deleteDeadLetter(r *http.Request) (string, error) {
+func (a *automation) deleteDeadLetter(r *http.Request) (string, error) {
 	seq, err := letterOf(r)
 	if err != nil {
 		return "", err
 	}
-	_, err = c.node.DropDeadLetter(r.Context(), r.PathValue("app"), seq)
+	_, err = a.triggers.DropDeadLetter(r.Context(), r.PathValue("app"), seq)
 	return appPage(r, "dropped"), err
 }

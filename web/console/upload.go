@@ -14,33 +14,42 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/web"
 	"github.com/agora-host/agora/web/intake"
 	"github.com/agora-host/agora/web/problem"
 )
 
-// upload publishes what a form holds. The page's own program is told each step as a line of JSON;
+// uploads are the form of an upload, and what comes of it.
+type uploads struct {
+	*frame
+	apps      web.Catalogue
+	intake    web.Intake
+	publisher web.Publisher
+}
+
+// take publishes what a form holds. The page's own program is told each step as a line of JSON;
 // a browser without it is given a page, and the form as it was if it was refused.
-func (c *Console) upload(w http.ResponseWriter, r *http.Request) {
+func (up *uploads) take(w http.ResponseWriter, r *http.Request) {
 	var lines *uploadLines
 	if strings.Contains(r.Header.Get("Accept"), "application/x-ndjson") {
 		lines = &uploadLines{w: w}
 	}
-	r, err := c.signedIn(r)
+	r, err := up.signedIn(r)
 	var published control.Published
 	var sent sentForm
 	if err != nil {
 		intake.Refuse(w, r)
 	} else {
-		published, sent, err = c.publish(w, r, lines.stage)
+		published, sent, err = up.publish(w, r, lines.stage)
 	}
 	if problem.Internal(err) {
-		c.log.ErrorContext(r.Context(), "upload failed", "err", err)
+		up.log.ErrorContext(r.Context(), "upload failed", "err", err)
 	}
 	switch {
 	case err != nil && lines != nil:
-		c.refuseLines(r, lines, err)
+		up.refuseLines(r, lines, err)
 	case err != nil:
-		c.refusePage(w, r, sent, err)
+		up.refusePage(w, r, sent, err)
 	case lines != nil:
 		lines.send(uploadLine{Next: afterUpload(published)}, http.StatusOK)
 	default:
@@ -96,24 +105,24 @@ func (l *uploadLines) send(line uploadLine, status int) {
 	}
 }
 
-func (c *Console) refuseLines(r *http.Request, lines *uploadLines, err error) {
+func (up *uploads) refuseLines(r *http.Request, lines *uploadLines, err error) {
 	p := problem.For(err)
 	var b bytes.Buffer
-	if err := c.pages["upload"].ExecuteTemplate(&b, "upload-problem", p); err != nil {
-		c.log.ErrorContext(r.Context(), "render an upload's problem", "err", err)
+	if err := up.templates["upload"].ExecuteTemplate(&b, "upload-problem", p); err != nil {
+		up.log.ErrorContext(r.Context(), "render an upload's problem", "err", err)
 	}
-	lines.send(uploadLine{Problem: &uploadProblem{HTML: b.String(), Fields: c.fieldErrors(p, err)}}, p.Status)
+	lines.send(uploadLine{Problem: &uploadProblem{HTML: b.String(), Fields: up.fieldErrors(p, err)}}, p.Status)
 }
 
 // refusePage shows the form with what was written in it, and with what to do.
-func (c *Console) refusePage(w http.ResponseWriter, r *http.Request, sent sentForm, err error) {
-	view, viewErr := c.uploadView(r)
+func (up *uploads) refusePage(w http.ResponseWriter, r *http.Request, sent sentForm, err error) {
+	view, viewErr := up.view(r)
 	if viewErr != nil || errors.Is(err, access.ErrUnauthenticated) || errors.Is(err, access.ErrForbidden) {
-		c.failed(w, r, err)
+		up.failed(w, r, err)
 		return
 	}
 	p := problem.For(err)
-	view.Problem, view.Errors = &p, c.fieldErrors(p, err)
+	view.Problem, view.Errors = &p, up.fieldErrors(p, err)
 	if len(sent.manifest) > 0 {
 		view.Manifest = string(sent.manifest)
 	}
@@ -121,7 +130,7 @@ func (c *Console) refusePage(w http.ResponseWriter, r *http.Request, sent sentFo
 		f := &view.Fields[i]
 		f.Value, f.Error = cmp.Or(sent.values[f.Name], f.Value), view.Errors[f.Name]
 	}
-	c.render(w, r, p.Status, "upload", view)
+	up.render(w, r, p.Status, "upload", view)
 }
 
 // byKind is the part of the form that a kind of problem without findings is about.
@@ -135,8 +144,8 @@ var byKind = map[string]string{
 var errNoModule = fmt.Errorf("%w: choose the .wasm file to upload", problem.ErrBadRequest)
 
 // fieldErrors says which parts of the form a problem is about, and what is wrong with each.
-func (c *Console) fieldErrors(p abi.Problem, err error) map[string]string {
-	all, names := map[string]string{}, c.fieldNames()
+func (up *uploads) fieldErrors(p abi.Problem, err error) map[string]string {
+	all, names := map[string]string{}, up.fieldNames()
 	for _, f := range p.Findings {
 		if f.Severity != abi.SeverityDeny {
 			continue
@@ -167,46 +176,46 @@ type sentForm struct {
 
 // publish reads the form. A module that is not signed yet is signed for the actor: the session is
 // the proof of identity, as a token is for the command.
-func (c *Console) publish(w http.ResponseWriter, r *http.Request, stage func(string)) (p control.Published, sent sentForm, err error) {
-	done, err := c.beginUpload(w, r)
+func (up *uploads) publish(w http.ResponseWriter, r *http.Request, stage func(string)) (p control.Published, sent sentForm, err error) {
+	done, err := up.beginUpload(w, r)
 	if err != nil {
 		intake.Refuse(w, r)
 		return p, sent, err
 	}
 	defer done()
-	form, err := intake.ReadForm(r, c.node, append(c.fieldNames(), "manifest", "manifest_file", "module", "bundle")...)
+	form, err := intake.ReadForm(r, up.intake, append(up.fieldNames(), "manifest", "manifest_file", "module", "bundle")...)
 	if err != nil {
 		return p, sent, err
 	}
 	defer form.Discard()
-	sent = c.sent(form)
+	sent = up.sent(form)
 	u := control.Upload{Manifest: sent.manifest, Module: form.Module, Bundle: form.Parts["bundle"]}
 	u.Sign = len(u.Bundle) == 0
 	if u.Module == nil || u.Module.Size() == 0 {
 		return p, sent, errNoModule
 	}
-	p, err = c.node.Publish(r.Context(), u, stage)
+	p, err = up.publisher.Publish(r.Context(), u, stage)
 	return p, sent, err
 }
 
 // beginUpload judges an upload by its head.
-func (c *Console) beginUpload(w http.ResponseWriter, r *http.Request) (done func(), err error) {
+func (up *uploads) beginUpload(w http.ResponseWriter, r *http.Request) (done func(), err error) {
 	if err := access.May(access.ActorFrom(r.Context()), access.Develop, access.TheNode); err != nil {
 		return nil, err
 	}
-	if err := intake.Begin(w, r, c.o.MaxModule+control.BesideModule); err != nil {
+	if err := intake.Begin(w, r, up.o.MaxModule+control.BesideModule); err != nil {
 		return nil, err
 	}
 	intake.Held(r)
-	return c.node.BeginUpload(r.Context(), control.ToPublish, r.ContentLength)
+	return up.intake.BeginUpload(r.Context(), control.ToPublish, r.ContentLength)
 }
 
 // sent makes one manifest of a form: a file that was chosen, or else the text, in which fields that
 // were filled in replace its lines. The page's own program keeps text and fields alike, and sends
 // the text alone.
-func (c *Console) sent(form *intake.Form) sentForm {
+func (up *uploads) sent(form *intake.Form) sentForm {
 	s := sentForm{manifest: form.Parts["manifest"], values: map[string]string{}}
-	for _, name := range c.fieldNames() {
+	for _, name := range up.fieldNames() {
 		if value := strings.TrimSpace(strings.ReplaceAll(string(form.Parts[name]), "\r\n", "\n")); value != "" {
 			s.values[name] = value
 		}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -13,7 +14,22 @@ import (
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/internal/sheet"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/web"
 )
+
+// usage is the page of what was used, and its exports.
+type usage struct {
+	*frame
+	meter   web.Meter
+	books   Books
+	samples web.Samples
+}
+
+// Books are what usage is made of.
+type Books interface {
+	// Books says what is wrong with them; nothing, as a rule.
+	Books(ctx context.Context) ([]abi.Finding, error)
+}
 
 // usageRows is how many rows a page shows, largest first; exports have all.
 const usageRows = 100
@@ -42,8 +58,8 @@ type usageView struct {
 // groupBys are what the usage page groups by, most asked for first.
 var groupBys = []string{"app", "release", "team", "cost_center", "tier", "trigger"}
 
-func (c *Console) usage(r *http.Request) (string, any, error) {
-	b, err := c.base(r, "Usage", "usage")
+func (u *usage) show(r *http.Request) (string, any, error) {
+	b, err := u.base(r, "Usage", "usage")
 	if err != nil {
 		return "", nil, err
 	}
@@ -54,17 +70,17 @@ func (c *Console) usage(r *http.Request) (string, any, error) {
 	query := s.query(b.Now)
 	query.By = grouping(v.By)
 	v.Live = query.To.IsZero() || query.To.After(b.Now)
-	if v.Report, err = c.node.Usage(r.Context(), query); err != nil {
+	if v.Report, err = u.meter.Usage(r.Context(), query); err != nil {
 		return "", nil, err
 	}
-	if v.Findings, err = c.node.Books(r.Context()); err != nil {
+	if v.Findings, err = u.books.Books(r.Context()); err != nil {
 		return "", nil, err
 	}
 	v.Chart = newChart(v.Report.From, v.Report.To, v.Report.Series, query.Over, s.into(query.Over))
 	v.largest()
 	if !s.Hour.IsZero() {
 		v.Samples, v.Calls, err = listed(r, "samples", usageRows, func(p control.Page) (control.Items[control.Sample], error) {
-			return c.node.Samples(r.Context(), s.App, s.Hour, p)
+			return u.samples.Samples(r.Context(), s.App, s.Hour, p)
 		})
 		if err != nil {
 			return "", nil, err
@@ -207,19 +223,19 @@ func (v usageView) Excel() string { return v.Export("csv") + "&bom=true" }
 // fileTime is how a time stands in the name of a file. Usage is kept by the hour.
 const fileTime = "2006-01-02T15Z"
 
-// exportUsage answers the page's report with all its rows, as a file.
-func (c *Console) exportUsage(form string) http.HandlerFunc {
+// export sends the page's report with all its rows, as a file.
+func (u *usage) export(form string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		r, err := c.signedIn(r)
+		r, err := u.signedIn(r)
 		if err != nil {
 			http.Redirect(w, r, "/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 			return
 		}
-		query := readScope(r.URL.Query()).query(c.now())
+		query := readScope(r.URL.Query()).query(u.now())
 		query.By = grouping(groupBy(r.URL.Query()))
-		report, err := c.node.Usage(r.Context(), query)
+		report, err := u.meter.Usage(r.Context(), query)
 		if err != nil {
-			c.failed(w, r, err)
+			u.failed(w, r, err)
 			return
 		}
 		media, write := "application/json", func() error { return json.NewEncoder(w).Encode(report) }
@@ -231,7 +247,7 @@ func (c *Console) exportUsage(form string) http.HandlerFunc {
 		h.Set("Content-Disposition", "attachment; filename=usage-"+report.From.Format(fileTime)+"-to-"+report.To.Format(fileTime)+"."+form)
 		h.Set("Cache-Control", "no-store")
 		if err := write(); err != nil && r.Context().Err() == nil {
-			c.log.WarnContext(r.Context(), "an export broke off", "err", err)
+			u.log.WarnContext(r.Context(), "an export broke off", "err", err)
 		}
 	}
 }

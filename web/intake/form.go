@@ -25,7 +25,7 @@ const (
 // modulePart is the one part of a form that goes to the disk.
 const modulePart = "module"
 
-// Receiver writes a module to the disk. web.Node is one.
+// Receiver writes a module to the disk. A web.Intake is one.
 type Receiver interface {
 	Receive(ctx context.Context, r io.Reader) (control.Module, error)
 }

@@ -1,0 +1,171 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/web"
+	"github.com/agora-host/agora/web/problem"
+)
+
+// reviews are the pages of requests, grants and rules, and what is asked and decided there.
+type reviews struct {
+	*frame
+	asked   web.Requests
+	granted web.Grants
+	rules   web.Policy
+}
+
+type requestsView struct {
+	base
+	Status  approvals.Status
+	Waiting []approvals.Request
+	Pages   pager
+}
+
+func (s *reviews) requests(r *http.Request) (string, any, error) {
+	b, err := s.base(r, "Requests", "requests")
+	if err != nil {
+		return "", nil, err
+	}
+	status := approvals.Status(r.URL.Query().Get("status"))
+	if status == "" {
+		status = approvals.StatusOpen
+	}
+	list, pages, err := listed(r, "requests", shownItems, func(p control.Page) (control.Items[approvals.Request], error) {
+		return s.asked.Requests(r.Context(), control.RequestFilter{Status: status}, p)
+	})
+	return "requests", requestsView{b, status, list, pages}, err
+}
+
+// Decides reports whether the actor may decide a request.
+func (v requestsView) Decides(q approvals.Request) bool {
+	return v.Reviewer() && q.DecidableBy(v.Actor.User)
+}
+
+// Withdraws reports whether the actor may take a request back.
+func (v requestsView) Withdraws(q approvals.Request) bool {
+	return q.Status == approvals.StatusOpen && (v.Actor.User == q.By || v.Actor.User == q.Owner)
+}
+
+func (s *reviews) promote(r *http.Request) (string, error) {
+	n, tier, err := releaseInTier(r)
+	if err != nil {
+		return "", err
+	}
+	_, err = s.asked.Promote(r.Context(), r.PathValue("app"), n, tier, r.FormValue("reason"))
+	return fmt.Sprintf("/apps/%s/releases/%d?done=asked", r.PathValue("app"), n), err
+}
+
+func (s *reviews) askAgain(r *http.Request) (string, error) {
+	n, err := releaseOf(r)
+	if err != nil {
+		return "", err
+	}
+	_, err = s.asked.AskAgain(r.Context(), r.PathValue("app"), n, r.FormValue("reason"))
+	return fmt.Sprintf("/apps/%s/releases/%d?done=asked", r.PathValue("app"), n), err
+}
+
+func (s *reviews) decide(r *http.Request) (string, error) {
+	verdict := r.FormValue("verdict")
+	if verdict != "approve" && verdict != "reject" {
+		return "", fmt.Errorf("%w: approve or reject", problem.ErrBadRequest)
+	}
+	_, err := s.asked.Decide(r.Context(), r.PathValue("id"), control.Verdict{Approve: verdict == "approve", Reason: r.FormValue("reason"), Digest: r.FormValue("digest")})
+	if verdict == "approve" {
+		return "/requests?done=approved", err
+	}
+	return "/requests?done=rejected", err
+}
+
+func (s *reviews) withdraw(r *http.Request) (string, error) {
+	_, err := s.asked.Withdraw(r.Context(), r.PathValue("id"))
+	return "/requests?done=withdrawn", err
+}
+
+type grantsView struct {
+	base
+	Grants  []approvals.Grant
+	Pages   pager
+	Left    []approvals.Grant // what still allows the capability of a grant that was revoked
+	Default []abi.Tier        // tiers that give it to every app
+}
+
+func (s *reviews) grants(r *http.Request) (string, any, error) {
+	b, err := s.base(r, "Grants", "requests")
+	if err != nil {
+		return "", nil, err
+	}
+	v := grantsView{base: b}
+	v.Grants, v.Pages, err = listed(r, "grants", shownItems, func(p control.Page) (control.Items[approvals.Grant], error) {
+		return s.granted.Grants(r.Context(), control.GrantFilter{}, p)
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	err = s.stillGranted(r, &v)
+	return "grants", v, err
+}
+
+// stillGranted finds what allows a capability of an app after a grant of it was revoked.
+func (s *reviews) stillGranted(r *http.Request, v *grantsView) error {
+	q := r.URL.Query()
+	if q.Get("still") == "" {
+		return nil
+	}
+	all, err := s.granted.Grants(r.Context(), control.GrantFilter{App: q.Get("still")}, control.Page{Limit: control.MaxPageLimit})
+	for _, g := range all.Items {
+		if g.Capability == q.Get("capability") && g.Live(v.Now) {
+			v.Left = append(v.Left, g)
+		}
+	}
+	for _, word := range q["default"] {
+		if tier, err := abi.ParseTier(word); err == nil {
+			v.Default = append(v.Default, tier)
+		}
+	}
+	return err
+}
+
+func (s *reviews) revokeGrant(r *http.Request) (string, error) {
+	done, err := s.granted.RevokeGrant(r.Context(), r.PathValue("id"), r.FormValue("reason"), r.FormValue("all") != "")
+	if len(done.Still) > 0 || len(done.Default) > 0 {
+		q := url.Values{"done": {"still"}, "still": {done.App}, "capability": {done.Capability}}
+		for _, tier := range done.Default {
+			q.Add("default", string(tier))
+		}
+		return "/grants?" + q.Encode(), err
+	}
+	return "/grants?done=revoked", err
+}
+
+func (s *reviews) shrinkGrant(r *http.Request) (string, error) {
+	_, err := s.granted.ShrinkGrant(r.Context(), r.PathValue("id"))
+	return "/apps/" + url.PathEscape(r.FormValue("app")) + "?done=shrunk#touch", err
+}
+
+type policyView struct {
+	base
+	Files []ruleFile
+}
+
+type ruleFile struct{ Name, Source string }
+
+func (s *reviews) policy(r *http.Request) (string, any, error) {
+	b, err := s.base(r, "Rules", "policy")
+	if err != nil {
+		return "", nil, err
+	}
+	rules, err := s.rules.Rules(r.Context())
+	v := policyView{base: b}
+	for name, source := range rules {
+		v.Files = append(v.Files, ruleFile{name, source})
+	}
+	slices.SortFunc(v.Files, func(x, y ruleFile) int { return len(x.Name) - len(y.Name) })
+	return "policy", v, err
+}

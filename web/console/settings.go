@@ -1,0 +1,174 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/web"
+	"github.com/agora-host/agora/web/problem"
+)
+
+// settings are what a person has here: tokens and keys; for operators, users and domains, too.
+type settings struct {
+	*frame
+	tokens web.Tokens
+	keys   web.Keys
+	users  web.Users
+	names  web.HostNames
+	quotas web.Quotas
+}
+
+type settingsView struct {
+	base
+	Tokens    []access.Credential
+	Keys      []registry.Key
+	Users     []access.User
+	Domains   []registry.HostName
+	Pages     map[string]pager // by list
+	Roles     []access.Role
+	Scopes    []access.ScopeInfo
+	Quotas    []control.Quota
+	Challenge string // what a new key has to sign
+	Secret    string // a new token, shown once
+	Link      string // a new sign-in link, shown once
+	For       string
+}
+
+func (s *settings) show(r *http.Request) (string, any, error) {
+	b, err := s.base(r, "Settings", "settings")
+	if err != nil {
+		return "", nil, err
+	}
+	v := settingsView{base: b, Roles: access.Roles(), Scopes: access.Scopes(), Pages: map[string]pager{}}
+	ctx := r.Context()
+	v.Tokens, v.Pages["tokens"], err = listed(r, "tokens", shownItems, func(p control.Page) (control.Items[access.Credential], error) { return s.tokens.Tokens(ctx, p) })
+	if err != nil {
+		return "", nil, err
+	}
+	if v.Quotas, err = s.quotas.Quotas(ctx, "", ""); err != nil || !b.Member() {
+		return "settings", v, err
+	}
+	v.Keys, v.Pages["keys"], err = listed(r, "keys", shownItems, func(p control.Page) (control.Items[registry.Key], error) { return s.keys.Keys(ctx, p) })
+	if err != nil {
+		return "", nil, err
+	}
+	if b.Developer() || b.Operator() {
+		if v.Challenge, err = s.keys.KeyChallenge(ctx, ""); err != nil {
+			return "", nil, err
+		}
+	}
+	if !b.Operator() {
+		return "settings", v, nil
+	}
+	v.Users, v.Pages["users"], err = listed(r, "users", shownItems, func(p control.Page) (control.Items[access.User], error) {
+		return s.users.Users(ctx, control.UserFilter{}, p)
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	v.Domains, v.Pages["domains"], err = listed(r, "domains", shownItems, func(p control.Page) (control.Items[registry.HostName], error) { return s.names.HostNames(ctx, p) })
+	return "settings", v, err
+}
+
+// Usual reports whether a new token has a scope unless another is chosen.
+func (v settingsView) Usual(s access.Scope) bool { return slices.Contains(access.DefaultScopes(), s) }
+
+// Has reports whether a user has a role, for the boxes of the form.
+func (v settingsView) Has(u access.User, r access.Role) bool { return slices.Contains(u.Roles, r) }
+
+// showOnce shows the settings page with a secret that no address may carry.
+func (s *settings) showOnce(w http.ResponseWriter, r *http.Request, act access.Act, fill func(*http.Request, *settingsView) error) {
+	r, done, err := s.begin(w, r, maxSmall, access.Door(act)...)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	defer done()
+	var secrets settingsView
+	if err := fill(r, &secrets); err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	name, view, err := s.show(r)
+	if err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	v := view.(settingsView)
+	v.Secret, v.Link, v.For = secrets.Secret, secrets.Link, secrets.For
+	s.render(w, r, http.StatusOK, name, v)
+}
+
+func (s *settings) newToken(w http.ResponseWriter, r *http.Request) {
+	s.showOnce(w, r, access.ManageTokens, func(r *http.Request, v *settingsView) (err error) {
+		days, err := strconv.Atoi(r.FormValue("days"))
+		if err != nil || days < 0 || days > 366 {
+			return fmt.Errorf("%w: a token lives 1 to 366 days, or 0 for ever", problem.ErrBadRequest)
+		}
+		t := control.NewToken{Label: r.FormValue("label"), TTL: time.Duration(days) * 24 * time.Hour}
+		for _, word := range r.Form["scope"] {
+			t.Scopes = append(t.Scopes, access.Scope(word))
+		}
+		t.Apps = strings.FieldsFunc(r.FormValue("apps"), func(c rune) bool { return c == ',' || unicode.IsSpace(c) })
+		v.Secret, _, err = s.tokens.NewToken(r.Context(), t)
+		return err
+	})
+}
+
+func (s *settings) inviteUser(w http.ResponseWriter, r *http.Request) {
+	s.showOnce(w, r, access.ManagePerson, func(r *http.Request, v *settingsView) error {
+		v.For = r.FormValue("user")
+		path, err := s.users.NewLink(r.Context(), v.For)
+		v.Link = s.about.Info(r.Context()).ConsoleURL + path
+		return err
+	})
+}
+
+func (s *settings) revokeToken(r *http.Request) (string, error) {
+	return "/settings?done=revoked", s.tokens.RevokeToken(r.Context(), r.PathValue("id"))
+}
+
+func (s *settings) addKey(r *http.Request) (string, error) {
+	_, err := s.keys.AddKey(r.Context(), control.NewKey{
+		PEM: r.FormValue("pem"), Proof: r.FormValue("proof"),
+		Challenge: strings.ReplaceAll(r.FormValue("challenge"), "\r\n", "\n"), // as forms send lines
+	})
+	return "/settings?done=saved", err
+}
+
+func (s *settings) deleteKey(r *http.Request) (string, error) {
+	return "/settings?done=revoked", s.keys.DeleteKey(r.Context(), r.FormValue("hint"))
+}
+
+func (s *settings) renameUser(r *http.Request) (string, error) {
+	_, err := s.users.RenameUser(r.Context(), r.FormValue("name"), r.FormValue("to"))
+	return "/settings?done=user", err
+}
+
+func (s *settings) putUser(r *http.Request) (string, error) {
+	roles := []access.Role{}
+	for _, word := range r.Form["role"] {
+		if role := access.Role(word); !slices.Contains(roles, role) {
+			roles = append(roles, role)
+		}
+	}
+	_, err := s.users.PutUser(r.Context(), r.FormValue("name"), roles, r.FormValue("disabled") != "")
+	return "/settings?done=saved", err
+}
+
+func (s *settings) createDomain(r *http.Request) (string, error) {
+	_, err := s.names.AddHostName(r.Context(), strings.TrimSpace(r.FormValue("host")), strings.TrimSpace(r.FormValue("app")))
+	return "/settings?done=saved", err
+}
+
+func (s *settings) deleteDomain(r *http.Request) (string, error) {
+	return "/settings?done=saved", s.names.DeleteHostName(r.Context(), r.FormValue("host"))
+}

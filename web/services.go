@@ -1,0 +1,204 @@
+package web
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/triggers"
+)
+
+// About says what a node is.
+type About interface {
+	Info(ctx context.Context) control.Info
+}
+
+// Authenticator knows the holders of secrets.
+type Authenticator interface {
+	// Authenticate returns the holder of a token or of a session's secret.
+	Authenticate(ctx context.Context, secret string) (access.Actor, error)
+}
+
+// Room is the memory for bodies.
+type Room interface {
+	// Hold takes n bytes until release is called. It waits for a moment, and no longer, if there is
+	// no room.
+	Hold(ctx context.Context, n int64) (release func(), err error)
+}
+
+// Intake takes modules in. It is asked before a body is read.
+type Intake interface {
+	// BeginUpload takes a place among the uploads for a body of n bytes (-1: it does not say),
+	// until done is called. It waits for a moment, and no longer, if all places are taken.
+	BeginUpload(ctx context.Context, why control.Purpose, n int64) (done func(), err error)
+	// Receive writes a module to the disk, and hashes it meanwhile.
+	Receive(ctx context.Context, r io.Reader) (control.Module, error)
+}
+
+// Publisher makes releases of uploads.
+type Publisher interface {
+	// Publish admits, stores and, when nothing needs a review, activates. stage, if not nil, is
+	// called with each step as it begins. When rules refuse, the error is a *Refusal (errors.Is
+	// registry.ErrRefused).
+	Publish(ctx context.Context, u control.Upload, stage func(string)) (control.Published, error)
+}
+
+// Policy is the policy in force.
+type Policy interface {
+	// Rules are file name to source.
+	Rules(ctx context.Context) (map[string]string, error)
+}
+
+// Catalogue finds apps.
+type Catalogue interface {
+	// Apps are those that a search finds, by title.
+	Apps(ctx context.Context, s registry.Search, p control.Page) (control.Items[control.App], error)
+}
+
+// Quotas say how much there may be.
+type Quotas interface {
+	// Quotas are what a person ("" for the actor) and, if one is named, an app have and may have;
+	// for operators, the node, too.
+	Quotas(ctx context.Context, person, app string) ([]control.Quota, error)
+}
+
+// HostNames are addresses of apps beside those that their names make.
+type HostNames interface {
+	HostNames(ctx context.Context, p control.Page) (control.Items[registry.HostName], error)
+	AddHostName(ctx context.Context, host, app string) (registry.HostName, error)
+	DeleteHostName(ctx context.Context, host string) error
+}
+
+// Lifecycle stops apps, removes them and hands them over. Each act is refused with
+// registry.ErrState where the app's state does not allow it, and with registry.ErrRemoved if the app
+// is gone. An act on another person's app needs a reason.
+type Lifecycle interface {
+	// SuspendApp stops an app: its owner, a reviewer or an operator.
+	SuspendApp(ctx context.Context, app, reason string) (control.App, error)
+	// ResumeApp ends a suspension; registry.ErrHeld if it was a higher authority's.
+	ResumeApp(ctx context.Context, app, reason string) (control.App, error)
+	// DeleteApp stops an app and has it removed after a wait.
+	DeleteApp(ctx context.Context, app, reason string) (control.App, error)
+	// UndeleteApp ends a deletion while the wait lasts.
+	UndeleteApp(ctx context.Context, app string) (control.App, error)
+	// TransferApp offers an app to another person, if its owner asks; an operator hands it over.
+	TransferApp(ctx context.Context, app, to, reason string) (control.App, error)
+	// AnswerOffer takes an app that is offered to the actor, or ends the offer.
+	AnswerOffer(ctx context.Context, app string, accept bool) (control.App, error)
+	// RenameApp gives an app another title.
+	RenameApp(ctx context.Context, app, title string) (control.App, error)
+}
+
+// Remover removes what is not needed.
+type Remover interface {
+	// DeleteRelease forgets a release for good; registry.ErrInUse if it is needed.
+	DeleteRelease(ctx context.Context, app string, number int) error
+}
+
+// Certificates are of what was removed.
+type Certificates interface {
+	// Certificates say what was removed of an app, or for "" of all that the actor may see.
+	Certificates(ctx context.Context, app string, p control.Page) (control.Items[registry.Issued], error)
+	Certificate(ctx context.Context, id string) (registry.Issued, error)
+}
+
+// Routes lead tiers to releases.
+type Routes interface {
+	// Activate routes a tier to a release that is approved for it.
+	Activate(ctx context.Context, app string, number int, tier abi.Tier, reason string) (registry.Activation, error)
+	// RollBack routes a tier to the release that was active before. A reason is required.
+	RollBack(ctx context.Context, app string, tier abi.Tier, reason string) (registry.Activation, error)
+}
+
+// Requests go from a question to a decision.
+type Requests interface {
+	Requests(ctx context.Context, f control.RequestFilter, p control.Page) (control.Items[approvals.Request], error)
+	Promote(ctx context.Context, app string, number int, to abi.Tier, reason string) (approvals.Request, error)
+	// AskAgain asks for what a release lacks in the sandbox and nothing waits for.
+	AskAgain(ctx context.Context, app string, number int, reason string) ([]approvals.Request, error)
+	Decide(ctx context.Context, id string, d control.Verdict) (approvals.Request, error)
+	Withdraw(ctx context.Context, id string) (approvals.Request, error)
+}
+
+// Grants are what decisions allow.
+type Grants interface {
+	Grants(ctx context.Context, f control.GrantFilter, p control.Page) (control.Items[approvals.Grant], error)
+	// RevokeGrant ends a grant, or with all every grant of its app for the same capability.
+	RevokeGrant(ctx context.Context, id, reason string, all bool) (control.Revoked, error)
+	// ShrinkGrant takes off a grant, at once, what its app has not used.
+	ShrinkGrant(ctx context.Context, id string) (approvals.Grant, error)
+}
+
+// Meter shows what was used.
+type Meter interface {
+	Usage(ctx context.Context, q metering.Query) (metering.Report, error)
+}
+
+// Samples are calls that were kept as examples.
+type Samples interface {
+	// Samples are some calls of an app (or of all, for "") in the hour of a time, the last first.
+	Samples(ctx context.Context, app string, hour time.Time, p control.Page) (control.Items[control.Sample], error)
+}
+
+// Calls are single calls of apps.
+type Calls interface {
+	// Call is what is known of a call, by the id that its caller was given; control.ErrNoSuchCall.
+	// app is "" for any that the actor may look into. at, if not zero, is when it ended.
+	Call(ctx context.Context, app, id string, at time.Time) (control.Call, error)
+}
+
+// Events are the changes that were made.
+type Events interface {
+	Events(ctx context.Context, f control.EventFilter, p control.Page) (control.Items[abi.Event], error)
+}
+
+// Automation steers what calls apps besides requests.
+type Automation interface {
+	// PauseTrigger pauses or resumes; what comes for a paused trigger waits.
+	PauseTrigger(ctx context.Context, ref triggers.Ref, paused bool, reason string) (control.Trigger, error)
+	// RunTrigger runs a cron trigger now and returns the run's id.
+	RunTrigger(ctx context.Context, app, name string) (id string, err error)
+	Redeliver(ctx context.Context, app string, seq uint64) (triggers.Delivery, error)
+	DropDeadLetter(ctx context.Context, app string, seq uint64) (triggers.Delivery, error)
+}
+
+// Vault keeps what apps hold confidential. No method of it, or of what embeds it, returns a value.
+type Vault interface {
+	SetSecret(ctx context.Context, app, name string, value []byte) (control.Secret, error)
+	DeleteSecret(ctx context.Context, app, name string) error
+}
+
+// Tokens are the actor's own.
+type Tokens interface {
+	// NewToken returns a secret that is shown this once.
+	NewToken(ctx context.Context, t control.NewToken) (secret string, c access.Credential, err error)
+	Tokens(ctx context.Context, p control.Page) (control.Items[access.Credential], error)
+	RevokeToken(ctx context.Context, id string) error
+}
+
+// Users are the people who may come in.
+type Users interface {
+	Users(ctx context.Context, f control.UserFilter, p control.Page) (control.Items[access.User], error)
+	PutUser(ctx context.Context, name string, roles []access.Role, disabled bool) (access.User, error)
+	// RenameUser gives a user another name, under which all that is theirs stays theirs;
+	// access.ErrNameTaken if it is or was another person's.
+	RenameUser(ctx context.Context, from, to string) (access.User, error)
+	// NewLink makes a one-time sign-in link for a user: its path and query on the console.
+	NewLink(ctx context.Context, user string) (path string, err error)
+}
+
+// Keys are public keys that sign for an identity.
+type Keys interface {
+	Keys(ctx context.Context, p control.Page) (control.Items[registry.Key], error)
+	// KeyChallenge returns the text that a key's private half signs to prove that it is to sign for
+	// an identity, "" for the actor's.
+	KeyChallenge(ctx context.Context, identity string) (string, error)
+	AddKey(ctx context.Context, k control.NewKey) (registry.Key, error)
+	DeleteKey(ctx context.Context, hint string) error
+}
