@@ -83,7 +83,7 @@ func (d *describer) operation(r route) object {
 		params = append(params, object{"name": p.name, "in": "path", "required": true, "schema": p.is})
 	}
 	for _, p := range r.queryParams() {
-		q := object{"name": p.name, "in": "query", "description": p.about, "schema": p.is, "required": p.needed}
+		q := object{"name": p.name, "in": "query", "description": p.about, "schema": p.is, "required": false}
 		if p.is.Type == "array" {
 			q["style"], q["explode"] = "form", false
 		}

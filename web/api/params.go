@@ -15,11 +15,10 @@ import (
 	"github.com/agora-host/agora/control"
 )
 
-// param is a parameter of the query or of the path.
+// param is a parameter of the query, which may be left out, or of the path, which may not.
 type param struct {
 	name, about string
 	is          *schema
-	needed      bool
 }
 
 func text(name, about string) param {
@@ -64,7 +63,7 @@ func (r route) pathParams() (all []param) {
 		if is == nil {
 			is = &schema{Type: "string", MinLength: 1}
 		}
-		all = append(all, param{name: name, is: is, needed: true})
+		all = append(all, param{name: name, is: is})
 	}
 	return all
 }
@@ -107,8 +106,6 @@ func (r route) parse(c echo.Context) error {
 		switch {
 		case len(given) > 1:
 			return &control.ParameterError{Name: p.name, Why: fmt.Sprintf("is given %d times", len(given))}
-		case len(given) == 0 && p.needed:
-			return &control.ParameterError{Name: p.name, Why: "is missing"}
 		case len(given) == 0 && p.is.Default != nil:
 			values[p.name] = p.is.Default
 		case len(given) == 0:
