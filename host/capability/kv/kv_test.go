@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,13 +16,17 @@ import (
 	"github.com/agora-host/agora/store/boltstore"
 )
 
-// clock is a clock that stands still unless it is told otherwise.
-type clock struct{ now time.Time }
+// clock is a clock that stands still unless it is told otherwise. The store's sweep reads it meanwhile.
+type clock struct{ nanos atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Unix(0, c.nanos.Load()).UTC() }
+func (c *clock) advance(d time.Duration) { c.nanos.Add(int64(d)) }
 
 func open(t *testing.T) (*kv.KV, *clock) {
 	t.Helper()
-	c := &clock{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
-	store, err := boltstore.OpenKV(filepath.Join(t.TempDir(), "kv"), func() time.Time { return c.now }, nil)
+	c := new(clock)
+	c.nanos.Store(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).UnixNano())
+	store, err := boltstore.OpenKV(filepath.Join(t.TempDir(), "kv"), c.now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +37,7 @@ func open(t *testing.T) (*kv.KV, *clock) {
 func TestConforms(t *testing.T) {
 	abitest.KV(t, func(t *testing.T, quota abi.KVQuota) (abi.Link, func(time.Duration)) {
 		c, clock := open(t)
-		return c.Bind("a", quota), func(d time.Duration) { clock.now = clock.now.Add(d) }
+		return c.Bind("a", quota), clock.advance
 	})
 }
 
