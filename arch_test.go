@@ -1,7 +1,6 @@
 package agora_test
 
 import (
-	"go/ast"
 	"go/parser"
 	"go/token"
 	"maps"
@@ -257,87 +256,4 @@ func TestEveryPackageSaysWhatItOwns(t *testing.T) {
 			t.Errorf("%s has no doc.go with a package comment: say what it owns, its invariants, what it must not know, and its concurrency rule", dir)
 		}
 	}
-}
-
-// TestObjectsStaySmall: in the rooms of the control plane no object has more than thirty methods, and
-// no interface of the front doors more than ten. What grows beyond is about two things.
-func TestObjectsStaySmall(t *testing.T) {
-	most := 0
-	for dir := range packages(t) {
-		if !within(dir, []string{"control", "web"}) {
-			continue
-		}
-		for object, n := range methodsIn(t, dir) {
-			if most = max(most, n); n > 30 {
-				t.Errorf("%s.%s has %d methods: take out what it is about besides", dir, object, n)
-			}
-		}
-		for name, n := range interfacesIn(t, dir) {
-			if within(dir, []string{"web"}) && n > 10 {
-				t.Errorf("the interface %s.%s has %d methods: its users do not need all of them", dir, name, n)
-			}
-		}
-	}
-	if most < 10 {
-		t.Fatalf("the largest object found has %d methods: the test does not see them", most)
-	}
-}
-
-// declarations calls f with each top-level declaration of a package, tests left out.
-func declarations(t *testing.T, dir string, f func(ast.Decl)) {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range files {
-		if strings.HasSuffix(path, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range file.Decls {
-			f(d)
-		}
-	}
-}
-
-// methodsIn counts the methods that a package declares, by their type.
-func methodsIn(t *testing.T, dir string) map[string]int {
-	count := map[string]int{}
-	declarations(t, dir, func(d ast.Decl) {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil {
-			typ := f.Recv.List[0].Type
-			if p, ok := typ.(*ast.StarExpr); ok {
-				typ = p.X
-			}
-			if id, ok := typ.(*ast.Ident); ok {
-				count[id.Name]++
-			}
-		}
-	})
-	return count
-}
-
-// interfacesIn counts what the interfaces of a package name: methods, and other interfaces.
-func interfacesIn(t *testing.T, dir string) map[string]int {
-	count := map[string]int{}
-	declarations(t, dir, func(d ast.Decl) {
-		g, ok := d.(*ast.GenDecl)
-		if !ok {
-			return
-		}
-		for _, s := range g.Specs {
-			spec, _ := s.(*ast.TypeSpec)
-			if spec == nil {
-				continue
-			}
-			if i, ok := spec.Type.(*ast.InterfaceType); ok {
-				count[spec.Name.Name] = i.Methods.NumFields()
-			}
-		}
-	})
-	return count
 }

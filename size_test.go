@@ -171,3 +171,53 @@ func A() {}
 		t.Errorf("counted %v, want %v", methods, want)
 	}
 }
+
+// mostOfInterface is how many methods and embedded interfaces an interface of the front doors may name.
+const mostOfInterface = 10
+
+// TestInterfacesOfTheFrontDoorsAreSmall: what API and console ask of a node stays in interfaces of one
+// area each.
+func TestInterfacesOfTheFrontDoorsAreSmall(t *testing.T) {
+	seen := 0
+	for dir := range packages(t) {
+		if !within(dir, []string{"web"}) {
+			continue
+		}
+		for name, n := range interfacesIn(t, dir) {
+			if seen++; n > mostOfInterface {
+				t.Errorf("%s.%s names %d methods: split it by what its users need", dir, name, n)
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("%d interfaces were found in web: the test does not see them", seen)
+	}
+}
+
+// interfacesIn counts what each interface of a directory names, tests left out.
+func interfacesIn(t *testing.T, dir string) map[string]int {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, path := range files {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.TypeSpec); ok {
+				if i, ok := spec.Type.(*ast.InterfaceType); ok {
+					count[spec.Name.Name] = i.Methods.NumFields()
+				}
+			}
+			return true
+		})
+	}
+	return count
+}
