@@ -69,7 +69,8 @@ func (d *Desk) NameNow(ctx context.Context) func(name string) string {
 
 // Update is the only way in which people change the state: by names who acts, and change may run
 // more than once. Whoever acts was let in before it: within the transaction it is asked again
-// whether they still are who they were, and whether what grew is within its quota.
+// whether they still are who they were, whether what they have read is what is there (see Guarded),
+// and whether what grew is within its quota.
 func (d *Desk) Update(ctx context.Context, by string, change func(state.Tx) error) (abi.Rev, error) {
 	low := d.Low() // asked before: a transaction does no I/O of its own
 	rev, err := d.Store.Update(ctx, by, func(tx state.Tx) error {
@@ -77,6 +78,9 @@ func (d *Desk) Update(ctx context.Context, by string, change func(state.Tx) erro
 			return err
 		}
 		if err := markAttempt(ctx, tx, d.Now()); err != nil {
+			return err
+		}
+		if err := checkGuard(ctx, tx); err != nil {
 			return err
 		}
 		if err := change(tx); err != nil {
@@ -87,6 +91,7 @@ func (d *Desk) Update(ctx context.Context, by string, change func(state.Tx) erro
 	if err != nil {
 		return rev, err
 	}
+	passGuard(ctx)
 	if err := d.Follow(ctx, rev); err != nil { // the change is made; what follows catches up with the next one
 		d.Logger.ErrorContext(ctx, "what follows a change has not followed yet", "rev", rev, "err", err)
 	}

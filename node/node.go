@@ -20,6 +20,7 @@ import (
 	"github.com/agora-host/agora/control/governance"
 	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/control/publishing"
+	"github.com/agora-host/agora/control/revisions"
 	"github.com/agora-host/agora/host/capability/llm"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/host/engine/turns"
@@ -60,9 +61,10 @@ type Node struct {
 	started time.Time
 	origins origins
 
-	desk     *control.Desk
-	attempts *control.Attempts
-	store    state.Store
+	desk      *control.Desk
+	attempts  *control.Attempts
+	revisions *revisions.Service
+	store     state.Store
 	stores
 	blobs     *blobstore.Store
 	logs      *logstore.Store

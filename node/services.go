@@ -9,6 +9,7 @@ import (
 	"github.com/agora-host/agora/control/governance"
 	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/control/publishing"
+	"github.com/agora-host/agora/control/revisions"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/registry/sigstore"
@@ -19,7 +20,7 @@ import (
 // apiServices are what the API finds behind it.
 func apiServices(n *Node) api.Services {
 	return api.Services{
-		About: n, Authenticator: n.People, SignIn: n.People, Attempts: n.attempts, Room: n.Publishing,
+		About: n, Authenticator: n.People, SignIn: n.People, Attempts: n.attempts, Conditions: n.revisions, Room: n.Publishing,
 		Catalogue: n.Catalogue, Quotas: n.Catalogue, HostNames: n.Catalogue, Lifecycle: n.Lifecycle,
 		Remover: n.Keeper, Certificates: n.Keeper, Caller: n.Calls,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Trust: n.Publishing,
@@ -63,6 +64,10 @@ func (n *Node) openServices() {
 		Desk: n.desk, Apps: n.Catalogue, Policy: n.policy, Models: n.models.Classifications(), Verifier: n.verifier,
 		BeforeChange: n.pause,
 	})
+	n.revisions = &revisions.Service{
+		Desk: n.desk, People: n.People, Catalogue: n.Catalogue, Governance: n.Governance,
+		Automation: func() revisions.Automation { return n.Automation },
+	}
 	n.Publishing = publishing.New(publishing.Options{
 		Desk: n.desk, Apps: n.Catalogue, Keeper: n.Keeper, Governance: n.Governance,
 		Intake: publishing.NewIntake(publishing.IntakeOptions{

@@ -129,6 +129,7 @@ type Requests interface {
 // Grants are what decisions allow.
 type Grants interface {
 	Grants(ctx context.Context, f control.GrantFilter, p control.Page) (control.Items[approvals.Grant], error)
+	Grant(ctx context.Context, id string) (approvals.Grant, error)
 	// RevokeGrant ends a grant, or with all every grant of its app for the same capability.
 	RevokeGrant(ctx context.Context, id, reason string, all bool) (control.Revoked, error)
 	// ShrinkGrant takes off a grant, at once, what its app has not used.
@@ -185,6 +186,7 @@ type Tokens interface {
 // Users are the people who may come in.
 type Users interface {
 	Users(ctx context.Context, f control.UserFilter, p control.Page) (control.Items[access.User], error)
+	User(ctx context.Context, name string) (access.User, error)
 	PutUser(ctx context.Context, name string, roles []access.Role, disabled bool) (access.User, error)
 	// RenameUser gives a user another name, under which all that is theirs stays theirs;
 	// access.ErrNameTaken if it is or was another person's.

@@ -108,7 +108,7 @@ func exitOf(status int) int {
 		return exitNotAllowed
 	case status == http.StatusNotFound, status == http.StatusGone:
 		return exitNotFound
-	case status == http.StatusConflict:
+	case status == http.StatusConflict, status == http.StatusPreconditionFailed:
 		return exitConflict
 	case status == http.StatusUnprocessableEntity, status == http.StatusRequestEntityTooLarge,
 		status == http.StatusBadRequest, status == http.StatusUnsupportedMediaType:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -69,8 +70,16 @@ func (c *cli) showRequestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(q, func(w io.Writer) error {
-				return table(w, "", requestRows(q))
+			shown := struct {
+				client.Request
+				Tag string `json:"etag,omitempty"`
+			}{q, q.ETag}
+			return c.print(shown, func(w io.Writer) error {
+				rows := requestRows(q)
+				if q.ETag != "" {
+					rows = append(rows, []string{"etag", strings.Trim(q.ETag, `"`)})
+				}
+				return table(w, "", rows)
 			})
 		}),
 	}
@@ -119,10 +128,10 @@ func newer(q client.Request) string {
 }
 
 func (c *cli) decideCommand(verb string, approve bool) *cobra.Command {
-	var reason, digest string
+	var reason, digest, tag string
 	cmd := &cobra.Command{
 		Use: verb + " ID", Short: strings.ToUpper(verb[:1]) + verb[1:] + " a request of somebody else", Args: cobra.ExactArgs(1),
-		Long: "Decides about the release that the request names, which `agora requests show ID` shows. With --digest, only if that is its module.",
+		Long: "Decides about the release that the request names, which `agora requests show ID` shows. With --digest, only if that is its module; with --if-match, only if the request is as it was shown with that etag. With neither, only if it has not changed since this command read it.",
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			if digest == "" {
 				q, err := node.Request(ctx, args[0])
@@ -130,8 +139,9 @@ func (c *cli) decideCommand(verb string, approve bool) *cobra.Command {
 					return err
 				}
 				digest = q.Digest
+				tag = cmp.Or(tag, q.ETag)
 			}
-			q, err := node.DecideAbout(ctx, args[0], digest, approve, reason)
+			q, err := node.IfMatch(quoted(tag)).DecideAbout(ctx, args[0], digest, approve, reason)
 			if err != nil {
 				return err
 			}
@@ -139,6 +149,7 @@ func (c *cli) decideCommand(verb string, approve bool) *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&digest, "digest", "", "the module that you looked at, as agora requests show prints it")
+	cmd.Flags().StringVar(&tag, "if-match", "", "the etag of the request that you looked at, as agora requests show prints it")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; needed to reject")
 	return cmd
 }
@@ -226,15 +237,10 @@ func (c *cli) grantsCommand() *cobra.Command {
 }
 
 func (c *cli) showGrant(ctx context.Context, node *client.Client, id string) error {
-	all, err := node.Grants(ctx, "")
+	g, err := node.Grant(ctx, id)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(all, func(g client.Grant) bool { return g.ID == id })
-	if i < 0 {
-		return usageError("there is no grant %q: `agora grants list` lists them", id)
-	}
-	g := all[i]
 	return c.print(g, func(w io.Writer) error {
 		rows := [][]string{
 			{"grant", g.ID}, {"app", g.App}, {"allows", strings.TrimSpace(g.Capability + " " + params(g.Params))}, {"up to", string(g.Tier)},
@@ -373,4 +379,12 @@ func (c *cli) verdict(findings []abi.Finding, tier string) error {
 		return &exitError{exitRefused, errSilent}
 	}
 	return nil
+}
+
+// quoted returns an ETag in its quotation marks, which a shell takes away.
+func quoted(tag string) string {
+	if tag == "" || strings.HasPrefix(tag, `"`) {
+		return tag
+	}
+	return `"` + tag + `"`
 }

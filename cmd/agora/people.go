@@ -190,11 +190,7 @@ func (c *cli) usersCommand() *cobra.Command {
 			return c.print(users, func(w io.Writer) error {
 				var rows [][]string
 				for _, u := range users {
-					state := "active"
-					if u.Disabled {
-						state = "disabled"
-					}
-					rows = append(rows, []string{u.Name, orDash(strings.Join(u.Roles, ",")), state, when(u.Created)})
+					rows = append(rows, []string{u.Name, orDash(strings.Join(u.Roles, ",")), stateOf(u), when(u.Created)})
 				}
 				return table(w, "USER ROLES STATE SINCE", rows)
 			})
@@ -232,7 +228,7 @@ old name stays theirs too: no other person is given it.`,
 	}
 	cmd.Flags().StringVar(&f.Role, "role", "", "only those who have this role")
 	cmd.Flags().StringVar(&f.Name, "name", "", "only those whose name has this part")
-	return noun("users", "Manage users and roles (for operators)", c.limited(cmd), c.setUserCommand(), rename, link)
+	return noun("users", "Manage users and roles (for operators)", c.limited(cmd), c.showUserCommand(), c.setUserCommand(), rename, link)
 }
 
 func (c *cli) tokensCommand() *cobra.Command {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -33,7 +35,9 @@ func (c *cli) setUserCommand() *cobra.Command {
 		Use: "set USER", Short: "Make a user, or change what a user may do", Args: cobra.ExactArgs(1),
 		Long: `Makes a user, or changes one; what is not named stays as it is. --add-role and
 --remove-role change single roles. --role names all roles that the user is to have:
-if that takes some away, they are named, and --yes is needed.`,
+if that takes some away, they are named, and --yes is needed. If another operator
+changes the user meanwhile, nothing of theirs is lost: single roles are added and
+removed again in what they made, and with --role the command ends and says so.`,
 		Example: "  agora users set ada@example.com --role developer --role reviewer\n  agora users set ada@example.com --add-role operator\n  agora users set ada@example.com --remove-role reviewer\n  agora users set ada@example.com --disable",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			change.exactly = cmd.Flags().Changed("role")
@@ -70,29 +74,72 @@ func (u userChange) check() error {
 	return nil
 }
 
-// setUser changes a user, and says what the user had and has.
+// maxTries bounds how often a change of a user begins again because others change the same user.
+const maxTries = 5
+
+// setUser changes a user, and says what the user had and has. It writes only over what it has read:
+// if another operator was faster, what is added and removed is applied to what they have made of it.
 func (c *cli) setUser(ctx context.Context, node *client.Client, name string, change userChange) error {
-	all, err := node.First(0).Users(ctx)
-	if err != nil {
-		return err
-	}
 	name = strings.ToLower(strings.TrimSpace(name)) // the one form of users' names
-	i := slices.IndexFunc(all, func(u client.User) bool { return u.Name == name })
-	var was client.User
-	if i >= 0 {
-		was = all[i]
+	for n := 1; ; n++ {
+		was, known, err := readUser(ctx, node, name)
+		if err != nil {
+			return err
+		}
+		wanted := change.of(was.Roles)
+		lost := without(was.Roles, wanted)
+		if change.exactly && len(lost) > 0 && !change.yes {
+			return usageError("%s would lose %s: say --yes if you mean it, or use --add-role to leave the other roles as they are", name, strings.Join(lost, ", "))
+		}
+		held := node.IfMatch(was.ETag)
+		if !known {
+			held = node.IfAbsent()
+		}
+		u, err := held.PutUser(ctx, name, wanted, (was.Disabled || change.disable) && !change.enable)
+		if client.Changed(err) && !change.exactly && n < maxTries {
+			continue // a set of roles is meant for the user as they were; a difference for whatever they have
+		}
+		if err != nil {
+			return err
+		}
+		done := changedUser{u, append([]string{}, was.Roles...), !known}
+		return c.print(done, func(w io.Writer) error { return done.show(w) })
 	}
-	wanted := change.of(was.Roles)
-	lost := without(was.Roles, wanted)
-	if change.exactly && len(lost) > 0 && !change.yes {
-		return usageError("%s would lose %s: say --yes if you mean it, or use --add-role to leave the other roles as they are", name, strings.Join(lost, ", "))
+}
+
+// readUser reads a user, and reports whether there is one.
+func readUser(ctx context.Context, node *client.Client, name string) (u client.User, known bool, err error) {
+	u, err = node.User(ctx, name)
+	if p, ok := errors.AsType[*client.Problem](err); ok && p.Status == http.StatusNotFound {
+		return client.User{}, false, nil
 	}
-	u, err := node.PutUser(ctx, name, wanted, (was.Disabled || change.disable) && !change.enable)
-	if err != nil {
-		return err
+	return u, err == nil, err
+}
+
+func (c *cli) showUserCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show USER", Short: "Show one user, with the names that they had", Args: cobra.ExactArgs(1),
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			u, err := node.User(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return c.print(u, func(w io.Writer) error {
+				rows := [][]string{{"user", u.Name}, {"id", orDash(u.ID)}, {"roles", orDash(strings.Join(u.Roles, ", "))}, {"state", stateOf(u)}, {"since", when(u.Created)}}
+				for _, f := range u.Former {
+					rows = append(rows, []string{"was", f.Name + ", until " + when(f.Until)})
+				}
+				return table(w, "", rows)
+			})
+		}),
 	}
-	done := changedUser{u, append([]string{}, was.Roles...), i < 0}
-	return c.print(done, func(w io.Writer) error { return done.show(w) })
+}
+
+func stateOf(u client.User) string {
+	if u.Disabled {
+		return "disabled"
+	}
+	return "active"
 }
 
 // of returns the roles that a user is to have who had others.

@@ -198,6 +198,61 @@ func whyIdle(tx state.Reader, r registry.Release, serves bool) (string, error) {
 	return why, nil
 }
 
+// Trigger shows one trigger, with the tag of what people can change of it: see TriggerIn.
+func (a *Automation) Trigger(ctx context.Context, ref triggers.Ref) (shown control.Trigger, tag string, err error) {
+	if _, err := a.desk.Door(ctx, access.ReadReleases); err != nil {
+		return shown, "", err
+	}
+	var of triggersOf
+	err = a.desk.View(ctx, func(tx state.Reader) error {
+		app, err := find(tx, ref.App)
+		if err == nil {
+			of, err = readTriggers(tx, app)
+		}
+		return err
+	})
+	if err != nil {
+		return shown, "", err
+	}
+	shown, err = oneOf(of.with(a.dispatcher.Views(ref.App)), ref)
+	return shown, control.Tag(of.face(ref)), err
+}
+
+// TriggerFace is what of a trigger people decide: what declares it and whether it is paused, and not
+// how it goes, which changes by itself.
+type TriggerFace struct {
+	Ref                   triggers.Ref
+	Path, Schedule, Waits string
+	Serves                bool // the release that serves declares it
+	Pause                 *triggers.Pause
+}
+
+// TriggerIn reads of a trigger, in one state, what people decide about it.
+func (a *Automation) TriggerIn(tx state.Reader, ref triggers.Ref) (TriggerFace, error) {
+	app, err := find(tx, ref.App)
+	if err != nil {
+		return TriggerFace{}, err
+	}
+	of, err := readTriggers(tx, app)
+	return of.face(ref), err
+}
+
+func (of triggersOf) face(ref triggers.Ref) TriggerFace {
+	f := TriggerFace{Ref: ref}
+	_, f.Serves = of.schedules[ref]
+	for _, t := range of.declared {
+		if t.Ref == ref {
+			f.Path, f.Schedule, f.Waits = t.Path, t.Schedule, t.Waits
+		}
+	}
+	for _, p := range of.pauses {
+		if p.Ref == ref {
+			f.Pause = &p
+		}
+	}
+	return f
+}
+
 // PauseTrigger keeps a trigger from calling its app, or lets it again.
 func (a *Automation) PauseTrigger(ctx context.Context, ref triggers.Ref, paused bool, reason string) (control.Trigger, error) {
 	actor, _, err := a.steer(ctx, ref.App)
@@ -227,15 +282,19 @@ func (a *Automation) PauseTrigger(ctx context.Context, ref triggers.Ref, paused 
 
 func (a *Automation) oneTrigger(ctx context.Context, ref triggers.Ref) (control.Trigger, error) {
 	all, err := a.triggers(ctx, ref.App)
+	if err != nil {
+		return control.Trigger{}, err
+	}
+	return oneOf(all, ref)
+}
+
+func oneOf(all []control.Trigger, ref triggers.Ref) (control.Trigger, error) {
 	for _, t := range all {
 		if t.Ref == ref {
 			return t, nil
 		}
 	}
-	if err == nil {
-		err = fmt.Errorf("%s trigger %q of %s: %w", ref.Kind, ref.Name, ref.App, triggers.ErrNoTrigger)
-	}
-	return control.Trigger{}, err
+	return control.Trigger{}, fmt.Errorf("%s trigger %q of %s: %w", ref.Kind, ref.Name, ref.App, triggers.ErrNoTrigger)
 }
 
 // steer returns an actor who may change how an app is called, and the app.

@@ -109,13 +109,19 @@ func (c *Catalogue) App(ctx context.Context, name string) (shown control.App, er
 		return shown, err
 	}
 	err = c.desk.View(ctx, func(tx state.Reader) error {
-		app, err := findable(tx, actor, name)
-		if err == nil {
-			shown, err = c.showOne(tx, actor, app)
-		}
+		shown, err = c.AppIn(tx, actor, name)
 		return err
 	})
 	return shown, err
+}
+
+// AppIn is App in one state.
+func (c *Catalogue) AppIn(tx state.Reader, actor access.Actor, name string) (control.App, error) {
+	app, err := findable(tx, actor, name)
+	if err != nil {
+		return control.App{}, err
+	}
+	return c.showOne(tx, actor, app)
 }
 
 // findable reads an app of the actor's catalogue. Of another one it is not told that it is there.

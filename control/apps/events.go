@@ -22,7 +22,7 @@ func (o *Observer) Events(ctx context.Context, f control.EventFilter, p control.
 		return all, err
 	}
 	err = o.desk.View(ctx, func(tx state.Reader) (err error) {
-		sees := eyes(tx, actor)
+		sees := Eyes(tx, actor)
 		wanted := func(e abi.Event) (bool, error) {
 			if !f.Keeps(e) {
 				return false, nil
@@ -64,8 +64,8 @@ func eventQuery(f control.EventFilter, p state.Part) (state.EventQuery, error) {
 	return q, nil
 }
 
-// eyes reports of events whether an actor may see them, by the audience of their kind.
-func eyes(tx state.Reader, actor access.Actor) func(abi.Event) (bool, error) {
+// Eyes reports of events whether an actor may see them, by the audience of their kind.
+func Eyes(tx state.Reader, actor access.Actor) func(abi.Event) (bool, error) {
 	all := access.Allowed(actor, access.ReadNodeEvents, access.TheNode)
 	apps := map[string]bool{}
 	return func(e abi.Event) (bool, error) {

@@ -101,6 +101,32 @@ func (s *Service) Grants(ctx context.Context, f control.GrantFilter, p control.P
 	return grants, err
 }
 
+// Grant reads one grant.
+func (s *Service) Grant(ctx context.Context, id string) (g approvals.Grant, err error) {
+	actor := access.ActorFrom(ctx)
+	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
+		g, err = s.GrantIn(tx, actor, id)
+		return err
+	})
+	return g, err
+}
+
+// GrantIn is Grant in one state.
+func (s *Service) GrantIn(tx state.Reader, actor access.Actor, id string) (g approvals.Grant, err error) {
+	if err := access.May(actor, access.ReadCatalogue, access.TheNode); err != nil {
+		return g, err
+	}
+	if g, err = tx.Grant(id); err != nil {
+		return g, fmt.Errorf("grant %q: %w", id, err)
+	}
+	serving := map[string][]approvals.Serving{}
+	if err := errors.Join(rights.FillReviewed(tx, &g), s.serving(tx, g.App, serving)); err != nil {
+		return g, err
+	}
+	g.Reaches, g.Serving = reaches(s.policy.Reach(g.Tier), g.Reviewed.Release), serving[g.ID]
+	return g, nil
+}
+
 // serving notes, by grant, which releases of an app serve with it.
 func (s *Service) serving(tx state.Reader, name string, by map[string][]approvals.Serving) error {
 	app, err := tx.App(name)

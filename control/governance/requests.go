@@ -230,19 +230,29 @@ func Decidable(tx state.Reader, actor access.Actor) (n int, err error) {
 
 // Request reads one request.
 func (s *Service) Request(ctx context.Context, id string) (approvals.Request, error) {
-	if _, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode); err != nil {
+	actor, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode)
+	if err != nil {
 		return approvals.Request{}, err
 	}
 	var q approvals.Request
-	err := s.desk.View(ctx, func(tx state.Reader) (err error) {
-		if q, err = tx.Request(id); err != nil {
-			return fmt.Errorf("request %q: %w", id, err)
-		}
-		app, err := tx.App(q.App)
-		q = s.Explain(q, app.Releases)
+	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
+		q, err = s.RequestIn(tx, actor, id)
 		return err
 	})
 	return q, err
+}
+
+// RequestIn is Request in one state.
+func (s *Service) RequestIn(tx state.Reader, actor access.Actor, id string) (approvals.Request, error) {
+	if err := access.May(actor, access.ReadCatalogue, access.TheNode); err != nil {
+		return approvals.Request{}, err
+	}
+	q, err := tx.Request(id)
+	if err != nil {
+		return approvals.Request{}, fmt.Errorf("request %q: %w", id, err)
+	}
+	app, err := tx.App(q.App)
+	return s.Explain(q, app.Releases), err
 }
 
 // Explain fills in what a reader of a request is told: which releases a grant would

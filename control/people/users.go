@@ -23,6 +23,32 @@ func (s *Service) Users(ctx context.Context, f control.UserFilter, p control.Pag
 	return users, err
 }
 
+// User reads one user, for operators.
+func (s *Service) User(ctx context.Context, name string) (user access.User, err error) {
+	actor := access.ActorFrom(ctx)
+	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
+		user, err = s.UserIn(tx, actor, name)
+		return err
+	})
+	return user, err
+}
+
+// UserIn is User in one state.
+func (s *Service) UserIn(tx state.Reader, actor access.Actor, name string) (access.User, error) {
+	if err := access.Require(actor, access.Door(access.ManagePerson)...); err != nil {
+		return access.User{}, err
+	}
+	name, err := access.CanonicalName(name)
+	if err != nil {
+		return access.User{}, err
+	}
+	user, err := tx.User(name)
+	if err != nil {
+		err = fmt.Errorf("user %q: %w", name, err)
+	}
+	return user, err
+}
+
 // PutUser adds a user or changes one.
 func (s *Service) PutUser(ctx context.Context, name string, roles []access.Role, disabled bool) (access.User, error) {
 	actor, err := s.desk.Door(ctx, access.ManagePerson)

@@ -32,7 +32,8 @@ func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
 type Client struct {
 	base  string
 	token string
-	most  int // items of a list; 0 for all
+	most  int               // items of a list; 0 for all
+	match map[string]string // headers of writes: what they expect of the document that they change
 	http  *http.Client
 }
 
@@ -41,6 +42,34 @@ func (c *Client) First(n int) *Client {
 	limited := *c
 	limited.most = n
 	return &limited
+}
+
+// IfMatch returns a client whose writes are made only if what they change is as it was when it was read
+// with one of these ETags; otherwise they fail, and Changed reports true of the error. A tag of "",
+// as an older node gives, expects nothing.
+func (c *Client) IfMatch(tags ...string) *Client {
+	tags = slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return tag == "" })
+	return c.expecting("If-Match", strings.Join(tags, ", "))
+}
+
+// IfAbsent returns a client that makes a user only if there is none of that name.
+func (c *Client) IfAbsent() *Client { return c.expecting("If-None-Match", "*") }
+
+func (c *Client) expecting(header, value string) *Client {
+	held := *c
+	held.match = nil
+	if value != "" {
+		held.match = map[string]string{header: value}
+	}
+	return &held
+}
+
+// Changed reports whether a write failed because what it was to change is not what was read.
+func Changed(err error) bool { return isProblem(err, "precondition-failed") }
+
+func isProblem(err error, slug string) bool {
+	p, ok := errors.AsType[*Problem](err)
+	return ok && p.Type == "/problems/"+slug
 }
 
 // New makes a client for the node whose console is at address, such as
@@ -105,11 +134,7 @@ func (c *Client) send(ctx context.Context, q request) (*http.Response, error) {
 
 // passes reports whether a write may go well if it is sent again, with its key.
 func passes(err error) bool {
-	p, ok := errors.AsType[*Problem](err)
-	if ok {
-		return p.Type == "/problems/request-in-progress"
-	}
-	return errors.Is(err, errConnection)
+	return isProblem(err, "request-in-progress") || errors.Is(err, errConnection)
 }
 
 // errConnection: the connection broke, whether the request arrived or not.
@@ -129,6 +154,11 @@ func (c *Client) try(ctx context.Context, q request) (*http.Response, error) {
 	}
 	if q.key != "" {
 		r.Header.Set("Idempotency-Key", q.key)
+	}
+	if q.method != http.MethodGet {
+		for name, value := range c.match {
+			r.Header.Set(name, value)
+		}
 	}
 	if q.accept != "" {
 		r.Header.Set("Accept", q.accept)
@@ -185,27 +215,44 @@ func problemOf(resp *http.Response) error {
 
 // bytes sends and reads a whole answer.
 func (c *Client) bytes(ctx context.Context, q request) ([]byte, error) {
+	raw, _, err := c.whole(ctx, q)
+	return raw, err
+}
+
+// whole sends and reads a whole answer, with its ETag.
+func (c *Client) whole(ctx context.Context, q request) (raw []byte, tag string, err error) {
 	resp, err := c.send(ctx, q)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	if raw, err = io.ReadAll(resp.Body); err != nil {
+		return nil, "", fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	return raw, nil
+	return raw, resp.Header.Get("ETag"), nil
 }
 
 func do[T any](ctx context.Context, c *Client, q request) (out T, err error) {
-	raw, err := c.bytes(ctx, q)
+	out, _, err = exchange[T](ctx, c, q)
+	return out, err
+}
+
+func exchange[T any](ctx context.Context, c *Client, q request) (out T, tag string, err error) {
+	raw, tag, err := c.whole(ctx, q)
 	if err != nil {
-		return out, err
+		return out, "", err
 	}
 	if err := json.Unmarshal(raw, &out); err != nil {
-		return out, fmt.Errorf("%w: its answer cannot be read: %w", ErrUnreachable, err)
+		return out, "", fmt.Errorf("%w: its answer cannot be read: %w", ErrUnreachable, err)
 	}
-	return out, nil
+	return out, tag, nil
+}
+
+// read is get for a document that has an ETag, which it sets.
+func read[T any](ctx context.Context, c *Client, path string, at func(*T) *string) (out T, err error) {
+	out, tag, err := exchange[T](ctx, c, request{method: http.MethodGet, path: path})
+	*at(&out) = tag
+	return out, err
 }
 
 func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {

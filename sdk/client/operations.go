@@ -38,7 +38,7 @@ func (c *Client) FindApps(ctx context.Context, s AppSearch) ([]App, error) {
 
 // App reads one app.
 func (c *Client) App(ctx context.Context, name string) (App, error) {
-	return get[App](ctx, c, "/apps/"+url.PathEscape(name), nil)
+	return read(ctx, c, "/apps/"+url.PathEscape(name), func(a *App) *string { return &a.ETag })
 }
 
 // Releases lists an app's releases, newest first.
@@ -87,6 +87,12 @@ func (c *Client) Promote(ctx context.Context, app string, number int, to abi.Tie
 // Triggers are what calls an app besides requests.
 func (c *Client) Triggers(ctx context.Context, app string) ([]Trigger, error) {
 	return list[Trigger](ctx, c, "/apps/"+url.PathEscape(app)+"/triggers", nil)
+}
+
+// Trigger reads one trigger.
+func (c *Client) Trigger(ctx context.Context, app string, kind abi.TriggerKind, name string) (Trigger, error) {
+	path := "/apps/" + url.PathEscape(app) + "/triggers/" + url.PathEscape(string(kind)) + "/" + url.PathEscape(name)
+	return read(ctx, c, path, func(t *Trigger) *string { return &t.ETag })
 }
 
 // PauseTrigger pauses or resumes a trigger.
@@ -204,7 +210,7 @@ func (c *Client) FindRequests(ctx context.Context, f RequestFilter) ([]Request, 
 
 // Request reads one request.
 func (c *Client) Request(ctx context.Context, id string) (Request, error) {
-	return get[Request](ctx, c, "/requests/"+url.PathEscape(id), nil)
+	return read(ctx, c, "/requests/"+url.PathEscape(id), func(q *Request) *string { return &q.ETag })
 }
 
 // Decide approves or rejects a request.
@@ -241,6 +247,11 @@ func (c *Client) FindGrants(ctx context.Context, f GrantFilter) ([]Grant, error)
 		q.Set("live", "true")
 	}
 	return list[Grant](ctx, c, "/grants", q)
+}
+
+// Grant reads one grant.
+func (c *Client) Grant(ctx context.Context, id string) (Grant, error) {
+	return read(ctx, c, "/grants/"+url.PathEscape(id), func(g *Grant) *string { return &g.ETag })
 }
 
 // RevokeGrant ends a grant, and says what still allows the same.
@@ -360,6 +371,11 @@ func (c *Client) Users(ctx context.Context) ([]User, error) {
 // FindUsers lists the users that a filter lets through.
 func (c *Client) FindUsers(ctx context.Context, f UserFilter) ([]User, error) {
 	return list[User](ctx, c, "/users", url.Values{"role": {f.Role}, "name": {f.Name}})
+}
+
+// User reads one user.
+func (c *Client) User(ctx context.Context, name string) (User, error) {
+	return read(ctx, c, "/users/"+url.PathEscape(name), func(u *User) *string { return &u.ETag })
 }
 
 // PutUser makes or changes a user.

@@ -32,6 +32,7 @@ type Trigger struct {
 	Running  int             `json:"running"`
 	Dead     int             `json:"dead"`
 	Version  uint64          `json:"version"`
+	ETag     string          `json:"-"` // of one trigger that is read, for IfMatch
 }
 
 // Delivery is something that has to reach a trigger.

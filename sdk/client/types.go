@@ -101,6 +101,7 @@ type (
 		Deletion       *Deletion           `json:"deletion,omitempty"`
 		Removal        *Removal            `json:"removal,omitempty"`
 		Offer          *Offer              `json:"offer,omitempty"`
+		ETag           string              `json:"-"` // of one app that is read, for IfMatch
 	}
 	// Suspension says who stopped an app.
 	Suspension struct {
@@ -447,6 +448,7 @@ type (
 		ReplacedBy string            `json:"replaced_by,omitempty"`
 		Reaches    string            `json:"reaches,omitempty"` // which releases a grant reaches
 		Newer      int               `json:"newer,omitempty"`   // the newest release, if this is not about it
+		ETag       string            `json:"-"`                 // of one request that is read, for IfMatch
 	}
 	// Requirement is something that the policy wants a reviewer to decide about.
 	Requirement struct {
@@ -503,6 +505,7 @@ type (
 		Except     []string          `json:"except,omitempty"`  // digests that a reviewer refused it
 		Reaches    string            `json:"reaches,omitempty"` // which releases it reaches, in words
 		Serving    []Serving         `json:"serving,omitempty"`
+		ETag       string            `json:"-"` // of one grant that is read, for IfMatch
 	}
 	// Serving is a release that serves a tier with a grant.
 	Serving struct {
@@ -559,6 +562,7 @@ type (
 		Created  time.Time    `json:"created"`
 		Disabled bool         `json:"disabled,omitempty"`
 		Former   []FormerName `json:"former,omitempty"` // the names that the user had
+		ETag     string       `json:"-"`                // of one user that is read, for IfMatch
 	}
 	// FormerName is a name that a user had.
 	FormerName struct {

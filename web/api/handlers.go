@@ -53,6 +53,14 @@ func whoami(_ *server, c echo.Context) (any, error) {
 	return Whoami{a.User, a.Roles, a.Via, a.Reach}, nil
 }
 
+func getUser(s *server, c echo.Context) (any, error) {
+	return one(s.Users.User(c.Request().Context(), arg[string](c, "name")))
+}
+
+func getGrant(s *server, c echo.Context) (any, error) {
+	return one(s.Grants.Grant(c.Request().Context(), arg[string](c, "id")))
+}
+
 func getApp(s *server, c echo.Context) (any, error) {
 	return one(s.Catalogue.App(c.Request().Context(), arg[string](c, "app")))
 }

@@ -35,7 +35,7 @@ func (s *server) respond(r route, c echo.Context) error {
 		return err
 	}
 	if !r.writes() || r.repeatable || key == "" {
-		return s.send(r, c, nil)
+		return s.change(r, c, nil)
 	}
 	raw, err := readAll(c)
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *server) respond(r route, c echo.Context) error {
 			s.log.ErrorContext(ctx, "the answer to a write with a key is not kept", "operation", r.id, "err", err)
 		}
 	}()
-	return s.send(r, c, func(a control.Answer) {
+	return s.change(r, c, func(a control.Answer) {
 		if a.Secret = r.secret; a.Secret {
 			a.Body = nil
 		}
@@ -92,13 +92,30 @@ func keyOf(r *http.Request) (string, error) {
 	return strings.Trim(keys[0], `"`), nil
 }
 
+// change serves a request that was not served before: a write only if its caller has read what is there.
+func (s *server) change(r route, c echo.Context, keep func(control.Answer)) error {
+	if r.match() && !r.inBody {
+		if err := s.expect(c, r.of(c), r.creates); err != nil {
+			return err
+		}
+	}
+	return s.send(r, c, keep)
+}
+
 // send serves a request, and has keep called with the answer before it is given.
 func (s *server) send(r route, c echo.Context, keep func(control.Answer)) error {
 	answer, err := r.handle(s, c)
 	if err != nil || c.Response().Committed {
 		return err
 	}
+	answer, known, err := r.tag(c, answer)
+	if err != nil {
+		return err
+	}
 	a := control.Answer{Status: http.StatusNoContent}
+	if known {
+		a.Status, answer = http.StatusNotModified, nil
+	}
 	if answer != nil {
 		a.Status, a.Media = r.success(), echo.MIMEApplicationJSON
 		if a.Body, err = json.Marshal(complete(reflect.ValueOf(answer)).Interface()); err != nil {

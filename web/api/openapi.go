@@ -92,6 +92,7 @@ func (d *describer) operation(r route) object {
 	if r.writes() {
 		params = append(params, object{"name": keyHeader, "in": "header", "required": false, "description": keyWords(r), "schema": object{"type": "string", "pattern": keyPattern}})
 	}
+	params = append(params, r.conditions()...)
 	responses := object{}
 	d.success(r, responses)
 	for _, status := range r.problems() {
@@ -126,6 +127,23 @@ func keyWords(r route) string {
 	return text
 }
 
+// conditions describe the headers that name versions of the document.
+func (r route) conditions() (all []any) {
+	add := func(name, about string) {
+		all = append(all, object{"name": name, "in": "header", "required": false, "description": about, "schema": object{"type": "string", "pattern": tagsPattern}})
+	}
+	if r.match() {
+		add(matchHeader, "ETags that the document was read with, or *: the change is made only if it still has one of them (412 otherwise), in the transaction of the change. Weak ETags never match.")
+	}
+	switch {
+	case r.creates:
+		add(noneMatchHeader, "*: the change is made only if there is no such document (412 otherwise). ETags: only if it has none of them.")
+	case r.noMatch():
+		add(noneMatchHeader, "ETags that the caller has: if one of them is that of now, the document is not sent again (304).")
+	}
+	return all
+}
+
 // problems are the statuses of all that can go wrong with an operation.
 func (r route) problems() []int {
 	all := []int{http.StatusBadRequest, http.StatusRequestHeaderFieldsTooLarge, http.StatusInternalServerError, http.StatusServiceUnavailable}
@@ -142,6 +160,7 @@ func (r route) problems() []int {
 	add(app || len(r.pathParams()) > 0 || r.method != http.MethodGet, http.StatusNotFound)
 	add(app || r.method != http.MethodGet, http.StatusGone)
 	add(r.method != http.MethodGet, http.StatusConflict, http.StatusInsufficientStorage)
+	add(r.match(), http.StatusPreconditionFailed)
 	add(r.method != http.MethodGet || len(r.queryParams()) > 0, http.StatusUnprocessableEntity)
 	add(r.id == "invoke", http.StatusBadGateway, http.StatusGatewayTimeout)
 	slices.Sort(all)
@@ -190,6 +209,11 @@ func (d *describer) success(r route, responses object) {
 		return
 	}
 	done := answer("application/json", is)
+	if r.of != nil && r.method == http.MethodGet {
+		tag := object{tagHeader: object{"required": true, "description": "The strong ETag of this document as the caller sees it, for If-Match and If-None-Match.", "schema": object{"type": "string"}}}
+		done["headers"] = tag
+		responses[strconv.Itoa(http.StatusNotModified)] = object{"description": "The caller has the document as it is now.", "headers": tag}
+	}
 	responses[strconv.Itoa(r.success())] = done
 	if r.also != "" {
 		done["content"].(object)[r.also] = object{"schema": object{}}

@@ -20,6 +20,7 @@ type Services struct {
 	Authenticator web.Authenticator
 	SignIn        Links
 	Attempts      Attempts
+	Conditions    Conditions
 	Room          web.Room
 
 	Catalogue    Catalogue
@@ -59,6 +60,13 @@ type Services struct {
 type Links interface {
 	// SignIn uses a link up and returns the secret of a new session.
 	SignIn(ctx context.Context, link string) (secret string, actor access.Actor, err error)
+}
+
+// Conditions hold writes to what their callers have read.
+type Conditions interface {
+	// Expect returns a context within which a change is made only if a document is as expected;
+	// control.ErrPrecondition if it is not: see revisions.Service.
+	Expect(ctx context.Context, of control.Document, c control.Condition) (context.Context, error)
 }
 
 // Attempts serve writes that have a key once.
@@ -123,6 +131,8 @@ type Automation interface {
 	// Triggers are those of the release that serves, and those of earlier ones that something still
 	// waits for.
 	Triggers(ctx context.Context, app string, p control.Page) (control.Items[control.Trigger], error)
+	// Trigger is one of them, with the tag of what people decide about it.
+	Trigger(ctx context.Context, ref triggers.Ref) (t control.Trigger, tag string, err error)
 	// DeadLetters are what an app could not be brought to take, newest first.
 	DeadLetters(ctx context.Context, app string, p control.Page) (control.Items[triggers.Delivery], error)
 }

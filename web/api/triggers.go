@@ -3,6 +3,7 @@ package api
 import (
 	"github.com/labstack/echo/v4"
 
+	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/triggers"
 )
 
@@ -12,7 +13,15 @@ func pauseTrigger(s *server, c echo.Context) (any, error) {
 		return nil, err
 	}
 	ref := triggers.Ref{App: arg[string](c, "app"), Kind: in.Kind, Name: in.Name}
+	if err := s.expect(c, control.Document{Kind: control.DocumentTrigger, Trigger: ref}, false); err != nil {
+		return nil, err
+	}
 	return one(s.Automation.PauseTrigger(c.Request().Context(), ref, in.Paused, in.Reason))
+}
+
+func getTrigger(s *server, c echo.Context) (any, error) {
+	t, tag, err := s.Automation.Trigger(c.Request().Context(), triggerAt(c))
+	return one(tagged{t, tag}, err)
 }
 
 func runTrigger(s *server, c echo.Context) (any, error) {
