@@ -228,7 +228,7 @@ old name stays theirs too: no other person is given it.`,
 	}
 	cmd.Flags().StringVar(&f.Role, "role", "", "only those who have this role")
 	cmd.Flags().StringVar(&f.Name, "name", "", "only those whose name has this part")
-	return noun("users", "Manage users and roles (for operators)", c.limited(cmd), c.showUserCommand(), c.setUserCommand(), rename, link)
+	return noun("users", "Manage users and roles (for operators)", c.limited(cmd), showUserCommand(c), c.setUserCommand(), rename, link)
 }
 
 func (c *cli) tokensCommand() *cobra.Command {

@@ -116,7 +116,7 @@ func readUser(ctx context.Context, node *client.Client, name string) (u client.U
 	return u, err == nil, err
 }
 
-func (c *cli) showUserCommand() *cobra.Command {
+func showUserCommand(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use: "show USER", Short: "Show one user, with the names that they had", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
