@@ -38,13 +38,13 @@ func (s *Service) UserIn(tx state.Reader, actor access.Actor, name string) (acce
 	if err := access.Require(actor, access.Door(access.ManagePerson)...); err != nil {
 		return access.User{}, err
 	}
-	name, err := access.CanonicalName(name)
-	if err != nil {
-		return access.User{}, err
+	canonical, err := access.CanonicalName(name)
+	if err != nil { // a text that no user can have as a name
+		return access.User{}, fmt.Errorf("user %.80q: %w", name, access.ErrNoUser)
 	}
-	user, err := tx.User(name)
+	user, err := tx.User(canonical)
 	if err != nil {
-		err = fmt.Errorf("user %q: %w", name, err)
+		err = fmt.Errorf("user %q: %w", canonical, err)
 	}
 	return user, err
 }

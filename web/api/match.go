@@ -22,8 +22,9 @@ const (
 	noneMatchHeader = "If-None-Match"
 )
 
-// tagsPattern is "*" or a list of entity tags, as it is described.
-const tagsPattern = `^[ \t]*(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)[ \t]*$`
+// tagsPattern is "*" or a list of entity tags, as it is described. An empty list is refused: it is a
+// client's mistake, and to take no notice of it would be to write over what others have changed.
+const tagsPattern = `^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$`
 
 var (
 	tagsForm = regexp.MustCompile(tagsPattern)
@@ -74,12 +75,12 @@ func tagsIn(h http.Header, name string, strong bool) (*control.Tags, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
-	text := strings.Join(values, ", ")
+	text := strings.Trim(strings.Join(values, ", "), " \t")
 	found := oneTag.FindAllStringSubmatch(text, maxTags+1)
 	if !tagsForm.MatchString(text) || len(found) > maxTags {
 		return nil, &control.ParameterError{Name: name, Why: fmt.Sprintf("is * or a list of at most %d ETags as they were given, in quotation marks and with commas between them", maxTags)}
 	}
-	t := &control.Tags{Any: strings.TrimSpace(text) == "*"}
+	t := &control.Tags{Any: text == "*"}
 	for _, m := range found {
 		if m[1] == "" || !strong {
 			t.List = append(t.List, m[2])

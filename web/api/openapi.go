@@ -130,7 +130,7 @@ func keyWords(r route) string {
 // conditions describe the headers that name versions of the document.
 func (r route) conditions() (all []any) {
 	add := func(name, about string) {
-		all = append(all, object{"name": name, "in": "header", "required": false, "description": about, "schema": object{"type": "string", "pattern": tagsPattern}})
+		all = append(all, object{"name": name, "in": "header", "required": false, "description": about, "schema": object{"type": "string", "pattern": tagsPattern, "minLength": 1}})
 	}
 	if r.match() {
 		add(matchHeader, "ETags that the document was read with, or *: the change is made only if it still has one of them (412 otherwise), in the transaction of the change. Weak ETags never match.")
