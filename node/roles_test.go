@@ -33,7 +33,7 @@ func TestWhoReads(t *testing.T) {
 	n.publish(n.ada(), manifest("draft", kvAsk), keeps(17))
 	n.get(n.AppURL("shop"))
 	n.removed()
-	failed := n.failed()
+	failed, grant := n.failed(), n.ticking()
 	const (
 		all     = "+ + + + + +" // whoever is signed in
 		members = "- + + + + +" // whoever has a role
@@ -49,7 +49,8 @@ func TestWhoReads(t *testing.T) {
 		"/apps/shop/releases": members, "/apps/shop/releases/1": members, "/apps/shop/activations": members, "/apps/shop/triggers": members, "/events": members,
 		"/requests": members, "/requests/req-1": members, "/grants": members, "/policy": members, "/domains": members, "/trust/keys": members,
 		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside,
-		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": ops, "/doctor": ops, "/backup": ops,
+		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": ops, "/users/" + ada: ops,
+		"/grants/" + grant: members, "/apps/ticking/triggers/cron/tick": members, "/doctor": ops, "/backup": ops,
 	}
 	pages := map[string]string{
 		"/sign-in": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/settings": all,
@@ -86,6 +87,17 @@ func (n *testNode) removed() {
 func (n *testNode) failed() string {
 	n.t.Helper()
 	return n.get(n.publish(n.ada(), manifest("trap"), wasmtest.App{Code: []byte{0x00}}.Bytes()).URL).Header.Get("Agora-Invocation")
+}
+
+// ticking makes an app of ada's that has a trigger and a grant, and returns the grant's id.
+func (n *testNode) ticking() string {
+	n.t.Helper()
+	n.approveAll(n.publish(n.ada(), manifest("ticking", kvAsk, "[[triggers.cron]]\nname = \"tick\"\nschedule = \"0 0 1 1 *\"\npath = \"/tick\""), keeps(17)))
+	grants, err := n.ada().Grants(n.t.Context(), "ticking")
+	if err != nil || len(grants) != 1 {
+		n.t.Fatalf("%d grants, %v", len(grants), err)
+	}
+	return grants[0].ID
 }
 
 // tabled fails for each route that no row of a table is about.
