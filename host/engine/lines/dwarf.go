@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"debug/dwarf"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -59,8 +60,14 @@ type reading struct {
 }
 
 // readSource reads the sections that WebAssembly carries DWARF in
-// (https://yurydelendik.github.io/webassembly-dwarf/).
-func readSource(m *wasm.Module) (source, error) {
+// (https://yurydelendik.github.io/webassembly-dwarf/). debug/dwarf panics on some that are damaged, such
+// as a line program whose file number overflows: that is an error like its others.
+func readSource(m *wasm.Module) (src source, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			src, err = source{}, fmt.Errorf("debug/dwarf: %v", p)
+		}
+	}()
 	section := map[string][]byte{}
 	for _, c := range m.Custom {
 		if strings.HasPrefix(c.Name, ".debug_") {
