@@ -1,6 +1,9 @@
 package engine
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Part of a streamed answer is given away before its call has ended. So that a
 // node that dies in between has not worked for nothing, what the call amounts to
@@ -12,10 +15,23 @@ const (
 )
 
 func (v *invocation) checkpointDue(now time.Time, used uint64) bool {
-	if !v.streams || v.call.Stream == nil || v.call.Checkpoint == nil {
-		return false
+	return v.checkpoints() && (v.saved.IsZero() || now.Sub(v.saved) >= checkpointEvery || v.toCheckpoint(used) == 0)
+}
+
+// checkpoints reports whether part of the answer may be given away before the call has ended.
+func (v *invocation) checkpoints() bool {
+	return v.streams && v.call.Stream != nil && v.call.Checkpoint != nil
+}
+
+// toCheckpoint returns how much more fuel a call that has used so much may spend before the next
+// checkpoint is due. No slice is longer: a quick guest on a quick machine, whose slices are large,
+// would otherwise run past it.
+func (v *invocation) toCheckpoint(used uint64) uint64 {
+	if !v.checkpoints() {
+		return math.MaxUint64
 	}
-	return v.saved.IsZero() || now.Sub(v.saved) >= checkpointEvery || used-v.savedFuel >= max(1, v.fuel()/checkpointParts)
+	due := v.savedFuel + max(1, v.fuel()/checkpointParts)
+	return due - min(due, used)
 }
 
 // checkpoint tells what was used so far. A node that cannot note it down stops the

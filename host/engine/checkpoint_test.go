@@ -26,7 +26,7 @@ func TestCheckpoints(t *testing.T) {
 		return nil
 	}}
 	result, err := p.Invoke(t.Context(), call)
-	if !errors.Is(err, abi.ErrFuelExhausted) || len(told) < 8 || len(told) > 10 {
+	if !errors.Is(err, abi.ErrFuelExhausted) || len(told) < 8 || len(told) > 20 {
 		t.Errorf("%d checkpoints, %v", len(told), err)
 	}
 	for i, so := range told {

@@ -195,7 +195,7 @@ func (v *invocation) refuel(left int64) int64 {
 		v.whileHost(func() { v.checkpoint(now, used) })
 	}
 	rest := v.fuel() - v.spent - v.granted
-	grant := min(rest, uint64(-left)+v.slice)
+	grant := min(rest, uint64(-left)+min(v.slice, v.toCheckpoint(used)))
 	v.granted += grant
 	return left + int64(grant)
 }
