@@ -14,7 +14,10 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-func (c *cli) appsCommand() *cobra.Command {
+// appCommands are the commands about apps; lifecycle.go has those that change where an app stands.
+type appCommands struct{ *session }
+
+func (c appCommands) command() *cobra.Command {
 	var search client.AppSearch
 	cmd := &cobra.Command{
 		Use: "list", Short: "List apps", Args: cobra.NoArgs,
@@ -75,9 +78,9 @@ func (c *cli) appsCommand() *cobra.Command {
 	flags.StringVar(&search.Capability, "capability", "", "only apps with a capability, such as kv")
 	flags.StringVar(&search.State, "state", "", "only apps that are active, suspended, deleting or removing")
 	return noun("apps", "List and show apps; suspend, delete or hand over one", c.limited(cmd), show,
-		c.suspendCommand(), c.resumeCommand(), c.deleteAppCommand(), c.undeleteCommand(), c.transferCommand(),
-		c.answerCommand("accept", "Take over an app that is offered to you", true),
-		c.answerCommand("decline", "Refuse an app that is offered to you, or take your offer back", false), c.renameCommand())
+		c.suspend(), c.resume(), c.delete(), c.undelete(), c.transfer(),
+		c.answer("accept", "Take over an app that is offered to you", true),
+		c.answer("decline", "Refuse an app that is offered to you, or take your offer back", false), c.rename())
 }
 
 // rejected says why what was asked for last, about the newest release, is not there.
@@ -118,7 +121,10 @@ func tierWords(tiers []abi.Tier) string {
 	return orDash(strings.Join(words, ","))
 }
 
-func (c *cli) releasesCommand() *cobra.Command {
+// releaseCommands are the commands about the releases of an app.
+type releaseCommands struct{ *session }
+
+func (c releaseCommands) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list APP", Short: "List an app's releases", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
@@ -142,11 +148,11 @@ func (c *cli) releasesCommand() *cobra.Command {
 		}),
 	}
 	return noun("releases", "List an app's releases; activate, roll back, promote or delete one", c.limited(cmd),
-		c.showReleaseCommand(), c.activateCommand(), c.rollbackCommand(), c.promoteCommand(), c.askCommand(), c.deleteReleaseCommand())
+		c.show(), c.activate(), c.rollback(), c.promote(), c.ask(), c.delete())
 }
 
-// withRelease is withNode for commands whose arguments name a release.
-func (c *cli) withRelease(run func(ctx context.Context, node *client.Client, app string, number int) error) func(*cobra.Command, []string) error {
+// about is withNode for commands whose arguments name a release.
+func (c releaseCommands) about(run func(ctx context.Context, node *client.Client, app string, number int) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		n, err := strconv.Atoi(args[1])
 		if err != nil || n < 1 {
@@ -160,10 +166,10 @@ func (c *cli) withRelease(run func(ctx context.Context, node *client.Client, app
 	}
 }
 
-func (c *cli) showReleaseCommand() *cobra.Command {
+func (c releaseCommands) show() *cobra.Command {
 	return &cobra.Command{
 		Use: "show APP NUMBER", Short: "Show one release", Args: cobra.ExactArgs(2),
-		RunE: c.withRelease(func(ctx context.Context, node *client.Client, app string, n int) error {
+		RunE: c.about(func(ctx context.Context, node *client.Client, app string, n int) error {
 			r, err := node.Release(ctx, app, n)
 			if err != nil {
 				return err
@@ -201,11 +207,11 @@ func showRelease(w io.Writer, r client.Release) error {
 	return table(w, "", rows)
 }
 
-func (c *cli) activateCommand() *cobra.Command {
+func (c releaseCommands) activate() *cobra.Command {
 	var tier, reason string
 	cmd := &cobra.Command{
 		Use: "activate APP NUMBER", Short: "Let a tier serve a release that is approved for it", Args: cobra.ExactArgs(2),
-		RunE: c.withRelease(func(ctx context.Context, node *client.Client, app string, n int) error {
+		RunE: c.about(func(ctx context.Context, node *client.Client, app string, n int) error {
 			return c.routed(node.Activate(ctx, app, n, abi.Tier(tier), reason))
 		}),
 	}
@@ -214,7 +220,7 @@ func (c *cli) activateCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) rollbackCommand() *cobra.Command {
+func (c releaseCommands) rollback() *cobra.Command {
 	var tier, reason string
 	cmd := &cobra.Command{
 		Use: "rollback APP", Short: "Go back to the release that served before", Args: cobra.ExactArgs(1),
@@ -230,7 +236,7 @@ func (c *cli) rollbackCommand() *cobra.Command {
 }
 
 // routed says what a tier serves now.
-func (c *cli) routed(a client.Activation, err error) error {
+func (c releaseCommands) routed(a client.Activation, err error) error {
 	if err != nil {
 		return err
 	}
@@ -244,11 +250,11 @@ func (c *cli) routed(a client.Activation, err error) error {
 	})
 }
 
-func (c *cli) promoteCommand() *cobra.Command {
+func (c releaseCommands) promote() *cobra.Command {
 	var to, reason string
 	cmd := &cobra.Command{
 		Use: "promote APP NUMBER", Short: "Ask for a release to enter a higher tier", Args: cobra.ExactArgs(2),
-		RunE: c.withRelease(func(ctx context.Context, node *client.Client, app string, n int) error {
+		RunE: c.about(func(ctx context.Context, node *client.Client, app string, n int) error {
 			q, err := node.Promote(ctx, app, n, abi.Tier(to), reason)
 			if err != nil {
 				return err
@@ -265,11 +271,11 @@ func (c *cli) promoteCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) askCommand() *cobra.Command {
+func (c releaseCommands) ask() *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: "ask APP NUMBER", Short: "Ask again for what a release lacks, after it was rejected or revoked", Args: cobra.ExactArgs(2),
-		RunE: c.withRelease(func(ctx context.Context, node *client.Client, app string, n int) error {
+		RunE: c.about(func(ctx context.Context, node *client.Client, app string, n int) error {
 			asked, err := node.AskAgain(ctx, app, n, reason)
 			if err != nil {
 				return err

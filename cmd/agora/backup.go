@@ -14,7 +14,10 @@ import (
 	"github.com/agora-host/agora/node"
 )
 
-func (c *cli) backupCommand() *cobra.Command {
+// backupCommands copy, check and restore all that a node keeps, be it a running one or a directory.
+type backupCommands struct{ *session }
+
+func (c backupCommands) backup() *cobra.Command {
 	var to, data string
 	cmd := &cobra.Command{
 		Use:   "backup",
@@ -28,7 +31,7 @@ keep that key. Logs, compiled code and snapshots are left out.`,
 		Example: "  agora backup --to agora.tar.gz\n  agora backup --to - | ssh vault 'cat > agora.tar.gz'\n  agora backup verify agora.tar.gz",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			write := func(w io.Writer) error { return c.backupFromNode(cmd.Context(), w) }
+			write := func(w io.Writer) error { return c.fromNode(cmd.Context(), w) }
 			if data != "" {
 				write = func(w io.Writer) error {
 					return node.BackupDir(cmd.Context(), node.Options{DataDir: data, Version: version}, w)
@@ -37,17 +40,17 @@ keep that key. Logs, compiled code and snapshots are left out.`,
 			if to == "-" {
 				return write(c.out)
 			}
-			return c.backupToFile(cmd.Context(), to, write)
+			return c.toFile(cmd.Context(), to, write)
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "file to write, or - for standard output")
 	cmd.Flags().StringVar(&data, "data", "", "data directory of a node that does not run")
 	_ = cmd.MarkFlagRequired("to")
-	cmd.AddCommand(c.verifyBackupCommand())
+	cmd.AddCommand(c.verify())
 	return cmd
 }
 
-func (c *cli) backupFromNode(ctx context.Context, w io.Writer) error {
+func (c backupCommands) fromNode(ctx context.Context, w io.Writer) error {
 	node, err := c.node()
 	if err != nil {
 		return err
@@ -63,8 +66,8 @@ func (c *cli) backupFromNode(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// backupToFile gives the file its name only once it is complete and verified.
-func (c *cli) backupToFile(ctx context.Context, to string, write func(io.Writer) error) error {
+// toFile gives the file its name only once it is complete and verified.
+func (c backupCommands) toFile(ctx context.Context, to string, write func(io.Writer) error) error {
 	if _, err := os.Lstat(to); err == nil {
 		return fmt.Errorf("%s exists, and a backup replaces nothing: choose another name", to)
 	}
@@ -91,7 +94,7 @@ func (c *cli) backupToFile(ctx context.Context, to string, write func(io.Writer)
 	return c.printContents(to, contents, "Backed up and verified")
 }
 
-func (c *cli) verifyBackupCommand() *cobra.Command {
+func (c backupCommands) verify() *cobra.Command {
 	return &cobra.Command{
 		Use: "verify FILE", Short: "Check that a backup is complete and can be restored", Args: cobra.ExactArgs(1),
 		Long: "Restores the backup into a temporary directory, reads everything there, and deletes it.",
@@ -105,7 +108,7 @@ func (c *cli) verifyBackupCommand() *cobra.Command {
 	}
 }
 
-func (c *cli) printContents(file string, contents node.Contents, what string) error {
+func (c backupCommands) printContents(file string, contents node.Contents, what string) error {
 	return c.print(contents, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "%s: %s\n  made %s by agora %s: %d files, %s\n",
 			what, file, when(contents.Made), printable(contents.Version), contents.Files, humanize.Bytes(uint64(contents.Bytes)))
@@ -113,7 +116,7 @@ func (c *cli) printContents(file string, contents node.Contents, what string) er
 	})
 }
 
-func (c *cli) restoreCommand() *cobra.Command {
+func (c backupCommands) restore() *cobra.Command {
 	var data, snapshot string
 	cmd := &cobra.Command{
 		Use:   "restore [FILE]",
@@ -149,7 +152,7 @@ again; revoke it again.`,
 	return cmd
 }
 
-func (c *cli) restoreSnapshot(ctx context.Context, data, snapshot string) error {
+func (c backupCommands) restoreSnapshot(ctx context.Context, data, snapshot string) error {
 	name, kept, err := node.RestoreSnapshot(ctx, data, snapshot)
 	if err != nil {
 		return err

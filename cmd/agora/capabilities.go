@@ -15,7 +15,10 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-func (c *cli) capabilitiesCommand() *cobra.Command {
+// capabilityCommands are the commands about what an app may do, and did.
+type capabilityCommands struct{ *session }
+
+func (c capabilityCommands) command() *cobra.Command {
 	var number int
 	cmd := &cobra.Command{
 		Use: "list APP", Short: "List the capabilities that an app declares, imports, was granted and used", Args: cobra.ExactArgs(1),

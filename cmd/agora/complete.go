@@ -122,14 +122,17 @@ func contextNames() []string {
 	return f.Names()
 }
 
-// completeAll gives each command what completes its arguments and flags.
-func (c *cli) completeAll(cmd *cobra.Command) {
+// completer completes command lines in a shell, with names that a node has.
+type completer struct{ *session }
+
+// register gives each command what completes its arguments and flags.
+func (c completer) register(cmd *cobra.Command) {
 	parent := ""
 	if cmd.HasParent() {
 		parent = cmd.Parent().Name()
 	}
 	if cmd.ValidArgsFunction == nil {
-		cmd.ValidArgsFunction = c.completeArguments(parent, placeholders(cmd.Use))
+		cmd.ValidArgsFunction = c.arguments(parent, placeholders(cmd.Use))
 	}
 	register := func(f *pflag.Flag) {
 		if how, ok := lookUp(flagValues, cmd.Name(), f.Name); ok && f.Value.Type() != "bool" {
@@ -141,7 +144,7 @@ func (c *cli) completeAll(cmd *cobra.Command) {
 	cmd.LocalNonPersistentFlags().VisitAll(register)
 	cmd.PersistentFlags().VisitAll(register)
 	for _, sub := range cmd.Commands() {
-		c.completeAll(sub)
+		c.register(sub)
 	}
 }
 
@@ -171,7 +174,7 @@ func placeholders(use string) (words []string) {
 	return words
 }
 
-func (c *cli) completeArguments(parent string, names []string) cobra.CompletionFunc {
+func (c completer) arguments(parent string, names []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) >= len(names) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -182,7 +185,7 @@ func (c *cli) completeArguments(parent string, names []string) cobra.CompletionF
 }
 
 // complete returns what begins like a word that is being written.
-func (c *cli) complete(ctx context.Context, how completion, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
+func (c completer) complete(ctx context.Context, how completion, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(how.files) > 0 {
 		if how.files[0] == "" {
 			return nil, cobra.ShellCompDirectiveDefault
@@ -214,7 +217,7 @@ func (c *cli) complete(ctx context.Context, how completion, args []string, start
 }
 
 // ask asks the node, within bounds. Whatever goes wrong, there are no names.
-func (c *cli) ask(ctx context.Context, how completion, args []string) []string {
+func (c completer) ask(ctx context.Context, how completion, args []string) []string {
 	if ctx == nil {
 		ctx = context.Background()
 	}

@@ -43,7 +43,7 @@ func updateContexts(change func(*contexts.File) error) error {
 
 // target is the node that this command speaks to, and as whom. Flags win over the environment,
 // the environment over the current context; --context leaves the environment aside altogether.
-func (c *cli) target() (contexts.Context, error) {
+func (c *session) target() (contexts.Context, error) {
 	f, err := readContexts()
 	if err != nil {
 		return contexts.Context{}, err

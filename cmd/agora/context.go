@@ -28,10 +28,13 @@ func shown(f contexts.File, c contexts.Context) shownContext {
 	return shownContext{c.Name, c.URL, c.User, c.Expires, c.Name == f.Current, c.Data}
 }
 
-func (c *cli) contextsCommand() *cobra.Command {
+// contextCommands are the commands about the nodes that this user knows; they speak to none.
+type contextCommands struct{ *session }
+
+func (c contextCommands) command() *cobra.Command {
 	cmd := noun("contexts", "List the nodes that you are signed in to; choose, rename or delete one",
-		&cobra.Command{Use: "list", Short: "List the nodes that you are signed in to", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return c.listContexts() }},
-		c.useContextCommand(), c.showContextCommand(), c.renameContextCommand(), c.deleteContextCommand(),
+		&cobra.Command{Use: "list", Short: "List the nodes that you are signed in to", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return c.list() }},
+		c.use(), c.show(), c.rename(), c.delete(),
 	)
 	cmd.Long = `A context is a node, and as whom you speak to it: agora login makes one, and so does
 agora up for its demo node. Commands speak to the current context. Another is chosen
@@ -44,7 +47,7 @@ for configuration, which only you can read.`
 	return cmd
 }
 
-func (c *cli) listContexts() error {
+func (c contextCommands) list() error {
 	f, err := readContexts()
 	if err != nil {
 		return err
@@ -74,7 +77,7 @@ func (c *cli) listContexts() error {
 }
 
 // noteOverride says that commands do not go where the list says.
-func (c *cli) noteOverride(w io.Writer, f contexts.File) error {
+func (c contextCommands) noteOverride(w io.Writer, f contexts.File) error {
 	for _, name := range []string{"AGORA_URL", "AGORA_TOKEN", "AGORA_CONTEXT"} {
 		if value := os.Getenv(name); value != "" && value != f.Current {
 			_, err := fmt.Fprintf(w, "%s is set, and wins over the current context.\n", name)
@@ -91,7 +94,7 @@ func ends(t time.Time) string {
 	return when(t)
 }
 
-func (c *cli) useContextCommand() *cobra.Command {
+func (c contextCommands) use() *cobra.Command {
 	return &cobra.Command{
 		Use: "use CONTEXT", Short: "Choose the node that commands speak to", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -115,7 +118,7 @@ func (c *cli) useContextCommand() *cobra.Command {
 	}
 }
 
-func (c *cli) showContextCommand() *cobra.Command {
+func (c contextCommands) show() *cobra.Command {
 	return &cobra.Command{
 		Use: "show [CONTEXT]", Short: "Show the node that commands speak to, or one by its name", Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -144,7 +147,7 @@ func (c *cli) showContextCommand() *cobra.Command {
 	}
 }
 
-func (c *cli) renameContextCommand() *cobra.Command {
+func (c contextCommands) rename() *cobra.Command {
 	return &cobra.Command{
 		Use: "rename CONTEXT NEW", Short: "Give a context another name", Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -159,7 +162,7 @@ func (c *cli) renameContextCommand() *cobra.Command {
 	}
 }
 
-func (c *cli) deleteContextCommand() *cobra.Command {
+func (c contextCommands) delete() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete CONTEXT", Short: "Forget a node and your token for it", Args: cobra.ExactArgs(1),
 		Long: `Forgets a node and your token for it, on this machine. The token itself holds until
@@ -187,7 +190,7 @@ it ends; before you forget it, agora tokens revoke ends it at once.`,
 
 // deployingTo says, before anything is signed or sent, to which node an upload goes and as whom:
 // in the node's words, so that a token that has ended is found out here.
-func (c *cli) deployingTo(ctx context.Context, node *client.Client) error {
+func (c deployCommands) deployingTo(ctx context.Context, node *client.Client) error {
 	at, err := c.target()
 	if err != nil {
 		return err
@@ -220,7 +223,7 @@ var changing = map[string]bool{
 
 // announce says which node a command is about to change, where that can be mistaken: where more
 // than one is known, or the node is not the current context's.
-func (c *cli) announce(at contexts.Context) {
+func (c *session) announce(at contexts.Context) {
 	f, err := readContexts()
 	if err != nil || !changing[c.path] || (len(f.Contexts) < 2 && at.Name == f.Current) {
 		return

@@ -11,12 +11,15 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-func (c *cli) deadLettersCommand() *cobra.Command {
-	return noun("dead-letters", "List what an app could not be brought to take; deliver it again or delete it", c.limited(c.listDeadLettersCommand()),
-		c.showDeadLetterCommand(), c.redeliverCommand(), c.deleteDeadLetterCommand())
+// deadLetterCommands are the commands about what an app could not be brought to take.
+type deadLetterCommands struct{ *session }
+
+func (c deadLetterCommands) command() *cobra.Command {
+	return noun("dead-letters", "List what an app could not be brought to take; deliver it again or delete it", c.limited(c.list()),
+		c.show(), c.redeliver(), c.delete())
 }
 
-func (c *cli) listDeadLettersCommand() *cobra.Command {
+func (c deadLetterCommands) list() *cobra.Command {
 	return &cobra.Command{
 		Use: "list APP", Short: "List events and webhooks that the app could not be brought to take", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
@@ -39,8 +42,8 @@ func (c *cli) listDeadLettersCommand() *cobra.Command {
 	}
 }
 
-// withLetter runs a command about one dead letter.
-func (c *cli) withLetter(do func(ctx context.Context, node *client.Client, app string, seq uint64) error) func(*cobra.Command, []string) error {
+// about runs a command about one dead letter.
+func (c deadLetterCommands) about(do func(ctx context.Context, node *client.Client, app string, seq uint64) error) func(*cobra.Command, []string) error {
 	return c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 		seq, err := strconv.ParseUint(args[1], 10, 64)
 		if err != nil {
@@ -50,10 +53,10 @@ func (c *cli) withLetter(do func(ctx context.Context, node *client.Client, app s
 	})
 }
 
-func (c *cli) showDeadLetterCommand() *cobra.Command {
+func (c deadLetterCommands) show() *cobra.Command {
 	return &cobra.Command{
 		Use: "show APP LETTER", Short: "Show a dead letter with its body", Args: cobra.ExactArgs(2),
-		RunE: c.withLetter(func(ctx context.Context, node *client.Client, app string, seq uint64) error {
+		RunE: c.about(func(ctx context.Context, node *client.Client, app string, seq uint64) error {
 			all, err := node.DeadLetters(ctx, app)
 			if err != nil {
 				return err
@@ -73,10 +76,10 @@ func (c *cli) showDeadLetterCommand() *cobra.Command {
 	}
 }
 
-func (c *cli) redeliverCommand() *cobra.Command {
+func (c deadLetterCommands) redeliver() *cobra.Command {
 	return &cobra.Command{
 		Use: "redeliver APP LETTER", Short: "Deliver a dead letter again", Args: cobra.ExactArgs(2),
-		RunE: c.withLetter(func(ctx context.Context, node *client.Client, app string, seq uint64) error {
+		RunE: c.about(func(ctx context.Context, node *client.Client, app string, seq uint64) error {
 			d, err := node.Redeliver(ctx, app, seq)
 			if err != nil {
 				return err
@@ -89,11 +92,11 @@ func (c *cli) redeliverCommand() *cobra.Command {
 	}
 }
 
-func (c *cli) deleteDeadLetterCommand() *cobra.Command {
+func (c deadLetterCommands) delete() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "delete APP LETTER", Short: "Delete a dead letter", Args: cobra.ExactArgs(2),
-		RunE: c.withLetter(func(ctx context.Context, node *client.Client, app string, seq uint64) error {
+		RunE: c.about(func(ctx context.Context, node *client.Client, app string, seq uint64) error {
 			if err := c.confirmed(yes, strconv.FormatUint(seq, 10), fmt.Sprintf("Dead letter %d of %s will be gone for good.", seq, app)); err != nil {
 				return err
 			}

@@ -27,7 +27,10 @@ const (
 	bundleSuffix = ".sigstore.json"
 )
 
-func (c *cli) deployCommand() *cobra.Command {
+// deployCommands publish releases: once, or at each change (see dev.go).
+type deployCommands struct{ *session }
+
+func (c deployCommands) command() *cobra.Command {
 	var module, bundle, key string
 	var without unmanifested
 	cmd := &cobra.Command{
@@ -62,7 +65,7 @@ index.ts it is their directory's.`,
 	return cmd
 }
 
-func (c *cli) deploy(ctx context.Context, node *client.Client, p project, without unmanifested, bundlePath, keyPath string) error {
+func (c deployCommands) deploy(ctx context.Context, node *client.Client, p project, without unmanifested, bundlePath, keyPath string) error {
 	if err := c.deployingTo(ctx, node); err != nil {
 		return err
 	}
@@ -183,7 +186,7 @@ func localhostNote(address string) string {
 	return fmt.Sprintf("Browsers and curl find %[1]s by themselves. Node, Python and some systems do not: there, call\n127.0.0.1:%[2]s with the header Host: %[3]s, or curl --resolve %[1]s:%[2]s:127.0.0.1 %[4]s", u.Hostname(), port, u.Host, address)
 }
 
-func (c *cli) showPublished(w io.Writer, p client.Published) error {
+func (c deployCommands) showPublished(w io.Writer, p client.Published) error {
 	r := p.Release
 	c.printFindings(p.Findings)
 	if p.Active {
@@ -204,7 +207,10 @@ func (c *cli) showPublished(w io.Writer, p client.Published) error {
 	return err
 }
 
-func (c *cli) signCommand() *cobra.Command {
+// signatureCommands make and check signatures of modules.
+type signatureCommands struct{ *session }
+
+func (c signatureCommands) sign() *cobra.Command {
 	var key, out string
 	cmd := &cobra.Command{
 		Use:   "sign MODULE",
@@ -259,7 +265,7 @@ func sign(ctx context.Context, node *client.Client, module []byte, keyPath strin
 		func(query []byte) ([]byte, error) { return node.Timestamp(ctx, query) })
 }
 
-func (c *cli) verifyCommand() *cobra.Command {
+func (c signatureCommands) verify() *cobra.Command {
 	var bundlePath, rootPath, keyPath string
 	cmd := &cobra.Command{
 		Use:   "verify MODULE",
@@ -304,7 +310,7 @@ registered keys, or with files of your own and no node at all.`,
 }
 
 // verifyWith checks with files if they are named, and asks the node for what is not.
-func (c *cli) verifyWith(ctx context.Context, module, bundle []byte, rootPath, keyPath string) (registry.Signer, error) {
+func (c signatureCommands) verifyWith(ctx context.Context, module, bundle []byte, rootPath, keyPath string) (registry.Signer, error) {
 	if rootPath == "" && keyPath == "" {
 		node, err := c.node()
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-func (c *cli) devCommand() *cobra.Command {
+func (c deployCommands) dev() *cobra.Command {
 	var module string
 	var without unmanifested
 	cmd := &cobra.Command{
@@ -35,7 +35,7 @@ errors is not published: the errors are shown, and the release before goes on se
 			if err != nil {
 				return err
 			}
-			d := developing{cli: c, node: node, arg: append(args, "")[0], module: module, without: without, steps: c.progress()}
+			d := developing{deployCommands: c, node: node, arg: append(args, "")[0], module: module, without: without, steps: c.progress()}
 			err = d.run(cmd.Context())
 			if cmd.Context().Err() != nil {
 				return nil // interrupted: that is how it ends
@@ -50,14 +50,13 @@ errors is not published: the errors are shown, and the release before goes on se
 
 // developing is one run of agora dev.
 type developing struct {
-	*cli
+	deployCommands
 	node        *client.Client
 	arg, module string
 	without     unmanifested
 	steps       *progress // quiet after the first time
 
-	app    string    // once it is published
-	logged time.Time // the newest line that was shown
+	log *tail // once the app is published
 }
 
 // How often files and the log are looked at. Looking takes at most a tenth of the time, however many files there are.
@@ -79,7 +78,7 @@ func (d *developing) run(ctx context.Context) error {
 		return err
 	}
 	d.steps = &progress{quiet: true, w: d.err}
-	for pause, log := lookAtFiles, time.Now(); ; {
+	for pause, looked := lookAtFiles, time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -94,9 +93,9 @@ func (d *developing) run(ctx context.Context) error {
 				d.printError(err)
 			}
 		}
-		if time.Since(log) >= lookAtLog && d.app != "" {
-			log = time.Now()
-			if d.logged, err = d.printNew(ctx, d.node, d.app, d.logged); err != nil && ctx.Err() == nil {
+		if time.Since(looked) >= lookAtLog && d.log != nil {
+			looked = time.Now()
+			if err := d.log.more(ctx); err != nil && ctx.Err() == nil {
 				d.printError(err)
 			}
 		}
@@ -155,17 +154,15 @@ func (d *developing) publish(ctx context.Context, p project) error {
 
 // startLog has the log shown from now on.
 func (d *developing) startLog(ctx context.Context, app string) error {
-	if d.app == app {
+	if d.log != nil && d.log.app == app {
 		return nil
 	}
 	lines, err := d.node.Logs(ctx, app, 1)
 	if err != nil {
 		return err
 	}
-	d.app = app
-	for _, l := range lines {
-		d.logged = l.At
-	}
+	d.log = &tail{out: d.out, node: d.node, app: app}
+	d.log.after(lines)
 	return nil
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-func (c *cli) doctorCommand() *cobra.Command {
+func (c backupCommands) doctor() *cobra.Command {
 	var data string
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Check everything a node stores (for operators)", Args: cobra.NoArgs,
@@ -45,7 +45,7 @@ is damaged.`,
 }
 
 // examine asks the node, or reads a directory, with the same result.
-func (c *cli) examine(ctx context.Context, data string) ([]client.Check, error) {
+func (c backupCommands) examine(ctx context.Context, data string) ([]client.Check, error) {
 	if data == "" {
 		node, err := c.node()
 		if err != nil {
@@ -92,7 +92,7 @@ func showChecks(w io.Writer, checks []client.Check) error {
 	return nil
 }
 
-func (c *cli) versionCommand() *cobra.Command {
+func (c offlineCommands) version() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Say which version this is", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

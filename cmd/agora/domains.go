@@ -10,7 +10,10 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-func (c *cli) domainsCommand() *cobra.Command {
+// domainCommands are the commands about domains of apps.
+type domainCommands struct{ *session }
+
+func (c domainCommands) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the domains of apps", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {

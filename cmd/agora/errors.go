@@ -17,7 +17,7 @@ import (
 
 // printError says what went wrong and what to do next, in the words of the node
 // if it is the node that refused, and answers the exit status for it.
-func (c *cli) printError(err error) int {
+func (c *session) printError(err error) int {
 	if errors.Is(err, errSilent) {
 		return exitFailure
 	}
@@ -56,7 +56,7 @@ func (c *cli) printError(err error) int {
 
 // here puts the node that was spoken to into what a problem tells to do: the node's words are for
 // every node.
-func (c *cli) here(p abi.Problem) abi.Problem {
+func (c *session) here(p abi.Problem) abi.Problem {
 	if at, err := c.target(); err == nil && p.Type == "/problems/not-signed-in" {
 		p.Remedy.Commands = []string{"agora login " + at.URL}
 	}
@@ -64,7 +64,7 @@ func (c *cli) here(p abi.Problem) abi.Problem {
 }
 
 // printProblem shows a problem as the console does: what, why, what to do.
-func (c *cli) printProblem(p abi.Problem) {
+func (c *terminal) printProblem(p abi.Problem) {
 	if c.output == "json" {
 		c.printJSONError(p)
 		return
@@ -82,14 +82,14 @@ func (c *cli) printProblem(p abi.Problem) {
 	}
 }
 
-func (c *cli) printJSONError(p abi.Problem) {
+func (c *terminal) printJSONError(p abi.Problem) {
 	e := json.NewEncoder(c.err)
 	e.SetEscapeHTML(false)
 	_ = e.Encode(p)
 }
 
 // printFindings lists what a check said, with the fix for each.
-func (c *cli) printFindings(findings []abi.Finding) {
+func (c *terminal) printFindings(findings []abi.Finding) {
 	for _, f := range findings {
 		fmt.Fprintf(c.err, "  - %s: %s\n", f.Severity, printable(f.Message))
 		if f.Remedy.Summary != "" {

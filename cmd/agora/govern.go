@@ -18,7 +18,10 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-func (c *cli) requestsCommand() *cobra.Command {
+// requestCommands are the commands about what waits for a decision.
+type requestCommands struct{ *session }
+
+func (c requestCommands) command() *cobra.Command {
 	var status string
 	var f client.RequestFilter
 	cmd := &cobra.Command{
@@ -48,7 +51,7 @@ func (c *cli) requestsCommand() *cobra.Command {
 	cmd.Flags().StringVar(&f.App, "app", "", "only this app")
 	cmd.Flags().StringVar(&f.By, "by", "", "only what this user asked for")
 	return noun("requests", "List what waits for a decision; approve, reject or withdraw it", c.limited(cmd),
-		c.showRequestCommand(), c.decideCommand("approve", true), c.decideCommand("reject", false), c.withdrawCommand())
+		c.show(), c.decide("approve", true), c.decide("reject", false), c.withdraw())
 }
 
 func what(q client.Request) string {
@@ -62,7 +65,7 @@ func what(q client.Request) string {
 	return text
 }
 
-func (c *cli) showRequestCommand() *cobra.Command {
+func (c requestCommands) show() *cobra.Command {
 	return &cobra.Command{
 		Use: "show ID", Short: "Show one request with what the policy said", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
@@ -127,7 +130,7 @@ func newer(q client.Request) string {
 	return fmt.Sprintf("release %d was uploaded meanwhile; this is about release %d", q.Newer, q.Release)
 }
 
-func (c *cli) decideCommand(verb string, approve bool) *cobra.Command {
+func (c requestCommands) decide(verb string, approve bool) *cobra.Command {
 	var reason, digest, tag string
 	cmd := &cobra.Command{
 		Use: verb + " ID", Short: strings.ToUpper(verb[:1]) + verb[1:] + " a request of somebody else", Args: cobra.ExactArgs(1),
@@ -165,7 +168,7 @@ func showDecided(w io.Writer, q client.Request) error {
 	return err
 }
 
-func (c *cli) withdrawCommand() *cobra.Command {
+func (c requestCommands) withdraw() *cobra.Command {
 	return &cobra.Command{
 		Use: "withdraw ID", Short: "Take your own request back", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
@@ -181,7 +184,10 @@ func (c *cli) withdrawCommand() *cobra.Command {
 	}
 }
 
-func (c *cli) grantsCommand() *cobra.Command {
+// grantCommands are the commands about what apps are granted.
+type grantCommands struct{ *session }
+
+func (c grantCommands) command() *cobra.Command {
 	var f client.GrantFilter
 	cmd := &cobra.Command{
 		Use: "list", Short: "List what apps are granted", Args: cobra.NoArgs,
@@ -217,7 +223,7 @@ func (c *cli) grantsCommand() *cobra.Command {
 	show := &cobra.Command{
 		Use: "show ID", Short: "Show one grant, and which releases it reaches", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
-			return c.showGrant(ctx, node, args[0])
+			return c.show(ctx, node, args[0])
 		}),
 	}
 	shrink := &cobra.Command{
@@ -233,10 +239,10 @@ func (c *cli) grantsCommand() *cobra.Command {
 			})
 		}),
 	}
-	return noun("grants", "List what apps are granted; shrink or revoke it", c.limited(cmd), show, c.revokeCommand(), shrink)
+	return noun("grants", "List what apps are granted; shrink or revoke it", c.limited(cmd), show, c.revoke(), shrink)
 }
 
-func (c *cli) showGrant(ctx context.Context, node *client.Client, id string) error {
+func (c grantCommands) show(ctx context.Context, node *client.Client, id string) error {
 	g, err := node.Grant(ctx, id)
 	if err != nil {
 		return err
@@ -260,7 +266,7 @@ func (c *cli) showGrant(ctx context.Context, node *client.Client, id string) err
 	})
 }
 
-func (c *cli) revokeCommand() *cobra.Command {
+func (c grantCommands) revoke() *cobra.Command {
 	var reason string
 	var all bool
 	revoke := &cobra.Command{
@@ -303,7 +309,10 @@ func showRevoked(w io.Writer, done client.Revoked) error {
 	return err
 }
 
-func (c *cli) policyCommand() *cobra.Command {
+// policyCommands are the commands about the rules of a node.
+type policyCommands struct{ *session }
+
+func (c policyCommands) command() *cobra.Command {
 	var tier string
 	check := &cobra.Command{
 		Use: "check MANIFEST [MODULE]", Short: "Check a manifest and a module against the policy", Args: cobra.RangeArgs(1, 2),
@@ -315,7 +324,7 @@ func (c *cli) policyCommand() *cobra.Command {
 			}
 			var module []byte
 			if len(args) == 2 {
-				if module, err = c.moduleOf(cmd.Context(), project{filepath.Dir(args[0]), manifest, args[1]}); err != nil {
+				if module, err = moduleOf(cmd.Context(), project{filepath.Dir(args[0]), manifest, args[1]}, c.progress()); err != nil {
 					return err
 				}
 			}
@@ -352,7 +361,7 @@ func (c *cli) policyCommand() *cobra.Command {
 }
 
 // verdict prints findings and says by the exit status whether they refuse.
-func (c *cli) verdict(findings []abi.Finding, tier string) error {
+func (c policyCommands) verdict(findings []abi.Finding, tier string) error {
 	worst := "pass"
 	for _, f := range findings {
 		switch {

@@ -13,7 +13,7 @@ const likeness = 2
 
 // helpCommand prints help about commands, and about nothing else: a word that names none is wrong
 // usage, like everywhere.
-func (c *cli) helpCommand(root *cobra.Command) *cobra.Command {
+func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use: "help [COMMAND …]", Short: "Print help about a command",
 		RunE: func(_ *cobra.Command, words []string) error {

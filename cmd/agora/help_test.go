@@ -13,7 +13,7 @@ import (
 
 // commands are all commands there are, with those that the library adds.
 func commands() (all []*cobra.Command) {
-	root := new(cli).rootCommand()
+	root := newCLI(streams{}).rootCommand()
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	var walk func(*cobra.Command)

@@ -13,7 +13,7 @@ import (
 	"github.com/agora-host/agora/registry"
 )
 
-func (c *cli) inspectCommand() *cobra.Command {
+func (c offlineCommands) inspect() *cobra.Command {
 	return &cobra.Command{
 		Use: "inspect MODULE", Short: "Say what a module is and what it wants; needs no node", Args: cobra.ExactArgs(1),
 		Long: "Says what a module is and what it wants. Of a script it says that of the module which agora deploy would make of it.",
@@ -22,7 +22,7 @@ func (c *cli) inspectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			module, err := c.moduleOf(cmd.Context(), p)
+			module, err := moduleOf(cmd.Context(), p, c.progress())
 			if err != nil {
 				return err
 			}

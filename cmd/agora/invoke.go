@@ -14,7 +14,10 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-func (c *cli) invokeCommand() *cobra.Command {
+// callCommands call apps, and show what came of it: their logs and what they used.
+type callCommands struct{ *session }
+
+func (c callCommands) invoke() *cobra.Command {
 	var call client.Call
 	var headers []string
 	var data string
@@ -84,7 +87,7 @@ func fillCall(call *client.Call, headers []string, data string, hasData bool) er
 	return nil
 }
 
-func (c *cli) logsCommand() *cobra.Command {
+func (c callCommands) logs() *cobra.Command {
 	var lines int
 	var follow bool
 	var call string
@@ -116,10 +119,12 @@ last 1 to 2 MiB); of others the slowest of each hour and some at random are kept
 				_, err := fmt.Fprintf(c.err, "%s has logged nothing yet.\n", args[0])
 				return err
 			}
-			if err := c.printLog(log); err != nil || !follow {
+			if err := printLog(c.out, log); err != nil || !follow {
 				return err
 			}
-			return c.follow(ctx, node, args[0], log)
+			t := tail{out: c.out, node: node, app: args[0]}
+			t.after(log)
+			return t.follow(ctx)
 		}),
 	}
 	cmd.Flags().IntVarP(&lines, "lines", "n", 50, "how many lines, at most 1000")
@@ -129,7 +134,7 @@ last 1 to 2 MiB); of others the slowest of each hour and some at random are kept
 }
 
 // showCall shows what is known of one call.
-func (c *cli) showCall(ctx context.Context, node *client.Client, app, id string, follow bool) error {
+func (c callCommands) showCall(ctx context.Context, node *client.Client, app, id string, follow bool) error {
 	if follow {
 		return usageError("a call is over, so --call and --follow do not go together")
 	}
@@ -166,51 +171,61 @@ func (c *cli) showCall(ctx context.Context, node *client.Client, app, id string,
 			fmt.Fprintf(w, "\n→ %s\n", printable(p.Remedy.Summary))
 		}
 		fmt.Fprintln(w)
-		return c.printLog(call.Lines)
+		return printLog(w, call.Lines)
 	})
 }
 
-func (c *cli) printLog(lines []client.LogLine) error {
+func printLog(w io.Writer, lines []client.LogLine) error {
 	for _, l := range lines {
-		if _, err := fmt.Fprintf(c.out, "%s r%d %-5s %s: %s\n", l.At.Local().Format(logTime), l.Release, l.Level, l.Source, strings.ReplaceAll(printableLines(l.Message), "\n", "\n    ")); err != nil {
+		if _, err := fmt.Fprintf(w, "%s r%d %-5s %s: %s\n", l.At.Local().Format(logTime), l.Release, l.Level, l.Source, strings.ReplaceAll(printableLines(l.Message), "\n", "\n    ")); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// follow asks again each second, and prints what is newer than the last line.
-func (c *cli) follow(ctx context.Context, node *client.Client, app string, seen []client.LogLine) error {
-	var last time.Time
-	if len(seen) > 0 {
-		last = seen[len(seen)-1].At
+// tail shows the lines of an app's log as they come: each once, in their order.
+type tail struct {
+	out  io.Writer
+	node *client.Client
+	app  string
+	last time.Time // of the newest line that was shown
+}
+
+// after has a tail begin behind lines that were shown already.
+func (t *tail) after(lines []client.LogLine) {
+	if len(lines) > 0 {
+		t.last = lines[len(lines)-1].At
 	}
+}
+
+// follow asks again each second, until it is interrupted.
+func (t *tail) follow(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(time.Second):
 		}
-		var err error
-		if last, err = c.printNew(ctx, node, app, last); ctx.Err() != nil {
+		if err := t.more(ctx); ctx.Err() != nil {
 			return nil
-		}
-		if err != nil {
+		} else if err != nil {
 			return err
 		}
 	}
 }
 
-// printNew prints the lines of a log that are newer, and returns the time of the newest.
-func (c *cli) printNew(ctx context.Context, node *client.Client, app string, last time.Time) (time.Time, error) {
-	lines, err := node.Logs(ctx, app, 1000)
+// more shows the lines that came since.
+func (t *tail) more(ctx context.Context) error {
+	lines, err := t.node.Logs(ctx, t.app, 1000)
 	if err != nil {
-		return last, err
+		return err
 	}
 	for i, l := range lines {
-		if l.At.After(last) {
-			return lines[len(lines)-1].At, c.printLog(lines[i:])
+		if l.At.After(t.last) {
+			t.after(lines)
+			return printLog(t.out, lines[i:])
 		}
 	}
-	return last, nil
+	return nil
 }

@@ -19,7 +19,7 @@ import (
 
 // confirmed asks whether something is to be destroyed: who runs the command types its name, or has
 // said --yes.
-func (c *cli) confirmed(yes bool, name, what string) error {
+func (c *terminal) confirmed(yes bool, name, what string) error {
 	if yes {
 		return nil
 	}
@@ -34,8 +34,8 @@ func (c *cli) confirmed(yes bool, name, what string) error {
 	return nil
 }
 
-// actOnApp is a command that does one act to an app, with a reason.
-func (c *cli) actOnApp(cmd *cobra.Command, reason *string, act func(ctx context.Context, node *client.Client, app string) (client.App, error)) *cobra.Command {
+// act is a command that does one act to an app, with a reason.
+func (c appCommands) act(cmd *cobra.Command, reason *string, act func(ctx context.Context, node *client.Client, app string) (client.App, error)) *cobra.Command {
 	cmd.Args = cobra.ExactArgs(1)
 	cmd.RunE = c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 		a, err := act(ctx, node, args[0])
@@ -91,9 +91,9 @@ func lifeRows(a client.App) (rows [][]string) {
 	return rows
 }
 
-func (c *cli) suspendCommand() *cobra.Command {
+func (c appCommands) suspend() *cobra.Command {
 	var reason string
-	return c.actOnApp(&cobra.Command{
+	return c.act(&cobra.Command{
 		Use: "suspend APP", Short: "Stop an app until it is resumed",
 		Long: `Stops an app: its addresses say that it is suspended and whom to ask, its calls
 end, its triggers fire no more, webhooks are refused for their senders to try
@@ -105,18 +105,18 @@ it, unless a reviewer or an operator suspended it.`,
 	})
 }
 
-func (c *cli) resumeCommand() *cobra.Command {
+func (c appCommands) resume() *cobra.Command {
 	var reason string
-	return c.actOnApp(&cobra.Command{Use: "resume APP", Short: "Let a suspended app serve again"}, &reason,
+	return c.act(&cobra.Command{Use: "resume APP", Short: "Let a suspended app serve again"}, &reason,
 		func(ctx context.Context, node *client.Client, app string) (client.App, error) {
 			return node.Resume(ctx, app, reason)
 		})
 }
 
-func (c *cli) deleteAppCommand() *cobra.Command {
+func (c appCommands) delete() *cobra.Command {
 	var reason string
 	var yes bool
-	cmd := c.actOnApp(&cobra.Command{
+	cmd := c.act(&cobra.Command{
 		Use: "delete APP", Short: "Delete an app, with all that it keeps, after a wait",
 		Long: `Stops an app at once, and removes it when the node's wait (30 days, unless the
 node was started with --delete-after) is over: its releases, data, files,
@@ -136,16 +136,16 @@ given to another app. A certificate says what was removed.`,
 	return cmd
 }
 
-func (c *cli) undeleteCommand() *cobra.Command {
-	return c.actOnApp(&cobra.Command{Use: "undelete APP", Short: "Undo the deletion of an app while its wait lasts"}, nil,
+func (c appCommands) undelete() *cobra.Command {
+	return c.act(&cobra.Command{Use: "undelete APP", Short: "Undo the deletion of an app while its wait lasts"}, nil,
 		func(ctx context.Context, node *client.Client, app string) (client.App, error) {
 			return node.UndeleteApp(ctx, app)
 		})
 }
 
-func (c *cli) transferCommand() *cobra.Command {
+func (c appCommands) transfer() *cobra.Command {
 	var to, reason string
-	cmd := c.actOnApp(&cobra.Command{
+	cmd := c.act(&cobra.Command{
 		Use: "transfer APP --to USER", Short: "Hand an app over to another person",
 		Long: `Offers an app to another person, who takes it with agora apps accept: whoever
 owns an app answers for it. An operator hands an app over at once, for when its
@@ -160,14 +160,14 @@ owner, who stands in its manifest.`,
 	return cmd
 }
 
-func (c *cli) answerCommand(use, short string, accept bool) *cobra.Command {
-	return c.actOnApp(&cobra.Command{Use: use + " APP", Short: short}, nil,
+func (c appCommands) answer(use, short string, accept bool) *cobra.Command {
+	return c.act(&cobra.Command{Use: use + " APP", Short: short}, nil,
 		func(ctx context.Context, node *client.Client, app string) (client.App, error) {
 			return node.AnswerOffer(ctx, app, accept)
 		})
 }
 
-func (c *cli) renameCommand() *cobra.Command {
+func (c appCommands) rename() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rename APP TITLE", Short: "Give an app another title", Args: cobra.ExactArgs(2),
 		Long: `Gives an app another title. Its name is its address, and stays. Change the title
@@ -187,7 +187,10 @@ in agora.toml, too: the next release brings the title of its manifest.`,
 	return cmd
 }
 
-func (c *cli) certificatesCommand() *cobra.Command {
+// certificateCommands are the commands about certificates of what was removed.
+type certificateCommands struct{ *session }
+
+func (c certificateCommands) command() *cobra.Command {
 	var app string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List certificates of what was removed", Args: cobra.NoArgs,
@@ -211,10 +214,10 @@ func (c *cli) certificatesCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&app, "app", "", "those of this app")
 	return noun("certificates", "List certificates of what was removed; show, save or verify one", c.limited(cmd),
-		c.showCertificateCommand(), c.verifyCertificateCommand())
+		c.show(), c.verify())
 }
 
-func (c *cli) showCertificateCommand() *cobra.Command {
+func (c certificateCommands) show() *cobra.Command {
 	var save string
 	cmd := &cobra.Command{
 		Use: "show CERTIFICATE", Short: "Show a certificate, whose signature the node has checked, or save it", Args: cobra.ExactArgs(1),
@@ -241,7 +244,7 @@ identity urn:agora:node, to FILE.sigstore.json.`,
 	return cmd
 }
 
-func (c *cli) verifyCertificateCommand() *cobra.Command {
+func (c certificateCommands) verify() *cobra.Command {
 	var rootPath string
 	cmd := &cobra.Command{
 		Use: "verify FILE", Short: "Check that the node signed a certificate that was saved", Args: cobra.ExactArgs(1),
@@ -274,7 +277,7 @@ of it and no node at all.`,
 	return cmd
 }
 
-func (c *cli) trustRoot(ctx context.Context, path string) ([]byte, error) {
+func (c *session) trustRoot(ctx context.Context, path string) ([]byte, error) {
 	if path != "" {
 		return os.ReadFile(path)
 	}

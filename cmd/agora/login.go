@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -23,34 +22,10 @@ import (
 // tokenHours is how long the token lives that `agora login` makes: 90 days.
 const tokenHours = 90 * 24
 
-// node is a client for the node that this command speaks to.
-func (c *cli) node() (*client.Client, error) {
-	at, err := c.target()
-	if err != nil {
-		return nil, err
-	}
-	c.announce(at)
-	return client.New(at.URL, at.Token)
-}
+// loginCommand makes the contexts from which sessions are made.
+type loginCommand struct{ *session }
 
-// withNode gives a command the client that it needs.
-func (c *cli) withNode(run func(ctx context.Context, node *client.Client, args []string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		node, err := c.node()
-		if err != nil {
-			return err
-		}
-		return run(cmd.Context(), node.First(c.limit), args)
-	}
-}
-
-// limited gives a command that lists a flag that bounds it.
-func (c *cli) limited(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().IntVar(&c.limit, "limit", 0, "show so many at most; 0 for all")
-	return cmd
-}
-
-func (c *cli) loginCommand() *cobra.Command {
+func (c loginCommand) command() *cobra.Command {
 	var scopes []string
 	cmd := &cobra.Command{
 		Use:   "login LINK | login URL --token TOKEN",
@@ -75,9 +50,9 @@ backups, name backup:read, too; the token then lives 31 days.`,
 				return err
 			}
 			if link := u.Query().Get("link"); link != "" {
-				l, err = c.loginByLink(cmd, l, args[0], scopes)
+				l, err = c.byLink(cmd, l, args[0], scopes)
 			} else {
-				l, err = c.loginByToken(cmd, l)
+				l, err = c.byToken(cmd, l)
 			}
 			if err != nil {
 				return err
@@ -118,8 +93,8 @@ func free(l contexts.Context) error {
 	return err
 }
 
-// loginByLink uses a link up for a session, and the session for a token.
-func (c *cli) loginByLink(cmd *cobra.Command, l contexts.Context, link string, scopes []string) (contexts.Context, error) {
+// byLink uses a link up for a session, and the session for a token.
+func (c loginCommand) byLink(cmd *cobra.Command, l contexts.Context, link string, scopes []string) (contexts.Context, error) {
 	anybody, err := client.New(l.URL, "")
 	if err != nil {
 		return l, err
@@ -144,7 +119,7 @@ func (c *cli) loginByLink(cmd *cobra.Command, l contexts.Context, link string, s
 	return l, nil
 }
 
-func (c *cli) loginByToken(cmd *cobra.Command, l contexts.Context) (contexts.Context, error) {
+func (c loginCommand) byToken(cmd *cobra.Command, l contexts.Context) (contexts.Context, error) {
 	l.Token = c.token
 	if f, ok := c.in.(*os.File); l.Token == "" && (!ok || !isTerminal(f)) {
 		line, err := bufio.NewReader(c.in).ReadString('\n')

@@ -19,7 +19,7 @@ func main() {
 
 // run is the whole program: testscript calls it in a process of its own.
 func run(ctx context.Context, args []string, s streams) int {
-	c := &cli{streams: s}
+	c := newCLI(s)
 	root := c.rootCommand()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)

@@ -18,8 +18,14 @@ import (
 // errSilent ends a command that has said everything already.
 var errSilent = errors.New("")
 
+// terminal is what every command writes its outcome to, and asks questions on.
+type terminal struct {
+	streams
+	output string // "text" or "json"
+}
+
 // print writes a command's result: the value as JSON, or what text makes of it.
-func (c *cli) print(value any, text func(w io.Writer) error) error {
+func (c *terminal) print(value any, text func(w io.Writer) error) error {
 	if c.output == "json" {
 		e := json.NewEncoder(c.out)
 		e.SetIndent("", "  ")
@@ -130,7 +136,7 @@ type progress struct {
 	step    string
 }
 
-func (c *cli) progress() *progress {
+func (c *terminal) progress() *progress {
 	f, ok := c.err.(*os.File)
 	return &progress{w: c.err, live: ok && isTerminal(f), quiet: c.output == "json"}
 }

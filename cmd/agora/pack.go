@@ -72,7 +72,10 @@ func filesIn(module []byte) (*packed, error) {
 	return &packed{Files: archive.Len(), Bytes: len(section)}, nil
 }
 
-func (c *cli) packCommand() *cobra.Command {
+// offlineCommands are those that need no node: what they print they find on this machine.
+type offlineCommands struct{ *terminal }
+
+func (c offlineCommands) pack() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use: "pack MANIFEST MODULE", Short: "Put the manifest's static files into a module, to sign it and upload it by hand",
@@ -88,14 +91,14 @@ makes the module first. agora deploy does all that by itself.`,
 					out = strings.TrimSuffix(out, filepath.Ext(out)) + ".wasm"
 				}
 			}
-			return c.pack(cmd.Context(), args[0], args[1], out)
+			return c.packInto(cmd.Context(), args[0], args[1], out)
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "", "where the packed module goes (default: in place; of a script, beside it)")
 	return cmd
 }
 
-func (c *cli) pack(ctx context.Context, manifestPath, modulePath, out string) error {
+func (c offlineCommands) packInto(ctx context.Context, manifestPath, modulePath, out string) error {
 	manifest, err := os.ReadFile(manifestPath)
 	if err != nil {
 		return err
@@ -108,7 +111,7 @@ func (c *cli) pack(ctx context.Context, manifestPath, modulePath, out string) er
 		return usageError("%s names no static files, so there is nothing to pack: add a table [static] with dir = \"…\", see docs/manifest.md", manifestPath)
 	}
 	p := project{filepath.Dir(manifestPath), manifest, modulePath}
-	module, err := c.moduleOf(ctx, p)
+	module, err := moduleOf(ctx, p, c.progress())
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,10 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-func (c *cli) keysCommand() *cobra.Command {
+// keyCommands are the commands about the public keys that sign for an identity.
+type keyCommands struct{ *session }
+
+func (c keyCommands) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the public keys that sign for an identity", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
@@ -38,7 +41,7 @@ func (c *cli) keysCommand() *cobra.Command {
 			if len(args) == 1 {
 				name = args[0]
 			}
-			return c.generateKey(name)
+			return c.generate(name)
 		},
 	}
 	var identity string
@@ -69,11 +72,11 @@ func (c *cli) keysCommand() *cobra.Command {
 		}),
 	}
 	return noun("keys", "List the public keys that sign for an identity; make or delete one", c.limited(cmd),
-		generate, challenge, c.createKeyCommand(), remove)
+		generate, challenge, c.create(), remove)
 }
 
-// createKeyCommand proves that a key is to sign for an identity, and registers it.
-func (c *cli) createKeyCommand() *cobra.Command {
+// create proves that a key is to sign for an identity, and registers it.
+func (c keyCommands) create() *cobra.Command {
 	var identity, keyPath, challengePath, proofPath string
 	cmd := &cobra.Command{
 		Use: "create [FILE]", Short: "Register a public key that signs for you", Args: cobra.MaximumNArgs(1),
@@ -153,7 +156,7 @@ func readKey(path string) ([]byte, error) {
 	return sigstore.OpenKey(text, func() ([]byte, error) { return []byte(os.Getenv("COSIGN_PASSWORD")), nil })
 }
 
-func (c *cli) generateKey(name string) error {
+func (c keyCommands) generate(name string) error {
 	private, public, err := sigstore.GenerateKey()
 	if err != nil {
 		return err
@@ -178,7 +181,10 @@ func (c *cli) generateKey(name string) error {
 	})
 }
 
-func (c *cli) usersCommand() *cobra.Command {
+// userCommands are the commands about users and their roles; user.go has those about one user.
+type userCommands struct{ *session }
+
+func (c userCommands) command() *cobra.Command {
 	var f client.UserFilter
 	cmd := &cobra.Command{
 		Use: "list", Short: "List users, with their roles", Args: cobra.NoArgs,
@@ -228,10 +234,13 @@ old name stays theirs too: no other person is given it.`,
 	}
 	cmd.Flags().StringVar(&f.Role, "role", "", "only those who have this role")
 	cmd.Flags().StringVar(&f.Name, "name", "", "only those whose name has this part")
-	return noun("users", "Manage users and roles (for operators)", c.limited(cmd), showUserCommand(c), c.setUserCommand(), rename, link)
+	return noun("users", "Manage users and roles (for operators)", c.limited(cmd), c.show(), c.set(), rename, link)
 }
 
-func (c *cli) tokensCommand() *cobra.Command {
+// tokenCommands are the commands about API tokens.
+type tokenCommands struct{ *session }
+
+func (c tokenCommands) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List your API tokens", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
@@ -260,7 +269,7 @@ func (c *cli) tokensCommand() *cobra.Command {
 			})
 		}),
 	}
-	return noun("tokens", "List your API tokens; make or revoke one", c.limited(cmd), c.createTokenCommand(), revoke)
+	return noun("tokens", "List your API tokens; make or revoke one", c.limited(cmd), c.create(), revoke)
 }
 
 // reachOf says what a token may do, in one word of a table.
@@ -275,7 +284,7 @@ func reachOf(t client.Credential) string {
 	return text
 }
 
-func (c *cli) createTokenCommand() *cobra.Command {
+func (c tokenCommands) create() *cobra.Command {
 	var days int
 	var t client.NewToken
 	cmd := &cobra.Command{

@@ -31,7 +31,10 @@ func (q *quotaFlag) Set(text string) error {
 	return err
 }
 
-func (c *cli) quotasCommand() *cobra.Command {
+// quotaCommands are the commands about how much a person or an app may keep.
+type quotaCommands struct{ *session }
+
+func (c quotaCommands) command() *cobra.Command {
 	var user, app string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List how much you keep, and how much you may", Args: cobra.NoArgs,
@@ -79,14 +82,14 @@ func keptWords(k client.Kept) string {
 	return "-"
 }
 
-func (c *cli) deleteReleaseCommand() *cobra.Command {
+func (c releaseCommands) delete() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use: "delete APP NUMBER", Short: "Delete a release for good", Args: cobra.ExactArgs(2),
 		Long: `Deletes a release for good. One that serves, or that an open request or a live
 grant names, is refused. What it used and what was billed stay. Its number is not
 given again.`,
-		RunE: c.withRelease(func(ctx context.Context, node *client.Client, app string, n int) error {
+		RunE: c.about(func(ctx context.Context, node *client.Client, app string, n int) error {
 			if err := c.confirmed(yes, strconv.Itoa(n), fmt.Sprintf("Release %d of %s will be gone for good.", n, app)); err != nil {
 				return err
 			}

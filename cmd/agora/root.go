@@ -15,17 +15,14 @@ type streams struct {
 	err io.Writer
 }
 
-// cli is what all subcommands share: the streams and the global flags.
+// cli is the whole program: a command line becomes one of its commands, and its outcome an exit status.
 type cli struct {
-	streams
-	output string // "text" or "json"
-	limit  int    // of a list; 0 for all
+	*session       // of the one command that runs
+	badHelp  error // what was wrong with a command line that asked for help
+}
 
-	// Which node to speak to, and as whom; see target.
-	context, url, token string
-
-	path    string // of the command that runs
-	badHelp error  // what was wrong with a command line that asked for help
+func newCLI(s streams) *cli {
+	return &cli{session: &session{terminal: &terminal{streams: s}}}
 }
 
 func (c *cli) rootCommand() *cobra.Command {
@@ -71,19 +68,23 @@ does not answer, 7 in conflict with what is there, 8 something stored is damaged
 			root.AddCommand(cmd)
 		}
 	}
-	add("node", c.upCommand(), c.serveCommand(), c.doctorCommand(), c.backupCommand(), c.restoreCommand())
-	add("apps", c.loginCommand(), c.contextsCommand(), c.appsCommand(), c.releasesCommand(), c.deployCommand(), c.devCommand(), c.packCommand(), c.signCommand(),
-		c.verifyCommand(), c.inspectCommand(), c.typesCommand(), c.invokeCommand(), c.logsCommand(), c.triggersCommand(), c.deadLettersCommand(), c.usageCommand())
-	add("govern", c.requestsCommand(), c.capabilitiesCommand(), c.grantsCommand(), c.policyCommand(), c.keysCommand(), c.domainsCommand(), c.usersCommand(), c.tokensCommand(), c.quotasCommand(), c.secretsCommand(), c.certificatesCommand())
-	root.AddCommand(c.versionCommand(), compileWorkerCommand(c.streams))
-	root.SetHelpCommand(c.helpCommand(root))
+	s, t := c.session, c.terminal
+	deploy, signature, offline, call, backup := deployCommands{s}, signatureCommands{s}, offlineCommands{t}, callCommands{s}, backupCommands{s}
+	add("node", demo{s}.command(), serveCommand{t}.command(), backup.doctor(), backup.backup(), backup.restore())
+	add("apps", loginCommand{s}.command(), contextCommands{s}.command(), appCommands{s}.command(), releaseCommands{s}.command(), deploy.command(), deploy.dev(),
+		offline.pack(), signature.sign(), signature.verify(), offline.inspect(), offline.types(), call.invoke(), call.logs(),
+		triggerCommands{s}.command(), deadLetterCommands{s}.command(), call.usage())
+	add("govern", requestCommands{s}.command(), capabilityCommands{s}.command(), grantCommands{s}.command(), policyCommands{s}.command(), keyCommands{s}.command(), domainCommands{s}.command(),
+		userCommands{s}.command(), tokenCommands{s}.command(), quotaCommands{s}.command(), secretCommands{s}.command(), certificateCommands{s}.command())
+	root.AddCommand(offline.version(), compileWorkerCommand(c.streams))
+	root.SetHelpCommand(helpCommand(root))
 	plainHelp := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		if c.badHelp = checkHelp(cmd); c.badHelp == nil {
 			plainHelp(cmd, args)
 		}
 	})
-	c.completeAll(root)
+	completer{s}.register(root)
 	return root
 }
 
@@ -114,7 +115,7 @@ func usageError(format string, args ...any) error {
 }
 
 // exit prints an error as its reader needs it and answers the exit status.
-func (c *cli) exit(err error) int {
+func (c *session) exit(err error) int {
 	if err == nil {
 		return exitOK
 	}

@@ -17,7 +17,10 @@ import (
 // maxSecretInput bounds what is read: the node takes less.
 const maxSecretInput = 64 << 10
 
-func (c *cli) secretsCommand() *cobra.Command {
+// secretCommands are the commands about secrets of apps.
+type secretCommands struct{ *session }
+
+func (c secretCommands) command() *cobra.Command {
 	list := &cobra.Command{
 		Use: "list APP", Short: "List an app's secrets, without their values", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
@@ -68,10 +71,10 @@ func (c *cli) secretsCommand() *cobra.Command {
 			})
 		}),
 	}
-	return noun("secrets", "List, set and delete secrets of apps", c.limited(list), c.setSecretCommand(), remove, rotate)
+	return noun("secrets", "List, set and delete secrets of apps", c.limited(list), c.set(), remove, rotate)
 }
 
-func (c *cli) setSecretCommand() *cobra.Command {
+func (c secretCommands) set() *cobra.Command {
 	return &cobra.Command{
 		Use: "set APP NAME", Short: "Set a secret, from a prompt or from standard input",
 		Long: `Sets a secret of an app. The value is asked for without being shown, or read
@@ -96,7 +99,7 @@ never an argument: other users of a machine see those, and shells keep them.`,
 	}
 }
 
-func (c *cli) readSecret(name string) ([]byte, error) {
+func (c *terminal) readSecret(name string) ([]byte, error) {
 	if f, ok := c.in.(*os.File); ok && isTerminal(f) {
 		fmt.Fprintf(os.Stderr, "Value of %s (not shown): ", name)
 		value, err := term.ReadPassword(int(f.Fd()))

@@ -17,7 +17,10 @@ import (
 	"github.com/agora-host/agora/registry"
 )
 
-func (c *cli) serveCommand() *cobra.Command {
+// serveCommand runs a node, and lets its first operator in.
+type serveCommand struct{ *terminal }
+
+func (c serveCommand) command() *cobra.Command {
 	var o node.Options
 	var admin string
 	var adminLink bool
@@ -78,11 +81,11 @@ func nodeFlags(cmd *cobra.Command, o *node.Options) {
 	f.StringVar(&o.PolicyDir, "policy", "", "directory of Rego rules that replace or extend the built-in ones")
 }
 
-func (c *cli) nodeLogger(level slog.Level) *slog.Logger {
+func (c *terminal) nodeLogger(level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
 }
 
-func (c *cli) serve(ctx context.Context, o node.Options, admin string, adminLink bool) error {
+func (c serveCommand) serve(ctx context.Context, o node.Options, admin string, adminLink bool) error {
 	n, err := openNode(ctx, o)
 	if err != nil {
 		return err
@@ -97,7 +100,7 @@ func (c *cli) serve(ctx context.Context, o node.Options, admin string, adminLink
 
 // welcomeAdmin lets the operator in whom --admin names. What goes wrong with that is told, and
 // keeps a node from starting only if nobody is known to it.
-func (c *cli) welcomeAdmin(ctx context.Context, n *node.Node, o node.Options, admin string, ask bool) error {
+func (c serveCommand) welcomeAdmin(ctx context.Context, n *node.Node, o node.Options, admin string, ask bool) error {
 	known, err := n.People.HasUsers(ctx)
 	if err != nil {
 		return err
@@ -123,7 +126,7 @@ func (c *cli) welcomeAdmin(ctx context.Context, n *node.Node, o node.Options, ad
 
 // handOver gives a sign-in link to whoever started the node, and never to a log that others may
 // read: to the terminal, or into a file of this user alone.
-func (c *cli) handOver(admin, link, path string) error {
+func (c serveCommand) handOver(admin, link, path string) error {
 	if link == "" {
 		_, err := fmt.Fprintf(c.err, "An operator can sign in already; for a sign-in link, run agora users invite %s, or start with --admin-link.\n", admin)
 		return err

@@ -92,8 +92,7 @@ func alone(module string) (project, error) {
 }
 
 // moduleOf returns a project's module, and shows how a script is built.
-func (c *cli) moduleOf(ctx context.Context, p project) ([]byte, error) {
-	steps := c.progress()
+func moduleOf(ctx context.Context, p project, steps *progress) ([]byte, error) {
 	module, err := p.read(ctx, steps)
 	if err != nil {
 		steps.stop()
@@ -205,7 +204,7 @@ func diagnostic(severity string, d javascript.Diagnostic) string {
 }
 
 // printNotBuilt says what is wrong with a script, and returns the exit status for it: that of a bad module.
-func (c *cli) printNotBuilt(e *javascript.Error) int {
+func (c *terminal) printNotBuilt(e *javascript.Error) int {
 	if c.output == "json" {
 		p := abi.Problem{Type: "about:blank", Title: "The script cannot become a module", Detail: e.Error()}
 		for _, d := range e.Diagnostics {

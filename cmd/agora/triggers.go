@@ -11,7 +11,10 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-func (c *cli) triggersCommand() *cobra.Command {
+// triggerCommands are the commands about what calls an app besides requests.
+type triggerCommands struct{ *session }
+
+func (c triggerCommands) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list APP", Short: "List what calls an app besides requests", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
@@ -30,7 +33,7 @@ func (c *cli) triggersCommand() *cobra.Command {
 		}),
 	}
 	return noun("triggers", "List an app's triggers; pause, resume or run one", c.limited(cmd),
-		c.pauseCommand("pause", true), c.pauseCommand("resume", false), c.runCommand())
+		c.pause("pause", true), c.pause("resume", false), c.run())
 }
 
 func showTriggers(w io.Writer, app string, all []client.Trigger) error {
@@ -95,7 +98,7 @@ func whenOrNot(t client.Trigger) string {
 	return t.Next.Local().Format("Mon 2 Jan 15:04 MST") // the schedule may be in another zone
 }
 
-func (c *cli) pauseCommand(verb string, paused bool) *cobra.Command {
+func (c triggerCommands) pause(verb string, paused bool) *cobra.Command {
 	var reason string
 	about := "Let it call the app again"
 	if paused {
@@ -124,7 +127,7 @@ func (c *cli) pauseCommand(verb string, paused bool) *cobra.Command {
 	return cmd
 }
 
-func (c *cli) runCommand() *cobra.Command {
+func (c triggerCommands) run() *cobra.Command {
 	return &cobra.Command{
 		Use: "run APP NAME", Short: "Run a cron trigger now", Args: cobra.ExactArgs(2),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {

@@ -16,7 +16,7 @@ import (
 // typesMark is how the file begins that the command may replace.
 var typesMark, _, _ = strings.Cut(javascript.Types, ".")
 
-func (c *cli) typesCommand() *cobra.Command {
+func (c offlineCommands) types() *cobra.Command {
 	return &cobra.Command{
 		Use: "types [FILE]", Short: "Write agora.d.ts: for editors, what apps in TypeScript and JavaScript are given; needs no node",
 		Long: `Writes agora.d.ts, or FILE, or to standard output for "-". An editor that knows TypeScript then completes and

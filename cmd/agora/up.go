@@ -31,7 +31,10 @@ const (
 	demoToken    = "agora up"
 )
 
-func (c *cli) upCommand() *cobra.Command {
+// demo runs a node to try, and has the command line speak to it.
+type demo struct{ *session }
+
+func (c demo) command() *cobra.Command {
 	o := node.Options{DataDir: "data", Demo: true}
 	var examples string
 	cmd := &cobra.Command{
@@ -71,7 +74,7 @@ NAME, speaks to it; it chooses that context only if there is no other yet.`,
 }
 
 // welcome makes the demo's people and apps, and prints the one screen.
-func (c *cli) welcome(ctx context.Context, n *node.Node, o node.Options, examples string) error {
+func (c demo) welcome(ctx context.Context, n *node.Node, o node.Options, examples string) error {
 	link, err := n.People.Welcome(ctx, demoUser, access.Roles()...)
 	if err != nil {
 		return err
@@ -144,7 +147,7 @@ func keepDemo(n *node.Node, o node.Options, token string) (name string, err erro
 
 // publishExamples builds and uploads the examples as their owner, who is not
 // you. It answers what to tell about it; a demo without examples is still one.
-func (c *cli) publishExamples(ctx context.Context, n *node.Node, o node.Options, dir string) (note string) {
+func (c demo) publishExamples(ctx context.Context, n *node.Node, o node.Options, dir string) (note string) {
 	if dir == "" {
 		return ""
 	}
@@ -199,7 +202,7 @@ func asksModels(manifest string) bool {
 }
 
 // publishExample takes the way of every developer: build, sign, upload.
-func (c *cli) publishExample(ctx context.Context, api *client.Client, manifestPath, dataDir string) error {
+func (c demo) publishExample(ctx context.Context, api *client.Client, manifestPath, dataDir string) error {
 	dir := filepath.Dir(manifestPath)
 	name := filepath.Base(dir)
 	steps := c.progress()
@@ -268,7 +271,7 @@ func place(a client.App) int {
 
 // me is how this program is called so that it speaks to the demo node of a context, and what to say
 // where it would speak to another by itself.
-func (c *cli) me(name string) (command, elsewhere string) {
+func (c demo) me(name string) (command, elsewhere string) {
 	command = filepath.Base(os.Args[0])
 	if strings.ContainsRune(os.Args[0], filepath.Separator) {
 		command = os.Args[0]
@@ -285,7 +288,7 @@ func (c *cli) me(name string) (command, elsewhere string) {
 }
 
 // printScreen is all that somebody who has just started a node needs to know.
-func (c *cli) printScreen(ctx context.Context, api *client.Client, o node.Options, name, link string, notes []string) error {
+func (c demo) printScreen(ctx context.Context, api *client.Client, o node.Options, name, link string, notes []string) error {
 	apps, err := api.Apps(ctx)
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-func (c *cli) usageCommand() *cobra.Command {
+func (c callCommands) usage() *cobra.Command {
 	var q client.UsageQuery
 	var since, from, to string
 	var asCSV, bom bool

@@ -29,7 +29,7 @@ type changedUser struct {
 	New bool     `json:"new,omitempty"`
 }
 
-func (c *cli) setUserCommand() *cobra.Command {
+func (c userCommands) set() *cobra.Command {
 	var change userChange
 	cmd := &cobra.Command{
 		Use: "set USER", Short: "Make a user, or change what a user may do", Args: cobra.ExactArgs(1),
@@ -45,7 +45,7 @@ removed again in what they made, and with --role the command ends and says so.`,
 				return err
 			}
 			return c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
-				return c.setUser(ctx, node, args[0], change)
+				return c.put(ctx, node, args[0], change)
 			})(cmd, args)
 		},
 	}
@@ -77,9 +77,9 @@ func (u userChange) check() error {
 // maxTries bounds how often a change of a user begins again because others change the same user.
 const maxTries = 5
 
-// setUser changes a user, and says what the user had and has. It writes only over what it has read:
+// put changes a user, and says what the user had and has. It writes only over what it has read:
 // if another operator was faster, what is added and removed is applied to what they have made of it.
-func (c *cli) setUser(ctx context.Context, node *client.Client, name string, change userChange) error {
+func (c userCommands) put(ctx context.Context, node *client.Client, name string, change userChange) error {
 	name = strings.ToLower(strings.TrimSpace(name)) // the one form of users' names
 	for n := 1; ; n++ {
 		was, known, err := readUser(ctx, node, name)
@@ -116,7 +116,7 @@ func readUser(ctx context.Context, node *client.Client, name string) (u client.U
 	return u, err == nil, err
 }
 
-func showUserCommand(c *cli) *cobra.Command {
+func (c userCommands) show() *cobra.Command {
 	return &cobra.Command{
 		Use: "show USER", Short: "Show one user, with the names that they had", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
