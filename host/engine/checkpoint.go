@@ -14,23 +14,29 @@ const (
 	checkpointParts = 8
 )
 
-func (v *invocation) checkpointDue(now time.Time, used uint64) bool {
-	return v.checkpoints() && (v.saved.IsZero() || now.Sub(v.saved) >= checkpointEvery || v.toCheckpoint(used) == 0)
+// checkpoints are those of one call. The zero value is of a call that has none.
+type checkpoints struct {
+	part  uint64    // of the call's fuel, after which one is due; 0: there are none
+	saved time.Time // when the last one was; zero: there was none yet
+	used  uint64    // what was used then
 }
 
-// checkpoints reports whether part of the answer may be given away before the call has ended.
-func (v *invocation) checkpoints() bool {
-	return v.streams && v.call.Stream != nil && v.call.Checkpoint != nil
+// begin has a call tell checkpoints from now on: what it makes goes out, and it may spend so much fuel.
+func (c *checkpoints) begin(fuel uint64) { c.part = max(1, fuel/checkpointParts) }
+
+// due reports whether a call that has used so much needs a checkpoint now.
+func (c *checkpoints) due(now time.Time, used uint64) bool {
+	return c.part > 0 && (c.saved.IsZero() || now.Sub(c.saved) >= checkpointEvery || c.left(used) == 0)
 }
 
-// toCheckpoint returns how much more fuel a call that has used so much may spend before the next
-// checkpoint is due. No slice is longer: a quick guest on a quick machine, whose slices are large,
-// would otherwise run past it.
-func (v *invocation) toCheckpoint(used uint64) uint64 {
-	if !v.checkpoints() {
+// left returns how much more fuel a call that has used so much may spend before the next checkpoint
+// is due. No slice is longer: a quick guest on a quick machine, whose slices are large, would
+// otherwise run past it.
+func (c *checkpoints) left(used uint64) uint64 {
+	if c.part == 0 {
 		return math.MaxUint64
 	}
-	due := v.savedFuel + max(1, v.fuel()/checkpointParts)
+	due := c.used + c.part
 	return due - min(due, used)
 }
 
@@ -47,5 +53,5 @@ func (v *invocation) checkpoint(now time.Time, used uint64) {
 	if err != nil {
 		v.halt(err)
 	}
-	v.saved, v.savedFuel = now, used
+	v.checkpoints.saved, v.checkpoints.used = now, used
 }

@@ -104,8 +104,7 @@ type invocation struct {
 	calling   *hostContext  // for the next of them; nil: to be made
 	last      lastLink      // what they led to
 
-	saved     time.Time // when the last checkpoint was
-	savedFuel uint64    // what was used then
+	checkpoints checkpoints
 
 	streams   bool // the answer goes out piece by piece
 	status    int  // of that answer
@@ -191,11 +190,11 @@ func (v *invocation) refuel(left int64) int64 {
 	}
 	v.sliced = now
 	used := v.within(left)
-	if v.checkpointDue(now, used) {
+	if v.checkpoints.due(now, used) {
 		v.whileHost(func() { v.checkpoint(now, used) })
 	}
 	rest := v.fuel() - v.spent - v.granted
-	grant := min(rest, uint64(-left)+min(v.slice, v.toCheckpoint(used)))
+	grant := min(rest, uint64(-left)+min(v.slice, v.checkpoints.left(used)))
 	v.granted += grant
 	return left + int64(grant)
 }

@@ -57,6 +57,8 @@ func (v *invocation) startStream(r abi.Response) {
 	v.streams, v.status = true, r.Status
 	if v.call.Stream == nil {
 		v.collected.Header = slices.Clone(r.Header)
+	} else if v.call.Checkpoint != nil {
+		v.checkpoints.begin(v.fuel())
 	}
 	v.sendStream(r.Body, func(deadline time.Time) error { return v.call.Stream.Start(r, deadline) })
 }
@@ -74,7 +76,7 @@ func (v *invocation) sendStream(p []byte, send func(deadline time.Time) error) {
 		v.collected.Body = append(v.collected.Body, p...)
 		return
 	}
-	if now, used := time.Now(), v.used(int64(v.in.fuel.Get())); v.checkpointDue(now, used) {
+	if now, used := time.Now(), v.used(int64(v.in.fuel.Get())); v.checkpoints.due(now, used) {
 		v.checkpoint(now, used)
 	}
 	deadline := v.hostDeadline()
