@@ -76,7 +76,9 @@ func diagnostics(messages []api.Message) []Diagnostic {
 		if l := m.Location; l != nil {
 			d.File, d.Line, d.Column, d.Source, d.Length = sourceName(l.File), l.Line, l.Column+1, l.LineText, l.Length
 			d.Source, d.Column, d.Length = window(d.Source, d.Column, d.Length)
-			d.Hint = l.Suggestion
+			if l.Suggestion != "" { // what to write at that place
+				d.Hint = fmt.Sprintf("did you mean %q?", l.Suggestion)
+			}
 		}
 		var notes []string
 		for _, n := range m.Notes {

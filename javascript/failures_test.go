@@ -176,6 +176,7 @@ func TestCannotBuild(t *testing.T) {
 		want   string
 	}{
 		{"syntax", javascript.Source{Entry: "app.ts", Code: []byte("const a = 1;\nconst = 2")}, "app.ts:2:7: Expected identifier but found \"=\"\n  const = 2\n        ^"},
+		{"a bracket that is another", javascript.Source{Entry: "app.ts", Code: []byte("const a = [1, 2)")}, "app.ts:1:16: Expected \"]\" but found \")\"\n  const a = [1, 2)\n                 ^\n  did you mean \"]\"?"},
 		{"type annotation in JavaScript", javascript.Source{Entry: "app.js", Code: []byte("const a: number = 1")}, "app.js:1:8: "},
 		{"import of a pasted script", javascript.Source{Entry: "app.ts", Code: []byte("import a from '" + filepath.ToSlash(dir) + "/secret.json';\nexport default a")}, "cannot be imported: this app is the one file that was given"},
 		{"relative import of a pasted script", javascript.Source{Entry: "app.ts", Code: []byte("export * from './a.ts'")}, "cannot be imported"},
