@@ -17,7 +17,7 @@ type Desk struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 	Quotas Quotas
-	// Low returns why nothing heavy is taken in now, nil as a rule: see registry.ErrReserve.
+	// Low returns why nothing heavy is taken in now, nil as a rule: see storage.ErrReserve.
 	Low func() error
 	// Follow returns once what has to follow a change before its caller is told has followed the
 	// feed up to a revision.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/internal/storage"
 )
 
 // spendSpace is where among the apps' data it is kept what they spent on a day.
@@ -55,7 +55,7 @@ func (l spendLedger) change(ctx context.Context, app, day string, next func(int6
 		var spent int64
 		if err == nil {
 			if len(was) != 8 {
-				return registry.ErrCorrupt
+				return storage.ErrCorrupt
 			}
 			spent = int64(binary.BigEndian.Uint64(was))
 		}

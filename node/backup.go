@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/node/internal/archive"
-	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/store/boltstore"
 )
@@ -76,7 +76,7 @@ func (u *Upkeep) noteBackup(ctx context.Context, actor access.Actor) error {
 		tx.Emit("backup.read", "", actor.User, map[string]string{"via": string(actor.Via)})
 		return nil
 	})
-	if errors.Is(err, registry.ErrUnwritable) {
+	if errors.Is(err, storage.ErrUnwritable) {
 		u.log.WarnContext(ctx, "a backup could not be noted in the feed", "user", actor.User, "err", err)
 		return nil
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/internal/budget"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/node"
-	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -237,7 +237,7 @@ func TestSnapshot(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := node.New(t.Context(), node.Options{DataDir: n.dir, Listen: "127.0.0.1:0"})
-		if !errors.Is(err, registry.ErrCorrupt) || !strings.Contains(err.Error(), state) || !strings.Contains(err.Error(), "agora restore") {
+		if !errors.Is(err, storage.ErrCorrupt) || !strings.Contains(err.Error(), state) || !strings.Contains(err.Error(), "agora restore") {
 			t.Fatalf("started: %v", err)
 		}
 		if checks, err := node.Examine(t.Context(), node.Options{DataDir: n.dir}); err != nil || !names(checks, state) {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
-	"github.com/agora-host/agora/registry"
 )
 
 // troubles says what the things have in common that one line of the report is
@@ -37,7 +37,7 @@ func (d doctor) usage(well string, found []abi.Finding) []Check {
 			notes = append(notes, f.Message)
 			continue
 		}
-		damage := &registry.Damage{Detail: f.Message}
+		damage := &storage.Damage{Detail: f.Message}
 		if f.Path != "" {
 			damage.File, damage.Detail = filepath.Join(d.path(journalDir), f.Path), strings.TrimPrefix(f.Message, f.Path+" ")
 		}

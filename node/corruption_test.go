@@ -26,10 +26,10 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/internal/spoil"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/metering/journal"
 	"github.com/agora-host/agora/node"
-	"github.com/agora-host/agora/registry"
 )
 
 // image is a data directory as kill -9 leaves it, and what is true of it.
@@ -205,7 +205,7 @@ func (n *testNode) told() state {
 	}
 	for name := range blobSizes {
 		b, err := n.GetFile(ctx, "shop", name)
-		if err != nil && !errors.Is(err, registry.ErrCorrupt) {
+		if err != nil && !errors.Is(err, storage.ErrCorrupt) {
 			n.t.Errorf("blob %s: %v", name, err)
 		}
 		s.blobs[name] = string(b)

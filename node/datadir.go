@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/store/boltstore"
 )
 
@@ -89,5 +89,5 @@ func complete(dir string) error {
 
 func gone(dir, name string) error {
 	return fmt.Errorf("%w. Nothing was changed. Bring it back with `agora restore --snapshot latest --data %s`, or restore a backup into another directory with `agora restore FILE --data DIR`",
-		&registry.Damage{File: filepath.Join(dir, filepath.FromSlash(name)), Detail: "is gone, though there is data that belongs to it"}, dir)
+		&storage.Damage{File: filepath.Join(dir, filepath.FromSlash(name)), Detail: "is gone, though there is data that belongs to it"}, dir)
 }

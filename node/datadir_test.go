@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/node"
-	"github.com/agora-host/agora/registry"
 )
 
 // TestMissingParts: a node does not start over a data directory of which a part
@@ -38,7 +38,7 @@ func TestMissingParts(t *testing.T) {
 			if err == nil {
 				err = h.Stop(t.Context())
 			}
-			if errors.Is(err, registry.ErrCorrupt) != c.refused || (!c.refused && err != nil) {
+			if errors.Is(err, storage.ErrCorrupt) != c.refused || (!c.refused && err != nil) {
 				t.Errorf("the node said %v", err)
 			}
 			if _, err := os.Stat(filepath.Join(n.dir, c.gone[0])); errors.Is(err, fs.ErrNotExist) != c.refused {

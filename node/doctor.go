@@ -15,6 +15,7 @@ import (
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
@@ -116,7 +117,7 @@ func verdict(name, well string, remedy abi.Remedy, problems ...error) Check {
 }
 
 func damageOf(problem error) control.Damage {
-	if d, ok := errors.AsType[*registry.Damage](problem); ok {
+	if d, ok := errors.AsType[*storage.Damage](problem); ok {
 		return control.Damage{File: d.File, Item: d.Item, Detail: d.Detail}
 	}
 	return control.Damage{Detail: problem.Error()}
@@ -145,7 +146,7 @@ func (d doctor) releases(ctx context.Context, store state.Store, verified func(c
 		}
 		return ctx.Err()
 	})
-	if errors.Is(err, registry.ErrCorrupt) {
+	if errors.Is(err, storage.ErrCorrupt) {
 		return verdict("releases", "", restoreRemedy(d.dir), err), nil
 	}
 	if err != nil {
@@ -246,7 +247,7 @@ func (d doctor) secrets(ctx context.Context, store state.Store, ring *secrets.Ri
 	}
 	for _, s := range all {
 		if _, err := ring.Open(s); err != nil {
-			problems = append(problems, &registry.Damage{File: d.path(secretsFile), Detail: err.Error()})
+			problems = append(problems, &storage.Damage{File: d.path(secretsFile), Detail: err.Error()})
 		}
 	}
 	return verdict("secrets", fmt.Sprintf("%d can be opened", len(all)), secretsRemedy, problems...)

@@ -10,9 +10,9 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/metering/journal"
-	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/store/blobstore"
@@ -39,7 +39,7 @@ func examine(ctx context.Context, o Options) ([]Check, error) {
 		return nil, err
 	}
 	d := doctor{dir: o.DataDir}
-	if err := complete(o.DataDir); errors.Is(err, registry.ErrCorrupt) {
+	if err := complete(o.DataDir); errors.Is(err, storage.ErrCorrupt) {
 		return []Check{verdict("data directory", "", restoreRemedy(o.DataDir), err)}, nil
 	} else if err != nil {
 		return nil, err
@@ -146,8 +146,8 @@ func (d doctor) secretsOffline(ctx context.Context, store *boltstore.Store) Chec
 }
 
 // damageTo names the file that an error is about.
-func damageTo(path string, err error) *registry.Damage {
-	return &registry.Damage{File: path, Detail: strings.TrimLeft(strings.TrimPrefix(err.Error(), path), ": ")}
+func damageTo(path string, err error) *storage.Damage {
+	return &storage.Damage{File: path, Detail: strings.TrimLeft(strings.TrimPrefix(err.Error(), path), ": ")}
 }
 
 // books reads the journals, and compares them with a state, if there is one.

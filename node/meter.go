@@ -14,9 +14,9 @@ import (
 
 	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/internal/durable"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/metering/journal"
-	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/store/boltstore"
 )
 
@@ -57,7 +57,7 @@ func readNodeID(path string) (string, error) {
 	}
 	id := strings.TrimSpace(string(raw))
 	if b, err := hex.DecodeString(id); err != nil || len(b) != 16 {
-		return "", &registry.Damage{File: path, Detail: fmt.Sprintf("holds %q, which is no node's id: restore the file, since usage is kept under it", id)}
+		return "", &storage.Damage{File: path, Detail: fmt.Sprintf("holds %q, which is no node's id: restore the file, since usage is kept under it", id)}
 	}
 	return id, nil
 }

@@ -13,9 +13,9 @@ import (
 	"testing"
 
 	"github.com/agora-host/agora/internal/crashdisk"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/internal/strace"
 	"github.com/agora-host/agora/node"
-	"github.com/agora-host/agora/registry"
 )
 
 // TestPowerLossInRestore has the power go while a backup, or a snapshot, is
@@ -42,7 +42,7 @@ func TestPowerLossInRestore(t *testing.T) {
 		lossInRestore(t, backup, filepath.Join(realDir(t), "restored"), len("later"), nil)
 	})
 	t.Run("snapshot", func(t *testing.T) {
-		lossInRestore(t, "latest", n.dir, 900, func(err error) bool { return errors.Is(err, registry.ErrCorrupt) })
+		lossInRestore(t, "latest", n.dir, 900, func(err error) bool { return errors.Is(err, storage.ErrCorrupt) })
 	})
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/agora-host/agora/host/capability/blob"
 	"github.com/agora-host/agora/host/capability/kv"
 	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/node/internal/telemetry"
-	"github.com/agora-host/agora/registry"
 )
 
 // reserve is the part of the disk that is kept for what runs. Below it nothing new is taken
@@ -70,24 +70,24 @@ func (r *reserve) room() (free, limit int64, err error) {
 	return r.free - r.taking, r.limit, r.err
 }
 
-// low returns registry.ErrReserve if so many bytes more would not leave the reserve. A disk
+// low returns storage.ErrReserve if so many bytes more would not leave the reserve. A disk
 // that cannot be asked is not low: what is written to it says what is wrong.
 func (r *reserve) low(more int64) error {
 	free, limit, err := r.room()
 	if err != nil || free-more >= limit {
 		return nil
 	}
-	return fmt.Errorf("the disk has %s left, and %s of it are kept: %w", humanize.Bytes(uint64(max(0, free))), humanize.Bytes(uint64(limit)), registry.ErrReserve)
+	return fmt.Errorf("the disk has %s left, and %s of it are kept: %w", humanize.Bytes(uint64(max(0, free))), humanize.Bytes(uint64(limit)), storage.ErrReserve)
 }
 
-// take sets bytes aside for an upload while it runs, or returns registry.ErrReserve.
+// take sets bytes aside for an upload while it runs, or returns storage.ErrReserve.
 func (r *reserve) take(n int64) (give func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ask()
 	if r.err == nil && r.free-r.taking-n < r.limit {
 		return nil, fmt.Errorf("the upload needs %s, and of the %s that the disk has left %s are kept: %w",
-			humanize.Bytes(uint64(n)), humanize.Bytes(uint64(max(0, r.free-r.taking))), humanize.Bytes(uint64(r.limit)), registry.ErrReserve)
+			humanize.Bytes(uint64(n)), humanize.Bytes(uint64(max(0, r.free-r.taking))), humanize.Bytes(uint64(r.limit)), storage.ErrReserve)
 	}
 	r.taking += n
 	return sync.OnceFunc(func() {
@@ -104,7 +104,7 @@ func (r *reserve) apps() error {
 	if err != nil || free >= limit/2 {
 		return nil
 	}
-	return fmt.Errorf("the disk has %s left, which the node needs itself: %w: %w", humanize.Bytes(uint64(max(0, free))), abi.ErrnoUnavailable, registry.ErrReserve)
+	return fmt.Errorf("the disk has %s left, which the node needs itself: %w: %w", humanize.Bytes(uint64(max(0, free))), abi.ErrnoUnavailable, storage.ErrReserve)
 }
 
 // check is the doctor's line about the disk. One that is nearly full is a reason to make room,

@@ -46,10 +46,6 @@ var (
 	ErrRefused = errors.New("the rules refuse this release")
 	// ErrTooLarge: an upload is over its size limit.
 	ErrTooLarge = errors.New("the upload is too large")
-	// ErrCorrupt: stored bytes are not those that were written.
-	ErrCorrupt = errors.New("stored bytes are damaged")
-	// ErrUnwritable: a change could not be made durable, and did not happen.
-	ErrUnwritable = errors.New("the node's disk takes no writes")
 	// ErrNotActive: the app has no active release where it was called.
 	ErrNotActive = errors.New("no active release")
 	// ErrNoPrevious: there is nothing to roll back to.
@@ -60,8 +56,6 @@ var (
 	ErrInUse = errors.New("the release is in use")
 	// ErrQuota: a person, an app or the node has as much of something as it may.
 	ErrQuota = errors.New("the quota is used up")
-	// ErrReserve: what is left of the disk is kept for what runs.
-	ErrReserve = errors.New("the rest of the disk is kept for running apps")
 )
 
 // App is the named thing a release belongs to.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 )
@@ -103,7 +104,7 @@ func (k *Keeper) Certificate(ctx context.Context, id string) (c registry.Issued,
 
 func (k *Keeper) checkCertificate(c registry.Issued) error {
 	if err := k.seal.VerifyDocument(c.Document, c.Signature); err != nil {
-		return fmt.Errorf("certificate %s: %w: %w", c.ID, registry.ErrCorrupt, err)
+		return fmt.Errorf("certificate %s: %w: %w", c.ID, storage.ErrCorrupt, err)
 	}
 	return nil
 }
@@ -128,7 +129,7 @@ func (k *Keeper) CheckCertificates(ctx context.Context) (n int, problems []error
 			before = all[i+1].Digest
 		}
 		if c.Previous != before {
-			problems = append(problems, &registry.Damage{Item: "certificate " + c.ID, Detail: "does not follow the one before it"})
+			problems = append(problems, &storage.Damage{Item: "certificate " + c.ID, Detail: "does not follow the one before it"})
 		}
 	}
 	return len(all), problems

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/internal/storage"
 )
 
 // CheckCache reads every entry of a cache directory, which may be in use, and
@@ -44,7 +44,7 @@ func CheckCache(ctx context.Context, dir string) (n int, damaged []error, err er
 			read = func() error { _, err := c.lines(name); return err }
 		}
 		if err := read(); errors.Is(err, errTampered) || errors.Is(err, fs.ErrNotExist) {
-			damaged = append(damaged, &registry.Damage{File: filepath.Join(dir, f.Name()), Detail: "is not what this node compiled: " + err.Error()})
+			damaged = append(damaged, &storage.Damage{File: filepath.Join(dir, f.Name()), Detail: "is not what this node compiled: " + err.Error()})
 		} else if err != nil {
 			return n, damaged, err
 		}

@@ -24,6 +24,7 @@ import (
 	"github.com/agora-host/agora/host/engine/turns"
 	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/internal/calm"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
 )
@@ -226,7 +227,7 @@ func (e *Engine) compile(ctx context.Context, key string, s source, l Limits) er
 		return err
 	}
 	if j.dir, err = e.cache.begin(key); err != nil {
-		return fmt.Errorf("%w: %w", registry.ErrUnwritable, err)
+		return fmt.Errorf("%w: %w", storage.ErrUnwritable, err)
 	}
 	give, err := e.reserveChild(ctx, len(j.compiled))
 	if err != nil {
@@ -238,7 +239,7 @@ func (e *Engine) compile(ctx context.Context, key string, s source, l Limits) er
 		return errors.Join(err, os.RemoveAll(j.dir))
 	}
 	if err := e.cache.commit(key, j, facts{Result: rewritten, Imports: importsOf(m), Lines: table != nil, Types: len(m.Types)}, table); err != nil {
-		return fmt.Errorf("%w: %w", registry.ErrUnwritable, err)
+		return fmt.Errorf("%w: %w", storage.ErrUnwritable, err)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/host/engine/confine"
 	"github.com/agora-host/agora/host/engine/lines"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
 )
@@ -101,7 +102,7 @@ func (e *Engine) compileInChild(ctx context.Context, j job) (table []byte, err e
 	case err != nil:
 		return nil, fmt.Errorf("run the compile worker: %w: %s", err, problems.String())
 	case compiled.Disk:
-		return nil, fmt.Errorf("%w: %s", registry.ErrUnwritable, compiled.Error)
+		return nil, fmt.Errorf("%w: %s", storage.ErrUnwritable, compiled.Error)
 	case compiled.Error != "":
 		return nil, fmt.Errorf("%w: %s", registry.ErrBadModule, compiled.Error)
 	}

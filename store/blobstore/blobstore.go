@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/agora-host/agora/internal/durable"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -71,12 +72,12 @@ func (s *Store) Put(_ context.Context, b []byte) (registry.Digest, error) {
 		err = durable.Replace(s.dir, path, b)
 	}
 	if err != nil {
-		return "", fmt.Errorf("store blob %s: %w: %w", d, registry.ErrUnwritable, err)
+		return "", fmt.Errorf("store blob %s: %w: %w", d, storage.ErrUnwritable, err)
 	}
 	return d, nil
 }
 
-// Get reads a blob and checks it. registry.ErrNotFound, registry.ErrCorrupt.
+// Get reads a blob and checks it. registry.ErrNotFound, storage.ErrCorrupt.
 func (s *Store) Get(_ context.Context, d registry.Digest) ([]byte, error) {
 	path, err := s.path(d)
 	if err != nil {
@@ -167,14 +168,14 @@ func (s *Store) Each(see func(registry.Digest) error) error {
 }
 
 func damaged(path string, d registry.Digest) error {
-	return &registry.Damage{File: path, Item: "blob " + string(d), Detail: "does not match its digest"}
+	return &storage.Damage{File: path, Item: "blob " + string(d), Detail: "does not match its digest"}
 }
 
 func unread(d registry.Digest, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("blob %s: %w", d, registry.ErrNotFound)
-	case errors.Is(err, registry.ErrCorrupt):
+	case errors.Is(err, storage.ErrCorrupt):
 		return err
 	}
 	return fmt.Errorf("blob %s: %w", d, err)
@@ -205,12 +206,12 @@ func (s *Store) Check(ctx context.Context) (n int, problems []error) {
 		}
 		n++
 		if len(e.Name()) != 62 || filepath.Dir(filepath.Dir(path)) != s.dir {
-			problems = append(problems, &registry.Damage{File: path, Detail: "is no blob: nothing here has that name"})
+			problems = append(problems, &storage.Damage{File: path, Detail: "is no blob: nothing here has that name"})
 			return ctx.Err()
 		}
 		d := registry.Digest("sha256:" + filepath.Base(filepath.Dir(path)) + e.Name())
 		if err := s.check(ctx, d, path); err != nil && ctx.Err() == nil {
-			problems = append(problems, err) // *registry.Damage, or the disk's own words
+			problems = append(problems, err) // *storage.Damage, or the disk's own words
 		}
 		return ctx.Err()
 	})

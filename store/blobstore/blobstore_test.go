@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/store/blobstore"
 )
@@ -42,7 +43,7 @@ func TestBlobs(t *testing.T) {
 	if err := os.WriteFile(path, []byte("Bytes"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Get(t.Context(), d); !errors.Is(err, registry.ErrCorrupt) {
+	if _, err := s.Get(t.Context(), d); !errors.Is(err, storage.ErrCorrupt) {
 		t.Errorf("damaged bytes: %v", err)
 	}
 	if n, problems := s.Check(t.Context()); n != 1 || len(problems) != 1 {
@@ -92,7 +93,7 @@ func TestCorruptions(t *testing.T) {
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Get(t.Context(), d); !errors.Is(err, registry.ErrCorrupt) {
+		if _, err := s.Get(t.Context(), d); !errors.Is(err, storage.ErrCorrupt) {
 			t.Errorf("%d: answered, %v", i, err)
 		}
 		n, problems := s.Check(t.Context())

@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/agora-host/agora/internal/durable"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -27,7 +28,7 @@ type Staged struct {
 func (s *Store) Stage(ctx context.Context, r io.Reader) (*Staged, error) {
 	f, err := os.CreateTemp(s.dir, durable.Unfinished+"*")
 	if err != nil {
-		return nil, fmt.Errorf("stage a blob: %w: %w", registry.ErrUnwritable, err)
+		return nil, fmt.Errorf("stage a blob: %w: %w", storage.ErrUnwritable, err)
 	}
 	b := &Staged{store: s, path: f.Name()}
 	b.digest, b.size, err = hashTo(ctx, f, r)
@@ -46,7 +47,7 @@ func hashTo(ctx context.Context, w io.Writer, r io.Reader) (d registry.Digest, s
 		sum.Write(piece[:n])
 		size += int64(n)
 		if _, err := w.Write(piece[:n]); err != nil {
-			return "", 0, fmt.Errorf("%w: %w", registry.ErrUnwritable, err)
+			return "", 0, fmt.Errorf("%w: %w", storage.ErrUnwritable, err)
 		}
 		switch {
 		case err == io.EOF:
@@ -86,7 +87,7 @@ func (b *Staged) Keep() error {
 		err = durable.Adopt(b.store.dir, b.path, path)
 	}
 	if err != nil {
-		return fmt.Errorf("store blob %s: %w: %w", b.digest, registry.ErrUnwritable, err)
+		return fmt.Errorf("store blob %s: %w: %w", b.digest, storage.ErrUnwritable, err)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/store/blobstore"
 )
@@ -59,7 +60,7 @@ func TestStage(t *testing.T) {
 	if err := os.WriteFile(left[0], raw[1:], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Bytes(); !errors.Is(err, registry.ErrCorrupt) {
+	if _, err := b.Bytes(); !errors.Is(err, storage.ErrCorrupt) {
 		t.Errorf("changed bytes: %v", err)
 	}
 	// What a process that was killed left is removed at the next start.

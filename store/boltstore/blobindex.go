@@ -8,7 +8,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/internal/storage"
 )
 
 const (
@@ -24,7 +24,7 @@ func openBlob(k, record []byte) (size int64, note []byte, err error) {
 		return 0, nil, err
 	}
 	if len(raw) < 8 {
-		return 0, nil, fmt.Errorf("%s: %w", recordName(bBlobs, k), registry.ErrCorrupt)
+		return 0, nil, fmt.Errorf("%s: %w", recordName(bBlobs, k), storage.ErrCorrupt)
 	}
 	return int64(binary.BigEndian.Uint64(raw)), raw[8:], nil
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/internal/calm"
-	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/internal/storage"
 )
 
 // committer is a file's one writer. Writes that wait at the same time share one
@@ -72,7 +72,7 @@ func (s *committer) gather(first write) []write {
 // are: it was refused, or met a damaged record.
 func alone(err error) bool {
 	_, refused := errors.AsType[abi.Errno](err)
-	return refused || errors.Is(err, registry.ErrCorrupt)
+	return refused || errors.Is(err, storage.ErrCorrupt)
 }
 
 // commitBatch applies all writes in one transaction, and replies to each of them also if one

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/internal/spoil"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
@@ -66,7 +67,7 @@ func TestCorruptions(t *testing.T) {
 				problems := c.verify(path, nil)
 				got, err := dump(path)
 				switch {
-				case len(problems) > 0 && errors.Is(err, registry.ErrCorrupt) && strings.Contains(err.Error(), path):
+				case len(problems) > 0 && errors.Is(err, storage.ErrCorrupt) && strings.Contains(err.Error(), path):
 					named++
 				case len(problems) == 0 && err == nil && got == want:
 					harmless++

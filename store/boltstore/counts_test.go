@@ -13,6 +13,7 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
@@ -278,7 +279,7 @@ func TestCountsAreVerified(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := boltstore.Open(path, time.Now); !errors.Is(err, registry.ErrCorrupt) {
+	if _, err := boltstore.Open(path, time.Now); !errors.Is(err, storage.ErrCorrupt) {
 		t.Errorf("it was opened: %v", err)
 	}
 }

@@ -8,8 +8,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
-	"github.com/agora-host/agora/registry"
 )
 
 const day = 24 * time.Hour
@@ -97,7 +97,7 @@ func readBlock(bucket string, k, raw []byte, each func(*metering.Hour)) error {
 		each(h)
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w: %w", recordName(bucket, k), registry.ErrCorrupt, err)
+		return fmt.Errorf("%s: %w: %w", recordName(bucket, k), storage.ErrCorrupt, err)
 	}
 	return nil
 }

@@ -6,7 +6,7 @@
 //   - Update is the only way to change the control plane; state, revision and
 //     events commit together, and revisions have no gaps;
 //   - every record carries a checksum, and one that does not match is
-//     registry.ErrCorrupt with its bucket and key, never a value;
+//     storage.ErrCorrupt with its bucket and key, never a value;
 //   - a file is opened only after every page of it was read and found whole, and
 //     no record of it has vanished or come back: a damaged one is refused with
 //     what is damaged in it;

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state/persons"
 )
@@ -59,7 +60,7 @@ func rewrite[T any](w *writer, bucket string, change func(*T) error) error {
 		keys = append(keys, bytes.Clone(k))
 	}
 	for _, k := range keys {
-		v, err := get[T](w.tx, bucket, k, registry.ErrCorrupt)
+		v, err := get[T](w.tx, bucket, k, storage.ErrCorrupt)
 		if err == nil {
 			err = change(&v)
 		}

@@ -9,7 +9,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/internal/storage"
 )
 
 // An entry is a sealed record: of format 1 the value, of format 2 the time it
@@ -46,7 +46,7 @@ func openEntry(k, record []byte) (entry, error) {
 	}
 	payload := record[sealSize:]
 	if binary.LittleEndian.Uint32(record[1:]) != checksum(expirySum, k, payload) {
-		return entry{}, fmt.Errorf("%s: %w", recordName(bData, k), registry.ErrCorrupt)
+		return entry{}, fmt.Errorf("%s: %w", recordName(bData, k), storage.ErrCorrupt)
 	}
 	return entry{payload[expirySize:], binary.BigEndian.Uint64(payload)}, nil
 }

@@ -10,7 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/internal/storage"
 )
 
 // sweepBatch bounds how many expired entries one commit removes.
@@ -146,7 +146,7 @@ func sweepApp(f *writer, app string, now time.Time, each func(name string, freed
 		}
 		_, expires, name, ok := cutExpiryKey(k)
 		if !ok {
-			return fmt.Errorf("%s: %w", recordName(bExpiry, k), registry.ErrCorrupt)
+			return fmt.Errorf("%s: %w", recordName(bExpiry, k), storage.ErrCorrupt)
 		}
 		if expires > uint64(now.UnixMilli()) {
 			return nil
@@ -231,7 +231,7 @@ func eachExpiringApp(tx *bolt.Tx, tell func(app string, first uint64) error) err
 		}
 		app, first, _, ok := cutExpiryKey(k)
 		if !ok {
-			return fmt.Errorf("%s: %w", recordName(bExpiry, k), registry.ErrCorrupt)
+			return fmt.Errorf("%s: %w", recordName(bExpiry, k), storage.ErrCorrupt)
 		}
 		if err := tell(app, first); err != nil {
 			return err

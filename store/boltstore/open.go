@@ -14,7 +14,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/agora-host/agora/internal/durable"
-	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/internal/storage"
 )
 
 // lockTimeout is how long a process that is just ending may keep a file.
@@ -103,7 +103,7 @@ func lock(f *os.File) error {
 
 // commit is the one way to change a file. What change answers is answered as it
 // is; when the change itself is right and cannot be made durable, the error is
-// registry.ErrUnwritable, and nothing happened.
+// storage.ErrUnwritable, and nothing happened.
 func commit(db *bolt.DB, change func(*writer) error) error {
 	var refused error
 	err := guard(func() error {
@@ -115,10 +115,10 @@ func commit(db *bolt.DB, change func(*writer) error) error {
 			return refused
 		})
 	})
-	if err == nil || refused != nil || errors.Is(err, registry.ErrCorrupt) {
+	if err == nil || refused != nil || errors.Is(err, storage.ErrCorrupt) {
 		return err
 	}
-	return fmt.Errorf("%w: %s: %w", registry.ErrUnwritable, db.Path(), err)
+	return fmt.Errorf("%w: %s: %w", storage.ErrUnwritable, db.Path(), err)
 }
 
 // guard turns what bbolt does about a damaged file into an error: it panics, or
@@ -129,12 +129,12 @@ func guard(f func() error) (err error) {
 		switch p := recover().(type) {
 		case nil:
 		case interface{ Addr() uintptr }:
-			err = fmt.Errorf("the disk cannot be read at %#x: %w", p.Addr(), registry.ErrCorrupt)
+			err = fmt.Errorf("the disk cannot be read at %#x: %w", p.Addr(), storage.ErrCorrupt)
 		case string: // bbolt's assertions; ours begin with BUG
 			if strings.HasPrefix(p, "BUG") {
 				panic(p)
 			}
-			err = fmt.Errorf("%s: %w", p, registry.ErrCorrupt)
+			err = fmt.Errorf("%s: %w", p, storage.ErrCorrupt)
 		default:
 			panic(p)
 		}

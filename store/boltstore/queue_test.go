@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/store/boltstore"
 	"github.com/agora-host/agora/triggers"
 	"github.com/agora-host/agora/triggers/triggerstest"
@@ -63,7 +63,7 @@ func TestDamagedDelivery(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(raw), "stands out", "stood out!")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := boltstore.OpenQueue(path, nil); !errors.Is(err, registry.ErrCorrupt) {
+	if _, err := boltstore.OpenQueue(path, nil); !errors.Is(err, storage.ErrCorrupt) {
 		t.Errorf("a damaged queue is used: %v", err)
 	}
 	if problems := boltstore.VerifyQueue(path, nil); len(problems) == 0 || !strings.Contains(problems[0].Error(), "delivery 1") {

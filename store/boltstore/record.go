@@ -8,7 +8,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/internal/storage"
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -24,7 +24,7 @@ func seal(bucket string, key, value []byte) []byte {
 
 func unseal(bucket string, key, record []byte) ([]byte, error) {
 	if len(record) < sealSize || record[0] != 1 || binary.LittleEndian.Uint32(record[1:]) != checksum(bucket, key, record[sealSize:]) {
-		return nil, fmt.Errorf("%s: %w", recordName(bucket, key), registry.ErrCorrupt)
+		return nil, fmt.Errorf("%s: %w", recordName(bucket, key), storage.ErrCorrupt)
 	}
 	return record[sealSize:], nil
 }
@@ -54,7 +54,7 @@ func decode[T any](bucket string, key, record []byte) (v T, err error) {
 
 func parse[T any](bucket string, key, raw []byte) (v T, err error) {
 	if err := json.Unmarshal(raw, &v); err != nil {
-		return v, fmt.Errorf("%s: %w: %w", recordName(bucket, key), registry.ErrCorrupt, err)
+		return v, fmt.Errorf("%s: %w: %w", recordName(bucket, key), storage.ErrCorrupt, err)
 	}
 	return v, nil
 }

@@ -294,7 +294,7 @@ func place(q state.EventQuery) []byte {
 }
 
 // Check reads the whole file as it is at this moment, and answers all that is
-// damaged: *registry.Damage for each. Others may go on.
+// damaged: *storage.Damage for each. Others may go on.
 func (s *Store) Check(ctx context.Context) []error { return verifyOpen(ctx, s.db, storeShape) }
 
 var storeShape = shape{

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/metering/meteringtest"
 	"github.com/agora-host/agora/registry"
@@ -124,7 +125,7 @@ func TestDamageIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := `app "a"`
-	if _, err := boltstore.Open(path, time.Now); !errors.Is(err, registry.ErrCorrupt) || !strings.Contains(err.Error(), named) || !strings.Contains(err.Error(), path) {
+	if _, err := boltstore.Open(path, time.Now); !errors.Is(err, storage.ErrCorrupt) || !strings.Contains(err.Error(), named) || !strings.Contains(err.Error(), path) {
 		t.Errorf("a damaged file was opened: %v", err)
 	}
 	// The same while the store is open: the disk changes under it.
@@ -136,7 +137,7 @@ func TestDamageIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = s.View(t.Context(), func(tx state.Reader) error { _, err := tx.App("a"); return err })
-	if !errors.Is(err, registry.ErrCorrupt) {
+	if !errors.Is(err, storage.ErrCorrupt) {
 		t.Errorf("a damaged record was read: %v", err)
 	}
 	if problems := s.Check(t.Context()); len(problems) != 1 || !strings.Contains(problems[0].Error(), named) {

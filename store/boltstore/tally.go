@@ -9,7 +9,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/state"
 )
 
@@ -100,7 +100,7 @@ func (w *writer) tally(bucket string) (*tally, error) {
 	}
 	t, err := get[tally](w.tx, bMeta, []byte(tallyKey(bucket)), os.ErrNotExist)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, &registry.Damage{File: w.tx.DB().Path(), Item: "the count of " + bucket, Detail: "is gone"}
+		return nil, &storage.Damage{File: w.tx.DB().Path(), Item: "the count of " + bucket, Detail: "is gone"}
 	}
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/internal/storage"
 )
 
 // maxDamage bounds a report: who has more has lost the file.
@@ -46,7 +46,7 @@ type verification struct {
 }
 
 // Verify reads the whole file of a store that no process has open, and answers
-// all that is damaged: *registry.Damage for each. rest, if not nil, is called
+// all that is damaged: *storage.Damage for each. rest, if not nil, is called
 // between pages, and ends the reading with an error.
 func Verify(path string, rest func() error) []error { return verifyFile(path, storeShape, rest) }
 
@@ -87,11 +87,11 @@ func verify(f *os.File, r io.ReaderAt, path string, s shape) []error {
 		return []error{err}
 	}
 	if info.Size() == 0 { // it gets its name only once it is whole
-		return []error{&registry.Damage{File: path, Detail: "is empty: everything in it is lost"}}
+		return []error{&storage.Damage{File: path, Detail: "is empty: everything in it is lost"}}
 	}
 	_, newest, err := readMetas(r)
 	if err != nil {
-		return []error{&registry.Damage{File: path, Item: "a root", Detail: "is damaged: " + err.Error()}}
+		return []error{&storage.Damage{File: path, Item: "a root", Detail: "is damaged: " + err.Error()}}
 	}
 	return verifyAt(r, info.Size(), newest, path, s)
 }
@@ -132,7 +132,7 @@ func verifyOpen(ctx context.Context, db *bolt.DB, s shape) (problems []error) {
 	if err == nil {
 		return []error{fmt.Errorf("%s changes too fast to be checked: try again", db.Path())}
 	}
-	return []error{&registry.Damage{File: db.Path(), Item: "a root", Detail: "is damaged: " + err.Error()}}
+	return []error{&storage.Damage{File: db.Path(), Item: "a root", Detail: "is damaged: " + err.Error()}}
 }
 
 func verifyAt(r io.ReaderAt, size int64, m meta, path string, s shape) []error {
@@ -150,7 +150,7 @@ func verifyAt(r io.ReaderAt, size int64, m meta, path string, s shape) []error {
 		v.compare(s, end)
 	}
 	if v.more > 0 {
-		v.problem = append(v.problem, &registry.Damage{File: path, Detail: fmt.Sprintf("has %d more damaged items", v.more)})
+		v.problem = append(v.problem, &storage.Damage{File: path, Detail: fmt.Sprintf("has %d more damaged items", v.more)})
 	}
 	return v.problem
 }
@@ -160,7 +160,7 @@ func (v *verification) add(item, detail string) {
 		v.more++
 		return
 	}
-	v.problem = append(v.problem, &registry.Damage{File: v.path, Item: item, Detail: detail})
+	v.problem = append(v.problem, &storage.Damage{File: v.path, Item: item, Detail: detail})
 }
 
 func (v *verification) page(bucket string, id uint64, lo, hi []byte, what string) {
@@ -284,7 +284,7 @@ func damaged(path string, problems []error) error {
 		return nil
 	}
 	for _, p := range problems {
-		if !errors.Is(p, registry.ErrCorrupt) {
+		if !errors.Is(p, storage.ErrCorrupt) {
 			return fmt.Errorf("read %s: %w", path, p)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
@@ -117,7 +118,7 @@ func TestVanishedRecords(t *testing.T) {
 		if problems := fmt.Sprint(boltstore.VerifyKV(path, nil)); !strings.Contains(problems, c.says) {
 			t.Errorf("%s: %s", c.name, problems)
 		}
-		if _, err := boltstore.OpenKV(path, time.Now, nil); !errors.Is(err, registry.ErrCorrupt) {
+		if _, err := boltstore.OpenKV(path, time.Now, nil); !errors.Is(err, storage.ErrCorrupt) {
 			t.Errorf("%s: opened, %v", c.name, err)
 		}
 	}
@@ -163,14 +164,14 @@ func TestCutOff(t *testing.T) {
 		if err := os.Truncate(path, max(0, size/3)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := boltstore.OpenKV(path, time.Now, nil); !errors.Is(err, registry.ErrCorrupt) {
+		if _, err := boltstore.OpenKV(path, time.Now, nil); !errors.Is(err, storage.ErrCorrupt) {
 			t.Errorf("cut to %d bytes: %v", size/3, err)
 		}
 	}
 	if err := os.Truncate(path, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := boltstore.OpenKV(path, time.Now, nil); !errors.Is(err, registry.ErrCorrupt) || !strings.Contains(err.Error(), "empty") {
+	if _, err := boltstore.OpenKV(path, time.Now, nil); !errors.Is(err, storage.ErrCorrupt) || !strings.Contains(err.Error(), "empty") {
 		t.Errorf("empty: %v", err)
 	}
 }
@@ -266,7 +267,7 @@ func FuzzStoreFile(f *testing.F) {
 		}
 		kv, err := boltstore.OpenKV(path, time.Now, nil)
 		if err != nil {
-			if !errors.Is(err, registry.ErrCorrupt) {
+			if !errors.Is(err, storage.ErrCorrupt) {
 				t.Fatal(err)
 			}
 			return
@@ -289,7 +290,7 @@ func TestRefusedWriteIsNotCorruption(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer kv.Close()
-	if err := set(t, kv, "a", "k", make([]byte, 100), 10); !errors.Is(err, abi.ErrnoQuota) || errors.Is(err, registry.ErrUnwritable) {
+	if err := set(t, kv, "a", "k", make([]byte, 100), 10); !errors.Is(err, abi.ErrnoQuota) || errors.Is(err, storage.ErrUnwritable) {
 		t.Error(err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/internal/durable"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -93,7 +94,7 @@ func Look(dir string, index Index) *Store { return &Store{dir: dir, index: index
 
 func decode(raw []byte) (n note, err error) {
 	if err := json.Unmarshal(raw, &n); err != nil || len(n.File) != 32 || len(n.Digest) != sha256.Size {
-		return n, fmt.Errorf("the note of a blob cannot be read: %w", registry.ErrCorrupt)
+		return n, fmt.Errorf("the note of a blob cannot be read: %w", storage.ErrCorrupt)
 	}
 	return n, nil
 }
@@ -251,7 +252,7 @@ func (s *Store) Get(ctx context.Context, app, name string, offset, length int64)
 			continue
 		}
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("the file of blob %q of app %q is gone: %w", name, app, registry.ErrCorrupt)
+			return nil, fmt.Errorf("the file of blob %q of app %q is gone: %w", name, app, storage.ErrCorrupt)
 		}
 		return b, err
 	}
@@ -270,26 +271,26 @@ func (s *Store) read(app string, n note, offset, length int64) ([]byte, error) {
 	defer f.Close()
 	b := make([]byte, min(n.Size, (end+piece-1)/piece*piece)-from)
 	if _, err := f.ReadAt(b, from); err != nil {
-		return nil, fmt.Errorf("%s is shorter than it was: %w", f.Name(), registry.ErrCorrupt)
+		return nil, fmt.Errorf("%s is shorter than it was: %w", f.Name(), storage.ErrCorrupt)
 	}
 	for at := 0; at < len(b); at += piece {
 		i := (int(from) + at) / piece
 		if i >= len(n.Sums) || crc32.Checksum(b[at:min(len(b), at+piece)], castagnoli) != n.Sums[i] {
-			return nil, fmt.Errorf("%s does not match its checksum: %w", f.Name(), registry.ErrCorrupt)
+			return nil, fmt.Errorf("%s does not match its checksum: %w", f.Name(), storage.ErrCorrupt)
 		}
 	}
 	return b[offset-from : end-from], nil
 }
 
 // Check reads every file. It answers how many there are, and what is damaged:
-// *registry.Damage for each.
+// *storage.Damage for each.
 func (s *Store) Check(ctx context.Context) (n int, problems []error) {
 	release := s.Hold() // what is replaced meanwhile is still there
 	defer release()
 	err := s.index.EachBlob(func(app, name string, raw []byte) error {
 		n++
 		if detail, path := s.check(app, raw); detail != "" {
-			problems = append(problems, &registry.Damage{File: path, Item: fmt.Sprintf("blob %q of app %q", name, app), Detail: detail})
+			problems = append(problems, &storage.Damage{File: path, Item: fmt.Sprintf("blob %q of app %q", name, app), Detail: detail})
 		}
 		return ctx.Err()
 	})
@@ -316,7 +317,7 @@ func (s *Store) check(app string, raw []byte) (detail, path string) {
 		return fmt.Sprintf("has %d bytes, and had %d", info.Size(), n.Size), path
 	}
 	switch _, err = s.read(app, n, 0, n.Size); {
-	case errors.Is(err, registry.ErrCorrupt):
+	case errors.Is(err, storage.ErrCorrupt):
 		return "is not what was written: its checksum does not match", path
 	case err != nil:
 		return "cannot be read: " + err.Error(), path

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/store/boltstore"
 	"github.com/agora-host/agora/store/filestore"
 )
@@ -166,7 +166,7 @@ func TestDamage(t *testing.T) {
 		if err := damage(files(t, dir)[0]); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Get(t.Context(), "a", "x", 0, 1<<40); !errors.Is(err, registry.ErrCorrupt) {
+		if _, err := s.Get(t.Context(), "a", "x", 0, 1<<40); !errors.Is(err, storage.ErrCorrupt) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if n, problems := s.Check(t.Context()); n != 1 || len(problems) != 1 {

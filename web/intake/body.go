@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/agora-host/agora/internal/door"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/web/problem"
 )
@@ -42,7 +43,7 @@ func Refuse(w http.ResponseWriter, r *http.Request) {
 // that is malformed.
 func Unreadable(err error) error {
 	_, large := errors.AsType[*http.MaxBytesError](err)
-	if large || errors.Is(err, registry.ErrUnwritable) || errors.Is(err, registry.ErrTooLarge) {
+	if large || errors.Is(err, storage.ErrUnwritable) || errors.Is(err, registry.ErrTooLarge) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", problem.ErrBadRequest, err)

@@ -31,7 +31,7 @@ func TestEverySentinelHasAnEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := 0
-	for _, domain := range []string{"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "triggers/webhook", "internal/budget"} {
+	for _, domain := range []string{"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "triggers/webhook", "internal/budget", "internal/storage"} {
 		for _, name := range sentinels(t, filepath.Join("../..", domain)) {
 			found++
 			if !strings.Contains(string(table), filepath.Base(domain)+"."+name) {

@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/internal/door"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
@@ -287,18 +288,18 @@ var table = []Entry{
 		commands("agora quotas list"),
 	entry("disk-reserve", http.StatusInsufficientStorage, "The node keeps the rest of its disk",
 		"The node's disk is nearly full. What is left is kept for the apps that run and for recording their usage, so nothing new is taken in. Apps go on, and nothing is lost.",
-		"Tell whoever runs the node: make room on its disk. Deleting releases that are not needed helps, too.", registry.ErrReserve).
+		"Tell whoever runs the node: make room on its disk. Deleting releases that are not needed helps, too.", storage.ErrReserve).
 		commands("agora releases delete <app> <number>", "agora doctor").causedByClients(),
 	entry("exists", http.StatusConflict, "It exists already",
 		"What you want to make is there, and is not replaced.",
 		"Choose another name, or look at what is there.", registry.ErrExists),
 	entry("not-writable", http.StatusInsufficientStorage, "The node cannot store anything",
 		"Its disk is full, or takes no writes for another reason. Nothing happened; what was stored before is there, and can be read.",
-		"Tell whoever runs the node: make room on its disk. It stores again as soon as there is some.", registry.ErrUnwritable).
+		"Tell whoever runs the node: make room on its disk. It stores again as soon as there is some.", storage.ErrUnwritable).
 		commands("agora doctor"),
 	entry("data-corrupted", http.StatusInternalServerError, "Something stored is damaged",
 		"Stored bytes do not match their checksum. They are not used.",
-		"Tell whoever runs the node: it has to be restored from a backup, or the release uploaded again.", registry.ErrCorrupt).
+		"Tell whoever runs the node: it has to be restored from a backup, or the release uploaded again.", storage.ErrCorrupt).
 		commands("agora doctor"),
 
 	entry("no-such-secret", http.StatusNotFound, "There is no such secret",
