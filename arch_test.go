@@ -57,7 +57,7 @@ var mayImport = map[string][]string{
 	"host/engine":       {"abi", "registry", "metering", "host/engine", "internal/calm", "internal/budget", "internal/storage"},
 	"host/capability":   {"abi", "internal/calm", "internal/budget"},
 	"host/gateway":      {"abi", "registry", "internal/calm", "internal/budget"},
-	"store":             {"internal/humanize", "abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "internal/durable", "internal/calm", "internal/budget", "internal/storage"},
+	"store":             {"internal/humanize", "abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "store/boltstore/checked", "internal/durable", "internal/calm", "internal/budget", "internal/storage"},
 	"web":               {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "control", "web", "internal/door", "internal/humanize", "internal/sheet", "internal/calm", "internal/budget", "internal/storage"},
 	"control":           {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "internal/humanize", "internal/budget", "internal/failpoint", "internal/storage"},
 	"node":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "host", "store", "web", "node", "internal/door", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/failpoint", "internal/storage"},
@@ -71,6 +71,9 @@ var mayImport = map[string][]string{
 	"internal/calm":     {},
 	"internal/budget":   {},
 	"internal/storage":  {},
+
+	// The file that typed stores stand on knows none of their types.
+	"store/boltstore/checked": {"abi", "internal/durable", "internal/calm", "internal/storage"},
 
 	// For tests alone.
 	"internal/crashdisk": {},
@@ -94,6 +97,8 @@ var onlyFrom = map[string][]string{
 	"store":             {"store", "node"},
 	"web":               {"web", "node"},
 
+	"store/boltstore/checked": {"store/boltstore", "node"},
+
 	// The services of control, in their order: each is imported by those after it alone.
 	"control/people":     {"control/people", "control/apps", "control/governance", "control/publishing", "node"},
 	"control/apps":       {"control/apps", "control/governance", "control/publishing", "control/revisions", "node"},
@@ -110,7 +115,7 @@ var oneDoor = map[string]string{
 	"github.com/digitorus/":            "registry/sigstore",
 	"github.com/secure-systems-lab/":   "registry/sigstore",
 	"github.com/open-policy-agent/opa": "approvals/rego",
-	"go.etcd.io/bbolt":                 "store/boltstore",
+	"go.etcd.io/bbolt":                 "store/boltstore/checked",
 	"github.com/labstack/echo":         "web/api",
 	"github.com/spf13/cobra":           "cmd/agora",
 	"github.com/pelletier/go-toml":     "registry",
@@ -245,6 +250,10 @@ func TestImportRuleCanFail(t *testing.T) {
 		{"abi", "regexp"},                                     // it would be in every guest
 		{"sdk/client", module + "registry"},                   // a client sees the wire only
 		{"internal/storage", module + "registry"},             // words that belong to no domain
+
+		{"store/boltstore", "go.etcd.io/bbolt"},                 // typed stores and what they stand on
+		{"store/boltstore/checked", module + "registry"},        // bytes and their types
+		{"store/filestore", module + "store/boltstore/checked"}, // adapters among themselves
 	} {
 		if violation(c.dir, c.imported) == "" {
 			t.Errorf("%s may import %s, and must not", c.dir, c.imported)

@@ -16,7 +16,7 @@ import (
 	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/node/internal/archive"
 	"github.com/agora-host/agora/state"
-	"github.com/agora-host/agora/store/boltstore"
+	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
 // notBackedUp is what a backup leaves out: what is made anew, other copies, logs and samples of
@@ -25,7 +25,7 @@ var notBackedUp = []string{cacheDir, snapshotsDir, logsDir, samplesDir, startsFi
 
 // copier is a store that can be copied while it is used.
 type copier interface {
-	Copy(ctx context.Context, take boltstore.CopyFunc) error
+	Copy(ctx context.Context, take checked.CopyFunc) error
 }
 
 // Backup writes everything that the node keeps, as it is at this moment, while it
@@ -203,13 +203,13 @@ func BackupDir(ctx context.Context, o Options, w io.Writer) error {
 	}
 	for _, f := range storeFiles {
 		path := filepath.Join(o.DataDir, f.name)
-		unlock, err := boltstore.Lock(path)
+		unlock, err := checked.Lock(path)
 		if err != nil {
 			return err
 		}
 		defer unlock()
 		if damaged := f.verify(path, nil); len(damaged) > 0 {
-			return &boltstore.DamagedError{Path: path, Damage: damaged}
+			return &checked.DamagedError{Path: path, Damage: damaged}
 		}
 	}
 	a := archive.NewWriter(w, o.Now(), o.Version)

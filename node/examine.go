@@ -17,6 +17,7 @@ import (
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/store/blobstore"
 	"github.com/agora-host/agora/store/boltstore"
+	"github.com/agora-host/agora/store/boltstore/checked"
 	"github.com/agora-host/agora/store/filestore"
 )
 
@@ -24,7 +25,7 @@ import (
 // cannot start. It changes nothing, and keeps other processes out meanwhile.
 func Examine(ctx context.Context, o Options) ([]Check, error) {
 	checks, err := examine(ctx, o)
-	if errors.Is(err, boltstore.ErrLocked) {
+	if errors.Is(err, checked.ErrLocked) {
 		err = fmt.Errorf("%w. A node that runs is asked with `agora doctor`, without --data", err)
 	}
 	return checks, err
@@ -82,8 +83,8 @@ func examine(ctx context.Context, o Options) ([]Check, error) {
 // could not be read in parts, those about what it lists.
 func (d doctor) inspect(s storeFile, read func(path string) error, lists ...*Check) (Check, error) {
 	err := read(d.path(s.name))
-	damaged, broken := errors.AsType[*boltstore.DamagedError](err)
-	earlier := errors.Is(err, boltstore.ErrEarlier)
+	damaged, broken := errors.AsType[*checked.DamagedError](err)
+	earlier := errors.Is(err, checked.ErrEarlier)
 	if err != nil && !broken && !earlier {
 		return Check{}, err
 	}
@@ -103,7 +104,7 @@ func (d doctor) inspect(s storeFile, read func(path string) error, lists ...*Che
 
 // readLocked reads a store's file that no process may have open.
 func (d doctor) readLocked(s storeFile) (Check, error) {
-	unlock, err := boltstore.Lock(d.path(s.name))
+	unlock, err := checked.Lock(d.path(s.name))
 	if err != nil {
 		return Check{}, err
 	}

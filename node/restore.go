@@ -18,6 +18,7 @@ import (
 	"github.com/agora-host/agora/node/internal/archive"
 	"github.com/agora-host/agora/store/blobstore"
 	"github.com/agora-host/agora/store/boltstore"
+	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
 // restoreLimits bound what a file that calls itself a backup may write.
@@ -214,7 +215,7 @@ func RestoreSnapshot(ctx context.Context, dir, name string) (string, []string, e
 		if damaged := s.verify(filepath.Join(from, s.name), nil); len(damaged) > 0 {
 			return name, nil, fmt.Errorf("the snapshot is damaged, too: %w", damaged[0])
 		}
-		unlock, err := boltstore.Lock(filepath.Join(dir, s.name))
+		unlock, err := checked.Lock(filepath.Join(dir, s.name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

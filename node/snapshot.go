@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/internal/durable"
-	"github.com/agora-host/agora/store/boltstore"
+	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
 // Snapshots are copies of the stores, to go back to when a file is damaged. They
@@ -69,7 +69,7 @@ func (u *Upkeep) copyStore(ctx context.Context, s storeFile, to string) error {
 		return err
 	}
 	if damaged := s.verify(to, p.rest); len(damaged) > 0 {
-		return &boltstore.DamagedError{Path: filepath.Join(u.dir, s.name), Damage: damaged}
+		return &checked.DamagedError{Path: filepath.Join(u.dir, s.name), Damage: damaged}
 	}
 	return nil
 }

@@ -1,14 +1,14 @@
 package boltstore
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/internal/storage"
+	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
 const (
@@ -32,20 +32,18 @@ func openBlob(k, record []byte) (size int64, note []byte, err error) {
 // BlobRoom tells whether a blob of so many bytes has room now, or answers
 // abi.ErrnoQuota.
 func (s *KV) BlobRoom(_ context.Context, app, name string, size int64, quota abi.KVQuota) error {
-	return guard(func() error {
-		return s.db.View(func(tx *bolt.Tx) error {
-			_, _, err := blobsAfter(tx, app, name, size, quota)
-			return err
-		})
+	return s.file.View(func(tx checked.Tx) error {
+		_, _, err := blobsAfter(tx, app, name, size, quota)
+		return err
 	})
 }
 
 // blobsAfter is what an app keeps once a blob has so many bytes (-1: once it is
 // gone), and the note of the one that is there now.
-func blobsAfter(tx *bolt.Tx, app, name string, size int64, quota abi.KVQuota) (u used, old []byte, err error) {
+func blobsAfter(tx checked.Tx, app, name string, size int64, quota abi.KVQuota) (u used, old []byte, err error) {
 	var before, after used
 	k := key(app, name)
-	if record := tx.Bucket([]byte(bBlobs)).Get(k); record != nil {
+	if record := tx.Record(bBlobs, k); record != nil {
 		n, note, err := openBlob(k, record)
 		if err != nil {
 			return u, nil, err
@@ -69,7 +67,7 @@ func blobsAfter(tx *bolt.Tx, app, name string, size int64, quota abi.KVQuota) (u
 // its quota (abi.ErrnoQuota). It answers the note that it replaces, or nil.
 func (s *KV) PutBlob(ctx context.Context, app, name string, size int64, note []byte, quota abi.KVQuota) (old []byte, err error) {
 	k := key(app, name)
-	record := seal(bBlobs, k, append(binary.BigEndian.AppendUint64(nil, uint64(size)), note...))
+	record := checked.Seal(bBlobs, k, append(binary.BigEndian.AppendUint64(nil, uint64(size)), note...))
 	err = s.write(ctx, func(w *writer) error {
 		u, was, err := blobsAfter(w.tx, app, name, size, quota)
 		if err != nil {
@@ -103,16 +101,14 @@ func (s *KV) DeleteBlob(ctx context.Context, app, name string) (old []byte, err 
 // Blob reads a blob's note; abi.ErrnoNotFound if there is none.
 func (s *KV) Blob(_ context.Context, app, name string) (note []byte, err error) {
 	k := key(app, name)
-	err = guard(func() error {
-		return s.db.View(func(tx *bolt.Tx) error {
-			record := tx.Bucket([]byte(bBlobs)).Get(k)
-			if record == nil {
-				return abi.ErrnoNotFound
-			}
-			_, raw, err := openBlob(k, record)
-			note = append([]byte{}, raw...)
-			return err
-		})
+	err = s.file.View(func(tx checked.Tx) error {
+		record := tx.Record(bBlobs, k)
+		if record == nil {
+			return abi.ErrnoNotFound
+		}
+		_, raw, err := openBlob(k, record)
+		note = append([]byte{}, raw...)
+		return err
 	})
 	return note, err
 }
@@ -125,46 +121,45 @@ func (s *KV) Blobs(_ context.Context, app, prefix, after string, limit int) (all
 	if after != "" && after >= prefix {
 		from = append(key(app, after), 0)
 	}
-	err = guard(func() error {
-		return s.db.View(func(tx *bolt.Tx) error {
-			c := tx.Bucket([]byte(bBlobs)).Cursor()
-			for k, record := c.Seek(from); k != nil && hasPrefix(k, start) && len(all) < limit; k, record = c.Next() {
-				size, _, err := openBlob(k, record)
-				if err != nil {
-					return err
-				}
-				all = append(all, abi.BlobInfo{Name: string(k[len(app)+1:]), Size: size})
+	err = s.file.View(func(tx checked.Tx) error {
+		for k, record := range tx.From(bBlobs, from) {
+			if !bytes.HasPrefix(k, start) || len(all) >= limit {
+				break
 			}
-			return nil
-		})
+			size, _, err := openBlob(k, record)
+			if err != nil {
+				return err
+			}
+			all = append(all, abi.BlobInfo{Name: string(k[len(app)+1:]), Size: size})
+		}
+		return nil
 	})
 	return all, err
 }
 
 // EachBlob shows every note of every app. It is not to be kept.
 func (s *KV) EachBlob(see func(app, name string, note []byte) error) error {
-	return guard(func() error {
-		return s.db.View(func(tx *bolt.Tx) error {
-			return tx.Bucket([]byte(bBlobs)).ForEach(func(k, record []byte) error {
-				_, note, err := openBlob(k, record)
-				if err != nil {
-					return err
-				}
-				app, name := cutKey(k)
-				return see(app, name, note)
-			})
-		})
+	return s.file.View(func(tx checked.Tx) error {
+		for k, record := range tx.From(bBlobs, nil) {
+			_, note, err := openBlob(k, record)
+			if err != nil {
+				return err
+			}
+			app, name := cutKey(k)
+			if err := see(app, name, note); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
 // BlobsUsed is what an app keeps in blobs.
 func (s *KV) BlobsUsed(_ context.Context, app string) (u abi.KVQuota, err error) {
-	err = guard(func() error {
-		return s.db.View(func(tx *bolt.Tx) error {
-			found, err := readUsedFrom(tx, bBlobsUsed, app)
-			u = abi.KVQuota(found)
-			return err
-		})
+	err = s.file.View(func(tx checked.Tx) error {
+		found, err := readUsedFrom(tx, bBlobsUsed, app)
+		u = abi.KVQuota(found)
+		return err
 	})
 	return u, err
 }

@@ -12,12 +12,11 @@ import (
 	"strconv"
 	"strings"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
 // bCounts holds sums over records, by kind and by what they are of. Each record adds what
@@ -157,6 +156,9 @@ func (w *writer) count(k string, by state.Count) error {
 		return err
 	}
 	if _, known := w.counted[k]; !known {
+		if w.counted == nil {
+			w.counted = map[string]state.Count{}
+		}
 		w.counted[k] = was
 	}
 	if now := plus(was, by); now != (state.Count{}) {
@@ -165,7 +167,7 @@ func (w *writer) count(k string, by state.Count) error {
 	return w.remove(bCounts, []byte(k))
 }
 
-func readCount(tx *bolt.Tx, k string) (state.Count, error) {
+func readCount(tx checked.Tx, k string) (state.Count, error) {
 	c, err := get[state.Count](tx, bCounts, []byte(k), os.ErrNotExist)
 	if errors.Is(err, os.ErrNotExist) {
 		return state.Count{}, nil
@@ -176,11 +178,10 @@ func readCount(tx *bolt.Tx, k string) (state.Count, error) {
 // countAll counts what a file has from before there were counts.
 func (w *writer) countAll() error {
 	for _, bucket := range sortedKeys(counting) {
-		err := w.tx.Bucket([]byte(bucket)).ForEach(func(key, record []byte) error {
-			return w.recount(bucket, key, nil, record)
-		})
-		if err != nil {
-			return err
+		for k, record := range w.tx.From(bucket, nil) {
+			if err := w.recount(bucket, k, nil, record); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -212,9 +213,11 @@ func (t *transaction) Grown() ([]state.Growth, error) {
 }
 
 // below lists what follows a prefix in the keys of counts.
-func below(tx *bolt.Tx, prefix []byte, see func(rest string) (more bool)) {
-	c := tx.Bucket([]byte(bCounts)).Cursor()
-	for k, _ := c.Seek(prefix); k != nil && hasPrefix(k, prefix) && see(string(k[len(prefix):])); k, _ = c.Next() {
+func below(tx checked.Tx, prefix []byte, see func(rest string) (more bool)) {
+	for k := range tx.Under(bCounts, prefix) {
+		if !see(string(k[len(prefix):])) {
+			return
+		}
 	}
 }
 
@@ -298,3 +301,5 @@ func (a addition) wrong() (found []string) {
 	}
 	return found
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -30,7 +30,7 @@ func (s *Store) SetCursor(ctx context.Context, follower string, rev abi.Rev) err
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return commit(s.db, func(w *writer) error {
+	return commit(s.file, func(w *writer) error {
 		was, err := get[abi.Rev](w.tx, bCursors, key(follower), errNoCursor)
 		if err == nil && was >= rev || err != nil && !errors.Is(err, errNoCursor) {
 			return err

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
 const day = 24 * time.Hour
@@ -18,7 +17,7 @@ const day = 24 * time.Hour
 // never change, so neither does their sum.
 func sealDays(w *writer, from, to time.Time) error {
 	if from.IsZero() { // the first seal of all
-		k, _ := w.tx.Bucket([]byte(bHours)).Cursor().First()
+		k, _ := w.tx.Seek(bHours, nil)
 		if len(k) < 8 {
 			return nil
 		}
@@ -33,14 +32,14 @@ func sealDays(w *writer, from, to time.Time) error {
 			continue
 		}
 		k := []byte(number(uint64(d.Unix())))
-		if err := w.set(bDays, k, seal(bDays, k, metering.EncodeBlock(rows))); err != nil {
+		if err := w.set(bDays, k, checked.Seal(bDays, k, metering.EncodeBlock(rows))); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func sumDay(tx *bolt.Tx, d time.Time) (rows []metering.Hour, err error) {
+func sumDay(tx checked.Tx, d time.Time) (rows []metering.Hour, err error) {
 	at := map[metering.Tags]int{}
 	err = hourRows(context.Background(), tx, d, d.Add(day), func(h *metering.Hour) {
 		i, ok := at[h.Tags]
@@ -60,7 +59,7 @@ func (s *Store) Days(ctx context.Context, app string, from, to time.Time, each f
 
 // dayRows reads the days that lie within a span and are sealed, and the hours of
 // the others. A day that is sealed and has no record had no usage.
-func dayRows(ctx context.Context, tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error {
+func dayRows(ctx context.Context, tx checked.Tx, from, to time.Time, each func(*metering.Hour)) error {
 	first := from.UTC().Truncate(day)
 	if first.Before(from) {
 		first = first.Add(day)
@@ -85,7 +84,7 @@ func dayRows(ctx context.Context, tx *bolt.Tx, from, to time.Time, each func(*me
 	return hourRows(ctx, tx, last, to, each)
 }
 
-func blockRows(ctx context.Context, tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error {
+func blockRows(ctx context.Context, tx checked.Tx, from, to time.Time, each func(*metering.Hour)) error {
 	return spanRaw(ctx, tx, bDays, from, to, func(k, raw []byte) error { return readBlock(bDays, k, raw, each) })
 }
 
@@ -106,12 +105,12 @@ func readBlock(bucket string, k, raw []byte, each func(*metering.Hour)) error {
 // that JSON takes, and has a third of its size.
 func putHour(w *writer, h metering.Hour) error {
 	k := hourKey(h.Key)
-	return w.set(bHours, k, seal(bHours, k, metering.EncodeBlock([]metering.Hour{h})))
+	return w.set(bHours, k, checked.Seal(bHours, k, metering.EncodeBlock([]metering.Hour{h})))
 }
 
 // hourRows tells the rows of hours; in format 2 they were JSON. What a row has in
 // maps and slices is its own.
-func hourRows(ctx context.Context, tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error {
+func hourRows(ctx context.Context, tx checked.Tx, from, to time.Time, each func(*metering.Hour)) error {
 	return spanRaw(ctx, tx, bHours, from, to, func(k, raw []byte) error {
 		if len(raw) == 0 || raw[0] != '{' {
 			return readBlock(bHours, k, raw, each)

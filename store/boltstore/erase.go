@@ -13,9 +13,10 @@ import (
 
 // keysOf lists the keys of a bucket that begin with an app's name, up to limit of them.
 func keysOf(w *writer, bucket, app string, limit int) (keys [][]byte) {
-	prefix := key(app, "")
-	c := w.tx.Bucket([]byte(bucket)).Cursor()
-	for k, _ := c.Seek(prefix); k != nil && hasPrefix(k, prefix) && len(keys) < limit; k, _ = c.Next() {
+	for k := range w.tx.Under(bucket, within(app)) {
+		if len(keys) == limit {
+			break
+		}
 		keys = append(keys, bytes.Clone(k))
 	}
 	return keys
@@ -100,7 +101,7 @@ func (s *KV) Erase(ctx context.Context, app string) error {
 
 // eraseEntry removes an entry and its place among those that expire.
 func (s *KV) eraseEntry(w *writer, app string, k []byte) error {
-	was, err := openEntry(k, w.tx.Bucket([]byte(bData)).Get(k))
+	was, err := openEntry(k, w.tx.Record(bData, k))
 	if err != nil {
 		return err
 	}

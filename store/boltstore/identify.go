@@ -55,8 +55,7 @@ func refer[T any](w *writer, bucket string, id func(string) (string, error), fie
 // rewrite changes each record of a bucket.
 func rewrite[T any](w *writer, bucket string, change func(*T) error) error {
 	var keys [][]byte
-	c := w.tx.Bucket([]byte(bucket)).Cursor()
-	for k, _ := c.First(); k != nil; k, _ = c.Next() {
+	for k := range w.tx.From(bucket, nil) {
 		keys = append(keys, bytes.Clone(k))
 	}
 	for _, k := range keys {

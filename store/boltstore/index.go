@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
 // bIndex leads to records in other orders than that of their keys: an entry's key says what
@@ -116,7 +117,7 @@ func (w *writer) follow(bucket string, k, old, record []byte) error {
 	}
 	for _, e := range after {
 		if !has(before, e) {
-			if err := w.set(bIndex, e, seal(bIndex, e, k)); err != nil {
+			if err := w.set(bIndex, e, checked.Seal(bIndex, e, k)); err != nil {
 				return err
 			}
 		}
@@ -138,8 +139,7 @@ func entriesOfRecord(bucket string, k, record []byte) ([][]byte, error) {
 // reindex makes the index of a file that had none: one of a format before 4.
 func (w *writer) reindex() error {
 	for _, bucket := range indexed {
-		c := w.tx.Bucket([]byte(bucket)).Cursor()
-		for k, record := c.First(); k != nil; k, record = c.Next() {
+		for k, record := range w.tx.From(bucket, nil) {
 			if err := w.follow(bucket, k, nil, record); err != nil {
 				return err
 			}
@@ -150,16 +150,16 @@ func (w *writer) reindex() error {
 
 // indexCheck compares, while a file is read, the index with what it leads to. It keeps sums
 // alone: a file may have millions of records.
-type indexCheck struct{ want, got tally }
+type indexCheck struct{ want, got checked.Tally }
 
 func (c *indexCheck) see(bucket string, k, raw []byte) {
 	if bucket == bIndex {
-		c.got.add(k, raw)
+		c.got.Add(k, raw)
 		return
 	}
 	entries, _ := entriesOf(bucket, k, raw) // what cannot be read counts as an entry that is missing
 	for _, e := range entries {
-		c.want.add(e, k)
+		c.want.Add(e, k)
 	}
 }
 

@@ -5,9 +5,8 @@ import (
 	"sync"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/agora-host/agora/internal/calm"
+	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
 const (
@@ -25,9 +24,9 @@ const (
 // KV keeps the apps' own data. Writes are durable before they return; those
 // that wait at the same time share one commit.
 type KV struct {
-	db  *bolt.DB
-	now func() time.Time
-	*committer
+	file    *checked.File
+	now     func() time.Time
+	commits *checked.Committer
 
 	endSweeping context.CancelFunc
 	sweeping    sync.WaitGroup
@@ -36,12 +35,12 @@ type KV struct {
 // OpenKV opens or makes the file. now is the clock by which entries expire; watch recovers the
 // panics of the store's own goroutines, and may be nil.
 func OpenKV(path string, now func() time.Time, watch *calm.Watch) (*KV, error) {
-	db, err := openFile(path, kvShape)
+	f, err := checked.Open(path, kvShape)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	kv := &KV{db: db, now: now, committer: newCommitter(db, watch, "kv-commit"), endSweeping: cancel}
+	kv := &KV{file: f, now: now, commits: checked.NewCommitter(f, watch, "kv-commit"), endSweeping: cancel}
 	watch.Loop(ctx, &kv.sweeping, "kv-sweep", kv.sweepUntil)
 	return kv, nil
 }
@@ -50,8 +49,12 @@ func OpenKV(path string, now func() time.Time, watch *calm.Watch) (*KV, error) {
 func (s *KV) Close() error {
 	s.endSweeping()
 	s.sweeping.Wait()
-	s.stop()
-	return s.db.Close()
+	s.commits.Stop()
+	return s.file.Close()
+}
+
+func (s *KV) write(ctx context.Context, apply func(*writer) error) error {
+	return write(ctx, s.commits, apply)
 }
 
 func (s *KV) sweepUntil(ctx context.Context) {

@@ -2,29 +2,27 @@ package boltstore
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"fmt"
+
+	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
-// Check is Store.Check for the apps' data.
-func (s *KV) Check(ctx context.Context) []error { return verifyOpen(ctx, s.db, kvShape) }
-
-var kvBuckets = []string{bData, bUsed, bExpiry, bBlobs, bBlobsUsed, bScrub}
-
-var kvShape = shape{
-	buckets: kvBuckets, required: []string{"format"}, prepare: prepareKV,
-	unseal: func(bucket string, key, record []byte) ([]byte, error) {
+var kvShape = &checked.Shape{
+	Buckets: []string{bData, bUsed, bExpiry, bBlobs, bBlobsUsed}, Required: []string{"format"}, Name: recordName, Prepare: prepareKV,
+	Unseal: func(bucket string, key, record []byte) ([]byte, bool) {
 		if bucket != bData {
-			return unseal(bucket, key, record)
+			return checked.Unseal(bucket, key, record)
 		}
 		_, err := openEntry(key, record)
-		return record, err
+		return record, err == nil
 	},
-	also: func() (func(string, []byte, []byte), func(map[string][]byte, map[string]tally) []string) {
-		c := newKVCounts()
-		return c.see, func(map[string][]byte, map[string]tally) []string { return c.wrong() }
+	Relate: func() checked.Relation { return newKVCounts() },
+	// Format 1 had no meta at all, and sealed data alone.
+	Uncounted: func(found map[string]bool, _ map[string][]byte) bool {
+		return !found[bMeta] && found[bData] && found[bUsed]
 	},
+	AlwaysSealed: []string{bData},
 }
 
 // kvCounts compares what apps keep with what was counted, and what expires with
@@ -42,7 +40,8 @@ func newKVCounts() kvCounts {
 	return kvCounts{map[string]used{}, map[string]used{}, map[string]int{}, blobCounts{map[string]used{}, map[string]used{}}}
 }
 
-func (c kvCounts) see(bucket string, k, raw []byte) {
+// See implements checked.Relation.
+func (c kvCounts) See(bucket string, k, raw []byte) {
 	app, name, _ := bytes.Cut(k, []byte{0})
 	switch bucket {
 	case bUsed:
@@ -64,7 +63,8 @@ func (c kvCounts) see(bucket string, k, raw []byte) {
 	}
 }
 
-func (c kvCounts) wrong() []string {
+// Wrong implements checked.Relation.
+func (c kvCounts) Wrong(map[string][]byte, map[string]checked.Tally) []string {
 	wrong := append(miscounted("keeps", c.kept, c.counted), miscounted("keeps in files", c.blobs.kept, c.blobs.counted)...)
 	for due, said := range c.expires {
 		if said != 3 {
@@ -91,19 +91,14 @@ const kvFormat = 2
 
 // prepareKV makes a new file ready. What a file of format 1 has is counted and
 // sealed.
-func prepareKV(w *writer) error {
-	b := w.tx.Bucket([]byte(bMeta))
-	done := b != nil && b.Get([]byte("format")) != nil
-	if err := w.prepare(kvBuckets); err != nil || done {
-		return err
+func prepareKV(f *checked.Writer, _ func(string) bool) error {
+	w := newWriter(f)
+	if w.tx.Record(bMeta, []byte("format")) != nil {
+		return nil
 	}
 	c := newKVCounts()
-	err := w.tx.Bucket([]byte(bData)).ForEach(func(k, record []byte) error {
-		c.see(bData, k, record)
-		return nil
-	})
-	if err != nil {
-		return err
+	for k, record := range w.tx.From(bData, nil) {
+		c.See(bData, k, record)
 	}
 	for app, u := range c.kept {
 		if err := u.put(w, app); err != nil {
@@ -111,7 +106,7 @@ func prepareKV(w *writer) error {
 		}
 	}
 	for due := range c.expires {
-		if err := w.set(bExpiry, []byte(due), seal(bExpiry, []byte(due), nil)); err != nil {
+		if err := w.set(bExpiry, []byte(due), checked.Seal(bExpiry, []byte(due), nil)); err != nil {
 			return err
 		}
 	}

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/internal/storage"
+	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
 // An entry is a sealed record: of format 1 the value, of format 2 the time it
@@ -32,38 +31,36 @@ func (e entry) gone(now time.Time) bool {
 
 func sealEntry(k, value []byte, expires uint64) []byte {
 	if expires == 0 {
-		return seal(bData, k, value)
+		return checked.Seal(bData, k, value)
 	}
-	record := seal(expirySum, k, append(binary.BigEndian.AppendUint64(make([]byte, 0, expirySize+len(value)), expires), value...))
-	record[0] = expiryFormat
-	return record
+	return checked.SealAs(expiryFormat, expirySum, k, append(binary.BigEndian.AppendUint64(make([]byte, 0, expirySize+len(value)), expires), value...))
 }
 
 func openEntry(k, record []byte) (entry, error) {
-	if len(record) < sealSize+expirySize || record[0] != expiryFormat {
+	if len(record) < checked.SealSize+expirySize || record[0] != expiryFormat {
 		value, err := unseal(bData, k, record)
 		return entry{value: value}, err
 	}
-	payload := record[sealSize:]
-	if binary.LittleEndian.Uint32(record[1:]) != checksum(expirySum, k, payload) {
+	payload, ok := checked.UnsealAs(expiryFormat, expirySum, k, record)
+	if !ok {
 		return entry{}, fmt.Errorf("%s: %w", recordName(bData, k), storage.ErrCorrupt)
 	}
 	return entry{payload[expirySize:], binary.BigEndian.Uint64(payload)}, nil
 }
 
-// goneRecord tells, without reading all of it, whether a record's entry is gone.
+// goneRecord reports, without reading all of it, whether a record's entry is gone.
 func goneRecord(record []byte, now time.Time) bool {
-	return len(record) >= sealSize+expirySize && record[0] == expiryFormat &&
-		entry{expires: binary.BigEndian.Uint64(record[sealSize:])}.gone(now)
+	return len(record) >= checked.SealSize+expirySize && record[0] == expiryFormat &&
+		entry{expires: binary.BigEndian.Uint64(record[checked.SealSize:])}.gone(now)
 }
 
 // used is what an app keeps, with what has expired and is not yet swept.
 type used abi.KVQuota
 
-func readUsed(tx *bolt.Tx, app string) (used, error) { return readUsedFrom(tx, bUsed, app) }
+func readUsed(tx checked.Tx, app string) (used, error) { return readUsedFrom(tx, bUsed, app) }
 
-func readUsedFrom(tx *bolt.Tx, bucket, app string) (u used, err error) {
-	record := tx.Bucket([]byte(bucket)).Get([]byte(app))
+func readUsedFrom(tx checked.Tx, bucket, app string) (u used, err error) {
+	record := tx.Record(bucket, []byte(app))
 	if record == nil {
 		return u, nil
 	}
@@ -85,7 +82,7 @@ func (u used) put(w *writer, app string) error { return u.putInto(w, bUsed, app)
 
 func (u used) putInto(w *writer, bucket, app string) error {
 	raw := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(u.Bytes)), uint64(u.Keys))
-	return w.set(bucket, []byte(app), seal(bucket, []byte(app), raw))
+	return w.set(bucket, []byte(app), checked.Seal(bucket, []byte(app), raw))
 }
 
 func (u used) plus(o used) used  { return used{u.Bytes + o.Bytes, u.Keys + o.Keys} }
@@ -94,12 +91,6 @@ func (u used) minus(o used) used { return used{u.Bytes - o.Bytes, u.Keys - o.Key
 // expiryKey sorts an app's entries by when they expire.
 func expiryKey(app string, expires uint64, name string) []byte {
 	return key(app, number(expires)+name)
-}
-
-// cutKey is the inverse of key for two parts. Names of apps hold no NUL.
-func cutKey(k []byte) (app, name string) {
-	before, after, _ := bytes.Cut(k, []byte{0})
-	return string(before), string(after)
 }
 
 // cutExpiryKey is the inverse of expiryKey. Names of apps hold no NUL.

@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/internal/storage"
+	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
 // sweepBatch bounds how many expired entries one commit removes.
@@ -46,9 +45,8 @@ type change struct {
 // apply decides before it writes, so that what is refused changes nothing, apart
 // from sweeping what has expired.
 func (c *change) apply(f *writer, now time.Time) error {
-	data := f.tx.Bucket([]byte(bData))
 	var was entry
-	raw := data.Get(c.k)
+	raw := f.tx.Record(bData, c.k)
 	if raw != nil {
 		var err error
 		if was, err = openEntry(c.k, raw); err != nil {
@@ -129,7 +127,7 @@ func (c *change) putEntry(f *writer, was entry, now time.Time) error {
 	}
 	expires := uint64(now.Add(c.w.TTL).UnixMilli())
 	due := expiryKey(c.app, expires, c.w.Key)
-	if err := f.set(bExpiry, due, seal(bExpiry, due, nil)); err != nil {
+	if err := f.set(bExpiry, due, checked.Seal(bExpiry, due, nil)); err != nil {
 		return err
 	}
 	return f.set(bData, c.k, sealEntry(c.k, c.w.Value, expires))
@@ -140,8 +138,8 @@ func (c *change) putEntry(f *writer, was entry, now time.Time) error {
 func sweepApp(f *writer, app string, now time.Time, each func(name string, freed used) error) error {
 	start := key(app, "")
 	for {
-		k, _ := f.tx.Bucket([]byte(bExpiry)).Cursor().Seek(start)
-		if !hasPrefix(k, start) {
+		k, _ := f.tx.Seek(bExpiry, start)
+		if !bytes.HasPrefix(k, start) {
 			return nil
 		}
 		_, expires, name, ok := cutExpiryKey(k)
@@ -166,7 +164,7 @@ func removeExpired(f *writer, app, name string, expiry []byte) (freed used, err 
 		return used{}, err
 	}
 	k := key(app, name)
-	record := f.tx.Bucket([]byte(bData)).Get(k)
+	record := f.tx.Record(bData, k)
 	if record == nil {
 		return used{}, nil
 	}
@@ -183,7 +181,7 @@ func removeExpired(f *writer, app, name string, expiry []byte) (freed used, err 
 }
 
 // sweep removes what has expired, of all apps, some at a time: writes wait for
-// it. It tells whether there may be more. A file that cannot be read is told to
+// it. It reports whether there may be more. A file that cannot be read is told to
 // whoever reads it next.
 func (s *KV) sweep(ctx context.Context) (more bool) {
 	if due, err := s.anyDue(); err != nil || !due {
@@ -209,12 +207,10 @@ func (s *KV) sweep(ctx context.Context) (more bool) {
 
 func (s *KV) anyDue() (due bool, err error) {
 	now := uint64(s.now().UnixMilli())
-	err = guard(func() error {
-		return s.db.View(func(tx *bolt.Tx) error {
-			return eachExpiringApp(tx, func(_ string, first uint64) error {
-				due = due || first <= now
-				return nil
-			})
+	err = s.file.View(func(tx checked.Tx) error {
+		return eachExpiringApp(tx, func(_ string, first uint64) error {
+			due = due || first <= now
+			return nil
 		})
 	})
 	return due, err
@@ -222,10 +218,10 @@ func (s *KV) anyDue() (due bool, err error) {
 
 // eachExpiringApp tells of each app that has entries which expire, and when the
 // first of them does.
-func eachExpiringApp(tx *bolt.Tx, tell func(app string, first uint64) error) error {
+func eachExpiringApp(tx checked.Tx, tell func(app string, first uint64) error) error {
 	var next []byte
 	for {
-		k, _ := tx.Bucket([]byte(bExpiry)).Cursor().Seek(next)
+		k, _ := tx.Seek(bExpiry, next)
 		if k == nil {
 			return nil
 		}

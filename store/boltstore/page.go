@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"os"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/agora-host/agora/state"
 )
 
@@ -32,9 +30,8 @@ func pageBy[T any](t *reader, bucket string, prefix []byte, p state.Part, newest
 }
 
 func pageOf[T any](t *reader, bucket string, prefix []byte, p state.Part, newest bool, read func(k, record []byte) (T, bool, error)) (part []T, next []byte, err error) {
-	c := t.tx.Bucket([]byte(bucket)).Cursor()
 	var last []byte
-	for k, record := seek(c, prefix, p.After, newest); k != nil && hasPrefix(k, prefix); k, record = step(c, k, newest) {
+	for k, record := range t.tx.Part(bucket, prefix, p.After, newest) {
 		if err := t.ctx.Err(); err != nil {
 			return nil, nil, err
 		}
@@ -53,60 +50,6 @@ func pageOf[T any](t *reader, bucket string, prefix []byte, p state.Part, newest
 	return part, nil, nil
 }
 
-// seek finds the first record of a list after a place.
-func seek(c *bolt.Cursor, prefix, after []byte, newest bool) (k, record []byte) {
-	from := append(bytes.Clone(prefix), after...)
-	if !newest {
-		if k, record = c.Seek(from); k != nil && after != nil && bytes.Equal(k, from) {
-			return c.Next()
-		}
-		return k, record
-	}
-	if after == nil {
-		from = beyond(prefix)
-	}
-	if len(from) > 0 {
-		if k, _ = c.Seek(from); k != nil {
-			return back(c, k)
-		}
-	}
-	return c.Last()
-}
-
-// back returns the record before k, at which the cursor stands. bbolt's Prev returns nil at a page
-// that this transaction has emptied, too, and goes on from there when it is called again.
-func back(c *bolt.Cursor, k []byte) (before, record []byte) {
-	if before, record = c.Prev(); before != nil {
-		return before, record
-	}
-	if first, _ := c.Bucket().Cursor().First(); first == nil || bytes.Compare(first, k) >= 0 {
-		return nil, nil
-	}
-	for before == nil {
-		before, record = c.Prev()
-	}
-	return before, record
-}
-
-func step(c *bolt.Cursor, at []byte, newest bool) (k, record []byte) {
-	if newest {
-		return back(c, at)
-	}
-	return c.Next()
-}
-
-// beyond is the first key after all that begin with prefix; nil if there is none.
-func beyond(prefix []byte) []byte {
-	for i := len(prefix) - 1; i >= 0; i-- {
-		if prefix[i] < 0xff {
-			end := bytes.Clone(prefix[:i+1])
-			end[i]++
-			return end
-		}
-	}
-	return nil
-}
-
 // all reads the records whose keys begin with prefix, in key order.
 func all[T any](t *reader, bucket string, prefix []byte) ([]T, error) {
 	part, _, err := page[T](t, bucket, prefix, state.Part{Limit: -1}, false, nil)
@@ -115,14 +58,10 @@ func all[T any](t *reader, bucket string, prefix []byte) ([]T, error) {
 
 // count counts the entries of the index that begin with prefix, without the records.
 func (t *reader) count(prefix []byte) (n int, err error) {
-	c := t.tx.Bucket([]byte(bIndex)).Cursor()
-	for k, _ := c.Seek(prefix); k != nil && hasPrefix(k, prefix); k, _ = c.Next() {
+	for range t.tx.Under(bIndex, prefix) {
 		if n++; n%256 == 0 && t.ctx.Err() != nil {
 			return n, t.ctx.Err()
 		}
 	}
 	return n, nil
 }
-
-// within is the beginning of the keys that begin with these parts and have more.
-func within(parts ...string) []byte { return append(key(parts...), 0) }

@@ -6,9 +6,8 @@ import (
 	"errors"
 	"os"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/agora-host/agora/internal/calm"
+	"github.com/agora-host/agora/store/boltstore/checked"
 	"github.com/agora-host/agora/triggers"
 )
 
@@ -23,43 +22,37 @@ var _ triggers.Store = (*Queue)(nil)
 // Queue keeps what waits to be delivered. Commits that wait at the same time
 // share one.
 type Queue struct {
-	db *bolt.DB
-	*committer
+	file    *checked.File
+	commits *checked.Committer
 }
 
-var queueBuckets = []string{bDeliveries, bTriggers, bSeen, bScrub}
-
-var queueShape = shape{
-	buckets: queueBuckets, required: []string{"format"}, unseal: unseal,
-	prepare: func(w *writer) error {
-		return errors.Join(w.prepare(queueBuckets), put(w, bMeta, []byte("format"), format))
-	},
-	also: func() (func(string, []byte, []byte), func(map[string][]byte, map[string]tally) []string) {
-		return func(string, []byte, []byte) {}, func(map[string][]byte, map[string]tally) []string { return nil }
+var queueShape = &checked.Shape{
+	Buckets: []string{bDeliveries, bTriggers, bSeen}, Required: []string{"format"}, Name: recordName, Uncounted: uncounted,
+	Prepare: func(w *checked.Writer, _ func(string) bool) error {
+		return put(newWriter(w), bMeta, []byte("format"), format)
 	},
 }
 
 // OpenQueue opens or makes the file. watch recovers the panics of the store's own goroutine, and
 // may be nil.
 func OpenQueue(path string, watch *calm.Watch) (*Queue, error) {
-	db, err := openFile(path, queueShape)
+	f, err := checked.Open(path, queueShape)
 	if err != nil {
 		return nil, err
 	}
-	return &Queue{db, newCommitter(db, watch, "queue-commit")}, nil
+	return &Queue{f, checked.NewCommitter(f, watch, "queue-commit")}, nil
 }
 
 // Close commits what waits and closes the file. It may be called again.
 func (q *Queue) Close() error {
-	q.stop()
-	return q.db.Close()
+	q.commits.Stop()
+	return q.file.Close()
 }
 
 // Load reads everything; of deliveries, bodies and headers only to know their size.
 func (q *Queue) Load(context.Context) (s triggers.Stored, err error) {
-	err = q.view(func(tx *bolt.Tx) error {
-		c := tx.Bucket([]byte(bDeliveries)).Cursor()
-		for k, record := c.First(); k != nil; k, record = c.Next() {
+	err = q.file.View(func(tx checked.Tx) error {
+		for k, record := range tx.From(bDeliveries, nil) {
 			v, err := decode[triggers.Delivery](bDeliveries, k, record)
 			if err != nil {
 				return err
@@ -77,13 +70,9 @@ func (q *Queue) Load(context.Context) (s triggers.Stored, err error) {
 	return s, err
 }
 
-func (q *Queue) view(read func(*bolt.Tx) error) error {
-	return guard(func() error { return q.db.View(read) })
-}
-
 // Delivery reads one.
 func (q *Queue) Delivery(_ context.Context, seq uint64) (v triggers.Delivery, err error) {
-	err = q.view(func(tx *bolt.Tx) error {
+	err = q.file.View(func(tx checked.Tx) error {
 		v, err = get[triggers.Delivery](tx, bDeliveries, []byte(number(seq)), triggers.ErrNotFound)
 		return err
 	})
@@ -102,7 +91,7 @@ func (q *Queue) Commit(ctx context.Context, c triggers.Changes) error {
 	var records []sealed
 	add := func(bucket string, k []byte, v any) error {
 		raw, err := json.Marshal(v)
-		records = append(records, sealed{bucket, k, seal(bucket, k, raw)})
+		records = append(records, sealed{bucket, k, checked.Seal(bucket, k, raw)})
 		return err
 	}
 	var errs []error
@@ -124,7 +113,7 @@ func (q *Queue) Commit(ctx context.Context, c triggers.Changes) error {
 	for _, r := range c.Drop {
 		records = append(records, sealed{bTriggers, key(r.App, string(r.Kind), r.Name), nil})
 	}
-	return q.write(ctx, func(w *writer) error {
+	return write(ctx, q.commits, func(w *writer) error {
 		statuses, err := newer(w.tx, c.Status) // first: what cannot be read leaves nothing behind
 		if err != nil {
 			return err
@@ -144,7 +133,7 @@ func (q *Queue) Commit(ctx context.Context, c triggers.Changes) error {
 }
 
 // newer are the records of the statuses that are not older than what is stored.
-func newer(tx *bolt.Tx, statuses []triggers.Status) ([]sealed, error) {
+func newer(tx checked.Tx, statuses []triggers.Status) ([]sealed, error) {
 	var records []sealed
 	for _, s := range statuses {
 		k := key(s.App, string(s.Kind), s.Name)
@@ -159,10 +148,7 @@ func newer(tx *bolt.Tx, statuses []triggers.Status) ([]sealed, error) {
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, sealed{bTriggers, k, seal(bTriggers, k, raw)})
+		records = append(records, sealed{bTriggers, k, checked.Seal(bTriggers, k, raw)})
 	}
 	return records, nil
 }
-
-// Check is Store.Check for what waits to be delivered.
-func (q *Queue) Check(ctx context.Context) []error { return verifyOpen(ctx, q.db, queueShape) }

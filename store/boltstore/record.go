@@ -1,43 +1,27 @@
 package boltstore
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"hash/crc32"
-
-	bolt "go.etcd.io/bbolt"
 
 	"github.com/agora-host/agora/internal/storage"
+	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// sealSize is how many bytes a seal puts before a value.
-const sealSize = 5
-
-// seal puts a format byte and a CRC-32C, which covers bucket, key and value,
-// before a value: bbolt itself checks nothing.
-func seal(bucket string, key, value []byte) []byte {
-	return append(binary.LittleEndian.AppendUint32([]byte{1}, checksum(bucket, key, value)), value...)
-}
-
+// unseal returns the value of a record, or that it is damaged.
 func unseal(bucket string, key, record []byte) ([]byte, error) {
-	if len(record) < sealSize || record[0] != 1 || binary.LittleEndian.Uint32(record[1:]) != checksum(bucket, key, record[sealSize:]) {
+	value, ok := checked.Unseal(bucket, key, record)
+	if !ok {
 		return nil, fmt.Errorf("%s: %w", recordName(bucket, key), storage.ErrCorrupt)
 	}
-	return record[sealSize:], nil
+	return value, nil
 }
 
-func checksum(bucket string, key, value []byte) uint32 {
-	c := crc32.Update(0, castagnoli, []byte(bucket))
-	c = crc32.Update(c, castagnoli, key)
-	return crc32.Update(c, castagnoli, value)
-}
-
-// get reads a value, or answers missing.
-func get[T any](tx *bolt.Tx, bucket string, key []byte, missing error) (v T, err error) {
-	record := tx.Bucket([]byte(bucket)).Get(key)
+// get reads a value, or returns missing.
+func get[T any](tx checked.Tx, bucket string, key []byte, missing error) (v T, err error) {
+	record := tx.Record(bucket, key)
 	if record == nil {
 		return v, missing
 	}
@@ -60,10 +44,9 @@ func parse[T any](bucket string, key, raw []byte) (v T, err error) {
 }
 
 // list reads all values whose keys start with prefix, in key order.
-func list[T any](tx *bolt.Tx, bucket string, prefix []byte) ([]T, error) {
+func list[T any](tx checked.Tx, bucket string, prefix []byte) ([]T, error) {
 	var all []T
-	c := tx.Bucket([]byte(bucket)).Cursor()
-	for k, record := c.Seek(prefix); k != nil && hasPrefix(k, prefix); k, record = c.Next() {
+	for k, record := range tx.Under(bucket, prefix) {
 		v, err := decode[T](bucket, k, record)
 		if err != nil {
 			return nil, err
@@ -71,10 +54,6 @@ func list[T any](tx *bolt.Tx, bucket string, prefix []byte) ([]T, error) {
 		all = append(all, v)
 	}
 	return all, nil
-}
-
-func hasPrefix(k, prefix []byte) bool {
-	return len(k) >= len(prefix) && string(k[:len(prefix)]) == string(prefix)
 }
 
 // key joins texts with NUL, which occurs in none of them, so that one app's
@@ -88,6 +67,15 @@ func key(parts ...string) []byte {
 		k = append(k, p...)
 	}
 	return k
+}
+
+// within is the beginning of the keys that begin with these parts and have more.
+func within(parts ...string) []byte { return append(key(parts...), 0) }
+
+// cutKey is the inverse of key for two parts. Names of apps hold no NUL.
+func cutKey(k []byte) (app, name string) {
+	before, after, _ := bytes.Cut(k, []byte{0})
+	return string(before), string(after)
 }
 
 // number is a key part that sorts as a number.

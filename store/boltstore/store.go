@@ -10,10 +10,9 @@ import (
 	"sync"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
 const (
@@ -33,7 +32,7 @@ const (
 	bEpochs      = "usage_epochs"
 	bPauses      = "pauses"
 	bHosts       = "hosts"
-	bMeta        = "meta"
+	bMeta        = checked.Meta
 	bSecrets     = "secrets"
 	bAttempts    = "attempts" // writes that have a key, by person and key
 
@@ -41,7 +40,7 @@ const (
 	bPersons      = "persons"      // by what refers to them
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bCursors, bAttempts, bScrub}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bCursors, bAttempts}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
@@ -54,8 +53,8 @@ var _ state.Store = (*Store)(nil)
 
 // Store is the control plane's state.
 type Store struct {
-	db  *bolt.DB
-	now func() time.Time
+	file *checked.File
+	now  func() time.Time
 
 	mu      sync.Mutex // guards changed
 	changed chan struct{}
@@ -63,31 +62,27 @@ type Store struct {
 
 // Open opens or makes a store.
 func Open(path string, now func() time.Time) (*Store, error) {
-	db, err := openFile(path, storeShape)
+	f, err := checked.Open(path, storeShape)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: db, now: now, changed: make(chan struct{})}, nil
+	return &Store{file: f, now: now, changed: make(chan struct{})}, nil
 }
 
 // prepareStore makes a new file ready, and brings an older one up to date.
-func prepareStore(w *writer) error {
-	missing := func(bucket string) bool { return w.tx.Bucket([]byte(bucket)) == nil }
-	undated, uncounted, unindexed := missing(bDays), missing(bCounts), missing(bIndex)
-	if err := w.prepare(buckets); err != nil {
-		return err
-	}
-	if uncounted {
+func prepareStore(f *checked.Writer, made func(bucket string) bool) error {
+	w := newWriter(f)
+	if made(bCounts) {
 		if err := w.countAll(); err != nil {
 			return err
 		}
 	}
-	if unindexed {
+	if made(bIndex) {
 		if err := errors.Join(w.reindex(), sumUses(w)); err != nil {
 			return err
 		}
 	}
-	if undated {
+	if made(bDays) {
 		if sealed, err := sealedUntil(w.tx); err != nil || !sealed.IsZero() {
 			if err := errors.Join(err, sealDays(w, time.Time{}, sealed)); err != nil {
 				return err
@@ -115,7 +110,7 @@ func prepareStore(w *writer) error {
 }
 
 // Close closes the file. It may be called again.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error { return s.file.Close() }
 
 // reader reads everything that the domains store, within one transaction.
 //
@@ -123,7 +118,7 @@ func (s *Store) Close() error { return s.db.Close() }
 // it, so that no caller who has left is read for.
 type reader struct {
 	ctx context.Context
-	tx  *bolt.Tx
+	tx  checked.Tx
 	at  time.Time
 }
 
@@ -146,9 +141,7 @@ func (s *Store) view(ctx context.Context, read func(*reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return guard(func() error {
-		return s.db.View(func(tx *bolt.Tx) error { return read(&reader{ctx: ctx, tx: tx, at: s.now().UTC()}) })
-	})
+	return s.file.View(func(tx checked.Tx) error { return read(&reader{ctx: ctx, tx: tx, at: s.now().UTC()}) })
 }
 
 // Update changes state, one Update after the other. When change returns nil its
@@ -159,7 +152,7 @@ func (s *Store) Update(ctx context.Context, actor string, change func(state.Tx) 
 		return 0, err
 	}
 	var rev abi.Rev
-	err := commit(s.db, func(w *writer) error {
+	err := commit(s.file, func(w *writer) error {
 		last, err := revision(w.tx)
 		if err != nil {
 			return err
@@ -189,7 +182,7 @@ func (s *Store) announce() {
 	s.changed = make(chan struct{})
 }
 
-func revision(tx *bolt.Tx) (abi.Rev, error) {
+func revision(tx checked.Tx) (abi.Rev, error) {
 	rev, err := get[abi.Rev](tx, bMeta, []byte("rev"), os.ErrNotExist)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, nil
@@ -251,9 +244,8 @@ const mostLooks = 10_000
 
 // Events lists a part of the events.
 func (t *reader) Events(q state.EventQuery, sees func(abi.Event) (bool, error)) (part []abi.Event, next abi.Rev, err error) {
-	c := t.tx.Bucket([]byte(bEvents)).Cursor()
 	looks := 0
-	for k, record := seek(c, nil, place(q), q.Newest); k != nil; k, record = step(c, k, q.Newest) {
+	for k, record := range t.tx.Part(bEvents, nil, place(q), q.Newest) {
 		if err := t.ctx.Err(); err != nil {
 			return nil, 0, err
 		}
@@ -293,43 +285,51 @@ func place(q state.EventQuery) []byte {
 	return nil
 }
 
-// Check reads the whole file as it is at this moment, and answers all that is
-// damaged: *storage.Damage for each. Others may go on.
-func (s *Store) Check(ctx context.Context) []error { return verifyOpen(ctx, s.db, storeShape) }
-
-var storeShape = shape{
-	buckets: buckets, required: []string{"format", "rev"}, prepare: prepareStore, unseal: unseal,
-	also: func() (func(string, []byte, []byte), func(map[string][]byte, map[string]tally) []string) {
-		newest := map[string]uint64{} // number that a bucket's keys reach
-		adding := addition{sums{}, sums{}}
-		var index indexCheck
-		see := func(bucket string, key, value []byte) {
-			adding.see(bucket, key, value)
-			index.see(bucket, key, value)
-			switch n := len(key); {
-			case (bucket == bEvents || bucket == bRequests) && n >= 8:
-				newest[bucket] = max(newest[bucket], binary.BigEndian.Uint64(key))
-			case bucket == bActivations && n >= 8:
-				newest[bucket] = max(newest[bucket], binary.BigEndian.Uint64(key[n-8:]))
-			}
-		}
-		return see, func(meta map[string][]byte, counted map[string]tally) (wrong []string) {
-			var rev uint64
-			if err := json.Unmarshal(meta["rev"], &rev); err != nil || newest[bEvents] > rev {
-				wrong = append(wrong, fmt.Sprintf("has events up to revision %d, and is at revision %d", newest[bEvents], rev))
-			}
-			for _, b := range []string{bRequests, bActivations} {
-				if newest[b] > counted[b].Last {
-					wrong = append(wrong, fmt.Sprintf("has %s up to number %d, and counted %d", b, newest[b], counted[b].Last))
-				}
-			}
-			if _, counts := counted[bCounts]; counts {
-				wrong = append(wrong, adding.wrong()...)
-			}
-			if _, has := counted[bIndex]; has {
-				wrong = append(wrong, index.wrong()...)
-			}
-			return wrong
-		}
+var storeShape = &checked.Shape{
+	Buckets: buckets, Required: []string{"format", "rev"}, Prepare: prepareStore, Name: recordName, Uncounted: uncounted,
+	Relate: func() checked.Relation {
+		return &relation{newest: map[string]uint64{}, adding: addition{sums{}, sums{}}}
 	},
+}
+
+// uncounted reports whether a file is of format 1.
+func uncounted(_ map[string]bool, meta map[string][]byte) bool { return string(meta["format"]) == "1" }
+
+// relation is what has to hold between the records of a store.
+type relation struct {
+	newest map[string]uint64 // number that a bucket's keys reach
+	adding addition
+	index  indexCheck
+}
+
+// See implements checked.Relation.
+func (r *relation) See(bucket string, key, value []byte) {
+	r.adding.see(bucket, key, value)
+	r.index.see(bucket, key, value)
+	switch n := len(key); {
+	case (bucket == bEvents || bucket == bRequests) && n >= 8:
+		r.newest[bucket] = max(r.newest[bucket], binary.BigEndian.Uint64(key))
+	case bucket == bActivations && n >= 8:
+		r.newest[bucket] = max(r.newest[bucket], binary.BigEndian.Uint64(key[n-8:]))
+	}
+}
+
+// Wrong implements checked.Relation.
+func (r *relation) Wrong(meta map[string][]byte, counted map[string]checked.Tally) (wrong []string) {
+	var rev uint64
+	if err := json.Unmarshal(meta["rev"], &rev); err != nil || r.newest[bEvents] > rev {
+		wrong = append(wrong, fmt.Sprintf("has events up to revision %d, and is at revision %d", r.newest[bEvents], rev))
+	}
+	for _, b := range []string{bRequests, bActivations} {
+		if r.newest[b] > counted[b].Last {
+			wrong = append(wrong, fmt.Sprintf("has %s up to number %d, and counted %d", b, r.newest[b], counted[b].Last))
+		}
+	}
+	if _, counts := counted[bCounts]; counts {
+		wrong = append(wrong, r.adding.wrong()...)
+	}
+	if _, has := counted[bIndex]; has {
+		wrong = append(wrong, r.index.wrong()...)
+	}
+	return wrong
 }

@@ -32,17 +32,8 @@ func (t *reader) AppsPart(p state.Part, keep func(registry.App) bool) ([]registr
 
 // NumberOfApps returns how many apps there are.
 func (t *reader) NumberOfApps() (int, error) {
-	counted, err := get[tally](t.tx, bMeta, []byte(tallyKey(bApps)), registry.ErrNotFound)
-	return int(counted.Records), err
-}
-
-// NumberOfApps returns how many apps there are. Tallies are stored when a transaction ends.
-func (t *transaction) NumberOfApps() (int, error) {
-	counted, err := t.w.tally(bApps)
-	if err != nil {
-		return 0, err
-	}
-	return int(counted.Records), nil
+	n, err := t.tx.Count(bApps)
+	return int(n), err
 }
 
 // PutApp stores an app.

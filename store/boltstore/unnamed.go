@@ -19,10 +19,9 @@ const bUnnamed = "unnamed"
 // ReleaseNumbers lists the numbers of an app's releases, newest first, without reading
 // the releases.
 func (t *reader) ReleaseNumbers(app string) ([]int, error) {
-	prefix := append(key(app), 0)
+	prefix := within(app)
 	var all []int
-	c := t.tx.Bucket([]byte(bReleases)).Cursor()
-	for k, _ := c.Seek(prefix); k != nil && hasPrefix(k, prefix); k, _ = c.Next() {
+	for k := range t.tx.Under(bReleases, prefix) {
 		if rest := k[len(prefix):]; len(rest) == 8 {
 			all = append(all, int(binary.BigEndian.Uint64(rest)))
 		}
@@ -87,7 +86,7 @@ func (s *Store) MarkUnnamed(ctx context.Context, all []registry.Unnamed) error {
 	if err := ctx.Err(); err != nil || len(all) == 0 {
 		return err
 	}
-	return commit(s.db, func(w *writer) error {
+	return commit(s.file, func(w *writer) error {
 		var err error
 		for _, u := range all {
 			err = errors.Join(err, put(w, bUnnamed, key(string(u.Digest)), u))
@@ -101,7 +100,7 @@ func (s *Store) ForgetUnnamed(ctx context.Context, all []registry.Unnamed) error
 	if err := ctx.Err(); err != nil || len(all) == 0 {
 		return err
 	}
-	return commit(s.db, func(w *writer) error {
+	return commit(s.file, func(w *writer) error {
 		var err error
 		for _, u := range all {
 			err = errors.Join(err, w.remove(bUnnamed, key(string(u.Digest))))
@@ -115,7 +114,7 @@ func (s *Store) TokensUsed(ctx context.Context, at map[string]time.Time) error {
 	if err := ctx.Err(); err != nil || len(at) == 0 {
 		return err
 	}
-	return commit(s.db, func(w *writer) error {
+	return commit(s.file, func(w *writer) error {
 		for hash, used := range at {
 			c, err := get[access.Credential](w.tx, bCredentials, key(hash), access.ErrNotFound)
 			if errors.Is(err, access.ErrNotFound) || (err == nil && !used.After(c.Used)) {
@@ -144,7 +143,7 @@ func (s *Store) ForgetExpired(ctx context.Context) error {
 		if err != nil || found == 0 {
 			return err
 		}
-		err = commit(s.db, func(w *writer) error {
+		err = commit(s.file, func(w *writer) error {
 			return (&transaction{reader: &reader{ctx: ctx, tx: w.tx, at: s.now().UTC()}, w: w}).forgetExpired()
 		})
 		if err != nil {

@@ -8,9 +8,8 @@ import (
 	"os"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
 var _ metering.Store = (*Store)(nil)
@@ -30,7 +29,7 @@ func (s *Store) change(ctx context.Context, apply func(*writer) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return commit(s.db, apply)
+	return commit(s.file, apply)
 }
 
 func epochKey(node string, number_ uint64) []byte { return key(node, number(number_)) }
@@ -135,7 +134,7 @@ func hourKey(k metering.Key) []byte {
 }
 
 // sealedUntil is the first hour that is open; zero if none is sealed.
-func sealedUntil(tx *bolt.Tx) (time.Time, error) {
+func sealedUntil(tx checked.Tx) (time.Time, error) {
 	sealed, err := get[time.Time](tx, bMeta, sealedKey, os.ErrNotExist)
 	if errors.Is(err, os.ErrNotExist) {
 		return time.Time{}, nil
@@ -175,7 +174,7 @@ func (s *Store) Seal(ctx context.Context, until time.Time) (sealed time.Time, er
 
 // nextSeal answers which hours are sealed, and up to which they can be next: to
 // the end of a day at most.
-func nextSeal(tx *bolt.Tx, until time.Time) (sealed, step time.Time, err error) {
+func nextSeal(tx checked.Tx, until time.Time) (sealed, step time.Time, err error) {
 	if sealed, err = sealedUntil(tx); err != nil {
 		return sealed, step, err
 	}
@@ -184,7 +183,7 @@ func nextSeal(tx *bolt.Tx, until time.Time) (sealed, step time.Time, err error) 
 	}
 	first := sealed
 	if first.IsZero() { // nothing is: from the first usage on
-		k, _ := tx.Bucket([]byte(bUsage)).Cursor().First()
+		k, _ := tx.Seek(bUsage, nil)
 		if len(k) < 8 {
 			return sealed, step, nil
 		}
@@ -197,7 +196,7 @@ func nextSeal(tx *bolt.Tx, until time.Time) (sealed, step time.Time, err error) 
 }
 
 // closedByAll answers how far up to a time no epoch can add anything.
-func closedByAll(tx *bolt.Tx, until time.Time) (time.Time, error) {
+func closedByAll(tx checked.Tx, until time.Time) (time.Time, error) {
 	epochs, err := list[metering.Epoch](tx, bEpochs, nil)
 	for _, e := range epochs {
 		if !e.Ended && e.Until.Before(until) {
@@ -234,7 +233,7 @@ func sealHours(w *writer, from, to time.Time) error {
 
 // span reads the records of a bucket whose keys begin with an hour in from <=
 // hour < to.
-func span[T any](ctx context.Context, tx *bolt.Tx, bucket string, from, to time.Time, each func(T)) error {
+func span[T any](ctx context.Context, tx checked.Tx, bucket string, from, to time.Time, each func(T)) error {
 	return spanRaw(ctx, tx, bucket, from, to, func(k, raw []byte) error {
 		v, err := parse[T](bucket, k, raw)
 		if err == nil {
@@ -244,10 +243,12 @@ func span[T any](ctx context.Context, tx *bolt.Tx, bucket string, from, to time.
 	})
 }
 
-func spanRaw(ctx context.Context, tx *bolt.Tx, bucket string, from, to time.Time, each func(k, raw []byte) error) error {
-	c := tx.Bucket([]byte(bucket)).Cursor()
+func spanRaw(ctx context.Context, tx checked.Tx, bucket string, from, to time.Time, each func(k, raw []byte) error) error {
 	end := number(uint64(max(0, to.Unix())))
-	for k, record := c.Seek([]byte(number(uint64(max(0, from.Unix()))))); k != nil && string(k) < end; k, record = c.Next() {
+	for k, record := range tx.From(bucket, []byte(number(uint64(max(0, from.Unix()))))) {
+		if string(k) >= end {
+			break
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -271,7 +272,7 @@ func (s *Store) Ledger(ctx context.Context, app string, from, to time.Time) (met
 }
 
 // rowsOf tells each row that is sealed in a span.
-type rowsOf func(ctx context.Context, tx *bolt.Tx, from, to time.Time, each func(*metering.Hour)) error
+type rowsOf func(ctx context.Context, tx checked.Tx, from, to time.Time, each func(*metering.Hour)) error
 
 // ledger reads a span; rows reads what of it is sealed.
 func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows rowsOf, each func(*metering.Hour)) (l metering.Ledger, err error) {
@@ -311,20 +312,22 @@ func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows
 // Cells implements metering.Store.
 func (s *Store) Cells(ctx context.Context, node string, epoch uint64) (cells []metering.Cell, err error) {
 	err = s.view(ctx, func(tx *reader) error {
-		b := tx.tx.Bucket([]byte(bUsage))
-		return b.ForEach(func(k, record []byte) error {
+		for k, record := range tx.tx.From(bUsage, nil) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			if len(k) < 17 || string(k[9:17]) != number(epoch) {
-				return nil
+				continue
 			}
 			r, err := decode[cellRecord](bUsage, k, record)
-			if err == nil && r.Node == node {
+			if err != nil {
+				return err
+			}
+			if r.Node == node {
 				cells = append(cells, r.Cell)
 			}
-			return err
-		})
+		}
+		return nil
 	})
 	return cells, err
 }

@@ -22,7 +22,7 @@ func (s *Store) AddUsed(ctx context.Context, all []approvals.ReleaseUsed) error 
 	if err := ctx.Err(); err != nil || len(all) == 0 {
 		return err
 	}
-	return commit(s.db, func(w *writer) error {
+	return commit(s.file, func(w *writer) error {
 		for _, r := range all {
 			if err := errors.Join(addUsed(w, releaseKey(r.App, r.Release), r.Used), addUsed(w, releaseKey(r.App, allReleases), r.Used)); err != nil {
 				return err
@@ -43,8 +43,7 @@ func addUsed(w *writer, k []byte, used []approvals.Used) error {
 // sumUses makes the sums of a file that had none.
 func sumUses(w *writer) error {
 	sums := map[string][]approvals.Used{}
-	c := w.tx.Bucket([]byte(bUses)).Cursor()
-	for k, record := c.First(); k != nil; k, record = c.Next() {
+	for k, record := range w.tx.From(bUses, nil) {
 		used, err := decode[[]approvals.Used](bUses, k, record)
 		if err != nil {
 			return err

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestOnlyTheWriterWrites: a record that is changed past the writer is not
-// counted, and the file would be taken for damaged at the next start.
-func TestOnlyTheWriterWrites(t *testing.T) {
+// TestRecordsChangeWithWhatIsDerived: a record that is changed past the writer is missing in the
+// counts and in the index, and the file would be taken for damaged at the next start.
+func TestRecordsChangeWithWhatIsDerived(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -35,11 +35,10 @@ func TestOnlyTheWriterWrites(t *testing.T) {
 			if !ok {
 				return true
 			}
-			x, _ := s.X.(*ast.Ident)
-			if (x == nil || x.Name != "crc32") && slices.Contains([]string{"Put", "Delete", "Update", "Batch", "NextSequence", "CreateBucket", "DeleteBucket"}, s.Sel.Name) {
+			if slices.Contains([]string{"Set", "Remove", "Next"}, s.Sel.Name) {
 				seen++
-				if path != "tally.go" && !(path == "open.go" && s.Sel.Name == "Update") {
-					t.Errorf("%s calls %s: write with commit, writer.set and writer.remove", path, s.Sel.Name)
+				if path != "writer.go" {
+					t.Errorf("%s calls %s: write with writer.set, writer.remove and writer.next", path, s.Sel.Name)
 				}
 			}
 			return true

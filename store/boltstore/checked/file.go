@@ -1,4 +1,4 @@
-package boltstore
+package checked
 
 import (
 	"errors"
@@ -23,9 +23,15 @@ const lockTimeout = 2 * time.Second
 // ErrLocked: another process has the file open.
 var ErrLocked = errors.New("another agora process uses")
 
-// openFile opens or makes a file. One that is there is read as a whole first,
+// File is an open file.
+type File struct {
+	db    *bolt.DB
+	shape *Shape
+}
+
+// Open opens or makes a file. One that is there is read as a whole first,
 // without bbolt, and is opened only if nothing of it is damaged: see walker.
-func openFile(path string, s shape) (*bolt.DB, error) {
+func Open(path string, s *Shape) (*File, error) {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := makeFile(path, s); err != nil {
 			return nil, fmt.Errorf("make %s: %w", path, err)
@@ -57,15 +63,16 @@ func openFile(path string, s shape) (*bolt.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	if err := commit(db, s.prepare); err != nil {
+	f := &File{db, s}
+	if err := f.Commit((*Writer).prepare); err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.Close())
 	}
-	return db, nil
+	return f, nil
 }
 
 // makeFile makes an empty store under another name, so that a file under its own
 // name was whole once: an empty one is never taken for a new one.
-func makeFile(path string, s shape) error {
+func makeFile(path string, s *Shape) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
 		return err
@@ -78,7 +85,7 @@ func makeFile(path string, s shape) error {
 	if err != nil {
 		return err
 	}
-	err = commit(db, s.prepare)
+	err = (&File{db, s}).Commit((*Writer).prepare)
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
@@ -101,14 +108,24 @@ func lock(f *os.File) error {
 	}
 }
 
-// commit is the one way to change a file. What change answers is answered as it
-// is; when the change itself is right and cannot be made durable, the error is
-// storage.ErrUnwritable, and nothing happened.
-func commit(db *bolt.DB, change func(*writer) error) error {
+// Close closes the file. It may be called again.
+func (f *File) Close() error { return f.db.Close() }
+
+// View reads the file as it is at this moment. Others may go on.
+func (f *File) View(read func(Tx) error) error {
+	return guard(func() error {
+		return f.db.View(func(tx *bolt.Tx) error { return read(Tx{tx: tx}) })
+	})
+}
+
+// Commit is the one way to change a file, one after the other. An error of change
+// is returned as it is; when the change itself is right and cannot be made durable, the error is
+// storage.ErrUnwritable. Either way nothing happened.
+func (f *File) Commit(change func(*Writer) error) error {
 	var refused error
 	err := guard(func() error {
-		return db.Update(func(tx *bolt.Tx) error {
-			w := newWriter(tx)
+		return f.db.Update(func(tx *bolt.Tx) error {
+			w := newWriter(tx, f.shape)
 			if refused = change(w); refused == nil {
 				refused = w.close()
 			}
@@ -118,7 +135,7 @@ func commit(db *bolt.DB, change func(*writer) error) error {
 	if err == nil || refused != nil || errors.Is(err, storage.ErrCorrupt) {
 		return err
 	}
-	return fmt.Errorf("%w: %s: %w", storage.ErrUnwritable, db.Path(), err)
+	return fmt.Errorf("%w: %s: %w", storage.ErrUnwritable, f.db.Path(), err)
 }
 
 // guard turns what bbolt does about a damaged file into an error: it panics, or

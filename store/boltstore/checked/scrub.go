@@ -1,10 +1,9 @@
-package boltstore
+package checked
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // bScrub holds zeros, for a moment: a file keeps what was deleted in pages that nothing leads to
@@ -21,25 +20,17 @@ const (
 )
 
 // Scrub overwrites what was deleted before, as far as no reader sees it still.
-func (s *Store) Scrub(ctx context.Context) error { return scrub(ctx, s.db) }
-
-// Scrub is Store.Scrub for the apps' data.
-func (s *KV) Scrub(ctx context.Context) error { return scrub(ctx, s.db) }
-
-// Scrub is Store.Scrub for what waits to be delivered.
-func (q *Queue) Scrub(ctx context.Context) error { return scrub(ctx, q.db) }
-
-func scrub(ctx context.Context, db *bolt.DB) (err error) {
-	defer func() { err = errors.Join(err, unfill(db)) }()
+func (f *File) Scrub(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, f.unfill()) }()
 	first := uint64(0)
 	for range fillPasses {
-		stats := db.Stats()
+		stats := f.db.Stats()
 		for left := stats.FreePageN + stats.PendingPageN + fillMore; left > 0; left -= maxFill {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			n := 2 * uint64(min(left, maxFill))
-			if err := fillPages(db, first, n); err != nil {
+			if err := f.fillPages(first, n); err != nil {
 				return err
 			}
 			first += n
@@ -50,12 +41,12 @@ func scrub(ctx context.Context, db *bolt.DB) (err error) {
 
 // fillPages writes fillers from a number on. A transaction that needs more pages than are free
 // uses every one of them, and every page is written as a whole.
-func fillPages(db *bolt.DB, first, n uint64) error {
+func (f *File) fillPages(first, n uint64) error {
 	zeros := make([]byte, fillerSize)
-	return commit(db, func(w *writer) error {
+	return f.Commit(func(w *Writer) error {
 		for i := first; i < first+n; i++ {
-			k := []byte(number(i))
-			if err := w.set(bScrub, k, seal(bScrub, k, zeros)); err != nil {
+			k := binary.BigEndian.AppendUint64(nil, i)
+			if err := w.Set(bScrub, k, Seal(bScrub, k, zeros)); err != nil {
 				return err
 			}
 		}
@@ -64,18 +55,19 @@ func fillPages(db *bolt.DB, first, n uint64) error {
 }
 
 // unfill gives the pages back, also those that a killed process filled.
-func unfill(db *bolt.DB) error {
+func (f *File) unfill() error {
 	for {
 		more := false
-		err := commit(db, func(w *writer) error {
+		err := f.Commit(func(w *Writer) error {
 			var keys [][]byte
-			c := w.tx.Bucket([]byte(bScrub)).Cursor()
-			for k, _ := c.First(); k != nil && len(keys) < 2*maxFill; k, _ = c.Next() {
-				keys = append(keys, k)
+			for k := range w.From(bScrub, nil) {
+				if keys = append(keys, k); len(keys) == 2*maxFill {
+					break
+				}
 			}
 			more = len(keys) == 2*maxFill
 			for _, k := range keys {
-				if err := w.remove(bScrub, k); err != nil {
+				if err := w.Remove(bScrub, k); err != nil {
 					return err
 				}
 			}

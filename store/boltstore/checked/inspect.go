@@ -1,10 +1,9 @@
-package boltstore
+package checked
 
 import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -13,19 +12,10 @@ import (
 // when it is opened, and cannot be read in parts before.
 var ErrEarlier = errors.New("an earlier agora wrote this, and the next start brings it up to date")
 
-// Inspect reads the file of a store that no process has open, as a whole, and
-// then lets read read the store. It changes nothing. A *DamagedError lists what
+// Inspect reads a file that no process has open, as a whole, and then lets read read
+// it again, record by record. It changes nothing. A *DamagedError lists what
 // is damaged: it is not read then.
-func Inspect(path string, now func() time.Time, read func(*Store) error) error {
-	return inspect(path, storeShape, func(db *bolt.DB) error { return read(&Store{db: db, now: now}) })
-}
-
-// InspectKV is Inspect for the apps' data.
-func InspectKV(path string, now func() time.Time, read func(*KV) error) error {
-	return inspect(path, kvShape, func(db *bolt.DB) error { return read(&KV{db: db, now: now}) })
-}
-
-func inspect(path string, s shape, read func(*bolt.DB) error) error {
+func Inspect(path string, s *Shape, read func(*File) error) error {
 	o := &bolt.Options{ReadOnly: true, OpenFile: func(path string, _ int, _ os.FileMode) (*os.File, error) {
 		f, err := os.Open(path)
 		if err != nil {
@@ -53,7 +43,7 @@ func inspect(path string, s shape, read func(*bolt.DB) error) error {
 	}
 	err = guard(func() error {
 		return db.View(func(tx *bolt.Tx) error {
-			for _, b := range s.buckets {
+			for _, b := range s.buckets() {
 				if tx.Bucket([]byte(b)) == nil {
 					return fmt.Errorf("%s: %w", path, ErrEarlier)
 				}
@@ -62,7 +52,7 @@ func inspect(path string, s shape, read func(*bolt.DB) error) error {
 		})
 	})
 	if err == nil {
-		err = read(db)
+		err = read(&File{db, s})
 	}
 	return errors.Join(err, db.Close())
 }

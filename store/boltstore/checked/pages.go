@@ -1,4 +1,4 @@
-package boltstore
+package checked
 
 import (
 	"bytes"
@@ -70,7 +70,7 @@ func readMeta(r io.ReaderAt, n, pageSize int64) (meta, error) {
 	return found, nil
 }
 
-// readMetas answers both roots, older first. Every commit writes one of them,
+// readMetas returns both roots, older first. Every commit writes one of them,
 // within a disk's sector: both are whole, also after a loss of power. If one is
 // not, the last transaction may be gone.
 func readMetas(r io.ReaderAt) (older, newer meta, err error) {
@@ -136,7 +136,7 @@ func (w *walker) report(bucket string, id uint64, lo, hi []byte, what string) {
 	w.damaged(bucket, id, lo, hi, what)
 }
 
-// mark answers whether the page was new.
+// mark reports whether the page was new.
 func (w *walker) mark(id uint64) bool {
 	word, bit := &w.seen[id/64], uint64(1)<<(id%64)
 	was := *word&bit != 0
@@ -263,7 +263,7 @@ func (w *walker) openBucket(name string, value []byte) error {
 	return nil
 }
 
-// item answers key and value of element i, which lie within the page.
+// item returns key and value of element i, which lie within the page.
 func item(b []byte, i int, leaf bool) (key, value []byte, err error) {
 	count := uint64(le.Uint16(b[10:]))
 	start := uint64(pageHeader + i*element)

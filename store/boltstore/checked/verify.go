@@ -1,4 +1,4 @@
-package boltstore
+package checked
 
 import (
 	"context"
@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -20,16 +18,6 @@ import (
 // maxDamage bounds a report: who has more has lost the file.
 const maxDamage = 1000
 
-// shape is what a file must have.
-type shape struct {
-	buckets  []string // but meta
-	required []string // records of meta, from format 2 on
-	prepare  func(*writer) error
-	unseal   func(bucket string, key, record []byte) ([]byte, error)
-	// also compares records with each other: it is shown each, and asked at the end.
-	also func() (see func(bucket string, key, value []byte), end func(meta map[string][]byte, counted map[string]tally) []string)
-}
-
 // verification is one reading of a whole file.
 type verification struct {
 	path    string
@@ -37,26 +25,20 @@ type verification struct {
 	more    int // beyond maxDamage
 	// unsealed are records without a right seal; format 1 of the apps' data sealed
 	// data alone, and what format it is, is known at the end.
-	unsealed []string
+	unsealed []unsealed
 	found    map[string]bool
-	tallies  map[string]*tally
+	tallies  map[string]*Tally
 	meta     map[string][]byte // unsealed
-	see      func(bucket string, key, value []byte)
-	unseal   func(bucket string, key, record []byte) ([]byte, error)
+	shape    *Shape
+	relation Relation
 }
 
-// Verify reads the whole file of a store that no process has open, and answers
+type unsealed struct{ bucket, name string }
+
+// Verify reads a whole file that no process has open, and returns
 // all that is damaged: *storage.Damage for each. rest, if not nil, is called
 // between pages, and ends the reading with an error.
-func Verify(path string, rest func() error) []error { return verifyFile(path, storeShape, rest) }
-
-// VerifyKV is Verify for the apps' data.
-func VerifyKV(path string, rest func() error) []error { return verifyFile(path, kvShape, rest) }
-
-// VerifyQueue is Verify for what waits to be delivered.
-func VerifyQueue(path string, rest func() error) []error { return verifyFile(path, queueShape, rest) }
-
-func verifyFile(path string, s shape, rest func() error) []error {
+func Verify(path string, s *Shape, rest func() error) []error {
 	f, err := os.Open(path)
 	if err != nil {
 		return []error{err}
@@ -81,7 +63,7 @@ func (r restingReader) ReadAt(b []byte, at int64) (int, error) {
 }
 
 // verify reads the newest state in an open file, through r.
-func verify(f *os.File, r io.ReaderAt, path string, s shape) []error {
+func verify(f *os.File, r io.ReaderAt, path string, s *Shape) []error {
 	info, err := f.Stat()
 	if err != nil {
 		return []error{err}
@@ -96,32 +78,34 @@ func verify(f *os.File, r io.ReaderAt, path string, s shape) []error {
 	return verifyAt(r, info.Size(), newest, path, s)
 }
 
-// verifyOpen reads what one transaction of an open database sees, while others
-// go on: no page of it is written over before the transaction ends.
-func verifyOpen(ctx context.Context, db *bolt.DB, s shape) (problems []error) {
-	f, err := os.Open(db.Path())
+// Check reads the whole file as it is at this moment, and returns all that is
+// damaged: *storage.Damage for each. Others may go on: no page that this one
+// transaction sees is written over before it ends.
+func (f *File) Check(ctx context.Context) (problems []error) {
+	path := f.db.Path()
+	raw, err := os.Open(path)
 	if err != nil {
 		return []error{err}
 	}
-	defer f.Close()
+	defer raw.Close()
 	// A root that two commits have replaced meanwhile, or that is half written at
 	// this moment, is not found: the next transaction's will be.
 	for range 100 {
 		done := false
 		err = guard(func() error {
-			return db.View(func(tx *bolt.Tx) error {
-				older, newer, err := readMetas(f)
+			return f.db.View(func(tx *bolt.Tx) error {
+				older, newer, err := readMetas(raw)
 				if err != nil {
 					return err
 				}
 				if older.txn == uint64(tx.ID()) {
 					newer = older
 				}
-				info, err := f.Stat()
+				info, err := raw.Stat()
 				if err != nil || newer.txn != uint64(tx.ID()) {
 					return err
 				}
-				problems, done = verifyAt(restingReader{f, ctx.Err}, info.Size(), newer, db.Path(), s), true
+				problems, done = verifyAt(restingReader{raw, ctx.Err}, info.Size(), newer, path, f.shape), true
 				return nil
 			})
 		})
@@ -130,24 +114,22 @@ func verifyOpen(ctx context.Context, db *bolt.DB, s shape) (problems []error) {
 		}
 	}
 	if err == nil {
-		return []error{fmt.Errorf("%s changes too fast to be checked: try again", db.Path())}
+		return []error{fmt.Errorf("%s changes too fast to be checked: try again", path)}
 	}
-	return []error{&storage.Damage{File: db.Path(), Item: "a root", Detail: "is damaged: " + err.Error()}}
+	return []error{&storage.Damage{File: path, Item: "a root", Detail: "is damaged: " + err.Error()}}
 }
 
-func verifyAt(r io.ReaderAt, size int64, m meta, path string, s shape) []error {
-	v := &verification{path: path, found: map[string]bool{}, tallies: map[string]*tally{}, meta: map[string][]byte{}}
-	see, end := s.also()
-	v.see, v.unseal = see, s.unseal
+func verifyAt(r io.ReaderAt, size int64, m meta, path string, s *Shape) []error {
+	v := &verification{path: path, found: map[string]bool{}, tallies: map[string]*Tally{}, meta: map[string][]byte{}, shape: s, relation: s.relation()}
 	w := &walker{r: r, damaged: v.page, record: v.record, bucket: v.bucket}
 	w.walk(m, size)
-	for _, name := range v.unsealed {
-		if !v.first(s) || strings.HasPrefix(name, "key ") {
-			v.add(name, "does not match its checksum")
+	for _, u := range v.unsealed {
+		if !v.uncounted() || slices.Contains(s.AlwaysSealed, u.bucket) {
+			v.add(u.name, "does not match its checksum")
 		}
 	}
 	if w.sound {
-		v.compare(s, end)
+		v.compare()
 	}
 	if v.more > 0 {
 		v.problem = append(v.problem, &storage.Damage{File: path, Detail: fmt.Sprintf("has %d more damaged items", v.more)})
@@ -174,56 +156,57 @@ func (v *verification) page(bucket string, id uint64, lo, hi []byte, what string
 	case lo == nil && hi == nil:
 		item += fmt.Sprintf(" (all %s)", bucket)
 	case hi == nil:
-		item += fmt.Sprintf(" (%s, from %s on)", bucket, recordName(bucket, lo))
+		item += fmt.Sprintf(" (%s, from %s on)", bucket, v.shape.Name(bucket, lo))
 	case lo == nil:
-		item += fmt.Sprintf(" (%s, up to %s)", bucket, recordName(bucket, hi))
+		item += fmt.Sprintf(" (%s, up to %s)", bucket, v.shape.Name(bucket, hi))
 	default:
-		item += fmt.Sprintf(" (%s, from %s to %s)", bucket, recordName(bucket, lo), recordName(bucket, hi))
+		item += fmt.Sprintf(" (%s, from %s to %s)", bucket, v.shape.Name(bucket, lo), v.shape.Name(bucket, hi))
 	}
 	v.add(item, what)
 }
 
 func (v *verification) bucket(name string) {
 	v.found[name] = true
-	v.tallies[name] = &tally{}
+	v.tallies[name] = &Tally{}
 }
 
 func (v *verification) record(bucket string, key, value []byte) {
-	v.tallies[bucket].add(key, value)
-	raw, err := v.unseal(bucket, key, value)
-	if err != nil {
-		v.unsealed = append(v.unsealed, recordName(bucket, key))
+	v.tallies[bucket].Add(key, value)
+	raw, ok := v.shape.unseal(bucket, key, value)
+	if !ok {
+		v.unsealed = append(v.unsealed, unsealed{bucket, v.shape.Name(bucket, key)})
 		return
 	}
-	if bucket == bMeta {
+	if bucket == Meta {
 		v.meta[string(key)] = slices.Clone(raw)
 		return
 	}
-	v.see(bucket, key, raw)
+	v.relation.See(bucket, key, raw)
 }
 
 // compare finds what is whole and yet not right: what vanished, or came back.
-func (v *verification) compare(s shape, end func(map[string][]byte, map[string]tally) []string) {
+func (v *verification) compare() {
+	buckets := v.shape.buckets()
 	for b := range v.found {
-		if b != bMeta && !slices.Contains(s.buckets, b) {
+		if b != Meta && !slices.Contains(buckets, b) {
 			v.add(fmt.Sprintf("bucket %q", b), "was never made")
 		}
 	}
-	if len(v.problem) > 0 || v.first(s) {
+	if len(v.problem) > 0 || v.uncounted() {
 		return
 	}
-	for _, name := range s.required {
+	for _, name := range v.shape.Required {
 		if v.meta[name] == nil {
-			v.add(recordName(bMeta, []byte(name)), "is gone")
+			v.add(v.shape.Name(Meta, []byte(name)), "is gone")
 		}
 	}
-	counted := map[string]tally{}
-	for _, b := range s.buckets {
-		raw, counts := v.meta[tallyKey(b)]
+	counted := map[string]Tally{}
+	for _, b := range buckets {
+		raw, counts := v.meta[string(tallyKey(b))]
 		if !counts && !v.found[b] {
 			continue // newer than the file: it will be made
 		}
-		var want tally
+		var want Tally
 		if err := json.Unmarshal(raw, &want); err != nil {
 			v.add("the count of "+b, "is gone")
 			continue
@@ -231,12 +214,12 @@ func (v *verification) compare(s shape, end func(map[string][]byte, map[string]t
 		counted[b] = want
 		v.count(b, want)
 	}
-	for _, what := range end(v.meta, counted) {
+	for _, what := range v.relation.Wrong(v.meta, counted) {
 		v.add("", what)
 	}
 }
 
-func (v *verification) count(bucket string, want tally) {
+func (v *verification) count(bucket string, want Tally) {
 	got := v.tallies[bucket]
 	if got == nil {
 		v.add("bucket "+bucket, fmt.Sprintf("is gone, with its %d records", want.Records))
@@ -252,13 +235,7 @@ func (v *verification) count(bucket string, want tally) {
 	}
 }
 
-// first tells whether the file is of format 1, which counted nothing.
-func (v *verification) first(s shape) bool {
-	if slices.Contains(s.buckets, bData) { // format 1 of the apps' data had no meta at all
-		return !v.found[bMeta] && v.found[bData] && v.found[bUsed]
-	}
-	return string(v.meta["format"]) == "1"
-}
+func (v *verification) uncounted() bool { return v.shape.uncounted(v.found, v.meta) }
 
 // DamagedError says that a file is not opened, and why.
 type DamagedError struct {
@@ -278,7 +255,7 @@ func (e *DamagedError) Error() string {
 
 func (e *DamagedError) Unwrap() []error { return e.Damage }
 
-// damaged makes one error of what a verification found, or answers nil.
+// damaged makes one error of what a verification found, or returns nil.
 func damaged(path string, problems []error) error {
 	if len(problems) == 0 {
 		return nil
@@ -290,8 +267,3 @@ func damaged(path string, problems []error) error {
 	}
 	return &DamagedError{path, problems}
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// tallyKey is where meta keeps a bucket's tally.
-func tallyKey(bucket string) string { return strings.Join([]string{"tally", bucket}, "\x00") }

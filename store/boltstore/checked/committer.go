@@ -1,22 +1,20 @@
-package boltstore
+package checked
 
 import (
 	"context"
 	"errors"
 	"sync"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/internal/storage"
 )
 
-// committer is a file's one writer. Writes that wait at the same time share one
+// Committer is a file's one writer. Writes that wait at the same time share one
 // commit: the disk sets the pace, and no timer is needed. A write that panics fails its batch,
 // and nothing more.
-type committer struct {
-	db     *bolt.DB
+type Committer struct {
+	file   *File
 	watch  *calm.Watch
 	where  string // in the watch
 	writes chan write
@@ -26,24 +24,26 @@ type committer struct {
 }
 
 type write struct {
-	apply func(*writer) error
+	apply func(*Writer) error
 	reply chan error
 }
 
-func newCommitter(db *bolt.DB, watch *calm.Watch, where string) *committer {
+// NewCommitter begins to take writes. watch recovers their panics, calls them what where says, and
+// may be nil.
+func NewCommitter(f *File, watch *calm.Watch, where string) *Committer {
 	ctx, end := context.WithCancel(context.Background())
-	c := &committer{db: db, watch: watch, where: where, writes: make(chan write), done: ctx.Done(), end: end}
+	c := &Committer{file: f, watch: watch, where: where, writes: make(chan write), done: ctx.Done(), end: end}
 	watch.Loop(ctx, &c.ended, where, c.run)
 	return c
 }
 
-// stop commits what waits. It may be called again.
-func (s *committer) stop() {
+// Stop commits what waits. It may be called again.
+func (s *Committer) Stop() {
 	s.end()
 	s.ended.Wait()
 }
 
-func (s *committer) run(context.Context) {
+func (s *Committer) run(context.Context) {
 	for {
 		select {
 		case w := <-s.writes:
@@ -55,7 +55,7 @@ func (s *committer) run(context.Context) {
 }
 
 // gather takes the writes that wait at this moment.
-func (s *committer) gather(first write) []write {
+func (s *Committer) gather(first write) []write {
 	batch := []write{first}
 	for len(batch) < 256 {
 		select {
@@ -68,7 +68,7 @@ func (s *committer) gather(first write) []write {
 	return batch
 }
 
-// alone tells whether a write that failed leaves the others of its batch as they
+// alone reports whether a write that failed leaves the others of its batch as they
 // are: it was refused, or met a damaged record.
 func alone(err error) bool {
 	_, refused := errors.AsType[abi.Errno](err)
@@ -77,10 +77,10 @@ func alone(err error) bool {
 
 // commitBatch applies all writes in one transaction, and replies to each of them also if one
 // panics: bbolt has rolled the transaction back then.
-func (s *committer) commitBatch(batch []write) {
+func (s *Committer) commitBatch(batch []write) {
 	replies := make([]error, len(batch))
 	err := s.watch.Do(s.where, func() error {
-		return commit(s.db, func(w *writer) error {
+		return s.file.Commit(func(w *Writer) error {
 			for i, b := range batch {
 				// apply decides before it writes, so a refused one leaves nothing behind.
 				if replies[i] = b.apply(w); replies[i] != nil && !alone(replies[i]) {
@@ -99,7 +99,10 @@ func (s *committer) commitBatch(batch []write) {
 	}
 }
 
-func (s *committer) write(ctx context.Context, apply func(*writer) error) error {
+// Write returns once apply's changes are durable, or are not made. apply decides before it writes,
+// so that one which refuses leaves nothing behind: what it returns is the error of this write alone if
+// it is an abi.Errno or storage.ErrCorrupt, and otherwise that of the whole batch.
+func (s *Committer) Write(ctx context.Context, apply func(*Writer) error) error {
 	w := write{apply, make(chan error, 1)}
 	select {
 	case s.writes <- w:
