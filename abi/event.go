@@ -79,6 +79,12 @@ var eventKinds = []EventKind{
 	{"key.added", "added a key", []string{"identity"}, AudienceConcerned},
 	{"key.deleted", "distrusted a key", []string{"identity"}, AudienceConcerned},
 
+	{"group.created", "made the group", []string{"group", "source"}, AudienceOperators},
+	{"group.changed", "renamed the group", []string{"group", "was"}, AudienceOperators},
+	{"group.deleted", "deleted the group", []string{"group", "people"}, AudienceOperators},
+	{"group.member_added", "put into the group", []string{"group", "person"}, AudienceConcerned},
+	{"group.member_removed", "took out of the group", []string{"group", "person"}, AudienceConcerned},
+
 	{"backup.read", "read a backup", []string{"via"}, AudienceOperators},
 	{"secrets.rotated", "sealed all secrets anew with key", nil, AudienceOperators},
 }

@@ -95,6 +95,7 @@ type Reader interface {
 	CredentialByHash(hash string) (Credential, error)
 	Credentials(user string) ([]Credential, error) // by kind, oldest first
 	MadeWith(token string) ([]Credential, error)   // whose parent is the token of that id
+	GroupReader
 }
 
 // Writer is what one transaction can change of access.
@@ -104,6 +105,7 @@ type Writer interface {
 	// PutCredential stores a credential, and forgets some that have ended.
 	PutCredential(Credential) error
 	DeleteCredential(hash string) error
+	GroupWriter
 }
 
 // Tx is access's part of one transaction.
@@ -116,7 +118,9 @@ type Tx interface {
 type Actor struct {
 	User  string
 	Roles []Role
-	Via   CredentialKind
+	// Groups are the ids of the groups that the user is in, in order.
+	Groups []string
+	Via    CredentialKind
 
 	Credential string    // hash of the secret that was shown; "" for the node itself
 	Parent     string    // of what this actor makes, see Credential

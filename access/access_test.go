@@ -12,8 +12,9 @@ import (
 	"github.com/agora-host/agora/access"
 )
 
-// memory is a Tx in maps.
+// memory is a Tx in maps, without groups.
 type memory struct {
+	access.GroupTx
 	users       map[string]access.User
 	credentials map[string]access.Credential
 }
@@ -71,9 +72,11 @@ func (m memory) DeleteCredential(hash string) error {
 	return nil
 }
 
+func (memory) GroupsOf(string) ([]string, error) { return nil, nil }
+
 func TestSecrets(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	tx := memory{map[string]access.User{}, map[string]access.Credential{}}
+	tx := memory{users: map[string]access.User{}, credentials: map[string]access.Credential{}}
 	tx.users["ada@example.com"] = access.User{Name: "ada@example.com", Roles: []access.Role{access.RoleDeveloper}}
 	tx.users["off@example.com"] = access.User{Name: "off@example.com", Disabled: true}
 	give := func(kind access.CredentialKind, user string, ttl time.Duration) string {
@@ -201,7 +204,7 @@ func FuzzCanonicalName(f *testing.F) {
 func TestThereIsAlwaysAnOperator(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		tx := memory{map[string]access.User{}, map[string]access.Credential{}}
+		tx := memory{users: map[string]access.User{}, credentials: map[string]access.Credential{}}
 		if _, err := access.ChangeUser(tx, access.User{Name: "a@x.y", Roles: []access.Role{access.RoleOperator}}); err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +231,7 @@ func TestThereIsAlwaysAnOperator(t *testing.T) {
 
 // TestDisablingEndsCredentials, and enabling again brings none of them back.
 func TestDisablingEndsCredentials(t *testing.T) {
-	tx := memory{map[string]access.User{}, map[string]access.Credential{}}
+	tx := memory{users: map[string]access.User{}, credentials: map[string]access.Credential{}}
 	for _, name := range []string{"ops@x.y", "ada@x.y"} {
 		if _, err := access.ChangeUser(tx, access.User{Name: name, Roles: []access.Role{access.RoleOperator}}); err != nil {
 			t.Fatal(err)

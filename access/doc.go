@@ -1,4 +1,4 @@
-// Package access owns who may do what: users, their roles, API tokens,
+// Package access owns who may do what: users, their groups and roles, API tokens,
 // browser sessions and one-time sign-in links.
 //
 // Invariants:
@@ -8,6 +8,7 @@
 //   - once there is an operator who is not disabled, there is one;
 //   - what was made with a token ends with it, when it expires and when it is revoked;
 //   - a token makes no token that reaches further than itself, and never a session if it is limited;
+//   - a group that a provider tells is changed by that provider alone, and its source never changes;
 //   - a backup, which holds the node's keys, asks for more than a role: MayBackUp;
 //   - a role allows exactly what Role says, on every surface; who has none sees the public face of
 //     apps that serve, and what is their own.

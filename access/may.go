@@ -63,6 +63,12 @@ const (
 	Sign              Act = "sign"
 	ManageKeys        Act = "manage-keys"
 	ManagePerson      Act = "manage-person"
+	ReadMemberships   Act = "read-memberships"
+
+	// About a group.
+	ReadGroup   Act = "read-group"
+	ReadMembers Act = "read-members"
+	ManageGroup Act = "manage-group"
 
 	// About the node.
 	LookAround     Act = "look-around"
@@ -83,6 +89,7 @@ const (
 	OnApp     Kind = "app"
 	OnRequest Kind = "request"
 	OnPerson  Kind = "person"
+	OnGroup   Kind = "group"
 	OnNode    Kind = "node"
 )
 
@@ -100,13 +107,16 @@ const (
 type Resource struct {
 	Kind  Kind
 	Name  string // of the app that it is, or that it is about
-	Owner string // whose it is: an app's owner, also for a request about the app; or the person that it is
+	Owner string // whose it is: an app's owner, also for a request about the app; or the person that it is, or a group's name
 
 	// Of an app.
 	Serves      bool   // it can be called by those who know its address
 	Stage       Stage  // "" is Alive
 	SuspendedBy string // in whose name: "owner", "reviewer" or "operator"; "" if it is not suspended
 	OfferedTo   string // whom its owner offers it to
+
+	// Of a group.
+	Group string // its id
 
 	// Of a request.
 	By     string // who made it
@@ -118,6 +128,9 @@ func App(name, owner string) Resource { return Resource{Kind: OnApp, Name: name,
 
 // Person is what belongs to one person.
 func Person(name string) Resource { return Resource{Kind: OnPerson, Owner: name} }
+
+// TheGroup is a group, by its id and name.
+func TheGroup(id, name string) Resource { return Resource{Kind: OnGroup, Group: id, Owner: name} }
 
 // TheNode is the node as a whole.
 var TheNode = Resource{Kind: OnNode}
@@ -138,7 +151,7 @@ func (h holder) has(a Actor) bool {
 // being is what an actor is to a resource.
 type being struct {
 	words string // after "who is"
-	is    func(actor string, on Resource) bool
+	is    func(a Actor, on Resource) bool
 }
 
 // when is what has to hold of a resource now.
@@ -182,13 +195,14 @@ var (
 	reviewer = holder{words: "a reviewer", any: []Role{RoleReviewer}}
 	operator = holder{words: "an operator", any: []Role{RoleOperator}}
 
-	anybody   = being{"", func(string, Resource) bool { return true }}
-	owner     = being{"its owner", func(a string, on Resource) bool { return a == on.Owner }}
-	stranger  = being{"not its owner", func(a string, on Resource) bool { return a != on.Owner }}
-	self      = being{"that person", func(a string, on Resource) bool { return a == on.Owner }}
-	offered   = being{"the person it is offered to", func(a string, on Resource) bool { return a == on.OfferedTo }}
-	concerned = being{"its requester or the app's owner", func(a string, on Resource) bool { return a == on.By || a == on.Owner }}
-	bystander = being{"neither its requester nor the app's owner", func(a string, on Resource) bool { return a != on.By && a != on.Owner }}
+	anybody   = being{"", func(Actor, Resource) bool { return true }}
+	owner     = being{"its owner", func(a Actor, on Resource) bool { return a.User == on.Owner }}
+	stranger  = being{"not its owner", func(a Actor, on Resource) bool { return a.User != on.Owner }}
+	self      = being{"that person", func(a Actor, on Resource) bool { return a.User == on.Owner }}
+	offered   = being{"the person it is offered to", func(a Actor, on Resource) bool { return a.User == on.OfferedTo }}
+	concerned = being{"its requester or the app's owner", func(a Actor, on Resource) bool { return a.User == on.By || a.User == on.Owner }}
+	bystander = being{"neither its requester nor the app's owner", func(a Actor, on Resource) bool { return a.User != on.By && a.User != on.Owner }}
+	member    = being{"in it", func(a Actor, on Resource) bool { return In(a.Groups, on.Group) }}
 
 	always   = when{"", func(Resource) bool { return true }}
 	serving  = when{"it serves", func(on Resource) bool { return on.Serves }}
@@ -256,7 +270,12 @@ var rules = []rule{
 	{ManageTokens, OnPerson, "make, list and revoke their tokens", "", ErrForbidden, []way{{anyone, self, always}}},
 	{Sign, OnPerson, "get a certificate to sign as them", "", ErrForbidden, []way{{maker, self, always}}},
 	{ManageKeys, OnPerson, "add and remove keys that sign as them", "", ErrForbidden, []way{{maker, self, always}, {operator, anybody, always}}},
+	{ReadMemberships, OnPerson, "see which groups they are in", "the groups", ErrForbidden, []way{{anyone, self, always}, {operator, anybody, always}}},
 	{ManagePerson, OnPerson, "add them, invite them, and change their name and roles", "", ErrForbidden, one(operator)},
+
+	{ReadGroup, OnGroup, "see its name, and how many are in it", "", ErrForbidden, one(members)},
+	{ReadMembers, OnGroup, "see who is in it", "", ErrForbidden, []way{{anyone, member, always}, {operator, anybody, always}}},
+	{ManageGroup, OnGroup, "make, rename and delete it, and change who is in it", "", ErrForbidden, one(operator)},
 
 	{LookAround, OnNode, "see what node this is, and who one is", "", ErrForbidden, one(anyone)},
 	{ReadCatalogue, OnNode, "see requests, grants, keys, host names, the policy and the feed", "", ErrForbidden, one(members)},
@@ -289,7 +308,7 @@ func ruleOf(act Act, on Resource) *rule {
 func Allowed(a Actor, act Act, on Resource) bool {
 	r := ruleOf(act, on)
 	return a.User != "" && a.reaches(on) == nil && slices.ContainsFunc(r.ways, func(w way) bool {
-		return w.roles.has(a) && w.be.is(a.User, on) && w.while.holds(on)
+		return w.roles.has(a) && w.be.is(a, on) && w.while.holds(on)
 	})
 }
 
@@ -312,7 +331,7 @@ func May(a Actor, act Act, on Resource) error {
 	if err := a.reaches(on); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(with, func(w way) bool { return w.be.is(a.User, on) }) {
+	if !slices.ContainsFunc(with, func(w way) bool { return w.be.is(a, on) }) {
 		return r.another(a, on)
 	}
 	return fmt.Errorf("%s %s: %w", on.words(), r.condition(a, on), ErrNotNow)
@@ -353,6 +372,8 @@ func (r *rule) audience(on Resource) string {
 		switch {
 		case w.be.words != "" && on.Kind == OnPerson:
 			words = append(words, on.Owner)
+		case on.Kind == OnGroup && w.be.words != "":
+			words = append(words, fmt.Sprintf("the people in the group %q", on.Owner))
 		case w.be.words != "":
 			words = append(words, w.be.words+" "+on.Owner)
 		default:
@@ -371,7 +392,7 @@ func (r *rule) audience(on Resource) string {
 func (r *rule) condition(a Actor, on Resource) string {
 	var words []string
 	for _, w := range r.ways {
-		if w.roles.has(a) && w.be.is(a.User, on) && !slices.Contains(words, w.while.words) {
+		if w.roles.has(a) && w.be.is(a, on) && !slices.Contains(words, w.while.words) {
 			words = append(words, w.while.words)
 		}
 	}
@@ -387,6 +408,8 @@ func (on Resource) words() string {
 		return fmt.Sprintf("the request about %q", on.Name)
 	case OnPerson:
 		return on.Owner
+	case OnGroup:
+		return fmt.Sprintf("the group %q", on.Owner)
 	}
 	return "the node"
 }

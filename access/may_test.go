@@ -37,6 +37,9 @@ func everyWho() (all []who) {
 
 const me, other = "me@example.com", "other@example.com"
 
+// mine is a group that I am in.
+const mine = "g_mine"
+
 // onApp says in plain words who may do what to an app. It is written apart from the table, from what
 // each flow asked before there was one.
 func onApp(act access.Act, w who, on access.Resource) bool {
@@ -98,7 +101,13 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		return w.reviewer && !on.Closed && !own && on.By != me
 	case access.WithdrawRequest:
 		return w.developer && !on.Closed && (own || on.By == me)
-	case access.ReadQuotas:
+	case access.ReadGroup:
+		return w.member()
+	case access.ReadMembers:
+		return on.Group == mine || w.operator
+	case access.ManageGroup:
+		return w.operator
+	case access.ReadQuotas, access.ReadMemberships:
 		return own || w.operator
 	case access.ReadPersonsEvents:
 		return w.operator || own && w.member()
@@ -146,6 +155,10 @@ func everyResource(kind access.Kind) (all []access.Resource) {
 					all = append(all, r)
 				}
 			}
+		case access.OnGroup:
+			for _, r.Group = range []string{"", mine, "g_others"} {
+				all = append(all, r)
+			}
 		default:
 			all = append(all, r)
 		}
@@ -163,7 +176,7 @@ func TestMay(t *testing.T) {
 		}
 		for _, on := range everyResource(rule.On) {
 			for _, w := range everyWho() {
-				actor := access.Actor{User: me, Roles: w.roles()}
+				actor := access.Actor{User: me, Roles: w.roles(), Groups: []string{"g_also", mine, "g_third"}}
 				want := oracle(rule.Act, w, on)
 				err := access.May(actor, rule.Act, on)
 				if want != (err == nil) {
@@ -185,7 +198,7 @@ func refusedRightly(t *testing.T, actor access.Actor, rule access.Rule, on acces
 		if access.Require(actor, access.Door(rule.Act)...) != nil {
 			t.Fatalf("%+v may %s, and not pass its door", actor, rule.Act)
 		}
-		for what, a := range map[string]access.Actor{"nobody": {Roles: actor.Roles}, "bound": {User: actor.User, Roles: actor.Roles, Reach: access.Reach{Apps: []string{"next"}}}} {
+		for what, a := range map[string]access.Actor{"nobody": {Roles: actor.Roles}, "bound": {User: actor.User, Roles: actor.Roles, Groups: actor.Groups, Reach: access.Reach{Apps: []string{"next"}}}} {
 			refusal := access.May(a, rule.Act, on)
 			if what == "nobody" && !errors.Is(refusal, access.ErrUnauthenticated) || what == "bound" && on.Name != "" && !errors.Is(refusal, access.ErrScope) {
 				t.Fatalf("%s %s %+v: %v", what, rule.Act, on, refusal)
@@ -269,7 +282,7 @@ func TestAccessTable(t *testing.T) {
 	for _, r := range access.Rules() {
 		if r.On != kind {
 			kind = r.On
-			fmt.Fprintf(&b, "\n### To %s\n\n| act | who may, and when |\n|---|---|\n", map[access.Kind]string{access.OnApp: "an app", access.OnRequest: "a request", access.OnPerson: "a person", access.OnNode: "the node"}[kind])
+			fmt.Fprintf(&b, "\n### To %s\n\n| act | who may, and when |\n|---|---|\n", map[access.Kind]string{access.OnApp: "an app", access.OnRequest: "a request", access.OnPerson: "a person", access.OnGroup: "a group", access.OnNode: "the node"}[kind])
 		}
 		fmt.Fprintf(&b, "| **%s**: %s | %s |\n", r.Act, r.What, strings.Join(r.Who, "; "))
 	}

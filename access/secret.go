@@ -42,11 +42,18 @@ func Authenticate(tx Reader, secret string, now time.Time) (Actor, error) {
 	if c.Kind == KindLink {
 		return Actor{}, fmt.Errorf("a sign-in link is no token: %w", ErrUnauthenticated)
 	}
+	return ActorOf(tx, u, c)
+}
+
+// ActorOf returns who acts when a user shows a token or a session.
+func ActorOf(tx GroupReader, u User, c Credential) (Actor, error) {
 	actor := Actor{User: u.Name, Roles: u.Roles, Via: c.Kind, Credential: c.Hash, Parent: c.Parent, Until: c.Until, Since: c.Created, Reach: c.Reach}
 	if c.Kind == KindToken {
 		actor.Parent, actor.Until = c.ID, c.Expires
 	}
-	return actor, nil
+	var err error
+	actor.Groups, err = tx.GroupsOf(u.Name)
+	return actor, err
 }
 
 // UseLink uses up a sign-in link and returns whose it was. The user is stored as one who has
@@ -112,6 +119,17 @@ func Current(tx Reader, a Actor) error {
 	}
 	if err != nil {
 		return err
+	}
+	if len(a.Groups) > 0 {
+		groups, err := tx.GroupsOf(a.User)
+		if err != nil {
+			return err
+		}
+		for _, g := range a.Groups {
+			if !In(groups, g) {
+				return fmt.Errorf("you were taken out of a group meanwhile; try again: %w", ErrForbidden)
+			}
+		}
 	}
 	for _, r := range a.Roles {
 		if !slices.Contains(u.Roles, r) {

@@ -115,7 +115,7 @@ func (r *Refusal) Unwrap() error { return registry.ErrRefused }
 type Quota struct {
 	Name   string     `json:"name"`
 	About  string     `json:"about"`        // what is counted
-	Per    string     `json:"per"`          // "person", "app" or "node"
+	Per    string     `json:"per"`          // "person", "app", "group" or "node"
 	Of     string     `json:"of,omitempty"` // which person or app
 	Used   int64      `json:"used"`
 	Limit  int64      `json:"limit"`
@@ -275,6 +275,23 @@ func (f GrantFilter) Keeps(now time.Time) func(approvals.Grant) bool {
 	return func(g approvals.Grant) bool {
 		return (f.Capability == "" || g.Capability == f.Capability) && (!f.Live || g.Live(now))
 	}
+}
+
+// Group is a group with how many people are in it.
+type Group struct {
+	access.Group
+	People int `json:"people"`
+}
+
+// GroupFilter narrows the list of groups.
+type GroupFilter struct {
+	Name   string  // part of the name, in any case; "" for all
+	Source *string // the id of a provider, "" for those made here; nil for all
+}
+
+// Keeps reports whether a group is one that is wanted.
+func (f GroupFilter) Keeps(g access.Group) bool {
+	return (f.Source == nil || g.Source == *f.Source) && strings.Contains(access.FoldGroupName(g.Name), access.FoldGroupName(f.Name))
 }
 
 // UserFilter narrows the list of users.

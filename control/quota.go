@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 )
@@ -20,7 +21,7 @@ type quota struct {
 	limit int64           // default
 	kind  state.CountKind // of the count that it bounds
 	bytes bool            // of that, the bytes
-	per   string          // "person", "app" or "node": what the count is of
+	per   string          // "person", "app", "group" or "node": what the count is of
 
 	// heavy things are not taken in any more when the disk is nearly full. The rest, what
 	// people sign in with above all, is what they make room with.
@@ -54,6 +55,12 @@ var quotas = []quota{
 		remedy: "Delete releases that are not needed; an operator can raise the quota if the disk has room.", commands: []string{"agora releases delete <app> <number>"}},
 	{name: "node-domains", about: "domains of all apps", limit: 10_000, kind: state.CountAllHosts, per: "node", heavy: true,
 		remedy: "Delete domains that are not used.", commands: []string{"agora domains delete <host>"}},
+	{name: "memberships", about: "groups that one is in", limit: access.MaxGroupsOf, kind: state.CountMemberOf, per: "person",
+		remedy: "Take the person out of groups that nothing refers to.", commands: []string{"agora groups remove <group> <person>"}},
+	{name: "group-people", about: "people in it", limit: 50_000, kind: state.CountMembers, per: "group",
+		remedy: "Make several groups, or let the whole organisation in."},
+	{name: "node-groups", about: "groups", limit: 20_000, kind: state.CountGroups, per: "node",
+		remedy: "Delete groups that nothing refers to.", commands: []string{"agora groups delete <group>"}},
 	{name: "node-users", about: "users", limit: 100_000, kind: state.CountUsers, per: "node",
 		remedy: "Raise the quota when the node is started."},
 }

@@ -42,6 +42,7 @@ import (
 // Node is one node.
 type Node struct {
 	People     *people.Service
+	Groups     *people.Groups
 	Catalogue  *apps.Catalogue
 	Lifecycle  *apps.Lifecycle
 	Keeper     *apps.Keeper

@@ -59,6 +59,7 @@ func (n *Node) openServices() {
 		Desk: n.desk, Prover: prover{filepath.Join(n.o.DataDir, nodeFile)},
 		ConsoleURL: n.ConsoleURL,
 	})
+	n.Groups = people.NewGroups(n.desk)
 	n.openApps()
 	n.Governance = governance.New(governance.Options{
 		Desk: n.desk, Apps: n.Catalogue, Policy: n.policy, Models: n.models.Classifications(), Verifier: n.verifier,

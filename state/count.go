@@ -19,12 +19,15 @@ const (
 	CountHosts    CountKind = "hosts"     // an app
 	CountAllHosts CountKind = "all-hosts" // ""
 	CountUsers    CountKind = "users"     // ""
+	CountGroups   CountKind = "groups"    // ""
+	CountMembers  CountKind = "members"   // a group: the people in it
+	CountMemberOf CountKind = "member-of" // a person: the groups that they are in
 )
 
 // CountKinds lists all kinds. In CountOwned and CountModules a module that no release names any more
 // counts as if its release were there, until its file is gone: deleting makes no room before.
 func CountKinds() []CountKind {
-	return []CountKind{CountApps, CountReleases, CountOwned, CountModules, CountRequests, CountTokens, CountSessions, CountLinks, CountKeys, CountSecrets, CountHosts, CountAllHosts, CountUsers}
+	return []CountKind{CountApps, CountReleases, CountOwned, CountModules, CountRequests, CountTokens, CountSessions, CountLinks, CountKeys, CountSecrets, CountHosts, CountAllHosts, CountUsers, CountGroups, CountMembers, CountMemberOf}
 }
 
 // Count is one sum.

@@ -121,6 +121,10 @@ type Lists interface {
 	GrantsPart(app string, p Part) ([]approvals.Grant, []byte, error)
 	// UsersPart lists the users, by name.
 	UsersPart(p Part) ([]access.User, []byte, error)
+	// GroupsPart lists the groups, by name, letter case aside.
+	GroupsPart(p Part) ([]access.Group, []byte, error)
+	// MembersPart lists the people in a group, in an order that outlives their names.
+	MembersPart(group string, p Part) ([]string, []byte, error)
 	// CredentialsPart lists the credentials of a user that are of one kind, oldest first.
 	CredentialsPart(user string, kind access.CredentialKind, p Part) ([]access.Credential, []byte, error)
 	// SecretsPart lists the sealed secrets of an app, by name.

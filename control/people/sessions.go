@@ -47,7 +47,9 @@ func (s *Service) SignIn(ctx context.Context, link string) (string, access.Actor
 			return err
 		}
 		session := s.credential(access.KindSession, hash, user.Name, "", sessionTTL).Within(used.Parent, used.Until)
-		actor = access.Actor{User: user.Name, Roles: user.Roles, Via: access.KindSession, Credential: hash, Parent: session.Parent, Until: session.Until, Since: session.Created}
+		if actor, err = access.ActorOf(tx, user, session); err != nil {
+			return err
+		}
 		tx.As(user.Name)
 		tx.Emit("user.signed_in", "", user.Name, nil)
 		if err := makeRoom(tx, access.KindSession, user.Name); err != nil {

@@ -103,7 +103,7 @@ func aboutPeople(kind string) bool {
 }
 
 // peopleInDetail are the keys of details that refer to people.
-var peopleInDetail = []string{"identity", "from", "signer"}
+var peopleInDetail = []string{"identity", "from", "signer", "person"}
 
 // inEvent changes where an event refers to people.
 func inEvent(e *abi.Event, change func(string) (string, error)) error {
@@ -143,7 +143,7 @@ func each(fields []*string, change func(string) (string, error)) error {
 // ofPeople reports whether a kind of counts is of people.
 func ofPeople(kind state.CountKind) bool {
 	switch kind {
-	case state.CountApps, state.CountOwned, state.CountRequests, state.CountTokens, state.CountSessions, state.CountLinks, state.CountKeys:
+	case state.CountApps, state.CountOwned, state.CountRequests, state.CountTokens, state.CountSessions, state.CountLinks, state.CountKeys, state.CountMemberOf:
 		return true
 	}
 	return false

@@ -15,8 +15,14 @@ import (
 
 // reader reads people's names where the store below has their ids.
 type reader struct {
-	state.Reader
+	groupReader
 	known map[string]access.Identity // what was looked up; the zero Identity: no person
+}
+
+func newReader(below state.Reader) *reader {
+	r := &reader{}
+	r.groupReader = groupReader{below, r}
+	return r
 }
 
 // person returns whom a text refers to; the zero Identity for no person.

@@ -19,12 +19,12 @@ func Over(s state.Store) state.Store { return store{s} }
 type store struct{ state.Store }
 
 func (s store) View(ctx context.Context, read func(state.Reader) error) error {
-	return s.Store.View(ctx, func(r state.Reader) error { return read(&reader{Reader: r}) })
+	return s.Store.View(ctx, func(r state.Reader) error { return read(newReader(r)) })
 }
 
 func (s store) Update(ctx context.Context, by string, change func(state.Tx) error) (abi.Rev, error) {
 	return s.Store.Update(ctx, by, func(tx state.Tx) error {
-		t := &transaction{reader: &reader{Reader: tx}, tx: tx}
+		t := newTransaction(newReader(tx), tx)
 		t.As(by)
 		if err := change(t); err != nil {
 			return err
@@ -44,7 +44,7 @@ func (s store) Events(ctx context.Context, q state.EventQuery) (events []abi.Eve
 func (s store) MarkUnnamed(ctx context.Context, all []registry.Unnamed) error {
 	all = slices.Clone(all)
 	err := s.Store.View(ctx, func(tx state.Reader) error {
-		r := &reader{Reader: tx}
+		r := newReader(tx)
 		for i := range all {
 			if err := each(InUnnamed(&all[i]), r.id); err != nil {
 				return err
@@ -63,6 +63,11 @@ type transaction struct {
 	*reader
 	tx  state.Tx
 	err error // of As and Emit, which return none
+	groupWriter
+}
+
+func newTransaction(r *reader, tx state.Tx) *transaction {
+	return &transaction{reader: r, tx: tx, groupWriter: groupWriter{r, tx}}
 }
 
 // put writes one record.

@@ -37,7 +37,7 @@ func drawAct(t *rapid.T) act {
 	return act{
 		What: rapid.SampledFrom([]string{
 			"app", "release", "release", "unrelease", "activation", "key", "unkey", "host", "unhost", "ask", "ask", "decide",
-			"grant", "revoke", "user", "person", "credential", "credential", "uncredential", "secret", "unsecret", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "charge", "certify", "remove", "erase",
+			"grant", "revoke", "user", "person", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "secret", "unsecret", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "charge", "certify", "remove", "erase",
 		}).Draw(t, "what"),
 		App:    rapid.SampledFrom([]string{"a", "ab", "a-b"}).Draw(t, "app"),
 		Person: rapid.SampledFrom([]string{"ada", "ada2"}).Draw(t, "person"),
@@ -74,6 +74,14 @@ func (a act) do(tx state.Tx) string {
 			u.Former = []access.FormerName{{Name: was.Name, Until: a.at()}}
 		}
 		return said(nil, tx.PutUser(u))
+	case "group": // whose name is sometimes another's in other letters
+		return said(nil, tx.PutGroup(a.group()))
+	case "ungroup":
+		return said(nil, tx.DeleteGroup(a.App))
+	case "member":
+		return said(nil, tx.PutMember(a.App, a.Person))
+	case "unmember":
+		return said(nil, tx.DeleteMember(a.App, a.Person))
 	case "credential":
 		return said(nil, tx.PutCredential(a.credential()))
 	case "uncredential":
@@ -158,6 +166,14 @@ func (a act) credential() access.Credential {
 	return c
 }
 
+func (a act) group() access.Group {
+	g := access.Group{ID: a.App, Name: []string{"Ops", "ops", "Ops team", "ÉCOLE"}[a.Choice], Created: a.at()}
+	if a.At > 4 {
+		g.Source, g.External = []string{"idp", "idp2"}[a.At%2], []string{"", "k", "key", "k"}[a.Number%4]
+	}
+	return g
+}
+
 func (a act) approve(tx state.Tx) string {
 	switch a.What {
 	case "ask":
@@ -213,7 +229,7 @@ func (a act) keepUp(s state.Store) error {
 // known are the errors that callers branch on. What else a store says is its own.
 // The narrower ones come first.
 var known = []error{
-	registry.ErrNoApp, registry.ErrNoRelease, registry.ErrNoKey, approvals.ErrNoRequest, approvals.ErrNoGrant, access.ErrNoUser,
+	registry.ErrNoApp, registry.ErrNoRelease, registry.ErrNoKey, approvals.ErrNoRequest, approvals.ErrNoGrant, access.ErrNoUser, access.ErrNoGroup,
 	registry.ErrNotFound, registry.ErrExists, approvals.ErrNotFound, access.ErrNotFound, secrets.ErrNotFound,
 }
 

@@ -69,6 +69,9 @@ func lists(of string) []paged {
 		}),
 		pagedAs("grants", func(r state.Reader, p state.Part) ([]approvals.Grant, []byte, error) { return r.GrantsPart(of, p) }),
 	}
+	all = append(all,
+		pagedAs("groups", func(r state.Reader, p state.Part) ([]access.Group, []byte, error) { return r.GroupsPart(p) }),
+		pagedAs("members", func(r state.Reader, p state.Part) ([]string, []byte, error) { return r.MembersPart(of, p) }))
 	for _, status := range []approvals.Status{"", approvals.StatusOpen, approvals.StatusApproved} {
 		all = append(all, pagedAs("requests "+string(status), func(r state.Reader, p state.Part) ([]approvals.Request, []byte, error) {
 			return r.RequestsPart(of, status, p)
@@ -145,7 +148,29 @@ func dumpOf(r state.Reader, name string) (text string) {
 	if name == "" {
 		return text
 	}
-	return text + dumpApp(r, name) + dumpPerson(r, name)
+	return text + dumpApp(r, name) + dumpPerson(r, name) + dumpGroup(r, name)
+}
+
+// dumpGroup writes what is found of groups by a name, which may be that of a person, too.
+func dumpGroup(r state.Reader, name string) string {
+	g, err := r.Group(name)
+	groups, groupsErr := r.GroupsOf(name)
+	text := said(g, err) + list(groups, groupsErr)
+	for _, source := range []string{"", "idp", "idp2"} {
+		for _, n := range []string{"ops", "OPS TEAM", "école", "absent"} {
+			g, err := r.GroupNamed(source, n)
+			text += said(g, err)
+		}
+		for _, k := range []string{"", "k", "key"} {
+			g, err := r.GroupKnownAs(source, k)
+			text += said(g, err)
+		}
+	}
+	for _, person := range []string{"ada", "ada2", name} {
+		is, err := r.IsMember(name, person)
+		text += said(is, err)
+	}
+	return text
 }
 
 func dumpApp(r state.Reader, name string) string {

@@ -268,6 +268,70 @@ func (r *reader) MadeWith(token string) ([]access.Credential, error) {
 	return whole(all, err, false)
 }
 
+func (r *reader) Group(id string) (access.Group, error) {
+	return get[access.Group](r.tables, "groups", id, access.ErrNoGroup)
+}
+
+func (r *reader) GroupsPart(p state.Part) ([]access.Group, []byte, error) {
+	all, err := r.groups(func(access.Group) bool { return true })
+	return part(all, err, p, false)
+}
+
+func (r *reader) groups(keep func(access.Group) bool) ([]row[access.Group], error) {
+	return rows(r.tables, "groups", func(id string, g access.Group) (string, bool) {
+		return key(access.FoldGroupName(g.Name), g.Source, id), keep(g)
+	})
+}
+
+func (r *reader) GroupNamed(source, name string) (access.Group, error) {
+	return oneGroup(r.groups(func(g access.Group) bool {
+		return g.Source == source && access.FoldGroupName(g.Name) == access.FoldGroupName(name)
+	}))
+}
+
+func (r *reader) GroupKnownAs(source, external string) (access.Group, error) {
+	return oneGroup(rows(r.tables, "groups", func(id string, g access.Group) (string, bool) {
+		return id, external != "" && g.Source == source && g.External == external
+	}))
+}
+
+func oneGroup(all []row[access.Group], err error) (access.Group, error) {
+	if err == nil && len(all) == 0 {
+		err = access.ErrNoGroup
+	}
+	if err != nil {
+		return access.Group{}, err
+	}
+	return all[0].value, nil
+}
+
+func (r *reader) MembersPart(group string, p state.Part) ([]string, []byte, error) {
+	all, next, err := r.members(p, func(m access.Member) (string, bool) { return m.Person, m.Group == group })
+	var people []string
+	for _, m := range all {
+		people = append(people, m.Person)
+	}
+	return people, next, err
+}
+
+func (r *reader) GroupsOf(person string) (ids []string, err error) {
+	all, _, err := r.members(state.Part{Limit: -1}, func(m access.Member) (string, bool) { return m.Group, m.Person == person })
+	for _, m := range all {
+		ids = append(ids, m.Group)
+	}
+	return ids, err
+}
+
+func (r *reader) members(p state.Part, belongs func(access.Member) (string, bool)) ([]access.Member, []byte, error) {
+	all, err := rows(r.tables, "members", func(_ string, m access.Member) (string, bool) { return belongs(m) })
+	return part(all, err, p, false)
+}
+
+func (r *reader) IsMember(group, person string) (bool, error) {
+	_, is := r.rows["members"][key(group, person)]
+	return is, nil
+}
+
 func (r *reader) Secret(app, name string) (secrets.Secret, error) {
 	return get[secrets.Secret](r.tables, "secrets", key(app, name), secrets.ErrNotFound)
 }

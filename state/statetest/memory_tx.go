@@ -169,6 +169,25 @@ func (t *tables) forgetExpired(now time.Time) error {
 	return err
 }
 
+func (t *transaction) PutGroup(g access.Group) error { return t.put("groups", g.ID, g) }
+
+func (t *transaction) DeleteGroup(id string) error {
+	maps.DeleteFunc(t.rows["members"], func(k string, _ []byte) bool { return strings.HasPrefix(k, key(id, "")) })
+	return t.drop("groups", id, access.ErrNoGroup)
+}
+
+func (t *transaction) PutMember(group, person string) error {
+	if _, err := t.Group(group); err != nil {
+		return err
+	}
+	return t.put("members", key(group, person), access.Member{Group: group, Person: person})
+}
+
+func (t *transaction) DeleteMember(group, person string) error {
+	_ = t.drop("members", key(group, person), nil)
+	return nil
+}
+
 func (t *transaction) PutSecret(s secrets.Secret) error {
 	return t.put("secrets", key(s.App, s.Name), s)
 }
@@ -247,6 +266,11 @@ func (r *reader) counts() (map[counted]state.Count, error) {
 		each(r, "hosts", func(n registry.HostName) {
 			add(state.CountHosts, n.App, 0)
 			add(state.CountAllHosts, "", 0)
+		}),
+		each(r, "groups", func(access.Group) { add(state.CountGroups, "", 0) }),
+		each(r, "members", func(m access.Member) {
+			add(state.CountMembers, m.Group, 0)
+			add(state.CountMemberOf, m.Person, 0)
 		}),
 		each(r, "users", func(access.User) { add(state.CountUsers, "", 0) }))
 	r.counted.Store(&all)

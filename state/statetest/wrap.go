@@ -164,6 +164,26 @@ func (r *recorder) DeleteCredential(hash string) error {
 	return err
 }
 
+func (r *recorder) PutGroup(g access.Group) error {
+	r.note("group ", g.Name, g.Source, g.External)
+	return r.Tx.PutGroup(g)
+}
+
+func (r *recorder) DeleteGroup(id string) error {
+	r.note("delete group ", id)
+	return r.Tx.DeleteGroup(id)
+}
+
+func (r *recorder) PutMember(group, person string) error {
+	r.note("member ", person)
+	return r.Tx.PutMember(group, person)
+}
+
+func (r *recorder) DeleteMember(group, person string) error {
+	r.note("delete member ", person)
+	return r.Tx.DeleteMember(group, person)
+}
+
 func (r *recorder) PutSecret(s secrets.Secret) error {
 	r.note("secret ", s.App, s.Name, s.Key)
 	return r.Tx.PutSecret(s)

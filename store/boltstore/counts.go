@@ -97,6 +97,11 @@ var counting = map[string]func(s sums, value []byte) error{
 		s.add(one, string(state.CountHosts), n.App)
 		s.add(one, string(state.CountAllHosts), "")
 	}),
+	bGroups: counts(func(s sums, _ struct{}) { s.add(one, string(state.CountGroups), "") }),
+	bMembers: counts(func(s sums, m access.Member) {
+		s.add(one, string(state.CountMembers), m.Group)
+		s.add(one, string(state.CountMemberOf), m.Person)
+	}),
 	bUsers: counts(func(s sums, _ struct{}) { s.add(one, string(state.CountUsers), "") }),
 }
 

@@ -11,9 +11,9 @@ import (
 	"github.com/agora-host/agora/state"
 )
 
-// keysOf lists the keys of a bucket that begin with an app's name, up to limit of them.
-func keysOf(w *writer, bucket, app string, limit int) (keys [][]byte) {
-	for k := range w.tx.Under(bucket, within(app)) {
+// keysOf lists the keys of a bucket that begin with a name, such as an app's, up to limit of them.
+func keysOf(w *writer, bucket, name string, limit int) (keys [][]byte) {
+	for k := range w.tx.Under(bucket, within(name)) {
 		if len(keys) == limit {
 			break
 		}

@@ -2,7 +2,9 @@ package boltstore
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"time"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/internal/storage"
@@ -13,7 +15,7 @@ import (
 // identify brings a file of a format before 6 up to date: it gives each user an id, and has records
 // refer to people by it. Events are not changed: what they say of a person is read by the name.
 func identify(w *writer) error {
-	t := &transaction{reader: &reader{tx: w.tx}, w: w}
+	t := newTransaction(newReader(context.Background(), w.tx, time.Time{}), w)
 	err := rewrite(w, bUsers, func(u *access.User) error {
 		if u.ID == "" {
 			u.ID = access.NewPersonID()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/store/boltstore/checked"
 )
@@ -30,21 +31,29 @@ const (
 	byUser      = "credential"         // user, kind, time, hash
 	byParent    = "credential-made"    // id of the token it was made with, hash
 	byTier      = "activation"         // app, tier, number
+	byGroupName = "group-name"         // name in its folded form, source, id
+	byGroupKey  = "group-key"          // source, key at the source, id; of those that have one
+	byMember    = "member"             // person, group
 )
 
 // fields are what entries are made of.
 type fields struct {
-	ID      string    `json:"id"`
-	App     string    `json:"app"`
-	Status  string    `json:"status"`
-	Release int       `json:"release"`
-	Tier    string    `json:"tier"`
-	Asked   string    `json:"capability"`
-	User    string    `json:"user"`
-	Kind    string    `json:"kind"`
-	Parent  string    `json:"parent"`
-	Created time.Time `json:"created"`
-	Revoked time.Time `json:"revoked"`
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	Source   string    `json:"source"`
+	External string    `json:"external"`
+	Group    string    `json:"group"`
+	Person   string    `json:"person"`
+	App      string    `json:"app"`
+	Status   string    `json:"status"`
+	Release  int       `json:"release"`
+	Tier     string    `json:"tier"`
+	Asked    string    `json:"capability"`
+	User     string    `json:"user"`
+	Kind     string    `json:"kind"`
+	Parent   string    `json:"parent"`
+	Created  time.Time `json:"created"`
+	Revoked  time.Time `json:"revoked"`
 }
 
 // entriesOf makes the keys under which the index leads to a record.
@@ -78,6 +87,14 @@ func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 		return entries, nil
 	case bActivations:
 		return [][]byte{key(byTier, f.App, f.Tier, string(k[max(0, len(k)-8):]))}, nil
+	case bGroups:
+		entries := [][]byte{key(byGroupName, access.FoldGroupName(f.Name), f.Source, f.ID)}
+		if f.External != "" {
+			entries = append(entries, key(byGroupKey, f.Source, f.External, f.ID))
+		}
+		return entries, nil
+	case bMembers:
+		return [][]byte{key(byMember, f.Person, f.Group)}, nil
 	}
 	// Places in lists are shown to people, and a credential's key is what nobody is shown.
 	sum := sha256.Sum256(k)
@@ -90,7 +107,7 @@ func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 }
 
 // indexed are the buckets that have entries.
-var indexed = []string{bRequests, bGrants, bCredentials, bActivations}
+var indexed = []string{bRequests, bGrants, bCredentials, bActivations, bGroups, bMembers}
 
 // moment is a key part that sorts as a time.
 func moment(t time.Time) string { return number(uint64(max(0, t.UnixNano()))) }

@@ -38,6 +38,10 @@ func recordName(bucket string, key []byte) string {
 		return fmt.Sprintf("the note that no release names %s", key)
 	case bucket == bPersons:
 		return fmt.Sprintf("the person that %q refers to", key)
+	case bucket == bGroups:
+		return fmt.Sprintf("group %q", key)
+	case bucket == bMembers:
+		return fmt.Sprintf("the membership of %q in group %q", rest, app)
 	case bucket == bCursors:
 		return fmt.Sprintf("the cursor of the follower %q", key)
 	case bucket == bData:

@@ -38,9 +38,11 @@ const (
 
 	bCertificates = "certificates" // of removals
 	bPersons      = "persons"      // by what refers to them
+	bGroups       = "groups"       // by id
+	bMembers      = "members"      // by group and person
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bCursors, bAttempts}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bGroups, bMembers, bCursors, bAttempts}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
@@ -120,6 +122,13 @@ type reader struct {
 	ctx context.Context
 	tx  checked.Tx
 	at  time.Time
+	groupReader
+}
+
+func newReader(ctx context.Context, tx checked.Tx, at time.Time) *reader {
+	r := &reader{ctx: ctx, tx: tx, at: at.UTC()}
+	r.groupReader = groupReader{r}
+	return r
 }
 
 // transaction is one that writes.
@@ -130,6 +139,11 @@ type transaction struct {
 	actor  string
 	events int
 	err    error // of Emit
+	groupWriter
+}
+
+func newTransaction(r *reader, w *writer) *transaction {
+	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}}
 }
 
 // View reads.
@@ -141,7 +155,7 @@ func (s *Store) view(ctx context.Context, read func(*reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.file.View(func(tx checked.Tx) error { return read(&reader{ctx: ctx, tx: tx, at: s.now().UTC()}) })
+	return s.file.View(func(tx checked.Tx) error { return read(newReader(ctx, tx, s.now())) })
 }
 
 // Update changes state, one Update after the other. When change returns nil its
@@ -161,7 +175,8 @@ func (s *Store) Update(ctx context.Context, actor string, change func(state.Tx) 
 		if err := put(w, bMeta, []byte("rev"), rev); err != nil {
 			return err
 		}
-		t := &transaction{reader: &reader{ctx: ctx, tx: w.tx, at: s.now().UTC()}, w: w, rev: rev, actor: actor}
+		t := newTransaction(newReader(ctx, w.tx, s.now()), w)
+		t.rev, t.actor = rev, actor
 		if err := change(t); err != nil {
 			return err
 		}

@@ -144,7 +144,7 @@ func (s *Store) ForgetExpired(ctx context.Context) error {
 			return err
 		}
 		err = commit(s.file, func(w *writer) error {
-			return (&transaction{reader: &reader{ctx: ctx, tx: w.tx, at: s.now().UTC()}, w: w}).forgetExpired()
+			return (newTransaction(newReader(ctx, w.tx, s.now()), w)).forgetExpired()
 		})
 		if err != nil {
 			return err

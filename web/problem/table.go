@@ -232,6 +232,17 @@ var table = []Entry{
 		"A name leads to one person for ever, also after they were given another: signatures, certificates and the audit log name people by it.",
 		"Choose a name that nobody has or had.", access.ErrNameTaken).
 		commands("agora users list"),
+	entry("group-exists", http.StatusConflict, "Another group has that name",
+		"Groups that are made here have names of their own, letter case aside, and so have the groups of one provider.",
+		"Choose another name, or put the people into the group that is there.", access.ErrGroupTaken).
+		commands("agora groups list"),
+	entry("group-of-provider", http.StatusConflict, "A provider keeps the group",
+		"The sign-in provider or its provisioning says who is in this group. What is changed here by hand would be undone at the next sign-in.",
+		"Change the group at the provider, or make a group here.", access.ErrGroupTold).
+		commands("agora groups create NAME"),
+	entry("bad-group", http.StatusBadRequest, "The group is not valid",
+		"A group's name is a text of up to 200 bytes that people can read, and does not begin with g_.",
+		"Correct what the detail names.", access.ErrBadGroup),
 	entry("not-owner", http.StatusForbidden, "The app belongs to somebody else",
 		"Only an app's owner signs its releases; only the owner or an operator changes it.",
 		"Sign and upload as the owner, or choose another name for your app.", registry.ErrNotOwner, access.ErrNotOwner),
@@ -471,6 +482,14 @@ var table = []Entry{
 		"No user has this mail address.",
 		"List the users; an operator finds them in the console's settings, too.", access.ErrNoUser).
 		commands("agora users list"),
+	entry("no-such-group", http.StatusNotFound, "There is no such group",
+		"No group has this id, and none that is made here has this name.",
+		"List the groups.", access.ErrNoGroup).
+		commands("agora groups list"),
+	entry("no-member", http.StatusNotFound, "That person is not in the group",
+		"Only somebody who is in a group can be taken out of it.",
+		"List who is in the group.", access.ErrNoMember).
+		commands("agora groups show GROUP"),
 	entry("no-such-token", http.StatusNotFound, "There is no such token",
 		"You have no token of this id, or it was revoked.",
 		"List your tokens; they also stand in the console's settings.", access.ErrNoToken).
