@@ -19,6 +19,7 @@ type AppPage struct {
 	Secrets  *Items[Secret]      // nil: they are not for this reader
 	History  Items[registry.Activation]
 	Triggers []Trigger
+	Tags     map[triggers.Ref]string  // of what people decide about Triggers, as reading one returns it
 	Letters  Items[triggers.Delivery] // dead ones; empty if they are not for this reader
 	Usage    *metering.Report         // of the last day, by hour; nil: it is not for this reader
 	Logs     []LogLine

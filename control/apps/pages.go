@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/triggers"
 )
 
 // Pages makes the documents of pages that show several things of an app. All of the state that a
@@ -59,7 +60,10 @@ func (p *Pages) AppPage(ctx context.Context, name string, parts control.AppParts
 	if err != nil || !access.Allowed(actor, access.ReadReleases, control.OfApp(app)) {
 		return page, err
 	}
-	page.Triggers = of.with(p.automation.dispatcher.Views(name))
+	page.Triggers, page.Tags = of.with(p.automation.dispatcher.Views(name)), map[triggers.Ref]string{}
+	for _, t := range page.Triggers {
+		page.Tags[t.Ref] = control.Tag(of.face(t.Ref))
+	}
 	return page, p.besides(ctx, actor, app, parts, &page)
 }
 
