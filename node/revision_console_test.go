@@ -111,7 +111,7 @@ func TestFormsOverEachOther(t *testing.T) {
 		with               []string // which of the forms with that action
 		typed              url.Values
 		meanwhile          func() error
-		kind, says         string     // the event that is shown, and a text beside it
+		says               string     // a text that shows what changed
 		now                func() any // what must not change by the refusal
 		after              any        // what now returns after the form was sent again
 	}{
@@ -203,6 +203,9 @@ func TestFormsOverEachOther(t *testing.T) {
 				if !strings.Contains(got.Body, want) {
 					t.Errorf("%q is not in %s", want, got.Body)
 				}
+			}
+			if n := strings.Count(got.Body, "<li><strong>"); n != 1 {
+				t.Errorf("%d changes are shown, not the one that was made meanwhile: %s", n, got.Body)
 			}
 			again := pat.form(got.Body, c.action)
 			for name, values := range f.fields {
