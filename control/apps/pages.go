@@ -119,7 +119,11 @@ func (p *Pages) besides(ctx context.Context, actor access.Actor, app registry.Ap
 		page.LogsFor = err.Error()
 		return nil
 	}
-	if page.Logs, err = p.observer.logs.Tail(app.Name, parts.Logs); err != nil {
+	lines, err := p.observer.lines(app.Name, control.Page{Cursor: parts.LogsBefore, Limit: parts.Logs})
+	if bad, ok := errors.AsType[*control.ParameterError](err); ok {
+		return bad
+	}
+	if page.Logs, page.LogsNext = lines.Items, lines.Next; err != nil {
 		page.LogsFor = fmt.Sprintf("the log of %q cannot be read: %v", app.Name, err) // the rest of the page can
 	}
 	return nil

@@ -60,7 +60,7 @@ type appView struct {
 	Day    metering.Usage
 	Dead   int // letters
 	// How to go on in the lists.
-	Earlier, Keeps, Before, Older pager
+	Earlier, Keeps, Before, Older, Lines pager
 }
 
 // May reports whether the actor may do something to the app.
@@ -80,13 +80,13 @@ func (a *apps) app(r *http.Request) (string, any, error) {
 	}
 	page, err := a.pages.AppPage(r.Context(), name, control.AppParts{
 		Releases: pageOf(r, "releases", shownReleases), Secrets: pageOf(r, "secrets", shownItems),
-		History: pageOf(r, "history", shownHistory), Letters: pageOf(r, "letters", shownLetters), Logs: shownLines,
+		History: pageOf(r, "history", shownHistory), Letters: pageOf(r, "letters", shownLetters), Logs: shownLines, LogsBefore: r.URL.Query().Get("log"),
 	})
 	if err != nil {
 		return "", nil, err
 	}
 	b.Title = page.App.Shown()
-	v := appView{base: b, AppPage: page, Earlier: pagerOf(r, "releases", page.Releases.Next), Before: pagerOf(r, "history", page.History.Next), Older: pagerOf(r, "letters", page.Letters.Next)}
+	v := appView{base: b, AppPage: page, Earlier: pagerOf(r, "releases", page.Releases.Next), Before: pagerOf(r, "history", page.History.Next), Older: pagerOf(r, "letters", page.Letters.Next), Lines: pagerOf(r, "log", page.LogsNext)}
 	if page.Current != nil {
 		v.Access = newAccessView(b, page.Acts, *page.Current)
 	}
