@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/triggers"
 )
@@ -66,6 +67,14 @@ func (c Condition) Given() bool { return c.Match != nil || c.NoneMatch != nil }
 // Holds reports whether a document that has a tag, "" if there is none, is as expected.
 func (c Condition) Holds(tag string) bool {
 	return (c.Match == nil || c.Match.has(tag)) && (c.NoneMatch == nil || !c.NoneMatch.has(tag))
+}
+
+// Changed is a document as its reader finds it now, and what changed it since it was read before.
+type Changed struct {
+	Doc    any
+	Tag    string      // of Doc
+	Rev    abi.Rev     // to look for later changes from: no younger than Doc
+	Events []abi.Event // those that its reader may see, newest first
 }
 
 // guard is what the first change of a request is held to.

@@ -184,6 +184,15 @@ type Trigger struct {
 	Dead    int       `json:"dead"`
 }
 
+// TriggerFace is what of a trigger people decide: what declares it and whether it is paused, and not
+// how it goes, which changes by itself.
+type TriggerFace struct {
+	Ref                   triggers.Ref
+	Path, Schedule, Waits string
+	Serves                bool // the release that serves declares it
+	Pause                 *triggers.Pause
+}
+
 // Release is a release as it is shown.
 type Release struct {
 	registry.Release

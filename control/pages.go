@@ -19,16 +19,19 @@ type AppPage struct {
 	Secrets  *Items[Secret]      // nil: they are not for this reader
 	History  Items[registry.Activation]
 	Triggers []Trigger
+	Tags     map[triggers.Ref]string  // of what people decide about Triggers, as reading one returns it
 	Letters  Items[triggers.Delivery] // dead ones; empty if they are not for this reader
 	Usage    *metering.Report         // of the last day, by hour; nil: it is not for this reader
-	Logs     []LogLine
-	LogsFor  string // why the log is not shown
+	Logs     []LogLine                // oldest first
+	LogsNext string                   // the cursor of older lines; "" if there are none
+	LogsFor  string                   // why the log is not shown
 }
 
 // AppParts says which parts of an app's lists a page wants.
 type AppParts struct {
 	Releases, Secrets, History, Letters Page
-	Logs                                int // lines
+	Logs                                int    // lines
+	LogsBefore                          string // the cursor of the lines after them; "" for the newest
 }
 
 // ReleasePage is all that the page of a release shows to one reader, of one state.

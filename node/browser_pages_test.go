@@ -103,7 +103,8 @@ func TestEveryPage(t *testing.T) {
 		}
 	}
 	b.judge("failed", view{"all", "/nowhere", ""}, view{"all", "/upload", "manifest=name"}, view{"viewer", "/settings/users", "name=x"}, view{"all", "/settings/users", "name=x"},
-		view{"all", "/settings/tokens", "label=ci&days=1"}, view{"all", "/settings/users/invite", "user=" + ada}, view{"", "/settings/tokens", "label=x"})
+		view{"all", "/settings/tokens", "label=ci&days=1"}, view{"all", "/settings/users/invite", "user=" + ada}, view{"", "/settings/tokens", "label=x"},
+		view{"all", "/settings/users", "name=" + ada + "&role=viewer&revision=1-00"}, view{"all", "/apps/hello/title", "title=Mine&revision=1-00"})
 }
 
 // fill gives a node what its pages can show.

@@ -146,13 +146,23 @@ func (r remains) Scrub(ctx context.Context) error {
 // logs are the apps' logs.
 type logs struct{ *logstore.Store }
 
-func (l logs) Tail(app string, n int) ([]control.LogLine, error) {
-	lines, err := l.Store.Tail(app, n)
-	shown := make([]control.LogLine, len(lines))
-	for i, line := range lines {
-		shown[i] = shownLine(line)
+func (l logs) Before(app string, place []byte, n int) (shown []control.LogLine, next []byte, err error) {
+	var end *logstore.Place
+	if place != nil {
+		p, ok := logstore.ParsePlace(place)
+		if !ok {
+			return nil, nil, &control.ParameterError{Name: "cursor", Why: `is what the page before gave as "next"`}
+		}
+		end = &p
 	}
-	return shown, err
+	lines, first, err := l.Store.Before(app, end, n)
+	for _, line := range lines {
+		shown = append(shown, shownLine(line))
+	}
+	if first != nil {
+		next = first.Bytes()
+	}
+	return shown, next, err
 }
 
 func (l logs) Find(app, call string, n int) ([]apps.Noted, error) {

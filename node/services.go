@@ -35,7 +35,7 @@ func apiServices(n *Node) api.Services {
 // consoleServices are what the console finds behind it.
 func consoleServices(n *Node) console.Services {
 	return console.Services{
-		About: n, Authenticator: n.People, Sessions: n.People, Room: n.Publishing,
+		About: n, Authenticator: n.People, Sessions: n.People, Revisions: n.revisions, Room: n.Publishing,
 		Catalogue: n.Catalogue, Pages: n.Pages, Quotas: n.Catalogue, HostNames: n.Catalogue,
 		Lifecycle: n.Lifecycle, Remover: n.Keeper, Certificates: n.Keeper,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing,

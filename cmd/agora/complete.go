@@ -72,6 +72,7 @@ var flagValues = map[string]completion{
 	"challenge": anyFile, "proof": anyFile, "data": anyFile, "examples": anyFile, "llm": anyFile, "policy": anyFile, "backup to": anyFile,
 	"quota": {words: quotaWords()}, "snapshot": {words: []string{"latest"}}, "since": {words: []string{"24h", "7d", "30d"}},
 	"scope": {words: access.ScopeWords()}, "owner": {names: completeUsers}, "capability": {words: capabilityNames()}, "transfer to": {names: completeUsers},
+	"list to": freeText, "kind": {words: eventWords(), list: true}, "actor": {names: completeUsers}, "after": freeText,
 	"call": freeText, "save": anyFile, "search": freeText, "url": freeText, "token": freeText, "reason": freeText, "identity": freeText, "digest": freeText, "if-match": freeText, "header": freeText, "from": freeText, "usage to": freeText,
 	"listen": freeText, "console-url": freeText, "apps-domain": freeText, "admin": freeText, "environment": freeText, "egress-allow": freeText,
 	"trusted-proxy": freeText, "memory": freeText, "disk-reserve": freeText,
@@ -106,6 +107,13 @@ func roleNames() (all []string) {
 func capabilityNames() (all []string) {
 	for _, c := range abi.Capabilities() {
 		all = append(all, c.Name)
+	}
+	return all
+}
+
+func eventWords() (all []string) {
+	for _, k := range abi.EventKinds() {
+		all = append(all, k.Kind)
 	}
 	return all
 }

@@ -127,7 +127,7 @@ last 1 to 2 MiB); of others the slowest of each hour and some at random are kept
 			return t.follow(ctx)
 		}),
 	}
-	cmd.Flags().IntVarP(&lines, "lines", "n", 50, "how many lines, at most 1000")
+	cmd.Flags().IntVarP(&lines, "lines", "n", 50, "how many lines; 0 for all that are kept")
 	cmd.Flags().StringVar(&call, "call", "", "show one call, by its id")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on as lines come, until interrupted")
 	return cmd

@@ -218,27 +218,18 @@ func (a *Automation) Trigger(ctx context.Context, ref triggers.Ref) (shown contr
 	return shown, control.Tag(of.face(ref)), err
 }
 
-// TriggerFace is what of a trigger people decide: what declares it and whether it is paused, and not
-// how it goes, which changes by itself.
-type TriggerFace struct {
-	Ref                   triggers.Ref
-	Path, Schedule, Waits string
-	Serves                bool // the release that serves declares it
-	Pause                 *triggers.Pause
-}
-
 // TriggerIn reads of a trigger, in one state, what people decide about it.
-func (a *Automation) TriggerIn(tx state.Reader, ref triggers.Ref) (TriggerFace, error) {
+func (a *Automation) TriggerIn(tx state.Reader, ref triggers.Ref) (control.TriggerFace, error) {
 	app, err := find(tx, ref.App)
 	if err != nil {
-		return TriggerFace{}, err
+		return control.TriggerFace{}, err
 	}
 	of, err := readTriggers(tx, app)
 	return of.face(ref), err
 }
 
-func (of triggersOf) face(ref triggers.Ref) TriggerFace {
-	f := TriggerFace{Ref: ref}
+func (of triggersOf) face(ref triggers.Ref) control.TriggerFace {
+	f := control.TriggerFace{Ref: ref}
 	_, f.Serves = of.schedules[ref]
 	for _, t := range of.declared {
 		if t.Ref == ref {

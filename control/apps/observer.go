@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
 )
 
 // Meter reports what was used.
@@ -22,8 +23,10 @@ type Meter interface {
 
 // Logs reads the apps' logs.
 type Logs interface {
-	// Tail returns the last lines of an app's log, oldest first.
-	Tail(app string, n int) ([]control.LogLine, error)
+	// Before returns the last lines of an app's log before a place in it, or before its end for nil,
+	// oldest first, and the place before them; nil if there are none. A place that was never
+	// returned is a control.ParameterError.
+	Before(app string, place []byte, n int) (lines []control.LogLine, next []byte, err error)
 	// Find returns the last lines about a call in an app's log, oldest first.
 	Find(app, call string, n int) ([]Noted, error)
 }
@@ -110,19 +113,25 @@ func (o *Observer) Books(ctx context.Context) ([]abi.Finding, error) {
 	return slices.DeleteFunc(findings, func(f abi.Finding) bool { return f.Severity == abi.SeverityInfo }), err
 }
 
-// Logs shows an app's log to its owner, to reviewers and to operators: what an
-// app writes may be as confidential as what it works on.
-func (o *Observer) Logs(ctx context.Context, name string, limit int) ([]control.LogLine, error) {
+// Logs shows an app's log to its owner, to reviewers and to operators: what an app writes may be as
+// confidential as what it works on. A page has the newest lines before its cursor, oldest first.
+func (o *Observer) Logs(ctx context.Context, name string, p control.Page) (lines control.Items[control.LogLine], err error) {
 	actor, err := o.desk.Door(ctx, access.ReadLog)
 	if err != nil {
-		return nil, err
+		return lines, err
 	}
 	if _, err := appFor(ctx, o.desk, actor, access.ReadLog, name); err != nil {
-		return nil, err
+		return lines, err
 	}
-	lines, err := o.logs.Tail(name, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read the log of %q: %w", name, err)
-	}
-	return lines, nil
+	return o.lines(name, p)
+}
+
+func (o *Observer) lines(app string, p control.Page) (control.Items[control.LogLine], error) {
+	return control.Part(p, func(p state.Part) ([]control.LogLine, []byte, error) {
+		lines, next, err := o.logs.Before(app, p.After, p.Limit)
+		if err != nil {
+			err = fmt.Errorf("read the log of %q: %w", app, err)
+		}
+		return lines, next, err
+	})
 }

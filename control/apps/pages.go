@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/triggers"
 )
 
 // Pages makes the documents of pages that show several things of an app. All of the state that a
@@ -59,7 +60,10 @@ func (p *Pages) AppPage(ctx context.Context, name string, parts control.AppParts
 	if err != nil || !access.Allowed(actor, access.ReadReleases, control.OfApp(app)) {
 		return page, err
 	}
-	page.Triggers = of.with(p.automation.dispatcher.Views(name))
+	page.Triggers, page.Tags = of.with(p.automation.dispatcher.Views(name)), map[triggers.Ref]string{}
+	for _, t := range page.Triggers {
+		page.Tags[t.Ref] = control.Tag(of.face(t.Ref))
+	}
 	return page, p.besides(ctx, actor, app, parts, &page)
 }
 
@@ -115,7 +119,11 @@ func (p *Pages) besides(ctx context.Context, actor access.Actor, app registry.Ap
 		page.LogsFor = err.Error()
 		return nil
 	}
-	if page.Logs, err = p.observer.logs.Tail(app.Name, parts.Logs); err != nil {
+	lines, err := p.observer.lines(app.Name, control.Page{Cursor: parts.LogsBefore, Limit: parts.Logs})
+	if bad, ok := errors.AsType[*control.ParameterError](err); ok {
+		return bad
+	}
+	if page.Logs, page.LogsNext = lines.Items, lines.Next; err != nil {
 		page.LogsFor = fmt.Sprintf("the log of %q cannot be read: %v", app.Name, err) // the rest of the page can
 	}
 	return nil

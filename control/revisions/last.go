@@ -39,7 +39,7 @@ func trace(of control.Document, doc any) search {
 		return search{d.App, []string{"request", "release.published"}, named(d.ID, "release.published")}
 	case approvals.Grant:
 		return search{d.App, []string{"grant", "release"}, named(d.ID, "release")}
-	case apps.TriggerFace:
+	case control.TriggerFace:
 		return search{d.Ref.App, []string{"trigger.paused", "trigger.resumed", "release", "request", "grant"}, named(d.Ref.Name, "release", "request", "grant")}
 	case access.User:
 		return search{"", []string{"user.changed", "user.renamed", "user.signed_in"}, named(d.Name)}
@@ -49,10 +49,13 @@ func trace(of control.Document, doc any) search {
 
 func matches(word, kind string) bool { return word == kind || strings.HasPrefix(kind, word+".") }
 
-// lastChange says who changed a document last and when, as far as the feed tells the reader. It looks
-// at the newest events, and does not search far.
-func lastChange(tx state.Reader, actor access.Actor, at search) (string, error) {
-	q := state.EventQuery{App: at.app, Newest: true, Limit: 1}
+// mostChanges is how many changes of a document are shown of those that were made meanwhile.
+const mostChanges = 10
+
+// changes are the newest changes of a document after a revision, newest first, as far as the feed
+// shows them to the reader. It does not search far.
+func changes(tx state.Reader, actor access.Actor, at search, after abi.Rev, limit int) ([]abi.Event, error) {
+	q := state.EventQuery{App: at.app, After: after, Newest: true, Limit: limit}
 	for _, k := range abi.EventKinds() {
 		if slices.ContainsFunc(at.kinds, func(word string) bool { return matches(word, k.Kind) }) {
 			q.Kinds = append(q.Kinds, k.Kind)
@@ -65,6 +68,12 @@ func lastChange(tx state.Reader, actor access.Actor, at search) (string, error) 
 		}
 		return sees(e)
 	})
+	return found, err
+}
+
+// lastChange says in words by whom, when and how a document was changed last.
+func lastChange(tx state.Reader, actor access.Actor, at search) (string, error) {
+	found, err := changes(tx, actor, at, 0, 1)
 	if err != nil || len(found) == 0 {
 		return "", err
 	}

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
-	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/triggers"
 )
@@ -22,7 +22,7 @@ type (
 		AppIn(tx state.Reader, actor access.Actor, name string) (control.App, error)
 	}
 	Automation interface {
-		TriggerIn(tx state.Reader, ref triggers.Ref) (apps.TriggerFace, error)
+		TriggerIn(tx state.Reader, ref triggers.Ref) (control.TriggerFace, error)
 	}
 	Governance interface {
 		RequestIn(tx state.Reader, actor access.Actor, id string) (approvals.Request, error)
@@ -48,6 +48,30 @@ func (s *Service) Expect(ctx context.Context, of control.Document, c control.Con
 		return ctx, err
 	}
 	return control.Guarded(ctx, check), nil
+}
+
+// Changed reads a document, and what changed it after a revision: for a person whose change was not
+// made because of that. A document that is not there has neither a tag nor changes.
+func (s *Service) Changed(ctx context.Context, of control.Document, after abi.Rev) (now control.Changed, err error) {
+	actor := access.ActorFrom(ctx)
+	rev, err := s.Desk.Store.Rev(ctx)
+	if err != nil {
+		return now, err
+	}
+	err = s.Desk.View(ctx, func(tx state.Reader) error {
+		now = control.Changed{Rev: rev}
+		doc, err := s.read(tx, actor, of)
+		if of.Kind == control.DocumentUser && errors.Is(err, access.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		now.Doc, now.Tag = doc, control.Tag(doc)
+		now.Events, err = changes(tx, actor, trace(of, doc), after, mostChanges)
+		return err
+	})
+	return now, err
 }
 
 func (s *Service) check(tx state.Reader, actor access.Actor, of control.Document, c control.Condition) error {

@@ -282,14 +282,20 @@ func short[T any](ctx context.Context, c *Client, path string, query url.Values)
 
 // list reads a list page by page, up to its end or to as many items as the client takes.
 func list[T any](ctx context.Context, c *Client, path string, query url.Values) (all []T, err error) {
-	query = maps.Clone(query)
+	err = pages(ctx, c, path, query, func(items []T) { all = append(all, items...) })
+	return all, err
+}
+
+// pages has each page of a list taken, up to its end or to as many items as the client takes.
+func pages[T any](ctx context.Context, c *Client, path string, query url.Values, take func([]T)) error {
+	query, taken := maps.Clone(query), 0
 	if query == nil {
 		query = url.Values{}
 	}
 	for {
 		size := pageSize
 		if c.most > 0 {
-			size = min(size, c.most-len(all))
+			size = min(size, c.most-taken)
 		}
 		query.Set("limit", strconv.Itoa(size))
 		page, err := get[struct {
@@ -297,11 +303,12 @@ func list[T any](ctx context.Context, c *Client, path string, query url.Values) 
 			Next  string
 		}](ctx, c, path, query)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, page.Items...)
-		if page.Next == "" || page.Next == query.Get("cursor") || (c.most > 0 && len(all) >= c.most) {
-			return all, nil
+		take(page.Items)
+		taken += len(page.Items)
+		if page.Next == "" || page.Next == query.Get("cursor") || (c.most > 0 && taken >= c.most) {
+			return nil
 		}
 		query.Set("cursor", page.Next)
 	}

@@ -126,9 +126,10 @@ func (c *Client) Activations(ctx context.Context, app string) ([]Activation, err
 	return list[Activation](ctx, c, "/apps/"+url.PathEscape(app)+"/activations", nil)
 }
 
-// Logs are the newest lines of an app's log, oldest first.
-func (c *Client) Logs(ctx context.Context, app string, limit int) ([]LogLine, error) {
-	return list[LogLine](ctx, c.First(limit), "/apps/"+url.PathEscape(app)+"/logs", nil)
+// Logs are the newest lines of an app's log, oldest first: so many, or all that are kept for 0.
+func (c *Client) Logs(ctx context.Context, app string, limit int) (lines []LogLine, err error) {
+	err = pages(ctx, c.First(limit), "/apps/"+url.PathEscape(app)+"/logs", nil, func(older []LogLine) { lines = append(older, lines...) })
+	return lines, err
 }
 
 // FindCall is what is known of a call, by the id that its caller was given. App is "" for any that
@@ -407,9 +408,12 @@ func (c *Client) Events(ctx context.Context, after abi.Rev, limit int) ([]abi.Ev
 	return c.First(limit).FindEvents(ctx, EventFilter{After: after})
 }
 
-// FindEvents reads the changes that a filter lets through, oldest first.
+// FindEvents reads the changes that a filter lets through, in the order that it says.
 func (c *Client) FindEvents(ctx context.Context, f EventFilter) ([]abi.Event, error) {
 	q := url.Values{"after": {strconv.FormatUint(uint64(f.After), 10)}, "app": {f.App}, "kind": {strings.Join(f.Kinds, ",")}, "actor": {f.Actor}}
+	if f.Newest {
+		q.Set("order", "newest")
+	}
 	for name, t := range map[string]time.Time{"from": f.From, "to": f.To} {
 		if !t.IsZero() {
 			q.Set(name, t.UTC().Format(time.RFC3339))

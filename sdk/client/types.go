@@ -75,6 +75,7 @@ type (
 		Kinds    []string
 		Actor    string
 		From, To time.Time
+		Newest   bool // the newest first; otherwise the oldest
 	}
 
 	// App is an app.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -186,15 +185,20 @@ func (l *appLog) append(path string, line Line) error {
 
 // Tail returns the newest lines of an app, oldest first.
 func (s *Store) Tail(app string, n int) ([]Line, error) {
-	lines, err := s.read(app, nil)
-	return lines[max(0, len(lines)-n):], err
+	lines, _, err := s.Before(app, nil, n)
+	return lines, err
 }
 
 // Find returns the lines of an app that are about a call, oldest first, at most n of them: the
 // first ones and the last.
 func (s *Store) Find(app, call string, n int) ([]Line, error) {
-	lines, err := s.read(app, []byte(call))
-	lines = slices.DeleteFunc(lines, func(l Line) bool { return l.Call != call })
+	found, err := s.read(app, []byte(call))
+	var lines []Line
+	for _, f := range found {
+		if f.Call == call {
+			lines = append(lines, f.Line)
+		}
+	}
 	if len(lines) > n {
 		lines = append(lines[:n-1], lines[len(lines)-1])
 	}
@@ -202,12 +206,30 @@ func (s *Store) Find(app, call string, n int) ([]Line, error) {
 }
 
 // read returns the lines of an app in which some bytes occur, oldest first.
-func (s *Store) read(app string, with []byte) ([]Line, error) {
-	path, err := s.path(app)
+func (s *Store) read(app string, with []byte) (lines []placed, err error) {
+	files, err := s.contents(app)
+	for _, raw := range files {
+		file, offset := nameOf(raw), uint64(0)
+		for text := range bytes.SplitSeq(raw, []byte("\n")) {
+			l := placed{at: Place{file, offset}}
+			offset += uint64(len(text)) + 1
+			if bytes.Contains(text, with) && json.Unmarshal(text, &l.Line) == nil {
+				lines = append(lines, l)
+			}
+		}
+	}
+	return lines, err
+}
+
+// contents reads the files of an app, the older one first. No file takes the place of the other
+// between the two.
+func (s *Store) contents(app string) (files [][]byte, err error) {
+	l, path, err := s.open(app)
 	if err != nil {
 		return nil, err
 	}
-	var lines []Line
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, p := range []string{path + ".1", path} {
 		raw, err := os.ReadFile(p)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -216,14 +238,9 @@ func (s *Store) read(app string, with []byte) ([]Line, error) {
 		if err != nil {
 			return nil, err
 		}
-		for text := range bytes.SplitSeq(raw, []byte("\n")) {
-			var l Line
-			if bytes.Contains(text, with) && json.Unmarshal(text, &l) == nil {
-				lines = append(lines, l)
-			}
-		}
+		files = append(files, raw)
 	}
-	return lines, nil
+	return files, nil
 }
 
 // Erase removes an app's log. What is appended after it begins a new one.

@@ -112,10 +112,6 @@ func askAgain(s *server, c echo.Context) (any, error) {
 	return whole(s.Requests.AskAgain(c.Request().Context(), arg[string](c, "app"), in.Release, in.Reason))
 }
 
-func logs(s *server, c echo.Context) (any, error) {
-	return whole(s.Logs.Logs(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "limit"))))
-}
-
 func getCall(s *server, c echo.Context) (any, error) {
 	return one(s.Calls.Call(c.Request().Context(), arg[string](c, "app"), arg[string](c, "id"), arg[time.Time](c, "at")))
 }

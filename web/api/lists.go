@@ -66,6 +66,10 @@ func listRequests(s *server, c echo.Context, p control.Page) (Items[approvals.Re
 	return s.Requests.Requests(c.Request().Context(), control.RequestFilter{Status: status, App: arg[string](c, "app"), By: arg[string](c, "by")}, p)
 }
 
+func logs(s *server, c echo.Context, p control.Page) (Items[control.LogLine], error) {
+	return s.Logs.Logs(c.Request().Context(), arg[string](c, "app"), p)
+}
+
 func events(s *server, c echo.Context, p control.Page) (Items[abi.Event], error) {
 	f := control.EventFilter{After: abi.Rev(arg[int64](c, "after")), Newest: arg[string](c, "order") == "newest", App: arg[string](c, "app"), Kinds: arg[[]string](c, "kind"), Actor: arg[string](c, "actor"), From: arg[time.Time](c, "from"), To: arg[time.Time](c, "to")}
 	return s.Events.Events(c.Request().Context(), f, p)

@@ -121,8 +121,8 @@ type Requests interface {
 
 // Logs are what apps wrote.
 type Logs interface {
-	// Logs are the newest lines of an app, oldest first.
-	Logs(ctx context.Context, app string, limit int) ([]control.LogLine, error)
+	// Logs are the newest lines of an app before a page's cursor, oldest first.
+	Logs(ctx context.Context, app string, p control.Page) (control.Items[control.LogLine], error)
 }
 
 // Automation lists what it steers.

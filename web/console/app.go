@@ -13,6 +13,7 @@ import (
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/triggers"
 	"github.com/agora-host/agora/web"
 	"github.com/agora-host/agora/web/problem"
 )
@@ -59,29 +60,33 @@ type appView struct {
 	Day    metering.Usage
 	Dead   int // letters
 	// How to go on in the lists.
-	Earlier, Keeps, Before, Older pager
+	Earlier, Keeps, Before, Older, Lines pager
 }
 
 // May reports whether the actor may do something to the app.
 func (v appView) May(act string) bool { return slices.Contains(v.Acts, act) }
+
+// TriggerRevision is the revision that forms about a trigger carry.
+func (v appView) TriggerRevision(of triggers.Ref) string { return v.revision(v.Tags[of]) }
 
 // Owns reports whether the app is the actor's own.
 func (v appView) Owns() bool { return v.Actor.User == v.App.Owner }
 
 func (a *apps) app(r *http.Request) (string, any, error) {
 	name := r.PathValue("app")
+	b, err := a.base(r, name, "apps") // before what it is about is read: see base.Revision
+	if err != nil {
+		return "", nil, err
+	}
 	page, err := a.pages.AppPage(r.Context(), name, control.AppParts{
 		Releases: pageOf(r, "releases", shownReleases), Secrets: pageOf(r, "secrets", shownItems),
-		History: pageOf(r, "history", shownHistory), Letters: pageOf(r, "letters", shownLetters), Logs: shownLines,
+		History: pageOf(r, "history", shownHistory), Letters: pageOf(r, "letters", shownLetters), Logs: shownLines, LogsBefore: r.URL.Query().Get("log"),
 	})
 	if err != nil {
 		return "", nil, err
 	}
-	b, err := a.base(r, page.App.Shown(), "apps")
-	if err != nil {
-		return "", nil, err
-	}
-	v := appView{base: b, AppPage: page, Earlier: pagerOf(r, "releases", page.Releases.Next), Before: pagerOf(r, "history", page.History.Next), Older: pagerOf(r, "letters", page.Letters.Next)}
+	b.Title = page.App.Shown()
+	v := appView{base: b, AppPage: page, Earlier: pagerOf(r, "releases", page.Releases.Next), Before: pagerOf(r, "history", page.History.Next), Older: pagerOf(r, "letters", page.Letters.Next), Lines: pagerOf(r, "log", page.LogsNext)}
 	if page.Current != nil {
 		v.Access = newAccessView(b, page.Acts, *page.Current)
 	}
@@ -113,15 +118,15 @@ func (a *apps) release(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, problem.ErrNoSuchPage
 	}
+	b, err := a.base(r, fmt.Sprintf("%s release %d", r.PathValue("app"), n), "apps")
+	if err != nil {
+		return "", nil, err
+	}
 	page, err := a.pages.ReleasePage(r.Context(), r.PathValue("app"), n)
 	if err != nil {
 		return "", nil, err
 	}
 	release := page.Release
-	b, err := a.base(r, fmt.Sprintf("%s release %d", page.App.Name, n), "apps")
-	if err != nil {
-		return "", nil, err
-	}
 	done := doneOf(r)
 	v := releaseView{Fresh: done == "published" || done == "waiting", base: b, ReleasePage: page, Access: newAccessView(b, page.Acts, release)}
 	for _, q := range page.Requests {

@@ -28,6 +28,7 @@ type Services struct {
 	About         web.About
 	Authenticator web.Authenticator
 	Sessions      Sessions
+	Revisions     Revisions
 	Room          web.Room
 
 	Catalogue    web.Catalogue
@@ -101,7 +102,7 @@ func newConsole(s Services, f *frame) *Console {
 func New(services Services, o Options) (http.Handler, error) {
 	web.Need(services)
 	f := &frame{
-		about: services.About, actors: services.Authenticator, room: services.Room,
+		about: services.About, actors: services.Authenticator, room: services.Room, revisions: services.Revisions,
 		o: o, log: o.Logger.With("component", "console"), now: time.Now,
 	}
 	if err := f.parse(); err != nil {
@@ -179,26 +180,29 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act := func(pattern string, do actFunc, what access.Act) {
 		mux.HandleFunc("POST "+pattern, c.frame.act(do, access.Door(what)...))
 	}
+	edit := func(pattern string, of subject, do actFunc, what access.Act) {
+		act(pattern, c.frame.expecting(of, do), what)
+	}
 	mux.HandleFunc("POST /upload", c.uploads.take)
-	act("/apps/{app}/activate", c.apps.activate, access.Route)
-	act("/apps/{app}/rollback", c.apps.rollBack, access.Route)
-	act("/apps/{app}/suspend", c.lifecycle.suspendApp, access.SuspendApp)
-	act("/apps/{app}/resume", c.lifecycle.resumeApp, access.ResumeApp)
-	act("/apps/{app}/delete", c.lifecycle.deleteApp, access.DeleteApp)
-	act("/apps/{app}/undelete", c.lifecycle.undeleteApp, access.UndeleteApp)
-	act("/apps/{app}/transfer", c.lifecycle.transferApp, access.TransferApp)
-	act("/apps/{app}/offer", c.lifecycle.answerOffer, access.EndOffer)
-	act("/apps/{app}/title", c.lifecycle.renameApp, access.RenameApp)
-	act("/apps/{app}/promote", c.reviews.promote, access.AskReview)
+	edit("/apps/{app}/activate", anApp, c.apps.activate, access.Route)
+	edit("/apps/{app}/rollback", anApp, c.apps.rollBack, access.Route)
+	edit("/apps/{app}/suspend", anApp, c.lifecycle.suspendApp, access.SuspendApp)
+	edit("/apps/{app}/resume", anApp, c.lifecycle.resumeApp, access.ResumeApp)
+	edit("/apps/{app}/delete", anApp, c.lifecycle.deleteApp, access.DeleteApp)
+	edit("/apps/{app}/undelete", anApp, c.lifecycle.undeleteApp, access.UndeleteApp)
+	edit("/apps/{app}/transfer", anApp, c.lifecycle.transferApp, access.TransferApp)
+	edit("/apps/{app}/offer", anApp, c.lifecycle.answerOffer, access.EndOffer)
+	edit("/apps/{app}/title", anApp, c.lifecycle.renameApp, access.RenameApp)
+	edit("/apps/{app}/promote", anApp, c.reviews.promote, access.AskReview)
 	act("/apps/{app}/releases/{number}/delete", c.apps.deleteRelease, access.DeleteRelease)
-	act("/apps/{app}/ask", c.reviews.askAgain, access.AskReview)
-	act("/apps/{app}/triggers/pause", c.automation.pauseTrigger, access.RunTriggers)
+	edit("/apps/{app}/ask", anApp, c.reviews.askAgain, access.AskReview)
+	edit("/apps/{app}/triggers/pause", aTrigger, c.automation.pauseTrigger, access.RunTriggers)
 	act("/apps/{app}/triggers/run", c.automation.runTrigger, access.RunTriggers)
 	act("/apps/{app}/dead-letters/{seq}/redeliver", c.automation.redeliver, access.RunTriggers)
 	act("/apps/{app}/dead-letters/{seq}/delete", c.automation.deleteDeadLetter, access.RunTriggers)
-	act("/requests/{id}/decision", c.reviews.decide, access.DecideRequest)
-	act("/requests/{id}/withdraw", c.reviews.withdraw, access.WithdrawRequest)
-	act("/grants/{id}/revoke", c.reviews.revokeGrant, access.ReduceGrant)
+	edit("/requests/{id}/decision", aRequest, c.reviews.decide, access.DecideRequest)
+	edit("/requests/{id}/withdraw", aRequest, c.reviews.withdraw, access.WithdrawRequest)
+	edit("/grants/{id}/revoke", aGrant, c.reviews.revokeGrant, access.ReduceGrant)
 	act("/grants/{id}/shrink", c.reviews.shrinkGrant, access.ReduceGrant)
 	act("/apps/{app}/secrets", c.vault.set, access.SetSecrets)
 	act("/apps/{app}/secrets/{name}/delete", c.vault.delete, access.SetSecrets)
@@ -206,8 +210,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/tokens/{id}/revoke", c.settings.revokeToken, access.ManageTokens)
 	act("/settings/keys", c.settings.addKey, access.ManageKeys)
 	act("/settings/keys/delete", c.settings.deleteKey, access.ManageKeys)
-	act("/settings/users", c.settings.putUser, access.ManagePerson)
-	act("/settings/users/rename", c.settings.renameUser, access.ManagePerson)
+	edit("/settings/users", aUser, c.settings.putUser, access.ManagePerson)
+	edit("/settings/users/rename", aUser, c.settings.renameUser, access.ManagePerson)
 	act("/settings/domains", c.settings.createDomain, access.Operate)
 	act("/settings/domains/delete", c.settings.deleteDomain, access.Operate)
 	mux.HandleFunc("POST /settings/users/invite", c.settings.inviteUser)

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -24,6 +25,7 @@ type frame struct {
 	about     web.About
 	actors    web.Authenticator
 	room      web.Room
+	revisions Revisions
 	o         Options
 	log       *slog.Logger
 	templates map[string]*template.Template
@@ -181,6 +183,10 @@ func (f *frame) act(do actFunc, anyOf ...access.Role) http.HandlerFunc {
 			return
 		}
 		next, err := do(r)
+		if stale, ok := errors.AsType[*staleForm](err); ok {
+			f.changed(w, r, stale)
+			return
+		}
 		if err != nil {
 			f.failed(w, r, err)
 			return

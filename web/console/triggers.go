@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/triggers"
 	"github.com/agora-host/agora/web"
 	"github.com/agora-host/agora/web/problem"
 )
@@ -15,9 +13,8 @@ import (
 type automation struct{ triggers web.Automation }
 
 func (a *automation) pauseTrigger(r *http.Request) (string, error) {
-	ref := triggers.Ref{App: r.PathValue("app"), Kind: abi.TriggerKind(r.FormValue("kind")), Name: r.FormValue("name")}
 	paused := r.FormValue("paused") != ""
-	_, err := a.triggers.PauseTrigger(r.Context(), ref, paused, r.FormValue("reason"))
+	_, err := a.triggers.PauseTrigger(r.Context(), triggerOf(r), paused, r.FormValue("reason"))
 	if paused {
 		return appPage(r, "paused"), err
 	}
