@@ -15,5 +15,10 @@
 //
 // It must not know how work is done, only what it amounted to.
 //
+// A Meter joins its parts and brings counts to the store. writer journals and
+// counts, and holds the epochs that are not in the store for good; archive reads
+// and keeps journals that are written no more; recovery is what earlier processes
+// left; auditor compares journals and store.
+//
 // A Meter is safe for concurrent use.
 package metering

@@ -24,22 +24,24 @@ const (
 // Findings says what somebody has to know about the books, worst first; Path is a
 // file in the journal directory, if it is about one. What it says of journals that
 // are in use or kept, it knows from the last Reconcile.
-func (m *Meter) Findings(ctx context.Context) ([]abi.Finding, error) {
+func (m *Meter) Findings(ctx context.Context) ([]abi.Finding, error) { return m.auditor.findings(ctx) }
+
+func (b *auditor) findings(ctx context.Context) ([]abi.Finding, error) {
 	var found []abi.Finding
 	add := func(severity abi.Severity, code, remedy, format string, args ...any) {
 		found = append(found, abi.Finding{Code: code, Severity: severity, Message: fmt.Sprintf(format, args...), Remedy: abi.Remedy{Summary: remedy}})
 	}
-	if err := m.Ready(); err != nil {
+	if err := b.writer.ready(); err != nil {
 		add(abi.SeverityDeny, FindingUnmetered, "Make room on the node's disk, or see to the disk. The node serves again by itself, within seconds.", "apps are not served: %v", err)
 	}
-	if r := m.reconciled.Load(); r != nil {
+	if r := b.last.Load(); r != nil {
 		for _, f := range r.findings() {
 			if plainName(f.Path) == f.Path { // else below
 				found = append(found, f)
 			}
 		}
 	}
-	files, err := m.o.FS.List()
+	files, err := b.o.FS.List()
 	if err != nil {
 		return found, fmt.Errorf("list the journals: %w", err)
 	}
@@ -47,21 +49,21 @@ func (m *Meter) Findings(ctx context.Context) ([]abi.Finding, error) {
 		if !isJournal(f.Name) || plainName(f.Name) == f.Name {
 			continue
 		}
-		of, err := m.setAside(ctx, f.Name)
+		of, err := b.setAside(ctx, f.Name)
 		if err != nil {
 			return found, err
 		}
 		found = append(found, of...)
 	}
-	epochs, err := m.o.Store.Epochs(ctx)
+	epochs, err := b.o.Store.Epochs(ctx)
 	if err != nil {
 		return found, fmt.Errorf("list the epochs: %w", err)
 	}
 	for _, e := range epochs {
 		if e.Lost {
-			found = append(found, m.o.lost(e))
+			found = append(found, b.o.lost(e))
 		}
-		if !e.Ended && e.Node != m.o.Node && e.Until.Before(m.o.Now().Add(-2*time.Hour)) {
+		if !e.Ended && e.Node != b.o.Node && e.Until.Before(b.o.Now().Add(-2*time.Hour)) {
 			add(abi.SeverityReview, FindingUnsealed, "Start that node, so that it brings its usage.",
 				"hours since %s are not sealed: epoch %d of node %s has not ended", e.Until.Format(time.RFC3339), e.Number, e.Node)
 		}
@@ -73,11 +75,11 @@ func (m *Meter) Findings(ctx context.Context) ([]abi.Finding, error) {
 // setAside says what is wrong with a file that is damaged, or another node's.
 //
 // It reads a file once, as a rule: nobody writes to it any more.
-func (m *Meter) setAside(ctx context.Context, name string) ([]abi.Finding, error) {
-	if known, ok := m.aside.Load(name); ok {
+func (b *auditor) setAside(ctx context.Context, name string) ([]abi.Finding, error) {
+	if known, ok := b.aside.Load(name); ok {
 		return known.([]abi.Finding), nil
 	}
-	s, err := newAccounts(ctx, m.o, false)
+	s, err := newAccounts(ctx, b.o, false)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +89,7 @@ func (m *Meter) setAside(ctx context.Context, name string) ([]abi.Finding, error
 	}
 	found := a.damage()
 	if a.epoch.Ended || a.epoch.Number == 0 { // else there may be more to be billed
-		m.aside.Store(name, found)
+		b.aside.Store(name, found)
 	}
 	return found, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/agora-host/agora/internal/failpoint"
@@ -22,37 +21,33 @@ func (m *Meter) Flush(ctx context.Context) error {
 func (m *Meter) flush(ctx context.Context) error {
 	rotated := m.rotate(ctx)
 	var all []*epoch
-	var floor time.Time
-	m.locked(func() {
-		all = append(slices.Clone(m.earlier), m.current)
-		m.floor = later(m.floor, hourOf(m.clock.now()))
-		floor = m.floor
-	})
+	floor := m.writer.open()
+	m.writer.locked(func() { all = m.writer.all() })
 	for _, e := range all {
 		if err := m.flushEpoch(ctx, e, floor); err != nil {
 			return errors.Join(rotated, err)
 		}
 	}
-	return errors.Join(rotated, m.seal(ctx, floor), m.forgetOld())
+	return errors.Join(rotated, m.seal(ctx, floor), m.archive.forgetOld())
 }
 
 // flushEpoch brings what is new in an epoch to the store; all of it, and for
 // good, if it is complete.
 func (m *Meter) flushEpoch(ctx context.Context, e *epoch, floor time.Time) error {
-	now := m.stateOf(e, floor)
+	now := m.writer.stateOf(e, floor)
 	switch {
 	case now.complete:
 		if err := m.retire(ctx, e); err != nil {
 			return err
 		}
-		m.locked(func() { m.earlier = slices.DeleteFunc(m.earlier, func(o *epoch) bool { return o == e }) })
+		m.writer.retired(e)
 		return nil
 	case now.broken, len(now.changed) == 0 && now.until.Equal(e.until):
 		return nil
 	}
 	// What is in the store must be in the journal, whatever happens next.
 	if err := e.journal.Sync(); err != nil {
-		m.failed(e)
+		m.writer.failed(e)
 		return fmt.Errorf("sync the journal: %w", err)
 	}
 	failpoint.Hit("meter-before-merge")
@@ -60,30 +55,8 @@ func (m *Meter) flushEpoch(ctx context.Context, e *epoch, floor time.Time) error
 		return fmt.Errorf("store the usage of epoch %d: %w", e.number, err)
 	}
 	failpoint.Hit("meter-merged")
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	e.cells.flushed(now.versions)
-	e.until = now.until
-	e.cells.forget(now.until)
+	m.writer.flushed(e, now)
 	return nil
-}
-
-// epochState is what an epoch is at one moment.
-type epochState struct {
-	complete, broken bool
-	until            time.Time
-	changed          []Cell
-	versions         map[Key]uint64
-}
-
-func (m *Meter) stateOf(e *epoch, floor time.Time) epochState {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return epochState{
-		complete: e != m.current && e.running == 0 && (e.broken || len(e.pending) == 0),
-		broken:   e.broken, until: e.closes(floor),
-		changed: e.cells.list(e.node, e.number, true), versions: e.cells.versions(),
-	}
 }
 
 func later(a, b time.Time) time.Time {
@@ -96,13 +69,7 @@ func later(a, b time.Time) time.Time {
 // rotate begins a new epoch when the journal has grown large, or the wall clock
 // was set.
 func (m *Meter) rotate(ctx context.Context) error {
-	var skew time.Duration
-	var jumped, due bool
-	m.locked(func() {
-		skew = m.clock.skew(m.o.Now())
-		jumped = skew.Abs() > maxSkew
-		due = !m.closed && m.down.Load() == nil && (jumped || m.current.journal.Size() >= m.o.JournalSize)
-	})
+	skew, jumped, due := m.writer.due(m.o.JournalSize)
 	if !due {
 		return nil
 	}
@@ -110,14 +77,13 @@ func (m *Meter) rotate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if jumped {
-		m.log.Warn("the wall clock was set: usage goes by it from here on, and never into an hour that is closed", "by", skew)
-		m.clock = newClock(m.o.Now(), m.o.Elapsed)
-	}
-	m.earlier = append(m.earlier, m.current)
-	m.use(next)
+	m.writer.locked(func() {
+		if jumped {
+			m.log.Warn("the wall clock was set: usage goes by it from here on, and never into an hour that is closed", "by", skew)
+			m.writer.clock = newClock(m.o.Now(), m.o.Elapsed)
+		}
+		m.writer.use(next)
+	})
 	return nil
 }
 
@@ -129,7 +95,7 @@ func (m *Meter) retire(ctx context.Context, e *epoch) error {
 	}
 	if !e.merged {
 		var all []Cell
-		m.locked(func() { all = e.cells.list(e.node, e.number, false) })
+		m.writer.locked(func() { all = e.cells.list(e.node, e.number, false) })
 		failpoint.Hit("meter-before-retire")
 		if err := m.o.Store.Merge(ctx, Flush{Node: e.node, Epoch: e.number, Cells: all, Ended: true}); err != nil {
 			return fmt.Errorf("store the usage of epoch %d: %w", e.number, err)
@@ -137,7 +103,7 @@ func (m *Meter) retire(ctx context.Context, e *epoch) error {
 		e.merged = true
 		failpoint.Hit("meter-retired")
 	}
-	return m.putAway(e)
+	return m.archive.putAway(e)
 }
 
 // complete ends an epoch's journal. If that fails, or anything had before, it is
@@ -153,18 +119,18 @@ func (m *Meter) complete(e *epoch) error {
 		broken = e.journal.Close() != nil
 	}
 	if broken {
-		r, err := m.read(e.name)
+		r, err := m.archive.read(e.name)
 		if err != nil {
 			return fmt.Errorf("read the journal %s again: %w", e.name, err)
 		}
-		m.locked(func() {
+		m.writer.locked(func() {
 			if held := e.cells.total(); !held.Equal(r.cells.total()) {
 				m.log.Error("a journal that could not be written holds something else than was counted", "journal", e.name, "counted", held.Calls, "found", r.cells.total().Calls)
 			}
 			e.cells, e.damage, e.last = r.cells, r.tail.Damaged, r.last
 		})
 	}
-	m.locked(func() { e.journal = nil })
+	m.writer.locked(func() { e.journal = nil })
 	return nil
 }
 

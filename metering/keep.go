@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/internal/failpoint"
 	"github.com/agora-host/agora/metering/journal"
 )
@@ -31,37 +32,47 @@ func keptSince(name string) (epoch uint64, last time.Time, ok bool) {
 	return epoch, time.Unix(unix, 0).UTC(), err == nil && strings.HasSuffix(name, keptExt)
 }
 
+// archive is the directory of journals, as far as nothing is written to them any more: it reads them,
+// and keeps those for a while whose epochs are in the store for good.
+type archive struct {
+	fs    journal.FS
+	watch *calm.Watch
+	now   func() time.Time
+	keep  time.Duration
+	most  int64 // bytes that are kept
+}
+
 // putAway takes a journal out of the way whose epoch is in the store for good.
-func (m *Meter) putAway(e *epoch) error {
+func (a *archive) putAway(e *epoch) error {
 	if e.damage {
-		return m.durably(m.o.FS.Rename(e.name, e.name+damagedExt))
+		return a.durably(a.fs.Rename(e.name, e.name+damagedExt))
 	}
-	if m.o.Keep > 0 && e.node != "" {
-		at := m.o.Now()
+	if a.keep > 0 && e.node != "" {
+		at := a.now()
 		if !e.last.IsZero() {
 			at = e.last
 		}
-		if err := m.compress(e.name, keptName(e.number, at)); err != nil {
+		if err := a.compress(e.name, keptName(e.number, at)); err != nil {
 			return fmt.Errorf("keep the journal %s: %w", e.name, err)
 		}
 	}
 	failpoint.Hit("meter-before-remove")
-	if err := m.o.FS.Remove(e.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := a.fs.Remove(e.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return m.durably(nil)
+	return a.durably(nil)
 }
 
-func (m *Meter) durably(err error) error {
+func (a *archive) durably(err error) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return m.o.FS.Sync()
+	return a.fs.Sync()
 }
 
 // compress makes a compressed copy that is there entirely or not at all.
-func (m *Meter) compress(from, to string) error {
-	in, err := m.o.FS.Open(from)
+func (a *archive) compress(from, to string) error {
+	in, err := a.fs.Open(from)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // done before
 	}
@@ -70,20 +81,20 @@ func (m *Meter) compress(from, to string) error {
 	}
 	defer in.Close()
 	temp := to + tempExt
-	if err := m.o.FS.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := a.fs.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	out, err := m.o.FS.Create(temp)
+	out, err := a.fs.Create(temp)
 	if err != nil {
 		return err
 	}
 	if err := pack(out, in); err != nil {
 		return err
 	}
-	if err := m.o.FS.Rename(temp, to); err != nil {
+	if err := a.fs.Rename(temp, to); err != nil {
 		return err
 	}
-	return m.o.FS.Sync()
+	return a.fs.Sync()
 }
 
 // pack writes a compressed copy, durably, and closes it whatever happens.
@@ -118,23 +129,23 @@ func (s *sequential) Write(p []byte) (int, error) {
 }
 
 // forgetOld deletes kept journals that are too old, or too many.
-func (m *Meter) forgetOld() error {
-	files, err := m.o.FS.List()
+func (a *archive) forgetOld() error {
+	files, err := a.fs.List()
 	if err != nil {
 		return err
 	}
 	slices.SortFunc(files, func(a, b journal.Entry) int { return strings.Compare(b.Name, a.Name) }) // newest first
-	oldest := m.o.Now().Add(-m.o.Keep)
+	oldest := a.now().Add(-a.keep)
 	var bytes int64
 	for _, f := range files {
 		_, last, ok := keptSince(f.Name)
 		if !ok {
 			continue
 		}
-		if bytes += f.Size; last.After(oldest) && bytes <= m.o.KeepBytes {
+		if bytes += f.Size; last.After(oldest) && bytes <= a.most {
 			continue
 		}
-		if err := m.o.FS.Remove(f.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := a.fs.Remove(f.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -46,12 +49,26 @@ func (m *Meter) Reconcile(ctx context.Context) (Reconciliation, error) {
 	if err := m.flush(ctx); err != nil {
 		m.log.Warn("reconcile without what could not be flushed", "err", err)
 	}
-	r := Reconciliation{At: m.o.Now().UTC()}
-	files, err := m.o.FS.List()
+	return m.auditor.reconcile(ctx)
+}
+
+// auditor compares the journals with the store, and remembers what it found.
+type auditor struct {
+	o      Options
+	log    *slog.Logger
+	writer *writer
+
+	aside sync.Map                       // by file that was set aside: []abi.Finding
+	last  atomic.Pointer[Reconciliation] // nil before the first
+}
+
+func (b *auditor) reconcile(ctx context.Context) (Reconciliation, error) {
+	r := Reconciliation{At: b.o.Now().UTC()}
+	files, err := b.o.FS.List()
 	if err != nil {
 		return r, fmt.Errorf("list the journals: %w", err)
 	}
-	accounts, err := newAccounts(ctx, m.o, false)
+	accounts, err := newAccounts(ctx, b.o, false)
 	if err != nil {
 		return r, err
 	}
@@ -68,68 +85,43 @@ func (m *Meter) Reconcile(ctx context.Context) (Reconciliation, error) {
 		}
 		r.add(a)
 	}
-	if err := m.reconcileLive(ctx, &r); err != nil {
+	if err := b.live(ctx, &r); err != nil {
 		return r, err
 	}
-	if r.Balance, err = m.o.Store.Balance(ctx); err != nil {
+	if r.Balance, err = b.o.Store.Balance(ctx); err != nil {
 		return r, fmt.Errorf("balance the hours: %w", err)
 	}
-	m.reconciled.Store(&r)
+	b.last.Store(&r)
 	if !r.Holds() {
-		m.log.Error("the books do not balance", "epochs", len(r.Differ), "hours", len(r.Balance.Differ))
+		b.log.Error("the books do not balance", "epochs", len(r.Differ), "hours", len(r.Balance.Differ))
 	}
 	return r, nil
 }
 
-// moment is an epoch whose journal is written, as it is at one moment.
-type moment struct {
-	e    *epoch
-	last uint64
-	held []Cell
-	wait map[uint64]bool
-}
-
-func (m *Meter) moments() []moment {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var all []moment
-	for _, e := range append(m.earlier[:len(m.earlier):len(m.earlier)], m.current) {
-		if e.broken || e.journal == nil || e.node == "" {
-			continue // read again, or put away, at the next flush
-		}
-		now := moment{e: e, last: e.journal.Last(), held: e.cells.list(e.node, e.number, false), wait: map[uint64]bool{}}
-		for _, p := range e.pending {
-			now.wait[p.seq] = true
-		}
-		all = append(all, now)
-	}
-	return all
-}
-
 // accountOf reads what a journal said by a moment.
-func (m *Meter) accountOf(now moment) (account, error) {
-	f, err := m.o.FS.Open(now.e.name)
+func (b *auditor) accountOf(now moment) (account, error) {
+	f, err := b.o.FS.Open(now.e.name)
 	if err != nil {
 		return account{}, err
 	}
 	defer f.Close()
-	a := account{name: now.e.name, node: m.o.Node, asked: true}
+	a := account{name: now.e.name, node: b.o.Node, asked: true}
 	a.said, a.err = replay(f, func(seq uint64) bool { return seq <= now.last && !now.wait[seq] })
 	a.state = a.said.condition(a.err, now.e.node)
 	return a, readable(a)
 }
 
-// reconcileLive compares the journals that are written, as of one moment.
-func (m *Meter) reconcileLive(ctx context.Context, r *Reconciliation) error {
-	for _, now := range m.moments() {
-		a, err := m.accountOf(now)
+// live compares the journals that are written, as of one moment.
+func (b *auditor) live(ctx context.Context, r *Reconciliation) error {
+	for _, now := range b.writer.moments() {
+		a, err := b.accountOf(now)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("read %s: %w", now.e.name, err)
 		}
-		stored, err := m.o.Store.Cells(ctx, now.e.node, now.e.number)
+		stored, err := b.o.Store.Cells(ctx, now.e.node, now.e.number)
 		if err != nil {
 			return fmt.Errorf("read the cells of epoch %d: %w", now.e.number, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"runtime"
 	"slices"
 	"strings"
@@ -33,8 +34,8 @@ type reading struct {
 
 // read reads a journal by name. A journal that never got a header is
 // journal.ErrNoHeader, what is none at all journal.ErrNotJournal.
-func (m *Meter) read(name string) (reading, error) {
-	r := <-m.begin(name)
+func (a *archive) read(name string) (reading, error) {
+	r := <-a.begin(name)
 	return r.reading, r.err
 }
 
@@ -46,19 +47,19 @@ type outcome struct {
 // begin reads a journal while the caller does something else. What it says was
 // handed to the system, perhaps by a process that was killed before it synced: it
 // is made durable first, so that no bill outlives what proves it.
-func (m *Meter) begin(name string) <-chan outcome {
+func (a *archive) begin(name string) <-chan outcome {
 	done := make(chan outcome, 1)
 	var f io.ReadCloser
-	err := m.o.FS.SyncFile(name)
+	err := a.fs.SyncFile(name)
 	if err == nil {
-		f, err = m.o.FS.Open(name)
+		f, err = a.fs.Open(name)
 	}
 	if err != nil {
 		done <- outcome{err: err}
 		return done
 	}
 	var r reading
-	m.o.Watch.Job(new(sync.WaitGroup), "journal-replay", func() (err error) {
+	a.watch.Job(new(sync.WaitGroup), "journal-replay", func() (err error) {
 		r, err = replay(f, nil)
 		return err
 	}, func(err error) {
@@ -135,9 +136,19 @@ func (r *record) calls() uint64 {
 	return 0
 }
 
-// recoverAll reads the journals of earlier processes.
-func (m *Meter) recoverAll() error {
-	files, err := m.o.FS.List()
+// recovery is what the journals of earlier processes say.
+type recovery struct {
+	archive *archive
+	node    string
+	log     *slog.Logger
+
+	earlier []*epoch // oldest first
+	last    uint64   // the largest number that an epoch has had
+}
+
+// all reads the journals of earlier processes.
+func (r *recovery) all() error {
+	files, err := r.archive.fs.List()
 	if err != nil {
 		return fmt.Errorf("list the journals: %w", err)
 	}
@@ -145,31 +156,31 @@ func (m *Meter) recoverAll() error {
 	for _, f := range files {
 		switch {
 		case strings.HasSuffix(f.Name, tempExt):
-			if err := m.o.FS.Remove(f.Name); err != nil {
+			if err := r.archive.fs.Remove(f.Name); err != nil {
 				return err
 			}
 		case strings.HasSuffix(f.Name, journalExt):
 			names = append(names, f.Name)
 		}
 		if n, ok := epochOf(f.Name); ok && !strings.HasSuffix(f.Name, foreignExt) {
-			m.last = max(m.last, n)
+			r.last = max(r.last, n)
 		}
 	}
-	err = m.recoverEach(names)
-	slices.SortFunc(m.earlier, func(a, b *epoch) int { return strings.Compare(a.name, b.name) })
+	err = r.each(names)
+	slices.SortFunc(r.earlier, func(a, b *epoch) int { return strings.Compare(a.name, b.name) })
 	return err
 }
 
-// recoverEach reads a journal on each processor. They are opened and judged in
+// each reads a journal on each processor. They are opened and judged in
 // turn, and all that were begun are read when it returns.
-func (m *Meter) recoverEach(names []string) (err error) {
+func (r *recovery) each(names []string) (err error) {
 	var begun []<-chan outcome
 	for i := 0; i < len(begun) || err == nil && i < len(names); i++ {
 		for err == nil && len(begun) < min(i+runtime.GOMAXPROCS(0), len(names)) {
-			begun = append(begun, m.begin(names[len(begun)]))
+			begun = append(begun, r.archive.begin(names[len(begun)]))
 		}
-		if r := <-begun[i]; err == nil {
-			err = m.recover(names[i], r.reading, r.err)
+		if o := <-begun[i]; err == nil {
+			err = r.take(names[i], o.reading, o.err)
 		}
 	}
 	return err
@@ -181,31 +192,31 @@ func epochOf(name string) (n uint64, ok bool) {
 	return n, err == nil
 }
 
-// recover takes what the journal of an earlier process says. A torn end is what a
+// take counts what the journal of an earlier process says. A torn end is what a
 // process leaves that is killed, and means nothing.
-func (m *Meter) recover(name string, r reading, err error) error {
-	switch r.condition(err, m.o.Node) {
+func (r *recovery) take(name string, said reading, err error) error {
+	switch said.condition(err, r.node) {
 	case headless:
-		return m.o.FS.Remove(name)
+		return r.archive.fs.Remove(name)
 	case illegible:
-		m.log.Error("a usage journal cannot be read, and is kept", "journal", name+damagedExt, "err", err)
-		return m.o.FS.Rename(name, name+damagedExt)
+		r.log.Error("a usage journal cannot be read, and is kept", "journal", name+damagedExt, "err", err)
+		return r.archive.fs.Rename(name, name+damagedExt)
 	case unreadable:
 		return fmt.Errorf("read %s: %w", name, err)
 	case foreign:
-		m.log.Error("a journal of another node is in the directory: it is not counted", "journal", name+foreignExt, "node", r.node)
-		return m.o.FS.Rename(name, name+foreignExt)
+		r.log.Error("a journal of another node is in the directory: it is not counted", "journal", name+foreignExt, "node", said.node)
+		return r.archive.fs.Rename(name, name+foreignExt)
 	case damaged:
-		m.log.Error("a usage journal is damaged: counted up to there, and kept", "journal", name+damagedExt, "found", r.tail.String())
+		r.log.Error("a usage journal is damaged: counted up to there, and kept", "journal", name+damagedExt, "found", said.tail.String())
 	}
-	m.last = max(m.last, r.epoch)
-	for _, e := range m.earlier { // somebody has copied the file
-		if e.number == r.epoch && e.node == r.node {
-			e.cells.max(r.cells)
-			r.cells = newCells()
+	r.last = max(r.last, said.epoch)
+	for _, e := range r.earlier { // somebody has copied the file
+		if e.number == said.epoch && e.node == said.node {
+			e.cells.max(said.cells)
+			said.cells = newCells()
 		}
 	}
-	m.earlier = append(m.earlier, &epoch{number: r.epoch, node: r.node, name: name, cells: r.cells, damage: r.tail.Damaged, last: r.last})
+	r.earlier = append(r.earlier, &epoch{number: said.epoch, node: said.node, name: name, cells: said.cells, damage: said.tail.Damaged, last: said.last})
 	return nil
 }
 
@@ -217,7 +228,7 @@ func (m *Meter) endUnknown(ctx context.Context) error {
 		return fmt.Errorf("list the epochs: %w", err)
 	}
 	for _, e := range epochs {
-		known := slices.ContainsFunc(append(m.earlier, m.current), func(o *epoch) bool { return o.number == e.Number })
+		known := slices.ContainsFunc(m.writer.all(), func(o *epoch) bool { return o.number == e.Number })
 		if e.Node != m.o.Node || e.Ended || known {
 			continue
 		}

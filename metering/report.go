@@ -3,7 +3,6 @@ package metering
 import (
 	"context"
 	"fmt"
-	"slices"
 )
 
 // Report answers a query from the store and from what is not flushed yet: a
@@ -16,7 +15,7 @@ func (m *Meter) Report(ctx context.Context, q Query) (Report, error) {
 	}
 	// The live counts first: what is flushed between here and the store's
 	// answer is taken from here.
-	live := m.live()
+	live := m.writer.live()
 	s := newSummary(q)
 	var ledger Ledger
 	if q.hourly() {
@@ -64,13 +63,3 @@ type cellID struct {
 }
 
 func idOf(c Cell) cellID { return cellID{c.Node, c.Epoch, c.Key} }
-
-// live copies out the cells that are not in the store for good.
-func (m *Meter) live() (all []Cell) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, e := range append(slices.Clone(m.earlier), m.current) {
-		all = append(all, e.cells.list(e.node, e.number, false)...)
-	}
-	return all
-}

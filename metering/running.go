@@ -7,26 +7,26 @@ import "github.com/agora-host/agora/internal/failpoint"
 //
 // All its records are in one journal: whoever reads that knows whether it ended.
 type Running struct {
-	m *Meter
+	w *writer
 	e *epoch // that of its first checkpoint
 }
 
 // Begin is for an invocation that may need checkpoints. Every Running must
 // End, or Leave.
-func (m *Meter) Begin() *Running { return &Running{m: m} }
+func (m *Meter) Begin() *Running { return &Running{w: m.writer} }
 
 // Checkpoint makes durable what the invocation amounts to so far. If the node
 // does not live to see its end, this is what is billed, with FaultCutOff.
 func (r *Running) Checkpoint(v *Invocation) error {
 	if r.e == nil {
-		r.m.locked(func() {
-			if r.m.down.Load() == nil {
-				r.e = r.m.current
+		r.w.locked(func() {
+			if r.w.down.Load() == nil {
+				r.e = r.w.current
 				r.e.running++
 			}
 		})
 	}
-	err := r.m.append(r.e, kindCheckpoint, v)
+	err := r.w.append(r.e, kindCheckpoint, v)
 	failpoint.Hit("checkpointed")
 	return err
 }
@@ -35,7 +35,7 @@ func (r *Running) Checkpoint(v *Invocation) error {
 // checkpoints.
 func (r *Running) End(v *Invocation) error {
 	defer r.Leave()
-	return r.m.append(r.e, kindInvocation, v)
+	return r.w.append(r.e, kindInvocation, v)
 }
 
 // Leave lets an invocation go whose end was never recorded, since the node failed: what is
@@ -43,7 +43,7 @@ func (r *Running) End(v *Invocation) error {
 // nothing.
 func (r *Running) Leave() {
 	if r.e != nil {
-		r.m.locked(func() { r.e.running-- })
+		r.w.locked(func() { r.e.running-- })
 		r.e = nil
 	}
 }

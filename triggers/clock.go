@@ -1,6 +1,7 @@
 package triggers
 
 import (
+	"context"
 	"time"
 
 	"github.com/agora-host/agora/abi/cron"
@@ -13,31 +14,45 @@ const grace = time.Minute
 // decided by a clock that has been put right since.
 const clockWrong = 25 * time.Hour
 
+// clock decides about cron triggers: each due time once, in one commit with all that are due with
+// it. What it knows of a trigger is in the trigger's line.
+type clock struct {
+	o        Options
+	work     context.Context
+	queue    *queue
+	intake   *intake
+	statuses *statuses
+}
+
 // schedule sets when a cron trigger is due next. had tells whether it was in
 // force until now: a trigger that comes, or comes back, is not made to run for
 // what was due before.
-func (d *Dispatcher) schedule(l *line, had bool) {
-	now := d.o.Now()
-	s := d.statuses[l.ref]
-	fresh := s == nil || s.Spec != l.trigger.Spec || (d.started && !had)
+func (k *clock) schedule(l *line, had bool) {
+	now := k.o.Now()
+	s, known := k.statuses.get(l.ref)
+	fresh := !known || s.Spec != l.trigger.Spec || (k.queue.started && !had)
 	if fresh || s.LastDue.After(now.Add(clockWrong)) {
-		s = d.status(l.ref)
-		s.Spec, s.LastDue = l.trigger.Spec, now
-		d.dirty[l.ref] = true
+		s = k.statuses.note(l.ref, func(s *Status) { s.Spec, s.LastDue = l.trigger.Spec, now })
 	}
-	d.arm(l, s.LastDue)
+	k.arm(l, s.LastDue)
 }
 
 // arm sets the next due time after t.
-func (d *Dispatcher) arm(l *line, t time.Time) {
+func (k *clock) arm(l *line, t time.Time) {
 	var next time.Time
 	if l.live() {
 		next = l.trigger.Schedule.Next(t)
 	}
 	if !next.IsZero() && !next.Equal(l.alarm) {
-		d.timers.add(timer{at: next, line: l})
+		k.queue.timers.add(timer{at: next, line: l})
 	}
 	l.nextDue, l.alarm = next, next
+}
+
+// again makes a trigger due in a moment, of which a decision failed.
+func (k *clock) again(l *line, now time.Time) {
+	l.alarm = now.Add(stubborn)
+	k.queue.timers.add(timer{at: l.alarm, line: l})
 }
 
 // run is a due time that was decided, and what the decision replaces.
@@ -48,27 +63,27 @@ type run struct {
 }
 
 // fire decides about cron triggers that are due, all in one commit.
-func (d *Dispatcher) fire(due []*line, now time.Time) {
-	c, begun, due := d.decideAll(due, now)
+func (k *clock) fire(due []*line, now time.Time) {
+	c, begun, due := k.decideAll(due, now)
 	err := errUnknown
-	defer func() { d.fired(due, begun, c.Status, now, err) }()
-	err = d.o.Store.Commit(d.work, c)
+	defer func() { k.fired(due, begun, c.Status, now, err) }()
+	err = k.o.Store.Commit(k.work, c)
 }
 
-// decideAll decides about triggers that are due, and answers those about which it did. One whose
+// decideAll decides about triggers that are due, and returns those about which it did. One whose
 // schedule panics is due again in a moment, and holds up no other.
-func (d *Dispatcher) decideAll(due []*line, now time.Time) (c Changes, begun []run, decided []*line) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (k *clock) decideAll(due []*line, now time.Time) (c Changes, begun []run, decided []*line) {
+	k.queue.mu.Lock()
+	defer k.queue.mu.Unlock()
 	for _, l := range due {
 		if !l.live() || l.nextDue.IsZero() {
 			continue
 		}
 		var r run
 		var begins bool
-		if d.o.Watch.Do("dispatch", func() error { r, begins = d.decide(l, now); return nil }) != nil {
-			l.firing, l.alarm = false, now.Add(stubborn)
-			d.timers.add(timer{at: l.alarm, line: l})
+		if k.o.Watch.Do("dispatch", func() error { r, begins = k.decide(l, now); return nil }) != nil {
+			l.firing = false
+			k.again(l, now)
 			continue
 		}
 		decided = append(decided, l)
@@ -78,24 +93,22 @@ func (d *Dispatcher) decideAll(due []*line, now time.Time) (c Changes, begun []r
 		} else if l.unsure != 0 {
 			c.Delete = append(c.Delete, l.unsure)
 		}
-		c.Status = append(c.Status, *d.statuses[l.ref])
-		delete(d.dirty, l.ref) // this commit has it
+		c.Status = append(c.Status, k.statuses.take(l.ref))
 	}
 	return c, begun, decided
 }
 
 // fired counts what came of a commit that decided about cron triggers.
-func (d *Dispatcher) fired(due []*line, begun []run, statuses []Status, now time.Time, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (k *clock) fired(due []*line, begun []run, statuses []Status, now time.Time, err error) {
+	k.queue.mu.Lock()
+	defer k.queue.mu.Unlock()
 	for _, r := range begun {
 		r.line.firing = false
 		if err != nil {
-			d.undecide(r, now)
+			k.undecide(r, now)
 			continue
 		}
-		d.take(r.delivery, 0)
-		d.enter(r.line)
+		k.intake.add(r.delivery, 0)
 	}
 	for _, l := range due {
 		if err == nil {
@@ -103,47 +116,52 @@ func (d *Dispatcher) fired(due []*line, begun []run, statuses []Status, now time
 		}
 	}
 	if err != nil {
-		d.log.Error("runs of cron triggers could not be stored, and wait", "triggers", len(begun), "err", err)
-		d.stale(statuses)
+		k.o.Logger.Error("runs of cron triggers could not be stored, and wait", "triggers", len(begun), "err", err)
+		k.statuses.stale(statuses)
 	}
-	d.pump()
+	k.queue.pump()
 }
 
 // decide settles what was due last and sets the next time.
-func (d *Dispatcher) decide(l *line, now time.Time) (r run, begins bool) {
+func (k *clock) decide(l *line, now time.Time) (r run, begins bool) {
 	last := latest(l.trigger.Schedule, l.nextDue, now)
-	s := d.status(l.ref)
-	switch {
-	case now.Sub(last) > grace && !l.trigger.CatchUp:
-		s.Missed++
-	case l.busy():
-		s.Skipped++
-	default:
-		v := Delivery{Seq: l.unsure, ID: l.ref.Name + "-" + last.UTC().Format("20060102T150405Z"), Ref: l.ref, From: l.ref.App, At: last}
-		if v.Seq == 0 {
-			d.seq++
-			v.Seq = d.seq
+	k.statuses.change(l.ref, func(s *Status) {
+		switch {
+		case now.Sub(last) > grace && !l.trigger.CatchUp:
+			s.Missed++
+		case l.busy():
+			s.Skipped++
+		default:
+			r, begins = run{l, k.begin(l, last), s.LastDue}, true
 		}
-		l.firing = true
-		r, begins = run{l, v, s.LastDue}, true
-	}
-	s.LastDue = last
-	d.arm(l, later(last, now))
+		s.LastDue = last
+	})
+	k.arm(l, later(last, now))
 	return r, begins
+}
+
+// begin makes the delivery of a due time, and keeps its line from any other run.
+func (k *clock) begin(l *line, at time.Time) Delivery {
+	l.firing = true
+	v := Delivery{Seq: l.unsure, ID: l.ref.Name + "-" + at.UTC().Format("20060102T150405Z"), Ref: l.ref, From: l.ref.App, At: at}
+	if v.Seq == 0 {
+		v.Seq = k.intake.backlog.next()
+	}
+	return v
 }
 
 // undecide takes back that a run begins: it is due still, in a moment. The commit
 // may have been made all the same, so the next one has to be of the same number,
 // which replaces it.
-func (d *Dispatcher) undecide(r run, now time.Time) {
+func (k *clock) undecide(r run, now time.Time) {
 	l, at := r.line, r.delivery.At
 	l.unsure = r.delivery.Seq
-	if !l.live() || !d.statuses[l.ref].LastDue.Equal(at) {
+	if s, _ := k.statuses.get(l.ref); !l.live() || !s.LastDue.Equal(at) {
 		return // it was paused meanwhile, or has another schedule
 	}
-	d.status(l.ref).LastDue = r.since
-	l.nextDue, l.alarm = at, now.Add(stubborn)
-	d.timers.add(timer{at: l.alarm, line: l})
+	k.statuses.change(l.ref, func(s *Status) { s.LastDue = r.since })
+	l.nextDue = at
+	k.again(l, now)
 }
 
 func later(a, b time.Time) time.Time {

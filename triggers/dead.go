@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -17,27 +18,64 @@ type corpse struct {
 	died time.Time
 }
 
+// graves are the dead letters of apps, oldest first: at most maxDead of each, with those that are
+// being buried.
+type graves struct {
+	mu    sync.Mutex // guards all below
+	apps  map[string]*grave
+	count map[Ref]int // of each trigger, where there are any
+}
+
+// grave is what one app has.
+type grave struct {
+	dead  []corpse // oldest first
+	dying int      // burials under way
+}
+
+func (g *graves) of(app string) *grave {
+	a := g.apps[app]
+	if a == nil {
+		a = &grave{}
+		g.apps[app] = a
+	}
+	return a
+}
+
 // lay counts a dead letter in: burials may end in another order than they began.
-func (d *Dispatcher) lay(k corpse) {
-	a := d.app(k.ref.App)
+func (g *graves) lay(k corpse) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.add(k)
+}
+
+func (g *graves) add(k corpse) {
+	a := g.of(k.ref.App)
 	at, _ := slices.BinarySearchFunc(a.dead, k, func(a, b corpse) int {
 		return cmp.Or(a.died.Compare(b.died), cmp.Compare(a.seq, b.seq))
 	})
 	a.dead = slices.Insert(a.dead, at, k)
-	d.line(k.ref).dead++
+	g.count[k.ref]++
 }
 
 // lift counts a dead letter out, if it is there.
-func (d *Dispatcher) lift(app string, seq uint64) (k corpse, ok bool) {
-	a := d.app(app)
-	at := slices.IndexFunc(a.dead, func(k corpse) bool { return k.seq == seq })
+func (g *graves) lift(app string, seq uint64) (k corpse, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	at := slices.IndexFunc(g.of(app).dead, func(k corpse) bool { return k.seq == seq })
 	if at < 0 {
 		return k, false
 	}
-	k = a.dead[at]
+	return g.remove(app, at), true
+}
+
+func (g *graves) remove(app string, at int) corpse {
+	a := g.of(app)
+	k := a.dead[at]
 	a.dead = slices.Delete(a.dead, at, at+1)
-	d.line(k.ref).dead--
-	return k, true
+	if g.count[k.ref]--; g.count[k.ref] == 0 {
+		delete(g.count, k.ref)
+	}
+	return k
 }
 
 // burial is a delivery that becomes a dead letter, and those that make room for it.
@@ -46,16 +84,16 @@ type burial struct {
 	room []corpse
 }
 
-// bury adds to a commit that a delivery is dead.
-func (d *Dispatcher) bury(c *Changes, v Delivery, now time.Time) *burial {
+// bury adds to a commit that a delivery is dead. What came of the commit is said to buried.
+func (g *graves) bury(c *Changes, v Delivery, now time.Time) *burial {
 	v.Dead, v.Due = now, time.Time{}
 	c.Put = append(c.Put, v)
 	b := &burial{dead: corpse{v.Seq, v.Ref, now}}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	a := d.app(v.App)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.of(v.App)
 	for len(a.dead) > 0 && len(a.dead)+a.dying >= maxDead {
-		k, _ := d.lift(v.App, a.dead[0].seq)
+		k := g.remove(v.App, 0)
 		b.room = append(b.room, k)
 		c.Delete = append(c.Delete, k.seq)
 	}
@@ -64,17 +102,71 @@ func (d *Dispatcher) bury(c *Changes, v Delivery, now time.Time) *burial {
 }
 
 // buried counts what came of a burial; nil is none.
-func (d *Dispatcher) buried(b *burial, err error) {
+func (g *graves) buried(b *burial, err error) {
 	if b == nil {
 		return
 	}
-	d.app(b.dead.ref.App).dying--
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.of(b.dead.ref.App).dying--
 	if err == nil {
 		b.room = []corpse{b.dead}
 	}
 	for _, k := range b.room {
-		d.lay(k)
+		g.add(k)
 	}
+}
+
+// counts are the triggers of an app that have dead letters, with how many.
+func (g *graves) counts(app string) map[Ref]int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := map[Ref]int{}
+	for r, n := range g.count {
+		if r.App == app {
+			all[r] = n
+		}
+	}
+	return all
+}
+
+// dying reports whether a burial of an app is under way.
+func (g *graves) dying(app string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.of(app).dying > 0
+}
+
+// clear takes out all dead letters of an app, and returns their numbers.
+func (g *graves) clear(app string) (gone []uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.of(app)
+	for len(a.dead) > 0 {
+		gone = append(gone, g.remove(app, len(a.dead)-1).seq)
+	}
+	a.dead = nil
+	return gone
+}
+
+// before copies out the dead letters that are older than a place, oldest first.
+func (g *graves) before(app, place string) ([]corpse, error) {
+	at, seq := int64(math.MaxInt64), uint64(math.MaxUint64)
+	if place != "" {
+		if _, err := fmt.Sscanf(place, "%d-%d", &at, &seq); err != nil {
+			return nil, fmt.Errorf("%q is no place in the list of dead letters: %w", place, ErrNoDeadLetter)
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.apps[app]
+	if a == nil {
+		return nil, nil
+	}
+	end, _ := slices.BinarySearchFunc(a.dead, seq, func(k corpse, seq uint64) int {
+		return cmp.Or(cmp.Compare(k.died.UnixNano(), at), cmp.Compare(k.seq, seq))
+	})
+	return slices.Clone(a.dead[:end]), nil
 }
 
 // maxDeadPart bounds what one part of the list of dead letters holds, in bytes: the letters
@@ -85,7 +177,7 @@ const maxDeadPart = 4 << 20
 // ended: "" at the end of the list. after is the place where the part before ended, "" for the
 // beginning. Letters that come or go meanwhile move no other.
 func (d *Dispatcher) Dead(ctx context.Context, app, after string, limit int) (part []Delivery, next string, err error) {
-	dead, err := d.deadBefore(app, after)
+	dead, err := d.graves.before(app, after)
 	size := int64(0)
 	for _, k := range slices.Backward(dead) {
 		if err := ctx.Err(); err != nil {
@@ -96,7 +188,7 @@ func (d *Dispatcher) Dead(ctx context.Context, app, after string, limit int) (pa
 		}
 		v, err := d.o.Store.Delivery(ctx, k.seq)
 		if errors.Is(err, ErrNotFound) {
-			d.vanished(app, k.seq)
+			d.graves.lift(app, k.seq) // dropped meanwhile, or by a commit that failed and was made all the same
 			continue
 		}
 		if err != nil {
@@ -109,36 +201,6 @@ func (d *Dispatcher) Dead(ctx context.Context, app, after string, limit int) (pa
 
 // place is where a dead letter stands in the list.
 func (k corpse) place() string { return fmt.Sprintf("%d-%d", k.died.UnixNano(), k.seq) }
-
-// deadBefore copies out the dead letters that are older than a place, oldest first.
-func (d *Dispatcher) deadBefore(app, place string) ([]corpse, error) {
-	at, seq := int64(math.MaxInt64), uint64(math.MaxUint64)
-	if place != "" {
-		if _, err := fmt.Sscanf(place, "%d-%d", &at, &seq); err != nil {
-			return nil, fmt.Errorf("%q is no place in the list of dead letters: %w", place, ErrNoDeadLetter)
-		}
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	a := d.apps[app]
-	if a == nil {
-		return nil, nil
-	}
-	end, _ := slices.BinarySearchFunc(a.dead, seq, func(k corpse, seq uint64) int {
-		return cmp.Or(cmp.Compare(k.died.UnixNano(), at), cmp.Compare(k.seq, seq))
-	})
-	return slices.Clone(a.dead[:end]), nil
-}
-
-// vanished forgets a dead letter that is not stored: somebody dropped it in
-// between, or a commit that failed was made all the same.
-func (d *Dispatcher) vanished(app string, seq uint64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if k, ok := d.lift(app, seq); ok {
-		d.forget(d.line(k.ref))
-	}
-}
 
 // Redeliver gives a dead letter another life, from its first attempt.
 func (d *Dispatcher) Redeliver(ctx context.Context, app string, seq uint64, record Record) (Delivery, error) {
@@ -154,9 +216,7 @@ func (d *Dispatcher) Drop(ctx context.Context, app string, seq uint64, record Re
 }
 
 func (d *Dispatcher) exhume(ctx context.Context, app string, seq uint64, record Record, change func(*Delivery, *Changes)) (Delivery, error) {
-	var k corpse
-	var ok bool
-	d.locked(func() { k, ok = d.lift(app, seq) }) // no other call takes it
+	k, ok := d.graves.lift(app, seq) // no other call takes it
 	if !ok {
 		return Delivery{}, fmt.Errorf("dead letter %d of %s: %w", seq, app, ErrNoDeadLetter)
 	}
@@ -181,18 +241,13 @@ func (d *Dispatcher) exhume(ctx context.Context, app string, seq uint64, record 
 
 // exhumed counts what came of a change of a dead letter.
 func (d *Dispatcher) exhumed(k corpse, v Delivery, again bool, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err != nil {
-		if !errors.Is(err, ErrNotFound) {
-			d.lay(k)
-		}
-		return
+	switch {
+	case err == nil && again:
+		d.queue.locked(func() {
+			d.intake.add(v, v.Size())
+			d.queue.pump()
+		})
+	case err != nil && !errors.Is(err, ErrNotFound):
+		d.graves.lay(k)
 	}
-	if again {
-		d.take(v, v.Size())
-		d.enter(d.line(v.Ref))
-	}
-	d.forget(d.line(v.Ref))
-	d.pump()
 }

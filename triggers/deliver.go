@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -23,138 +24,108 @@ const (
 	stubborn    = 5 * time.Second    // until what could not be stored is tried again
 )
 
-// enter lets a line take its turn, if it has something to run and room for it.
-func (d *Dispatcher) enter(l *line) {
-	if l.inTurn || !l.live() || len(l.ready) == 0 || l.running >= l.limit() {
-		return
-	}
-	l.inTurn = true
-	d.turn = append(d.turn, l)
+// attempts make deliveries, each in a goroutine of its own, and make durable what came of them
+// before they count it.
+type attempts struct {
+	o        Options
+	work     context.Context // of deliveries, and of commits about them
+	cancel   context.CancelFunc
+	ended    sync.WaitGroup
+	queue    *queue
+	backlog  *backlog
+	statuses *statuses
+	graves   *graves
 }
 
-// pump starts what may run now.
-func (d *Dispatcher) pump() {
-	for d.started && !d.stopping && !d.o.Hold && d.running < maxRunning && len(d.turn) > 0 {
-		l := d.turn[0]
-		d.turn = d.turn[1:]
-		a := d.app(l.ref.App)
-		if a.running >= maxPerApp {
-			a.blocked = append(a.blocked, l)
-			continue
-		}
-		l.inTurn = false
-		if !l.live() || len(l.ready) == 0 || l.running >= l.limit() {
-			continue
-		}
-		it := l.pop()
-		d.running++
-		a.running++
-		l.running++
-		d.deliver(l, *l.trigger, it)
-		d.enter(l)
+// stop lets those that run end until ctx ends, and then ends them.
+func (a *attempts) stop(ctx context.Context) {
+	idle := make(chan struct{})
+	a.o.Watch.Job(new(sync.WaitGroup), "dispatcher-stop", func() error { a.ended.Wait(); return nil }, func(error) { close(idle) })
+	select {
+	case <-idle:
+	case <-ctx.Done():
 	}
-	if len(d.turn) == 0 {
-		d.turn = nil
-	}
+	a.cancel()
+	a.ended.Wait()
 }
 
-// deliver makes one attempt and stores what came of it, in a goroutine. What pump counted in is
+// start makes one attempt and stores what came of it, in a goroutine. What the queue counted in is
 // counted out whatever becomes of it.
-func (d *Dispatcher) deliver(l *line, t Trigger, it *item) {
+func (a *attempts) start(l *line, t Trigger, it *item) {
 	var v Delivery
-	d.o.Watch.Job(&d.ended, "dispatch", func() (err error) {
-		if v, err = d.read(it, l.ref); err != nil || v.Seq == 0 {
+	a.o.Watch.Job(&a.ended, "dispatch", func() (err error) {
+		if v, err = a.read(it, l.ref); err != nil || v.Seq == 0 {
 			return err
 		}
-		return d.o.Watch.Do("delivery", func() error { return d.o.Deliver(d.work, t, v) })
+		return a.o.Watch.Do("delivery", func() error { return a.o.Deliver(a.work, t, v) })
 	}, func(err error) {
-		defer d.leave(l)
+		defer a.queue.leave(l)
 		if err != nil && v.Seq == 0 {
 			err = errors.Join(ErrLater, err) // it could not be read: there is nothing to count an attempt on
 		}
-		d.conclude(l, it, v, err)
+		a.conclude(l, it, v, err)
 	})
 }
 
 // read reads a delivery in full. One that is done already has no number.
-func (d *Dispatcher) read(it *item, r Ref) (Delivery, error) {
-	v, err := d.o.Store.Delivery(d.work, it.seq)
+func (a *attempts) read(it *item, r Ref) (Delivery, error) {
+	v, err := a.o.Store.Delivery(a.work, it.seq)
 	if errors.Is(err, ErrNotFound) {
 		return Delivery{}, nil
 	}
 	if err != nil {
-		d.log.Error("a delivery could not be read", "app", r.App, "trigger", r.Name, "id", it.id, "err", err)
+		a.o.Logger.Error("a delivery could not be read", "app", r.App, "trigger", r.Name, "id", it.id, "err", err)
 		return Delivery{}, err
 	}
 	return v, nil
 }
 
-// leave counts a delivery out that ran, and lets others take its place.
-func (d *Dispatcher) leave(l *line) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.running--
-	l.running--
-	a := d.app(l.ref.App)
-	a.running--
-	d.turn = append(d.turn, a.blocked...)
-	a.blocked = nil
-	d.enter(l)
-	d.forget(l)
-	d.pump()
-	d.nudge()
-}
-
 // conclude decides what becomes of a delivery after an attempt, makes that
 // durable, and then counts it.
-func (d *Dispatcher) conclude(l *line, it *item, v Delivery, err error) {
-	now := d.o.Now()
-	if d.work.Err() != nil {
+func (a *attempts) conclude(l *line, it *item, v Delivery, err error) {
+	now := a.o.Now()
+	if a.work.Err() != nil {
 		return // the node stops: it is delivered again after the next start
 	}
 	if errors.Is(err, ErrLater) {
 		it.busy++
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.later(l, it, now.Add(spread(min(time.Duration(it.busy)*time.Second, 30*time.Second))))
+		a.queue.mu.Lock()
+		defer a.queue.mu.Unlock()
+		a.queue.later(l, it, now.Add(spread(min(time.Duration(it.busy)*time.Second, 30*time.Second))))
 		return
 	}
 	it.busy = 0
 	var due time.Time
-	failed := d.o.Watch.Do("dispatch", func() (e error) {
-		due, e = d.record(l, it, v, err, now)
+	failed := a.o.Watch.Do("dispatch", func() (e error) {
+		due, e = a.record(l, it, v, err, now)
 		return e
 	})
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	a.queue.mu.Lock()
+	defer a.queue.mu.Unlock()
 	switch {
 	case failed != nil:
-		d.log.Error("what became of a delivery could not be stored: it is made again", "app", l.ref.App, "trigger", l.ref.Name, "id", it.id, "err", failed)
-		d.later(l, it, now.Add(stubborn))
+		a.o.Logger.Error("what became of a delivery could not be stored: it is made again", "app", l.ref.App, "trigger", l.ref.Name, "id", it.id, "err", failed)
+		a.queue.later(l, it, now.Add(stubborn))
 	case !due.IsZero():
-		d.later(l, it, due)
+		a.queue.later(l, it, due)
 	default:
-		d.done(it.from, it.size)
+		a.backlog.done(it.from, it.size)
 	}
 }
 
 // record makes durable what an attempt changes, and answers when the next one is due; zero: it
 // was the last.
-func (d *Dispatcher) record(l *line, it *item, v Delivery, outcome error, now time.Time) (due time.Time, err error) {
-	c, due, burial := d.outcome(it, v, outcome, now)
+func (a *attempts) record(l *line, it *item, v Delivery, outcome error, now time.Time) (due time.Time, err error) {
+	c, due, burial := a.outcome(it, v, outcome, now)
 	err = errUnknown
-	defer func() { d.locked(func() { d.buried(burial, err) }) }()
-	d.locked(func() {
-		s := d.status(l.ref)
-		s.concluded(it.id, outcome, now)
-		c.Status = append(c.Status, *s)
-	})
-	err = d.o.Store.Commit(d.work, c)
+	defer func() { a.graves.buried(burial, err) }()
+	c.Status = append(c.Status, a.statuses.change(l.ref, func(s *Status) { s.concluded(it.id, outcome, now) }))
+	err = a.o.Store.Commit(a.work, c)
 	return due, err
 }
 
 // outcome is what an attempt changes: the delivery is done, due again, or dead.
-func (d *Dispatcher) outcome(it *item, v Delivery, err error, now time.Time) (c Changes, due time.Time, b *burial) {
+func (a *attempts) outcome(it *item, v Delivery, err error, now time.Time) (c Changes, due time.Time, b *burial) {
 	if err == nil || v.Kind == abi.TriggerCron { // the next run will come
 		return Changes{Delete: []uint64{it.seq}}, due, nil
 	}
@@ -162,30 +133,13 @@ func (d *Dispatcher) outcome(it *item, v Delivery, err error, now time.Time) (c 
 	v.Attempts++
 	v.Error = clip(err.Error())
 	if v.Attempts > len(backoff) {
-		b = d.bury(&c, v, now)
+		b = a.graves.bury(&c, v, now)
 		return c, due, b
 	}
 	due = now.Add(spread(backoff[v.Attempts-1]))
 	v.Due = due
 	c.Put = []Delivery{v}
 	return c, due, nil
-}
-
-func (s *Status) concluded(id string, err error, now time.Time) {
-	s.LastRun, s.LastID = now, id
-	if err != nil {
-		s.Failed++
-		s.Outcome = clip(err.Error())
-		return
-	}
-	s.Done++
-	s.Outcome = "ok"
-}
-
-// later puts an item aside until it is due.
-func (d *Dispatcher) later(l *line, it *item, due time.Time) {
-	l.waiting++
-	d.timers.add(timer{at: due, line: l, item: it})
 }
 
 func clip(s string) string {
@@ -208,53 +162,40 @@ type old struct {
 }
 
 // tidy buries what has waited too long.
-func (d *Dispatcher) tidy(now time.Time) {
-	for _, o := range d.takeOld(now) {
-		err := d.o.Watch.Do("dispatch", func() error { return d.expire(d.work, o.line, o.item, now) })
+func (a *attempts) tidy(now time.Time) {
+	for _, o := range a.queue.takeOld(now) {
+		err := a.o.Watch.Do("dispatch", func() error { return a.expire(o.line, o.item, now) })
 		if err != nil {
-			d.log.Error("a delivery that waited too long could not be put aside", "app", o.line.ref.App, "id", o.item.id, "err", err)
+			a.o.Logger.Error("a delivery that waited too long could not be put aside", "app", o.line.ref.App, "id", o.item.id, "err", err)
 		}
 	}
-}
-
-func (d *Dispatcher) takeOld(now time.Time) (expired []old) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.nextTidy = now.Add(sweepEvery)
-	for _, l := range d.lines {
-		for len(l.ready) > 0 && now.Sub(l.ready[0].at) > expireAfter {
-			expired = append(expired, old{l, l.pop()})
-			l.waiting++ // in our hands
-		}
-	}
-	return expired
 }
 
 // expire buries an item, or puts it aside if that fails.
-func (d *Dispatcher) expire(ctx context.Context, l *line, it *item, now time.Time) error {
+func (a *attempts) expire(l *line, it *item, now time.Time) error {
 	var c Changes
 	var burial *burial
 	made := errUnknown
-	defer func() { d.expired(l, it, burial, made, now) }()
-	v, err := d.o.Store.Delivery(ctx, it.seq)
+	defer func() { a.expired(l, it, burial, made, now) }()
+	v, err := a.o.Store.Delivery(a.work, it.seq)
 	if err == nil {
 		v.Error = "it expired: no release could take it for a week"
-		burial = d.bury(&c, v, now)
-		err = d.o.Store.Commit(ctx, c)
+		burial = a.graves.bury(&c, v, now)
+		err = a.o.Store.Commit(a.work, c)
 	}
 	made = err
 	return err
 }
 
 // expired counts what came of burying an item that waited too long.
-func (d *Dispatcher) expired(l *line, it *item, b *burial, err error, now time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (a *attempts) expired(l *line, it *item, b *burial, err error, now time.Time) {
+	a.queue.mu.Lock()
+	defer a.queue.mu.Unlock()
 	l.waiting--
-	d.buried(b, err)
+	a.graves.buried(b, err)
 	if err != nil {
-		d.later(l, it, now.Add(sweepEvery))
+		a.queue.later(l, it, now.Add(sweepEvery))
 		return
 	}
-	d.done(it.from, it.size)
+	a.backlog.done(it.from, it.size)
 }

@@ -497,3 +497,20 @@ func TestBacklog(t *testing.T) {
 		}
 	})
 }
+
+// TestBacklogIsReadAgain: what waited before a start counts after it.
+func TestBacklogIsReadAgain(t *testing.T) {
+	store := triggerstest.NewMemory()
+	var c triggers.Changes
+	for seq := range uint64(10_000) {
+		c.Put = append(c.Put, triggers.Delivery{Seq: 1 + seq, ID: fmt.Sprint(seq), Ref: subscription("b", "a/t", 1).Ref, From: "a", At: time.Now()})
+	}
+	if err := store.Commit(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	d := open(t, store, nil)
+	d.Set("b", []triggers.Trigger{subscription("b", "a/t", 1)})
+	if _, err := d.Publish(t.Context(), "a", "t", "", nil); !errors.Is(err, triggers.ErrBacklog) {
+		t.Errorf("published to a full queue: %v", err)
+	}
+}

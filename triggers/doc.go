@@ -26,6 +26,13 @@
 // It must not know how an app is called, where things are stored, or what HTTP
 // is: deliver and Store are given to it.
 //
-// A Dispatcher is safe for concurrent use. Its lock is never held across a
-// commit or a delivery.
+// A Dispatcher joins parts that each keep one of these: queue decides what runs
+// when, attempts make deliveries, clock decides about cron triggers, intake takes
+// what is new, backlog counts what an app has caused, graves are the dead letters,
+// keys tell what was taken already, statuses are what is remembered of triggers,
+// eraser takes an app out of all of them.
+//
+// A Dispatcher is safe for concurrent use. Each part has a lock of its own; that of
+// the queue may be held while another part's is taken, and the eraser's before it.
+// No lock is held across a commit or a delivery.
 package triggers

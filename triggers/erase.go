@@ -3,6 +3,7 @@ package triggers
 import (
 	"context"
 	"fmt"
+	"sync"
 )
 
 // Erase forgets everything of an app that calls nothing any more, by Set without triggers: what
@@ -11,7 +12,7 @@ import (
 // still in hand; what is erased already is then gone, and it is called again. It answers how many
 // deliveries and dead letters there were.
 func (d *Dispatcher) Erase(ctx context.Context, app string) (n int, err error) {
-	c, err := d.takeAll(app)
+	c, err := d.eraser.takeAll(app)
 	if err != nil {
 		return 0, err
 	}
@@ -20,91 +21,53 @@ func (d *Dispatcher) Erase(ctx context.Context, app string) (n int, err error) {
 			return 0, fmt.Errorf("erase what waits for %s: %w", app, err)
 		}
 	}
-	d.locked(func() { d.app(app).erased = Changes{} })
+	d.eraser.done(app)
 	return len(c.Delete), nil
 }
 
-// takeAll takes everything of an app out of memory, and returns what its records are. They are
-// remembered until they are erased: a commit that fails is made again by the next call.
-func (d *Dispatcher) takeAll(app string) (Changes, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.idle(app); err != nil {
-		return Changes{}, err
-	}
-	a := d.app(app)
-	c := &a.erased
-	kept := d.timers[:0:0]
-	for _, t := range d.timers {
-		if t.line.ref.App != app {
-			kept.add(t)
-		} else if t.item != nil {
-			d.drop(c, t.item)
-		}
-	}
-	d.timers = kept
-	for r, l := range d.lines {
-		if r.App != app {
-			continue
-		}
-		for _, it := range l.ready {
-			d.drop(c, it)
-		}
-		if l.unsure != 0 {
-			c.Delete = append(c.Delete, l.unsure)
-		}
-		l.ready, l.waiting, l.dead, l.unsure = nil, 0, 0, 0
-		delete(d.lines, r)
-	}
-	for _, k := range a.dead {
-		c.Delete = append(c.Delete, k.seq)
-	}
-	a.dead, a.blocked = nil, nil
-	d.forgetTriggers(c, app)
-	return *c, nil
+// eraser takes apps out of all parts, and remembers what it took until that is erased: a commit
+// that fails is made again by the next call.
+type eraser struct {
+	queue    *queue
+	backlog  *backlog
+	graves   *graves
+	keys     *keys
+	statuses *statuses
+
+	mu    sync.Mutex
+	taken map[string]Changes // by app
 }
 
-// drop counts an item out, and adds to a commit that it is gone.
-func (d *Dispatcher) drop(c *Changes, it *item) {
-	d.done(it.from, it.size)
-	c.Delete = append(c.Delete, it.seq)
+// takeAll takes everything of an app out of memory, and returns what its records are.
+func (e *eraser) takeAll(app string) (Changes, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.queue.mu.Lock()
+	defer e.queue.mu.Unlock()
+	under := fmt.Errorf("a delivery to %s is under way: %w", app, ErrLater)
+	if !e.queue.idle(app) || e.graves.dying(app) {
+		return Changes{}, under
+	}
+	used, ok := e.keys.clear(app)
+	if !ok {
+		return Changes{}, under
+	}
+	c := e.taken[app]
+	c.Forget = append(c.Forget, used...)
+	items, unsure := e.queue.clear(app)
+	for _, it := range items {
+		e.backlog.done(it.from, it.size)
+		c.Delete = append(c.Delete, it.seq)
+	}
+	c.Delete = append(append(c.Delete, unsure...), e.graves.clear(app)...)
+	c.Drop = append(c.Drop, e.statuses.forget(app)...)
+	e.taken[app] = c
+	return c, nil
 }
 
-// forgetTriggers takes out what is remembered of an app's triggers and keys.
-func (d *Dispatcher) forgetTriggers(c *Changes, app string) {
-	for r := range d.statuses {
-		if r.App == app {
-			c.Drop = append(c.Drop, r)
-			delete(d.statuses, r)
-			delete(d.dirty, r)
-		}
-	}
-	for k, m := range d.seen {
-		if k.app == app {
-			c.Forget = append(c.Forget, m.Seen)
-			delete(d.seen, k)
-			d.app(app).count(m.kind, -1)
-		}
-	}
-}
-
-// idle returns ErrLater if anything of an app is in the hands of a goroutine.
-func (d *Dispatcher) idle(app string) error {
-	timed := map[*line]int{}
-	for _, t := range d.timers {
-		if t.item != nil {
-			timed[t.line]++
-		}
-	}
-	busy := d.app(app).running > 0 || d.app(app).dying > 0
-	for r, l := range d.lines {
-		busy = busy || r.App == app && (l.trigger != nil || l.running > 0 || l.firing || l.waiting != timed[l])
-	}
-	for k, m := range d.seen {
-		busy = busy || k.app == app && !isClosed(m.done)
-	}
-	if busy {
-		return fmt.Errorf("a delivery to %s is under way: %w", app, ErrLater)
-	}
-	return nil
+// done forgets what was taken of an app: it is erased.
+func (e *eraser) done(app string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.taken, app)
 }

@@ -23,12 +23,11 @@ type line struct {
 	ready   []*item  // by seq
 	waiting int      // items in the timers
 	running int
-	inTurn  bool      // it stands in Dispatcher.turn, or in its app's blocked
+	inTurn  bool      // it stands in queue.turn, or in its app's blocked
 	nextDue time.Time // of cron: the due time that is decided next
 	alarm   time.Time // and when: later than that only after a commit failed; zero while it is being decided
 	firing  bool      // a run is being committed
 	unsure  uint64    // the number of a run whose commit failed: it may be stored
-	dead    int
 }
 
 func (l *line) live() bool { return l.trigger != nil && !l.trigger.Paused }

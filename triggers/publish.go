@@ -6,14 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/agora-host/agora/abi"
-)
-
-// Bounds of what one app may have caused and not been done.
-const (
-	maxWaiting = 10_000
-	maxBytes   = 64 << 20
 )
 
 // NewID makes an event's id: 96 random bits in hex.
@@ -32,7 +27,7 @@ func (d *Dispatcher) Publish(ctx context.Context, app, topic, key string, payloa
 	var c Changes
 	var m *mark
 	if key != "" {
-		got, err := d.once(ctx, Seen{App: app, Key: eventKeys.key(key), ID: id, At: now})
+		got, err := d.keys.once(ctx, Seen{App: app, Key: eventKeys.key(key), ID: id, At: now})
 		if err != nil {
 			return "", err
 		}
@@ -43,89 +38,57 @@ func (d *Dispatcher) Publish(ctx context.Context, app, topic, key string, payloa
 	}
 	err := errUnknown
 	if m != nil {
-		defer func() { d.settle(m, err == nil) }()
+		defer func() { d.keys.settle(m, err == nil) }()
 	}
-	d.locked(func() {
-		for _, l := range d.topics[app+"/"+topic] {
-			if t := l.trigger; t.Until.IsZero() || now.Before(t.Until) {
-				c.Put = append(c.Put, Delivery{ID: id, Ref: l.ref, From: app, At: now, Body: payload})
-			}
-		}
-	})
-	err = d.accept(ctx, c)
+	for _, r := range d.queue.subscribers(app+"/"+topic, now) {
+		c.Put = append(c.Put, Delivery{ID: id, Ref: r, From: app, At: now, Body: payload})
+	}
+	err = d.intake.accept(ctx, c)
 	return id, err
 }
 
-// once claims a key, and waits for whoever is at it.
-func (d *Dispatcher) once(ctx context.Context, s Seen) (claimed, error) {
-	for {
-		got, err := d.claim(s)
-		if err != nil || got.busy == nil {
-			return got, err
-		}
-		select {
-		case <-got.busy:
-		case <-ctx.Done():
-			return got, ctx.Err()
-		}
-	}
+// intake takes deliveries: into the backlog, into the store, and only then into the queue.
+type intake struct {
+	store   Store
+	now     func() time.Time
+	backlog *backlog
+	queue   *queue
 }
 
 // accept numbers deliveries, makes them durable and lets them run.
-func (d *Dispatcher) accept(ctx context.Context, c Changes) error {
+func (t *intake) accept(ctx context.Context, c Changes) error {
 	if len(c.Put)+len(c.See) == 0 {
 		return nil
 	}
-	if err := d.reserve(c.Put); err != nil {
+	if err := t.backlog.reserve(c.Put); err != nil {
 		return err
 	}
 	err := errUnknown
-	defer func() { d.accepted(c.Put, err) }()
-	if err = d.o.Store.Commit(ctx, c); err != nil {
+	defer func() { t.accepted(c.Put, err) }()
+	if err = t.store.Commit(ctx, c); err != nil {
 		return errors.Join(abi.ErrnoUnavailable, fmt.Errorf("store an event: %w", err))
 	}
 	return nil
 }
 
 // accepted lets deliveries run that are durable, and counts out those that are not.
-func (d *Dispatcher) accepted(put []Delivery, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for i := range put {
-		v := &put[i]
-		d.done(v.From, v.Size()) // take counts it again
-		if err == nil {
-			d.take(*v, v.Size())
-			d.enter(d.line(v.Ref))
+func (t *intake) accepted(put []Delivery, err error) {
+	if err != nil {
+		for _, v := range put {
+			t.backlog.done(v.From, v.Size())
 		}
+		return
 	}
-	d.pump()
+	t.queue.locked(func() {
+		for _, v := range put {
+			t.queue.put(v, v.Size(), t.now())
+		}
+		t.queue.pump()
+	})
 }
 
-// reserve numbers deliveries and counts them in, all or none.
-func (d *Dispatcher) reserve(put []Delivery) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for i := range put {
-		v := &put[i]
-		if a := d.app(v.From); a.waiting >= maxWaiting || a.bytes+v.Size() > maxBytes {
-			for j := range i {
-				d.done(put[j].From, put[j].Size())
-			}
-			return fmt.Errorf("%w: %d events of %s, %d bytes", ErrBacklog, a.waiting, v.From, a.bytes)
-		}
-		d.seq++
-		v.Seq = d.seq
-		a := d.app(v.From)
-		a.waiting++
-		a.bytes += v.Size()
-	}
-	return nil
-}
-
-// done counts a delivery out of the backlog of who caused it.
-func (d *Dispatcher) done(from string, size int) {
-	a := d.app(from)
-	a.waiting--
-	a.bytes -= size
+// add takes a delivery that is stored already, with the queue's lock held.
+func (t *intake) add(v Delivery, size int) {
+	t.backlog.add(v.From, size)
+	t.queue.put(v, size, t.now())
 }

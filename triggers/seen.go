@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -59,12 +60,27 @@ var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c
 // old tells whether it is forgotten by now; also if the clock was wrong then.
 func (m *mark) old(now time.Time) bool { return now.Sub(m.At).Abs() > m.kind.keep }
 
+// keys remember under which keys apps had something taken. A key is in one hand at a time; what is
+// durable stands in aging until it is forgotten.
+type keys struct {
+	mu    sync.Mutex // guards all below
+	seen  map[seenKey]*mark
+	aging map[*keyKind][]*mark // those that are durable, oldest first
+	count map[keyCount]int
+}
+
+// keyCount is what is counted: the keys of one kind that an app has.
+type keyCount struct {
+	app  string
+	kind *keyKind
+}
+
 // remember counts in what is durable.
-func (d *Dispatcher) remember(s Seen) {
+func (k *keys) remember(s Seen) {
 	m := &mark{Seen: s, kind: kindOf(s.Key), done: closed}
-	d.seen[seenKey{s.App, s.Key}] = m
-	d.app(s.App).count(m.kind, 1)
-	d.aging[m.kind] = append(d.aging[m.kind], m)
+	k.seen[seenKey{s.App, s.Key}] = m
+	k.count[keyCount{s.App, m.kind}]++
+	k.aging[m.kind] = append(k.aging[m.kind], m)
 }
 
 // claimed is what came of asking for a key, one of three.
@@ -75,24 +91,39 @@ type claimed struct {
 }
 
 // claim asks for a key.
-func (d *Dispatcher) claim(s Seen) (claimed, error) {
-	k, kind := seenKey{s.App, s.Key}, kindOf(s.Key)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	known := d.seen[k]
+func (k *keys) claim(s Seen) (claimed, error) {
+	of, kind := seenKey{s.App, s.Key}, kindOf(s.Key)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	known := k.seen[of]
 	switch {
 	case known != nil && !isClosed(known.done):
 		return claimed{busy: known.done}, nil
 	case known != nil && !known.old(s.At):
 		return claimed{used: &known.Seen}, nil
-	case known == nil && d.app(s.App).seen[kind] >= kind.most:
+	case known == nil && k.count[keyCount{s.App, kind}] >= kind.most:
 		return claimed{}, fmt.Errorf("%w: %d keys of %s were used within %s", ErrBacklog, kind.most, s.App, kind.keep)
 	case known == nil:
-		d.app(s.App).count(kind, 1)
+		k.count[keyCount{s.App, kind}]++
 	}
 	m := &mark{Seen: s, kind: kind, done: make(chan struct{}), before: known}
-	d.seen[k] = m
+	k.seen[of] = m
 	return claimed{mine: m}, nil
+}
+
+// once claims a key, and waits for whoever is at it.
+func (k *keys) once(ctx context.Context, s Seen) (claimed, error) {
+	for {
+		got, err := k.claim(s)
+		if err != nil || got.busy == nil {
+			return got, err
+		}
+		select {
+		case <-got.busy:
+		case <-ctx.Done():
+			return got, ctx.Err()
+		}
+	}
 }
 
 func isClosed(c <-chan struct{}) bool {
@@ -105,19 +136,18 @@ func isClosed(c <-chan struct{}) bool {
 }
 
 // settle says whether a mark is durable. If not, the key is whose who comes next.
-func (d *Dispatcher) settle(m *mark, durable bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	k := seenKey{m.App, m.Key}
+func (k *keys) settle(m *mark, durable bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	of := seenKey{m.App, m.Key}
 	switch {
 	case durable:
-		d.aging[m.kind] = append(d.aging[m.kind], m)
+		k.aging[m.kind] = append(k.aging[m.kind], m)
 	case m.before != nil: // to be forgotten
-		d.seen[k] = m.before
-		d.aging[m.kind] = append(d.aging[m.kind], m.before)
+		k.seen[of] = m.before
+		k.aging[m.kind] = append(k.aging[m.kind], m.before)
 	default:
-		delete(d.seen, k)
-		d.app(m.App).count(m.kind, -1)
+		k.drop(of, m)
 	}
 	m.before = nil
 	close(m.done)
@@ -125,24 +155,51 @@ func (d *Dispatcher) settle(m *mark, durable bool) {
 
 // aged takes out marks that are old, at most maxForget. Until they are settled,
 // nobody has them: a key that is used anew must not be forgotten by this.
-func (d *Dispatcher) aged(now time.Time) (old []*mark, c Changes) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for kind, queue := range d.aging {
+func (k *keys) aged(now time.Time) (old []*mark, c Changes) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for kind, queue := range k.aging {
 		for len(queue) > 0 && len(old) < maxForget && queue[0].old(now) {
 			m := queue[0]
 			queue[0] = nil
 			queue = queue[1:]
-			if d.seen[seenKey{m.App, m.Key}] == m && isClosed(m.done) { // nobody has used it anew
+			if k.seen[seenKey{m.App, m.Key}] == m && isClosed(m.done) { // nobody has used it anew
 				m.done = make(chan struct{})
 				old, c.Forget = append(old, m), append(c.Forget, m.Seen)
 			}
 		}
-		if d.aging[kind] = queue; len(queue) == 0 {
-			delete(d.aging, kind)
+		if k.aging[kind] = queue; len(queue) == 0 {
+			delete(k.aging, kind)
 		}
 	}
 	return old, c
+}
+
+// drop forgets a mark.
+func (k *keys) drop(of seenKey, m *mark) {
+	delete(k.seen, of)
+	n := keyCount{m.App, m.kind}
+	if k.count[n]--; k.count[n] == 0 {
+		delete(k.count, n)
+	}
+}
+
+// clear takes out all keys of an app, unless one of them is in use.
+func (k *keys) clear(app string) (gone []Seen, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for of, m := range k.seen {
+		if of.app == app && !isClosed(m.done) {
+			return nil, false
+		}
+	}
+	for of, m := range k.seen {
+		if of.app == app {
+			gone = append(gone, m.Seen)
+			k.drop(of, m)
+		}
+	}
+	return gone, true
 }
 
 // Claim is a webhook that is one caller's to let through. A nil Claim is of one
@@ -161,7 +218,7 @@ func (d *Dispatcher) Claim(r Ref, once string) (c *Claim, seen bool, err error) 
 	if once == "" {
 		return nil, false, nil
 	}
-	got, err := d.claim(Seen{App: r.App, Key: webhookKeys.key(r.Name + "\x00" + once), At: d.o.Now()})
+	got, err := d.keys.claim(Seen{App: r.App, Key: webhookKeys.key(r.Name + "\x00" + once), At: d.o.Now()})
 	switch {
 	case err != nil:
 		return nil, false, err
@@ -180,7 +237,7 @@ func (c *Claim) Keep(ctx context.Context) error {
 	}
 	err := errUnknown
 	defer func() { c.settle(err == nil) }()
-	err = c.d.accept(context.WithoutCancel(ctx), Changes{See: []Seen{c.m.Seen}})
+	err = c.d.intake.accept(context.WithoutCancel(ctx), Changes{See: []Seen{c.m.Seen}})
 	return err
 }
 
@@ -191,7 +248,7 @@ func (c *Claim) Release() { c.settle(false) }
 func (c *Claim) settle(durable bool) {
 	if c != nil && !c.settled {
 		c.settled = true
-		c.d.settle(c.m, durable)
+		c.d.keys.settle(c.m, durable)
 	}
 }
 
@@ -204,6 +261,6 @@ func (d *Dispatcher) Enqueue(ctx context.Context, v Delivery, claim *Claim) erro
 	}
 	err := errUnknown
 	defer func() { claim.settle(err == nil) }()
-	err = d.accept(ctx, c)
+	err = d.intake.accept(ctx, c)
 	return err
 }
