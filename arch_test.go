@@ -119,8 +119,8 @@ var oneDoor = map[string]string{
 	"github.com/labstack/echo":         "web/api",
 	"github.com/spf13/cobra":           "cmd/agora",
 	"github.com/pelletier/go-toml":     "registry",
-	"github.com/landlock-lsm/":         "host/engine/confine",
-	"github.com/elastic/":              "host/engine/confine",
+	"github.com/landlock-lsm/":         "internal/confine",
+	"github.com/elastic/":              "internal/confine",
 }
 
 // What abi imports is in every guest: what is large, or works before main does,

@@ -8,6 +8,8 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+
+	"github.com/agora-host/agora/abi/source"
 )
 
 // Source is an app before it is a module.
@@ -23,19 +25,13 @@ type Source struct {
 	Capabilities []string
 }
 
-// File is a file of the app's own, as it was bundled.
-type File struct {
-	Name     string `json:"name"`
-	Contents string `json:"contents"`
-}
-
 // Built is a module, and what is to be said of it.
 type Built struct {
 	Module   []byte
 	Warnings []Diagnostic
-	Files    []File // the app's own, without packages
-	Script   int    // bytes of the bundle
-	Info     Info
+	Files    []source.File // the app's own, without packages; the module has them, too
+	Script   int           // bytes of the bundle
+	Info     source.Info
 }
 
 // Extensions are those of files that can be built.
@@ -71,10 +67,11 @@ func Build(ctx context.Context, s Source) (Built, error) {
 		return Built{}, err
 	}
 	sum := sha256.Sum256([]byte(b.script))
-	info := Info{Engine: EngineName, Version: version, Entry: sourceName(s.Entry), Source: hex.EncodeToString(sum[:])}
-	module, err := pack(t.bytes, packing{prelude: web, script: b.script, lines: lineTable(b.sources, b.mappings), allowed: s.Capabilities, info: info})
+	files, packages := b.files()
+	info := source.Info{Engine: EngineName, Version: version, Entry: sourceName(s.Entry), Source: hex.EncodeToString(sum[:]), Packages: packages}
+	module, err := pack(t.bytes, packing{prelude: web, script: b.script, lines: lineTable(b.sources, b.mappings), allowed: s.Capabilities, info: info, files: files})
 	if err != nil {
 		return Built{}, err
 	}
-	return Built{Module: module, Warnings: b.warnings, Files: b.files(), Script: len(b.script), Info: info}, nil
+	return Built{Module: module, Warnings: b.warnings, Files: files, Script: len(b.script), Info: info}, nil
 }

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 
 	"github.com/evanw/esbuild/pkg/api"
+
+	"github.com/agora-host/agora/abi/source"
 )
 
 const (
@@ -180,14 +182,16 @@ func hidePaths(script string) string {
 	return string(b)
 }
 
-// files are the app's own files in the bundle, by name.
-func (b *bundle) files() []File {
-	var files []File
+// files returns the app's own files in the bundle, by name, and whether there are others: those of packages.
+func (b *bundle) files() (files []source.File, packages bool) {
 	for i, name := range b.sources.Sources {
-		if !inPackage(name) && i < len(b.sources.Contents) && b.sources.Contents[i] != nil {
-			files = append(files, File{name, *b.sources.Contents[i]})
+		switch {
+		case inPackage(name):
+			packages = true
+		case i < len(b.sources.Contents) && b.sources.Contents[i] != nil:
+			files = append(files, source.File{Name: name, Contents: *b.sources.Contents[i]})
 		}
 	}
-	slices.SortStableFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
-	return files
+	slices.SortStableFunc(files, func(a, b source.File) int { return strings.Compare(a.Name, b.Name) })
+	return files, packages
 }

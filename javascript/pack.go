@@ -2,12 +2,12 @@ package javascript
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/source"
 	"github.com/agora-host/agora/abi/wasm"
 )
 
@@ -29,35 +29,13 @@ const (
 	startRoom  = 1 << 20
 )
 
-// section is the custom section that says what is inside of a module.
-const section = "agora-javascript"
-
-// Info says what is inside of a module that this package made.
-type Info struct {
-	Engine  string `json:"engine"`  // "quickjs-ng 0.16.2"
-	Version string `json:"version"` // of engine and prelude, see Version
-	Entry   string `json:"entry"`   // the app's file
-	Source  string `json:"source"`  // SHA-256 of the script
-}
-
-// maxInfo bounds the section that is read of a module, which anybody may have written.
-const maxInfo = 4 << 10
-
-// ReadInfo reads what a module says of itself; ok is false if this package has not made it.
-func ReadInfo(module []byte) (i Info, ok bool) {
-	data, found, err := wasm.CustomSection(module, section)
-	if err != nil || !found || len(data) > maxInfo || json.Unmarshal(data, &i) != nil {
-		return Info{}, false
-	}
-	return i, i.Engine != ""
-}
-
 // packing is what is put into the engine.
 type packing struct {
 	prelude, script string
 	lines           []byte
 	allowed         []string // capabilities
-	info            Info
+	info            source.Info
+	files           []source.File
 }
 
 // pack puts a script into the engine's memory, behind what the linker laid out.
@@ -82,11 +60,11 @@ func pack(engine []byte, p packing) ([]byte, error) {
 	m.Memory.Min = max(m.Memory.Min, uint32(end/pageSize))
 	m.Exports = slices.DeleteFunc(m.Exports, func(e wasm.Export) bool { return e.Name == exportHeader || e.Name == exportHeap })
 	restrict(m, p.allowed)
-	info, err := json.Marshal(p.info)
+	said, err := source.Sections(p.info, p.files)
 	if err != nil {
 		return nil, err
 	}
-	m.Custom = append(m.Custom, wasm.Custom{Name: section, Data: info})
+	m.Custom = append(m.Custom, said...)
 	return m.Encode(), nil
 }
 

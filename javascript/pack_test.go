@@ -2,13 +2,13 @@ package javascript
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/source"
 	"github.com/agora-host/agora/abi/wasm"
 )
 
@@ -84,9 +84,12 @@ func TestModules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i, ok := ReadInfo(b.Module)
+		i, ok := source.ReadInfo(b.Module)
 		if !ok || i != b.Info || i.Engine != EngineName || i.Entry != "app.js" || len(i.Source) != 64 {
 			t.Errorf("the module says %+v of itself", i)
+		}
+		if files := source.ReadFiles(b.Module); !slices.Equal(files, []source.File{{Name: "app.js", Contents: script}}) || i.Packages {
+			t.Errorf("the module says that it was made of %+v", files)
 		}
 		return m
 	}
@@ -166,24 +169,12 @@ func FuzzPack(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, module []byte) {
-		packed, err := pack(module, packing{script: "export default 1", info: Info{Engine: "e"}})
+		packed, err := pack(module, packing{script: "export default 1", info: source.Info{Engine: "e"}})
 		if err != nil {
 			return
 		}
-		if i, ok := ReadInfo(packed); !ok || i.Engine != "e" {
+		if i, ok := source.ReadInfo(packed); !ok || i.Engine != "e" {
 			t.Error("what was packed does not say what it is")
-		}
-	})
-}
-
-// FuzzReadInfo reads what any module says of itself.
-func FuzzReadInfo(f *testing.F) {
-	f.Add([]byte(`{"engine":"quickjs","entry":"app.ts"}`))
-	f.Fuzz(func(t *testing.T, section_ []byte) {
-		m := wasm.Module{Custom: []wasm.Custom{{Name: section, Data: section_}}}
-		i, ok := ReadInfo(m.Encode())
-		if ok && (len(section_) > maxInfo || !json.Valid(section_) || i.Engine == "") {
-			t.Errorf("%q was read as %+v", section_, i)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/source"
 	"github.com/agora-host/agora/abi/wasm"
 )
 
@@ -50,6 +51,10 @@ func Inspect(module []byte) (Inspection, error) {
 	}
 	if i.Interface, err = detect(m); err != nil {
 		return Inspection{}, err
+	}
+	if made, ok := source.ReadInfo(module); ok {
+		i.Made = &made
+		i.Language = "JavaScript (" + made.Engine + ")"
 	}
 	i.Capabilities, err = capabilities(m)
 	return i, err

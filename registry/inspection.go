@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/source"
 )
 
 // Inspection is what was read from a module's bytes, before any trust.
@@ -20,6 +21,8 @@ type Inspection struct {
 	Functions    int      `json:"functions"`
 	Sections     []string `json:"sections"`           // custom sections by name
 	Language     string   `json:"language,omitempty"` // from the producers section
+	// Made is what the module says that it was made of; nil if it was made of no script.
+	Made *source.Info `json:"made,omitempty"`
 }
 
 // Fits returns an error if an app with this manifest, whose limits are filled in, has not the

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/source"
 	"github.com/agora-host/agora/internal/sentinel"
 )
 
@@ -106,10 +107,13 @@ type Release struct {
 	Capabilities []string `json:"capabilities"`
 	// FuelTable is the version of the cost table by which its instructions are counted, for as
 	// long as it runs. Releases of a time before there were two have none: see CostTable.
-	FuelTable int           `json:"fuel_table,omitempty"`
-	Signer    Signer        `json:"signer"`
-	Bundle    Digest        `json:"bundle"` // blob of the signature bundle
-	Findings  []abi.Finding `json:"findings,omitempty"`
+	FuelTable int `json:"fuel_table,omitempty"`
+	// Made is what the module says that it was made of; nil if it was made of no script, or if the
+	// release is of a time before that was noted.
+	Made     *source.Info  `json:"made,omitempty"`
+	Signer   Signer        `json:"signer"`
+	Bundle   Digest        `json:"bundle"` // blob of the signature bundle
+	Findings []abi.Finding `json:"findings,omitempty"`
 	// Requires are the capabilities that the rules wanted reviewed for this very
 	// release when it was uploaded: no grant of another release will do.
 	Requires  []string  `json:"requires,omitempty"`

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/agora-host/agora/internal/humanize"
-	"github.com/agora-host/agora/javascript"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -29,9 +28,6 @@ func (c offlineCommands) inspect() *cobra.Command {
 			i, err := registry.Inspect(module)
 			if err != nil {
 				return err
-			}
-			if info, ok := javascript.ReadInfo(module); ok && i.Language == "" {
-				i.Language = "JavaScript (" + info.Engine + ")"
 			}
 			files, err := filesIn(module)
 			if err != nil {

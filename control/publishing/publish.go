@@ -149,7 +149,7 @@ func (s *Service) admit(ctx context.Context, actor access.Actor, u control.Uploa
 	stage("asking the rules")
 	r = registry.Release{
 		App: manifest.Name, Version: manifest.Version, Digest: inspection.Digest, Size: inspection.Size,
-		Manifest: manifest, Interface: inspection.Interface, Capabilities: manifest.Needs(inspection.Capabilities), FuelTable: s.compiler.CostTable(),
+		Manifest: manifest, Interface: inspection.Interface, Capabilities: manifest.Needs(inspection.Capabilities), FuelTable: s.compiler.CostTable(), Made: inspection.Made,
 		Signer: signer, Created: s.desk.Now().UTC(), CreatedBy: actor.User,
 	}
 	if err := s.desk.View(ctx, func(tx state.Reader) error { return control.KnowPeople(tx, &r) }); err != nil {

@@ -18,7 +18,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
-	"github.com/agora-host/agora/host/engine/confine"
+	"github.com/agora-host/agora/internal/confine"
 	"github.com/agora-host/agora/host/engine/lines"
 	"github.com/agora-host/agora/host/engine/memory"
 	"github.com/agora-host/agora/host/engine/turns"

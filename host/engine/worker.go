@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -18,8 +18,8 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
-	"github.com/agora-host/agora/host/engine/confine"
 	"github.com/agora-host/agora/host/engine/lines"
+	"github.com/agora-host/agora/internal/confine"
 	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"
@@ -57,37 +57,29 @@ type verdict struct {
 // compileInChild compiles a rewritten module in a process that can be killed. It
 // answers its table of lines, or nil.
 func (e *Engine) compileInChild(ctx context.Context, j job) (table []byte, err error) {
-	limited, cancel := context.WithTimeout(ctx, e.o.WorkerTime)
-	defer cancel()
 	bounds := confine.For(len(j.compiled)).AtMost(confine.Bounds{Memory: e.o.WorkerMemory})
 	head, err := json.Marshal(task{Module: len(j.compiled), Shell: len(j.shell), Data: len(j.data), CodeDir: j.dir, Bounds: bounds, Table: j.table})
 	if err != nil {
 		return nil, err
 	}
-	var out, problems bytes.Buffer
-	child := exec.CommandContext(limited, e.o.Worker[0], e.o.Worker[1:]...)
-	child.Env = bounds.Env()
-	child.Stdin = io.MultiReader(bytes.NewReader(append(head, '\n')), bytes.NewReader(j.compiled), bytes.NewReader(j.shell), bytes.NewReader(j.data), bytes.NewReader(j.original))
-	child.Stdout, child.Stderr = &limitedBuffer{b: &out, left: 2*lines.MaxTable + 4096}, &limitedBuffer{b: &problems, left: 4096}
-	child.WaitDelay = time.Second
-	err = child.Run()
-	if s := child.ProcessState; s != nil {
-		spent := s.UserTime() + s.SystemTime()
+	child := confine.Child{Command: e.o.Worker, Bounds: bounds, Time: e.o.WorkerTime, Most: 2*lines.MaxTable + 4096}
+	out, spent, err := child.Run(ctx, io.MultiReader(bytes.NewReader(append(head, '\n')), bytes.NewReader(j.compiled), bytes.NewReader(j.shell), bytes.NewReader(j.data), bytes.NewReader(j.original)))
+	if spent > 0 {
 		abi.Note(ctx, abi.Use{Capability: "compile", Meter: abi.MeterCPU, N: uint64((spent + time.Millisecond - 1) / time.Millisecond)})
 	}
 	var compiled, rehearsed, read verdict
-	answers := json.NewDecoder(&out)
+	answers := json.NewDecoder(bytes.NewReader(out))
 	if answers.Decode(&compiled) == nil && compiled.Error == "" && ctx.Err() == nil {
 		if answers.Decode(&rehearsed) != nil {
 			// Compiled, and too large for the interpreter: that is no fault of the module.
-			e.o.Logger.WarnContext(ctx, "a module was compiled and could not be rehearsed", "err", err, "stderr", problems.String())
+			e.o.Logger.WarnContext(ctx, "a module was compiled and could not be rehearsed", "err", err)
 		}
 		if rehearsed.Error != "" {
 			return nil, fmt.Errorf("%w: %s", registry.ErrBadModule, rehearsed.Error)
 		}
 		if j.original != nil && (answers.Decode(&read) != nil || read.Error != "") {
 			// Debug information is advice.
-			e.o.Logger.WarnContext(ctx, "a module's source lines could not be read", "err", read.Error, "stderr", problems.String())
+			e.o.Logger.WarnContext(ctx, "a module's source lines could not be read", "err", cmp.Or(read.Error, fmt.Sprint(err)))
 			return nil, nil
 		}
 		return read.Lines, nil
@@ -95,39 +87,18 @@ func (e *Engine) compileInChild(ctx context.Context, j job) (table []byte, err e
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case limited.Err() != nil:
+	case errors.Is(err, confine.ErrTime):
 		return nil, fmt.Errorf("%w: compiling it takes longer than %s; make its functions smaller, or build it with optimisation for size", registry.ErrTooHeavy, e.o.WorkerTime)
-	case err != nil && diedOfLimits(err, problems.String()):
+	case errors.Is(err, confine.ErrLimits):
 		return nil, fmt.Errorf("%w: compiling it takes more memory, time or disk than is allowed; make its functions smaller, or build it with optimisation for size", registry.ErrTooHeavy)
 	case err != nil:
-		return nil, fmt.Errorf("run the compile worker: %w: %s", err, problems.String())
+		return nil, fmt.Errorf("run the compile worker: %w", err)
 	case compiled.Disk:
 		return nil, fmt.Errorf("%w: %s", storage.ErrUnwritable, compiled.Error)
 	case compiled.Error != "":
 		return nil, fmt.Errorf("%w: %s", registry.ErrBadModule, compiled.Error)
 	}
 	return nil, errors.New("the compile worker gave no answer")
-}
-
-// diedOfLimits recognises a child that its resource limits ended: killed, or
-// crashed with a trace. A Go runtime that gets no more memory dies in many ways;
-// the worker itself writes no trace, as it recovers from the compiler's panics.
-func diedOfLimits(err error, stderr string) bool {
-	exit, ok := errors.AsType[*exec.ExitError](err)
-	return ok && (exit.ExitCode() == -1 || (exit.ExitCode() == 2 && stderr != ""))
-}
-
-// limitedBuffer keeps the first bytes and swallows the rest.
-type limitedBuffer struct {
-	b    *bytes.Buffer
-	left int
-}
-
-func (l *limitedBuffer) Write(p []byte) (int, error) {
-	n := min(len(p), l.left)
-	l.left -= n
-	l.b.Write(p[:n])
-	return len(p), nil
 }
 
 // exitUnconfined is the exit status of a child that could not confine itself, and read no module.

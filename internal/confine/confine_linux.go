@@ -35,7 +35,7 @@ func hasSeccomp() bool {
 	return err == nil && seccomp.Supported()
 }
 
-// Self confines the process to the bounds and to one directory.
+// Self confines the process to the bounds and to one directory; "": it touches no file any more.
 func Self(b Bounds, dir string) error {
 	// If memory runs out, the kernel is to take this process and not the node. The file is
 	// missing where /proc is; then the kernel chooses.
@@ -44,7 +44,11 @@ func Self(b Bounds, dir string) error {
 		return err
 	}
 	if hasLandlock() {
-		if err := landlock.V6.BestEffort().Restrict(landlock.RWDirs(dir)); err != nil {
+		var may []landlock.Rule
+		if dir != "" {
+			may = append(may, landlock.RWDirs(dir))
+		}
+		if err := landlock.V6.BestEffort().Restrict(may...); err != nil {
 			return fmt.Errorf("confine the process to its directory: %w", err)
 		}
 	}
