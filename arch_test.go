@@ -26,9 +26,11 @@ const module = "github.com/agora-host/agora/"
 var mayImport = map[string][]string{
 	"abi":      {},
 	"abi/wasm": {},
-	"sdk":      {"abi", "sdk"},
+	// What a module says of itself is in one of its sections.
+	"abi/source": {"abi/wasm"},
+	"sdk":        {"abi", "sdk"},
 	// What makes modules of scripts.
-	"javascript": {"abi"},
+	"javascript": {"abi", "javascript", "internal/confine"},
 	"examples":   {"abi", "sdk", "examples"},
 
 	"registry":          {"abi", "internal/sentinel"},
@@ -54,13 +56,13 @@ var mayImport = map[string][]string{
 	"metering/fuel/fueltest": {"abi", "metering/fuel"},
 
 	"host":              {"abi", "registry", "approvals", "metering", "secrets", "triggers", "state", "host", "internal/door", "internal/calm", "internal/budget", "internal/storage"},
-	"host/engine":       {"abi", "registry", "metering", "host/engine", "internal/calm", "internal/budget", "internal/storage"},
+	"host/engine":       {"abi", "registry", "metering", "host/engine", "internal/calm", "internal/budget", "internal/storage", "internal/confine"},
 	"host/capability":   {"abi", "internal/calm", "internal/budget"},
 	"host/gateway":      {"abi", "registry", "internal/calm", "internal/budget"},
 	"store":             {"internal/humanize", "abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "store/boltstore/checked", "internal/durable", "internal/calm", "internal/budget", "internal/storage"},
 	"web":               {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "control", "web", "internal/door", "internal/humanize", "internal/sheet", "internal/calm", "internal/budget", "internal/storage"},
 	"control":           {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "internal/humanize", "internal/budget", "internal/failpoint", "internal/storage"},
-	"node":              {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "host", "store", "web", "node", "internal/door", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/failpoint", "internal/storage"},
+	"node":              {"abi", "javascript", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "host", "store", "web", "node", "internal/door", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/failpoint", "internal/storage"},
 	"cmd":               {"abi", "control", "registry", "approvals", "metering", "access", "node", "host/engine", "javascript", "sdk", "internal/humanize", "internal/calm", "internal/budget", "internal/contexts"},
 	"internal/humanize": {},
 	"internal/door":     {"abi", "internal/humanize", "internal/calm", "internal/budget"},
@@ -69,6 +71,7 @@ var mayImport = map[string][]string{
 	"internal/contexts": {"internal/durable"},
 	"internal/sentinel": {},
 	"internal/calm":     {},
+	"internal/confine":  {},
 	"internal/budget":   {},
 	"internal/storage":  {},
 

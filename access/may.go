@@ -30,6 +30,7 @@ const (
 	CallApp         Act = "call"
 	ReadUsage       Act = "read-usage"
 	ReadLog         Act = "read-log"
+	ReadSource      Act = "read-source"
 	ReadCalls       Act = "read-calls"
 	ReadEvents      Act = "read-events"
 	ReadDeadLetters Act = "read-dead-letters"
@@ -240,6 +241,7 @@ var rules = []rule{
 	{CallApp, OnApp, "call it through the API", "the app", ErrForbidden, one(members)},
 	{ReadUsage, OnApp, "see its usage", "the usage", ErrForbidden, []way{{anyone, owner, always}, {viewers, anybody, always}}},
 	{ReadLog, OnApp, "read its log", "the log", ErrForbidden, inside(anyone)},
+	{ReadSource, OnApp, "read what its releases were made of", "the source", ErrForbidden, inside(members)},
 	{ReadCalls, OnApp, "see single calls of it", "the calls", ErrForbidden, inside(anyone)},
 	{ReadEvents, OnApp, "see what changed in it", "the events", ErrForbidden, inside(members)},
 	{ReadDeadLetters, OnApp, "read its dead letters", "the dead letters", ErrForbidden, inside(members)},

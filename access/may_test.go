@@ -57,7 +57,7 @@ func onApp(act access.Act, w who, on access.Resource) bool {
 		return own || w.viewer || w.reviewer || w.operator
 	case access.ReadLog, access.ReadCalls:
 		return looksInto
-	case access.ReadEvents, access.ReadDeadLetters, access.ReadCertificate, access.ListSecrets:
+	case access.ReadSource, access.ReadEvents, access.ReadDeadLetters, access.ReadCertificate, access.ListSecrets:
 		return w.member() && looksInto
 	case access.Publish, access.AskReview:
 		return w.developer && (own || w.operator) && alive

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/source"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/internal/humanize"
@@ -41,9 +42,55 @@ type Upload struct {
 	Manifest []byte // TOML
 	Module   Module
 	Bundle   []byte // sigstore bundle, JSON
+	// Script is what the module is to be made of, if Module is nil.
+	Script *Script
 	// Sign lets the node sign for who uploads, with a key that exists for this signature only:
 	// for browsers, which have none.
 	Sign bool
+}
+
+// MaxScript bounds a script that the node builds, in bytes.
+const MaxScript = 5 << 20
+
+// Script is one file in JavaScript or TypeScript, which imports no other.
+type Script struct {
+	Entry string // its name: "app.ts"
+	Code  []byte
+	// Capabilities are those that the module is to import.
+	Capabilities []string
+}
+
+// Built is a module that the node made of a script.
+type Built struct {
+	Module   []byte          `json:"module"` // in JSON base64
+	Digest   registry.Digest `json:"digest"`
+	Size     int64           `json:"size"` // bytes of the module
+	Made     source.Origin   `json:"made"`
+	Findings []abi.Finding   `json:"findings,omitempty"` // what is doubtful in the script
+}
+
+// ScriptError says why a script cannot become a module.
+type ScriptError struct{ Findings []abi.Finding }
+
+func (e *ScriptError) Error() string {
+	var all []string
+	for _, f := range e.Findings {
+		if f.Path != "" {
+			f.Message = f.Path + ": " + f.Message
+		}
+		all = append(all, f.Message)
+	}
+	return registry.ErrBadScript.Error() + ": " + strings.Join(all, "; ")
+}
+
+func (e *ScriptError) Unwrap() error { return registry.ErrBadScript }
+
+// ReleaseSource is what a release was made of, as its module says.
+type ReleaseSource struct {
+	Made     source.Origin `json:"made"`
+	Outdated bool          `json:"outdated,omitempty"` // this node makes modules with another version of the engine
+	Rebuilt  bool          `json:"rebuilt,omitempty"`  // this node made the same module of the files
+	Files    []source.File `json:"files"`
 }
 
 // NewToken is a token that is asked for.
@@ -200,6 +247,9 @@ type Release struct {
 	ActiveIn   []abi.Tier        `json:"active_in,omitempty"`
 	Access     []CapabilityState `json:"access"` // every capability declared or imported
 	Kept       Kept              `json:"kept"`
+	// Outdated: the release was made of a script, and this node makes modules with another version of
+	// the engine. The release goes on to run as it is.
+	Outdated bool `json:"outdated,omitempty"`
 	// MayServe are tiers that can be routed to it at once. Only where one release is read.
 	MayServe []abi.Tier `json:"may_serve,omitempty"`
 }

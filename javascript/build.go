@@ -31,7 +31,7 @@ type Built struct {
 	Warnings []Diagnostic
 	Files    []source.File // the app's own, without packages; the module has them, too
 	Script   int           // bytes of the bundle
-	Info     source.Info
+	Info     source.Origin
 }
 
 // Extensions are those of files that can be built.
@@ -68,7 +68,7 @@ func Build(ctx context.Context, s Source) (Built, error) {
 	}
 	sum := sha256.Sum256([]byte(b.script))
 	files, packages := b.files()
-	info := source.Info{Engine: EngineName, Version: version, Entry: sourceName(s.Entry), Source: hex.EncodeToString(sum[:]), Packages: packages}
+	info := source.Origin{Engine: EngineName, Version: version, Entry: sourceName(s.Entry), Source: hex.EncodeToString(sum[:]), Packages: packages}
 	module, err := pack(t.bytes, packing{prelude: web, script: b.script, lines: lineTable(b.sources, b.mappings), allowed: s.Capabilities, info: info, files: files})
 	if err != nil {
 		return Built{}, err

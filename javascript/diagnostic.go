@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
+
+	"github.com/agora-host/agora/abi"
 )
 
 // Diagnostic says what is wrong, or doubtful, at a place of a source.
@@ -32,6 +34,18 @@ func (d Diagnostic) String() string {
 		b.WriteString("\n  " + d.Hint)
 	}
 	return b.String()
+}
+
+// Finding is a diagnostic as a finding of this severity.
+func (d Diagnostic) Finding(severity abi.Severity) abi.Finding {
+	f := abi.Finding{Code: "script.error", Severity: severity, Message: d.Text, Remedy: abi.Remedy{Summary: d.Hint}}
+	if severity != abi.SeverityDeny {
+		f.Code = "script.warning"
+	}
+	if d.File != "" {
+		f.Path = fmt.Sprintf("%s:%d:%d", d.File, d.Line, d.Column)
+	}
+	return f
 }
 
 func mark(n int) string {

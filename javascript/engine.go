@@ -36,8 +36,11 @@ var engine = sync.OnceValues(func() (template, error) {
 	return template{b, hex.EncodeToString(sum[:])}, nil
 })
 
-// Version identifies what this package puts beside scripts: the engine and the prelude. Modules made by
-// another version go on to run as they are.
+// bundler is what makes one script of an app's files.
+const bundler = "esbuild 0.28.2"
+
+// Version identifies what this package makes modules with: the engine, the prelude and the bundler. Modules
+// made by another version go on to run as they are; of the same files, the same version makes the same.
 func Version() (string, error) {
 	t, err := engine()
 	if err != nil {
@@ -47,6 +50,6 @@ func Version() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256([]byte(t.digest + p))
+	sum := sha256.Sum256([]byte(t.digest + p + bundler))
 	return EngineName + "+" + hex.EncodeToString(sum[:6]), nil
 }

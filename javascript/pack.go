@@ -34,7 +34,7 @@ type packing struct {
 	prelude, script string
 	lines           []byte
 	allowed         []string // capabilities
-	info            source.Info
+	info            source.Origin
 	files           []source.File
 }
 

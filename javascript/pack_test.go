@@ -84,7 +84,7 @@ func TestModules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i, ok := source.ReadInfo(b.Module)
+		i, ok := source.ReadOrigin(b.Module)
 		if !ok || i != b.Info || i.Engine != EngineName || i.Entry != "app.js" || len(i.Source) != 64 {
 			t.Errorf("the module says %+v of itself", i)
 		}
@@ -169,12 +169,23 @@ func FuzzPack(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, module []byte) {
-		packed, err := pack(module, packing{script: "export default 1", info: source.Info{Engine: "e"}})
+		packed, err := pack(module, packing{script: "export default 1", info: source.Origin{Engine: "e"}})
 		if err != nil {
 			return
 		}
-		if i, ok := source.ReadInfo(packed); !ok || i.Engine != "e" {
+		if i, ok := source.ReadOrigin(packed); !ok || i.Engine != "e" {
 			t.Error("what was packed does not say what it is")
 		}
 	})
+}
+
+// TestBundler: the version of the bundler that modules name is the one that go.mod has.
+func TestBundler(t *testing.T) {
+	mod, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "github.com/evanw/" + strings.Replace(bundler, " ", " v", 1); !strings.Contains(string(mod), want) {
+		t.Errorf("go.mod has not %q", want)
+	}
 }

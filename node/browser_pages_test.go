@@ -72,21 +72,22 @@ func TestEveryPage(t *testing.T) {
 		view{"", "/sign-in", "link=used-up"}, view{"", "/settings", ""})
 	b.judge("app's", view{"", n.AppURL("shop"), ""}, view{"", n.AppURL("none"), ""})
 	states := map[string][]string{
-		"/sign-in":                      nil,
-		"/{$}":                          {"/", "/?q=hello", "/?q=none"},
-		"/apps/{app}":                   {"/apps/hello", "/apps/relay", "/apps/shop", "/apps/old", "/apps/none"},
-		"/apps/{app}/releases/{number}": {"/apps/hello/releases/1", "/apps/shop/releases/1", "/apps/guestbook/releases/1", "/apps/hello/releases/9"},
-		"/upload":                       {"/upload"},
-		"/requests":                     {"/requests", "/requests?status=approved", "/requests?status=rejected", "/requests?status=withdrawn"},
-		"/grants":                       {"/grants", "/grants?done=still&still=relay&capability=kv&default=sandbox"},
-		"/usage":                        {"/usage", "/usage?by=team", "/usage?app=hello", "/usage?at=" + time.Now().UTC().Format("2006-01-02T15"), "/usage?at=2001-01"},
-		"/calls":                        {"/calls", "/calls?id=none"},
-		"/calls/{id}":                   {"/calls/" + n.failed(), "/calls/none"},
-		"/certificates":                 {"/certificates", "/certificates?app=none"},
-		"/certificates/{id}":            {"/certificates/cert-1"},
-		"/policy":                       {"/policy"},
-		"/activity":                     {"/activity"},
-		"/settings":                     {"/settings", "/settings?done=saved"},
+		"/sign-in":                             nil,
+		"/{$}":                                 {"/", "/?q=hello", "/?q=none"},
+		"/apps/{app}":                          {"/apps/hello", "/apps/relay", "/apps/shop", "/apps/old", "/apps/none"},
+		"/apps/{app}/releases/{number}":        {"/apps/hello/releases/1", "/apps/shop/releases/1", "/apps/guestbook/releases/1", "/apps/hello/releases/9"},
+		"/apps/{app}/releases/{number}/source": {"/apps/hello/releases/1/source"},
+		"/upload":                              {"/upload"},
+		"/requests":                            {"/requests", "/requests?status=approved", "/requests?status=rejected", "/requests?status=withdrawn"},
+		"/grants":                              {"/grants", "/grants?done=still&still=relay&capability=kv&default=sandbox"},
+		"/usage":                               {"/usage", "/usage?by=team", "/usage?app=hello", "/usage?at=" + time.Now().UTC().Format("2006-01-02T15"), "/usage?at=2001-01"},
+		"/calls":                               {"/calls", "/calls?id=none"},
+		"/calls/{id}":                          {"/calls/" + n.failed(), "/calls/none"},
+		"/certificates":                        {"/certificates", "/certificates?app=none"},
+		"/certificates/{id}":                   {"/certificates/cert-1"},
+		"/policy":                              {"/policy"},
+		"/activity":                            {"/activity"},
+		"/settings":                            {"/settings", "/settings?done=saved"},
 	}
 	for _, pattern := range console.Pages() {
 		paths, ok := states[pattern]

@@ -193,7 +193,7 @@ func TestUploadWithoutScript(t *testing.T) {
 	if app, err := n.ada().App(t.Context(), "shop"); err != nil || app.CostCenter != "CC-9" || app.Team != "sales" {
 		t.Errorf("%+v, %v", app, err)
 	}
-	if got = post("manifest", text); got.Status != 400 || !strings.Contains(got.Body, `id="error-module">Choose the .wasm file`) {
+	if got = post("manifest", text); got.Status != 400 || !strings.Contains(got.Body, `id="error-module">Choose the script or the .wasm file`) {
 		t.Errorf("without a module: %d\n%s", got.Status, got.Body)
 	}
 	if got = n.do("GET", n.ConsoleURL()+"/upload", "", "Cookie", n.session("eve@example.com", access.RoleViewer)); got.Status != 403 {

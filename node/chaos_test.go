@@ -182,7 +182,7 @@ func (s *storm) start(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	o := node.Options{
-		DataDir: dir, Listen: "127.0.0.1:0", Worker: []string{exe, "compile-worker"}, Now: s.clock.now,
+		DataDir: dir, Listen: "127.0.0.1:0", Worker: []string{exe}, Now: s.clock.now,
 		FlushEvery: 20 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 	}
 	o.Inject(s.inject)

@@ -25,6 +25,7 @@ import (
 	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/control/publishing"
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/javascript/isolate"
 	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/sdk/client"
@@ -33,6 +34,9 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "compile-worker" { // a child of these tests
 		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "build-worker" {
+		os.Exit(isolate.Worker(os.Stdin, os.Stdout))
 	}
 	if dir := os.Getenv(ownProcess); dir != "" {
 		if err := runAlone(dir, os.Getenv(ownRestore)); err != nil {
@@ -99,7 +103,7 @@ func startIn(t testing.TB, dir string, change ...func(*node.Options)) *testNode 
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := node.Options{DataDir: dir, Listen: "127.0.0.1:0", Worker: []string{exe, "compile-worker"}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	o := node.Options{DataDir: dir, Listen: "127.0.0.1:0", Worker: []string{exe}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	// Every flow that a test walks is proven to do nothing but through its transaction.
 	o.RunTwice(t)
 	for _, c := range change {

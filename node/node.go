@@ -73,6 +73,7 @@ type Node struct {
 	authority *sigstore.Authority
 	verifier  verifier
 	policy    *rego.Policy
+	builder   *builder
 	meter     *metering.Meter
 
 	egress []netip.Prefix // networks that apps may reach although they are not public
@@ -141,7 +142,7 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	n.engine, err = engine.New(engine.Options{
-		CacheDir: filepath.Join(n.o.DataDir, "cache"), Worker: n.o.Worker, Logger: n.log, Watch: n.watch, Turns: turns.New(guestProcessors()),
+		CacheDir: filepath.Join(n.o.DataDir, "cache"), Worker: n.o.worker("compile-worker"), Logger: n.log, Watch: n.watch, Turns: turns.New(guestProcessors()),
 		Memory:   n.budgets.add("guest-memory", "bytes of memory that guests hold or have reserved", n.o.Memory/2),
 		Mappings: n.budgets.add("guest-mappings", "mappings of the kernel's that guests' memory takes", mappingsLimit()),
 	})
@@ -221,6 +222,9 @@ func (n *Node) openData(ctx context.Context) error {
 		return fmt.Errorf("open the meter: %w", err)
 	}
 	n.onStop("meter", n.meter.Close)
+	if n.builder, err = newBuilder(n.o.worker("build-worker")); err != nil {
+		return err
+	}
 	n.openServices()
 	n.onStop("record of tokens' use", n.People.StoreTokensUsed)
 	if err := n.Keeper.MarkLeft(ctx); err != nil {

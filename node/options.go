@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/agora-host/agora/control"
@@ -27,8 +28,9 @@ type Options struct {
 	AppsDomain string
 	// PolicyDir holds rules that replace or extend the embedded ones. Default none.
 	PolicyDir string
-	// Worker is the command line of the compile child. Default: this
-	// executable with the argument "compile-worker".
+	// Worker is the command line of the children that work on what makers send, but for its last
+	// word: "compile-worker" (engine.CompileWorker) or "build-worker" (isolate.Worker). Default:
+	// this executable.
 	Worker []string
 	// MaxModule is the largest module taken in, in bytes. Default 64 MiB.
 	MaxModule int64
@@ -160,7 +162,10 @@ func (o Options) withDefaults() (Options, error) {
 		if err != nil {
 			return o, fmt.Errorf("find this executable, which compiles modules in a child process: %w", err)
 		}
-		o.Worker = []string{exe, "compile-worker"}
+		o.Worker = []string{exe}
 	}
 	return o, nil
 }
+
+// worker is the command line of a child.
+func (o Options) worker(kind string) []string { return append(slices.Clip(o.Worker), kind) }

@@ -38,7 +38,7 @@ func consoleServices(n *Node) console.Services {
 		About: n, Authenticator: n.People, Sessions: n.People, Revisions: n.revisions, Room: n.Publishing,
 		Catalogue: n.Catalogue, Pages: n.Pages, Quotas: n.Catalogue, HostNames: n.Catalogue,
 		Lifecycle: n.Lifecycle, Remover: n.Keeper, Certificates: n.Keeper,
-		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing,
+		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Sources: n.Publishing,
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
@@ -74,7 +74,7 @@ func (n *Node) openServices() {
 		Intake: publishing.NewIntake(publishing.IntakeOptions{
 			Desk: n.desk, Blobs: blobs{n.blobs}, MaxModule: n.o.MaxModule, Budget: n.budgets.add, Reserve: n.reserve.take,
 		}),
-		Policy: n.policy, Compiler: compiler{&n.plane}, Blobs: blobs{n.blobs}, Authority: n.authority, Verifier: n.verifier, AppURL: n.AppURL,
+		Policy: n.policy, Compiler: compiler{&n.plane}, Builder: n.builder, Blobs: blobs{n.blobs}, Authority: n.authority, Verifier: n.verifier, AppURL: n.AppURL,
 	})
 }
 
@@ -89,7 +89,7 @@ func (n *Node) pause() {
 func (n *Node) openApps() {
 	keep := apps.Retention(n.o.KeepReleases)
 	n.Catalogue = apps.NewCatalogue(apps.CatalogueOptions{
-		Desk: n.desk, Rules: n.policy, Addresses: addresses{&n.origins}, Uses: uses{&n.plane}, Stock: n.kv, Keep: keep,
+		Desk: n.desk, Rules: n.policy, Addresses: addresses{&n.origins}, Uses: uses{&n.plane}, Stock: n.kv, Keep: keep, Engine: n.builder.version,
 	})
 	n.Lifecycle = apps.NewLifecycle(apps.LifecycleOptions{Desk: n.desk, Catalogue: n.Catalogue, DeleteAfter: n.o.DeleteAfter})
 	n.Keeper = apps.NewKeeper(apps.KeeperOptions{

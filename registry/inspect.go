@@ -52,7 +52,7 @@ func Inspect(module []byte) (Inspection, error) {
 	if i.Interface, err = detect(m); err != nil {
 		return Inspection{}, err
 	}
-	if made, ok := source.ReadInfo(module); ok {
+	if made, ok := source.ReadOrigin(module); ok {
 		i.Made = &made
 		i.Language = "JavaScript (" + made.Engine + ")"
 	}

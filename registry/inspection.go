@@ -22,7 +22,7 @@ type Inspection struct {
 	Sections     []string `json:"sections"`           // custom sections by name
 	Language     string   `json:"language,omitempty"` // from the producers section
 	// Made is what the module says that it was made of; nil if it was made of no script.
-	Made *source.Info `json:"made,omitempty"`
+	Made *source.Origin `json:"made,omitempty"`
 }
 
 // Fits returns an error if an app with this manifest, whose limits are filled in, has not the

@@ -25,6 +25,10 @@ var (
 	ErrBadManifest = errors.New("the manifest is not valid")
 	// ErrBadModule: the bytes are no WebAssembly module that can be admitted.
 	ErrBadModule = errors.New("the module is not valid")
+	// ErrBadScript: a script cannot become a module.
+	ErrBadScript = errors.New("the script cannot become a module")
+	// ErrNoSource: a release's module does not say what it was made of.
+	ErrNoSource = sentinel.New(ErrNotFound, "the release has no source to show")
 	// ErrTooHeavy: a module has more of something than is taken in, or compiling it takes too much.
 	ErrTooHeavy = errors.New("the module is more than is taken in")
 	// ErrFeature: a module uses a feature of WebAssembly that is not run here.
@@ -110,7 +114,9 @@ type Release struct {
 	FuelTable int `json:"fuel_table,omitempty"`
 	// Made is what the module says that it was made of; nil if it was made of no script, or if the
 	// release is of a time before that was noted.
-	Made     *source.Info  `json:"made,omitempty"`
+	Made *source.Origin `json:"made,omitempty"`
+	// Rebuilt reports whether this node made the same module of the files that the module carries.
+	Rebuilt  bool          `json:"rebuilt,omitempty"`
 	Signer   Signer        `json:"signer"`
 	Bundle   Digest        `json:"bundle"` // blob of the signature bundle
 	Findings []abi.Finding `json:"findings,omitempty"`

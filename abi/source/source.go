@@ -23,8 +23,8 @@ const (
 	mostName = 1 << 10
 )
 
-// Info says what is inside of a module that was made of a script.
-type Info struct {
+// Origin says what is inside of a module that was made of a script.
+type Origin struct {
 	Engine  string `json:"engine"`  // "quickjs-ng 0.16.2"
 	Version string `json:"version"` // of all that stands beside the script: the engine's, and a digest
 	Entry   string `json:"entry"`   // the app's first file
@@ -39,15 +39,15 @@ type File struct {
 	Contents string `json:"contents"`
 }
 
-// ReadInfo reads what a module says of its engine; ok is false if it says nothing.
-func ReadInfo(module []byte) (i Info, ok bool) {
+// ReadOrigin reads what a module says of its engine; ok is false if it says nothing.
+func ReadOrigin(module []byte) (i Origin, ok bool) {
 	data, found, err := wasm.CustomSection(module, infoSection)
 	if err != nil || !found || len(data) > maxInfo || json.Unmarshal(data, &i) != nil || i.Engine == "" {
-		return Info{}, false
+		return Origin{}, false
 	}
 	for _, text := range []string{i.Engine, i.Version, i.Entry, i.Source} {
 		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-			return Info{}, false
+			return Origin{}, false
 		}
 	}
 	return i, true
@@ -71,7 +71,7 @@ func ReadFiles(module []byte) []File {
 
 // Sections returns the custom sections that say all of this. Files that are too large to be read again
 // are left out.
-func Sections(i Info, files []File) ([]wasm.Custom, error) {
+func Sections(i Origin, files []File) ([]wasm.Custom, error) {
 	info, err := json.Marshal(i)
 	if err != nil {
 		return nil, err

@@ -11,21 +11,21 @@ import (
 
 // TestSections reads back what is written, and nothing of a module that says nothing.
 func TestSections(t *testing.T) {
-	info := Info{Engine: "e 1", Version: "e 1+ab", Entry: "app.ts", Source: strings.Repeat("0", 64), Packages: true}
+	info := Origin{Engine: "e 1", Version: "e 1+ab", Entry: "app.ts", Source: strings.Repeat("0", 64), Packages: true}
 	files := []File{{"app.ts", "export default 1 // <ü>\n"}, {"lib/a.ts", ""}}
 	all, err := Sections(info, files)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := (&wasm.Module{Custom: all}).Encode()
-	if got, ok := ReadInfo(m); !ok || got != info {
+	if got, ok := ReadOrigin(m); !ok || got != info {
 		t.Errorf("read %+v, %t", got, ok)
 	}
 	if got := ReadFiles(m); !slices.Equal(got, files) {
 		t.Errorf("read %+v", got)
 	}
 	empty := (&wasm.Module{}).Encode()
-	if _, ok := ReadInfo(empty); ok || ReadFiles(empty) != nil {
+	if _, ok := ReadOrigin(empty); ok || ReadFiles(empty) != nil {
 		t.Error("a module that says nothing was read")
 	}
 	if all, err := Sections(info, []File{{"big.ts", strings.Repeat("x", maxFiles)}}); err != nil || len(all) != 1 {
@@ -40,7 +40,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`[{"name":"","contents":"x"}]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m := (&wasm.Module{Custom: []wasm.Custom{{Name: infoSection, Data: data}, {Name: filesSection, Data: data}}}).Encode()
-		if i, ok := ReadInfo(m); ok && (len(data) > maxInfo || !json.Valid(data) || i.Engine == "") {
+		if i, ok := ReadOrigin(m); ok && (len(data) > maxInfo || !json.Valid(data) || i.Engine == "") {
 			t.Errorf("%q was read as %+v", data, i)
 		}
 		for _, file := range ReadFiles(m) {

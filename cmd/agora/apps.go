@@ -148,7 +148,7 @@ func (c releaseCommands) command() *cobra.Command {
 		}),
 	}
 	return noun("releases", "List an app's releases; activate, roll back, promote or delete one", c.limited(cmd),
-		c.show(), c.activate(), c.rollback(), c.promote(), c.ask(), c.delete())
+		c.show(), c.source(), c.activate(), c.rollback(), c.promote(), c.ask(), c.delete())
 }
 
 // about is withNode for commands whose arguments name a release.
@@ -179,6 +179,45 @@ func (c releaseCommands) show() *cobra.Command {
 	}
 }
 
+func (c releaseCommands) source() *cobra.Command {
+	return &cobra.Command{
+		Use: "source APP NUMBER", Short: "Show the files that a release was made of", Args: cobra.ExactArgs(2),
+		Long: `Shows the files that a release was made of, as its signed module carries them: those of its
+maker's own, without packages. It is for the app's owner, reviewers and operators.`,
+		RunE: c.about(func(ctx context.Context, node *client.Client, app string, n int) error {
+			made, err := node.ReleaseSource(ctx, app, n)
+			if err != nil {
+				return err
+			}
+			return c.print(made, func(w io.Writer) error { return showSource(w, made) })
+		}),
+	}
+}
+
+func showSource(w io.Writer, s client.ReleaseSource) error {
+	fmt.Fprintf(w, "Made with %s; %s.\n", printable(s.Made.Engine), rebuilt(s))
+	for _, f := range s.Files {
+		fmt.Fprintf(w, "\n-- %s --\n%s", printable(f.Name), printableLines(f.Contents))
+		if !strings.HasSuffix(f.Contents, "\n") {
+			fmt.Fprintln(w)
+		}
+	}
+	return nil
+}
+
+// rebuilt says how far the files that a release shows are known to be its own.
+func rebuilt(s client.ReleaseSource) string {
+	switch {
+	case s.Rebuilt:
+		return "the node made the same module of these files"
+	case s.Made.Packages:
+		return "packages are in it, too, so the node cannot make it again and compare"
+	case s.Outdated:
+		return "the node has another version of the engine, and cannot make it again and compare"
+	}
+	return "the files are its maker's word: the node has not made it again"
+}
+
 func showRelease(w io.Writer, r client.Release) error {
 	l := r.Manifest.Limits
 	rows := [][]string{
@@ -187,6 +226,13 @@ func showRelease(w io.Writer, r client.Release) error {
 		{"uploaded", when(r.Created) + " by " + r.CreatedBy}, {"module", fmt.Sprintf("%s, %s, %s", r.Digest, humanize.Bytes(uint64(r.Size)), r.Interface)},
 		{"kept because", strings.Join(r.Kept.Because, "; ")}, {"goes", keptWords(r.Kept)},
 		{"limits", fmt.Sprintf("%s instructions by cost table %d, %s memory, %s, %d at once", humanize.Count(l.Fuel), r.FuelTable, l.Memory, l.Timeout, l.Concurrency)},
+	}
+	if r.Made != nil {
+		made := printable(r.Made.Entry) + ", with " + printable(r.Made.Engine)
+		if r.Outdated {
+			made += ", which is another version than the node's: deploy it again to have that"
+		}
+		rows = append(rows, []string{"made of", made})
 	}
 	for _, a := range r.Access {
 		state := "not granted"

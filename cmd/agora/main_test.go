@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// A node started by a test compiles modules in a child that is this binary.
-	if len(os.Args) > 1 && (os.Args[1] == "compile-worker" || os.Getenv("AGORA_TEST_AS_COMMAND") == "1") {
+	if len(os.Args) > 1 && (os.Args[1] == "compile-worker" || os.Args[1] == "build-worker" || os.Getenv("AGORA_TEST_AS_COMMAND") == "1") {
 		watchFailpoint()
 		main()
 		return

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/javascript/isolate"
 	"github.com/spf13/cobra"
 )
 
@@ -76,7 +78,7 @@ does not answer, 7 in conflict with what is there, 8 something stored is damaged
 		triggerCommands{s}.command(), deadLetterCommands{s}.command(), call.usage())
 	add("govern", requestCommands{s}.command(), capabilityCommands{s}.command(), grantCommands{s}.command(), policyCommands{s}.command(), keyCommands{s}.command(), domainCommands{s}.command(),
 		userCommands{s}.command(), tokenCommands{s}.command(), quotaCommands{s}.command(), secretCommands{s}.command(), certificateCommands{s}.command(), eventCommands{s}.command())
-	root.AddCommand(offline.version(), compileWorkerCommand(c.streams))
+	root.AddCommand(offline.version(), workerCommand(c.streams, "compile-worker", engine.CompileWorker), workerCommand(c.streams, "build-worker", isolate.Worker))
 	root.SetHelpCommand(helpCommand(root))
 	plainHelp := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/agora-host/agora/control"
-	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/registry"
 )
@@ -147,13 +147,13 @@ func (c serveCommand) handOver(admin, link, path string) error {
 	return err
 }
 
-// compileWorkerCommand is the child process in which modules are compiled; it
-// is not for people.
-func compileWorkerCommand(s streams) *cobra.Command {
+// workerCommand is a child process in which a node works on what makers send: modules are compiled,
+// and scripts built. It is not for people.
+func workerCommand(s streams, name string, work func(io.Reader, io.Writer) int) *cobra.Command {
 	return &cobra.Command{
-		Use: "compile-worker", Hidden: true, Args: cobra.NoArgs,
+		Use: name, Hidden: true, Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if code := engine.CompileWorker(s.in, s.out); code != 0 {
+			if code := work(s.in, s.out); code != 0 {
 				return &exitError{code, errSilent}
 			}
 			return nil

@@ -208,11 +208,7 @@ func (c *terminal) printNotBuilt(e *javascript.Error) int {
 	if c.output == "json" {
 		p := abi.Problem{Type: "about:blank", Title: "The script cannot become a module", Detail: e.Error()}
 		for _, d := range e.Diagnostics {
-			f := abi.Finding{Code: "script.error", Severity: abi.SeverityDeny, Message: d.Text, Remedy: abi.Remedy{Summary: d.Hint}}
-			if d.File != "" {
-				f.Path = fmt.Sprintf("%s:%d:%d", d.File, d.Line, d.Column)
-			}
-			p.Findings = append(p.Findings, f)
+			p.Findings = append(p.Findings, d.Finding(abi.SeverityDeny))
 		}
 		c.printJSONError(p)
 		return exitRefused

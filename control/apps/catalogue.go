@@ -46,6 +46,8 @@ type CatalogueOptions struct {
 	Uses      Uses
 	Stock     Stock
 	Keep      Retention
+	// Engine is the version of what this node makes modules of scripts with.
+	Engine string
 }
 
 // Catalogue shows apps and releases, and gives apps their host names.
@@ -56,13 +58,14 @@ type Catalogue struct {
 	uses   Uses
 	stock  Stock
 	keep   Retention
+	engine string
 	shelf  shelf
 	lately lately
 }
 
 // NewCatalogue makes a Catalogue.
 func NewCatalogue(o CatalogueOptions) *Catalogue {
-	return &Catalogue{desk: o.Desk, rules: o.Rules, at: o.Addresses, uses: o.Uses, stock: o.Stock, keep: o.Keep}
+	return &Catalogue{desk: o.Desk, rules: o.Rules, at: o.Addresses, uses: o.Uses, stock: o.Stock, keep: o.Keep, engine: o.Engine}
 }
 
 // Apps lists apps by title. Whoever has no role sees the public face of those that serve, and

@@ -33,6 +33,12 @@ func (s *Service) Publish(ctx context.Context, u control.Upload, stage func(stri
 	if stage == nil {
 		stage = func(string) {}
 	}
+	if u.Module == nil && u.Script != nil {
+		if u.Module, err = s.build(ctx, u, stage); err != nil {
+			return published, err
+		}
+		defer u.Module.Discard()
+	}
 	err = s.read(ctx, u.Module, func(module []byte) (err error) {
 		published, err = s.publish(ctx, actor, u, module, stage)
 		return err
@@ -64,6 +70,10 @@ func (s *Service) publish(ctx context.Context, actor access.Actor, u control.Upl
 		return none, err
 	}
 	if candidate.Findings, err = trial.findings(candidate.App); err != nil {
+		return none, err
+	}
+	stage("comparing the source")
+	if candidate.Rebuilt, err = s.compare(ctx, candidate, module); err != nil {
 		return none, err
 	}
 	stage("storing the release")

@@ -29,6 +29,7 @@ type Blobs interface {
 	// Stage writes to the disk what is no blob yet.
 	Stage(ctx context.Context, r io.Reader) (control.Module, error)
 	Put(ctx context.Context, b []byte) (registry.Digest, error)
+	Get(ctx context.Context, d registry.Digest) ([]byte, error)
 }
 
 // Authority signs for people whom the node knows, and says when.
@@ -63,6 +64,7 @@ type Options struct {
 	Intake     *Intake
 	Policy     Policy
 	Compiler   Compiler
+	Builder    Builder
 	Blobs      Blobs
 	Authority  Authority
 	Verifier   Verifier
@@ -78,6 +80,7 @@ type Service struct {
 	governance *governance.Service
 	policy     Policy
 	compiler   Compiler
+	builder    Builder
 	blobs      Blobs
 	authority  Authority
 	verifier   Verifier
@@ -88,6 +91,6 @@ type Service struct {
 func New(o Options) *Service {
 	return &Service{
 		Intake: o.Intake, desk: o.Desk, apps: o.Apps, keeper: o.Keeper, governance: o.Governance, policy: o.Policy,
-		compiler: o.Compiler, blobs: o.Blobs, authority: o.Authority, verifier: o.Verifier, appURL: o.AppURL,
+		compiler: o.Compiler, builder: o.Builder, blobs: o.Blobs, authority: o.Authority, verifier: o.Verifier, appURL: o.AppURL,
 	}
 }

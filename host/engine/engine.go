@@ -18,12 +18,12 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
-	"github.com/agora-host/agora/internal/confine"
 	"github.com/agora-host/agora/host/engine/lines"
 	"github.com/agora-host/agora/host/engine/memory"
 	"github.com/agora-host/agora/host/engine/turns"
 	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/internal/calm"
+	"github.com/agora-host/agora/internal/confine"
 	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering/fuel"
 	"github.com/agora-host/agora/registry"

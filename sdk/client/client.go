@@ -401,6 +401,11 @@ func (c *Client) Inspect(ctx context.Context, module []byte) (Inspection, error)
 	return do[Inspection](ctx, c, request{method: http.MethodPost, path: "/inspect", media: "application/wasm", body: bytes.NewReader(module)})
 }
 
+// Build makes a module of a script, named entry, that may import these capabilities. Nothing is stored.
+func (c *Client) Build(ctx context.Context, entry string, code []byte, capabilities []string) (Built, error) {
+	return do[Built](ctx, c, request{method: http.MethodPost, path: "/builds", query: url.Values{"entry": {entry}, "capability": capabilities}, media: "text/javascript", body: bytes.NewReader(code)})
+}
+
 // SignIn trades a one-time link for a session, and answers a client with it.
 func (c *Client) SignIn(ctx context.Context, link string) (Session, *Client, error) {
 	s, err := post[Session](ctx, c, "/sign-in", map[string]string{"link": link})

@@ -51,6 +51,11 @@ func (c *Client) Release(ctx context.Context, app string, number int) (Release, 
 	return get[Release](ctx, c, fmt.Sprintf("/apps/%s/releases/%d", url.PathEscape(app), number), nil)
 }
 
+// ReleaseSource reads what a release was made of.
+func (c *Client) ReleaseSource(ctx context.Context, app string, number int) (ReleaseSource, error) {
+	return get[ReleaseSource](ctx, c, fmt.Sprintf("/apps/%s/releases/%d/source", url.PathEscape(app), number), nil)
+}
+
 // DeleteRelease deletes a release for good, unless it is needed.
 func (c *Client) DeleteRelease(ctx context.Context, app string, number int) error {
 	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: fmt.Sprintf("/apps/%s/releases/%d", url.PathEscape(app), number)})

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/source"
 )
 
 // The documents of the API, as /api/v1/openapi.json describes them. A test of
@@ -170,7 +171,10 @@ type (
 		Manifest     Manifest          `json:"manifest"`
 		Interface    abi.Interface     `json:"interface"`
 		Capabilities []string          `json:"capabilities"`
-		FuelTable    int               `json:"fuel_table"` // the version of the cost table that counts its instructions
+		FuelTable    int               `json:"fuel_table"`         // the version of the cost table that counts its instructions
+		Made         *source.Origin    `json:"made,omitempty"`     // what it was made of, if that was a script
+		Rebuilt      bool              `json:"rebuilt,omitempty"`  // the node made the same module of the files that it carries
+		Outdated     bool              `json:"outdated,omitempty"` // the node makes modules with another version of the engine
 		Signer       Signer            `json:"signer"`
 		Bundle       string            `json:"bundle"`
 		Findings     []abi.Finding     `json:"findings,omitempty"`
@@ -318,6 +322,23 @@ type (
 		Functions int      `json:"functions"`
 		Sections  []string `json:"sections"`
 		Language  string   `json:"language,omitempty"`
+
+		Made *source.Origin `json:"made,omitempty"`
+	}
+	// Built is a module that the node made of a script.
+	Built struct {
+		Module   []byte        `json:"module"`
+		Digest   string        `json:"digest"`
+		Size     int64         `json:"size"`
+		Made     source.Origin `json:"made"`
+		Findings []abi.Finding `json:"findings,omitempty"` // what is doubtful in the script
+	}
+	// ReleaseSource is what a release was made of, as its module says.
+	ReleaseSource struct {
+		Made     source.Origin `json:"made"`
+		Outdated bool          `json:"outdated,omitempty"`
+		Rebuilt  bool          `json:"rebuilt,omitempty"`
+		Files    []source.File `json:"files"`
 	}
 
 	// Call is an invocation. Header values and a body are optional.

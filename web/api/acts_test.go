@@ -12,7 +12,7 @@ var actOf = map[string]access.Act{
 	"info": access.LookAround, "whoami": access.LookAround,
 	"listApps": access.FindApp, "getApp": access.FindApp, "suspendApp": access.SuspendApp, "resumeApp": access.ResumeApp, "deleteApp": access.DeleteApp,
 	"undeleteApp": access.UndeleteApp, "transferApp": access.TransferApp, "answerOffer": access.EndOffer, "renameApp": access.RenameApp,
-	"listCertificates": access.ReadCertificate, "getCertificate": access.ReadCertificate, "listReleases": access.ReadReleases, "getRelease": access.ReadReleases,
+	"listCertificates": access.ReadCertificate, "getCertificate": access.ReadCertificate, "listReleases": access.ReadReleases, "getRelease": access.ReadReleases, "getReleaseSource": access.ReadSource, "build": access.CheckModule,
 	"deleteRelease": access.DeleteRelease, "publish": access.Publish, "activate": access.Route, "rollBack": access.Route, "promote": access.AskReview, "askAgain": access.AskReview,
 	"listActivations": access.ReadReleases, "logs": access.ReadLog, "listTriggers": access.ReadReleases, "getTrigger": access.ReadReleases, "pauseTrigger": access.RunTriggers, "runTrigger": access.RunTriggers,
 	"listDeadLetters": access.ReadDeadLetters, "redeliver": access.RunTriggers, "deleteDeadLetter": access.RunTriggers,

@@ -19,7 +19,7 @@ import (
 // adds one has to say here why it is no way around the binding.
 var aboutNoApp = map[string]string{
 	"info": "of the node", "whoami": "of the token", "getPolicy": "the same for all", "publish": "host.Publish asks for the manifest's app",
-	"inspect": "keeps nothing", "checkPolicy": "keeps nothing, and asks for the manifest's app", "certify": "in its user's name, see docs/security.md", "timestamp": "of a digest",
+	"inspect": "keeps nothing", "build": "keeps nothing", "checkPolicy": "keeps nothing, and asks for the manifest's app", "certify": "in its user's name, see docs/security.md", "timestamp": "of a digest",
 }
 
 // called is a request to an operation, about an app or, for "", about none.

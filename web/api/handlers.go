@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -233,6 +234,24 @@ func inspect(s *server, c echo.Context) (any, error) {
 	}
 	defer module.Discard()
 	return one(s.Policy.Inspect(c.Request().Context(), module))
+}
+
+// script is a media type of scripts, which JavaScript and TypeScript share here.
+const script = "text/javascript"
+
+func build(s *server, c echo.Context) (any, error) {
+	if err := takes(c, script); err != nil {
+		return nil, err
+	}
+	code, err := intake.Script(c.Request().Body)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Policy.Build(c.Request().Context(), control.Script{Entry: cmp.Or(arg[string](c, "entry"), "app.ts"), Code: code, Capabilities: arg[[]string](c, "capability")}))
+}
+
+func releaseSource(s *server, c echo.Context) (any, error) {
+	return one(s.Policy.ReleaseSource(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number"))))
 }
 
 func getPolicy(s *server, c echo.Context) (any, error) {

@@ -125,6 +125,13 @@ func (r route) reaches(a access.Actor, c echo.Context) error {
 
 func jsonBody(doc any) body { return body{kind: bodyJSON, doc: doc} }
 
+func capabilityNames() (words []string) {
+	for _, c := range abi.Capabilities() {
+		words = append(words, c.Name)
+	}
+	return words
+}
+
 func eventKinds() (words []string) {
 	for _, k := range abi.EventKinds() {
 		words = append(words, k.Kind)
@@ -169,6 +176,7 @@ func routes() []route {
 		{method: get, path: "/certificates/:id", id: "getCertificate", scope: access.ScopeAppsRead, about: "One certificate, whose signature was checked: document is the JSON that was signed, signature a sigstore bundle over it by urn:agora:node.", answer: registry.Issued{}, handle: getCertificate},
 		{method: get, path: "/apps/:app/releases", id: "listReleases", scope: access.ScopeAppsRead, about: "An app's releases, newest first.", paged: true, answer: Items[control.Release]{}, handle: listing(listReleases)},
 		{method: get, path: "/apps/:app/releases/:number", id: "getRelease", scope: access.ScopeAppsRead, about: "One release.", answer: control.Release{}, handle: getRelease},
+		{method: get, path: "/apps/:app/releases/:number/source", id: "getReleaseSource", scope: access.ScopeAppsRead, about: "The files that a release was made of, as its module carries them: for the app's owner, reviewers and operators. rebuilt says that this node made the same module of them.", answer: control.ReleaseSource{}, handle: releaseSource},
 		{method: del, path: "/apps/:app/releases/:number", id: "deleteRelease", scope: access.ScopeAppsManage, roles: makers, about: "Delete a release for good, unless it serves or is waited for.", handle: deleteRelease},
 		{method: post, path: "/releases", id: "publish", scope: access.ScopeAppsPublish, anyApp: true, roles: developers, about: "Upload a signed module with its manifest. With Accept: application/x-ndjson, each step is told as it begins.", body: body{kind: bodyMultipart, parts: []string{"manifest", "module"}, mayHave: []string{"bundle"}, upload: control.ToPublish}, answer: control.Published{}, lines: Step{}, status: http.StatusCreated, handle: publish, repeatable: true},
 		{method: post, path: "/apps/:app/activate", id: "activate", scope: access.ScopeAppsManage, roles: makers, about: "Route a tier to a release that is approved for it.", body: jsonBody(Activate{}), answer: registry.Activation{}, handle: activate, of: anApp},
@@ -206,6 +214,7 @@ func routes() []route {
 		{method: post, path: "/grants/:id/shrink", id: "shrinkGrant", scope: access.ScopeRequestsDecide, about: "Take off a grant, at once, what its app has not used.", answer: approvals.Grant{}, handle: shrinkGrant, of: aGrant},
 
 		{method: post, path: "/inspect", id: "inspect", scope: access.ScopeAppsPublish, anyApp: true, about: "Read a module without storing it.", body: body{kind: bodyBinary, media: wasm, upload: control.ToInspect}, answer: registry.Inspection{}, handle: inspect, repeatable: true},
+		{method: post, path: "/builds", id: "build", scope: access.ScopeAppsPublish, anyApp: true, about: "Make a module of one script in JavaScript or TypeScript, without storing anything: to be signed, and published as it is. What is wrong with the script is told by its lines.", query: []param{text("entry", "the script's name, by which errors name it; default app.ts"), choices("capability", "what the manifest lists: the module imports no others", capabilityNames())}, body: body{kind: bodyBinary, media: script, upload: control.ToInspect}, answer: control.Built{}, handle: build, repeatable: true},
 		{method: get, path: "/policy", id: "getPolicy", scope: access.ScopeAppsRead, anyApp: true, about: "The policy in force: the source of its rules, by file name.", answer: map[string]string{}, handle: getPolicy},
 		{method: post, path: "/policy/check", id: "checkPolicy", scope: access.ScopeAppsPublish, anyApp: true, about: "What the policy would say of a manifest and a module.", query: []param{choice("tier", "default sandbox", abi.Tiers()...)}, body: body{kind: bodyMultipart, parts: []string{"manifest"}, mayHave: []string{"module"}, upload: control.ToInspect}, answer: Items[abi.Finding]{}, handle: checkPolicy, repeatable: true},
 

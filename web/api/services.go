@@ -97,6 +97,10 @@ type Policy interface {
 	web.Policy
 	// Inspect reads a module without storing anything.
 	Inspect(ctx context.Context, module control.Module) (registry.Inspection, error)
+	// Build makes a module of a script without storing anything.
+	Build(ctx context.Context, s control.Script) (control.Built, error)
+	// ReleaseSource reads what a release was made of.
+	ReleaseSource(ctx context.Context, app string, number int) (control.ReleaseSource, error)
 	// CheckPolicy returns what the rules would say of a manifest and a module (nil: the manifest
 	// alone) in a tier.
 	CheckPolicy(ctx context.Context, manifest []byte, module control.Module, tier abi.Tier) ([]abi.Finding, error)

@@ -42,6 +42,7 @@ type Services struct {
 	Intake    web.Intake
 	Publisher web.Publisher
 	Policy    web.Policy
+	Sources   Sources
 
 	Routes   web.Routes
 	Requests web.Requests
@@ -67,6 +68,7 @@ type Console struct {
 	sessions     *sessions
 	catalogue    *catalogue
 	apps         *apps
+	source       *sources
 	lifecycle    *lifecycle
 	certificates *certificates
 	automation   *automation
@@ -85,6 +87,7 @@ func newConsole(s Services, f *frame) *Console {
 		sessions:     &sessions{f, s.Sessions},
 		catalogue:    &catalogue{f, s.Catalogue, s.Meter},
 		apps:         &apps{f, s.Pages, s.Routes, s.Remover},
+		source:       &sources{f, s.Pages, s.Sources},
 		lifecycle:    &lifecycle{s.Lifecycle},
 		certificates: &certificates{f, s.Certificates},
 		automation:   &automation{s.Automation},
@@ -139,6 +142,7 @@ func (c *Console) pages() []page {
 		{"/{$}", access.SignedIn, c.catalogue.show},
 		{"/apps/{app}", access.SignedIn, c.apps.app},
 		{"/apps/{app}/releases/{number}", access.RoleViewer, c.apps.release},
+		{"/apps/{app}/releases/{number}/source", access.RoleViewer, c.source.show},
 		{"/certificates", access.RoleViewer, c.certificates.list},
 		{"/certificates/{id}", access.RoleViewer, c.certificates.show},
 		{"/upload", access.RoleDeveloper, c.uploads.form},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
@@ -135,13 +136,16 @@ func (up *uploads) refusePage(w http.ResponseWriter, r *http.Request, sent sentF
 
 // byKind is the part of the form that a kind of problem without findings is about.
 var byKind = map[string]string{
-	"bad-module": "module", "module-too-heavy": "module", "module-feature": "module", "unsupported-module": "module",
+	"bad-module": "module", "bad-script": "module", "module-too-heavy": "module", "module-feature": "module", "unsupported-module": "module",
 	"app-cannot-start": "module", "bad-static-files": "module", "too-large": "module",
 	"unsigned": "bundle", "bad-signature": "bundle", "untrusted-signer": "bundle",
 	"not-owner": "name", "bad-manifest": "manifest",
 }
 
-var errNoModule = fmt.Errorf("%w: choose the .wasm file to upload", problem.ErrBadRequest)
+var (
+	errNoModule     = fmt.Errorf("%w: choose the script or the .wasm file to upload", problem.ErrBadRequest)
+	errSignedScript = fmt.Errorf("%w: a bundle signs a module, and the node makes that of the script: leave the bundle out, or upload the module", problem.ErrBadRequest)
+)
 
 // fieldErrors says which parts of the form a problem is about, and what is wrong with each.
 func (up *uploads) fieldErrors(p abi.Problem, err error) map[string]string {
@@ -151,8 +155,11 @@ func (up *uploads) fieldErrors(p abi.Problem, err error) map[string]string {
 			continue
 		}
 		where := "manifest"
-		if slices.Contains(names, f.Path) {
+		switch {
+		case slices.Contains(names, f.Path):
 			where = f.Path
+		case strings.HasPrefix(f.Code, "script."):
+			where = "module"
 		}
 		all[where] = strings.TrimSpace(all[where] + " " + sentence(f.Message) + " " + f.Remedy.Summary)
 	}
@@ -160,7 +167,10 @@ func (up *uploads) fieldErrors(p abi.Problem, err error) map[string]string {
 		all[where] = sentence(p.Detail)
 	}
 	if errors.Is(err, errNoModule) {
-		all["module"] = "Choose the .wasm file to upload."
+		all["module"] = "Choose the script or the .wasm file to upload."
+	}
+	if errors.Is(err, errSignedScript) {
+		all["bundle"] = "A bundle signs a module, and the node makes that of the script: leave it out."
 	}
 	return all
 }
@@ -191,11 +201,33 @@ func (up *uploads) publish(w http.ResponseWriter, r *http.Request, stage func(st
 	sent = up.sent(form)
 	u := control.Upload{Manifest: sent.manifest, Module: form.Module, Bundle: form.Parts["bundle"]}
 	u.Sign = len(u.Bundle) == 0
-	if u.Module == nil || u.Module.Size() == 0 {
+	switch {
+	case u.Module == nil || u.Module.Size() == 0:
 		return p, sent, errNoModule
+	case isScript(form.ModuleFile) && !u.Sign:
+		return p, sent, errSignedScript
+	case isScript(form.ModuleFile):
+		if u.Script, err = scriptOf(form); err != nil {
+			return p, sent, err
+		}
+		u.Module = nil // it is made of the script
 	}
 	p, err = up.publisher.Publish(r.Context(), u, stage)
 	return p, sent, err
+}
+
+// scriptTypes are the names' ends of files that the node makes modules of.
+var scriptTypes = []string{".js", ".mjs", ".jsx", ".ts", ".mts", ".tsx"}
+
+func isScript(file string) bool { return slices.Contains(scriptTypes, strings.ToLower(path.Ext(file))) }
+
+// scriptOf reads the script that a form brought in a module's place.
+func scriptOf(form *intake.Form) (*control.Script, error) {
+	if form.Module.Size() > control.MaxScript {
+		return nil, fmt.Errorf("the script has more than %d MiB: %w", control.MaxScript>>20, registry.ErrTooLarge)
+	}
+	code, err := form.Module.Bytes()
+	return &control.Script{Entry: path.Base(form.ModuleFile), Code: code}, err
 }
 
 // beginUpload judges an upload by its head.

@@ -3,8 +3,10 @@ package intake
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
+	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/internal/door"
 	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/registry"
@@ -37,6 +39,18 @@ func Refuse(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		w.Header().Set("Connection", "close")
 	}
+}
+
+// Script reads a script.
+func Script(r io.Reader) ([]byte, error) {
+	code, err := io.ReadAll(io.LimitReader(r, control.MaxScript+1))
+	if err != nil {
+		return nil, Unreadable(err)
+	}
+	if len(code) > control.MaxScript {
+		return nil, fmt.Errorf("the script has more than %d MiB: %w", control.MaxScript>>20, registry.ErrTooLarge)
+	}
+	return code, nil
 }
 
 // Unreadable is an error about a body as its sender is told: one that is too large is not one

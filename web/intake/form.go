@@ -34,6 +34,8 @@ type Receiver interface {
 type Form struct {
 	Parts  map[string][]byte // by name; parts that did not come are not there
 	Module control.Module    // nil if none came
+	// ModuleFile is the name of the module's file, as its sender calls it; "" if it has none.
+	ModuleFile string
 }
 
 // Discard removes what the form left on the disk.
@@ -78,6 +80,9 @@ func ReadForm(r *http.Request, to Receiver, known ...string) (_ *Form, err error
 		}
 		if err := f.read(r.Context(), to, name, part); err != nil {
 			return nil, err
+		}
+		if name == modulePart {
+			f.ModuleFile = part.FileName()
 		}
 	}
 }

@@ -60,6 +60,9 @@ func For(err error) abi.Problem {
 	if refusal, ok := errors.AsType[*control.Refusal](err); ok {
 		p.Findings, p.Detail = refusal.Findings, refusal.Reasons()
 	}
+	if bad, ok := errors.AsType[*control.ScriptError](err); ok {
+		p.Findings = bad.Findings
+	}
 	if over, ok := errors.AsType[*control.OverQuota](err); ok {
 		p.Remedy.Summary, p.Remedy.Commands = over.Quota.Remedy.Summary, append([]string{"agora quotas list"}, over.Quota.Remedy.Commands...)
 	}

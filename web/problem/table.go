@@ -169,6 +169,13 @@ var table = []Entry{
 		"agora.toml cannot be read, has a key that is not known, or a value out of bounds.",
 		"Correct the lines that the findings name; the schema is at /api/v1/schemas/manifest.json.", registry.ErrBadManifest).
 		commands("agora policy check agora.toml"),
+	entry("bad-script", http.StatusUnprocessableEntity, "The script cannot become a module",
+		"The script has an error, imports what is not there, or is none of JavaScript or TypeScript.",
+		"Correct the lines that the findings name; docs/javascript.md says what a script can use.", registry.ErrBadScript).
+		commands("agora dev app.ts"),
+	entry("no-source", http.StatusNotFound, "The release has no source to show",
+		"Its module does not carry the files that it was made of: it was built elsewhere, or of another language.",
+		"Ask its owner for the source, and compare what they build with the release's digest.", registry.ErrNoSource),
 	entry("bad-module", http.StatusUnprocessableEntity, "The module is not valid",
 		"The bytes are no WebAssembly module: another kind of file, cut off, or damaged.",
 		"Do what the detail says. If it names a place in the module, build it again, and check that the upload is the file that the compiler wrote.", registry.ErrBadModule).
