@@ -95,6 +95,9 @@ type Reader interface {
 	CredentialByHash(hash string) (Credential, error)
 	Credentials(user string) ([]Credential, error) // by kind, oldest first
 	MadeWith(token string) ([]Credential, error)   // whose parent is the token of that id
+	// EndedCredentials returns the hashes of credentials that have ended, most of them at most, by the
+	// second in which they ended and by hash.
+	EndedCredentials(now time.Time, most int) (hashes []string, err error)
 	GroupReader
 }
 
@@ -102,7 +105,7 @@ type Reader interface {
 type Writer interface {
 	// PutUser stores a user. One who is there under another name, by the id, has this name from then on.
 	PutUser(User) error
-	// PutCredential stores a credential, and forgets some that have ended.
+	// PutCredential stores a credential. A new one is stored by AddCredential.
 	PutCredential(Credential) error
 	DeleteCredential(hash string) error
 	GroupWriter

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"math/rand/v2"
@@ -62,6 +63,16 @@ func (m memory) those(are func(access.Credential) bool) (all []access.Credential
 		}
 	}
 	return all
+}
+func (m memory) EndedCredentials(now time.Time, most int) (hashes []string, err error) {
+	ended := m.those(func(c access.Credential) bool { return c.Ended(now) })
+	slices.SortFunc(ended, func(a, b access.Credential) int {
+		return cmp.Or(cmp.Compare(a.Expires.Unix(), b.Expires.Unix()), cmp.Compare(a.Hash, b.Hash))
+	})
+	for _, c := range ended[:min(most, len(ended))] {
+		hashes = append(hashes, c.Hash)
+	}
+	return hashes, nil
 }
 func (m memory) PutCredential(c access.Credential) error { m.credentials[c.Hash] = c; return nil }
 func (m memory) DeleteCredential(hash string) error {

@@ -141,7 +141,7 @@ func Current(tx Reader, a Actor) error {
 
 func lookup(tx Reader, secret string, now time.Time) (Credential, User, error) {
 	c, err := tx.CredentialByHash(Hash(secret))
-	if errors.Is(err, ErrNotFound) || (err == nil && !c.Expires.IsZero() && !now.Before(c.Expires)) {
+	if errors.Is(err, ErrNotFound) || (err == nil && c.Ended(now)) {
 		return Credential{}, User{}, ErrUnauthenticated
 	}
 	if err != nil {

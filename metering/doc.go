@@ -1,6 +1,7 @@
 // Package metering owns what was used: counters per app, release, tier, owner,
 // team, cost center, environment, trigger and hour, the journal that makes a count
-// survive the process and the loss of power, and the reports made from them.
+// survive the process and the loss of power, the rules by which a Store accounts,
+// and the reports made from them.
 //
 // Invariants:
 //   - an invocation is journaled, durable, counted and only then released, in this

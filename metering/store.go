@@ -59,7 +59,9 @@ type Ledger struct {
 	Cells       []Cell
 }
 
-// Store keeps what was used, beyond the journals. It is shared by all nodes.
+// Store keeps what was used, beyond the journals. It is shared by all nodes. What it
+// has to do is said here; the rules of it that do not depend on how something is kept
+// are in ledger.go.
 type Store interface {
 	// BeginEpoch answers a number that the node has never used: larger than all
 	// before, and at least atLeast. It is durable.

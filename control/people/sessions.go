@@ -55,7 +55,7 @@ func (s *Service) SignIn(ctx context.Context, link string) (string, access.Actor
 		if err := makeRoom(tx, access.KindSession, user.Name); err != nil {
 			return err
 		}
-		return tx.PutCredential(session)
+		return access.AddCredential(tx, session, s.desk.Now())
 	})
 	return secret, actor, err
 }
@@ -117,7 +117,7 @@ func (s *Service) newLink(ctx context.Context, by access.Actor, user string) (st
 		if err := makeRoom(tx, access.KindLink, user); err != nil {
 			return err
 		}
-		return tx.PutCredential(link)
+		return access.AddCredential(tx, link, s.desk.Now())
 	})
 	return "/sign-in?link=" + url.QueryEscape(secret), err
 }

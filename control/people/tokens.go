@@ -50,7 +50,7 @@ func (s *Service) newToken(ctx context.Context, actor access.Actor, t control.Ne
 			}
 		}
 		tx.Emit("token.created", "", c.ID, detail)
-		return tx.PutCredential(c)
+		return access.AddCredential(tx, c, s.desk.Now())
 	})
 	return secret, c, err
 }

@@ -114,7 +114,7 @@ func (s *Service) isManaged(ctx context.Context) (managed bool, err error) {
 				return err
 			}
 			managed = managed || !u.SignedIn.IsZero() || slices.ContainsFunc(held, func(c access.Credential) bool {
-				return c.Kind != access.KindLink && (c.Expires.IsZero() || s.desk.Now().Before(c.Expires))
+				return c.Kind != access.KindLink && !c.Ended(s.desk.Now())
 			})
 		}
 		return nil

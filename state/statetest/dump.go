@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
@@ -124,8 +125,19 @@ func Dump(r state.Reader, more ...string) string {
 		person, err := r.Person(reference)
 		text += said(person, err)
 	}
+	text += dumpEnded(r)
 	for _, name := range append([]string{""}, slices.Compact(names)...) {
 		text += dumpOf(r, name)
+	}
+	return text
+}
+
+// dumpEnded writes which credentials have ended at moments around their ends: see act.credential.
+func dumpEnded(r state.Reader) (text string) {
+	for _, at := range []time.Time{time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 0, 2, 0, 499, time.UTC), time.Date(2026, 1, 1, 0, 2, 0, 500, time.UTC), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		for _, most := range []int{0, 1, 3, 1000} {
+			text += list(r.EndedCredentials(at, most))
+		}
 	}
 	return text
 }

@@ -268,6 +268,16 @@ func (r *reader) MadeWith(token string) ([]access.Credential, error) {
 	return whole(all, err, false)
 }
 
+func (r *reader) EndedCredentials(now time.Time, most int) (hashes []string, err error) {
+	all, err := rows(r.tables, "credentials", func(_ string, c access.Credential) (string, bool) {
+		return key(number(int(c.Expires.Unix())), c.Hash), c.Ended(now)
+	})
+	for _, c := range all[:min(most, len(all))] {
+		hashes = append(hashes, c.value.Hash)
+	}
+	return hashes, err
+}
+
 func (r *reader) Group(id string) (access.Group, error) {
 	return get[access.Group](r.tables, "groups", id, access.ErrNoGroup)
 }

@@ -152,7 +152,7 @@ func (t *transaction) PutUser(u access.User) error {
 }
 
 func (t *transaction) PutCredential(c access.Credential) error {
-	return errors.Join(t.forgetExpired(t.at), t.put("credentials", c.Hash, c))
+	return t.put("credentials", c.Hash, c)
 }
 
 func (t *transaction) DeleteCredential(hash string) error {
@@ -160,9 +160,7 @@ func (t *transaction) DeleteCredential(hash string) error {
 }
 
 func (t *tables) forgetExpired(now time.Time) error {
-	ended, err := byKey(t, "credentials", func(c access.Credential) bool {
-		return !c.Expires.IsZero() && !now.Before(c.Expires)
-	})
+	ended, err := byKey(t, "credentials", func(c access.Credential) bool { return c.Ended(now) })
 	for _, c := range ended {
 		err = errors.Join(err, t.drop("credentials", c.value.Hash, nil))
 	}

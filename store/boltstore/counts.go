@@ -2,7 +2,6 @@ package boltstore
 
 import (
 	"cmp"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
@@ -239,39 +239,26 @@ func (t *reader) Waiting(app string) (map[int]string, error) {
 	return waiting, nil
 }
 
-// maxSwept bounds how many credentials one transaction forgets.
-const maxSwept = 1000
-
-// expired lists credentials that have ended, some of them if there are many.
-func (t *reader) expired() ([]access.Credential, error) {
-	var hashes []string
-	below(t.tx, key(countEnds, ""), func(rest string) bool {
-		ended := len(rest) > 8 && binary.BigEndian.Uint64([]byte(rest)) <= uint64(max(0, t.at.Unix()))
+// EndedCredentials returns the hashes of credentials that have ended. It reads those alone that end
+// in this very second.
+func (t *reader) EndedCredentials(now time.Time, most int) (hashes []string, err error) {
+	at := uint64(max(0, now.Unix()))
+	below(t.tx, within(countEnds), func(rest string) (more bool) {
+		if len(hashes) >= most || len(rest) <= 8 || readNumber(rest) > at {
+			return false
+		}
+		hash, ended := rest[8:], true
+		if readNumber(rest) == at {
+			var c access.Credential
+			c, err = t.CredentialByHash(hash)
+			ended = c.Ended(now)
+		}
 		if ended {
-			hashes = append(hashes, rest[8:])
+			hashes = append(hashes, hash)
 		}
-		return ended && len(hashes) < maxSwept
+		return err == nil
 	})
-	var ended []access.Credential
-	for _, hash := range hashes {
-		c, err := t.CredentialByHash(hash)
-		if err != nil {
-			return nil, err
-		}
-		if !t.at.Before(c.Expires) {
-			ended = append(ended, c)
-		}
-	}
-	return ended, nil
-}
-
-// forgetExpired makes room: what has ended neither lets anybody in nor counts.
-func (t *transaction) forgetExpired() error {
-	ended, err := t.expired()
-	for _, c := range ended {
-		err = errors.Join(err, t.w.remove(bCredentials, key(c.Hash)))
-	}
-	return err
+	return hashes, err
 }
 
 // addition adds the counts up again while a file is verified.

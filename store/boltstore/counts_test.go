@@ -296,7 +296,7 @@ func TestExpiredDoNotCount(t *testing.T) {
 	store := func(hash string, ends time.Time) {
 		t.Helper()
 		if _, err := s.Update(t.Context(), "ada", func(tx state.Tx) error {
-			return tx.PutCredential(access.Credential{Hash: hash, User: "ada", Kind: access.KindToken, Expires: ends})
+			return access.AddCredential(tx, access.Credential{Hash: hash, User: "ada", Kind: access.KindToken, Expires: ends}, now)
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -11,19 +11,14 @@ import (
 	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
-const day = 24 * time.Hour
-
-// sealDays makes a record of each day that a seal has completed. Sealed hours
-// never change, so neither does their sum.
+// sealDays makes a record of each day that a seal has completed.
 func sealDays(w *writer, from, to time.Time) error {
 	if from.IsZero() { // the first seal of all
-		k, _ := w.tx.Seek(bHours, nil)
-		if len(k) < 8 {
+		if from = firstHour(w.tx, bHours); from.IsZero() {
 			return nil
 		}
-		from = time.Unix(int64(binary.BigEndian.Uint64(k)), 0)
 	}
-	for d := from.UTC().Truncate(day); !d.Add(day).After(to); d = d.Add(day) {
+	for d := range metering.Completed(from, to) {
 		rows, err := sumDay(w.tx, d)
 		if err != nil {
 			return err
@@ -39,17 +34,11 @@ func sealDays(w *writer, from, to time.Time) error {
 	return nil
 }
 
-func sumDay(tx checked.Tx, d time.Time) (rows []metering.Hour, err error) {
-	at := map[metering.Tags]int{}
-	err = hourRows(context.Background(), tx, d, d.Add(day), func(h *metering.Hour) {
-		i, ok := at[h.Tags]
-		if !ok {
-			i, at[h.Tags] = len(rows), len(rows)
-			rows = append(rows, metering.Hour{Key: metering.Key{Hour: d, Tags: h.Tags}})
-		}
-		rows[i].Usage = rows[i].Usage.Add(h.Usage)
-	})
-	return rows, err
+func sumDay(tx checked.Tx, at time.Time) ([]metering.Hour, error) {
+	d := metering.NewDay(at)
+	from, to := d.Span()
+	err := hourRows(context.Background(), tx, from, to, d.Add)
+	return d.Rows(), err
 }
 
 // Days implements metering.Store.
@@ -60,21 +49,11 @@ func (s *Store) Days(ctx context.Context, app string, from, to time.Time, each f
 // dayRows reads the days that lie within a span and are sealed, and the hours of
 // the others. A day that is sealed and has no record had no usage.
 func dayRows(ctx context.Context, tx checked.Tx, from, to time.Time, each func(*metering.Hour)) error {
-	first := from.UTC().Truncate(day)
-	if first.Before(from) {
-		first = first.Add(day)
-	}
-	last := to.UTC().Truncate(day) // days end here
 	sealed, err := sealedUntil(tx)
 	if err != nil {
 		return err
 	}
-	if limit := sealed.UTC().Truncate(day); limit.Before(last) {
-		last = limit
-	}
-	if !first.Before(last) {
-		return hourRows(ctx, tx, from, to, each)
-	}
+	first, last := metering.WholeDays(from, to, sealed)
 	if err := hourRows(ctx, tx, from, first, each); err != nil {
 		return err
 	}

@@ -56,8 +56,8 @@ func all[T any](t *reader, bucket string, prefix []byte) ([]T, error) {
 	return part, err
 }
 
-// count counts the entries of the index that begin with prefix, without the records.
-func (t *reader) count(prefix []byte) (n int, err error) {
+// countEntries counts the entries of the index that begin with prefix, without the records.
+func countEntries(t *reader, prefix []byte) (n int, err error) {
 	for range t.tx.Under(bIndex, prefix) {
 		if n++; n%256 == 0 && t.ctx.Err() != nil {
 			return n, t.ctx.Err()

@@ -177,9 +177,9 @@ func (t *reader) AskedBefore(app string, release int, approved bool) (approvals.
 // CountOpen returns how many requests of an app wait or, for "", of all.
 func (t *reader) CountOpen(app string) (int, error) {
 	if app == "" {
-		return t.count(within(byStatus, string(approvals.StatusOpen)))
+		return countEntries(t, within(byStatus, string(approvals.StatusOpen)))
 	}
-	return t.count(within(byAppStatus, app, string(approvals.StatusOpen)))
+	return countEntries(t, within(byAppStatus, app, string(approvals.StatusOpen)))
 }
 
 // RequestsPart lists a part of the requests of an app ("" for all) in a status ("" for all),
@@ -289,11 +289,8 @@ func (t *reader) CredentialsPart(user string, kind access.CredentialKind, p stat
 	return pageBy[access.Credential](t, bCredentials, within(byUser, user, string(kind)), p, false)
 }
 
-// PutCredential stores a credential, and forgets those that have expired.
+// PutCredential stores a credential.
 func (t *transaction) PutCredential(c access.Credential) error {
-	if err := t.forgetExpired(); err != nil {
-		return err
-	}
 	return put(t.w, bCredentials, key(c.Hash), c)
 }
 

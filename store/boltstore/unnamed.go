@@ -133,21 +133,23 @@ func (s *Store) TokensUsed(ctx context.Context, at map[string]time.Time) error {
 
 // ForgetExpired forgets credentials that have ended, if there are any.
 func (s *Store) ForgetExpired(ctx context.Context) error {
-	for {
-		found := 0
+	for more := true; more; {
 		err := s.view(ctx, func(tx *reader) error {
-			ended, err := tx.expired()
-			found = len(ended)
+			ended, err := tx.EndedCredentials(tx.at, 1)
+			more = len(ended) > 0
 			return err
 		})
-		if err != nil || found == 0 {
+		if err != nil || !more {
 			return err
 		}
-		err = commit(s.file, func(w *writer) error {
-			return (newTransaction(newReader(ctx, w.tx, s.now()), w)).forgetExpired()
+		err = commit(s.file, func(w *writer) (err error) {
+			t := newTransaction(newReader(ctx, w.tx, s.now()), w)
+			more, err = access.ForgetEnded(t, t.at)
+			return err
 		})
 		if err != nil {
 			return err
 		}
 	}
+	return nil
 }

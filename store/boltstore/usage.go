@@ -14,13 +14,6 @@ import (
 
 var _ metering.Store = (*Store)(nil)
 
-// cellRecord is a cell as it is stored.
-type cellRecord struct {
-	metering.Cell
-	// Owed is what of it is in sealed rows and adjustments.
-	Owed metering.Usage `json:"owed,omitzero"`
-}
-
 var sealedKey = []byte("sealed")
 
 // change is a transaction that makes no revision: usage is not a change that
@@ -37,14 +30,11 @@ func epochKey(node string, number_ uint64) []byte { return key(node, number(numb
 // BeginEpoch implements metering.Store.
 func (s *Store) BeginEpoch(ctx context.Context, node string, atLeast uint64) (n uint64, err error) {
 	err = s.change(ctx, func(w *writer) error {
-		n = max(1, atLeast)
-		epochs, err := list[metering.Epoch](w.tx, bEpochs, append(key(node), 0))
+		epochs, err := list[metering.Epoch](w.tx, bEpochs, within(node))
 		if err != nil {
 			return err
 		}
-		if len(epochs) > 0 {
-			n = max(n, epochs[len(epochs)-1].Number+1)
-		}
+		n = metering.NextEpoch(epochs, atLeast)
 		return put(w, bEpochs, epochKey(node, n), metering.Epoch{Node: node, Number: n})
 	})
 	return n, err
@@ -76,40 +66,31 @@ func mergeEpoch(w *writer, f metering.Flush) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	e := was
-	e.Node, e.Number, e.Ended, e.Lost = f.Node, f.Epoch, was.Ended || f.Ended, was.Lost || f.Lost
-	if f.Until.After(e.Until) {
-		e.Until = f.Until.UTC()
+	if e := was.With(f); e != was {
+		return put(w, bEpochs, k, e)
 	}
-	if e == was {
-		return nil
-	}
-	return put(w, bEpochs, k, e)
+	return nil
 }
 
 func mergeCell(w *writer, c metering.Cell, sealed time.Time) error {
 	k := usageKey(c)
-	r, err := get[cellRecord](w.tx, bUsage, k, os.ErrNotExist)
+	r, err := get[metering.StoredCell](w.tx, bUsage, k, os.ErrNotExist)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	c.Usage = r.Usage.Max(c.Usage)
-	if err == nil && c.Usage.Equal(r.Usage) {
+	late, changed := r.Merge(c, sealed)
+	if err == nil && !changed {
 		return nil
 	}
-	r.Cell = c
-	if c.Hour.Before(sealed) {
-		if late := c.Usage.Less(r.Owed); !late.IsZero() {
-			if err := adjust(w, c, late, sealed); err != nil {
-				return err
-			}
-			r.Owed = c.Usage
+	if !late.IsZero() {
+		if err := adjust(w, c, late, sealed); err != nil {
+			return err
 		}
 	}
 	return put(w, bUsage, k, r)
 }
 
-// adjust posts what became known of a sealed hour in the first that is open.
+// adjust adds to what is posted of a cell.
 func adjust(w *writer, c metering.Cell, late metering.Usage, posted time.Time) error {
 	k := key(number(uint64(posted.Unix()))+string(usageKey(c)), "")
 	a, err := get[metering.Adjustment](w.tx, bAdjustments, k, os.ErrNotExist)
@@ -142,8 +123,7 @@ func sealedUntil(tx checked.Tx) (time.Time, error) {
 	return sealed, err
 }
 
-// Seal implements metering.Store. It goes a day at a time: whoever was away for
-// long does not hold up all others, nor keep a year in memory.
+// Seal implements metering.Store. It goes in steps, see metering.NextSeal.
 func (s *Store) Seal(ctx context.Context, until time.Time) (sealed time.Time, err error) {
 	for {
 		var step time.Time
@@ -172,59 +152,46 @@ func (s *Store) Seal(ctx context.Context, until time.Time) (sealed time.Time, er
 	}
 }
 
-// nextSeal answers which hours are sealed, and up to which they can be next: to
-// the end of a day at most.
+// nextSeal returns which hours are sealed, and up to which they can be next.
 func nextSeal(tx checked.Tx, until time.Time) (sealed, step time.Time, err error) {
 	if sealed, err = sealedUntil(tx); err != nil {
 		return sealed, step, err
 	}
-	if step, err = closedByAll(tx, until); err != nil {
+	epochs, err := list[metering.Epoch](tx, bEpochs, nil)
+	if err != nil {
 		return sealed, step, err
 	}
 	first := sealed
 	if first.IsZero() { // nothing is: from the first usage on
-		k, _ := tx.Seek(bUsage, nil)
-		if len(k) < 8 {
-			return sealed, step, nil
-		}
-		first = time.Unix(int64(binary.BigEndian.Uint64(k)), 0)
+		first = firstHour(tx, bUsage)
 	}
-	if end := first.UTC().Truncate(day).Add(day); end.Before(step) {
-		step = end
-	}
-	return sealed, step, nil
+	return sealed, metering.NextSeal(first, metering.ClosedBy(epochs, until)), nil
 }
 
-// closedByAll answers how far up to a time no epoch can add anything.
-func closedByAll(tx checked.Tx, until time.Time) (time.Time, error) {
-	epochs, err := list[metering.Epoch](tx, bEpochs, nil)
-	for _, e := range epochs {
-		if !e.Ended && e.Until.Before(until) {
-			until = e.Until
-		}
+// firstHour is the hour that the first key of a bucket begins with; zero if there is none.
+func firstHour(tx checked.Tx, bucket string) time.Time {
+	k, _ := tx.Seek(bucket, nil)
+	if len(k) < 8 {
+		return time.Time{}
 	}
-	return until.UTC().Truncate(time.Hour), err
+	return time.Unix(int64(binary.BigEndian.Uint64(k)), 0)
 }
 
 // sealHours makes rows of the cells of a span.
 func sealHours(w *writer, from, to time.Time) error {
-	rows := map[metering.Key]metering.Usage{}
-	var cells []cellRecord
-	err := span[cellRecord](context.Background(), w.tx, bUsage, from, to, func(r cellRecord) {
-		rows[r.Key] = rows[r.Key].Add(r.Usage)
-		r.Owed = r.Usage
-		cells = append(cells, r)
-	})
+	var cells []metering.StoredCell
+	err := span(context.Background(), w.tx, bUsage, from, to, func(c metering.StoredCell) { cells = append(cells, c) })
 	if err != nil {
 		return err
 	}
+	rows := metering.SealCells(cells)
 	for _, r := range cells {
 		if err := put(w, bUsage, usageKey(r.Cell), r); err != nil {
 			return err
 		}
 	}
-	for k, u := range rows {
-		if err := putHour(w, metering.Hour{Key: k, Usage: u}); err != nil {
+	for _, row := range rows {
+		if err := putHour(w, row); err != nil {
 			return err
 		}
 	}
@@ -300,7 +267,7 @@ func (s *Store) ledger(ctx context.Context, app string, from, to time.Time, rows
 		if from.Before(l.Sealed) {
 			from = l.Sealed
 		}
-		return span(ctx, tx.tx, bUsage, from, to, func(r cellRecord) {
+		return span(ctx, tx.tx, bUsage, from, to, func(r metering.StoredCell) {
 			if of(&r.Key) {
 				l.Cells = append(l.Cells, r.Cell)
 			}
@@ -319,7 +286,7 @@ func (s *Store) Cells(ctx context.Context, node string, epoch uint64) (cells []m
 			if len(k) < 17 || string(k[9:17]) != number(epoch) {
 				continue
 			}
-			r, err := decode[cellRecord](bUsage, k, record)
+			r, err := decode[metering.StoredCell](bUsage, k, record)
 			if err != nil {
 				return err
 			}
@@ -343,35 +310,23 @@ func (s *Store) Epochs(ctx context.Context) (epochs []metering.Epoch, err error)
 
 // Balance implements metering.Store.
 func (s *Store) Balance(ctx context.Context) (b metering.Balance, err error) {
-	cells, owed := map[time.Time]metering.Usage{}, map[time.Time]metering.Usage{}
 	ever := time.Unix(1<<40, 0)
-	err = s.view(ctx, func(tx *reader) (err error) {
-		if b.Sealed, err = sealedUntil(tx.tx); err != nil {
-			return err
-		}
-		err = span(ctx, tx.tx, bUsage, time.Time{}, ever, func(r cellRecord) {
-			b.Cells = b.Cells.Add(r.Usage)
-			if r.Hour.Before(b.Sealed) {
-				cells[r.Hour] = cells[r.Hour].Add(r.Usage)
-			} else {
-				b.Open = b.Open.Add(r.Usage)
-			}
-		})
+	err = s.view(ctx, func(tx *reader) error {
+		sealed, err := sealedUntil(tx.tx)
 		if err != nil {
 			return err
 		}
-		err = hourRows(ctx, tx.tx, time.Time{}, ever, func(h *metering.Hour) {
-			b.Hours = b.Hours.Add(h.Usage)
-			owed[h.Hour] = owed[h.Hour].Add(h.Usage)
-		})
+		audit := metering.NewAudit(sealed)
+		err = span(ctx, tx.tx, bUsage, time.Time{}, ever, func(r metering.StoredCell) { audit.Cell(&r.Cell) })
 		if err != nil {
 			return err
 		}
-		return span(ctx, tx.tx, bAdjustments, time.Time{}, ever, func(a metering.Adjustment) {
-			b.Adjustments = b.Adjustments.Add(a.Usage)
-			owed[a.Hour] = owed[a.Hour].Add(a.Usage)
-		})
+		if err := hourRows(ctx, tx.tx, time.Time{}, ever, audit.Row); err != nil {
+			return err
+		}
+		err = span(ctx, tx.tx, bAdjustments, time.Time{}, ever, func(a metering.Adjustment) { audit.Adjustment(&a) })
+		b = audit.Balance()
+		return err
 	})
-	b.Differ = metering.CompareHours(cells, owed)
 	return b, err
 }
