@@ -21,13 +21,13 @@ type Client struct {
 // ClientOf returns the client of the request whose context ctx is, as it was when the request
 // came in: what a handler changes in its headers has no effect.
 func ClientOf(ctx context.Context) Client {
-	c := ConnOf(ctx)
-	if c == nil {
+	e := Of(ctx)
+	if e == nil {
 		return Client{}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.named
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.named
 }
 
 // hop is what one proxy says of the client that came to it.
