@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/internal/door"
 )
 
@@ -43,13 +44,23 @@ func doorOptions(o Options, budgets *budgets, log *slog.Logger) (door.Options, e
 	}
 	ofMemory := min(max(memory/32, 32<<20), 128<<20)
 	return door.Options{
-		Refuse: refuse, Log: log, Trusted: trusted,
+		Refuse: refuse, Log: log, Trusted: trusted, ProxyProtocol: o.ProxyProtocol,
 		Connections: budgets.add("connections", "connections of clients", connections),
 		Bodies:      budgets.add("request-bodies", "bytes of request bodies that are held until their requests end", cmp.Or(o.BodyMemory, ofMemory)),
 		Responses:   budgets.add("responses", "bytes of responses that their clients have not read yet", cmp.Or(o.ResponseMemory, ofMemory)),
 		PerAddress:  int(cmp.Or(int64(o.ConnectionsPerAddress), max(1, connections/4))),
 		Rate:        cmp.Or(o.LeastRate, leastRate), Grace: cmp.Or(o.grace, graceOfRate),
 	}, nil
+}
+
+// redirecting sizes the door that sends people on to HTTPS: an eighth as many connections, in
+// addition to the others, and room for no body.
+func redirecting(o door.Options, budgets *budgets) door.Options {
+	o.TLS = nil
+	o.Connections = budgets.add("redirect-connections", "connections of clients that come by HTTP, to be sent on to HTTPS", max(1, o.Connections.Limit()/8))
+	o.PerAddress = int(max(1, o.Connections.Limit()/4))
+	o.Bodies, o.Responses = budget.New("", "", 256<<10), budget.New("", "", 1<<20)
+	return o
 }
 
 // descriptorLimit is how many file descriptors the process may have open. The Go runtime has

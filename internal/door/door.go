@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -85,10 +84,7 @@ type Door struct {
 	listener *net.TCPListener
 	server   *http.Server // of HTTP/1.1
 	server2  *http.Server // of HTTP/2
-	one, two *feed        // for them, if connections have to be met first
-	overOnce sync.Once    // closes the feeds
-	tls      *tls.Config
-	shakes   handshakes
+	lobby    *lobby       // where connections are met that have something to say first
 	handler  http.Handler
 	epoch    time.Time
 	serving  atomic.Bool // Serve runs
@@ -118,7 +114,7 @@ func Listen(ctx context.Context, address string, o Options) (*Door, error) {
 		o: o, listener: l.(*net.TCPListener), epoch: time.Now(),
 		conns: map[*Conn]struct{}{}, callers: map[netip.Addr]*caller{},
 	}
-	d.server, d.server2 = d.newServer(), d.newServer()
+	d.server, d.server2 = newServer(d), newServer(d)
 	d.server.Protocols.SetHTTP1(true)
 	d.server2.Protocols.SetHTTP2(true)
 	d.server2.TLSConfig = &tls.Config{NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12}
@@ -128,14 +124,11 @@ func Listen(ctx context.Context, address string, o Options) (*Door, error) {
 	}
 	// A response of net/http's own, such as that to too many headers, never comes to serve.
 	d.server2.WriteTimeout = o.Grace
-	d.one, d.two = newFeed(d), newFeed(d)
-	if o.TLS != nil {
-		d.tls = d.handshaking(o.TLS)
-	}
+	d.lobby = newLobby(d)
 	return d, nil
 }
 
-func (d *Door) newServer() *http.Server {
+func newServer(d *Door) *http.Server {
 	return &http.Server{
 		Handler:           http.HandlerFunc(d.serve),
 		Protocols:         new(http.Protocols),
@@ -148,32 +141,6 @@ func (d *Door) newServer() *http.Server {
 		ConnState:                    func(c net.Conn, s http.ConnState) { inner(c).enters(s) },
 		ConnContext:                  connContext,
 	}
-}
-
-// handshaking returns the configuration of the door's handshakes. Each waits at the gate before
-// it signs.
-func (d *Door) handshaking(c *tls.Config) *tls.Config {
-	c = c.Clone()
-	c.NextProtos = append([]string{"h2", "http/1.1"}, c.NextProtos...)
-	atGate := newGate(max(1, runtime.GOMAXPROCS(0)/2))
-	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		conn := hello.Conn.(*Conn)
-		t, err := atGate.enter(hello.Context(), conn.from)
-		conn.turn = t
-		return nil, err
-	}
-	if find := c.GetCertificate; find != nil {
-		c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			conn := hello.Conn.(*Conn)
-			conn.turn.leave() // to find one may take time, and no processor's
-			cert, err := find(hello)
-			if err == nil {
-				conn.turn, err = atGate.enter(hello.Context(), conn.from)
-			}
-			return cert, err
-		}
-	}
-	return c
 }
 
 // Addr returns the address that is listened on.
@@ -203,7 +170,7 @@ func (d *Door) Serve(handler http.Handler) error {
 	defer d.serving.Store(false)
 	var err error
 	if d.o.TLS != nil || d.o.ProxyProtocol {
-		err = d.serveMet()
+		err = d.lobby.serve()
 	} else {
 		err = d.server.Serve(&listener{d})
 	}
@@ -317,25 +284,6 @@ func (d *Door) takePlace(from *caller) bool {
 	return false
 }
 
-// enterAgain counts a stream beside its connection: for its address, and for the node.
-func (d *Door) enterAgain(c *Conn) bool {
-	d.mu.Lock()
-	ok := c.exempt || c.from.open < d.o.PerAddress
-	if ok {
-		c.from.open++
-	}
-	d.mu.Unlock()
-	if !ok {
-		d.warn("an address has as many connections and streams open as one may: more are refused; if it is a proxy, name it with --trusted-proxy", c.from)
-		return false
-	}
-	if d.takePlace(c.from) {
-		return true
-	}
-	d.leave(c.from)
-	return false
-}
-
 // warn logs at most once a minute.
 func (d *Door) warn(message string, from *caller) {
 	now := int64(d.now())
@@ -361,7 +309,7 @@ var closing = []string{"close"}
 // serve lets a request in.
 func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor == 2 && r.TLS != nil {
-		d.serveStream(w, r)
+		Of(r.Context()).c.serveStream(w, r)
 		return
 	}
 	e := Of(r.Context())
@@ -375,37 +323,7 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 	if e.c.secure {
 		w = &writer{w, e}
 	}
-	d.exchange(e, w, r, hasBody)
-}
-
-// exchange serves one request, by either protocol.
-func (d *Door) exchange(e *Exchange, w http.ResponseWriter, r *http.Request, hasBody bool) {
-	if r.Method == http.MethodOptions && r.RequestURI == "*" { // OPTIONS, of the node as a whole
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	err := acceptable(r)
-	if err == nil {
-		err = d.begin(e, r)
-	}
-	if err != nil {
-		if e.stream == nil {
-			w.Header()["Connection"] = closing
-		}
-		d.o.Refuse(w, r, err)
-		return
-	}
-	defer d.finish(e)
-	if !hasBody {
-		d.handler.ServeHTTP(w, r)
-		return
-	}
-	with := new(http.Request) // net/http looks at the body that it has made itself
-	*with = *r
-	e.body = &body{ReadCloser: r.Body, e: e, w: w, left: r.ContentLength}
-	with.Body = e.body
-	defer func() { r.MultipartForm = with.MultipartForm }() // which net/http removes
-	d.handler.ServeHTTP(w, with)
+	e.serve(w, r, hasBody)
 }
 
 // acceptable refuses what no handler is to see.
@@ -424,46 +342,4 @@ func acceptable(r *http.Request) error {
 		return fmt.Errorf("%w: %d, and %d are taken", ErrHeaders, n, maxHeaders)
 	}
 	return nil
-}
-
-// begin counts a request for the address that it comes from.
-func (d *Door) begin(e *Exchange, r *http.Request) error {
-	c := e.c
-	client, counted, named := c.from, false, Client{}
-	if c.trusted {
-		named = proxies(d.o.Trusted).client(r.Header)
-	}
-	if named.Addr.IsValid() {
-		var ok bool
-		if client, ok = d.enter(named.Addr.Addr(), false); !ok {
-			return ErrTooMany
-		}
-		counted = true
-	} else {
-		named.Addr = addrOf(c.RemoteAddr())
-	}
-	if c.secure && named.Scheme == "" {
-		named.Scheme = "https"
-	}
-	d.running.Add(1)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.client, e.counted, e.named, e.late, e.rate = client, counted, named, false, d.o.Rate
-	return nil
-}
-
-// finish gives back what a request has taken.
-func (d *Door) finish(e *Exchange) {
-	e.mu.Lock()
-	for kind := range kinds {
-		e.giveLocked(kind, e.held[kind])
-	}
-	client, counted := e.client, e.counted
-	e.client, e.counted, e.named = nil, false, Client{}
-	e.mu.Unlock()
-	if counted {
-		d.leave(client)
-	}
-	e.body = nil
-	d.running.Add(-1)
 }

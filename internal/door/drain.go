@@ -44,7 +44,7 @@ func (d *Door) Shutdown(ctx context.Context) (cut int, err error) {
 	defer tick.Stop()
 	for told := false; (d.serving.Load() || d.closeSilent() > 0) && ctx.Err() == nil; {
 		if !told && !d.serving.Load() {
-			d.goAway()
+			goAway(d.server2)
 			told = true
 		}
 		select {
@@ -60,7 +60,7 @@ func (d *Door) Shutdown(ctx context.Context) (cut int, err error) {
 func (d *Door) Close() error {
 	d.draining.Store(true)
 	err := errors.Join(d.closeListener(), d.server.Close(), d.server2.Close())
-	d.overOnce.Do(func() { close(d.one.over); close(d.two.over) })
+	d.lobby.close()
 	d.mu.Lock()
 	rest := slices.Collect(maps.Keys(d.conns)) // in their handshakes
 	d.mu.Unlock()
@@ -71,10 +71,10 @@ func (d *Door) Close() error {
 }
 
 // goAway tells clients of HTTP/2 to ask nothing more. Those who have asked are served.
-func (d *Door) goAway() {
+func goAway(server2 *http.Server) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel() // it does not wait, and it closes no connection of HTTP/2
-	_ = d.server2.Shutdown(ctx)
+	_ = server2.Shutdown(ctx)
 }
 
 func (d *Door) closeListener() error {

@@ -87,6 +87,80 @@ func (e *Exchange) takeFor(p []byte) (int64, error) {
 	return extra, e.take(responses, extra)
 }
 
+// serve serves one request, by either protocol.
+func (e *Exchange) serve(w http.ResponseWriter, r *http.Request, hasBody bool) {
+	d := e.c.door
+	if r.Method == http.MethodOptions && r.RequestURI == "*" { // OPTIONS, of the node as a whole
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	err := acceptable(r)
+	if err == nil {
+		err = e.begin(r)
+	}
+	if err != nil {
+		if e.stream == nil {
+			w.Header()["Connection"] = closing
+		}
+		d.o.Refuse(w, r, err)
+		return
+	}
+	defer e.finish()
+	if !hasBody {
+		d.handler.ServeHTTP(w, r)
+		return
+	}
+	with := new(http.Request) // net/http looks at the body that it has made itself
+	*with = *r
+	e.body = &body{ReadCloser: r.Body, e: e, w: w, left: r.ContentLength}
+	with.Body = e.body
+	defer func() { r.MultipartForm = with.MultipartForm }() // which net/http removes
+	d.handler.ServeHTTP(w, with)
+}
+
+// begin counts a request for the address that it comes from.
+func (e *Exchange) begin(r *http.Request) error {
+	c, d := e.c, e.c.door
+	client, counted, named := c.from, false, Client{}
+	if c.trusted {
+		named = proxies(d.o.Trusted).client(r.Header)
+	}
+	if named.Addr.IsValid() {
+		var ok bool
+		if client, ok = d.enter(named.Addr.Addr(), false); !ok {
+			return ErrTooMany
+		}
+		counted = true
+	} else {
+		named.Addr = addrOf(c.RemoteAddr())
+	}
+	if c.secure && named.Scheme == "" {
+		named.Scheme = "https"
+	}
+	d.running.Add(1)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.client, e.counted, e.named, e.late, e.rate = client, counted, named, false, d.o.Rate
+	return nil
+}
+
+// finish gives back what a request has taken.
+func (e *Exchange) finish() {
+	d := e.c.door
+	e.mu.Lock()
+	for kind := range kinds {
+		e.giveLocked(kind, e.held[kind])
+	}
+	client, counted := e.client, e.counted
+	e.client, e.counted, e.named = nil, false, Client{}
+	e.mu.Unlock()
+	if counted {
+		d.leave(client)
+	}
+	e.body = nil
+	d.running.Add(-1)
+}
+
 // AtLeast raises the least rate for a request that holds more than memory.
 func AtLeast(ctx context.Context, rate int64) {
 	if e := Of(ctx); e != nil {

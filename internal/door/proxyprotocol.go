@@ -28,7 +28,8 @@ const (
 // introduce reads the header that a proxy has put before what its client sends, and counts the
 // connection for the client. A proxy that speaks for itself, as its health checks do, stays what
 // it is, but names no clients.
-func (d *Door) introduce(c *Conn) error {
+func (c *Conn) introduce() error {
+	d := c.door
 	addr, err := readProxyHeader(c.Conn)
 	if err != nil {
 		return err

@@ -46,8 +46,8 @@ const (
 )
 
 // serveStream lets a request of HTTP/2 in.
-func (d *Door) serveStream(w http.ResponseWriter, r *http.Request) {
-	c := Of(r.Context()).c
+func (c *Conn) serveStream(w http.ResponseWriter, r *http.Request) {
+	d := c.door
 	c.chat.allow(chatOfRequest)
 	if d.draining.Load() {
 		w.Header()["Connection"] = closing // net/http makes a GOAWAY of it
@@ -55,8 +55,8 @@ func (d *Door) serveStream(w http.ResponseWriter, r *http.Request) {
 	s := &stream{control: w}
 	e := &Exchange{c: c, stream: s, rate: d.o.Rate}
 	s.writer = writer{w, e}
-	if !d.place(c, e) {
-		d.crowded(c, w, r)
+	if !c.place(e) {
+		c.crowded(w, r)
 		return
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // it had that of refused ones
@@ -67,12 +67,12 @@ func (d *Door) serveStream(w http.ResponseWriter, r *http.Request) {
 		c.chat.allow(2 * streamBuffer) // which may come although it is not read
 	}
 	e.sending.Store(hasBody)
-	d.exchange(e, &s.writer, r, hasBody)
+	e.serve(&s.writer, r, hasBody)
 }
 
 // place takes a place for a stream beside its connection's first, as if it were a connection:
 // it holds about as much. It reports whether there was one.
-func (d *Door) place(c *Conn, e *Exchange) bool {
+func (c *Conn) place(e *Exchange) bool {
 	c.mu.Lock()
 	e.stream.extra = len(c.streams) > 0
 	first := !e.stream.extra
@@ -83,13 +83,33 @@ func (d *Door) place(c *Conn, e *Exchange) bool {
 	if first {
 		return true
 	}
-	if !d.enterAgain(c) {
+	if !c.enterAgain() {
 		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.add(e)
 	return true
+}
+
+// enterAgain counts a stream beside its connection: for its address, and for the node.
+func (c *Conn) enterAgain() bool {
+	d := c.door
+	d.mu.Lock()
+	ok := c.exempt || c.from.open < d.o.PerAddress
+	if ok {
+		c.from.open++
+	}
+	d.mu.Unlock()
+	if !ok {
+		d.warn("an address has as many connections and streams open as one may: more are refused; if it is a proxy, name it with --trusted-proxy", c.from)
+		return false
+	}
+	if d.takePlace(c.from) {
+		return true
+	}
+	d.leave(c.from)
+	return false
 }
 
 // add notes a stream. It is called with c.mu held.
@@ -102,7 +122,7 @@ func (c *Conn) add(e *Exchange) {
 }
 
 // crowded refuses a stream for which there is no place.
-func (d *Door) crowded(c *Conn, w http.ResponseWriter, r *http.Request) {
+func (c *Conn) crowded(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	c.refused++
 	many := c.refused > politely
@@ -117,7 +137,7 @@ func (d *Door) crowded(c *Conn, w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	context.AfterFunc(r.Context(), over)
-	d.o.Refuse(w, r, ErrTooMany)
+	c.door.o.Refuse(w, r, ErrTooMany)
 }
 
 // leave is called when the handler returns. What is left of the response is on its way then, so

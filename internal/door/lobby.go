@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -40,66 +41,107 @@ var ErrNoCertificate = errors.New("the node has no certificate for that name")
 // errPlain: the client does not speak TLS, but HTTP.
 var errPlain = errors.New("the client speaks HTTP without TLS")
 
-// handshakes are what clients did before they were served.
-type handshakes struct {
+// lobby is where connections are met before they are served: a proxy in front says whose they are,
+// and they go through their handshakes.
+type lobby struct {
+	d        *Door
+	tls      *tls.Config // nil: without handshakes
+	one, two *feed       // connections of HTTP/1.1 and of HTTP/2 that are ready
+	close    func()      // no more come; may be called again
+
 	mu     sync.Mutex // guards all below
 	failed map[string]uint64
 	done   uint64
 }
 
-// Handshakes returns how many clients got through a handshake, and how many did not, by reason.
-func (d *Door) Handshakes() (done uint64, failed map[string]uint64) {
-	d.shakes.mu.Lock()
-	defer d.shakes.mu.Unlock()
-	return d.shakes.done, maps.Clone(d.shakes.failed)
+func newLobby(d *Door) *lobby {
+	l := &lobby{d: d, one: newFeed(d), two: newFeed(d)}
+	l.close = sync.OnceFunc(func() { close(l.one.over); close(l.two.over) })
+	if d.o.TLS != nil {
+		l.tls = handshaking(d.o.TLS)
+	}
+	return l
 }
 
-func (h *handshakes) count(reason string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+// handshaking returns the configuration of a door's handshakes. Each waits at the gate before it
+// takes processor time.
+func handshaking(c *tls.Config) *tls.Config {
+	c = c.Clone()
+	c.NextProtos = append([]string{"h2", "http/1.1"}, c.NextProtos...)
+	atGate := newGate(max(1, runtime.GOMAXPROCS(0)/2))
+	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		conn := hello.Conn.(*Conn)
+		t, err := atGate.enter(hello.Context(), conn.from)
+		conn.turn = t
+		return nil, err
+	}
+	if find := c.GetCertificate; find != nil {
+		c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			conn := hello.Conn.(*Conn)
+			conn.turn.leave() // to find one may take time, and no processor's
+			cert, err := find(hello)
+			if err == nil {
+				conn.turn, err = atGate.enter(hello.Context(), conn.from)
+			}
+			return cert, err
+		}
+	}
+	return c
+}
+
+// Handshakes returns how many clients got through a handshake, and how many did not, by reason.
+func (d *Door) Handshakes() (done uint64, failed map[string]uint64) {
+	d.lobby.mu.Lock()
+	defer d.lobby.mu.Unlock()
+	return d.lobby.done, maps.Clone(d.lobby.failed)
+}
+
+func (l *lobby) count(reason string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if reason == "" {
-		h.done++
+		l.done++
 		return
 	}
-	if h.failed == nil {
-		h.failed = map[string]uint64{}
+	if l.failed == nil {
+		l.failed = map[string]uint64{}
 	}
-	h.failed[reason]++
+	l.failed[reason]++
 }
 
 // meet gets a connection ready to be served: its client's address, from the proxy in front, and
 // its handshake. Both have to be over within headerWithin. It returns nil if they fail.
-func (d *Door) meet(c *Conn) net.Conn {
+func (l *lobby) meet(c *Conn) net.Conn {
 	_ = c.SetDeadline(time.Now().Add(headerWithin))
-	nc, err := d.greet(c)
+	nc, err := l.greet(c)
 	c.turn.leave()
 	c.turn = nil
 	if err != nil {
 		reason := reasonOf(err)
-		d.shakes.count(reason)
-		d.o.Log.Debug("a connection was not let in", "reason", reason, "address", c.from.addr, "err", err)
+		l.count(reason)
+		l.d.o.Log.Debug("a connection was not let in", "reason", reason, "address", c.from.addr, "err", err)
 		_ = c.Close()
 		return nil
 	}
-	if d.o.TLS != nil {
-		d.shakes.count("")
+	if l.tls != nil {
+		l.count("")
 	}
 	_ = c.SetDeadline(time.Time{})
-	c.since.Store(int64(d.now()))
+	c.since.Store(int64(l.d.now()))
 	return nc
 }
 
-func (d *Door) greet(c *Conn) (net.Conn, error) {
-	if d.o.ProxyProtocol && c.exempt {
-		if err := d.introduce(c); err != nil {
+func (l *lobby) greet(c *Conn) (net.Conn, error) {
+	if l.d.o.ProxyProtocol && c.exempt {
+		if err := c.introduce(); err != nil {
 			return nil, err
 		}
 	}
-	if d.o.TLS == nil {
+	if l.tls == nil {
 		return c, nil
 	}
 	c.secure = true
-	t := tls.Server(c, d.tls)
+	t := tls.Server(c, l.tls)
 	ctx, cancel := context.WithTimeout(context.Background(), headerWithin)
 	defer cancel()
 	err := t.HandshakeContext(ctx)
@@ -113,9 +155,9 @@ func (d *Door) greet(c *Conn) (net.Conn, error) {
 	switch proto := t.ConnectionState().NegotiatedProtocol; proto {
 	case "", "http/1.1":
 	case "h2":
-		d.mu.Lock()
+		l.d.mu.Lock()
 		c.two = true
-		d.mu.Unlock()
+		l.d.mu.Unlock()
 	default: // the handshake was all that the client came for
 		_ = c.Close()
 		return nil, nil
@@ -199,18 +241,18 @@ func (f *feed) deliver(c net.Conn) {
 	}
 }
 
-// serveMet serves connections that have to be met first.
-func (d *Door) serveMet() error {
-	var servers sync.WaitGroup
+// serve serves connections that have to be met first.
+func (l *lobby) serve() error {
+	d := l.d
+	var servers, meeting sync.WaitGroup
 	errs := make(chan error, 2)
-	for server, f := range map[*http.Server]*feed{d.server: d.one, d.server2: d.two} {
+	for server, f := range map[*http.Server]*feed{d.server: l.one, d.server2: l.two} {
 		d.o.Watch.Job(&servers, "server", func() error { return server.Serve(f) }, func(err error) { errs <- err })
 	}
-	var meeting sync.WaitGroup
-	err := d.acceptAll(&meeting)
+	err := l.accept(&meeting)
 	meeting.Wait() // those who had come
 	if d.draining.Load() {
-		d.overOnce.Do(func() { close(d.one.over); close(d.two.over) })
+		l.close()
 	}
 	servers.Wait()
 	close(errs)
@@ -222,37 +264,43 @@ func (d *Door) serveMet() error {
 	return err
 }
 
-// acceptAll accepts until the door closes, and meets each connection in a goroutine of its own.
-func (d *Door) acceptAll(meeting *sync.WaitGroup) error {
-	l := &listener{d}
+// accept accepts until the door closes, and meets each connection in a goroutine of its own.
+func (l *lobby) accept(meeting *sync.WaitGroup) error {
+	from := &listener{l.d}
 	for pause := time.Duration(0); ; {
-		c, err := l.Accept()
-		if err != nil {
-			if d.draining.Load() {
-				return nil
-			}
-			if pause = min(max(2*pause, 5*time.Millisecond), time.Second); errors.Is(err, net.ErrClosed) {
-				return err
-			}
-			d.o.Log.Warn("a connection could not be accepted", "err", err)
+		nc, err := from.Accept()
+		switch {
+		case err == nil:
+		case l.d.draining.Load():
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return err
+		default: // as net/http does
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			l.d.o.Log.Warn("a connection could not be accepted", "err", err)
 			time.Sleep(pause)
 			continue
 		}
 		pause = 0
-		d.o.Watch.Job(meeting, "handshake", func() error {
-			nc := d.meet(c.(*Conn))
-			switch {
-			case nc == nil:
-			case c.(*Conn).two:
-				d.two.deliver(nc)
-			default:
-				d.one.deliver(nc)
-			}
+		c := nc.(*Conn)
+		l.d.o.Watch.Job(meeting, "handshake", func() error {
+			l.deliver(c, l.meet(c))
 			return nil
 		}, func(err error) {
 			if err != nil { // a panic
 				_ = c.Close()
 			}
 		})
+	}
+}
+
+// deliver has a connection served, if it is ready.
+func (l *lobby) deliver(c *Conn, nc net.Conn) {
+	switch {
+	case nc == nil:
+	case c.two:
+		l.two.deliver(nc)
+	default:
+		l.one.deliver(nc)
 	}
 }
