@@ -136,7 +136,7 @@ func (c *Conn) crowded(w http.ResponseWriter, r *http.Request) {
 		over()
 		panic(http.ErrAbortHandler)
 	}
-	context.AfterFunc(r.Context(), over)
+	c.door.o.Watch.After(r.Context(), "stream", over)
 	c.door.o.Refuse(w, r, ErrTooMany)
 }
 
@@ -158,7 +158,7 @@ func (e *Exchange) leave(ctx context.Context, w http.ResponseWriter) {
 			c.tookBack()
 		}
 	}
-	context.AfterFunc(ctx, func() {
+	d.o.Watch.After(ctx, "stream", func() {
 		c.mu.Lock()
 		delete(c.streams, e)
 		c.mu.Unlock()

@@ -1,5 +1,3 @@
-// Package certtest owns an authority that issues certificates for tests, and its files. It must be
-// imported by tests alone. An Authority is safe for concurrent use.
 package certtest
 
 import (
