@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"syscall"
 	"time"
 
@@ -51,6 +52,23 @@ func doorOptions(o Options, budgets *budgets, log *slog.Logger) (door.Options, e
 		PerAddress:  int(cmp.Or(int64(o.ConnectionsPerAddress), max(1, connections/4))),
 		Rate:        cmp.Or(o.LeastRate, leastRate), Grace: cmp.Or(o.grace, graceOfRate),
 	}, nil
+}
+
+// forwarded has a request go to the host that its proxy says it was for. That counts only where the
+// Host header is no address of the node's, since the proxy has put its own there: a proxy that
+// passes Host on may pass on what its client wrote beside it, which would have one app's responses
+// kept by caches as another's.
+func (s *security) forwarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := door.ClientOf(r.Context()).Host
+		if host == "" || !s.origins.isBare(r.Host) && s.isOurs(r.Context(), r.Host) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		to := *r
+		to.Host = host
+		next.ServeHTTP(w, &to)
+	})
 }
 
 // redirecting sizes the door that sends people on to HTTPS: an eighth as many connections, in

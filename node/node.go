@@ -259,6 +259,9 @@ func (n *Node) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(n.o.TrustedProxies) > 0 {
+		handler = n.tls.forwarded(handler)
+	}
 	n.handler = n.front.calmly(handler)
 	if value := cmp.Or(n.o.HSTS, defaultHSTS); n.o.speaksTLS() && value != noHSTS {
 		n.handler = strict(n.handler, value)

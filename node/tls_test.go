@@ -288,6 +288,7 @@ func TestTLSOptions(t *testing.T) {
 // TestRedirectToHTTPS: who comes by HTTP is sent to the same place by HTTPS, with method, path and
 // query, and nowhere else.
 func TestRedirectToHTTPS(t *testing.T) {
+	nodes := map[string]*secured{} // by its console
 	for _, k := range []struct{ console, apps, host, target, want string }{
 		{"https://agora.test", "apps.test", "agora.test", "/apps?x=1&y=%2F", "https://agora.test/apps?x=1&y=%2F"},
 		{"https://agora.test", "apps.test", "Agora.Test.:80", "/", "https://agora.test/"},
@@ -300,15 +301,16 @@ func TestRedirectToHTTPS(t *testing.T) {
 		{"https://agora.test", "apps.test", "evilapps.test", "/", ""},
 		{"https://agora.test", "apps.test", "", "/", ""},
 	} {
-		t.Run(k.host, func(t *testing.T) {
+		if nodes[k.console] == nil {
 			s := startTLS(t, func(o *node.Options) { o.ConsoleURL, o.AppsDomain, o.ListenHTTP = k.console, k.apps, "127.0.0.1:0" })
-			t.Parallel()
-			if k.host == "own.example" {
-				s.publish(s.asTLS(ada, access.RoleDeveloper), manifest("own"), says("x"))
-				if _, err := s.asTLS(ops, access.RoleOperator).CreateDomain(t.Context(), "own.example", "own"); err != nil {
-					t.Fatal(err)
-				}
+			s.publish(s.asTLS(ada, access.RoleDeveloper), manifest("own"), says("x"))
+			if _, err := s.asTLS(ops, access.RoleOperator).CreateDomain(t.Context(), "own.example", "own"); err != nil {
+				t.Fatal(err)
 			}
+			nodes[k.console] = s
+		}
+		s := nodes[k.console]
+		t.Run(k.host, func(t *testing.T) {
 			for _, method := range []string{"GET", "POST"} {
 				conn, err := net.Dial("tcp", s.RedirectAddr().String())
 				if err != nil {
@@ -330,6 +332,57 @@ func TestRedirectToHTTPS(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestForwardedHost: a proxy that puts its own name into Host says which one its client asked for.
+// That counts from the named proxies, and only where Host leads nowhere else.
+func TestForwardedHost(t *testing.T) {
+	behind := map[string]*testNode{} // by its proxies
+	nodeOf := func(proxies []string) *testNode {
+		name := fmt.Sprint(proxies)
+		if behind[name] == nil {
+			n := start(t, func(o *node.Options) {
+				o.TrustedProxies, o.ConsoleURL, o.AppsDomain = proxies, "https://agora.example.com", "apps.example.com"
+			})
+			n.publish(n.ada(), manifest("shop"), says("shop"))
+			if _, err := n.ops().CreateDomain(t.Context(), "own.example", "shop"); err != nil {
+				t.Fatal(err)
+			}
+			behind[name] = n
+		}
+		return behind[name]
+	}
+	for _, k := range []struct {
+		proxies []string
+		host    string // "": the node's address
+		header  []string
+		want    string // what is served; "console" or an app
+	}{
+		{[]string{"127.0.0.0/8"}, "upstream.internal:8080", []string{"X-Forwarded-Host", "shop.apps.example.com"}, "shop"},
+		{[]string{"127.0.0.0/8"}, "", []string{"X-Forwarded-Host", "shop.apps.example.com"}, "shop"},
+		{[]string{"127.0.0.0/8"}, "", []string{"Forwarded", "for=192.0.2.1;host=shop.apps.example.com"}, "shop"},
+		{[]string{"127.0.0.0/8"}, "upstream", []string{"X-Forwarded-Host", "agora.example.com"}, "console"},
+		{[]string{"127.0.0.0/8"}, "upstream", []string{"X-Forwarded-Host", "shop.apps.example.com, agora.example.com"}, "console"},
+		{[]string{"127.0.0.0/8"}, "upstream", []string{"X-Forwarded-Host", "evil.test"}, ""},
+		{[]string{"127.0.0.0/8"}, "upstream", []string{"X-Forwarded-Host", "shop.apps.example.com/../x"}, ""},
+		{[]string{"127.0.0.0/8"}, "shop.apps.example.com", []string{"X-Forwarded-Host", "agora.example.com"}, "shop"},
+		{[]string{"127.0.0.0/8"}, "agora.example.com", []string{"X-Forwarded-Host", "shop.apps.example.com"}, "console"},
+		{[]string{"127.0.0.0/8"}, "own.example", []string{"X-Forwarded-Host", "agora.example.com"}, "shop"},
+		{[]string{"192.0.2.0/24"}, "upstream", []string{"X-Forwarded-Host", "shop.apps.example.com"}, ""},
+		{nil, "", []string{"X-Forwarded-Host", "shop.apps.example.com"}, "console"},
+		{nil, "upstream", []string{"Forwarded", "host=shop.apps.example.com"}, ""},
+	} {
+		header := k.header
+		if k.host != "" {
+			header = append(header, "Host", k.host)
+		}
+		n := nodeOf(k.proxies)
+		got := n.do("GET", "http://"+n.Addr().String()+"/healthz", "", header...)
+		served := map[string]string{"shop": "shop", "ok\n": "console"}[got.Body]
+		if served != k.want || (k.want == "") != (got.Status == 404) {
+			t.Errorf("%q from %v: %d %.80q, want %q", header, k.proxies, got.Status, got.Body, k.want)
+		}
 	}
 }
 
