@@ -62,7 +62,7 @@ var mayImport = map[string][]string{
 	"store":             {"internal/humanize", "abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "store/boltstore/checked", "internal/durable", "internal/calm", "internal/budget", "internal/storage"},
 	"web":               {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "control", "web", "internal/door", "internal/humanize", "internal/sheet", "internal/calm", "internal/budget", "internal/storage"},
 	"control":           {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "internal/humanize", "internal/budget", "internal/failpoint", "internal/storage"},
-	"node":              {"abi", "javascript", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "host", "store", "web", "node", "internal/door", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/failpoint", "internal/storage"},
+	"node":              {"abi", "javascript", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "control", "host", "store", "web", "node", "internal/door", "internal/durable", "internal/humanize", "internal/calm", "internal/budget", "internal/failpoint", "internal/storage", "internal/certificates"},
 	"cmd":               {"abi", "control", "registry", "approvals", "metering", "access", "node", "host/engine", "javascript", "sdk", "internal/humanize", "internal/calm", "internal/budget", "internal/contexts"},
 	"internal/humanize": {},
 	"internal/door":     {"abi", "internal/humanize", "internal/calm", "internal/budget"},
@@ -78,10 +78,14 @@ var mayImport = map[string][]string{
 	// The file that typed stores stand on knows none of their types.
 	"store/boltstore/checked": {"abi", "internal/durable", "internal/calm", "internal/storage"},
 
+	// The only one that asks an ACME directory.
+	"internal/certificates": {"internal/durable"},
+
 	// For tests alone.
-	"internal/crashdisk": {},
-	"internal/siege":     {},
-	"internal/strace":    {"internal/crashdisk"},
+	"internal/certificates/certtest": {},
+	"internal/crashdisk":             {},
+	"internal/siege":                 {},
+	"internal/strace":                {"internal/crashdisk"},
 
 	// Where tests end the process; see its doc.
 	"internal/failpoint": {},
@@ -124,6 +128,7 @@ var oneDoor = map[string]string{
 	"github.com/pelletier/go-toml":     "registry",
 	"github.com/landlock-lsm/":         "internal/confine",
 	"github.com/elastic/":              "internal/confine",
+	"golang.org/x/crypto/acme":         "internal/certificates",
 }
 
 // What abi imports is in every guest: what is large, or works before main does,

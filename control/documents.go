@@ -456,6 +456,24 @@ type Info struct {
 	TriggersPaused bool `json:"triggers_paused"`
 }
 
+// TLS is how people reach a node that speaks TLS itself.
+type TLS struct {
+	On           bool
+	Certificates []ServerCertificate
+	// Uncovered are addresses that people are sent to and no certificate is for.
+	Uncovered []string
+}
+
+// ServerCertificate is a certificate that the node shows to its clients.
+type ServerCertificate struct {
+	Names   []string
+	Issuer  string
+	Source  string    // the file, or the directory that issues it
+	Expires time.Time // zero: there is none yet
+	Soon    bool      // it should have been replaced by now
+	Trouble string    // why it is not replaced, or not there
+}
+
 // Check is one line of the doctor's report.
 type Check struct {
 	Name   string     `json:"name"`

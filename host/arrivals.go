@@ -17,7 +17,7 @@ import (
 // call that has been arriving for longest loses its own.
 type arrivals struct {
 	mu    sync.Mutex
-	since map[*door.Conn]time.Time // guarded by mu
+	since map[*door.Exchange]time.Time // guarded by mu
 }
 
 const (
@@ -29,13 +29,13 @@ const (
 
 // during runs read, which reads a request.
 func (a *arrivals) during(r *http.Request, read func() error) error {
-	c := door.ConnOf(r.Context())
+	c := door.Of(r.Context())
 	if c == nil || r.Body == nil || r.Body == http.NoBody {
 		return read()
 	}
 	a.mu.Lock()
 	if a.since == nil {
-		a.since = map[*door.Conn]time.Time{}
+		a.since = map[*door.Exchange]time.Time{}
 	}
 	a.since[c] = time.Now()
 	a.mu.Unlock()
@@ -51,7 +51,7 @@ func (a *arrivals) during(r *http.Request, read func() error) error {
 func (a *arrivals) yield() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var slowest *door.Conn
+	var slowest *door.Exchange
 	first := time.Now().Add(-arriveWithin)
 	for c, since := range a.since {
 		if since.Before(first) {

@@ -102,7 +102,7 @@ func (t *target) run(ctx context.Context, bill *bill, r *http.Request, stream ab
 		return t.host.watch.Do("call", func() (err error) {
 			result, err = place.Invoke(ctx, engine.Call{
 				ID: bill.id, Request: bill.frame, Links: t.links, Stream: stream, Checkpoint: bill.checkpoint, Stderr: bill.stderr,
-				Weight: weights[t.tier], Room: door.ConnOf(ctx),
+				Weight: weights[t.tier], Room: door.Of(ctx),
 			})
 			return err
 		})

@@ -47,6 +47,7 @@ type Checkup struct {
 	budgets   *budgets
 	triggers  *triggers.Dispatcher
 	paused    bool // all triggers
+	tls       *security
 }
 
 // Doctor reads everything stored, down to the last byte, and names what is
@@ -79,6 +80,7 @@ func (c *Checkup) Doctor(ctx context.Context) ([]Check, error) {
 		func() ([]Check, error) { return checkFollowers(c.followers.State()), nil },
 		func() ([]Check, error) { return c.budgets.check(), nil },
 		func() ([]Check, error) { return c.checkTriggers(), nil },
+		func() ([]Check, error) { return c.tls.check(), nil },
 	} {
 		found, err := look()
 		if err := errors.Join(err, ctx.Err()); err != nil {

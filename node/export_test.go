@@ -527,3 +527,12 @@ func (h *Node) FillApp(ctx context.Context, name string, n int) error {
 
 // lastUse is when a token was last used, which is noted when there is time.
 var lastUse = regexp.MustCompile(`,"used":"[^"]*"`)
+
+// ReloadTLS looks at the certificates' files now.
+func (h *Node) ReloadTLS() { h.tls.certs.Reload() }
+
+// RedirectAddr is the address that sends people on to HTTPS.
+func (h *Node) RedirectAddr() net.Addr { return h.plainDoor.Addr() }
+
+// AskDirectory has the node ask its ACME directory with c.
+func AskDirectory(o *Options, c *http.Client) { o.acmeHTTP = c }

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"syscall"
 	"time"
 
+	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/internal/door"
 )
 
@@ -43,13 +45,40 @@ func doorOptions(o Options, budgets *budgets, log *slog.Logger) (door.Options, e
 	}
 	ofMemory := min(max(memory/32, 32<<20), 128<<20)
 	return door.Options{
-		Refuse: refuse, Log: log, Trusted: trusted,
+		Refuse: refuse, Log: log, Trusted: trusted, ProxyProtocol: o.ProxyProtocol,
 		Connections: budgets.add("connections", "connections of clients", connections),
 		Bodies:      budgets.add("request-bodies", "bytes of request bodies that are held until their requests end", cmp.Or(o.BodyMemory, ofMemory)),
 		Responses:   budgets.add("responses", "bytes of responses that their clients have not read yet", cmp.Or(o.ResponseMemory, ofMemory)),
 		PerAddress:  int(cmp.Or(int64(o.ConnectionsPerAddress), max(1, connections/4))),
 		Rate:        cmp.Or(o.LeastRate, leastRate), Grace: cmp.Or(o.grace, graceOfRate),
 	}, nil
+}
+
+// forwarded has a request go to the host that its proxy says it was for. That counts only where the
+// Host header is no address of the node's, since the proxy has put its own there: a proxy that
+// passes Host on may pass on what its client wrote beside it, which would have one app's responses
+// kept by caches as another's.
+func (s *security) forwarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := door.ClientOf(r.Context()).Host
+		if host == "" || !s.origins.isBare(r.Host) && s.isOurs(r.Context(), r.Host) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		to := *r
+		to.Host = host
+		next.ServeHTTP(w, &to)
+	})
+}
+
+// redirecting sizes the door that sends people on to HTTPS: an eighth as many connections, in
+// addition to the others, and room for no body.
+func redirecting(o door.Options, budgets *budgets) door.Options {
+	o.TLS = nil
+	o.Connections = budgets.add("redirect-connections", "connections of clients that come by HTTP, to be sent on to HTTPS", max(1, o.Connections.Limit()/8))
+	o.PerAddress = int(max(1, o.Connections.Limit()/4))
+	o.Bodies, o.Responses = budget.New("", "", 256<<10), budget.New("", "", 1<<20)
+	return o
 }
 
 // descriptorLimit is how many file descriptors the process may have open. The Go runtime has

@@ -128,6 +128,7 @@ type metrics struct {
 	reserve   *reserve
 	budgets   *budgets
 	watch     *calm.Watch
+	tls       *security
 }
 
 // serve responds to a scrape, which needs an operator's token with the scope for it, by whatever
@@ -191,6 +192,7 @@ func (m *metrics) measureNode(ctx context.Context, p *telemetry.Page) {
 	}
 	gauge("agora_programs_loaded", "releases that are in memory", float64(m.host.InMemory().Programs))
 	m.budgets.measure(p)
+	m.tls.measure(p)
 	m.measurePanics(p)
 	m.measureDisk(p)
 	measureMemory(p)

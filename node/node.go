@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,10 +89,12 @@ type Node struct {
 
 	beforeChange func() // for tests: runs between a verdict and its transaction
 
-	door    *door.Door
-	front   *front
-	handler http.Handler // of the front, which the door serves
-	metrics *metrics
+	door      *door.Door
+	plainDoor *door.Door // sends people on to HTTPS; nil: there is none
+	tls       *security
+	front     *front
+	handler   http.Handler // of the front, which the door serves
+	metrics   *metrics
 
 	watch   *calm.Watch
 	budgets *budgets
@@ -150,7 +153,7 @@ func (n *Node) open(ctx context.Context) error {
 		return fmt.Errorf("start the engine: %w", err)
 	}
 	n.onStop("engine", n.engine.Close)
-	if err := n.openHost(ctx); err != nil {
+	if err := errors.Join(n.openTLS(), n.openHost(ctx)); err != nil {
 		return err
 	}
 	return n.listen(ctx)
@@ -241,11 +244,16 @@ func (n *Node) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	o.Watch, o.TLS = n.watch, n.tls.config()
 	if n.door, err = door.Listen(ctx, n.o.Listen, o); err != nil {
 		if op, ok := errors.AsType[*net.OpError](err); ok {
 			err = op.Err // it names the address again
 		}
 		return fmt.Errorf("%w %s: %w", ErrListen, n.o.Listen, err)
+	}
+	n.tls.doors = append(n.tls.doors, n.door)
+	if err := n.listenHTTP(ctx, o); err != nil {
+		return err
 	}
 	if n.origins, err = n.o.origins(n.door.Addr()); err != nil {
 		return err
@@ -255,7 +263,13 @@ func (n *Node) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(n.o.TrustedProxies) > 0 {
+		handler = n.tls.forwarded(handler)
+	}
 	n.handler = n.front.calmly(handler)
+	if value := cmp.Or(n.o.HSTS, defaultHSTS); n.o.speaksTLS() && value != noHSTS {
+		n.handler = strict(n.handler, value)
+	}
 	return nil
 }
 
@@ -264,7 +278,7 @@ func (n *Node) listen(ctx context.Context) error {
 func (n *Node) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	for where, run := range map[string]func(context.Context){
+	loops := map[string]func(context.Context){
 		"meter": n.meter.Run,
 		"snapshot": func(ctx context.Context) {
 			n.regularly(ctx, snapshotEvery, "no snapshot was made, and the earlier ones are kept", n.Upkeep.snapshot)
@@ -282,9 +296,17 @@ func (n *Node) Start() {
 		"memory": pressure{n.o.Memory, n.log, &n.plane}.watch,
 		"tidy":   n.tidyRegularly,
 		"remove": n.Keeper.RemoveRegularly,
-		"server": func(context.Context) { n.serve() },
+		"server": func(context.Context) { n.serve(n.door, n.handler) },
 		"sweep":  n.door.Sweep,
-	} {
+
+		"certificates": n.tls.reload,
+		"orders":       n.tls.issue,
+	}
+	if n.plainDoor != nil {
+		loops["redirect"] = func(context.Context) { n.serve(n.plainDoor, n.front.calmly(n.tls.plain())) }
+		loops["redirect-sweep"] = n.plainDoor.Sweep
+	}
+	for where, run := range loops {
 		n.watch.Loop(ctx, &n.background, where, run)
 	}
 	if n.o.PauseTriggers {
@@ -293,8 +315,8 @@ func (n *Node) Start() {
 	}
 }
 
-func (n *Node) serve() {
-	if err := n.door.Serve(n.handler); err != nil {
+func (n *Node) serve(d *door.Door, handler http.Handler) {
+	if err := d.Serve(handler); err != nil {
 		n.log.Error("the front door closed by itself", "err", err)
 	}
 }
@@ -352,10 +374,14 @@ func (n *Node) stop(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("%s: %w", doing, err))
 		}
 	}
-	if n.door != nil {
-		step("finish running requests", func() error { return letOut(ctx, n.door, n.log) })
-		if len(errs) > 0 {
-			step("end running requests", n.door.Close)
+	for _, d := range []*door.Door{n.plainDoor, n.door} {
+		if d == nil {
+			continue
+		}
+		failed := len(errs)
+		step("finish running requests", func() error { return letOut(ctx, d, n.log) })
+		if len(errs) > failed {
+			step("end running requests", d.Close)
 		}
 	}
 	if n.Host != nil {

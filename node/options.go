@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,6 +74,22 @@ type Options struct {
 	// beside it in X-Forwarded-Proto. Default none, also not loopback: any program on the machine
 	// could name any address.
 	TrustedProxies []string
+	// ProxyProtocol has each connection from TrustedProxies begin with a header of the proxy
+	// protocol, version 1 or 2, which names its client. From elsewhere none is taken.
+	ProxyProtocol bool
+	// TLSCert and TLSKey are files with certificates, each with those that issued it, and their keys,
+	// in PEM and in the same order. The node then speaks TLS at Listen, HTTP/2 beside HTTP/1.1. They
+	// are read again when they change. Default none: the node speaks HTTP/1.1 without TLS.
+	TLSCert, TLSKey []string
+	// ACMEDirectory is the URL of a directory (RFC 8555) that certificates are ordered from: for the
+	// console's name, and for each app's own when a client first asks for it. To name it is to accept
+	// its terms of service. ACMEEmail is for the account there. Default none.
+	ACMEDirectory, ACMEEmail string
+	// ListenHTTP is a second address, which sends people on to HTTPS. Default none.
+	ListenHTTP string
+	// HSTS is the Strict-Transport-Security header of a node that speaks TLS; "off" for none. It is
+	// never sent for localhost or an address. Default "max-age=2592000", which is 30 days.
+	HSTS string
 	// BodyMemory is how many bytes of requests' bodies are held at once, and ResponseMemory how
 	// many of responses that their clients have not read. One address may hold half.
 	// Default: a 32nd of the memory, from 32 to 128 MiB.
@@ -97,6 +114,7 @@ type Options struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
+	acmeHTTP *http.Client                  // of tests: asks the directory
 	programs int64                         // of tests: see host.Options
 	inject   func(where string)            // of tests: see calm.Watch.Inject
 	wrap     func(state.Store) state.Store // of tests: see package statetest
@@ -135,7 +153,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Memory < leastMemory {
 		return o, fmt.Errorf("%d bytes of memory are too little for a node: give it at least %d MiB with --memory, or by the limit of its cgroup", o.Memory, leastMemory>>20)
 	}
-	if err := o.Quotas.Check(); err != nil {
+	if err := errors.Join(o.Quotas.Check(), o.checkTLS()); err != nil {
 		return o, err
 	}
 	if o.DiskReserve < 0 {

@@ -17,7 +17,8 @@ type origins struct {
 	scheme      string // of both sides
 	consoleHost string // "localhost:8080"
 	appsDomain  string // "localhost:8080"
-	bare        string // "127.0.0.1:8080", the address itself, which speaks http
+	bare        string // "127.0.0.1:8080", the address itself
+	spoken      string // the scheme at that address, which differs if a proxy ends TLS
 }
 
 func (o Options) origins(listen net.Addr) (origins, error) {
@@ -27,20 +28,34 @@ func (o Options) origins(listen net.Addr) (origins, error) {
 	}
 	console := o.ConsoleURL
 	if console == "" {
-		console = "http://localhost:" + port
+		console = o.spoken() + "://localhost:" + port
 	}
 	u, err := url.Parse(console)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return origins{}, fmt.Errorf("console URL %q: write a scheme and a host, such as https://agora.example.com", console)
 	}
+	if o.speaksTLS() && u.Scheme != "https" {
+		return origins{}, fmt.Errorf("console URL %q: the node speaks TLS, so it begins with https", console)
+	}
 	host := authority(u.Host, u.Scheme)
-	g := origins{consoleURL: u.Scheme + "://" + host, scheme: u.Scheme, consoleHost: host, bare: authority(listen.String(), "http")}
+	g := origins{
+		consoleURL: u.Scheme + "://" + host, scheme: u.Scheme, consoleHost: host,
+		bare: authority(listen.String(), o.spoken()), spoken: o.spoken(),
+	}
 	apps := o.AppsDomain
 	if apps == "" {
 		apps = "localhost:" + port
 	}
 	g.appsDomain, err = g.readAppsDomain(apps)
 	return g, err
+}
+
+// spoken is the scheme at the address that the node listens on.
+func (o Options) spoken() string {
+	if o.speaksTLS() {
+		return "https"
+	}
+	return "http"
 }
 
 // readAppsDomain checks the domain of the apps. It must not be the console's host or above it:
@@ -120,7 +135,7 @@ func (g origins) isConsole(host string) bool {
 }
 
 // isBare reports whether a Host header is the address itself.
-func (g origins) isBare(host string) bool { return authority(host, "http") == g.bare }
+func (g origins) isBare(host string) bool { return authority(host, g.spoken) == g.bare }
 
 func (g origins) appURL(label string) string {
 	return g.scheme + "://" + label + "." + g.appsDomain + "/"

@@ -36,7 +36,7 @@ func apiServices(n *Node) api.Services {
 func consoleServices(n *Node) console.Services {
 	return console.Services{
 		About: n, Authenticator: n.People, Sessions: n.People, Revisions: n.revisions, Room: n.Publishing,
-		Catalogue: n.Catalogue, Pages: n.Pages, Quotas: n.Catalogue, HostNames: n.Catalogue,
+		Catalogue: n.Catalogue, Pages: n.Pages, Quotas: n.Catalogue, HostNames: n.Catalogue, Front: n.tls,
 		Lifecycle: n.Lifecycle, Remover: n.Keeper, Certificates: n.Keeper,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Sources: n.Publishing,
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,

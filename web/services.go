@@ -68,6 +68,12 @@ type Quotas interface {
 	Quotas(ctx context.Context, person, app string) ([]control.Quota, error)
 }
 
+// Front is the front door.
+type Front interface {
+	// TLS is how people reach the node; operators alone may ask.
+	TLS(ctx context.Context) (control.TLS, error)
+}
+
 // HostNames are addresses of apps beside those that their names make.
 type HostNames interface {
 	HostNames(ctx context.Context, p control.Page) (control.Items[registry.HostName], error)

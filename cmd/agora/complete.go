@@ -75,7 +75,8 @@ var flagValues = map[string]completion{
 	"list to": freeText, "kind": {words: eventWords(), list: true}, "actor": {names: completeUsers}, "after": freeText,
 	"call": freeText, "save": anyFile, "search": freeText, "url": freeText, "token": freeText, "reason": freeText, "identity": freeText, "digest": freeText, "if-match": freeText, "header": freeText, "from": freeText, "usage to": freeText,
 	"listen": freeText, "console-url": freeText, "apps-domain": freeText, "admin": freeText, "environment": freeText, "egress-allow": freeText,
-	"trusted-proxy": freeText, "memory": freeText, "disk-reserve": freeText,
+	"trusted-proxy": freeText, "tls-cert": {files: []string{"pem", "crt"}}, "tls-key": {files: []string{"pem", "key"}}, "acme-directory": freeText, "acme-email": freeText,
+	"listen-http": freeText, "hsts": {words: []string{"off"}}, "memory": freeText, "disk-reserve": freeText,
 }
 
 // groupings are what usage can be grouped by.

@@ -28,9 +28,10 @@ func (c serveCommand) command() *cobra.Command {
 		Use:   "serve",
 		Short: "Run a node",
 		Long: `Runs a node until it is told to stop. Everything it keeps is in one data
-directory. Put a proxy that speaks TLS in front of it and say with --console-url
-and --apps-domain under which names people reach it; the two must differ, so that
-no app shares an origin with the console.
+directory. Say with --console-url and --apps-domain under which names people reach
+it; the two must differ, so that no app shares an origin with the console. Give it
+certificates with --tls-cert and --tls-key or from an --acme-directory, or put a
+proxy that speaks TLS in front of it and name that with --trusted-proxy.
 
 A node that does not survive what waits in its queue starts with --pause-triggers:
 pause the trigger that does harm with ` + "`agora triggers pause`" + `, and start it again
@@ -59,7 +60,7 @@ func nodeFlags(cmd *cobra.Command, o *node.Options) {
 	f := cmd.Flags()
 	f.StringVar(&o.DataDir, "data", o.DataDir, "directory for everything the node keeps")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address to listen on")
-	f.StringVar(&o.ConsoleURL, "console-url", "", "address of the console (default http://localhost:PORT)")
+	f.StringVar(&o.ConsoleURL, "console-url", "", "address of the console (default http://localhost:PORT, or https)")
 	f.StringVar(&o.AppsDomain, "apps-domain", "", "domain below which apps live (default localhost:PORT)")
 	f.Var((*quotaFlag)(&o.Quotas), "quota", "what a person, an app or the node may keep, such as apps=500 or module-bytes=50GiB (repeat for more; defaults: "+strings.Join(control.QuotaNames(), ", ")+")")
 	f.IntVar(&o.KeepReleases, "keep-releases", 0, "how many of an app's newest releases are kept, beside those that serve or are waited for (default 50; -1: all)")
@@ -75,6 +76,13 @@ func nodeFlags(cmd *cobra.Command, o *node.Options) {
 	f.IntVar(&o.Connections, "connections", 0, "how many connections the node takes (default: what file descriptors and memory allow, at most 16384)")
 	f.IntVar(&o.ConnectionsPerAddress, "connections-per-address", 0, "how many of them one address may have (default a quarter)")
 	f.StringSliceVar(&o.TrustedProxies, "trusted-proxy", nil, "network of a proxy in front that names its clients in X-Forwarded-For and X-Forwarded-Proto, or Forwarded, such as 127.0.0.1/32 (repeat for more)")
+	f.BoolVar(&o.ProxyProtocol, "proxy-protocol", false, "connections from --trusted-proxy begin with a header of the proxy protocol, version 1 or 2")
+	f.StringSliceVar(&o.TLSCert, "tls-cert", nil, "file with a certificate for TLS and those that issued it, in PEM; read again when it changes (repeat for more)")
+	f.StringSliceVar(&o.TLSKey, "tls-key", nil, "file with the key of each --tls-cert, in the same order")
+	f.StringVar(&o.ACMEDirectory, "acme-directory", "", "directory that certificates are ordered from by ACME, whose terms of service you accept, such as https://acme-v02.api.letsencrypt.org/directory")
+	f.StringVar(&o.ACMEEmail, "acme-email", "", "mail address of the account at that directory")
+	f.StringVar(&o.ListenHTTP, "listen-http", "", "second address, which sends people on to HTTPS, such as :80")
+	f.StringVar(&o.HSTS, "hsts", "", "Strict-Transport-Security header where the node speaks TLS, or off (default max-age=2592000, which is 30 days)")
 	f.Int64Var(&o.BodyMemory, "body-memory", 0, "bytes of request bodies that are held at once (default 1/32 of the memory, from 32 to 128 MiB)")
 	f.Int64Var(&o.ResponseMemory, "response-memory", 0, "bytes of responses that are held until their clients have read them (default as --body-memory)")
 	f.Int64Var(&o.LeastRate, "least-rate", 0, "bytes a second that a client has to send or read while the node waits for it (default 4096)")

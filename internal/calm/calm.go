@@ -93,6 +93,12 @@ func (w *Watch) Go(group *sync.WaitGroup, where string, f func()) {
 	group.Go(func() { _ = w.run(where, f) })
 }
 
+// After runs f in a goroutine of its own once ctx has ended, which nothing waits for. A panic ends
+// the goroutine and nothing else.
+func (w *Watch) After(ctx context.Context, where string, f func()) {
+	context.AfterFunc(ctx, func() { _ = w.run(where, f) })
+}
+
 // errExited is what a Job ends with whose goroutine ended before its work was done.
 var errExited = errors.New("the goroutine ended before its work was done")
 

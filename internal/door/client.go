@@ -13,27 +13,31 @@ type Client struct {
 	// Addr is its address: the connection's, unless a trusted proxy names another. Its port is 0
 	// if the proxy did not say it. It is the zero value outside of a request.
 	Addr netip.AddrPort
-	// Scheme is "http" or "https" if a trusted proxy says by which of them the client came; "" if
-	// not.
+	// Scheme is "http" or "https" if a trusted proxy says by which of them the client came; if not, it
+	// is "https" over TLS, and else "".
 	Scheme string
+	// Host is the host that the client asked for, if a trusted proxy says it; "" if not. It is not
+	// checked, and a proxy that passes Host on may pass this on from its client.
+	Host string
 }
 
 // ClientOf returns the client of the request whose context ctx is, as it was when the request
 // came in: what a handler changes in its headers has no effect.
 func ClientOf(ctx context.Context) Client {
-	c := ConnOf(ctx)
-	if c == nil {
+	e := Of(ctx)
+	if e == nil {
 		return Client{}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.named
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.named
 }
 
 // hop is what one proxy says of the client that came to it.
 type hop struct {
 	addr  netip.AddrPort
 	proto string
+	host  string
 }
 
 // proxies are the networks of the proxies in front, which name their clients.
@@ -53,15 +57,17 @@ func (ps proxies) trust(a netip.Addr) bool {
 func (ps proxies) client(h http.Header) Client {
 	var hops []hop
 	if lines := h["X-Forwarded-For"]; lines != nil {
-		hops = forwardedFor(lines, h["X-Forwarded-Proto"])
+		hops = forwardedFor(lines, h["X-Forwarded-Proto"], h["X-Forwarded-Host"])
 	} else if lines := h["Forwarded"]; lines != nil {
 		hops = rfc7239(lines)
 	} else {
-		return Client{Scheme: scheme(last(elements(h["X-Forwarded-Proto"], plainly)))}
+		return Client{
+			Scheme: scheme(last(elements(h["X-Forwarded-Proto"], plainly))), Host: plainHost(last(elements(h["X-Forwarded-Host"], plainly))),
+		}
 	}
 	for i := len(hops) - 1; i >= 0; i-- {
 		if a := hops[i].addr.Addr(); !a.IsValid() || !ps.trust(a) || i == 0 {
-			c := Client{Addr: hops[i].addr, Scheme: scheme(hops[i].proto)}
+			c := Client{Addr: hops[i].addr, Scheme: scheme(hops[i].proto), Host: plainHost(hops[i].host)}
 			if a.IsValid() && ps.trust(a) {
 				c.Addr = netip.AddrPort{} // only proxies are named
 			}
@@ -71,21 +77,24 @@ func (ps proxies) client(h http.Header) Client {
 	return Client{}
 }
 
-// forwardedFor pairs addresses with protocols, from the end. A proxy that does not append
-// protocols says one for all.
-func forwardedFor(addresses, protos []string) []hop {
-	addrs, schemes := elements(addresses, plainly), elements(protos, plainly)
+// forwardedFor pairs addresses with protocols and hosts, from the end. A proxy that does not append
+// these says one for all.
+func forwardedFor(addresses, protos, names []string) []hop {
+	addrs, schemes, hosts := elements(addresses, plainly), elements(protos, plainly), elements(names, plainly)
 	hops := make([]hop, len(addrs))
 	for i, a := range addrs {
 		hops[i].addr = parseNode(a)
 		if n := len(schemes); n > 0 {
 			hops[i].proto = schemes[max(0, n-(len(addrs)-i))]
 		}
+		if n := len(hosts); n > 0 {
+			hops[i].host = hosts[max(0, n-(len(addrs)-i))]
+		}
 	}
 	return hops
 }
 
-// rfc7239 reads the for and proto parameters of each element of Forwarded.
+// rfc7239 reads the for, proto and host parameters of each element of Forwarded.
 func rfc7239(lines []string) []hop {
 	all := elements(lines, unquoted)
 	hops := make([]hop, len(all))
@@ -97,6 +106,8 @@ func rfc7239(lines []string) []hop {
 				hops[i].addr = parseNode(value)
 			case strings.EqualFold(name, "proto"):
 				hops[i].proto = value
+			case strings.EqualFold(name, "host"):
+				hops[i].host = value
 			}
 		}
 	}
@@ -143,6 +154,16 @@ func unquoted(s, separator string) (parts []string) {
 		return plainly(s, separator)
 	}
 	return append(parts, strings.TrimSpace(s[from:]))
+}
+
+// plainHost returns a host, perhaps with a port, or "" if it has other characters than such have.
+func plainHost(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c != '.' && c != '-' && c != ':' && c != '[' && c != ']' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return ""
+		}
+	}
+	return s
 }
 
 func last(all []string) string {

@@ -16,7 +16,7 @@ func TestClient(t *testing.T) {
 	f := open(t, func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Set("X-Forwarded-For", "203.0.113.66") // what a handler changes has no effect
 		c := door.ClientOf(r.Context())
-		fmt.Fprintf(w, "%s %s.", c.Addr.Addr(), c.Scheme)
+		fmt.Fprintf(w, "%s %s%s.", c.Addr.Addr(), c.Scheme, c.Host)
 	}, func(o *door.Options) { o.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/24")} })
 	for _, k := range []struct{ from, header, want string }{
 		{"127.0.1.1", "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https", "127.0.1.1 ."},
@@ -30,6 +30,14 @@ func TestClient(t *testing.T) {
 		{"127.0.0.1", "X-Forwarded-For: 203.0.113.1\r\nX-Forwarded-For: 192.0.2.1", "192.0.2.1 ."},
 		{"127.0.0.1", "X-Forwarded-For: 203.0.113.1, 192.0.2.1, 127.0.0.9\r\nX-Forwarded-Proto: http, https, http", "192.0.2.1 https."},
 		{"127.0.0.1", "X-Forwarded-For: 192.0.2.1, 127.0.0.9\r\nX-Forwarded-Proto: https", "192.0.2.1 https."},
+		{"127.0.1.1", "X-Forwarded-Host: a.test\r\nX-Forwarded-For: 192.0.2.1", "127.0.1.1 ."},
+		{"127.0.1.1", "Forwarded: for=192.0.2.1;host=a.test", "127.0.1.1 ."},
+		{"127.0.1.1", "x-forwarded-host: a.test\r\nX_Forwarded_Host: a.test\r\nX-Forwarded-Server: a.test\r\nX-Original-Host: a.test\r\nX-Real-Ip: 192.0.2.1\r\nX-Client-Ip: 192.0.2.1\r\nTrue-Client-Ip: 192.0.2.1\r\nX_Forwarded_For: 192.0.2.1", "127.0.1.1 ."},
+		{"127.0.0.1", "X_Forwarded_For: 192.0.2.1\r\nX-Real-Ip: 192.0.2.1\r\nX-Forwarded: for=192.0.2.1", "127.0.0.1 ."},
+		{"127.0.0.1", "X-Forwarded-Host: a.test", "127.0.0.1 a.test."},
+		{"127.0.0.1", "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: a.test, b.test", "192.0.2.1 b.test."},
+		{"127.0.0.1", "X-Forwarded-For: 192.0.2.1, 127.0.0.9\r\nX-Forwarded-Host: a.test, b.test", "192.0.2.1 a.test."},
+		{"127.0.0.1", "Forwarded: for=192.0.2.1;host=\"a.test:8080\";proto=https", "192.0.2.1 httpsa.test:8080."},
 		{"127.0.0.1", "X-Forwarded-For: 192.0.2.1, unknown", "127.0.0.1 ."},
 		{"127.0.0.1", "X-Forwarded-For: 192.0.2.1,", "127.0.0.1 ."},
 		{"127.0.0.1", "X-Forwarded-For: 127.0.0.9", "127.0.0.1 ."},

@@ -2,7 +2,7 @@ package door
 
 import (
 	"context"
-	"fmt"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -19,94 +19,83 @@ const (
 	unheld = 16 << 10
 )
 
-// The two kinds of bytes that requests hold.
-const (
-	bodies = iota
-	responses
-	kinds
-)
-
-// Conn is one connection. net/http serves one request at a time on it, so it holds what that
-// request has taken, too.
+// Conn is one connection. By HTTP/1.1 it has one exchange at a time; by HTTP/2, many.
 type Conn struct {
 	net.Conn // *net.TCPConn, whose ReadFrom stays hidden: it would write past Write
 	door     *Door
-	from     *caller // the connection's address
-	trusted  bool    // it is a proxy's that names its clients
-	roomy    bool    // it has a large send buffer
-
+	from     *caller      // the connection's address; fixed once it is served
+	addr     net.Addr     // of the client, if a proxy said it in the proxy protocol; else nil
+	trusted  bool         // it is a proxy's that names its clients
+	exempt   bool         // it is a proxy's: it has as many connections as it likes
+	roomy    bool         // it has a large send buffer
+	secure   bool         // it speaks TLS
+	two      bool         // it speaks HTTP/2; fixed once it is served
+	chat     overhead     // of HTTP/2
+	turn     *turn        // that its handshake has, if any; its goroutine's
 	state    atomic.Int32 // an http.ConnState
 	since    atomic.Int64 // a time.Duration since the door's epoch: of its state, or of the last bytes before a request
-	sending  atomic.Bool  // the request's body has not been read to its end
 	closed   atomic.Bool
-	body     *body      // of the request; its handler's
-	mu       sync.Mutex // guards all below
-	in, out  pace
-	late     bool    // the request's body came too slowly, or its bytes were needed by others
-	client   *caller // the request's address; nil between requests
-	counted  bool    // the request is one of client's, beside its connections
-	named    Client  // of the request
-	rate     int64   // the least rate of this request
-	held     [kinds]int64
-	lateFrom error // why late
+
+	// one is the exchange of HTTP/1.1. Of HTTP/2 it is the connection as such: a client that does
+	// not read from it stalls all streams.
+	one Exchange
+
+	mu      sync.Mutex             // guards all below
+	streams map[*Exchange]struct{} // of HTTP/2
+	refused int                    // streams without a place whose responses are under way
+	begun   int                    // streams, ever
+	resets  int                    // of them, those that the client took back
 }
 
 type connKey struct{}
 
-// ConnOf returns the connection that a request came on, or nil if ctx is not a request's.
-func ConnOf(ctx context.Context) *Conn {
-	c, _ := ctx.Value(connKey{}).(*Conn)
-	return c
+// inner returns the connection that net/http serves.
+func inner(nc net.Conn) *Conn {
+	if t, ok := nc.(*tls.Conn); ok {
+		nc = t.NetConn()
+	}
+	return nc.(*Conn)
+}
+
+// RemoteAddr returns the client's address, which a proxy may have said.
+func (c *Conn) RemoteAddr() net.Addr {
+	if c.addr != nil {
+		return c.addr
+	}
+	return c.Conn.RemoteAddr()
 }
 
 // Read reads, and measures the wait if the bytes are those of a request's body. Bodies that
 // net/http reads to their end by itself, after the handler, are among them.
 func (c *Conn) Read(p []byte) (int, error) {
-	if !c.sending.Load() {
-		n, err := c.Conn.Read(p)
-		if n > 0 && http.ConnState(c.state.Load()) != http.StateActive {
-			c.since.Store(int64(c.door.lately()))
-		}
-		return n, err
+	if c.one.sending.Load() {
+		return c.one.measured(&c.one.in, c.Conn.Read, p)
 	}
-	return c.measured(&c.in, c.Conn.Read, p)
-}
-
-// measured reads or writes, and notes how long the network took and what it brought.
-func (c *Conn) measured(way *pace, do func([]byte) (int, error), p []byte) (int, error) {
-	c.mu.Lock()
-	way.begin(c.door.lately())
-	c.mu.Unlock()
-	n, err := do(p)
-	c.mu.Lock()
-	way.end(c.door.lately(), n, c.rate)
-	c.mu.Unlock()
+	c.turn.leave() // the client's part of a handshake is awaited
+	n, err := c.Conn.Read(p)
+	if n > 0 && http.ConnState(c.state.Load()) != http.StateActive {
+		c.since.Store(int64(c.door.lately()))
+	}
+	if c.two && !c.chat.add(int64(n), c.door.lately()) {
+		c.door.warn("a connection of HTTP/2 sends much and asks for little: it is closed", c.from)
+		c.abort()
+	}
 	return n, err
 }
 
 // Write writes piece by piece, and measures each wait. What the kernel does not take at once
 // is held in memory: unless that was counted before, it is counted here.
 func (c *Conn) Write(p []byte) (n int, err error) {
-	if extra := int64(len(p)) - unheld; extra > 0 {
-		c.mu.Lock()
-		extra -= c.held[responses]
-		c.mu.Unlock()
-		if extra > 0 {
-			if err := c.take(responses, extra); err != nil {
-				c.abort()
-				return 0, err
-			}
-			defer c.give(responses, extra)
-		}
+	if extra, err := c.one.takeFor(p); err != nil {
+		c.abort()
+		return 0, err
+	} else if extra > 0 {
+		defer c.one.give(responses, extra)
 	}
-	for {
-		part := p[:min(len(p), piece)]
-		m, err := c.measured(&c.out, c.Conn.Write, part)
-		n += m
-		if p = p[len(part):]; err != nil || len(p) == 0 {
-			return n, err
-		}
+	if c.two {
+		c.chat.allow(int64(len(p)) / chatOfResponse)
 	}
+	return c.one.pieces(c.Conn.Write, p)
 }
 
 // CloseWrite lets net/http wait for a client to read its last response before it closes.
@@ -128,91 +117,33 @@ func (c *Conn) abort() {
 	_ = c.Close()
 }
 
-// AtLeast raises the least rate for a request that holds more than memory.
-func AtLeast(ctx context.Context, rate int64) {
-	if c := ConnOf(ctx); c != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.rate = max(c.rate, rate)
-	}
-}
-
-// EndBody ends the arrival of the request's body, whose place others need.
-func (c *Conn) EndBody() { c.end(bodies, ErrTooSlow) }
-
-// Hold counts n bytes more of a response that are about to be held in memory, until the
-// request ends. It returns ErrNoRoom if they may not be. On a nil Conn it counts nothing: no
-// client reads the response.
-func (c *Conn) Hold(n int64) error {
-	if c == nil {
-		return nil
-	}
-	return c.take(responses, n)
-}
-
-// take takes n bytes of a kind for the request that is served.
-func (c *Conn) take(kind int, n int64) error {
-	c.mu.Lock()
-	client := c.client
-	c.mu.Unlock()
-	if client == nil {
-		client = c.from
-	}
-	if !c.door.takeOf(client, kind, n) {
-		return fmt.Errorf("%w: this address holds %d bytes of its %d", ErrNoRoom, client.bytes[kind].Used(), client.bytes[kind].Limit())
-	}
-	if !c.door.takeAll(kind, n) {
-		client.bytes[kind].Give(n)
-		return ErrNoRoom
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.held[kind] += n
-	return nil
-}
-
-// give gives back n bytes of a kind, unless the door has taken them away.
-func (c *Conn) give(kind int, n int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.giveLocked(kind, n)
-}
-
-func (c *Conn) giveLocked(kind int, n int64) {
-	if n = min(n, c.held[kind]); n <= 0 {
+// each runs do for every exchange of the connection. It is called with Door.mu held.
+func (c *Conn) each(do func(*Exchange)) {
+	do(&c.one)
+	if !c.two {
 		return
 	}
-	c.held[kind] -= n
-	client := c.client
-	if client == nil {
-		client = c.from
-	}
-	client.bytes[kind].Give(n)
-	c.door.bytes(kind).Give(n)
-}
-
-// end ends a request whose client does not keep up, for the reason given. Its body can no
-// longer be read; what it holds is given back at once, since others wait for it.
-func (c *Conn) end(kind int, reason error) {
 	c.mu.Lock()
-	c.giveLocked(kind, c.held[kind])
-	if kind == bodies {
-		c.late, c.lateFrom = true, reason
-		_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
-	}
-	c.mu.Unlock()
-	if kind == responses {
-		c.abort()
+	defer c.mu.Unlock()
+	for e := range c.streams {
+		do(e)
 	}
 }
 
-// waits returns how long the client has kept the node waiting in the direction of a kind.
-func (c *Conn) waits(kind int, now time.Duration) time.Duration {
-	if kind == bodies {
-		if !c.sending.Load() {
-			return 0
-		}
-		return c.in.owes(now)
+// enters is told when net/http's view of a connection changes.
+func (c *Conn) enters(s http.ConnState) {
+	c.state.Store(int32(s))
+	if s != http.StateIdle {
+		return
 	}
-	return c.out.owes(now)
+	c.since.Store(int64(c.door.lately()))
+	c.one.rest()
 }
+
+// connContext is how a handler finds its connection, and its exchange.
+func connContext(ctx context.Context, nc net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, inner(nc))
+}
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)

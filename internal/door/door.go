@@ -2,6 +2,7 @@ package door
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/internal/budget"
+	"github.com/agora-host/agora/internal/calm"
 )
 
 // Options configure a Door. All fields without a default are required.
@@ -21,12 +23,21 @@ type Options struct {
 	// Refuse sends the response to a request that is not let in, with the problem behind err.
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 	Log    *slog.Logger
+	// Watch runs the handshakes; nil recovers panics, too.
+	Watch *calm.Watch
+	// TLS makes the door speak TLS, with HTTP/2 beside HTTP/1.1; nil: neither. What its NextProtos
+	// names is negotiated, too, and then closed.
+	TLS *tls.Config
+	// ProxyProtocol has a connection from Trusted begin with a header of the proxy protocol, which
+	// says whose it is. From elsewhere none is taken.
+	ProxyProtocol bool
 
 	Connections *budget.Budget
 	Bodies      *budget.Budget // bytes of requests
 	Responses   *budget.Budget // bytes
-	// PerAddress is how many connections, or requests that trusted proxies forwarded, one
-	// address may have open. Of bytes it may hold half of what the node has.
+	// PerAddress is how many connections, streams of HTTP/2 beside the first of a connection, or
+	// requests that trusted proxies forwarded, one address may have open. Of bytes it may hold
+	// half of what the node has.
 	PerAddress int
 	// Trusted are the proxies that name their clients, in X-Forwarded-For and X-Forwarded-Proto or
 	// in Forwarded.
@@ -71,7 +82,9 @@ const (
 type Door struct {
 	o        Options
 	listener *net.TCPListener
-	server   *http.Server
+	server   *http.Server // of HTTP/1.1
+	server2  *http.Server // of HTTP/2
+	lobby    *lobby       // where connections are met that have something to say first
 	handler  http.Handler
 	epoch    time.Time
 	serving  atomic.Bool // Serve runs
@@ -101,23 +114,33 @@ func Listen(ctx context.Context, address string, o Options) (*Door, error) {
 		o: o, listener: l.(*net.TCPListener), epoch: time.Now(),
 		conns: map[*Conn]struct{}{}, callers: map[netip.Addr]*caller{},
 	}
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	d.server = &http.Server{
+	d.server, d.server2 = newServer(d), newServer(d)
+	d.server.Protocols.SetHTTP1(true)
+	d.server2.Protocols.SetHTTP2(true)
+	d.server2.TLSConfig = &tls.Config{NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12}
+	d.server2.HTTP2 = &http.HTTP2Config{
+		MaxConcurrentStreams:      maxStreams,
+		MaxReceiveBufferPerStream: streamBuffer, MaxReceiveBufferPerConnection: streamBuffer, MaxReadFrameSize: 16 << 10,
+	}
+	// A response of net/http's own, such as that to too many headers, never comes to serve.
+	d.server2.WriteTimeout = o.Grace
+	d.lobby = newLobby(d)
+	return d, nil
+}
+
+func newServer(d *Door) *http.Server {
+	return &http.Server{
 		Handler:           http.HandlerFunc(d.serve),
-		Protocols:         &protocols, // HTTP/2 would need budgets for its streams
+		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: headerWithin,
 		IdleTimeout:       idleFor,
 		// OPTIONS * comes to serve: net/http would wait for its body without a limit.
 		DisableGeneralOptionsHandler: true,
 		MaxHeaderBytes:               maxHeaderBytes,
-		ErrorLog:                     slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
-		ConnState:                    func(c net.Conn, s http.ConnState) { c.(*Conn).enters(s) },
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, c)
-		},
+		ErrorLog:                     slog.NewLogLogger(d.o.Log.Handler(), slog.LevelDebug),
+		ConnState:                    func(c net.Conn, s http.ConnState) { inner(c).enters(s) },
+		ConnContext:                  connContext,
 	}
-	return d, nil
 }
 
 // Addr returns the address that is listened on.
@@ -145,7 +168,12 @@ func (d *Door) Serve(handler http.Handler) error {
 	d.handler = handler
 	d.serving.Store(true)
 	defer d.serving.Store(false)
-	err := d.server.Serve(&listener{d})
+	var err error
+	if d.o.TLS != nil || d.o.ProxyProtocol {
+		err = d.lobby.serve()
+	} else {
+		err = d.server.Serve(&listener{d})
+	}
 	if d.draining.Load() && (errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed)) {
 		return nil
 	}
@@ -227,12 +255,12 @@ func (d *Door) admit(nc *net.TCPConn) *Conn {
 			return nil
 		}
 	}
-	if !d.o.Connections.Take(1) && !(d.shed(from, false) && d.o.Connections.Take(1)) {
+	if !d.takePlace(from) {
 		d.leave(from)
-		d.warn("there are as many connections as the node takes: more are refused", from)
 		return nil
 	}
-	c := &Conn{Conn: nc, door: d, from: from, trusted: trusted, rate: d.o.Rate}
+	c := &Conn{Conn: nc, door: d, from: from, trusted: trusted, exempt: trusted}
+	c.one = Exchange{c: c, rate: d.o.Rate}
 	c.since.Store(int64(d.now()))
 	d.mu.Lock()
 	d.conns[c] = struct{}{}
@@ -245,6 +273,15 @@ func (d *Door) admit(nc *net.TCPConn) *Conn {
 		_ = nc.SetWriteBuffer(roomySendBuffer)
 	}
 	return c
+}
+
+// takePlace takes one of the node's places, if need be that of a connection that does nothing.
+func (d *Door) takePlace(from *caller) bool {
+	if d.o.Connections.Take(1) || d.shed(from, false) && d.o.Connections.Take(1) {
+		return true
+	}
+	d.warn("there are as many connections as the node takes: more are refused", from)
+	return false
 }
 
 // warn logs at most once a minute.
@@ -267,61 +304,32 @@ func (d *Door) gone(c *Conn) {
 	d.o.Connections.Give(1)
 }
 
-// enters is told when net/http's view of a connection changes.
-func (c *Conn) enters(s http.ConnState) {
-	c.state.Store(int32(s))
-	if s != http.StateIdle {
-		return
-	}
-	c.since.Store(int64(c.door.lately()))
-	c.sending.Store(false)
-	c.mu.Lock()
-	c.in, c.out = pace{}, pace{}
-	c.mu.Unlock()
-}
-
 var closing = []string{"close"}
 
 // serve lets a request in.
 func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
-	c := ConnOf(r.Context())
+	if r.ProtoMajor == 2 && r.TLS != nil {
+		Of(r.Context()).c.serveStream(w, r)
+		return
+	}
+	e := Of(r.Context())
 	// Where framing could be read in two ways (RFC 9112 sections 6.1 and 6.3), nothing after
 	// the request is read. net/http has removed the Content-Length beside Transfer-Encoding.
 	if r.TransferEncoding != nil || !r.ProtoAtLeast(1, 1) || d.draining.Load() {
 		w.Header()["Connection"] = closing
 	}
 	hasBody := r.Body != nil && r.Body != http.NoBody
-	c.sending.Store(hasBody)                                   // also if it is refused: net/http then reads what comes of it
-	if r.Method == http.MethodOptions && r.RequestURI == "*" { // OPTIONS, of the node as a whole
-		w.WriteHeader(http.StatusNoContent)
-		return
+	e.sending.Store(hasBody) // also if it is refused: net/http then reads what comes of it
+	if e.c.secure {
+		w = &writer{w, e}
 	}
-	err := acceptable(r)
-	if err == nil {
-		err = d.begin(c, r)
-	}
-	if err != nil {
-		w.Header()["Connection"] = closing
-		d.o.Refuse(w, r, err)
-		return
-	}
-	defer d.finish(c)
-	if !hasBody {
-		d.handler.ServeHTTP(w, r)
-		return
-	}
-	with := new(http.Request) // net/http looks at the body that it has made itself
-	*with = *r
-	c.body = &body{ReadCloser: r.Body, c: c, w: w, left: r.ContentLength}
-	with.Body = c.body
-	defer func() { r.MultipartForm = with.MultipartForm }() // which net/http removes
-	d.handler.ServeHTTP(w, with)
+	e.serve(w, r, hasBody)
 }
 
 // acceptable refuses what no handler is to see.
 func acceptable(r *http.Request) error {
 	switch {
-	case r.ProtoMajor != 1: // the preface of HTTP/2 comes as a request
+	case r.ProtoMajor != 1 && r.TLS == nil: // the preface of HTTP/2 comes as a request
 		return fmt.Errorf("%w: %s", ErrProtocol, r.Proto)
 	case r.Method == http.MethodConnect, r.Method == http.MethodTrace, r.Method == "TRACK":
 		return fmt.Errorf("%w: %s", ErrMethod, r.Method)
@@ -334,42 +342,4 @@ func acceptable(r *http.Request) error {
 		return fmt.Errorf("%w: %d, and %d are taken", ErrHeaders, n, maxHeaders)
 	}
 	return nil
-}
-
-// begin counts a request for the address that it comes from.
-func (d *Door) begin(c *Conn, r *http.Request) error {
-	client, counted, named := c.from, false, Client{}
-	if c.trusted {
-		named = proxies(d.o.Trusted).client(r.Header)
-	}
-	if named.Addr.IsValid() {
-		var ok bool
-		if client, ok = d.enter(named.Addr.Addr(), false); !ok {
-			return ErrTooMany
-		}
-		counted = true
-	} else {
-		named.Addr = addrOf(c.RemoteAddr())
-	}
-	d.running.Add(1)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.client, c.counted, c.named, c.late, c.rate = client, counted, named, false, d.o.Rate
-	return nil
-}
-
-// finish gives back what a request has taken.
-func (d *Door) finish(c *Conn) {
-	c.mu.Lock()
-	for kind := range kinds {
-		c.giveLocked(kind, c.held[kind])
-	}
-	client, counted := c.client, c.counted
-	c.client, c.counted, c.named = nil, false, Client{}
-	c.mu.Unlock()
-	if counted {
-		d.leave(client)
-	}
-	c.body = nil
-	d.running.Add(-1)
 }

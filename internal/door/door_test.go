@@ -100,7 +100,7 @@ func fail(w http.ResponseWriter, err error) {
 func echo(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/big" {
 		const size = 1 << 20
-		if err := door.ConnOf(r.Context()).Hold(size); err != nil {
+		if err := door.Of(r.Context()).Hold(size); err != nil {
 			fail(w, err)
 			return
 		}

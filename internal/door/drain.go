@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -40,7 +42,11 @@ func (d *Door) Shutdown(ctx context.Context) (cut int, err error) {
 	}
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
-	for (d.serving.Load() || d.closeSilent() > 0) && ctx.Err() == nil {
+	for told := false; (d.serving.Load() || d.closeSilent() > 0) && ctx.Err() == nil; {
+		if !told && !d.serving.Load() {
+			goAway(d.server2)
+			told = true
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -53,7 +59,22 @@ func (d *Door) Shutdown(ctx context.Context) (cut int, err error) {
 // Close closes everything at once, and waits for the handlers.
 func (d *Door) Close() error {
 	d.draining.Store(true)
-	return errors.Join(d.closeListener(), d.server.Close(), d.handlersEnd())
+	err := errors.Join(d.closeListener(), d.server.Close(), d.server2.Close())
+	d.lobby.close()
+	d.mu.Lock()
+	rest := slices.Collect(maps.Keys(d.conns)) // in their handshakes
+	d.mu.Unlock()
+	for _, c := range rest {
+		_ = c.Close()
+	}
+	return errors.Join(err, d.handlersEnd())
+}
+
+// goAway tells clients of HTTP/2 to ask nothing more. Those who have asked are served.
+func goAway(server2 *http.Server) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // it does not wait, and it closes no connection of HTTP/2
+	_ = server2.Shutdown(ctx)
 }
 
 func (d *Door) closeListener() error {

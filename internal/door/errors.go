@@ -11,7 +11,7 @@ var (
 	ErrTooMany  = errors.New("this address has as many requests open as one address may")
 	ErrHeaders  = errors.New("the request has too many headers")
 	ErrMethod   = errors.New("no address of this node takes that method")
-	ErrProtocol = errors.New("the node speaks HTTP/1.1")
+	ErrProtocol = errors.New("the node speaks HTTP/1.1, and HTTP/2 over TLS alone")
 )
 
 // Methods are what an address may take, as the Allow header lists them. Each address takes some.

@@ -60,9 +60,12 @@ func (d *Door) candidate(c *Conn, from *caller, now time.Duration) (candidate, b
 		return k, now-k.since > silent
 	}
 	k.class = 2
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	owes := max(c.waits(bodies, now), c.waits(responses, now))
+	var owes time.Duration
+	c.each(func(e *Exchange) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		owes = max(owes, e.waits(bodies, now), e.waits(responses, now))
+	})
 	k.since = now - owes
 	return k, owes > stalled
 }
@@ -123,7 +126,7 @@ func compareBool(a, b bool) int {
 func (d *Door) makeRoom(kind int, n int64, of *caller) bool {
 	now := d.now()
 	type holder struct {
-		c    *Conn
+		e    *Exchange
 		held int64
 		owes time.Duration
 	}
@@ -138,11 +141,13 @@ func (d *Door) makeRoom(kind int, n int64, of *caller) bool {
 		return false
 	}
 	for c := range d.conns {
-		c.mu.Lock()
-		if owes := c.waits(kind, now); c.held[kind] > 0 && owes > d.stalled() && (of == nil || c.client == of) {
-			found = append(found, holder{c, c.held[kind], owes})
-		}
-		c.mu.Unlock()
+		c.each(func(e *Exchange) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			if owes := e.waits(kind, now); e.held[kind] > 0 && owes > d.stalled() && (of == nil || e.client == of) {
+				found = append(found, holder{e, e.held[kind], owes})
+			}
+		})
 	}
 	if len(found) == 0 {
 		*barren = search{now, 0}
@@ -150,7 +155,7 @@ func (d *Door) makeRoom(kind int, n int64, of *caller) bool {
 	d.mu.Unlock()
 	slices.SortFunc(found, func(a, b holder) int { return -cmp.Compare(a.owes, b.owes) })
 	for _, h := range found {
-		h.c.end(kind, ErrNoRoom)
+		h.e.end(kind, ErrNoRoom)
 		if n -= h.held; n <= 0 {
 			break
 		}
@@ -161,21 +166,23 @@ func (d *Door) makeRoom(kind int, n int64, of *caller) bool {
 // sweep ends what is below the least rate.
 func (d *Door) sweep() {
 	now, grace := d.now(), d.grace()
-	var late [kinds][]*Conn
+	var late [kinds][]*Exchange
 	d.mu.Lock()
 	for c := range d.conns {
-		c.mu.Lock()
-		for kind := range kinds {
-			if c.waits(kind, now) > grace {
-				late[kind] = append(late[kind], c)
+		c.each(func(e *Exchange) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			for kind := range kinds {
+				if e.waits(kind, now) > grace {
+					late[kind] = append(late[kind], e)
+				}
 			}
-		}
-		c.mu.Unlock()
+		})
 	}
 	d.mu.Unlock()
 	for kind := range kinds {
-		for _, c := range late[kind] {
-			c.end(kind, ErrTooSlow)
+		for _, e := range late[kind] {
+			e.end(kind, ErrTooSlow)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -22,6 +23,8 @@ type Target struct {
 	From string // the loopback address to come from; "" for any
 	// Header is more lines of each request's header, each ended by CRLF.
 	Header string
+	// TLS makes the attacks go over TLS, by what its NextProtos says; nil: without.
+	TLS *tls.Config
 }
 
 // Attack is one attack that runs.
@@ -30,6 +33,7 @@ type Attack struct {
 	Refused atomic.Int64 // connections that could not be made
 	Ended   atomic.Int64 // connections that the node closed, before or after a response
 	Ready   atomic.Int64 // connections that hold what the attack is to hold
+	Resets  atomic.Int64 // streams of HTTP/2 that the node reset
 
 	mu       sync.Mutex
 	statuses map[int]int // guarded by mu
@@ -73,6 +77,9 @@ func (t Target) begin(ctx context.Context, n int, one func(a *Attack, c net.Conn
 			stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 			defer stop()
 			defer c.Close()
+			if t.TLS != nil {
+				c = tls.Client(c, t.TLS)
+			}
 			one(a, c)
 		})
 	}
@@ -150,7 +157,11 @@ func (t Target) Unfinished(ctx context.Context, n int, size, sent int64, drip ti
 // it does.
 func (t Target) Unread(ctx context.Context, n int) *Attack {
 	return t.begin(ctx, n, func(a *Attack, c net.Conn) {
-		_ = c.(*net.TCPConn).SetReadBuffer(4 << 10)
+		raw := c
+		if t, ok := c.(*tls.Conn); ok {
+			raw = t.NetConn()
+		}
+		_ = raw.(*net.TCPConn).SetReadBuffer(4 << 10)
 		if _, err := c.Write([]byte(t.head(http.MethodGet, ""))); err == nil {
 			a.Ready.Add(1)
 		}

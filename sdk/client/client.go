@@ -88,6 +88,16 @@ func New(address, token string) (*Client, error) {
 	}, nil
 }
 
+// Over returns a client that sends its requests over a transport, such as one that trusts a
+// company's own authority.
+func (c *Client) Over(transport http.RoundTripper) *Client {
+	other := *c
+	h := *c.http
+	h.Transport = transport
+	other.http = &h
+	return &other
+}
+
 // expectFrom is from which size on a node is asked before a body is sent, in bytes.
 const expectFrom = 64 << 10
 

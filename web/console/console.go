@@ -35,6 +35,7 @@ type Services struct {
 	Pages        AppPages
 	Quotas       web.Quotas
 	HostNames    web.HostNames
+	Front        web.Front
 	Lifecycle    web.Lifecycle
 	Remover      web.Remover
 	Certificates web.Certificates
@@ -97,7 +98,7 @@ func newConsole(s Services, f *frame) *Console {
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
-		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas},
+		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Front},
 	}
 }
 

@@ -24,6 +24,7 @@ type settings struct {
 	users  web.Users
 	names  web.HostNames
 	quotas web.Quotas
+	front  web.Front
 }
 
 type settingsView struct {
@@ -36,6 +37,7 @@ type settingsView struct {
 	Roles     []access.Role
 	Scopes    []access.ScopeInfo
 	Quotas    []control.Quota
+	TLS       control.TLS
 	Challenge string // what a new key has to sign
 	Secret    string // a new token, shown once
 	Link      string // a new sign-in link, shown once
@@ -67,6 +69,9 @@ func (s *settings) show(r *http.Request) (string, any, error) {
 	}
 	if !b.Operator() {
 		return "settings", v, nil
+	}
+	if v.TLS, err = s.front.TLS(ctx); err != nil {
+		return "", nil, err
 	}
 	v.Users, v.Pages["users"], err = listed(r, "users", shownItems, func(p control.Page) (control.Items[access.User], error) {
 		return s.users.Users(ctx, control.UserFilter{}, p)
