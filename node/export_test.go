@@ -278,6 +278,9 @@ func (o *Options) RunTwice(t testing.TB) {
 	o.wrap = func(s state.Store) state.Store { return statetest.Strict(t, s) }
 }
 
+// RunOnce undoes RunTwice, for changes whose second run may be with another key of the ring.
+func (o *Options) RunOnce() { o.wrap = nil }
+
 // CountViews counts the Views of the node's state that are read for contexts with a value of a key.
 // It goes on top of RunTwice.
 func (o *Options) CountViews(key any) *atomic.Int64 {

@@ -42,6 +42,9 @@ func (n *Node) openHost(ctx context.Context) (err error) {
 	n.Pages = apps.NewPages(n.Catalogue, n.Automation, n.Observer)
 	n.Host.Follow(n.followers)
 	n.followers.Follow("removals", true, followDeletions(n.Keeper))
+	if err := n.followers.FollowDurably(ctx, "rotations", n.Vault.FollowRotations, "secrets.rotated"); err != nil {
+		return err
+	}
 	n.Calls = &Calls{desk: n.desk, host: n.Host}
 	n.Checkup = &Checkup{
 		doctor: doctor{dir: n.o.DataDir}, stores: n.stores, desk: n.desk, blobs: n.blobs, store: n.store, verifier: n.verifier, files: n.files, ring: n.ring,

@@ -103,11 +103,20 @@ func (r *Ring) Add() error {
 	return r.replace(append(slices.Clone(r.keys), newKey()))
 }
 
-// Drop forgets all keys but the newest. No record may need them.
-func (r *Ring) Drop() error {
+// Forget drops the keys that are older than one, but those that a record needs. What no key of the ring
+// is older than leaves all of them.
+func (r *Ring) Forget(olderThan string, needed func(id string) bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.replace(slices.Clone(r.keys[len(r.keys)-1:]))
+	at := slices.IndexFunc(r.keys, func(k key) bool { return k.ID == olderThan })
+	if at <= 0 {
+		return nil
+	}
+	kept := slices.DeleteFunc(slices.Clone(r.keys[:at]), func(k key) bool { return !needed(k.ID) })
+	if len(kept) == at {
+		return nil
+	}
+	return r.replace(append(kept, r.keys[at:]...))
 }
 
 // replace writes the file and takes the keys if that succeeded. The caller holds

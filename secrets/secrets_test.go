@@ -139,7 +139,19 @@ func TestRotation(t *testing.T) {
 		t.Fatalf("%d, %v", n, err)
 	}
 	opens("sealed anew")
-	if err := r.Drop(); err != nil {
+	for olderThan, step := range map[string]string{before: "nothing is older than the oldest", "none": "a key that is not there"} {
+		if err := r.Forget(olderThan, func(string) bool { return false }); err != nil {
+			t.Fatal(err)
+		}
+		opens(step)
+	}
+	if err := r.Forget(r.Newest(), func(id string) bool { return id == before }); err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := os.ReadFile(path); err != nil || !strings.Contains(string(raw), before) {
+		t.Errorf("a key that is needed is gone, %v", err)
+	}
+	if err := r.Forget(r.Newest(), func(string) bool { return false }); err != nil {
 		t.Fatal(err)
 	}
 	opens("the old key is gone")

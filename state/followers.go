@@ -50,14 +50,20 @@ type Followers struct {
 	all []*follower // append only before CatchUp and Run
 }
 
+// cursorEvery is how many revisions a durable follower whose kinds of events do not come may be ahead
+// of its cursor: to write it for each would double the writes of the store.
+const cursorEvery = 1000
+
 // follower is one of them.
 type follower struct {
 	name    string
 	before  bool
 	durable bool
+	kinds   []string // of events that it is shown; none: all
 	apply   Apply
 	rev     atomic.Uint64 // up to which it has seen every event
 	turn    chan struct{} // held while it reads and applies: it sees the events in order
+	kept    abi.Rev       // its cursor, if it is durable; guarded by turn
 
 	mu       sync.Mutex // guards all below
 	failures uint64
@@ -85,8 +91,9 @@ func (fs *Followers) Follow(name string, before bool, apply Apply) {
 
 // FollowDurably adds a follower whose effects outlive the process, in the background. It goes on where
 // its cursor in the store is, which is set once its effects have happened. When it is new, it begins
-// at the present revision, and misses nothing from then on.
-func (fs *Followers) FollowDurably(ctx context.Context, name string, apply Apply) error {
+// at the present revision, and misses nothing from then on. It is shown events of some kinds alone, if
+// any are named.
+func (fs *Followers) FollowDurably(ctx context.Context, name string, apply Apply, kinds ...string) error {
 	rev, known, err := fs.kept.Cursor(ctx, name)
 	if err == nil && !known {
 		rev, err = fs.since, fs.kept.SetCursor(ctx, name, fs.since)
@@ -94,7 +101,7 @@ func (fs *Followers) FollowDurably(ctx context.Context, name string, apply Apply
 	if err != nil {
 		return fmt.Errorf("begin the follower %s: %w", name, err)
 	}
-	fs.add(&follower{name: name, durable: true, apply: apply}, rev)
+	fs.add(&follower{name: name, durable: true, kinds: kinds, apply: apply, kept: rev}, rev)
 	return nil
 }
 
@@ -176,7 +183,7 @@ func (fs *Followers) advance(ctx context.Context, f *follower, to abi.Rev) error
 
 // step shows a follower the next events; its turn is held. Only what it has taken in moves its cursor.
 func (fs *Followers) step(ctx context.Context, f *follower, to abi.Rev) error {
-	events, err := fs.feed.Events(ctx, EventQuery{After: abi.Rev(f.rev.Load()), Limit: fs.page})
+	events, err := fs.feed.Events(ctx, EventQuery{After: abi.Rev(f.rev.Load()), Kinds: f.kinds, Limit: fs.page})
 	if err != nil {
 		fs.unread(ctx, f, err)
 		return err
@@ -186,8 +193,10 @@ func (fs *Followers) step(ctx context.Context, f *follower, to abi.Rev) error {
 		reached = events[len(events)-1].Rev
 		err = fs.watch.Do("follow-"+f.name, func() error { return f.apply(ctx, events) })
 	}
-	if err == nil && f.durable {
-		err = fs.kept.SetCursor(ctx, f.name, reached)
+	if err == nil && f.durable && (len(events) > 0 || reached-f.kept >= cursorEvery) {
+		if err = fs.kept.SetCursor(ctx, f.name, reached); err == nil {
+			f.kept = reached
+		}
 	}
 	if err != nil {
 		fs.failed(ctx, f, err)

@@ -260,3 +260,69 @@ func TestFollowersGoOn(t *testing.T) {
 		<-ended
 	})
 }
+
+// cursors counts how often the cursor is written.
+type cursors struct {
+	*statetest.Memory
+	written int
+}
+
+func (c *cursors) SetCursor(ctx context.Context, follower string, rev abi.Rev) error {
+	c.written++
+	return c.Memory.SetCursor(ctx, follower, rev)
+}
+
+// TestFollowersOfKinds: a durable follower of some kinds is shown each event of those kinds, also over a
+// crash, and no other; events that are not for it cost next to no writes of its cursor.
+func TestFollowersOfKinds(t *testing.T) {
+	ctx, store := t.Context(), &cursors{Memory: statetest.NewMemory(time.Now)}
+	var shown []string
+	begin := func() *state.Followers {
+		quiet := slog.New(slog.DiscardHandler)
+		fs, err := state.NewFollowers(ctx, store, quiet, calm.New(quiet), func() {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = fs.FollowDurably(ctx, "rotations", func(_ context.Context, events []abi.Event) error {
+			for _, e := range events {
+				shown = append(shown, e.Kind+" "+e.Subject)
+			}
+			return nil
+		}, "secrets.rotated")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fs
+	}
+	emit := func(kind, subject string) {
+		t.Helper()
+		if _, err := store.Update(ctx, "ada", func(tx state.Tx) error { tx.Emit(kind, "", subject, nil); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fs, written := begin(), store.written
+	for i := range 1100 {
+		emit("user.changed", "ada")
+		if i%10 == 0 {
+			if err := fs.Lead(ctx, "rotations"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := store.written - written; n != 1 || len(shown) > 0 {
+		t.Errorf("1100 events of other kinds: the cursor was written %d times, and %v were shown", n, shown)
+	}
+	emit("secrets.rotated", "first") // and the process crashes
+	fs = begin()
+	emit("user.changed", "ada")
+	emit("secrets.rotated", "second")
+	for range 2 {
+		if err := fs.Lead(ctx, "rotations"); err != nil {
+			t.Fatal(err)
+		}
+		fs = begin()
+	}
+	if want := []string{"secrets.rotated first", "secrets.rotated second"}; !slices.Equal(shown, want) {
+		t.Errorf("%v were shown, want %v", shown, want)
+	}
+}

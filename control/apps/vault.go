@@ -7,6 +7,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/internal/failpoint"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
 )
@@ -93,10 +94,10 @@ func (v *Vault) DeleteSecret(ctx context.Context, app, name string) error {
 	return err
 }
 
-// RotateSecrets makes a new key, seals every secret with it, and forgets the
-// earlier keys. Whatever it is interrupted in, every secret opens: the new key is
-// durable before the first record needs it, and an earlier one goes when no
-// record does.
+// RotateSecrets makes a new key, seals every secret with it, and forgets the earlier keys. Whatever it
+// is interrupted in, every secret opens: the new key is durable before the first record needs it, and
+// an earlier one goes when no record does. A process that is killed before the earlier ones are
+// forgotten forgets them when it is started again, see FollowRotations.
 func (v *Vault) RotateSecrets(ctx context.Context) (int, error) {
 	actor, err := v.desk.May(ctx, access.Operate, access.TheNode)
 	if err != nil {
@@ -106,13 +107,44 @@ func (v *Vault) RotateSecrets(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	var n int
-	_, err = v.desk.Update(ctx, actor.User, func(tx state.Tx) error {
+	var newest string
+	_, err = v.desk.Update(ctx, actor.User, func(tx state.Tx) (err error) {
+		newest = v.ring.Newest()
 		n, err = secrets.Reseal(tx, v.ring)
-		tx.Emit("secrets.rotated", "", v.ring.Newest(), nil)
+		tx.Emit("secrets.rotated", "", newest, nil)
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	return n, v.ring.Drop()
+	return n, v.forgetKeys(ctx, newest)
+}
+
+// FollowRotations forgets, after each rotation, the keys that it replaced.
+func (v *Vault) FollowRotations(ctx context.Context, events []abi.Event) error {
+	for _, e := range events {
+		if err := v.forgetKeys(ctx, e.Subject); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetKeys drops the keys that are older than one with which every secret was sealed anew. Nothing is
+// sealed with them any more, and what still is, whatever the reason, keeps its key. Keys that are
+// younger belong to another rotation, which may not have come as far.
+func (v *Vault) forgetKeys(ctx context.Context, olderThan string) error {
+	failpoint.Hit("secrets-rotated")
+	needed := map[string]bool{}
+	err := v.desk.View(ctx, func(tx state.Reader) error {
+		all, err := tx.Secrets("")
+		for _, s := range all {
+			needed[s.Key] = true
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read which keys are needed: %w", err)
+	}
+	return v.ring.Forget(olderThan, func(id string) bool { return needed[id] })
 }

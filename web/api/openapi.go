@@ -101,7 +101,7 @@ func (d *describer) operation(r route) object {
 	op := object{"operationId": r.id, "summary": r.about, "parameters": params, "responses": responses}
 	if r.public {
 		op["security"] = []any{}
-	} else if slices.Contains(r.roles, access.SignedIn) {
+	} else if slices.Contains(r.anyOf(), access.SignedIn) {
 		op["security"] = []any{object{"token": r.scopes()}}
 		op["description"] = "For whoever is signed in" + needsScope(r.scopes()) + "."
 	} else {

@@ -35,7 +35,6 @@ type Services struct {
 	Pages        AppPages
 	Quotas       web.Quotas
 	HostNames    web.HostNames
-	Front        web.Front
 	Lifecycle    web.Lifecycle
 	Remover      web.Remover
 	Certificates web.Certificates
@@ -94,11 +93,11 @@ func newConsole(s Services, f *frame) *Console {
 		automation:   &automation{s.Automation},
 		vault:        &vault{s.Vault},
 		uploads:      &uploads{f, s.Catalogue, s.Intake, s.Publisher},
-		reviews:      &reviews{f, s.Requests, s.Grants, s.Policy},
+		reviews:      &reviews{f, s.Requests, s.Grants, s.Policy, s.Catalogue},
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
-		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Front},
+		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas},
 	}
 }
 
@@ -130,31 +129,31 @@ func New(services Services, o Options) (http.Handler, error) {
 	return f.harden(f.visited(origin.Handler(mux))), nil
 }
 
-// page is one that a person with a role can look at.
+// page is one that people can look at who may do an act, by the table of who may do what.
 type page struct {
 	pattern string
-	role    access.Role
+	act     access.Act
 	show    pageFunc
 }
 
 // pages are all pages but the one for signing in.
 func (c *Console) pages() []page {
 	return []page{
-		{"/{$}", access.SignedIn, c.catalogue.show},
-		{"/apps/{app}", access.SignedIn, c.apps.app},
-		{"/apps/{app}/releases/{number}", access.RoleViewer, c.apps.release},
-		{"/apps/{app}/releases/{number}/source", access.RoleViewer, c.source.show},
-		{"/certificates", access.RoleViewer, c.certificates.list},
-		{"/certificates/{id}", access.RoleViewer, c.certificates.show},
-		{"/upload", access.RoleDeveloper, c.uploads.form},
-		{"/requests", access.RoleViewer, c.reviews.requests},
-		{"/grants", access.RoleViewer, c.reviews.grants},
-		{"/usage", access.SignedIn, c.usage.show},
-		{"/calls", access.SignedIn, c.calls.box},
-		{"/calls/{id}", access.SignedIn, c.calls.show},
-		{"/policy", access.RoleViewer, c.reviews.policy},
-		{"/activity", access.RoleViewer, c.activity.show},
-		{"/settings", access.SignedIn, c.settings.show},
+		{"/{$}", access.FindApp, c.catalogue.show},
+		{"/apps/{app}", access.FindApp, c.apps.app},
+		{"/apps/{app}/releases/{number}", access.ReadReleases, c.apps.release},
+		{"/apps/{app}/releases/{number}/source", access.ReadSource, c.source.show},
+		{"/certificates", access.ReadCertificate, c.certificates.list},
+		{"/certificates/{id}", access.ReadCertificate, c.certificates.show},
+		{"/upload", access.Develop, c.uploads.form},
+		{"/requests", access.ReadRequest, c.reviews.requests},
+		{"/grants", access.ReadCatalogue, c.reviews.grants},
+		{"/usage", access.ReadUsage, c.usage.show},
+		{"/calls", access.ReadCalls, c.calls.box},
+		{"/calls/{id}", access.ReadCalls, c.calls.show},
+		{"/policy", access.ReadCatalogue, c.reviews.policy},
+		{"/activity", access.ReadCatalogue, c.activity.show},
+		{"/settings", access.ManageTokens, c.settings.show},
 	}
 }
 
@@ -176,7 +175,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /certificates/{id}/document", c.frame.own(c.certificates.save))
 	mux.HandleFunc("GET /certificates/{id}/signature", c.frame.own(c.certificates.save))
 	for _, p := range c.pages() {
-		mux.HandleFunc("GET "+p.pattern, c.frame.page(p.role, p.show))
+		mux.HandleFunc("GET "+p.pattern, c.frame.page(p.act, p.show))
 	}
 	mux.HandleFunc("GET /usage.csv", c.frame.own(c.usage.export("csv")))
 	mux.HandleFunc("GET /usage.json", c.frame.own(c.usage.export("json")))

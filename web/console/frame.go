@@ -129,7 +129,7 @@ func (f *frame) base(r *http.Request, title, nav string) (base, error) {
 // pageFunc returns the name of a template and the view it shows.
 type pageFunc func(r *http.Request) (string, any, error)
 
-func (f *frame) page(role access.Role, show pageFunc) http.HandlerFunc {
+func (f *frame) page(act access.Act, show pageFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r, err := f.signedIn(r)
 		if err != nil && r.Header.Get("HX-Request") != "" {
@@ -140,7 +140,7 @@ func (f *frame) page(role access.Role, show pageFunc) http.HandlerFunc {
 			http.Redirect(w, r, "/sign-in?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 			return
 		}
-		if err := access.Require(access.ActorFrom(r.Context()), role); err != nil {
+		if err := access.Require(access.ActorFrom(r.Context()), access.Door(act)...); err != nil {
 			f.failed(w, r, err)
 			return
 		}

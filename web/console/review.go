@@ -7,8 +7,10 @@ import (
 	"slices"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/web"
 	"github.com/agora-host/agora/web/problem"
 )
@@ -19,6 +21,7 @@ type reviews struct {
 	asked   web.Requests
 	granted web.Grants
 	rules   web.Policy
+	apps    web.Catalogue
 }
 
 type requestsView struct {
@@ -45,12 +48,12 @@ func (s *reviews) requests(r *http.Request) (string, any, error) {
 
 // Decides reports whether the actor may decide a request.
 func (v requestsView) Decides(q approvals.Request) bool {
-	return v.Reviewer() && q.DecidableBy(v.Actor.User)
+	return access.Allowed(v.Actor, access.DecideRequest, control.OfRequest(q))
 }
 
 // Withdraws reports whether the actor may take a request back.
 func (v requestsView) Withdraws(q approvals.Request) bool {
-	return q.Status == approvals.StatusOpen && (v.Actor.User == q.By || v.Actor.User == q.Owner)
+	return access.Allowed(v.Actor, access.WithdrawRequest, control.OfRequest(q))
 }
 
 func (s *reviews) promote(r *http.Request) (string, error) {
@@ -94,6 +97,18 @@ type grantsView struct {
 	Pages   pager
 	Left    []approvals.Grant // what still allows the capability of a grant that was revoked
 	Default []abi.Tier        // tiers that give it to every app
+	own     []control.App     // the actor's apps
+}
+
+// Reduces reports whether the actor may revoke a grant.
+func (v grantsView) Reduces(g approvals.Grant) bool {
+	on := access.App(g.App, "")
+	for _, app := range v.own {
+		if app.Name == g.App {
+			on = control.OfApp(app.App)
+		}
+	}
+	return access.Allowed(v.Actor, access.ReduceGrant, on)
 }
 
 func (s *reviews) grants(r *http.Request) (string, any, error) {
@@ -108,6 +123,11 @@ func (s *reviews) grants(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	own, err := s.apps.Apps(r.Context(), registry.Search{Owner: b.Actor.User}, control.Page{Limit: control.MaxPageLimit})
+	if err != nil {
+		return "", nil, err
+	}
+	v.own = own.Items
 	err = s.stillGranted(r, &v)
 	return "grants", v, err
 }

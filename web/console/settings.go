@@ -62,7 +62,7 @@ func (s *settings) show(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if b.Developer() || b.Operator() {
+	if v.Keeps(b.Actor.User) {
 		if v.Challenge, err = s.keys.KeyChallenge(ctx, ""); err != nil {
 			return "", nil, err
 		}
@@ -81,6 +81,11 @@ func (s *settings) show(r *http.Request) (string, any, error) {
 	}
 	v.Domains, v.Pages["domains"], err = listed(r, "domains", shownItems, func(p control.Page) (control.Items[registry.HostName], error) { return s.names.HostNames(ctx, p) })
 	return "settings", v, err
+}
+
+// Keeps reports whether the actor may add and delete keys of an identity.
+func (v settingsView) Keeps(identity string) bool {
+	return access.Allowed(v.Actor, access.ManageKeys, access.Person(identity))
 }
 
 // Usual reports whether a new token has a scope unless another is chosen.
