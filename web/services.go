@@ -195,6 +195,21 @@ type Users interface {
 	NewLink(ctx context.Context, user string) (path string, err error)
 }
 
+// Groups are sets of people.
+type Groups interface {
+	List(ctx context.Context, f control.GroupFilter, p control.Page) (control.Items[control.Group], error)
+	// Show finds a group by its id or, of those made here, by its name.
+	Show(ctx context.Context, group string) (control.Group, error)
+	// People are for those who are in the group, and for operators.
+	People(ctx context.Context, group string, p control.Page) (control.Items[control.GroupPerson], error)
+	Create(ctx context.Context, name string) (control.Group, error)
+	// Rename, Delete, Add and Remove are refused with access.ErrGroupTold for a provider's group.
+	Rename(ctx context.Context, group, name string) (control.Group, error)
+	Delete(ctx context.Context, group string) error
+	Add(ctx context.Context, group, person string) (control.Group, error)
+	Remove(ctx context.Context, group, person string) (control.Group, error)
+}
+
 // Keys are public keys that sign for an identity.
 type Keys interface {
 	Keys(ctx context.Context, p control.Page) (control.Items[registry.Key], error)

@@ -68,6 +68,13 @@ type (
 		Name string // part of the name
 	}
 
+	// GroupFilter narrows the list of groups. What is left out narrows nothing.
+	GroupFilter struct {
+		Name   string // part of the name
+		Source string // the id of a provider, or "here"
+		Person string // who is in them
+	}
+
 	// EventFilter narrows the list of events. What is left out narrows nothing.
 	EventFilter struct {
 		After    abi.Rev // of later revisions
@@ -564,6 +571,22 @@ type (
 		Disabled bool         `json:"disabled,omitempty"`
 		Former   []FormerName `json:"former,omitempty"` // the names that the user had
 		ETag     string       `json:"-"`                // of one user that is read, for IfMatch
+	}
+	// Group is a set of people: made here, or told by a sign-in provider.
+	Group struct {
+		ID       string    `json:"id"` // which never changes
+		Name     string    `json:"name"`
+		Source   string    `json:"source,omitempty"`   // the provider that keeps it; "": it was made here
+		External string    `json:"external,omitempty"` // its key at the provider
+		Created  time.Time `json:"created"`
+		Changed  time.Time `json:"changed,omitzero"` // its name or key
+		People   int       `json:"people"`           // how many are in it
+		ETag     string    `json:"-"`                // of one group that is read, for IfMatch
+	}
+	// GroupPerson is somebody who is in a group.
+	GroupPerson struct {
+		Name     string `json:"name"`
+		Disabled bool   `json:"disabled,omitempty"`
 	}
 	// FormerName is a name that a user had.
 	FormerName struct {

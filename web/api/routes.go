@@ -230,6 +230,14 @@ func routes() []route {
 		{method: put, path: "/users/:name", id: "putUser", scope: access.ScopeUsersWrite, roles: operators, about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser, of: aUser, creates: true},
 		{method: post, path: "/users/:name/rename", id: "renameUser", scope: access.ScopeUsersWrite, roles: operators, about: "Give a user another name. Their apps, keys, tokens and decisions stay theirs, and what they signed verifies as theirs; the old name is not given to another person.", body: jsonBody(RenameUser{}), answer: access.User{}, handle: renameUser, of: aUser},
 		{method: post, path: "/users/:name/invite", id: "inviteUser", scope: access.ScopeAll, roles: operators, about: "A one-time sign-in link for a user.", answer: Invitation{}, status: http.StatusCreated, handle: inviteUser, secret: true},
+		{method: get, path: "/groups", id: "listGroups", scope: access.ScopeUsersRead, roles: anybody, about: "Groups, by name; of one person, for that person and for operators, by id.", query: []param{text("name", "part of the name"), text("source", "the id of the provider that keeps them, or here for those made here"), text("person", "who is in them")}, paged: true, answer: Items[control.Group]{}, handle: listing(listGroups)},
+		{method: post, path: "/groups", id: "createGroup", scope: access.ScopeUsersWrite, roles: operators, about: "Make a group.", body: jsonBody(NameGroup{}), answer: control.Group{}, status: http.StatusCreated, handle: createGroup},
+		{method: get, path: "/groups/:group", id: "getGroup", scope: access.ScopeUsersRead, about: "One group, by its id or, if it was made here, its name.", answer: control.Group{}, handle: getGroup, of: aGroup},
+		{method: post, path: "/groups/:group/rename", id: "renameGroup", scope: access.ScopeUsersWrite, roles: operators, about: "Give a group another name. What refers to it refers to its id, and stays.", body: jsonBody(NameGroup{}), answer: control.Group{}, handle: renameGroup, of: aGroup},
+		{method: del, path: "/groups/:group", id: "deleteGroup", scope: access.ScopeUsersWrite, roles: operators, about: "Delete a group. Whoever was in it has what it gave no more.", handle: deleteGroup, of: aGroup},
+		{method: get, path: "/groups/:group/people", id: "listGroupPeople", scope: access.ScopeUsersRead, roles: anybody, about: "Who is in a group, for those who are in it and for operators.", paged: true, answer: Items[control.GroupPerson]{}, handle: listing(listGroupPeople)},
+		{method: put, path: "/groups/:group/people/:name", id: "addToGroup", scope: access.ScopeUsersWrite, roles: operators, about: "Put a person into a group.", answer: control.Group{}, handle: addToGroup, of: aGroup},
+		{method: del, path: "/groups/:group/people/:name", id: "removeFromGroup", scope: access.ScopeUsersWrite, roles: operators, about: "Take a person out of a group.", answer: control.Group{}, handle: removeFromGroup, of: aGroup},
 		{method: get, path: "/doctor", id: "doctor", scope: access.ScopeNodeRead, roles: operators, about: "Check everything that is stored.", answer: Items[control.Check]{}, handle: doctor},
 		{method: get, path: "/backup", id: "backup", scope: access.ScopeBackupRead, roles: operators, about: "All that the node keeps, as one stream (tar within gzip). It is complete if its last member is MANIFEST.json. For operators.", answer: "", media: "application/gzip", handle: backup},
 	}
@@ -313,6 +321,9 @@ type (
 	}
 	RenameUser struct {
 		Name string `json:"name"` // the new one
+	}
+	NameGroup struct {
+		Name string `json:"name"`
 	}
 	PutUser struct {
 		Roles    []access.Role `json:"roles"`

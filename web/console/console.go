@@ -57,6 +57,7 @@ type Services struct {
 
 	Tokens web.Tokens
 	Users  web.Users
+	Groups web.Groups
 	Keys   web.Keys
 }
 
@@ -77,6 +78,7 @@ type Console struct {
 	calls        *calls
 	activity     *activity
 	settings     *settings
+	groups       *groups
 }
 
 func newConsole(s Services, f *frame) *Console {
@@ -95,6 +97,7 @@ func newConsole(s Services, f *frame) *Console {
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
 		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas},
+		groups:       &groups{f, s.Groups},
 	}
 }
 
@@ -149,6 +152,8 @@ func (c *Console) pages() []page {
 		{"/calls/{id}", access.SignedIn, c.calls.show},
 		{"/policy", access.RoleViewer, c.reviews.policy},
 		{"/activity", access.RoleViewer, c.activity.show},
+		{"/groups", access.RoleViewer, c.groups.list},
+		{"/groups/{group}", access.RoleViewer, c.groups.show},
 		{"/settings", access.SignedIn, c.settings.show},
 	}
 }
@@ -212,6 +217,11 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/keys/delete", c.settings.deleteKey, access.ManageKeys)
 	edit("/settings/users", aUser, c.settings.putUser, access.ManagePerson)
 	edit("/settings/users/rename", aUser, c.settings.renameUser, access.ManagePerson)
+	act("/groups", c.groups.create, access.ManageGroup)
+	act("/groups/{group}/rename", c.groups.rename, access.ManageGroup)
+	act("/groups/{group}/delete", c.groups.remove, access.ManageGroup)
+	act("/groups/{group}/add", c.groups.add, access.ManageGroup)
+	act("/groups/{group}/remove", c.groups.take, access.ManageGroup)
 	act("/settings/domains", c.settings.createDomain, access.Operate)
 	act("/settings/domains/delete", c.settings.deleteDomain, access.Operate)
 	mux.HandleFunc("POST /settings/users/invite", c.settings.inviteUser)
