@@ -166,6 +166,10 @@ type App struct {
 	Serving  int                 `json:"serving,omitempty"`  // its release
 	Waiting  int                 `json:"waiting"`            // open requests
 	Previous map[abi.Tier]int    `json:"previous,omitempty"` // what rolling a tier back leads to; not in lists
+	// GroupName is the name of the group that owns it.
+	GroupName string `json:"group_name,omitempty"`
+	Orphaned  bool   `json:"orphaned,omitempty"`  // its owner is disabled
+	Successor string `json:"successor,omitempty"` // who could own an orphaned app: its co-owner
 }
 
 // Trigger is a trigger as it is shown.

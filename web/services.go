@@ -89,6 +89,8 @@ type Lifecycle interface {
 	UndeleteApp(ctx context.Context, app string) (control.App, error)
 	// TransferApp offers an app to another person, if its owner asks; an operator hands it over.
 	TransferApp(ctx context.Context, app, to, reason string) (control.App, error)
+	// ShareApp says who owns an app with its owner.
+	ShareApp(ctx context.Context, app string, with control.Owners, reason string) (control.App, error)
 	// AnswerOffer takes an app that is offered to the actor, or ends the offer.
 	AnswerOffer(ctx context.Context, app string, accept bool) (control.App, error)
 	// RenameApp gives an app another title.

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 )
 
@@ -180,10 +182,32 @@ func (s *Groups) Rename(ctx context.Context, text, name string) (control.Group, 
 	})
 }
 
-// Delete forgets a group. Whoever was in it has what it gave no more.
+// Delete forgets a group that owns no app. Whoever was in it has what it gave no more.
 func (s *Groups) Delete(ctx context.Context, text string) error {
-	_, err := s.change(ctx, text, func(tx state.Tx, g *access.Group) error { return Forget(tx, *g) })
+	_, err := s.change(ctx, text, func(tx state.Tx, g *access.Group) error {
+		apps, err := control.AppsOfGroup(tx, g.ID)
+		if err == nil && len(apps) > 0 {
+			err = fmt.Errorf("the group %q owns %s; say first who owns that: %w", g.Name, someOf(apps), access.ErrGroupInUse)
+		}
+		if err != nil {
+			return err
+		}
+		return Forget(tx, *g)
+	})
 	return err
+}
+
+// someOf names some apps.
+func someOf(apps []registry.App) string {
+	var names []string
+	for _, a := range apps[:min(len(apps), 5)] {
+		names = append(names, a.Name)
+	}
+	text := strings.Join(names, ", ")
+	if more := len(apps) - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more apps", more)
+	}
+	return text
 }
 
 // Add puts a person into a group.
@@ -238,8 +262,23 @@ func Made(tx state.Tx, g access.Group) {
 	tx.Emit("group.created", "", g.ID, described(g))
 }
 
-// Forget forgets a group, whoever keeps it.
+// Forget forgets a group, whoever keeps it. The apps that it owns stay their owners'.
 func Forget(tx state.Tx, g access.Group) error {
+	apps, err := control.AppsOfGroup(tx, g.ID)
+	if err != nil {
+		return err
+	}
+	for _, a := range apps {
+		a.Group = ""
+		if err := errors.Join(tx.PutApp(a), control.OwnRequests(tx, a)); err != nil {
+			return err
+		}
+		detail := map[string]string{"reason": "the group " + g.Name + " was deleted"}
+		if a.CoOwner != "" {
+			detail["co_owner"] = a.CoOwner
+		}
+		tx.Emit("app.shared", a.Name, a.Name, detail)
+	}
 	n, err := tx.Count(state.CountMembers, g.ID)
 	if err != nil {
 		return err

@@ -46,6 +46,7 @@ type (
 		Owner      string
 		Capability string
 		State      string // active, suspended, deleting or removing
+		Orphaned bool // their owner is disabled
 	}
 
 	// RequestFilter narrows a list of requests. What is left out narrows nothing.
@@ -91,7 +92,12 @@ type (
 		Title          string              `json:"title,omitempty"`
 		Description    string              `json:"description,omitempty"`
 		Owner          string              `json:"owner"`
-		Team           string              `json:"team"`
+		CoOwner        string              `json:"co_owner,omitempty"`   // who may do what the owner may, but for giving it away
+		Group          string              `json:"group,omitempty"`      // the id of a group whose people may do the same
+		GroupName      string              `json:"group_name,omitempty"` // its name
+		Orphaned       bool                `json:"orphaned,omitempty"`   // its owner is disabled
+		Successor      string              `json:"successor,omitempty"`  // who could own it then: its co-owner
+		Team           string              `json:"team"`                 // as its manifest names it, for bills
 		CostCenter     string              `json:"cost_center"`
 		Classification string              `json:"data_classification"`
 		Created        time.Time           `json:"created"`
@@ -435,6 +441,8 @@ type (
 		Kind       string            `json:"kind"`
 		App        string            `json:"app"`
 		Owner      string            `json:"owner"`
+		CoOwner    string            `json:"co_owner,omitempty"`
+		Group      string            `json:"group,omitempty"`
 		Release    int               `json:"release"`
 		Digest     string            `json:"digest"`
 		Tier       abi.Tier          `json:"tier"`

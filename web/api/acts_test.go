@@ -24,6 +24,7 @@ var actOf = map[string]access.Act{
 	"listDomains": access.ReadCatalogue, "createDomain": access.Operate, "deleteDomain": access.Operate,
 	"certify": access.Sign, "timestamp": access.ReadCatalogue, "listKeys": access.ReadCatalogue, "keyChallenge": access.ManageKeys, "addKey": access.ManageKeys, "deleteKey": access.ManageKeys,
 	"listQuotas": access.ReadQuotas, "listTokens": access.ManageTokens, "newToken": access.ManageTokens, "revokeToken": access.ManageTokens,
+	"shareApp":   access.ShareApp,
 	"listGroups": access.ReadMemberships, "getGroup": access.ReadGroup, "listGroupPeople": access.ReadMembers,
 	"createGroup": access.ManageGroup, "renameGroup": access.ManageGroup, "deleteGroup": access.ManageGroup, "addToGroup": access.ManageGroup, "removeFromGroup": access.ManageGroup,
 	"listUsers": access.ManagePerson, "getUser": access.ManagePerson, "putUser": access.ManagePerson, "renameUser": access.ManagePerson, "inviteUser": access.ManagePerson,

@@ -156,7 +156,7 @@ func routes() []route {
 		{method: get, path: "/info", id: "info", scope: anyScope, anyApp: true, roles: anybody, about: "What this node is.", answer: control.Info{}, handle: info},
 		{method: get, path: "/whoami", id: "whoami", scope: anyScope, anyApp: true, roles: anybody, about: "Who the token belongs to.", answer: Whoami{}, handle: whoami},
 
-		{method: get, path: "/apps", id: "listApps", scope: access.ScopeAppsRead, roles: anybody, about: "Apps, by title. Whoever has no role sees the public face of those that serve.", query: []param{text("q", "words, all of which occur in title, name, description, owner, team, tiers or capabilities; case and accents do not matter"), choice("tier", "that the app serves", abi.Tiers()...), text("team", "one team"), text("owner", "one owner"), text("capability", "a capability of the release that serves"), choice("state", "where the app stands", registry.StateActive, registry.StateSuspended, registry.StateDeleting, registry.StateRemoving)}, paged: true, answer: Items[control.App]{}, handle: listing(listApps)},
+		{method: get, path: "/apps", id: "listApps", scope: access.ScopeAppsRead, roles: anybody, about: "Apps, by title. Whoever has no role sees the public face of those that serve.", query: []param{text("q", "words, all of which occur in title, name, description, owner, team, tiers or capabilities; case and accents do not matter"), choice("tier", "that the app serves", abi.Tiers()...), text("team", "one team"), text("owner", "a person who owns them, alone or with others"), text("capability", "a capability of the release that serves"), choice("state", "where the app stands", registry.StateActive, registry.StateSuspended, registry.StateDeleting, registry.StateRemoving), choice("orphaned", "those whose owner is disabled", "true")}, paged: true, answer: Items[control.App]{}, handle: listing(listApps)},
 		{method: get, path: "/apps/:app", id: "getApp", scope: access.ScopeAppsRead, roles: anybody, about: "One app.", answer: control.App{}, handle: getApp, of: anApp},
 		{method: post, path: "/apps/:app/suspend", id: "suspendApp", scope: access.ScopeAppsManage, roles: deciders, about: "Stop an app: it serves nothing and nothing calls it, until it is resumed. Its owner, a reviewer or an operator.", body: jsonBody(Reason{}), answer: control.App{}, handle: suspendApp, reread: getApp, of: anApp},
 		{method: post, path: "/apps/:app/resume", id: "resumeApp", scope: access.ScopeAppsManage, roles: deciders, about: "End a suspension: an operator any, others what their own authority suspended.", body: jsonBody(Reason{}), answer: control.App{}, handle: resumeApp, reread: getApp, of: anApp},
@@ -164,6 +164,7 @@ func routes() []route {
 		{method: post, path: "/apps/:app/undelete", id: "undeleteApp", scope: access.ScopeAppsManage, roles: makers, about: "Undo the deletion of an app while its wait lasts.", answer: control.App{}, handle: undeleteApp, reread: getApp, of: anApp},
 		{method: post, path: "/apps/:app/transfer", id: "transferApp", scope: access.ScopeAppsManage, roles: makers, about: "Offer one's app to another person, who accepts it; an operator hands another one's app over at once.", body: jsonBody(TransferApp{}), answer: control.App{}, handle: transferApp, reread: getApp, of: anApp},
 		{method: post, path: "/apps/:app/offer", id: "answerOffer", scope: access.ScopeAppsManage, roles: makers, about: "Take an app that is offered to the caller, or end the offer: refuse it, or take it back.", body: jsonBody(AnswerOffer{}), answer: control.App{}, handle: answerOffer, reread: getApp, of: anApp},
+		{method: put, path: "/apps/:app/owners", id: "shareApp", scope: access.ScopeAppsManage, roles: makers, about: "Say who owns an app with its owner: a co-owner and a group, in the place of those that were. They may do what the owner may, but for giving it away and deleting it; none of them decides its requests.", body: jsonBody(ShareApp{}), answer: control.App{}, handle: shareApp, reread: getApp, of: anApp},
 		{method: put, path: "/apps/:app/title", id: "renameApp", scope: access.ScopeAppsManage, roles: makers, about: "Give an app another title. Its name is its address, and stays; the next release's manifest gives its title again.", body: jsonBody(RenameApp{}), answer: control.App{}, handle: renameApp, reread: getApp, of: anApp},
 		{method: get, path: "/certificates", id: "listCertificates", scope: access.ScopeAppsRead, about: "Certificates of what was removed for good, newest first: of the caller's apps, for reviewers and operators of all.", query: []param{text("app", "one app; all if left out")}, paged: true, answer: Items[registry.Issued]{}, handle: listing(listCertificates)},
 		{method: get, path: "/certificates/:id", id: "getCertificate", scope: access.ScopeAppsRead, about: "One certificate, whose signature was checked: document is the JSON that was signed, signature a sigstore bundle over it by urn:agora:node.", answer: registry.Issued{}, handle: getCertificate},
@@ -321,6 +322,11 @@ type (
 	}
 	RenameUser struct {
 		Name string `json:"name"` // the new one
+	}
+	ShareApp struct {
+		CoOwner string `json:"co_owner,omitempty"`
+		Group   string `json:"group,omitempty"`  // an id, or the name of a group that was made here
+		Reason  string `json:"reason,omitempty"` // needed for another person's app
 	}
 	NameGroup struct {
 		Name string `json:"name"`

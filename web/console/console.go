@@ -86,7 +86,7 @@ func newConsole(s Services, f *frame) *Console {
 		frame:        f,
 		sessions:     &sessions{f, s.Sessions},
 		catalogue:    &catalogue{f, s.Catalogue, s.Meter},
-		apps:         &apps{f, s.Pages, s.Routes, s.Remover},
+		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups},
 		lifecycle:    &lifecycle{s.Lifecycle},
 		certificates: &certificates{f, s.Certificates},
 		automation:   &automation{s.Automation},
@@ -196,6 +196,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	edit("/apps/{app}/delete", anApp, c.lifecycle.deleteApp, access.DeleteApp)
 	edit("/apps/{app}/undelete", anApp, c.lifecycle.undeleteApp, access.UndeleteApp)
 	edit("/apps/{app}/transfer", anApp, c.lifecycle.transferApp, access.TransferApp)
+	edit("/apps/{app}/owners", anApp, c.lifecycle.shareApp, access.ShareApp)
 	edit("/apps/{app}/offer", anApp, c.lifecycle.answerOffer, access.EndOffer)
 	edit("/apps/{app}/title", anApp, c.lifecycle.renameApp, access.RenameApp)
 	edit("/apps/{app}/promote", anApp, c.reviews.promote, access.AskReview)

@@ -30,6 +30,7 @@ var notices = map[string]string{
 	"shrunk":    "Shrunk. What was taken off has to be asked for again.",
 	"kept":      "The secret is set. The app's next call reads it, if it was granted.",
 	"forgotten": "The secret is deleted.",
+	"shared":    "Saved. Its owners are listed above.",
 	"made":      "Made. Put people into it.",
 	"joined":    "Put in. It holds from their next request.",
 	"left":      "Taken out. It holds from their next request.",

@@ -45,12 +45,12 @@ func (s *reviews) requests(r *http.Request) (string, any, error) {
 
 // Decides reports whether the actor may decide a request.
 func (v requestsView) Decides(q approvals.Request) bool {
-	return v.Reviewer() && q.DecidableBy(v.Actor.User)
+	return v.Reviewer() && q.DecidableBy(control.PersonOf(v.Actor))
 }
 
 // Withdraws reports whether the actor may take a request back.
 func (v requestsView) Withdraws(q approvals.Request) bool {
-	return q.Status == approvals.StatusOpen && (v.Actor.User == q.By || v.Actor.User == q.Owner)
+	return q.Status == approvals.StatusOpen && q.Concerns(control.PersonOf(v.Actor))
 }
 
 func (s *reviews) promote(r *http.Request) (string, error) {
