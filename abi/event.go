@@ -42,6 +42,7 @@ var eventKinds = []EventKind{
 	{"app.offered", "offered the app to", []string{"reason"}, AudienceEverybody},
 	{"app.offer_ended", "ended the offer of", nil, AudienceEverybody},
 	{"app.transferred", "transferred the app to", []string{"from", "reason"}, AudienceEverybody},
+	{"app.shared", "changed who owns with its owner", []string{"co_owner", "was_co_owner", "group", "group_id", "reason"}, AudienceEverybody},
 	{"app.deleted", "asked to delete", []string{"until", "reason"}, AudienceEverybody},
 	{"app.undeleted", "undid the deletion of", nil, AudienceEverybody},
 	{"app.removing", "began to remove", nil, AudienceEverybody},

@@ -23,6 +23,8 @@ var (
 	ErrBadGroup = errors.New("the group is not valid")
 	// ErrGroupTaken: its source has another group of that name or key.
 	ErrGroupTaken = errors.New("another group has that name")
+	// ErrGroupInUse: the group owns apps.
+	ErrGroupInUse = errors.New("the group owns apps")
 	// ErrGroupTold: a provider keeps the group, so that it is changed there alone.
 	ErrGroupTold = errors.New("a provider keeps the group")
 )

@@ -48,6 +48,7 @@ const (
 	DeleteApp       Act = "delete"
 	UndeleteApp     Act = "undelete"
 	TransferApp     Act = "transfer"
+	ShareApp        Act = "share"
 	AcceptOffer     Act = "accept"
 	EndOffer        Act = "end-offer"
 	ReduceGrant     Act = "reduce-grants"
@@ -116,8 +117,9 @@ type Resource struct {
 	SuspendedBy string // in whose name: "owner", "reviewer" or "operator"; "" if it is not suspended
 	OfferedTo   string // whom its owner offers it to
 
-	// Of a group.
-	Group string // its id
+	// Of an app, and of a request about it: who owns it with its owner.
+	CoOwner string
+	Group   string // the id of the group whose people do; of a group, its own
 
 	// Of a request.
 	By     string // who made it
@@ -180,6 +182,15 @@ type rule struct {
 	ways  []way
 }
 
+// owns reports whether an actor is one of the owners of an app: its owner, its co-owner, or in the group
+// that owns it.
+func owns(a Actor, on Resource) bool {
+	return a.User == on.Owner || (on.CoOwner != "" && a.User == on.CoOwner) || In(a.Groups, on.Group)
+}
+
+// isConcerned reports whether a request is an actor's own.
+func isConcerned(a Actor, on Resource) bool { return a.User == on.By || owns(a, on) }
+
 func alive(on Resource) bool { return on.Stage == Alive || on.Stage == "" }
 
 func heldBy(words string, by ...string) when {
@@ -197,12 +208,13 @@ var (
 	operator = holder{words: "an operator", any: []Role{RoleOperator}}
 
 	anybody   = being{"", func(Actor, Resource) bool { return true }}
-	owner     = being{"its owner", func(a Actor, on Resource) bool { return a.User == on.Owner }}
-	stranger  = being{"not its owner", func(a Actor, on Resource) bool { return a.User != on.Owner }}
+	owner     = being{"one of its owners", owns}
+	sole      = being{"its owner", func(a Actor, on Resource) bool { return a.User == on.Owner }}
+	stranger  = being{"none of its owners", func(a Actor, on Resource) bool { return !owns(a, on) }}
 	self      = being{"that person", func(a Actor, on Resource) bool { return a.User == on.Owner }}
 	offered   = being{"the person it is offered to", func(a Actor, on Resource) bool { return a.User == on.OfferedTo }}
-	concerned = being{"its requester or the app's owner", func(a Actor, on Resource) bool { return a.User == on.By || a.User == on.Owner }}
-	bystander = being{"neither its requester nor the app's owner", func(a Actor, on Resource) bool { return a.User != on.By && a.User != on.Owner }}
+	concerned = being{"its requester or one of the app's owners", isConcerned}
+	bystander = being{"neither its requester nor one of the app's owners", func(a Actor, on Resource) bool { return !isConcerned(a, on) }}
 	member    = being{"in it", func(a Actor, on Resource) bool { return In(a.Groups, on.Group) }}
 
 	always   = when{"", func(Resource) bool { return true }}
@@ -227,6 +239,9 @@ func inside(own holder) []way {
 
 // change are the ways to change an app, and upload those to have a release made or reviewed.
 func change(state when) []way { return []way{{maker, owner, state}, {operator, anybody, state}} }
+
+// give are the ways to give an app away, and what cannot be undone by its other owners.
+func give(state when) []way { return []way{{maker, sole, state}, {operator, anybody, state}} }
 
 func upload() []way { return []way{{maker, owner, living}, {helper, anybody, living}} }
 
@@ -256,11 +271,12 @@ var rules = []rule{
 	{RenameApp, OnApp, "change its title", "", ErrNotOwner, change(living)},
 	{SuspendApp, OnApp, "suspend it", "", ErrNotOwner, []way{{deciders, owner, running}, {reviewer, stranger, belowRev}, {operator, stranger, belowOps}}},
 	{ResumeApp, OnApp, "end its suspension", "", ErrNotOwner, []way{{deciders, owner, ownHeld}, {reviewer, stranger, revHeld}, {operator, anybody, anyHeld}}},
-	{DeleteApp, OnApp, "delete it", "", ErrNotOwner, change(living)},
-	{UndeleteApp, OnApp, "undo its deletion", "", ErrNotOwner, change(deleting)},
-	{TransferApp, OnApp, "offer it to another person, or, of another's, hand it over", "", ErrNotOwner, change(living)},
+	{DeleteApp, OnApp, "delete it", "", ErrNotOwner, give(living)},
+	{UndeleteApp, OnApp, "undo its deletion", "", ErrNotOwner, give(deleting)},
+	{TransferApp, OnApp, "offer it to another person, or, of another's, hand it over", "", ErrNotOwner, give(living)},
+	{ShareApp, OnApp, "say who owns it with its owner", "", ErrNotOwner, give(living)},
 	{AcceptOffer, OnApp, "become its owner", "", ErrNotOffered, []way{{maker, offered, living}, {operator, offered, living}}},
-	{EndOffer, OnApp, "refuse it, or take an offer back", "", ErrNotOffered, []way{{maker, owner, onOffer}, {maker, offered, onOffer}, {operator, anybody, onOffer}}},
+	{EndOffer, OnApp, "refuse it, or take an offer back", "", ErrNotOffered, []way{{maker, sole, onOffer}, {maker, offered, onOffer}, {operator, anybody, onOffer}}},
 	{ReduceGrant, OnApp, "revoke and shrink its grants", "", ErrNotOwner, []way{{reviewer, anybody, always}, {members, owner, living}, {operator, anybody, living}}},
 
 	{ReadRequest, OnRequest, "read it", "the request", ErrForbidden, one(members)},
@@ -353,6 +369,9 @@ func (r *rule) another(a Actor, on Resource) error {
 	case r.noun != "":
 		return fmt.Errorf("%s of %s %s for %s: %w", r.noun, on.words(), isOrAre(r.noun), r.audience(on), r.wrong)
 	case on.Kind == OnApp:
+		if owns(a, on) {
+			return fmt.Errorf("app %q belongs to %s; you own it with them, and this is the owner's alone: %w", on.Name, on.Owner, r.wrong)
+		}
 		return fmt.Errorf("app %q belongs to %s, and you are %s: %w", on.Name, on.Owner, a.User, r.wrong)
 	case on.Kind == OnRequest:
 		return fmt.Errorf("the request was made by %s for an app of %s, and you are %s: %w", on.By, on.Owner, a.User, r.wrong)
@@ -376,8 +395,10 @@ func (r *rule) audience(on Resource) string {
 			words = append(words, on.Owner)
 		case on.Kind == OnGroup && w.be.words != "":
 			words = append(words, fmt.Sprintf("the people in the group %q", on.Owner))
+		case w.be.words != "" && on.CoOwner == "" && on.Group == "":
+			words = append(words, "its owner "+on.Owner)
 		case w.be.words != "":
-			words = append(words, w.be.words+" "+on.Owner)
+			words = append(words, "its owner "+on.Owner+" and those who own it, too")
 		default:
 			for _, role := range w.roles.any {
 				words = append(words, string(role)+"s")

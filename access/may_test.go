@@ -43,9 +43,11 @@ const mine = "g_mine"
 // onApp says in plain words who may do what to an app. It is written apart from the table, from what
 // each flow asked before there was one.
 func onApp(act access.Act, w who, on access.Resource) bool {
-	own, alive := on.Owner == me, on.Stage == access.Alive
+	sole, alive := on.Owner == me, on.Stage == access.Alive
+	own := sole || on.CoOwner == me || on.Group == mine
 	looksInto := own || w.reviewer || w.operator
-	change := (w.developer || w.operator) && (own || w.operator)
+	change := w.developer && own || w.operator
+	give := w.developer && sole || w.operator
 	switch act {
 	case access.FindApp:
 		return on.Serves || w.member() || own
@@ -61,10 +63,12 @@ func onApp(act access.Act, w who, on access.Resource) bool {
 		return w.member() && looksInto
 	case access.Publish, access.AskReview:
 		return w.developer && (own || w.operator) && alive
-	case access.Route, access.DeleteRelease, access.SetSecrets, access.RunTriggers, access.RenameApp, access.DeleteApp, access.TransferApp:
+	case access.Route, access.DeleteRelease, access.SetSecrets, access.RunTriggers, access.RenameApp:
 		return change && alive
+	case access.DeleteApp, access.TransferApp, access.ShareApp:
+		return give && alive
 	case access.UndeleteApp:
-		return change && on.Stage == access.Deleting
+		return give && on.Stage == access.Deleting
 	case access.ReduceGrant:
 		return w.reviewer || w.member() && (own || w.operator) && alive
 	case access.SuspendApp:
@@ -86,14 +90,14 @@ func onApp(act access.Act, w who, on access.Resource) bool {
 	case access.AcceptOffer:
 		return (w.developer || w.operator) && alive && on.OfferedTo == me
 	case access.EndOffer:
-		return (w.developer || w.operator) && alive && on.OfferedTo != "" && (own || w.operator || on.OfferedTo == me)
+		return (w.developer || w.operator) && alive && on.OfferedTo != "" && (sole || w.operator || on.OfferedTo == me)
 	}
 	panic("the oracle knows nothing of " + act)
 }
 
 // onOthers does the same for requests, persons and the node.
 func onOthers(act access.Act, w who, on access.Resource) bool {
-	own := on.Owner == me
+	own := on.Owner == me || on.CoOwner == me || on.Kind == access.OnRequest && on.Group == mine
 	switch act {
 	case access.ReadRequest, access.ReadCatalogue, access.CheckModule:
 		return w.member()
@@ -134,8 +138,12 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 // everyResource lists resources of a kind in each state that a rule could ask for.
 func everyResource(kind access.Kind) (all []access.Resource) {
 	people := []string{me, other}
-	for _, owner := range people {
-		r := access.Resource{Kind: kind, Owner: owner}
+	owners := []access.Resource{{Owner: me}, {Owner: other}}
+	if kind == access.OnApp || kind == access.OnRequest {
+		owners = append(owners, access.Resource{Owner: other, CoOwner: me}, access.Resource{Owner: other, Group: mine}, access.Resource{Owner: other, CoOwner: "third@example.com", Group: "g_others"})
+	}
+	for _, r := range owners {
+		r.Kind = kind
 		switch kind {
 		case access.OnApp:
 			r.Name = "shop"
@@ -218,7 +226,7 @@ func refusedRightly(t *testing.T, actor access.Actor, rule access.Rule, on acces
 	if access.Require(actor, access.Door(rule.Act)...) != nil && !errors.Is(err, access.ErrForbidden) {
 		t.Fatalf("%+v has not the role to %s: %v", actor, rule.Act, err)
 	}
-	if errors.Is(err, access.ErrNotNow) && rule.Act != access.FindApp && on.Kind == access.OnApp && access.May(actor, access.ReadApp, on) != nil && on.Owner != me && on.OfferedTo != me {
+	if errors.Is(err, access.ErrNotNow) && rule.Act != access.FindApp && on.Kind == access.OnApp && access.May(actor, access.ReadApp, on) != nil && on.Owner != me && on.CoOwner != me && on.Group != mine && on.OfferedTo != me {
 		t.Fatalf("a stranger is told of the state: %v", err)
 	}
 }
@@ -244,6 +252,8 @@ func TestMayKnowsItsActs(t *testing.T) {
 func TestRefusalsInWords(t *testing.T) {
 	dev := access.Actor{User: me, Roles: []access.Role{access.RoleDeveloper}}
 	shop := access.App("shop", other)
+	shared, theirs := shop, shop
+	shared.CoOwner, theirs.CoOwner = me, "third@example.com"
 	dying := access.App("shop", me)
 	dying.Stage = access.Deleting
 	for _, c := range []struct {
@@ -256,6 +266,8 @@ func TestRefusalsInWords(t *testing.T) {
 		{access.ReadUsage, shop, `the usage of "shop" is for its owner other@example.com, viewers, reviewers and operators: not allowed`},
 		{access.ReadQuotas, access.Person(other), `the quotas of other@example.com are for other@example.com and operators: not allowed`},
 		{access.ManageKeys, access.Person(other), `that is for other@example.com and operators: not allowed`},
+		{access.DeleteApp, shared, `app "shop" belongs to other@example.com; you own it with them, and this is the owner's alone: it belongs to another person`},
+		{access.ReadLog, theirs, `the log of "shop" is for its owner other@example.com and those who own it, too, reviewers and operators: not allowed`},
 		{access.Operate, access.TheNode, `me@example.com needs the role operator, which an operator can give: not allowed`},
 		{access.SetSecrets, dying, `"shop" does not allow you to set and delete its secrets unless it is alive: its state does not allow that`},
 	} {

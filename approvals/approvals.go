@@ -63,7 +63,9 @@ type Request struct {
 	ID         string        `json:"id"` // "req-" and the number, ascending
 	Kind       Kind          `json:"kind"`
 	App        string        `json:"app"`
-	Owner      string        `json:"owner"` // the app's owner when it was asked
+	Owner      string        `json:"owner"`              // the app's owner when it was asked
+	CoOwner    string        `json:"co_owner,omitempty"` // and who owned it with the owner: see registry.App
+	Group      string        `json:"group,omitempty"`
 	Release    int           `json:"release"`
 	Digest     string        `json:"digest"` // the release's digest: what is approved
 	Tier       abi.Tier      `json:"tier"`   // where the grant holds, or where the promotion leads
@@ -225,6 +227,7 @@ type SubjectApp struct {
 	CostCenter     string `json:"cost_center"`
 	Classification string `json:"data_classification"`
 	KeepState      bool   `json:"keep_state"`         // what a request leaves in memory may be found by the next
+	Shared         bool   `json:"shared"`             // it has a co-owner, or belongs to a group
 	Reserved       string `json:"reserved,omitempty"` // why no new app may have its name; "" for one that is there
 }
 
@@ -265,6 +268,7 @@ type SubjectSigner struct {
 	Identity string `json:"identity"`
 	Method   string `json:"method"`
 	Trust    string `json:"trust"`
+	Owns     bool   `json:"owns"` // it is one of the app's owners: its owner, its co-owner, or in its group
 }
 
 // SubjectGrant is a live grant.

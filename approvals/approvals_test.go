@@ -91,7 +91,9 @@ var at = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // knows only this: what may be used is what somebody else approved and nobody
 // has revoked since; what is decided stays as it was decided.
 func TestStateMachine(t *testing.T) {
-	people := []string{"owner", "asker", "rex", "eve"}
+	people := []string{"owner", "asker", "co-owner", "in the group", "rex", "eve"}
+	concerned := func(name string) bool { return !slices.Contains([]string{"rex", "eve"}, name) }
+	groups := map[string][]string{"in the group": {"g_other", "g_team"}, "rex": {"g_other"}}
 	rapid.Check(t, func(rt *rapid.T) {
 		tx, now := &memory{}, at
 		status := map[string]approvals.Status{}
@@ -110,7 +112,7 @@ func TestStateMachine(t *testing.T) {
 				now = now.Add(time.Second)
 				word := rapid.SampledFrom([]string{"kv", "log"}).Draw(rt, "capability")
 				waits := slices.ContainsFunc(tx.requests, func(q approvals.Request) bool { return q.Capability == word && q.Status == approvals.StatusOpen })
-				q, err := approvals.Open(tx, approvals.Request{Kind: approvals.KindGrant, App: "a", Owner: "owner", By: "asker", Tier: abi.TierPilot, Capability: word, Created: now, Status: approvals.StatusApproved})
+				q, err := approvals.Open(tx, approvals.Request{Kind: approvals.KindGrant, App: "a", Owner: "owner", CoOwner: "co-owner", Group: "g_team", By: "asker", Tier: abi.TierPilot, Capability: word, Created: now, Status: approvals.StatusApproved})
 				if waits != errors.Is(err, approvals.ErrAlreadyRequested) || (!waits && err != nil) {
 					rt.Fatalf("open: %v, and one waits: %v", err, waits)
 				}
@@ -128,12 +130,12 @@ func TestStateMachine(t *testing.T) {
 					want = approvals.ErrNotFound
 				case status[id] != approvals.StatusOpen:
 					want = approvals.ErrAlreadyDecided
-				case by == "owner" || by == "asker":
+				case concerned(by):
 					want = approvals.ErrSelfReview
 				case !approve && strings.TrimSpace(reason) == "":
 					want = approvals.ErrReasonMissing
 				}
-				q, g, err := approvals.Decide(tx, id, approvals.Decision{Approve: approve, Reason: reason, By: by, At: now})
+				q, g, err := approvals.Decide(tx, id, approvals.Decision{Approve: approve, Reason: reason, By: by, At: now}, groups[by])
 				if !errors.Is(err, want) || (want == nil && err != nil) {
 					rt.Fatalf("decide: %v, want %v", err, want)
 				}
@@ -150,8 +152,8 @@ func TestStateMachine(t *testing.T) {
 			},
 			"withdraw": func(rt *rapid.T) {
 				id, by := pick(rt, requests()), rapid.SampledFrom(people).Draw(rt, "by")
-				_, err := approvals.Withdraw(tx, id, by, now)
-				may := status[id] == approvals.StatusOpen && (by == "owner" || by == "asker")
+				_, err := approvals.Withdraw(tx, id, approvals.Person{Name: by, Groups: groups[by]}, now)
+				may := status[id] == approvals.StatusOpen && concerned(by)
 				if may != (err == nil) {
 					rt.Fatalf("withdraw by %s: %v", by, err)
 				}
@@ -239,7 +241,7 @@ func TestStoredRequests(t *testing.T) {
 		t.Errorf("%+v", q)
 	}
 	tx := &memory{requests: []approvals.Request{q}}
-	done, _, err := approvals.Decide(tx, q.ID, approvals.Decision{Approve: true, By: "rex@example.com", At: at, Policy: "sha256:bb"})
+	done, _, err := approvals.Decide(tx, q.ID, approvals.Decision{Approve: true, By: "rex@example.com", At: at, Policy: "sha256:bb"}, nil)
 	if err != nil || done.Decision.Policy != "sha256:bb" {
 		t.Fatalf("%+v, %v", done, err)
 	}

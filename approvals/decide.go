@@ -53,21 +53,29 @@ func Supersede(tx Tx, app string, release int, by string, now time.Time) ([]Requ
 	return gone, nil
 }
 
-// DecidableBy reports whether a reviewer may decide an open request: one who neither owns the app
-// nor asked.
-func (q Request) DecidableBy(user string) bool {
-	return q.Status == StatusOpen && user != q.Owner && user != q.By
+// Person is somebody who decides or takes back, with the ids of their groups.
+type Person struct {
+	Name   string
+	Groups []string
 }
+
+// Concerns reports whether a request is a person's own: they asked, or own the app.
+func (q Request) Concerns(p Person) bool {
+	return p.Name == q.By || p.Name == q.Owner || (q.CoOwner != "" && p.Name == q.CoOwner) || (q.Group != "" && slices.Contains(p.Groups, q.Group))
+}
+
+// DecidableBy reports whether a reviewer may decide an open request: one whom it does not concern.
+func (q Request) DecidableBy(p Person) bool { return q.Status == StatusOpen && !q.Concerns(p) }
 
 // Decide closes a request. Approving a grant request makes the grant; what an
 // approved promotion grants is what Granted returns. The caller has checked that
-// the decider has the reviewer role.
-func Decide(tx Tx, id string, d Decision) (Request, *Grant, error) {
+// the decider has the reviewer role. groups are the decider's.
+func Decide(tx Tx, id string, d Decision, groups []string) (Request, *Grant, error) {
 	q, err := Undecided(tx, id)
 	if err != nil {
 		return Request{}, nil, err
 	}
-	if !q.DecidableBy(d.By) {
+	if !q.DecidableBy(Person{d.By, groups}) {
 		return Request{}, nil, fmt.Errorf("%s was made by %s for an app of %s; another reviewer has to decide: %w", id, q.By, q.Owner, ErrSelfReview)
 	}
 	if d.Digest != "" && d.Digest != q.Digest {
@@ -171,15 +179,15 @@ func rejected(tx Reader, asked Request) ([]string, error) {
 }
 
 // Withdraw closes one's own request.
-func Withdraw(tx Tx, id, by string, now time.Time) (Request, error) {
+func Withdraw(tx Tx, id string, by Person, now time.Time) (Request, error) {
 	q, err := Undecided(tx, id)
 	if err != nil {
 		return Request{}, err
 	}
-	if by != q.By && by != q.Owner {
+	if !q.Concerns(by) {
 		return Request{}, fmt.Errorf("%s can be withdrawn by %s or %s: %w", id, q.By, q.Owner, ErrNotYours)
 	}
-	q.Status, q.Decision = StatusWithdrawn, &Decision{By: by, At: now}
+	q.Status, q.Decision = StatusWithdrawn, &Decision{By: by.Name, At: now}
 	return q, tx.PutRequest(q)
 }
 

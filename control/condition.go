@@ -23,6 +23,7 @@ type DocumentKind string
 const (
 	DocumentApp     DocumentKind = "app"
 	DocumentUser    DocumentKind = "user"
+	DocumentGroup   DocumentKind = "group"
 	DocumentRequest DocumentKind = "request"
 	DocumentGrant   DocumentKind = "grant"
 	DocumentTrigger DocumentKind = "trigger"

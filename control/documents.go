@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -212,6 +213,10 @@ type App struct {
 	Serving  int                 `json:"serving,omitempty"`  // its release
 	Waiting  int                 `json:"waiting"`            // open requests
 	Previous map[abi.Tier]int    `json:"previous,omitempty"` // what rolling a tier back leads to; not in lists
+	// GroupName is the name of the group that owns it.
+	GroupName string `json:"group_name,omitempty"`
+	Orphaned  bool   `json:"orphaned,omitempty"`  // its owner is disabled
+	Successor string `json:"successor,omitempty"` // who could own an orphaned app: its co-owner
 }
 
 // Trigger is a trigger as it is shown.
@@ -342,15 +347,25 @@ type Group struct {
 	People int `json:"people"`
 }
 
+// GroupPerson is somebody who is in a group.
+type GroupPerson struct {
+	Name     string `json:"name"`
+	Disabled bool   `json:"disabled,omitempty"`
+}
+
 // GroupFilter narrows the list of groups.
 type GroupFilter struct {
-	Name   string  // part of the name, in any case; "" for all
-	Source *string // the id of a provider, "" for those made here; nil for all
+	Name   string // part of the name, in any case; "" for all
+	Source string // the id of a provider, HereSource for those made here; "" for all
+	Person string // who is in them; "" for all
 }
+
+// HereSource names, in a filter, the groups that no provider keeps.
+const HereSource = "here"
 
 // Keeps reports whether a group is one that is wanted.
 func (f GroupFilter) Keeps(g access.Group) bool {
-	return (f.Source == nil || g.Source == *f.Source) && strings.Contains(access.FoldGroupName(g.Name), access.FoldGroupName(f.Name))
+	return (f.Source == "" || cmp.Or(g.Source, HereSource) == f.Source) && strings.Contains(access.FoldGroupName(g.Name), access.FoldGroupName(f.Name))
 }
 
 // UserFilter narrows the list of users.

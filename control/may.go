@@ -11,6 +11,7 @@ import (
 // OfApp is an app as the table of who may do what sees it.
 func OfApp(app registry.App) access.Resource {
 	on := access.App(app.Name, app.Owner)
+	on.CoOwner, on.Group = app.CoOwner, app.Group
 	_, _, on.Serves = app.Serving()
 	switch app.State() {
 	case registry.StateDeleting:
@@ -27,9 +28,25 @@ func OfApp(app registry.App) access.Resource {
 	return on
 }
 
+// Owns reports whether a person is one of an app's owners: its owner, its co-owner, or in its group.
+func Owns(tx access.GroupReader, app registry.App, name string) (bool, error) {
+	if name == app.Owner || (app.CoOwner != "" && name == app.CoOwner) {
+		return true, nil
+	}
+	if app.Group == "" {
+		return false, nil
+	}
+	return tx.IsMember(app.Group, name)
+}
+
+// PersonOf is an actor as approvals knows them.
+func PersonOf(a access.Actor) approvals.Person {
+	return approvals.Person{Name: a.User, Groups: a.Groups}
+}
+
 // OfRequest is a request as that table sees it.
 func OfRequest(q approvals.Request) access.Resource {
-	return access.Resource{Kind: access.OnRequest, Name: q.App, Owner: q.Owner, By: q.By, Closed: q.Status != approvals.StatusOpen}
+	return access.Resource{Kind: access.OnRequest, Name: q.App, Owner: q.Owner, CoOwner: q.CoOwner, Group: q.Group, By: q.By, Closed: q.Status != approvals.StatusOpen}
 }
 
 // MayApp returns nil if an actor may do something to an app now: see access.May. Of an app that is

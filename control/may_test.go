@@ -14,6 +14,9 @@ import (
 
 const me, other = "me@example.com", "other@example.com"
 
+// mine is a group that I am in.
+const mine = "g_mine"
+
 // roleSets are all sets of roles.
 func roleSets() (all [][]access.Role) {
 	for i := range 1 << len(access.Roles()) {
@@ -31,13 +34,14 @@ func roleSets() (all [][]access.Role) {
 // lives are apps in every state of their life.
 func lives() (all []registry.App) {
 	now := time.Now()
-	for _, owner := range []string{me, other} {
+	for _, owners := range []registry.App{{Owner: me}, {Owner: other}, {Owner: other, CoOwner: me}, {Owner: other, Group: mine}, {Owner: other, CoOwner: "third@example.com", Group: "g_theirs"}} {
 		for _, offered := range []string{"", me, "third@example.com"} {
 			for _, held := range []registry.Authority{"", registry.ByOwner, registry.ByReviewer, registry.ByOperator} {
 				for stage := range 4 {
-					a := registry.App{Name: "shop", Owner: owner, Active: map[abi.Tier]int{}}
+					a := owners
+					a.Name, a.Active = "shop", map[abi.Tier]int{}
 					if offered != "" {
-						a.Offer = &registry.Offer{To: offered, By: owner}
+						a.Offer = &registry.Offer{To: offered, By: a.Owner}
 					}
 					if held != "" {
 						a.Suspension = &registry.Suspension{Authority: held}
@@ -69,6 +73,8 @@ func byMachine(act access.Act, p registry.Party, a registry.App) (err error) {
 		_, err = a.Delete(p, registry.Deletion{})
 	case access.UndeleteApp:
 		_, err = a.Undelete(p)
+	case access.ShareApp:
+		_, err = a.ShareWith(p, "third@example.com", "g_new")
 	case access.AcceptOffer:
 		_, err = a.Accept(me)
 	case access.EndOffer:
@@ -86,11 +92,11 @@ func byMachine(act access.Act, p registry.Party, a registry.App) (err error) {
 // TestTableAndMachineAgree: the table of who may do what allows an act on an app exactly if the actor has
 // a role for it and the state machine of package registry, which was written apart, takes it.
 func TestTableAndMachineAgree(t *testing.T) {
-	acts := []access.Act{access.SuspendApp, access.ResumeApp, access.DeleteApp, access.UndeleteApp, access.AcceptOffer, access.EndOffer, access.TransferApp}
+	acts := []access.Act{access.ShareApp, access.SuspendApp, access.ResumeApp, access.DeleteApp, access.UndeleteApp, access.AcceptOffer, access.EndOffer, access.TransferApp}
 	for _, app := range lives() {
 		for _, roles := range roleSets() {
-			actor := access.Actor{User: me, Roles: roles}
-			p := registry.Party{Owner: app.Owner == me, Reviewer: actor.Has(access.RoleReviewer), Operator: actor.Has(access.RoleOperator)}
+			actor := access.Actor{User: me, Roles: roles, Groups: []string{mine}}
+			p := registry.Party{Owner: app.Owner == me, Shares: app.CoOwner == me || app.Group == mine, Reviewer: actor.Has(access.RoleReviewer), Operator: actor.Has(access.RoleOperator)}
 			for _, act := range acts {
 				machine := byMachine(act, p, app)
 				want := machine == nil && access.Require(actor, access.Door(act)...) == nil
@@ -108,12 +114,13 @@ func TestTableAndMachineAgree(t *testing.T) {
 // TestTableAndApprovalsAgree about who decides: not whom the request is of.
 func TestTableAndApprovalsAgree(t *testing.T) {
 	for _, roles := range roleSets() {
-		actor := access.Actor{User: me, Roles: roles}
-		for _, owner := range []string{me, other} {
+		actor := access.Actor{User: me, Roles: roles, Groups: []string{mine}}
+		for _, owners := range []approvals.Request{{Owner: me}, {Owner: other}, {Owner: other, CoOwner: me}, {Owner: other, Group: mine}, {Owner: other, Group: "g_theirs"}} {
 			for _, by := range []string{me, other} {
 				for _, status := range []approvals.Status{approvals.StatusOpen, approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn} {
-					q := approvals.Request{App: "shop", Owner: owner, By: by, Status: status}
-					want := q.DecidableBy(me) && actor.Has(access.RoleReviewer)
+					q := owners
+					q.App, q.By, q.Status = "shop", by, status
+					want := q.DecidableBy(control.PersonOf(actor)) && actor.Has(access.RoleReviewer)
 					if got := access.May(actor, access.DecideRequest, control.OfRequest(q)); (got == nil) != want {
 						t.Fatalf("%v decides %+v: %v", roles, q, got)
 					}

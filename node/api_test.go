@@ -84,12 +84,12 @@ func TestWhoMayCallWhat(t *testing.T) {
 	n.publish(n.ada(), manifest("shop"), says("one"))
 	d, _ := describe(t, n)
 	may := map[access.Role][]string{
-		access.RoleDeveloper: {"publish", "promote", "askAgain", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "answerOffer", "renameApp"},
+		access.RoleDeveloper: {"publish", "promote", "askAgain", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp"},
 		access.RoleReviewer:  {"decide", "suspendApp", "resumeApp"},
-		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "getUser", "putUser", "renameUser", "createDomain", "deleteDomain", "inviteUser", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "answerOffer", "renameApp"},
+		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "getUser", "putUser", "renameUser", "createGroup", "renameGroup", "deleteGroup", "addToGroup", "removeFromGroup", "createDomain", "deleteDomain", "inviteUser", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp"},
 	}
 	// Anybody who is signed in may try these; whose thing it is decides then.
-	own := []string{"revokeGrant", "logs", "listDeadLetters", "listSecrets", "shrinkGrant"}
+	own := []string{"revokeGrant", "logs", "listDeadLetters", "listSecrets", "shrinkGrant", "listGroupPeople"}
 	special := slices.Concat(may[access.RoleDeveloper], may[access.RoleReviewer], may[access.RoleOperator], own)
 	tokens := map[access.Role]string{}
 	for _, role := range access.Roles() {
@@ -200,13 +200,20 @@ func TestClientSeesTheWholeWire(t *testing.T) {
 	if err != nil || len(grants) == 0 {
 		t.Fatal(grants, err)
 	}
+	group, err := all.CreateGroup(t.Context(), "Sales")
+	if err == nil {
+		_, err = all.AddToGroup(t.Context(), group.ID, ada)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	token := n.token(ada)
 	for path, v := range map[string]any{
 		"/info": &client.Info{}, "/whoami": &client.Whoami{}, "/apps": new(listOf[client.App]), "/apps/shop": &client.App{},
 		"/apps/shop/releases": new(listOf[client.Release]), "/apps/guestbook/releases/1": &client.Release{}, "/apps/shop/activations": new(listOf[client.Activation]),
 		"/apps/guestbook/logs": new(listOf[client.LogLine]), "/usage?by=app,hour&over=day": &client.Report{}, "/usage/samples": new(listOf[client.Sample]), "/events": new(listOf[abi.Event]),
 		"/requests": new(listOf[client.Request]), "/grants": new(listOf[client.Grant]), "/trust/keys": new(listOf[client.Key]),
-		"/apps/guestbook/secrets": new(listOf[client.Secret]), "/tokens": new(listOf[client.Credential]), "/users": new(listOf[client.User]), "/users/" + ada: &client.User{}, "/grants/" + grants[0].ID: &client.Grant{}, "/requests/" + p.Requests[0].ID: &client.Request{}, "/domains": new(listOf[client.Domain]), "/quotas?app=shop": new(listOf[client.Quota]), "/doctor": new(listOf[client.Check]), "/apps/guestbook/triggers": new(listOf[client.Trigger]), "/apps/guestbook/dead-letters": new(listOf[client.Delivery]),
+		"/apps/guestbook/secrets": new(listOf[client.Secret]), "/tokens": new(listOf[client.Credential]), "/groups": new(listOf[client.Group]), "/groups?person=" + ada: new(listOf[client.Group]), "/groups/sales": &client.Group{}, "/groups/sales/people": new(listOf[client.GroupPerson]), "/users": new(listOf[client.User]), "/users/" + ada: &client.User{}, "/grants/" + grants[0].ID: &client.Grant{}, "/requests/" + p.Requests[0].ID: &client.Request{}, "/domains": new(listOf[client.Domain]), "/quotas?app=shop": new(listOf[client.Quota]), "/doctor": new(listOf[client.Check]), "/apps/guestbook/triggers": new(listOf[client.Trigger]), "/apps/guestbook/dead-letters": new(listOf[client.Delivery]),
 	} {
 		got := n.do("GET", n.ConsoleURL()+"/api/v1"+path, "", "Authorization", "Bearer "+token)
 		if got.Status != 200 {

@@ -64,7 +64,7 @@ func TestEveryPage(t *testing.T) {
 	if err := chromedp.Do(b.ctx); err != nil { // the browser lives as long as the context of the first call
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/", "/requests", "/grants", "/usage", "/activity", "/settings"} {
+	for _, path := range []string{"/", "/requests", "/grants", "/usage", "/activity", "/groups", "/settings"} {
 		b.judge("empty", view{"operator", path, ""})
 	}
 	n.fill()
@@ -87,6 +87,8 @@ func TestEveryPage(t *testing.T) {
 		"/certificates/{id}":                   {"/certificates/cert-1"},
 		"/policy":                              {"/policy"},
 		"/activity":                            {"/activity"},
+		"/groups":                              {"/groups", "/groups?name=none"},
+		"/groups/{group}":                      {"/groups/sales", "/groups/none", "/groups/" + n.toldGroup()},
 		"/settings":                            {"/settings", "/settings?done=saved"},
 	}
 	for _, pattern := range console.Pages() {

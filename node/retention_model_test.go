@@ -324,7 +324,7 @@ func (k *keeping) act(act string) {
 		})
 	case "decide":
 		k.try(act, func(tx state.Tx) error {
-			q, grant, err := approvals.Decide(tx, fmt.Sprintf("req-%d", n), approvals.Decision{Approve: n%3 > 0, By: "rex", Reason: "so", At: k.now})
+			q, grant, err := approvals.Decide(tx, fmt.Sprintf("req-%d", n), approvals.Decision{Approve: n%3 > 0, By: "rex", Reason: "so", At: k.now}, nil)
 			if err == nil && grant != nil && n%2 == 0 {
 				grant.Expires = k.now.Add(time.Hour)
 				err = tx.PutGrant(*grant)

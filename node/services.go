@@ -27,7 +27,7 @@ func apiServices(n *Node) api.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
 		Meter: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer, Logs: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Users: n.People, Keys: n.People,
+		Tokens: n.People, Users: n.People, Groups: n.Groups, Keys: n.People,
 		Doctor: n.Checkup, Backup: n.Upkeep,
 	}
 }
@@ -42,7 +42,7 @@ func consoleServices(n *Node) console.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Users: n.People, Keys: n.People,
+		Tokens: n.People, Users: n.People, Groups: n.Groups, Keys: n.People,
 	}
 }
 
@@ -66,7 +66,7 @@ func (n *Node) openServices() {
 		BeforeChange: n.pause,
 	})
 	n.revisions = &revisions.Service{
-		Desk: n.desk, People: n.People, Catalogue: n.Catalogue, Governance: n.Governance,
+		Desk: n.desk, People: n.People, Groups: n.Groups, Catalogue: n.Catalogue, Governance: n.Governance,
 		Automation: func() revisions.Automation { return n.Automation },
 	}
 	n.Publishing = publishing.New(publishing.Options{

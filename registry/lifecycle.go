@@ -57,14 +57,18 @@ func (a Authority) words() string {
 	return "an " + string(a)
 }
 
-// Party is what a person is to an app.
-type Party struct{ Owner, Reviewer, Operator bool }
+// Party is what a person is to an app. Shares says that they own it with its owner: as its co-owner, or
+// in its group.
+type Party struct{ Owner, Shares, Reviewer, Operator bool }
+
+// owns reports whether the party is one of the app's owners.
+func (p Party) owns() bool { return p.Owner || p.Shares }
 
 // authority is in whose name a party suspends: an owner's own app in the owner's, so that who
 // loses a role later can still resume it.
 func (p Party) authority() Authority {
 	switch {
-	case p.Owner:
+	case p.owns():
 		return ByOwner
 	case p.Operator:
 		return ByOperator
@@ -200,12 +204,12 @@ func (a App) Resume(p Party) (App, error) {
 	if s == nil {
 		return a, fmt.Errorf("app %q is not suspended: %w", a.Name, ErrState)
 	}
-	may := p.Operator || (p.Owner && s.Authority == ByOwner) || (p.Reviewer && !p.Owner && s.Authority == ByReviewer)
+	may := p.Operator || (p.owns() && s.Authority == ByOwner) || (p.Reviewer && !p.owns() && s.Authority == ByReviewer)
 	switch {
 	case may:
 		a.Suspension = nil
 		return a, nil
-	case p.Owner:
+	case p.owns():
 		return a, fmt.Errorf("app %q was suspended by %s, %s: %w", a.Name, s.By, s.Authority.words(), ErrHeld)
 	case p.Reviewer:
 		return a, fmt.Errorf("app %q was suspended by %s, its %s: %w", a.Name, s.By, s.Authority, ErrHeld)
@@ -215,10 +219,13 @@ func (a App) Resume(p Party) (App, error) {
 
 // owned refuses who is neither the owner nor an operator.
 func (a App) owned(p Party) error {
-	if !p.Owner && !p.Operator {
-		return fmt.Errorf("app %q belongs to %s: %w", a.Name, a.Owner, ErrNotOwner)
+	switch {
+	case p.Owner || p.Operator:
+		return nil
+	case p.Shares:
+		return fmt.Errorf("app %q belongs to %s; you own it with them, and this is the owner's alone: %w", a.Name, a.Owner, ErrNotOwner)
 	}
-	return nil
+	return fmt.Errorf("app %q belongs to %s: %w", a.Name, a.Owner, ErrNotOwner)
 }
 
 // Delete stops the app, which is removed at the time of d.Until. An offer to hand it over ends.
@@ -266,7 +273,7 @@ func (a App) BeginRemoval(inventory []Removed, now time.Time) (App, error) {
 // left is what stays of a removed app.
 func (a App) left(r Removal) App {
 	return App{
-		Name: a.Name, Owner: a.Owner, Team: a.Team, CostCenter: a.CostCenter, Classification: a.Classification,
+		Name: a.Name, Owner: a.Owner, CoOwner: a.CoOwner, Group: a.Group, Team: a.Team, CostCenter: a.CostCenter, Classification: a.Classification,
 		Created: a.Created, Releases: a.Releases, Removal: &r,
 	}
 }
@@ -319,8 +326,7 @@ func (a App) Accept(who string) (App, error) {
 	if a.Offer == nil || a.Offer.To != who {
 		return a, fmt.Errorf("app %q belongs to %s: %w", a.Name, a.Owner, ErrNotOffered)
 	}
-	a.Owner, a.Offer = who, nil
-	return a, nil
+	return a.belongTo(who), nil
 }
 
 // HandOver makes another person the owner at once: for an operator, where the owner left.
@@ -328,12 +334,38 @@ func (a App) HandOver(p Party, to string) (App, error) {
 	if err := a.Alive(); err != nil {
 		return a, err
 	}
+	if p.Shares && !p.Operator {
+		return a, a.owned(p)
+	}
 	if !p.Operator {
 		return a, fmt.Errorf("app %q belongs to %s; only an operator hands it over at once: %w", a.Name, a.Owner, ErrNotOwner)
 	}
 	if to == a.Owner {
 		return a, fmt.Errorf("app %q belongs to %s already: %w", a.Name, a.Owner, ErrState)
 	}
-	a.Owner, a.Offer = to, nil
+	return a.belongTo(to), nil
+}
+
+// belongTo makes a person the owner. A co-owner who becomes it leaves that place empty.
+func (a App) belongTo(who string) App {
+	if a.Owner, a.Offer = who, nil; a.CoOwner == who {
+		a.CoOwner = ""
+	}
+	return a
+}
+
+// ShareWith makes a person ("" for none) and a group ("" for none) owners beside the owner, in the
+// place of those that were.
+func (a App) ShareWith(p Party, coOwner, group string) (App, error) {
+	if err := a.Alive(); err != nil {
+		return a, err
+	}
+	if err := a.owned(p); err != nil {
+		return a, err
+	}
+	if coOwner == a.Owner {
+		return a, fmt.Errorf("%s owns the app %q, and the co-owner is another person: %w", coOwner, a.Name, ErrBadOwner)
+	}
+	a.CoOwner, a.Group = coOwner, group
 	return a, nil
 }

@@ -68,8 +68,10 @@ type App struct {
 	Name           string           `json:"name"` // a DNS label, see ValidName
 	Title          string           `json:"title,omitempty"`
 	Description    string           `json:"description,omitempty"`
-	Owner          string           `json:"owner"` // the identity that signs its releases
-	Team           string           `json:"team"`
+	Owner          string           `json:"owner"`              // who answers for it, and is always there
+	CoOwner        string           `json:"co_owner,omitempty"` // a person who may do what the owner may, but for giving it away
+	Group          string           `json:"group,omitempty"`    // the id of a group whose people may do the same: the team that owns it
+	Team           string           `json:"team"`               // as its manifest names it, for bills
 	CostCenter     string           `json:"cost_center"`
 	Classification string           `json:"data_classification"`
 	Created        time.Time        `json:"created"`

@@ -15,9 +15,15 @@ type Search struct {
 	Text       string // words, all of which occur
 	Tier       abi.Tier
 	Team       string
-	Owner      string
+	Owner      string // a person who owns it, alone or with others
 	Capability string
 	State      State
+	Orphaned   bool // its owner is disabled
+}
+
+// owned reports whether an app is owned by the person who is looked for, who is in some groups.
+func (s Search) owned(a App, groups []string) bool {
+	return s.Owner == "" || a.Owner == s.Owner || a.CoOwner == s.Owner || (a.Group != "" && slices.Contains(groups, a.Group))
 }
 
 // Listing is an app as it is searched and ordered.
@@ -32,7 +38,7 @@ type Listing struct {
 
 // NewListing makes an app ready to be searched.
 func NewListing(a App, capabilities []string) *Listing {
-	parts := append([]string{a.Shown(), a.Name, a.Description, a.Owner, a.Team}, capabilities...)
+	parts := append([]string{a.Shown(), a.Name, a.Description, a.Owner, a.CoOwner, a.Team}, capabilities...)
 	for _, tier := range abi.Tiers() {
 		if a.Active[tier] > 0 {
 			parts = append(parts, string(tier))
@@ -52,13 +58,14 @@ func (a App) Shown() string {
 	return a.Name
 }
 
-// Matcher returns a function that reports whether a listing is what is looked for.
-func (s Search) Matcher() func(*Listing) bool {
+// Matcher returns a function that reports whether a listing is what is looked for. groups are those of
+// the owner who is looked for.
+func (s Search) Matcher(groups []string) func(*Listing) bool {
 	words, team := strings.Fields(fold(s.Text)), fold(s.Team)
 	return func(l *Listing) bool {
 		switch {
 		case s.Tier != "" && l.App.Active[s.Tier] == 0,
-			s.Owner != "" && l.App.Owner != s.Owner,
+			!s.owned(l.App, groups),
 			s.State != "" && l.App.State() != s.State,
 			team != "" && l.team != team,
 			s.Capability != "" && !slices.Contains(l.Capabilities, s.Capability):

@@ -9,7 +9,7 @@ import (
 
 func TestSearch(t *testing.T) {
 	l := registry.NewListing(registry.App{
-		Name: "spesen", Title: "Réise-Kosten Größe", Description: "Books what a trip cost", Owner: "ada@example.com", Team: "Øst Sales",
+		Name: "spesen", Title: "Réise-Kosten Größe", Description: "Books what a trip cost", Owner: "ada@example.com", CoOwner: "grace@example.com", Group: "g_team", Team: "Øst Sales",
 		Active: map[abi.Tier]int{abi.TierSandbox: 2, abi.TierPilot: 1, abi.TierProduction: 0},
 	}, []string{"kv", "fetch"})
 	for _, c := range []struct {
@@ -40,11 +40,12 @@ func TestSearch(t *testing.T) {
 		{"by team", registry.Search{Team: "ost sales"}, true},
 		{"a part of a team is another", registry.Search{Team: "sales"}, false},
 		{"by owner", registry.Search{Owner: "ada@example.com", Text: "kosten"}, true},
-		{"by another owner", registry.Search{Owner: "eve@example.com"}, false},
+		{"by co-owner", registry.Search{Owner: "grace@example.com"}, true},
+		{"by a person of its group", registry.Search{Owner: "eve@example.com"}, true},
 		{"by capability", registry.Search{Capability: "kv"}, true},
 		{"by another capability", registry.Search{Capability: "llm"}, false},
 	} {
-		if got := c.s.Matcher()(l); got != c.want {
+		if got := c.s.Matcher([]string{"g_team"})(l); got != c.want || c.s.Owner == "eve@example.com" && c.s.Matcher([]string{"g_other"})(l) {
 			t.Errorf("%s, %+v: %v", c.name, c.s, got)
 		}
 	}

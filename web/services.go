@@ -95,6 +95,8 @@ type Lifecycle interface {
 	UndeleteApp(ctx context.Context, app string) (control.App, error)
 	// TransferApp offers an app to another person, if its owner asks; an operator hands it over.
 	TransferApp(ctx context.Context, app, to, reason string) (control.App, error)
+	// ShareApp says who owns an app with its owner.
+	ShareApp(ctx context.Context, app string, with control.Owners, reason string) (control.App, error)
 	// AnswerOffer takes an app that is offered to the actor, or ends the offer.
 	AnswerOffer(ctx context.Context, app string, accept bool) (control.App, error)
 	// RenameApp gives an app another title.
@@ -199,6 +201,21 @@ type Users interface {
 	RenameUser(ctx context.Context, from, to string) (access.User, error)
 	// NewLink makes a one-time sign-in link for a user: its path and query on the console.
 	NewLink(ctx context.Context, user string) (path string, err error)
+}
+
+// Groups are sets of people.
+type Groups interface {
+	List(ctx context.Context, f control.GroupFilter, p control.Page) (control.Items[control.Group], error)
+	// Show finds a group by its id or, of those made here, by its name.
+	Show(ctx context.Context, group string) (control.Group, error)
+	// People are for those who are in the group, and for operators.
+	People(ctx context.Context, group string, p control.Page) (control.Items[control.GroupPerson], error)
+	Create(ctx context.Context, name string) (control.Group, error)
+	// Rename, Delete, Add and Remove are refused with access.ErrGroupTold for a provider's group.
+	Rename(ctx context.Context, group, name string) (control.Group, error)
+	Delete(ctx context.Context, group string) error
+	Add(ctx context.Context, group, person string) (control.Group, error)
+	Remove(ctx context.Context, group, person string) (control.Group, error)
 }
 
 // Keys are public keys that sign for an identity.

@@ -17,7 +17,7 @@ import (
 func good() approvals.Subject {
 	return approvals.Subject{
 		Action: "publish", Actor: "ada@example.com", Tier: abi.TierSandbox,
-		App:    approvals.SubjectApp{Name: "hello", Title: "Hello", Description: "Greets.", Owner: "ada@example.com", Team: "sales", CostCenter: "CC-1", Classification: "internal"},
+		App:    approvals.SubjectApp{Name: "hello", Title: "Hello", Description: "Greets.", Owner: "ada@example.com", Team: "sales", CostCenter: "CC-1", Classification: "internal", Shared: true},
 		Module: approvals.SubjectModule{Interface: abi.InterfaceV1, Capabilities: []string{"log"}},
 		Limits: approvals.SubjectLimits{Fuel: 1000, Memory: 1 << 20, TimeoutMS: 1000, Request: 1000, Response: 1000, Concurrency: 4},
 		Signer: approvals.SubjectSigner{Identity: "ada@example.com", Method: "identity", Trust: "local"},
@@ -57,6 +57,9 @@ func TestDecisions(t *testing.T) {
 		{"no cost center", func(s *approvals.Subject) { s.App.CostCenter = "" }, []string{"deny metadata.cost_center_missing"}},
 		{"no classification", func(s *approvals.Subject) { s.App.Classification = "" }, []string{"deny metadata.data_classification_missing"}},
 		{"signed by somebody else", func(s *approvals.Subject) { s.Signer.Identity = "eve@example.com" }, []string{"deny signer.not_owner"}},
+		{"signed by a co-owner", func(s *approvals.Subject) { s.Signer.Identity, s.Signer.Owns = "eve@example.com", true }, nil},
+		{"one owner, in the sandbox", func(s *approvals.Subject) { s.App.Shared = false }, nil},
+		{"one owner, in the pilot", func(s *approvals.Subject) { s.App.Shared, s.Tier = false, abi.TierPilot }, []string{"info owner.alone"}},
 		{"uses what it does not declare", func(s *approvals.Subject) { s.Asked = nil }, []string{"deny capability.undeclared"}},
 		{"declares what it does not use", func(s *approvals.Subject) { s.Module.Capabilities = nil }, []string{"info capability.unused"}},
 		{"kv needs a grant", func(s *approvals.Subject) { kv(s, "1000") }, []string{"review capability.needs_grant"}},

@@ -57,7 +57,7 @@ func (c appCommands) command() *cobra.Command {
 			}
 			return c.print(a, func(w io.Writer) error {
 				rows := [][]string{
-					{"name", a.Name}, {"title", orDash(a.Title)}, {"description", orDash(a.Description)}, {"owner", a.Owner}, {"team", a.Team},
+					{"name", a.Name}, {"title", orDash(a.Title)}, {"description", orDash(a.Description)}, {"owner", ownedBy(a)}, {"team", a.Team},
 					{"cost center", a.CostCenter}, {"data classification", a.Classification}, {"releases", strconv.Itoa(a.Releases)},
 				}
 				rows = append(rows, lifeRows(a)...)
@@ -74,11 +74,12 @@ func (c appCommands) command() *cobra.Command {
 	flags.StringVar(&search.Text, "search", "", "only apps in which all of these words occur: in title, name, description, owner, team, tiers or capabilities")
 	flags.StringVar(&search.Tier, "tier", "", "only apps that serve sandbox, pilot or production")
 	flags.StringVar(&search.Team, "team", "", "only apps of one team")
-	flags.StringVar(&search.Owner, "owner", "", "only apps of one owner")
+	flags.StringVar(&search.Owner, "owner", "", "only apps that this person owns, alone or with others")
 	flags.StringVar(&search.Capability, "capability", "", "only apps with a capability, such as kv")
+	flags.BoolVar(&search.Orphaned, "orphaned", false, "only apps whose owner is disabled")
 	flags.StringVar(&search.State, "state", "", "only apps that are active, suspended, deleting or removing")
 	return noun("apps", "List and show apps; suspend, delete or hand over one", c.limited(cmd), show,
-		c.suspend(), c.resume(), c.delete(), c.undelete(), c.transfer(),
+		c.suspend(), c.resume(), c.delete(), c.undelete(), c.transfer(), c.set(),
 		c.answer("accept", "Take over an app that is offered to you", true),
 		c.answer("decline", "Refuse an app that is offered to you, or take your offer back", false), c.rename())
 }

@@ -215,9 +215,9 @@ var changing = map[string]bool{
 	"agora releases activate": true, "agora releases rollback": true, "agora releases promote": true, "agora releases ask": true, "agora releases delete": true,
 	"agora requests approve": true, "agora requests reject": true, "agora requests withdraw": true, "agora grants revoke": true, "agora grants shrink": true,
 	"agora triggers pause": true, "agora triggers resume": true, "agora triggers run": true, "agora dead-letters redeliver": true, "agora dead-letters delete": true,
-	"agora apps suspend": true, "agora apps resume": true, "agora apps delete": true, "agora apps undelete": true, "agora apps transfer": true,
+	"agora apps suspend": true, "agora apps resume": true, "agora apps delete": true, "agora apps undelete": true, "agora apps transfer": true, "agora apps set": true,
 	"agora apps accept": true, "agora apps decline": true, "agora apps rename": true,
-	"agora users set": true, "agora users rename": true, "agora users invite": true, "agora tokens create": true, "agora tokens revoke": true, "agora keys create": true, "agora keys delete": true,
+	"agora users set": true, "agora users rename": true, "agora users invite": true, "agora groups create": true, "agora groups rename": true, "agora groups delete": true, "agora groups add": true, "agora groups remove": true, "agora tokens create": true, "agora tokens revoke": true, "agora keys create": true, "agora keys delete": true,
 	"agora domains create": true, "agora domains delete": true, "agora secrets set": true, "agora secrets delete": true, "agora secrets rotate": true,
 }
 

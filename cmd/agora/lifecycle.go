@@ -67,12 +67,19 @@ func lifeWords(a client.App) string {
 	case a.Offer != nil:
 		return fmt.Sprintf("%s is offered to %s, who takes it with `agora apps accept %s`. Until then it belongs to %s.", a.Name, a.Offer.To, a.Name, a.Owner)
 	}
-	return fmt.Sprintf("%s is active and belongs to %s.", a.Name, a.Owner)
+	return fmt.Sprintf("%s is active and belongs to %s.", a.Name, ownedBy(a))
 }
 
 // lifeRows are what `agora apps show` says of where an app stands.
 func lifeRows(a client.App) (rows [][]string) {
 	rows = append(rows, []string{"state", a.State})
+	if a.Orphaned {
+		next := "nobody owns it with them: hand it over with `agora apps transfer " + a.Name + " --to USER`"
+		if a.Successor != "" {
+			next = "hand it over with `agora apps transfer " + a.Name + " --to " + a.Successor + "`"
+		}
+		rows = append(rows, []string{"orphaned", "its owner is disabled; " + next})
+	}
 	if s := a.Suspension; s != nil {
 		rows = append(rows, []string{"suspended", fmt.Sprintf("by %s (%s) on %s: %s", s.By, s.Authority, when(s.At), orDash(s.Reason))})
 	}
@@ -141,6 +148,53 @@ func (c appCommands) undelete() *cobra.Command {
 		func(ctx context.Context, node *client.Client, app string) (client.App, error) {
 			return node.UndeleteApp(ctx, app)
 		})
+}
+
+// set says who owns an app with its owner. What is not named stays, which is read before: if
+// another person changes it meanwhile, the command ends and says so.
+func (c appCommands) set() *cobra.Command {
+	var coOwner, group, reason string
+	var cmd *cobra.Command
+	cmd = c.act(&cobra.Command{
+		Use: "set APP", Short: "Set who owns an app with its owner",
+		Long: `Says who owns an app with its owner: a co-owner and a group, whose people may all do
+what the owner may, but for giving the app away and deleting it. None of them
+decides the app's requests. What is not named stays as it is; --co-owner '' and
+--group '' take it away. A group is named by its name, or by its id if a sign-in
+provider keeps it.`,
+		Example: "  agora apps set shop --co-owner grace@example.com\n  agora apps set shop --group 'Sales EMEA'\n  agora apps set shop --co-owner ''",
+	}, &reason, func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+		flags := cmd.Flags()
+		if !flags.Changed("co-owner") && !flags.Changed("group") {
+			return client.App{}, usageError("say what to set: --co-owner, --group or both")
+		}
+		was, err := node.App(ctx, app)
+		if err != nil {
+			return was, err
+		}
+		if !flags.Changed("co-owner") {
+			coOwner = was.CoOwner
+		}
+		if !flags.Changed("group") {
+			group = was.Group
+		}
+		return node.IfMatch(was.ETag).Share(ctx, app, coOwner, group, reason)
+	})
+	cmd.Flags().StringVar(&coOwner, "co-owner", "", "the co-owner; '' for none")
+	cmd.Flags().StringVar(&group, "group", "", "the group that owns it, by name or id; '' for none")
+	return cmd
+}
+
+// ownedBy says who owns an app.
+func ownedBy(a client.App) string {
+	text := a.Owner
+	if a.CoOwner != "" {
+		text += ", with " + a.CoOwner
+	}
+	if a.Group != "" {
+		text += ", and the group " + a.GroupName
+	}
+	return text
 }
 
 func (c appCommands) transfer() *cobra.Command {

@@ -72,6 +72,9 @@ func NewCatalogue(o CatalogueOptions) *Catalogue {
 // their own: they are the end users of the marketplace.
 func (c *Catalogue) Apps(ctx context.Context, search registry.Search, p control.Page) (apps control.Items[control.App], err error) {
 	actor, err := c.desk.Door(ctx, access.FindApp)
+	if err == nil && search.Orphaned {
+		err = access.May(actor, access.ReadCatalogue, access.TheNode)
+	}
 	if err != nil {
 		return apps, err
 	}
@@ -80,12 +83,9 @@ func (c *Catalogue) Apps(ctx context.Context, search registry.Search, p control.
 		if err != nil {
 			return err
 		}
-		matches := search.Matcher()
-		var found []*registry.Listing
-		for _, l := range all {
-			if l.App.Removal == nil && matches(l) && access.Allowed(actor, access.FindApp, control.OfApp(l.App)) {
-				found = append(found, l)
-			}
+		found, err := matching(tx, actor, search, all)
+		if err != nil {
+			return err
 		}
 		page, err := control.Cut(p, found, (*registry.Listing).Place)
 		if err != nil {
@@ -95,6 +95,32 @@ func (c *Catalogue) Apps(ctx context.Context, search registry.Search, p control.
 		return err
 	})
 	return apps, err
+}
+
+// matching returns the listings that a search finds among those that an actor may find.
+func matching(tx state.Reader, actor access.Actor, search registry.Search, all []*registry.Listing) (found []*registry.Listing, err error) {
+	var groups []string
+	if search.Owner != "" {
+		if groups, err = tx.GroupsOf(search.Owner); err != nil {
+			return nil, err
+		}
+	}
+	matches := search.Matcher(groups)
+	for _, l := range all {
+		if l.App.Removal != nil || !matches(l) || !access.Allowed(actor, access.FindApp, control.OfApp(l.App)) {
+			continue
+		}
+		if search.Orphaned {
+			if orphaned, _, err := control.Orphaned(tx, l.App); err != nil || !orphaned {
+				if err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
+		found = append(found, l)
+	}
+	return found, nil
 }
 
 // publicFace leaves of an app what its callers may know.
@@ -169,7 +195,15 @@ func (c *Catalogue) showApp(tx state.Reader, actor access.Actor, app registry.Ap
 		}
 	}
 	if !access.Allowed(actor, access.ReadApp, control.OfApp(app)) {
-		shown = publicFace(shown)
+		return publicFace(shown), err
+	}
+	if app.Group != "" && err == nil {
+		var g access.Group
+		g, err = tx.Group(app.Group)
+		shown.GroupName = g.Name
+	}
+	if err == nil {
+		shown.Orphaned, shown.Successor, err = control.Orphaned(tx, app)
 	}
 	return shown, err
 }

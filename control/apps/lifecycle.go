@@ -49,7 +49,8 @@ type person struct {
 }
 
 func personOf(actor access.Actor, app registry.App) person {
-	p := registry.Party{Owner: actor.User == app.Owner, Reviewer: actor.Has(access.RoleReviewer), Operator: actor.Has(access.RoleOperator)}
+	shares := (app.CoOwner != "" && actor.User == app.CoOwner) || access.In(actor.Groups, app.Group)
+	p := registry.Party{Owner: actor.User == app.Owner, Shares: shares, Reviewer: actor.Has(access.RoleReviewer), Operator: actor.Has(access.RoleOperator)}
 	return person{p, actor}
 }
 
@@ -97,7 +98,7 @@ func plainText(what, text string, most int) error {
 
 // explained requires a reason of a person who does something to another one's app.
 func (p person) explained(app, reason string) error {
-	if !p.Owner && strings.TrimSpace(reason) == "" {
+	if !p.Owner && !p.Shares && strings.TrimSpace(reason) == "" {
 		return fmt.Errorf("the owner of %q will read why: %w", app, approvals.ErrReasonMissing)
 	}
 	return nil
@@ -165,7 +166,7 @@ func (l *Lifecycle) TransferApp(ctx context.Context, name, to, reason string) (c
 			return a, err
 		}
 		tx.Emit("app.transferred", name, to, map[string]string{"from": from, "reason": reason})
-		return a, moveTo(tx, name, to)
+		return a, moveTo(tx, a)
 	})
 }
 
@@ -188,7 +189,7 @@ func (l *Lifecycle) AnswerOffer(ctx context.Context, name string, accept bool) (
 			return a, err
 		}
 		tx.Emit("app.transferred", name, p.User, map[string]string{"from": from})
-		return a, moveTo(tx, name, p.User)
+		return a, moveTo(tx, a)
 	})
 }
 
@@ -207,29 +208,18 @@ func mayOwn(tx state.Reader, name string) error {
 
 // moveTo makes what belongs to an app its new owner's: its releases count in their quota, and they
 // do not decide about what was asked for the app.
-func moveTo(tx state.Tx, name, to string) error {
-	numbers, err := tx.ReleaseNumbers(name)
+func moveTo(tx state.Tx, app registry.App) error {
+	numbers, err := tx.ReleaseNumbers(app.Name)
 	if err != nil {
 		return err
 	}
 	for _, n := range numbers {
-		if err := tx.ChargeRelease(name, n, to); err != nil {
+		if err := tx.ChargeRelease(app.Name, n, app.Owner); err != nil {
 			return err
 		}
 	}
-	open, err := openOf(tx, name)
-	if err != nil {
-		return err
-	}
-	for _, q := range open {
-		q.Owner = to
-		if err := tx.PutRequest(q); err != nil {
-			return err
-		}
-	}
-	return nil
+	return control.OwnRequests(tx, app)
 }
-
 func openOf(tx state.Reader, name string) ([]approvals.Request, error) {
 	open, _, err := tx.RequestsPart(name, approvals.StatusOpen, state.Part{Limit: -1})
 	return open, err
@@ -252,7 +242,7 @@ func (l *Lifecycle) RenameApp(ctx context.Context, name, title string) (control.
 // lifeActs lists what an actor may do to an app as a whole now. They are the names of operations.
 func lifeActs(actor access.Actor, app registry.App) (may []string) {
 	for _, act := range []access.Act{
-		access.SuspendApp, access.ResumeApp, access.RenameApp, access.TransferApp, access.AcceptOffer, access.EndOffer, access.DeleteApp, access.UndeleteApp,
+		access.SuspendApp, access.ResumeApp, access.RenameApp, access.TransferApp, access.ShareApp, access.AcceptOffer, access.EndOffer, access.DeleteApp, access.UndeleteApp,
 	} {
 		if access.Allowed(actor, act, control.OfApp(app)) {
 			may = append(may, string(act))

@@ -72,7 +72,7 @@ func asked(tx state.Reader, id string) (Question, error) {
 	if q.Kind == approvals.KindPromotion {
 		action = ToPromote
 	}
-	return Question{action, q.By, q.Tier, r}, nil
+	return NewQuestion(tx, action, q.By, q.Tier, r)
 }
 
 func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.Verdict, v approvals.Verdict) (approvals.Request, error) {
@@ -81,7 +81,7 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 			return approvals.Request{}, err
 		}
 	}
-	q, grant, err := approvals.Decide(tx, id, approvals.Decision{Approve: d.Approve, Reason: d.Reason, Digest: d.Digest, By: actor.User, At: s.desk.Now().UTC(), Policy: v.Policy})
+	q, grant, err := approvals.Decide(tx, id, approvals.Decision{Approve: d.Approve, Reason: d.Reason, Digest: d.Digest, By: actor.User, At: s.desk.Now().UTC(), Policy: v.Policy}, actor.Groups)
 	if err != nil {
 		return approvals.Request{}, err
 	}

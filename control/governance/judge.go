@@ -30,10 +30,25 @@ const (
 
 // Question is what the policy is asked about a release.
 type Question struct {
-	Action  string // ToPublish or ToPromote
-	Actor   string
-	Tier    abi.Tier
-	Release registry.Release
+	Action     string // ToPublish or ToPromote
+	Actor      string
+	Tier       abi.Tier
+	Release    registry.Release
+	SignerOwns bool // whoever signed the release is one of the app's owners
+	Shared     bool // the app has owners beside its owner
+}
+
+// NewQuestion is a question about a release of an app that may be there already.
+func NewQuestion(tx state.Reader, action, actor string, tier abi.Tier, r registry.Release) (Question, error) {
+	q := Question{Action: action, Actor: actor, Tier: tier, Release: r}
+	app, err := tx.App(r.App)
+	if errors.Is(err, registry.ErrNotFound) {
+		app, err = registry.App{Owner: r.Manifest.Owner}, nil
+	}
+	if q.Shared = app.CoOwner != "" || app.Group != ""; err == nil {
+		q.SignerOwns, err = control.Owns(tx, app, r.Signer.Identity)
+	}
+	return q, err
 }
 
 // About reads what a change is about. It runs more than once, and refuses what may not be changed.

@@ -28,7 +28,10 @@ func (s *Service) Promote(ctx context.Context, name string, number int, to abi.T
 	}
 	about := func(tx state.Reader) (Question, error) {
 		r, err := ownRelease(tx, actor, name, number)
-		return Question{ToPromote, actor.User, to, r}, err
+		if err != nil {
+			return Question{}, err
+		}
+		return NewQuestion(tx, ToPromote, actor.User, to, r)
 	}
 	err = s.Judged(ctx, actor.User, about, func(tx state.Tx, q Question, v approvals.Verdict) error {
 		if request, err = s.newRequest(tx, actor, q.Release, approvals.KindPromotion, to); err != nil {
@@ -68,7 +71,7 @@ func (s *Service) newRequest(tx state.Reader, actor access.Actor, r registry.Rel
 		return approvals.Request{}, err
 	}
 	q := approvals.Request{
-		Kind: kind, App: r.App, Owner: app.Owner, Release: r.Number, Digest: string(r.Digest), Tier: tier,
+		Kind: kind, App: r.App, Owner: app.Owner, CoOwner: app.CoOwner, Group: app.Group, Release: r.Number, Digest: string(r.Digest), Tier: tier,
 		By: actor.User, Created: s.desk.Now().UTC(), Reviewed: rights.Terms(r),
 	}
 	for _, approved := range []bool{true, false} {
@@ -154,7 +157,10 @@ func (s *Service) AskFor(ctx context.Context, actor access.Actor, name string, n
 		if err == nil && len(lacks) == 0 {
 			err = fmt.Errorf("release %d of app %q has all that it asks for in the sandbox: %w", number, name, approvals.ErrNothingToAsk)
 		}
-		return Question{ToPublish, actor.User, abi.TierSandbox, r}, err
+		if err != nil {
+			return Question{}, err
+		}
+		return NewQuestion(tx, ToPublish, actor.User, abi.TierSandbox, r)
 	}
 	err = s.Judged(ctx, actor.User, about, func(tx state.Tx, q Question, v approvals.Verdict) (err error) {
 		asked, err = s.OpenRequests(tx, actor, q.Release, v, reason)
@@ -174,7 +180,7 @@ func (s *Service) Withdraw(ctx context.Context, id string) (approvals.Request, e
 	}
 	var request approvals.Request
 	_, err = s.desk.Update(ctx, actor.User, func(tx state.Tx) error {
-		if request, err = approvals.Withdraw(tx, id, actor.User, s.desk.Now().UTC()); err != nil {
+		if request, err = approvals.Withdraw(tx, id, control.PersonOf(actor), s.desk.Now().UTC()); err != nil {
 			return err
 		}
 		tx.Emit("request.withdrawn", request.App, id, nil)

@@ -17,12 +17,12 @@ func Subject(q Question, have map[string]approvals.Right) approvals.Subject {
 		Action: q.Action, Actor: q.Actor, Tier: q.Tier,
 		App: approvals.SubjectApp{
 			Name: m.Name, Title: m.Title, Description: m.Description, Owner: m.Owner,
-			Team: m.Team, CostCenter: m.CostCenter, Classification: m.Classification, KeepState: m.KeepState,
+			Team: m.Team, CostCenter: m.CostCenter, Classification: m.Classification, KeepState: m.KeepState, Shared: q.Shared,
 		},
 		Module:   approvals.SubjectModule{Digest: string(r.Digest), Size: r.Size, Interface: r.Interface, Capabilities: r.Capabilities},
 		Limits:   terms.Limits,
 		Triggers: terms.Triggers,
-		Signer:   approvals.SubjectSigner{Identity: r.Signer.Identity, Method: r.Signer.Method, Trust: r.Signer.Trust},
+		Signer:   approvals.SubjectSigner{Identity: r.Signer.Identity, Method: r.Signer.Method, Trust: r.Signer.Trust, Owns: q.SignerOwns || r.Signer.Identity == m.Owner},
 	}
 	for _, capability := range abi.Capabilities() {
 		if g := have[capability.Name].Grant; g != nil {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 )
 
@@ -18,13 +20,28 @@ type Groups struct{ desk *control.Desk }
 // NewGroups makes Groups.
 func NewGroups(desk *control.Desk) *Groups { return &Groups{desk} }
 
-// List lists groups by name.
+// List lists groups by name. The groups of one person are for that person and for those who manage
+// people.
 func (s *Groups) List(ctx context.Context, f control.GroupFilter, p control.Page) (groups control.Items[control.Group], err error) {
-	if _, err := s.desk.May(ctx, access.ReadGroup, access.TheGroup("", "")); err != nil {
+	actor := access.ActorFrom(ctx)
+	if f.Person != "" {
+		if f.Person, err = access.CanonicalName(f.Person); err != nil {
+			return groups, fmt.Errorf("user %.80q: %w", f.Person, access.ErrNoUser)
+		}
+		err = access.May(actor, access.ReadMemberships, access.Person(f.Person))
+	} else {
+		err = access.May(actor, access.ReadGroup, access.TheGroup("", ""))
+	}
+	if err != nil {
 		return groups, err
 	}
 	err = s.desk.View(ctx, func(tx state.Reader) error {
-		found, err := control.Sift(p, f.Keeps, tx.GroupsPart)
+		var found control.Items[access.Group]
+		if f.Person != "" {
+			found, err = groupsOf(tx, f, p)
+		} else {
+			found, err = control.Sift(p, f.Keeps, tx.GroupsPart)
+		}
 		if err != nil {
 			return err
 		}
@@ -32,6 +49,25 @@ func (s *Groups) List(ctx context.Context, f control.GroupFilter, p control.Page
 		return err
 	})
 	return groups, err
+}
+
+// groupsOf lists the groups that a person is in, by id.
+func groupsOf(tx state.Reader, f control.GroupFilter, p control.Page) (none control.Items[access.Group], err error) {
+	ids, err := tx.GroupsOf(f.Person)
+	if err != nil {
+		return none, err
+	}
+	var all []access.Group
+	for _, id := range ids {
+		g, err := tx.Group(id)
+		if err != nil {
+			return none, err
+		}
+		if f.Keeps(g) {
+			all = append(all, g)
+		}
+	}
+	return control.Cut(p, all, func(g access.Group) string { return g.ID })
 }
 
 // shown is a group as it is shown.
@@ -71,40 +107,25 @@ func find(tx state.Reader, actor access.Actor, act access.Act, text string) (acc
 	return g, access.May(actor, act, access.TheGroup(g.ID, g.Name))
 }
 
-// People lists the names of those who are in a group.
-func (s *Groups) People(ctx context.Context, group string, p control.Page) (names control.Items[string], err error) {
+// People lists who is in a group.
+func (s *Groups) People(ctx context.Context, group string, p control.Page) (all control.Items[control.GroupPerson], err error) {
 	actor := access.ActorFrom(ctx)
 	err = s.desk.View(ctx, func(tx state.Reader) error {
 		g, err := find(tx, actor, access.ReadMembers, group)
 		if err != nil {
 			return err
 		}
-		names, err = control.Part(p, func(p state.Part) ([]string, []byte, error) { return tx.MembersPart(g.ID, p) })
-		return err
-	})
-	return names, err
-}
-
-// Of lists the groups that a person is in, for that person and those who manage people.
-func (s *Groups) Of(ctx context.Context, person string) (groups []access.Group, err error) {
-	actor := access.ActorFrom(ctx)
-	if person == "" {
-		person = actor.User
-	}
-	if err := access.May(actor, access.ReadMemberships, access.Person(person)); err != nil {
-		return nil, err
-	}
-	err = s.desk.View(ctx, func(tx state.Reader) error {
-		ids, err := tx.GroupsOf(person)
-		groups = make([]access.Group, len(ids))
-		for i, id := range ids {
-			if err == nil {
-				groups[i], err = tx.Group(id)
-			}
+		names, err := control.Part(p, func(p state.Part) ([]string, []byte, error) { return tx.MembersPart(g.ID, p) })
+		if err != nil {
+			return err
 		}
+		all, err = control.Shown(names, func(name string) (control.GroupPerson, error) {
+			u, err := tx.User(name)
+			return control.GroupPerson{Name: name, Disabled: u.Disabled}, err
+		})
 		return err
 	})
-	return groups, err
+	return all, err
 }
 
 // Create makes a group.
@@ -126,60 +147,83 @@ func (s *Groups) Create(ctx context.Context, name string) (group control.Group, 
 	return group, err
 }
 
-// change changes a group that no provider keeps.
-func (s *Groups) change(ctx context.Context, text string, change func(tx state.Tx, g access.Group) error) error {
+// change changes a group that no provider keeps, and returns it as it is then.
+func (s *Groups) change(ctx context.Context, text string, change func(tx state.Tx, g *access.Group) error) (group control.Group, err error) {
 	actor, err := s.desk.Door(ctx, access.ManageGroup)
 	if err != nil {
-		return err
+		return group, err
 	}
 	_, err = s.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		g, err := find(tx, actor, access.ManageGroup, text)
 		if err == nil {
 			err = g.Told()
 		}
+		if err == nil {
+			err = change(tx, &g)
+		}
 		if err != nil {
 			return err
 		}
-		return change(tx, g)
-	})
-	return err
-}
-
-// Rename gives a group another name.
-func (s *Groups) Rename(ctx context.Context, text, name string) (group control.Group, err error) {
-	err = s.change(ctx, text, func(tx state.Tx, g access.Group) error {
-		was := g.Name
-		g.Name = name
-		g, err := access.ChangeGroup(tx, g, s.desk.Now())
-		if err != nil {
-			return err
-		}
-		tx.Emit("group.changed", "", g.ID, map[string]string{"group": g.Name, "was": was})
 		group, err = shown(tx, g)
 		return err
 	})
 	return group, err
 }
 
-// Delete forgets a group. Whoever was in it has what it gave no more.
+// Rename gives a group another name.
+func (s *Groups) Rename(ctx context.Context, text, name string) (control.Group, error) {
+	return s.change(ctx, text, func(tx state.Tx, g *access.Group) (err error) {
+		was := g.Name
+		g.Name = name
+		if *g, err = access.ChangeGroup(tx, *g, s.desk.Now()); err == nil {
+			tx.Emit("group.changed", "", g.ID, map[string]string{"group": g.Name, "was": was})
+		}
+		return err
+	})
+}
+
+// Delete forgets a group that owns no app. Whoever was in it has what it gave no more.
 func (s *Groups) Delete(ctx context.Context, text string) error {
-	return s.change(ctx, text, func(tx state.Tx, g access.Group) error { return Forget(tx, g) })
+	_, err := s.change(ctx, text, func(tx state.Tx, g *access.Group) error {
+		apps, err := control.AppsOfGroup(tx, g.ID)
+		if err == nil && len(apps) > 0 {
+			err = fmt.Errorf("the group %q owns %s; say first who owns that: %w", g.Name, someOf(apps), access.ErrGroupInUse)
+		}
+		if err != nil {
+			return err
+		}
+		return Forget(tx, *g)
+	})
+	return err
+}
+
+// someOf names some apps.
+func someOf(apps []registry.App) string {
+	var names []string
+	for _, a := range apps[:min(len(apps), 5)] {
+		names = append(names, a.Name)
+	}
+	text := strings.Join(names, ", ")
+	if more := len(apps) - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more apps", more)
+	}
+	return text
 }
 
 // Add puts a person into a group.
-func (s *Groups) Add(ctx context.Context, group, person string) error {
-	return s.change(ctx, group, func(tx state.Tx, g access.Group) error {
+func (s *Groups) Add(ctx context.Context, group, person string) (control.Group, error) {
+	return s.change(ctx, group, func(tx state.Tx, g *access.Group) error {
 		name, err := known(tx, person)
 		if err != nil {
 			return err
 		}
-		return Join(tx, g, name)
+		return Join(tx, *g, name)
 	})
 }
 
 // Remove takes a person out of a group.
-func (s *Groups) Remove(ctx context.Context, group, person string) error {
-	return s.change(ctx, group, func(tx state.Tx, g access.Group) error {
+func (s *Groups) Remove(ctx context.Context, group, person string) (control.Group, error) {
+	return s.change(ctx, group, func(tx state.Tx, g *access.Group) error {
 		name, err := known(tx, person)
 		if err != nil {
 			return err
@@ -191,7 +235,7 @@ func (s *Groups) Remove(ctx context.Context, group, person string) error {
 		if err != nil {
 			return err
 		}
-		return Leave(tx, g, name)
+		return Leave(tx, *g, name)
 	})
 }
 
@@ -218,8 +262,23 @@ func Made(tx state.Tx, g access.Group) {
 	tx.Emit("group.created", "", g.ID, described(g))
 }
 
-// Forget forgets a group, whoever keeps it.
+// Forget forgets a group, whoever keeps it. The apps that it owns stay their owners'.
 func Forget(tx state.Tx, g access.Group) error {
+	apps, err := control.AppsOfGroup(tx, g.ID)
+	if err != nil {
+		return err
+	}
+	for _, a := range apps {
+		a.Group = ""
+		if err := errors.Join(tx.PutApp(a), control.OwnRequests(tx, a)); err != nil {
+			return err
+		}
+		detail := map[string]string{"reason": "the group " + g.Name + " was deleted"}
+		if a.CoOwner != "" {
+			detail["co_owner"] = a.CoOwner
+		}
+		tx.Emit("app.shared", a.Name, a.Name, detail)
+	}
 	n, err := tx.Count(state.CountMembers, g.ID)
 	if err != nil {
 		return err

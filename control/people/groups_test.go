@@ -62,12 +62,22 @@ func (c company) as(t *testing.T, name string, roles ...access.Role) context.Con
 	return access.WithActor(t.Context(), actor)
 }
 
+func (c company) add(ctx context.Context, group, person string) error {
+	_, err := c.Add(ctx, group, person)
+	return err
+}
+
+func (c company) remove(ctx context.Context, group, person string) error {
+	_, err := c.Remove(ctx, group, person)
+	return err
+}
+
 // TestGroups: operators keep groups, whoever has a role finds them, and who is in one sees with whom.
 func TestGroups(t *testing.T) {
 	c := newCompany(t)
 	boss, dev := c.as(t, ops, access.RoleOperator), c.as(t, ada, access.RoleDeveloper)
 	g, err := c.Create(boss, "Sales")
-	if err = errors.Join(err, c.Add(boss, "sales", "ADA@example.com"), c.Add(boss, g.ID, ada)); err != nil {
+	if err = errors.Join(err, c.add(boss, "sales", "ADA@example.com"), c.add(boss, g.ID, ada)); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := c.Show(dev, "SALES"); err != nil || got.People != 1 || got.ID != g.ID {
@@ -76,24 +86,24 @@ func TestGroups(t *testing.T) {
 	if g, err = c.Rename(boss, g.ID, "Sales EMEA"); err != nil || g.People != 1 || g.Name != "Sales EMEA" {
 		t.Errorf("%+v, %v", g, err)
 	}
-	if of, err := c.Of(dev, ""); err != nil || len(of) != 1 || of[0] != g.Group {
+	if of, err := c.List(c.as(t, ada), control.GroupFilter{Person: "Ada@example.com"}, control.Page{}); err != nil || len(of.Items) != 1 || of.Items[0] != g {
 		t.Errorf("%+v, %v", of, err)
 	}
 	for name, ctx := range map[string]context.Context{"who is in it": c.as(t, ada), "an operator": boss} {
-		if names, err := c.People(ctx, g.ID, control.Page{}); err != nil || !slices.Equal(names.Items, []string{ada}) {
+		if names, err := c.People(ctx, g.ID, control.Page{}); err != nil || !slices.Equal(names.Items, []control.GroupPerson{{Name: ada}}) {
 			t.Errorf("%s: %v, %v", name, names, err)
 		}
 	}
 	if list, err := c.List(dev, control.GroupFilter{Name: "emea"}, control.Page{}); err != nil || len(list.Items) != 1 || list.Items[0].People != 1 {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if err := errors.Join(c.Remove(boss, g.ID, ada)); err != nil {
+	if err := c.remove(boss, g.ID, ada); err != nil {
 		t.Error(err)
 	}
 	if err := c.Delete(boss, g.ID); err != nil {
 		t.Error(err)
 	}
-	if of, err := c.Of(c.as(t, ada), ""); err != nil || len(of) != 0 {
+	if of, err := c.List(boss, control.GroupFilter{Person: ada}, control.Page{}); err != nil || len(of.Items) != 0 {
 		t.Errorf("of a group that was deleted: %+v, %v", of, err)
 	}
 	events, err := c.desk.Store.Events(t.Context(), state.EventQuery{After: 1, Limit: -1})
@@ -138,7 +148,8 @@ func TestGroupRefusals(t *testing.T) {
 	_, absent := c.Show(dev, "absent")
 	_, listed := c.List(outsider, control.GroupFilter{}, control.Page{})
 	_, seen := c.People(dev, g.ID, control.Page{})
-	_, of := c.Of(dev, eve)
+	_, of := c.List(dev, control.GroupFilter{Person: eve}, control.Page{})
+	_, whose := c.List(dev, control.GroupFilter{Person: "eve"}, control.Page{})
 	_, taken := c.Create(boss, "SALES")
 	_, bad := c.Create(boss, "\x00")
 	_, renamed := c.Rename(boss, told.ID, "x")
@@ -146,11 +157,11 @@ func TestGroupRefusals(t *testing.T) {
 		"made by a developer":  {created, access.ErrForbidden},
 		"shown without a role": {shown, access.ErrForbidden}, "listed without a role": {listed, access.ErrForbidden},
 		"one that is not there": {absent, access.ErrNoGroup}, "its people, seen from outside": {seen, access.ErrForbidden},
-		"another's groups": {of, access.ErrForbidden}, "a name that is taken": {taken, access.ErrGroupTaken}, "a bad name": {bad, access.ErrBadGroup},
+		"another's groups": {of, access.ErrForbidden}, "those of no name": {whose, access.ErrNoUser}, "a name that is taken": {taken, access.ErrGroupTaken}, "a bad name": {bad, access.ErrBadGroup},
 		"a provider's, renamed": {renamed, access.ErrGroupTold}, "a provider's, deleted": {c.Delete(boss, told.ID), access.ErrGroupTold},
-		"a provider's, filled": {c.Add(boss, told.ID, ada), access.ErrGroupTold}, "a provider's, emptied": {c.Remove(boss, told.ID, eve), access.ErrGroupTold},
-		"whom nobody knows": {c.Add(boss, g.ID, "zoe@example.com"), access.ErrNoUser}, "no name": {c.Add(boss, g.ID, "zoe"), access.ErrNoUser},
-		"who is not in it": {c.Remove(boss, g.ID, ada), access.ErrNoMember}, "deleted by a developer": {c.Delete(dev, g.ID), access.ErrForbidden},
+		"a provider's, filled": {c.add(boss, told.ID, ada), access.ErrGroupTold}, "a provider's, emptied": {c.remove(boss, told.ID, eve), access.ErrGroupTold},
+		"whom nobody knows": {c.add(boss, g.ID, "zoe@example.com"), access.ErrNoUser}, "no name": {c.add(boss, g.ID, "zoe"), access.ErrNoUser},
+		"who is not in it": {c.remove(boss, g.ID, ada), access.ErrNoMember}, "deleted by a developer": {c.Delete(dev, g.ID), access.ErrForbidden},
 	} {
 		if !errors.Is(e.got, e.want) {
 			t.Errorf("%s: %v", what, e.got)
@@ -173,11 +184,11 @@ func TestGroupQuotas(t *testing.T) {
 		_, createErr := c.Create(boss, name)
 		err = errors.Join(err, createErr)
 	}
-	if err = errors.Join(err, c.Add(boss, "a", ada), c.Add(boss, "b", ada), c.Add(boss, "c", ada), c.Add(boss, "a", eve)); err != nil {
+	if err = errors.Join(err, c.add(boss, "a", ada), c.add(boss, "b", ada), c.add(boss, "c", ada), c.add(boss, "a", eve)); err != nil {
 		t.Fatal(err)
 	}
 	_, fifth := c.Create(boss, "e")
 	over("a fifth group", fifth)
-	over("a third person", c.Add(boss, "a", ops))
-	over("a fourth group of ada's", c.Add(boss, "d", ada))
+	over("a third person", c.add(boss, "a", ops))
+	over("a fourth group of ada's", c.add(boss, "d", ada))
 }

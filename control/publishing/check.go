@@ -51,20 +51,6 @@ func (s *Service) CheckPolicy(ctx context.Context, manifest []byte, module contr
 		r.Interface = abi.InterfaceV1
 		r.Capabilities = slices.Sorted(maps.Keys(r.Manifest.Capabilities))
 	}
-	// It would come after all that there are.
-	if err := s.desk.View(ctx, func(tx state.Reader) error {
-		if err := control.KnowPeople(tx, &r); err != nil {
-			return err
-		}
-		app, err := tx.App(m.Name)
-		r.Number = app.Releases + 1
-		if errors.Is(err, registry.ErrNotFound) {
-			return nil
-		}
-		return err
-	}); err != nil {
-		return nil, err
-	}
 	if tier == "" {
 		tier = abi.TierSandbox
 	}
@@ -72,7 +58,23 @@ func (s *Service) CheckPolicy(ctx context.Context, manifest []byte, module contr
 	if tier != abi.TierSandbox {
 		action = governance.ToPromote
 	}
-	verdict, err := s.governance.Verdict(ctx, governance.Question{Action: action, Actor: actor.User, Tier: tier, Release: r})
+	var q governance.Question
+	err = s.desk.View(ctx, func(tx state.Reader) error {
+		if err := control.KnowPeople(tx, &r); err != nil {
+			return err
+		}
+		app, err := tx.App(m.Name)
+		if err != nil && !errors.Is(err, registry.ErrNotFound) {
+			return err
+		}
+		r.Number = app.Releases + 1 // it would come after all that there are
+		q, err = governance.NewQuestion(tx, action, actor.User, tier, r)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	verdict, err := s.governance.Verdict(ctx, q)
 	return verdict.Findings, err
 }
 

@@ -108,7 +108,10 @@ func (s *Service) Enter(ctx context.Context, actor access.Actor, candidate regis
 		if err == nil {
 			err = isNew(tx, r)
 		}
-		return governance.Question{Action: governance.ToPublish, Actor: actor.User, Tier: abi.TierSandbox, Release: r}, err
+		if err != nil {
+			return governance.Question{}, err
+		}
+		return governance.NewQuestion(tx, governance.ToPublish, actor.User, abi.TierSandbox, r)
 	}
 	var added int
 	err := s.governance.Judged(ctx, actor.User, about, func(tx state.Tx, q governance.Question, v approvals.Verdict) error {
@@ -162,10 +165,18 @@ func (s *Service) admit(ctx context.Context, actor access.Actor, u control.Uploa
 		Manifest: manifest, Interface: inspection.Interface, Capabilities: manifest.Needs(inspection.Capabilities), FuelTable: s.compiler.CostTable(), Made: inspection.Made,
 		Signer: signer, Created: s.desk.Now().UTC(), CreatedBy: actor.User,
 	}
-	if err := s.desk.View(ctx, func(tx state.Reader) error { return control.KnowPeople(tx, &r) }); err != nil {
+	var q governance.Question
+	err = s.desk.View(ctx, func(tx state.Reader) error {
+		if err := control.KnowPeople(tx, &r); err != nil {
+			return err
+		}
+		q, err = governance.NewQuestion(tx, governance.ToPublish, actor.User, abi.TierSandbox, r)
+		return err
+	})
+	if err != nil {
 		return r, nil, err
 	}
-	verdict, err := s.governance.Verdict(ctx, governance.Question{Action: governance.ToPublish, Actor: actor.User, Tier: abi.TierSandbox, Release: r})
+	verdict, err := s.governance.Verdict(ctx, q)
 	if err != nil {
 		return r, nil, err
 	}
@@ -187,10 +198,10 @@ func readManifest(text []byte) (registry.Manifest, error) {
 	return m.WithDefaults(), nil
 }
 
-// checkOwner keeps an app in its owner's hands: the first release makes its
-// signer the owner, every later one must be signed by the same identity and be
-// uploaded by that owner or by an operator.
-func checkOwner(tx registry.Reader, actor access.Actor, r registry.Release) error {
+// checkOwner keeps an app in its owners' hands: the first release makes its
+// signer the owner, every later one names that owner, is signed by one of the
+// owners, and is uploaded by one of them or by an operator.
+func checkOwner(tx state.Reader, actor access.Actor, r registry.Release) error {
 	owner := r.Manifest.Owner
 	app, err := tx.App(r.App)
 	switch {
@@ -204,11 +215,13 @@ func checkOwner(tx registry.Reader, actor access.Actor, r registry.Release) erro
 	if r.Manifest.Owner != owner {
 		return fmt.Errorf("app %q belongs to %s, and the manifest names %s as its owner: %w", r.App, owner, r.Manifest.Owner, registry.ErrNotOwner)
 	}
-	if r.Signer.Identity != owner {
-		return fmt.Errorf("app %q belongs to %s, and the module is signed by %s: %w", r.App, owner, r.Signer.Identity, registry.ErrNotOwner)
-	}
 	if app.Name == "" {
 		app = registry.App{Name: r.App, Owner: owner}
+	}
+	if owns, err := control.Owns(tx, app, r.Signer.Identity); err != nil {
+		return err
+	} else if !owns {
+		return fmt.Errorf("app %q belongs to %s, and the module is signed by %s: %w", r.App, owner, r.Signer.Identity, registry.ErrNotOwner)
 	}
 	return control.MayApp(actor, access.Publish, app)
 }

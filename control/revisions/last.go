@@ -41,6 +41,8 @@ func trace(of control.Document, doc any) search {
 		return search{d.App, []string{"grant", "release"}, named(d.ID, "release")}
 	case control.TriggerFace:
 		return search{d.Ref.App, []string{"trigger.paused", "trigger.resumed", "release", "request", "grant"}, named(d.Ref.Name, "release", "request", "grant")}
+	case control.Group:
+		return search{"", []string{"group"}, named(d.ID)}
 	case access.User:
 		return search{"", []string{"user.changed", "user.renamed", "user.signed_in"}, named(d.Name)}
 	}

@@ -18,6 +18,9 @@ type (
 	People interface {
 		UserIn(tx state.Reader, actor access.Actor, name string) (access.User, error)
 	}
+	Groups interface {
+		ShowIn(tx state.Reader, actor access.Actor, text string) (control.Group, error)
+	}
 	Catalogue interface {
 		AppIn(tx state.Reader, actor access.Actor, name string) (control.App, error)
 	}
@@ -34,6 +37,7 @@ type (
 type Service struct {
 	Desk       *control.Desk
 	People     People
+	Groups     Groups
 	Catalogue  Catalogue
 	Automation func() Automation // steers the dispatcher, which is opened later
 	Governance Governance
@@ -105,6 +109,8 @@ func (s *Service) read(tx state.Reader, actor access.Actor, of control.Document)
 		return s.Catalogue.AppIn(tx, actor, of.ID)
 	case control.DocumentUser:
 		return s.People.UserIn(tx, actor, of.ID)
+	case control.DocumentGroup:
+		return s.Groups.ShowIn(tx, actor, of.ID)
 	case control.DocumentRequest:
 		return s.Governance.RequestIn(tx, actor, of.ID)
 	case control.DocumentGrant:

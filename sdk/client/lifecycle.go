@@ -33,6 +33,11 @@ func (c *Client) Transfer(ctx context.Context, app, to, reason string) (App, err
 	return post[App](ctx, c, appPath(app, "transfer"), map[string]any{"to": to, "reason": reason})
 }
 
+// Share says who owns an app with its owner: a person and a group, "" for none.
+func (c *Client) Share(ctx context.Context, app, coOwner, group, reason string) (App, error) {
+	return write[App](ctx, c, http.MethodPut, appPath(app, "owners"), map[string]any{"co_owner": coOwner, "group": group, "reason": reason})
+}
+
 // AnswerOffer takes an app that is offered to the caller, or ends the offer.
 func (c *Client) AnswerOffer(ctx context.Context, app string, accept bool) (App, error) {
 	return post[App](ctx, c, appPath(app, "offer"), map[string]any{"accept": accept})

@@ -33,6 +33,9 @@ func (c *Client) FindApps(ctx context.Context, s AppSearch) ([]App, error) {
 			q.Set(name, value)
 		}
 	}
+	if s.Orphaned {
+		q.Set("orphaned", "true")
+	}
 	return list[App](ctx, c, "/apps", q)
 }
 

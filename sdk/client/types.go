@@ -47,6 +47,7 @@ type (
 		Owner      string
 		Capability string
 		State      string // active, suspended, deleting or removing
+		Orphaned bool // their owner is disabled
 	}
 
 	// RequestFilter narrows a list of requests. What is left out narrows nothing.
@@ -69,6 +70,13 @@ type (
 		Name string // part of the name
 	}
 
+	// GroupFilter narrows the list of groups. What is left out narrows nothing.
+	GroupFilter struct {
+		Name   string // part of the name
+		Source string // the id of a provider, or "here"
+		Person string // who is in them
+	}
+
 	// EventFilter narrows the list of events. What is left out narrows nothing.
 	EventFilter struct {
 		After    abi.Rev // of later revisions
@@ -85,7 +93,12 @@ type (
 		Title          string              `json:"title,omitempty"`
 		Description    string              `json:"description,omitempty"`
 		Owner          string              `json:"owner"`
-		Team           string              `json:"team"`
+		CoOwner        string              `json:"co_owner,omitempty"`   // who may do what the owner may, but for giving it away
+		Group          string              `json:"group,omitempty"`      // the id of a group whose people may do the same
+		GroupName      string              `json:"group_name,omitempty"` // its name
+		Orphaned       bool                `json:"orphaned,omitempty"`   // its owner is disabled
+		Successor      string              `json:"successor,omitempty"`  // who could own it then: its co-owner
+		Team           string              `json:"team"`                 // as its manifest names it, for bills
 		CostCenter     string              `json:"cost_center"`
 		Classification string              `json:"data_classification"`
 		Created        time.Time           `json:"created"`
@@ -449,6 +462,8 @@ type (
 		Kind       string            `json:"kind"`
 		App        string            `json:"app"`
 		Owner      string            `json:"owner"`
+		CoOwner    string            `json:"co_owner,omitempty"`
+		Group      string            `json:"group,omitempty"`
 		Release    int               `json:"release"`
 		Digest     string            `json:"digest"`
 		Tier       abi.Tier          `json:"tier"`
@@ -585,6 +600,22 @@ type (
 		Disabled bool         `json:"disabled,omitempty"`
 		Former   []FormerName `json:"former,omitempty"` // the names that the user had
 		ETag     string       `json:"-"`                // of one user that is read, for IfMatch
+	}
+	// Group is a set of people: made here, or told by a sign-in provider.
+	Group struct {
+		ID       string    `json:"id"` // which never changes
+		Name     string    `json:"name"`
+		Source   string    `json:"source,omitempty"`   // the provider that keeps it; "": it was made here
+		External string    `json:"external,omitempty"` // its key at the provider
+		Created  time.Time `json:"created"`
+		Changed  time.Time `json:"changed,omitzero"` // its name or key
+		People   int       `json:"people"`           // how many are in it
+		ETag     string    `json:"-"`                // of one group that is read, for IfMatch
+	}
+	// GroupPerson is somebody who is in a group.
+	GroupPerson struct {
+		Name     string `json:"name"`
+		Disabled bool   `json:"disabled,omitempty"`
 	}
 	// FormerName is a name that a user had.
 	FormerName struct {

@@ -18,7 +18,7 @@ import (
 
 // InApp returns where an app refers to people.
 func InApp(a *registry.App) []*string {
-	all := []*string{&a.Owner}
+	all := []*string{&a.Owner, &a.CoOwner}
 	if own(&a.Suspension) {
 		all = append(all, &a.Suspension.By)
 	}
@@ -73,7 +73,7 @@ func InUnnamed(u *registry.Unnamed) []*string { return []*string{&u.Owner} }
 
 // InRequest returns where a request refers to people.
 func InRequest(q *approvals.Request) []*string {
-	all := []*string{&q.Owner, &q.By, &q.Reviewed.Signer}
+	all := []*string{&q.Owner, &q.CoOwner, &q.By, &q.Reviewed.Signer}
 	if own(&q.Decision) {
 		all = append(all, &q.Decision.By)
 	}
@@ -103,7 +103,7 @@ func aboutPeople(kind string) bool {
 }
 
 // peopleInDetail are the keys of details that refer to people.
-var peopleInDetail = []string{"identity", "from", "signer", "person"}
+var peopleInDetail = []string{"identity", "from", "signer", "person", "co_owner", "was_co_owner"}
 
 // inEvent changes where an event refers to people.
 func inEvent(e *abi.Event, change func(string) (string, error)) error {

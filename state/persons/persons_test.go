@@ -60,7 +60,7 @@ func (w *world) update(t *rapid.T, by string, change func(state.Tx) error) {
 // act writes one record in which people are named.
 func (w *world) act(tx state.Tx, what string, n int, a, b string) error {
 	app, at := "shop", w.at
-	detail := map[string]string{"identity": a, "from": b, "signer": a, "person": b, "reason": "by mail"}
+	detail := map[string]string{"identity": a, "from": b, "signer": a, "person": b, "co_owner": a, "was_co_owner": b, "reason": "by mail"}
 	kind, subject := []string{"user.changed", "app.transferred", "key.added", "release.published"}[n%4], a
 	if n%4 > 1 {
 		subject = "no person"
@@ -69,7 +69,7 @@ func (w *world) act(tx state.Tx, what string, n int, a, b string) error {
 	switch what {
 	case "app":
 		return tx.PutApp(registry.App{
-			Name: app, Owner: a, Suspension: &registry.Suspension{By: b}, Deletion: &registry.Deletion{By: a}, Offer: &registry.Offer{To: b, By: a},
+			Name: app, Owner: a, CoOwner: b, Suspension: &registry.Suspension{By: b}, Deletion: &registry.Deletion{By: a}, Offer: &registry.Offer{To: b, By: a},
 		})
 	case "removal":
 		return tx.PutApp(registry.App{Name: "gone", Owner: a, Removal: &registry.Removal{By: b}})
@@ -93,7 +93,7 @@ func (w *world) act(tx state.Tx, what string, n int, a, b string) error {
 	case "certificate":
 		return tx.PutCertificate(registry.Issued{Certificate: registry.Certificate{ID: fmt.Sprint("cert-", n), App: app, Owner: a, By: b}})
 	case "request":
-		q := approvals.Request{ID: fmt.Sprint("req-", n), Kind: approvals.KindGrant, App: app, Owner: a, By: b, Release: n, Status: approvals.StatusOpen, Reviewed: approvals.Terms{Signer: a}}
+		q := approvals.Request{ID: fmt.Sprint("req-", n), Kind: approvals.KindGrant, App: app, Owner: a, CoOwner: b, By: b, Release: n, Status: approvals.StatusOpen, Reviewed: approvals.Terms{Signer: a}}
 		if n%2 == 0 {
 			q.Status, q.Decision = approvals.StatusApproved, &approvals.Decision{By: b}
 		}

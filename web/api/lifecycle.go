@@ -74,6 +74,14 @@ func transferApp(s *server, c echo.Context) (any, error) {
 	return one(s.Lifecycle.TransferApp(c.Request().Context(), arg[string](c, "app"), in.To, in.Reason))
 }
 
+func shareApp(s *server, c echo.Context) (any, error) {
+	in, err := decode[ShareApp](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Lifecycle.ShareApp(c.Request().Context(), arg[string](c, "app"), control.Owners{CoOwner: in.CoOwner, Group: in.Group}, in.Reason))
+}
+
 func answerOffer(s *server, c echo.Context) (any, error) {
 	in, err := decode[AnswerOffer](c)
 	if err != nil {

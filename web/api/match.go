@@ -44,6 +44,7 @@ func documentOf(kind control.DocumentKind, param string) subject {
 var (
 	anApp    = documentOf(control.DocumentApp, "app")
 	aUser    = documentOf(control.DocumentUser, "name")
+	aGroup   = documentOf(control.DocumentGroup, "group")
 	aRequest = documentOf(control.DocumentRequest, "id")
 	aGrant   = documentOf(control.DocumentGrant, "id")
 )

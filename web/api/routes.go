@@ -162,6 +162,7 @@ func routes() []route {
 		{method: post, path: "/apps/:app/undelete", id: "undeleteApp", act: access.UndeleteApp, scope: access.ScopeAppsManage, about: "Undo the deletion of an app while its wait lasts.", answer: control.App{}, handle: undeleteApp, reread: getApp, of: anApp},
 		{method: post, path: "/apps/:app/transfer", id: "transferApp", act: access.TransferApp, scope: access.ScopeAppsManage, about: "Offer one's app to another person, who accepts it; an operator hands another one's app over at once.", body: jsonBody(TransferApp{}), answer: control.App{}, handle: transferApp, reread: getApp, of: anApp},
 		{method: post, path: "/apps/:app/offer", id: "answerOffer", act: access.EndOffer, scope: access.ScopeAppsManage, about: "Take an app that is offered to the caller, or end the offer: refuse it, or take it back.", body: jsonBody(AnswerOffer{}), answer: control.App{}, handle: answerOffer, reread: getApp, of: anApp},
+		{method: put, path: "/apps/:app/owners", id: "shareApp", act: access.ShareApp, scope: access.ScopeAppsManage, about: "Say who owns an app with its owner: a co-owner and a group, in the place of those that were. They may do what the owner may, but for giving it away and deleting it; none of them decides its requests.", body: jsonBody(ShareApp{}), answer: control.App{}, handle: shareApp, reread: getApp, of: anApp},
 		{method: put, path: "/apps/:app/title", id: "renameApp", act: access.RenameApp, scope: access.ScopeAppsManage, about: "Give an app another title. Its name is its address, and stays; the next release's manifest gives its title again.", body: jsonBody(RenameApp{}), answer: control.App{}, handle: renameApp, reread: getApp, of: anApp},
 		{method: get, path: "/certificates", id: "listCertificates", act: access.ReadCertificate, scope: access.ScopeAppsRead, about: "Certificates of what was removed for good, newest first: of the caller's apps, for reviewers and operators of all.", query: []param{text("app", "one app; all if left out")}, paged: true, answer: Items[registry.Issued]{}, handle: listing(listCertificates)},
 		{method: get, path: "/certificates/:id", id: "getCertificate", act: access.ReadCertificate, scope: access.ScopeAppsRead, about: "One certificate, whose signature was checked: document is the JSON that was signed, signature a sigstore bundle over it by urn:agora:node.", answer: registry.Issued{}, handle: getCertificate},
@@ -230,6 +231,14 @@ func routes() []route {
 		{method: put, path: "/users/:name", id: "putUser", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser, of: aUser, creates: true},
 		{method: post, path: "/users/:name/rename", id: "renameUser", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Give a user another name. Their apps, keys, tokens and decisions stay theirs, and what they signed verifies as theirs; the old name is not given to another person.", body: jsonBody(RenameUser{}), answer: access.User{}, handle: renameUser, of: aUser},
 		{method: post, path: "/users/:name/invite", id: "inviteUser", act: access.ManagePerson, scope: access.ScopeAll, about: "A one-time sign-in link for a user.", answer: Invitation{}, status: http.StatusCreated, handle: inviteUser, secret: true},
+		{method: get, path: "/groups", id: "listGroups", act: access.ReadMemberships, scope: access.ScopeUsersRead, about: "Groups, by name; of one person, for that person and for operators, by id.", query: []param{text("name", "part of the name"), text("source", "the id of the provider that keeps them, or here for those made here"), text("person", "who is in them")}, paged: true, answer: Items[control.Group]{}, handle: listing(listGroups)},
+		{method: post, path: "/groups", id: "createGroup", act: access.ManageGroup, scope: access.ScopeUsersWrite, about: "Make a group.", body: jsonBody(NameGroup{}), answer: control.Group{}, status: http.StatusCreated, handle: createGroup},
+		{method: get, path: "/groups/:group", id: "getGroup", act: access.ReadGroup, scope: access.ScopeUsersRead, about: "One group, by its id or, if it was made here, its name.", answer: control.Group{}, handle: getGroup, of: aGroup},
+		{method: post, path: "/groups/:group/rename", id: "renameGroup", act: access.ManageGroup, scope: access.ScopeUsersWrite, about: "Give a group another name. What refers to it refers to its id, and stays.", body: jsonBody(NameGroup{}), answer: control.Group{}, handle: renameGroup, of: aGroup},
+		{method: del, path: "/groups/:group", id: "deleteGroup", act: access.ManageGroup, scope: access.ScopeUsersWrite, about: "Delete a group. Whoever was in it has what it gave no more.", handle: deleteGroup, of: aGroup},
+		{method: get, path: "/groups/:group/people", id: "listGroupPeople", act: access.ReadMembers, scope: access.ScopeUsersRead, about: "Who is in a group, for those who are in it and for operators.", paged: true, answer: Items[control.GroupPerson]{}, handle: listing(listGroupPeople)},
+		{method: put, path: "/groups/:group/people/:name", id: "addToGroup", act: access.ManageGroup, scope: access.ScopeUsersWrite, about: "Put a person into a group.", answer: control.Group{}, handle: addToGroup, of: aGroup},
+		{method: del, path: "/groups/:group/people/:name", id: "removeFromGroup", act: access.ManageGroup, scope: access.ScopeUsersWrite, about: "Take a person out of a group.", answer: control.Group{}, handle: removeFromGroup, of: aGroup},
 		{method: get, path: "/doctor", id: "doctor", act: access.Operate, scope: access.ScopeNodeRead, about: "Check everything that is stored.", answer: Items[control.Check]{}, handle: doctor},
 		{method: get, path: "/backup", id: "backup", act: access.Operate, scope: access.ScopeBackupRead, about: "All that the node keeps, as one stream (tar within gzip). It is complete if its last member is MANIFEST.json. For operators.", answer: "", media: "application/gzip", handle: backup},
 	}
@@ -313,6 +322,14 @@ type (
 	}
 	RenameUser struct {
 		Name string `json:"name"` // the new one
+	}
+	ShareApp struct {
+		CoOwner string `json:"co_owner,omitempty"`
+		Group   string `json:"group,omitempty"`  // an id, or the name of a group that was made here
+		Reason  string `json:"reason,omitempty"` // needed for another person's app
+	}
+	NameGroup struct {
+		Name string `json:"name"`
 	}
 	PutUser struct {
 		Roles    []access.Role `json:"roles"`

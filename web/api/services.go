@@ -50,6 +50,7 @@ type Services struct {
 
 	Tokens web.Tokens
 	Users  web.Users
+	Groups web.Groups
 	Keys   web.Keys
 
 	Doctor Doctor

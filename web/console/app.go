@@ -24,6 +24,7 @@ type apps struct {
 	pages   AppPages
 	routes  web.Routes
 	remover web.Remover
+	groups  web.Groups
 }
 
 // AppPages are all that a page shows to the actor, of one state.
@@ -58,7 +59,8 @@ type appView struct {
 	Access accessView // of the release that serves, or the newest
 	Chart  chart
 	Day    metering.Usage
-	Dead   int // letters
+	Dead   int             // letters
+	Groups []control.Group // that could own it; none if the reader says nothing about that
 	// How to go on in the lists.
 	Earlier, Keeps, Before, Older, Lines pager
 }
@@ -86,7 +88,13 @@ func (a *apps) app(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	b.Title = page.App.Shown()
-	v := appView{base: b, AppPage: page, Earlier: pagerOf(r, "releases", page.Releases.Next), Before: pagerOf(r, "history", page.History.Next), Older: pagerOf(r, "letters", page.Letters.Next), Lines: pagerOf(r, "log", page.LogsNext)}
+	var groups control.Items[control.Group]
+	if slices.Contains(page.Acts, string(access.ShareApp)) && b.Member() {
+		if groups, err = a.groups.List(r.Context(), control.GroupFilter{}, control.Page{Limit: control.MaxPageLimit}); err != nil {
+			return "", nil, err
+		}
+	}
+	v := appView{base: b, AppPage: page, Groups: groups.Items, Earlier: pagerOf(r, "releases", page.Releases.Next), Before: pagerOf(r, "history", page.History.Next), Older: pagerOf(r, "letters", page.Letters.Next), Lines: pagerOf(r, "log", page.LogsNext)}
 	if page.Current != nil {
 		v.Access = newAccessView(b, page.Acts, *page.Current)
 	}

@@ -37,6 +37,7 @@ type catalogueView struct {
 // searchOf reads what an address looks for. A tier that does not exist is left out.
 func searchOf(q url.Values) registry.Search {
 	s := registry.Search{Text: q.Get("q"), Team: q.Get("team"), Owner: q.Get("owner"), Capability: q.Get("capability")}
+	s.Orphaned = q.Get("orphaned") == "true"
 	if tier, err := abi.ParseTier(q.Get("tier")); err == nil {
 		s.Tier = tier
 	}
@@ -46,6 +47,9 @@ func searchOf(q url.Values) registry.Search {
 // catalogueLink is the catalogue's address for a search, which can be sent to others.
 func catalogueLink(s registry.Search) string {
 	q := url.Values{}
+	if s.Orphaned {
+		q.Set("orphaned", "true")
+	}
 	for name, value := range map[string]string{"q": s.Text, "tier": string(s.Tier), "team": s.Team, "owner": s.Owner, "capability": s.Capability} {
 		if value != "" {
 			q.Set(name, value)
@@ -69,14 +73,17 @@ type tab struct {
 // Tabs are what the catalogue is most often narrowed to, within what is looked for.
 func (v catalogueView) Tabs() []tab {
 	s := v.Search
-	s.Tier, s.Owner = "", ""
-	tabs := []tab{{"All", catalogueLink(s), v.Search.Tier == "" && v.Search.Owner == ""}}
+	s.Tier, s.Owner, s.Orphaned = "", "", false
+	tabs := []tab{{"All", catalogueLink(s), v.Search.Tier == "" && v.Search.Owner == "" && !v.Search.Orphaned}}
 	s.Owner = v.Actor.User
 	tabs = append(tabs, tab{"Mine", catalogueLink(s), v.Search.Owner == v.Actor.User})
 	s.Owner = ""
 	for _, tier := range abi.Tiers() {
 		s.Tier = tier
 		tabs = append(tabs, tab{strings.ToUpper(string(tier[:1])) + string(tier[1:]), catalogueLink(s), v.Search.Tier == tier})
+	}
+	if s.Tier, s.Orphaned = "", true; v.Operator() || v.Search.Orphaned {
+		tabs = append(tabs, tab{"Orphaned", catalogueLink(s), v.Search.Orphaned})
 	}
 	return tabs
 }

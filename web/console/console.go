@@ -35,6 +35,7 @@ type Services struct {
 	Pages        AppPages
 	Quotas       web.Quotas
 	HostNames    web.HostNames
+	Front        web.Front
 	Lifecycle    web.Lifecycle
 	Remover      web.Remover
 	Certificates web.Certificates
@@ -58,6 +59,7 @@ type Services struct {
 
 	Tokens web.Tokens
 	Users  web.Users
+	Groups web.Groups
 	Keys   web.Keys
 }
 
@@ -79,6 +81,7 @@ type Console struct {
 	calls        *calls
 	activity     *activity
 	settings     *settings
+	groups       *groups
 }
 
 func newConsole(s Services, f *frame) *Console {
@@ -86,7 +89,7 @@ func newConsole(s Services, f *frame) *Console {
 		frame:        f,
 		sessions:     &sessions{f, s.Sessions},
 		catalogue:    &catalogue{f, s.Catalogue, s.Meter},
-		apps:         &apps{f, s.Pages, s.Routes, s.Remover},
+		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups},
 		source:       &sources{f, s.Pages, s.Sources},
 		lifecycle:    &lifecycle{s.Lifecycle},
 		certificates: &certificates{f, s.Certificates},
@@ -97,7 +100,8 @@ func newConsole(s Services, f *frame) *Console {
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
-		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas},
+		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Front},
+		groups:       &groups{f, s.Groups},
 	}
 }
 
@@ -153,6 +157,8 @@ func (c *Console) pages() []page {
 		{"/calls/{id}", access.ReadCalls, c.calls.show},
 		{"/policy", access.ReadCatalogue, c.reviews.policy},
 		{"/activity", access.ReadCatalogue, c.activity.show},
+		{"/groups", access.ReadMemberships, c.groups.list},
+		{"/groups/{group}", access.ReadGroup, c.groups.show},
 		{"/settings", access.ManageTokens, c.settings.show},
 	}
 }
@@ -195,6 +201,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	edit("/apps/{app}/delete", anApp, c.lifecycle.deleteApp, access.DeleteApp)
 	edit("/apps/{app}/undelete", anApp, c.lifecycle.undeleteApp, access.UndeleteApp)
 	edit("/apps/{app}/transfer", anApp, c.lifecycle.transferApp, access.TransferApp)
+	edit("/apps/{app}/owners", anApp, c.lifecycle.shareApp, access.ShareApp)
 	edit("/apps/{app}/offer", anApp, c.lifecycle.answerOffer, access.EndOffer)
 	edit("/apps/{app}/title", anApp, c.lifecycle.renameApp, access.RenameApp)
 	edit("/apps/{app}/promote", anApp, c.reviews.promote, access.AskReview)
@@ -216,6 +223,11 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/keys/delete", c.settings.deleteKey, access.ManageKeys)
 	edit("/settings/users", aUser, c.settings.putUser, access.ManagePerson)
 	edit("/settings/users/rename", aUser, c.settings.renameUser, access.ManagePerson)
+	act("/groups", c.groups.create, access.ManageGroup)
+	act("/groups/{group}/rename", c.groups.rename, access.ManageGroup)
+	act("/groups/{group}/delete", c.groups.remove, access.ManageGroup)
+	act("/groups/{group}/add", c.groups.add, access.ManageGroup)
+	act("/groups/{group}/remove", c.groups.take, access.ManageGroup)
 	act("/settings/domains", c.settings.createDomain, access.Operate)
 	act("/settings/domains/delete", c.settings.deleteDomain, access.Operate)
 	mux.HandleFunc("POST /settings/users/invite", c.settings.inviteUser)

@@ -3,7 +3,9 @@ package console
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
+	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/web"
 	"github.com/agora-host/agora/web/problem"
 )
@@ -42,6 +44,12 @@ func (l *lifecycle) transferApp(r *http.Request) (string, error) {
 		return appPage(r, "offered"), err
 	}
 	return appPage(r, "handed"), err
+}
+
+func (l *lifecycle) shareApp(r *http.Request) (string, error) {
+	with := control.Owners{CoOwner: strings.TrimSpace(r.FormValue("co_owner")), Group: r.FormValue("group")}
+	_, err := l.apps.ShareApp(r.Context(), r.PathValue("app"), with, r.FormValue("reason"))
+	return appPage(r, "shared"), err
 }
 
 func (l *lifecycle) answerOffer(r *http.Request) (string, error) {

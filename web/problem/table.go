@@ -243,6 +243,10 @@ var table = []Entry{
 		"Groups that are made here have names of their own, letter case aside, and so have the groups of one provider.",
 		"Choose another name, or put the people into the group that is there.", access.ErrGroupTaken).
 		commands("agora groups list"),
+	entry("group-in-use", http.StatusConflict, "The group owns apps",
+		"Apps that a group owns would be left with their owner alone.",
+		"Say of each app who owns it, and delete the group then.", access.ErrGroupInUse).
+		commands("agora apps set APP --group ''"),
 	entry("group-of-provider", http.StatusConflict, "A provider keeps the group",
 		"The sign-in provider or its provisioning says who is in this group. What is changed here by hand would be undone at the next sign-in.",
 		"Change the group at the provider, or make a group here.", access.ErrGroupTold).

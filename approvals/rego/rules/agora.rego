@@ -56,11 +56,25 @@ findings contains f if {
 findings contains f if {
 	input.app.owner != ""
 	input.signer.identity != input.app.owner
+	not input.signer.owns # a co-owner signs, too, and whoever is in the group that owns the app
 	f := {
 		"code": "signer.not_owner", "severity": "deny",
 		"msg": sprintf("The manifest names %s as the owner, and the module is signed by %s.", [input.app.owner, input.signer.identity]),
 		"path": "owner", "subject": "",
 		"remedy": {"summary": "Let the owner sign, or name yourself as the owner.", "commands": [sprintf("owner = %q", [input.signer.identity])]},
+	}
+}
+
+# An app that people rely on has somebody beside its owner. An organisation that demands it says
+# "deny" in data.json.
+findings contains f if {
+	severity := data.owners.shared[input.tier]
+	input.app.shared == false
+	f := {
+		"code": "owner.alone", "severity": severity,
+		"msg": sprintf("%s owns the app alone: nobody can act for it while they are away, or once they have left.", [input.app.owner]),
+		"path": "owner", "subject": "",
+		"remedy": {"summary": "Name a co-owner, or a group.", "commands": [sprintf("agora apps set %s --co-owner USER", [input.app.name])]},
 	}
 }
 

@@ -1,0 +1,57 @@
+package control
+
+import (
+	"errors"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
+)
+
+// Owners are who own an app with its owner.
+type Owners struct {
+	CoOwner string // a person; "" for none
+	Group   string // an id, or the name of a group that was made here; "" for none
+}
+
+// OwnRequests makes an app's open requests those of its owners of now, who do not decide about them.
+func OwnRequests(tx state.Tx, app registry.App) error {
+	open, _, err := tx.RequestsPart(app.Name, approvals.StatusOpen, state.Part{Limit: -1})
+	if err != nil {
+		return err
+	}
+	for _, q := range open {
+		q.Owner, q.CoOwner, q.Group = app.Owner, app.CoOwner, app.Group
+		if err := tx.PutRequest(q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AppsOfGroup lists the apps that a group owns.
+func AppsOfGroup(tx state.Reader, group string) ([]registry.App, error) {
+	apps, _, err := tx.AppsPart(state.Part{Limit: -1}, func(a registry.App) bool { return a.Group == group && a.State() != registry.StateRemoved })
+	return apps, err
+}
+
+// Orphaned returns whether the owner of an app can act for it no more, and who is there to become its
+// owner: the co-owner, if that person could.
+func Orphaned(tx access.Reader, app registry.App) (orphaned bool, successor string, err error) {
+	u, err := tx.User(app.Owner)
+	if errors.Is(err, access.ErrNotFound) || (err == nil && !u.Disabled) || app.State() == registry.StateRemoved {
+		return false, "", nil // who owns an app was known once: a name that is not is one of a test, or of before
+	}
+	if err != nil || app.CoOwner == "" {
+		return err == nil, "", err
+	}
+	co, err := tx.User(app.CoOwner)
+	if err != nil {
+		return true, "", err
+	}
+	if !co.Disabled && access.Allowed(access.Actor{User: co.Name, Roles: co.Roles}, access.Develop, access.TheNode) {
+		successor = co.Name
+	}
+	return true, successor, nil
+}
