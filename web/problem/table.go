@@ -146,6 +146,22 @@ var table = []Entry{
 		"A sign-in link works once, for fifteen minutes.",
 		"Ask an operator for another link; on a node of your own, start it again.", access.ErrLinkUsed).
 		commands("agora users invite you@example.com"),
+	entry("sign-in-provider-down", http.StatusBadGateway, "The sign-in provider cannot be reached",
+		"Your company's sign-in provider does not respond, or responds with what cannot be used. Whoever is signed in already stays so.",
+		"Try again in a moment. If it stays, tell whoever runs the node; an operator can also give you a one-time sign-in link.", access.ErrProviderDown).
+		commands("agora doctor", "agora users invite you@example.com").causedByClients(),
+	entry("sign-in-refused", http.StatusForbidden, "The sign-in provider did not sign you in",
+		"Your company's sign-in provider was asked, and did not sign you in. The detail has its own words.",
+		"Sign in again. If it stays, ask whoever runs the provider for access to this console.", access.ErrProviderRefused),
+	entry("sign-in-not-fresh", http.StatusForbidden, "The provider did not ask you to sign in again",
+		"What you were about to do needs proof of this moment that it is you, and the provider did not ask for it.",
+		"Sign out at the provider, and sign in again here.", access.ErrNotFresh),
+	entry("sign-in-not-trusted", http.StatusForbidden, "The sign-in cannot be trusted",
+		"What came back from the provider does not belong to a sign-in that this browser began within ten minutes, or fails a check.",
+		"Sign in again, in one window. If it stays, tell whoever runs the node what the detail says.", access.ErrUntrustedSignIn),
+	entry("bad-role-rule", http.StatusUnprocessableEntity, "A rule that gives roles cannot be used",
+		"A rule gives one or more roles to groups of a sign-in provider, or to everyone.",
+		"Correct the line that the detail names.", access.ErrRule),
 	entry("forbidden", http.StatusForbidden, "You may not do that",
 		"It takes a role, or an app, that is not yours.",
 		"Ask somebody who has the role, or ask an operator for it.", access.ErrForbidden),
@@ -490,6 +506,9 @@ var table = []Entry{
 		"Only somebody who is in a group can be taken out of it.",
 		"List who is in the group.", access.ErrNoMember).
 		commands("agora groups show GROUP"),
+	entry("no-such-provider", http.StatusNotFound, "There is no such sign-in provider",
+		"The node has no sign-in provider of this name.",
+		"Start from the page where people sign in, /sign-in.", access.ErrNoProvider),
 	entry("no-such-token", http.StatusNotFound, "There is no such token",
 		"You have no token of this id, or it was revoked.",
 		"List your tokens; they also stand in the console's settings.", access.ErrNoToken).
