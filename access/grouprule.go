@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ErrRule: a rule that gives roles cannot be used.
@@ -24,9 +25,18 @@ type GroupRule struct {
 
 // Given is a role with what gave it.
 type Given struct {
-	Role  Role   `json:"role"`
-	Rule  int    `json:"rule"`            // the first one that gives it, from 1
-	Group string `json:"group,omitempty"` // in which that rule found the person; "": everyone
+	Role     Role   `json:"role"`
+	Provider string `json:"provider"`
+	Rule     int    `json:"rule"`            // the first one that gives it, from 1
+	Group    string `json:"group,omitempty"` // in which that rule found the person; "": everyone
+	// Until is when it ends unless the provider says the same again.
+	Until time.Time `json:"until"`
+}
+
+func (g Given) same(as Given) bool {
+	until := g.Until.Equal(as.Until)
+	g.Until, as.Until = time.Time{}, time.Time{}
+	return until && g == as
 }
 
 // Check refuses a rule that gives nothing, or a role or a provider that there is not.
@@ -70,24 +80,35 @@ func roleWords() string {
 	return b.String()
 }
 
-// GiveRoles returns the roles that rules give to a person of a provider, in the order of Roles.
-func GiveRoles(rules []GroupRule, provider string, groups []string) (all []Given) {
-	for _, role := range Roles() {
-		for i, r := range rules {
-			if !slices.Contains(r.Roles, role) || r.Provider != "" && r.Provider != provider {
-				continue
-			}
+// RoleRules are all rules of a node, and the providers that it has.
+type RoleRules struct {
+	Providers []string
+	Rules     []GroupRule
+}
+
+// Give returns the roles that rules give to a person of a provider, each by the first rule that gives
+// it.
+func (all RoleRules) Give(provider string, groups []string) (given []Given) {
+	if !slices.Contains(all.Providers, provider) {
+		return nil
+	}
+	for i, r := range all.Rules {
+		if r.Provider != "" && r.Provider != provider {
+			continue
+		}
+		group := ""
+		if !r.Everyone {
 			at := slices.IndexFunc(r.Groups, func(g string) bool { return slices.Contains(groups, g) })
-			if at < 0 && !r.Everyone {
+			if at < 0 {
 				continue
 			}
-			g := Given{Role: role, Rule: i + 1}
-			if at >= 0 {
-				g.Group = r.Groups[at]
+			group = r.Groups[at]
+		}
+		for _, role := range r.Roles {
+			if !slices.ContainsFunc(given, func(g Given) bool { return g.Role == role }) {
+				given = append(given, Given{Role: role, Provider: provider, Rule: i + 1, Group: group})
 			}
-			all = append(all, g)
-			break
 		}
 	}
-	return all
+	return given
 }

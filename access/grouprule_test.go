@@ -10,12 +10,12 @@ import (
 )
 
 func TestRules(t *testing.T) {
-	rules := []access.GroupRule{
+	rules := access.RoleRules{Providers: []string{"entra", "partners"}, Rules: []access.GroupRule{
 		{Roles: []access.Role{access.RoleViewer}, Everyone: true},
 		{Roles: []access.Role{access.RoleDeveloper}, Groups: []string{"makers", "/it/makers"}},
 		{Roles: []access.Role{access.RoleReviewer, access.RoleDeveloper}, Provider: "entra", Groups: []string{"security"}},
-	}
-	for _, r := range rules {
+	}}
+	for _, r := range rules.Rules {
 		if err := r.Check([]string{"entra", "partners"}); err != nil {
 			t.Fatal(err)
 		}
@@ -29,12 +29,22 @@ func TestRules(t *testing.T) {
 		{"entra", []string{"makers"}, "[{viewer 1 } {developer 2 makers}]"},
 		{"entra", []string{"Makers", "makers ", "/it"}, "[{viewer 1 }]"},
 		{"partners", []string{"/it/makers", "security"}, "[{viewer 1 } {developer 2 /it/makers}]"},
-		{"entra", []string{"security"}, "[{viewer 1 } {developer 3 security} {reviewer 3 security}]"},
+		{"elsewhere", []string{"makers"}, "[]"},
+		{"entra", []string{"security"}, "[{viewer 1 } {reviewer 3 security} {developer 3 security}]"},
 	} {
-		if got := fmt.Sprint(access.GiveRoles(rules, c.provider, c.groups)); got != c.want {
+		if got := given(rules.Give(c.provider, c.groups)); got != c.want {
 			t.Errorf("%s with %v: %s, want %s", c.provider, c.groups, got, c.want)
 		}
 	}
+}
+
+// given writes roles with the rule and the group that gave them.
+func given(all []access.Given) string {
+	words := []string{}
+	for _, g := range all {
+		words = append(words, fmt.Sprintf("{%s %d %s}", g.Role, g.Rule, g.Group))
+	}
+	return fmt.Sprint(words)
 }
 
 func TestBadRules(t *testing.T) {

@@ -31,6 +31,10 @@ type Login struct {
 	Began    time.Time `json:"b"`
 	// Fresh is how long ago the person may have given proof at most; 0: at any time.
 	Fresh time.Duration `json:"f,omitempty"`
+	// To is the page where the person goes on. Connect is the user to whom the account is to be
+	// connected; "": whoever it is signs in.
+	To      string `json:"t,omitempty"`
+	Connect string `json:"u,omitempty"`
 }
 
 // LoginLasts is how long a sign-in that was begun can be finished.
@@ -60,6 +64,8 @@ type Ended struct {
 	// Session is the provider's session; "": all of Subject's.
 	Session string
 	Subject string
+	// ID is the notice's own, by which a second copy of it is known.
+	ID string
 	// At is when the provider made the notice: it is about no later session, however often it comes.
 	At time.Time
 }

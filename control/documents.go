@@ -3,7 +3,6 @@ package control
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +43,12 @@ type Upload struct {
 	// Sign lets the node sign for who uploads, with a key that exists for this signature only:
 	// for browsers, which have none.
 	Sign bool
+}
+
+// SignInProvider is a provider as people choose it.
+type SignInProvider struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 // NewToken is a token that is asked for.
@@ -311,7 +316,7 @@ type UserFilter struct {
 
 // Keeps reports whether a user is one that is wanted.
 func (f UserFilter) Keeps(u access.User) bool {
-	return (f.Role == "" || slices.Contains(u.Roles, f.Role)) && strings.Contains(u.Name, strings.ToLower(f.Name))
+	return (f.Role == "" || u.Holds(f.Role)) && strings.Contains(u.Name, strings.ToLower(f.Name))
 }
 
 // EventFilter narrows the list of events.

@@ -39,7 +39,7 @@ func (p *Provider) Ended(ctx context.Context, raw string) (access.Ended, error) 
 	case !c.object("events", "http://schemas.openid.net/event/backchannel-logout", &event):
 		return refuse("the notice is about no sign-out")
 	}
-	e := access.Ended{Provider: p.c.ID, Issuer: t.Issuer, Session: t.SessionID, At: t.IssuedAt.Add(time.Second)}
+	e := access.Ended{Provider: p.c.ID, Issuer: t.Issuer, Session: t.SessionID, ID: t.TokenID, At: t.IssuedAt.Add(time.Second)}
 	if p.c.Subject == "sub" {
 		e.Subject = t.Subject
 	} else {

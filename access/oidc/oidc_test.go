@@ -195,6 +195,7 @@ func TestTokens(t *testing.T) {
 		"no subject":           {change: func(c map[string]any) { delete(c, "sub") }},
 		"a long subject":       {change: set("sub", strings.Repeat("s", 10<<10))},
 		"a subject of numbers": {change: set("sub", 7)},
+		"a subject with NUL":   {change: set("sub", "s\x00ada")},
 		"expired":              {change: at("exp", -3*time.Minute)},
 		"for years":            {change: set("exp", 99_999_999_999)},
 		"of tomorrow":          {change: at("iat", 24*time.Hour)},

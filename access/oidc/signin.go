@@ -4,11 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	goidc "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -86,7 +90,7 @@ func (p *Provider) describe(ctx context.Context, f *facts, token *oauth2.Token, 
 	if err != nil || info.Subject != subject {
 		return access.Assertion{}, fmt.Errorf("%w: the provider describes another person than signed in", access.ErrUntrustedSignIn)
 	}
-	who.Email, who.Verified, who.Name = clip(c.text("email")), p.c.TrustEmail || c.bool("email_verified"), clip(c.text("name"))
+	p.c.label(&who, c)
 	if !who.GroupsKnown {
 		who.Groups, who.GroupsKnown = c.groups(p.c.Groups)
 	}
@@ -141,32 +145,67 @@ func (p *Provider) accept(t *goidc.IDToken, l access.Login) (access.Assertion, e
 	if err != nil {
 		return refuse("its claims cannot be read: " + clip(err.Error()))
 	}
-	subject, now := c.text(p.c.Subject), p.now()
-	proven := c.time("auth_time")
+	now := p.now()
 	switch {
 	case !same(t.Nonce, l.Nonce):
 		return refuse("the token was made for another sign-in")
 	case c.has("events"):
 		return refuse("the token is about signing out")
-	case t.Subject == "" || len(t.Subject) > maxSubject:
+	case !isID(t.Subject):
 		return refuse("the token does not say whose it is")
-	case subject == "" || len(subject) > maxSubject:
-		return refuse(fmt.Sprintf("the claim %s, by which this provider's people are known, is missing or too long", p.c.Subject))
 	case len(t.Audience) > 1 && c.text("azp") != p.c.ClientID, c.has("azp") && c.text("azp") != p.c.ClientID:
 		return refuse("the token was made for another application")
 	case t.IssuedAt.IsZero() || t.IssuedAt.After(now.Add(skew)) || now.Sub(t.IssuedAt) > oldest:
 		return refuse("the token is not of now" + p.clocks())
 	case t.Expiry.Sub(t.IssuedAt) > longest:
 		return refuse("the token would hold for more than a day")
-	case l.Fresh > 0 && (proven.IsZero() || now.Sub(proven) > l.Fresh+skew):
+	}
+	who, err := p.c.person(c)
+	if err == nil && l.Fresh > 0 && (who.AuthTime.IsZero() || now.Sub(who.AuthTime) > l.Fresh+skew) {
 		return access.Assertion{}, fmt.Errorf("%w: %s", access.ErrNotFresh, p.c.Name)
 	}
-	groups, known := c.groups(p.c.Groups)
-	return access.Assertion{
-		Provider: p.c.ID, Issuer: t.Issuer, Subject: subject,
-		Email: clip(c.text("email")), Verified: p.c.TrustEmail || c.bool("email_verified"), Name: clip(c.text("name")),
-		Groups: groups, GroupsKnown: known, AuthTime: proven, SessionID: c.text("sid"),
-	}, nil
+	return who, err
+}
+
+// person reads what claims say of a person.
+func (c Config) person(claims claims) (access.Assertion, error) {
+	who := access.Assertion{
+		Provider: c.ID, Issuer: c.Issuer, Subject: claims.text(c.Subject), AuthTime: claims.time("auth_time"), SessionID: claims.text("sid"),
+	}
+	if !isID(who.Subject) {
+		return access.Assertion{}, fmt.Errorf("%w: the claim %s, by which this provider's people are known, is missing or cannot be one", access.ErrUntrustedSignIn, c.Subject)
+	}
+	if len(who.SessionID) > maxSubject {
+		who.SessionID = ""
+	}
+	who.Groups, who.GroupsKnown = claims.groups(c.Groups)
+	c.label(&who, claims)
+	return who, nil
+}
+
+// label reads what a person is called.
+func (c Config) label(who *access.Assertion, claims claims) {
+	who.Email, who.Name = clip(claims.text("email")), clip(claims.text("name"))
+	who.Verified = claims.bool("email_verified") || c.TrustEmail && !claims.has("email_verified")
+}
+
+// isID reports whether a text can name a person: what cannot be seen makes two alike.
+func isID(text string) bool {
+	return text != "" && len(text) <= maxSubject && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError })
+}
+
+// Try reads claims as if the provider had just sent them, and asks nobody: for operators who want to
+// know who would sign in. access.ErrUntrustedSignIn for a person who could not.
+func (c Config) Try(raw []byte) (access.Assertion, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return access.Assertion{}, err
+	}
+	var all claims
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return access.Assertion{}, fmt.Errorf("%w: the claims are no JSON object: %w", access.ErrUntrustedSignIn, err)
+	}
+	return c.person(all)
 }
 
 // EndSession returns where a browser goes to end the provider's session as well, or "" if the
