@@ -42,6 +42,7 @@ import (
 // Node is one node.
 type Node struct {
 	People     *people.Service
+	SignIns    *people.SignIns
 	Groups     *people.Groups
 	Catalogue  *apps.Catalogue
 	Lifecycle  *apps.Lifecycle
@@ -77,6 +78,7 @@ type Node struct {
 
 	egress []netip.Prefix // networks that apps may reach although they are not public
 	models *llm.Config    // that apps may be granted; nil: none
+	signIn people.SignInOptions
 
 	files *filestore.Store
 	ring  *secrets.Ring // keys of the apps' secrets
@@ -134,6 +136,9 @@ func (n *Node) open(ctx context.Context) error {
 	if n.models, err = n.o.openModels(); err != nil {
 		return err
 	}
+	if n.signIn, err = n.o.openSignIn(); err != nil {
+		return err
+	}
 	if n.policy, err = rego.New(ctx, rego.Options{Dir: n.o.PolicyDir}); err != nil {
 		return fmt.Errorf("load the policy: %w", err)
 	}
@@ -151,6 +156,9 @@ func (n *Node) open(ctx context.Context) error {
 	n.onStop("engine", n.engine.Close)
 	if err := n.openHost(ctx); err != nil {
 		return err
+	}
+	if err := n.SignIns.ApplyRules(ctx); err != nil {
+		return fmt.Errorf("give the roles of the rules: %w", err)
 	}
 	return n.listen(ctx)
 }

@@ -53,7 +53,7 @@ func TestWhoReads(t *testing.T) {
 		"/grants/" + grant: members, "/apps/ticking/triggers/cron/tick": members, "/doctor": ops, "/backup": ops,
 	}
 	pages := map[string]string{
-		"/sign-in": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/settings": all,
+		"/sign-in": public, "/signed-out": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/settings": all,
 		"/apps/shop/releases/1": members, "/upload": "- - + + - -", "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/certificates": members, "/certificates/cert-1": inside, "/calls": all, "/calls/" + failed: inside,
 	}
 	n.tabled(t, api, "/api/v1", n.reads())

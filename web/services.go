@@ -195,6 +195,14 @@ type Users interface {
 	NewLink(ctx context.Context, user string) (path string, err error)
 }
 
+// Accounts are people's accounts at sign-in providers.
+type Accounts interface {
+	// Accounts are those of a person, "" for the actor.
+	Accounts(ctx context.Context, user string) (control.Items[access.Account], error)
+	// Disconnect takes an account from a person, "" for the actor; access.ErrLastWayIn if it is that.
+	Disconnect(ctx context.Context, user, id string) error
+}
+
 // Keys are public keys that sign for an identity.
 type Keys interface {
 	Keys(ctx context.Context, p control.Page) (control.Items[registry.Key], error)

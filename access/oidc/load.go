@@ -16,6 +16,9 @@ type File struct {
 	Providers []Config `json:"providers"`
 	// Rules give roles by the providers' groups.
 	Rules []access.GroupRule `json:"rules"`
+	// Contact is whom people ask who have no role, in words or as a mail address. Default: the
+	// operators.
+	Contact string `json:"contact"`
 }
 
 // maxFile is more than such a file has by far.

@@ -560,7 +560,7 @@ func TestLoad(t *testing.T) {
 		"not JSON":           {`"agora",`, `agora,`, []string{":4: ", "invalid character"}, oidc.ErrConfig},
 		"no provider":        {good, "{}", []string{":1: ", "no provider"}, oidc.ErrConfig},
 		"unknown keys":       {`"client_id"`, `"client"`, []string{`:4: `, `"client"`, "client_id, "}, oidc.ErrConfig},
-		"another unknown":    {`"rules"`, `"rulez"`, []string{`:7: `, `"rulez"`, "providers, rules"}, oidc.ErrConfig},
+		"another unknown":    {`"rules"`, `"rulez"`, []string{`:7: `, `"rulez"`, "contact, providers, rules"}, oidc.ErrConfig},
 		"a key twice":        {`"client_id": "agora"`, `"client_id": "agora", "client_id": "b"`, []string{":4: ", "twice"}, oidc.ErrConfig},
 		"a number":           {`"agora"`, `7`, []string{":4: ", "client_id", "should be a text"}, oidc.ErrConfig},
 		"two texts":          {`true}]}`, `true}]}` + "\n{}", []string{":10: ", "after top-level"}, oidc.ErrConfig},

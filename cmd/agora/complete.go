@@ -69,7 +69,7 @@ var flagValues = map[string]completion{
 	"by":     {words: groupings, list: true}, "app": appNames, "user": {names: completeUsers}, "team": {names: completeTeams}, "cost-center": {names: completeCostCenters},
 	"release": {names: completeReleases}, "method": {words: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}},
 	"module": moduleFiles, "name": freeText, "bundle": {files: []string{"json"}}, "key": anyFile, "out": anyFile, "trust-root": {files: []string{"json"}},
-	"challenge": anyFile, "proof": anyFile, "data": anyFile, "examples": anyFile, "llm": anyFile, "policy": anyFile, "backup to": anyFile,
+	"challenge": anyFile, "proof": anyFile, "data": anyFile, "examples": anyFile, "llm": anyFile, "sign-in": anyFile, "policy": anyFile, "backup to": anyFile,
 	"quota": {words: quotaWords()}, "snapshot": {words: []string{"latest"}}, "since": {words: []string{"24h", "7d", "30d"}},
 	"scope": {words: access.ScopeWords()}, "owner": {names: completeUsers}, "capability": {words: capabilityNames()}, "transfer to": {names: completeUsers},
 	"list to": freeText, "kind": {words: eventWords(), list: true}, "actor": {names: completeUsers}, "after": freeText,

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -24,22 +25,29 @@ type settings struct {
 	users  web.Users
 	names  web.HostNames
 	quotas web.Quotas
+
+	accounts web.Accounts
+	signIns  SignIns
 }
 
 type settingsView struct {
 	base
-	Tokens    []access.Credential
-	Keys      []registry.Key
-	Users     []access.User
-	Domains   []registry.HostName
-	Pages     map[string]pager // by list
-	Roles     []access.Role
-	Scopes    []access.ScopeInfo
-	Quotas    []control.Quota
-	Challenge string // what a new key has to sign
-	Secret    string // a new token, shown once
-	Link      string // a new sign-in link, shown once
-	For       string
+	Tokens     []access.Credential
+	Keys       []registry.Key
+	Users      []access.User
+	Domains    []registry.HostName
+	Pages      map[string]pager // by list
+	Roles      []access.Role
+	Scopes     []access.ScopeInfo
+	Quotas     []control.Quota
+	Accounts   []access.Account            // one's own
+	AccountsOf map[string][]access.Account // of the users that are listed
+	Providers  []control.SignInProvider
+	Ask        string // whom a person asks who has no role
+	Challenge  string // what a new key has to sign
+	Secret     string // a new token, shown once
+	Link       string // a new sign-in link, shown once
+	For        string
 }
 
 func (s *settings) show(r *http.Request) (string, any, error) {
@@ -47,10 +55,13 @@ func (s *settings) show(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	v := settingsView{base: b, Roles: access.Roles(), Scopes: access.Scopes(), Pages: map[string]pager{}}
+	v := settingsView{base: b, Roles: access.Roles(), Scopes: access.Scopes(), Pages: map[string]pager{}, AccountsOf: map[string][]access.Account{}}
 	ctx := r.Context()
 	v.Tokens, v.Pages["tokens"], err = listed(r, "tokens", shownItems, func(p control.Page) (control.Items[access.Credential], error) { return s.tokens.Tokens(ctx, p) })
 	if err != nil {
+		return "", nil, err
+	}
+	if err := s.showAccounts(ctx, &v); err != nil {
 		return "", nil, err
 	}
 	if v.Quotas, err = s.quotas.Quotas(ctx, "", ""); err != nil || !b.Member() {
@@ -74,8 +85,51 @@ func (s *settings) show(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	for _, u := range v.Users {
+		all, err := s.accounts.Accounts(ctx, u.Name)
+		if err != nil {
+			return "", nil, err
+		}
+		v.AccountsOf[u.Name] = all.Items
+	}
 	v.Domains, v.Pages["domains"], err = listed(r, "domains", shownItems, func(p control.Page) (control.Items[registry.HostName], error) { return s.names.HostNames(ctx, p) })
 	return "settings", v, err
+}
+
+// showAccounts reads how a person signs in, and could.
+func (s *settings) showAccounts(ctx context.Context, v *settingsView) (err error) {
+	own, err := s.accounts.Accounts(ctx, "")
+	if err != nil {
+		return err
+	}
+	v.Accounts, v.Providers = own.Items, s.signIns.Providers()
+	v.Ask, err = askOf(ctx, v.base, s.signIns)
+	return err
+}
+
+// Unconnected are the providers at which a person has no account that is known here.
+func (v settingsView) Unconnected() (all []control.SignInProvider) {
+	for _, p := range v.Providers {
+		if !slices.ContainsFunc(v.Accounts, func(a access.Account) bool { return a.Provider == p.ID }) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// ProviderName is what people call a provider; its id for one that the node does not have any more.
+func (v settingsView) ProviderName(id string) string {
+	for _, p := range v.Providers {
+		if p.ID == id {
+			return p.Name
+		}
+	}
+	return id
+}
+
+// disconnect takes an account from a person, the actor if none is named.
+func (s *settings) disconnect(r *http.Request) (string, error) {
+	return "/settings?done=disconnected", s.accounts.Disconnect(r.Context(), r.FormValue("user"), r.FormValue("account"))
 }
 
 // Usual reports whether a new token has a scope unless another is chosen.

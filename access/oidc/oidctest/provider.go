@@ -80,6 +80,13 @@ func (p *Provider) Add(all ...Person) {
 	}
 }
 
+// Allow lets the client be redirected to an address, too.
+func (p *Provider) Allow(redirect string) {
+	p.storage.client.mu.Lock()
+	defer p.storage.client.mu.Unlock()
+	p.storage.client.redirects = append(p.storage.client.redirects, redirect)
+}
+
 // Rotate gives the provider another key; the one before is not published any more.
 func (p *Provider) Rotate() {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -164,6 +171,9 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
 	case r.URL.Path == "/login":
 		p.login(w, r)
+	case r.URL.Path == "/end_session":
+		http.SetCookie(w, &http.Cookie{Name: p.proofCookie(), Path: "/", MaxAge: -1})
+		p.engine.ServeHTTP(w, r)
 	case r.URL.Path == "/oauth/token" && tamper != nil:
 		p.tampered(w, r, tamper)
 	default:
@@ -171,7 +181,8 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-const proofCookie = "proof"
+// proofCookie is named after the port: browsers send cookies to every port of a host.
+func (p *Provider) proofCookie() string { return "proof" + p.URL[strings.LastIndexByte(p.URL, ':')+1:] }
 
 // login is the page on which people say who they are. A browser that said it is not asked again,
 // unless the proof is older than the client allows.
@@ -185,7 +196,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	subject, at := r.FormValue("subject"), time.Now()
-	if c, err := r.Cookie(proofCookie); err == nil && subject == "" {
+	if c, err := r.Cookie(p.proofCookie()); err == nil && subject == "" {
 		before, when, _ := strings.Cut(c.Value, "|")
 		if t, err := time.Parse(time.RFC3339Nano, when); err == nil && (q.maxAge == nil || time.Since(t) <= time.Duration(*q.maxAge)*time.Second) {
 			subject, at = before, t
@@ -200,7 +211,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q.subject, q.at, q.done = subject, at, true
-	http.SetCookie(w, &http.Cookie{Name: proofCookie, Value: subject + "|" + at.Format(time.RFC3339Nano), Path: "/", HttpOnly: true})
+	http.SetCookie(w, &http.Cookie{Name: p.proofCookie(), Value: subject + "|" + at.Format(time.RFC3339Nano), Path: "/", HttpOnly: true})
 	http.Redirect(w, r, "/authorize/callback?id="+url.QueryEscape(id), http.StatusFound)
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -188,17 +189,21 @@ func (s *storage) Health(context.Context) error { return nil }
 
 // client is the console.
 type client struct {
-	id        string
-	redirects []string
-	terse     bool
+	id    string
+	terse bool
 
-	mu     sync.Mutex
-	secret string
+	mu        sync.Mutex // guards all below
+	secret    string
+	redirects []string
 }
 
-func (c *client) GetID() string                       { return c.id }
-func (c *client) RedirectURIs() []string              { return c.redirects }
-func (c *client) PostLogoutRedirectURIs() []string    { return c.redirects }
+func (c *client) GetID() string { return c.id }
+func (c *client) RedirectURIs() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.redirects)
+}
+func (c *client) PostLogoutRedirectURIs() []string    { return c.RedirectURIs() }
 func (c *client) ApplicationType() op.ApplicationType { return op.ApplicationTypeWeb }
 func (c *client) AuthMethod() oidc.AuthMethod         { return oidc.AuthMethodBasic }
 func (c *client) ResponseTypes() []oidc.ResponseType {
