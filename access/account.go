@@ -126,20 +126,30 @@ func SignIn(tx Tx, who Arrival) (Told, error) {
 	return told, err
 }
 
-// nameFor is the name of a user who comes from a provider for the first time.
+// nameFor is UserName, if no user has or had it.
 func nameFor(tx Reader, who Assertion) (string, error) {
-	name, err := CanonicalName(who.Email)
+	name, err := who.UserName()
 	if err != nil {
-		return "", fmt.Errorf("%w: a user here is named by a mail address, and the provider says %.80q", ErrUnvouched, who.Email)
-	}
-	if !who.Verified {
-		return "", fmt.Errorf("%w: %s may be another person's; whoever runs the node and knows that this provider checks addresses sets trust_email for it", ErrUnvouched, name)
+		return "", err
 	}
 	switch err := free(tx, name, ""); {
 	case errors.Is(err, ErrNameTaken):
 		return "", fmt.Errorf("%w: if you are %s, sign in as you did before, or with a link of an operator's, and connect this account in your settings", ErrNotConnected, name)
 	case err != nil:
 		return "", err
+	}
+	return name, nil
+}
+
+// UserName is what a user is called who comes from a provider for the first time: the mail address, if
+// the provider vouches for it. ErrUnvouched.
+func (a Assertion) UserName() (string, error) {
+	name, err := CanonicalName(a.Email)
+	if err != nil {
+		return "", fmt.Errorf("%w: a user here is named by a mail address, and the provider says %.80q", ErrUnvouched, a.Email)
+	}
+	if !a.Verified {
+		return "", fmt.Errorf("%w: %s may be another person's; whoever runs the node and knows that this provider checks addresses sets trust_email for it", ErrUnvouched, name)
 	}
 	return name, nil
 }

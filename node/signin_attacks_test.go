@@ -15,6 +15,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/access/oidc/oidctest"
 	"github.com/agora-host/agora/node"
+	"github.com/agora-host/agora/sdk/client"
 )
 
 // isCallback reports whether an address is where a provider leads back to.
@@ -278,6 +279,19 @@ func TestConnectAccounts(t *testing.T) {
 	}
 	if got := v.signIn("/auth/partners/connect", adaThere.Subject); got.Status != http.StatusOK || account(ada, "partners") == "" {
 		t.Fatalf("%d %s", got.Status, got.Body)
+	}
+	// What of it a program sees.
+	for who, sees := range map[*client.Client]int{n.as(ada): 2, n.ops(): 2, n.as("eve@example.com"): -1} {
+		all, err := who.Accounts(t.Context(), ada)
+		if (sees < 0) != (err != nil) || sees > 0 && (len(all) != sees || all[1].Provider != "partners" || all[1].Subject != adaThere.Subject || all[1].Email != ada) {
+			t.Errorf("%+v, %v", all, err)
+		}
+		if err := who.DisconnectAccount(t.Context(), ada, "a_none"); err == nil {
+			t.Error("an account that there is not is disconnected")
+		}
+	}
+	if u, err := n.ops().User(t.Context(), ada); err != nil || len(u.Given) != 4 || u.Given[1].Role != "developer" || u.Given[1].Group != "makers" || u.Given[3].Provider != "partners" {
+		t.Errorf("%+v, %v", u, err)
 	}
 	if got := eve.signIn("/auth/partners/connect", adaThere.Subject); got.Status != http.StatusConflict {
 		t.Errorf("Ada's account becomes Eve's: %d", got.Status)

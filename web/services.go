@@ -198,7 +198,7 @@ type Users interface {
 // Accounts are people's accounts at sign-in providers.
 type Accounts interface {
 	// Accounts are those of a person, "" for the actor.
-	Accounts(ctx context.Context, user string) (control.Items[access.Account], error)
+	Accounts(ctx context.Context, user string) ([]access.Account, error)
 	// Disconnect takes an account from a person, "" for the actor; access.ErrLastWayIn if it is that.
 	Disconnect(ctx context.Context, user, id string) error
 }

@@ -6,12 +6,11 @@ import (
 	"slices"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/state"
 )
 
 // Accounts lists a person's accounts at sign-in providers; "" for the actor's.
-func (s *SignIns) Accounts(ctx context.Context, user string) (all control.Items[access.Account], err error) {
+func (s *SignIns) Accounts(ctx context.Context, user string) (all []access.Account, err error) {
 	_, user, err = s.ofPerson(ctx, user)
 	if err != nil {
 		return all, err
@@ -20,7 +19,7 @@ func (s *SignIns) Accounts(ctx context.Context, user string) (all control.Items[
 		if _, err := tx.User(user); err != nil {
 			return fmt.Errorf("user %q: %w", user, err)
 		}
-		all.Items, err = tx.Accounts(user)
+		all, err = tx.Accounts(user)
 		return err
 	})
 	return all, err

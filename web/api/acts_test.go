@@ -25,7 +25,7 @@ var actOf = map[string]access.Act{
 	"certify": access.Sign, "timestamp": access.ReadCatalogue, "listKeys": access.ReadCatalogue, "keyChallenge": access.ManageKeys, "addKey": access.ManageKeys, "deleteKey": access.ManageKeys,
 	"listQuotas": access.ReadQuotas, "listTokens": access.ManageTokens, "newToken": access.ManageTokens, "revokeToken": access.ManageTokens,
 	"listUsers": access.ManagePerson, "getUser": access.ManagePerson, "putUser": access.ManagePerson, "renameUser": access.ManagePerson, "inviteUser": access.ManagePerson,
-	"doctor": access.Operate, "backup": access.Operate,
+	"listAccounts": access.ManageAccounts, "disconnectAccount": access.ManageAccounts, "doctor": access.Operate, "backup": access.Operate,
 }
 
 // TestRoutesAskTheTable: an operation lets in at its door exactly the roles without any of which the

@@ -49,8 +49,10 @@ type Services struct {
 	Vault      Vault
 
 	Tokens web.Tokens
-	Users  web.Users
-	Keys   web.Keys
+
+	Accounts web.Accounts
+	Users    web.Users
+	Keys     web.Keys
 
 	Doctor Doctor
 	Backup Backup

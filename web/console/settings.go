@@ -86,11 +86,9 @@ func (s *settings) show(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	for _, u := range v.Users {
-		all, err := s.accounts.Accounts(ctx, u.Name)
-		if err != nil {
+		if v.AccountsOf[u.Name], err = s.accounts.Accounts(ctx, u.Name); err != nil {
 			return "", nil, err
 		}
-		v.AccountsOf[u.Name] = all.Items
 	}
 	v.Domains, v.Pages["domains"], err = listed(r, "domains", shownItems, func(p control.Page) (control.Items[registry.HostName], error) { return s.names.HostNames(ctx, p) })
 	return "settings", v, err
@@ -98,11 +96,10 @@ func (s *settings) show(r *http.Request) (string, any, error) {
 
 // showAccounts reads how a person signs in, and could.
 func (s *settings) showAccounts(ctx context.Context, v *settingsView) (err error) {
-	own, err := s.accounts.Accounts(ctx, "")
-	if err != nil {
+	if v.Accounts, err = s.accounts.Accounts(ctx, ""); err != nil {
 		return err
 	}
-	v.Accounts, v.Providers = own.Items, s.signIns.Providers()
+	v.Providers = s.signIns.Providers()
 	v.Ask, err = askOf(ctx, v.base, s.signIns)
 	return err
 }
