@@ -47,10 +47,12 @@ func Roles() []Role { return []Role{RoleViewer, RoleDeveloper, RoleReviewer, Rol
 type User struct {
 	ID      string    `json:"id,omitempty"` // see NewPersonID; what is kept refers to a person by it
 	Name    string    `json:"name"`         // as CanonicalName writes it: the identity that signs. It can change
-	Roles   []Role    `json:"roles"`
+	Roles   []Role    `json:"roles"`        // that an operator gave
 	Created time.Time `json:"created"`
 	// SignedIn is when this user first used a sign-in link; zero: never.
 	SignedIn time.Time `json:"signed_in,omitzero"`
+	// Given are the roles that rules gave, by what sign-in providers said of the user: see GroupRule.
+	Given []Given `json:"given,omitempty"`
 	// Disabled users are refused everywhere.
 	Disabled bool `json:"disabled,omitempty"`
 	// Former are the names that the user had, oldest first.
@@ -79,6 +81,11 @@ type Credential struct {
 	Used time.Time `json:"used,omitzero"`
 	Reach
 
+	// Of a session that began at a sign-in provider: the id of the account, and the SessionKey of
+	// the session there.
+	Account         string `json:"account,omitempty"`
+	ProviderSession string `json:"provider_session,omitempty"`
+
 	// A credential that was made with a token ends with it, and so does all that is made with it
 	// in turn. Both are zero for what was made in a session that no token stands behind.
 	Parent string    `json:"parent,omitempty"` // id of the token
@@ -99,6 +106,7 @@ type Reader interface {
 	// second in which they ended and by hash.
 	EndedCredentials(now time.Time, most int) (hashes []string, err error)
 	GroupReader
+	AccountReader
 }
 
 // Writer is what one transaction can change of access.
@@ -109,6 +117,7 @@ type Writer interface {
 	PutCredential(Credential) error
 	DeleteCredential(hash string) error
 	GroupWriter
+	AccountWriter
 }
 
 // Tx is access's part of one transaction.

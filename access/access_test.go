@@ -13,11 +13,16 @@ import (
 	"github.com/agora-host/agora/access"
 )
 
-// memory is a Tx in maps, without groups.
+// memory is a Tx in maps.
 type memory struct {
-	access.GroupTx
+	groups
 	users       map[string]access.User
 	credentials map[string]access.Credential
+	accounts    map[string]access.Account
+}
+
+func newMemory() memory {
+	return memory{newGroups(), map[string]access.User{}, map[string]access.Credential{}, map[string]access.Account{}}
 }
 
 func (m memory) User(name string) (access.User, error) {
@@ -56,6 +61,33 @@ func (m memory) Credentials(user string) ([]access.Credential, error) {
 func (m memory) MadeWith(token string) ([]access.Credential, error) {
 	return m.those(func(c access.Credential) bool { return c.Parent == token }), nil
 }
+func (m memory) Account(id string) (access.Account, error) {
+	a, ok := m.accounts[id]
+	if !ok {
+		return a, access.ErrNoAccount
+	}
+	return a, nil
+}
+func (m memory) Accounts(user string) (all []access.Account, err error) {
+	for _, a := range m.accounts {
+		if a.User == user {
+			all = append(all, a)
+		}
+	}
+	slices.SortFunc(all, func(a, b access.Account) int { return strings.Compare(a.Provider, b.Provider) })
+	return all, nil
+}
+func (m memory) SessionsAt(key string) ([]access.Credential, error) {
+	return m.those(func(c access.Credential) bool { return key != "" && c.ProviderSession == key }), nil
+}
+func (m memory) PutAccount(a access.Account) error { m.accounts[a.ID] = a; return nil }
+func (m memory) DeleteAccount(id string) error {
+	if _, err := m.Account(id); err != nil {
+		return err
+	}
+	delete(m.accounts, id)
+	return nil
+}
 func (m memory) those(are func(access.Credential) bool) (all []access.Credential) {
 	for _, c := range m.credentials {
 		if are(c) {
@@ -83,11 +115,9 @@ func (m memory) DeleteCredential(hash string) error {
 	return nil
 }
 
-func (memory) GroupsOf(string) ([]string, error) { return nil, nil }
-
 func TestSecrets(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	tx := memory{users: map[string]access.User{}, credentials: map[string]access.Credential{}}
+	tx := newMemory()
 	tx.users["ada@example.com"] = access.User{Name: "ada@example.com", Roles: []access.Role{access.RoleDeveloper}}
 	tx.users["off@example.com"] = access.User{Name: "off@example.com", Disabled: true}
 	give := func(kind access.CredentialKind, user string, ttl time.Duration) string {
@@ -215,7 +245,7 @@ func FuzzCanonicalName(f *testing.F) {
 func TestThereIsAlwaysAnOperator(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		tx := memory{users: map[string]access.User{}, credentials: map[string]access.Credential{}}
+		tx := newMemory()
 		if _, err := access.ChangeUser(tx, access.User{Name: "a@x.y", Roles: []access.Role{access.RoleOperator}}); err != nil {
 			t.Fatal(err)
 		}
@@ -242,7 +272,7 @@ func TestThereIsAlwaysAnOperator(t *testing.T) {
 
 // TestDisablingEndsCredentials, and enabling again brings none of them back.
 func TestDisablingEndsCredentials(t *testing.T) {
-	tx := memory{users: map[string]access.User{}, credentials: map[string]access.Credential{}}
+	tx := newMemory()
 	for _, name := range []string{"ops@x.y", "ada@x.y"} {
 		if _, err := access.ChangeUser(tx, access.User{Name: name, Roles: []access.Role{access.RoleOperator}}); err != nil {
 			t.Fatal(err)

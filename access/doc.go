@@ -6,6 +6,8 @@
 //   - a sign-in link works once, and for a short time;
 //   - a user's name has one form, CanonicalName's, in which it is stored and compared;
 //   - once there is an operator who is not disabled, there is one;
+//   - whom a sign-in provider means is known by provider, issuer and subject alone, never by an address;
+//   - roles that rules gave are those that the accounts and memberships of now give, and lapse;
 //   - what was made with a token ends with it, when it expires and when it is revoked;
 //   - a token makes no token that reaches further than itself, and never a session if it is limited;
 //   - a group that a provider tells is changed by that provider alone, and its source never changes;

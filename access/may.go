@@ -65,6 +65,7 @@ const (
 	Sign              Act = "sign"
 	ManageKeys        Act = "manage-keys"
 	ManagePerson      Act = "manage-person"
+	ManageAccounts    Act = "manage-accounts"
 	ReadMemberships   Act = "read-memberships"
 
 	// About a group.
@@ -288,6 +289,7 @@ var rules = []rule{
 	{ManageTokens, OnPerson, "make, list and revoke their tokens", "", ErrForbidden, []way{{anyone, self, always}}},
 	{Sign, OnPerson, "get a certificate to sign as them", "", ErrForbidden, []way{{maker, self, always}}},
 	{ManageKeys, OnPerson, "add and remove keys that sign as them", "", ErrForbidden, []way{{maker, self, always}, {operator, anybody, always}}},
+	{ManageAccounts, OnPerson, "connect, see and disconnect their accounts at sign-in providers", "", ErrForbidden, []way{{anyone, self, always}, {operator, anybody, always}}},
 	{ReadMemberships, OnPerson, "see which groups they are in", "the groups", ErrForbidden, []way{{anyone, self, always}, {operator, anybody, always}}},
 	{ManagePerson, OnPerson, "add them, invite them, and change their name and roles", "", ErrForbidden, one(operator)},
 

@@ -111,7 +111,7 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		return on.Group == mine || w.operator
 	case access.ManageGroup:
 		return w.operator
-	case access.ReadQuotas, access.ReadMemberships:
+	case access.ReadQuotas, access.ReadMemberships, access.ManageAccounts:
 		return own || w.operator
 	case access.ReadPersonsEvents:
 		return w.operator || own && w.member()

@@ -42,12 +42,12 @@ func Authenticate(tx Reader, secret string, now time.Time) (Actor, error) {
 	if c.Kind == KindLink {
 		return Actor{}, fmt.Errorf("a sign-in link is no token: %w", ErrUnauthenticated)
 	}
-	return ActorOf(tx, u, c)
+	return ActorOf(tx, u, c, now)
 }
 
 // ActorOf returns who acts when a user shows a token or a session.
-func ActorOf(tx GroupReader, u User, c Credential) (Actor, error) {
-	actor := Actor{User: u.Name, Roles: u.Roles, Via: c.Kind, Credential: c.Hash, Parent: c.Parent, Until: c.Until, Since: c.Created, Reach: c.Reach}
+func ActorOf(tx GroupReader, u User, c Credential, now time.Time) (Actor, error) {
+	actor := Actor{User: u.Name, Roles: u.RolesAt(now), Via: c.Kind, Credential: c.Hash, Parent: c.Parent, Until: c.Until, Since: c.Created, Reach: c.Reach}
 	if c.Kind == KindToken {
 		actor.Parent, actor.Until = c.ID, c.Expires
 	}
@@ -132,7 +132,7 @@ func Current(tx Reader, a Actor) error {
 		}
 	}
 	for _, r := range a.Roles {
-		if !slices.Contains(u.Roles, r) {
+		if !u.Holds(r) {
 			return fmt.Errorf("an operator took the role %s from you meanwhile: %w", r, ErrForbidden)
 		}
 	}
@@ -211,7 +211,8 @@ func CheckUser(u User) error {
 	return nil
 }
 
-// CanOperate reports whether a user can manage the node.
+// CanOperate reports whether a user can manage the node, and goes on to be able to whatever a sign-in
+// provider says: a role that rules gave does not count.
 func (u User) CanOperate() bool { return !u.Disabled && slices.Contains(u.Roles, RoleOperator) }
 
 // ChangeUser stores a user, new or changed; the id counts for a new one alone. It refuses a change that would leave the node without
@@ -232,7 +233,7 @@ func ChangeUser(tx Tx, u User) (User, error) {
 	if err != nil {
 		return u, err
 	}
-	u.ID, u.Former, u.Created, u.SignedIn = old.ID, old.Former, old.Created, old.SignedIn
+	u.ID, u.Former, u.Created, u.SignedIn, u.Given = old.ID, old.Former, old.Created, old.SignedIn, old.Given
 	if old.CanOperate() && !u.CanOperate() {
 		if err := keepsAnOperator(tx, u.Name); err != nil {
 			return u, err

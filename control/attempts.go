@@ -172,6 +172,18 @@ func markAttempt(ctx context.Context, tx state.Tx, now time.Time) error {
 	return putAttempt(tx, marked)
 }
 
+// Once notes that something happens to a person which is to happen once, and reports whether it is the
+// first time within a day.
+func Once(tx state.Tx, user, what string, now time.Time) (bool, error) {
+	sum := sha256.Sum256([]byte(what))
+	a := state.Attempt{User: user, Key: hex.EncodeToString(sum[:]), ID: rand.Text(), At: now.UTC()}
+	known, found, err := tx.Attempt(a.User, a.Key)
+	if err != nil || found && now.Before(known.At.Add(attemptLife)) {
+		return false, err
+	}
+	return true, putAttempt(tx, a)
+}
+
 // putAttempt stores an attempt, and forgets those of the same person that are too old or too many.
 func putAttempt(tx state.Tx, a state.Attempt) error {
 	if err := tx.PutAttempt(a); err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,6 +47,12 @@ type Upload struct {
 	// Sign lets the node sign for who uploads, with a key that exists for this signature only:
 	// for browsers, which have none.
 	Sign bool
+}
+
+// SignInProvider is a provider as people choose it.
+type SignInProvider struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 // MaxScript bounds a script that the node builds, in bytes.
@@ -376,7 +381,7 @@ type UserFilter struct {
 
 // Keeps reports whether a user is one that is wanted.
 func (f UserFilter) Keeps(u access.User) bool {
-	return (f.Role == "" || slices.Contains(u.Roles, f.Role)) && strings.Contains(u.Name, strings.ToLower(f.Name))
+	return (f.Role == "" || u.Holds(f.Role)) && strings.Contains(u.Name, strings.ToLower(f.Name))
 }
 
 // EventFilter narrows the list of events.

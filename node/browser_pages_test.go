@@ -15,6 +15,8 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/access/oidc/oidctest"
+	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/web/console"
 )
 
@@ -55,7 +57,9 @@ func TestEveryPage(t *testing.T) {
 	if got := fmt.Sprintf("%x", sha256.Sum256([]byte(axe))); got != axeDigest {
 		t.Fatalf("testdata/axe/axe.min.js is %s", got)
 	}
-	n := start(t)
+	idp := oidctest.Start(t)
+	path := signInFile(t, map[string]*oidctest.Provider{"company": idp})
+	n := start(t, func(o *node.Options) { o.SignIn = path })
 	sessions := map[string]string{
 		"viewer": n.session("eve@example.com"), "developer": n.session(ada, access.RoleDeveloper), "reviewer": n.session(rex, access.RoleReviewer),
 		"operator": n.session(ops, access.RoleOperator), "all": n.session("all@example.com", access.Roles()...),
@@ -73,6 +77,7 @@ func TestEveryPage(t *testing.T) {
 	b.judge("app's", view{"", n.AppURL("shop"), ""}, view{"", n.AppURL("none"), ""})
 	states := map[string][]string{
 		"/sign-in":                             nil,
+		"/signed-out":                          {"/signed-out", "/signed-out?provider=company"},
 		"/{$}":                                 {"/", "/?q=hello", "/?q=none"},
 		"/apps/{app}":                          {"/apps/hello", "/apps/relay", "/apps/shop", "/apps/old", "/apps/none"},
 		"/apps/{app}/releases/{number}":        {"/apps/hello/releases/1", "/apps/shop/releases/1", "/apps/guestbook/releases/1", "/apps/hello/releases/9"},

@@ -43,6 +43,7 @@ import (
 // Node is one node.
 type Node struct {
 	People     *people.Service
+	SignIns    *people.SignIns
 	Groups     *people.Groups
 	Catalogue  *apps.Catalogue
 	Lifecycle  *apps.Lifecycle
@@ -79,6 +80,7 @@ type Node struct {
 
 	egress []netip.Prefix // networks that apps may reach although they are not public
 	models *llm.Config    // that apps may be granted; nil: none
+	signIn people.SignInOptions
 
 	files *filestore.Store
 	ring  *secrets.Ring // keys of the apps' secrets
@@ -138,6 +140,9 @@ func (n *Node) open(ctx context.Context) error {
 	if n.models, err = n.o.openModels(); err != nil {
 		return err
 	}
+	if n.signIn, err = n.o.openSignIn(); err != nil {
+		return err
+	}
 	if n.policy, err = rego.New(ctx, rego.Options{Dir: n.o.PolicyDir}); err != nil {
 		return fmt.Errorf("load the policy: %w", err)
 	}
@@ -155,6 +160,9 @@ func (n *Node) open(ctx context.Context) error {
 	n.onStop("engine", n.engine.Close)
 	if err := errors.Join(n.openTLS(), n.openHost(ctx)); err != nil {
 		return err
+	}
+	if err := n.SignIns.ApplyRules(ctx); err != nil {
+		return fmt.Errorf("give the roles of the rules: %w", err)
 	}
 	return n.listen(ctx)
 }

@@ -57,6 +57,9 @@ type Options struct {
 	// LLM is a file that says which language models apps may be granted, see
 	// docs/llm.md. Default none.
 	LLM string
+	// SignIn is a file that says at which providers people sign in, and which roles their groups
+	// give, see docs/sign-in.md. Default none: people sign in with links alone.
+	SignIn string
 	// PauseTriggers keeps every trigger of the node from being delivered to: what is due, and
 	// what comes, waits in the queue. For a node that does not survive what waits there.
 	PauseTriggers bool

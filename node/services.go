@@ -27,7 +27,7 @@ func apiServices(n *Node) api.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
 		Meter: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer, Logs: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Users: n.People, Groups: n.Groups, Keys: n.People,
+		Tokens: n.People, Users: n.People, Groups: n.Groups, Keys: n.People, Accounts: n.SignIns,
 		Doctor: n.Checkup, Backup: n.Upkeep,
 	}
 }
@@ -35,14 +35,14 @@ func apiServices(n *Node) api.Services {
 // consoleServices are what the console finds behind it.
 func consoleServices(n *Node) console.Services {
 	return console.Services{
-		About: n, Authenticator: n.People, Sessions: n.People, Revisions: n.revisions, Room: n.Publishing,
+		About: n, Authenticator: n.People, Sessions: n.People, SignIns: n.SignIns, Revisions: n.revisions, Room: n.Publishing,
 		Catalogue: n.Catalogue, Pages: n.Pages, Quotas: n.Catalogue, HostNames: n.Catalogue, Front: n.tls,
 		Lifecycle: n.Lifecycle, Remover: n.Keeper, Certificates: n.Keeper,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Sources: n.Publishing,
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Users: n.People, Groups: n.Groups, Keys: n.People,
+		Tokens: n.People, Users: n.People, Groups: n.Groups, Keys: n.People, Accounts: n.SignIns,
 	}
 }
 
@@ -59,6 +59,8 @@ func (n *Node) openServices() {
 		Desk: n.desk, Prover: prover{filepath.Join(n.o.DataDir, nodeFile)},
 		ConsoleURL: n.ConsoleURL,
 	})
+	n.signIn.People = n.People
+	n.SignIns = people.NewSignIns(n.signIn)
 	n.Groups = people.NewGroups(n.desk)
 	n.openApps()
 	n.Governance = governance.New(governance.Options{

@@ -203,6 +203,14 @@ type Users interface {
 	NewLink(ctx context.Context, user string) (path string, err error)
 }
 
+// Accounts are people's accounts at sign-in providers.
+type Accounts interface {
+	// Accounts are those of a person, "" for the actor.
+	Accounts(ctx context.Context, user string) ([]access.Account, error)
+	// Disconnect takes an account from a person, "" for the actor; access.ErrLastWayIn if it is that.
+	Disconnect(ctx context.Context, user, id string) error
+}
+
 // Groups are sets of people.
 type Groups interface {
 	List(ctx context.Context, f control.GroupFilter, p control.Page) (control.Items[control.Group], error)

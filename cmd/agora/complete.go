@@ -51,7 +51,7 @@ var (
 var arguments = map[string]completion{
 	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "GROUP": {names: completeGroups}, "TOKEN": {names: completeTokens},
 	"KEY": {names: completeKeys}, "DOMAIN": {names: completeDomains}, "CONTEXT": {local: contextNames},
-	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText,
+	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText, "ACCOUNT": {names: completeAccounts},
 	"requests ID": {names: completeRequests}, "grants ID": {names: completeGrants},
 	"triggers KIND": {words: []string{string(abi.TriggerCron), string(abi.TriggerWebhook), string(abi.TriggerEvent)}},
 	"triggers NAME": {names: completeTriggers}, "dead-letters LETTER": {names: completeDeadLetters}, "secrets NAME": {names: completeSecrets},
@@ -69,7 +69,7 @@ var flagValues = map[string]completion{
 	"by":     {words: groupings, list: true}, "app": appNames, "user": {names: completeUsers}, "team": {names: completeTeams}, "cost-center": {names: completeCostCenters},
 	"release": {names: completeReleases}, "method": {words: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}},
 	"module": moduleFiles, "name": freeText, "bundle": {files: []string{"json"}}, "key": anyFile, "out": anyFile, "trust-root": {files: []string{"json"}},
-	"challenge": anyFile, "proof": anyFile, "data": anyFile, "examples": anyFile, "llm": anyFile, "policy": anyFile, "backup to": anyFile,
+	"challenge": anyFile, "proof": anyFile, "data": anyFile, "examples": anyFile, "llm": anyFile, "sign-in": anyFile, "provider": freeText, "claims": anyFile, "policy": anyFile, "backup to": anyFile,
 	"quota": {words: quotaWords()}, "snapshot": {words: []string{"latest"}}, "since": {words: []string{"24h", "7d", "30d"}},
 	"scope": {words: access.ScopeWords()}, "owner": {names: completeUsers}, "co-owner": {names: completeUsers}, "group": {names: completeGroups}, "capability": {words: capabilityNames()}, "transfer to": {names: completeUsers},
 	"list to": freeText, "kind": {words: eventWords(), list: true}, "actor": {names: completeUsers}, "after": freeText,
@@ -270,6 +270,14 @@ func completeReleases(ctx context.Context, node *client.Client, args []string) (
 func completeUsers(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {
 	all, err := node.Users(ctx)
 	return offer(all, err, func(u client.User) string { return u.Name }, func(u client.User) string { return strings.Join(u.Roles, ", ") })
+}
+
+func completeAccounts(ctx context.Context, node *client.Client, args []string) ([]cobra.Completion, error) {
+	if len(args) == 0 {
+		return nil, nil
+	}
+	all, err := node.Accounts(ctx, args[0])
+	return offer(all, err, func(a client.Account) string { return a.ID }, func(a client.Account) string { return a.Email + " " + a.Provider })
 }
 
 func completeGroups(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {

@@ -196,7 +196,7 @@ func (c userCommands) command() *cobra.Command {
 			return c.print(users, func(w io.Writer) error {
 				var rows [][]string
 				for _, u := range users {
-					rows = append(rows, []string{u.Name, orDash(strings.Join(u.Roles, ",")), stateOf(u), when(u.Created)})
+					rows = append(rows, []string{u.Name, orDash(strings.Join(allRoles(u), ",")), stateOf(u), when(u.Created)})
 				}
 				return table(w, "USER ROLES STATE SINCE", rows)
 			})
@@ -234,7 +234,7 @@ old name stays theirs too: no other person is given it.`,
 	}
 	cmd.Flags().StringVar(&f.Role, "role", "", "only those who have this role")
 	cmd.Flags().StringVar(&f.Name, "name", "", "only those whose name has this part")
-	return noun("users", "Manage users and roles (for operators)", c.limited(cmd), c.show(), c.set(), rename, link)
+	return noun("users", "Manage users and roles (for operators)", c.limited(cmd), c.show(), c.set(), rename, link, c.disconnect())
 }
 
 // tokenCommands are the commands about API tokens.

@@ -69,6 +69,7 @@ func nodeFlags(cmd *cobra.Command, o *node.Options) {
 	f.StringSliceVar(&o.EgressAllow, "egress-allow", nil, "network that apps may reach although it is not public, such as 10.20.0.0/16 (repeat for more)")
 	f.Var((*size)(&o.Memory), "memory", "memory that the node may use, such as 4GiB (default: what the machine or the cgroup has)")
 	f.StringVar(&o.LLM, "llm", "", "file that says which language models apps may be granted (docs/llm.md)")
+	f.StringVar(&o.SignIn, "sign-in", "", "file that says at which providers people sign in, and which roles their groups give (docs/sign-in.md)")
 	f.StringVar(&o.Environment, "environment", "", "tag of all usage of this node, such as production (default: the tier in which it was)")
 	f.DurationVar(&o.FlushEvery, "flush-every", 0, "how often counted usage is brought from the journal to the store (default 10s)")
 	_ = f.MarkHidden("flush-every")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -124,15 +125,72 @@ func (c userCommands) show() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(u, func(w io.Writer) error {
-				rows := [][]string{{"user", u.Name}, {"id", orDash(u.ID)}, {"roles", orDash(strings.Join(u.Roles, ", "))}, {"state", stateOf(u)}, {"since", when(u.Created)}}
-				for _, f := range u.Former {
-					rows = append(rows, []string{"was", f.Name + ", until " + when(f.Until)})
-				}
-				return table(w, "", rows)
+			accounts, err := node.Accounts(ctx, u.Name)
+			if err != nil {
+				return err
+			}
+			shown := shownUser{u, accounts}
+			return c.print(shown, func(w io.Writer) error { return table(w, "", shown.rows()) })
+		}),
+	}
+}
+
+// shownUser is a user with the accounts at sign-in providers.
+type shownUser struct {
+	client.User
+	Accounts []client.Account `json:"accounts"`
+}
+
+func (u shownUser) rows() [][]string {
+	rows := [][]string{{"user", u.Name}, {"id", orDash(u.ID)}, {"roles", orDash(strings.Join(u.Roles, ", "))}, {"state", stateOf(u.User)}, {"since", when(u.Created)}}
+	for _, f := range u.Former {
+		rows = append(rows, []string{"was", f.Name + ", until " + when(f.Until)})
+	}
+	for _, g := range u.Given {
+		rows = append(rows, []string{"given", fmt.Sprintf("%s by %s, until %s", g.Role, ruleOf(g.Provider, g.Rule, g.Group), when(g.Until))})
+	}
+	for _, a := range u.Accounts {
+		rows = append(rows, []string{"account", fmt.Sprintf("%s at %s, %s, signed in %s", cmp.Or(a.Email, a.Name, a.Subject), a.Provider, a.ID, when(a.SignedIn))})
+	}
+	return rows
+}
+
+// ruleOf says which rule gives a role.
+func ruleOf(provider string, rule int, group string) string {
+	if group == "" {
+		return fmt.Sprintf("rule %d, for everyone at %s", rule, provider)
+	}
+	return fmt.Sprintf("rule %d, for the group %s at %s", rule, group, provider)
+}
+
+func (c userCommands) disconnect() *cobra.Command {
+	return &cobra.Command{
+		Use: "disconnect USER ACCOUNT", Short: "Take an account at a sign-in provider from a user", Args: cobra.ExactArgs(2),
+		Long: `Takes an account at a sign-in provider from a user, with the roles that it gave
+and the sessions that began with it. ` + "`agora users show USER`" + ` lists accounts. Nobody
+takes away their own last way in.`,
+		Example: "  agora users disconnect ada@example.com a_2vx5kq3mpz6y7rtlhn4dwcjbs6eof2ga",
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			if err := node.DisconnectAccount(ctx, args[0], args[1]); err != nil {
+				return err
+			}
+			return c.print(map[string]string{"user": args[0], "disconnected": args[1]}, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "%s cannot sign in with that account any more.\n", args[0])
+				return err
 			})
 		}),
 	}
+}
+
+// allRoles are the roles that operators and rules gave to a user.
+func allRoles(u client.User) []string {
+	all := slices.Clone(u.Roles)
+	for _, g := range u.Given {
+		if !slices.Contains(all, g.Role) {
+			all = append(all, g.Role)
+		}
+	}
+	return all
 }
 
 func stateOf(u client.User) string {

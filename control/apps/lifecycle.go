@@ -152,7 +152,7 @@ func (l *Lifecycle) TransferApp(ctx context.Context, name, to, reason string) (c
 		return control.App{}, err
 	}
 	return l.act(ctx, access.TransferApp, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
-		if err := mayOwn(tx, to); err != nil {
+		if err := mayOwn(tx, to, l.desk.Now()); err != nil {
 			return a, err
 		}
 		if p.Owner {
@@ -185,7 +185,7 @@ func (l *Lifecycle) AnswerOffer(ctx context.Context, name string, accept bool) (
 		}
 		from := a.Owner
 		a, err := a.Accept(p.User)
-		if err := cmp.Or(err, mayOwn(tx, p.User)); err != nil {
+		if err := cmp.Or(err, mayOwn(tx, p.User, l.desk.Now())); err != nil {
 			return a, err
 		}
 		tx.Emit("app.transferred", name, p.User, map[string]string{"from": from})
@@ -194,12 +194,12 @@ func (l *Lifecycle) AnswerOffer(ctx context.Context, name string, accept bool) (
 }
 
 // mayOwn refuses a person who could do nothing with an app.
-func mayOwn(tx state.Reader, name string) error {
+func mayOwn(tx state.Reader, name string, now time.Time) error {
 	u, err := tx.User(name)
 	if err != nil {
 		return fmt.Errorf("user %q: %w", name, err)
 	}
-	a := access.Actor{User: u.Name, Roles: u.Roles}
+	a := access.Actor{User: u.Name, Roles: u.RolesAt(now)}
 	if u.Disabled || !access.Allowed(a, access.Develop, access.TheNode) {
 		return fmt.Errorf("%s is disabled, or has not the role developer, which an app's owner needs: %w", name, registry.ErrBadOwner)
 	}

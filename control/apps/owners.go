@@ -24,7 +24,7 @@ func (l *Lifecycle) ShareApp(ctx context.Context, name string, with control.Owne
 		var group access.Group
 		var err error
 		if with.CoOwner != "" && with.CoOwner != a.CoOwner {
-			err = mayOwn(tx, with.CoOwner)
+			err = mayOwn(tx, with.CoOwner, l.desk.Now())
 		}
 		if with.Group != "" && err == nil {
 			if group, err = access.FindGroup(tx, with.Group); err != nil {

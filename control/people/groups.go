@@ -319,6 +319,12 @@ func Leave(tx state.Tx, g access.Group, person string) error {
 // own keys, and of no other group of that provider: see access.TellGroups.
 func Tell(tx state.Tx, person, source string, keys []string, seed string, now time.Time) error {
 	changed, made, err := access.TellGroups(tx, person, source, keys, seed, now)
+	emitTold(tx, changed, made)
+	return err
+}
+
+// emitTold emits what a provider's word of a person's groups has changed.
+func emitTold(tx state.Tx, changed []access.MemberChange, made []access.Group) {
 	for _, g := range made {
 		Made(tx, g)
 	}
@@ -329,5 +335,4 @@ func Tell(tx state.Tx, person, source string, keys []string, seed string, now ti
 		}
 		tx.Emit(kind, "", c.Group.ID, map[string]string{"group": c.Group.Name, "person": c.Person})
 	}
-	return err
 }

@@ -47,7 +47,7 @@ func (s *Service) SignIn(ctx context.Context, link string) (string, access.Actor
 			return err
 		}
 		session := s.credential(access.KindSession, hash, user.Name, "", sessionTTL).Within(used.Parent, used.Until)
-		if actor, err = access.ActorOf(tx, user, session); err != nil {
+		if actor, err = access.ActorOf(tx, user, session, s.desk.Now()); err != nil {
 			return err
 		}
 		tx.As(user.Name)

@@ -406,6 +406,17 @@ func (c *Client) Invite(ctx context.Context, user string) (string, error) {
 	return link.URL, err
 }
 
+// Accounts lists a user's accounts at sign-in providers.
+func (c *Client) Accounts(ctx context.Context, user string) ([]Account, error) {
+	return short[Account](ctx, c, "/users/"+url.PathEscape(user)+"/accounts", nil)
+}
+
+// DisconnectAccount takes an account from a user.
+func (c *Client) DisconnectAccount(ctx context.Context, user, id string) error {
+	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: "/users/" + url.PathEscape(user) + "/accounts/" + url.PathEscape(id)})
+	return err
+}
+
 // Doctor checks everything that the node stores.
 func (c *Client) Doctor(ctx context.Context) ([]Check, error) {
 	return short[Check](ctx, c, "/doctor", nil)

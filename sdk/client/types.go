@@ -47,7 +47,7 @@ type (
 		Owner      string
 		Capability string
 		State      string // active, suspended, deleting or removing
-		Orphaned bool // their owner is disabled
+		Orphaned   bool   // their owner is disabled
 	}
 
 	// RequestFilter narrows a list of requests. What is left out narrows nothing.
@@ -599,7 +599,29 @@ type (
 		Created  time.Time    `json:"created"`
 		Disabled bool         `json:"disabled,omitempty"`
 		Former   []FormerName `json:"former,omitempty"` // the names that the user had
+		Given    []Given      `json:"given,omitempty"`  // roles that rules gave, beside Roles
 		ETag     string       `json:"-"`                // of one user that is read, for IfMatch
+	}
+	// Given is a role that a rule gave, by what a sign-in provider said.
+	Given struct {
+		Role     string    `json:"role"`
+		Provider string    `json:"provider"`
+		Rule     int       `json:"rule"`            // from 1
+		Group    string    `json:"group,omitempty"` // "": everyone
+		Until    time.Time `json:"until"`           // it ends then, unless the provider says the same again
+	}
+	// Account is a user's account at a sign-in provider.
+	Account struct {
+		ID        string    `json:"id"`
+		Provider  string    `json:"provider"`
+		Issuer    string    `json:"issuer"`
+		Subject   string    `json:"subject"`
+		User      string    `json:"user"`
+		Email     string    `json:"email,omitempty"` // a label, as the provider wrote it last
+		Name      string    `json:"name,omitempty"`
+		Connected time.Time `json:"connected"`
+		SignedIn  time.Time `json:"signed_in,omitzero"` // last
+		GroupsAt  time.Time `json:"groups_at,omitzero"` // when the provider said the groups last
 	}
 	// Group is a set of people: made here, or told by a sign-in provider.
 	Group struct {

@@ -88,6 +88,9 @@ func InGrant(g *approvals.Grant) []*string {
 // InCredential returns where a credential refers to people.
 func InCredential(c *access.Credential) []*string { return []*string{&c.User} }
 
+// InAccount returns where an account refers to people.
+func InAccount(a *access.Account) []*string { return []*string{&a.User} }
+
 // InSecret returns where a secret refers to people.
 func InSecret(s *secrets.Secret) []*string { return []*string{&s.By} }
 
@@ -99,7 +102,7 @@ func InAttempt(a *state.Attempt) []*string { return []*string{&a.User} }
 
 // aboutPeople reports whether the subject of a kind of events is a person.
 func aboutPeople(kind string) bool {
-	return strings.HasPrefix(kind, "user.") || kind == "app.offered" || kind == "app.transferred"
+	return strings.HasPrefix(kind, "user.") || strings.HasPrefix(kind, "account.") || kind == "app.offered" || kind == "app.transferred"
 }
 
 // peopleInDetail are the keys of details that refer to people.

@@ -64,10 +64,11 @@ type transaction struct {
 	tx  state.Tx
 	err error // of As and Emit, which return none
 	groupWriter
+	accountWriter
 }
 
 func newTransaction(r *reader, tx state.Tx) *transaction {
-	return &transaction{reader: r, tx: tx, groupWriter: groupWriter{r, tx}}
+	return &transaction{reader: r, tx: tx, groupWriter: groupWriter{r, tx}, accountWriter: accountWriter{r, tx}}
 }
 
 // put writes one record.

@@ -37,7 +37,7 @@ func drawAct(t *rapid.T) act {
 	return act{
 		What: rapid.SampledFrom([]string{
 			"app", "release", "release", "unrelease", "activation", "key", "unkey", "host", "unhost", "ask", "ask", "decide",
-			"grant", "revoke", "user", "person", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "secret", "unsecret", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "charge", "certify", "remove", "erase",
+			"grant", "revoke", "user", "person", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "account", "account", "unaccount", "secret", "unsecret", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "charge", "certify", "remove", "erase",
 		}).Draw(t, "what"),
 		App:    rapid.SampledFrom([]string{"a", "ab", "a-b"}).Draw(t, "app"),
 		Person: rapid.SampledFrom([]string{"ada", "ada2"}).Draw(t, "person"),
@@ -89,6 +89,10 @@ func (a act) do(tx state.Tx) string {
 		return said(nil, tx.PutCredential(a.credential()))
 	case "uncredential":
 		return said(nil, tx.DeleteCredential(a.credential().Hash))
+	case "account":
+		return said(nil, tx.PutAccount(a.account()))
+	case "unaccount":
+		return said(nil, tx.DeleteAccount(a.account().ID))
 	case "secret":
 		return said(nil, tx.PutSecret(secrets.Secret{App: a.App, Name: a.secret(), Key: a.Text, Sealed: []byte(a.Text), At: a.at()}))
 	case "unsecret":
@@ -163,6 +167,9 @@ func (a act) credential() access.Credential {
 	if a.At > 4 { // some end, in the course of a test
 		c.Expires = time.Date(2026, 1, 1, 0, a.At-5, 0, 500, time.UTC)
 	}
+	if kind == access.KindSession {
+		c.Account, c.ProviderSession = a.account().ID, []string{"", "s", "s1"}[a.At%3]
+	}
 	if a.At%2 == 1 {
 		c.Parent = fmt.Sprintf("id-%03d", a.At)
 	}
@@ -175,6 +182,11 @@ func (a act) group() access.Group {
 		g.Source, g.External = []string{"idp", "idp2"}[a.At%2], []string{"", "k", "key", "k"}[a.Number%4]
 	}
 	return g
+}
+
+func (a act) account() access.Account {
+	provider := []string{"p", "p1"}[a.Choice%2]
+	return access.Account{ID: access.AccountID(provider, a.App, a.Person), Provider: provider, Issuer: a.App, Subject: a.Person, User: a.Person, Email: a.Text, Connected: a.at()}
 }
 
 func (a act) approve(tx state.Tx) string {
@@ -232,7 +244,7 @@ func (a act) keepUp(s state.Store) error {
 // known are the errors that callers branch on. What else a store says is its own.
 // The narrower ones come first.
 var known = []error{
-	registry.ErrNoApp, registry.ErrNoRelease, registry.ErrNoKey, approvals.ErrNoRequest, approvals.ErrNoGrant, access.ErrNoUser, access.ErrNoGroup,
+	registry.ErrNoApp, registry.ErrNoRelease, registry.ErrNoKey, approvals.ErrNoRequest, approvals.ErrNoGrant, access.ErrNoUser, access.ErrNoGroup, access.ErrNoAccount,
 	registry.ErrNotFound, registry.ErrExists, approvals.ErrNotFound, access.ErrNotFound, secrets.ErrNotFound,
 }
 

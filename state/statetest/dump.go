@@ -245,6 +245,17 @@ func dumpPerson(r state.Reader, name string) string {
 		attempt, found, err := r.Attempt(name, key)
 		text += said(attempt, err) + fmt.Sprintln(found)
 	}
+	accounts, accountsErr := r.Accounts(name)
+	text += list(accounts, accountsErr)
+	for _, a := range accounts {
+		found, err := r.Account(a.ID)
+		text += said(found, err)
+	}
+	for _, key := range []string{"", "s", "s1"} {
+		began, err := r.SessionsAt(key)
+		slices.SortFunc(began, func(a, b access.Credential) int { return strings.Compare(a.Hash, b.Hash) })
+		text += list(began, err)
+	}
 	for _, c := range held {
 		found, err := r.CredentialByHash(c.Hash)
 		made, madeErr := r.MadeWith(c.ID)

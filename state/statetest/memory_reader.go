@@ -342,6 +342,22 @@ func (r *reader) IsMember(group, person string) (bool, error) {
 	return is, nil
 }
 
+func (r *reader) Account(id string) (access.Account, error) {
+	return get[access.Account](r.tables, "accounts", id, access.ErrNoAccount)
+}
+
+func (r *reader) Accounts(user string) ([]access.Account, error) {
+	all, err := rows(r.tables, "accounts", func(id string, a access.Account) (string, bool) {
+		return key(a.Provider, id), a.User == user
+	})
+	return whole(all, err, false)
+}
+
+func (r *reader) SessionsAt(place string) ([]access.Credential, error) {
+	all, err := r.credentials(func(c access.Credential) bool { return place != "" && c.ProviderSession == place })
+	return whole(all, err, false)
+}
+
 func (r *reader) Secret(app, name string) (secrets.Secret, error) {
 	return get[secrets.Secret](r.tables, "secrets", key(app, name), secrets.ErrNotFound)
 }

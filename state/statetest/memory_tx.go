@@ -186,6 +186,12 @@ func (t *transaction) DeleteMember(group, person string) error {
 	return nil
 }
 
+func (t *transaction) PutAccount(a access.Account) error { return t.put("accounts", a.ID, a) }
+
+func (t *transaction) DeleteAccount(id string) error {
+	return t.drop("accounts", id, access.ErrNoAccount)
+}
+
 func (t *transaction) PutSecret(s secrets.Secret) error {
 	return t.put("secrets", key(s.App, s.Name), s)
 }

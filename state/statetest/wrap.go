@@ -184,6 +184,19 @@ func (r *recorder) DeleteMember(group, person string) error {
 	return r.Tx.DeleteMember(group, person)
 }
 
+func (r *recorder) PutAccount(a access.Account) error {
+	r.note("account ", a.ID, a.User)
+	return r.Tx.PutAccount(a)
+}
+
+func (r *recorder) DeleteAccount(id string) error {
+	err := r.Tx.DeleteAccount(id)
+	if err == nil {
+		r.note("delete account ", id)
+	}
+	return err
+}
+
 func (r *recorder) PutSecret(s secrets.Secret) error {
 	r.note("secret ", s.App, s.Name, s.Key)
 	return r.Tx.PutSecret(s)

@@ -131,6 +131,14 @@ func (s *Store) ToFormat3() error {
 	}))
 }
 
+// ToFormat6 takes away what format 7 added: accounts.
+func (s *Store) ToFormat6() error {
+	err := commit(s.file, func(w *writer) error { return put(w, bMeta, []byte("format"), 6) })
+	return errors.Join(err, boltOf(s.file).Update(func(tx *bolt.Tx) error {
+		return errors.Join(tx.DeleteBucket([]byte(bAccounts)), tx.Bucket([]byte(bMeta)).Delete(key("tally", bAccounts)))
+	}))
+}
+
 // LoseEntry takes an entry out of the index, and counts as if that were right.
 func (s *Store) LoseEntry() error {
 	return commit(s.file, func(w *writer) error {

@@ -30,6 +30,8 @@ const (
 	byLive      = "grant-live"         // app, time, id; of those that are not revoked
 	byUser      = "credential"         // user, kind, time, hash
 	byParent    = "credential-made"    // id of the token it was made with, hash
+	byAccount   = "account"            // user, provider, id
+	byBegun     = "credential-begun"   // session at the provider with which a session began, hash
 	byTier      = "activation"         // app, tier, number
 	byGroupName = "group-name"         // name in its folded form, source, id
 	byGroupKey  = "group-key"          // source, key at the source, id; of those that have one
@@ -52,6 +54,8 @@ type fields struct {
 	User     string    `json:"user"`
 	Kind     string    `json:"kind"`
 	Parent   string    `json:"parent"`
+	At       string    `json:"provider_session"`
+	Where    string    `json:"provider"`
 	Created  time.Time `json:"created"`
 	Revoked  time.Time `json:"revoked"`
 }
@@ -85,6 +89,8 @@ func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 			entries = append(entries, key(byLive, f.App, moment(f.Created), f.ID))
 		}
 		return entries, nil
+	case bAccounts:
+		return [][]byte{key(byAccount, f.User, f.Where, string(k))}, nil
 	case bActivations:
 		return [][]byte{key(byTier, f.App, f.Tier, string(k[max(0, len(k)-8):]))}, nil
 	case bGroups:
@@ -103,11 +109,14 @@ func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 	if f.Parent != "" {
 		entries = append(entries, key(byParent, f.Parent, tail))
 	}
+	if f.At != "" {
+		entries = append(entries, key(byBegun, f.At, tail))
+	}
 	return entries, nil
 }
 
 // indexed are the buckets that have entries.
-var indexed = []string{bRequests, bGrants, bCredentials, bActivations, bGroups, bMembers}
+var indexed = []string{bRequests, bGrants, bCredentials, bActivations, bAccounts, bGroups, bMembers}
 
 // moment is a key part that sorts as a time.
 func moment(t time.Time) string { return number(uint64(max(0, t.UnixNano()))) }

@@ -38,18 +38,23 @@ const (
 
 	bCertificates = "certificates" // of removals
 	bPersons      = "persons"      // by what refers to them
+	bAccounts     = "accounts"     // at sign-in providers, by id
 	bGroups       = "groups"       // by id
 	bMembers      = "members"      // by group and person
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bGroups, bMembers, bCursors, bAttempts}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bGroups, bMembers, bCursors, bAttempts}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
 // index, and what all releases of an app used together; format 5 added states of apps: an earlier
 // agora would serve what is suspended; in format 6 records refer to people by ids, and meters have
-// other names, which an earlier one would bill as unknown.
-const format = 6
+// other names, which an earlier one would bill as unknown; format 7 added accounts at sign-in
+// providers and roles that they give, which an earlier one would lose.
+const format = 7
+
+// identified is the format that gave people ids.
+const identified = 6
 
 var _ state.Store = (*Store)(nil)
 
@@ -101,8 +106,10 @@ func prepareStore(f *checked.Writer, made func(bucket string) bool) error {
 	if found == format {
 		return nil
 	}
-	if err := identify(w); err != nil {
-		return fmt.Errorf("give people ids: %w", err)
+	if found < identified {
+		if err := identify(w); err != nil {
+			return fmt.Errorf("give people ids: %w", err)
+		}
 	}
 	rev, err := revision(w.tx)
 	if err != nil {
@@ -123,11 +130,12 @@ type reader struct {
 	tx  checked.Tx
 	at  time.Time
 	groupReader
+	accountReader
 }
 
 func newReader(ctx context.Context, tx checked.Tx, at time.Time) *reader {
 	r := &reader{ctx: ctx, tx: tx, at: at.UTC()}
-	r.groupReader = groupReader{r}
+	r.groupReader, r.accountReader = groupReader{r}, accountReader{r}
 	return r
 }
 
@@ -140,10 +148,11 @@ type transaction struct {
 	events int
 	err    error // of Emit
 	groupWriter
+	accountWriter
 }
 
 func newTransaction(r *reader, w *writer) *transaction {
-	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}}
+	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, accountWriter: accountWriter{r, w}}
 }
 
 // View reads.

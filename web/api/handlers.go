@@ -365,6 +365,14 @@ func inviteUser(s *server, c echo.Context) (any, error) {
 	return one(Invitation{s.About.Info(ctx).ConsoleURL + path}, err)
 }
 
+func listAccounts(s *server, c echo.Context) (any, error) {
+	return whole(s.Accounts.Accounts(c.Request().Context(), arg[string](c, "name")))
+}
+
+func disconnectAccount(s *server, c echo.Context) (any, error) {
+	return nil, s.Accounts.Disconnect(c.Request().Context(), arg[string](c, "name"), arg[string](c, "id"))
+}
+
 func doctor(s *server, c echo.Context) (any, error) {
 	return whole(s.Doctor.Doctor(c.Request().Context()))
 }

@@ -49,9 +49,11 @@ type Services struct {
 	Vault      Vault
 
 	Tokens web.Tokens
-	Users  web.Users
-	Groups web.Groups
-	Keys   web.Keys
+
+	Accounts web.Accounts
+	Users    web.Users
+	Groups   web.Groups
+	Keys     web.Keys
 
 	Doctor Doctor
 	Backup Backup

@@ -18,6 +18,7 @@ type catalogue struct {
 	*frame
 	apps  web.Catalogue
 	meter web.Meter
+	ask   SignIns
 }
 
 type card struct {
@@ -32,6 +33,7 @@ type catalogueView struct {
 	Pages  pager
 	Search registry.Search
 	Total  metering.Usage
+	Ask    string // whom a person asks who has no role
 }
 
 // searchOf reads what an address looks for. A tier that does not exist is left out.
@@ -134,7 +136,11 @@ func (c *catalogue) show(r *http.Request) (string, any, error) {
 			calls[app][int(t.Sub(report.From)/time.Hour)] += row.Calls
 		}
 	}
-	view := catalogueView{base: b, Pages: pages, Search: search, Total: report.Total}
+	ask, err := askOf(r.Context(), b, c.ask)
+	if err != nil {
+		return "", nil, err
+	}
+	view := catalogueView{base: b, Ask: ask, Pages: pages, Search: search, Total: report.Total}
 	for _, app := range apps {
 		k := card{App: app, Line: sparkline(calls[app.Name])}
 		for _, n := range calls[app.Name] {

@@ -29,6 +29,7 @@ type Services struct {
 	Authenticator web.Authenticator
 	Sessions      Sessions
 	Revisions     Revisions
+	SignIns       SignIns
 	Room          web.Room
 
 	Catalogue    web.Catalogue
@@ -61,6 +62,8 @@ type Services struct {
 	Users  web.Users
 	Groups web.Groups
 	Keys   web.Keys
+
+	Accounts web.Accounts
 }
 
 // Console joins the areas of the console to its addresses. An area has what it asks of a node, and
@@ -68,6 +71,7 @@ type Services struct {
 type Console struct {
 	frame        *frame
 	sessions     *sessions
+	providers    *providers
 	catalogue    *catalogue
 	apps         *apps
 	source       *sources
@@ -85,10 +89,12 @@ type Console struct {
 }
 
 func newConsole(s Services, f *frame) *Console {
+	sessions := &sessions{f, s.Sessions, s.SignIns}
 	return &Console{
 		frame:        f,
-		sessions:     &sessions{f, s.Sessions},
-		catalogue:    &catalogue{f, s.Catalogue, s.Meter},
+		sessions:     sessions,
+		providers:    &providers{f, sessions, s.SignIns},
+		catalogue:    &catalogue{f, s.Catalogue, s.Meter, s.SignIns},
 		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups},
 		source:       &sources{f, s.Pages, s.Sources},
 		lifecycle:    &lifecycle{s.Lifecycle},
@@ -100,7 +106,7 @@ func newConsole(s Services, f *frame) *Console {
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
-		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Front},
+		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Accounts, s.SignIns, s.Front},
 		groups:       &groups{f, s.Groups},
 	}
 }
@@ -165,7 +171,7 @@ func (c *Console) pages() []page {
 
 // Pages returns the pattern of every page. What is promised of all of them is tested of all.
 func Pages() []string {
-	all := []string{"/sign-in"}
+	all := []string{"/sign-in", "/signed-out"}
 	for _, p := range new(Console).pages() {
 		all = append(all, p.pattern)
 	}
@@ -177,6 +183,11 @@ func (c *Console) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /sign-in", c.sessions.show)
 	mux.HandleFunc("POST /sign-in", c.sessions.signIn)
 	mux.HandleFunc("POST /sign-out", c.sessions.signOut)
+	mux.HandleFunc("GET /signed-out", c.providers.gone)
+	mux.HandleFunc("GET /auth/{provider}", c.providers.begin)
+	mux.HandleFunc("GET /auth/{provider}/connect", c.frame.own(c.providers.connect))
+	mux.HandleFunc("GET /auth/{provider}/callback", c.providers.back)
+	mux.HandleFunc("POST /auth/{provider}/logout", c.providers.notice)
 
 	mux.HandleFunc("GET /certificates/{id}/document", c.frame.own(c.certificates.save))
 	mux.HandleFunc("GET /certificates/{id}/signature", c.frame.own(c.certificates.save))
@@ -221,6 +232,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/tokens/{id}/revoke", c.settings.revokeToken, access.ManageTokens)
 	act("/settings/keys", c.settings.addKey, access.ManageKeys)
 	act("/settings/keys/delete", c.settings.deleteKey, access.ManageKeys)
+	act("/settings/accounts/disconnect", c.settings.disconnect, access.ManageAccounts)
 	edit("/settings/users", aUser, c.settings.putUser, access.ManagePerson)
 	edit("/settings/users/rename", aUser, c.settings.renameUser, access.ManagePerson)
 	act("/groups", c.groups.create, access.ManageGroup)

@@ -8,13 +8,15 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/web/intake"
 )
 
 // sessions begin and end.
 type sessions struct {
 	*frame
-	people Sessions
+	people  Sessions
+	signIns SignIns
 }
 
 // Sessions begin with one-time links.
@@ -26,8 +28,9 @@ type Sessions interface {
 
 type signInView struct {
 	base
-	Link string
-	Next string
+	Link      string
+	Next      string
+	Providers []control.SignInProvider
 }
 
 // show shows a button, so that a link that is looked at ahead, by a mail
@@ -38,16 +41,7 @@ func (s *sessions) show(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := r.URL.Query()
-	s.render(w, r, http.StatusOK, "sign-in", signInView{base{Title: "Sign in", Now: s.now()}, q.Get("link"), ownPath(q.Get("next"))})
-}
-
-// ownPath keeps a redirect on this origin.
-func ownPath(next string) string {
-	u, err := url.Parse(next)
-	if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(next, "//") || strings.Contains(next, `\`) {
-		return "/"
-	}
-	return next
+	s.render(w, r, http.StatusOK, "sign-in", signInView{base{Title: "Sign in", Now: s.now()}, q.Get("link"), ownPath(q.Get("next")), s.signIns.Providers()})
 }
 
 func (s *sessions) signIn(w http.ResponseWriter, r *http.Request) {
@@ -64,22 +58,45 @@ func (s *sessions) signIn(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, r, err)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{
-		Name: s.cookieName(), Value: secret, Path: "/", HttpOnly: true, Secure: s.o.Secure, SameSite: http.SameSiteLaxMode,
-		MaxAge: int((12 * time.Hour).Seconds()),
-	})
+	s.keep(w, secret)
 	redirect(w, r, ownPath(r.FormValue("next")))
 }
 
+// keep gives a browser the secret of its session. It is always a new one: what a browser brings along
+// becomes no session.
+func (s *sessions) keep(w http.ResponseWriter, secret string) {
+	http.SetCookie(w, s.cookie(s.cookieName(), secret, int((12*time.Hour).Seconds())))
+}
+
+// end ends the session of a request whose person is signed in.
+func (s *sessions) end(r *http.Request) {
+	cookie, err := r.Cookie(s.cookieName())
+	if err == nil {
+		err = s.people.SignOut(r.Context(), cookie.Value)
+	}
+	if err != nil {
+		s.log.ErrorContext(r.Context(), "a session that another one replaced has not ended", "err", err)
+	}
+}
+
 func (s *sessions) signOut(w http.ResponseWriter, r *http.Request) {
+	next := "/sign-in"
 	if r, err := s.signedIn(r); err == nil {
-		if cookie, err := r.Cookie(s.cookieName()); err == nil {
-			if err := s.people.SignOut(r.Context(), cookie.Value); err != nil {
-				s.failed(w, r, err)
-				return
+		provider, err := s.signIns.ProviderOf(r.Context())
+		if err == nil {
+			var cookie *http.Cookie
+			if cookie, err = r.Cookie(s.cookieName()); err == nil {
+				err = s.people.SignOut(r.Context(), cookie.Value)
 			}
 		}
+		if err != nil {
+			s.failed(w, r, err)
+			return
+		}
+		if provider != "" {
+			next = "/signed-out?provider=" + url.QueryEscape(provider)
+		}
 	}
-	http.SetCookie(w, &http.Cookie{Name: s.cookieName(), Path: "/", HttpOnly: true, Secure: s.o.Secure, MaxAge: -1})
-	redirect(w, r, "/sign-in")
+	http.SetCookie(w, s.cookie(s.cookieName(), "", -1))
+	redirect(w, r, next)
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -24,24 +25,31 @@ type settings struct {
 	users  web.Users
 	names  web.HostNames
 	quotas web.Quotas
-	front  web.Front
+
+	accounts web.Accounts
+	signIns  SignIns
+	front    web.Front
 }
 
 type settingsView struct {
 	base
-	Tokens    []access.Credential
-	Keys      []registry.Key
-	Users     []access.User
-	Domains   []registry.HostName
-	Pages     map[string]pager // by list
-	Roles     []access.Role
-	Scopes    []access.ScopeInfo
-	Quotas    []control.Quota
-	TLS       control.TLS
-	Challenge string // what a new key has to sign
-	Secret    string // a new token, shown once
-	Link      string // a new sign-in link, shown once
-	For       string
+	Tokens     []access.Credential
+	Keys       []registry.Key
+	Users      []access.User
+	Domains    []registry.HostName
+	Pages      map[string]pager // by list
+	Roles      []access.Role
+	Scopes     []access.ScopeInfo
+	Quotas     []control.Quota
+	Accounts   []access.Account            // one's own
+	AccountsOf map[string][]access.Account // of the users that are listed
+	Providers  []control.SignInProvider
+	Ask        string // whom a person asks who has no role
+	TLS        control.TLS
+	Challenge  string // what a new key has to sign
+	Secret     string // a new token, shown once
+	Link       string // a new sign-in link, shown once
+	For        string
 }
 
 func (s *settings) show(r *http.Request) (string, any, error) {
@@ -49,10 +57,13 @@ func (s *settings) show(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	v := settingsView{base: b, Roles: access.Roles(), Scopes: access.Scopes(), Pages: map[string]pager{}}
+	v := settingsView{base: b, Roles: access.Roles(), Scopes: access.Scopes(), Pages: map[string]pager{}, AccountsOf: map[string][]access.Account{}}
 	ctx := r.Context()
 	v.Tokens, v.Pages["tokens"], err = listed(r, "tokens", shownItems, func(p control.Page) (control.Items[access.Credential], error) { return s.tokens.Tokens(ctx, p) })
 	if err != nil {
+		return "", nil, err
+	}
+	if err := s.showAccounts(ctx, &v); err != nil {
 		return "", nil, err
 	}
 	if v.Quotas, err = s.quotas.Quotas(ctx, "", ""); err != nil || !b.Member() {
@@ -79,8 +90,48 @@ func (s *settings) show(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	for _, u := range v.Users {
+		if v.AccountsOf[u.Name], err = s.accounts.Accounts(ctx, u.Name); err != nil {
+			return "", nil, err
+		}
+	}
 	v.Domains, v.Pages["domains"], err = listed(r, "domains", shownItems, func(p control.Page) (control.Items[registry.HostName], error) { return s.names.HostNames(ctx, p) })
 	return "settings", v, err
+}
+
+// showAccounts reads how a person signs in, and could.
+func (s *settings) showAccounts(ctx context.Context, v *settingsView) (err error) {
+	if v.Accounts, err = s.accounts.Accounts(ctx, ""); err != nil {
+		return err
+	}
+	v.Providers = s.signIns.Providers()
+	v.Ask, err = askOf(ctx, v.base, s.signIns)
+	return err
+}
+
+// Unconnected are the providers at which a person has no account that is known here.
+func (v settingsView) Unconnected() (all []control.SignInProvider) {
+	for _, p := range v.Providers {
+		if !slices.ContainsFunc(v.Accounts, func(a access.Account) bool { return a.Provider == p.ID }) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// ProviderName is what people call a provider; its id for one that the node does not have any more.
+func (v settingsView) ProviderName(id string) string {
+	for _, p := range v.Providers {
+		if p.ID == id {
+			return p.Name
+		}
+	}
+	return id
+}
+
+// disconnect takes an account from a person, the actor if none is named.
+func (s *settings) disconnect(r *http.Request) (string, error) {
+	return "/settings?done=disconnected", s.accounts.Disconnect(r.Context(), r.FormValue("user"), r.FormValue("account"))
 }
 
 // Keeps reports whether the actor may add and delete keys of an identity.

@@ -1,0 +1,154 @@
+package oidc
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	goidc "github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"github.com/agora-host/agora/access"
+)
+
+// Options are what all providers of a node share.
+type Options struct {
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// Transport carries requests to providers. Default http.DefaultTransport.
+	Transport http.RoundTripper
+}
+
+// Provider is one provider of a node.
+type Provider struct {
+	c     Config
+	now   func() time.Time
+	to    *transport
+	open  *http.Client // of sign-ins: people wait for it
+	slow  *http.Client // of what strangers send
+	again sync.Mutex   // held while discovery runs
+
+	mu    sync.Mutex // guards all below
+	facts *facts
+}
+
+// facts are what a provider says of itself.
+type facts struct {
+	discovered *goidc.Provider
+	signIn     *goidc.IDTokenVerifier
+	logout     *goidc.IDTokenVerifier
+	at         time.Time // of discovery
+	keysAt     time.Time
+	more       metadata
+}
+
+// metadata is what go-oidc does not read of a discovery document.
+type metadata struct {
+	EndSession string `json:"end_session_endpoint"`
+	SaysIssuer bool   `json:"authorization_response_iss_parameter_supported"`
+	JWKS       string `json:"jwks_uri"`
+}
+
+// New prepares a provider. It is asked for nothing before somebody signs in.
+func New(c Config, o Options) (*Provider, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Transport == nil {
+		o.Transport = http.DefaultTransport
+	}
+	p := &Provider{c: c, now: o.Now, to: newTransport(c.Hosts, o.Transport)}
+	p.open = p.to.client(p.to)
+	p.slow = p.to.client(&throttle{next: p.to, every: keysEvery})
+	return p, nil
+}
+
+// ID names the provider in addresses.
+func (p *Provider) ID() string { return p.c.ID }
+
+// Name is what people call it.
+func (p *Provider) Name() string { return p.c.Name }
+
+// Check asks the provider for its facts anew. access.ErrProviderDown.
+func (p *Provider) Check(ctx context.Context) error {
+	_, err := p.discover(ctx)
+	return err
+}
+
+// algorithms are the signatures that are believed, whatever a provider announces.
+var algorithms = []string{goidc.RS256, goidc.PS256, goidc.ES256, goidc.EdDSA}
+
+// known returns what the provider says of itself. What is older than an hour is read again; if that
+// fails, the last is used.
+func (p *Provider) known(ctx context.Context) (*facts, error) {
+	p.mu.Lock()
+	f := p.facts
+	p.mu.Unlock()
+	now := p.now()
+	if f != nil && now.Sub(f.at) < freshFacts && now.Sub(f.keysAt) < freshKeys {
+		return f, nil
+	}
+	fresh, err := p.discover(ctx)
+	if err != nil && f != nil {
+		return f, nil
+	}
+	return fresh, err
+}
+
+// discover reads the discovery document; the keys are read when the first token comes. Replacing
+// them is how a key that the provider has withdrawn ceases to be trusted.
+func (p *Provider) discover(ctx context.Context) (*facts, error) {
+	p.again.Lock()
+	defer p.again.Unlock()
+	// What go-oidc makes reads keys later with this context: it must not end with the request.
+	keep := goidc.ClientContext(context.WithoutCancel(ctx), p.open)
+	d, err := goidc.NewProvider(keep, p.c.Issuer)
+	if err != nil {
+		return nil, p.unreachable(err)
+	}
+	var more metadata
+	if err := d.Claims(&more); err != nil {
+		return nil, p.unreachable(err)
+	}
+	settings := &goidc.Config{
+		ClientID: p.c.ClientID, SupportedSigningAlgs: algorithms,
+		Now: func() time.Time { return p.now().Add(-skew) }, // go-oidc has no leeway for exp
+	}
+	throttled := goidc.NewRemoteKeySet(goidc.ClientContext(context.WithoutCancel(ctx), p.slow), more.JWKS)
+	now := p.now()
+	f := &facts{
+		discovered: d, signIn: d.Verifier(settings), logout: goidc.NewVerifier(p.c.Issuer, throttled, settings),
+		at: now, keysAt: now, more: more,
+	}
+	p.mu.Lock()
+	p.facts = f
+	p.mu.Unlock()
+	return f, nil
+}
+
+// unreachable says that the provider is the trouble, and what of it.
+func (p *Provider) unreachable(err error) error {
+	if cause := p.to.trouble(); cause != nil {
+		err = cause
+	}
+	return fmt.Errorf("%w: %s (%s): %w", access.ErrProviderDown, p.c.Name, p.c.Issuer, err)
+}
+
+// client is the OAuth 2.0 client of a sign-in.
+func (p *Provider) client(f *facts, redirect string) *oauth2.Config {
+	endpoint := f.discovered.Endpoint()
+	endpoint.AuthStyle = oauth2.AuthStyleInHeader // detecting it would send a code twice
+	if p.c.ClientSecret == "" {
+		endpoint.AuthStyle = oauth2.AuthStyleInParams
+	}
+	return &oauth2.Config{
+		ClientID: p.c.ClientID, ClientSecret: p.c.ClientSecret, Endpoint: endpoint, RedirectURL: redirect,
+		Scopes: append([]string{goidc.ScopeOpenID}, p.c.Scopes...),
+	}
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"cmp"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/access/oidc"
+)
+
+// accessCommands are the commands about who may do what.
+type accessCommands struct{ *terminal }
+
+func (c accessCommands) command() *cobra.Command {
+	return noun("access", "Try who may do what", c.test())
+}
+
+// triedSignIn is what a sign-in would come to.
+type triedSignIn struct {
+	User        string         `json:"user,omitempty"` // of a user who is new
+	Refused     string         `json:"refused,omitempty"`
+	Account     string         `json:"account"`
+	Subject     string         `json:"subject"`
+	Email       string         `json:"email,omitempty"`
+	Vouched     bool           `json:"vouched"`
+	Groups      []string       `json:"groups"`
+	GroupsKnown bool           `json:"groups_known"`
+	Roles       []access.Given `json:"roles"`
+	Contact     string         `json:"contact,omitempty"`
+}
+
+func (c accessCommands) test() *cobra.Command {
+	var file, provider, claims string
+	cmd := &cobra.Command{
+		Use: "test", Short: "Try what a sign-in at a provider would give", Args: cobra.NoArgs,
+		Long: `Reads claims as if a sign-in provider had just sent them, and says who would be
+signed in, in which groups, and which roles the rules give and why. It asks
+neither a node nor the provider. The claims are a JSON object, such as the body of
+an ID token; - reads them from standard input.`,
+		Example: "  agora access test --sign-in sign-in.json --provider entra --claims claims.json",
+		RunE: func(*cobra.Command, []string) error {
+			tried, err := c.try(file, provider, claims)
+			if err != nil {
+				return err
+			}
+			return c.print(tried, func(w io.Writer) error { return table(w, "", tried.rows()) })
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&file, "sign-in", "", "file that says at which providers people sign in (docs/sign-in.md)")
+	f.StringVar(&provider, "provider", "", "id of the provider that sends the claims (default the only one)")
+	f.StringVar(&claims, "claims", "", "file with the claims, or - for standard input")
+	_ = cmd.MarkFlagRequired("sign-in")
+	_ = cmd.MarkFlagRequired("claims")
+	return cmd
+}
+
+func (c accessCommands) try(path, provider, claims string) (triedSignIn, error) {
+	f, err := oidc.Load(path)
+	if err != nil {
+		return triedSignIn{}, err
+	}
+	var ids []string
+	for _, p := range f.Providers {
+		ids = append(ids, p.ID)
+	}
+	if provider == "" && len(ids) == 1 {
+		provider = ids[0]
+	}
+	i := slices.Index(ids, provider)
+	if i < 0 {
+		return triedSignIn{}, usageError("say with --provider which one sends the claims: %s", strings.Join(ids, ", "))
+	}
+	raw, err := c.readAll(claims)
+	if err != nil {
+		return triedSignIn{}, err
+	}
+	who, err := f.Providers[i].Try(raw)
+	if err != nil {
+		return triedSignIn{}, err
+	}
+	tried := triedSignIn{
+		Account: who.Key(), Subject: who.Subject, Email: who.Email, Vouched: who.Verified, Groups: who.Groups, GroupsKnown: who.GroupsKnown,
+		Roles: access.RoleRules{Providers: ids, Rules: f.Rules}.Give(provider, who.Groups), Contact: f.Contact,
+	}
+	if name, err := who.UserName(); err == nil {
+		tried.User = name
+	} else {
+		tried.Refused = err.Error()
+	}
+	return tried, nil
+}
+
+// readAll reads a file, or standard input for -.
+func (c accessCommands) readAll(path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(io.LimitReader(c.in, maxClaims))
+	}
+	return os.ReadFile(path)
+}
+
+// maxClaims is more than a token's claims have, in bytes.
+const maxClaims = 1 << 20
+
+func (t triedSignIn) rows() [][]string {
+	rows := [][]string{{"account", t.Account}, {"subject", t.Subject}}
+	if t.Refused != "" {
+		rows = append(rows, []string{"refused", t.Refused + " (unless the account is connected to a user)"})
+	} else {
+		rows = append(rows, []string{"user", t.User + ", made at the first sign-in if no user has or had that name"})
+	}
+	switch {
+	case !t.GroupsKnown:
+		rows = append(rows, []string{"groups", "unknown: the claim is missing, is no list of texts, or is elsewhere; memberships stay as they are"})
+	case len(t.Groups) == 0:
+		rows = append(rows, []string{"groups", "none"})
+	}
+	for _, g := range t.Groups {
+		rows = append(rows, []string{"group", g})
+	}
+	for _, g := range t.Roles {
+		rows = append(rows, []string{"role", string(g.Role) + ", by " + ruleOf(g.Provider, g.Rule, g.Group)})
+	}
+	if len(t.Roles) == 0 {
+		rows = append(rows, []string{"roles", "none by rules: the person sees what serves, and is told to ask " + cmp.Or(t.Contact, "the operators")})
+	}
+	return rows
+}

@@ -1,0 +1,328 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/state"
+)
+
+// Provider is a company's sign-in provider.
+type Provider interface {
+	// ID names it in addresses, and Name is what people call it.
+	ID() string
+	Name() string
+	// Begin returns where a browser goes to sign in, to be led back to redirect, and what it keeps
+	// meanwhile. With fresh, the person gives proof anew unless they did within that time.
+	Begin(ctx context.Context, redirect string, fresh time.Duration) (address string, l access.Login, err error)
+	// Finish takes what the browser brings back, and returns who signed in.
+	Finish(ctx context.Context, l access.Login, redirect string, answer url.Values) (access.Assertion, error)
+	// Ended reads a notice that a session there has ended, which anybody may send.
+	Ended(ctx context.Context, notice string) (access.Ended, error)
+	// EndSession returns where a browser ends its session there as well; "" if there is no such place.
+	EndSession(returnTo string) string
+}
+
+// SignInOptions are what SignIns need.
+type SignInOptions struct {
+	People    *Service
+	Providers []Provider
+	Rules     []access.GroupRule
+	// Contact is whom people ask who have no role; "": the operators.
+	Contact string
+}
+
+// SignIns let people in who sign in at a provider.
+type SignIns struct {
+	people    *Service
+	providers []Provider
+	rules     access.RoleRules
+	contact   string
+}
+
+// NewSignIns makes SignIns.
+func NewSignIns(o SignInOptions) *SignIns {
+	s := &SignIns{people: o.People, providers: o.Providers, contact: o.Contact, rules: access.RoleRules{Rules: o.Rules}}
+	for _, p := range o.Providers {
+		s.rules.Providers = append(s.rules.Providers, p.ID())
+	}
+	return s
+}
+
+// Providers lists the providers, in the order in which they are offered.
+func (s *SignIns) Providers() []control.SignInProvider {
+	all := make([]control.SignInProvider, len(s.providers))
+	for i, p := range s.providers {
+		all[i] = control.SignInProvider{ID: p.ID(), Name: p.Name()}
+	}
+	return all
+}
+
+func (s *SignIns) provider(id string) (Provider, error) {
+	i := slices.IndexFunc(s.providers, func(p Provider) bool { return p.ID() == id })
+	if i < 0 {
+		return nil, fmt.Errorf("sign-in provider %.60q: %w", id, access.ErrNoProvider)
+	}
+	return s.providers[i], nil
+}
+
+// callback is where a provider leads browsers back to. Each has an address of its own, so that what
+// one of them sends is never taken for another's.
+func (s *SignIns) callback(provider string) string {
+	return s.people.consoleURL() + "/auth/" + provider + "/callback"
+}
+
+// BeginSignIn returns where a browser goes to sign in, and what it keeps meanwhile. With connect, the
+// account is to become the actor's, who is signed in.
+func (s *SignIns) BeginSignIn(ctx context.Context, provider, to string, connect bool) (address string, l access.Login, err error) {
+	p, err := s.provider(provider)
+	if err != nil {
+		return "", l, err
+	}
+	if connect {
+		actor, err := s.people.desk.Door(ctx, access.ManageAccounts)
+		if err != nil {
+			return "", l, err
+		}
+		l.Connect = actor.User
+	}
+	address, begun, err := p.Begin(ctx, s.callback(provider), 0)
+	begun.To, begun.Connect = to, l.Connect
+	return address, begun, err
+}
+
+// FinishSignIn takes what a browser brings back from a provider, and returns the secret of a new
+// session; "" if an account was connected, and the session of the actor goes on.
+func (s *SignIns) FinishSignIn(ctx context.Context, provider string, l access.Login, answer url.Values) (secret string, err error) {
+	p, err := s.provider(provider)
+	if err != nil {
+		return "", err
+	}
+	who, err := p.Finish(ctx, l, s.callback(provider), answer)
+	if err != nil {
+		return "", err
+	}
+	if l.Connect != "" {
+		return "", s.connect(ctx, l.Connect, who)
+	}
+	secret, hash := access.NewSecret(access.KindSession)
+	arrival := access.Arrive(who, s.rules, s.people.desk.Now())
+	_, err = s.people.desk.Update(ctx, "", func(tx state.Tx) error {
+		told, err := access.SignIn(tx, arrival)
+		if err != nil {
+			return err
+		}
+		session := s.people.credential(access.KindSession, hash, told.User.Name, "", sessionTTL)
+		session.Account, session.ProviderSession = told.Account.ID, access.SessionKey(who.Provider, who.Issuer, who.SessionID)
+		tx.As(told.User.Name)
+		tell(tx, told)
+		tx.Emit("user.signed_in", "", told.User.Name, map[string]string{"provider": who.Provider})
+		if err := makeRoom(tx, access.KindSession, told.User.Name); err != nil {
+			return err
+		}
+		return tx.PutCredential(session)
+	})
+	if err != nil {
+		s.noteRefused(ctx, who, err)
+		return "", err
+	}
+	return secret, nil
+}
+
+// connect makes an account the actor's, who has to be the one who began.
+func (s *SignIns) connect(ctx context.Context, user string, who access.Assertion) error {
+	actor, err := s.people.desk.May(ctx, access.ManageAccounts, access.Person(user))
+	if err != nil || actor.Via != access.KindSession {
+		return fmt.Errorf("%w: another person has signed in to the console here meanwhile; begin again in the settings", access.ErrUntrustedSignIn)
+	}
+	arrival := access.Arrive(who, s.rules, s.people.desk.Now())
+	_, err = s.people.desk.Update(ctx, actor.User, func(tx state.Tx) error {
+		told, err := access.Connect(tx, user, arrival)
+		if err != nil {
+			return err
+		}
+		tell(tx, told)
+		return nil
+	})
+	return err
+}
+
+// tell emits what a sign-in changed beside the session.
+func tell(tx state.Tx, told access.Told) {
+	if told.NewUser || told.Roles {
+		var roles []string
+		for _, r := range slices.Concat(told.User.Roles, given(told.User)) {
+			if !slices.Contains(roles, string(r)) {
+				roles = append(roles, string(r))
+			}
+		}
+		tx.Emit("user.changed", "", told.User.Name, map[string]string{"roles": strings.Join(roles, " "), "provider": told.Account.Provider})
+	}
+	if told.New {
+		tx.Emit("account.connected", "", told.User.Name, map[string]string{"provider": told.Account.Provider, "account": told.Account.ID})
+	}
+	emitTold(tx, told.Members, told.Made)
+}
+
+func given(u access.User) (roles []access.Role) {
+	for _, g := range u.Given {
+		roles = append(roles, g.Role)
+	}
+	return roles
+}
+
+// noteRefused tells operators of a sign-in that was good at the provider, and refused here for what
+// an operator can change.
+func (s *SignIns) noteRefused(ctx context.Context, who access.Assertion, why error) {
+	reason := ""
+	for word, err := range map[string]error{"name taken": access.ErrNotConnected, "not vouched": access.ErrUnvouched, "disabled": access.ErrForbidden} {
+		if errors.Is(why, err) {
+			reason = word
+		}
+	}
+	if reason == "" {
+		return
+	}
+	_, err := s.people.desk.Update(ctx, "", func(tx state.Tx) error {
+		subject := ""
+		if a, err := tx.Account(who.Key()); err == nil {
+			subject = a.User
+		} else if name, err := access.CanonicalName(who.Email); err == nil {
+			subject = name
+		}
+		tx.Emit("account.refused", "", subject, map[string]string{"provider": who.Provider, "email": who.Email, "reason": reason})
+		return nil
+	})
+	if err != nil {
+		s.people.desk.Logger.ErrorContext(ctx, "a refused sign-in is not in the feed", "provider", who.Provider, "err", err)
+	}
+}
+
+// EndedAt takes a provider's notice that a session there has ended, and ends the sessions here that
+// began with it.
+func (s *SignIns) EndedAt(ctx context.Context, provider, notice string) error {
+	p, err := s.provider(provider)
+	if err != nil {
+		return err
+	}
+	ended, err := p.Ended(ctx, notice)
+	if err != nil {
+		return err
+	}
+	now := s.people.desk.Now()
+	if ended.At.After(now) { // its clock is ahead: a session that begins until then is not the one
+		ended.At = now
+	}
+	_, err = s.people.desk.Update(ctx, "", func(tx state.Tx) error {
+		sessions, err := access.EndAt(tx, ended)
+		if err != nil {
+			return err
+		}
+		told := map[string]bool{}
+		for _, c := range sessions {
+			if told[c.User] {
+				continue
+			}
+			told[c.User] = true
+			first, err := control.Once(tx, c.User, "logout "+ended.Provider+" "+ended.ID, now)
+			if err != nil {
+				return err
+			}
+			if !first {
+				return fmt.Errorf("%w: the notice came before", access.ErrUntrustedSignIn)
+			}
+			tx.As(c.User)
+			tx.Emit("user.signed_out", "", c.User, map[string]string{"provider": ended.Provider})
+		}
+		return nil
+	})
+	return err
+}
+
+// ProviderOf returns the provider with which the actor's session began; "" for none.
+func (s *SignIns) ProviderOf(ctx context.Context) (provider string, err error) {
+	actor := access.ActorFrom(ctx)
+	err = s.people.desk.View(ctx, func(tx state.Reader) error {
+		c, err := tx.CredentialByHash(actor.Credential)
+		if err == nil && c.Account != "" {
+			var a access.Account
+			a, err = tx.Account(c.Account)
+			provider = a.Provider
+		}
+		if errors.Is(err, access.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	return provider, err
+}
+
+// EndSession returns where a browser ends its session at a provider, too; "" if there is no such place.
+func (s *SignIns) EndSession(provider, returnTo string) string {
+	p, err := s.provider(provider)
+	if err != nil {
+		return ""
+	}
+	return p.EndSession(s.people.consoleURL() + returnTo)
+}
+
+// maxContacts is how many operators are named to people who need one.
+const maxContacts = 3
+
+// Contact is whom a person asks who has no role.
+func (s *SignIns) Contact(ctx context.Context) (words string, err error) {
+	if s.contact != "" {
+		return s.contact, nil
+	}
+	var names []string
+	err = s.people.desk.View(ctx, func(tx state.Reader) error {
+		users, err := tx.Users()
+		for _, u := range users {
+			if u.CanOperate() && len(names) < maxContacts {
+				names = append(names, u.Name)
+			}
+		}
+		return err
+	})
+	return strings.Join(names, ", "), err
+}
+
+// ApplyRules gives every user what rules give now: they may have changed since the node ran last.
+func (s *SignIns) ApplyRules(ctx context.Context) error {
+	var outdated []string
+	err := s.people.desk.View(ctx, func(tx state.Reader) error {
+		users, err := tx.Users()
+		for _, u := range users {
+			old, ruleErr := access.Outdated(tx, u, s.rules)
+			if err = errors.Join(err, ruleErr); old {
+				outdated = append(outdated, u.Name)
+			}
+		}
+		return err
+	})
+	for _, name := range outdated {
+		if err == nil {
+			err = s.applyTo(ctx, name)
+		}
+	}
+	return err
+}
+
+func (s *SignIns) applyTo(ctx context.Context, name string) error {
+	_, err := s.people.desk.Update(ctx, nodeActor.User, func(tx state.Tx) error {
+		u, err := access.ApplyRules(tx, name, s.rules)
+		if errors.Is(err, access.ErrNotFound) {
+			return nil // renamed meanwhile, by whoever will apply rules again
+		}
+		tell(tx, access.Told{User: u, Roles: true})
+		return err
+	})
+	return err
+}

@@ -1,0 +1,48 @@
+package boltstore
+
+import (
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/state"
+)
+
+// accountReader reads accounts for a reader.
+type accountReader struct{ in *reader }
+
+// accountWriter changes accounts for a transaction.
+type accountWriter struct {
+	in *reader
+	w  *writer
+}
+
+// Account reads an account at a sign-in provider.
+func (a accountReader) Account(id string) (access.Account, error) {
+	return get[access.Account](a.in.tx, bAccounts, key(id), access.ErrNoAccount)
+}
+
+// Accounts lists a user's accounts, by provider.
+func (a accountReader) Accounts(user string) ([]access.Account, error) {
+	found, _, err := pageBy[access.Account](a.in, bAccounts, within(byAccount, user), state.Part{Limit: -1}, false)
+	return found, err
+}
+
+// SessionsAt lists the sessions that began with a session at a provider.
+func (a accountReader) SessionsAt(place string) ([]access.Credential, error) {
+	if place == "" {
+		return nil, nil
+	}
+	found, _, err := pageBy[access.Credential](a.in, bCredentials, within(byBegun, place), state.Part{Limit: -1}, false)
+	return found, err
+}
+
+// PutAccount stores an account.
+func (a accountWriter) PutAccount(account access.Account) error {
+	return put(a.w, bAccounts, key(account.ID), account)
+}
+
+// DeleteAccount forgets an account.
+func (a accountWriter) DeleteAccount(id string) error {
+	if _, err := a.in.Account(id); err != nil {
+		return err
+	}
+	return a.w.remove(bAccounts, key(id))
+}
