@@ -7,6 +7,7 @@
 //   - a user's name has one form, CanonicalName's, in which it is stored and compared;
 //   - once there is an operator who is not disabled, there is one;
 //   - what was made with a token ends with it, when it expires and when it is revoked;
+//   - a credential that has ended lets no user in, and is forgotten before a new one is stored;
 //   - a token makes no token that reaches further than itself, and never a session if it is limited;
 //   - a group that a provider tells is changed by that provider alone, and its source never changes;
 //   - a backup, which holds the node's keys, asks for more than a role: MayBackUp;
