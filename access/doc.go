@@ -9,6 +9,7 @@
 //   - whom a sign-in provider means is known by provider, issuer and subject alone, never by an address;
 //   - roles that rules gave are those that the accounts and memberships of now give, and lapse;
 //   - what was made with a token ends with it, when it expires and when it is revoked;
+//   - a credential that has ended lets no user in, and is forgotten before a new one is stored;
 //   - a token makes no token that reaches further than itself, and never a session if it is limited;
 //   - a group that a provider tells is changed by that provider alone, and its source never changes;
 //   - a backup, which holds the node's keys, asks for more than a role: MayBackUp;

@@ -68,17 +68,18 @@ func (t Tx) Count(bucket string) (uint64, error) {
 func (t Tx) tally(bucket string) (found Tally, err error) {
 	k := tallyKey(bucket)
 	record := t.Record(Meta, k)
-	damage := &storage.Damage{File: t.tx.DB().Path(), Item: "the count of " + bucket}
 	if record == nil {
-		damage.Detail = "is gone"
-		return found, damage
+		return found, t.miscounted(bucket, "is gone")
 	}
 	raw, ok := Unseal(Meta, k, record)
 	if !ok || json.Unmarshal(raw, &found) != nil {
-		damage.Detail = "does not match its checksum"
-		return found, damage
+		return found, t.miscounted(bucket, "does not match its checksum")
 	}
 	return found, nil
+}
+
+func (t Tx) miscounted(bucket, how string) error {
+	return &storage.Damage{File: t.tx.DB().Path(), Item: "the count of " + bucket, Detail: how}
 }
 
 // seek finds the first record of a list after a place.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -42,7 +41,7 @@ func recordHash(key, record []byte) uint64 {
 }
 
 // tallyKey is where Meta keeps a bucket's tally.
-func tallyKey(bucket string) []byte { return []byte(strings.Join([]string{"tally", bucket}, "\x00")) }
+func tallyKey(bucket string) []byte { return append([]byte("tally\x00"), bucket...) }
 
 // Writer is the one way to change records: it keeps the tallies of what it
 // changed, and stores them at the end of the transaction.
