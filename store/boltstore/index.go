@@ -34,6 +34,9 @@ const (
 	byGroupName = "group-name"         // name in its folded form, source, id
 	byGroupKey  = "group-key"          // source, key at the source, id; of those that have one
 	byMember    = "member"             // person, group
+	byProvider  = "provisioned"        // provider, person; of those who are not deleted
+	byUserName  = "provisioned-name"   // provider, user name in its folded form, person; likewise
+	byExternal  = "provisioned-as"     // provider, key at the provider, person; of those who have one
 )
 
 // fields are what entries are made of.
@@ -54,6 +57,9 @@ type fields struct {
 	Parent   string    `json:"parent"`
 	Created  time.Time `json:"created"`
 	Revoked  time.Time `json:"revoked"`
+	Provider string    `json:"provider"`
+	UserName string    `json:"user_name"`
+	Deleted  time.Time `json:"deleted"`
 }
 
 // entriesOf makes the keys under which the index leads to a record.
@@ -93,6 +99,8 @@ func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 			entries = append(entries, key(byGroupKey, f.Source, f.External, f.ID))
 		}
 		return entries, nil
+	case bProvisioned:
+		return entriesOfProvisioned(f), nil
 	case bMembers:
 		return [][]byte{key(byMember, f.Person, f.Group)}, nil
 	}
@@ -107,7 +115,7 @@ func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 }
 
 // indexed are the buckets that have entries.
-var indexed = []string{bRequests, bGrants, bCredentials, bActivations, bGroups, bMembers}
+var indexed = []string{bRequests, bGrants, bCredentials, bActivations, bGroups, bMembers, bProvisioned}
 
 // moment is a key part that sorts as a time.
 func moment(t time.Time) string { return number(uint64(max(0, t.UnixNano()))) }

@@ -40,9 +40,12 @@ const (
 	bPersons      = "persons"      // by what refers to them
 	bGroups       = "groups"       // by id
 	bMembers      = "members"      // by group and person
+
+	bProvisioned   = "provisioned"   // people, by provider
+	bProvisionings = "provisionings" // providers
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bGroups, bMembers, bCursors, bAttempts}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bGroups, bMembers, bCursors, bAttempts, bProvisioned, bProvisionings}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
