@@ -103,11 +103,12 @@ var onlyFrom = map[string][]string{
 	"store/boltstore/checked": {"store/boltstore", "node"},
 
 	// The services of control, in their order: each is imported by those after it alone.
-	"control/people":     {"control/people", "control/apps", "control/governance", "control/publishing", "node"},
-	"control/apps":       {"control/apps", "control/governance", "control/publishing", "control/revisions", "node"},
-	"control/governance": {"control/governance", "control/publishing", "node"},
-	"control/publishing": {"control/publishing", "node"},
-	"control/revisions":  {"control/revisions", "node"},
+	"control/people":       {"control/people", "control/provisioning", "control/apps", "control/governance", "control/publishing", "node"},
+	"control/apps":         {"control/apps", "control/governance", "control/publishing", "control/revisions", "node"},
+	"control/governance":   {"control/governance", "control/publishing", "node"},
+	"control/publishing":   {"control/publishing", "node"},
+	"control/provisioning": {"control/provisioning", "node"},
+	"control/revisions":    {"control/revisions", "node"},
 }
 
 // One big dependency, one door.

@@ -233,10 +233,10 @@ func (c ProvisionedChange) Same() bool {
 }
 
 // StoreProvisioned stores what a provider tells of a person: of one who is known to it, named by p.Person,
-// or for "" of one who is new to it. Who was deleted and has the External of p is the same person
+// or for "" of one who is new to it, with the id fresh. Who was deleted and has the External of p is the same person
 // again. A person who is here already is never taken for another because of a name: that is
 // ErrProvisionedTwice, with who it is. Whom it makes inactive, all that they came in with ends.
-func StoreProvisioned(tx ProvisionTx, p Provisioned, now time.Time) (Provisioned, ProvisionedChange, error) {
+func StoreProvisioned(tx ProvisionTx, p Provisioned, fresh string, now time.Time) (Provisioned, ProvisionedChange, error) {
 	if err := p.check(); err != nil {
 		return p, ProvisionedChange{}, err
 	}
@@ -249,7 +249,7 @@ func StoreProvisioned(tx ProvisionTx, p Provisioned, now time.Time) (Provisioned
 		return p, ProvisionedChange{}, err
 	}
 	if !known {
-		return addProvisioned(tx, p, name, now)
+		return addProvisioned(tx, p, User{ID: fresh, Name: name, Created: now.UTC(), Disabled: !p.Active})
 	}
 	p.Created, p.Changed, p.Ended = was.Created, was.Changed, was.Ended
 	u, err := tx.User(p.Person)
@@ -302,15 +302,15 @@ func knownTo(tx ProvisionReader, p *Provisioned) (was Provisioned, known bool, e
 	return was, false, nil
 }
 
-func addProvisioned(tx ProvisionTx, p Provisioned, name string, now time.Time) (Provisioned, ProvisionedChange, error) {
-	if err := notMet(tx, name, ""); err != nil {
+func addProvisioned(tx ProvisionTx, p Provisioned, u User) (Provisioned, ProvisionedChange, error) {
+	if err := notMet(tx, u.Name, ""); err != nil {
 		return p, ProvisionedChange{}, err
 	}
-	u, err := ChangeUser(tx, User{ID: NewPersonID(), Name: name, Created: now.UTC(), Disabled: !p.Active})
+	u, err := ChangeUser(tx, u)
 	if err != nil {
 		return p, ProvisionedChange{}, err
 	}
-	p.Person, p.Created, p.Changed, p.Ended = u.Name, now.UTC(), now.UTC(), !p.Active
+	p.Person, p.Created, p.Changed, p.Ended = u.Name, u.Created, u.Created, !p.Active
 	return p, ProvisionedChange{Is: u.Name, New: true}, tx.PutProvisioned(p)
 }
 

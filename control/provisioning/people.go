@@ -7,6 +7,7 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/state"
 )
 
@@ -35,13 +36,14 @@ func (s *Service) ChangePerson(ctx context.Context, id string, change func(contr
 // store stores the person that wanted returns. Whom they meet is noted for an operator.
 func (s *Service) store(ctx context.Context, wanted func(state.Tx, string) (access.Provisioned, error)) (stored control.ProvisionedPerson, err error) {
 	var p access.Provisioned
+	fresh := access.NewPersonID()
 	err = s.update(ctx, func(tx state.Tx, provider string) (err error) {
 		if p, err = wanted(tx, provider); err != nil {
 			return err
 		}
 		p.Provider = provider
 		var ch access.ProvisionedChange
-		if stored.Provisioned, ch, err = access.StoreProvisioned(tx, p, s.desk.Now()); err != nil {
+		if stored.Provisioned, ch, err = access.StoreProvisioned(tx, p, fresh, s.desk.Now()); err != nil {
 			return err
 		}
 		if stored, err = identified(tx, stored.Provisioned); err != nil {
@@ -72,13 +74,28 @@ func (s *Service) RemovePerson(ctx context.Context, id string, check func(contro
 		}
 		// What the provider told goes; what is left says who comes back if they are made again.
 		gone := access.Provisioned{Provider: provider, Person: was.Person, External: was.External, UserName: was.UserName, Deleted: s.desk.Now().UTC()}
-		gone, ch, err := access.StoreProvisioned(tx, gone, s.desk.Now())
+		gone, ch, err := access.StoreProvisioned(tx, gone, "", s.desk.Now())
 		if err != nil {
 			return err
 		}
 		emitChange(tx, gone, ch)
-		return nil
+		return leaveAll(tx, gone)
 	})
+}
+
+// leaveAll ends the memberships that a person has in groups of the provider who deleted them.
+func leaveAll(tx state.Tx, p access.Provisioned) error {
+	ids, err := tx.GroupsOf(p.Person)
+	for _, id := range ids {
+		var g access.Group
+		if err == nil {
+			g, err = tx.Group(id)
+		}
+		if err == nil && g.Source == p.Provider {
+			err = people.Leave(tx, g, p.Person)
+		}
+	}
+	return err
 }
 
 // emitChange says what came of a change of a person.

@@ -132,13 +132,13 @@ func (s *Service) People(ctx context.Context, q control.ProvisionedQuery, keep f
 		return nil, 0, err
 	}
 	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
-		found, total, err = people(tx, name, q, keep)
+		found, total, err = selected(tx, name, q, keep)
 		return err
 	})
 	return found, total, err
 }
 
-func people(tx state.Reader, provider string, q control.ProvisionedQuery, keep func(control.ProvisionedPerson) bool) ([]control.ProvisionedPerson, int, error) {
+func selected(tx state.Reader, provider string, q control.ProvisionedQuery, keep func(control.ProvisionedPerson) bool) ([]control.ProvisionedPerson, int, error) {
 	if q.Key != "" {
 		one, err := lookUp(tx, provider, q)
 		if errors.Is(err, access.ErrNotFound) || (err == nil && keep != nil && !keep(one)) {

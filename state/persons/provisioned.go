@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/state"
 )
 
 // InProvisioned returns where what a provider tells of a person refers to people.
@@ -19,38 +20,44 @@ func InProvisioning(p *access.Provisioning) []*string {
 	return all
 }
 
-func (r *reader) Provisioned(provider, person string) (p access.Provisioned, err error) {
-	id, err := r.id(person)
+// provisionReader reads what providers tell of people, for a reader.
+type provisionReader struct {
+	below state.Reader
+	names *reader
+}
+
+func (r provisionReader) Provisioned(provider, person string) (p access.Provisioned, err error) {
+	id, err := r.names.id(person)
 	if err != nil {
 		return p, err
 	}
-	p, err = r.Reader.Provisioned(provider, id)
-	return one(r, p, err, InProvisioned)
+	p, err = r.below.Provisioned(provider, id)
+	return one(r.names, p, err, InProvisioned)
 }
 
-func (r *reader) ProvisionedAs(provider, external string) (access.Provisioned, error) {
-	p, err := r.Reader.ProvisionedAs(provider, external)
-	return one(r, p, err, InProvisioned)
+func (r provisionReader) ProvisionedAs(provider, external string) (access.Provisioned, error) {
+	p, err := r.below.ProvisionedAs(provider, external)
+	return one(r.names, p, err, InProvisioned)
 }
 
-func (r *reader) ProvisionedNamed(provider, userName string) (access.Provisioned, error) {
-	p, err := r.Reader.ProvisionedNamed(provider, userName)
-	return one(r, p, err, InProvisioned)
+func (r provisionReader) ProvisionedNamed(provider, userName string) (access.Provisioned, error) {
+	p, err := r.below.ProvisionedNamed(provider, userName)
+	return one(r.names, p, err, InProvisioned)
 }
 
-func (r *reader) ProvisionedFrom(provider string, skip, limit int) ([]access.Provisioned, error) {
-	all, err := r.Reader.ProvisionedFrom(provider, skip, limit)
-	return many(r, all, err, InProvisioned)
+func (r provisionReader) ProvisionedFrom(provider string, skip, limit int) ([]access.Provisioned, error) {
+	all, err := r.below.ProvisionedFrom(provider, skip, limit)
+	return many(r.names, all, err, InProvisioned)
 }
 
-func (r *reader) Provisioning(provider string) (access.Provisioning, error) {
-	p, err := r.Reader.Provisioning(provider)
-	return one(r, p, err, InProvisioning)
+func (r provisionReader) Provisioning(provider string) (access.Provisioning, error) {
+	p, err := r.below.Provisioning(provider)
+	return one(r.names, p, err, InProvisioning)
 }
 
-func (r *reader) Provisionings() ([]access.Provisioning, error) {
-	all, err := r.Reader.Provisionings()
-	return many(r, all, err, InProvisioning)
+func (r provisionReader) Provisionings() ([]access.Provisioning, error) {
+	all, err := r.below.Provisionings()
+	return many(r.names, all, err, InProvisioning)
 }
 
 func (t *transaction) PutProvisioned(p access.Provisioned) error {

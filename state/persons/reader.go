@@ -16,12 +16,13 @@ import (
 // reader reads people's names where the store below has their ids.
 type reader struct {
 	groupReader
+	provisionReader
 	known map[string]access.Identity // what was looked up; the zero Identity: no person
 }
 
 func newReader(below state.Reader) *reader {
 	r := &reader{}
-	r.groupReader = groupReader{below, r}
+	r.groupReader, r.provisionReader = groupReader{below, r}, provisionReader{below, r}
 	return r
 }
 

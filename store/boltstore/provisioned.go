@@ -7,27 +7,33 @@ import (
 	"github.com/agora-host/agora/state"
 )
 
+// provisionReader reads what providers tell, for a reader.
+type provisionReader struct{ in *reader }
+
+// provisionWriter changes it, for a transaction.
+type provisionWriter struct{ w *writer }
+
 // Provisioned reads a person as a provider tells of them.
-func (t *reader) Provisioned(provider, person string) (access.Provisioned, error) {
-	return get[access.Provisioned](t.tx, bProvisioned, key(provider, person), access.ErrNotProvisioned)
+func (p provisionReader) Provisioned(provider, person string) (access.Provisioned, error) {
+	return get[access.Provisioned](p.in.tx, bProvisioned, key(provider, person), access.ErrNotProvisioned)
 }
 
 // ProvisionedAs reads the person whom a provider knows by a key.
-func (t *reader) ProvisionedAs(provider, external string) (access.Provisioned, error) {
+func (p provisionReader) ProvisionedAs(provider, external string) (access.Provisioned, error) {
 	if external == "" {
 		return access.Provisioned{}, access.ErrNotProvisioned
 	}
-	return t.oneProvisioned(within(byExternal, provider, external))
+	return p.oneProvisioned(within(byExternal, provider, external))
 }
 
 // ProvisionedNamed reads the person whom a provider knows by a user name.
-func (t *reader) ProvisionedNamed(provider, userName string) (access.Provisioned, error) {
-	return t.oneProvisioned(within(byUserName, provider, access.FoldUserName(userName)))
+func (p provisionReader) ProvisionedNamed(provider, userName string) (access.Provisioned, error) {
+	return p.oneProvisioned(within(byUserName, provider, access.FoldUserName(userName)))
 }
 
 // oneProvisioned reads the first person that a part of the index leads to.
-func (t *reader) oneProvisioned(prefix []byte) (access.Provisioned, error) {
-	found, _, err := pageBy[access.Provisioned](t, bProvisioned, prefix, state.Part{Limit: 1}, false)
+func (p provisionReader) oneProvisioned(prefix []byte) (access.Provisioned, error) {
+	found, _, err := pageBy[access.Provisioned](p.in, bProvisioned, prefix, state.Part{Limit: 1}, false)
 	if err == nil && len(found) == 0 {
 		err = access.ErrNotProvisioned
 	}
@@ -38,11 +44,11 @@ func (t *reader) oneProvisioned(prefix []byte) (access.Provisioned, error) {
 }
 
 // ProvisionedFrom lists people of a provider. Those that are left out are not read.
-func (t *reader) ProvisionedFrom(provider string, skip, limit int) (people []access.Provisioned, err error) {
+func (p provisionReader) ProvisionedFrom(provider string, skip, limit int) (people []access.Provisioned, err error) {
 	prefix := within(byProvider, provider)
-	for e, record := range t.tx.Under(bIndex, prefix) {
-		if len(people) == limit || t.ctx.Err() != nil {
-			return people, t.ctx.Err()
+	for e, record := range p.in.tx.Under(bIndex, prefix) {
+		if len(people) == limit || p.in.ctx.Err() != nil {
+			return people, p.in.ctx.Err()
 		}
 		if skip > 0 {
 			skip--
@@ -52,33 +58,33 @@ func (t *reader) ProvisionedFrom(provider string, skip, limit int) (people []acc
 		if err != nil {
 			return nil, err
 		}
-		p, err := get[access.Provisioned](t.tx, bProvisioned, k, os.ErrNotExist)
+		v, err := get[access.Provisioned](p.in.tx, bProvisioned, k, os.ErrNotExist)
 		if err != nil {
 			return nil, err
 		}
-		people = append(people, p)
+		people = append(people, v)
 	}
 	return people, nil
 }
 
 // PutProvisioned stores a person as a provider tells of them.
-func (t *transaction) PutProvisioned(p access.Provisioned) error {
-	return put(t.w, bProvisioned, key(p.Provider, p.Person), p)
+func (p provisionWriter) PutProvisioned(v access.Provisioned) error {
+	return put(p.w, bProvisioned, key(v.Provider, v.Person), v)
 }
 
 // Provisioning reads the record of a provider.
-func (t *reader) Provisioning(provider string) (access.Provisioning, error) {
-	return get[access.Provisioning](t.tx, bProvisionings, key(provider), access.ErrNoProvisioning)
+func (p provisionReader) Provisioning(provider string) (access.Provisioning, error) {
+	return get[access.Provisioning](p.in.tx, bProvisionings, key(provider), access.ErrNoProvisioning)
 }
 
 // Provisionings lists the providers, by name.
-func (t *reader) Provisionings() ([]access.Provisioning, error) {
-	return all[access.Provisioning](t, bProvisionings, nil)
+func (p provisionReader) Provisionings() ([]access.Provisioning, error) {
+	return all[access.Provisioning](p.in, bProvisionings, nil)
 }
 
 // PutProvisioning stores the record of a provider.
-func (t *transaction) PutProvisioning(p access.Provisioning) error {
-	return put(t.w, bProvisionings, key(p.Provider), p)
+func (p provisionWriter) PutProvisioning(v access.Provisioning) error {
+	return put(p.w, bProvisionings, key(v.Provider), v)
 }
 
 // entriesOfProvisioned are the entries of a person as a provider tells of them.

@@ -126,11 +126,12 @@ type reader struct {
 	tx  checked.Tx
 	at  time.Time
 	groupReader
+	provisionReader
 }
 
 func newReader(ctx context.Context, tx checked.Tx, at time.Time) *reader {
 	r := &reader{ctx: ctx, tx: tx, at: at.UTC()}
-	r.groupReader = groupReader{r}
+	r.groupReader, r.provisionReader = groupReader{r}, provisionReader{r}
 	return r
 }
 
@@ -143,10 +144,11 @@ type transaction struct {
 	events int
 	err    error // of Emit
 	groupWriter
+	provisionWriter
 }
 
 func newTransaction(r *reader, w *writer) *transaction {
-	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}}
+	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, provisionWriter: provisionWriter{w}}
 }
 
 // View reads.

@@ -5,8 +5,11 @@ import (
 	"strings"
 )
 
+// aboutCall is a request about the front door itself.
+type aboutCall struct{ *call }
+
 // discovery is what a provider reads about this front door; nil: there is nothing of the name.
-func (c *call) discovery(name, id string) endpoint {
+func (c aboutCall) discovery(name, id string) endpoint {
 	var doc any
 	switch {
 	case name == "ServiceProviderConfig" && id == "":
@@ -44,7 +47,7 @@ func pick(id string, all []map[string]any) any {
 }
 
 // config says what of the protocol is served.
-func (c *call) config() map[string]any {
+func (c aboutCall) config() map[string]any {
 	is := func(supported bool) map[string]any { return map[string]any{"supported": supported} }
 	return map[string]any{
 		"schemas": []string{configURN},
@@ -59,7 +62,7 @@ func (c *call) config() map[string]any {
 	}
 }
 
-func (c *call) resourceTypes() (all []map[string]any) {
+func (c aboutCall) resourceTypes() (all []map[string]any) {
 	for _, t := range resources {
 		doc := map[string]any{
 			"schemas": []string{typeURN}, "id": t.name, "name": t.name, "endpoint": "/" + t.endpoint, "description": t.core.about, "schema": t.core.urn,
@@ -73,7 +76,7 @@ func (c *call) resourceTypes() (all []map[string]any) {
 	return all
 }
 
-func (c *call) schemas() (all []map[string]any) {
+func (c aboutCall) schemas() (all []map[string]any) {
 	for _, t := range resources {
 		all = append(all, t.core.describe(c.base))
 		if t.extension != nil {

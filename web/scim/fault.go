@@ -38,9 +38,9 @@ func faultOf(err error) *fault {
 		f.detail += " " + p.Remedy.Summary
 	}
 	switch {
-	case errors.Is(err, access.ErrProvisionedTwice), errors.Is(err, access.ErrNameTaken):
+	case errors.Is(err, access.ErrProvisionedTwice), errors.Is(err, access.ErrNameTaken), errors.Is(err, access.ErrGroupTaken):
 		f.status, f.kind = http.StatusConflict, "uniqueness"
-	case errors.Is(err, access.ErrProvisioning), errors.Is(err, access.ErrBadUser):
+	case errors.Is(err, access.ErrProvisioning), errors.Is(err, access.ErrBadUser), errors.Is(err, access.ErrBadGroup):
 		f.status, f.kind = http.StatusBadRequest, "invalidValue"
 	case errors.Is(err, control.ErrTooMany):
 		f.status, f.kind = http.StatusBadRequest, "tooMany"

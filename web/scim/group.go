@@ -9,8 +9,11 @@ import (
 // mostMembers is how many members one request names, or one response has, at most.
 const mostMembers = 20_000
 
+// groupCall is a request about groups.
+type groupCall struct{ *call }
+
 // groupDoc writes a group; with its members if they were read.
-func (c *call) groupDoc(g control.ProvisionedGroup, members bool) tree {
+func (c groupCall) groupDoc(g control.ProvisionedGroup, members bool) tree {
 	doc := tree{"schemas": []string{groupURN}, "id": g.ID, "displayName": g.Name}
 	putText(doc, "externalId", g.External)
 	version := ""
@@ -28,7 +31,7 @@ func (c *call) groupDoc(g control.ProvisionedGroup, members bool) tree {
 	return doc
 }
 
-func (c *call) memberDoc(id string) tree {
+func (c groupCall) memberDoc(id string) tree {
 	return tree{"value": id, "type": "User", "$ref": c.base + "/Users/" + id}
 }
 
@@ -69,7 +72,7 @@ func memberIDs(list []any) ([]string, error) {
 
 // memberSteps takes the operations about members out of a PATCH: they say what changes, so that the
 // members who are there need not be read.
-func (c *call) memberSteps(all []operation) (steps []control.MemberStep, rest []operation, err error) {
+func (c groupCall) memberSteps(all []operation) (steps []control.MemberStep, rest []operation, err error) {
 	for _, o := range all {
 		if o.path == "" && o.op != "remove" {
 			o, members, has := apart(o)
@@ -133,7 +136,7 @@ func memberStep(o operation) (step control.MemberStep, err error) {
 }
 
 // memberStepAt is memberStep for a path that chooses members.
-func (c *call) memberStepAt(to target, o operation) (step control.MemberStep, err error) {
+func (c groupCall) memberStepAt(to target, o operation) (step control.MemberStep, err error) {
 	switch {
 	case to.sub != nil:
 		return step, invalid("mutability", "what a member is does not change: remove one, and add the other")

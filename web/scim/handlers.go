@@ -9,7 +9,7 @@ import (
 )
 
 // user is what can be done to one person.
-func (c *call) user(id string) endpoint {
+func (c userCall) user(id string) endpoint {
 	return endpoint{
 		http.MethodGet: func() error {
 			p, err := c.People.Person(c.ctx(), id)
@@ -30,7 +30,7 @@ func (c *call) user(id string) endpoint {
 	}
 }
 
-func (c *call) addUser() error {
+func (c userCall) addUser() error {
 	t, err := c.resource(users)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func (c *call) resource(t *resource) (tree, error) {
 	return t.read(doc, c.unknown)
 }
 
-func (c *call) replaceUser(id string) error {
+func (c userCall) replaceUser(id string) error {
 	t, err := c.resource(users)
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func (c *call) replaceUser(id string) error {
 	return c.changeUser(id, func(p control.ProvisionedPerson) (access.Provisioned, error) { return personOf(t, p.Active) })
 }
 
-func (c *call) patchUser(id string) error {
+func (c userCall) patchUser(id string) error {
 	doc, err := c.body()
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func (c *call) patchUser(id string) error {
 	})
 }
 
-func (c *call) changeUser(id string, change func(control.ProvisionedPerson) (access.Provisioned, error)) error {
+func (c userCall) changeUser(id string, change func(control.ProvisionedPerson) (access.Provisioned, error)) error {
 	p, err := c.People.ChangePerson(c.ctx(), id, func(p control.ProvisionedPerson) (access.Provisioned, error) {
 		if err := c.unchanged(personVersion(p)); err != nil {
 			return access.Provisioned{}, err
@@ -95,7 +95,7 @@ func (c *call) changeUser(id string, change func(control.ProvisionedPerson) (acc
 }
 
 // group is what can be done to one group.
-func (c *call) group(id string) endpoint {
+func (c groupCall) group(id string) endpoint {
 	return endpoint{
 		http.MethodGet: func() error {
 			members := c.view().wants(groups, "members") || c.conditional()
@@ -118,14 +118,14 @@ func (c *call) group(id string) endpoint {
 }
 
 // sameGroup returns an error unless a group, with its members, is the one that the request is about.
-func (c *call) sameGroup(g control.ProvisionedGroup) error {
+func (c groupCall) sameGroup(g control.ProvisionedGroup) error {
 	if !c.conditional() {
 		return nil
 	}
 	return c.unchanged(groupVersion(g))
 }
 
-func (c *call) addGroup() error {
+func (c groupCall) addGroup() error {
 	t, err := c.resource(groups)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (c *call) addGroup() error {
 }
 
 // replaceGroup leaves the members as they are if it says nothing of them; an empty list ends them all.
-func (c *call) replaceGroup(id string) error {
+func (c groupCall) replaceGroup(id string) error {
 	doc, err := c.body()
 	if err != nil {
 		return err
@@ -171,7 +171,7 @@ func spoken(doc map[string]any, name string) (list []any, said bool) {
 	return list, said
 }
 
-func (c *call) patchGroup(id string) error {
+func (c groupCall) patchGroup(id string) error {
 	doc, err := c.body()
 	if err != nil {
 		return err
@@ -198,7 +198,7 @@ func (c *call) patchGroup(id string) error {
 
 // changeGroup changes a group. It responds with the group if attributes are asked for or a whole was
 // sent, and else with nothing, as large groups cost much to write.
-func (c *call) changeGroup(id string, members bool, change func(control.ProvisionedGroup) (control.GroupChange, error)) error {
+func (c groupCall) changeGroup(id string, members bool, change func(control.ProvisionedGroup) (control.GroupChange, error)) error {
 	_, err := c.Groups.ChangeGroup(c.ctx(), id, members || c.conditional(), func(g control.ProvisionedGroup) (control.GroupChange, error) {
 		if err := c.sameGroup(g); err != nil {
 			return control.GroupChange{}, err

@@ -15,6 +15,9 @@ const (
 	mostPage  = 1000
 )
 
+// listCall is a request for a list.
+type listCall struct{ *call }
+
 // query is what a list is asked for.
 type query struct {
 	filter string
@@ -25,7 +28,7 @@ type query struct {
 }
 
 // queryOf reads the parameters of a list.
-func (c *call) queryOf() (q query, err error) {
+func (c listCall) queryOf() (q query, err error) {
 	v := c.r.URL.Query()
 	q = query{filter: v.Get("filter"), view: c.view(), start: 1, count: usualPage, sorted: v.Has("sortBy")}
 	return q, q.page(v.Get("startIndex"), v.Get("count"))
@@ -52,7 +55,7 @@ func (q *query) page(start, count string) error {
 }
 
 // searched reads the body of a search.
-func (c *call) searched() (q query, err error) {
+func (c listCall) searched() (q query, err error) {
 	doc, err := c.body()
 	if err != nil {
 		return q, err
@@ -98,7 +101,7 @@ type found struct {
 // lister reads a part of the resources of a type for which a filter (nil: all) holds.
 type lister func(q query, f filter) (found, error)
 
-func (c *call) list(t *resource, read lister, q query, err error) error {
+func (c listCall) list(t *resource, read lister, q query, err error) error {
 	if err != nil {
 		return err
 	}
@@ -118,7 +121,7 @@ func (c *call) list(t *resource, read lister, q query, err error) error {
 	return c.respond(q, all)
 }
 
-func (c *call) respond(q query, all found) error {
+func (c listCall) respond(q query, all found) error {
 	for i, doc := range all.docs {
 		all.docs[i] = q.view.project(c.typeOf(doc), doc)
 	}
@@ -132,41 +135,41 @@ func (c *call) respond(q query, all found) error {
 	return nil
 }
 
-func (c *call) typeOf(doc tree) *resource {
+func (c listCall) typeOf(doc tree) *resource {
 	if meta, _ := doc["meta"].(tree); meta["resourceType"] == groups.name {
 		return groups
 	}
 	return users
 }
 
-func (c *call) listUsers() error    { return c.listing(users, c.people) }
-func (c *call) listGroups() error   { return c.listing(groups, c.groupsOf) }
-func (c *call) searchUsers() error  { return c.searching(users, c.people) }
-func (c *call) searchGroups() error { return c.searching(groups, c.groupsOf) }
+func (c listCall) listUsers() error    { return c.listing(users, c.people) }
+func (c listCall) listGroups() error   { return c.listing(groups, c.groupsOf) }
+func (c listCall) searchUsers() error  { return c.searching(users, c.people) }
+func (c listCall) searchGroups() error { return c.searching(groups, c.groupsOf) }
 
-func (c *call) listing(t *resource, read lister) error {
+func (c listCall) listing(t *resource, read lister) error {
 	q, err := c.queryOf()
 	return c.list(t, read, q, err)
 }
 
-func (c *call) searching(t *resource, read lister) error {
+func (c listCall) searching(t *resource, read lister) error {
 	q, err := c.searched()
 	return c.list(t, read, q, err)
 }
 
-func (c *call) listAll() error {
+func (c listCall) listAll() error {
 	q, err := c.queryOf()
 	return c.everything(q, err)
 }
 
-func (c *call) searchAll() error {
+func (c listCall) searchAll() error {
 	q, err := c.searched()
 	return c.everything(q, err)
 }
 
 // everything lists resources of all types, people first. A filter that speaks of what a type has not
 // selects none of that type.
-func (c *call) everything(q query, err error) error {
+func (c listCall) everything(q query, err error) error {
 	if err != nil {
 		return err
 	}
@@ -202,28 +205,28 @@ func (c *call) everything(q query, err error) error {
 	return c.respond(q, all)
 }
 
-func (c *call) people(q query, f filter) (all found, err error) {
+func (c listCall) people(q query, f filter) (all found, err error) {
 	ask := control.ProvisionedQuery{Skip: q.start - 1, Limit: q.count}
 	var keep func(control.ProvisionedPerson) bool
 	if f != nil {
-		keep = func(p control.ProvisionedPerson) bool { return f.holds(c.personDoc(p)) }
+		keep = func(p control.ProvisionedPerson) bool { return f.holds(userCall{c.call}.personDoc(p)) }
 		name, value := sought(f, "id", "userName", "externalId")
 		ask.Key, ask.Value = map[string]string{"": "", "id": control.ByID, "userName": control.ByName, "externalId": control.ByExternal}[name], value
 	}
 	people, total, err := c.People.People(c.ctx(), ask, keep)
 	for _, p := range people {
-		all.docs = append(all.docs, c.personDoc(p))
+		all.docs = append(all.docs, userCall{c.call}.personDoc(p))
 	}
 	all.total = total
 	return all, err
 }
 
-func (c *call) groupsOf(q query, f filter) (all found, err error) {
+func (c listCall) groupsOf(q query, f filter) (all found, err error) {
 	ask := control.ProvisionedQuery{Skip: q.start - 1, Limit: q.count}
 	members := q.view.wants(groups, "members") || strings.Contains(strings.ToLower(q.filter), "members")
 	var keep func(control.ProvisionedGroup) bool
 	if f != nil {
-		keep = func(g control.ProvisionedGroup) bool { return f.holds(c.groupDoc(g, members)) }
+		keep = func(g control.ProvisionedGroup) bool { return f.holds(groupCall{c.call}.groupDoc(g, members)) }
 		name, value := sought(f, "id", "displayName", "externalId", "members.value")
 		ask.Key, ask.Value = map[string]string{"": "", "id": control.ByID, "displayName": control.ByName, "externalId": control.ByExternal, "members.value": control.ByMember}[name], value
 	}
@@ -233,7 +236,7 @@ func (c *call) groupsOf(q query, f filter) (all found, err error) {
 		if n += len(g.Members); n > mostMembers {
 			return all, invalid("tooMany", "the groups have more than %d members: ask with excludedAttributes=members, or for fewer", mostMembers)
 		}
-		all.docs = append(all.docs, c.groupDoc(g, members))
+		all.docs = append(all.docs, groupCall{c.call}.groupDoc(g, members))
 	}
 	all.total = total
 	return all, err

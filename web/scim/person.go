@@ -7,8 +7,11 @@ import (
 	"github.com/agora-host/agora/control"
 )
 
+// userCall is a request about people.
+type userCall struct{ *call }
+
 // personDoc writes a person.
-func (c *call) personDoc(p control.ProvisionedPerson) tree {
+func (c userCall) personDoc(p control.ProvisionedPerson) tree {
 	doc := personTree(p.Provisioned)
 	doc["schemas"], doc["id"] = []string{userURN}, p.ID
 	if doc[enterpriseURN] != nil {

@@ -119,34 +119,35 @@ func (c *call) endpoint(path []string) endpoint {
 	if len(path) == 2 {
 		id = path[1]
 	}
+	lists, people, sets := listCall{c}, userCall{c}, groupCall{c}
 	unsupported := func() error {
 		return &fault{http.StatusNotImplemented, "", "this is not supported, as ServiceProviderConfig says: send one request for each resource"}
 	}
 	switch {
 	case len(path) == 1 && path[0] == "":
-		return endpoint{http.MethodGet: c.listAll}
+		return endpoint{http.MethodGet: lists.listAll}
 	case len(path) > 2:
 		return nil
 	case path[0] == ".search" && id == "":
-		return endpoint{http.MethodPost: c.searchAll}
+		return endpoint{http.MethodPost: lists.searchAll}
 	case path[0] == "Bulk" && id == "":
 		return endpoint{http.MethodPost: unsupported}
 	case path[0] == "Me" && id == "":
 		return endpoint{http.MethodGet: unsupported, http.MethodPost: unsupported, http.MethodPut: unsupported, http.MethodPatch: unsupported, http.MethodDelete: unsupported}
 	case path[0] == "Users" && len(path) == 1:
-		return endpoint{http.MethodGet: c.listUsers, http.MethodPost: c.addUser}
+		return endpoint{http.MethodGet: lists.listUsers, http.MethodPost: people.addUser}
 	case path[0] == "Users" && id == ".search":
-		return endpoint{http.MethodPost: c.searchUsers}
+		return endpoint{http.MethodPost: lists.searchUsers}
 	case path[0] == "Users" && id != "":
-		return c.user(id)
+		return people.user(id)
 	case path[0] == "Groups" && len(path) == 1:
-		return endpoint{http.MethodGet: c.listGroups, http.MethodPost: c.addGroup}
+		return endpoint{http.MethodGet: lists.listGroups, http.MethodPost: sets.addGroup}
 	case path[0] == "Groups" && id == ".search":
-		return endpoint{http.MethodPost: c.searchGroups}
+		return endpoint{http.MethodPost: lists.searchGroups}
 	case path[0] == "Groups" && id != "":
-		return c.group(id)
+		return sets.group(id)
 	}
-	return c.discovery(path[0], id)
+	return aboutCall{c}.discovery(path[0], id)
 }
 
 // body reads a body as one JSON object.
@@ -181,6 +182,9 @@ func (c *call) body() (map[string]any, error) {
 
 // unknown says once, in the log, that an attribute is not kept.
 func (c *call) unknown(name string) {
+	if name, _, _ = strings.Cut(name, "["); strings.HasSuffix(strings.ToLower(name), "schemas") {
+		return // which some send in extensions, too
+	}
 	key := fmt.Sprintf("%s %.120s", c.provider, strings.ToLower(name))
 	c.mu.Lock()
 	fresh := !c.noted[key] && len(c.noted) < mostNoted
