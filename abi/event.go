@@ -78,6 +78,7 @@ var eventKinds = []EventKind{
 	{"user.deprovisioned", "ended, with all sessions and tokens,", []string{"provider", "how"}, AudienceConcerned},
 	{"user.described", "told more of", []string{"provider"}, AudienceConcerned},
 	{"user.linked", "linked to a person of a provider", []string{"provider", "user_name", "external"}, AudienceConcerned},
+	{"people.imported", "imported people of", []string{"added", "changed", "disabled"}, AudienceOperators},
 	{"provisioning.token_created", "let a provider tell who there is:", []string{"id", "label"}, AudienceOperators},
 	{"provisioning.token_revoked", "revoked a token of the provider", []string{"id"}, AudienceOperators},
 	{"provisioning.conflict", "told of a person who meets another here, in the name of", []string{"user_name", "why"}, AudienceOperators},

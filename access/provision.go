@@ -257,7 +257,8 @@ func StoreProvisioned(tx ProvisionTx, p Provisioned, fresh string, now time.Time
 		return p, ProvisionedChange{}, err
 	}
 	ch := ProvisionedChange{Was: u.Name, Is: u.Name, Back: !was.Deleted.IsZero() && p.Deleted.IsZero()}
-	if old, err := ProvisionedName(was.Provider, was.UserName); (err != nil || old != name) && name != u.Name { // an operator's own name for them stays
+	old, oldErr := ProvisionedName(was.Provider, was.UserName)
+	if (oldErr != nil || old != name) && name != u.Name { // an operator's own name for them stays
 		if u, err = renameTo(tx, u, name, now); err != nil {
 			return p, ch, err
 		}

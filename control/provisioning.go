@@ -11,6 +11,9 @@ import (
 // ErrTooMany: finding what is asked for would mean to look at more than is looked at for one request.
 var ErrTooMany = errors.New("the search looks at too much")
 
+// ErrBadFile: a file of people cannot be read.
+var ErrBadFile = errors.New("the file of people cannot be read")
+
 // ProvisionedPerson is a person as the provider that tells of them sees them.
 type ProvisionedPerson struct {
 	ID string `json:"id"`
@@ -82,4 +85,59 @@ type GroupChange struct {
 	Name     string
 	External string
 	Members  []MemberStep
+}
+
+// PeopleImport is a file that says who there is.
+type PeopleImport struct {
+	// Provider is in whose name the file speaks: "" for ImportProvider. With that of a sign-in provider,
+	// who signs in there with a row's external id is that row's person.
+	Provider string `json:"provider,omitempty"`
+	Format   string `json:"format"` // "csv" or "json"
+	File     string `json:"file"`
+	// Complete says that whoever is not in the file, and was in an earlier one, is not there any more.
+	Complete bool `json:"complete,omitempty"`
+	Apply    bool `json:"apply,omitempty"` // otherwise nothing is changed
+	// Revision is that of the preview that is applied: what would change otherwise meanwhile is refused.
+	Revision string `json:"revision,omitempty"`
+}
+
+// ImportProvider is the provider of files that name none.
+const ImportProvider = "file"
+
+// Bounds of an import.
+const (
+	MaxImport     = 4 << 20 // bytes
+	MaxImportRows = 10_000
+)
+
+// What an import does to a person.
+const (
+	ImportAdd      = "add"
+	ImportChange   = "change"
+	ImportDisable  = "disable"
+	ImportConflict = "conflict"
+)
+
+// ImportRow is what an import does to one person.
+type ImportRow struct {
+	Line     int      `json:"line,omitempty"` // of the file; 0: who is not in it
+	Name     string   `json:"name"`
+	External string   `json:"external,omitempty"`
+	What     string   `json:"what"`
+	Changes  []string `json:"changes,omitempty"`
+	Why      string   `json:"why,omitempty"` // of a conflict
+}
+
+// ImportPlan is what an import does, or did.
+type ImportPlan struct {
+	Provider  string      `json:"provider"`
+	Revision  string      `json:"revision"`
+	Applied   bool        `json:"applied"`
+	Added     int         `json:"added"`
+	Changed   int         `json:"changed"`
+	Disabled  int         `json:"disabled"`
+	Unchanged int         `json:"unchanged"`
+	Conflicts int         `json:"conflicts"`
+	Rows      []ImportRow `json:"rows"`              // all but the unchanged ones
+	Ignored   []string    `json:"ignored,omitempty"` // columns that are not kept
 }

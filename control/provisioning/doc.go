@@ -12,7 +12,7 @@
 //   - what a provider says twice changes nothing the second time, and makes no revision;
 //   - a file changes what its preview showed, or nothing.
 //
-// It must not know SCIM, nor how a file is written.
+// It must not know SCIM.
 //
 // A Service is safe for concurrent use.
 package provisioning

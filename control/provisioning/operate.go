@@ -55,7 +55,7 @@ func (s *Service) Provisioning(ctx context.Context, provider string) (status con
 }
 
 // changeKinds are the events of what providers do.
-var changeKinds = []string{"user.provisioned", "user.deprovisioned", "user.described", "user.renamed", "group.created", "group.changed", "group.deleted", "group.member_added", "group.member_removed"}
+var changeKinds = []string{"user.provisioned", "user.deprovisioned", "user.described", "user.renamed", "user.linked", "people.imported", "group.created", "group.changed", "group.deleted", "group.member_added", "group.member_removed"}
 
 func (s *Service) status(tx state.Reader, record access.Provisioning, changes int) (control.ProvisioningStatus, error) {
 	status := control.ProvisioningStatus{Provisioning: record, URL: s.url(record.Provider)}
@@ -64,7 +64,7 @@ func (s *Service) status(tx state.Reader, record access.Provisioning, changes in
 	tokens, tokensErr := tokensOf(tx, record.Provider)
 	by := access.ProvisioningActor(record.Provider)
 	events, _, eventsErr := tx.Events(state.EventQuery{Newest: true, Kinds: changeKinds, Limit: changes}, func(e abi.Event) (bool, error) {
-		return e.Actor == by, nil
+		return e.Actor == by || e.Detail["provider"] == record.Provider || (e.Kind == "people.imported" && e.Subject == record.Provider), nil
 	})
 	status.People, status.Inactive, status.Tokens, status.Changes = people.N, inactive.N, len(tokens), events[:min(len(events), changes)]
 	for _, t := range tokens {

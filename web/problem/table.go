@@ -258,6 +258,10 @@ var table = []Entry{
 		"The provider has not made this person here, or has deleted them.",
 		"Check the id or the user name.", access.ErrNotProvisioned).
 		commands("agora provisioning show <provider>"),
+	entry("bad-people-file", http.StatusUnprocessableEntity, "The file of people cannot be read",
+		"A file is CSV in UTF-8 with a line of column names, of which one is user_name or email, or a JSON list of objects.",
+		"Correct what the detail names, and look at the preview again.", control.ErrBadFile).
+		commands("agora people import people.csv"),
 	entry("search-too-large", http.StatusBadRequest, "The search looks at too much",
 		"Some searches look at one record after the other, and at no more than a bound of them.",
 		"Search by an id, a user name or an external id.", control.ErrTooMany),
