@@ -64,7 +64,7 @@ func TestEveryPage(t *testing.T) {
 	if err := chromedp.Do(b.ctx); err != nil { // the browser lives as long as the context of the first call
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/", "/requests", "/grants", "/usage", "/activity", "/settings"} {
+	for _, path := range []string{"/", "/requests", "/grants", "/usage", "/activity", "/provisioning", "/settings"} {
 		b.judge("empty", view{"operator", path, ""})
 	}
 	n.fill()
@@ -87,6 +87,8 @@ func TestEveryPage(t *testing.T) {
 		"/certificates/{id}":                   {"/certificates/cert-1"},
 		"/policy":                              {"/policy"},
 		"/activity":                            {"/activity"},
+		"/provisioning":                        {"/provisioning"},
+		"/provisioning/{provider}":             {"/provisioning/entra", "/provisioning/none"},
 		"/settings":                            {"/settings", "/settings?done=saved"},
 	}
 	for _, pattern := range console.Pages() {
@@ -112,6 +114,7 @@ func TestEveryPage(t *testing.T) {
 func (n *testNode) fill() {
 	n.t.Helper()
 	dev := n.ada()
+	n.provisioned()
 	n.removed()
 	if _, err := n.ops().Suspend(n.t.Context(), "old", "shows customers' names"); err != nil {
 		n.t.Fatal(err)

@@ -34,6 +34,7 @@ func TestWhoReads(t *testing.T) {
 	n.get(n.AppURL("shop"))
 	n.removed()
 	failed, grant := n.failed(), n.ticking()
+	n.provider("entra")
 	const (
 		all     = "+ + + + + +" // whoever is signed in
 		members = "- + + + + +" // whoever has a role
@@ -50,11 +51,12 @@ func TestWhoReads(t *testing.T) {
 		"/requests": members, "/requests/req-1": members, "/grants": members, "/policy": members, "/domains": members, "/trust/keys": members,
 		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside,
 		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": ops, "/users/" + ada: ops,
+		"/provisioning": ops, "/provisioning/entra": ops, "/provisioning/entra/tokens": ops,
 		"/grants/" + grant: members, "/apps/ticking/triggers/cron/tick": members, "/doctor": ops, "/backup": ops,
 	}
 	pages := map[string]string{
 		"/sign-in": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/settings": all,
-		"/apps/shop/releases/1": members, "/upload": "- - + + - -", "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/certificates": members, "/certificates/cert-1": inside, "/calls": all, "/calls/" + failed: inside,
+		"/apps/shop/releases/1": members, "/upload": "- - + + - -", "/provisioning": ops, "/provisioning/entra": ops, "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/certificates": members, "/certificates/cert-1": inside, "/calls": all, "/calls/" + failed: inside,
 	}
 	n.tabled(t, api, "/api/v1", n.reads())
 	n.tabled(t, pages, "", console.Pages())

@@ -29,7 +29,7 @@ func apiServices(n *Node) api.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
 		Meter: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer, Logs: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Users: n.People, Keys: n.People,
+		Tokens: n.People, Users: n.People, Provisioning: n.Provisioning, Keys: n.People,
 		Doctor: n.Checkup, Backup: n.Upkeep,
 	}
 }
@@ -44,7 +44,7 @@ func consoleServices(n *Node) console.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Users: n.People, Keys: n.People,
+		Tokens: n.People, Users: n.People, Provisioning: n.Provisioning, Keys: n.People,
 	}
 }
 

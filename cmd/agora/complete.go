@@ -49,7 +49,7 @@ var (
 // arguments say how the words in capitals of a command's usage are completed; those that mean
 // something else for the commands of one parent stand with its name.
 var arguments = map[string]completion{
-	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "TOKEN": {names: completeTokens},
+	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "TOKEN": {names: completeTokens},
 	"KEY": {names: completeKeys}, "DOMAIN": {names: completeDomains}, "CONTEXT": {local: contextNames},
 	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText,
 	"requests ID": {names: completeRequests}, "grants ID": {names: completeGrants},
@@ -64,7 +64,7 @@ var arguments = map[string]completion{
 var flagValues = map[string]completion{
 	"output": {words: []string{"text", "json"}}, "context": {local: contextNames},
 	"tier": tiers, "promote to": {words: tierNames()[1:]}, "role": roles, "add-role": roles, "remove-role": roles,
-	"list by": {names: completeUsers}, "state": {words: []string{"active", "suspended", "deleting", "removing"}},
+	"list by": {names: completeUsers}, "provider": {names: completeProviders}, "external": freeText, "label": freeText, "state": {words: []string{"active", "suspended", "deleting", "removing"}},
 	"status": {words: []string{"open", "approved", "rejected", "withdrawn", "all"}},
 	"by":     {words: groupings, list: true}, "app": appNames, "user": {names: completeUsers}, "team": {names: completeTeams}, "cost-center": {names: completeCostCenters},
 	"release": {names: completeReleases}, "method": {words: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}},
@@ -271,8 +271,11 @@ func completeUsers(ctx context.Context, node *client.Client, _ []string) ([]cobr
 	return offer(all, err, func(u client.User) string { return u.Name }, func(u client.User) string { return strings.Join(u.Roles, ", ") })
 }
 
-func completeTokens(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {
+func completeTokens(ctx context.Context, node *client.Client, args []string) ([]cobra.Completion, error) {
 	all, err := node.Tokens(ctx)
+	if len(args) == 1 { // those of a provider
+		all, err = node.ProvisioningTokens(ctx, args[0])
+	}
 	return offer(all, err, func(t client.Credential) string { return t.ID }, func(t client.Credential) string { return t.Label })
 }
 

@@ -25,6 +25,8 @@ var actOf = map[string]access.Act{
 	"certify": access.Sign, "timestamp": access.ReadCatalogue, "listKeys": access.ReadCatalogue, "keyChallenge": access.ManageKeys, "addKey": access.ManageKeys, "deleteKey": access.ManageKeys,
 	"listQuotas": access.ReadQuotas, "listTokens": access.ManageTokens, "newToken": access.ManageTokens, "revokeToken": access.ManageTokens,
 	"listUsers": access.ManagePerson, "getUser": access.ManagePerson, "putUser": access.ManagePerson, "renameUser": access.ManagePerson, "inviteUser": access.ManagePerson,
+	"listProvisioning": access.ManagePerson, "getProvisioning": access.ManagePerson, "listProvisioningTokens": access.ManagePerson, "newProvisioningToken": access.ManagePerson,
+	"revokeProvisioningToken": access.ManagePerson, "linkPerson": access.ManagePerson, "dismissConflict": access.ManagePerson, "importPeople": access.ManagePerson,
 	"doctor": access.Operate, "backup": access.Operate,
 }
 

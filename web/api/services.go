@@ -48,9 +48,10 @@ type Services struct {
 	Automation Automation
 	Vault      Vault
 
-	Tokens web.Tokens
-	Users  web.Users
-	Keys   web.Keys
+	Tokens       web.Tokens
+	Users        web.Users
+	Provisioning web.Provisioning
+	Keys         web.Keys
 
 	Doctor Doctor
 	Backup Backup

@@ -56,9 +56,10 @@ type Services struct {
 	Automation web.Automation
 	Vault      web.Vault
 
-	Tokens web.Tokens
-	Users  web.Users
-	Keys   web.Keys
+	Tokens       web.Tokens
+	Users        web.Users
+	Provisioning web.Provisioning
+	Keys         web.Keys
 }
 
 // Console joins the areas of the console to its addresses. An area has what it asks of a node, and
@@ -79,6 +80,7 @@ type Console struct {
 	calls        *calls
 	activity     *activity
 	settings     *settings
+	provisioning *provisioning
 }
 
 func newConsole(s Services, f *frame) *Console {
@@ -98,6 +100,7 @@ func newConsole(s Services, f *frame) *Console {
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
 		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas},
+		provisioning: &provisioning{f, s.Provisioning},
 	}
 }
 
@@ -154,6 +157,8 @@ func (c *Console) pages() []page {
 		{"/policy", access.RoleViewer, c.reviews.policy},
 		{"/activity", access.RoleViewer, c.activity.show},
 		{"/settings", access.SignedIn, c.settings.show},
+		{"/provisioning", access.RoleOperator, c.provisioning.list},
+		{"/provisioning/{provider}", access.RoleOperator, c.provisioning.show},
 	}
 }
 
@@ -210,6 +215,11 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/grants/{id}/shrink", c.reviews.shrinkGrant, access.ReduceGrant)
 	act("/apps/{app}/secrets", c.vault.set, access.SetSecrets)
 	act("/apps/{app}/secrets/{name}/delete", c.vault.delete, access.SetSecrets)
+	mux.HandleFunc("POST /provisioning/tokens", c.provisioning.newToken)
+	mux.HandleFunc("POST /people/import", c.provisioning.importPeople)
+	act("/provisioning/{provider}/revoke", c.provisioning.revoke, access.ManagePerson)
+	act("/provisioning/{provider}/link", c.provisioning.link, access.ManagePerson)
+	act("/provisioning/{provider}/dismiss", c.provisioning.dismiss, access.ManagePerson)
 	mux.HandleFunc("POST /settings/tokens", c.settings.newToken)
 	act("/settings/tokens/{id}/revoke", c.settings.revokeToken, access.ManageTokens)
 	act("/settings/keys", c.settings.addKey, access.ManageKeys)

@@ -31,6 +31,7 @@ var notices = map[string]string{
 	"kept":      "The secret is set. The app's next call reads it, if it was granted.",
 	"forgotten": "The secret is deleted.",
 	"saved":     "Saved.",
+	"linked":    "Linked. The provider finds the person when it tries again.",
 	"paused":    "Paused. What comes meanwhile waits.",
 	"resumed":   "Resumed.",
 	"begun":     "Begun. What becomes of it stands beside the trigger and in the log.",
