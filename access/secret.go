@@ -15,7 +15,7 @@ import (
 )
 
 // prefixes make a leaked secret recognisable.
-var prefixes = map[CredentialKind]string{KindToken: "agora_tok_", KindSession: "agora_ses_", KindLink: "agora_lnk_"}
+var prefixes = map[CredentialKind]string{KindToken: "agora_tok_", KindSession: "agora_ses_", KindLink: "agora_lnk_", KindProvisioning: "agora_scim_"}
 
 // NewSecret makes a secret of 256 random bits, and the hash to store.
 func NewSecret(kind CredentialKind) (secret, hash string) {
@@ -110,6 +110,12 @@ func Current(tx Reader, a Actor) error {
 		return nil
 	}
 	_, err := tx.CredentialByHash(a.Credential)
+	if a.Provider() != "" {
+		if errors.Is(err, ErrNotFound) {
+			return ErrUnauthenticated
+		}
+		return err
+	}
 	var u User
 	if err == nil {
 		u, err = tx.User(a.User)

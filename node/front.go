@@ -17,6 +17,7 @@ import (
 	"github.com/agora-host/agora/web/api"
 	"github.com/agora-host/agora/web/console"
 	"github.com/agora-host/agora/web/problem"
+	"github.com/agora-host/agora/web/scim"
 )
 
 // front is what the front door serves: the console's origin, and the apps'.
@@ -42,6 +43,7 @@ func (f *front) handler(n *Node) (http.Handler, error) {
 	desk := http.NewServeMux()
 	desk.Handle("/", pages)
 	desk.Handle("/api/", api.New(apiServices(n), api.Options{Logger: f.log, MaxModule: f.maxModule}))
+	desk.Handle(scim.Prefix, scim.New(scimServices(n), scim.Options{Logger: f.log, URL: n.provisioningURL}))
 	desk.Handle("/problems/", problem.Handler())
 	desk.HandleFunc("GET /healthz", f.serveHealth)
 	desk.HandleFunc("GET /metrics", f.metrics.serve)

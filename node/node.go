@@ -20,6 +20,7 @@ import (
 	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/control/governance"
 	"github.com/agora-host/agora/control/people"
+	"github.com/agora-host/agora/control/provisioning"
 	"github.com/agora-host/agora/control/publishing"
 	"github.com/agora-host/agora/control/revisions"
 	"github.com/agora-host/agora/host/capability/llm"
@@ -42,21 +43,22 @@ import (
 
 // Node is one node.
 type Node struct {
-	People     *people.Service
-	SignIns    *people.SignIns
-	Groups     *people.Groups
-	Catalogue  *apps.Catalogue
-	Lifecycle  *apps.Lifecycle
-	Keeper     *apps.Keeper
-	Observer   *apps.Observer
-	Automation *apps.Automation
-	Pages      *apps.Pages
-	Vault      *apps.Vault
-	Governance *governance.Service
-	Publishing *publishing.Service
-	Calls      *Calls
-	Checkup    *Checkup
-	Upkeep     *Upkeep
+	People       *people.Service
+	Provisioning *provisioning.Service
+	SignIns      *people.SignIns
+	Groups       *people.Groups
+	Catalogue    *apps.Catalogue
+	Lifecycle    *apps.Lifecycle
+	Keeper       *apps.Keeper
+	Observer     *apps.Observer
+	Automation   *apps.Automation
+	Pages        *apps.Pages
+	Vault        *apps.Vault
+	Governance   *governance.Service
+	Publishing   *publishing.Service
+	Calls        *Calls
+	Checkup      *Checkup
+	Upkeep       *Upkeep
 	plane
 
 	o       Options

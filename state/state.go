@@ -59,6 +59,7 @@ type Reader interface {
 	approvals.Reader
 	approvals.Overview
 	access.Reader
+	access.ProvisionReader
 	secrets.Reader
 	triggers.Reader
 	Lists
@@ -73,6 +74,7 @@ type Tx interface {
 	registry.Writer
 	approvals.Writer
 	access.Writer
+	access.ProvisionWriter
 	secrets.Writer
 	triggers.Writer
 	AttemptWriter

@@ -37,7 +37,7 @@ func drawAct(t *rapid.T) act {
 	return act{
 		What: rapid.SampledFrom([]string{
 			"app", "release", "release", "unrelease", "activation", "key", "unkey", "host", "unhost", "ask", "ask", "decide",
-			"grant", "revoke", "user", "person", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "account", "account", "unaccount", "secret", "unsecret", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "charge", "certify", "remove", "erase",
+			"grant", "revoke", "user", "person", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "provisioned", "provisioned", "provisioning", "account", "account", "unaccount", "secret", "unsecret", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "charge", "certify", "remove", "erase",
 		}).Draw(t, "what"),
 		App:    rapid.SampledFrom([]string{"a", "ab", "a-b"}).Draw(t, "app"),
 		Person: rapid.SampledFrom([]string{"ada", "ada2"}).Draw(t, "person"),
@@ -89,6 +89,10 @@ func (a act) do(tx state.Tx) string {
 		return said(nil, tx.PutCredential(a.credential()))
 	case "uncredential":
 		return said(nil, tx.DeleteCredential(a.credential().Hash))
+	case "provisioned":
+		return said(nil, tx.PutProvisioned(a.provisioned()))
+	case "provisioning":
+		return said(nil, tx.PutProvisioning(a.provisioning()))
 	case "account":
 		return said(nil, tx.PutAccount(a.account()))
 	case "unaccount":
@@ -244,7 +248,7 @@ func (a act) keepUp(s state.Store) error {
 // known are the errors that callers branch on. What else a store says is its own.
 // The narrower ones come first.
 var known = []error{
-	registry.ErrNoApp, registry.ErrNoRelease, registry.ErrNoKey, approvals.ErrNoRequest, approvals.ErrNoGrant, access.ErrNoUser, access.ErrNoGroup, access.ErrNoAccount,
+	registry.ErrNoApp, registry.ErrNoRelease, registry.ErrNoKey, approvals.ErrNoRequest, approvals.ErrNoGrant, access.ErrNoUser, access.ErrNoGroup, access.ErrNotProvisioned, access.ErrNoProvisioning, access.ErrNoAccount,
 	registry.ErrNotFound, registry.ErrExists, approvals.ErrNotFound, access.ErrNotFound, secrets.ErrNotFound,
 }
 

@@ -160,7 +160,7 @@ func dumpOf(r state.Reader, name string) (text string) {
 	if name == "" {
 		return text
 	}
-	return text + dumpApp(r, name) + dumpPerson(r, name) + dumpGroup(r, name)
+	return text + dumpApp(r, name) + dumpPerson(r, name) + dumpGroup(r, name) + dumpProvider(r, name)
 }
 
 // dumpGroup writes what is found of groups by a name, which may be that of a person, too.
@@ -275,7 +275,7 @@ func writers(r state.Reader) map[string]bool {
 	found := map[string]bool{}
 	of := reflect.TypeOf(r)
 	for _, w := range []reflect.Type{
-		reflect.TypeFor[registry.Writer](), reflect.TypeFor[approvals.Writer](), reflect.TypeFor[access.Writer](),
+		reflect.TypeFor[registry.Writer](), reflect.TypeFor[approvals.Writer](), reflect.TypeFor[access.Writer](), reflect.TypeFor[access.ProvisionWriter](),
 		reflect.TypeFor[secrets.Writer](), reflect.TypeFor[triggers.Writer](), reflect.TypeFor[interface{ Emit() }](),
 	} {
 		for i := range w.NumMethod() {

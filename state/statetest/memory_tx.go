@@ -276,6 +276,14 @@ func (r *reader) counts() (map[counted]state.Count, error) {
 			add(state.CountMembers, m.Group, 0)
 			add(state.CountMemberOf, m.Person, 0)
 		}),
+		each(r, "provisioned", func(p access.Provisioned) {
+			if !p.Deleted.IsZero() {
+				return
+			}
+			if add(state.CountProvisioned, p.Provider, 0); !p.Active {
+				add(state.CountDeprovisioned, p.Provider, 0)
+			}
+		}),
 		each(r, "users", func(access.User) { add(state.CountUsers, "", 0) }))
 	r.counted.Store(&all)
 	return all, err

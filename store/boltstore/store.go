@@ -41,9 +41,12 @@ const (
 	bAccounts     = "accounts"     // at sign-in providers, by id
 	bGroups       = "groups"       // by id
 	bMembers      = "members"      // by group and person
+
+	bProvisioned   = "provisioned"   // people, by provider
+	bProvisionings = "provisionings" // providers
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bGroups, bMembers, bCursors, bAttempts}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bGroups, bMembers, bCursors, bAttempts, bProvisioned, bProvisionings}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
@@ -130,12 +133,13 @@ type reader struct {
 	tx  checked.Tx
 	at  time.Time
 	groupReader
+	provisionReader
 	accountReader
 }
 
 func newReader(ctx context.Context, tx checked.Tx, at time.Time) *reader {
 	r := &reader{ctx: ctx, tx: tx, at: at.UTC()}
-	r.groupReader, r.accountReader = groupReader{r}, accountReader{r}
+	r.groupReader, r.provisionReader, r.accountReader = groupReader{r}, provisionReader{r}, accountReader{r}
 	return r
 }
 
@@ -148,11 +152,12 @@ type transaction struct {
 	events int
 	err    error // of Emit
 	groupWriter
+	provisionWriter
 	accountWriter
 }
 
 func newTransaction(r *reader, w *writer) *transaction {
-	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, accountWriter: accountWriter{r, w}}
+	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, provisionWriter: provisionWriter{w}, accountWriter: accountWriter{r, w}}
 }
 
 // View reads.

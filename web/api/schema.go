@@ -47,7 +47,7 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[abi.Severity]():          words(abi.SeverityDeny, abi.SeverityReview, abi.SeverityInfo),
 	reflect.TypeFor[abi.Interface]():         words(abi.InterfaceV1, abi.InterfaceWASI),
 	reflect.TypeFor[access.Role]():           words(access.Roles()...),
-	reflect.TypeFor[access.CredentialKind](): words(access.KindToken, access.KindSession, access.KindLink),
+	reflect.TypeFor[access.CredentialKind](): words(access.KindToken, access.KindSession, access.KindLink, access.KindProvisioning),
 	reflect.TypeFor[access.Scope]():          access.ScopeWords(),
 	reflect.TypeFor[approvals.Kind]():        words(approvals.KindGrant, approvals.KindPromotion),
 	reflect.TypeFor[approvals.Status]():      words(approvals.StatusOpen, approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn),

@@ -50,10 +50,11 @@ type Services struct {
 
 	Tokens web.Tokens
 
-	Accounts web.Accounts
-	Users    web.Users
-	Groups   web.Groups
-	Keys     web.Keys
+	Accounts     web.Accounts
+	Users        web.Users
+	Provisioning web.Provisioning
+	Groups       web.Groups
+	Keys         web.Keys
 
 	Doctor Doctor
 	Backup Backup

@@ -58,10 +58,11 @@ type Services struct {
 	Automation web.Automation
 	Vault      web.Vault
 
-	Tokens web.Tokens
-	Users  web.Users
-	Groups web.Groups
-	Keys   web.Keys
+	Tokens       web.Tokens
+	Users        web.Users
+	Provisioning web.Provisioning
+	Groups       web.Groups
+	Keys         web.Keys
 
 	Accounts web.Accounts
 }
@@ -85,6 +86,7 @@ type Console struct {
 	calls        *calls
 	activity     *activity
 	settings     *settings
+	provisioning *provisioning
 	groups       *groups
 }
 
@@ -106,6 +108,7 @@ func newConsole(s Services, f *frame) *Console {
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
+		provisioning: &provisioning{f, s.Provisioning},
 		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Accounts, s.SignIns, s.Front},
 		groups:       &groups{f, s.Groups},
 	}
@@ -149,6 +152,8 @@ type page struct {
 // pages are all pages but the one for signing in.
 func (c *Console) pages() []page {
 	return []page{
+		{"/provisioning", access.ManagePerson, c.provisioning.list},
+		{"/provisioning/{provider}", access.ManagePerson, c.provisioning.show},
 		{"/{$}", access.FindApp, c.catalogue.show},
 		{"/apps/{app}", access.FindApp, c.apps.app},
 		{"/apps/{app}/releases/{number}", access.ReadReleases, c.apps.release},
@@ -228,6 +233,11 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/grants/{id}/shrink", c.reviews.shrinkGrant, access.ReduceGrant)
 	act("/apps/{app}/secrets", c.vault.set, access.SetSecrets)
 	act("/apps/{app}/secrets/{name}/delete", c.vault.delete, access.SetSecrets)
+	mux.HandleFunc("POST /provisioning/tokens", c.provisioning.newToken)
+	mux.HandleFunc("POST /people/import", c.provisioning.importPeople)
+	act("/provisioning/{provider}/revoke", c.provisioning.revoke, access.ManagePerson)
+	act("/provisioning/{provider}/link", c.provisioning.link, access.ManagePerson)
+	act("/provisioning/{provider}/dismiss", c.provisioning.dismiss, access.ManagePerson)
 	mux.HandleFunc("POST /settings/tokens", c.settings.newToken)
 	act("/settings/tokens/{id}/revoke", c.settings.revokeToken, access.ManageTokens)
 	act("/settings/keys", c.settings.addKey, access.ManageKeys)

@@ -272,6 +272,28 @@ var table = []Entry{
 		"Groups that are made here have names of their own, letter case aside, and so have the groups of one provider.",
 		"Choose another name, or put the people into the group that is there.", access.ErrGroupTaken).
 		commands("agora groups list"),
+	entry("provisioning-conflict", http.StatusConflict, "The provider's person meets another",
+		"A provider tells of a person whose name, or whose key at the provider, is another's here. No person is found by a name or a mail address, because those move: an operator says who it is.",
+		"Look at the conflict, and link the provider's person to the one who is here, or rename the one who is here.", access.ErrProvisionedTwice).
+		commands("agora provisioning show <provider>", "agora provisioning link <provider> <user-name> you@example.com"),
+	entry("bad-provisioning", http.StatusUnprocessableEntity, "What is provisioned is not valid",
+		"A provider's name is 1 to 31 of a-z, 0-9 and -; a person's user name leads to a mail address in a-z, or to a name at the provider.",
+		"Correct what the detail names, at the provider or in the file.", access.ErrProvisioning),
+	entry("no-such-provisioning", http.StatusNotFound, "Nothing provisions under that name",
+		"A provider is known once an operator made a token for it.",
+		"List the providers, or make a token.", access.ErrNoProvisioning).
+		commands("agora provisioning list", "agora provisioning tokens create <provider>"),
+	entry("not-provisioned", http.StatusNotFound, "The provider tells of no such person",
+		"The provider has not made this person here, or has deleted them.",
+		"Check the id or the user name.", access.ErrNotProvisioned).
+		commands("agora provisioning show <provider>"),
+	entry("bad-people-file", http.StatusUnprocessableEntity, "The file of people cannot be read",
+		"A file is CSV in UTF-8 with a line of column names, of which one is user_name or email, or a JSON list of objects.",
+		"Correct what the detail names, and look at the preview again.", control.ErrBadFile).
+		commands("agora people import people.csv"),
+	entry("search-too-large", http.StatusBadRequest, "The search looks at too much",
+		"Some searches look at one record after the other, and at no more than a bound of them.",
+		"Search by an id, a user name or an external id.", control.ErrTooMany),
 	entry("group-in-use", http.StatusConflict, "The group owns apps",
 		"Apps that a group owns would be left with their owner alone.",
 		"Say of each app who owns it, and delete the group then.", access.ErrGroupInUse).
