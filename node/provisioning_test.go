@@ -71,13 +71,6 @@ func TestProvisionedPerson(t *testing.T) {
 	}
 }
 
-// between is the text between two others.
-func between(text, before, after string) string {
-	_, rest, _ := strings.Cut(text, before)
-	found, _, _ := strings.Cut(rest, after)
-	return found
-}
-
 // TestProvisioningOnTheWire: operators let providers in, see their conflicts, settle them, and import.
 func TestProvisioningOnTheWire(t *testing.T) {
 	n := start(t)
@@ -111,7 +104,7 @@ func TestProvisioningOnTheWire(t *testing.T) {
 		err  error
 		slug string
 	}{
-		"no provider": {absent, "no-such-provider"}, "a developer": {dare, "forbidden"}, "a bad name": {badName, "bad-provisioning"},
+		"no provider": {absent, "no-such-provisioning"}, "a developer": {dare, "forbidden"}, "a bad name": {badName, "bad-provisioning"},
 		"a linked person": {boss.LinkPerson(t.Context(), "entra", "x", "k", rex), "no-such-user"}, "no conflict": {boss.DismissConflict(t.Context(), "entra", "nobody/else"), "not-provisioned"},
 		"a bad file": {badFile, "bad-people-file"}, "what was not looked at": {other, "precondition-failed"},
 		"no token": {boss.RevokeProvisioningToken(t.Context(), "entra", "none"), "no-such-token"},

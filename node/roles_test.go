@@ -31,6 +31,11 @@ func TestWhoReads(t *testing.T) {
 	n := start(t)
 	n.publish(n.ada(), manifest("shop"), says("shop"))
 	n.publish(n.ada(), manifest("draft", kvAsk), keeps(17))
+	built, err := n.ada().Build(t.Context(), "app.ts", []byte(helloScript), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.publish(n.ada(), manifest("scripted", "start_once = true"), built.Module)
 	n.get(n.AppURL("shop"))
 	n.removed()
 	failed, grant := n.failed(), n.ticking()
@@ -53,7 +58,7 @@ func TestWhoReads(t *testing.T) {
 		"/info": all, "/whoami": all, "/apps": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage/samples": all, "/quotas": all, "/tokens": all,
 		"/apps/shop/releases": members, "/apps/shop/releases/1": members, "/apps/shop/activations": members, "/apps/shop/triggers": members, "/events": members,
 		"/requests": members, "/requests/req-1": members, "/grants": members, "/policy": members, "/domains": members, "/trust/keys": members,
-		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside,
+		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside, "/apps/scripted/releases/1/source": inside,
 		"/provisioning": ops, "/provisioning/entra": ops, "/provisioning/entra/tokens": ops,
 		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": ops, "/users/" + ada: ops, "/users/" + ada + "/accounts": self,
 		"/groups": members, "/groups/sales": members, "/groups/sales/people": ops,
@@ -61,7 +66,7 @@ func TestWhoReads(t *testing.T) {
 	}
 	pages := map[string]string{
 		"/sign-in": public, "/signed-out": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/settings": all,
-		"/apps/shop/releases/1": members, "/upload": "- - + + - -", "/provisioning": ops, "/provisioning/entra": ops, "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/groups": members, "/groups/sales": members, "/certificates": members, "/certificates/cert-1": inside, "/calls": all, "/calls/" + failed: inside,
+		"/apps/shop/releases/1": members, "/apps/scripted/releases/1/source": inside, "/upload": "- - + + - -", "/provisioning": ops, "/provisioning/entra": ops, "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/groups": members, "/groups/sales": members, "/certificates": members, "/certificates/cert-1": inside, "/calls": all, "/calls/" + failed: inside,
 	}
 	n.tabled(t, api, "/api/v1", n.reads())
 	n.tabled(t, pages, "", console.Pages())
