@@ -108,6 +108,7 @@ func TestFloatSelect(t *testing.T) {
 // not taken in, also if it works for long before it serves. The disagreement is that of
 // TestFloatSelect, not mended.
 func TestRehearsal(t *testing.T) {
+	single(t)
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the defect is the amd64 compiler's")
 	}

@@ -337,6 +337,7 @@ func FuzzPrograms(f *testing.F) {
 
 // TestKernels: what the benchmarks run costs what the interpreter counts.
 func TestKernels(t *testing.T) {
+	single(t)
 	p := newPair(t, wazero.NewRuntimeConfigCompiler())
 	for name, n := range map[string]uint64{"fib": 14, "sieve": 1, "matmul": 1, "nbody": 300, "sha256": 100, "mandel": 12, "qsort": 1, "json": 1, "interp": 1} {
 		raw, err := os.ReadFile("../../bench/kernels/" + name + ".wasm")

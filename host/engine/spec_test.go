@@ -28,6 +28,7 @@ import (
 // must be the same, and the count too, whether a call returns or traps, in
 // whatever slices the fuel is granted.
 func TestSpecification(t *testing.T) {
+	single(t)
 	suite := specSuite(t)
 	for name, config := range map[string]wazero.RuntimeConfig{"compiler": wazero.NewRuntimeConfigCompiler(), "interpreter": wazero.NewRuntimeConfigInterpreter()} {
 		t.Run(name, func(t *testing.T) {
