@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -347,10 +346,7 @@ func (n *Node) listenHTTP(ctx context.Context, o door.Options) error {
 	}
 	d, err := door.Listen(ctx, n.o.ListenHTTP, redirecting(o, n.budgets))
 	if err != nil {
-		if op, ok := errors.AsType[*net.OpError](err); ok {
-			err = op.Err
-		}
-		return fmt.Errorf("%w %s: %w", ErrListen, n.o.ListenHTTP, err)
+		return &ListenError{"--listen-http", n.o.ListenHTTP, err}
 	}
 	n.plainDoor = d
 	n.tls.doors = append(n.tls.doors, d)
