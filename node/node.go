@@ -246,8 +246,21 @@ func (n *Node) openData(ctx context.Context) error {
 	return nil
 }
 
-// ErrListen: the node's address is taken, or is none that it may have.
-var ErrListen = errors.New("the node cannot listen on")
+// ListenError is an address that is taken, or is none that the node may have.
+type ListenError struct {
+	Flag, Address string
+	Err           error
+}
+
+func (e *ListenError) Error() string {
+	err := e.Err
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err // it names the address again
+	}
+	return fmt.Sprintf("the node cannot listen on %s: %v", e.Address, err)
+}
+
+func (e *ListenError) Unwrap() error { return e.Err }
 
 func (n *Node) listen(ctx context.Context) error {
 	o, err := doorOptions(n.o, n.budgets, n.log)
@@ -256,10 +269,7 @@ func (n *Node) listen(ctx context.Context) error {
 	}
 	o.Watch, o.TLS = n.watch, n.tls.config()
 	if n.door, err = door.Listen(ctx, n.o.Listen, o); err != nil {
-		if op, ok := errors.AsType[*net.OpError](err); ok {
-			err = op.Err // it names the address again
-		}
-		return fmt.Errorf("%w %s: %w", ErrListen, n.o.Listen, err)
+		return &ListenError{"--listen", n.o.Listen, err}
 	}
 	n.tls.doors = append(n.tls.doors, n.door)
 	if err := n.listenHTTP(ctx, o); err != nil {
