@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -400,9 +401,18 @@ func TestProvidersDown(t *testing.T) {
 	p.Add(adaThere)
 	p.SetDown(true)
 	path := signInFile(t, map[string]*oidctest.Provider{"company": p})
-	c := &company{start(t, func(o *node.Options) { o.SignIn = path }), p}
+	var ahead atomic.Int64
+	c := &company{start(t, func(o *node.Options) {
+		o.SignIn = path
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	}), p}
 	p.Allow(c.ConsoleURL() + "/auth/company/callback")
 	v := c.visitor()
+	if checks, err := c.ops().Doctor(t.Context()); err != nil || !slices.ContainsFunc(checks, func(k client.Check) bool {
+		return k.Name == "sign-in at The company" && !k.OK && k.Remedy.Summary != ""
+	}) {
+		t.Errorf("the doctor says %+v, %v", checks, err)
+	}
 	if got := v.get("/auth/company"); got.Status != http.StatusBadGateway || !strings.Contains(got.Body, "The company") || len(v.logins()) > 0 {
 		t.Errorf("down: %d %s", got.Status, got.Body)
 	}
@@ -410,6 +420,7 @@ func TestProvidersDown(t *testing.T) {
 		t.Errorf("a link: %d %s", got.Status, got.Body)
 	}
 	p.SetDown(false)
+	ahead.Store(int64(5 * time.Second)) // a provider that was down is let alone for a moment
 	if got := v.signIn("/auth/company/connect", adaThere.Subject); got.Status != http.StatusOK {
 		t.Fatalf("up: %d %s", got.Status, got.Body)
 	}
