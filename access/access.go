@@ -107,6 +107,7 @@ type Reader interface {
 	EndedCredentials(now time.Time, most int) (hashes []string, err error)
 	GroupReader
 	AccountReader
+	LinksReader
 }
 
 // Writer is what one transaction can change of access.
@@ -118,6 +119,7 @@ type Writer interface {
 	DeleteCredential(hash string) error
 	GroupWriter
 	AccountWriter
+	LinksWriter
 }
 
 // Tx is access's part of one transaction.

@@ -19,10 +19,11 @@ type memory struct {
 	users       map[string]access.User
 	credentials map[string]access.Credential
 	accounts    map[string]access.Account
+	links       *access.Links
 }
 
 func newMemory() memory {
-	return memory{newGroups(), map[string]access.User{}, map[string]access.Credential{}, map[string]access.Account{}}
+	return memory{newGroups(), map[string]access.User{}, map[string]access.Credential{}, map[string]access.Account{}, &access.Links{}}
 }
 
 func (m memory) User(name string) (access.User, error) {
@@ -61,6 +62,8 @@ func (m memory) Credentials(user string) ([]access.Credential, error) {
 func (m memory) MadeWith(token string) ([]access.Credential, error) {
 	return m.those(func(c access.Credential) bool { return c.Parent == token }), nil
 }
+func (m memory) Links() (access.Links, error)  { return *m.links, nil }
+func (m memory) PutLinks(l access.Links) error { *m.links = l; return nil }
 func (m memory) Account(id string) (access.Account, error) {
 	a, ok := m.accounts[id]
 	if !ok {

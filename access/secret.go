@@ -63,6 +63,9 @@ func UseLink(tx Tx, secret string, now time.Time) (User, Credential, error) {
 	if errors.Is(err, ErrUnauthenticated) || (err == nil && c.Kind != KindLink) {
 		return User{}, Credential{}, fmt.Errorf("%w; ask an operator for another, or start the node with --admin-link", ErrLinkUsed)
 	}
+	if err == nil {
+		_, err = TakesLink(tx, c.Label)
+	}
 	if err != nil {
 		return User{}, Credential{}, err
 	}

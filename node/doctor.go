@@ -48,6 +48,7 @@ type Checkup struct {
 	triggers  *triggers.Dispatcher
 	paused    bool // all triggers
 	tls       *security
+	providers providers
 }
 
 // Doctor reads everything stored, down to the last byte, and names what is
@@ -81,6 +82,7 @@ func (c *Checkup) Doctor(ctx context.Context) ([]Check, error) {
 		func() ([]Check, error) { return c.budgets.check(), nil },
 		func() ([]Check, error) { return c.checkTriggers(), nil },
 		func() ([]Check, error) { return c.tls.check(), nil },
+		func() ([]Check, error) { return c.providers.check(ctx, c.watch), nil },
 	} {
 		found, err := look()
 		if err := errors.Join(err, ctx.Err()); err != nil {

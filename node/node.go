@@ -80,9 +80,10 @@ type Node struct {
 	builder   *builder
 	meter     *metering.Meter
 
-	egress []netip.Prefix // networks that apps may reach although they are not public
-	models *llm.Config    // that apps may be granted; nil: none
-	signIn people.SignInOptions
+	egress    []netip.Prefix // networks that apps may reach although they are not public
+	models    *llm.Config    // that apps may be granted; nil: none
+	signIn    people.SignInOptions
+	providers providers
 
 	files *filestore.Store
 	ring  *secrets.Ring // keys of the apps' secrets
@@ -142,7 +143,7 @@ func (n *Node) open(ctx context.Context) error {
 	if n.models, err = n.o.openModels(); err != nil {
 		return err
 	}
-	if n.signIn, err = n.o.openSignIn(); err != nil {
+	if n.signIn, n.providers, err = n.o.openSignIn(); err != nil {
 		return err
 	}
 	if n.policy, err = rego.New(ctx, rego.Options{Dir: n.o.PolicyDir}); err != nil {

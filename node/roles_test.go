@@ -58,9 +58,9 @@ func TestWhoReads(t *testing.T) {
 		"/info": all, "/whoami": all, "/apps": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage/samples": all, "/quotas": all, "/tokens": all,
 		"/apps/shop/releases": members, "/apps/shop/releases/1": members, "/apps/shop/activations": members, "/apps/shop/triggers": members, "/events": members,
 		"/requests": members, "/requests/req-1": members, "/grants": members, "/policy": members, "/domains": members, "/trust/keys": members,
+		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": ops, "/sign-in/links": ops, "/users/" + ada: ops, "/users/" + ada + "/accounts": self,
 		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside, "/apps/scripted/releases/1/source": inside,
 		"/provisioning": ops, "/provisioning/entra": ops, "/provisioning/entra/tokens": ops,
-		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": ops, "/users/" + ada: ops, "/users/" + ada + "/accounts": self,
 		"/groups": members, "/groups/sales": members, "/groups/sales/people": ops,
 		"/grants/" + grant: members, "/apps/ticking/triggers/cron/tick": members, "/doctor": ops, "/backup": ops,
 	}

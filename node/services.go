@@ -29,7 +29,7 @@ func apiServices(n *Node) api.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
 		Meter: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer, Logs: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Keys: n.People, Accounts: n.SignIns,
+		Tokens: n.People, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 		Doctor: n.Checkup, Backup: n.Upkeep,
 	}
 }
@@ -44,7 +44,7 @@ func consoleServices(n *Node) console.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Keys: n.People, Accounts: n.SignIns,
+		Tokens: n.People, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 	}
 }
 

@@ -51,7 +51,7 @@ var (
 var arguments = map[string]completion{
 	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "TOKEN": {names: completeTokens},
 	"KEY": {names: completeKeys}, "DOMAIN": {names: completeDomains}, "CONTEXT": {local: contextNames},
-	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText, "ACCOUNT": {names: completeAccounts},
+	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText, "users STATE": {words: []string{"on", "off"}}, "ACCOUNT": {names: completeAccounts},
 	"requests ID": {names: completeRequests}, "grants ID": {names: completeGrants},
 	"triggers KIND": {words: []string{string(abi.TriggerCron), string(abi.TriggerWebhook), string(abi.TriggerEvent)}},
 	"triggers NAME": {names: completeTriggers}, "dead-letters LETTER": {names: completeDeadLetters}, "secrets NAME": {names: completeSecrets},

@@ -234,7 +234,7 @@ old name stays theirs too: no other person is given it.`,
 	}
 	cmd.Flags().StringVar(&f.Role, "role", "", "only those who have this role")
 	cmd.Flags().StringVar(&f.Name, "name", "", "only those whose name has this part")
-	return noun("users", "Manage users and roles (for operators)", c.limited(cmd), c.show(), c.set(), rename, link, c.disconnect())
+	return noun("users", "Manage users and roles (for operators)", c.limited(cmd), c.show(), c.set(), rename, link, c.disconnect(), c.links())
 }
 
 // tokenCommands are the commands about API tokens.

@@ -411,6 +411,16 @@ func (c *Client) Accounts(ctx context.Context, user string) ([]Account, error) {
 	return short[Account](ctx, c, "/users/"+url.PathEscape(user)+"/accounts", nil)
 }
 
+// Links returns whether operators' one-time sign-in links are taken.
+func (c *Client) Links(ctx context.Context) (Links, error) {
+	return do[Links](ctx, c, request{method: http.MethodGet, path: "/sign-in/links"})
+}
+
+// SwitchLinks switches one-time sign-in links on or off.
+func (c *Client) SwitchLinks(ctx context.Context, off bool) (Links, error) {
+	return write[Links](ctx, c, http.MethodPut, "/sign-in/links", map[string]bool{"off": off})
+}
+
 // DisconnectAccount takes an account from a user.
 func (c *Client) DisconnectAccount(ctx context.Context, user, id string) error {
 	_, err := c.bytes(ctx, request{method: http.MethodDelete, path: "/users/" + url.PathEscape(user) + "/accounts/" + url.PathEscape(id)})

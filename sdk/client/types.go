@@ -610,6 +610,12 @@ type (
 		Group    string    `json:"group,omitempty"` // "": everyone
 		Until    time.Time `json:"until"`           // it ends then, unless the provider says the same again
 	}
+	// Links say whether operators' one-time sign-in links are taken.
+	Links struct {
+		Off bool      `json:"off"`
+		By  string    `json:"by,omitempty"`
+		At  time.Time `json:"at,omitzero"`
+	}
 	// Account is a user's account at a sign-in provider.
 	Account struct {
 		ID        string    `json:"id"`

@@ -91,6 +91,9 @@ func InCredential(c *access.Credential) []*string { return []*string{&c.User} }
 // InAccount returns where an account refers to people.
 func InAccount(a *access.Account) []*string { return []*string{&a.User} }
 
+// InLinks returns where the word about sign-in links refers to people.
+func InLinks(l *access.Links) []*string { return []*string{&l.By} }
+
 // InSecret returns where a secret refers to people.
 func InSecret(s *secrets.Secret) []*string { return []*string{&s.By} }
 

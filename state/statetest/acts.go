@@ -37,7 +37,7 @@ func drawAct(t *rapid.T) act {
 	return act{
 		What: rapid.SampledFrom([]string{
 			"app", "release", "release", "unrelease", "activation", "key", "unkey", "host", "unhost", "ask", "ask", "decide",
-			"grant", "revoke", "user", "person", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "provisioned", "provisioned", "provisioning", "account", "account", "unaccount", "secret", "unsecret", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "charge", "certify", "remove", "erase",
+			"grant", "revoke", "user", "person", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "provisioned", "provisioned", "provisioning", "account", "account", "unaccount", "links", "secret", "unsecret", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "charge", "certify", "remove", "erase",
 		}).Draw(t, "what"),
 		App:    rapid.SampledFrom([]string{"a", "ab", "a-b"}).Draw(t, "app"),
 		Person: rapid.SampledFrom([]string{"ada", "ada2"}).Draw(t, "person"),
@@ -95,6 +95,8 @@ func (a act) do(tx state.Tx) string {
 		return said(nil, tx.PutProvisioning(a.provisioning()))
 	case "account":
 		return said(nil, tx.PutAccount(a.account()))
+	case "links":
+		return said(nil, tx.PutLinks(access.Links{Off: a.Choice > 1, By: a.Person, At: a.at()}))
 	case "unaccount":
 		return said(nil, tx.DeleteAccount(a.account().ID))
 	case "secret":

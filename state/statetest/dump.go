@@ -126,6 +126,8 @@ func Dump(r state.Reader, more ...string) string {
 		text += said(person, err)
 	}
 	text += dumpEnded(r)
+	links, linksErr := r.Links()
+	text += said(links, linksErr)
 	for _, name := range append([]string{""}, slices.Compact(names)...) {
 		text += dumpOf(r, name)
 	}

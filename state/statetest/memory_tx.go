@@ -188,6 +188,8 @@ func (t *transaction) DeleteMember(group, person string) error {
 
 func (t *transaction) PutAccount(a access.Account) error { return t.put("accounts", a.ID, a) }
 
+func (t *transaction) PutLinks(l access.Links) error { return t.put("links", "links", l) }
+
 func (t *transaction) DeleteAccount(id string) error {
 	return t.drop("accounts", id, access.ErrNoAccount)
 }

@@ -42,6 +42,8 @@ func recordName(bucket string, key []byte) string {
 		return fmt.Sprintf("group %q", key)
 	case bucket == bMembers:
 		return fmt.Sprintf("the membership of %q in group %q", rest, app)
+	case bucket == bLinks:
+		return "the record that says whether sign-in links are taken"
 	case bucket == bProvisioned:
 		return fmt.Sprintf("the person %q of the provider %q", rest, app)
 	case bucket == bProvisionings:

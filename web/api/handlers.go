@@ -373,6 +373,18 @@ func disconnectAccount(s *server, c echo.Context) (any, error) {
 	return nil, s.Accounts.Disconnect(c.Request().Context(), arg[string](c, "name"), arg[string](c, "id"))
 }
 
+func getLinks(s *server, c echo.Context) (any, error) {
+	return one(s.Links.Links(c.Request().Context()))
+}
+
+func switchLinks(s *server, c echo.Context) (any, error) {
+	in, err := decode[SwitchLinks](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Links.SwitchLinks(c.Request().Context(), in.Off))
+}
+
 func doctor(s *server, c echo.Context) (any, error) {
 	return whole(s.Doctor.Doctor(c.Request().Context()))
 }

@@ -249,6 +249,8 @@ func routes() []route {
 		{method: get, path: "/groups/:group/people", id: "listGroupPeople", act: access.ReadMembers, scope: access.ScopeUsersRead, about: "Who is in a group, for those who are in it and for operators.", paged: true, answer: Items[control.GroupPerson]{}, handle: listing(listGroupPeople)},
 		{method: put, path: "/groups/:group/people/:name", id: "addToGroup", act: access.ManageGroup, scope: access.ScopeUsersWrite, about: "Put a person into a group.", answer: control.Group{}, handle: addToGroup, of: aGroup},
 		{method: del, path: "/groups/:group/people/:name", id: "removeFromGroup", act: access.ManageGroup, scope: access.ScopeUsersWrite, about: "Take a person out of a group.", answer: control.Group{}, handle: removeFromGroup, of: aGroup},
+		{method: get, path: "/sign-in/links", id: "getLinks", act: access.Operate, scope: access.ScopeUsersRead, about: "Whether operators' one-time sign-in links are taken.", answer: access.Links{}, handle: getLinks},
+		{method: put, path: "/sign-in/links", id: "switchLinks", act: access.Operate, scope: access.ScopeUsersWrite, about: "Switch one-time sign-in links on or off. They can be switched off once an operator has signed in at a provider; whoever holds the data directory can make one in any case.", body: jsonBody(SwitchLinks{}), answer: access.Links{}, handle: switchLinks},
 		{method: get, path: "/doctor", id: "doctor", act: access.Operate, scope: access.ScopeNodeRead, about: "Check everything that is stored.", answer: Items[control.Check]{}, handle: doctor},
 		{method: get, path: "/backup", id: "backup", act: access.Operate, scope: access.ScopeBackupRead, about: "All that the node keeps, as one stream (tar within gzip). It is complete if its last member is MANIFEST.json. For operators.", answer: "", media: "application/gzip", handle: backup},
 	}
@@ -258,6 +260,9 @@ func routes() []route {
 type (
 	SignIn struct {
 		Link string `json:"link"` // the link, or the secret in it
+	}
+	SwitchLinks struct {
+		Off bool `json:"off"`
 	}
 	Session struct {
 		Secret string        `json:"secret"`

@@ -51,6 +51,7 @@ type Services struct {
 	Tokens web.Tokens
 
 	Accounts     web.Accounts
+	Links        web.Links
 	Users        web.Users
 	Provisioning web.Provisioning
 	Groups       web.Groups

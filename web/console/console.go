@@ -65,6 +65,7 @@ type Services struct {
 	Keys         web.Keys
 
 	Accounts web.Accounts
+	Links    web.Links
 }
 
 // Console joins the areas of the console to its addresses. An area has what it asks of a node, and
@@ -108,8 +109,8 @@ func newConsole(s Services, f *frame) *Console {
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
+		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Accounts, s.SignIns, s.Links, s.Front},
 		provisioning: &provisioning{f, s.Provisioning},
-		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Accounts, s.SignIns, s.Front},
 		groups:       &groups{f, s.Groups},
 	}
 }
@@ -242,6 +243,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/tokens/{id}/revoke", c.settings.revokeToken, access.ManageTokens)
 	act("/settings/keys", c.settings.addKey, access.ManageKeys)
 	act("/settings/keys/delete", c.settings.deleteKey, access.ManageKeys)
+	act("/settings/links", c.settings.switchLinks, access.Operate)
 	act("/settings/accounts/disconnect", c.settings.disconnect, access.ManageAccounts)
 	edit("/settings/users", aUser, c.settings.putUser, access.ManagePerson)
 	edit("/settings/users/rename", aUser, c.settings.renameUser, access.ManagePerson)
