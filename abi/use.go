@@ -156,7 +156,7 @@ func (r *Recorder) Reset() {
 	r.uses = r.uses[:0]
 }
 
-// Uses answers what was noted, sorted, each capability, meter and subject once.
+// Uses returns what was noted, sorted, each capability, meter and subject once.
 func (r *Recorder) Uses() []Use {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -160,7 +160,7 @@ func lookup(tx Reader, secret string, now time.Time) (Credential, User, error) {
 	return c, u, err
 }
 
-// Require answers nil if the actor has one of the roles.
+// Require returns nil if the actor has one of the roles.
 func Require(a Actor, anyOf ...Role) error {
 	if a.User == "" {
 		return ErrUnauthenticated
@@ -203,7 +203,7 @@ func CanonicalName(text string) (string, error) {
 	return name, nil
 }
 
-// CheckUser tells whether a user can be stored: a name that is a plain
+// CheckUser reports whether a user can be stored: a name that is a plain
 // lower-case mail address, and roles that exist.
 func CheckUser(u User) error {
 	if name, err := CanonicalName(u.Name); err != nil || name != u.Name {

@@ -40,7 +40,7 @@ const journalExt = ".journal"
 
 func journalName(epoch uint64) string { return fmt.Sprintf("%016x%s", epoch, journalExt) }
 
-// closes answers the hour before which the epoch's cells will not grow any more.
+// closes returns the hour before which the epoch's cells will not grow any more.
 // Callers hold writer.mu, and floor is not in the future of writer.floor.
 func (e *epoch) closes(floor time.Time) time.Time {
 	for i := range e.pending {

@@ -163,7 +163,7 @@ func (m *Meter) Standing(v *Invocation) error { return m.writer.append(nil, kind
 
 // Ready returns nil while usage can be journaled, and else why it cannot. A disk
 // that hangs cannot be given up, since what it has taken may yet be durable: who
-// waits for it waits, and nobody else begins.
+// waits for it waits, and no other begins.
 func (m *Meter) Ready() error { return m.writer.ready() }
 
 // Run flushes, heals and reconciles until ctx ends. A flush that fails is tried

@@ -210,7 +210,7 @@ func (r *recovery) take(name string, said reading, err error) error {
 		r.log.Error("a usage journal is damaged: counted up to there, and kept", "journal", name+damagedExt, "found", said.tail.String())
 	}
 	r.last = max(r.last, said.epoch)
-	for _, e := range r.earlier { // somebody has copied the file
+	for _, e := range r.earlier { // a person has copied the file
 		if e.number == said.epoch && e.node == said.node {
 			e.cells.max(said.cells)
 			said.cells = newCells()

@@ -63,7 +63,7 @@ type Ledger struct {
 // has to do is said here; the rules of it that do not depend on how something is kept
 // are in ledger.go.
 type Store interface {
-	// BeginEpoch answers a number that the node has never used: larger than all
+	// BeginEpoch returns a number that the node has never used: larger than all
 	// before, and at least atLeast. It is durable.
 	BeginEpoch(ctx context.Context, node string, atLeast uint64) (uint64, error)
 	// Merge makes every counter the maximum of what is stored and what is given, in
@@ -73,7 +73,7 @@ type Store interface {
 	// epoch that was not begun here is begun.
 	Merge(ctx context.Context, f Flush) error
 	// Seal makes rows of all hours before until, as far as no epoch can add to them,
-	// and answers the first hour that is open. It seals all of them or fewer.
+	// and returns the first hour that is open. It seals all of them or fewer.
 	Seal(ctx context.Context, until time.Time) (time.Time, error)
 	// Ledger reads from <= hour < to, of one app if app is not "", in no particular
 	// order and at one moment.
@@ -88,7 +88,7 @@ type Store interface {
 	// Epochs lists all of them by node and number.
 	Epochs(ctx context.Context) ([]Epoch, error)
 	// Balance compares, at one moment, all cells with the rows and adjustments that
-	// were made of them. It answers both sums and each hour in which they differ.
+	// were made of them. It returns both sums and each hour in which they differ.
 	Balance(ctx context.Context) (Balance, error)
 }
 
@@ -109,7 +109,7 @@ type HourDiff struct {
 	Owed  Usage     `json:"owed"` // rows and adjustments
 }
 
-// CompareHours answers the hours in which two sums differ, oldest first.
+// CompareHours returns the hours in which two sums differ, oldest first.
 func CompareHours(cells, owed map[time.Time]Usage) []HourDiff {
 	var differ []HourDiff
 	for h, u := range cells {

@@ -23,7 +23,7 @@ type Answer struct {
 	Secret bool `json:"secret,omitempty"`
 }
 
-// Attempts are read by whom they belong to: one person's keys are nobody else's.
+// Attempts are read by whom they belong to: one person's keys are no other's.
 type Attempts interface {
 	// Attempt reads one; found is false if there is none.
 	Attempt(user, key string) (a Attempt, found bool, err error)

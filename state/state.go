@@ -79,7 +79,7 @@ type Tx interface {
 	triggers.Writer
 	AttemptWriter
 	// EraseApp forgets all records of an app but itself, its usage, its requests, its certificates
-	// and its events. Blobs that only its releases named are noted as unnamed, and count as nobody's.
+	// and its events. Blobs that only its releases named are noted as unnamed, and count as no one's.
 	EraseApp(app string) error
 	// Emit adds an event to the revision, which is its entry in the audit log as well. The detail
 	// holds no secret.

@@ -162,7 +162,7 @@ func kvExpiry(t *testing.T, link abi.Link, pass func(time.Duration)) {
 	}
 }
 
-// kvScan walks over more keys than one answer has, up to the quota of keys.
+// kvScan walks over more keys than one response has, up to the quota of keys.
 func kvScan(t *testing.T, link abi.Link) {
 	var keys []string
 	for i := range int(kvQuota.Keys) {

@@ -77,7 +77,7 @@ func (r *reader) leb(width uint, signed bool) uint64 {
 	}
 }
 
-// unusedBitsFit tells whether the bits of a last byte beyond the integer's
+// unusedBitsFit reports whether the bits of a last byte beyond the integer's
 // width are zero or, for a signed integer, its sign.
 func unusedBitsFit(c byte, left uint, signed bool) bool {
 	unused := c & 0x7f >> left

@@ -60,7 +60,7 @@ func (c keyCommands) command() *cobra.Command {
 	}
 	challenge.Flags().StringVar(&identity, "identity", "", "whom the key is to sign for (default you)")
 	remove := &cobra.Command{
-		Use: "delete KEY", Short: "Delete a key, which signs for nobody from then on", Args: cobra.ExactArgs(1),
+		Use: "delete KEY", Short: "Delete a key, which signs for no person from then on", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			if err := node.DeleteKey(ctx, args[0]); err != nil {
 				return err

@@ -94,7 +94,7 @@ func checksum(salt uint32, frame []byte) uint32 {
 	return crc32.Update(c, castagnoli, frame[prefixSize:])
 }
 
-// frameSize answers how long the frame is that begins with these eight bytes, or
+// frameSize returns how long the frame is that begins with these eight bytes, or
 // 0 if none does.
 func frameSize(prefix []byte) int {
 	word := binary.LittleEndian.Uint32(prefix)

@@ -2,7 +2,7 @@ package events
 
 import "github.com/agora-host/agora/abi"
 
-// Publish sends an event to every subscriber, and answers its id once it is
+// Publish sends an event to every subscriber, and returns its id once it is
 // durable. abi.ErrnoDenied: the topic is not granted; abi.ErrnoQuota: too much
 // waits already; abi.ErrnoTooLarge: the payload is over 64 KiB.
 func Publish(topic string, payload []byte) (id string, err error) {
