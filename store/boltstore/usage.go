@@ -17,7 +17,7 @@ var _ metering.Store = (*Store)(nil)
 var sealedKey = []byte("sealed")
 
 // change is a transaction that makes no revision: usage is not a change that
-// somebody made.
+// a person made.
 func (s *Store) change(ctx context.Context, apply func(*writer) error) error {
 	if err := ctx.Err(); err != nil {
 		return err

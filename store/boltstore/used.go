@@ -16,7 +16,7 @@ const (
 	allReleases = 0
 )
 
-// AddUsed adds to what releases did. It makes no revision: it is nobody's change.
+// AddUsed adds to what releases did. It makes no revision: it is no one's change.
 // What a crash makes it do twice is counted twice.
 func (s *Store) AddUsed(ctx context.Context, all []approvals.ReleaseUsed) error {
 	if err := ctx.Err(); err != nil || len(all) == 0 {
@@ -62,7 +62,7 @@ func sumUses(w *writer) error {
 // UsedByAny returns what the releases of an app did together.
 func (t *reader) UsedByAny(app string) ([]approvals.Used, error) { return t.Used(app, allReleases) }
 
-// Used answers what a release did.
+// Used returns what a release did.
 func (t *reader) Used(app string, release int) ([]approvals.Used, error) {
 	used, err := get[[]approvals.Used](t.tx, bUses, releaseKey(app, release), os.ErrNotExist)
 	if errors.Is(err, os.ErrNotExist) {
