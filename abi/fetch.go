@@ -22,7 +22,7 @@ const (
 )
 
 // fetchMethods are those that may be used: CONNECT opens a tunnel, and TRACE
-// answers with what was sent, credentials too.
+// responds with what was sent, credentials too.
 const fetchMethods = " GET HEAD POST PUT PATCH DELETE OPTIONS "
 
 // fetchReserved are headers that decide where a request goes, where it ends or

@@ -49,7 +49,7 @@ type ChatRequest struct {
 	ParallelToolCalls *bool           `json:"parallel_tool_calls,omitempty"`
 
 	// What clients send by habit. The function that is called decides, and an
-	// answer is one.
+	// response is one.
 	N             int             `json:"n,omitempty"`
 	Stream        bool            `json:"stream,omitempty"`
 	StreamOptions json.RawMessage `json:"stream_options,omitempty"`

@@ -12,7 +12,7 @@ import "time"
 //	write: bytes -> empty. It returns when they are on their way to the caller,
 //	       and waits while the caller does not take them.
 //
-// An app that started answers 0 from app_handle_v1. There is no errno for a
+// An app that started returns 0 from app_handle_v1. There is no errno for a
 // caller that left or a limit that is reached: the app is stopped.
 const StreamModule = "app:stream/v1"
 

@@ -108,7 +108,7 @@ func Note(ctx context.Context, u Use) {
 }
 
 // NoteOutcome notes a use as what became of it: done, over a quota, or failed. It
-// answers what the guest may know. internal tells that err is the node's own
+// returns what the guest may know. internal tells that err is the node's own
 // trouble and belongs in its log.
 func NoteOutcome(ctx context.Context, u Use, err error) (errno Errno, internal bool) {
 	errno, known := errors.AsType[Errno](err)

@@ -32,7 +32,7 @@ func Hash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Authenticate answers who holds a token or a session. Links do not
+// Authenticate returns who holds a token or a session. Links do not
 // authenticate: they are used up by UseLink.
 func Authenticate(tx Reader, secret string, now time.Time) (Actor, error) {
 	c, u, err := lookup(tx, secret, now)

@@ -157,7 +157,7 @@ func benchSets(n *benchNode, body []byte, span time.Duration) error {
 }
 
 // posts sends the same request again and again from so many connections, and
-// answers how many a second.
+// returns how many a second.
 func (n *benchNode) posts(body []byte, at int, span time.Duration) (float64, error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: at, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", n.Addr().String())

@@ -56,7 +56,7 @@ func minimal(text string) []byte {
 }
 
 // serveFrames is all that is HTTP of a peer: call gets the frame of a request, and
-// answers that of a response.
+// returns that of a response.
 func serveFrames(call func(frame []byte) ([]byte, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var request abi.Request

@@ -28,7 +28,7 @@ const (
 	attemptLife = 24 * time.Hour
 	// maxAttempts bounds what is kept for one person; the oldest goes first.
 	maxAttempts = 500
-	// MaxAnswer is the largest answer that is kept, in bytes.
+	// MaxAnswer is the largest response that is kept, in bytes.
 	MaxAnswer = 32 << 10
 	maxKey    = 255
 )

@@ -161,7 +161,7 @@ func clearHeader(h http.Header) {
 	}
 }
 
-// settled journals a file's answer before the first byte of it leaves.
+// settled journals a file's response before the first byte of it leaves.
 type settled struct {
 	http.ResponseWriter
 	t    *target

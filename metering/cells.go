@@ -53,7 +53,7 @@ func (c *cell) add(calls uint64, v *Invocation) {
 	}
 }
 
-// admit answers uses whose subjects the cell has room for. It happens before they
+// admit returns uses whose subjects the cell has room for. It happens before they
 // are journaled, so that whoever reads the journal counts the same.
 func (c *cell) admit(uses []abi.Use) []abi.Use {
 	if len(uses) == 0 {

@@ -10,7 +10,7 @@ import (
 )
 
 // Flush brings all counts to the store, and seals the hours that are over. A
-// flush that is repeated, or whose answer is lost, changes nothing.
+// flush that is repeated, or whose outcome is lost, changes nothing.
 func (m *Meter) Flush(ctx context.Context) error {
 	m.flushing.Lock()
 	defer m.flushing.Unlock()

@@ -14,7 +14,7 @@ func (m *Meter) Report(ctx context.Context, q Query) (Report, error) {
 		return Report{}, err
 	}
 	// The live counts first: what is flushed between here and the store's
-	// answer is taken from here.
+	// response is taken from here.
 	live := m.writer.live()
 	s := newSummary(q)
 	var ledger Ledger

@@ -19,7 +19,7 @@ var (
 	ErrUnmetered = errors.New("usage cannot be recorded")
 )
 
-// Tags say who answers for usage, and what caused it.
+// Tags say who is responsible for usage, and what caused it.
 type Tags struct {
 	App         string `json:"app"`
 	Release     int    `json:"release"`
@@ -34,7 +34,7 @@ type Tags struct {
 // The triggers: what an invocation is the response to.
 const (
 	TriggerHTTP    = "http"    // a request to the app's address
-	TriggerInvoke  = "invoke"  // somebody signed in, through console, API or command line
+	TriggerInvoke  = "invoke"  // a signed-in person, through console, API or command line
 	TriggerCron    = "cron"    // the clock
 	TriggerWebhook = "webhook" // another system
 	TriggerEvent   = "event"   // another app

@@ -4,7 +4,7 @@ import "time"
 
 // Attempt is a write that its caller gave a key (Idempotency-Key), once it has changed something.
 // It is stored in the transaction of the change, so there is never one without the other; the
-// answer is added once it is known.
+// response is added once it is known.
 type Attempt struct {
 	User   string    `json:"user"`
 	Key    string    `json:"key"`   // a digest of what the caller sent

@@ -6,7 +6,7 @@ import (
 )
 
 // reader is a cursor over untrusted bytes. The first error sticks, and from
-// then on every read answers zero: callers check once for each item of a list.
+// then on every read returns zero: callers check once for each item of a list.
 type reader struct {
 	b       []byte
 	base    int // offset of b[0] in the module

@@ -83,7 +83,7 @@ func (c keyCommands) create() *cobra.Command {
 		Long: `Registers a public key. Its private half has to agree, by signing a text of the node:
 with --key this happens here, and the private key is not sent. A key that is kept
 elsewhere signs the text of ` + "`agora keys challenge`" + ` with cosign, within an hour; an
-operator who adds the key of somebody else takes their proof the same way. Keys of
+operator who adds another person's key takes their proof the same way. Keys of
 cosign are decrypted with COSIGN_PASSWORD.`,
 		Example: `  agora keys create --key cosign.key
   agora keys challenge > challenge.txt

@@ -152,7 +152,7 @@ func (c demo) publishExamples(ctx context.Context, n *node.Node, o node.Options,
 		return ""
 	}
 	manifests, _ := filepath.Glob(filepath.Join(dir, "*", manifestFile))
-	if o.LLM == "" { // what nobody could answer is not shown
+	if o.LLM == "" { // what no model could serve is not shown
 		manifests = slices.DeleteFunc(manifests, asksModels)
 	}
 	if len(manifests) == 0 {

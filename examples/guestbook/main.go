@@ -19,7 +19,7 @@ func init() { guest.Handle(serve) }
 
 func main() {}
 
-// entry is what somebody wrote, under a key that sorts by time.
+// entry is what a guest wrote, under a key that sorts by time.
 type entry struct {
 	Name string    `json:"name"`
 	Text string    `json:"text"`

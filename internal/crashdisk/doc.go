@@ -21,6 +21,6 @@
 // Not in the model: a disk that says it wrote and did not (tests may ask for it),
 // and bytes that change by themselves.
 //
-// A Disk is for one goroutine at a time; what AfterPowerLoss answers shares no
+// A Disk is for one goroutine at a time; what AfterPowerLoss returns shares no
 // memory that changes, and may be used by another.
 package crashdisk

@@ -56,7 +56,7 @@
 // What is left is in a global of the module. At the entry of each function, at
 // the head of each loop, after MaxStraightLine units without either, and after
 // each bulk charge, code asks the host for more when it is below zero; the host
-// answers or does not return. A short function without calls and loops does not
+// returns or does not end. A short function without calls and loops does not
 // ask, nor does one that begins with a loop: between two checks at most
 // MaxStraightLine calls of such functions run unasked. The function that runs first
 // finds zero and asks. The counter cannot wrap: one charge is below 2^47 and is

@@ -120,7 +120,7 @@ func (j *Journal) begin() error {
 }
 
 // Append adds a record. When it returns nil the record is in the file or about to
-// be; it is as durable as d says when the batch's Wait answers nil.
+// be; it is as durable as d says when the batch's Wait returns nil.
 func (j *Journal) Append(d Durability, payload []byte) (seq uint64, b *Batch, err error) {
 	if len(payload) > MaxPayload {
 		return 0, nil, fmt.Errorf("a record of %d bytes is too large: at most %d", len(payload), MaxPayload)

@@ -68,7 +68,7 @@ func (r Response) With(name, value string) Response {
 	return r
 }
 
-// Text answers plain text.
+// Text responds with plain text.
 func Text(status int, body string) Response {
 	return Response{Status: status, Body: []byte(body)}.With("Content-Type", "text/plain; charset=utf-8")
 }

@@ -18,7 +18,7 @@ const (
 var Forever = []byte{wasm.OpLoop, wasm.BlockEmpty, wasm.OpBr, 0, end}
 
 // App is an abi/v1 module whose memory holds a response, and whose handler
-// runs code and then answers it.
+// runs code and then returns it.
 type App struct {
 	Code   []byte // of the handler, before its response
 	Raw    []byte // instead of code and response
@@ -50,7 +50,7 @@ func OKFrame() []byte {
 	return abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte("ok")})
 }
 
-// Calls is an app whose answer is what one call of a capability answers: a
+// Calls is an app whose response is what one call of a capability returns: a
 // response frame. If the call is refused, so is the app's response.
 func Calls(module, function string, in []byte) []byte {
 	const out, room = 1 << 16, 1 << 16

@@ -7,7 +7,7 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// Store keeps the data of all apps, apart from each other. Methods answer an
+// Store keeps the data of all apps, apart from each other. Methods return an
 // abi.Errno for what the guest caused; any other error is the node's. An entry
 // that has expired is not there. What Write acknowledged is durable.
 type Store interface {

@@ -91,7 +91,7 @@ func (g *grant) chain(ctx context.Context, q *abi.ChatRequest, asked *Model, str
 	return nil, failed
 }
 
-// attempt asks one model, after all that there is to ask about it. It returns a run whose answer is
+// attempt asks one model, after all that there is to ask about it. It returns a run whose response is
 // there, or of a stream has begun: until then the app has seen nothing, and another model may be
 // asked. The run of an attempt that failed is settled.
 func (g *grant) attempt(ctx context.Context, asked *abi.ChatRequest, m *Model, streamed bool) (*run, error) {

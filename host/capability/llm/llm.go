@@ -29,7 +29,7 @@ type Options struct {
 	Ledger Ledger
 	// Tell lets an app's owner know why something was refused; it may be called often.
 	Tell func(ctx context.Context, app App, f abi.Finding)
-	// Logger receives the node's own log. Neither prompts nor answers are in it.
+	// Logger receives the node's own log. Neither prompts nor responses are in it.
 	Logger *slog.Logger
 	Now    func() time.Time
 }

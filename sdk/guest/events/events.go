@@ -10,7 +10,7 @@ func Publish(topic string, payload []byte) (id string, err error) {
 }
 
 // PublishOnce publishes unless the app has used the key within a day: then it
-// answers the id of that event, and nothing is sent.
+// returns the id of that event, and nothing is sent.
 func PublishOnce(key, topic string, payload []byte) (id string, err error) {
 	out, err := publish(abi.AppendPublish(nil, topic, key, payload))
 	return string(out), err
