@@ -29,6 +29,7 @@ type epoch struct {
 // pending is what will be counted when its record is durable.
 type pending struct {
 	seq    uint64
+	at     time.Time // by the wall clock, which is what people compare with
 	cell   *cell
 	calls  uint64
 	counts Counts

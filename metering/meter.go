@@ -125,6 +125,12 @@ func (m *Meter) open(ctx context.Context) error {
 	if err := m.endUnknown(ctx); err != nil {
 		return errors.Join(err, next.journal.Abandon())
 	}
+	// What a killed process did not flush is in the store before anything asks what is not.
+	for _, e := range said.earlier {
+		if err := m.settle(ctx, e); err != nil {
+			m.log.Error("usage stays in the journal until the store takes it", "err", err)
+		}
+	}
 	return nil
 }
 

@@ -117,7 +117,7 @@ func (r *reading) count(one *record) {
 		return
 	case !one.proven:
 		var c cell
-		c.add(one.calls(), &one.Invocation)
+		c.add(one.at, one.calls(), &one.Invocation)
 		r.unproven = r.unproven.Add(c.Usage)
 		return
 	}
@@ -126,7 +126,7 @@ func (r *reading) count(one *record) {
 		c = r.cells.at(hour, &one.Tags)
 		one.names.cell = c
 	}
-	c.add(one.calls(), &one.Invocation)
+	c.add(one.at, one.calls(), &one.Invocation)
 }
 
 func (r *record) calls() uint64 {

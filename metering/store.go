@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/agora-host/agora/abi"
 )
 
 // Cell is the cumulative usage of one key in one epoch of a node.
@@ -12,6 +14,9 @@ type Cell struct {
 	Epoch uint64 `json:"epoch"`
 	Key
 	Usage
+	// Times say when each of its uses was, by the use with N zero: in a flush alone, for what a
+	// store makes of it. They are no part of what is kept.
+	Times map[abi.Use]Span `json:"-"`
 }
 
 // Flush is what a node says of one epoch.
@@ -70,7 +75,8 @@ type Store interface {
 	// one atomic and durable change with Until and Ended, which never go back. Doing
 	// it again, late or in another order changes nothing. What is new to an hour
 	// that is sealed becomes an adjustment, posted in the first hour that is open. An
-	// epoch that was not begun here is begun.
+	// epoch that was not begun here is begun. Where what releases did is kept, too, what
+	// is new of a cell (see Cell.Did) is added to it in the same change.
 	Merge(ctx context.Context, f Flush) error
 	// Seal makes rows of all hours before until, as far as no epoch can add to them,
 	// and returns the first hour that is open. It seals all of them or fewer.

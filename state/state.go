@@ -39,7 +39,8 @@ type Feed interface {
 
 // Upkeep is what a node notes without a person's decision. It makes no revision and no event.
 type Upkeep interface {
-	// AddUsed adds to what releases did. What a crash makes a node add twice is counted twice.
+	// AddUsed adds to what releases did what is in no cell of usage, and is lost by a crash before: that
+	// a secret was taken out of a log. What calls did the store adds of their cells, see metering.Store.
 	AddUsed(ctx context.Context, all []approvals.ReleaseUsed) error
 	// TokensUsed notes when credentials were used last, by hash. What is not there any more, or was
 	// used later, stays as it is.
