@@ -71,13 +71,6 @@ func TestProvisionedPerson(t *testing.T) {
 	}
 }
 
-// between is the text between two others.
-func between(text, before, after string) string {
-	_, rest, _ := strings.Cut(text, before)
-	found, _, _ := strings.Cut(rest, after)
-	return found
-}
-
 // TestProvisioningOnTheWire: operators let providers in, see their conflicts, settle them, and import.
 func TestProvisioningOnTheWire(t *testing.T) {
 	n := start(t)
