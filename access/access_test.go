@@ -183,7 +183,7 @@ func TestRequire(t *testing.T) {
 		want error
 	}{
 		{access.Actor{}, []access.Role{access.RoleViewer}, access.ErrUnauthenticated},
-		{access.Actor{Roles: access.Roles()}, []access.Role{access.RoleViewer}, access.ErrUnauthenticated}, // roles of nobody
+		{access.Actor{Roles: access.Roles()}, []access.Role{access.RoleViewer}, access.ErrUnauthenticated}, // roles of no one
 		{access.Actor{User: "a"}, []access.Role{access.RoleViewer}, access.ErrForbidden},
 		{access.Actor{User: "a"}, []access.Role{access.SignedIn}, nil},
 		{access.Actor{}, []access.Role{access.SignedIn}, access.ErrUnauthenticated},

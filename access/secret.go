@@ -32,7 +32,7 @@ func Hash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Authenticate answers who holds a token or a session. Links do not
+// Authenticate returns who holds a token or a session. Links do not
 // authenticate: they are used up by UseLink.
 func Authenticate(tx Reader, secret string, now time.Time) (Actor, error) {
 	c, u, err := lookup(tx, secret, now)
@@ -163,7 +163,7 @@ func lookup(tx Reader, secret string, now time.Time) (Credential, User, error) {
 	return c, u, err
 }
 
-// Require answers nil if the actor has one of the roles.
+// Require returns nil if the actor has one of the roles.
 func Require(a Actor, anyOf ...Role) error {
 	if a.User == "" {
 		return ErrUnauthenticated
@@ -206,7 +206,7 @@ func CanonicalName(text string) (string, error) {
 	return name, nil
 }
 
-// CheckUser tells whether a user can be stored: a name that is a plain
+// CheckUser reports whether a user can be stored: a name that is a plain
 // lower-case mail address, and roles that exist.
 func CheckUser(u User) error {
 	if name, err := CanonicalName(u.Name); err != nil || name != u.Name {

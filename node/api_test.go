@@ -76,7 +76,7 @@ func TestDescriptionIsTheAPI(t *testing.T) {
 	}
 }
 
-// TestWhoMayCallWhat walks every operation as nobody, as a browser, and as each
+// TestWhoMayCallWhat walks every operation as no one, as a browser, and as each
 // role: nothing but what is public answers without a token, cookies are no
 // token, and a role opens what it says and no more.
 func TestWhoMayCallWhat(t *testing.T) {

@@ -44,7 +44,7 @@ const judge = `(async () => {
 	return faults;
 })()`
 
-// view is a page as somebody finds it.
+// view is a page as a person finds it.
 type view struct {
 	who  string // key of sessions; "" signed out
 	path string

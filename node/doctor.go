@@ -25,7 +25,7 @@ import (
 	"github.com/agora-host/agora/triggers"
 )
 
-// Check is one line of the doctor's report, as the API answers it.
+// Check is one line of the doctor's report, as the API returns it.
 type Check = control.Check
 
 // Checkup examines a node that runs.

@@ -78,7 +78,7 @@ func (f *front) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// writeFault sends a caller of an app the response to a request that was not served. Nobody has signed
+// writeFault sends a caller of an app the response to a request that was not served. No one has signed
 // in, so that the app's owner is named as colleagues know them, and not by an address that takes mail.
 func (f *front) writeFault(w http.ResponseWriter, r *http.Request, id string, err error) {
 	var about problem.About
@@ -108,7 +108,7 @@ func (f *front) calmly(next http.Handler) http.Handler {
 			return
 		}
 		if out.begun {
-			// No half of an answer is taken for a whole one.
+			// No half of a response is taken for a whole one.
 			panic(http.ErrAbortHandler)
 		}
 		for name := range w.Header() {
@@ -124,7 +124,7 @@ func (f *front) calmly(next http.Handler) http.Handler {
 	})
 }
 
-// begun notes that an answer has begun.
+// begun notes that a response has begun.
 type begun struct {
 	http.ResponseWriter
 	begun bool

@@ -94,8 +94,8 @@ func (k sampler) observe(s host.Settled) {
 	})
 }
 
-// storeUsed is how often what was used goes to the store. A kill loses what came since: it is shown to
-// people, and not billed.
+// storeUsed is how often what was noted of apps goes to the store, and when tokens were used. A kill
+// loses what came since: it is shown to people, and not billed.
 const storeUsed = 5 * time.Second
 
 // flushUsed brings what was used, and when tokens were, to the store. What the store does not take is

@@ -18,7 +18,7 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-// completeWithin is how long a shell waits for the names that a node has. Without an answer there
+// completeWithin is how long a shell waits for the names that a node has. Without a response there
 // are none, and no message: it would stand in the middle of a command line.
 const completeWithin = 1500 * time.Millisecond
 

@@ -116,7 +116,7 @@ func usageError(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
-// exit prints an error as its reader needs it and answers the exit status.
+// exit prints an error as its reader needs it and returns the exit status.
 func (c *session) exit(err error) int {
 	if err == nil {
 		return exitOK

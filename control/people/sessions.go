@@ -24,7 +24,7 @@ const (
 	maxLinks    = 10
 )
 
-// Authenticate answers who holds a token or a session.
+// Authenticate returns who holds a token or a session.
 func (s *Service) Authenticate(ctx context.Context, secret string) (access.Actor, error) {
 	var actor access.Actor
 	err := s.desk.View(ctx, func(tx state.Reader) (err error) {

@@ -266,7 +266,7 @@ func TestCallerLeaves(t *testing.T) {
 	}
 }
 
-// TestCache: compiled code is used again, and code that somebody else put there is not.
+// TestCache: compiled code is used again, and code that another person put there is not.
 func TestCache(t *testing.T) {
 	dir := t.TempDir()
 	e := newEngine(t, func(o *engine.Options) { o.CacheDir = dir })
@@ -536,7 +536,7 @@ func FuzzCGIResponse(f *testing.F) {
 }
 
 // TestCompileTogether: many who ask for the same module at once get it, and one
-// who goes away takes nobody along.
+// who goes away takes no one along.
 func TestCompileTogether(t *testing.T) {
 	e := newEngine(t)
 	module := wasmtest.App{Code: bytes.Repeat([]byte{wasm.OpNop}, 20_000)}.Bytes()

@@ -18,7 +18,7 @@ import (
 type failure struct {
 	name   string
 	code   []byte // of the handler
-	answer []byte // instead of its own answer
+	answer []byte // instead of its own response
 	fault  error
 	limits func(*engine.Limits)
 	thrown bool // the instance is thrown away

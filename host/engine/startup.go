@@ -20,7 +20,7 @@ const (
 	mostFuel = math.MaxInt64 / 4
 )
 
-// imageable tells whether one image may serve all requests, as far as that is
+// imageable reports whether one image may serve all requests, as far as that is
 // known before start-up ran.
 func (p *Program) imageable() bool {
 	return p.restorable && p.iface == abi.InterfaceV1 && !p.limits.KeepState
@@ -38,7 +38,7 @@ type beginning struct {
 // time. Where an initialiser asks, its result must not serve later requests.
 func (b *beginning) ofTheMoment() { b.moment = b.moment || b.running }
 
-// ofItsOwn tells whether what start-up made is for this request alone. What a
+// ofItsOwn reports whether what start-up made is for this request alone. What a
 // capability answered may not outlive its grant.
 func (b *beginning) ofItsOwn(l *Limits) bool { return b.called || b.moment && !l.StartOnce }
 
@@ -156,7 +156,7 @@ func (p *Program) prepare(v *invocation, in *instance) error {
 	return nil
 }
 
-// warmUp serves a request that nobody made: nothing of the one that happens to
+// warmUp serves a request that no user made: nothing of the one that happens to
 // be the first may get into the image.
 func (p *Program) warmUp(v *invocation, in *instance) error {
 	r := &abi.Request{Method: "GET", Host: "warm-up.invalid"}

@@ -22,7 +22,7 @@ func exportStream(b wazero.HostModuleBuilder) {
 	for name, call := range map[string]func(*invocation, []byte){abi.StreamStart: (*invocation).streamFrame, abi.StreamWrite: (*invocation).streamBytes} {
 		exportHostFunc(b, abi.StreamModule, name, func(_ context.Context, v *invocation, in []byte) ([]byte, abi.Errno) {
 			if v.init.running {
-				return nil, abi.ErrnoUnavailable // nobody has asked anything yet
+				return nil, abi.ErrnoUnavailable // there was no request yet
 			}
 			call(v, in)
 			return nil, abi.ErrnoOK
@@ -144,7 +144,7 @@ func (v *invocation) printed(view []byte) {
 	}
 }
 
-// unbuffered tells whether a command's headers ask for a stream, and removes the
+// unbuffered reports whether a command's headers ask for a stream, and removes the
 // one that is for the node alone.
 func unbuffered(r *abi.Response) (wanted bool) {
 	r.Header = slices.DeleteFunc(r.Header, func(f abi.Field) bool {

@@ -444,7 +444,7 @@ type (
 		Group map[string]string `json:"group"`
 		Usage
 	}
-	// Report answers a query.
+	// Report makes the report of a query.
 	Report struct {
 		From  time.Time `json:"from"`
 		To    time.Time `json:"to"`

@@ -21,7 +21,7 @@ import (
 	"github.com/agora-host/agora/triggers"
 )
 
-// people are known by p0-0@x, p0-1@x … as they are renamed, and by p0@x where nobody ever is.
+// people are known by p0-0@x, p0-1@x … as they are renamed, and by p0@x where no one ever is.
 const people = 3
 
 var (

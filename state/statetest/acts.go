@@ -141,7 +141,7 @@ func (a act) register(tx state.Tx) string {
 		return said(nil, tx.ChargeRelease(a.App, a.Number, a.Person))
 	case "erase":
 		return said(nil, tx.EraseApp(a.App))
-	case "remove": // what is left of a removed app counts as nobody's
+	case "remove": // what is left of a removed app counts as no person's
 		return said(nil, tx.PutApp(registry.App{Name: a.App, Owner: a.Person, Removal: &registry.Removal{Done: a.at()}}))
 	case "certify":
 		id, err := tx.NextCertificate()

@@ -19,7 +19,7 @@ import (
 	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
-// Dump answers every record of an open store as bbolt reads it, and whether
+// Dump returns every record of an open store as bbolt reads it, and whether
 // each is also found under its key.
 func (s *Store) Dump() (string, error) { return dump(boltOf(s.file)) }
 

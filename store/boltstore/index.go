@@ -109,7 +109,7 @@ func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 	case bMembers:
 		return [][]byte{key(byMember, f.Person, f.Group)}, nil
 	}
-	// Places in lists are shown to people, and a credential's key is what nobody is shown.
+	// Places in lists are shown to people, and a credential's key is what no one is shown.
 	sum := sha256.Sum256(k)
 	tail := string(sum[:16])
 	entries := [][]byte{key(byUser, f.User, f.Kind, moment(f.Created), tail)}

@@ -267,7 +267,7 @@ func (s *Store) Events(ctx context.Context, q state.EventQuery) (events []abi.Ev
 	return events, err
 }
 
-// mostLooks bounds how many events one part is looked for among: what somebody may see can be
+// mostLooks bounds how many events one part is looked for among: what a person may see can be
 // far apart.
 const mostLooks = 10_000
 

@@ -51,8 +51,8 @@ type route struct {
 	paged        bool // a list: it takes cursor and limit
 	body         body
 	answer       any    // a zero value of the document's shape; nil: no content
-	media        string // of the answer, if it is not JSON
-	also         string // a media type that the answer may have, too
+	media        string // of the response, if it is not JSON
+	also         string // a media type that the response may have, too
 	lines        any    // a zero value of the lines of a stream, if there can be one
 	status       int    // of success, if it is not 200 or 204
 	handle       handler
@@ -62,8 +62,8 @@ type route struct {
 	inBody  bool    // its body names the document: the handler itself calls expect
 
 	repeatable bool    // it changes nothing, or knows by itself what it has: a key makes no difference
-	secret     bool    // its answer holds a secret, which is not kept
-	reread     handler // what its answer is about, as it is now; nil if that cannot be told
+	secret     bool    // its response holds a secret, which is not kept
+	reread     handler // what its response is about, as it is now; nil if that cannot be told
 }
 
 func (r route) success() int {
@@ -181,13 +181,13 @@ func routes() []route {
 		{method: get, path: "/apps/:app/triggers/:kind/:name", id: "getTrigger", act: access.ReadReleases, scope: access.ScopeAppsRead, about: "One trigger. Its ETag is of what people decide about it, and not of how it goes, which changes by itself.", answer: control.Trigger{}, handle: getTrigger, of: aTrigger},
 		{method: post, path: "/apps/:app/triggers/pause", id: "pauseTrigger", act: access.RunTriggers, scope: access.ScopeAppsManage, about: "Pause or resume a trigger. What comes for a paused one waits.", body: jsonBody(PauseTrigger{}), answer: control.Trigger{}, handle: pauseTrigger, of: aTrigger, inBody: true},
 		{method: post, path: "/apps/:app/triggers/run", id: "runTrigger", act: access.RunTriggers, scope: access.ScopeAppsManage, about: "Run a cron trigger now.", body: jsonBody(RunTrigger{}), answer: Run{}, status: http.StatusAccepted, handle: runTrigger},
-		{method: get, path: "/apps/:app/dead-letters", id: "listDeadLetters", act: access.ReadDeadLetters, scope: access.ScopeAppsRead, about: "Events and webhooks that the app could not be brought to take, newest first.", paged: true, answer: Items[triggers.Delivery]{}, handle: listing(listDeadLetters)},
+		{method: get, path: "/apps/:app/dead-letters", id: "listDeadLetters", act: access.ReadDeadLetters, scope: access.ScopeAppsRead, about: "Events and webhooks whose deliveries to the app failed, newest first.", paged: true, answer: Items[triggers.Delivery]{}, handle: listing(listDeadLetters)},
 		{method: post, path: "/apps/:app/dead-letters/:seq/redeliver", id: "redeliver", act: access.RunTriggers, scope: access.ScopeAppsManage, about: "Deliver a dead letter again.", answer: triggers.Delivery{}, handle: redeliver},
 		{method: del, path: "/apps/:app/dead-letters/:seq", id: "deleteDeadLetter", act: access.RunTriggers, scope: access.ScopeAppsManage, about: "Delete a dead letter.", handle: deleteDeadLetter},
 		{method: post, path: "/apps/:app/invoke", id: "invoke", act: access.CallApp, scope: access.ScopeAppsInvoke, about: "Call an app as its own address would, and see what it cost.", body: body{kind: bodyJSON, doc: Invoke{}, room: callRoom}, query: []param{number("release", "the release to call, whose limits bound the body; default the one that serves", 0, math.MaxInt32, 0)}, answer: control.Response{}, handle: invoke},
 
 		{method: get, path: "/apps/:app/secrets", id: "listSecrets", act: access.ListSecrets, scope: access.ScopeSecretsRead, about: "An app's secrets, without their values.", paged: true, answer: Items[control.Secret]{}, handle: listing(listSecrets)},
-		{method: put, path: "/apps/:app/secrets/:name", id: "setSecret", act: access.SetSecrets, scope: access.ScopeSecretsWrite, about: "Set a secret of an app: the body is its value, which is never answered again.", body: body{kind: bodyBinary, media: octets}, answer: control.Secret{}, handle: setSecret},
+		{method: put, path: "/apps/:app/secrets/:name", id: "setSecret", act: access.SetSecrets, scope: access.ScopeSecretsWrite, about: "Set a secret of an app: the body is its value, which is never returned again.", body: body{kind: bodyBinary, media: octets}, answer: control.Secret{}, handle: setSecret},
 		{method: del, path: "/apps/:app/secrets/:name", id: "deleteSecret", act: access.SetSecrets, scope: access.ScopeSecretsWrite, about: "Forget a secret.", handle: deleteSecret},
 		{method: post, path: "/secrets/rotate", id: "rotateSecrets", act: access.Operate, scope: access.ScopeNodeWrite, about: "Seal all secrets with a new key, and forget the earlier ones.", answer: Rotated{}, handle: rotateSecrets},
 
@@ -198,7 +198,7 @@ func routes() []route {
 
 		{method: get, path: "/requests", id: "listRequests", act: access.ReadRequest, scope: access.ScopeRequestsRead, about: "What waits for a decision or was decided, newest first.", query: []param{choice("status", "all if left out", approvals.StatusOpen, approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn), text("app", "one app; all if left out"), text("by", "who asked; all if left out")}, paged: true, answer: Items[approvals.Request]{}, handle: listing(listRequests)},
 		{method: get, path: "/requests/:id", id: "getRequest", act: access.ReadRequest, scope: access.ScopeRequestsRead, about: "One request.", answer: approvals.Request{}, handle: getRequest, of: aRequest},
-		{method: post, path: "/requests/:id/decision", id: "decide", act: access.DecideRequest, scope: access.ScopeRequestsDecide, about: "Approve or reject a request of somebody else. With a digest, only if the request is about that module.", body: jsonBody(control.Verdict{}), answer: approvals.Request{}, handle: decide, reread: getRequest, of: aRequest},
+		{method: post, path: "/requests/:id/decision", id: "decide", act: access.DecideRequest, scope: access.ScopeRequestsDecide, about: "Approve or reject another person's request. With a digest, only if the request is about that module.", body: jsonBody(control.Verdict{}), answer: approvals.Request{}, handle: decide, reread: getRequest, of: aRequest},
 		{method: post, path: "/requests/:id/withdraw", id: "withdraw", act: access.WithdrawRequest, scope: access.ScopeAppsPublish, about: "Take one's own request back.", answer: approvals.Request{}, handle: withdraw, reread: getRequest, of: aRequest},
 		{method: get, path: "/grants", id: "listGrants", act: access.ReadCatalogue, scope: access.ScopeRequestsRead, about: "What was granted, newest first.", query: []param{text("app", "one app; all if left out"), text("capability", "one capability; all if left out"), choice("live", "true: only those that hold now", "true", "false")}, paged: true, answer: Items[approvals.Grant]{}, handle: listing(listGrants)},
 		{method: get, path: "/grants/:id", id: "getGrant", act: access.ReadCatalogue, scope: access.ScopeRequestsRead, about: "One grant, with the releases that serve with it.", answer: approvals.Grant{}, handle: getGrant, of: aGrant},
@@ -234,9 +234,9 @@ func routes() []route {
 		{method: del, path: "/users/:name/accounts/:id", id: "disconnectAccount", act: access.ManageAccounts, scope: access.ScopeUsersWrite, about: "Take an account from a user, with the roles that it gave and the sessions that began with it. Nobody takes away their own last way in.", handle: disconnectAccount},
 		{method: get, path: "/quotas", id: "listQuotas", act: access.ReadQuotas, scope: access.ScopeAppsRead, about: "What a person and an app have, and may have; for operators, the node, too.", query: []param{text("user", "another person, for operators; default the caller"), text("app", "an app, too")}, answer: Items[control.Quota]{}, handle: listQuotas},
 		{method: get, path: "/tokens", id: "listTokens", act: access.ManageTokens, scope: access.ScopeTokensRead, about: "Your own API tokens.", paged: true, answer: Items[access.Credential]{}, handle: listing(listTokens)},
-		{method: post, path: "/tokens", id: "newToken", act: access.ManageTokens, scope: access.ScopeTokensWrite, about: "Make an API token. Its secret is answered once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken, secret: true},
+		{method: post, path: "/tokens", id: "newToken", act: access.ManageTokens, scope: access.ScopeTokensWrite, about: "Make an API token. Its secret is returned once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken, secret: true},
 		{method: del, path: "/tokens/:id", id: "revokeToken", act: access.ManageTokens, scope: access.ScopeTokensWrite, about: "End one of your tokens.", handle: revokeToken},
-		{method: get, path: "/users", id: "listUsers", act: access.ManagePerson, scope: access.ScopeUsersRead, about: "Everybody who is known here.", query: []param{choice("role", "those who have a role", access.Roles()...), text("name", "part of the name")}, paged: true, answer: Items[access.User]{}, handle: listing(listUsers)},
+		{method: get, path: "/users", id: "listUsers", act: access.ManagePerson, scope: access.ScopeUsersRead, about: "List the node's users.", query: []param{choice("role", "those who have a role", access.Roles()...), text("name", "part of the name")}, paged: true, answer: Items[access.User]{}, handle: listing(listUsers)},
 		{method: get, path: "/users/:name", id: "getUser", act: access.ManagePerson, scope: access.ScopeUsersRead, about: "One user.", answer: access.User{}, handle: getUser, of: aUser},
 		{method: put, path: "/users/:name", id: "putUser", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser, of: aUser, creates: true},
 		{method: post, path: "/users/:name/rename", id: "renameUser", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Give a user another name. Their apps, keys, tokens and decisions stay theirs, and what they signed verifies as theirs; the old name is not given to another person.", body: jsonBody(RenameUser{}), answer: access.User{}, handle: renameUser, of: aUser},

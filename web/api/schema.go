@@ -145,7 +145,7 @@ func (d *schemas) component(t reflect.Type, strict bool) *schema {
 	ref := &schema{Ref: componentPath + name}
 	if known, ok := d.types[name]; ok {
 		if known != t || d.strict[name] != strict {
-			panic("BUG: " + known.String() + " and " + t.String() + " would be one component, or one is a body and an answer")
+			panic("BUG: " + known.String() + " and " + t.String() + " would be one component, or one is a body and a response")
 		}
 		return ref
 	}
