@@ -91,7 +91,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 	}
 	for _, role := range access.Roles() {
 		if role != access.RoleAuditor {
-			may[role] = append(may[role], "invoke", "inspect", "checkPolicy")
+			may[role] = append(may[role], "invoke", "inspect", "checkPolicy", "build")
 		}
 	}
 	may[access.RoleAuditor] = []string{"listUsers", "getUser"}

@@ -52,7 +52,6 @@ func TestWhoReads(t *testing.T) {
 		makers  = "- - + + - + - -"
 		watch   = "- - - - - + - +" // auditors and operators
 		ops     = "- - - - - + - -"
-		self    = "- - - + - + - -" // ada
 		of      = "- - - + - + - +" // ada, and who watches
 		public  = "public"
 	)
