@@ -3,7 +3,6 @@ package access
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/agora-host/agora/internal/sentinel"
@@ -25,23 +24,6 @@ var (
 	// ErrLastOperator: the change would leave no one who can manage the node.
 	ErrLastOperator = errors.New("the node would have no operator")
 )
-
-// Role is what a user may do.
-type Role string
-
-const (
-	RoleViewer    Role = "viewer"    // see every app, its releases and its usage
-	RoleDeveloper Role = "developer" // publish apps, and see every app and the usage of one's own
-	RoleReviewer  Role = "reviewer"  // decide requests of others, and see what viewers see
-	RoleOperator  Role = "operator"  // manage users, keys and every app, and see what viewers see
-)
-
-// SignedIn is what everybody has who is signed in, with or without a role. It is no role that can
-// be given.
-const SignedIn Role = ""
-
-// Roles lists all roles.
-func Roles() []Role { return []Role{RoleViewer, RoleDeveloper, RoleReviewer, RoleOperator} }
 
 // User is a person or a machine that acts.
 type User struct {
@@ -141,20 +123,6 @@ type Actor struct {
 	Until      time.Time // likewise
 	Since      time.Time // when the credential was made
 	Reach                // of the credential
-}
-
-// Has reports whether the actor has a role. Every role lets its holder see apps and releases, as
-// viewers do. The table behind May says what else.
-func (a Actor) Has(r Role) bool {
-	switch {
-	case a.User == "":
-		return false
-	case r == SignedIn:
-		return true
-	case r == RoleViewer:
-		return len(a.Roles) > 0
-	}
-	return slices.Contains(a.Roles, r)
 }
 
 type actorKey struct{}

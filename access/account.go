@@ -307,9 +307,10 @@ func groupsAt(tx Reader, user, provider string) (all []string, err error) {
 	return all, nil
 }
 
-// Holds reports whether an operator or a rule gave a user a role.
+// Holds reports whether an operator or a rule gave a user a role, be it for one concern or one group.
 func (u User) Holds(r Role) bool {
-	return slices.Contains(u.Roles, r) || slices.ContainsFunc(u.Given, func(g Given) bool { return g.Role == r })
+	is := func(held Role) bool { of, _, _ := held.Parts(); return of == r || held == r }
+	return slices.ContainsFunc(u.Roles, is) || slices.ContainsFunc(u.Given, func(g Given) bool { return is(g.Role) })
 }
 
 // RolesAt are the roles that a user has at a time: those that an operator gave, and those that rules

@@ -66,6 +66,9 @@ const (
 	ManageKeys        Act = "manage-keys"
 	ManagePerson      Act = "manage-person"
 	ManageAccounts    Act = "manage-accounts"
+	ReadAccounts      Act = "read-accounts"
+	ReadPerson        Act = "read-person"
+	ExplainAccess     Act = "explain-access"
 	ReadMemberships   Act = "read-memberships"
 
 	// About a group.
@@ -123,8 +126,9 @@ type Resource struct {
 	Group   string // the id of the group whose people do; of a group, its own
 
 	// Of a request.
-	By     string // who made it
-	Closed bool   // it is decided, or withdrawn
+	By       string    // who made it
+	Concerns []Concern // that it is about
+	Closed   bool      // it is decided, or withdrawn
 }
 
 // App is an app of which no more is known than its name and its owner.
@@ -139,17 +143,23 @@ func TheGroup(id, name string) Resource { return Resource{Kind: OnGroup, Group: 
 // TheNode is the node as a whole.
 var TheNode = Resource{Kind: OnNode}
 
-// holder is which roles an actor has: one of some, or with and both.
+// holder is which roles an actor has: one of some, or with and both. A role that is for the apps of one
+// group counts for those or, with anyGroup, wherever it is asked for.
 type holder struct {
-	words string
-	any   []Role
-	and   Role
+	words    string
+	any      []Role
+	and      Role
+	anyGroup bool
+	concerns bool // a reviewer's concerns have to be the request's
 }
 
-// has reports whether an actor has them. No role implies another.
-func (h holder) has(a Actor) bool {
-	return slices.ContainsFunc(h.any, func(r Role) bool { return r == SignedIn || slices.Contains(a.Roles, r) }) &&
-		(h.and == "" || slices.Contains(a.Roles, h.and))
+// has reports whether an actor has them for a resource. No role implies another.
+func (h holder) has(a Actor, on Resource) bool {
+	if h.concerns && !a.reviews(on) {
+		return false
+	}
+	return slices.ContainsFunc(h.any, func(r Role) bool { return r == SignedIn || a.holds(r, h.anyGroup, on) }) &&
+		(h.and == "" || a.holds(h.and, h.anyGroup, on))
 }
 
 // being is what an actor is to a resource.
@@ -200,12 +210,19 @@ func heldBy(words string, by ...string) when {
 
 var (
 	anyone   = holder{words: "whoever is signed in", any: []Role{SignedIn}}
-	members  = holder{words: "whoever has a role", any: Roles()}
-	viewers  = holder{words: "a viewer, reviewer or operator", any: []Role{RoleViewer, RoleReviewer, RoleOperator}}
+	members  = holder{words: "whoever has a role", any: Roles(), anyGroup: true}
+	doers    = holder{words: "whoever has a role but auditor", any: []Role{RoleViewer, RoleDeveloper, RoleReviewer, RoleFinance, RoleOperator}, anyGroup: true}
+	viewers  = holder{words: "a viewer, reviewer, finance, auditor or operator", any: []Role{RoleViewer, RoleReviewer, RoleFinance, RoleAuditor, RoleOperator}}
 	maker    = holder{words: "a developer", any: []Role{RoleDeveloper}}
+	anyMaker = holder{words: "a developer", any: []Role{RoleDeveloper}, anyGroup: true}
 	helper   = holder{words: "a developer who is an operator, too", any: []Role{RoleDeveloper}, and: RoleOperator}
-	deciders = holder{words: "a developer, reviewer or operator", any: []Role{RoleDeveloper, RoleReviewer, RoleOperator}}
+	stoppers = holder{words: "a developer, reviewer or operator", any: []Role{RoleDeveloper, RoleReviewer, RoleOperator}}
 	reviewer = holder{words: "a reviewer", any: []Role{RoleReviewer}}
+	anyRev   = holder{words: "a reviewer", any: []Role{RoleReviewer}, anyGroup: true}
+	decider  = holder{words: "a reviewer of all that it concerns", any: []Role{RoleReviewer}, concerns: true}
+	auditor  = holder{words: "an auditor", any: []Role{RoleAuditor}}
+	counters = holder{words: "a finance, auditor or operator", any: []Role{RoleFinance, RoleAuditor, RoleOperator}}
+	watchers = holder{words: "an auditor or operator", any: []Role{RoleAuditor, RoleOperator}}
 	operator = holder{words: "an operator", any: []Role{RoleOperator}}
 
 	anybody   = being{"", func(Actor, Resource) bool { return true }}
@@ -235,7 +252,7 @@ var (
 // inside are the ways to look into an app: what is in there may be as confidential as what it
 // works on. own is what its owner needs.
 func inside(own holder) []way {
-	return []way{{own, owner, always}, {reviewer, anybody, always}, {operator, anybody, always}}
+	return []way{{own, owner, always}, {reviewer, anybody, always}, {auditor, anybody, always}, {operator, anybody, always}}
 }
 
 // change are the ways to change an app, and upload those to have a release made or reviewed.
@@ -254,7 +271,7 @@ var rules = []rule{
 	{FindApp, OnApp, "find it in the catalogue, and see its public face", "the app", ErrForbidden, []way{{anyone, anybody, serving}, {members, anybody, always}, {anyone, owner, always}}},
 	{ReadApp, OnApp, "see more of it than its public face", "the app", ErrForbidden, []way{{members, anybody, always}, {anyone, owner, always}}},
 	{ReadReleases, OnApp, "see its releases, routes, grants and triggers", "the app", ErrForbidden, one(members)},
-	{CallApp, OnApp, "call it through the API", "the app", ErrForbidden, one(members)},
+	{CallApp, OnApp, "call it through the API", "the app", ErrForbidden, one(doers)},
 	{ReadUsage, OnApp, "see its usage", "the usage", ErrForbidden, []way{{anyone, owner, always}, {viewers, anybody, always}}},
 	{ReadLog, OnApp, "read its log", "the log", ErrForbidden, inside(anyone)},
 	{ReadSource, OnApp, "read what its releases were made of", "the source", ErrForbidden, inside(members)},
@@ -270,40 +287,43 @@ var rules = []rule{
 	{SetSecrets, OnApp, "set and delete its secrets", "", ErrNotOwner, change(living)},
 	{RunTriggers, OnApp, "run, pause and resume its triggers, and see to its dead letters", "", ErrNotOwner, change(living)},
 	{RenameApp, OnApp, "change its title", "", ErrNotOwner, change(living)},
-	{SuspendApp, OnApp, "suspend it", "", ErrNotOwner, []way{{deciders, owner, running}, {reviewer, stranger, belowRev}, {operator, stranger, belowOps}}},
-	{ResumeApp, OnApp, "end its suspension", "", ErrNotOwner, []way{{deciders, owner, ownHeld}, {reviewer, stranger, revHeld}, {operator, anybody, anyHeld}}},
+	{SuspendApp, OnApp, "suspend it", "", ErrNotOwner, []way{{stoppers, owner, running}, {reviewer, stranger, belowRev}, {operator, stranger, belowOps}}},
+	{ResumeApp, OnApp, "end its suspension", "", ErrNotOwner, []way{{stoppers, owner, ownHeld}, {reviewer, stranger, revHeld}, {operator, anybody, anyHeld}}},
 	{DeleteApp, OnApp, "delete it", "", ErrNotOwner, give(living)},
 	{UndeleteApp, OnApp, "undo its deletion", "", ErrNotOwner, give(deleting)},
 	{TransferApp, OnApp, "offer it to another person, or, of another's, hand it over", "", ErrNotOwner, give(living)},
 	{ShareApp, OnApp, "say who owns it with its owner", "", ErrNotOwner, give(living)},
 	{AcceptOffer, OnApp, "become its owner", "", ErrNotOffered, []way{{maker, offered, living}, {operator, offered, living}}},
 	{EndOffer, OnApp, "refuse it, or take an offer back", "", ErrNotOffered, []way{{maker, sole, onOffer}, {maker, offered, onOffer}, {operator, anybody, onOffer}}},
-	{ReduceGrant, OnApp, "revoke and shrink its grants", "", ErrNotOwner, []way{{reviewer, anybody, always}, {members, owner, living}, {operator, anybody, living}}},
+	{ReduceGrant, OnApp, "revoke and shrink its grants", "", ErrNotOwner, []way{{reviewer, anybody, always}, {doers, owner, living}, {operator, anybody, living}}},
 
 	{ReadRequest, OnRequest, "read it", "the request", ErrForbidden, one(members)},
-	{DecideRequest, OnRequest, "decide about it", "", ErrOwnRequest, []way{{reviewer, bystander, open}}},
+	{DecideRequest, OnRequest, "decide about it", "", ErrOwnRequest, []way{{decider, bystander, open}}},
 	{WithdrawRequest, OnRequest, "take it back", "", ErrForbidden, []way{{maker, concerned, open}}},
 
-	{ReadQuotas, OnPerson, "see what they have and may have", "the quotas", ErrForbidden, []way{{anyone, self, always}, {operator, anybody, always}}},
-	{ReadPersonsEvents, OnPerson, "see what concerns them in the feed", "the events", ErrForbidden, []way{{members, self, always}, {operator, anybody, always}}},
+	{ReadQuotas, OnPerson, "see what they have and may have", "the quotas", ErrForbidden, []way{{anyone, self, always}, {counters, anybody, always}}},
+	{ReadPersonsEvents, OnPerson, "see what concerns them in the feed", "the events", ErrForbidden, []way{{members, self, always}, {watchers, anybody, always}}},
 	{ManageTokens, OnPerson, "make, list and revoke their tokens", "", ErrForbidden, []way{{anyone, self, always}}},
-	{Sign, OnPerson, "get a certificate to sign as them", "", ErrForbidden, []way{{maker, self, always}}},
-	{ManageKeys, OnPerson, "add and remove keys that sign as them", "", ErrForbidden, []way{{maker, self, always}, {operator, anybody, always}}},
-	{ManageAccounts, OnPerson, "connect, see and disconnect their accounts at sign-in providers", "", ErrForbidden, []way{{anyone, self, always}, {operator, anybody, always}}},
-	{ReadMemberships, OnPerson, "see which groups they are in", "the groups", ErrForbidden, []way{{anyone, self, always}, {operator, anybody, always}}},
+	{Sign, OnPerson, "get a certificate to sign as them", "", ErrForbidden, []way{{anyMaker, self, always}}},
+	{ManageKeys, OnPerson, "add and remove keys that sign as them", "", ErrForbidden, []way{{anyMaker, self, always}, {operator, anybody, always}}},
+	{ReadMemberships, OnPerson, "see which groups they are in", "the groups", ErrForbidden, []way{{anyone, self, always}, {watchers, anybody, always}}},
+	{ReadPerson, OnPerson, "see who they are, and their roles", "", ErrForbidden, one(watchers)},
+	{ExplainAccess, OnPerson, "see what they may do, and why", "the explanation", ErrForbidden, []way{{anyone, self, always}, {watchers, anybody, always}}},
+	{ReadAccounts, OnPerson, "see their accounts at sign-in providers", "the accounts", ErrForbidden, []way{{anyone, self, always}, {watchers, anybody, always}}},
+	{ManageAccounts, OnPerson, "connect and disconnect their accounts at sign-in providers", "", ErrForbidden, []way{{anyone, self, always}, {operator, anybody, always}}},
 	{ManagePerson, OnPerson, "add them, invite them, and change their name and roles", "", ErrForbidden, one(operator)},
 
 	{ReadGroup, OnGroup, "see its name, and how many are in it", "", ErrForbidden, one(members)},
-	{ReadMembers, OnGroup, "see who is in it", "", ErrForbidden, []way{{anyone, member, always}, {operator, anybody, always}}},
+	{ReadMembers, OnGroup, "see who is in it", "", ErrForbidden, []way{{anyone, member, always}, {watchers, anybody, always}}},
 	{ManageGroup, OnGroup, "make, rename and delete it, and change who is in it", "", ErrForbidden, one(operator)},
 
 	{LookAround, OnNode, "see what node this is, and who one is", "", ErrForbidden, one(anyone)},
 	{ReadCatalogue, OnNode, "see requests, grants, keys, host names, the policy and the feed", "", ErrForbidden, one(members)},
 	{ReadAllUsage, OnNode, "see the usage of all apps in sum", "", ErrForbidden, one(viewers)},
-	{ReadNodeEvents, OnNode, "see what changed in the node", "", ErrForbidden, one(operator)},
-	{CheckModule, OnNode, "have a module read, or judged by the rules", "", ErrForbidden, one(members)},
-	{Develop, OnNode, "upload modules", "", ErrForbidden, one(maker)},
-	{Review, OnNode, "decide requests of others", "", ErrForbidden, one(reviewer)},
+	{ReadNodeEvents, OnNode, "see what changed in the node", "", ErrForbidden, one(watchers)},
+	{CheckModule, OnNode, "have a module read, or judged by the rules", "", ErrForbidden, one(doers)},
+	{Develop, OnNode, "upload modules", "", ErrForbidden, one(anyMaker)},
+	{Review, OnNode, "decide requests of others", "", ErrForbidden, one(anyRev)},
 	{Operate, OnNode, "manage people, host names and the node's keys, and see to the node", "", ErrForbidden, one(operator)},
 }
 
@@ -328,7 +348,7 @@ func ruleOf(act Act, on Resource) *rule {
 func Allowed(a Actor, act Act, on Resource) bool {
 	r := ruleOf(act, on)
 	return a.User != "" && a.reaches(on) == nil && slices.ContainsFunc(r.ways, func(w way) bool {
-		return w.roles.has(a) && w.be.is(a, on) && w.while.holds(on)
+		return w.roles.has(a, on) && w.be.is(a, on) && w.while.holds(on)
 	})
 }
 
@@ -341,12 +361,12 @@ func May(a Actor, act Act, on Resource) error {
 		return nil
 	}
 	r := ruleOf(act, on)
-	with := slices.DeleteFunc(slices.Clone(r.ways), func(w way) bool { return !w.roles.has(a) })
+	with := slices.DeleteFunc(slices.Clone(r.ways), func(w way) bool { return !w.roles.has(a, on) })
 	switch {
 	case a.User == "":
 		return ErrUnauthenticated
 	case len(with) == 0:
-		return a.lacks(Door(act))
+		return r.notFor(a, on)
 	}
 	if err := a.reaches(on); err != nil {
 		return err
@@ -355,6 +375,22 @@ func May(a Actor, act Act, on Resource) error {
 		return r.another(a, on)
 	}
 	return fmt.Errorf("%s %s: %w", on.words(), r.condition(a, on), ErrNotNow)
+}
+
+// notFor is the refusal of an actor who has no role for what a resource is, though perhaps for another.
+func (r *rule) notFor(a Actor, on Resource) error {
+	door := Door(r.act)
+	if !slices.ContainsFunc(door, a.Has) {
+		return a.lacks(door)
+	}
+	if len(on.Concerns) > 0 && a.holds(RoleReviewer, false, on) {
+		words := make([]string, len(on.Concerns))
+		for i, c := range on.Concerns {
+			words[i] = string(c)
+		}
+		return fmt.Errorf("%s is for reviewers of %s, and your role is for other concerns: %w", on.words(), strings.Join(words, " and "), ErrForbidden)
+	}
+	return fmt.Errorf("your role is for the apps of one group, and %s is of none of them: %w", on.words(), ErrForbidden)
 }
 
 // reaches returns an error if the actor's token is bound to apps of which the resource is none.
@@ -403,7 +439,7 @@ func (r *rule) audience(on Resource) string {
 			words = append(words, "its owner "+on.Owner+" and those who own it, too")
 		default:
 			for _, role := range w.roles.any {
-				words = append(words, string(role)+"s")
+				words = append(words, role.plural())
 			}
 		}
 	}
@@ -417,7 +453,7 @@ func (r *rule) audience(on Resource) string {
 func (r *rule) condition(a Actor, on Resource) string {
 	var words []string
 	for _, w := range r.ways {
-		if w.roles.has(a) && w.be.is(a, on) && !slices.Contains(words, w.while.words) {
+		if w.roles.has(a, on) && w.be.is(a, on) && !slices.Contains(words, w.while.words) {
 			words = append(words, w.while.words)
 		}
 	}
@@ -443,17 +479,21 @@ func (on Resource) words() string {
 // Require, which asks at the door, before anything is read.
 func Door(act Act) []Role {
 	var roles []Role
-	for _, w := range byAct[act].ways {
+	rule := byAct[act]
+	for _, w := range rule.ways {
 		for _, r := range w.roles.any {
 			if r == SignedIn {
 				return []Role{SignedIn}
+			}
+			if w.roles.anyGroup || rule.on == OnApp || rule.on == OnRequest {
+				r = OfAnyGroup(r)
 			}
 			if !slices.Contains(roles, r) {
 				roles = append(roles, r)
 			}
 		}
 	}
-	if len(roles) == len(Roles()) {
+	if all := func(r Role) bool { return slices.Contains(roles, OfAnyGroup(r)) }; !slices.ContainsFunc(Roles(), func(r Role) bool { return !all(r) }) {
 		return []Role{RoleViewer} // which Has takes for any role
 	}
 	return roles
@@ -480,18 +520,24 @@ type Rule struct {
 // Rules lists the table.
 func Rules() []Rule {
 	all := make([]Rule, len(rules))
-	for i, r := range rules {
-		all[i] = Rule{Act: r.act, On: r.on, What: r.what}
-		for _, w := range r.ways {
-			text := w.roles.words
-			if w.be.words != "" {
-				text += " who is " + w.be.words
-			}
-			if w.while.words != "" {
-				text += ", while " + w.while.words
-			}
-			all[i].Who = append(all[i].Who, text)
-		}
+	for i := range rules {
+		all[i] = rules[i].shown()
 	}
 	return all
+}
+
+// shown is a rule in words.
+func (r *rule) shown() Rule {
+	shown := Rule{Act: r.act, On: r.on, What: r.what}
+	for _, w := range r.ways {
+		text := w.roles.words
+		if w.be.words != "" {
+			text += " who is " + w.be.words
+		}
+		if w.while.words != "" {
+			text += ", while " + w.while.words
+		}
+		shown.Who = append(shown.Who, text)
+	}
+	return shown
 }

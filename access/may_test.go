@@ -14,25 +14,60 @@ import (
 
 var update = flag.Bool("update", false, "write golden files")
 
-// who is an actor as the oracle sees one.
-type who struct{ viewer, developer, reviewer, operator bool }
+// who is an actor as the oracle sees one: a set of roles, each for everything or for one group's apps.
+type who struct {
+	viewer, developer, reviewer, finance, auditor, operator bool
 
-func (w who) member() bool { return w.viewer || w.developer || w.reviewer || w.operator }
+	for_ string // the group whose apps the roles are for; "" for all
+	only access.Concern
+}
+
+func (w who) member() bool {
+	return w.viewer || w.developer || w.reviewer || w.finance || w.auditor || w.operator
+}
 
 func (w who) roles() (all []access.Role) {
-	for role, has := range map[access.Role]bool{access.RoleViewer: w.viewer, access.RoleDeveloper: w.developer, access.RoleReviewer: w.reviewer, access.RoleOperator: w.operator} {
+	for i, has := range []bool{w.viewer, w.developer, w.reviewer, w.finance, w.auditor, w.operator} {
+		r := access.Roles()[i]
+		if r == access.RoleReviewer && w.only != "" {
+			r += "/" + access.Role(w.only)
+		}
+		if w.for_ != "" {
+			r += "@" + access.Role(w.for_)
+		}
 		if has {
-			all = append(all, role)
+			all = append(all, r)
 		}
 	}
 	return all
 }
 
+// everyWho lists those with no role, with one, with two and with all, for everything and for one group.
 func everyWho() (all []who) {
-	for i := range 16 {
-		all = append(all, who{i&1 > 0, i&2 > 0, i&4 > 0, i&8 > 0})
+	sets := []int{0, 63}
+	for i := range 6 {
+		for j := range i + 1 {
+			sets = append(sets, 1<<i|1<<j)
+		}
+	}
+	for _, i := range sets {
+		for _, group := range []string{"", mine} {
+			w := who{i&1 > 0, i&2 > 0, i&4 > 0, i&8 > 0, i&16 > 0, i&32 > 0, group, ""}
+			if all = append(all, w); w.reviewer {
+				w.only = access.ConcernPrivacy
+				all = append(all, w)
+			}
+		}
 	}
 	return all
+}
+
+// at is who the actor is for a resource: with the roles that count there.
+func (w who) at(group string) who {
+	if w.for_ == "" || w.for_ == group {
+		return w
+	}
+	return who{}
 }
 
 const me, other = "me@example.com", "other@example.com"
@@ -42,25 +77,29 @@ const mine = "g_mine"
 
 // onApp says in plain words who may do what to an app. It is written apart from the table, from what
 // each flow asked before there was one.
-func onApp(act access.Act, w who, on access.Resource) bool {
+func onApp(act access.Act, whoever who, on access.Resource) bool {
+	w, member := whoever.at(on.Group), whoever.member()
+	does := member && whoever.roles()[0].Word() != "auditor" || len(whoever.roles()) > 1
 	sole, alive := on.Owner == me, on.Stage == access.Alive
 	own := sole || on.CoOwner == me || on.Group == mine
-	looksInto := own || w.reviewer || w.operator
+	looksInto := own || w.reviewer || w.auditor || w.operator
 	change := w.developer && own || w.operator
 	give := w.developer && sole || w.operator
 	switch act {
 	case access.FindApp:
-		return on.Serves || w.member() || own
+		return on.Serves || member || own
 	case access.ReadApp:
-		return w.member() || own
-	case access.ReadReleases, access.CallApp:
-		return w.member()
+		return member || own
+	case access.ReadReleases:
+		return member
+	case access.CallApp:
+		return does
 	case access.ReadUsage:
-		return own || w.viewer || w.reviewer || w.operator
+		return own || w.viewer || w.reviewer || w.finance || w.auditor || w.operator
 	case access.ReadLog, access.ReadCalls:
 		return looksInto
 	case access.ReadSource, access.ReadEvents, access.ReadDeadLetters, access.ReadCertificate, access.ListSecrets:
-		return w.member() && looksInto
+		return member && own || w.reviewer || w.auditor || w.operator
 	case access.Publish, access.AskReview:
 		return w.developer && (own || w.operator) && alive
 	case access.Route, access.DeleteRelease, access.SetSecrets, access.RunTriggers, access.RenameApp:
@@ -70,7 +109,7 @@ func onApp(act access.Act, w who, on access.Resource) bool {
 	case access.UndeleteApp:
 		return give && on.Stage == access.Deleting
 	case access.ReduceGrant:
-		return w.reviewer || w.member() && (own || w.operator) && alive
+		return w.reviewer || (does && own || w.operator) && alive
 	case access.SuspendApp:
 		high := map[string]int{"": 0, "owner": 1, "reviewer": 2, "operator": 3}
 		as := ""
@@ -98,35 +137,42 @@ func onApp(act access.Act, w who, on access.Resource) bool {
 // onOthers does the same for requests, persons and the node.
 func onOthers(act access.Act, w who, on access.Resource) bool {
 	own := on.Owner == me || on.CoOwner == me || on.Kind == access.OnRequest && on.Group == mine
+	does := w.member() && w.roles()[0].Word() != "auditor" || len(w.roles()) > 1
+	everywhere, there := w.at("g_none"), w.at(on.Group)
 	switch act {
-	case access.ReadRequest, access.ReadCatalogue, access.CheckModule:
+	case access.ReadRequest, access.ReadCatalogue, access.ReadGroup:
 		return w.member()
+	case access.CheckModule:
+		return does
 	case access.DecideRequest:
-		return w.reviewer && !on.Closed && !own && on.By != me
+		mayOf := w.only == "" || slices.Equal(on.Concerns, []access.Concern{w.only})
+		return there.reviewer && mayOf && !on.Closed && !own && on.By != me
 	case access.WithdrawRequest:
-		return w.developer && !on.Closed && (own || on.By == me)
-	case access.ReadGroup:
-		return w.member()
+		return there.developer && !on.Closed && (own || on.By == me)
 	case access.ReadMembers:
-		return on.Group == mine || w.operator
-	case access.ManageGroup:
-		return w.operator
-	case access.ReadQuotas, access.ReadMemberships, access.ManageAccounts:
-		return own || w.operator
+		return on.Group == mine || everywhere.auditor || everywhere.operator
+	case access.ReadQuotas:
+		return own || everywhere.finance || everywhere.auditor || everywhere.operator
+	case access.ManageAccounts:
+		return own || everywhere.operator
+	case access.ReadMemberships, access.ExplainAccess, access.ReadAccounts:
+		return own || everywhere.auditor || everywhere.operator
 	case access.ReadPersonsEvents:
-		return w.operator || own && w.member()
+		return everywhere.operator || everywhere.auditor || own && w.member()
 	case access.ManageTokens:
 		return own
 	case access.Sign:
 		return own && w.developer
 	case access.ManageKeys:
-		return own && w.developer || w.operator
-	case access.ManagePerson, access.ReadNodeEvents, access.Operate:
-		return w.operator
+		return own && w.developer || everywhere.operator
+	case access.ReadPerson, access.ReadNodeEvents:
+		return everywhere.auditor || everywhere.operator
+	case access.ManageGroup, access.ManagePerson, access.Operate:
+		return everywhere.operator
 	case access.LookAround:
 		return true
 	case access.ReadAllUsage:
-		return w.viewer || w.reviewer || w.operator
+		return everywhere.viewer || everywhere.reviewer || everywhere.finance || everywhere.auditor || everywhere.operator
 	case access.Develop:
 		return w.developer
 	case access.Review:
@@ -160,7 +206,9 @@ func everyResource(kind access.Kind) (all []access.Resource) {
 			r.Name = "shop"
 			for _, r.By = range people {
 				for _, r.Closed = range []bool{false, true} {
-					all = append(all, r)
+					for _, r.Concerns = range [][]access.Concern{nil, {access.ConcernPrivacy}, {access.ConcernPrivacy, access.ConcernFinance}} {
+						all = append(all, r)
+					}
 				}
 			}
 		case access.OnGroup:
@@ -252,7 +300,8 @@ func TestMayKnowsItsActs(t *testing.T) {
 func TestRefusalsInWords(t *testing.T) {
 	dev := access.Actor{User: me, Roles: []access.Role{access.RoleDeveloper}}
 	shop := access.App("shop", other)
-	shared, theirs := shop, shop
+	shared, theirs, ofOthers := shop, shop, shop
+	ofOthers.Group = "g_others"
 	shared.CoOwner, theirs.CoOwner = me, "third@example.com"
 	dying := access.App("shop", me)
 	dying.Stage = access.Deleting
@@ -262,16 +311,21 @@ func TestRefusalsInWords(t *testing.T) {
 		want string
 	}{
 		{access.SetSecrets, shop, `app "shop" belongs to other@example.com, and you are me@example.com: it belongs to another person`},
-		{access.ReadLog, shop, `the log of "shop" is for its owner other@example.com, reviewers and operators: not allowed`},
-		{access.ReadUsage, shop, `the usage of "shop" is for its owner other@example.com, viewers, reviewers and operators: not allowed`},
-		{access.ReadQuotas, access.Person(other), `the quotas of other@example.com are for other@example.com and operators: not allowed`},
+		{access.ReadLog, shop, `the log of "shop" is for its owner other@example.com, reviewers, auditors and operators: not allowed`},
+		{access.ReadUsage, shop, `the usage of "shop" is for its owner other@example.com, viewers, reviewers, finance, auditors and operators: not allowed`},
+		{access.ReadQuotas, access.Person(other), `the quotas of other@example.com are for other@example.com, finance, auditors and operators: not allowed`},
 		{access.ManageKeys, access.Person(other), `that is for other@example.com and operators: not allowed`},
 		{access.DeleteApp, shared, `app "shop" belongs to other@example.com; you own it with them, and this is the owner's alone: it belongs to another person`},
-		{access.ReadLog, theirs, `the log of "shop" is for its owner other@example.com and those who own it, too, reviewers and operators: not allowed`},
+		{access.ReadLog, theirs, `the log of "shop" is for its owner other@example.com and those who own it, too, reviewers, auditors and operators: not allowed`},
+		{access.SetSecrets, ofOthers, `your role is for the apps of one group, and "shop" is of none of them: not allowed`},
 		{access.Operate, access.TheNode, `me@example.com needs the role operator, which an operator can give: not allowed`},
 		{access.SetSecrets, dying, `"shop" does not allow you to set and delete its secrets unless it is alive: its state does not allow that`},
 	} {
-		if err := access.May(dev, c.act, c.on); err == nil || err.Error() != c.want {
+		who := dev
+		if c.on.Group != "" {
+			who.Roles = []access.Role{"developer@" + mine}
+		}
+		if err := access.May(who, c.act, c.on); err == nil || err.Error() != c.want {
 			t.Errorf("%s: %v", c.act, err)
 		}
 	}

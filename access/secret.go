@@ -181,7 +181,7 @@ func (a Actor) lacks(anyOf []Role) error {
 	}
 	words := make([]string, len(anyOf))
 	for i, r := range anyOf {
-		words[i] = string(r)
+		words[i] = r.Word()
 	}
 	return fmt.Errorf("%s needs the role %s, which an operator can give: %w", a.User, strings.Join(words, " or "), ErrForbidden)
 }
@@ -212,12 +212,7 @@ func CheckUser(u User) error {
 	if name, err := CanonicalName(u.Name); err != nil || name != u.Name {
 		return fmt.Errorf("%w: %q is no plain mail address in lower case", ErrBadUser, u.Name)
 	}
-	for _, r := range u.Roles {
-		if !slices.Contains(Roles(), r) {
-			return fmt.Errorf("%w: there is no role %q; use viewer, developer, reviewer or operator", ErrBadUser, r)
-		}
-	}
-	return nil
+	return checkRoles(u.Roles)
 }
 
 // CanOperate reports whether a user can manage the node, and goes on to be able to whatever a sign-in
@@ -228,6 +223,11 @@ func (u User) CanOperate() bool { return !u.Disabled && slices.Contains(u.Roles,
 // an operator, whoever makes it. What a user signed in with ends when the user is disabled, so
 // that nothing of it works again if the user is enabled later.
 func ChangeUser(tx Tx, u User) (User, error) {
+	roles, err := ResolveRoles(tx, u.Roles)
+	if err != nil {
+		return u, err
+	}
+	u.Roles = roles
 	if err := CheckUser(u); err != nil {
 		return u, err
 	}

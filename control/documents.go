@@ -346,6 +346,22 @@ func (f GrantFilter) Keeps(now time.Time) func(approvals.Grant) bool {
 	}
 }
 
+// AccessQuestion asks whether a person may do something.
+type AccessQuestion struct {
+	Person string // "" for who asks
+	Act    access.Act
+	On     string // the app, request, person or group that the act is about; "" for the node
+}
+
+// Explanation answers an AccessQuestion.
+type Explanation struct {
+	Person string     `json:"person"`
+	Act    access.Act `json:"act"`
+	On     string     `json:"on,omitempty"`
+	access.Explanation
+	Operators []string `json:"operators"` // some of those whom to ask
+}
+
 // Group is a group with how many people are in it.
 type Group struct {
 	access.Group

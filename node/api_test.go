@@ -3,6 +3,7 @@ package node_test
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -88,6 +89,12 @@ func TestWhoMayCallWhat(t *testing.T) {
 		access.RoleReviewer:  {"decide", "suspendApp", "resumeApp"},
 		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "getUser", "getLinks", "switchLinks", "putUser", "renameUser", "listProvisioning", "getProvisioning", "listProvisioningTokens", "newProvisioningToken", "revokeProvisioningToken", "linkPerson", "dismissConflict", "importPeople", "createGroup", "renameGroup", "deleteGroup", "addToGroup", "removeFromGroup", "createDomain", "deleteDomain", "inviteUser", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp"},
 	}
+	for _, role := range access.Roles() {
+		if role != access.RoleAuditor {
+			may[role] = append(may[role], "invoke", "inspect", "checkPolicy", "build")
+		}
+	}
+	may[access.RoleAuditor] = []string{"listUsers", "getUser"}
 	// Anybody who is signed in may try these; whose thing it is decides then.
 	own := []string{"revokeGrant", "logs", "listDeadLetters", "listSecrets", "shrinkGrant", "getReleaseSource", "listAccounts", "disconnectAccount", "listGroupPeople"}
 	special := slices.Concat(may[access.RoleDeveloper], may[access.RoleReviewer], may[access.RoleOperator], own)
@@ -122,6 +129,51 @@ func TestWhoMayCallWhat(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestAuditor: an auditor reads everything that people did, of whomever it is, and changes nothing but
+// the tokens that are their own. Of the node's machinery, doctor and backups, they are told nothing.
+func TestAuditor(t *testing.T) {
+	n := start(t)
+	n.publish(n.ada(), manifest("shop", kvAsk), keeps(17))
+	failed := n.failed()
+	token := n.token("audit@example.com", access.RoleAuditor)
+	paths := map[string]string{"getCall": "/calls/" + failed, "getUser": "/users/" + ada, "listQuotas": "/quotas?user=" + ada, "listGroups": "/groups?person=" + ada}
+	d, _ := describe(t, n)
+	reads, writes := 0, 0
+	for path, operations := range d.Paths {
+		for method, op := range operations {
+			if op.Security != nil && len(*op.Security) == 0 {
+				continue // public
+			}
+			url, method := n.ConsoleURL()+fill(path), strings.ToUpper(method)
+			if p := paths[op.OperationID]; p != "" {
+				url = n.ConsoleURL() + "/api/v1" + p
+			}
+			body, media := bodyFor(op.OperationID)
+			got := n.do(method, url, body, "Content-Type", media, "Authorization", "Bearer "+token)
+			refused := got.Status == http.StatusForbidden
+			want := method != "GET"
+			switch op.OperationID {
+			case "newToken", "revokeToken", "timestamp": // their own, and what keeps nothing
+				want = false
+			case "doctor", "backup", "keyChallenge", "listProvisioning", "getProvisioning", "listProvisioningTokens":
+				want = true
+			}
+			if refused != want {
+				t.Errorf("%s %s: %d %s", method, op.OperationID, got.Status, got.Problem.Detail)
+			}
+			if reads++; method != "GET" {
+				reads, writes = reads-1, writes+1
+			}
+		}
+	}
+	if reads < 25 || writes < 35 {
+		t.Errorf("%d reads and %d writes were tried", reads, writes)
+	}
+	if got := n.do("GET", n.ConsoleURL()+"/api/v1/apps/shop/logs", "", "Authorization", "Bearer "+token); got.Status != 200 {
+		t.Errorf("the log of another's app: %d", got.Status)
 	}
 }
 

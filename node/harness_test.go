@@ -342,3 +342,10 @@ func decoded[T any](t testing.TB, a answer) (v T) {
 	}
 	return v
 }
+
+// between returns what stands between two texts.
+func between(text, before, after string) string {
+	_, rest, _ := strings.Cut(text, before)
+	found, _, _ := strings.Cut(rest, after)
+	return found
+}

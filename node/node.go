@@ -47,6 +47,7 @@ type Node struct {
 	Provisioning *provisioning.Service
 	SignIns      *people.SignIns
 	Groups       *people.Groups
+	Access       *people.Explainer
 	Catalogue    *apps.Catalogue
 	Lifecycle    *apps.Lifecycle
 	Keeper       *apps.Keeper

@@ -176,9 +176,3 @@ func TestOrphans(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func between(text, from, to string) string {
-	_, rest, _ := strings.Cut(text, from)
-	found, _, _ := strings.Cut(rest, to)
-	return found
-}

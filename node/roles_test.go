@@ -23,6 +23,7 @@ var readers = []struct {
 }{
 	{"nobody@example.com", nil}, {"viewer@example.com", []access.Role{access.RoleViewer}}, {"maker@example.com", []access.Role{access.RoleDeveloper}},
 	{ada, []access.Role{access.RoleDeveloper}}, {rex, []access.Role{access.RoleReviewer}}, {ops, []access.Role{access.RoleOperator}},
+	{"money@example.com", []access.Role{access.RoleFinance}}, {"audit@example.com", []access.Role{access.RoleAuditor}},
 }
 
 // TestWhoReads: every read of the API and every page of the console is for whom this table names,
@@ -44,13 +45,14 @@ func TestWhoReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	const (
-		all     = "+ + + + + +" // whoever is signed in
-		members = "- + + + + +" // whoever has a role
-		inside  = "- - - + + +" // the owner, reviewers and operators
-		usage   = "- + - + + +"
-		makers  = "- - + + - +"
-		ops     = "- - - - - +"
-		self    = "- - - + - +" // ada
+		all     = "+ + + + + + + +" // whoever is signed in
+		members = "- + + + + + + +" // whoever has a role
+		inside  = "- - - + + + - +" // the owner, reviewers, auditors and operators
+		usage   = "- + - + + + + +"
+		makers  = "- - + + - + - -"
+		watch   = "- - - - - + - +" // auditors and operators
+		ops     = "- - - - - + - -"
+		of      = "- - - + - + - +" // ada, and who watches
 		public  = "public"
 	)
 	api := map[string]string{
@@ -58,15 +60,15 @@ func TestWhoReads(t *testing.T) {
 		"/info": all, "/whoami": all, "/apps": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage/samples": all, "/quotas": all, "/tokens": all,
 		"/apps/shop/releases": members, "/apps/shop/releases/1": members, "/apps/shop/activations": members, "/apps/shop/triggers": members, "/events": members,
 		"/requests": members, "/requests/req-1": members, "/grants": members, "/policy": members, "/domains": members, "/trust/keys": members,
-		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": ops, "/sign-in/links": ops, "/users/" + ada: ops, "/users/" + ada + "/accounts": self,
 		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside, "/apps/scripted/releases/1/source": inside,
 		"/provisioning": ops, "/provisioning/entra": ops, "/provisioning/entra/tokens": ops,
-		"/groups": members, "/groups/sales": members, "/groups/sales/people": ops,
+		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": watch, "/sign-in/links": ops, "/users/" + ada: watch, "/users/" + ada + "/accounts": of,
+		"/groups": members, "/groups/sales": members, "/groups/sales/people": watch, "/access/why?act=operate": all, "/access/why?act=operate&person=" + ada: of,
 		"/grants/" + grant: members, "/apps/ticking/triggers/cron/tick": members, "/doctor": ops, "/backup": ops,
 	}
 	pages := map[string]string{
 		"/sign-in": public, "/signed-out": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/settings": all,
-		"/apps/shop/releases/1": members, "/apps/scripted/releases/1/source": inside, "/upload": "- - + + - -", "/provisioning": ops, "/provisioning/entra": ops, "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/groups": members, "/groups/sales": members, "/certificates": members, "/certificates/cert-1": inside, "/calls": all, "/calls/" + failed: inside,
+		"/apps/shop/releases/1": members, "/apps/scripted/releases/1/source": inside, "/upload": "- - + + - - - -", "/provisioning": ops, "/provisioning/entra": ops, "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/access": all, "/groups": members, "/groups/sales": members, "/certificates": members, "/certificates/cert-1": inside, "/calls": all, "/calls/" + failed: inside,
 	}
 	n.tabled(t, api, "/api/v1", n.reads())
 	n.tabled(t, pages, "", console.Pages())

@@ -29,7 +29,7 @@ func apiServices(n *Node) api.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
 		Meter: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer, Logs: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
+		Tokens: n.People, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 		Doctor: n.Checkup, Backup: n.Upkeep,
 	}
 }
@@ -44,7 +44,7 @@ func consoleServices(n *Node) console.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
+		Tokens: n.People, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 	}
 }
 
@@ -63,7 +63,7 @@ func (n *Node) openServices() {
 	})
 	n.signIn.People = n.People
 	n.SignIns = people.NewSignIns(n.signIn)
-	n.Groups = people.NewGroups(n.desk)
+	n.Groups, n.Access = people.NewGroups(n.desk), people.NewExplainer(n.desk)
 	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL})
 	n.openApps()
 	n.Governance = governance.New(governance.Options{

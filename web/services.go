@@ -211,6 +211,11 @@ type Accounts interface {
 	Disconnect(ctx context.Context, user, id string) error
 }
 
+// Explainer says who may do what, and why.
+type Explainer interface {
+	Why(ctx context.Context, q control.AccessQuestion) (control.Explanation, error)
+}
+
 // Groups are sets of people.
 type Groups interface {
 	List(ctx context.Context, f control.GroupFilter, p control.Page) (control.Items[control.Group], error)

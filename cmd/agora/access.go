@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -11,13 +13,14 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/access/oidc"
+	"github.com/agora-host/agora/sdk/client"
 )
 
 // accessCommands are the commands about who may do what.
-type accessCommands struct{ *terminal }
+type accessCommands struct{ *session }
 
 func (c accessCommands) command() *cobra.Command {
-	return noun("access", "Try who may do what", c.test())
+	return noun("access", "Say who may do what, and why", c.why(), c.test())
 }
 
 // triedSignIn is what a sign-in would come to.
@@ -130,4 +133,45 @@ func (t triedSignIn) rows() [][]string {
 		rows = append(rows, []string{"roles", "none by rules: the person sees what serves, and is told to ask " + cmp.Or(t.Contact, "the operators")})
 	}
 	return rows
+}
+
+func (c accessCommands) why() *cobra.Command {
+	return &cobra.Command{
+		Use: "why USER ACT [ON]", Short: "Say whether a person may do something, and why", Args: cobra.RangeArgs(2, 3),
+		Long: `Says whether a person may do something now when they are signed in, by which role
+and as what, or what is missing, and who could change that. ON is the app, the id of
+the request, the person or the group that the act is about; acts about the node have
+none. docs/access.md lists the acts. Whoever is neither auditor nor operator asks
+about themselves.`,
+		Example: "  agora access why ada@example.com publish shop\n  agora access why rex@example.com decide req-7\n  agora access why ada@example.com operate",
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			e, err := node.Why(ctx, args[0], args[1], append(args, "")[2])
+			if err != nil {
+				return err
+			}
+			return c.print(e, func(w io.Writer) error { return showWhy(w, e) })
+		}),
+	}
+}
+
+func showWhy(w io.Writer, e client.Explanation) error {
+	may := "may not"
+	if e.Allowed {
+		may = "may"
+	}
+	rows := [][]string{{"answer", strings.TrimSpace(fmt.Sprintf("%s %s %s %s", e.Person, may, e.Act, e.On))}, {"why", e.Reason}}
+	for i, way := range e.Ways {
+		rows = append(rows, []string{onlyFirst(i, "who may"), way})
+	}
+	for i, change := range e.Change {
+		rows = append(rows, []string{onlyFirst(i, "who can change it"), change})
+	}
+	return table(w, "", append(rows, []string{"operators", orDash(strings.Join(e.Operators, ", "))}))
+}
+
+func onlyFirst(i int, text string) string {
+	if i == 0 {
+		return text
+	}
+	return ""
 }

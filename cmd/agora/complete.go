@@ -49,7 +49,7 @@ var (
 // arguments say how the words in capitals of a command's usage are completed; those that mean
 // something else for the commands of one parent stand with its name.
 var arguments = map[string]completion{
-	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "TOKEN": {names: completeTokens},
+	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "ACT": {words: actNames()}, "ON": appNames, "TOKEN": {names: completeTokens},
 	"KEY": {names: completeKeys}, "DOMAIN": {names: completeDomains}, "CONTEXT": {local: contextNames},
 	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText, "users STATE": {words: []string{"on", "off"}}, "ACCOUNT": {names: completeAccounts},
 	"requests ID": {names: completeRequests}, "grants ID": {names: completeGrants},
@@ -101,6 +101,13 @@ func tierNames() (all []string) {
 func roleNames() (all []string) {
 	for _, r := range access.Roles() {
 		all = append(all, string(r))
+	}
+	return all
+}
+
+func actNames() (all []string) {
+	for _, r := range access.Rules() {
+		all = append(all, string(r.Act))
 	}
 	return all
 }

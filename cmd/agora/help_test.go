@@ -190,7 +190,7 @@ func TestCompleteWords(t *testing.T) {
 		want []string
 	}{
 		{"apps list -o ", []string{"text", "json"}},
-		{"users set ada@example.com --role ", []string{"viewer", "developer", "reviewer", "operator"}},
+		{"users set ada@example.com --role ", []string{"viewer", "developer", "reviewer", "finance", "auditor", "operator"}},
 		{"users set ada@example.com --add-role d", []string{"developer"}},
 		{"users set ada@example.com --role viewer,r", []string{"viewer,reviewer"}},
 		{"releases promote shop 1 --to ", []string{"pilot", "production"}},

@@ -38,8 +38,11 @@ func (c userCommands) set() *cobra.Command {
 --remove-role change single roles. --role names all roles that the user is to have:
 if that takes some away, they are named, and --yes is needed. If another operator
 changes the user meanwhile, nothing of theirs is lost: single roles are added and
-removed again in what they made, and with --role the command ends and says so.`,
-		Example: "  agora users set ada@example.com --role developer --role reviewer\n  agora users set ada@example.com --add-role operator\n  agora users set ada@example.com --remove-role reviewer\n  agora users set ada@example.com --disable",
+removed again in what they made, and with --role the command ends and says so.
+A reviewer may be for one concern: reviewer/security, reviewer/privacy,
+reviewer/finance or reviewer/platform. A role may be for the apps of one group
+alone: developer@GROUP, by the group's name or id.`,
+		Example: "  agora users set ada@example.com --role developer --role reviewer\n  agora users set ada@example.com --add-role operator\n  agora users set ada@example.com --remove-role reviewer\n  agora users set ada@example.com --add-role reviewer/security --add-role 'developer@Sales EMEA'\n  agora users set ada@example.com --disable",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			change.exactly = cmd.Flags().Changed("role")
 			if err := change.check(); err != nil {
@@ -51,7 +54,7 @@ removed again in what they made, and with --role the command ends and says so.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&change.roles, "role", nil, "all roles that the user is to have: viewer, developer, reviewer or operator (repeat for more)")
+	f.StringSliceVar(&change.roles, "role", nil, "all roles that the user is to have: viewer, developer, reviewer, finance, auditor or operator (repeat for more)")
 	f.StringSliceVar(&change.add, "add-role", nil, "a role more (repeat for more)")
 	f.StringSliceVar(&change.remove, "remove-role", nil, "a role less (repeat for more)")
 	f.BoolVar(&change.disable, "disable", false, "refuse this user everywhere")

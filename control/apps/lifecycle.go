@@ -49,8 +49,9 @@ type person struct {
 }
 
 func personOf(actor access.Actor, app registry.App) person {
+	on := control.OfApp(app)
 	shares := (app.CoOwner != "" && actor.User == app.CoOwner) || access.In(actor.Groups, app.Group)
-	p := registry.Party{Owner: actor.User == app.Owner, Shares: shares, Reviewer: actor.Has(access.RoleReviewer), Operator: actor.Has(access.RoleOperator)}
+	p := registry.Party{Owner: actor.User == app.Owner, Shares: shares, Reviewer: access.Holds(actor, access.RoleReviewer, on), Operator: access.Holds(actor, access.RoleOperator, on)}
 	return person{p, actor}
 }
 

@@ -85,6 +85,11 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 	if err != nil {
 		return approvals.Request{}, err
 	}
+	asked := q
+	asked.Status = approvals.StatusOpen
+	if err := access.May(actor, access.DecideRequest, control.OfRequest(asked)); err != nil {
+		return approvals.Request{}, err
+	}
 	app, err := tx.App(q.App)
 	if err != nil {
 		return approvals.Request{}, err

@@ -183,6 +183,11 @@ func (s *Service) Withdraw(ctx context.Context, id string) (approvals.Request, e
 		if request, err = approvals.Withdraw(tx, id, control.PersonOf(actor), s.desk.Now().UTC()); err != nil {
 			return err
 		}
+		asked := request
+		asked.Status = approvals.StatusOpen
+		if err := access.May(actor, access.WithdrawRequest, control.OfRequest(asked)); err != nil {
+			return err
+		}
 		tx.Emit("request.withdrawn", request.App, id, nil)
 		return nil
 	})

@@ -11,7 +11,7 @@ import (
 
 // Accounts lists a person's accounts at sign-in providers; "" for the actor's.
 func (s *SignIns) Accounts(ctx context.Context, user string) (all []access.Account, err error) {
-	_, user, err = s.ofPerson(ctx, user)
+	_, user, err = s.ofPerson(ctx, access.ReadAccounts, user)
 	if err != nil {
 		return all, err
 	}
@@ -26,21 +26,21 @@ func (s *SignIns) Accounts(ctx context.Context, user string) (all []access.Accou
 }
 
 // ofPerson returns who acts, and the person whose accounts are meant, if that actor may see to them.
-func (s *SignIns) ofPerson(ctx context.Context, user string) (access.Actor, string, error) {
-	actor, err := s.people.desk.Door(ctx, access.ManageAccounts)
+func (s *SignIns) ofPerson(ctx context.Context, act access.Act, user string) (access.Actor, string, error) {
+	actor, err := s.people.desk.Door(ctx, act)
 	if err != nil || user == "" {
 		return actor, actor.User, err
 	}
 	if name, err := access.CanonicalName(user); err == nil {
 		user = name
 	}
-	return actor, user, access.May(actor, access.ManageAccounts, access.Person(user))
+	return actor, user, access.May(actor, act, access.Person(user))
 }
 
 // Disconnect takes an account from a person, "" for the actor. Nobody takes away their own last way
 // in; an operator, who can give a link, takes it from others.
 func (s *SignIns) Disconnect(ctx context.Context, user, id string) error {
-	actor, user, err := s.ofPerson(ctx, user)
+	actor, user, err := s.ofPerson(ctx, access.ManageAccounts, user)
 	if err != nil {
 		return err
 	}

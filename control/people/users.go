@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
@@ -13,7 +12,7 @@ import (
 
 // Users lists users by name, for operators.
 func (s *Service) Users(ctx context.Context, f control.UserFilter, p control.Page) (users control.Items[access.User], err error) {
-	if _, err := s.desk.Door(ctx, access.ManagePerson); err != nil {
+	if _, err := s.desk.Door(ctx, access.ReadPerson); err != nil {
 		return users, err
 	}
 	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
@@ -35,7 +34,7 @@ func (s *Service) User(ctx context.Context, name string) (user access.User, err 
 
 // UserIn is User in one state.
 func (s *Service) UserIn(tx state.Reader, actor access.Actor, name string) (access.User, error) {
-	if err := access.Require(actor, access.Door(access.ManagePerson)...); err != nil {
+	if err := access.Require(actor, access.Door(access.ReadPerson)...); err != nil {
 		return access.User{}, err
 	}
 	canonical, err := access.CanonicalName(name)
@@ -86,15 +85,12 @@ func (s *Service) RenameUser(ctx context.Context, from, to string) (user access.
 
 func (s *Service) putUser(ctx context.Context, by string, user access.User) (access.User, error) {
 	user.ID, user.Created = access.NewPersonID(), s.desk.Now().UTC() // of a user who is new
-	words := make([]string, len(user.Roles))
-	for i, r := range user.Roles {
-		words[i] = string(r)
-	}
+	asked := user
 	_, err := s.desk.Update(ctx, by, func(tx state.Tx) (err error) {
-		if user, err = access.ChangeUser(tx, user); err != nil {
+		if user, err = access.ChangeUser(tx, asked); err != nil {
 			return err
 		}
-		tx.Emit("user.changed", "", user.Name, map[string]string{"roles": strings.Join(words, " ")})
+		tx.Emit("user.changed", "", user.Name, map[string]string{"roles": words(user.Roles)})
 		return nil
 	})
 	return user, err

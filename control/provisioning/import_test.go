@@ -154,7 +154,7 @@ dan@example.com,k4,,,,maybe
 4 conflict bob@example.com line 3 names the same person
 5 change old@example.com linked to file
 6 conflict new@example.com "=HYPERLINK(\"x\")" is a formula, which a spreadsheet would run
-7 conflict who@example.com the user is not valid: there is no role "king"; use viewer, developer, reviewer or operator
+7 conflict who@example.com the user is not valid: there is no role "king"; use viewer, developer, reviewer, finance, auditor or operator
 8 conflict ada@example.com ada@example.com was the name of ada.king@example.com, and stays theirs: the provider's person meets another
 9 conflict  it has no user name
 10 conflict root@example.com you cannot take the operator role from yourself; ask another operator: not allowed

@@ -216,7 +216,7 @@ func checkOwner(tx state.Reader, actor access.Actor, r registry.Release) error {
 		return fmt.Errorf("app %q belongs to %s, and the manifest names %s as its owner: %w", r.App, owner, r.Manifest.Owner, registry.ErrNotOwner)
 	}
 	if app.Name == "" {
-		app = registry.App{Name: r.App, Owner: owner}
+		app = registry.App{Name: r.App, Owner: owner, Group: access.GroupOf(actor)}
 	}
 	if owns, err := control.Owns(tx, app, r.Signer.Identity); err != nil {
 		return err
@@ -282,7 +282,7 @@ func sameManifest(a, b registry.Manifest) bool {
 func (s *Service) AddRelease(tx state.Tx, actor access.Actor, r registry.Release, v approvals.Verdict) error {
 	app, err := tx.App(r.App)
 	if errors.Is(err, registry.ErrNotFound) {
-		app = registry.App{Name: r.App, Owner: r.Manifest.Owner, Created: r.Created, Active: map[abi.Tier]int{}}
+		app = registry.App{Name: r.App, Owner: r.Manifest.Owner, Group: access.GroupOf(actor), Created: r.Created, Active: map[abi.Tier]int{}}
 	} else if err != nil {
 		return err
 	}

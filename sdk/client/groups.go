@@ -53,4 +53,16 @@ func (c *Client) RemoveFromGroup(ctx context.Context, group, person string) (Gro
 	return do[Group](ctx, c, request{method: http.MethodDelete, path: groupPath(group) + "/people/" + url.PathEscape(person)})
 }
 
+// Why explains whether a person ("" for the caller) may do something with an app, a request, a person or
+// a group ("" for acts about the node).
+func (c *Client) Why(ctx context.Context, person, act, on string) (Explanation, error) {
+	q := url.Values{"act": {act}}
+	for name, value := range map[string]string{"person": person, "on": on} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return get[Explanation](ctx, c, "/access/why", q)
+}
+
 func groupPath(group string) string { return "/groups/" + url.PathEscape(group) }

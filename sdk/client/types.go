@@ -640,6 +640,17 @@ type (
 		People   int       `json:"people"`           // how many are in it
 		ETag     string    `json:"-"`                // of one group that is read, for IfMatch
 	}
+	// Explanation says whether a person may do something, by what, and who could change it.
+	Explanation struct {
+		Person    string   `json:"person"`
+		Act       string   `json:"act"`
+		On        string   `json:"on,omitempty"`
+		Allowed   bool     `json:"allowed"`
+		Reason    string   `json:"reason"`
+		Ways      []string `json:"ways"`      // all ways to be allowed
+		Change    []string `json:"change"`    // who could change it
+		Operators []string `json:"operators"` // some of those whom to ask
+	}
 	// GroupPerson is somebody who is in a group.
 	GroupPerson struct {
 		Name     string `json:"name"`

@@ -3,8 +3,14 @@ package api
 import (
 	"github.com/labstack/echo/v4"
 
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
 )
+
+func whyAccess(s *server, c echo.Context) (any, error) {
+	q := control.AccessQuestion{Person: arg[string](c, "person"), Act: access.Act(arg[string](c, "act")), On: arg[string](c, "on")}
+	return one(s.Access.Why(c.Request().Context(), q))
+}
 
 func listGroups(s *server, c echo.Context, p control.Page) (Items[control.Group], error) {
 	f := control.GroupFilter{Name: arg[string](c, "name"), Source: arg[string](c, "source"), Person: arg[string](c, "person")}

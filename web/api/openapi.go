@@ -49,7 +49,7 @@ func describe(all []route, types *schemas) []byte {
 
 func roleWords(roles []access.Role) (words []string) {
 	for _, r := range roles {
-		words = append(words, string(r))
+		words = append(words, r.Word())
 	}
 	return words
 }
@@ -106,7 +106,7 @@ func (d *describer) operation(r route) object {
 		op["description"] = "For whoever is signed in" + needsScope(r.scopes()) + "."
 	} else {
 		op["security"] = []any{object{"token": r.scopes()}} // OpenAPI 3.1 allows names for any scheme
-		op["x-agora-roles"] = r.anyOf()
+		op["x-agora-roles"] = roleWords(r.anyOf())
 		op["description"] = "Needs the role " + strings.Join(roleWords(r.anyOf()), " or ") + needsScope(r.scopes()) + "."
 	}
 	if content := d.body(r.body); content != nil {

@@ -134,6 +134,13 @@ func eventKinds() (words []string) {
 	return words
 }
 
+func acts() (all []access.Act) {
+	for _, r := range access.Rules() {
+		all = append(all, r.Act)
+	}
+	return all
+}
+
 // routes is the whole API on one screen.
 func routes() []route {
 	var (
@@ -230,17 +237,18 @@ func routes() []route {
 		{method: post, path: "/provisioning/:provider/link", id: "linkPerson", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Say that a provider's person is one who is here already.", body: jsonBody(control.ProvisioningLink{}), answer: access.Provisioned{}, handle: linkPerson},
 		{method: del, path: "/provisioning/:provider/conflicts/:user", id: "dismissConflict", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Forget a conflict of a provider. It comes back if the provider tries again.", handle: dismissConflict},
 		{method: post, path: "/people/import", id: "importPeople", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Say what a file of people would change or, with apply and the revision of what was said, change it.", body: body{kind: bodyJSON, doc: control.PeopleImport{}, room: importRoom}, answer: control.ImportPlan{}, handle: importPeople},
-		{method: get, path: "/users/:name/accounts", id: "listAccounts", act: access.ManageAccounts, scope: access.ScopeUsersRead, about: "A user's accounts at sign-in providers: your own, or, for operators, anybody's.", answer: Items[access.Account]{}, handle: listAccounts},
+		{method: get, path: "/users/:name/accounts", id: "listAccounts", act: access.ReadAccounts, scope: access.ScopeUsersRead, about: "A user's accounts at sign-in providers: your own, or, for operators, anybody's.", answer: Items[access.Account]{}, handle: listAccounts},
 		{method: del, path: "/users/:name/accounts/:id", id: "disconnectAccount", act: access.ManageAccounts, scope: access.ScopeUsersWrite, about: "Take an account from a user, with the roles that it gave and the sessions that began with it. Nobody takes away their own last way in.", handle: disconnectAccount},
 		{method: get, path: "/quotas", id: "listQuotas", act: access.ReadQuotas, scope: access.ScopeAppsRead, about: "What a person and an app have, and may have; for operators, the node, too.", query: []param{text("user", "another person, for operators; default the caller"), text("app", "an app, too")}, answer: Items[control.Quota]{}, handle: listQuotas},
 		{method: get, path: "/tokens", id: "listTokens", act: access.ManageTokens, scope: access.ScopeTokensRead, about: "Your own API tokens.", paged: true, answer: Items[access.Credential]{}, handle: listing(listTokens)},
 		{method: post, path: "/tokens", id: "newToken", act: access.ManageTokens, scope: access.ScopeTokensWrite, about: "Make an API token. Its secret is returned once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken, secret: true},
 		{method: del, path: "/tokens/:id", id: "revokeToken", act: access.ManageTokens, scope: access.ScopeTokensWrite, about: "End one of your tokens.", handle: revokeToken},
-		{method: get, path: "/users", id: "listUsers", act: access.ManagePerson, scope: access.ScopeUsersRead, about: "List the node's users.", query: []param{choice("role", "those who have a role", access.Roles()...), text("name", "part of the name")}, paged: true, answer: Items[access.User]{}, handle: listing(listUsers)},
-		{method: get, path: "/users/:name", id: "getUser", act: access.ManagePerson, scope: access.ScopeUsersRead, about: "One user.", answer: access.User{}, handle: getUser, of: aUser},
+		{method: get, path: "/users", id: "listUsers", act: access.ReadPerson, scope: access.ScopeUsersRead, about: "List the node's users.", query: []param{choice("role", "those who have a role", access.Roles()...), text("name", "part of the name")}, paged: true, answer: Items[access.User]{}, handle: listing(listUsers)},
+		{method: get, path: "/users/:name", id: "getUser", act: access.ReadPerson, scope: access.ScopeUsersRead, about: "One user.", answer: access.User{}, handle: getUser, of: aUser},
 		{method: put, path: "/users/:name", id: "putUser", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser, of: aUser, creates: true},
 		{method: post, path: "/users/:name/rename", id: "renameUser", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Give a user another name. Their apps, keys, tokens and decisions stay theirs, and what they signed verifies as theirs; the old name is not given to another person.", body: jsonBody(RenameUser{}), answer: access.User{}, handle: renameUser, of: aUser},
 		{method: post, path: "/users/:name/invite", id: "inviteUser", act: access.ManagePerson, scope: access.ScopeAll, about: "A one-time sign-in link for a user.", answer: Invitation{}, status: http.StatusCreated, handle: inviteUser, secret: true},
+		{method: get, path: "/access/why", id: "whyAccess", act: access.ExplainAccess, scope: access.ScopeUsersRead, about: "Whether a person may do something now when they are signed in, by what, and who could change it: for oneself, and for auditors and operators of anybody.", query: []param{text("person", "whom it is about; default the caller"), choice("act", "what they would do", acts()...), text("on", "the app, the id of the request, the person or the group that the act is about; left out for acts about the node")}, answer: control.Explanation{}, handle: whyAccess},
 		{method: get, path: "/groups", id: "listGroups", act: access.ReadMemberships, scope: access.ScopeUsersRead, about: "Groups, by name; of one person, for that person and for operators, by id.", query: []param{text("name", "part of the name"), text("source", "the id of the provider that keeps them, or here for those made here"), text("person", "who is in them")}, paged: true, answer: Items[control.Group]{}, handle: listing(listGroups)},
 		{method: post, path: "/groups", id: "createGroup", act: access.ManageGroup, scope: access.ScopeUsersWrite, about: "Make a group.", body: jsonBody(NameGroup{}), answer: control.Group{}, status: http.StatusCreated, handle: createGroup},
 		{method: get, path: "/groups/:group", id: "getGroup", act: access.ReadGroup, scope: access.ScopeUsersRead, about: "One group, by its id or, if it was made here, its name.", answer: control.Group{}, handle: getGroup, of: aGroup},

@@ -46,7 +46,6 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[abi.TriggerKind]():       words(abi.TriggerCron, abi.TriggerWebhook, abi.TriggerEvent),
 	reflect.TypeFor[abi.Severity]():          words(abi.SeverityDeny, abi.SeverityReview, abi.SeverityInfo),
 	reflect.TypeFor[abi.Interface]():         words(abi.InterfaceV1, abi.InterfaceWASI),
-	reflect.TypeFor[access.Role]():           words(access.Roles()...),
 	reflect.TypeFor[access.CredentialKind](): words(access.KindToken, access.KindSession, access.KindLink, access.KindProvisioning),
 	reflect.TypeFor[access.Scope]():          access.ScopeWords(),
 	reflect.TypeFor[approvals.Kind]():        words(approvals.KindGrant, approvals.KindPromotion),
@@ -107,6 +106,8 @@ func (d *schemas) of(t reflect.Type, strict bool) *schema {
 		return &schema{} // it says by itself what it is
 	case enums[t] != nil:
 		return &schema{Type: "string", Enum: enums[t]}
+	case t == reflect.TypeFor[access.Role]():
+		return &schema{Type: "string", Pattern: roleText}
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -135,6 +136,10 @@ func (d *schemas) of(t reflect.Type, strict bool) *schema {
 	}
 	return &schema{}
 }
+
+// roleText is a role as it is written: a reviewer's with the concern that it is for, and any with the group
+// whose apps it is for, by its id or, of one that was made here, by its name.
+const roleText = `^(viewer|developer|reviewer(/(security|privacy|finance|platform))?|finance|auditor|operator)(@[^@/]{1,200})?$`
 
 // base64Text is what RFC 4648 calls base64, with its padding.
 const base64Text = `^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$`

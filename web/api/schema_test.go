@@ -72,6 +72,8 @@ func (d *schemas) sample(s *schema) any {
 		return true
 	case s.Pattern != "" && matches(s.Pattern, "/"):
 		return "/"
+	case s.Pattern == roleText:
+		return "viewer"
 	}
 	return "text"
 }

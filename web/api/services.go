@@ -55,6 +55,7 @@ type Services struct {
 	Users        web.Users
 	Provisioning web.Provisioning
 	Groups       web.Groups
+	Access       web.Explainer
 	Keys         web.Keys
 
 	Doctor Doctor

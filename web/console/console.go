@@ -62,6 +62,7 @@ type Services struct {
 	Users        web.Users
 	Provisioning web.Provisioning
 	Groups       web.Groups
+	Access       web.Explainer
 	Keys         web.Keys
 
 	Accounts web.Accounts
@@ -89,6 +90,7 @@ type Console struct {
 	settings     *settings
 	provisioning *provisioning
 	groups       *groups
+	whoMay       *whoMay
 }
 
 func newConsole(s Services, f *frame) *Console {
@@ -112,6 +114,7 @@ func newConsole(s Services, f *frame) *Console {
 		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Accounts, s.SignIns, s.Links, s.Front},
 		provisioning: &provisioning{f, s.Provisioning},
 		groups:       &groups{f, s.Groups},
+		whoMay:       &whoMay{f, s.Access, s.Users, s.Groups},
 	}
 }
 
@@ -169,6 +172,7 @@ func (c *Console) pages() []page {
 		{"/calls/{id}", access.ReadCalls, c.calls.show},
 		{"/policy", access.ReadCatalogue, c.reviews.policy},
 		{"/activity", access.ReadCatalogue, c.activity.show},
+		{"/access", access.ExplainAccess, c.whoMay.show},
 		{"/groups", access.ReadMemberships, c.groups.list},
 		{"/groups/{group}", access.ReadGroup, c.groups.show},
 		{"/settings", access.ManageTokens, c.settings.show},

@@ -135,7 +135,7 @@ type staleView struct {
 type fact struct{ Name, Label, Value string }
 
 // Roles are the boxes of a form about a user.
-func (v staleView) Roles() []access.Role { return access.Roles() }
+func (v staleView) Roles() []access.Role { return offered(v.Chosen) }
 
 // Has reports whether a box was checked.
 func (v staleView) Has(r access.Role) bool { return slices.Contains(v.Chosen, r) }

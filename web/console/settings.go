@@ -152,6 +152,20 @@ func (s *settings) switchLinks(r *http.Request) (string, error) {
 // Usual reports whether a new token has a scope unless another is chosen.
 func (v settingsView) Usual(s access.Scope) bool { return slices.Contains(access.DefaultScopes(), s) }
 
+// Offered are the roles that a form about a user has boxes for: all, and those of the user that are for
+// one concern or for one group.
+func (v settingsView) Offered(u access.User) []access.Role { return offered(u.Roles) }
+
+func offered(has []access.Role) []access.Role {
+	all := access.Roles()
+	for _, r := range has {
+		if !slices.Contains(all, r) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
 // Has reports whether a user has a role, for the boxes of the form.
 func (v settingsView) Has(u access.User, r access.Role) bool { return slices.Contains(u.Roles, r) }
 
@@ -227,11 +241,14 @@ func (s *settings) renameUser(r *http.Request) (string, error) {
 func (s *settings) putUser(r *http.Request) (string, error) {
 	roles := []access.Role{}
 	for _, word := range r.Form["role"] {
-		if role := access.Role(word); !slices.Contains(roles, role) {
+		if role := access.Role(strings.TrimSpace(word)); role != "" && !slices.Contains(roles, role) {
 			roles = append(roles, role)
 		}
 	}
 	_, err := s.users.PutUser(r.Context(), r.FormValue("name"), roles, r.FormValue("disabled") != "")
+	if next := r.FormValue("next"); strings.HasPrefix(next, "/access?") { // the matrix, as it was filtered
+		return next + "&done=saved", err
+	}
 	return "/settings?done=saved", err
 }
 

@@ -72,7 +72,7 @@ findings contains f if {
 	input.app.shared == false
 	f := {
 		"code": "owner.alone", "severity": severity,
-		"msg": sprintf("%s owns the app alone: nobody can act for it while they are away, or once they have left.", [input.app.owner]),
+		"msg": "One person owns the app alone: nobody can act for it while they are away, or once they have left.",
 		"path": "owner", "subject": "",
 		"remedy": {"summary": "Name a co-owner, or a group.", "commands": [sprintf("agora apps set %s --co-owner USER", [input.app.name])]},
 	}
