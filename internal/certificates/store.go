@@ -165,6 +165,9 @@ func (s *Store) Reload() {
 			s.o.Log.Error("the certificate's files are not taken into use, and the certificate in use stays", "file", f.Cert, "expires", f.cert.Leaf.NotAfter.UTC(), "err", trouble)
 		case changed:
 			s.o.Log.Info("a certificate was taken into use", "file", f.Cert, "names", strings.Join(namesOf(f.cert.Leaf), ", "), "expires", f.cert.Leaf.NotAfter.UTC())
+			state := stateOf(f.cert.Leaf)
+			state.Source = f.Cert
+			s.warnOf(state)
 		}
 	}
 	s.publish()
@@ -245,9 +248,13 @@ func (c State) Soon(now time.Time) bool {
 // warn logs what will expire.
 func (s *Store) warn() {
 	for _, c := range s.Report() {
-		if c.Soon(s.o.Now()) {
-			s.o.Log.Warn("a certificate expires soon, or has expired", "source", c.Source, "names", strings.Join(c.Names, ", "), "expires", c.Expires.UTC())
-		}
+		s.warnOf(c)
+	}
+}
+
+func (s *Store) warnOf(c State) {
+	if c.Soon(s.o.Now()) {
+		s.o.Log.Warn("a certificate expires soon, or has expired", "source", c.Source, "names", strings.Join(c.Names, ", "), "expires", c.Expires.UTC())
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,20 +20,28 @@ func TestGate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var mu sync.Mutex // guards both
 		var order []string
 		running := 0
+		note := func(name string, more int) {
+			mu.Lock()
+			defer mu.Unlock()
+			if running += more; running > 1 {
+				t.Error("two run at once")
+			}
+			if name != "" {
+				order = append(order, name)
+			}
+		}
 		enter := func(ctx context.Context, name string, from *caller) {
 			turn, err := g.enter(ctx, from)
 			if err != nil {
-				order = append(order, name+" gave up")
+				note(name+" gave up", 0)
 				return
 			}
-			if running++; running > 1 {
-				t.Error("two run at once")
-			}
-			order = append(order, name)
+			note(name, 1)
 			time.Sleep(time.Second)
-			running--
+			note("", -1)
 			turn.leave()
 			turn.leave() // once more has no effect
 		}
@@ -51,6 +60,7 @@ func TestGate(t *testing.T) {
 		time.Sleep(time.Second)
 		first.leave()
 		time.Sleep(time.Minute)
+		synctest.Wait() // also for what they have written
 		want := "[impatient gave up heavy 0 light 0 heavy 1 light 1 heavy 2 heavy 3]"
 		if got := fmt.Sprint(order); got != want {
 			t.Errorf("%s, want %s", got, want)
