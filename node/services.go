@@ -63,8 +63,8 @@ func (n *Node) openServices() {
 	})
 	n.signIn.People = n.People
 	n.SignIns = people.NewSignIns(n.signIn)
+	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL, Rules: n.SignIns.Rules()})
 	n.Groups, n.Access = people.NewGroups(n.desk), people.NewExplainer(n.desk)
-	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL})
 	n.openApps()
 	n.Governance = governance.New(governance.Options{
 		Desk: n.desk, Apps: n.Catalogue, Policy: n.policy, Models: n.models.Classifications(), Verifier: n.verifier,
