@@ -459,7 +459,7 @@ func TestRulesOfNow(t *testing.T) {
 	if got.Status != http.StatusOK || !strings.Contains(got.Body, "have no role here yet") || !strings.Contains(got.Body, ops) {
 		t.Fatalf("%d %s", got.Status, got.Body)
 	}
-	roles := func() string { u, _ := c.person(ada); return fmt.Sprint(u.RolesAt(time.Now())) }
+	roles := func() string { u, _ := c.person(ada); return fmt.Sprint(c.rolesOf(u)) }
 	for _, next := range []struct {
 		rules     string
 		providers map[string]*oidctest.Provider
