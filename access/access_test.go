@@ -20,10 +20,11 @@ type memory struct {
 	credentials map[string]access.Credential
 	accounts    map[string]access.Account
 	links       *access.Links
+	provisioned map[string]access.Provisioned // by provider and key
 }
 
 func newMemory() memory {
-	return memory{newGroups(), map[string]access.User{}, map[string]access.Credential{}, map[string]access.Account{}, &access.Links{}}
+	return memory{newGroups(), map[string]access.User{}, map[string]access.Credential{}, map[string]access.Account{}, &access.Links{}, map[string]access.Provisioned{}}
 }
 
 func (m memory) User(name string) (access.User, error) {
@@ -64,6 +65,13 @@ func (m memory) MadeWith(token string) ([]access.Credential, error) {
 }
 func (m memory) Links() (access.Links, error)  { return *m.links, nil }
 func (m memory) PutLinks(l access.Links) error { *m.links = l; return nil }
+func (m memory) ProvisionedAs(provider, external string) (access.Provisioned, error) {
+	p, ok := m.provisioned[provider+" "+external]
+	if !ok {
+		return p, access.ErrNotProvisioned
+	}
+	return p, nil
+}
 func (m memory) Account(id string) (access.Account, error) {
 	a, ok := m.accounts[id]
 	if !ok {

@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -103,16 +104,15 @@ func Arrive(who Assertion, rules RoleRules, now time.Time) Arrival {
 	return Arrival{who, rules, now.UTC(), NewPersonID(), NewGroupID()}
 }
 
-// SignInTx is what letting a person in needs of a transaction.
+// SignInTx is what a sign-in needs of a transaction.
 type SignInTx interface {
 	Tx
+	// ProvisionedAs returns the person whom a provider told of, by its own key; ErrNotProvisioned.
 	ProvisionedAs(provider, external string) (Provisioned, error)
 }
 
-// SignIn finds or makes the user who an assertion is about, with the roles that rules give. The account
-// of whom the provider provisioned is connected to that person: the subject is the provider's own key,
-// and a mail address is none. A new user's name is their mail address, if the provider vouches for it
-// and no person has or had it.
+// SignIn finds or makes the user who an assertion is about, with the roles that rules give. Whom the
+// provider has told of before, by the subject, is that person. A new user's name is their mail address, if the provider vouches for it and no person has or had it.
 func SignIn(tx SignInTx, who Arrival) (Told, error) {
 	a, err := tx.Account(who.Key())
 	if err == nil {
@@ -121,11 +121,13 @@ func SignIn(tx SignInTx, who Arrival) (Told, error) {
 	if !errors.Is(err, ErrNotFound) {
 		return Told{}, err
 	}
-	p, err := tx.ProvisionedAs(who.Provider, who.Subject)
-	if err == nil {
-		return Connect(tx, p.Person, who)
-	}
-	if !errors.Is(err, ErrNotFound) {
+	known, err := tx.ProvisionedAs(who.Provider, who.Subject)
+	switch {
+	case err == nil && !known.Deleted.IsZero():
+		return Told{}, fmt.Errorf("%s has taken you from the people of this node: %w", who.Provider, ErrForbidden)
+	case err == nil:
+		return Connect(tx, known.Person, who)
+	case !errors.Is(err, ErrNotFound):
 		return Told{}, err
 	}
 	name, err := nameFor(tx, who.Assertion)
@@ -185,7 +187,7 @@ func Connect(tx Tx, user string, who Arrival) (Told, error) {
 		return Told{}, err
 	}
 	if slices.ContainsFunc(all, func(a Account) bool { return a.Provider == who.Provider }) {
-		return Told{}, fmt.Errorf("%w: you have another account at %s; disconnect that one first", ErrAccountTaken, who.Provider)
+		return Told{}, fmt.Errorf("%w: there is another account at %s; disconnect that one first", ErrAccountTaken, who.Provider)
 	}
 	return signInto(tx, Account{Connected: who.now, User: user}, who)
 }
@@ -288,7 +290,8 @@ func GivenTo(tx Reader, user string, rules RoleRules) (given []Given, err error)
 		if err != nil {
 			return nil, err
 		}
-		for _, g := range rules.Give(a.Provider, groups) {
+		for _, g := range rules.Give(a.Provider, slices.Sorted(maps.Keys(groups))) {
+			g.GroupID = groups[g.Group]
 			at := a.SignedIn
 			if g.Group != "" && !a.GroupsAt.IsZero() {
 				at = a.GroupsAt
@@ -300,22 +303,24 @@ func GivenTo(tx Reader, user string, rules RoleRules) (given []Given, err error)
 	return given, nil
 }
 
-// groupsAt lists what a rule can name of a user's groups at a provider: the provider's own keys, and
-// the ids that the groups have here. Their names are labels, which anybody may take who renames one.
-func groupsAt(tx Reader, user, provider string) (all []string, err error) {
+// groupsAt returns what a rule can name of a user's groups at a provider, and the ids that the groups
+// have here: the provider's own keys, and these ids. Names of groups are labels, which anybody may take
+// who renames one.
+func groupsAt(tx Reader, user, provider string) (map[string]string, error) {
 	ids, err := tx.GroupsOf(user)
 	if err != nil {
 		return nil, err
 	}
+	all := map[string]string{}
 	for _, id := range ids {
 		g, err := tx.Group(id)
 		if err != nil {
 			return nil, err
 		}
 		if g.Source == provider {
-			all = append(all, id)
+			all[id] = id
 			if g.External != "" {
-				all = append(all, g.External)
+				all[g.External] = id
 			}
 		}
 	}
@@ -328,15 +333,15 @@ func (u User) Holds(r Role) bool {
 	return slices.ContainsFunc(u.Roles, is) || slices.ContainsFunc(u.Given, func(g Given) bool { return is(g.Role) })
 }
 
-// RolesAt are the roles that a user has at a time: those that an operator gave, and those that rules
-// gave and that still hold.
-func (u User) RolesAt(now time.Time) []Role {
+// RolesAt are the roles that a user has at a time who is in some groups, by their ids: those that an
+// operator gave, and those that rules gave and that still hold.
+func (u User) RolesAt(now time.Time, groups []string) []Role {
 	if len(u.Given) == 0 {
 		return u.Roles
 	}
 	all := slices.Clone(u.Roles)
 	for _, g := range u.Given {
-		if now.Before(g.Until) && !slices.Contains(all, g.Role) {
+		if now.Before(g.Until) && (g.GroupID == "" || In(groups, g.GroupID)) && !slices.Contains(all, g.Role) {
 			all = append(all, g.Role)
 		}
 	}

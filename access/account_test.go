@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,8 +77,14 @@ func ada(change ...func(*access.Assertion)) access.Assertion {
 	return who
 }
 
+// roles writes the roles that a user has at a time.
+func roles(tx memory, u access.User, at time.Time) string {
+	ids, _ := tx.GroupsOf(u.Name)
+	return fmt.Sprint(u.RolesAt(at, ids))
+}
+
 // signedIn signs in, or ends the test.
-func signedIn(t *testing.T, tx access.SignInTx, who access.Assertion, at time.Time) access.User {
+func signedIn(t *testing.T, tx memory, who access.Assertion, at time.Time) access.User {
 	t.Helper()
 	told, err := access.SignIn(tx, access.Arrive(who, rules, at))
 	if err != nil {
@@ -90,7 +97,7 @@ func signedIn(t *testing.T, tx access.SignInTx, who access.Assertion, at time.Ti
 func TestSignInAtProvider(t *testing.T) {
 	tx := newMemory()
 	u := signedIn(t, tx, ada(), noon)
-	if u.Name != "ada@example.com" || fmt.Sprint(u.RolesAt(noon)) != "[viewer developer]" || len(u.Roles) > 0 || u.ID == "" {
+	if u.Name != "ada@example.com" || roles(tx, u, noon) != "[viewer developer]" || len(u.Roles) > 0 || u.ID == "" {
 		t.Errorf("signed in as %+v", u)
 	}
 	moved := signedIn(t, tx, ada(func(a *access.Assertion) { a.Email, a.Verified = "ada@elsewhere.example.com", false }), noon)
@@ -169,7 +176,7 @@ func TestConnect(t *testing.T) {
 	if err := connect("ada@x.y", other); !errors.Is(err, access.ErrAccountTaken) {
 		t.Errorf("a second account there: %v", err)
 	}
-	if u := signedIn(t, tx, ada(), noon); u.Name != "ada@x.y" || !slices.Contains(u.RolesAt(noon), access.RoleViewer) {
+	if u := signedIn(t, tx, ada(), noon); u.Name != "ada@x.y" || !strings.Contains(roles(tx, u, noon), "viewer") {
 		t.Errorf("%+v", u)
 	}
 	begun := func(hash, account string) {
@@ -198,7 +205,7 @@ func TestConnect(t *testing.T) {
 // TestGivenRoles: what rules give ends with what it is given for, and is no operator's gift.
 func TestGivenRoles(t *testing.T) {
 	tx := newMemory()
-	at := func(u access.User, after time.Duration) string { return fmt.Sprint(u.RolesAt(noon.Add(after))) }
+	at := func(u access.User, after time.Duration) string { return roles(tx, u, noon.Add(after)) }
 	u := signedIn(t, tx, ada(), noon)
 	if at(u, access.GivenFor-1) != "[viewer developer]" || at(u, access.GivenFor) != "[]" {
 		t.Errorf("they hold until %+v", u.Given)
@@ -222,6 +229,54 @@ func TestGivenRoles(t *testing.T) {
 	a, err := access.Authenticate(tx, secret, noon.Add(5*access.GivenFor))
 	if err != nil || fmt.Sprint(a.Roles) != "[reviewer]" {
 		t.Errorf("a token of somebody who does not sign in: %+v, %v", a, err)
+	}
+}
+
+// TestTakenOutOfAGroup: whoever is taken out of a group has no role by it from that moment, with any
+// credential.
+func TestTakenOutOfAGroup(t *testing.T) {
+	tx := newMemory()
+	u := signedIn(t, tx, ada(), noon)
+	secret, hash := access.NewSecret(access.KindToken)
+	tx.credentials[hash] = access.Credential{Hash: hash, Kind: access.KindToken, User: u.Name}
+	has := func() string {
+		t.Helper()
+		a, err := access.Authenticate(tx, secret, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(a.Roles)
+	}
+	if has() != "[viewer developer]" {
+		t.Errorf("in the group: %s", has())
+	}
+	ids, _ := tx.GroupsOf(u.Name)
+	if err := tx.DeleteMember(ids[0], u.Name); err != nil {
+		t.Fatal(err)
+	}
+	if has() != "[viewer]" {
+		t.Errorf("out of it: %s", has())
+	}
+}
+
+// TestProvisionedPerson: whom a provider told of, by the subject, is signed in as that person, and whom
+// it has taken away is not.
+func TestProvisionedPerson(t *testing.T) {
+	tx := newMemory()
+	if _, err := access.ChangeUser(tx, access.User{Name: "ada@example.com", Roles: []access.Role{access.RoleReviewer}}); err != nil {
+		t.Fatal(err)
+	}
+	tx.provisioned["company 1"] = access.Provisioned{Provider: "company", Person: "ada@example.com", External: "1", Active: true}
+	tx.provisioned["company 2"] = access.Provisioned{Provider: "company", Person: "ada@example.com", External: "2", Deleted: noon}
+	if _, err := access.SignIn(tx, access.Arrive(ada(func(a *access.Assertion) { a.Subject = "2" }), rules, noon)); !errors.Is(err, access.ErrForbidden) {
+		t.Errorf("whom the provider has deleted: %v", err)
+	}
+	if _, err := access.SignIn(tx, access.Arrive(ada(func(a *access.Assertion) { a.Provider = "partners" }), rules, noon)); !errors.Is(err, access.ErrNotConnected) {
+		t.Errorf("at another provider: %v", err)
+	}
+	u := signedIn(t, tx, ada(func(a *access.Assertion) { a.Email, a.Verified = "other@example.com", false }), noon)
+	if u.Name != "ada@example.com" || roles(tx, u, noon) != "[reviewer viewer developer]" {
+		t.Errorf("%+v", u)
 	}
 }
 

@@ -29,6 +29,8 @@ type Given struct {
 	Provider string `json:"provider"`
 	Rule     int    `json:"rule"`            // the first one that gives it, from 1
 	Group    string `json:"group,omitempty"` // in which that rule found the person; "": everyone
+	// GroupID is that group here: who is taken out of it has the role no more, from that moment.
+	GroupID string `json:"group_id,omitempty"`
 	// Until is when it ends unless the provider says the same again.
 	Until time.Time `json:"until"`
 }

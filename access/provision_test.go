@@ -8,23 +8,6 @@ import (
 	"github.com/agora-host/agora/access"
 )
 
-func (m memory) ProvisionedAs(string, string) (access.Provisioned, error) {
-	return access.Provisioned{}, access.ErrNotProvisioned
-}
-
-// provisioned is a Tx of a provider that told of one person.
-type provisioned struct {
-	access.Tx
-	as access.Provisioned
-}
-
-func (p provisioned) ProvisionedAs(provider, external string) (access.Provisioned, error) {
-	if provider != p.as.Provider || external != p.as.External {
-		return access.Provisioned{}, access.ErrNotProvisioned
-	}
-	return p.as, nil
-}
-
 // TestProvisionedName: what a provider calls a person leads to a name here, or is refused; two that look
 // alike are not one.
 func TestProvisionedName(t *testing.T) {
@@ -63,7 +46,8 @@ func TestProvisionedSignsIn(t *testing.T) {
 	if _, err := access.ChangeUser(m, access.User{ID: "u_zoe", Name: "zoe@example.com"}); err != nil {
 		t.Fatal(err)
 	}
-	tx := provisioned{m, access.Provisioned{Provider: "company", Person: "zoe@example.com", External: "1"}}
+	tx := m
+	m.provisioned["company 1"] = access.Provisioned{Provider: "company", Person: "zoe@example.com", External: "1"}
 	if _, err := access.SignIn(tx, access.Arrive(ada(func(a *access.Assertion) { a.Provider, a.Email = "partners", "zoe@example.com" }), rules, noon)); !errors.Is(err, access.ErrNotConnected) {
 		t.Errorf("another provider's key: %v", err)
 	}

@@ -47,12 +47,14 @@ func Authenticate(tx Reader, secret string, now time.Time) (Actor, error) {
 
 // ActorOf returns who acts when a user shows a token or a session.
 func ActorOf(tx GroupReader, u User, c Credential, now time.Time) (Actor, error) {
-	actor := Actor{User: u.Name, Roles: u.RolesAt(now), Via: c.Kind, Credential: c.Hash, Parent: c.Parent, Until: c.Until, Since: c.Created, Reach: c.Reach}
+	groups, err := tx.GroupsOf(u.Name)
+	actor := Actor{
+		User: u.Name, Roles: u.RolesAt(now, groups), Groups: groups,
+		Via: c.Kind, Credential: c.Hash, Parent: c.Parent, Until: c.Until, Since: c.Created, Reach: c.Reach,
+	}
 	if c.Kind == KindToken {
 		actor.Parent, actor.Until = c.ID, c.Expires
 	}
-	var err error
-	actor.Groups, err = tx.GroupsOf(u.Name)
 	return actor, err
 }
 

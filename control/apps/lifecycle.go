@@ -200,7 +200,11 @@ func mayOwn(tx state.Reader, name string, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("user %q: %w", name, err)
 	}
-	a := access.Actor{User: u.Name, Roles: u.RolesAt(now)}
+	groups, err := tx.GroupsOf(u.Name)
+	if err != nil {
+		return err
+	}
+	a := access.Actor{User: u.Name, Roles: u.RolesAt(now, groups)}
 	if u.Disabled || !access.Allowed(a, access.Develop, access.TheNode) {
 		return fmt.Errorf("%s is disabled, or has not the role developer, which an app's owner needs: %w", name, registry.ErrBadOwner)
 	}

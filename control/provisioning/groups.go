@@ -249,8 +249,12 @@ func (s *Service) regrade(tx state.Tx, name string) error {
 	if err != nil || slices.EqualFunc(was.Given, is.Given, func(a, b access.Given) bool { return a.Role == b.Role }) {
 		return err
 	}
+	groups, err := tx.GroupsOf(name)
+	if err != nil {
+		return err
+	}
 	var words []string
-	for _, r := range is.RolesAt(s.desk.Now()) {
+	for _, r := range is.RolesAt(s.desk.Now(), groups) {
 		words = append(words, string(r))
 	}
 	tx.Emit("user.changed", "", name, map[string]string{"roles": strings.Join(words, " ")})
