@@ -103,12 +103,27 @@ func Arrive(who Assertion, rules RoleRules, now time.Time) Arrival {
 	return Arrival{who, rules, now.UTC(), NewPersonID(), NewGroupID()}
 }
 
-// SignIn finds or makes the user who an assertion is about, with the roles that rules give. A new
-// user's name is their mail address, if the provider vouches for it and no person has or had it.
-func SignIn(tx Tx, who Arrival) (Told, error) {
+// SignInTx is what letting a person in needs of a transaction.
+type SignInTx interface {
+	Tx
+	ProvisionedAs(provider, external string) (Provisioned, error)
+}
+
+// SignIn finds or makes the user who an assertion is about, with the roles that rules give. The account
+// of whom the provider provisioned is connected to that person: the subject is the provider's own key,
+// and a mail address is none. A new user's name is their mail address, if the provider vouches for it
+// and no person has or had it.
+func SignIn(tx SignInTx, who Arrival) (Told, error) {
 	a, err := tx.Account(who.Key())
 	if err == nil {
 		return signInto(tx, a, who)
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return Told{}, err
+	}
+	p, err := tx.ProvisionedAs(who.Provider, who.Subject)
+	if err == nil {
+		return Connect(tx, p.Person, who)
 	}
 	if !errors.Is(err, ErrNotFound) {
 		return Told{}, err

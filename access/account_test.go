@@ -77,7 +77,7 @@ func ada(change ...func(*access.Assertion)) access.Assertion {
 }
 
 // signedIn signs in, or ends the test.
-func signedIn(t *testing.T, tx access.Tx, who access.Assertion, at time.Time) access.User {
+func signedIn(t *testing.T, tx access.SignInTx, who access.Assertion, at time.Time) access.User {
 	t.Helper()
 	told, err := access.SignIn(tx, access.Arrive(who, rules, at))
 	if err != nil {

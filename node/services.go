@@ -64,7 +64,7 @@ func (n *Node) openServices() {
 	n.signIn.People = n.People
 	n.SignIns = people.NewSignIns(n.signIn)
 	n.Groups, n.Access = people.NewGroups(n.desk), people.NewExplainer(n.desk)
-	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL})
+	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL, Rules: n.SignIns.Rules()})
 	n.openApps()
 	n.Governance = governance.New(governance.Options{
 		Desk: n.desk, Apps: n.Catalogue, Policy: n.policy, Models: n.models.Classifications(), Verifier: n.verifier,

@@ -315,6 +315,9 @@ func (s *SignIns) ApplyRules(ctx context.Context) error {
 	return err
 }
 
+// Rules are those that give roles by groups at providers.
+func (s *SignIns) Rules() access.RoleRules { return s.rules }
+
 func (s *SignIns) applyTo(ctx context.Context, name string) error {
 	_, err := s.people.desk.Update(ctx, nodeActor.User, func(tx state.Tx) error {
 		u, err := access.ApplyRules(tx, name, s.rules)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
@@ -145,7 +147,7 @@ func (s *Service) AddGroup(ctx context.Context, c control.GroupChange) (made con
 	err = s.update(ctx, func(tx state.Tx, provider string) error {
 		g, err := tx.GroupKnownAs(provider, c.External)
 		if err == nil && g.Name == c.External {
-			made, err = changeGroup(tx, s, g, c, true)
+			made, err = s.changeGroup(tx, g, c, true)
 			return err
 		}
 		if err != nil && !errors.Is(err, access.ErrNotFound) {
@@ -155,7 +157,7 @@ func (s *Service) AddGroup(ctx context.Context, c control.GroupChange) (made con
 			return err
 		}
 		people.Made(tx, g)
-		if _, err := step(tx, provider, g, c.Members); err != nil {
+		if _, err := s.step(tx, provider, g, c.Members); err != nil {
 			return err
 		}
 		made, err = seen(tx, g, true)
@@ -180,13 +182,13 @@ func (s *Service) ChangeGroup(ctx context.Context, id string, members bool, chan
 		if err != nil {
 			return err
 		}
-		g, err = changeGroup(tx, s, found, c, false)
+		g, err = s.changeGroup(tx, found, c, false)
 		return err
 	})
 	return g, err
 }
 
-func changeGroup(tx state.Tx, s *Service, g access.Group, c control.GroupChange, members bool) (out control.ProvisionedGroup, err error) {
+func (s *Service) changeGroup(tx state.Tx, g access.Group, c control.GroupChange, members bool) (out control.ProvisionedGroup, err error) {
 	was := g
 	g.Name, g.External = c.Name, c.External
 	if g, err = access.ChangeGroup(tx, g, s.desk.Now()); err != nil {
@@ -196,7 +198,7 @@ func changeGroup(tx state.Tx, s *Service, g access.Group, c control.GroupChange,
 	if renamed {
 		tx.Emit("group.changed", "", g.ID, map[string]string{"group": g.Name, "was": was.Name})
 	}
-	moved, err := step(tx, g.Source, g, c.Members)
+	moved, err := s.step(tx, g.Source, g, c.Members)
 	if err != nil {
 		return out, err
 	}
@@ -221,14 +223,44 @@ func (s *Service) RemoveGroup(ctx context.Context, id string, members bool, chec
 		if err != nil {
 			return err
 		}
-		return people.Forget(tx, g)
+		var names []string
+		if err := eachMember(tx, g.ID, func(name, _ string) { names = append(names, name) }); err != nil {
+			return err
+		}
+		if err := people.Forget(tx, g); err != nil {
+			return err
+		}
+		for _, name := range names {
+			if err := s.regrade(tx, name); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
+// regrade gives a person the roles that rules give for the groups that they are in now.
+func (s *Service) regrade(tx state.Tx, name string) error {
+	was, err := tx.User(name)
+	if err != nil {
+		return err
+	}
+	is, err := access.ApplyRules(tx, name, s.rules)
+	if err != nil || slices.EqualFunc(was.Given, is.Given, func(a, b access.Given) bool { return a.Role == b.Role }) {
+		return err
+	}
+	var words []string
+	for _, r := range is.RolesAt(s.desk.Now()) {
+		words = append(words, string(r))
+	}
+	tx.Emit("user.changed", "", name, map[string]string{"roles": strings.Join(words, " ")})
+	return nil
+}
+
 // step changes who is in a group, and reports whether anybody came or went.
-func step(tx state.Tx, provider string, g access.Group, steps []control.MemberStep) (moved bool, err error) {
-	for _, s := range steps {
-		did, err := takeStep(tx, provider, g, s)
+func (s *Service) step(tx state.Tx, provider string, g access.Group, steps []control.MemberStep) (moved bool, err error) {
+	for _, one := range steps {
+		did, err := s.takeStep(tx, provider, g, one)
 		if err != nil {
 			return moved, err
 		}
@@ -237,15 +269,15 @@ func step(tx state.Tx, provider string, g access.Group, steps []control.MemberSt
 	return moved, nil
 }
 
-func takeStep(tx state.Tx, provider string, g access.Group, s control.MemberStep) (moved bool, err error) {
+func (s *Service) takeStep(tx state.Tx, provider string, g access.Group, one control.MemberStep) (moved bool, err error) {
 	var leave []string
-	if s.Set || s.Where != nil {
+	if one.Set || one.Where != nil {
 		stay := map[string]bool{}
-		for _, id := range s.IDs {
+		for _, id := range one.IDs {
 			stay[id] = true
 		}
 		err := eachMember(tx, g.ID, func(name, id string) {
-			if s.Set && !stay[id] || s.Where != nil && s.Where(id) {
+			if one.Set && !stay[id] || one.Where != nil && one.Where(id) {
 				leave = append(leave, name)
 			}
 		})
@@ -253,20 +285,20 @@ func takeStep(tx state.Tx, provider string, g access.Group, s control.MemberStep
 			return false, err
 		}
 	}
-	for _, id := range s.IDs {
+	for _, id := range one.IDs {
 		name, err := member(tx, provider, id)
 		switch {
-		case errors.Is(err, access.ErrNotFound) && !s.Add && !s.Set:
+		case errors.Is(err, access.ErrNotFound) && !one.Add && !one.Set:
 			continue // who is not there is in no group
 		case err != nil:
 			return false, err
-		case !s.Add && !s.Set:
+		case !one.Add && !one.Set:
 			leave = append(leave, name)
 			continue
 		}
 		is, err := tx.IsMember(g.ID, name)
 		if err == nil && !is {
-			moved, err = true, people.Join(tx, g, name)
+			moved, err = true, errors.Join(people.Join(tx, g, name), s.regrade(tx, name))
 		}
 		if err != nil {
 			return false, err
@@ -275,7 +307,7 @@ func takeStep(tx state.Tx, provider string, g access.Group, s control.MemberStep
 	for _, name := range leave {
 		is, err := tx.IsMember(g.ID, name)
 		if err == nil && is {
-			moved, err = true, people.Leave(tx, g, name)
+			moved, err = true, errors.Join(people.Leave(tx, g, name), s.regrade(tx, name))
 		}
 		if err != nil {
 			return false, err

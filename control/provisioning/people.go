@@ -79,12 +79,12 @@ func (s *Service) RemovePerson(ctx context.Context, id string, check func(contro
 			return err
 		}
 		emitChange(tx, gone, ch)
-		return leaveAll(tx, gone)
+		return s.leaveAll(tx, gone)
 	})
 }
 
 // leaveAll ends the memberships that a person has in groups of the provider who deleted them.
-func leaveAll(tx state.Tx, p access.Provisioned) error {
+func (s *Service) leaveAll(tx state.Tx, p access.Provisioned) error {
 	ids, err := tx.GroupsOf(p.Person)
 	for _, id := range ids {
 		var g access.Group
@@ -92,7 +92,7 @@ func leaveAll(tx state.Tx, p access.Provisioned) error {
 			g, err = tx.Group(id)
 		}
 		if err == nil && g.Source == p.Provider {
-			err = people.Leave(tx, g, p.Person)
+			err = errors.Join(people.Leave(tx, g, p.Person), s.regrade(tx, p.Person))
 		}
 	}
 	return err
