@@ -194,3 +194,27 @@ func (n *testNode) provisioned() {
 		n.scim("POST", "/Users", token, `{"userName":"`+name+`","externalId":"6f1c7a52-8d0b-4c7e-9a55-3f0f0e6b1c2d-`+name+`"}`)
 	}
 }
+
+// TestEndedKeysDoNotSign: the key of a person who was ended signs no new release, whoever brings it;
+// what it signed before serves on.
+func TestEndedKeysDoNotSign(t *testing.T) {
+	n := start(t)
+	c := n.ada()
+	private, public := keyPair(t)
+	n.addKey(c, private, public)
+	p, err := c.Publish(t.Context(), manifest("keyed"), says("before"), signWithKey(t, says("before"), private), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.ops().PutUser(t.Context(), ada, []string{"developer"}, true); err != nil {
+		t.Fatal(err)
+	}
+	helper := n.as("help@example.com", access.RoleDeveloper, access.RoleOperator)
+	module := says("after")
+	if _, err := helper.Publish(t.Context(), manifest("keyed"), module, signWithKey(t, module, private), nil); problemOf(t, err).Type != "/problems/untrusted-signer" {
+		t.Errorf("a key of who was ended signs: %v", err)
+	}
+	if got := n.get(p.URL); got.Body != "before" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -104,7 +104,7 @@ func (s *Service) Enter(ctx context.Context, actor access.Actor, candidate regis
 		} else if !errors.Is(err, registry.ErrNotFound) {
 			return governance.Question{}, err
 		}
-		err := errors.Join(checkOwner(tx, actor, r), registry.StillTrusted(tx, r))
+		err := errors.Join(checkOwner(tx, actor, r), registry.StillTrusted(tx, r), maySign(tx, r))
 		if err == nil {
 			err = isNew(tx, r)
 		}
