@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -177,6 +178,7 @@ type peopleCommands struct{ *session }
 
 func (c peopleCommands) command() *cobra.Command {
 	var in client.PeopleImport
+	var revision string
 	cmd := &cobra.Command{
 		Use: "import FILE", Short: "Show what a file of people changes, or change it", Args: cobra.ExactArgs(1),
 		Long: "Shows what a CSV or JSON file of people would add, change and disable, and what of it cannot\n" +
@@ -196,7 +198,7 @@ func (c peopleCommands) command() *cobra.Command {
 			}
 			plan, err := node.ImportPeople(ctx, in)
 			if err == nil && apply {
-				in.Apply, in.Revision = true, plan.Revision
+				in.Apply, in.Revision = true, cmp.Or(revision, plan.Revision)
 				plan, err = node.ImportPeople(ctx, in)
 			}
 			if err != nil {
@@ -206,6 +208,7 @@ func (c peopleCommands) command() *cobra.Command {
 		}),
 	}
 	cmd.Flags().BoolVar(&in.Apply, "apply", false, "change it")
+	cmd.Flags().StringVar(&revision, "revision", "", "that of the preview: what would be changed otherwise by now is refused")
 	cmd.Flags().BoolVar(&in.Complete, "complete", false, "disable whoever an earlier file named and this one does not")
 	cmd.Flags().StringVar(&in.Provider, "provider", "", "whose external ids the file has (default: the file's own)")
 	return noun("people", "Import people from a file", cmd)
@@ -228,7 +231,7 @@ func printPlan(w io.Writer, plan client.ImportPlan) error {
 	if len(plan.Ignored) > 0 {
 		fmt.Fprintf(w, "Columns that are not kept: %s\n", strings.Join(plan.Ignored, ", "))
 	}
-	done := "Nothing is changed yet; --apply does it"
+	done := "Nothing is changed yet; --apply --revision " + plan.Revision + " does it"
 	if plan.Applied {
 		done = "Done"
 	}

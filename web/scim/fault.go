@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
@@ -33,7 +34,7 @@ func faultOf(err error) *fault {
 		return f
 	}
 	p := problem.For(err)
-	f := &fault{status: p.Status, detail: p.Title + ": " + p.Detail}
+	f := &fault{status: p.Status, detail: strings.TrimSuffix(p.Title+": "+p.Detail, ".") + "."}
 	if p.Remedy.Summary != "" {
 		f.detail += " " + p.Remedy.Summary
 	}
