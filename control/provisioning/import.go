@@ -96,7 +96,7 @@ func (im *importing) try(ctx context.Context, stay bool) error {
 		}
 		im.plan.Revision = strings.Trim(control.Tag([]any{im.plan.Provider, im.in.Complete, im.plan.Rows}), `"`)
 		switch {
-		case !stay || !im.settled:
+		case !stay: // what does not fit now and did then makes another revision
 			return errPreview
 		case im.plan.Revision != im.in.Revision:
 			return fmt.Errorf("what the file changes is not what its preview showed: look at it again: %w", control.ErrPrecondition)

@@ -389,6 +389,17 @@ func TestProviders(t *testing.T) {
 	if _, err := w.service.AddPerson(ctx, access.Provisioned{UserName: "ada@example.com", External: "ext-ada", Active: true}); !errors.Is(err, access.ErrProvisionedTwice) {
 		t.Errorf("%v", err)
 	}
+	w.token = entra
+	group := strings.TrimPrefix(w.group("Ops", id), "/Groups/")
+	if _, err := w.service.Group(ctx, group, true); !errors.Is(err, access.ErrNotFound) {
+		t.Errorf("another's group: %v", err)
+	}
+	if err := w.service.RemoveGroup(ctx, group, true, func(control.ProvisionedGroup) error { return nil }); !errors.Is(err, access.ErrNotFound) {
+		t.Errorf("another's group is removed: %v", err)
+	}
+	if all, n, err := w.service.Groups(ctx, control.ProvisionedQuery{Limit: 10}, true, nil); err != nil || n != 0 || len(all) != 0 {
+		t.Errorf("another's groups: %v, %v", all, err)
+	}
 	if _, err := w.service.Provisionings(ctx); !errors.Is(err, access.ErrForbidden) {
 		t.Errorf("a provider reads what operators do: %v", err)
 	}
