@@ -56,13 +56,11 @@ func (r GroupRule) Check(providers []string) error {
 	case r.Provider != "" && !slices.Contains(providers, r.Provider):
 		return bad("there is no provider %q", r.Provider)
 	}
-	for _, role := range r.Roles {
-		if !slices.Contains(Roles(), role) {
-			return bad("there is no role %q: use %s", role, roleWords())
-		}
-		if role == RoleOperator && r.Everyone {
-			return bad("it would make everyone an operator: name a group")
-		}
+	if err := checkRoles(r.Roles); err != nil {
+		return bad("%s", strings.TrimPrefix(err.Error(), ErrBadUser.Error()+": "))
+	}
+	if r.Everyone && slices.Contains(r.Roles, RoleOperator) {
+		return bad("it would make everyone an operator: name a group")
 	}
 	return nil
 }

@@ -49,15 +49,22 @@ func given(all []access.Given) string {
 
 func TestBadRules(t *testing.T) {
 	viewer := []access.Role{access.RoleViewer}
+	for _, role := range []access.Role{"finance", "auditor", "reviewer/security", "developer@g_a", "reviewer/privacy@g_a"} {
+		if err := (access.GroupRule{Roles: []access.Role{role}, Everyone: true}).Check(nil); err != nil {
+			t.Errorf("%s: %v", role, err)
+		}
+	}
 	for says, r := range map[string]access.GroupRule{
-		"no role":     {Everyone: true},
-		"whom":        {Roles: viewer},
-		"not both":    {Roles: viewer, Everyone: true, Groups: []string{"a"}},
-		"no name":     {Roles: viewer, Groups: []string{""}},
-		`"other"`:     {Roles: viewer, Everyone: true, Provider: "other"},
-		`"admin"`:     {Roles: []access.Role{"admin"}, Everyone: true},
-		"an operator": {Roles: []access.Role{access.RoleOperator}, Everyone: true},
-		`no role ""`:  {Roles: []access.Role{access.SignedIn}, Everyone: true},
+		`"reviewer/all"`: {Roles: []access.Role{"reviewer/all"}, Everyone: true},
+		"has no id":      {Roles: []access.Role{"developer@team"}, Everyone: true},
+		"no role":        {Everyone: true},
+		"whom":           {Roles: viewer},
+		"not both":       {Roles: viewer, Everyone: true, Groups: []string{"a"}},
+		"no name":        {Roles: viewer, Groups: []string{""}},
+		`"other"`:        {Roles: viewer, Everyone: true, Provider: "other"},
+		`"admin"`:        {Roles: []access.Role{"admin"}, Everyone: true},
+		"an operator":    {Roles: []access.Role{access.RoleOperator}, Everyone: true},
+		`no role ""`:     {Roles: []access.Role{access.SignedIn}, Everyone: true},
 	} {
 		if err := r.Check([]string{"entra"}); !errors.Is(err, access.ErrRule) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%+v: %v, which does not say %q", r, err, says)
