@@ -25,8 +25,14 @@ func Explain(a Actor, act Act, on Resource) Explanation {
 		e.Reason, e.Change = r.ways[i].granted(a, on)
 		return e
 	}
-	e.Reason, e.Change = err.Error(), r.remedy(a, on, err)
+	e.Reason, e.Change = inThird(a.User, err.Error()), r.remedy(a, on, err)
 	return e
+}
+
+// inThird has a refusal, which speaks to whoever is refused, speak about a person.
+func inThird(person, text string) string {
+	return strings.NewReplacer(", and you are "+person, ", and "+person+" is another person", "you own it with them", person+" owns it with them",
+		"allow you to", "allow "+person+" to", "your role is", "the role of "+person+" is", "to you", "to "+person).Replace(text)
 }
 
 // granted says by which role and as what an actor may do something, and who could take that away.

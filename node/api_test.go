@@ -158,7 +158,7 @@ func TestAuditor(t *testing.T) {
 			switch op.OperationID {
 			case "newToken", "revokeToken", "timestamp": // their own, and what keeps nothing
 				want = false
-			case "doctor", "backup", "keyChallenge", "listProvisioning", "getProvisioning", "listProvisioningTokens":
+			case "doctor", "backup", "keyChallenge", "getLinks", "listProvisioning", "getProvisioning", "listProvisioningTokens":
 				want = true
 			}
 			if refused != want {
