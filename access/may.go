@@ -8,6 +8,8 @@ import (
 )
 
 var (
+	// ErrBadQuestion: a question about an act names nothing that the act can be about.
+	ErrBadQuestion = errors.New("the question names no act and what it is about")
 	// ErrNotOwner: what the act is about belongs to another person.
 	ErrNotOwner = errors.New("it belongs to another person")
 	// ErrNotNow: the actor may do that in another state of what it is about.

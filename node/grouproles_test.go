@@ -116,7 +116,7 @@ func TestWhy(t *testing.T) {
 		t.Errorf("%+v, %v", e, err)
 	}
 	for what, c := range map[string]struct{ person, act, on, slug string }{
-		"another person": {grace, "operate", "", "forbidden"}, "no app": {"", "publish", "", "bad-parameter"}, "an act of the node, with an app": {"", "operate", "shop", "bad-parameter"},
+		"another person": {grace, "operate", "", "forbidden"}, "no app": {"", "publish", "", "bad-question"}, "an act of the node, with an app": {"", "operate", "shop", "bad-question"},
 		"no act": {"", "fly", "", "bad-parameter"}, "an app that is not there": {"", "publish", "none", "no-such-app"}, "a request that is not there": {"", "decide", "req-99", "no-such-request"},
 		"a group that is not there": {"", "read-group", "none", "no-such-group"}, "nobody": {"", "read-quotas", "zoe@example.com", "no-such-user"},
 	} {

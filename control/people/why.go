@@ -25,7 +25,7 @@ func (s *Explainer) Why(ctx context.Context, q control.AccessQuestion) (e contro
 	actor := access.ActorFrom(ctx)
 	kind, ok := access.KindOf(q.Act)
 	if !ok {
-		return e, &control.ParameterError{Name: "act", Why: fmt.Sprintf("is none of %s", strings.Join(acts(), ", "))}
+		return e, fmt.Errorf("%w: the act is one of %s", access.ErrBadQuestion, strings.Join(acts(), ", "))
 	}
 	if q.Person == "" {
 		q.Person = actor.User
@@ -78,10 +78,10 @@ func explain(tx state.Reader, asks access.Actor, kind access.Kind, q control.Acc
 // resource reads what a question is about, which its asker has to find.
 func resource(tx state.Reader, asks access.Actor, kind access.Kind, name string) (on access.Resource, err error) {
 	if (name == "") != (kind == access.OnNode) {
-		return on, &control.ParameterError{Name: "on", Why: map[access.Kind]string{
+		return on, fmt.Errorf("%w: on %s", access.ErrBadQuestion, map[access.Kind]string{
 			access.OnApp: "names the app that this act is about", access.OnRequest: "is the id of the request that this act is about", access.OnPerson: "names the person that this act is about",
 			access.OnGroup: "names the group that this act is about", access.OnNode: "is left out: the act is about the node",
-		}[kind]}
+		}[kind])
 	}
 	switch kind {
 	case access.OnApp:

@@ -3,6 +3,7 @@ package siege
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"strconv"
 	"strings"
@@ -64,7 +65,7 @@ func (s *two) ask(method string, size int64, more ...string) (uint32, error) {
 func (s *two) listen(ctx context.Context, a *Attack) {
 	for {
 		f, err := s.ReadFrame()
-		if _, ok := err.(http2.StreamError); err != nil && !ok {
+		if _, ofOne := errors.AsType[http2.StreamError](err); err != nil && !ofOne {
 			a.ended(ctx)
 			return
 		}

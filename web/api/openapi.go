@@ -152,15 +152,18 @@ func (r route) problems() []int {
 			all = append(all, statuses...)
 		}
 	}
-	app := strings.Contains(r.path, ":app") || slices.ContainsFunc(r.query, func(p param) bool { return p.name == "app" })
+	asks := func(names ...string) bool {
+		return slices.ContainsFunc(r.query, func(p param) bool { return slices.Contains(names, p.name) })
+	}
+	app := strings.Contains(r.path, ":app") || asks("app")
 	add(!r.public || r.body.kind != bodyNone, http.StatusUnauthorized)
 	add(!r.public, http.StatusForbidden, http.StatusTooManyRequests)
 	// A body that was not asked for is judged by its size and its encoding, too.
 	add(true, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
-	add(app || len(r.pathParams()) > 0 || r.method != http.MethodGet, http.StatusNotFound)
+	add(app || asks("person", "on") || len(r.pathParams()) > 0 || r.method != http.MethodGet, http.StatusNotFound)
 	add(app || r.method != http.MethodGet, http.StatusGone)
 	add(r.method != http.MethodGet, http.StatusConflict, http.StatusInsufficientStorage)
-	add(r.match(), http.StatusPreconditionFailed)
+	add(r.match() || r.id == "importPeople", http.StatusPreconditionFailed) // an import names the revision of its preview
 	add(r.method != http.MethodGet || len(r.queryParams()) > 0, http.StatusUnprocessableEntity)
 	add(r.id == "invoke", http.StatusBadGateway, http.StatusGatewayTimeout)
 	slices.Sort(all)

@@ -306,7 +306,11 @@ var table = []Entry{
 		"The sign-in provider or its provisioning says who is in this group. What is changed here by hand would be undone at the next sign-in.",
 		"Change the group at the provider, or make a group here.", access.ErrGroupTold).
 		commands("agora groups create NAME"),
-	entry("bad-group", http.StatusBadRequest, "The group is not valid",
+	entry("bad-question", http.StatusUnprocessableEntity, "The question names no act and what it is about",
+		"A question is about an act, and that about an app, a request, a person, a group or the node.",
+		"Name the act, and what the detail says as on.", access.ErrBadQuestion).
+		commands("agora access why you@example.com publish APP"),
+	entry("bad-group", http.StatusUnprocessableEntity, "The group is not valid",
 		"A group's name is a text of up to 200 bytes that people can read, and does not begin with g_.",
 		"Correct what the detail names.", access.ErrBadGroup),
 	entry("not-owner", http.StatusForbidden, "The app belongs to another person",

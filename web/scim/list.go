@@ -209,13 +209,13 @@ func (c listCall) people(q query, f filter) (all found, err error) {
 	ask := control.ProvisionedQuery{Skip: q.start - 1, Limit: q.count}
 	var keep func(control.ProvisionedPerson) bool
 	if f != nil {
-		keep = func(p control.ProvisionedPerson) bool { return f.holds(userCall{c.call}.personDoc(p)) }
+		keep = func(p control.ProvisionedPerson) bool { return f.holds(userCall(c).personDoc(p)) }
 		name, value := sought(f, "id", "userName", "externalId")
 		ask.Key, ask.Value = map[string]string{"": "", "id": control.ByID, "userName": control.ByName, "externalId": control.ByExternal}[name], value
 	}
 	people, total, err := c.People.People(c.ctx(), ask, keep)
 	for _, p := range people {
-		all.docs = append(all.docs, userCall{c.call}.personDoc(p))
+		all.docs = append(all.docs, userCall(c).personDoc(p))
 	}
 	all.total = total
 	return all, err
@@ -226,7 +226,7 @@ func (c listCall) groupsOf(q query, f filter) (all found, err error) {
 	members := q.view.wants(groups, "members") || strings.Contains(strings.ToLower(q.filter), "members")
 	var keep func(control.ProvisionedGroup) bool
 	if f != nil {
-		keep = func(g control.ProvisionedGroup) bool { return f.holds(groupCall{c.call}.groupDoc(g, members)) }
+		keep = func(g control.ProvisionedGroup) bool { return f.holds(groupCall(c).groupDoc(g, members)) }
 		name, value := sought(f, "id", "displayName", "externalId", "members.value")
 		ask.Key, ask.Value = map[string]string{"": "", "id": control.ByID, "displayName": control.ByName, "externalId": control.ByExternal, "members.value": control.ByMember}[name], value
 	}
@@ -236,7 +236,7 @@ func (c listCall) groupsOf(q query, f filter) (all found, err error) {
 		if n += len(g.Members); n > mostMembers {
 			return all, invalid("tooMany", "the groups have more than %d members: ask with excludedAttributes=members, or for fewer", mostMembers)
 		}
-		all.docs = append(all.docs, groupCall{c.call}.groupDoc(g, members))
+		all.docs = append(all.docs, groupCall(c).groupDoc(g, members))
 	}
 	all.total = total
 	return all, err
