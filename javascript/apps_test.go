@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/javascript"
 )
 
@@ -274,7 +275,14 @@ export default { fetch(r: Request) {
 			t.Errorf("%s: %s", path, log)
 		}
 	}
-	for _, secret := range []string{"maker", dir, "not in the bundle"} {
+	bare, err := wasm.WithCustomSection(b.Module, "agora-source", nil) // what the maker wrote
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(bare, []byte("maker")) {
+		t.Error("the module has a folder above the app in it")
+	}
+	for _, secret := range []string{dir, "not in the bundle"} {
 		if bytes.Contains(b.Module, []byte(secret)) {
 			t.Errorf("the module has %q in it", secret)
 		}

@@ -422,7 +422,7 @@ func TestProgressIsTold(t *testing.T) {
 	if _, err := c.Publish(t.Context(), manifest("shop"), module, signAs(t, c, module), func(s string) { steps = append(steps, s) }); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"reading the manifest", "reading the module", "checking the signature", "asking the rules", "compiling", "trying the app", "storing the release"}; !slices.Equal(steps, want) {
+	if want := []string{"reading the manifest", "reading the module", "checking the signature", "asking the rules", "compiling", "trying the app", "comparing the source", "storing the release"}; !slices.Equal(steps, want) {
 		t.Errorf("steps %q", steps)
 	}
 	if _, err := client.New("ftp://x", ""); err == nil {

@@ -83,7 +83,7 @@ var everyPlace = []string{
 	"follow-routes", "follow-signatures", "follow-secrets", "follow-lives", "follow-triggers", "follow-removals",
 	"memory", "handler", "call", "program-load", "program-close", "site-load",
 	"load of a program", "instantiation", "invocation",
-	"journal", "journal-replay", "kv-commit", "kv-sweep", "queue-commit", "dispatch", "delivery", "dispatcher-stop",
+	"certificates", "orders", "journal", "journal-replay", "kv-commit", "kv-sweep", "queue-commit", "dispatch", "delivery", "dispatcher-stop",
 }
 
 // TestChaos: with panics in every goroutine of a node, it lives. When they end it serves apps,

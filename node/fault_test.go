@@ -41,8 +41,8 @@ func TestFaultsForEndUsers(t *testing.T) {
 	faults := []fault{
 		{"trap", wasmtest.App{Code: []byte{0x00}}, "", 502, "The app failed", "failed", "app-trapped"},
 		{"loop", wasmtest.App{Code: wasmtest.Forever}, "", 502, "The app had too much to do", "failed", "fuel-exhausted"},
-		{"outside", wasmtest.App{Alloc: []byte{0x41, 0x7f}}, "", 502, "The app&#39;s answer is malformed", "failed", "app-bad-response"},
-		{"long", wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{Status: 200, Body: make([]byte, 5000)})}, "", 502, "The app&#39;s answer is too large", "failed", "app-response-too-large"},
+		{"outside", wasmtest.App{Alloc: []byte{0x41, 0x7f}}, "", 502, "The app&#39;s response is malformed", "failed", "app-bad-response"},
+		{"long", wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{Status: 200, Body: make([]byte, 5000)})}, "", 502, "The app&#39;s response is too large", "failed", "app-response-too-large"},
 		{"small", wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{Status: 200})}, strings.Repeat("x", 2000), 413, "The request is too large for this app", "failed", "request-too-large"},
 	}
 	urls, ids := map[string]string{}, map[string][]string{}

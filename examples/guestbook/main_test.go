@@ -12,7 +12,7 @@ import (
 
 func TestGuestbook(t *testing.T) {
 	kv.Reset()
-	if got := guest.Test(serve, "GET", "/", ""); !strings.Contains(string(got.Body), "Nobody has written yet") {
+	if got := guest.Test(serve, "GET", "/", ""); !strings.Contains(string(got.Body), "There are no entries yet") {
 		t.Errorf("an empty book: %s", got.Body)
 	}
 	if got := guest.Test(serve, "POST", "/", "name=Ada&text=%3Cscript%3E"); got.Status != 303 {

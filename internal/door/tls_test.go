@@ -335,7 +335,7 @@ func TestStreams(t *testing.T) {
 					default:
 						echo(w, r)
 					}
-				}, overTLS, func(o *door.Options) { o.Grace = 800 * time.Millisecond }) // the client needs the processor, too
+				}, overTLS, func(o *door.Options) { o.Grace = 3 * time.Second }) // the client needs the processor, too
 				ctx, stop := context.WithCancel(t.Context())
 				a := f.http2Target(path).UnreadStreams(ctx, 2, 6, window)
 				until(t, "streams are reset", func() bool { return a.Resets.Load()+int64(a.Statuses()[503]) >= 12 && running.Load() == 0 })
