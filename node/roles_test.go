@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/agora-host/agora/abi/source"
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
@@ -32,11 +33,7 @@ func TestWhoReads(t *testing.T) {
 	n := start(t)
 	n.publish(n.ada(), manifest("shop"), says("shop"))
 	n.publish(n.ada(), manifest("draft", kvAsk), keeps(17))
-	built, err := n.ada().Build(t.Context(), "app.ts", []byte(helloScript), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.publish(n.ada(), manifest("scripted", "start_once = true"), built.Module)
+	n.publish(n.ada(), manifest("scripted"), carries(t, says("scripted"), source.Origin{Engine: "another", Version: "another", Entry: "app.ts"}))
 	n.get(n.AppURL("shop"))
 	n.removed()
 	failed, grant := n.failed(), n.ticking()

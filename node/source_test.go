@@ -51,9 +51,27 @@ func TestBuiltByTheNode(t *testing.T) {
 	}
 }
 
+// carries returns a module that says that it was made of a harmless script.
+func carries(t *testing.T, module []byte, made source.Origin) []byte {
+	t.Helper()
+	said, err := source.Sections(made, []source.File{{Name: "app.ts", Contents: strings.Replace(helloScript, "hello", "harmless", 1)}})
+	for _, s := range said {
+		if err == nil {
+			module, err = wasm.WithCustomSection(module, s.Name, s.Data)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return module
+}
+
 // TestScriptsThatCannotBe: what is wrong with a script is told by its lines, and what a module says of
 // itself must be true.
 func TestScriptsThatCannotBe(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiling the JavaScript engine takes long under the race detector; TestBuiltByTheNode does it once")
+	}
 	n := start(t)
 	c, ctx := n.ada(), t.Context()
 	for code, want := range map[string]string{
@@ -73,14 +91,7 @@ func TestScriptsThatCannotBe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said, err := source.Sections(built.Made, []source.File{{Name: "app.ts", Contents: strings.Replace(helloScript, "hello", "harmless", 1)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	lying, err := wasm.WithCustomSection(built.Module, said[1].Name, said[1].Data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	lying := carries(t, built.Module, built.Made)
 	_, err = c.Publish(ctx, manifest("lies", "start_once = true"), lying, signAs(t, c, lying), nil)
 	if p, ok := errors.AsType[*client.Problem](err); !ok || len(p.Findings) != 1 || p.Findings[0].Code != "source.differs" {
 		t.Errorf("a module with another source: %v", err)
@@ -89,6 +100,9 @@ func TestScriptsThatCannotBe(t *testing.T) {
 
 // TestUploadOfAScript: the console's form takes a script in a module's place.
 func TestUploadOfAScript(t *testing.T) {
+	if testing.Short() {
+		t.Skip("as TestScriptsThatCannotBe")
+	}
 	n := start(t)
 	cookie := n.session(ada, access.RoleDeveloper)
 	post := func(file, code string, more ...string) answer {
