@@ -143,7 +143,7 @@ func (f *front) served(from string) bool {
 // until waits for something that will come true.
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for range 1000 {
+	for range 4000 {
 		if ok() {
 			return
 		}

@@ -269,7 +269,7 @@ func TestStreams(t *testing.T) {
 		}, overTLS)
 		ctx, stop := context.WithCancel(t.Context())
 		a := f.http2Target("/hold").UnreadStreams(ctx, 4, 50, 1<<20)
-		until(t, "streams are refused", func() bool { return a.Resets.Load()+int64(a.Statuses()[503]) == 200-16 })
+		until(t, "streams are refused", func() bool { return a.Resets.Load()+int64(a.Statuses()[503]) >= 200-16 }) // one may be told and reset
 		if m := most.Load(); m > 16 || m < 10 {
 			t.Errorf("one address has %d requests open of 16", m)
 		}
@@ -335,7 +335,7 @@ func TestStreams(t *testing.T) {
 					default:
 						echo(w, r)
 					}
-				}, overTLS, func(o *door.Options) { o.Grace = 3 * time.Second }) // the client needs the processor, too
+				}, overTLS, func(o *door.Options) { o.Grace = 1500 * time.Millisecond }) // the client needs the processor, too
 				ctx, stop := context.WithCancel(t.Context())
 				a := f.http2Target(path).UnreadStreams(ctx, 2, 6, window)
 				until(t, "streams are reset", func() bool { return a.Resets.Load()+int64(a.Statuses()[503]) >= 12 && running.Load() == 0 })
