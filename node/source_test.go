@@ -44,6 +44,10 @@ func TestBuiltByTheNode(t *testing.T) {
 			t.Errorf("%s is shown %d\n%.300s", who, page.Status, page.Body)
 		}
 	}
+	n.publish(c, manifest("hello", "start_once = true"), carries(t, says("two"), source.Origin{Engine: "another", Version: "another", Entry: "app.ts"}))
+	if page := n.do("GET", n.ConsoleURL()+"/apps/hello/releases/2/source", "", "Cookie", n.session(rex, access.RoleReviewer)); !strings.Contains(page.Body, "What changed") || !strings.Contains(page.Body, "its maker&#39;s word") && !strings.Contains(page.Body, "its maker's word") {
+		t.Errorf("release 2 beside release 1: %d\n%.600s", page.Status, page.Body)
+	}
 	n.publish(c, manifest("plain"), says("one"))
 	_, err = c.ReleaseSource(ctx, "plain", 1)
 	if p, ok := errors.AsType[*client.Problem](err); !ok || p.Type != "/problems/no-source" {

@@ -63,28 +63,28 @@ func (s *sources) show(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	var before []source.File
-	if v.Since = serving(page); v.Since > 0 {
-		earlier, err := s.sources.ReleaseSource(r.Context(), page.App.Name, v.Since)
-		if errors.Is(err, registry.ErrNoSource) {
+	if v.Since = earlier(page); v.Since > 0 {
+		was, err := s.sources.ReleaseSource(r.Context(), page.App.Name, v.Since)
+		if errors.Is(err, registry.ErrNotFound) { // it has no source, or is gone
 			v.Since = 0
 		} else if err != nil {
 			return "", nil, err
 		}
-		before = earlier.Files
+		before = was.Files
 	}
 	v.Files = compared(before, v.Source.Files, v.Since)
 	return "source", v, nil
 }
 
-// serving is the release, other than the page's, that serves the highest tier: the one whose place this
-// one would take.
-func serving(page control.ReleasePage) int {
+// earlier is the release that the page's is compared with: another one that serves, in the highest tier,
+// since this one would take its place, or else the one before.
+func earlier(page control.ReleasePage) int {
 	for _, tier := range slices.Backward(abi.Tiers()) {
 		if n := page.App.Active[tier]; n > 0 && n != page.Release.Number {
 			return n
 		}
 	}
-	return 0
+	return page.Release.Number - 1
 }
 
 // compared are the files of a release, each with what changed since another.
