@@ -64,10 +64,14 @@ func (p *programs) use(ctx context.Context, r *registry.Release) (*slot, error) 
 		p.fill(ctx, s, r)
 	}
 	select {
-	case <-s.ready:
-	case <-ctx.Done():
-		p.leave(s)
-		return nil, fmt.Errorf("%w while its program was loaded: %w", abi.ErrCanceled, ctx.Err())
+	case <-s.ready: // almost always: a call's context makes its channel when it is asked for
+	default:
+		select {
+		case <-s.ready:
+		case <-ctx.Done():
+			p.leave(s)
+			return nil, fmt.Errorf("%w while its program was loaded: %w", abi.ErrCanceled, ctx.Err())
+		}
 	}
 	if s.err != nil {
 		p.leave(s)
