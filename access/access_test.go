@@ -16,13 +16,15 @@ import (
 // memory is a Tx in maps.
 type memory struct {
 	groups
+	access.AudienceReader
+	access.AudienceWriter
 	users       map[string]access.User
 	credentials map[string]access.Credential
 	accounts    map[string]access.Account
 }
 
 func newMemory() memory {
-	return memory{newGroups(), map[string]access.User{}, map[string]access.Credential{}, map[string]access.Account{}}
+	return memory{groups: newGroups(), users: map[string]access.User{}, credentials: map[string]access.Credential{}, accounts: map[string]access.Account{}}
 }
 
 func (m memory) User(name string) (access.User, error) {

@@ -266,6 +266,25 @@ func (r *reader) MadeWith(token string) ([]access.Credential, error) {
 	return many(r, all, err, InCredential)
 }
 
+func (r *reader) Audience(app string, tier abi.Tier) (access.Audience, error) {
+	a, err := r.Reader.Audience(app, tier)
+	return one(r, a, err, InAudience)
+}
+
+func (r *reader) AccessRequest(app string, tier abi.Tier, person string) (access.AccessRequest, error) {
+	id, err := r.id(person)
+	if err != nil {
+		return access.AccessRequest{}, err
+	}
+	q, err := r.Reader.AccessRequest(app, tier, id)
+	return one(r, q, err, InAccessRequest)
+}
+
+func (r *reader) AccessRequests(app string) ([]access.AccessRequest, error) {
+	all, err := r.Reader.AccessRequests(app)
+	return many(r, all, err, InAccessRequest)
+}
+
 func (r *reader) Secret(app, name string) (secrets.Secret, error) {
 	s, err := r.Reader.Secret(app, name)
 	return one(r, s, err, InSecret)

@@ -165,6 +165,14 @@ func (t *transaction) PutCredential(c access.Credential) error {
 
 func (t *transaction) DeleteCredential(hash string) error { return t.tx.DeleteCredential(hash) }
 
+func (t *transaction) PutAudience(a access.Audience) error {
+	return put(t, a, InAudience, t.tx.PutAudience)
+}
+
+func (t *transaction) PutAccessRequest(q access.AccessRequest) error {
+	return put(t, q, InAccessRequest, t.tx.PutAccessRequest)
+}
+
 func (t *transaction) PutSecret(s secrets.Secret) error { return put(t, s, InSecret, t.tx.PutSecret) }
 
 func (t *transaction) DeleteSecret(app, name string) error { return t.tx.DeleteSecret(app, name) }

@@ -35,6 +35,8 @@ const (
 	bMeta        = checked.Meta
 	bSecrets     = "secrets"
 	bAttempts    = "attempts" // writes that have a key, by person and key
+	bAudiences   = "audiences"
+	bAccess      = "access" // requests for access, by app, tier and person
 
 	bCertificates = "certificates" // of removals
 	bPersons      = "persons"      // by what refers to them
@@ -43,7 +45,7 @@ const (
 	bMembers      = "members"      // by group and person
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bGroups, bMembers, bCursors, bAttempts}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bGroups, bMembers, bCursors, bAttempts, bAudiences, bAccess}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
@@ -111,6 +113,9 @@ func prepareStore(f *checked.Writer, made func(bucket string) bool) error {
 			return fmt.Errorf("give people ids: %w", err)
 		}
 	}
+	if err := openAsBefore(w); err != nil {
+		return fmt.Errorf("write down who may open apps: %w", err)
+	}
 	rev, err := revision(w.tx)
 	if err != nil {
 		return err
@@ -131,11 +136,12 @@ type reader struct {
 	at  time.Time
 	groupReader
 	accountReader
+	audienceReader
 }
 
 func newReader(ctx context.Context, tx checked.Tx, at time.Time) *reader {
 	r := &reader{ctx: ctx, tx: tx, at: at.UTC()}
-	r.groupReader, r.accountReader = groupReader{r}, accountReader{r}
+	r.groupReader, r.accountReader, r.audienceReader = groupReader{r}, accountReader{r}, audienceReader{r}
 	return r
 }
 
@@ -149,10 +155,11 @@ type transaction struct {
 	err    error // of Emit
 	groupWriter
 	accountWriter
+	audienceWriter
 }
 
 func newTransaction(r *reader, w *writer) *transaction {
-	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, accountWriter: accountWriter{r, w}}
+	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, accountWriter: accountWriter{r, w}, audienceWriter: audienceWriter{w}}
 }
 
 // View reads.
