@@ -90,7 +90,7 @@ func (a Audience) Admits(who Actor, on Resource) bool {
 		return true
 	case who.User == "":
 		return false
-	case a.Kind == AudienceOrganisation, owner.is(who, on):
+	case a.Kind == AudienceOrganisation, owns(who, on):
 		return true
 	case a.Tier != abi.TierProduction && slices.Contains(who.Roles, RoleReviewer):
 		return true // reviewers try what they decide about

@@ -52,6 +52,9 @@ const (
 	AcceptOffer     Act = "accept"
 	EndOffer        Act = "end-offer"
 	ReduceGrant     Act = "reduce-grants"
+	ReadAudience    Act = "read-audience"
+	SetAudience     Act = "set-audience"
+	AskAccess       Act = "ask-access"
 
 	// About a request.
 	ReadRequest     Act = "read-request"
@@ -279,6 +282,9 @@ var rules = []rule{
 	{AcceptOffer, OnApp, "become its owner", "", ErrNotOffered, []way{{maker, offered, living}, {operator, offered, living}}},
 	{EndOffer, OnApp, "refuse it, or take an offer back", "", ErrNotOffered, []way{{maker, sole, onOffer}, {maker, offered, onOffer}, {operator, anybody, onOffer}}},
 	{ReduceGrant, OnApp, "revoke and shrink its grants", "", ErrNotOwner, []way{{reviewer, anybody, always}, {members, owner, living}, {operator, anybody, living}}},
+	{ReadAudience, OnApp, "see who may open it, and who asks for that", "the audience", ErrForbidden, inside(members)},
+	{SetAudience, OnApp, "say who may open it, and decide who is let in", "", ErrNotOwner, change(living)},
+	{AskAccess, OnApp, "ask to be let in", "", ErrForbidden, one(anyone)},
 
 	{ReadRequest, OnRequest, "read it", "the request", ErrForbidden, one(members)},
 	{DecideRequest, OnRequest, "decide about it", "", ErrOwnRequest, []way{{reviewer, bystander, open}}},

@@ -18,6 +18,9 @@ import (
 var prefixes = map[CredentialKind]string{KindToken: "agora_tok_", KindSession: "agora_ses_", KindLink: "agora_lnk_",
 	KindSignOn: "agora_sso_", KindCode: "agora_cod_", KindApp: "agora_app_"}
 
+// Made reports whether a text has the form of a secret of a kind, of which a record may or may not exist.
+func (k CredentialKind) Made(text string) bool { return strings.HasPrefix(text, prefixes[k]) }
+
 // NewSecret makes a secret of 256 random bits, and the hash to store.
 func NewSecret(kind CredentialKind) (secret, hash string) {
 	var b [32]byte

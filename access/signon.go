@@ -18,6 +18,29 @@ var (
 	ErrNotAdmitted = errors.New("the app is not for you")
 )
 
+var (
+	// What is refused at the address of an app; package gate decides it.
+
+	// ErrSignIn: the app is for people who are signed in, and the request is of none.
+	ErrSignIn = errors.New("sign in to open this app")
+	// ErrSessionEnded: the session ended while the app worked for it.
+	ErrSessionEnded = errors.New("the session has ended")
+	// ErrCrossSite: another site's page asked for it.
+	ErrCrossSite = errors.New("another site asked for this")
+	// ErrWorker: a service worker would outlive the session.
+	ErrWorker = errors.New("service workers are not allowed here")
+	// ErrPlatformToken: a token of the platform was sent to an app.
+	ErrPlatformToken = errors.New("this token is not for apps")
+	// ErrMisdirected: the Host header is not written as the address is.
+	ErrMisdirected = errors.New("the address is written otherwise")
+	// ErrNoCookies: at this address no browser keeps a sign-in.
+	ErrNoCookies = errors.New("no sign-in is kept at this address")
+	// ErrNoPath: nothing is at this path of the node's own.
+	ErrNoPath = errors.New("the platform has nothing at this path")
+	// ErrPathMethod: the path exists, but not for this method.
+	ErrPathMethod = errors.New("the platform does not take this method here")
+)
+
 // How long what is made for an app's address lives.
 const (
 	CodeLife       = 30 * time.Second

@@ -45,6 +45,7 @@ type Node struct {
 	People     *people.Service
 	SignIns    *people.SignIns
 	Groups     *people.Groups
+	SignOn     *people.SignOn
 	Catalogue  *apps.Catalogue
 	Lifecycle  *apps.Lifecycle
 	Keeper     *apps.Keeper
@@ -53,6 +54,7 @@ type Node struct {
 	Pages      *apps.Pages
 	Vault      *apps.Vault
 	Governance *governance.Service
+	Audiences  *governance.Audiences
 	Publishing *publishing.Service
 	Calls      *Calls
 	Checkup    *Checkup

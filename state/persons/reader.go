@@ -22,7 +22,7 @@ type reader struct {
 
 func newReader(below state.Reader) *reader {
 	r := &reader{}
-	r.groupReader, r.accountReader = groupReader{below, r}, accountReader{below, r}
+	r.groupReader, r.accountReader = groupReader{audienceReader{below, r}, r}, accountReader{below, r}
 	return r
 }
 
@@ -264,25 +264,6 @@ func (r *reader) CredentialsPart(user string, kind access.CredentialKind, p stat
 func (r *reader) MadeWith(token string) ([]access.Credential, error) {
 	all, err := r.Reader.MadeWith(token)
 	return many(r, all, err, InCredential)
-}
-
-func (r *reader) Audience(app string, tier abi.Tier) (access.Audience, error) {
-	a, err := r.Reader.Audience(app, tier)
-	return one(r, a, err, InAudience)
-}
-
-func (r *reader) AccessRequest(app string, tier abi.Tier, person string) (access.AccessRequest, error) {
-	id, err := r.id(person)
-	if err != nil {
-		return access.AccessRequest{}, err
-	}
-	q, err := r.Reader.AccessRequest(app, tier, id)
-	return one(r, q, err, InAccessRequest)
-}
-
-func (r *reader) AccessRequests(app string) ([]access.AccessRequest, error) {
-	all, err := r.Reader.AccessRequests(app)
-	return many(r, all, err, InAccessRequest)
 }
 
 func (r *reader) Secret(app, name string) (secrets.Secret, error) {

@@ -65,10 +65,11 @@ type transaction struct {
 	err error // of As and Emit, which return none
 	groupWriter
 	accountWriter
+	audienceWriter
 }
 
 func newTransaction(r *reader, tx state.Tx) *transaction {
-	return &transaction{reader: r, tx: tx, groupWriter: groupWriter{r, tx}, accountWriter: accountWriter{r, tx}}
+	return &transaction{reader: r, tx: tx, groupWriter: groupWriter{r, tx}, accountWriter: accountWriter{r, tx}, audienceWriter: audienceWriter{r, tx}}
 }
 
 // put writes one record.
@@ -164,14 +165,6 @@ func (t *transaction) PutCredential(c access.Credential) error {
 }
 
 func (t *transaction) DeleteCredential(hash string) error { return t.tx.DeleteCredential(hash) }
-
-func (t *transaction) PutAudience(a access.Audience) error {
-	return put(t, a, InAudience, t.tx.PutAudience)
-}
-
-func (t *transaction) PutAccessRequest(q access.AccessRequest) error {
-	return put(t, q, InAccessRequest, t.tx.PutAccessRequest)
-}
 
 func (t *transaction) PutSecret(s secrets.Secret) error { return put(t, s, InSecret, t.tx.PutSecret) }
 

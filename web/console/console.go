@@ -28,6 +28,7 @@ type Services struct {
 	About         web.About
 	Authenticator web.Authenticator
 	Sessions      Sessions
+	Codes         Codes
 	Revisions     Revisions
 	SignIns       SignIns
 	Room          web.Room
@@ -49,6 +50,8 @@ type Services struct {
 	Routes   web.Routes
 	Requests web.Requests
 	Grants   web.Grants
+
+	Audiences web.Audiences
 
 	Meter      web.Meter
 	Books      Books
@@ -72,6 +75,7 @@ type Console struct {
 	frame        *frame
 	sessions     *sessions
 	providers    *providers
+	signOn       *signOn
 	catalogue    *catalogue
 	apps         *apps
 	source       *sources
@@ -95,6 +99,7 @@ func newConsole(s Services, f *frame) *Console {
 		sessions:     sessions,
 		providers:    &providers{f, sessions, s.SignIns},
 		catalogue:    &catalogue{f, s.Catalogue, s.Meter, s.SignIns},
+		signOn:       &signOn{f, s.Codes},
 		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups},
 		source:       &sources{f, s.Pages, s.Sources},
 		lifecycle:    &lifecycle{s.Lifecycle},
@@ -166,6 +171,7 @@ func (c *Console) pages() []page {
 		{"/groups", access.ReadMemberships, c.groups.list},
 		{"/groups/{group}", access.ReadGroup, c.groups.show},
 		{"/settings", access.ManageTokens, c.settings.show},
+		{"/sign-out", access.LookAround, c.sessions.leave},
 	}
 }
 
@@ -188,6 +194,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /auth/{provider}/connect", c.frame.own(c.providers.connect))
 	mux.HandleFunc("GET /auth/{provider}/callback", c.providers.back)
 	mux.HandleFunc("POST /auth/{provider}/logout", c.providers.notice)
+	mux.HandleFunc("GET /authorize", c.signOn.authorize)
+	mux.HandleFunc("GET /authorize/continue", c.signOn.proceed)
 
 	mux.HandleFunc("GET /certificates/{id}/document", c.frame.own(c.certificates.save))
 	mux.HandleFunc("GET /certificates/{id}/signature", c.frame.own(c.certificates.save))
