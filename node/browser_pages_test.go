@@ -95,6 +95,7 @@ func TestEveryPage(t *testing.T) {
 		"/groups":                              {"/groups", "/groups?name=none"},
 		"/groups/{group}":                      {"/groups/sales", "/groups/none", "/groups/" + n.toldGroup()},
 		"/settings":                            {"/settings", "/settings?done=saved"},
+		"/sign-out":                            {"/sign-out"},
 	}
 	for _, pattern := range console.Pages() {
 		paths, ok := states[pattern]

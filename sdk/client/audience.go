@@ -57,7 +57,12 @@ func (c *Client) Audience(ctx context.Context, app string, tier abi.Tier) (Audie
 // SetAudience says who may open a tier of an app. The kind public takes a reviewer's approval: Waiting
 // of what is returned names the request.
 func (c *Client) SetAudience(ctx context.Context, a Audience, reason string) (Audience, error) {
-	in := map[string]any{"kind": a.Kind, "people": a.People, "groups": a.Groups, "reason": reason}
+	in := struct {
+		Kind   string   `json:"kind"`
+		People []string `json:"people,omitempty"`
+		Groups []string `json:"groups,omitempty"`
+		Reason string   `json:"reason,omitempty"`
+	}{a.Kind, a.People, a.Groups, reason}
 	return write[Audience](ctx, c, http.MethodPut, audiencePath(a.App, a.Tier), in)
 }
 
@@ -69,7 +74,10 @@ func (c *Client) AccessRequests(ctx context.Context, app string) ([]AccessReques
 
 // AskAccess asks for access to a tier of an app, "" for the highest that serves.
 func (c *Client) AskAccess(ctx context.Context, app string, tier abi.Tier) (AccessRequest, error) {
-	return post[AccessRequest](ctx, c, "/apps/"+url.PathEscape(app)+"/access-requests", map[string]any{"tier": tier})
+	in := struct {
+		Tier abi.Tier `json:"tier,omitempty"`
+	}{tier}
+	return post[AccessRequest](ctx, c, "/apps/"+url.PathEscape(app)+"/access-requests", in)
 }
 
 // AnswerAccess decides about a request for access. Granting it adds the person to the audience.

@@ -76,6 +76,7 @@ type Console struct {
 	sessions     *sessions
 	providers    *providers
 	signOn       *signOn
+	audiences    *audiences
 	catalogue    *catalogue
 	apps         *apps
 	source       *sources
@@ -94,13 +95,15 @@ type Console struct {
 
 func newConsole(s Services, f *frame) *Console {
 	sessions := &sessions{f, s.Sessions, s.SignIns}
+	audiences := &audiences{f, s.Audiences}
 	return &Console{
 		frame:        f,
 		sessions:     sessions,
 		providers:    &providers{f, sessions, s.SignIns},
 		catalogue:    &catalogue{f, s.Catalogue, s.Meter, s.SignIns},
 		signOn:       &signOn{f, s.Codes},
-		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups},
+		audiences:    audiences,
+		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups, audiences},
 		source:       &sources{f, s.Pages, s.Sources},
 		lifecycle:    &lifecycle{s.Lifecycle},
 		certificates: &certificates{f, s.Certificates},
@@ -222,6 +225,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	edit("/apps/{app}/transfer", anApp, c.lifecycle.transferApp, access.TransferApp)
 	edit("/apps/{app}/owners", anApp, c.lifecycle.shareApp, access.ShareApp)
 	edit("/apps/{app}/offer", anApp, c.lifecycle.answerOffer, access.EndOffer)
+	edit("/apps/{app}/audiences/{tier}", anAudience, c.audiences.set, access.SetAudience)
+	act("/apps/{app}/access", c.audiences.answer, access.SetAudience)
 	edit("/apps/{app}/title", anApp, c.lifecycle.renameApp, access.RenameApp)
 	edit("/apps/{app}/promote", anApp, c.reviews.promote, access.AskReview)
 	act("/apps/{app}/releases/{number}/delete", c.apps.deleteRelease, access.DeleteRelease)
