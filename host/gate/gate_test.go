@@ -512,3 +512,15 @@ func BenchmarkWarmCheck(b *testing.B) {
 		_, _, _ = w.gate.Enter(out, r, d)
 	}
 }
+
+// TestOurs: the platform's cookies are known by name in every spelling in which a browser could send them.
+func TestOurs(t *testing.T) {
+	for name, ours := range map[string]bool{
+		"agora_app": true, "__Host-agora_app": true, "__host-AGORA_session": true, " agora_sso": true, "=__Host-agora_app": true, "agora_anything": true,
+		"agora": false, "theirs": false, "__Host-theirs": false, "my_agora_app": false, "": false,
+	} {
+		if gate.Ours(name) != ours {
+			t.Errorf("%q: %v", name, !ours)
+		}
+	}
+}
