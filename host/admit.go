@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/gate"
@@ -24,7 +25,13 @@ func (t *target) Admit(w http.ResponseWriter, r *http.Request) (in gateway.Admis
 
 // opens reports whether a path needs no sign-in: one at which a webhook is verified, or one that the
 // manifest opens and a reviewer has seen, which in the sandbox none has.
-func (t *target) opens(path string) bool { return t.hook(path) != nil }
+func (t *target) opens(path string) bool {
+	if t.hook(path) != nil {
+		return true
+	}
+	m := t.release.Manifest.Access
+	return m != nil && t.tier.Rank() >= abi.TierPilot.Rank() && slices.Contains(m.Open, path)
+}
 
 // visited is a target as one visitor has it.
 type visited struct {

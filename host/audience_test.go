@@ -119,3 +119,30 @@ func TestVisitsEnd(t *testing.T) {
 		t.Fatal("it runs on")
 	}
 }
+
+// TestOpenPaths: the paths that a manifest opens need no sign-in where a reviewer has let the release in, and
+// in the sandbox they are as closed as the rest.
+func TestOpenPaths(t *testing.T) {
+	w := newWorld(t, statetest.NewMemory(time.Now))
+	p := w.open()
+	r := w.release("shop", 1, "one")
+	r.Manifest.Access = &registry.Opening{Open: []string{"/healthz"}}
+	p.change(func(tx state.Tx) error {
+		tx.Emit("release.published", "shop", "1", nil)
+		return errors.Join(tx.PutKey(registry.Key{Hint: hint, Identity: ada}), tx.AddRelease(r),
+			tx.PutApp(registry.App{Name: "shop", Owner: ada, Releases: 1, Active: map[abi.Tier]int{abi.TierSandbox: 1, abi.TierPilot: 1}}))
+	})
+	for address, open := range map[string]bool{
+		"pilot--shop.apps.test/healthz": true, "pilot--shop.apps.test/healthz/": false, "pilot--shop.apps.test/%68ealthz": false, "pilot--shop.apps.test/": false, "pilot--shop.apps.test/healthz/../": false,
+		"sandbox--shop.apps.test/healthz": false, "r1--shop.apps.test/healthz": false,
+	} {
+		r := httptest.NewRequest("GET", "http://"+address, nil)
+		route, err := p.Route(t.Context(), r.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, done, err := route.(gateway.Gated).Admit(httptest.NewRecorder(), r); (err == nil && !done) != open {
+			t.Errorf("%s: %v, %v", address, done, err)
+		}
+	}
+}

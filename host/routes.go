@@ -211,6 +211,7 @@ func (t *target) hang(tx state.Reader, label string, below bool) error {
 	if below {
 		d.Host = t.host.o.Addresses.AppHost(label)
 	}
+	d.Workers = t.release.Manifest.Access != nil && t.release.Manifest.Access.ServiceWorkers
 	var err error
 	d.Audience, err = access.AudienceOf(tx, t.app.Name, t.tier, t.host.o.Audience)
 	t.door = t.host.gate.Door(d)
