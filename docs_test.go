@@ -65,7 +65,7 @@ func testFiles(t *testing.T) map[string][]string {
 	return where
 }
 
-// runs tells whether a command runs a test that is in these directories.
+// runs reports whether a command runs a test that is in these directories.
 func runs(t *testing.T, command, name string, dirs []string) bool {
 	t.Helper()
 	if command == "make fuzz" {

@@ -13,11 +13,12 @@ import (
 
 // startsAlone are the directories whose code may start goroutines that no calm.Watch guards.
 var startsAlone = map[string]string{
-	"internal/calm":   "it is the guard",
-	"internal/strace": "it records a process for tests, and is in no node",
-	"internal/siege":  "it attacks nodes in tests and benchmarks, and is in none",
-	"state/statetest": "it checks stores in tests, and is in no node",
-	"bench":           "tools, another module, and in no node",
+	"internal/calm":                  "it is the guard",
+	"internal/strace":                "it records a process for tests, and is in no node",
+	"internal/siege":                 "it attacks nodes in tests and benchmarks, and is in none",
+	"state/statetest":                "it checks stores in tests, and is in no node",
+	"internal/certificates/certtest": "it serves a directory in tests, and is in no node",
+	"bench":                          "tools, another module, and in no node",
 }
 
 // unguarded names what in a file starts a goroutine past internal/calm: a panic there would end

@@ -50,7 +50,7 @@ func DecodeBlobGet(b []byte) (name string, offset, length int64, ok bool) {
 	return string(b[16:]), int64(from), int64(n), true
 }
 
-// AppendBlobStat appends the answer of blob's stat: size, Unix milliseconds,
+// AppendBlobStat appends the response of blob's stat: size, Unix milliseconds,
 // digest.
 func AppendBlobStat(dst []byte, i BlobInfo) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(i.Size))
@@ -58,7 +58,7 @@ func AppendBlobStat(dst []byte, i BlobInfo) []byte {
 	return append(dst, i.Digest[:]...)
 }
 
-// DecodeBlobStat reads the answer of blob's stat.
+// DecodeBlobStat reads the response of blob's stat.
 func DecodeBlobStat(b []byte) (i BlobInfo, ok bool) {
 	if len(b) != 16+len(i.Digest) || binary.LittleEndian.Uint64(b) > math.MaxInt64 {
 		return i, false
@@ -69,13 +69,13 @@ func DecodeBlobStat(b []byte) (i BlobInfo, ok bool) {
 	return i, true
 }
 
-// AppendBlobEntry appends one blob to the answer of blob's list: name length,
+// AppendBlobEntry appends one blob to the response of blob's list: name length,
 // name, size.
 func AppendBlobEntry(dst []byte, name string, size int64) []byte {
 	return binary.LittleEndian.AppendUint64(appendSized(dst, name), uint64(size))
 }
 
-// DecodeBlobEntries reads the answer of blob's list: names and sizes.
+// DecodeBlobEntries reads the response of blob's list: names and sizes.
 func DecodeBlobEntries(b []byte) (all []BlobInfo, ok bool) {
 	for len(b) > 0 {
 		name, rest, ok := cutSized(b)

@@ -11,9 +11,9 @@ import (
 //
 //	fn(req_ptr i32, req_len i32, out_ptr i32, out_cap i32) -> i64
 //
-// A result >= 0 is the length of the answer; when it exceeds out_cap nothing
+// A result >= 0 is the length of the response; when it exceeds out_cap nothing
 // was written and the guest calls again with a larger buffer and the same
-// request: it is given the answer that was kept, and what the call did is not
+// request: it is given the response that was kept, and what the call did is not
 // done again. A negative result is an Errno, negated.
 type Capability struct {
 	Name      string   // the word in manifests, grants and bills: "kv"
@@ -127,12 +127,12 @@ func findCapability(match func(Capability) bool) (Capability, bool) {
 	return all[i], true
 }
 
-// IsCapabilityModule tells whether an import module name is in the space kept
+// IsCapabilityModule reports whether an import module name is in the space kept
 // for capabilities, known to this version or not.
 func IsCapabilityModule(module string) bool { return strings.HasPrefix(module, "app:") }
 
 // HostFunc serves one capability call. in aliases guest memory and is valid
-// only during the call; the answer must not alias it. The context carries the
+// only during the call; the response must not alias it. The context carries the
 // deadline of the invocation.
 type HostFunc func(ctx context.Context, in []byte) (out []byte, errno Errno)
 

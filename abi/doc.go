@@ -1,6 +1,6 @@
 // Package abi is what a guest, a manifest or the wire can see: the request and
 // response frames of ABI v1, the import modules through which an app reaches a
-// capability or streams its answer, the tiers, the findings of a check, the ways in which an
+// capability or streams its response, the tiers, the findings of a check, the ways in which an
 // invocation can fail, and the events of the revision feed.
 //
 // It owns the numbers and names that both sides of the sandbox must agree on.

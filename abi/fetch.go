@@ -6,9 +6,9 @@ import (
 )
 
 // FetchModule is the import module of the fetch capability. Its one function
-// takes a request frame and answers a response frame. Host is the origin that
+// takes a request frame and returns a response frame. Host is the origin that
 // is asked, as in "https://api.example.com"; the rest is as in a request that an
-// app gets. The answer is the last of the chain, if there were redirects.
+// app gets. The response is the last of the chain, if there were redirects.
 const FetchModule = "app:fetch/v1"
 
 // FetchDo is the function of FetchModule.
@@ -22,7 +22,7 @@ const (
 )
 
 // fetchMethods are those that may be used: CONNECT opens a tunnel, and TRACE
-// answers with what was sent, credentials too.
+// responds with what was sent, credentials too.
 const fetchMethods = " GET HEAD POST PUT PATCH DELETE OPTIONS "
 
 // fetchReserved are headers that decide where a request goes, where it ends or
@@ -60,7 +60,7 @@ func DecodeFetch(b []byte) (Request, Errno) {
 	return r, ErrnoOK
 }
 
-// isTarget tells whether a text may stand in a request line as it is: visible
+// isTarget reports whether a text may stand in a request line as it is: visible
 // ASCII, without what some read as the end of it or as another "/".
 func isTarget(s string) bool {
 	for _, c := range []byte(s) {
@@ -71,7 +71,7 @@ func isTarget(s string) bool {
 	return true
 }
 
-// isEscaped tells whether each % begins two hexadecimal digits.
+// isEscaped reports whether each % begins two hexadecimal digits.
 func isEscaped(s string) bool {
 	for {
 		_, rest, found := strings.Cut(s, "%")

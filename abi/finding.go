@@ -5,7 +5,7 @@ type Severity string
 
 const (
 	SeverityDeny   Severity = "deny"   // the act is refused until this is fixed
-	SeverityReview Severity = "review" // somebody with the reviewer role must decide
+	SeverityReview Severity = "review" // a reviewer must decide
 	SeverityInfo   Severity = "info"   // worth knowing; nothing stops
 )
 

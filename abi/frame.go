@@ -179,7 +179,7 @@ func (r *frameReader) open(magic uint32, size int) bool {
 	return r.err == nil
 }
 
-// bytes answers the bytes whose offset and length stand at a place. All sums
+// bytes returns the bytes whose offset and length stand at a place. All sums
 // are in 64 bits: none can wrap.
 func (r *frameReader) bytes(at int, part string) []byte {
 	if r.err != nil {

@@ -11,7 +11,7 @@ const (
 	MaxKVKey   = 512
 	MaxKVValue = 256 << 10
 	MaxKVTTL   = 10 * 365 * 24 * time.Hour
-	MaxKVList  = 1000 // keys of one answer
+	MaxKVList  = 1000 // keys of one response
 )
 
 // KVQuota bounds what an app keeps with kv. An entry that has expired no longer
@@ -98,10 +98,10 @@ func DecodeKVScan(b []byte) (prefix, after string, ok bool) {
 	return string(first), string(rest), ok
 }
 
-// AppendKVKey appends one key to the answer of kv's list and scan.
+// AppendKVKey appends one key to the response of kv's list and scan.
 func AppendKVKey(dst []byte, key string) []byte { return appendSized(dst, key) }
 
-// DecodeKVKeys reads the answer of kv's list and scan.
+// DecodeKVKeys reads the response of kv's list and scan.
 func DecodeKVKeys(b []byte) (keys []string, ok bool) {
 	for len(b) > 0 {
 		key, rest, ok := cutSized(b)

@@ -27,11 +27,11 @@ const MaxChat = 1 << 20
 
 // ChatRequest is what may be asked of a model. Fields that are not listed are
 // refused unless they are null: what a provider makes of them may cost, store or
-// reach something. ReadChat has the rule for what earlier answers have besides.
+// reach something. ReadChat has the rule for what earlier responses have besides.
 type ChatRequest struct {
 	Model    string        `json:"model"`
 	Messages []ChatMessage `json:"messages"`
-	// Both mean the most tokens of the answer; a grant has a maximum.
+	// Both mean the most tokens of the response; a grant has a maximum.
 	MaxTokens           int64 `json:"max_tokens,omitempty"`
 	MaxCompletionTokens int64 `json:"max_completion_tokens,omitempty"`
 
@@ -49,7 +49,7 @@ type ChatRequest struct {
 	ParallelToolCalls *bool           `json:"parallel_tool_calls,omitempty"`
 
 	// What clients send by habit. The function that is called decides, and an
-	// answer is one.
+	// response is one.
 	N             int             `json:"n,omitempty"`
 	Stream        bool            `json:"stream,omitempty"`
 	StreamOptions json.RawMessage `json:"stream_options,omitempty"`
@@ -62,7 +62,7 @@ type ChatMessage struct {
 	Name       string         `json:"name,omitempty"`
 	ToolCalls  []ChatToolCall `json:"tool_calls,omitempty"`
 	ToolCallID string         `json:"tool_call_id,omitempty"`
-	// Reasoning is a model's own of an earlier answer. Only models that take it back get it.
+	// Reasoning is a model's own of an earlier response. Only models that take it back get it.
 	Reasoning string `json:"reasoning_content,omitempty"`
 }
 
@@ -92,7 +92,7 @@ type ChatExtra struct {
 	} `json:"google"`
 }
 
-// ChatResponse is an answer, or one chunk of one.
+// ChatResponse is a response, or one chunk of one.
 type ChatResponse struct {
 	ID      string       `json:"id"`
 	Object  string       `json:"object"`
@@ -102,7 +102,7 @@ type ChatResponse struct {
 	Usage   *ChatUsage   `json:"usage,omitempty"` // of a stream: in its last chunk
 }
 
-// ChatChoice is the model's answer: Message in a whole answer, Delta in a chunk.
+// ChatChoice is the model's response: Message in a whole response, Delta in a chunk.
 type ChatChoice struct {
 	Index        int         `json:"index"`
 	Message      *ChatAnswer `json:"message,omitempty"`
@@ -119,7 +119,7 @@ type ChatAnswer struct {
 	ToolCalls []ChatToolCall `json:"tool_calls,omitempty"`
 }
 
-// ChatUsage is what was counted, and billed. As with OpenAI, the answer's tokens include those of
+// ChatUsage is what was counted, and billed. As with OpenAI, the response's tokens include those of
 // its reasoning, whatever the provider's own way to count.
 type ChatUsage struct {
 	Prompt    int64              `json:"prompt_tokens"` // cached ones included
@@ -135,7 +135,7 @@ type ChatUsageDetails struct {
 	Cached int64 `json:"cached_tokens"`
 }
 
-// ChatAnswerDetails say which tokens of the answer were spent on reasoning.
+// ChatAnswerDetails say which tokens of the response were spent on reasoning.
 type ChatAnswerDetails struct {
 	Reasoning int64 `json:"reasoning_tokens"`
 }

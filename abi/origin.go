@@ -168,7 +168,7 @@ func (p OriginPattern) String() string {
 	return p.Origin.String()
 }
 
-// Allows tells whether an origin is one of the pattern's. An address is allowed
+// Allows reports whether an origin is one of the pattern's. An address is allowed
 // only where it is listed itself.
 func (p OriginPattern) Allows(o Origin) bool {
 	if !p.Wild {

@@ -24,7 +24,7 @@ func ScopeOf(ctx context.Context) *Scope {
 	return &Scope{ended: true}
 }
 
-// Keep answers what is kept under a key, which it makes the first time.
+// Keep returns what is kept under a key, which it makes the first time.
 func (s *Scope) Keep(key any, make func() any) any {
 	s.mu.Lock()
 	defer s.mu.Unlock()

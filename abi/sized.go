@@ -2,7 +2,7 @@ package abi
 
 import "encoding/binary"
 
-// Requests and answers of capabilities join texts by writing the length of each
+// Requests and responses of capabilities join texts by writing the length of each
 // before it, as a u32 LE.
 
 func appendSized[T string | []byte](dst []byte, s T) []byte {

@@ -1,6 +1,6 @@
 package abi
 
-// TriggerKind is what makes the node call an app, other than somebody's request.
+// TriggerKind is what makes the node call an app, other than a person's request.
 type TriggerKind string
 
 const (
@@ -10,11 +10,11 @@ const (
 )
 
 // The headers by which an app sees what called it. They come from the node
-// alone: nobody outside can send a header that starts with NodeHeaderPrefix.
+// alone: no one outside can send a header that starts with NodeHeaderPrefix.
 const (
 	NodeHeaderPrefix = "Agora-"
 
-	// TriggerHeader is the kind. A request without it is somebody's.
+	// TriggerHeader is the kind. A request without it is a person's.
 	TriggerHeader = "Agora-Trigger"
 	// UnverifiedHeader is on a request that asks whether a webhook's address takes what another
 	// service would send, and that only the app can answer, as hub.mode=subscribe does. Its value
@@ -45,7 +45,7 @@ const (
 	MaxEvent     = 64 << 10
 )
 
-// ValidTopic tells whether a text can be a topic: lower-case letters, digits,
+// ValidTopic reports whether a text can be a topic: lower-case letters, digits,
 // and single dots, hyphens or underscores between them.
 func ValidTopic(s string) bool {
 	if s == "" || len(s) > MaxTopic {

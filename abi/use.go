@@ -108,7 +108,7 @@ func Note(ctx context.Context, u Use) {
 }
 
 // NoteOutcome notes a use as what became of it: done, over a quota, or failed. It
-// answers what the guest may know. internal tells that err is the node's own
+// returns what the guest may know. internal tells that err is the node's own
 // trouble and belongs in its log.
 func NoteOutcome(ctx context.Context, u Use, err error) (errno Errno, internal bool) {
 	errno, known := errors.AsType[Errno](err)
@@ -156,7 +156,7 @@ func (r *Recorder) Reset() {
 	r.uses = r.uses[:0]
 }
 
-// Uses answers what was noted, sorted, each capability, meter and subject once.
+// Uses returns what was noted, sorted, each capability, meter and subject once.
 func (r *Recorder) Uses() []Use {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -22,7 +22,7 @@ var (
 	ErrLinkUsed = errors.New("the sign-in link is used up")
 	// ErrBadUser: a user name or role that is not valid.
 	ErrBadUser = errors.New("the user is not valid")
-	// ErrLastOperator: the change would leave nobody who can manage the node.
+	// ErrLastOperator: the change would leave no one who can manage the node.
 	ErrLastOperator = errors.New("the node would have no operator")
 )
 
@@ -118,6 +118,7 @@ type Reader interface {
 	AccountReader
 	MadeWith(parent string) ([]Credential, error) // whose parent is the credential of that id
 	AudienceReader
+	LinksReader
 }
 
 // Writer is what one transaction can change of access.
@@ -130,6 +131,7 @@ type Writer interface {
 	GroupWriter
 	AccountWriter
 	AudienceWriter
+	LinksWriter
 }
 
 // Tx is access's part of one transaction.
@@ -174,7 +176,7 @@ func WithActor(ctx context.Context, a Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, a)
 }
 
-// ActorFrom is who is acting; the zero Actor is nobody.
+// ActorFrom is who is acting; the zero Actor is no one.
 func ActorFrom(ctx context.Context) Actor {
 	a, _ := ctx.Value(actorKey{}).(Actor)
 	return a

@@ -21,10 +21,11 @@ type memory struct {
 	users       map[string]access.User
 	credentials map[string]access.Credential
 	accounts    map[string]access.Account
+	links       *access.Links
 }
 
 func newMemory() memory {
-	return memory{groups: newGroups(), users: map[string]access.User{}, credentials: map[string]access.Credential{}, accounts: map[string]access.Account{}}
+	return memory{groups: newGroups(), users: map[string]access.User{}, credentials: map[string]access.Credential{}, accounts: map[string]access.Account{}, links: &access.Links{}}
 }
 
 func (m memory) User(name string) (access.User, error) {
@@ -63,6 +64,8 @@ func (m memory) Credentials(user string) ([]access.Credential, error) {
 func (m memory) MadeWith(token string) ([]access.Credential, error) {
 	return m.those(func(c access.Credential) bool { return c.Parent == token }), nil
 }
+func (m memory) Links() (access.Links, error)  { return *m.links, nil }
+func (m memory) PutLinks(l access.Links) error { *m.links = l; return nil }
 func (m memory) Account(id string) (access.Account, error) {
 	a, ok := m.accounts[id]
 	if !ok {
@@ -182,7 +185,7 @@ func TestRequire(t *testing.T) {
 		want error
 	}{
 		{access.Actor{}, []access.Role{access.RoleViewer}, access.ErrUnauthenticated},
-		{access.Actor{Roles: access.Roles()}, []access.Role{access.RoleViewer}, access.ErrUnauthenticated}, // roles of nobody
+		{access.Actor{Roles: access.Roles()}, []access.Role{access.RoleViewer}, access.ErrUnauthenticated}, // roles of no one
 		{access.Actor{User: "a"}, []access.Role{access.RoleViewer}, access.ErrForbidden},
 		{access.Actor{User: "a"}, []access.Role{access.SignedIn}, nil},
 		{access.Actor{}, []access.Role{access.SignedIn}, access.ErrUnauthenticated},

@@ -240,6 +240,44 @@ func TestTheLastOperatorIsNoRules(t *testing.T) {
 	}
 }
 
+// TestLinksOff: operators' links are switched off only where another way in was used, and what whoever
+// holds the data directory makes is taken still.
+func TestLinksOff(t *testing.T) {
+	tx := newMemory()
+	signedIn(t, tx, ada(), noon)
+	off := access.Links{Off: true, By: "ops@x.y", At: noon}
+	if err := access.SwitchLinks(tx, off, rules.Providers); !errors.Is(err, access.ErrLastWayIn) || tx.links.Off {
+		t.Errorf("without an operator: %v", err)
+	}
+	if _, err := access.ChangeUser(tx, access.User{Name: "ada@example.com", Roles: []access.Role{access.RoleOperator}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := access.SwitchLinks(tx, off, []string{"elsewhere"}); !errors.Is(err, access.ErrLastWayIn) {
+		t.Errorf("with a provider that there is not: %v", err)
+	}
+	link := func(label string) string {
+		secret, hash := access.NewSecret(access.KindLink)
+		tx.credentials[hash] = access.Credential{Hash: hash, Kind: access.KindLink, User: "ada@example.com", Label: label}
+		return secret
+	}
+	before, broken := link(""), link(access.BreakGlass)
+	if err := access.SwitchLinks(tx, off, rules.Providers); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := access.UseLink(tx, before, noon); !errors.Is(err, access.ErrLinksOff) {
+		t.Errorf("a link of before: %v", err)
+	}
+	if u, _, err := access.UseLink(tx, broken, noon); err != nil || u.Name != "ada@example.com" {
+		t.Errorf("break-glass: %+v, %v", u, err)
+	}
+	if err := access.SwitchLinks(tx, access.Links{}, nil); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := access.UseLink(tx, before, noon); err != nil {
+		t.Errorf("on again: %v", err)
+	}
+}
+
 func TestEndAt(t *testing.T) {
 	ended := access.Ended{Provider: "company", Issuer: "https://login", At: noon}
 	session := func(sid string, subject string, created time.Time) access.Credential {

@@ -15,7 +15,7 @@ var (
 	// ErrNotOffered: the app is not offered to the person who would take or refuse it.
 	ErrNotOffered = errors.New("it is not offered to you")
 	// ErrOwnRequest: a reviewer decides about the requests of others.
-	ErrOwnRequest = errors.New("nobody decides about their own request")
+	ErrOwnRequest = errors.New("reviewers do not decide about their own requests")
 )
 
 // Act is something that people do. Its text is how API, CLI and console name it.

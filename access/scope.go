@@ -233,7 +233,7 @@ func fresh(a Actor, now time.Time) error {
 	return fmt.Errorf("this %s does not name the scope %s, and is no session of the last %d minutes: %w", a.Via, ScopeBackupRead, FreshFor/time.Minute, ErrBackup)
 }
 
-// MayGive returns an error unless an actor may make a token of a reach that lives for ttl. Nobody
+// MayGive returns an error unless an actor may make a token of a reach that lives for ttl. No one
 // gives more than they have; a backup is given away only right after signing in.
 func MayGive(a Actor, r Reach, ttl time.Duration, now time.Time) error {
 	if err := r.Check(); err != nil {

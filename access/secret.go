@@ -15,7 +15,7 @@ import (
 )
 
 // prefixes make a leaked secret recognisable.
-var prefixes = map[CredentialKind]string{KindToken: "agora_tok_", KindSession: "agora_ses_", KindLink: "agora_lnk_",
+var prefixes = map[CredentialKind]string{KindToken: "agora_tok_", KindSession: "agora_ses_", KindLink: "agora_lnk_", KindProvisioning: "agora_scim_",
 	KindSignOn: "agora_sso_", KindCode: "agora_cod_", KindApp: "agora_app_"}
 
 // Made reports whether a text has the form of a secret of a kind, of which a record may or may not exist.
@@ -74,6 +74,9 @@ func UseLink(tx Tx, secret string, now time.Time) (User, Credential, error) {
 	if errors.Is(err, ErrUnauthenticated) || (err == nil && c.Kind != KindLink) {
 		return User{}, Credential{}, fmt.Errorf("%w; ask an operator for another, or start the node with --admin-link", ErrLinkUsed)
 	}
+	if err == nil {
+		_, err = TakesLink(tx, c.Label)
+	}
 	if err != nil {
 		return User{}, Credential{}, err
 	}
@@ -121,6 +124,12 @@ func Current(tx Reader, a Actor) error {
 		return nil
 	}
 	_, err := tx.CredentialByHash(a.Credential)
+	if a.Provider() != "" {
+		if errors.Is(err, ErrNotFound) {
+			return ErrUnauthenticated
+		}
+		return err
+	}
 	var u User
 	if err == nil {
 		u, err = tx.User(a.User)
@@ -169,7 +178,7 @@ func lookupHash(tx Reader, hash string, now time.Time) (Credential, User, error)
 	return c, u, err
 }
 
-// Require answers nil if the actor has one of the roles.
+// Require returns nil if the actor has one of the roles.
 func Require(a Actor, anyOf ...Role) error {
 	if a.User == "" {
 		return ErrUnauthenticated
@@ -212,7 +221,7 @@ func CanonicalName(text string) (string, error) {
 	return name, nil
 }
 
-// CheckUser tells whether a user can be stored: a name that is a plain
+// CheckUser reports whether a user can be stored: a name that is a plain
 // lower-case mail address, and roles that exist.
 func CheckUser(u User) error {
 	if name, err := CanonicalName(u.Name); err != nil || name != u.Name {

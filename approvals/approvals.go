@@ -19,7 +19,7 @@ var (
 	// ErrAlreadyDecided: the request was decided before.
 	ErrAlreadyDecided = errors.New("already decided")
 	// ErrSelfReview: the owner or the requester tried to decide.
-	ErrSelfReview = errors.New("nobody decides about their own request")
+	ErrSelfReview = errors.New("reviewers do not decide about their own requests")
 	// ErrNotYours: only the requester or the owner can take a request back.
 	ErrNotYours = errors.New("not your request")
 	// ErrReasonMissing: an act that must say why has no reason.

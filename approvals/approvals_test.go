@@ -88,7 +88,7 @@ func (m *memory) PutGrant(g approvals.Grant) error {
 var at = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // TestStateMachine walks requests and grants at random against a model that
-// knows only this: what may be used is what somebody else approved and nobody
+// knows only this: what may be used is what another person approved and no one
 // has revoked since; what is decided stays as it was decided.
 func TestStateMachine(t *testing.T) {
 	people := []string{"owner", "asker", "co-owner", "in the group", "rex", "eve"}

@@ -1,5 +1,5 @@
 // Package approvals owns what people and policy decide: requests, decisions,
-// grants, and the rule that nobody decides about what they own or asked for.
+// grants, and the rule that no one decides about what they own or asked for.
 //
 // Invariants:
 //   - a request is decided once; a decided request never changes;

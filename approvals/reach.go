@@ -46,7 +46,7 @@ var differences = map[string]struct {
 	has func(capability string, reviewed, later Terms) bool
 }{
 	"params":         {"ask for more of it", func(word string, r, l Terms) bool { return !within(l.Asks[word], r.Asks[word]) }},
-	"signer":         {"are signed by somebody else", func(_ string, r, l Terms) bool { return l.Signer != r.Signer }},
+	"signer":         {"are signed by another person", func(_ string, r, l Terms) bool { return l.Signer != r.Signer }},
 	"classification": {"work on data of another class", func(_ string, r, l Terms) bool { return l.Classification != r.Classification }},
 	"keep_state":     {"begin to keep state between requests", func(_ string, r, l Terms) bool { return l.KeepState && !r.KeepState }},
 	"limits":         {"raise a limit", func(_ string, r, l Terms) bool { return l.Limits.exceed(r.Limits) }},

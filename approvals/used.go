@@ -37,7 +37,7 @@ type ReleaseUsed struct {
 // are counted together.
 const maxUsed = 256
 
-// Same tells whether two are about the same thing.
+// Same reports whether two are about the same thing.
 func (u Used) Same(o Used) bool {
 	return u.Capability == o.Capability && u.Meter == o.Meter && u.Subject == o.Subject
 }
@@ -72,7 +72,7 @@ func MergeUsed(known, more []Used) []Used {
 }
 
 // UsedParams are a grant's parameters without what was not used: of a list, what
-// is no subject of a use that was allowed. matches, if not nil, tells whether an
+// is no subject of a use that was allowed. matches, if not nil, reports whether an
 // element of a list stands for a subject; otherwise both must be equal. Numbers
 // stay as they are.
 func UsedParams(granted abi.Params, capability string, used []Used, matches func(name, element, subject string) bool) abi.Params {

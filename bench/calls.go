@@ -63,7 +63,7 @@ func loopOf(n int64, code []byte) wasmtest.App {
 	}, nil)}
 }
 
-// get is code that reads the key "ok", which is the end of the app's answer, into
+// get is code that reads the key "ok", which is the end of the app's response, into
 // a buffer.
 func get() []byte {
 	frame := abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte("ok")})
@@ -157,7 +157,7 @@ func benchSets(n *benchNode, body []byte, span time.Duration) error {
 }
 
 // posts sends the same request again and again from so many connections, and
-// answers how many a second.
+// returns how many a second.
 func (n *benchNode) posts(body []byte, at int, span time.Duration) (float64, error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: at, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", n.Addr().String())
@@ -178,7 +178,7 @@ func (n *benchNode) posts(body []byte, at int, span time.Duration) (float64, err
 	})
 }
 
-// atOnce runs do from so many goroutines until the span is over, and answers how
+// atOnce runs do from so many goroutines until the span is over, and returns how
 // often a second it did.
 func atOnce(at int, span time.Duration, do func(worker int) error) (float64, error) {
 	var work sync.WaitGroup

@@ -12,7 +12,7 @@ import (
 //go:embed apps/extism.wasm
 var plugins []byte
 
-// A host that somebody else could build without cgo: the same net/http, the same
+// A host that another person could build without cgo: the same net/http, the same
 // frames, and Extism on the same wazero. It counts no fuel, and has no time limit.
 func init() {
 	peers = append(peers,

@@ -88,7 +88,7 @@ func besideHostile(ctx context.Context, e *engine.Engine, neighbour *engine.Prog
 }
 
 // neighboured asks the neighbour for a while, beside other work that is done
-// over and over, and answers its p99.
+// over and over, and returns its p99.
 func neighboured(ctx context.Context, neighbour *engine.Program, span time.Duration, other func()) (time.Duration, error) {
 	var stop atomic.Bool
 	var wg sync.WaitGroup

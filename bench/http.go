@@ -81,7 +81,7 @@ func (n *benchNode) close(ctx context.Context) error {
 	return errors.Join(n.Stop(ctx), os.RemoveAll(n.dir))
 }
 
-// publish signs and uploads, and answers the host name under which it serves.
+// publish signs and uploads, and returns the host name under which it serves.
 //
 // Calls outlive the process alone, so that what is measured is not the disk; those of
 // apps whose name begins with "power" outlive the loss of power.
@@ -168,7 +168,7 @@ func (s *server) turn(span time.Duration) error {
 type server struct {
 	name, addr, host, path string
 	body                   []byte
-	want                   []byte // the body of its answer; nil if it is not checked
+	want                   []byte // the body of its response; nil if it is not checked
 
 	rates []float64 // of each turn, a second
 	times []time.Duration

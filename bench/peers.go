@@ -48,7 +48,7 @@ var workloads = []workload{
 	},
 }
 
-// minimal is the smallest native app: it answers a constant.
+// minimal is the smallest native app: it returns a constant.
 func minimal(text string) []byte {
 	return wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{
 		Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}}, Body: []byte(text),
@@ -56,7 +56,7 @@ func minimal(text string) []byte {
 }
 
 // serveFrames is all that is HTTP of a peer: call gets the frame of a request, and
-// answers that of a response.
+// returns that of a response.
 func serveFrames(call func(frame []byte) ([]byte, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var request abi.Request
@@ -82,7 +82,7 @@ func serveFrames(call func(frame []byte) ([]byte, error)) http.Handler {
 	})
 }
 
-// check asks a server once, and fails unless it answers what it should, byte for byte.
+// check asks a server once, and fails unless it returns what it should, byte for byte.
 func (s *server) check() error {
 	method := http.MethodGet
 	if s.body != nil {

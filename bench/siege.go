@@ -88,7 +88,7 @@ func callOnce(ctx context.Context, addr, host string) (status int, err error) {
 	return resp.StatusCode, resp.Body.Close()
 }
 
-// statusCounts counts answers by their status; 0 stands for none.
+// statusCounts counts responses by their status; 0 stands for none.
 type statusCounts struct {
 	mu     sync.Mutex
 	counts map[int]int

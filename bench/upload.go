@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// benchUpload times from the beginning of an upload to the first answer of the
+// benchUpload times from the beginning of an upload to the first response of the
 // release, for modules that were never seen.
 func benchUpload(ctx context.Context) error {
 	n, err := startNode(ctx)

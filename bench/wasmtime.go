@@ -86,7 +86,7 @@ import (
 	_ "github.com/bytecodealliance/wasmtime-go/v41"
 )
 
-// A host that somebody else could build: the same net/http, the same frames, and
+// A host that another person could build: the same net/http, the same frames, and
 // wasmtime with fuel and its pooling allocator, called once for each request.
 func init() {
 	peers = append(peers, peer{"wasmtime 41, pooled, with fuel", func(work workload) (http.Handler, error) {

@@ -24,11 +24,11 @@ var (
 )
 
 const (
-	// attemptLife is how long an answer is given again.
+	// attemptLife is how long a response is given again.
 	attemptLife = 24 * time.Hour
 	// maxAttempts bounds what is kept for one person; the oldest goes first.
 	maxAttempts = 500
-	// MaxAnswer is the largest answer that is kept, in bytes.
+	// MaxAnswer is the largest response that is kept, in bytes.
 	MaxAnswer = 32 << 10
 	maxKey    = 255
 )
@@ -36,7 +36,7 @@ const (
 // Answer is the response to a write, as it is given again.
 type Answer = state.Answer
 
-// Attempts serve writes that have a key at most once, and give the answer of the first again. Its
+// Attempts serve writes that have a key at most once, and give the response of the first again. Its
 // zero value with a Desk is ready, and safe for concurrent use.
 type Attempts struct {
 	Desk *Desk
@@ -52,9 +52,9 @@ type attempt struct {
 
 type attemptKey struct{}
 
-// BeginAttempt looks up a key of the actor's. If it was used, it returns the answer of then, or
+// BeginAttempt looks up a key of the actor's. If it was used, it returns the response of then, or
 // why there is none. Otherwise the request is to be served with the context that is returned, and
-// end to be called with the answer (nil: an error, which is not kept): every change that is made with that
+// end to be called with the response (nil: an error, which is not kept): every change that is made with that
 // context is committed together with the key, so that no other run of the request makes it again.
 func (s *Attempts) BeginAttempt(ctx context.Context, key, print string) (within context.Context, was *state.Answer, end func(*state.Answer) error, err error) {
 	if err := checkKey(key); err != nil {
@@ -110,7 +110,7 @@ func (s *Attempts) find(ctx context.Context, a *attempt) (known state.Attempt, f
 	return known, found && s.Desk.Now().Before(known.At.Add(attemptLife)), err
 }
 
-// given is the answer of an attempt to a request, or why there is none.
+// given is the response of an attempt to a request, or why there is none.
 func given(known state.Attempt, print string) (*state.Answer, error) {
 	switch {
 	case known.Print != print:
@@ -123,7 +123,7 @@ func given(known state.Attempt, print string) (*state.Answer, error) {
 	return known.Answer, nil
 }
 
-// keep adds the answer. Of a request that failed and changed nothing, nothing is kept: it may be
+// keep adds the response. Of a request that failed and changed nothing, nothing is kept: it may be
 // sent again.
 func (s *Attempts) keep(ctx context.Context, a *attempt, answer *state.Answer) error {
 	if answer == nil || len(answer.Body) > MaxAnswer {
@@ -135,7 +135,7 @@ func (s *Attempts) keep(ctx context.Context, a *attempt, answer *state.Answer) e
 			return err
 		}
 		if found && known.ID != a.ID && s.Desk.Now().Before(known.At.Add(attemptLife)) {
-			return ErrInProgress // another node served the same, and its answer counts
+			return ErrInProgress // another node served the same, and its response counts
 		}
 		done := a.Attempt
 		done.At, done.Answer = s.Desk.Now().UTC(), answer

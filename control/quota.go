@@ -31,7 +31,7 @@ type quota struct {
 }
 
 // quotas is the table of all that is bounded. Its defaults are far above what people
-// need, and low enough that nobody takes the node for themselves.
+// need, and low enough that no one takes the node for themselves.
 var quotas = []quota{
 	{name: "apps", about: "apps owned", limit: 200, kind: state.CountApps, per: "person", heavy: true,
 		remedy: "Publish as a release of an app that you have, or ask an operator for more."},

@@ -51,7 +51,7 @@ func (b *bill) invocation(result engine.Result, uses []abi.Use, fault error) met
 	return v
 }
 
-// checkpoint journals a call that runs, since part of its answer goes out.
+// checkpoint journals a call that runs, since part of its response goes out.
 func (b *bill) checkpoint(so engine.Result) error {
 	if b.running == nil {
 		b.running = b.target.host.o.Meter.Begin()

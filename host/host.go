@@ -37,6 +37,8 @@ type Meter interface {
 	Begin() *metering.Running
 	Record(v *metering.Invocation) error
 	Standing(v *metering.Invocation) error
+	// Unstored returns, by release, what calls of an app did that the store does not have yet.
+	Unstored(app string) map[int][]metering.Done
 }
 
 // Kept says how much an app keeps.
@@ -146,7 +148,6 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 	}
 	h.gate = gate.New(gate.Options{State: o.State, SignOn: o.SignOn, Addresses: o.Addresses, Default: o.Audience, Now: o.Now})
 	h.lines = &lines{o: &h.o, used: h.used}
-	h.o.Observers = append([]Observer{h.used.observe}, o.Observers...)
 	h.programs = newPrograms(o.Watch, h.loadProgram, o.Programs)
 	h.binders = h.capabilities()
 	h.deliveries = &deliveries{state: o.State, rights: h.rights, addresses: o.Addresses, router: h, lines: h.lines, now: o.Now}

@@ -29,10 +29,10 @@ func release(frame *abi.Request) {
 	frames.Put(frame)
 }
 
-// Invoke is the flow of one call: frame, run, journal. The answer is released
+// Invoke is the flow of one call: frame, run, journal. The response is released
 // only after the journal has the call.
 //
-// Of an answer that is streamed, the end is what is released then: the gateway
+// Of a response that is streamed, the end is what is released then: the gateway
 // ends it after Invoke returned. What goes out before is covered by checkpoints.
 func (t *target) Invoke(ctx context.Context, id string, r *http.Request, stream abi.Stream) (abi.Response, error) {
 	if hook := t.hook(r.URL.Path); hook != nil {

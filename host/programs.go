@@ -184,7 +184,7 @@ func (p *programs) end() {
 }
 
 // drop evicts the programs of some signers, so that their releases are verified again when they
-// are next called. Those that are being loaded serve whoever waits for them, and nobody after.
+// are next called. Those that are being loaded serve whoever waits for them, and no one after.
 func (p *programs) drop(of func(registry.Signer) bool) {
 	p.evictAll(func(s *slot) bool { return of(s.signer) })
 }

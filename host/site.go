@@ -57,7 +57,7 @@ func (s *sites) use(r *registry.Release, load func() (*static.Archive, error)) (
 }
 
 func (s *sites) enter(r *registry.Release) *list.Element {
-	// What was verified are these bytes with this signature: the same files that somebody else
+	// What was verified are these bytes with this signature: the same files that another person
 	// signed, too, are verified apart.
 	key := string(r.Digest + "\x00" + r.Bundle)
 	s.mu.Lock()
@@ -154,14 +154,14 @@ func (t *target) ServeFile(w http.ResponseWriter, r *http.Request, id string) (b
 	return true, out.err
 }
 
-// clearHeader takes back what an answer said about a file that is not sent.
+// clearHeader takes back what a response said about a file that is not sent.
 func clearHeader(h http.Header) {
 	for _, name := range []string{"Content-Type", "Content-Length", "Content-Encoding", "Content-Range", "Accept-Ranges", "Etag", "Cache-Control", "Vary", "Location"} {
 		h.Del(name)
 	}
 }
 
-// settled journals a file's answer before the first byte of it leaves.
+// settled journals a file's response before the first byte of it leaves.
 type settled struct {
 	http.ResponseWriter
 	t    *target

@@ -9,10 +9,13 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/state"
 )
 
-// tally adds up what releases do with their capabilities, until the store has it.
+// tally adds up what is noted of releases and no call is billed for, such as secrets that were taken
+// out of their logs, until the store has it. What calls do is in the cells of usage, of which the store
+// makes what releases did: see metering.Cell.Did.
 type tally struct {
 	mu  sync.Mutex // guards new
 	new map[releaseID][]approvals.Used
@@ -23,10 +26,7 @@ type releaseID struct {
 	number int
 }
 
-// observe counts what a settled call used.
-func (t *tally) observe(s Settled) { t.add(s.App, s.Release, s.Uses, s.At) }
-
-// add counts what one call used.
+// add counts what was noted.
 func (t *tally) add(app string, release int, uses []abi.Use, at time.Time) {
 	if len(uses) == 0 {
 		return
@@ -87,18 +87,33 @@ func (t *tally) take() []approvals.ReleaseUsed {
 	return all
 }
 
-// FlushUsed brings what was used to the store. What the store does not take is returned as an error,
+// FlushUsed brings what was noted to the store. What the store does not take is returned as an error,
 // and forgotten.
 func (h *Host) FlushUsed(ctx context.Context) error { return h.o.State.AddUsed(ctx, h.used.take()) }
 
-// UsedBy returns what a release did, up to now.
+// UsedBy returns what a release did, up to now. Within a transaction that changes the state nothing is
+// missing; within another, what is stored at the same moment may be.
 func (h *Host) UsedBy(tx state.Reader, app string, number int) ([]approvals.Used, error) {
+	counted := h.o.Meter.Unstored(app)[number]
 	stored, err := tx.Used(app, number)
-	return approvals.MergeUsed(stored, h.used.of(app, number)), err
+	return withDone(approvals.MergeUsed(stored, h.used.of(app, number)), counted), err
 }
 
 // UsedByAny returns what the releases of an app did together.
 func (h *Host) UsedByAny(tx state.Reader, app string) ([]approvals.Used, error) {
+	counted := h.o.Meter.Unstored(app)
 	stored, err := tx.UsedByAny(app)
-	return approvals.MergeUsed(stored, h.used.ofApp(app)), err
+	all := approvals.MergeUsed(stored, h.used.ofApp(app))
+	for _, done := range counted {
+		all = withDone(all, done)
+	}
+	return all, err
+}
+
+func withDone(all []approvals.Used, done []metering.Done) []approvals.Used {
+	more := make([]approvals.Used, len(done))
+	for i, d := range done {
+		more[i] = approvals.Used{Use: d.Use, First: d.First, Last: d.Last}
+	}
+	return approvals.MergeUsed(all, more)
 }

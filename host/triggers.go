@@ -126,7 +126,7 @@ func Declared(m registry.Manifest) []triggers.Trigger {
 }
 
 // deliver calls what an app serves now, as a metered invocation like any other.
-// Success is an answer of 2xx.
+// Success is a response of 2xx.
 func (v *deliveries) deliver(ctx context.Context, t triggers.Trigger, d triggers.Delivery) error {
 	if !t.Until.IsZero() && !v.now().Before(t.Until) {
 		return fmt.Errorf("its grant to receive %s has ended: %w", t.Name, triggers.ErrLater)
@@ -153,7 +153,7 @@ func (v *deliveries) deliver(ctx context.Context, t triggers.Trigger, d triggers
 	case err != nil:
 		return err
 	case result.Response.Status < 200 || result.Response.Status > 299:
-		err = fmt.Errorf("it answered %d", result.Response.Status)
+		err = fmt.Errorf("it returned %d", result.Response.Status)
 		v.lines.write(Line{
 			App: t.App, Release: target.release.Number, Level: "error", Source: SourceNode, Call: id,
 			Message: fmt.Sprintf("%s trigger %s, event %s, attempt %d: %v", t.Kind, t.Name, d.ID, d.Attempts+1, err),

@@ -110,7 +110,7 @@ func (t *target) callHook(ctx context.Context, id string, ref triggers.Ref, even
 	result, err := t.call(ctx, string(abi.TriggerWebhook), id, r, stream, triggerHeader(abi.TriggerWebhook, ref.Name, event, 1, t.host.o.Now())...)
 	outcome := err
 	if status := result.Response.Status; err == nil && (status < 200 || status > 299) {
-		outcome = fmt.Errorf("it answered %d", status)
+		outcome = fmt.Errorf("it returned %d", status)
 	}
 	t.host.Triggers.Observe(ref, event, outcome)
 	return result.Response, err

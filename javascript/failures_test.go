@@ -17,7 +17,7 @@ func handler(body string) string {
 	return "interface Unused { a: string }\nconst types: Unused | null = null;\nexport default { async fetch(request: Request, env: any, ctx: any) { " + body + "\n} };"
 }
 
-// TestFailures lets apps fail in every place. Each answers 500, and its log names the line that was written.
+// TestFailures lets apps fail in every place. Each returns 500, and its log names the line that was written.
 func TestFailures(t *testing.T) {
 	for _, c := range []struct{ name, source, log string }{
 		{"handler", handler("\n\tconst a: any = undefined;\n\treturn a.b.c"), "error uncaught TypeError: cannot read property 'b' of undefined (app.ts:5:"},
@@ -53,7 +53,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestToldBesides lets what nobody waits for fail: the response goes out, and the log names the line.
+// TestToldBesides lets what no one waits for fail: the response goes out, and the log names the line.
 func TestToldBesides(t *testing.T) {
 	for _, c := range []struct{ name, source, log string }{
 		{"promise", handler("\n\tPromise.reject(new Error('alone'));\n\treturn new Response('ok')"), "error uncaught (in a promise) Error: alone (app.ts:4:"},

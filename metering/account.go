@@ -45,7 +45,7 @@ func (r reading) condition(err error, node string) condition {
 }
 
 // readFile reads a file of the journal directory, which is compressed if its name
-// says so. With an error, it answers what it read before.
+// says so. With an error, it returns what it read before.
 func readFile(disk journal.FS, name string) (reading, error) {
 	f, err := disk.Open(name)
 	if err != nil {
@@ -144,7 +144,7 @@ func (a account) billed() (u Usage) {
 	return u
 }
 
-// compare tells whether the store has all that the file says, and the other way
+// compare reports whether the store has all that the file says, and the other way
 // round.
 func (a account) compare() (allStored, allSaid bool) {
 	stored := make(map[Key]Usage, len(a.stored))

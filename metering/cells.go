@@ -20,6 +20,8 @@ type cell struct {
 	Usage
 	changed uint64 // how often; a flush remembers how often it was then
 	flushed uint64
+	stored  []abi.Use            // those of its uses that the store has
+	times   map[abi.Use]Span     // when each was, by the use with N zero
 	named   map[abi.Use]struct{} // uses that were let in, with N zero; nil until one was
 }
 
@@ -38,7 +40,7 @@ func (c cells) at(hour time.Time, tags *Tags) *cell {
 }
 
 // add counts what v did. Uses that the cell has no room for were renamed before.
-func (c *cell) add(calls uint64, v *Invocation) {
+func (c *cell) add(at time.Time, calls uint64, v *Invocation) {
 	c.changed++
 	c.Calls = plus(c.Calls, calls)
 	c.Counts.gather(&v.Counts)
@@ -50,10 +52,11 @@ func (c *cell) add(calls uint64, v *Invocation) {
 	}
 	for _, u := range v.Uses {
 		c.use(u)
+		c.during(u, Span{at, at})
 	}
 }
 
-// admit answers uses whose subjects the cell has room for. It happens before they
+// admit returns uses whose subjects the cell has room for. It happens before they
 // are journaled, so that whoever reads the journal counts the same.
 func (c *cell) admit(uses []abi.Use) []abi.Use {
 	if len(uses) == 0 {
@@ -102,6 +105,9 @@ func (c cells) max(o cells) {
 	for k, u := range o.m {
 		here := c.at(k.Hour, &k.Tags)
 		here.Usage = here.Usage.Max(u.Usage)
+		for use, span := range u.times {
+			here.during(use, span)
+		}
 		here.changed++
 	}
 }
@@ -117,6 +123,16 @@ func (c cells) list(node string, epoch uint64, changed bool) []Cell {
 		one := Cell{Node: node, Epoch: epoch, Key: k, Usage: u.Usage}
 		one.Errors, one.Uses = maps.Clone(u.Errors), slices.Clone(u.Uses)
 		all = append(all, one)
+	}
+	return all
+}
+
+// timed says of listed cells when their uses were.
+func (c cells) timed(all []Cell) []Cell {
+	for i := range all {
+		if u := c.m[all[i].Key]; u != nil {
+			all[i].Times = maps.Clone(u.times)
+		}
 	}
 	return all
 }
@@ -142,10 +158,15 @@ func (c cells) versions() map[Key]uint64 {
 }
 
 // flushed notes that the cells are stored as they were.
-func (c cells) flushed(versions map[Key]uint64) {
+func (c cells) flushed(was []Cell, versions map[Key]uint64) {
 	for k, n := range versions {
 		if u := c.m[k]; u != nil {
 			u.flushed = max(u.flushed, n)
+		}
+	}
+	for i := range was {
+		if u := c.m[was[i].Key]; u != nil {
+			u.stored = was[i].Uses
 		}
 	}
 }

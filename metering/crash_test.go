@@ -69,7 +69,7 @@ func (l *ledger) copy(d ...metering.Durability) *ledger {
 
 // check opens a machine as its next process does, and compares three things by
 // the ids of the calls: what was answered, what the journals have, and what is
-// billed. It answers everything that is wrong.
+// billed. It returns everything that is wrong.
 func (l *ledger) check(t testing.TB, machine *meteringtest.Machine, w *wall) (wrong []string) {
 	t.Helper()
 	m, err := metering.Open(t.Context(), options(machine, w))
@@ -132,7 +132,7 @@ func number(name string, otherwise int) int {
 }
 
 // lose runs calls from several goroutines, lets the machine lose power at random
-// moments, and answers how many of the images were wrong, with an example.
+// moments, and returns how many of the images were wrong, with an example.
 func lose(t *testing.T, images int, mutate func(*meteringtest.Machine)) (bad int, example string) {
 	t.Helper()
 	for seed := uint64(1); images > 0; seed++ {

@@ -9,6 +9,7 @@
 //   - what is in the store is in a journal: cells never exceed it;
 //   - cells are cumulative per node and epoch and merged by maximum, so that a
 //     repeated, late or reordered flush changes nothing;
+//   - what releases did is a projection of cells, made where a cell is stored;
 //   - a sealed hour never changes: what becomes known later is an adjustment;
 //   - journals = cells = sealed hours + adjustments + open hours, and Reconcile
 //     says so;

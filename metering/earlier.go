@@ -62,7 +62,7 @@ func replayEarlier(r *bufio.Reader) (epoch uint64, all cells, err error) {
 		if err != nil {
 			return epoch, all, err
 		}
-		all.at(hourOf(at), &v.Tags).add(1, &v)
+		all.at(hourOf(at), &v.Tags).add(at, 1, &v)
 	}
 }
 

@@ -82,7 +82,7 @@ type fold struct {
 
 func newFold() *fold { return &fold{decoder: newDecoder(), running: map[string]record{}} }
 
-// add answers a record that is good until the next.
+// add returns a record that is good until the next.
 func (f *fold) add(rec journal.Record, proven bool) (*record, error) {
 	r := &f.record
 	if err := f.decoder.decode(rec.Payload, r); err != nil {
@@ -103,7 +103,7 @@ func (f *fold) add(rec journal.Record, proven bool) (*record, error) {
 	return r, nil
 }
 
-// end answers the invocations that did not: they were cut off.
+// end returns the invocations that did not: they were cut off.
 func (f *fold) end(each func(*record) error) error {
 	for _, r := range f.running {
 		r.kind, r.Fault = kindInvocation, FaultCutOff

@@ -29,6 +29,7 @@ type epoch struct {
 // pending is what will be counted when its record is durable.
 type pending struct {
 	seq    uint64
+	at     time.Time // by the wall clock, which is what people compare with
 	cell   *cell
 	calls  uint64
 	counts Counts
@@ -40,7 +41,7 @@ const journalExt = ".journal"
 
 func journalName(epoch uint64) string { return fmt.Sprintf("%016x%s", epoch, journalExt) }
 
-// closes answers the hour before which the epoch's cells will not grow any more.
+// closes returns the hour before which the epoch's cells will not grow any more.
 // Callers hold writer.mu, and floor is not in the future of writer.floor.
 func (e *epoch) closes(floor time.Time) time.Time {
 	for i := range e.pending {

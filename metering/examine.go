@@ -90,7 +90,7 @@ func has(files []journal.Entry, name string) bool {
 }
 
 // lost tells of an epoch whose journal is gone: for as long as it would have been
-// kept, somebody has to see to it.
+// kept, a person has to see to it.
 func (o Options) lost(e Epoch) abi.Finding {
 	f := abi.Finding{
 		Code: FindingLost, Severity: abi.SeverityInfo, Path: journalName(e.Number),

@@ -67,7 +67,7 @@ func TestExamine(t *testing.T) {
 		name   string
 		suffix string // of the files that are changed
 		how    func([]byte) []byte
-		code   string // "" if nobody can know
+		code   string // "" if no one can know
 		text   string
 		billed uint64 // after the next start; six calls were made
 	}{
@@ -300,7 +300,7 @@ func TestRecallSetAside(t *testing.T) {
 	told(t, found, metering.FindingDamaged, "billed of it: 2 calls")
 }
 
-// TestCopiedJournal: a journal that somebody copied is billed once, at every
+// TestCopiedJournal: a journal that a person copied is billed once, at every
 // moment.
 func TestCopiedJournal(t *testing.T) {
 	machine, w := stopped(t)

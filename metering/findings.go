@@ -21,7 +21,7 @@ const (
 	FindingSaturated  = "metering.saturated"
 )
 
-// Findings says what somebody has to know about the books, worst first; Path is a
+// Findings says what a person has to know about the books, worst first; Path is a
 // file in the journal directory, if it is about one. What it says of journals that
 // are in use or kept, it knows from the last Reconcile.
 func (m *Meter) Findings(ctx context.Context) ([]abi.Finding, error) { return m.auditor.findings(ctx) }
@@ -74,7 +74,7 @@ func (b *auditor) findings(ctx context.Context) ([]abi.Finding, error) {
 
 // setAside says what is wrong with a file that is damaged, or another node's.
 //
-// It reads a file once, as a rule: nobody writes to it any more.
+// It reads a file once, as a rule: no one writes to it any more.
 func (b *auditor) setAside(ctx context.Context, name string) ([]abi.Finding, error) {
 	if known, ok := b.aside.Load(name); ok {
 		return known.([]abi.Finding), nil

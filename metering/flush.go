@@ -10,7 +10,7 @@ import (
 )
 
 // Flush brings all counts to the store, and seals the hours that are over. A
-// flush that is repeated, or whose answer is lost, changes nothing.
+// flush that is repeated, or whose outcome is lost, changes nothing.
 func (m *Meter) Flush(ctx context.Context) error {
 	m.flushing.Lock()
 	defer m.flushing.Unlock()
@@ -93,17 +93,26 @@ func (m *Meter) retire(ctx context.Context, e *epoch) error {
 	if err := m.complete(e); err != nil {
 		return err
 	}
-	if !e.merged {
-		var all []Cell
-		m.writer.locked(func() { all = e.cells.list(e.node, e.number, false) })
-		failpoint.Hit("meter-before-retire")
-		if err := m.o.Store.Merge(ctx, Flush{Node: e.node, Epoch: e.number, Cells: all, Ended: true}); err != nil {
-			return fmt.Errorf("store the usage of epoch %d: %w", e.number, err)
-		}
-		e.merged = true
-		failpoint.Hit("meter-retired")
+	if err := m.settle(ctx, e); err != nil {
+		return err
 	}
 	return m.archive.putAway(e)
+}
+
+// settle brings a complete epoch to the store for good.
+func (m *Meter) settle(ctx context.Context, e *epoch) error {
+	if e.merged {
+		return nil
+	}
+	var all []Cell
+	m.writer.locked(func() { all = e.cells.timed(e.cells.list(e.node, e.number, false)) })
+	failpoint.Hit("meter-before-retire")
+	if err := m.o.Store.Merge(ctx, Flush{Node: e.node, Epoch: e.number, Cells: all, Ended: true}); err != nil {
+		return fmt.Errorf("store the usage of epoch %d: %w", e.number, err)
+	}
+	m.writer.locked(func() { e.merged = true })
+	failpoint.Hit("meter-retired")
+	return nil
 }
 
 // complete ends an epoch's journal. If that fails, or anything had before, it is
@@ -126,6 +135,11 @@ func (m *Meter) complete(e *epoch) error {
 		m.writer.locked(func() {
 			if held := e.cells.total(); !held.Equal(r.cells.total()) {
 				m.log.Error("a journal that could not be written holds something else than was counted", "journal", e.name, "counted", held.Calls, "found", r.cells.total().Calls)
+			}
+			for k, c := range r.cells.m {
+				if was := e.cells.m[k]; was != nil {
+					c.stored = was.stored
+				}
 			}
 			e.cells, e.damage, e.last = r.cells, r.tail.Damaged, r.last
 		})

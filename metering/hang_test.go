@@ -32,7 +32,7 @@ func (f *slowFile) Sync() error {
 	return f.File.Sync()
 }
 
-// TestDiskThatHangs: while a sync hangs, who waits for it waits, and nobody else
+// TestDiskThatHangs: while a sync hangs, who waits for it waits, and no other
 // begins. When the disk is back, so is everything.
 func TestDiskThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

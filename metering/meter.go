@@ -125,6 +125,12 @@ func (m *Meter) open(ctx context.Context) error {
 	if err := m.endUnknown(ctx); err != nil {
 		return errors.Join(err, next.journal.Abandon())
 	}
+	// What a killed process did not flush is in the store before anything asks what is not.
+	for _, e := range said.earlier {
+		if err := m.settle(ctx, e); err != nil {
+			m.log.Error("usage stays in the journal until the store takes it", "err", err)
+		}
+	}
 	return nil
 }
 
@@ -163,7 +169,7 @@ func (m *Meter) Standing(v *Invocation) error { return m.writer.append(nil, kind
 
 // Ready returns nil while usage can be journaled, and else why it cannot. A disk
 // that hangs cannot be given up, since what it has taken may yet be durable: who
-// waits for it waits, and nobody else begins.
+// waits for it waits, and no other begins.
 func (m *Meter) Ready() error { return m.writer.ready() }
 
 // Run flushes, heals and reconciles until ctx ends. A flush that fails is tried

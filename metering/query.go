@@ -22,7 +22,7 @@ type Query struct {
 	Over string
 }
 
-// Report answers a query. Rows are sorted by their group.
+// Report makes the report of a query. Rows are sorted by their group.
 type Report struct {
 	From  time.Time `json:"from"`
 	To    time.Time `json:"to"`
@@ -99,10 +99,10 @@ func (q Query) normal(now time.Time) (Query, error) {
 	return q, nil
 }
 
-// hourly tells whether the answer keeps hours apart.
+// hourly reports whether the response keeps hours apart.
 func (q Query) hourly() bool { return q.Over == "hour" || slices.Contains(q.By, "hour") }
 
-// wants tells whether a cell is asked for.
+// wants reports whether a cell is asked for.
 func (q *Query) wants(k *Key) bool {
 	return (q.App == "" || k.App == q.App) && (q.Team == "" || k.Team == q.Team) && (q.CostCenter == "" || k.CostCenter == q.CostCenter) && (q.Owner == "" || k.Owner == q.Owner)
 }

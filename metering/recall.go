@@ -66,7 +66,7 @@ func recall(disk journal.FS, from, to string) error {
 	return disk.Rename(from, from+damagedExt)
 }
 
-// unpack copies what a compressed file holds, and tells whether that ends before
+// unpack copies what a compressed file holds, and reports whether that ends before
 // its end. An error is the disk's.
 func unpack(disk journal.FS, from string, out journal.File) (broken bool, err error) {
 	in, err := disk.Open(from)

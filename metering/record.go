@@ -144,7 +144,7 @@ func (r *record) appendID(dst []byte) []byte {
 	return append(dst, r.rawID...)
 }
 
-// lasting answers the invocation as it will stay, with its id.
+// lasting returns the invocation as it will stay, with its id.
 func (r *record) lasting() Invocation {
 	v := r.Invocation
 	v.ID, v.Uses = string(r.appendID(nil)), slices.Clone(v.Uses)

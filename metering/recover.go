@@ -117,7 +117,7 @@ func (r *reading) count(one *record) {
 		return
 	case !one.proven:
 		var c cell
-		c.add(one.calls(), &one.Invocation)
+		c.add(one.at, one.calls(), &one.Invocation)
 		r.unproven = r.unproven.Add(c.Usage)
 		return
 	}
@@ -126,7 +126,7 @@ func (r *reading) count(one *record) {
 		c = r.cells.at(hour, &one.Tags)
 		one.names.cell = c
 	}
-	c.add(one.calls(), &one.Invocation)
+	c.add(one.at, one.calls(), &one.Invocation)
 }
 
 func (r *record) calls() uint64 {
@@ -210,7 +210,7 @@ func (r *recovery) take(name string, said reading, err error) error {
 		r.log.Error("a usage journal is damaged: counted up to there, and kept", "journal", name+damagedExt, "found", said.tail.String())
 	}
 	r.last = max(r.last, said.epoch)
-	for _, e := range r.earlier { // somebody has copied the file
+	for _, e := range r.earlier { // a person has copied the file
 		if e.number == said.epoch && e.node == said.node {
 			e.cells.max(said.cells)
 			said.cells = newCells()

@@ -92,7 +92,7 @@ func say(r *rand.Rand, running map[string]said) said {
 	return s
 }
 
-// journalOf answers the bytes of a closed journal.
+// journalOf returns the bytes of a closed journal.
 func journalOf(t testing.TB, fill func(put func(kind, time.Time, *Invocation))) []byte {
 	disk, err := journal.Disk(t.TempDir())
 	if err != nil {

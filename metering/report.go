@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Report answers a query from the store and from what is not flushed yet: a
+// Report makes the report of a query from the store and from what is not flushed yet: a
 // call is in the very next report. Hours that are sealed are shown as they were
 // sealed; what became known of them later is in the hour in which it was posted.
 func (m *Meter) Report(ctx context.Context, q Query) (Report, error) {
@@ -14,7 +14,7 @@ func (m *Meter) Report(ctx context.Context, q Query) (Report, error) {
 		return Report{}, err
 	}
 	// The live counts first: what is flushed between here and the store's
-	// answer is taken from here.
+	// response is taken from here.
 	live := m.writer.live()
 	s := newSummary(q)
 	var ledger Ledger

@@ -3,7 +3,7 @@ package metering
 import "github.com/agora-host/agora/internal/failpoint"
 
 // Running is an invocation that is journaled while it runs, since part of its
-// answer is given away before its end. It belongs to one goroutine.
+// response is given away before its end. It belongs to one goroutine.
 //
 // All its records are in one journal: whoever reads that knows whether it ended.
 type Running struct {

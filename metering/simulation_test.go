@@ -12,7 +12,7 @@ import (
 	"github.com/agora-host/agora/metering/meteringtest"
 )
 
-// wire is the way to a store that many nodes share: calls and answers get lost,
+// wire is the way to a store that many nodes share: calls and responses get lost,
 // and some calls arrive again, much later and in another order.
 type wire struct {
 	*meteringtest.Memory

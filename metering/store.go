@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/agora-host/agora/abi"
 )
 
 // Cell is the cumulative usage of one key in one epoch of a node.
@@ -12,6 +14,9 @@ type Cell struct {
 	Epoch uint64 `json:"epoch"`
 	Key
 	Usage
+	// Times say when each of its uses was, by the use with N zero: in a flush alone, for what a
+	// store makes of it. They are no part of what is kept.
+	Times map[abi.Use]Span `json:"-"`
 }
 
 // Flush is what a node says of one epoch.
@@ -63,17 +68,18 @@ type Ledger struct {
 // has to do is said here; the rules of it that do not depend on how something is kept
 // are in ledger.go.
 type Store interface {
-	// BeginEpoch answers a number that the node has never used: larger than all
+	// BeginEpoch returns a number that the node has never used: larger than all
 	// before, and at least atLeast. It is durable.
 	BeginEpoch(ctx context.Context, node string, atLeast uint64) (uint64, error)
 	// Merge makes every counter the maximum of what is stored and what is given, in
 	// one atomic and durable change with Until and Ended, which never go back. Doing
 	// it again, late or in another order changes nothing. What is new to an hour
 	// that is sealed becomes an adjustment, posted in the first hour that is open. An
-	// epoch that was not begun here is begun.
+	// epoch that was not begun here is begun. Where what releases did is kept, too, what
+	// is new of a cell (see Cell.Did) is added to it in the same change.
 	Merge(ctx context.Context, f Flush) error
 	// Seal makes rows of all hours before until, as far as no epoch can add to them,
-	// and answers the first hour that is open. It seals all of them or fewer.
+	// and returns the first hour that is open. It seals all of them or fewer.
 	Seal(ctx context.Context, until time.Time) (time.Time, error)
 	// Ledger reads from <= hour < to, of one app if app is not "", in no particular
 	// order and at one moment.
@@ -88,7 +94,7 @@ type Store interface {
 	// Epochs lists all of them by node and number.
 	Epochs(ctx context.Context) ([]Epoch, error)
 	// Balance compares, at one moment, all cells with the rows and adjustments that
-	// were made of them. It answers both sums and each hour in which they differ.
+	// were made of them. It returns both sums and each hour in which they differ.
 	Balance(ctx context.Context) (Balance, error)
 }
 
@@ -109,7 +115,7 @@ type HourDiff struct {
 	Owed  Usage     `json:"owed"` // rows and adjustments
 }
 
-// CompareHours answers the hours in which two sums differ, oldest first.
+// CompareHours returns the hours in which two sums differ, oldest first.
 func CompareHours(cells, owed map[time.Time]Usage) []HourDiff {
 	var differ []HourDiff
 	for h, u := range cells {

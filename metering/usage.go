@@ -19,7 +19,7 @@ var (
 	ErrUnmetered = errors.New("usage cannot be recorded")
 )
 
-// Tags say who answers for usage, and what caused it.
+// Tags say who is responsible for usage, and what caused it.
 type Tags struct {
 	App         string `json:"app"`
 	Release     int    `json:"release"`
@@ -31,17 +31,17 @@ type Tags struct {
 	Trigger     string `json:"trigger"` // one of the triggers below
 }
 
-// The triggers: what an invocation is the answer to.
+// The triggers: what an invocation is the response to.
 const (
 	TriggerHTTP    = "http"    // a request to the app's address
-	TriggerInvoke  = "invoke"  // somebody signed in, through console, API or command line
+	TriggerInvoke  = "invoke"  // a signed-in person, through console, API or command line
 	TriggerCron    = "cron"    // the clock
 	TriggerWebhook = "webhook" // another system
 	TriggerEvent   = "event"   // another app
 	TriggerNone    = ""        // nothing: usage of something that is kept, or prepared
 )
 
-// Durability is what an invocation's record outlives before its answer ends.
+// Durability is what an invocation's record outlives before its response ends.
 type Durability string
 
 // The classes of durability. An app's manifest names one.
@@ -99,7 +99,7 @@ func plus(a, b uint64) uint64 {
 	return a + b
 }
 
-// minus answers what a has over b, which is nothing if it has less.
+// minus returns what a has over b, which is nothing if it has less.
 func minus(a, b uint64) uint64 { return a - min(a, b) }
 
 func larger(a, b uint64) uint64 { return max(a, b) }
@@ -154,7 +154,7 @@ func (u Usage) Add(o Usage) Usage { return u.with(o, plus) }
 // much.
 func (u Usage) Max(o Usage) Usage { return u.with(o, larger) }
 
-// Less answers what u has and o has not.
+// Less returns what u has and o has not.
 func (u Usage) Less(o Usage) Usage { return u.with(o, minus) }
 
 func (u Usage) with(o Usage, join func(a, b uint64) uint64) Usage {

@@ -128,9 +128,9 @@ func (w *writer) put(e *epoch, k kind, v *Invocation) (*journal.Batch, error) {
 		calls = 1
 	}
 	if batch == nil {
-		c.add(calls, v)
+		c.add(w.wall(), calls, v)
 	} else {
-		e.pending = append(e.pending, pending{seq, c, calls, v.Counts, v.Uses, v.Fault})
+		e.pending = append(e.pending, pending{seq, w.wall(), c, calls, v.Counts, v.Uses, v.Fault})
 	}
 	return batch, nil
 }
@@ -143,7 +143,7 @@ func (w *writer) commit(e *epoch, seq uint64) {
 	n := 0
 	for n < len(e.pending) && e.pending[n].seq <= seq {
 		p := &e.pending[n]
-		p.cell.add(p.calls, &Invocation{Counts: p.counts, Uses: p.uses, Fault: p.fault})
+		p.cell.add(p.at, p.calls, &Invocation{Counts: p.counts, Uses: p.uses, Fault: p.fault})
 		n++
 	}
 	left := copy(e.pending, e.pending[n:])
@@ -185,7 +185,7 @@ func (w *writer) stateOf(e *epoch, floor time.Time) epochState {
 	return epochState{
 		complete: e != w.current && e.running == 0 && (e.broken || len(e.pending) == 0),
 		broken:   e.broken, until: e.closes(floor),
-		changed: e.cells.list(e.node, e.number, true), versions: e.cells.versions(),
+		changed: e.cells.timed(e.cells.list(e.node, e.number, true)), versions: e.cells.versions(),
 	}
 }
 
@@ -261,7 +261,7 @@ func (w *writer) due(size int64) (by time.Duration, jumped, due bool) {
 func (w *writer) flushed(e *epoch, was epochState) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	e.cells.flushed(was.versions)
+	e.cells.flushed(was.changed, was.versions)
 	e.until = was.until
 	e.cells.forget(was.until)
 }

@@ -76,7 +76,7 @@ func TestDescriptionIsTheAPI(t *testing.T) {
 	}
 }
 
-// TestWhoMayCallWhat walks every operation as nobody, as a browser, and as each
+// TestWhoMayCallWhat walks every operation as no one, as a browser, and as each
 // role: nothing but what is public answers without a token, cookies are no
 // token, and a role opens what it says and no more.
 func TestWhoMayCallWhat(t *testing.T) {
@@ -86,10 +86,10 @@ func TestWhoMayCallWhat(t *testing.T) {
 	may := map[access.Role][]string{
 		access.RoleDeveloper: {"publish", "promote", "askAgain", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp", "setAudience", "answerAccess"},
 		access.RoleReviewer:  {"decide", "suspendApp", "resumeApp"},
-		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "getUser", "putUser", "renameUser", "createGroup", "renameGroup", "deleteGroup", "addToGroup", "removeFromGroup", "createDomain", "deleteDomain", "inviteUser", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp", "setAudience", "answerAccess"},
+		access.RoleOperator:  {"activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "getUser", "getLinks", "switchLinks", "putUser", "renameUser", "listProvisioning", "getProvisioning", "listProvisioningTokens", "newProvisioningToken", "revokeProvisioningToken", "linkPerson", "dismissConflict", "importPeople", "createGroup", "renameGroup", "deleteGroup", "addToGroup", "removeFromGroup", "createDomain", "deleteDomain", "inviteUser", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp", "setAudience", "answerAccess"},
 	}
 	// Anybody who is signed in may try these; whose thing it is decides then.
-	own := []string{"revokeGrant", "logs", "listDeadLetters", "listSecrets", "shrinkGrant", "listAccounts", "disconnectAccount", "listGroupPeople", "listAudiences", "getAudience", "listAccessRequests"}
+	own := []string{"revokeGrant", "logs", "listDeadLetters", "listSecrets", "shrinkGrant", "getReleaseSource", "listAccounts", "disconnectAccount", "listGroupPeople", "listAudiences", "getAudience", "listAccessRequests"}
 	special := slices.Concat(may[access.RoleDeveloper], may[access.RoleReviewer], may[access.RoleOperator], own)
 	tokens := map[access.Role]string{}
 	for _, role := range access.Roles() {
@@ -213,7 +213,7 @@ func TestClientSeesTheWholeWire(t *testing.T) {
 		"/apps/shop/releases": new(listOf[client.Release]), "/apps/guestbook/releases/1": &client.Release{}, "/apps/shop/activations": new(listOf[client.Activation]),
 		"/apps/guestbook/logs": new(listOf[client.LogLine]), "/usage?by=app,hour&over=day": &client.Report{}, "/usage/samples": new(listOf[client.Sample]), "/events": new(listOf[abi.Event]),
 		"/requests": new(listOf[client.Request]), "/grants": new(listOf[client.Grant]), "/trust/keys": new(listOf[client.Key]),
-		"/apps/guestbook/secrets": new(listOf[client.Secret]), "/tokens": new(listOf[client.Credential]), "/groups": new(listOf[client.Group]), "/groups?person=" + ada: new(listOf[client.Group]), "/groups/sales": &client.Group{}, "/groups/sales/people": new(listOf[client.GroupPerson]), "/users": new(listOf[client.User]), "/users/" + ada: &client.User{}, "/users/" + ada + "/accounts": new(listOf[client.Account]), "/grants/" + grants[0].ID: &client.Grant{}, "/requests/" + p.Requests[0].ID: &client.Request{}, "/domains": new(listOf[client.Domain]), "/quotas?app=shop": new(listOf[client.Quota]), "/doctor": new(listOf[client.Check]), "/apps/guestbook/triggers": new(listOf[client.Trigger]), "/apps/guestbook/dead-letters": new(listOf[client.Delivery]),
+		"/apps/guestbook/secrets": new(listOf[client.Secret]), "/tokens": new(listOf[client.Credential]), "/groups": new(listOf[client.Group]), "/groups?person=" + ada: new(listOf[client.Group]), "/groups/sales": &client.Group{}, "/groups/sales/people": new(listOf[client.GroupPerson]), "/users": new(listOf[client.User]), "/sign-in/links": &client.Links{}, "/users/" + ada: &client.User{}, "/users/" + ada + "/accounts": new(listOf[client.Account]), "/grants/" + grants[0].ID: &client.Grant{}, "/requests/" + p.Requests[0].ID: &client.Request{}, "/domains": new(listOf[client.Domain]), "/quotas?app=shop": new(listOf[client.Quota]), "/doctor": new(listOf[client.Check]), "/apps/guestbook/triggers": new(listOf[client.Trigger]), "/apps/guestbook/dead-letters": new(listOf[client.Delivery]),
 	} {
 		got := n.do("GET", n.ConsoleURL()+"/api/v1"+path, "", "Authorization", "Bearer "+token)
 		if got.Status != 200 {

@@ -44,7 +44,7 @@ const judge = `(async () => {
 	return faults;
 })()`
 
-// view is a page as somebody finds it.
+// view is a page as a person finds it.
 type view struct {
 	who  string // key of sessions; "" signed out
 	path string
@@ -68,7 +68,7 @@ func TestEveryPage(t *testing.T) {
 	if err := chromedp.Do(b.ctx); err != nil { // the browser lives as long as the context of the first call
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/", "/requests", "/grants", "/usage", "/activity", "/groups", "/settings"} {
+	for _, path := range []string{"/", "/requests", "/grants", "/usage", "/activity", "/provisioning", "/groups", "/settings"} {
 		b.judge("empty", view{"operator", path, ""})
 	}
 	n.fill()
@@ -92,6 +92,8 @@ func TestEveryPage(t *testing.T) {
 		"/certificates/{id}":                   {"/certificates/cert-1"},
 		"/policy":                              {"/policy"},
 		"/activity":                            {"/activity"},
+		"/provisioning":                        {"/provisioning"},
+		"/provisioning/{provider}":             {"/provisioning/entra", "/provisioning/none"},
 		"/groups":                              {"/groups", "/groups?name=none"},
 		"/groups/{group}":                      {"/groups/sales", "/groups/none", "/groups/" + n.toldGroup()},
 		"/settings":                            {"/settings", "/settings?done=saved"},
@@ -120,6 +122,7 @@ func TestEveryPage(t *testing.T) {
 func (n *testNode) fill() {
 	n.t.Helper()
 	dev := n.ada()
+	n.provisioned()
 	n.removed()
 	if _, err := n.ops().Suspend(n.t.Context(), "old", "shows customers' names"); err != nil {
 		n.t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 
 // browser starts Chromium. It is a failure, not a skip, if there is none: the
 // console is a promise as much as the API is.
-func browser(t *testing.T) context.Context {
+func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("pages are looked at in the whole run, not under the race detector")
@@ -37,7 +37,7 @@ func browser(t *testing.T) context.Context {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, append(options, more...)...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
@@ -57,7 +57,7 @@ func shoot(ctx context.Context, name string) error {
 	return os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)
 }
 
-// steps answers what does a step in the browser, and keeps a picture of its end.
+// steps returns what does a step in the browser, and keeps a picture of its end.
 func steps(t *testing.T, ctx context.Context) func(name string, actions ...chromedp.Action[chromedp.Void]) {
 	return func(name string, actions ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
@@ -76,7 +76,7 @@ func steps(t *testing.T, ctx context.Context) func(name string, actions ...chrom
 
 // TestConsole is a day in the console: sign in with the link, upload a module,
 // see it refused and why, correct it, see it serve, see its usage, decide
-// about somebody else's app, and look at every page.
+// about another person's app, and look at every page.
 func TestConsole(t *testing.T) {
 	n := start(t)
 	link, err := n.Welcome(t.Context(), ada, access.Roles()...)
@@ -94,7 +94,7 @@ func TestConsole(t *testing.T) {
 	}
 	wasm, toml := write("hello.wasm", module), write("agora.toml", text)
 	bad := write("bad.toml", []byte(strings.Replace(string(text), "cost_center = ", "cost_centre = ", 1)))
-	// Somebody else's app waits for a reviewer.
+	// Another person's app waits for a reviewer.
 	other := n.as("bob@example.com", access.RoleDeveloper)
 	book, bookModule := example(t, "guestbook")
 	n.publish(other, []byte(strings.ReplaceAll(string(book), ada, "bob@example.com")), bookModule)

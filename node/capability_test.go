@@ -193,7 +193,7 @@ func TestNoMoreThanDeclared(t *testing.T) {
 	}
 }
 
-// TestSecrets: the owner sets a secret, nobody is shown it, the app reads it,
+// TestSecrets: the owner sets a secret, no one is shown it, the app reads it,
 // and nothing that the node keeps has it, wherever one looks.
 func TestSecrets(t *testing.T) {
 	const value = "sk_live_0123456789abcdef"

@@ -237,7 +237,7 @@ func (s *storm) rage(t *testing.T) {
 	clients.Wait()
 }
 
-// call asks for a page, and knows of each answer.
+// call asks for a page, and knows of each response.
 func (s *storm) call(t *testing.T, url string) bool {
 	switch got := s.get(s.address(url)); {
 	case got.Status == 200:

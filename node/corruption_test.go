@@ -154,7 +154,7 @@ func imageOf(t *testing.T, dir string, flushed map[string][]byte) image {
 	return im
 }
 
-// read answers all files below a directory but those that are made anew.
+// read returns all files below a directory but those that are made anew.
 func read(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
@@ -252,7 +252,7 @@ func provenCalls(raw []byte) map[string]uint64 {
 	return n
 }
 
-// billable answers the calls that have to be billed when a journal in use is bad:
+// billable returns the calls that have to be billed when a journal in use is bad:
 // those that it proves or that were in the state before, no more and no fewer.
 // short tells that it has not even the latter.
 func (im image) billable(name string, bad []byte) (calls map[string]uint64, short bool) {
@@ -305,7 +305,7 @@ func meaning(kind string, b []byte) []byte {
 // TestRandomCorruptions damages a file of a data directory at random: a journal
 // in use or kept, an app's file, a module, the node's id, its keys. The doctor changes
 // nothing and the next start does not crash. Then either all is as it was, or both
-// doctors name the file, or it is damage that nobody can tell from an earlier kill:
+// doctors name the file, or it is damage that no one can tell from an earlier kill:
 // see endIsGone. In each case what is proven is billed, and nothing else.
 func TestRandomCorruptions(t *testing.T) {
 	all := images(t)
@@ -362,7 +362,7 @@ func spoilRecords(r *rand.Rand, kind string, b []byte) ([]byte, string) {
 	return append(bad, b[end:]...), how
 }
 
-// recordEnds answers where the header and each record of a journal end.
+// recordEnds returns where the header and each record of a journal end.
 func recordEnds(b []byte) (ends []int) {
 	for at := 32; ; {
 		ends = append(ends, at)

@@ -25,7 +25,7 @@ import (
 	"github.com/agora-host/agora/triggers"
 )
 
-// Check is one line of the doctor's report, as the API answers it.
+// Check is one line of the doctor's report, as the API returns it.
 type Check = control.Check
 
 // Checkup examines a node that runs.
@@ -48,6 +48,7 @@ type Checkup struct {
 	triggers  *triggers.Dispatcher
 	paused    bool // all triggers
 	tls       *security
+	providers providers
 }
 
 // Doctor reads everything stored, down to the last byte, and names what is
@@ -81,6 +82,7 @@ func (c *Checkup) Doctor(ctx context.Context) ([]Check, error) {
 		func() ([]Check, error) { return c.budgets.check(), nil },
 		func() ([]Check, error) { return c.checkTriggers(), nil },
 		func() ([]Check, error) { return c.tls.check(), nil },
+		func() ([]Check, error) { return c.providers.check(ctx, c.watch), nil },
 	} {
 		found, err := look()
 		if err := errors.Join(err, ctx.Err()); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/agora-host/agora/node"
 )
 
-// fetches is an app that makes one call of fetch and answers what came back.
+// fetches is an app that makes one call of fetch and returns what came back.
 func fetches(r abi.Request) []byte {
 	return wasmtest.Calls("app:fetch/v1", "do", abi.AppendRequest(nil, &r))
 }

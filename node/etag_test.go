@@ -132,7 +132,7 @@ func TestETagOfTheReader(t *testing.T) {
 }
 
 // TestCreateOnce: If-None-Match: * makes a user and changes none; If-Match changes one and makes none;
-// and a repeat with an Idempotency-Key is given the answer of the first.
+// and a repeat with an Idempotency-Key is given the response of the first.
 func TestCreateOnce(t *testing.T) {
 	n := start(t)
 	token := n.token(ops, access.RoleOperator)

@@ -165,7 +165,7 @@ func keysOf(e ast.Expr) (keys []string) {
 	return keys
 }
 
-// TestEventsAreForTheirAudience, page by page, and nobody misses what is for them.
+// TestEventsAreForTheirAudience, page by page, and no one misses what is for them.
 func TestEventsAreForTheirAudience(t *testing.T) {
 	n := start(t)
 	n.publish(n.ada(), manifest("hello"), says("hi"))

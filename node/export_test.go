@@ -544,3 +544,6 @@ func (h *Node) RedirectAddr() net.Addr { return h.plainDoor.Addr() }
 
 // AskDirectory has the node ask its ACME directory with c.
 func AskDirectory(o *Options, c *http.Client) { o.acmeHTTP = c }
+
+// OrderAgain orders what failed, without the pause after a failure, until ctx ends.
+func (h *Node) OrderAgain() { h.tls.certs.Again() }

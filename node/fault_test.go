@@ -17,7 +17,7 @@ import (
 // forMakers are words that end users of an app cannot do anything with.
 var forMakers = []string{"manifest", "limits.", "agora ", "agora.toml", "fuel", "Raise", "release", "grant", "--", "@example.com"}
 
-// accept is what browsers send when somebody follows a link.
+// accept is what browsers send when a person follows a link.
 const accept = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
 
 // TestFaultsForEndUsers: whatever goes wrong at an app's address, a page and a document say in

@@ -20,7 +20,7 @@ import (
 )
 
 // formatFive unpacks a data directory that the last agora of format 5 wrote, as commands filled it, and
-// returns it with a token of ada's. Nobody uses that node or its keys for anything else.
+// returns it with a token of ada's. No one uses that node or its keys for anything else.
 func formatFive(t *testing.T) (dir, token string) {
 	t.Helper()
 	root := t.TempDir()

@@ -19,6 +19,7 @@ import (
 	"github.com/agora-host/agora/web/api"
 	"github.com/agora-host/agora/web/console"
 	"github.com/agora-host/agora/web/problem"
+	"github.com/agora-host/agora/web/scim"
 )
 
 // front is what the front door serves: the console's origin, and the apps'.
@@ -44,6 +45,7 @@ func (f *front) handler(n *Node) (http.Handler, error) {
 	desk := http.NewServeMux()
 	desk.Handle("/", pages)
 	desk.Handle("/api/", api.New(apiServices(n), api.Options{Logger: f.log, MaxModule: f.maxModule}))
+	desk.Handle(scim.Prefix, scim.New(scimServices(n), scim.Options{Logger: f.log, URL: n.provisioningURL}))
 	desk.Handle("/problems/", problem.Handler())
 	desk.HandleFunc("GET /healthz", f.serveHealth)
 	desk.HandleFunc("GET /metrics", f.metrics.serve)
@@ -81,7 +83,7 @@ func (f *front) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// writeFault sends a caller of an app the response to a request that was not served. Nobody has signed
+// writeFault sends a caller of an app the response to a request that was not served. No one has signed
 // in, so that the app's owner is named as colleagues know them, and not by an address that takes mail.
 func (f *front) writeFault(w http.ResponseWriter, r *http.Request, id string, err error) {
 	var about problem.About
@@ -111,7 +113,7 @@ func (f *front) calmly(next http.Handler) http.Handler {
 			return
 		}
 		if out.begun {
-			// No half of an answer is taken for a whole one.
+			// No half of a response is taken for a whole one.
 			panic(http.ErrAbortHandler)
 		}
 		for name := range w.Header() {
@@ -127,7 +129,7 @@ func (f *front) calmly(next http.Handler) http.Handler {
 	})
 }
 
-// begun notes that an answer has begun.
+// begun notes that a response has begun.
 type begun struct {
 	http.ResponseWriter
 	begun bool

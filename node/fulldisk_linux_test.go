@@ -14,7 +14,7 @@ import (
 
 // TestFullDisk takes a node's disk away, as far as writing is concerned, and
 // gives it back: reading goes on, what cannot be stored says so and did not
-// happen, and nobody has to start anything again.
+// happen, and no one has to start anything again.
 func TestFullDisk(t *testing.T) {
 	if os.Getenv("AGORA_TEST_FULL_DISK") == "" {
 		// The limit is on a process: it gets one of its own.

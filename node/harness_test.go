@@ -129,7 +129,7 @@ func (n *testNode) stop() {
 	}
 }
 
-// token makes sure of a user and answers a token.
+// token makes sure of a user and returns a token.
 func (n *testNode) token(user string, roles ...access.Role) string {
 	n.t.Helper()
 	token, err := n.TokenFor(n.t.Context(), user, "test", time.Hour, roles...)
@@ -139,7 +139,7 @@ func (n *testNode) token(user string, roles ...access.Role) string {
 	return token
 }
 
-// as answers a client for a user.
+// as returns a client for a user.
 func (n *testNode) as(user string, roles ...access.Role) *client.Client {
 	n.t.Helper()
 	c, err := client.New("http://"+n.Addr().String(), n.token(user, roles...))
@@ -252,7 +252,7 @@ func (n *testNode) metrics() string {
 
 func (n *testNode) get(url string) answer { n.t.Helper(); return n.do("GET", url, "") }
 
-// says is a module that answers a text.
+// says is a module that returns a text.
 func says(text string) []byte {
 	return wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{
 		Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte(text),

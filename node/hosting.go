@@ -53,7 +53,7 @@ func (n *Node) openHost(ctx context.Context) (err error) {
 	n.Checkup = &Checkup{
 		doctor: doctor{dir: n.o.DataDir}, stores: n.stores, desk: n.desk, blobs: n.blobs, store: n.store, verifier: n.verifier, files: n.files, ring: n.ring,
 		keeper: n.Keeper, meter: n.meter, reserve: n.reserve, watch: n.watch, starts: n.starts, followers: n.followers, budgets: n.budgets,
-		triggers: n.Host.Triggers, paused: n.o.PauseTriggers, tls: n.tls,
+		triggers: n.Host.Triggers, paused: n.o.PauseTriggers, tls: n.tls, providers: n.providers,
 	}
 	n.metrics = &metrics{
 		calls: calls, version: n.o.Version, started: n.started, dir: n.o.DataDir, people: n.People, store: n.store, followers: n.followers,
@@ -124,8 +124,8 @@ func (k sampler) observe(s host.Settled) {
 	})
 }
 
-// storeUsed is how often what was used goes to the store. A kill loses what came since: it is shown to
-// people, and not billed.
+// storeUsed is how often what was noted of apps goes to the store, and when tokens were used. A kill
+// loses what came since: it is shown to people, and not billed.
 const storeUsed = 5 * time.Second
 
 // flushUsed brings what was used, and when tokens were, to the store. What the store does not take is

@@ -18,7 +18,7 @@ import (
 )
 
 // TestIdempotencyKey: a write with a key is served once, whatever the write is; a repeat is given the
-// same answer, by the next process as well; and no secret is kept for it.
+// same response, by the next process as well; and no secret is kept for it.
 func TestIdempotencyKey(t *testing.T) {
 	dir := t.TempDir()
 	var shift atomic.Int64
@@ -129,7 +129,7 @@ func TestClientRepeats(t *testing.T) {
 	between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && broken.Add(1) <= 2 {
 			forward.ServeHTTP(httptest.NewRecorder(), r)
-			panic(http.ErrAbortHandler) // the node has answered, and nobody hears it
+			panic(http.ErrAbortHandler) // the node has answered, and no one hears it
 		}
 		forward.ServeHTTP(w, r)
 	}))

@@ -80,7 +80,7 @@ func TestRefusedUnread(t *testing.T) {
 }
 
 // TestHalfSentUploads: uploads that are begun and not sent take the share of who begins them,
-// through the API and the console together, and keep nobody else's from finishing.
+// through the API and the console together, and keep no other's from finishing.
 func TestHalfSentUploads(t *testing.T) {
 	n := start(t)
 	const form = "multipart/form-data; boundary=x"

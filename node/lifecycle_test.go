@@ -205,7 +205,7 @@ func second[T any](_ T, err error) error { return err }
 const canary = "canary-7f3a9c51d2"
 
 // TestRemoval: when an app's wait is over, no byte of what it was and kept is in the data directory,
-// its name leads to nothing and nobody gets it, its owner's quota is free, its neighbour has lost
+// its name leads to nothing and no one gets it, its owner's quota is free, its neighbour has lost
 // nothing, and a certificate that the node signed says what was removed and nothing of it.
 func TestRemoval(t *testing.T) {
 	ctx := t.Context()

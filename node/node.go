@@ -20,6 +20,7 @@ import (
 	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/control/governance"
 	"github.com/agora-host/agora/control/people"
+	"github.com/agora-host/agora/control/provisioning"
 	"github.com/agora-host/agora/control/publishing"
 	"github.com/agora-host/agora/control/revisions"
 	"github.com/agora-host/agora/host/capability/llm"
@@ -42,23 +43,24 @@ import (
 
 // Node is one node.
 type Node struct {
-	People     *people.Service
-	SignIns    *people.SignIns
-	Groups     *people.Groups
-	SignOn     *people.SignOn
-	Catalogue  *apps.Catalogue
-	Lifecycle  *apps.Lifecycle
-	Keeper     *apps.Keeper
-	Observer   *apps.Observer
-	Automation *apps.Automation
-	Pages      *apps.Pages
-	Vault      *apps.Vault
-	Governance *governance.Service
-	Audiences  *governance.Audiences
-	Publishing *publishing.Service
-	Calls      *Calls
-	Checkup    *Checkup
-	Upkeep     *Upkeep
+	People       *people.Service
+	Provisioning *provisioning.Service
+	SignIns      *people.SignIns
+	Groups       *people.Groups
+	SignOn       *people.SignOn
+	Catalogue    *apps.Catalogue
+	Lifecycle    *apps.Lifecycle
+	Keeper       *apps.Keeper
+	Observer     *apps.Observer
+	Automation   *apps.Automation
+	Pages        *apps.Pages
+	Vault        *apps.Vault
+	Governance   *governance.Service
+	Audiences    *governance.Audiences
+	Publishing   *publishing.Service
+	Calls        *Calls
+	Checkup      *Checkup
+	Upkeep       *Upkeep
 	plane
 
 	o       Options
@@ -80,9 +82,10 @@ type Node struct {
 	builder   *builder
 	meter     *metering.Meter
 
-	egress []netip.Prefix // networks that apps may reach although they are not public
-	models *llm.Config    // that apps may be granted; nil: none
-	signIn people.SignInOptions
+	egress    []netip.Prefix // networks that apps may reach although they are not public
+	models    *llm.Config    // that apps may be granted; nil: none
+	signIn    people.SignInOptions
+	providers providers
 
 	files *filestore.Store
 	ring  *secrets.Ring // keys of the apps' secrets
@@ -142,7 +145,7 @@ func (n *Node) open(ctx context.Context) error {
 	if n.models, err = n.o.openModels(); err != nil {
 		return err
 	}
-	if n.signIn, err = n.o.openSignIn(); err != nil {
+	if n.signIn, n.providers, err = n.o.openSignIn(); err != nil {
 		return err
 	}
 	if n.policy, err = rego.New(ctx, rego.Options{Dir: n.o.PolicyDir}); err != nil {
@@ -246,8 +249,21 @@ func (n *Node) openData(ctx context.Context) error {
 	return nil
 }
 
-// ErrListen: the node's address is taken, or is none that it may have.
-var ErrListen = errors.New("the node cannot listen on")
+// ListenError is an address that is taken, or is none that the node may have.
+type ListenError struct {
+	Flag, Address string
+	Err           error
+}
+
+func (e *ListenError) Error() string {
+	err := e.Err
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err // it names the address again
+	}
+	return fmt.Sprintf("the node cannot listen on %s: %v", e.Address, err)
+}
+
+func (e *ListenError) Unwrap() error { return e.Err }
 
 func (n *Node) listen(ctx context.Context) error {
 	o, err := doorOptions(n.o, n.budgets, n.log)
@@ -256,10 +272,7 @@ func (n *Node) listen(ctx context.Context) error {
 	}
 	o.Watch, o.TLS = n.watch, n.tls.config()
 	if n.door, err = door.Listen(ctx, n.o.Listen, o); err != nil {
-		if op, ok := errors.AsType[*net.OpError](err); ok {
-			err = op.Err // it names the address again
-		}
-		return fmt.Errorf("%w %s: %w", ErrListen, n.o.Listen, err)
+		return &ListenError{"--listen", n.o.Listen, err}
 	}
 	n.tls.doors = append(n.tls.doors, n.door)
 	if err := n.listenHTTP(ctx, o); err != nil {

@@ -85,7 +85,7 @@ func TestHandlerThatPanics(t *testing.T) {
 	}
 }
 
-// TestHalfAnAnswer: an answer that has begun breaks off when its handler panics, and one that has
+// TestHalfAnAnswer: a response that has begun breaks off when its handler panics, and one that has
 // not is a problem whatever its handler meant to say; a handler that aborts is no panic.
 func TestHalfAnAnswer(t *testing.T) {
 	n := start(t)

@@ -30,7 +30,7 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-// told is what one answer said.
+// told is what one response said.
 type told struct {
 	line line // that it was the n-th answer of
 	step int  // of the record, at which it began to be sent in whole; -1: never
@@ -42,7 +42,7 @@ type told struct {
 	release int    // of shop, which serves it
 }
 
-// line is a client's connection, and which of its answers.
+// line is a client's connection, and which of its responses.
 type line struct{ life, port, answer int }
 
 // record is what a node did in its lives, and what its clients were told.
@@ -330,7 +330,7 @@ func (r *record) play(unsynced func(path string) bool, after func(p *strace.Play
 	return p, steps, nil
 }
 
-// wholeAnswers are the steps at which the last byte of each answer began to be sent.
+// wholeAnswers are the steps at which the last byte of each response began to be sent.
 func wholeAnswers(c *strace.Conn) (steps []int, err error) {
 	var got []byte
 	for _, sent := range c.Sent {
@@ -352,7 +352,7 @@ func wholeAnswers(c *strace.Conn) (steps []int, err error) {
 	return steps, nil
 }
 
-// response is how long the answer is with which b begins.
+// response is how long the response is with which b begins.
 func response(b []byte) (n int, err error) {
 	left := bytes.NewReader(b)
 	buffered := bufio.NewReader(left)

@@ -157,7 +157,7 @@ type lost struct {
 
 var errEnough = errors.New("enough images were wrong")
 
-// images has the power go up to n times, and answers what is wrong with which
+// images has the power go up to n times, and returns what is wrong with which
 // image; when so many as enough are, it ends.
 func (k *known) images(n int, seed uint64, enough int, unsynced func(path string) bool) (wrong []string) {
 	k.t.Helper()
@@ -215,7 +215,7 @@ func memory() string {
 	return ""
 }
 
-// check opens an image as the next process would, and answers everything that is
+// check opens an image as the next process would, and returns everything that is
 // wrong with it.
 func (k *known) check(m lost, dir string) (wrong []string) {
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }

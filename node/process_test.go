@@ -97,7 +97,7 @@ func command(t *testing.T, dir string) *exec.Cmd {
 	return cmd
 }
 
-// startProcess answers a node that serves.
+// startProcess returns a node that serves.
 func startProcess(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{cmd: cmd, said: &strings.Builder{}}
@@ -146,7 +146,7 @@ func (p *process) snapshot() error {
 	return err
 }
 
-// post asks an app, and answers the whole of what it said.
+// post asks an app, and returns the whole of what it said.
 func (p *process) post(ctx context.Context, app string, body []byte) (*http.Response, []byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.Replace(p.Console, "localhost", app+".localhost", 1)+"/", strings.NewReader(string(body)))
 	if err != nil {

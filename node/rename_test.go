@@ -61,7 +61,7 @@ func (n *testNode) mentions(name string) (all []string) {
 }
 
 // TestRename: a person who gets another name goes on as they were, on every surface and after a
-// restart; their old name leads to nobody else.
+// restart; their old name leads to no other.
 func TestRename(t *testing.T) {
 	dir := t.TempDir()
 	n := startIn(t, dir)
@@ -160,7 +160,7 @@ func (n *testNode) goesOnRenamed(old *client.Client, shop, keyed client.Publishe
 	}
 }
 
-// keepsTheName: no other person gets a name that was somebody's, in no way; its own person does.
+// keepsTheName: no other person gets a name that was a person's, in no way; its own person does.
 func (n *testNode) keepsTheName(ctx context.Context) {
 	n.t.Helper()
 	ops := n.ops()

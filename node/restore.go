@@ -202,7 +202,7 @@ func checkRestored(ctx context.Context, dir string) error {
 }
 
 // RestoreSnapshot puts the stores of a snapshot ("latest" or its name) in place of
-// a stopped node's, and keeps those that it replaces beside them. It answers the
+// a stopped node's, and keeps those that it replaces beside them. It returns the
 // snapshot's name and where the replaced files are. Usage since then is in the
 // journals that are kept, and is counted again at the next start.
 func RestoreSnapshot(ctx context.Context, dir, name string) (string, []string, error) {

@@ -31,9 +31,15 @@ func TestWhoReads(t *testing.T) {
 	n := start(t)
 	n.publish(n.ada(), manifest("shop"), says("shop"))
 	n.publish(n.ada(), manifest("draft", kvAsk), keeps(17))
+	built, err := n.ada().Build(t.Context(), "app.ts", []byte(helloScript), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.publish(n.ada(), manifest("scripted", "start_once = true"), built.Module)
 	n.get(n.AppURL("shop"))
 	n.removed()
 	failed, grant := n.failed(), n.ticking()
+	n.provider("entra")
 	if _, err := n.ops().CreateGroup(t.Context(), "sales"); err != nil {
 		t.Fatal(err)
 	}
@@ -52,15 +58,16 @@ func TestWhoReads(t *testing.T) {
 		"/info": all, "/whoami": all, "/apps": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage/samples": all, "/quotas": all, "/tokens": all,
 		"/apps/shop/releases": members, "/apps/shop/releases/1": members, "/apps/shop/activations": members, "/apps/shop/triggers": members, "/events": members,
 		"/requests": members, "/requests/req-1": members, "/grants": members, "/policy": members, "/domains": members, "/trust/keys": members,
-		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside,
+		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": ops, "/sign-in/links": ops, "/users/" + ada: ops, "/users/" + ada + "/accounts": self,
+		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside, "/apps/scripted/releases/1/source": inside,
+		"/provisioning": ops, "/provisioning/entra": ops, "/provisioning/entra/tokens": ops,
 		"/apps/shop/audiences": inside, "/apps/shop/audiences/pilot": inside, "/apps/shop/access-requests": inside,
-		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": ops, "/users/" + ada: ops, "/users/" + ada + "/accounts": self,
 		"/groups": members, "/groups/sales": members, "/groups/sales/people": ops,
 		"/grants/" + grant: members, "/apps/ticking/triggers/cron/tick": members, "/doctor": ops, "/backup": ops,
 	}
 	pages := map[string]string{
 		"/sign-in": public, "/signed-out": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/settings": all, "/sign-out": all,
-		"/apps/shop/releases/1": members, "/upload": "- - + + - -", "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/groups": members, "/groups/sales": members, "/certificates": members, "/certificates/cert-1": inside, "/calls": all, "/calls/" + failed: inside,
+		"/apps/shop/releases/1": members, "/apps/scripted/releases/1/source": inside, "/upload": "- - + + - -", "/provisioning": ops, "/provisioning/entra": ops, "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/groups": members, "/groups/sales": members, "/certificates": members, "/certificates/cert-1": inside, "/calls": all, "/calls/" + failed: inside,
 	}
 	n.tabled(t, api, "/api/v1", n.reads())
 	n.tabled(t, pages, "", console.Pages())

@@ -8,6 +8,7 @@ import (
 	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/control/governance"
 	"github.com/agora-host/agora/control/people"
+	"github.com/agora-host/agora/control/provisioning"
 	"github.com/agora-host/agora/control/publishing"
 	"github.com/agora-host/agora/control/revisions"
 	"github.com/agora-host/agora/host/gateway"
@@ -15,6 +16,7 @@ import (
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/web/api"
 	"github.com/agora-host/agora/web/console"
+	"github.com/agora-host/agora/web/scim"
 )
 
 // apiServices are what the API finds behind it.
@@ -27,7 +29,7 @@ func apiServices(n *Node) api.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance, Audiences: n.Audiences,
 		Meter: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer, Logs: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Users: n.People, Groups: n.Groups, Keys: n.People, Accounts: n.SignIns,
+		Tokens: n.People, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 		Doctor: n.Checkup, Backup: n.Upkeep,
 	}
 }
@@ -42,7 +44,7 @@ func consoleServices(n *Node) console.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance, Audiences: n.Audiences,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Users: n.People, Groups: n.Groups, Keys: n.People, Accounts: n.SignIns,
+		Tokens: n.People, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 	}
 }
 
@@ -63,6 +65,7 @@ func (n *Node) openServices() {
 	n.SignIns = people.NewSignIns(n.signIn)
 	n.Groups = people.NewGroups(n.desk)
 	n.SignOn = people.NewSignOn(n.desk, places{&n.plane})
+	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL})
 	n.openApps()
 	deciding := governance.Options{
 		Desk: n.desk, Apps: n.Catalogue, Policy: n.policy, Models: n.models.Classifications(), Verifier: n.verifier,
@@ -123,4 +126,14 @@ func (p prover) Prove(pem []byte, identity, challenge string, proof []byte, now 
 		return err
 	}
 	return sigstore.CheckPossession(pem, node, identity, challenge, proof, now)
+}
+
+// provisioningURL is what a provider is given as the address of its front door.
+func (n *Node) provisioningURL(provider string) string {
+	return n.ConsoleURL() + scim.Prefix + provider
+}
+
+// scimServices are what the front door of providers finds behind it.
+func scimServices(n *Node) scim.Services {
+	return scim.Services{Authenticator: n.Provisioning, Room: n.Publishing, People: n.Provisioning, Groups: n.Provisioning}
 }

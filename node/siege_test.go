@@ -92,7 +92,7 @@ func (n *testNode) usage(c *client.Client, app string) client.Report {
 }
 
 // TestUnfinishedBodiesLeave: clients that do not finish their bodies take all places of an app
-// and get no further; others are served, by the app itself after a second, and nobody is billed.
+// and get no further; others are served, by the app itself after a second, and no one is billed.
 func TestUnfinishedBodiesLeave(t *testing.T) {
 	n := besieged(t, func(o *node.Options) { node.SetGrace(o, 20*time.Second) })
 	c := n.ada()

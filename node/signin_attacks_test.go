@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -404,9 +405,18 @@ func TestProvidersDown(t *testing.T) {
 	p.Add(adaThere)
 	p.SetDown(true)
 	path := signInFile(t, map[string]*oidctest.Provider{"company": p})
-	c := &company{start(t, func(o *node.Options) { o.SignIn = path }), p}
+	var ahead atomic.Int64
+	c := &company{start(t, func(o *node.Options) {
+		o.SignIn = path
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	}), p}
 	p.Allow(c.ConsoleURL() + "/auth/company/callback")
 	v := c.visitor()
+	if checks, err := c.ops().Doctor(t.Context()); err != nil || !slices.ContainsFunc(checks, func(k client.Check) bool {
+		return k.Name == "sign-in at The company" && !k.OK && k.Remedy.Summary != ""
+	}) {
+		t.Errorf("the doctor says %+v, %v", checks, err)
+	}
 	if got := v.get("/auth/company"); got.Status != http.StatusBadGateway || !strings.Contains(got.Body, "The company") || len(v.logins()) > 0 {
 		t.Errorf("down: %d %s", got.Status, got.Body)
 	}
@@ -414,6 +424,7 @@ func TestProvidersDown(t *testing.T) {
 		t.Errorf("a link: %d %s", got.Status, got.Body)
 	}
 	p.SetDown(false)
+	ahead.Store(int64(5 * time.Second)) // a provider that was down is let alone for a moment
 	if got := v.signIn("/auth/company/connect", adaThere.Subject); got.Status != http.StatusOK {
 		t.Fatalf("up: %d %s", got.Status, got.Body)
 	}
@@ -481,5 +492,63 @@ func TestBadSignInFile(t *testing.T) {
 	_, err := node.New(t.Context(), node.Options{DataDir: t.TempDir(), Listen: "127.0.0.1:0", SignIn: path})
 	if err == nil || !strings.Contains(err.Error(), path+":2: ") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestLinksOff: operators' links are switched off by command, in the feed, and not before another way
+// in was used; whoever holds the data directory comes in still, for a quarter of an hour.
+func TestLinksOff(t *testing.T) {
+	var ahead atomic.Int64
+	c := startCompany(t, func(o *node.Options) { o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } })
+	operator := c.ops()
+	v := c.visitor()
+	v.signIn("/auth/company", adaThere.Subject)
+	if _, err := operator.SwitchLinks(t.Context(), true); problemOf(t, err).Type != "/problems/last-way-in" {
+		t.Errorf("no operator has signed in at a provider: %v", err)
+	}
+	if _, err := operator.PutUser(t.Context(), ada, []string{"operator"}, false); err != nil {
+		t.Fatal(err)
+	}
+	invited, err := operator.Invite(t.Context(), ada)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page := v.get("/settings"); !strings.Contains(page.Body, "Switch one-time links off") {
+		t.Errorf("the settings do not offer it:\n%s", page.Body)
+	}
+	if got := v.request(http.MethodPost, "/settings/links", url.Values{"off": {"true"}}); got.Status != http.StatusOK {
+		t.Fatalf("%d %s", got.Status, got.Body)
+	}
+	if l, err := operator.Links(t.Context()); err != nil || !l.Off || l.By != ada {
+		t.Errorf("%+v, %v", l, err)
+	}
+	if _, err := operator.Invite(t.Context(), ada); problemOf(t, err).Type != "/problems/sign-in-links-off" {
+		t.Errorf("another link is made: %v", err)
+	}
+	stranger := c.visitor()
+	if page := stranger.get("/sign-in"); strings.Contains(page.Body, "one-time") || !strings.Contains(page.Body, "The company") {
+		t.Errorf("the page still offers links:\n%s", page.Body)
+	}
+	_, before, _ := strings.Cut(invited, "link=")
+	if got := stranger.request(http.MethodPost, "/sign-in", url.Values{"link": {before}}); got.Status != http.StatusForbidden || stranger.session() != "" {
+		t.Errorf("a link of before: %d", got.Status)
+	}
+	c.SetDown(true)
+	if got := stranger.request(http.MethodPost, "/sign-in", url.Values{"link": {c.link()}}); got.Status != http.StatusOK || stranger.session() == "" {
+		t.Errorf("break-glass: %d %s", got.Status, got.Body)
+	}
+	events, err := c.EventsKept(t.Context())
+	if last := events[len(events)-1]; err != nil || last.Kind != "user.signed_in" || last.Detail["link"] != "break-glass" || !slices.Contains(c.kinds("links."), "links.switched_off") {
+		t.Errorf("the feed says %+v, %v", last, err)
+	}
+	ahead.Store(int64(16 * time.Minute))
+	if got := stranger.get("/usage"); got.URL.Path != "/sign-in" {
+		t.Errorf("after a quarter of an hour: %s", got.URL)
+	}
+	if l, err := operator.SwitchLinks(t.Context(), false); err != nil || l.Off {
+		t.Errorf("%+v, %v", l, err)
+	}
+	if _, err := operator.Invite(t.Context(), ada); err != nil {
+		t.Error(err)
 	}
 }

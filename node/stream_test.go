@@ -16,7 +16,7 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-// streams is an app that starts an answer and then runs code.
+// streams is an app that starts a response and then runs code.
 func streams(code ...byte) []byte {
 	frame := abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/event-stream"}}, Body: []byte("data: 1\n\n")})
 	start := wasm.AppendS64([]byte{wasm.OpI32Const}, wasmtest.ResponseAt)
@@ -29,7 +29,7 @@ func streams(code ...byte) []byte {
 var pump = append(append([]byte{wasm.OpLoop, wasm.BlockEmpty, wasm.OpI32Const, 0}, wasm.AppendS64([]byte{wasm.OpI32Const}, 60_000)...),
 	wasm.OpI32Const, 0, wasm.OpI32Const, 0, wasm.OpCall, 1, wasm.OpDrop, wasm.OpBr, 0, wasm.OpEnd)
 
-// ask sends a request on a connection of its own and answers what comes back,
+// ask sends a request on a connection of its own and returns what comes back,
 // its body not yet read.
 func (n *testNode) ask(url string) (net.Conn, *http.Response) {
 	n.t.Helper()
@@ -56,7 +56,7 @@ func (n *testNode) ask(url string) (net.Conn, *http.Response) {
 }
 
 // TestStreamedAnswer: the first piece is there while the app still runs, and
-// what was sent is billed however the answer ends.
+// what was sent is billed however the response ends.
 func TestStreamedAnswer(t *testing.T) {
 	n := start(t)
 	c := n.ada()

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -124,22 +123,24 @@ func (s *security) known(ctx context.Context, host string) error {
 	}
 	label, below := strings.CutSuffix(host, "."+domain)
 	if below && (strings.ContainsAny(label, ".*") || strings.Contains(label, "--")) {
-		return fmt.Errorf("%s is an address of one release or tier: certificates are ordered for apps' own names alone, since each counts at the directory; give the node a certificate for *.%s with --tls-cert", host, domain)
+		return fmt.Errorf("%w: %s is an address of one release or tier: certificates are ordered for apps' own names alone, since each counts at the directory; give the node a certificate for *.%s with --tls-cert", certificates.ErrUnknown, host, domain)
 	}
-	return s.store.View(ctx, func(tx state.Reader) error {
+	err := s.store.View(ctx, func(tx state.Reader) error {
 		name := label
 		if !below {
 			given, err := tx.HostName(host)
 			if err != nil {
-				return fmt.Errorf("%s is no host of this node: %w", host, err)
+				return err
 			}
 			name = given.App
 		}
-		if _, err := tx.App(name); err != nil {
-			return fmt.Errorf("%s is no host of this node: %w", host, err)
-		}
-		return nil
+		_, err := tx.App(name)
+		return err
 	})
+	if errors.Is(err, registry.ErrNotFound) {
+		return fmt.Errorf("%w: neither the console's nor an app's: %w", certificates.ErrUnknown, err)
+	}
+	return err
 }
 
 // isOurs reports whether a host, perhaps with a port, is the console's or one of the apps'.
@@ -345,10 +346,7 @@ func (n *Node) listenHTTP(ctx context.Context, o door.Options) error {
 	}
 	d, err := door.Listen(ctx, n.o.ListenHTTP, redirecting(o, n.budgets))
 	if err != nil {
-		if op, ok := errors.AsType[*net.OpError](err); ok {
-			err = op.Err
-		}
-		return fmt.Errorf("%w %s: %w", ErrListen, n.o.ListenHTTP, err)
+		return &ListenError{"--listen-http", n.o.ListenHTTP, err}
 	}
 	n.plainDoor = d
 	n.tls.doors = append(n.tls.doors, d)

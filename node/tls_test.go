@@ -60,7 +60,7 @@ func (s *secured) client(from string) *http.Client {
 // asTLS is as, over TLS.
 func (s *secured) asTLS(user string, roles ...access.Role) *client.Client {
 	s.t.Helper()
-	c, err := client.New("https://agora.test", s.token(user, roles...))
+	c, err := client.New(s.ConsoleURL(), s.token(user, roles...))
 	if err != nil {
 		s.t.Fatal(err)
 	}

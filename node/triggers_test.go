@@ -190,7 +190,7 @@ func TestDeadLettersOfTheNode(t *testing.T) {
 		return n.trigger("relay", "relay/note.written").Dead == 1
 	})
 	letters, err := n.ada().DeadLetters(t.Context(), "relay")
-	if err != nil || len(letters) != 1 || string(letters[0].Body) != "poison" || letters[0].Attempts != 8 || letters[0].Error != "it answered 422" {
+	if err != nil || len(letters) != 1 || string(letters[0].Body) != "poison" || letters[0].Attempts != 8 || letters[0].Error != "it returned 422" {
 		t.Fatalf("%+v, %v", letters, err)
 	}
 	if _, err := n.as("eve@example.com", access.RoleDeveloper).DeadLetters(t.Context(), "relay"); problemOf(t, err).Status != 403 {
@@ -210,7 +210,7 @@ func TestDeadLettersOfTheNode(t *testing.T) {
 		t.Errorf("%+v", tr)
 	}
 	logs, err := n.ada().Logs(t.Context(), "relay", 100)
-	if err != nil || !strings.Contains(fmt.Sprint(logs), "attempt 1: it answered 422") {
+	if err != nil || !strings.Contains(fmt.Sprint(logs), "attempt 1: it returned 422") {
 		t.Errorf("the log says %v, %v", logs, err)
 	}
 }

@@ -85,7 +85,7 @@ func TestChangesDisturbTheirAppAlone(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotTrustedIsNotActivated: it is refused when somebody asks for it, and says what to do.
+// TestWhatIsNotTrustedIsNotActivated: it is refused when a person asks for it, and says what to do.
 func TestWhatIsNotTrustedIsNotActivated(t *testing.T) {
 	n := start(t)
 	eve := n.eve()
@@ -146,7 +146,7 @@ func (n *testNode) prove(c *client.Client, private []byte, identity string) (cha
 	return challenge, string(signWithKey(n.t, []byte(challenge), private))
 }
 
-// TestAKeyIsProven: nobody registers the key of somebody else, also not an operator.
+// TestAKeyIsProven: no one registers the key of another person, also not an operator.
 func TestAKeyIsProven(t *testing.T) {
 	n := start(t)
 	private, public := keyPair(t) // ada's

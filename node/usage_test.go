@@ -32,7 +32,7 @@ import (
 )
 
 // history fills a data directory with usage, each hour up to now of so many days,
-// and seals it, a day at a time. It answers the sum.
+// and seals it, a day at a time. It returns the sum.
 func history(tb testing.TB, dir string, apps, days int) (total metering.Usage) {
 	tb.Helper()
 	s, err := boltstore.Open(filepath.Join(dir, "agora.db"), time.Now)

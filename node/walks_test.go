@@ -208,8 +208,8 @@ func TestFaults(t *testing.T) {
 		{"trap", wasmtest.App{Code: []byte{0x00}}, 502, "The app failed", "trap"},
 		{"loop", wasmtest.App{Code: wasmtest.Forever}, 502, "The app had too much to do", "fuel"},
 		{"init", wasmtest.App{Init: wasmtest.Forever}, 502, "The app had too much to do", "fuel"},
-		{"outside", wasmtest.App{Alloc: []byte{0x41, 0x7f}}, 502, "The app's answer is malformed", "bad_response"},
-		{"header", wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "X", Value: "a\r\nb: c"}}})}, 502, "The app's answer is malformed", "bad_response"},
+		{"outside", wasmtest.App{Alloc: []byte{0x41, 0x7f}}, 502, "The app's response is malformed", "bad_response"},
+		{"header", wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "X", Value: "a\r\nb: c"}}})}, 502, "The app's response is malformed", "bad_response"},
 	} {
 		p := n.publish(c, manifest(k.name, tight), k.app.Bytes())
 		got := n.get(p.URL)

@@ -11,7 +11,7 @@ import (
 var (
 	// ErrBadHost: the text is no host name that an app can have.
 	ErrBadHost = errors.New("the host name is not valid")
-	// ErrNoHost: nobody gave this host name to an app.
+	// ErrNoHost: no one gave this host name to an app.
 	ErrNoHost = errors.New("no app has it")
 )
 

@@ -183,13 +183,13 @@ func noInterface(m *wasm.Module) error {
 	has := func(name string) bool { _, ok := m.Export(name); return ok }
 	switch {
 	case has("handle_request") || has("handle_response"):
-		return unsupported("it is an http-wasm handler, which is not supported yet; export %s, or build a WASI command that prints its answer", abi.ExportHandle)
+		return unsupported("it is an http-wasm handler, which is not supported yet; export %s, or build a WASI command that prints its response", abi.ExportHandle)
 	case hasPrefix(m, "app_handle_v"):
 		return unsupported("it is built for a newer interface than this node speaks; it needs %s", abi.ExportHandle)
 	case has(abi.ExportInitialize):
 		return unsupported("it is a WASI library without %s; use the guest SDK (in Go: import its package, and call guest.Handle in an init function), or build a command with a main function (in Go: without -buildmode=c-shared)", abi.ExportHandle)
 	}
-	return unsupported("it exports neither %s nor %s; use the guest SDK, or build a WASI command that prints its answer", abi.ExportHandle, abi.ExportStart)
+	return unsupported("it exports neither %s nor %s; use the guest SDK, or build a WASI command that prints its response", abi.ExportHandle, abi.ExportStart)
 }
 
 func hasPrefix(m *wasm.Module, prefix string) bool {
@@ -225,7 +225,7 @@ func capabilities(m *wasm.Module) ([]string, error) {
 	return slices.Compact(words), nil
 }
 
-// checkStream checks an import of the baseline by which answers are streamed.
+// checkStream checks an import of the baseline by which responses are streamed.
 func checkStream(m *wasm.Module, im wasm.Import) error {
 	if im.Name != abi.StreamStart && im.Name != abi.StreamWrite {
 		return unsupported("it imports %q from %s, which has only %s and %s", clip(im.Name, 60), im.Module, abi.StreamStart, abi.StreamWrite)

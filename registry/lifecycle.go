@@ -22,7 +22,7 @@ var (
 	ErrBadOwner = errors.New("no owner of an app")
 	// ErrBadText: a reason or a title is too long, or no text.
 	ErrBadText = errors.New("the text is not valid")
-	// ErrNotOffered: nobody offered the app to the one who would take or refuse it.
+	// ErrNotOffered: no one offered the app to the one who would take or refuse it.
 	ErrNotOffered = errors.New("the app is not offered to you")
 )
 
@@ -309,7 +309,7 @@ func (a App) EndOffer(p Party, who string) (App, error) {
 		return a, err
 	}
 	if a.Offer == nil {
-		return a, fmt.Errorf("app %q is offered to nobody: %w", a.Name, ErrState)
+		return a, fmt.Errorf("app %q is not offered: %w", a.Name, ErrState)
 	}
 	if a.Offer.To != who && !p.Owner && !p.Operator {
 		return a, fmt.Errorf("app %q is offered to %s: %w", a.Name, a.Offer.To, ErrNotOffered)

@@ -23,7 +23,7 @@ type Manifest struct {
 	Classification string `toml:"data_classification" json:"data_classification"` // public, internal, confidential or restricted
 
 	// StartOnce lets the app's start-up run once for all requests even though it
-	// asks for randomness or the clock: each request then finds the same answers.
+	// asks for randomness or the clock: each request then finds the same responses.
 	StartOnce bool `toml:"start_once,omitempty" json:"start_once,omitempty"`
 
 	// WarmUp is a path that start-up asks for once, so that what a first request
@@ -33,7 +33,7 @@ type Manifest struct {
 	// happen to reach the same instance.
 	KeepState bool `toml:"keep_state,omitempty" json:"keep_state,omitempty"`
 
-	// Durability is what the bill of a call outlives before its answer ends:
+	// Durability is what the bill of a call outlives before its response ends:
 	// "process" or "power", which is the default.
 	Durability string `toml:"durability,omitempty" json:"durability,omitempty"`
 

@@ -40,7 +40,7 @@ func (e *ManifestError) checkFetch(ask CapabilityAsk) {
 		case p.String() != text:
 			e.add(path+"allow", fmt.Sprintf("allow %q is not in its usual form", clip(text, 100)), "Write it this way.", fmt.Sprintf("allow = [%q]", p))
 		case p.Wild && isRegistry(p.Host):
-			e.add(path+"allow", fmt.Sprintf("allow %q covers the sites of everybody below %s", clip(text, 100), p.Host), "Name the site.", `allow = ["https://*.example.com"]`)
+			e.add(path+"allow", fmt.Sprintf("allow %q covers every site below %s", clip(text, 100), p.Host), "Name the site.", `allow = ["https://*.example.com"]`)
 		default:
 			patterns = append(patterns, p)
 		}
@@ -56,7 +56,7 @@ func (e *ManifestError) checkFetch(ask CapabilityAsk) {
 	}
 }
 
-// isRegistry tells whether anybody can register names below this one.
+// isRegistry reports whether anybody can register names below this one.
 func isRegistry(host string) bool {
 	suffix, _ := publicsuffix.PublicSuffix(host)
 	return suffix == host

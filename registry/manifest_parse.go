@@ -307,7 +307,7 @@ func (e *ManifestError) checkCapability(m Manifest, word string, ask CapabilityA
 
 // defaults apply where a manifest says nothing. Fuel is what the sandbox allows: a Go program with
 // net/http or html/template can take a billion instructions for its start and its first page, and
-// what nobody wrote should not be what fails.
+// what no one wrote should not be what fails.
 var defaults = Limits{
 	Fuel: 2_000_000_000, Memory: 32 << 20, Timeout: Duration(5 * time.Second),
 	RequestBody: 1 << 20, ResponseBody: 4 << 20, Concurrency: 16,

@@ -20,7 +20,7 @@ func ValidName(name string) error {
 	return nil
 }
 
-// plainText tells whether people can be shown a text without surprises.
+// plainText reports whether people can be shown a text without surprises.
 func plainText(s string, max int) error {
 	switch {
 	case !utf8.ValidString(s):

@@ -28,7 +28,7 @@ var placeholders = []struct {
 	{"description", func(m Manifest) string { return m.Description }, "description my-description your-description my-app my-first-app what-it-does", nil,
 		"what the app is for", "Write a sentence or two, or leave the key out."},
 	{"team", func(m Manifest) string { return m.Team }, "my-team your-team team team-name the-team my-team-name your-team-name todo", nil,
-		"the team that answers for the app", "Write your team as its other apps do: the catalogue shows them."},
+		"the team that is responsible for the app", "Write your team as its other apps do: the catalogue shows them."},
 	{"cost_center", func(m Manifest) string { return m.CostCenter }, "cost-center costcenter my-cost-center your-cost-center cost-centre cc todo", regexp.MustCompile(`^([a-z]+-?)?0+(-0+)*$|^([a-z]+-)?(x{2,}|n{2,})(-(x+|n+))*$`),
 		"the cost center that pays for the app", "Ask your team or finance for it. The apps of your team in the catalogue have it, too."},
 }

@@ -232,7 +232,7 @@ type Unnamed struct {
 }
 
 // Verifier checks that a bundle signs exactly these module bytes.
-// It answers ErrUnsigned, ErrBadSignature or ErrUntrusted, wrapped with what
+// It returns ErrUnsigned, ErrBadSignature or ErrUntrusted, wrapped with what
 // to do. keys finds the registered public key for a key hint.
 type Verifier interface {
 	Verify(module, bundle []byte, keys func(hint string) (Key, error)) (Signer, error)

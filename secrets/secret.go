@@ -54,7 +54,7 @@ type Tx interface {
 	Writer
 }
 
-// CheckValue tells whether a value can be kept.
+// CheckValue reports whether a value can be kept.
 func CheckValue(value []byte) error {
 	switch {
 	case len(value) == 0:
@@ -66,7 +66,7 @@ func CheckValue(value []byte) error {
 }
 
 // Reseal seals every secret anew that is not sealed with the ring's newest key.
-// It answers how many.
+// It returns how many.
 func Reseal(tx Tx, ring *Ring) (n int, err error) {
 	all, err := tx.Secrets("")
 	if err != nil {

@@ -4,7 +4,7 @@ import "time"
 
 // Attempt is a write that its caller gave a key (Idempotency-Key), once it has changed something.
 // It is stored in the transaction of the change, so there is never one without the other; the
-// answer is added once it is known.
+// response is added once it is known.
 type Attempt struct {
 	User   string    `json:"user"`
 	Key    string    `json:"key"`   // a digest of what the caller sent
@@ -23,7 +23,7 @@ type Answer struct {
 	Secret bool `json:"secret,omitempty"`
 }
 
-// Attempts are read by whom they belong to: one person's keys are nobody else's.
+// Attempts are read by whom they belong to: one person's keys are no other's.
 type Attempts interface {
 	// Attempt reads one; found is false if there is none.
 	Attempt(user, key string) (a Attempt, found bool, err error)

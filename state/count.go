@@ -22,12 +22,15 @@ const (
 	CountGroups   CountKind = "groups"    // ""
 	CountMembers  CountKind = "members"   // a group: the people in it
 	CountMemberOf CountKind = "member-of" // a person: the groups that they are in
+
+	CountProvisioned   CountKind = "provisioned"   // a provider: the people whom it tells of
+	CountDeprovisioned CountKind = "deprovisioned" // a provider: those of them who are not active
 )
 
 // CountKinds lists all kinds. In CountOwned and CountModules a module that no release names any more
 // counts as if its release were there, until its file is gone: deleting makes no room before.
 func CountKinds() []CountKind {
-	return []CountKind{CountApps, CountReleases, CountOwned, CountModules, CountRequests, CountTokens, CountSessions, CountLinks, CountKeys, CountSecrets, CountHosts, CountAllHosts, CountUsers, CountGroups, CountMembers, CountMemberOf}
+	return []CountKind{CountApps, CountReleases, CountOwned, CountModules, CountRequests, CountTokens, CountSessions, CountLinks, CountKeys, CountSecrets, CountHosts, CountAllHosts, CountUsers, CountGroups, CountMembers, CountMemberOf, CountProvisioned, CountDeprovisioned}
 }
 
 // Count is one sum.

@@ -39,7 +39,8 @@ type Feed interface {
 
 // Upkeep is what a node notes without a person's decision. It makes no revision and no event.
 type Upkeep interface {
-	// AddUsed adds to what releases did. What a crash makes a node add twice is counted twice.
+	// AddUsed adds to what releases did what is in no cell of usage, and is lost by a crash before: that
+	// a secret was taken out of a log. What calls did the store adds of their cells, see metering.Store.
 	AddUsed(ctx context.Context, all []approvals.ReleaseUsed) error
 	// TokensUsed notes when credentials were used last, by hash. What is not there any more, or was
 	// used later, stays as it is.
@@ -59,6 +60,7 @@ type Reader interface {
 	approvals.Reader
 	approvals.Overview
 	access.Reader
+	access.ProvisionReader
 	secrets.Reader
 	triggers.Reader
 	Lists
@@ -73,11 +75,12 @@ type Tx interface {
 	registry.Writer
 	approvals.Writer
 	access.Writer
+	access.ProvisionWriter
 	secrets.Writer
 	triggers.Writer
 	AttemptWriter
 	// EraseApp forgets all records of an app but itself, its usage, its requests, its certificates
-	// and its events. Blobs that only its releases named are noted as unnamed, and count as nobody's.
+	// and its events. Blobs that only its releases named are noted as unnamed, and count as no one's.
 	EraseApp(app string) error
 	// Emit adds an event to the revision, which is its entry in the audit log as well. The detail
 	// holds no secret.

@@ -24,7 +24,7 @@ type clock struct {
 	statuses *statuses
 }
 
-// schedule sets when a cron trigger is due next. had tells whether it was in
+// schedule sets when a cron trigger is due next. had reports whether it was in
 // force until now: a trigger that comes, or comes back, is not made to run for
 // what was due before.
 func (k *clock) schedule(l *line, had bool) {

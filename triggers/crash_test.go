@@ -21,7 +21,7 @@ import (
 )
 
 // brittle is a store whose process dies at a commit: before it, or after it and
-// before anybody is told. From then on it answers nothing but errors.
+// before anybody is told. From then on it returns nothing but errors.
 type brittle struct {
 	triggers.Store
 	mu      sync.Mutex // guards all below
@@ -94,7 +94,7 @@ func (w *world) live(dieAt int, after bool) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if store.isDead() {
-			return errDead // nobody sees this any more
+			return errDead // no one sees this any more
 		}
 		if tr.Kind == abi.TriggerEvent && w.fails() { // a run of a cron trigger is not repeated
 			return errors.New("the app failed")
@@ -135,7 +135,7 @@ func (w *world) publish(body string) {
 }
 
 // check looks at everything after a last life that did not die: what was
-// acknowledged arrived at both apps under its id, nothing arrived that nobody
+// acknowledged arrived at both apps under its id, nothing arrived that no one
 // sent, and each cron run has one id.
 func (w *world) check(begun, ended time.Time) error {
 	w.mu.Lock()

@@ -113,7 +113,7 @@ func (a *attempts) conclude(l *line, it *item, v Delivery, err error) {
 	}
 }
 
-// record makes durable what an attempt changes, and answers when the next one is due; zero: it
+// record makes durable what an attempt changes, and returns when the next one is due; zero: it
 // was the last.
 func (a *attempts) record(l *line, it *item, v Delivery, outcome error, now time.Time) (due time.Time, err error) {
 	c, due, burial := a.outcome(it, v, outcome, now)

@@ -55,7 +55,7 @@ func open(t testing.TB, store triggers.Store, deliver func(context.Context, trig
 	return d
 }
 
-// run starts a dispatcher and answers what stops it.
+// run starts a dispatcher and returns what stops it.
 func run(d *triggers.Dispatcher) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup

@@ -14,10 +14,10 @@
 //     running; each due time is decided once, also when the clock jumps;
 //   - deliveries of one trigger begin in the order in which they were accepted, as
 //     many at once as it allows; one that failed waits for its turn aside and holds
-//     up nobody;
+//     up no one;
 //   - what was taken under a key is not taken again while the key is remembered,
 //     also by the next process: the key is durable in the commit of what was queued
-//     under it, or before the answer of the app that was called;
+//     under it, or before the response of the app that was called;
 //   - a delivery that fails for good is kept as a dead letter, up to a bound;
 //   - a panic, of a delivery or of the store, is a failed attempt or a failed commit: places,
 //     keys, counts and the lock are given back, and the delivery stays in the queue;

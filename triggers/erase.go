@@ -9,7 +9,7 @@ import (
 // Erase forgets everything of an app that calls nothing any more, by Set without triggers: what
 // waits for it, its dead letters, and what is remembered of its triggers and of the keys that were
 // used. What it published waits for others, and stays. ErrLater while one of its deliveries is
-// still in hand; what is erased already is then gone, and it is called again. It answers how many
+// still in hand; what is erased already is then gone, and it is called again. It returns how many
 // deliveries and dead letters there were.
 func (d *Dispatcher) Erase(ctx context.Context, app string) (n int, err error) {
 	c, err := d.eraser.takeAll(app)

@@ -69,7 +69,7 @@ func (f *faulty) Load(ctx context.Context) (s triggers.Stored, err error) {
 	return s, json.Unmarshal(raw, &s)
 }
 
-// begins tells whether a commit is the decision that a run of a cron trigger begins.
+// begins reports whether a commit is the decision that a run of a cron trigger begins.
 func begins(c triggers.Changes) bool {
 	return slices.ContainsFunc(c.Put, func(v triggers.Delivery) bool { return v.Kind == abi.TriggerCron })
 }

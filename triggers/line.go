@@ -32,7 +32,7 @@ type line struct {
 
 func (l *line) live() bool { return l.trigger != nil && !l.trigger.Paused }
 
-// busy tells whether a run of a cron trigger would overlap.
+// busy reports whether a run of a cron trigger would overlap.
 func (l *line) busy() bool { return l.firing || l.running > 0 || l.waiting > 0 || len(l.ready) > 0 }
 
 func (l *line) limit() int { return max(1, l.trigger.Concurrency) }

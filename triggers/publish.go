@@ -18,8 +18,8 @@ func NewID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Publish queues an event for everybody who receives this topic, and answers its
-// id once it is durable. A key that the app used within a day answers the id from
+// Publish queues an event for everybody who receives this topic, and returns its
+// id once it is durable. A key that the app used within a day returns the id from
 // then, and queues nothing; "" is no key. ErrBacklog if too much waits. After an
 // error it may have been queued or not.
 func (d *Dispatcher) Publish(ctx context.Context, app, topic, key string, payload []byte) (string, error) {

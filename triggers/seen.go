@@ -48,7 +48,7 @@ type seenKey struct{ app, key string }
 type mark struct {
 	Seen
 	kind *keyKind
-	// done is closed while the key is used and durable; otherwise somebody is at
+	// done is closed while the key is used and durable; otherwise a caller is at
 	// it, and closes done when it is known what became of it.
 	done chan struct{}
 	// before is what it replaces until it is durable: old, and stored still.
@@ -57,7 +57,7 @@ type mark struct {
 
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// old tells whether it is forgotten by now; also if the clock was wrong then.
+// old reports whether it is forgotten by now; also if the clock was wrong then.
 func (m *mark) old(now time.Time) bool { return now.Sub(m.At).Abs() > m.kind.keep }
 
 // keys remember under which keys apps had something taken. A key is in one hand at a time; what is
@@ -86,7 +86,7 @@ func (k *keys) remember(s Seen) {
 // claimed is what came of asking for a key, one of three.
 type claimed struct {
 	mine *mark           // to be settled
-	busy <-chan struct{} // somebody is at it; closes when it may be asked again
+	busy <-chan struct{} // a caller is at it; closes when it may be asked again
 	used *Seen           // as it is remembered
 }
 
@@ -154,7 +154,7 @@ func (k *keys) settle(m *mark, durable bool) {
 }
 
 // aged takes out marks that are old, at most maxForget. Until they are settled,
-// nobody has them: a key that is used anew must not be forgotten by this.
+// no one has them: a key that is used anew must not be forgotten by this.
 func (k *keys) aged(now time.Time) (old []*mark, c Changes) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -163,7 +163,7 @@ func (k *keys) aged(now time.Time) (old []*mark, c Changes) {
 			m := queue[0]
 			queue[0] = nil
 			queue = queue[1:]
-			if k.seen[seenKey{m.App, m.Key}] == m && isClosed(m.done) { // nobody has used it anew
+			if k.seen[seenKey{m.App, m.Key}] == m && isClosed(m.done) { // no one has used it anew
 				m.done = make(chan struct{})
 				old, c.Forget = append(old, m), append(c.Forget, m.Seen)
 			}
@@ -252,7 +252,7 @@ func (c *Claim) settle(durable bool) {
 	}
 }
 
-// Enqueue queues one delivery, and answers once it is durable together with its
+// Enqueue queues one delivery, and returns once it is durable together with its
 // claim. After an error it may come again.
 func (d *Dispatcher) Enqueue(ctx context.Context, v Delivery, claim *Claim) error {
 	c := Changes{Put: []Delivery{v}}

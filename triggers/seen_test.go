@@ -49,7 +49,7 @@ func (k *desk) again() {
 	k.begin()
 }
 
-// fresh claims what nobody has taken.
+// fresh claims what no one has taken.
 func (k *desk) fresh(r triggers.Ref, once string) *triggers.Claim {
 	k.t.Helper()
 	c, seen, err := k.Claim(r, once)

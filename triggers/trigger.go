@@ -16,7 +16,7 @@ var (
 	ErrNoDeadLetter = sentinel.New(ErrNotFound, "there is no such dead letter")
 	// ErrRunning: the trigger runs already.
 	ErrRunning = errors.New("the trigger is running")
-	// ErrPaused: somebody keeps the trigger from calling its app.
+	// ErrPaused: a person keeps the trigger from calling its app.
 	ErrPaused = errors.New("the trigger is paused")
 	// ErrHeld: nothing is delivered on this node. See Options.Hold.
 	ErrHeld = errors.New("the node was started with --pause-triggers, and delivers nothing")

@@ -26,7 +26,7 @@ func (d *Dispatcher) Views(app string) []View {
 	return shown
 }
 
-// Record writes down, durably, what is about to be done at somebody's word. If it returns an error,
+// Record writes down, durably, what is about to be done at a person's word. If it returns an error,
 // nothing is done: there is no act that no record tells of. nil records nothing.
 type Record func(Delivery) error
 

@@ -239,6 +239,13 @@ type Groups interface {
 	Remove(ctx context.Context, group, person string) (control.Group, error)
 }
 
+// Links say whether operators' one-time sign-in links are taken.
+type Links interface {
+	Links(ctx context.Context) (access.Links, error)
+	// SwitchLinks switches them on or off; access.ErrLastWayIn if no operator could sign in then.
+	SwitchLinks(ctx context.Context, off bool) (access.Links, error)
+}
+
 // Keys are public keys that sign for an identity.
 type Keys interface {
 	Keys(ctx context.Context, p control.Page) (control.Items[registry.Key], error)

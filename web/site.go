@@ -14,7 +14,7 @@ func FromElsewhere(r *http.Request) bool {
 }
 
 // Visits reports whether a browser says that it goes to a page, in a window and not in a frame:
-// somebody followed a link.
+// a person followed a link.
 func Visits(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// Blob runs the table of blob. open answers a link to an empty space with a
+// Blob runs the table of blob. open returns a link to an empty space with a
 // quota, at a time at which its clock stands.
 func Blob(t *testing.T, open func(t *testing.T, quota abi.KVQuota) (link abi.Link, now time.Time)) {
 	link, now := open(t, abi.KVQuota{Bytes: abi.MaxBlob + 1000, Keys: 3})

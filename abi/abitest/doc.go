@@ -1,5 +1,5 @@
 // Package abitest owns what each capability promises to a guest, as tables of
-// calls that every implementation has to answer alike: the node's own and the
+// calls that every implementation has to serve alike: the node's own and the
 // ones with which the SDK stands in for it outside WebAssembly.
 //
 // A table speaks in bytes, as a guest does. It must not know who answers. The

@@ -8,7 +8,7 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// Echo is what has to answer at the origin that Fetch is run with.
+// Echo is what has to serve at the origin that Fetch is run with.
 func Echo(r abi.Request) abi.Response {
 	answer := abi.Response{Status: 200, Body: []byte(r.Method + " " + r.Path + "?" + r.Query + " " + string(r.Body))}
 	for _, f := range r.Header {

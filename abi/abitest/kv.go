@@ -12,7 +12,7 @@ import (
 // kvQuota is what the link under test has to be bound with.
 var kvQuota = abi.KVQuota{Bytes: 2 * abi.MaxKVValue, Keys: 1100}
 
-// KV runs the table of kv. open answers a link to an empty space with a quota,
+// KV runs the table of kv. open returns a link to an empty space with a quota,
 // and a function that lets time pass.
 func KV(t *testing.T, open func(t *testing.T, quota abi.KVQuota) (link abi.Link, pass func(time.Duration))) {
 	link, pass := open(t, kvQuota)
@@ -162,7 +162,7 @@ func kvExpiry(t *testing.T, link abi.Link, pass func(time.Duration)) {
 	}
 }
 
-// kvScan walks over more keys than one answer has, up to the quota of keys.
+// kvScan walks over more keys than one response has, up to the quota of keys.
 func kvScan(t *testing.T, link abi.Link) {
 	var keys []string
 	for i := range int(kvQuota.Keys) {

@@ -7,7 +7,7 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// Secret runs the table of secret. open answers a link that may read the granted
+// Secret runs the table of secret. open returns a link that may read the granted
 // names, of which some are set.
 func Secret(t *testing.T, open func(t *testing.T, granted []string, set map[string]string) abi.Link) {
 	link := open(t, []string{"bare", "binary", "stripe"}, map[string]string{"stripe": "hunter2", "binary": "\x00\xff\n", "other": "not yours"})

@@ -175,7 +175,7 @@ func number(text string) (int, error) {
 	return strconv.Atoi(text)
 }
 
-// ever tells whether any date matches: the 31st of February does not.
+// ever reports whether any date matches: the 31st of February does not.
 func (s Schedule) ever() bool {
 	if !s.anyWeekday {
 		return true // a weekday is in every month

@@ -78,7 +78,7 @@ func preamble(b []byte, bounds Bounds) error {
 	return nil
 }
 
-// section reads one section and answers the place of the next.
+// section reads one section and returns the place of the next.
 func (p *parser) section(id byte, next int, s *reader) int {
 	for i, known := range sections {
 		if known.id != id {
@@ -232,7 +232,7 @@ func (p *parser) globals(r *reader) {
 	}
 }
 
-// constExpr reads a constant expression (spec 3.3.10) and answers its bytes.
+// constExpr reads a constant expression (spec 3.3.10) and returns its bytes.
 func (p *parser) constExpr(r *reader) []byte {
 	start := r.p
 	code := NewCode(r.b[r.p:], p.b)

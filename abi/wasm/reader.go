@@ -6,7 +6,7 @@ import (
 )
 
 // reader is a cursor over untrusted bytes. The first error sticks, and from
-// then on every read answers zero: callers check once for each item of a list.
+// then on every read returns zero: callers check once for each item of a list.
 type reader struct {
 	b       []byte
 	base    int // offset of b[0] in the module
@@ -77,7 +77,7 @@ func (r *reader) leb(width uint, signed bool) uint64 {
 	}
 }
 
-// unusedBitsFit tells whether the bits of a last byte beyond the integer's
+// unusedBitsFit reports whether the bits of a last byte beyond the integer's
 // width are zero or, for a signed integer, its sign.
 func unusedBitsFit(c byte, left uint, signed bool) bool {
 	unused := c & 0x7f >> left

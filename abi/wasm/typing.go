@@ -9,7 +9,7 @@ import (
 // Typing follows the types on the operand stack through a body, as validation
 // does (spec, appendix "Validation Algorithm"), for a rewriter that has to know
 // what an instruction works on. It takes the code to be valid and checks only
-// what it stumbles over: of other code it answers errors or nonsense.
+// what it stumbles over: of other code it returns errors or nonsense.
 type Typing struct {
 	m      *Module
 	locals []ValType

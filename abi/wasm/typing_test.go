@@ -2,7 +2,7 @@ package wasm
 
 import "testing"
 
-// follow walks a body and answers whether its types add up, and what it selects.
+// follow walks a body and reports whether its types add up, and what it selects.
 func follow(m *Module, body int) (selects []ValType, err error) {
 	typing := NewTyping(m, body)
 	code := m.Bodies[body].Code

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -338,8 +339,22 @@ func TestProviderIsDown(t *testing.T) {
 	if _, _, err := p.Begin(t.Context(), redirect, 0); !errors.Is(err, access.ErrProviderDown) || !strings.Contains(err.Error(), "The company") {
 		t.Errorf("down: %v", err)
 	}
+	// Whoever else comes in the same moment does not have it asked again.
+	before := w.Asked("/.well-known/openid-configuration")
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if _, _, err := p.Begin(t.Context(), redirect, 0); !errors.Is(err, access.ErrProviderDown) {
+				t.Errorf("down: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if n := w.Asked("/.well-known/openid-configuration") - before; n > 1 {
+		t.Errorf("50 people had a provider that is down asked %d times", n)
+	}
 	w.SetDown(false)
-	w.node = p
+	w.node, w.now = p, time.Now().Add(5*time.Second)
 	if _, err := w.signIn(0); err != nil {
 		t.Errorf("up again: %v", err)
 	}

@@ -30,8 +30,10 @@ type Provider struct {
 	slow  *http.Client // of what strangers send
 	again sync.Mutex   // held while discovery runs
 
-	mu    sync.Mutex // guards all below
-	facts *facts
+	mu       sync.Mutex // guards all below
+	facts    *facts
+	failed   error // of the last discovery; nil if it succeeded
+	failedAt time.Time
 }
 
 // facts are what a provider says of itself.
@@ -40,7 +42,6 @@ type facts struct {
 	signIn     *goidc.IDTokenVerifier
 	logout     *goidc.IDTokenVerifier
 	at         time.Time // of discovery
-	keysAt     time.Time
 	more       metadata
 }
 
@@ -77,6 +78,8 @@ func (p *Provider) Name() string { return p.c.Name }
 
 // Check asks the provider for its facts anew. access.ErrProviderDown.
 func (p *Provider) Check(ctx context.Context) error {
+	p.again.Lock()
+	defer p.again.Unlock()
 	_, err := p.discover(ctx)
 	return err
 }
@@ -84,28 +87,56 @@ func (p *Provider) Check(ctx context.Context) error {
 // algorithms are the signatures that are believed, whatever a provider announces.
 var algorithms = []string{goidc.RS256, goidc.PS256, goidc.ES256, goidc.EdDSA}
 
-// known returns what the provider says of itself. What is older than an hour is read again; if that
+// known returns what the provider says of itself. What is older than five minutes is read again; if that
 // fails, the last is used.
 func (p *Provider) known(ctx context.Context) (*facts, error) {
 	p.mu.Lock()
 	f := p.facts
 	p.mu.Unlock()
 	now := p.now()
-	if f != nil && now.Sub(f.at) < freshFacts && now.Sub(f.keysAt) < freshKeys {
+	if f != nil && now.Sub(f.at) < freshFacts {
 		return f, nil
 	}
-	fresh, err := p.discover(ctx)
+	fresh, err := p.find(ctx, now)
 	if err != nil && f != nil {
 		return f, nil
 	}
 	return fresh, err
 }
 
-// discover reads the discovery document; the keys are read when the first token comes. Replacing
-// them is how a key that the provider has withdrawn ceases to be trusted.
-func (p *Provider) discover(ctx context.Context) (*facts, error) {
+// find discovers the provider for one of those who need it at once; the others wait for that. A
+// provider that is down is not asked again for a moment: whoever opens the way to its page could
+// have the node ask it as often as they like, and each of them would wait in a row.
+func (p *Provider) find(ctx context.Context, since time.Time) (*facts, error) {
 	p.again.Lock()
 	defer p.again.Unlock()
+	p.mu.Lock()
+	f, failed, failedAt := p.facts, p.failed, p.failedAt
+	p.mu.Unlock()
+	switch {
+	case f != nil && !f.at.Before(since):
+		return f, nil
+	case failed != nil && p.now().Sub(failedAt) < restAfter:
+		return nil, failed
+	}
+	return p.discover(ctx)
+}
+
+// restAfter is how long a provider is let alone that did not respond.
+const restAfter = 2 * time.Second
+
+// discover reads the discovery document; the keys are read when the first token comes. Replacing
+// them is how a key that the provider has withdrawn ceases to be trusted.
+func (p *Provider) discover(ctx context.Context) (f *facts, err error) {
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.failed = err; err != nil {
+			p.failedAt = p.now()
+			return
+		}
+		p.facts = f
+	}()
 	// What go-oidc makes reads keys later with this context: it must not end with the request.
 	keep := goidc.ClientContext(context.WithoutCancel(ctx), p.open)
 	d, err := goidc.NewProvider(keep, p.c.Issuer)
@@ -122,14 +153,10 @@ func (p *Provider) discover(ctx context.Context) (*facts, error) {
 	}
 	throttled := goidc.NewRemoteKeySet(goidc.ClientContext(context.WithoutCancel(ctx), p.slow), more.JWKS)
 	now := p.now()
-	f := &facts{
+	return &facts{
 		discovered: d, signIn: d.Verifier(settings), logout: goidc.NewVerifier(p.c.Issuer, throttled, settings),
-		at: now, keysAt: now, more: more,
-	}
-	p.mu.Lock()
-	p.facts = f
-	p.mu.Unlock()
-	return f, nil
+		at: now, more: more,
+	}, nil
 }
 
 // unreachable says that the provider is the trouble, and what of it.

@@ -14,8 +14,7 @@ const (
 	within     = 5 * time.Second // for one request to a provider
 	maxAnswer  = 1 << 20         // bytes of one response
 	keysEvery  = 10 * time.Second
-	freshKeys  = 5 * time.Minute // then the keys are read again
-	freshFacts = time.Hour       // then discovery is read again
+	freshFacts = 5 * time.Minute // then discovery and keys are read again
 )
 
 var (

@@ -18,7 +18,7 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-// completeWithin is how long a shell waits for the names that a node has. Without an answer there
+// completeWithin is how long a shell waits for the names that a node has. Without a response there
 // are none, and no message: it would stand in the middle of a command line.
 const completeWithin = 1500 * time.Millisecond
 
@@ -49,9 +49,9 @@ var (
 // arguments say how the words in capitals of a command's usage are completed; those that mean
 // something else for the commands of one parent stand with its name.
 var arguments = map[string]completion{
-	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "GROUP": {names: completeGroups}, "TOKEN": {names: completeTokens},
+	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "TOKEN": {names: completeTokens},
 	"KEY": {names: completeKeys}, "DOMAIN": {names: completeDomains}, "CONTEXT": {local: contextNames},
-	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText, "ACCOUNT": {names: completeAccounts},
+	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText, "users STATE": {words: []string{"on", "off"}}, "ACCOUNT": {names: completeAccounts},
 	"audience KIND": {words: audienceWords()},
 	"requests ID":   {names: completeRequests}, "grants ID": {names: completeGrants},
 	"triggers KIND": {words: []string{string(abi.TriggerCron), string(abi.TriggerWebhook), string(abi.TriggerEvent)}},
@@ -65,12 +65,12 @@ var arguments = map[string]completion{
 var flagValues = map[string]completion{
 	"output": {words: []string{"text", "json"}}, "context": {local: contextNames},
 	"tier": tiers, "audience": {words: audienceWords()}, "promote to": {words: tierNames()[1:]}, "role": roles, "add-role": roles, "remove-role": roles,
-	"list by": {names: completeUsers}, "person": {names: completeUsers}, "source": {words: []string{"here"}}, "state": {words: []string{"active", "suspended", "deleting", "removing"}},
+	"list by": {names: completeUsers}, "provider": {names: completeProviders}, "external": freeText, "label": freeText, "person": {names: completeUsers}, "source": {words: []string{"here"}}, "state": {words: []string{"active", "suspended", "deleting", "removing"}},
 	"status": {words: []string{"open", "approved", "rejected", "withdrawn", "all"}},
 	"by":     {words: groupings, list: true}, "app": appNames, "user": {names: completeUsers}, "team": {names: completeTeams}, "cost-center": {names: completeCostCenters},
 	"release": {names: completeReleases}, "method": {words: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}},
 	"module": moduleFiles, "name": freeText, "bundle": {files: []string{"json"}}, "key": anyFile, "out": anyFile, "trust-root": {files: []string{"json"}},
-	"challenge": anyFile, "proof": anyFile, "data": anyFile, "examples": anyFile, "llm": anyFile, "sign-in": anyFile, "provider": freeText, "claims": anyFile, "policy": anyFile, "backup to": anyFile,
+	"challenge": anyFile, "proof": anyFile, "data": anyFile, "examples": anyFile, "llm": anyFile, "sign-in": anyFile, "test provider": freeText, "claims": anyFile, "policy": anyFile, "backup to": anyFile,
 	"quota": {words: quotaWords()}, "snapshot": {words: []string{"latest"}}, "since": {words: []string{"24h", "7d", "30d"}},
 	"scope": {words: access.ScopeWords()}, "owner": {names: completeUsers}, "co-owner": {names: completeUsers}, "group": {names: completeGroups}, "capability": {words: capabilityNames()}, "transfer to": {names: completeUsers},
 	"list to": freeText, "kind": {words: eventWords(), list: true}, "actor": {names: completeUsers}, "after": freeText,
@@ -299,8 +299,11 @@ func completeGroups(ctx context.Context, node *client.Client, _ []string) ([]cob
 	return offer(all, err, reference, func(g client.Group) string { return g.Name })
 }
 
-func completeTokens(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {
+func completeTokens(ctx context.Context, node *client.Client, args []string) ([]cobra.Completion, error) {
 	all, err := node.Tokens(ctx)
+	if len(args) == 1 { // those of a provider
+		all, err = node.ProvisioningTokens(ctx, args[0])
+	}
 	return offer(all, err, func(t client.Credential) string { return t.ID }, func(t client.Credential) string { return t.Label })
 }
 

@@ -15,13 +15,13 @@ import (
 type deadLetterCommands struct{ *session }
 
 func (c deadLetterCommands) command() *cobra.Command {
-	return noun("dead-letters", "List what an app could not be brought to take; deliver it again or delete it", c.limited(c.list()),
+	return noun("dead-letters", "List dead letters; deliver one again or delete it", c.limited(c.list()),
 		c.show(), c.redeliver(), c.delete())
 }
 
 func (c deadLetterCommands) list() *cobra.Command {
 	return &cobra.Command{
-		Use: "list APP", Short: "List events and webhooks that the app could not be brought to take", Args: cobra.ExactArgs(1),
+		Use: "list APP", Short: "List events and webhooks whose deliveries to the app failed", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			all, err := node.DeadLetters(ctx, args[0])
 			if err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 // printError says what went wrong and what to do next, in the words of the node
-// if it is the node that refused, and answers the exit status for it.
+// if it is the node that refused, and returns the exit status for it.
 func (c *session) printError(err error) int {
 	if errors.Is(err, errSilent) {
 		return exitFailure

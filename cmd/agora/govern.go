@@ -50,7 +50,7 @@ func (c requestCommands) command() *cobra.Command {
 	cmd.Flags().StringVar(&status, "status", "open", "open, approved, rejected, withdrawn or all")
 	cmd.Flags().StringVar(&f.App, "app", "", "only this app")
 	cmd.Flags().StringVar(&f.By, "by", "", "only what this user asked for")
-	return noun("requests", "List what waits for a decision; approve, reject or withdraw it", c.limited(cmd),
+	return noun("requests", "List requests; approve, reject or withdraw one", c.limited(cmd),
 		c.show(), c.decide("approve", true), c.decide("reject", false), c.withdraw())
 }
 
@@ -133,7 +133,7 @@ func newer(q client.Request) string {
 func (c requestCommands) decide(verb string, approve bool) *cobra.Command {
 	var reason, digest, tag string
 	cmd := &cobra.Command{
-		Use: verb + " ID", Short: strings.ToUpper(verb[:1]) + verb[1:] + " a request of somebody else", Args: cobra.ExactArgs(1),
+		Use: verb + " ID", Short: strings.ToUpper(verb[:1]) + verb[1:] + " another person's request", Args: cobra.ExactArgs(1),
 		Long: "Decides about the release that the request names, which `agora requests show ID` shows. With --digest, only if that is its module; with --if-match, only if the request is as it was shown with that etag. With neither, only if it has not changed since this command read it.",
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			if digest == "" {
@@ -239,7 +239,7 @@ func (c grantCommands) command() *cobra.Command {
 			})
 		}),
 	}
-	return noun("grants", "List what apps are granted; shrink or revoke it", c.limited(cmd), show, c.revoke(), shrink)
+	return noun("grants", "List grants; shrink or revoke one", c.limited(cmd), show, c.revoke(), shrink)
 }
 
 func (c grantCommands) show(ctx context.Context, node *client.Client, id string) error {

@@ -24,7 +24,7 @@ func (c callCommands) invoke() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "invoke APP [PATH]",
 		Short:   "Call an app and see what it cost",
-		Long:    "Calls an app as its own address would. The answer goes to the standard output, what it cost to the standard error.",
+		Long:    "Calls an app as its own address would. The response goes to the standard output, what it cost to the standard error.",
 		Example: "  agora invoke hello '/?name=Ada'\n  agora invoke guestbook / -X POST -d 'name=Ada&text=hi' -H 'Content-Type: application/x-www-form-urlencoded'",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {

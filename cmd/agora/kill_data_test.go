@@ -86,7 +86,7 @@ func (p *process) relayed(ctx context.Context, app, fn string, in []byte) ([]byt
 }
 
 // written is what one writer was told: values only grow, and one that was begun
-// may be there though nobody was told.
+// may be there though no one was told.
 type written struct{ acknowledged, begun int }
 
 // TestKillData kills a node again and again while apps write entries, files and

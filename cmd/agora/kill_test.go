@@ -39,7 +39,7 @@ func launch(t *testing.T, dir string, more ...string) *process {
 	return p
 }
 
-// begin starts a node, and answers nil and what it said if it ended before it
+// begin starts a node, and returns nil and what it said if it ended before it
 // served.
 func begin(t *testing.T, cmd *exec.Cmd) (*process, string) {
 	t.Helper()

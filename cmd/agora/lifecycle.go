@@ -48,7 +48,7 @@ func (c appCommands) act(cmd *cobra.Command, reason *string, act func(ctx contex
 		})
 	})
 	if reason != nil {
-		cmd.Flags().StringVar(reason, "reason", "", "why; everybody who is signed in can read it (needed for another person's app)")
+		cmd.Flags().StringVar(reason, "reason", "", "the reason; every signed-in person can read it (needed for another person's app)")
 	}
 	return cmd
 }

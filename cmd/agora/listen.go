@@ -16,15 +16,16 @@ import (
 func openNode(ctx context.Context, o node.Options) (*node.Node, error) {
 	node.TuneProcess(o.Memory)
 	n, err := node.New(ctx, o)
+	at, ok := errors.AsType[*node.ListenError](err)
 	switch {
+	case !ok:
+		return n, err
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, &exitError{exitConflict, fmt.Errorf("%s is taken%s\nStop what listens there, or choose another address: --listen %s", o.Listen, holder(o.Listen), nextPort(o.Listen))}
-	case errors.Is(err, syscall.EACCES) && errors.Is(err, node.ErrListen):
-		return nil, fmt.Errorf("%w\nPorts below 1024 are for the system's administrator. Choose another one, such as --listen %s, and put a proxy in front", err, withPort(o.Listen, "8080"))
-	case errors.Is(err, node.ErrListen):
-		return nil, fmt.Errorf("%w\nName an address of this machine and a port, such as --listen 127.0.0.1:8080", err)
+		return nil, &exitError{exitConflict, fmt.Errorf("%s is taken%s\nStop what listens there, or choose another address: %s %s", at.Address, holder(at.Address), at.Flag, nextPort(at.Address))}
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("%w\nPorts below 1024 are for the system's administrator. Give the node the right to them (CAP_NET_BIND_SERVICE), or choose another one, such as %s %s, and put a proxy in front", err, at.Flag, withPort(at.Address, "8080"))
 	}
-	return n, err
+	return nil, fmt.Errorf("%w\nName an address of this machine and a port, such as %s 127.0.0.1:8080", err, at.Flag)
 }
 
 // holder says which process listens at an address, as far as that can be found out.

@@ -29,7 +29,7 @@ func (c loginCommand) command() *cobra.Command {
 	var scopes []string
 	cmd := &cobra.Command{
 		Use:   "login LINK | login URL --token TOKEN",
-		Short: "Say which node to speak to, and as whom",
+		Short: "Choose a node and sign in to it",
 		Long: `Takes a one-time sign-in link, or the address of a node and an API token, and
 keeps a token of its own for the commands that follow: in a context that is called
 as its node, or as --context says, and that is current from now on. Other contexts

@@ -56,7 +56,7 @@ func TestScripts(t *testing.T) {
 				address, _, _ := strings.Cut(link, "/sign-in")
 				ts.Setenv("NODE", address)
 			},
-			// module FILE TEXT [STATUS] writes a module that answers a text.
+			// module FILE TEXT [STATUS] writes a module that returns a text.
 			"module": func(ts *testscript.TestScript, _ bool, args []string) {
 				status := http.StatusOK
 				if len(args) > 2 {
@@ -98,7 +98,7 @@ func answers(status int, text string) []byte {
 	return wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{Status: status, Body: []byte(text)})}.Bytes()
 }
 
-// startNode runs `agora serve` on a free port until the script ends, and answers
+// startNode runs `agora serve` on a free port until the script ends, and responds
 // its first sign-in link.
 func startNode(ts *testscript.TestScript, args []string) (link string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
@@ -143,7 +143,7 @@ func linkIn(line string) string {
 }
 
 // TestAdmin: --admin never keeps a node with users from starting, leaves no link in what a log
-// collects, and brings nobody back who was disabled.
+// collects, and brings no one back who was disabled.
 func TestAdmin(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "admin-link")

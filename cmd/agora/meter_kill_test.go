@@ -57,7 +57,7 @@ var places = []string{
 	"meter-before-merge", "meter-merged", "meter-before-retire", "meter-retired", "meter-before-remove",
 }
 
-// streaming is a module that sends its answer in pieces.
+// streaming is a module that sends its response in pieces.
 func streaming() []byte {
 	frame := abi.AppendResponse(nil, &abi.Response{Status: 200, Body: []byte("one ")})
 	send := func(fn byte, at, n int64) []byte {
@@ -120,7 +120,7 @@ type killer struct {
 	answered map[string]bool // ids of calls whose answers were read to their end
 }
 
-// start answers a process, or nil if it ended before it served.
+// start returns a process, or nil if it ended before it served.
 func (k *killer) start() *process {
 	k.t.Setenv(failpointVar, k.place)
 	p := tryLaunch(k.t, k.dir, "--flush-every", "15ms")
@@ -225,7 +225,7 @@ func (k *killer) load(transport http.RoundTripper, url string, stop chan struct{
 	}
 }
 
-// journaled reads every journal there is, while no process runs, and answers how often each call is in them.
+// journaled reads every journal there is, while no process runs, and returns how often each call is in them.
 func (k *killer) journaled() map[string]int {
 	files, err := os.ReadDir(filepath.Join(k.dir, "journal"))
 	if err != nil {

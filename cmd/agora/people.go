@@ -60,7 +60,7 @@ func (c keyCommands) command() *cobra.Command {
 	}
 	challenge.Flags().StringVar(&identity, "identity", "", "whom the key is to sign for (default you)")
 	remove := &cobra.Command{
-		Use: "delete KEY", Short: "Delete a key, which signs for nobody from then on", Args: cobra.ExactArgs(1),
+		Use: "delete KEY", Short: "Delete a key, which signs for no person from then on", Args: cobra.ExactArgs(1),
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			if err := node.DeleteKey(ctx, args[0]); err != nil {
 				return err
@@ -83,7 +83,7 @@ func (c keyCommands) create() *cobra.Command {
 		Long: `Registers a public key. Its private half has to agree, by signing a text of the node:
 with --key this happens here, and the private key is not sent. A key that is kept
 elsewhere signs the text of ` + "`agora keys challenge`" + ` with cosign, within an hour; an
-operator who adds the key of somebody else takes their proof the same way. Keys of
+operator who adds another person's key takes their proof the same way. Keys of
 cosign are decrypted with COSIGN_PASSWORD.`,
 		Example: `  agora keys create --key cosign.key
   agora keys challenge > challenge.txt
@@ -234,7 +234,7 @@ old name stays theirs too: no other person is given it.`,
 	}
 	cmd.Flags().StringVar(&f.Role, "role", "", "only those who have this role")
 	cmd.Flags().StringVar(&f.Name, "name", "", "only those whose name has this part")
-	return noun("users", "Manage users and roles (for operators)", c.limited(cmd), c.show(), c.set(), rename, link, c.disconnect())
+	return noun("users", "Manage users and roles (for operators)", c.limited(cmd), c.show(), c.set(), rename, link, c.disconnect(), c.links())
 }
 
 // tokenCommands are the commands about API tokens.

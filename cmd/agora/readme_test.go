@@ -77,7 +77,7 @@ func TestREADME(t *testing.T) {
 	}
 }
 
-// freshClone is the working tree as somebody has it who clones it, with bin/agora built.
+// freshClone is the working tree as a person has it who clones it, with bin/agora built.
 func freshClone(t *testing.T, dir string) string {
 	t.Helper()
 	top, err := filepath.Abs("../..")
@@ -124,7 +124,7 @@ func git(t *testing.T, dir string, args ...string) string {
 	return string(out)
 }
 
-// ownApp is a directory as somebody has it who follows the README.
+// ownApp is a directory as a person has it who follows the README.
 func ownApp(t *testing.T, dir string) string {
 	t.Helper()
 	own := filepath.Join(dir, "own")
@@ -149,7 +149,7 @@ func ownApp(t *testing.T, dir string) string {
 	return own
 }
 
-// up runs `agora up` until the test ends, and answers its screen.
+// up runs `agora up` until the test ends, and returns its screen.
 func up(t *testing.T, env []string, clone string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)

@@ -109,7 +109,7 @@ func (c serveCommand) serve(ctx context.Context, o node.Options, admin string, a
 }
 
 // welcomeAdmin lets the operator in whom --admin names. What goes wrong with that is told, and
-// keeps a node from starting only if nobody is known to it.
+// keeps a node from starting only if no one is known to it.
 func (c serveCommand) welcomeAdmin(ctx context.Context, n *node.Node, o node.Options, admin string, ask bool) error {
 	known, err := n.People.HasUsers(ctx)
 	if err != nil {
@@ -119,7 +119,7 @@ func (c serveCommand) welcomeAdmin(ctx context.Context, n *node.Node, o node.Opt
 	_ = os.Remove(path) // of an earlier start
 	switch {
 	case admin == "" && !known:
-		return usageError("nobody can sign in to this node yet: name its first operator with --admin you@example.com")
+		return usageError("this node has no user yet: name its first operator with --admin you@example.com")
 	case admin == "":
 		return nil
 	}

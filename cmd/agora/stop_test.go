@@ -68,7 +68,7 @@ func (l *load) use(ctx context.Context, c net.Conn, keep bool) {
 	}
 }
 
-// terminate is SIGTERM, and answers how the process ended.
+// terminate is SIGTERM, and returns how the process ended.
 func (p *process) terminate(t *testing.T) error {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {

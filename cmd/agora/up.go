@@ -24,7 +24,7 @@ import (
 	"github.com/agora-host/agora/sdk/client"
 )
 
-// The people of a demo node. The examples belong to somebody else, so that you
+// The people of a demo node. The examples belong to another person, so that you
 // may decide about them.
 const (
 	demoUser     = "you@agora.local"
@@ -147,13 +147,13 @@ func keepDemo(n *node.Node, o node.Options, token string) (name string, err erro
 }
 
 // publishExamples builds and uploads the examples as their owner, who is not
-// you. It answers what to tell about it; a demo without examples is still one.
+// you. It returns what to tell about it; a demo without examples is still one.
 func (c demo) publishExamples(ctx context.Context, n *node.Node, o node.Options, dir string) (note string) {
 	if dir == "" {
 		return ""
 	}
 	manifests, _ := filepath.Glob(filepath.Join(dir, "*", manifestFile))
-	if o.LLM == "" { // what nobody could answer is not shown
+	if o.LLM == "" { // what no model could serve is not shown
 		manifests = slices.DeleteFunc(manifests, asksModels)
 	}
 	if len(manifests) == 0 {
@@ -210,7 +210,7 @@ func openHello(ctx context.Context, n *node.Node) error {
 
 func isHello(manifest string) bool { return filepath.Base(filepath.Dir(manifest)) == "hello" }
 
-// asksModels tells whether an example needs a node with language models.
+// asksModels reports whether an example needs a node with language models.
 func asksModels(manifest string) bool {
 	text, err := os.ReadFile(manifest)
 	if err != nil {
@@ -270,7 +270,7 @@ func buildGuest(ctx context.Context, dir, out string) (string, error) {
 	return out, nil
 }
 
-// usesGuestSDK tells whether a program speaks the native interface.
+// usesGuestSDK reports whether a program speaks the native interface.
 func usesGuestSDK(dir string) bool {
 	files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
 	return slices.ContainsFunc(files, func(path string) bool {
@@ -307,7 +307,7 @@ func (c demo) me(name string) (command, elsewhere string) {
 	return command + " --context " + name, fmt.Sprintf("Your command line goes on speaking to %s%s; %s", at.URL, inContext(at), use)
 }
 
-// printScreen is all that somebody who has just started a node needs to know.
+// printScreen is all that a person who has just started a node needs to know.
 func (c demo) printScreen(ctx context.Context, api *client.Client, o node.Options, name, link string, notes []string) error {
 	apps, err := api.Apps(ctx)
 	if err != nil {

@@ -163,6 +163,39 @@ func ruleOf(provider string, rule int, group string) string {
 	return fmt.Sprintf("rule %d, for the group %s at %s", rule, group, provider)
 }
 
+func (c userCommands) links() *cobra.Command {
+	return &cobra.Command{
+		Use: "links [STATE]", Short: "Show whether one-time sign-in links are taken, or switch them on or off", Args: cobra.MaximumNArgs(1),
+		Long: `Shows whether one-time sign-in links are taken, or, with "off" or "on", changes it.
+Links can be switched off once an operator has signed in at a provider. Whoever
+holds the data directory comes in still: ` + "`agora serve --admin USER --admin-link`" + ` makes
+a link for a session of fifteen minutes.`,
+		Example: "  agora users links\n  agora users links off",
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) (err error) {
+			var l client.Links
+			switch {
+			case len(args) == 0:
+				l, err = node.Links(ctx)
+			case args[0] != "on" && args[0] != "off":
+				return usageError("say on or off, not %q", args[0])
+			default:
+				l, err = node.SwitchLinks(ctx, args[0] == "off")
+			}
+			if err != nil {
+				return err
+			}
+			return c.print(l, func(w io.Writer) error {
+				state := "on"
+				if l.Off {
+					state = "off, by " + l.By + " since " + when(l.At)
+				}
+				_, err := fmt.Fprintln(w, printable("One-time sign-in links are "+state+"."))
+				return err
+			})
+		}),
+	}
+}
+
 func (c userCommands) disconnect() *cobra.Command {
 	return &cobra.Command{
 		Use: "disconnect USER ACCOUNT", Short: "Take an account at a sign-in provider from a user", Args: cobra.ExactArgs(2),

@@ -312,7 +312,7 @@ func (a *Automation) RunTrigger(ctx context.Context, app, name string) (string, 
 
 // audited records an act that changes nothing else in the state, before it is done; the actor must
 // still be one who may do it, and the app one that it can be done to. Each record has the id of what
-// is delivered: by it one can tell whether the act came about.
+// is delivered: it shows whether the act came about.
 func (a *Automation) audited(ctx context.Context, actor access.Actor, kind, app, subject string, can func(registry.App) error) triggers.Record {
 	return func(v triggers.Delivery) error {
 		_, err := a.desk.Update(ctx, actor.User, func(tx state.Tx) error {

@@ -24,7 +24,7 @@ func (c *Catalogue) HostNames(ctx context.Context, p control.Page) (all control.
 	return all, err
 }
 
-// AddHostName lets an app answer to a host name: to exactly this one, and only
+// AddHostName has an app serve a host name: to exactly this one, and only
 // if it is neither the console's nor below the apps' domain.
 func (c *Catalogue) AddHostName(ctx context.Context, host, app string) (registry.HostName, error) {
 	actor, err := c.desk.May(ctx, access.Operate, access.TheNode)

@@ -46,7 +46,7 @@ func (s *Service) KeyChallenge(ctx context.Context, identity string) (string, er
 }
 
 // AddKey lets a public key sign for an identity. Whoever has its private half says so, by signing
-// a text of KeyChallenge: else the key of somebody else could be taken, by an operator as well.
+// a text of KeyChallenge: else the key of another person could be taken, by an operator as well.
 func (s *Service) AddKey(ctx context.Context, k control.NewKey) (registry.Key, error) {
 	actor, identity, err := s.mayAddKey(ctx, k.Identity)
 	if err != nil {

@@ -24,7 +24,7 @@ const (
 	maxLinks    = 10
 )
 
-// Authenticate answers who holds a token or a session.
+// Authenticate returns who holds a token or a session.
 func (s *Service) Authenticate(ctx context.Context, secret string) (access.Actor, error) {
 	var actor access.Actor
 	err := s.desk.View(ctx, func(tx state.Reader) (err error) {
@@ -46,12 +46,18 @@ func (s *Service) SignIn(ctx context.Context, link string) (string, access.Actor
 		if err != nil {
 			return err
 		}
-		session := s.credential(access.KindSession, hash, user.Name, "", sessionTTL).Within(used.Parent, used.Until)
+		ttl, detail := sessionTTL, map[string]string(nil)
+		if breakGlass, err := access.TakesLink(tx, used.Label); err != nil {
+			return err
+		} else if breakGlass {
+			ttl, detail = access.BreakGlassLasts, map[string]string{"link": access.BreakGlass}
+		}
+		session := s.credential(access.KindSession, hash, user.Name, "", ttl).Within(used.Parent, used.Until)
 		if actor, err = access.ActorOf(tx, user, session, s.desk.Now()); err != nil {
 			return err
 		}
 		tx.As(user.Name)
-		tx.Emit("user.signed_in", "", user.Name, nil)
+		tx.Emit("user.signed_in", "", user.Name, detail)
 		if err := makeRoom(tx, access.KindSession, user.Name); err != nil {
 			return err
 		}
@@ -107,7 +113,11 @@ func (s *Service) newLink(ctx context.Context, by access.Actor, user string) (st
 		return "", err
 	}
 	secret, hash := access.NewSecret(access.KindLink)
-	link := s.credential(access.KindLink, hash, user, "", linkTTL).Within(by.Parent, by.Until)
+	label := ""
+	if by.User == nodeActor.User {
+		label = access.BreakGlass
+	}
+	link := s.credential(access.KindLink, hash, user, label, linkTTL).Within(by.Parent, by.Until)
 	_, err = s.desk.Update(ctx, by.User, func(tx state.Tx) error {
 		known, err := tx.User(user)
 		if err != nil {
@@ -115,6 +125,9 @@ func (s *Service) newLink(ctx context.Context, by access.Actor, user string) (st
 		}
 		if known.Disabled {
 			return fmt.Errorf("user %q is disabled: %w", user, access.ErrForbidden)
+		}
+		if _, err := access.TakesLink(tx, label); err != nil {
+			return err
 		}
 		tx.Emit("user.invited", "", user, nil)
 		if err := makeRoom(tx, access.KindLink, user); err != nil {

@@ -127,7 +127,7 @@ func (s *SignIns) FinishSignIn(ctx context.Context, provider string, l access.Lo
 		if err := makeRoom(tx, access.KindSession, told.User.Name); err != nil {
 			return err
 		}
-		return tx.PutCredential(session)
+		return access.AddCredential(tx, session, s.people.desk.Now())
 	})
 	if err != nil {
 		s.noteRefused(ctx, who, err)

@@ -88,7 +88,7 @@ func (s *Service) Admit(ctx context.Context, name string, ask bool) (link string
 		if user.Disabled {
 			what = "is disabled, and stays so"
 		}
-		return "", fmt.Errorf("%s %s; another operator changes that with `agora users set %s --role operator`, or name somebody else with --admin: %w", user.Name, what, user.Name, access.ErrForbidden)
+		return "", fmt.Errorf("%s %s; another operator changes that with `agora users set %s --role operator`, or name another person with --admin: %w", user.Name, what, user.Name, access.ErrForbidden)
 	}
 	managed, err := s.isManaged(ctx)
 	if err != nil || managed && !ask {

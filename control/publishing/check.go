@@ -14,7 +14,7 @@ import (
 	"github.com/agora-host/agora/state"
 )
 
-// Inspect reads a module for somebody who wonders what it is.
+// Inspect reads a module for a person who wonders what it is.
 func (s *Service) Inspect(ctx context.Context, module control.Module) (found registry.Inspection, err error) {
 	if _, err := s.desk.May(ctx, access.CheckModule, access.TheNode); err != nil {
 		return found, err

@@ -193,7 +193,7 @@ func readManifest(text []byte) (registry.Manifest, error) {
 		return m, err
 	}
 	if owner, err := access.CanonicalName(m.Owner); err == nil {
-		m.Owner = owner // what is no user's name is nobody's, which the rules refuse
+		m.Owner = owner // what is no user's name is no one's, which the rules refuse
 	}
 	return m.WithDefaults(), nil
 }

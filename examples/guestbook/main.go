@@ -19,7 +19,7 @@ func init() { guest.Handle(serve) }
 
 func main() {}
 
-// entry is what somebody wrote, under a key that sorts by time.
+// entry is what a guest wrote, under a key that sorts by time.
 type entry struct {
 	Name string    `json:"name"`
 	Text string    `json:"text"`
@@ -96,7 +96,7 @@ func page(entries []entry) string {
 		fmt.Fprintf(&b, "<article><p>%s</p><small>%s, %s</small></article>\n", html.EscapeString(e.Text), html.EscapeString(e.Name), e.At.Format("2 Jan 2006 15:04 MST"))
 	}
 	if len(entries) == 0 {
-		b.WriteString("<p>Nobody has written yet.</p>\n")
+		b.WriteString("<p>There are no entries yet.</p>\n")
 	}
 	return b.String() + "</html>\n"
 }

@@ -91,7 +91,7 @@ func add(target string, ttl time.Duration) (code string, err error) {
 	return code, nil
 }
 
-// knows tells whether a passphrase is the right one. If none is set, all are.
+// knows reports whether a passphrase is the right one. If none is set, all are.
 func knows(passphrase string) (bool, error) {
 	want, err := secret.Get("passphrase")
 	if errors.Is(err, abi.ErrnoNotFound) {

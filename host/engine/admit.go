@@ -38,7 +38,7 @@ func (p *Program) admit(v *invocation) error {
 // reserve takes what the call is likely to need of memory. An instance that waited for it has
 // it, as a rule.
 func (p *Program) reserve(v *invocation) error {
-	if p.owner == nil {
+	if p.pool.owner == nil {
 		return nil
 	}
 	need := p.peak.Load()
@@ -48,11 +48,11 @@ func (p *Program) reserve(v *invocation) error {
 	if v.ready != nil {
 		need -= v.ready.slot.held
 	}
-	need = min(need, p.owner.Most())
+	need = min(need, p.pool.owner.Most())
 	if need <= 0 {
 		return nil
 	}
-	err := p.owner.Wait(v.Context, need, min(admitWithin, time.Until(v.deadline)))
+	err := p.pool.owner.Wait(v.Context, need, min(admitWithin, time.Until(v.deadline)))
 	switch {
 	case err == nil && v.ready != nil:
 		v.ready.slot.held += need
@@ -96,11 +96,11 @@ func (p *Program) unreserve(v *invocation) {
 		v.ready = nil
 		in.slot.keepOnly(int64(in.memory.Size()))
 		if !p.pool.put(in) {
-			p.discard(v, in)
+			p.pool.discard(v, in)
 		}
 	}
 	if v.reserved > 0 {
-		p.owner.Give(v.reserved)
+		p.pool.owner.Give(v.reserved)
 		v.reserved = 0
 	}
 }
@@ -123,7 +123,7 @@ func (e *Engine) evict(need int64) {
 	for _, name := range e.memory.Heaviest() {
 		for _, p := range e.programsOf(name) {
 			for _, in := range p.pool.shed(&need) {
-				p.discard(context.Background(), in)
+				p.pool.discard(context.Background(), in)
 			}
 			if need <= 0 {
 				return

@@ -27,7 +27,7 @@ import (
 
 // cache keeps, for each module without its data (see source) and its caps, the shell and the machine code of
 // what they were rewritten to (see shell.go). wazero's own files carry only a checksum, so every entry also
-// has a MAC under a key that only this node knows: machine code that somebody
+// has a MAC under a key that only this node knows: machine code that a person
 // else wrote is never run.
 //
 //	key      32 random bytes
@@ -196,7 +196,7 @@ func (c *cache) remove(key string) error {
 }
 
 // moveCode moves the one file that a child wrote to where the engine reads it,
-// and answers its name there.
+// and returns its name there.
 func (c *cache) moveCode(from string) (string, error) {
 	found, err := onlyFile(from)
 	if err != nil {
@@ -220,7 +220,7 @@ type entry struct {
 	codeSize int64
 }
 
-// read answers an entry if it is there and is what this node wrote.
+// read returns an entry if it is there and is what this node wrote.
 func (c *cache) read(key string) (entry, error) {
 	b, err := os.ReadFile(c.entry(key))
 	if err != nil {
@@ -282,7 +282,7 @@ const pieceSize = 128 << 10
 
 var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
 
-// add answers how many bytes there were.
+// add returns how many bytes there were.
 func (t *tagger) add(r io.Reader) (size int64, err error) {
 	piece := pieces.Get().(*[pieceSize]byte)
 	defer pieces.Put(piece)

@@ -53,7 +53,7 @@ func stackOf(f any) reflect.Value {
 	return reflect.Value{}
 }
 
-// trace answers where each open call of the function that trapped is, as offsets in
+// trace returns where each open call of the function that trapped is, as offsets in
 // the program's machine code, the innermost first; 0 for what is elsewhere. The
 // engine knows that and tells only names; so it is read where the engine
 // left it, as shrink does. Where the inside is another, there are no lines, and

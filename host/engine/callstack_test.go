@@ -97,7 +97,7 @@ func TestStackOfACommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // its answer is empty, which is none
+	for range 2 { // its response is empty, which is none
 		if _, err := p.Invoke(t.Context(), request); abi.FaultKind(err) != abi.FaultKind(abi.ErrBadResponse) {
 			t.Fatal(err)
 		}

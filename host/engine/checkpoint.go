@@ -43,10 +43,7 @@ func (c *checkpoints) left(used uint64) uint64 {
 // checkpoint tells what was used so far. A node that cannot note it down stops the
 // guest. It runs in host time.
 func (v *invocation) checkpoint(now time.Time, used uint64) {
-	host := v.host
-	if !v.hostSince.IsZero() {
-		host += now.Sub(v.hostSince)
-	}
+	host := v.host.total(now)
 	err := v.call.Checkpoint(Result{
 		BodyBytes: v.sent, Instructions: used, Host: host, Guest: max(0, now.Sub(v.began)-host), MemoryPeak: int64(v.in.memory.Size()),
 	})

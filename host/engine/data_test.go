@@ -16,12 +16,12 @@ import (
 	"github.com/agora-host/agora/metering/fuel/fueltest"
 )
 
-// saying is an app that answers a text, and differs from others of its kind in its data alone.
+// saying is an app that returns a text, and differs from others of its kind in its data alone.
 func saying(text string) []byte {
 	return wasmtest.App{Frame: abi.AppendResponse(nil, &abi.Response{Status: 200, Body: []byte(text)}), Raw: answering(100)}.Bytes()
 }
 
-// answering is code that answers n bytes of frame: what is behind its end is padding.
+// answering is code that returns n bytes of frame: what is behind its end is padding.
 func answering(n uint32) []byte {
 	return wasm.AppendS64([]byte{wasm.OpI64Const}, int64(abi.PackResult(wasmtest.ResponseAt, n)))
 }

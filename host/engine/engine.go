@@ -255,9 +255,6 @@ type Program struct {
 	unload   func() error // closes compiled, once: a second time would take another program's reference
 	watch    *calm.Watch
 	share    *turns.App       // of the processors; nil: it waits for none
-	owner    *memory.Owner    // of its guests' memory; nil: it is not counted
-	mappings *budget.Budget   // that its guests take; nil: they are not counted
-	relieve  func()           // has mappings of idle instances given back
 	peak     atomic.Int64     // about what calls need of memory lately; 0: none was made
 	needs    []abi.Capability // imported
 
@@ -318,12 +315,12 @@ func (e *Engine) Load(ctx context.Context, module []byte, iface abi.Interface, l
 
 // adopt gives a program its part in what the engine shares out, until it is unloaded.
 func (e *Engine) adopt(p *Program, l Limits, g *generation, key string, codeSize int64) {
-	p.watch, p.mappings, p.relieve = e.o.Watch, e.o.Mappings, e.relieve
+	p.watch, p.pool.watch, p.pool.mappings, p.pool.relieve = e.o.Watch, e.o.Watch, e.o.Mappings, e.relieve
 	if e.o.Turns != nil {
 		p.share = e.o.Turns.Join(l.Owner, l.App)
 	}
 	if e.memory != nil {
-		p.owner = e.memory.Join(l.Owner)
+		p.pool.owner = e.memory.Join(l.Owner)
 	}
 	e.mu.Lock()
 	e.loaded[p] = true
@@ -336,6 +333,7 @@ func (e *Engine) adopt(p *Program, l Limits, g *generation, key string, codeSize
 		}}
 		e.codes[key] = p.code
 	}
+	p.pool.code = p.code
 	p.code.users.Add(1)
 	e.mu.Unlock()
 	p.unload = sync.OnceValue(func() error {
@@ -353,8 +351,8 @@ func (e *Engine) adopt(p *Program, l Limits, g *generation, key string, codeSize
 		if p.share != nil {
 			p.share.Leave()
 		}
-		if p.owner != nil {
-			p.owner.Leave()
+		if p.pool.owner != nil {
+			p.pool.owner.Leave()
 		}
 		ctx := context.Background()
 		return errors.Join(err, p.compiled.Close(ctx), e.runtimes.leave(ctx, g))
@@ -362,8 +360,10 @@ func (e *Engine) adopt(p *Program, l Limits, g *generation, key string, codeSize
 }
 
 func newProgram(runtime wazero.Runtime, compiled wazero.CompiledModule, iface abi.Interface, l Limits) *Program {
+	alone := &code{}
 	return &Program{
-		runtime: runtime, compiled: compiled, unload: func() error { return compiled.Close(context.Background()) }, code: &code{}, iface: iface, limits: l, depth: l.caps().CallDepth, slots: make(chan struct{}, max(1, l.Concurrency)),
+		runtime: runtime, compiled: compiled, unload: func() error { return compiled.Close(context.Background()) }, iface: iface, limits: l, depth: l.caps().CallDepth, slots: make(chan struct{}, max(1, l.Concurrency)),
+		code: alone, pool: instances{size: l.Memory, code: alone},
 	}
 }
 
@@ -427,7 +427,7 @@ func (p *Program) Close(ctx context.Context) error {
 	p.closed = true
 	p.mu.Unlock()
 	p.running.Wait()
-	return errors.Join(p.end(ctx), p.unload())
+	return errors.Join(p.pool.end(ctx), p.unload())
 }
 
 // Forget removes what Compile made of a module, from the disk. What is loaded goes on.

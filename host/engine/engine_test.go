@@ -83,8 +83,18 @@ func TestFrameApp(t *testing.T) {
 	}
 }
 
+// single passes over a test of what one call computes. The race detector finds nothing where nothing
+// happens at once, and the compiler takes twenty times as long under it; the run without it has all.
+func single(t *testing.T) {
+	t.Helper()
+	if testing.Short() && raceDetector {
+		t.Skip("one call at a time: it runs without the race detector")
+	}
+}
+
 // TestExactCounts states what small programs cost, by hand from the cost table.
 func TestExactCounts(t *testing.T) {
+	single(t)
 	const base = 2 // TestFrameApp
 	for _, c := range []struct {
 		name   string
@@ -125,6 +135,7 @@ func TestExactCounts(t *testing.T) {
 // TestHostileGuests: each ends as it has to, within its limits. How far beyond,
 // and what its neighbours notice, is measured by the benchmark of that name.
 func TestHostileGuests(t *testing.T) {
+	single(t)
 	e := newEngine(t)
 	for _, h := range wasmtest.Corpus() {
 		t.Run(h.Name, func(t *testing.T) {
@@ -255,7 +266,7 @@ func TestCallerLeaves(t *testing.T) {
 	}
 }
 
-// TestCache: compiled code is used again, and code that somebody else put there is not.
+// TestCache: compiled code is used again, and code that another person put there is not.
 func TestCache(t *testing.T) {
 	dir := t.TempDir()
 	e := newEngine(t, func(o *engine.Options) { o.CacheDir = dir })
@@ -418,6 +429,7 @@ func main() {
 }`
 
 func TestGoCommand(t *testing.T) {
+	single(t)
 	p := load(t, newEngine(t), goGuest(t, echo), abi.InterfaceWASI, limits)
 	var lines []string
 	call := engine.Call{Request: &abi.Request{
@@ -524,7 +536,7 @@ func FuzzCGIResponse(f *testing.F) {
 }
 
 // TestCompileTogether: many who ask for the same module at once get it, and one
-// who goes away takes nobody along.
+// who goes away takes no one along.
 func TestCompileTogether(t *testing.T) {
 	e := newEngine(t)
 	module := wasmtest.App{Code: bytes.Repeat([]byte{wasm.OpNop}, 20_000)}.Bytes()

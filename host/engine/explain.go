@@ -26,7 +26,7 @@ const (
 	maxKnown = 1024
 )
 
-// of answers the lines of offsets in the machine code, "" for what is not known.
+// of returns the lines of offsets in the machine code, "" for what is not known.
 func (s *sourceLines) of(offsets []uint32) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,7 +15,7 @@ func WithoutPagemap() (restore func()) {
 	return func() { pagemap = before }
 }
 
-// Waiting answers the one instance that waits for a request, nil if there is none,
+// Waiting returns the one instance that waits for a request, nil if there is none,
 // and in what it differs from its program's image. It may be small or large.
 func (p *Program) Waiting() (module api.Module, differs string) {
 	if len(p.pool.ready) != 1 {

@@ -12,7 +12,7 @@ func Mended(module []byte) ([]byte, error) {
 	return m.Encode(), nil
 }
 
-// Unmended lets the compiler's defect stand until the answer is called.
+// Unmended lets the compiler's defect stand until what it returns is called.
 func Unmended() (restore func()) {
 	before := mend
 	mend = func(*wasm.Module) {}

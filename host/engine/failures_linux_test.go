@@ -18,7 +18,7 @@ import (
 type failure struct {
 	name   string
 	code   []byte // of the handler
-	answer []byte // instead of its own answer
+	answer []byte // instead of its own response
 	fault  error
 	limits func(*engine.Limits)
 	thrown bool // the instance is thrown away
@@ -87,6 +87,7 @@ func failing(t *testing.T, pages uint32, f failure) []byte {
 // TestFailuresLeaveNothing: after every kind of failure an instance is the image
 // again, or gone. Memory is compared whole, by the host and by the next request.
 func TestFailuresLeaveNothing(t *testing.T) {
+	single(t)
 	e := newEngine(t)
 	long := get("/" + string(make([]byte, 300)))
 	for _, f := range failures() {

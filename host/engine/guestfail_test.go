@@ -76,6 +76,7 @@ func TestWhatFailedIsTold(t *testing.T) {
 // TestTry: a start-up that fails by itself is told from a request that does, and from what may
 // work once a capability is granted.
 func TestTry(t *testing.T) {
+	single(t)
 	trap := []byte{wasm.OpUnreachable}
 	ask := []byte{wasm.OpI32Const, 0, wasm.OpI32Const, 0, wasm.OpI32Const, 0, wasm.OpI32Const, 0, wasm.OpCall, 0, wasm.OpDrop}
 	for _, c := range []struct {

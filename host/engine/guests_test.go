@@ -65,6 +65,7 @@ func main() {
 
 // TestDeepestFunctions: what lies at the bounds is also compiled, within the worker's limits.
 func TestDeepestFunctions(t *testing.T) {
+	single(t)
 	bounds := wasm.DefaultBounds()
 	nested := bytes.Repeat([]byte{wasm.OpBlock, wasm.BlockEmpty, wasm.OpI32Const, 0, wasm.OpBrIf, 0}, bounds.Nesting)
 	nested = append(nested, bytes.Repeat([]byte{wasm.OpEnd}, bounds.Nesting)...)

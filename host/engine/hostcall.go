@@ -18,33 +18,60 @@ import (
 // time is counted apart, and has a budget of its own within the deadline: an app
 // that waits is not one that computes.
 
+// hostTime is what an invocation spends in host calls, which are one after another.
+type hostTime struct {
+	most  time.Duration // that all may take; 0: the deadline alone holds
+	since time.Time     // when the one that runs began; zero: none does
+	spent time.Duration // by those that ended
+}
+
+// stop ends the call that runs, if one does.
+func (h *hostTime) stop(now time.Time) {
+	if !h.since.IsZero() {
+		h.spent += now.Sub(h.since)
+		h.since = time.Time{}
+	}
+}
+
+// total is what they have taken by now.
+func (h *hostTime) total(now time.Time) time.Duration {
+	if h.since.IsZero() {
+		return h.spent
+	}
+	return h.spent + now.Sub(h.since)
+}
+
+// over reports whether they have used up what all may take.
+func (h *hostTime) over() bool { return h.most > 0 && h.spent >= h.most }
+
+// until is when the call that runs has to end, of an invocation with a deadline.
+func (h *hostTime) until(deadline time.Time) time.Time {
+	if budget := h.since.Add(h.most - h.spent); h.most > 0 && budget.Before(deadline) {
+		return budget
+	}
+	return deadline
+}
+
 // hostBegins starts the clock of a host call.
-func (v *invocation) hostBegins() { v.hostSince = v.alive() }
+func (v *invocation) hostBegins() { v.host.since = v.alive() }
 
 // hostEnds stops it, and the guest if its budget is used up.
 func (v *invocation) hostEnds() {
-	v.hostStops(v.alive())
-	if v.limits.HostTime > 0 && v.host >= v.limits.HostTime {
+	v.host.stop(v.alive())
+	if v.host.over() {
 		v.halt(v.tooLate(time.Time{}))
 	}
 }
 
-// tooLate is the error for a hostDeadline that has passed.
+// tooLate is the error for a deadline that has passed, of the invocation or of its host calls.
 func (v *invocation) tooLate(deadline time.Time) error {
 	if deadline.Equal(v.deadline) {
-		if v.preparing {
+		if v.init.running {
 			return fmt.Errorf("%w of %s: its start-up takes longer", abi.ErrDeadlineExceeded, v.limits.Timeout)
 		}
 		return fmt.Errorf("%w of %s", abi.ErrDeadlineExceeded, v.limits.Timeout)
 	}
 	return fmt.Errorf("%w of %s", abi.ErrHostTimeExceeded, v.limits.HostTime)
-}
-
-func (v *invocation) hostStops(now time.Time) {
-	if !v.hostSince.IsZero() {
-		v.host += now.Sub(v.hostSince)
-		v.hostSince = time.Time{}
-	}
 }
 
 // whileHost counts the time of work that may have to wait, and lets others run meanwhile.
@@ -62,14 +89,6 @@ func (v *invocation) takeTurn() {
 	if err := v.turn.Begin(v, v.deadline); err != nil || v.turn.Waited() {
 		v.resumed(since, err)
 	}
-}
-
-// hostDeadline is until when the host call that runs may take.
-func (v *invocation) hostDeadline() time.Time {
-	if budget := v.hostSince.Add(v.limits.HostTime - v.host); v.limits.HostTime > 0 && budget.Before(v.deadline) {
-		return budget
-	}
-	return v.deadline
 }
 
 // hostFunc serves a function of the one shape that capabilities have, see
@@ -146,18 +165,20 @@ func (v *invocation) copyOut(memory api.Memory, at uint32, out []byte) (ok bool)
 	return memory.Write(at, out)
 }
 
-// linked is the function of a capability that a call leads to. Guests make the
-// same call again and again.
-func (v *invocation) linked(word, name string) abi.HostFunc {
-	if l := &v.last; l.word != word || l.name != name || l.f == nil {
-		*l = lastLink{word, name, v.call.Links[word][name]}
-	}
-	return v.last.f
+// links are the functions of the capabilities that are granted. The last that was called is
+// remembered: guests make the same call again and again.
+type links struct {
+	granted    map[string]abi.Link // by word
+	word, name string              // of the last
+	f          abi.HostFunc        // which that was; nil: there is none
 }
 
-type lastLink struct {
-	word, name string
-	f          abi.HostFunc
+// find returns the function that a call leads to; nil if that is not granted.
+func (l *links) find(word, name string) abi.HostFunc {
+	if l.word != word || l.name != name || l.f == nil {
+		l.word, l.name, l.f = word, name, l.granted[word][name]
+	}
+	return l.f
 }
 
 // maxCalls bounds the calls of capabilities in one invocation: each burns little
@@ -170,11 +191,11 @@ func exportCapability(b wazero.HostModuleBuilder, c abi.Capability) {
 	where := "capability " + c.Name
 	for _, name := range c.Functions {
 		exportHostFunc(b, c.Module, name, func(_ context.Context, v *invocation, in []byte) (out []byte, errno abi.Errno) {
-			if v.warming {
+			if v.init.warming {
 				return nil, abi.ErrnoUnavailable // nothing of anybody's may get into the image
 			}
-			v.called = v.called || v.preparing
-			f := v.linked(c.Name, name)
+			v.init.called = v.init.called || v.init.running
+			f := v.links.find(c.Name, name)
 			if f == nil {
 				return nil, abi.ErrnoDenied
 			}

@@ -24,7 +24,7 @@ func repeats(n int64, code []byte) wasmtest.App {
 }
 
 // TestHostCallContext: a call's context ends when its time is over, when the call
-// ends, and when the caller leaves, whether or not somebody waited for it; and one
+// ends, and when the caller leaves, whether or not a person waited for it; and one
 // that was waited for does not end with another call.
 func TestHostCallContext(t *testing.T) {
 	ask := []byte{wasm.OpI32Const, 0, wasm.OpI32Const, 4, wasm.OpI32Const, 0, wasm.OpI32Const, 0, wasm.OpCall, 0, wasm.OpDrop}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// hostContext is the context of a host call: the invocation's, until hostDeadline.
+// hostContext is the context of a host call: the invocation's, until the call has to end.
 // Most calls answer at once and never wait for it, so the timer is set when
 // somebody asks for Done, and not before. One serves the calls of an invocation
 // one after the other, until one has waited.
@@ -30,7 +30,7 @@ func (v *invocation) callContext() *hostContext {
 	if v.calling == nil {
 		v.calling = &hostContext{invocation: v}
 	}
-	v.calling.deadline = v.hostDeadline()
+	v.calling.deadline = v.host.until(v.deadline)
 	return v.calling
 }
 

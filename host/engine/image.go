@@ -22,7 +22,7 @@ type image struct {
 }
 
 // capture takes the state of an instance between two calls.
-func (p *Program) capture(in *instance) (*image, error) {
+func (c *code) capture(in *instance) (*image, error) {
 	state := in.slot.space[:in.memory.Size()]
 	m := &image{size: len(state)}
 	for _, g := range in.globals {
@@ -34,7 +34,7 @@ func (p *Program) capture(in *instance) (*image, error) {
 		m.small = bytes.Clone(bytes.TrimRight(filled, "\x00"))
 		return m, nil
 	}
-	return m, p.code.hold(m, state, in.slot.owner)
+	return m, c.hold(m, state, in.slot.owner)
 }
 
 // hold keeps a large memory in an image. Programs of one code differ in little after their start-up,

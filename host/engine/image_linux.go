@@ -177,7 +177,7 @@ var pagemap = sync.OnceValue(func() *os.File {
 var regionLists = sync.Pool{New: func() any { return new([256]region) }}
 
 // copyBack finds the pages of a private file mapping that are no longer the
-// file's, and copies the file's bytes over them. It answers false if the kernel
+// file's, and copies the file's bytes over them. It returns false if the kernel
 // cannot say, or if it is more than a quarter of all.
 func copyBack(memory, image []byte) bool {
 	f := pagemap()

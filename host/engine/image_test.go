@@ -145,7 +145,7 @@ func handle(p, n uint32) uint64 { if seen != 0 { panic("the initialiser read a r
 `, "-buildmode=c-shared"), abi.InterfaceV1, limits)
 	r := get("/")
 	r.Body = []byte("secret")
-	// It answers nothing, which is malformed; a panic would be a trap.
+	// It returns nothing, which is malformed; a panic would be a trap.
 	if _, err := p.Invoke(t.Context(), engine.Call{Request: r}); !errors.Is(err, abi.ErrBadResponse) {
 		t.Errorf("err = %v", err)
 	}
@@ -192,7 +192,7 @@ func handle(p, n uint32) uint64 {
 `
 
 // TestCanaries sends a hundred thousand requests, each with a word of its own,
-// to two Go programs at once. Each must answer its own word, and find nobody
+// to two Go programs at once. Each must return its own word, and find no one
 // else's: not from another request, and not from the other program.
 func TestCanaries(t *testing.T) {
 	requests := 100_000
@@ -256,7 +256,7 @@ func slow(n int64) []byte {
 	)
 }
 
-// TestWarmUp: the image is taken after the warm-up request, which nobody pays
+// TestWarmUp: the image is taken after the warm-up request, which no one pays
 // for and which no capability serves.
 func TestWarmUp(t *testing.T) {
 	// A request adds one to the canary; so each finds what warm-up made of it.
@@ -289,7 +289,7 @@ func TestWarmUp(t *testing.T) {
 	remember := join(
 		wasm.AppendS64([]byte{i32c}, canary), []byte{load32, 2, 0, wasm.OpI32Eqz, wasm.OpIf, wasm.BlockEmpty},
 		wasm.AppendS64([]byte{i32c}, canary), []byte{wasm.OpLocalGet, 1, store32, 2, 0, end},
-		wasm.AppendS64([]byte{i32c}, wasmtest.ResponseAt+32+16+12+10), // into the answer's body
+		wasm.AppendS64([]byte{i32c}, wasmtest.ResponseAt+32+16+12+10), // into the response's body
 		wasm.AppendS64([]byte{i32c}, canary), []byte{load32, 2, 0, 0x3a, 0, 0},
 	)
 	var found []byte
@@ -301,7 +301,7 @@ func TestWarmUp(t *testing.T) {
 		}
 		found = r.Response.Body
 	}
-	// kv.get answers ErrnoUnavailable (6) then, and is not called.
+	// kv.get returns ErrnoUnavailable (6) then, and is not called.
 	code := []byte{i32c, 0, i32c, 0, i32c, 0, i32c, 0, wasm.OpCall, 0, drop}
 	p = load(t, newEngine(t), wasmtest.App{Code: code, KV: true}.Bytes(), abi.InterfaceV1, l)
 	calls := 0
@@ -415,7 +415,7 @@ func TestWarmUpWithoutImage(t *testing.T) {
 // TestCommandsKeepNothing: keep_state has no effect on WASI commands, whose
 // start is the request itself.
 func TestCommandsKeepNothing(t *testing.T) {
-	// _start prints an answer, adds one to a word, and exits with what that was
+	// _start prints a response, adds one to a word, and exits with what that was
 	// before: with an error, if it was not zero.
 	const answer = "Content-Type: text/plain\n\nok"
 	i32 := wasm.I32

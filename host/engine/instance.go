@@ -16,6 +16,8 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/engine/memory"
+	"github.com/agora-host/agora/internal/budget"
 	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/metering/fuel"
 )
@@ -61,8 +63,16 @@ func (in *instance) callServe(ctx context.Context, what, first, second uint64) (
 	return in.params[0], err
 }
 
-// instances makes, keeps and ends a program's instances.
+// instances are those of a program that no invocation has, with the state that all begin in. Each
+// slot is one's, wiped, or released.
 type instances struct {
+	size     int64          // bytes of memory that each may have
+	owner    *memory.Owner  // of their memory; nil: it is not counted
+	mappings *budget.Budget // that they take; nil: they are not counted
+	relieve  func()         // has mappings of idle instances given back
+	code     *code          // which keeps what images of one code have in common
+	watch    *calm.Watch
+
 	mu    sync.Mutex // guards all below
 	slots []*slot    // wiped, to be used again
 	ready []*instance
@@ -106,8 +116,8 @@ func (p *Program) take(v *invocation) (in *instance, prepared bool, err error) {
 		return nil, false, err
 	}
 	if image == nil { // which has the data
-		if err = data.write(in.slot.space[:in.memory.Size()]); err == nil {
-			image, err = p.coldImage(in)
+		if err = data.write(in.slot.space[:in.memory.Size()]); err == nil && p.restorable {
+			image, err = p.pool.coldImage(in, p.iface == abi.InterfaceWASI)
 		}
 	}
 	if err == nil && image != nil {
@@ -115,7 +125,7 @@ func (p *Program) take(v *invocation) (in *instance, prepared bool, err error) {
 	}
 	if err != nil {
 		starved := in.slot.starved
-		p.discard(v, in)
+		p.pool.discard(v, in)
 		if starved {
 			return nil, false, abi.ErrNodeBusy
 		}
@@ -128,25 +138,25 @@ func (p *Program) take(v *invocation) (in *instance, prepared bool, err error) {
 
 // coldImage takes the image of an instance in which nothing has run yet, where
 // start-up has to run for each request: making an instance anew costs more than
-// putting one back.
-func (p *Program) coldImage(in *instance) (*image, error) {
-	p.pool.mu.Lock()
-	defer p.pool.mu.Unlock()
-	if p.pool.image != nil || !p.restorable || !(p.pool.fresh || p.iface == abi.InterfaceWASI) {
-		return p.pool.image, nil
+// putting one back. always is whether it has to, whatever start-up makes.
+func (i *instances) coldImage(in *instance, always bool) (*image, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.image != nil || !(i.fresh || always) {
+		return i.image, nil
 	}
-	taken, err := p.capture(in)
+	taken, err := i.code.capture(in)
 	if err != nil {
 		return nil, err
 	}
 	taken.cold = true
-	p.pool.settle(taken)
+	i.begin(taken)
 	return taken, nil
 }
 
-// settle keeps the image, from which all further instances begin: what a large one has of the module's
+// begin keeps the image, from which all further instances begin: what a large one has of the module's
 // data need not be kept a second time.
-func (i *instances) settle(taken *image) {
+func (i *instances) begin(taken *image) {
 	if i.image = taken; taken.large != nil {
 		i.data = nil
 	}
@@ -155,7 +165,7 @@ func (i *instances) settle(taken *image) {
 // instantiate makes an instance in a slot. When it fails, a segment did not fit
 // into its memory or table.
 func (p *Program) instantiate(ctx *invocation) (*instance, error) {
-	s, err := p.slot()
+	s, err := p.pool.slot()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNode, err)
 	}
@@ -174,13 +184,13 @@ func (p *Program) instantiate(ctx *invocation) (*instance, error) {
 		if s.starved {
 			err = abi.ErrNodeBusy
 		}
-		p.putSlot(s)
+		p.pool.putSlot(s)
 		return nil, err
 	}
 	if !p.probed.Load() {
 		if err := p.probe(ctx, in); err != nil {
 			err = errors.Join(err, in.module.Close(ctx))
-			p.putSlot(s)
+			p.pool.putSlot(s)
 			return nil, err
 		}
 		p.probed.Store(true)
@@ -233,14 +243,15 @@ func mutable(m api.Module, name string) api.MutableGlobal {
 	return m.ExportedGlobal(name).(api.MutableGlobal)
 }
 
-func (p *Program) slot() (*slot, error) {
-	if s := p.pool.wiped(); s != nil {
+// slot returns one for a new instance.
+func (i *instances) slot() (*slot, error) {
+	if s := i.wiped(); s != nil {
 		return s, nil
 	}
-	s, err := newSlot(p.limits.Memory, p.owner, p.mappings)
-	if errors.Is(err, abi.ErrNodeBusy) && p.relieve != nil {
-		p.relieve()
-		return newSlot(p.limits.Memory, p.owner, p.mappings)
+	s, err := newSlot(i.size, i.owner, i.mappings)
+	if errors.Is(err, abi.ErrNodeBusy) && i.relieve != nil {
+		i.relieve()
+		return newSlot(i.size, i.owner, i.mappings)
 	}
 	return s, err
 }
@@ -259,37 +270,37 @@ func (i *instances) wiped() *slot {
 }
 
 // putSlot keeps a slot for the next instance.
-func (p *Program) putSlot(s *slot) {
+func (i *instances) putSlot(s *slot) {
 	s.wipe()
-	p.pool.mu.Lock()
-	kept := len(p.pool.slots) < maxReady && !p.pool.ended
+	i.mu.Lock()
+	kept := len(i.slots) < maxReady && !i.ended
 	if kept {
-		p.pool.slots = append(p.pool.slots, s)
+		i.slots = append(i.slots, s)
 	}
-	p.pool.mu.Unlock()
+	i.mu.Unlock()
 	if !kept {
 		s.release()
 	}
 }
 
 // discard ends an instance.
-func (p *Program) discard(ctx context.Context, in *instance) {
+func (i *instances) discard(ctx context.Context, in *instance) {
 	_ = in.module.Close(ctx) // it has nothing to flush
-	p.pool.mu.Lock()
-	mapped := p.pool.image != nil && p.pool.image.large != nil
-	p.pool.mu.Unlock()
+	i.mu.Lock()
+	mapped := i.image != nil && i.image.large != nil
+	i.mu.Unlock()
 	if mapped {
 		// A file may be mapped there: a slot that is used again has to be plain.
 		in.slot.release()
 		return
 	}
-	p.putSlot(in.slot)
+	i.putSlot(in.slot)
 }
 
 // abandon ends an instance after a panic of the node's own, in which nothing is known to be
 // whole: its slot is not used again.
-func (p *Program) abandon(ctx context.Context, in *instance) {
-	_ = p.watch.Do("end of a broken instance", func() error {
+func (i *instances) abandon(ctx context.Context, in *instance) {
+	_ = i.watch.Do("end of a broken instance", func() error {
 		defer in.slot.release()
 		return in.module.Close(ctx)
 	})
@@ -315,9 +326,9 @@ func foreseen(err error) bool {
 }
 
 // keep puts an instance back to the image for the next request, or ends it.
-func (p *Program) keep(ctx context.Context, in *instance) {
+func (i *instances) keep(ctx context.Context, in *instance) {
 	if !in.started && (in.image == nil || !in.image.restore(in)) {
-		p.discard(ctx, in)
+		i.discard(ctx, in)
 		return
 	}
 	in.fuel.Set(0)
@@ -325,8 +336,8 @@ func (p *Program) keep(ctx context.Context, in *instance) {
 	in.refused.Set(0)
 	in.slot.keepOnly(int64(in.memory.Size()))
 	in.keepStack()
-	if in.slot.taken() > smallMemory && p.owner != nil && p.owner.Short() || !p.pool.put(in) {
-		p.discard(ctx, in)
+	if in.slot.taken() > smallMemory && i.owner != nil && i.owner.Short() || !i.put(in) {
+		i.discard(ctx, in)
 	}
 }
 
@@ -342,50 +353,50 @@ func (i *instances) put(in *instance) bool {
 }
 
 // startsAnew tells whether start-up is known to run for each request.
-func (p *Program) startsAnew() bool {
-	p.pool.mu.Lock()
-	defer p.pool.mu.Unlock()
-	return p.pool.fresh
+func (i *instances) startsAnew() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.fresh
 }
 
 // settle takes the image of an instance that was just initialised, if this is
 // the first and nothing about it belongs to the moment. It answers whether the
 // instance has the image's state now.
-func (p *Program) settle(in *instance, moment bool) (bool, error) {
-	p.pool.mu.Lock()
-	defer p.pool.mu.Unlock()
-	if p.pool.fresh = p.pool.fresh || moment; p.pool.fresh {
+func (i *instances) settle(in *instance, moment bool) (bool, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.fresh = i.fresh || moment; i.fresh {
 		return false, nil
 	}
-	if p.pool.image == nil {
-		taken, err := p.capture(in)
+	if i.image == nil {
+		taken, err := i.code.capture(in)
 		if err != nil {
 			return false, fmt.Errorf("%w: take the image: %w", errNode, err)
 		}
-		p.pool.settle(taken)
+		i.begin(taken)
 	}
 	// Also the first is put into the image's form, so that it can be restored.
-	if err := p.pool.image.adopt(in); err != nil {
+	if err := i.image.adopt(in); err != nil {
 		return false, fmt.Errorf("%w: put it into its first state: %w", errNode, err)
 	}
 	return true, nil
 }
 
 // end releases everything. No invocation may run.
-func (p *Program) end(ctx context.Context) error {
-	p.pool.mu.Lock()
-	defer p.pool.mu.Unlock()
+func (i *instances) end(ctx context.Context) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	var errs []error
-	for _, in := range p.pool.ready {
+	for _, in := range i.ready {
 		errs = append(errs, in.module.Close(ctx))
 		in.slot.release()
 	}
-	for _, s := range p.pool.slots {
+	for _, s := range i.slots {
 		s.release()
 	}
-	if p.pool.image != nil {
-		errs = append(errs, p.pool.image.close())
+	if i.image != nil {
+		errs = append(errs, i.image.close())
 	}
-	p.pool.ready, p.pool.slots, p.pool.image, p.pool.ended = nil, nil, nil, true
+	i.ready, i.slots, i.image, i.ended = nil, nil, nil, true
 	return errors.Join(errs...)
 }

@@ -59,16 +59,6 @@ type Result struct {
 	FaultDetail  string        // for the app's developer: in which functions, and lines, it trapped
 }
 
-// A guest is granted fuel in slices, so that it looks at the clock, lets others run and lets
-// Go's collector stop it each sliceTime or so. How much it runs in that time differs a
-// hundredfold between loops in registers and loads that miss the caches.
-const (
-	sliceTime  = 100 * time.Microsecond
-	firstSlice = 50_000
-	leastSlice = 2_000
-	mostSlice  = 200_000
-)
-
 // invocation is the state of one call. The instance's goroutine owns it.
 //
 // It is the context of the guest's calls, too: what is not its own is the caller's.
@@ -79,30 +69,22 @@ type invocation struct {
 	deadline time.Time
 	began    time.Time // the work that the request is billed for: an instance is there
 	in       *instance
-	starting uint64 // what start-up may use, while it runs; 0: the request's limit holds
-	startUp  uint64 // units that start-up took, if they are not the request's
-	spent    uint64 // before the guest's own counting: InitCost
-	granted  uint64
+	fuel     allowance
+	startUp  uint64    // units that start-up took, if they are not the request's
 	ready    *instance // that waited for a request; run takes it
 	reserved int64     // bytes of memory for a new instance, until it is made
-	slice    uint64    // granted at a time
-	sliced   time.Time // when the last slice was granted
 	stop     error     // why the host stopped the guest
 	watch    *calm.Watch
 	turn     turns.Turn
 	waited   time.Duration // for a turn, since began
 	cgi      bool          // standard output is the response
 
-	preparing bool // initialisers run: nothing of the request may be seen
-	moment    bool // an initialiser asked for what is different each time
-	called    bool // an initialiser called a capability
-	warming   bool // the warm-up request runs, as part of that
+	init beginning
 
-	hostSince time.Time     // when the host call that runs began; zero: none does
-	host      time.Duration // of those that ended
-	calls     int           // of capabilities, so far
-	calling   *hostContext  // for the next of them; nil: to be made
-	last      lastLink      // what they led to
+	host    hostTime
+	calls   int          // of capabilities, so far
+	calling *hostContext // for the next of them; nil: to be made
+	links   links        // what they lead to
 
 	checkpoints checkpoints
 
@@ -110,8 +92,7 @@ type invocation struct {
 	status    int  // of that answer
 	sent      int64
 	collected abi.Response // of it, if nobody takes pieces
-	holds     int64        // bytes of the response in memory, see hold
-	room      int64        // of those, what Call.Room has counted
+	holds     holding
 
 	moments moments
 	kept    kept
@@ -151,10 +132,6 @@ func (v *invocation) halt(err error) {
 
 var errHalted = errors.New("halted by the host")
 
-// ofTheMoment notes that the guest was told what may be different at another
-// time. Where an initialiser asks, its result must not serve later requests.
-func (v *invocation) ofTheMoment() { v.moment = v.moment || v.preparing }
-
 // alive halts a guest whose time is up or whose caller left. It answers the time.
 func (v *invocation) alive() time.Time {
 	if err := v.Err(); err != nil {
@@ -167,43 +144,28 @@ func (v *invocation) alive() time.Time {
 	return at
 }
 
-// used is what a guest with so much left has spent.
-func (v *invocation) used(left int64) uint64 {
-	return v.spent + uint64(int64(v.granted)-left)
-}
-
 // refuel grants the next slice, or halts. left is below zero: what it lacks has
 // been charged already, and is granted on top. Or it is not, between two pieces of a large
 // instruction; then the guest has what it needs, and its slice is measured from here.
 func (v *invocation) refuel(left int64) int64 {
 	if left >= 0 {
-		v.sliced = v.yield(v.alive())
+		v.fuel.sliced = v.yield(v.alive())
 		return left
 	}
 	now := v.began
-	if v.granted > 0 {
+	if v.fuel.granted > 0 {
 		now = v.alive()
-		v.adapt(now)
+		v.fuel.adapt(now)
 		now = v.yield(now)
 	} else if v.Err() != nil { // nothing has run: the clock was looked at just now
 		v.halt(abi.ErrCanceled)
 	}
-	v.sliced = now
+	v.fuel.sliced = now
 	used := v.within(left)
 	if v.checkpoints.due(now, used) {
 		v.whileHost(func() { v.checkpoint(now, used) })
 	}
-	rest := v.fuel() - v.spent - v.granted
-	grant := min(rest, uint64(-left)+min(v.slice, v.checkpoints.left(used)))
-	v.granted += grant
-	return left + int64(grant)
-}
-
-// adapt makes the next slice as large as what would have taken sliceTime. The last one took from
-// sliced to now, host calls included, which make it smaller and do no harm.
-func (v *invocation) adapt(now time.Time) {
-	took := max(now.Sub(v.sliced), time.Microsecond)
-	v.slice = min(max(v.slice*uint64(sliceTime)/uint64(took), v.slice/4, leastSlice), 2*v.slice, mostSlice)
+	return v.fuel.grant(left, v.checkpoints.left(used))
 }
 
 // yield lets another call run whose turn comes first, and returns the time after that.
@@ -227,8 +189,8 @@ func (v *invocation) resumed(since time.Time, err error) time.Time {
 
 // within returns what a guest with so much left has spent, and halts it if that is too much.
 func (v *invocation) within(left int64) uint64 {
-	used := v.used(left)
-	if used > v.fuel() {
+	used := v.fuel.used(left)
+	if used > v.fuel.limit() {
 		v.halt(v.exhausted())
 	}
 	return used
@@ -307,7 +269,8 @@ func (pl Place) Invoke(ctx context.Context, call Call) (Result, error) {
 	now := time.Now()
 	v := &invocation{
 		Context: ctx, call: call, limits: &p.limits, cgi: p.iface == abi.InterfaceWASI, began: now, deadline: now.Add(p.limits.Timeout),
-		stderr: lineWriter{sink: call.Stderr}, moments: moments{rehearsal: call.rehearsal}, watch: p.watch, slice: firstSlice, turn: turns.Of(p.share, call.Weight),
+		fuel: allowance{request: p.limits.Fuel, slice: firstSlice}, host: hostTime{most: p.limits.HostTime}, links: links{granted: call.Links}, holds: holding{room: call.Room},
+		stderr: lineWriter{sink: call.Stderr}, moments: moments{rehearsal: call.rehearsal}, watch: p.watch, turn: turns.Of(p.share, call.Weight),
 	}
 	if err := p.admit(v); err != nil {
 		return Result{}, err
@@ -349,7 +312,7 @@ func (p *Program) run(v *invocation, result *Result) error {
 	v.in = in
 	defer func() {
 		if v.in != nil { // a panic of the node's own: what it left is not given to anybody
-			p.abandon(v, in)
+			p.pool.abandon(v, in)
 		}
 	}()
 	if !prepared {
@@ -364,9 +327,9 @@ func (p *Program) run(v *invocation, result *Result) error {
 		err = p.fault(v, in, err, result)
 	}
 	if cause == nil && err == nil || !in.started && foreseen(cause) {
-		p.keep(v, in)
+		p.pool.keep(v, in)
 	} else {
-		p.discard(v, in)
+		p.pool.discard(v, in)
 	}
 	v.in = nil
 	return err
@@ -375,15 +338,15 @@ func (p *Program) run(v *invocation, result *Result) error {
 // count fills in what a call took. It returns err, or that the limit was passed.
 func (p *Program) count(v *invocation, in *instance, err error, result *Result) error {
 	ended := time.Now()
-	v.hostStops(ended)
-	result.Host, result.Guest = v.host, max(0, ended.Sub(v.began)-v.host-v.waited)
+	v.host.stop(ended)
+	result.Host, result.Guest = v.host.spent, max(0, ended.Sub(v.began)-v.host.spent-v.waited)
 	result.BodyBytes = max(v.sent, int64(len(result.Response.Body)))
-	result.Instructions = v.used(int64(in.fuel.Get()))
+	result.Instructions = v.fuel.used(int64(in.fuel.Get()))
 	result.MemoryPeak = int64(in.memory.Size())
 	p.learn(result.MemoryPeak)
-	exceeds := result.Instructions > v.fuel()
-	if result.startUp = v.startUp; v.preparing {
-		result.startUp = min(result.Instructions, v.fuel())
+	exceeds := result.Instructions > v.fuel.limit()
+	if result.startUp = v.startUp; v.init.running {
+		result.startUp = min(result.Instructions, v.fuel.limit())
 	}
 	// Whatever happened after the limit was passed and before the guest asked
 	// again did not count. Nor is a request billed more than its own limit for a
@@ -434,7 +397,7 @@ func (p *Program) serveFrame(v *invocation, in *instance, r *abi.Request) (abi.R
 	}
 	answer, err := in.callServe(v, 0, uint64(size), 0)
 	if err != nil {
-		v.tried(!v.warming)
+		v.tried(!v.init.warming)
 		return abi.Response{}, err
 	}
 	if answer == shellAnswers {
@@ -468,7 +431,7 @@ func (p *Program) serveFrame(v *invocation, in *instance, r *abi.Request) (abi.R
 	if err != nil {
 		return abi.Response{}, fmt.Errorf("%w: %w", abi.ErrBadResponse, err)
 	}
-	if err := v.hold(len(answered.Body)); err != nil {
+	if err := v.holds.add(len(answered.Body)); err != nil {
 		v.stop = err
 		return abi.Response{}, err
 	}

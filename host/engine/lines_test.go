@@ -63,7 +63,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// inOrder tells whether a text has all parts, one behind the other.
+// inOrder reports whether a text has all parts, one behind the other.
 func inOrder(text string, parts []string) bool {
 	for _, p := range parts {
 		_, after, ok := strings.Cut(text, p)

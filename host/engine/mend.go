@@ -31,7 +31,7 @@ func withoutFloatSelects(m *wasm.Module) {
 // everything bounds what was judged before it was rewritten.
 var everything = wasm.Unbounded()
 
-// bodyWithoutFloatSelects answers a body with each `select` of floats or vectors made
+// bodyWithoutFloatSelects returns a body with each `select` of floats or vectors made
 // an `if`; false if it has none, or is not valid: that is the compiler's to say.
 func bodyWithoutFloatSelects(m *wasm.Module, body int) (wasm.Body, bool) {
 	old := m.Bodies[body]

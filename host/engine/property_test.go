@@ -26,7 +26,7 @@ var propertyCaps = fuel.Options{MemoryPages: 2, TableElements: 12, CallDepth: 40
 const mostUnits = 200_000
 
 // TestRandomPrograms: whatever a program does, metered or not, compiled or
-// interpreted, in slices of any size, it answers the same, traps the same, leaves
+// interpreted, in slices of any size, it returns the same, traps the same, leaves
 // the same memory and globals, and costs the same, which is what package fueltest
 // counts; and whenever it asks for more, it has used what it says.
 func TestRandomPrograms(t *testing.T) {
@@ -337,6 +337,7 @@ func FuzzPrograms(f *testing.F) {
 
 // TestKernels: what the benchmarks run costs what the interpreter counts.
 func TestKernels(t *testing.T) {
+	single(t)
 	p := newPair(t, wazero.NewRuntimeConfigCompiler())
 	for name, n := range map[string]uint64{"fib": 14, "sieve": 1, "matmul": 1, "nbody": 300, "sha256": 100, "mandel": 12, "qsort": 1, "json": 1, "interp": 1} {
 		raw, err := os.ReadFile("../../bench/kernels/" + name + ".wasm")

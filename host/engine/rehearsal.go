@@ -71,7 +71,7 @@ func (j job) rehearse(ctx context.Context, runtime wazero.Runtime, compiled waze
 	r, err := p.Invoke(ctx, Call{
 		Request: &abi.Request{Method: "GET", Path: "/", Host: "rehearsal.invalid"}, Links: links, rehearsal: true,
 	})
-	return seen{fault: abi.FaultKind(err), startUp: r.startUp, instructions: r.Instructions, pages: r.MemoryPeak / pageSize, response: r.Response}, p.end(ctx)
+	return seen{fault: abi.FaultKind(err), startUp: r.startUp, instructions: r.Instructions, pages: r.MemoryPeak / pageSize, response: r.Response}, p.pool.end(ctx)
 }
 
 // seen is what can be seen of a request from outside.

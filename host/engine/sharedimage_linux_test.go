@@ -13,7 +13,7 @@ import (
 )
 
 // variant is an app with a large memory whose start-up writes to every other page of it, and whose data
-// differs from that of other variants at n places, in as many pages; one of them is in its answer. It is
+// differs from that of other variants at n places, in as many pages; one of them is in its response. It is
 // asked to by a long path, it writes to all of its memory and traps.
 func variant(t testing.TB, n int, c byte) []byte {
 	const pages, step = 8, 8192

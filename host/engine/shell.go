@@ -76,7 +76,7 @@ func finish(rewritten []byte, mapped bool) (module, shell []byte, err error) {
 	return module, m.Encode(), nil
 }
 
-// probe tells whether the code that was found for a command is the module's.
+// probe reports whether the code that was found for a command is the module's.
 func (p *Program) probe(ctx context.Context, in *instance) error {
 	if f := in.module.ExportedFunction(exportProbe); f != nil {
 		if _, err := f.Call(ctx); err != nil {

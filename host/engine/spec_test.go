@@ -28,6 +28,7 @@ import (
 // must be the same, and the count too, whether a call returns or traps, in
 // whatever slices the fuel is granted.
 func TestSpecification(t *testing.T) {
+	single(t)
 	suite := specSuite(t)
 	for name, config := range map[string]wazero.RuntimeConfig{"compiler": wazero.NewRuntimeConfigCompiler(), "interpreter": wazero.NewRuntimeConfigInterpreter()} {
 		t.Run(name, func(t *testing.T) {
@@ -290,7 +291,7 @@ func interpret(path string) *fueltest.Machine {
 }
 
 // compareMachine compares a call with the interpreter's, whose NaNs are not the
-// processor's. It answers whether the call trapped.
+// processor's. It reports whether the call trapped.
 func compareMachine(t *testing.T, where string, machine *fueltest.Machine, name string, args []uint64, types []api.ValueType, want []uint64, wantErr error, used int64) bool {
 	t.Helper()
 	before := machine.Charged

@@ -20,21 +20,33 @@ const (
 	mostFuel = math.MaxInt64 / 4
 )
 
-// imageable tells whether one image may serve all requests, as far as that is
+// imageable reports whether one image may serve all requests, as far as that is
 // known before start-up ran.
 func (p *Program) imageable() bool {
 	return p.restorable && p.iface == abi.InterfaceV1 && !p.limits.KeepState
 }
 
-// ofItsOwn tells whether what start-up made is for this request alone. What a
+// beginning is an invocation's start-up.
+type beginning struct {
+	running bool // initialisers run: nothing of the request may be seen
+	moment  bool // an initialiser asked for what is different each time
+	called  bool // an initialiser called a capability
+	warming bool // the warm-up request runs, as part of that
+}
+
+// ofTheMoment notes that the guest was told what may be different at another
+// time. Where an initialiser asks, its result must not serve later requests.
+func (b *beginning) ofTheMoment() { b.moment = b.moment || b.running }
+
+// ofItsOwn reports whether what start-up made is for this request alone. What a
 // capability answered may not outlive its grant.
-func (v *invocation) ofItsOwn(l Limits) bool { return v.called || v.moment && !l.StartOnce }
+func (b *beginning) ofItsOwn(l *Limits) bool { return b.called || b.moment && !l.StartOnce }
 
 // startFuel returns how many units start-up may use. One that is kept for all requests has a
 // budget of its own. One that each request runs is part of that request, which costs what its
 // limit says at most, so it has the request's.
 func (p *Program) startFuel() uint64 {
-	if !p.imageable() || p.startsAnew() || p.runaway.Load() {
+	if !p.imageable() || p.pool.startsAnew() || p.runaway.Load() {
 		return p.limits.Fuel
 	}
 	return p.limits.startFuel()
@@ -49,16 +61,16 @@ func (l Limits) startFuel() uint64 {
 
 // startUp runs start-up within its own limits, and leaves the request its own.
 func (p *Program) startUp(v *invocation, in *instance) error {
-	if v.starting = p.startFuel(); v.call.rehearsal {
-		v.starting = p.limits.startFuel()
+	if v.fuel.starting = p.startFuel(); v.call.rehearsal {
+		v.fuel.starting = p.limits.startFuel()
 	}
-	v.spent = min(p.initCost, v.fuel())
-	v.preparing = true
+	v.fuel.spent = min(p.initCost, v.fuel.limit())
+	v.init.running = true
 	err := p.prepare(v, in)
 	if err == nil {
 		err = p.started(v, in)
 	}
-	if errors.Is(v.stop, abi.ErrFuelExhausted) && v.fuel() > p.limits.Fuel {
+	if errors.Is(v.stop, abi.ErrFuelExhausted) && v.fuel.limit() > p.limits.Fuel {
 		p.runaway.Store(true)
 	}
 	return err
@@ -67,13 +79,13 @@ func (p *Program) startUp(v *invocation, in *instance) error {
 // started ends start-up: it is kept for all requests, or is part of this one. A rehearsal has it apart
 // in any case.
 func (p *Program) started(v *invocation, in *instance) error {
-	if v.used(int64(in.fuel.Get())) > v.fuel() {
+	if v.fuel.used(int64(in.fuel.Get())) > v.fuel.limit() {
 		v.stop = v.exhausted()
 		return v.stop
 	}
 	apart := v.call.rehearsal
 	if p.imageable() {
-		imaged, err := p.settle(in, v.ofItsOwn(p.limits))
+		imaged, err := p.pool.settle(in, v.init.ofItsOwn(&p.limits))
 		if err != nil {
 			return err
 		}
@@ -83,9 +95,10 @@ func (p *Program) started(v *invocation, in *instance) error {
 		return p.partOfRequest(v, in)
 	}
 	now := time.Now()
-	v.startUp = v.used(int64(in.fuel.Get()))
-	v.preparing, v.starting, v.began, v.deadline = false, 0, now, now.Add(p.limits.Timeout)
-	v.spent, v.granted, v.host, v.waited = 0, 0, 0, 0
+	v.startUp = v.fuel.used(int64(in.fuel.Get()))
+	v.init.running, v.began, v.deadline = false, now, now.Add(p.limits.Timeout)
+	v.host.spent, v.waited = 0, 0
+	v.fuel.begin()
 	in.fuel.Set(0)
 	return nil
 }
@@ -94,35 +107,26 @@ func (p *Program) started(v *invocation, in *instance) error {
 // granted beyond that is taken back.
 func (p *Program) partOfRequest(v *invocation, in *instance) error {
 	left := int64(in.fuel.Get())
-	if v.used(left) > p.limits.Fuel {
-		v.starting = 0
+	if v.fuel.used(left) > p.limits.Fuel {
+		v.fuel.starting = 0
 		v.stop = v.exhausted()
 		return v.stop
 	}
-	v.preparing, v.starting = false, 0
-	if granted := v.spent + v.granted; granted > v.fuel() {
-		v.granted -= granted - v.fuel()
-		in.fuel.Set(uint64(left - int64(granted-v.fuel())))
+	v.init.running = false
+	if now := v.fuel.ends(left); now != left {
+		in.fuel.Set(uint64(now))
 	}
 	return nil
 }
 
-// fuel returns how many units the guest may use by now.
-func (v *invocation) fuel() uint64 {
-	if v.starting > 0 {
-		return v.starting
-	}
-	return v.limits.Fuel
-}
-
 // exhausted is the error of a guest that has passed the limit that holds now.
 func (v *invocation) exhausted() error {
-	switch err := fmt.Errorf("%w of %d", abi.ErrFuelExhausted, v.fuel()); {
-	case !v.preparing:
+	switch err := fmt.Errorf("%w of %d", abi.ErrFuelExhausted, v.fuel.limit()); {
+	case !v.init.running:
 		return err
-	case v.fuel() > v.limits.Fuel || !v.ofItsOwn(*v.limits):
+	case v.fuel.limit() > v.limits.Fuel || !v.init.ofItsOwn(v.limits):
 		return fmt.Errorf("%w: its start-up takes more", err)
-	case v.called:
+	case v.init.called:
 		return fmt.Errorf("%w: its start-up takes more, and runs for each request since it calls a capability", err)
 	default:
 		return fmt.Errorf("%w: its start-up takes more, and runs for each request since it asks for the clock or for randomness; start_once = true in the manifest lets it run once", err)
@@ -143,7 +147,7 @@ func (p *Program) prepare(v *invocation, in *instance) error {
 			}
 		}
 	}
-	if p.limits.WarmUp != "" && p.imageable() && !v.ofItsOwn(p.limits) && !p.startsAnew() {
+	if p.limits.WarmUp != "" && p.imageable() && !v.init.ofItsOwn(&p.limits) && !p.pool.startsAnew() {
 		if err := p.warmUp(v, in); err != nil {
 			return err
 		}
@@ -152,14 +156,14 @@ func (p *Program) prepare(v *invocation, in *instance) error {
 	return nil
 }
 
-// warmUp serves a request that nobody made: nothing of the one that happens to
+// warmUp serves a request that no user made: nothing of the one that happens to
 // be the first may get into the image.
 func (p *Program) warmUp(v *invocation, in *instance) error {
 	r := &abi.Request{Method: "GET", Host: "warm-up.invalid"}
 	r.Path, r.Query, _ = strings.Cut(p.limits.WarmUp, "?")
-	v.warming = true
+	v.init.warming = true
 	_, err := p.serveFrame(v, in, r)
-	if v.warming = false; err != nil {
+	if v.init.warming = false; err != nil {
 		return fmt.Errorf("warm_up %q: %w", p.limits.WarmUp, err)
 	}
 	return nil

@@ -47,6 +47,7 @@ const (
 // each request runs has the request's and is on its bill, to the unit; and whatever start-up does, a
 // request costs its limit at most, and a start-up that does not end is said to be one.
 func TestStartFuel(t *testing.T) {
+	single(t)
 	once := func(l *engine.Limits) { l.StartOnce = true }
 	for _, c := range []struct {
 		name   string

@@ -21,8 +21,8 @@ import (
 func exportStream(b wazero.HostModuleBuilder) {
 	for name, call := range map[string]func(*invocation, []byte){abi.StreamStart: (*invocation).streamFrame, abi.StreamWrite: (*invocation).streamBytes} {
 		exportHostFunc(b, abi.StreamModule, name, func(_ context.Context, v *invocation, in []byte) ([]byte, abi.Errno) {
-			if v.preparing {
-				return nil, abi.ErrnoUnavailable // nobody has asked anything yet
+			if v.init.running {
+				return nil, abi.ErrnoUnavailable // there was no request yet
 			}
 			call(v, in)
 			return nil, abi.ErrnoOK
@@ -58,7 +58,7 @@ func (v *invocation) startStream(r abi.Response) {
 	if v.call.Stream == nil {
 		v.collected.Header = slices.Clone(r.Header)
 	} else if v.call.Checkpoint != nil {
-		v.checkpoints.begin(v.fuel())
+		v.checkpoints.begin(v.fuel.limit())
 	}
 	v.sendStream(r.Body, func(deadline time.Time) error { return v.call.Stream.Start(r, deadline) })
 }
@@ -76,10 +76,10 @@ func (v *invocation) sendStream(p []byte, send func(deadline time.Time) error) {
 		v.collected.Body = append(v.collected.Body, p...)
 		return
 	}
-	if now, used := time.Now(), v.used(int64(v.in.fuel.Get())); v.checkpoints.due(now, used) {
+	if now, used := time.Now(), v.fuel.used(int64(v.in.fuel.Get())); v.checkpoints.due(now, used) {
 		v.checkpoint(now, used)
 	}
-	deadline := v.hostDeadline()
+	deadline := v.host.until(v.deadline)
 	switch err := send(deadline); {
 	case errors.Is(err, os.ErrDeadlineExceeded): // the server takes it for a caller that left
 		v.halt(v.tooLate(deadline))
@@ -92,23 +92,30 @@ func (v *invocation) sendStream(p []byte, send func(deadline time.Time) error) {
 // about what is held for any request.
 const roomStep = 16 << 10
 
-// hold asks for room for n bytes more of the response.
-func (v *invocation) hold(n int) error {
-	v.holds += int64(n)
-	if v.call.Room == nil || v.holds <= v.room+roomStep {
+// holding is what of a response is held in memory.
+type holding struct {
+	room    Room  // that counts it; nil: it is not counted
+	bytes   int64 // that are held
+	counted int64 // of those
+}
+
+// add asks for room for n bytes more.
+func (h *holding) add(n int) error {
+	h.bytes += int64(n)
+	if h.room == nil || h.bytes <= h.counted+roomStep {
 		return nil
 	}
-	more := (v.holds - v.room - 1) / roomStep * roomStep
-	if err := v.call.Room.Hold(more); err != nil {
+	more := (h.bytes - h.counted - 1) / roomStep * roomStep
+	if err := h.room.Hold(more); err != nil {
 		return err
 	}
-	v.room += more
+	h.counted += more
 	return nil
 }
 
-// mustHold is hold from inside a host function.
+// mustHold counts n bytes more of the response from inside a host function.
 func (v *invocation) mustHold(n int) {
-	if err := v.hold(n); err != nil {
+	if err := v.holds.add(n); err != nil {
 		v.halt(err)
 	}
 }
@@ -137,7 +144,7 @@ func (v *invocation) printed(view []byte) {
 	}
 }
 
-// unbuffered tells whether a command's headers ask for a stream, and removes the
+// unbuffered reports whether a command's headers ask for a stream, and removes the
 // one that is for the node alone.
 func unbuffered(r *abi.Response) (wanted bool) {
 	r.Header = slices.DeleteFunc(r.Header, func(f abi.Field) bool {

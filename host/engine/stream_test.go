@@ -14,7 +14,7 @@ import (
 	"github.com/agora-host/agora/host/engine"
 )
 
-// pieces is a caller that takes an answer piece by piece.
+// pieces is a caller that takes a response piece by piece.
 type pieces struct {
 	head     abi.Response
 	all      []string
@@ -43,7 +43,7 @@ func send(function byte, ptr, n int64) []byte {
 	return append(b, i32c, 0, i32c, 0, wasm.OpCall, function, drop)
 }
 
-// streaming is an app whose memory holds a frame (its answer's head and first
+// streaming is an app whose memory holds a frame (its response's head and first
 // piece), and that starts with it and then does what code says.
 func streaming(code ...[]byte) wasmtest.App {
 	frame := abi.AppendResponse(nil, &abi.Response{Status: 201, Header: []abi.Field{{Name: "X-A", Value: "a"}}, Body: []byte("first")})

@@ -255,7 +255,7 @@ func listSizes(list func(*invocation) []string) wasiFunc {
 }
 
 func clockTime(v *invocation, m api.Memory, a []uint64) uint64 {
-	v.ofTheMoment()
+	v.init.ofTheMoment()
 	wall, monotonic := v.moments.now()
 	switch a[0] {
 	case 0:
@@ -361,7 +361,7 @@ func (v *invocation) writeOut(view []byte) {
 }
 
 func randomGet(v *invocation, m api.Memory, a []uint64) uint64 {
-	v.ofTheMoment()
+	v.init.ofTheMoment()
 	view, ok := m.Read(uint32(a[0]), uint32(a[1]))
 	if !ok {
 		return wasiFault
@@ -379,7 +379,7 @@ func randomGet(v *invocation, m api.Memory, a []uint64) uint64 {
 // pollOneoff sleeps until the first clock is due, but never past the deadline. Standard streams
 // are always ready; what can never be is told at once, in an event of its own.
 func pollOneoff(v *invocation, m api.Memory, a []uint64) uint64 {
-	v.ofTheMoment()
+	v.init.ofTheMoment()
 	const subscription, event = 48, 32
 	v.charge(fuel.HostPoll) // also for none
 	if a[2] == 0 || a[2] > 64 {
@@ -422,8 +422,8 @@ func pollOneoff(v *invocation, m api.Memory, a []uint64) uint64 {
 }
 
 // pollErrno is the errno of a subscription's event.
-func (v *invocation) pollErrno(s []byte) uint64 {
-	of := v.streamOf(uint64(binary.LittleEndian.Uint32(s[16:])))
+func (d *descriptors) pollErrno(s []byte) uint64 {
+	of := d.streamOf(uint64(binary.LittleEndian.Uint32(s[16:])))
 	switch s[8] {
 	case 1: // to read
 		if of != stdin {
@@ -462,7 +462,7 @@ func (v *invocation) sleep(d time.Duration) {
 		return
 	}
 	v.whileHost(func() {
-		timer := time.NewTimer(min(d, time.Until(v.hostDeadline())+time.Millisecond))
+		timer := time.NewTimer(min(d, time.Until(v.host.until(v.deadline))+time.Millisecond))
 		defer timer.Stop()
 		select {
 		case <-timer.C:

@@ -18,7 +18,7 @@ import (
 
 // Router finds what a host name leads to.
 type Router interface {
-	// Route answers an error that says why there is nothing to call. host is
+	// Route returns an error that says why there is nothing to call. host is
 	// the Host header as sent, port included.
 	Route(ctx context.Context, host string) (Route, error)
 }
@@ -52,7 +52,7 @@ type Options struct {
 	Hidden func(name string) bool
 	// Secure tells that people come through TLS.
 	Secure bool
-	// WriteFault answers a request that failed, with the problem behind err.
+	// WriteFault responds to a request that failed, with the problem behind err.
 	WriteFault func(w http.ResponseWriter, r *http.Request, id string, err error)
 }
 
@@ -100,7 +100,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case a.started && err != nil:
 		// It is too late for a page that says so. The connection breaks off, so that
-		// nobody takes half an answer for a whole one.
+		// no one takes half a response for a whole one.
 		panic(http.ErrAbortHandler)
 	case a.started:
 		a.end()
@@ -226,7 +226,7 @@ func (a *answer) set(name, value string) {
 	a.header[name] = a.values[a.used-1 : a.used : a.used]
 }
 
-// whole sends an answer that is complete.
+// whole sends a response that is complete.
 func (a *answer) whole(resp *abi.Response) {
 	a.head(resp, len(resp.Body) > 0)
 	if bodyAllowed(resp.Status) {
@@ -239,7 +239,7 @@ func (a *answer) whole(resp *abi.Response) {
 	}
 }
 
-// Start begins to send an answer while its app runs.
+// Start begins to send a response while its app runs.
 func (a *answer) Start(resp abi.Response, deadline time.Time) error {
 	a.started = true
 	a.silent = a.r.Method == http.MethodHead || !bodyAllowed(resp.Status)
@@ -262,7 +262,7 @@ func (a *answer) Write(p []byte, deadline time.Time) error {
 	return control.Flush()
 }
 
-// end gives the connection back without the deadline of this answer.
+// end gives the connection back without the deadline of this response.
 func (a *answer) end() { _ = http.NewResponseController(a.w).SetWriteDeadline(time.Time{}) }
 
 // nosniff and unbuffered are shared by all answers.
@@ -347,7 +347,7 @@ func bodyAllowed(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// hopByHop tells whether a header is about one connection (RFC 9110 section 7.6.1).
+// hopByHop reports whether a header is about one connection (RFC 9110 section 7.6.1).
 func hopByHop(name string) bool {
 	switch name {
 	case "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization",

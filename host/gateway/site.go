@@ -15,7 +15,7 @@ import (
 
 // Files is a Route that has files beside its app.
 type Files interface {
-	// ServeFile answers a request for a file, and tells whether it was one. After an
+	// ServeFile serves a request for a file, and reports whether it was one. After an
 	// error nothing was written.
 	ServeFile(w http.ResponseWriter, r *http.Request, id string) (bool, error)
 }
@@ -90,7 +90,7 @@ func (s *Site) Serve(w http.ResponseWriter, r *http.Request, f *static.File) {
 	h.Set("Cache-Control", s.cacheControl(f))
 	h.Add("Vary", "Accept-Encoding")
 	ranges := r.Header.Get("Range")
-	// A range is of the file itself; nobody resumes a compressed one.
+	// A range is of the file itself; no one resumes a compressed one.
 	if ranges == "" && takesGzip(r.Header) {
 		if packed, ok := f.OpenGzip(); ok {
 			h.Set("Content-Encoding", "gzip")

@@ -38,7 +38,7 @@ type turn struct {
 	took chan struct{} // closed once it has what it waits for
 }
 
-// NewShared returns a budget of which nobody has more than each at once.
+// NewShared returns a budget of which no one has more than each at once.
 func NewShared(b *Budget, each int64) *Shared {
 	return &Shared{Budget: b, each: each, held: map[string]int64{}}
 }
@@ -104,7 +104,7 @@ func (s *Shared) giver(t *turn) func() {
 }
 
 // serve gives those who wait what is left, in order; a person whose share is taken stands in
-// the way of nobody else. The lock is held.
+// the way of no other. The lock is held.
 func (s *Shared) serve() {
 	s.waiting = slices.DeleteFunc(s.waiting, func() func(*turn) bool {
 		closed := false

@@ -56,7 +56,7 @@ func TestShared(t *testing.T) {
 	})
 }
 
-// TestSharedOrder: who has a whole share stands in nobody's way; small ones go before a large
+// TestSharedOrder: who has a whole share stands in no one's way; small ones go before a large
 // one that does not fit, but not for ever.
 func TestSharedOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

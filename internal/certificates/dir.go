@@ -70,6 +70,15 @@ func (d dir) keep(host string, c *tls.Certificate) error {
 	return nil
 }
 
+// forget deletes what was issued for a name.
+func (d dir) forget(host string) error {
+	err := os.Remove(filepath.Join(string(d), host+pemSuffix))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return errors.Join(err, durable.SyncDir(string(d)))
+}
+
 // accountKey returns the key of the node's account. It is made when it is first asked for.
 func (d dir) accountKey() (crypto.Signer, error) {
 	path := filepath.Join(string(d), accountFile)

@@ -171,7 +171,7 @@ func (i *issuer) run(ctx context.Context) {
 // forgotten.
 func (i *issuer) look(ctx context.Context) {
 	for _, host := range i.o.Eager {
-		if host, err := canonical(host); err == nil {
+		if host, err := canonical(host); err == nil && i.o.Known(ctx, host) == nil {
 			_, _, _ = i.want(host)
 		}
 	}
@@ -183,8 +183,11 @@ func (i *issuer) look(ctx context.Context) {
 		i.mu.Lock()
 		n := i.names[host]
 		switch now := i.o.Now(); {
-		case err != nil && !n.wanted:
+		case errors.Is(err, ErrUnknown) && !n.wanted:
 			delete(i.names, host)
+			if err := i.dir.forget(host); err != nil {
+				i.o.Log.Error("a certificate that is not needed any more was not deleted", "name", host, "err", err)
+			}
 		case err == nil && !now.Before(n.next) && (n.cert == nil || due(n.cert.Leaf, now)):
 			i.order(n)
 		}
@@ -229,7 +232,8 @@ func (i *issuer) settle(ctx context.Context, host string) {
 	n.err = err
 	switch {
 	case err == nil:
-		n.cert, n.failures, n.next = cert, 0, time.Time{}
+		// One that comes with little of its life left does not lead to the next order at once.
+		n.cert, n.failures, n.next = cert, 0, now.Add(cert.Leaf.NotAfter.Sub(now)/2)
 		i.o.Log.Info("a certificate was issued", "name", host, "expires", cert.Leaf.NotAfter.UTC())
 		return
 	case ctx.Err() != nil:
@@ -249,6 +253,22 @@ func (i *issuer) settle(ctx context.Context, host string) {
 		}
 	}
 	i.o.Log.Error("a certificate could not be issued", "name", host, "try_again", n.next.UTC(), "err", err)
+}
+
+// Again forgets the pauses after failures, and has what failed ordered now.
+func (s *Store) Again() {
+	i := s.acme
+	if i == nil {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.paused, i.client = time.Time{}, nil
+	for _, n := range i.names {
+		if n.next = (time.Time{}); n.err != nil {
+			i.order(n)
+		}
+	}
 }
 
 // errPaused: nothing is ordered for now.

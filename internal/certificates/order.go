@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -82,7 +83,7 @@ func (i *issuer) account(ctx context.Context) (*acme.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the account's key: %w", err)
 	}
-	client = &acme.Client{Key: key, DirectoryURL: i.o.Directory, UserAgent: "agora", HTTPClient: i.o.HTTP}
+	client = &acme.Client{Key: key, DirectoryURL: i.o.Directory, UserAgent: "agora", HTTPClient: i.o.HTTP, RetryBackoff: retryAfter}
 	if client.HTTPClient == nil {
 		client.HTTPClient = &http.Client{Timeout: 30 * time.Second}
 	}
@@ -97,6 +98,24 @@ func (i *issuer) account(ctx context.Context) (*acme.Client, error) {
 	defer i.mu.Unlock()
 	i.client = client
 	return client, nil
+}
+
+// retryAfter returns how long to wait before a request is sent for the n-th time again, or 0 for
+// never: what takes longer is an order that failed.
+func retryAfter(n int, _ *http.Request, resp *http.Response) time.Duration {
+	const most, longest = 5, 20 * time.Second
+	if n > most {
+		return 0
+	}
+	if resp != nil {
+		if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
+			if wait := time.Duration(s) * time.Second; wait <= longest {
+				return wait
+			}
+			return 0
+		}
+	}
+	return 100 * time.Millisecond << n
 }
 
 // obtain orders a certificate, proves that the name is the node's, and keeps what is issued.
@@ -117,7 +136,7 @@ func (i *issuer) obtain(ctx context.Context, host string) (*tls.Certificate, err
 	if err != nil {
 		return nil, err
 	}
-	chain, _, err := client.CreateOrderCert(ctx, order.FinalizeURL, request, true)
+	chain, err := finalize(ctx, client, order, request)
 	if err != nil {
 		return nil, fmt.Errorf("have the certificate issued: %w", err)
 	}
@@ -126,6 +145,20 @@ func (i *issuer) obtain(ctx context.Context, host string) (*tls.Certificate, err
 		return nil, err
 	}
 	return cert, i.dir.keep(host, cert)
+}
+
+// finalize has an order fulfilled. The library looks for the order at a place that a directory need
+// not name then (RFC 8555 section 7.4), so where it fails it is looked for where it was made.
+func finalize(ctx context.Context, client *acme.Client, order *acme.Order, request []byte) ([][]byte, error) {
+	chain, _, err := client.CreateOrderCert(ctx, order.FinalizeURL, request, true)
+	if err == nil {
+		return chain, nil
+	}
+	final, waited := client.WaitOrder(ctx, order.URI)
+	if waited != nil || final.Status != acme.StatusValid {
+		return nil, errors.Join(err, waited)
+	}
+	return client.FetchCert(ctx, final.CertURL, true)
 }
 
 // issued checks what the directory issued: a certificate that clients refuse does not replace one
@@ -167,8 +200,10 @@ func (i *issuer) prove(ctx context.Context, client *acme.Client, host string) (*
 			err = errors.Join(err, i.meet(ctx, client, at, kind, host))
 		}
 		if err == nil {
-			if order, err = client.WaitOrder(ctx, order.URI); err == nil {
-				return order, nil
+			var ready *acme.Order
+			if ready, err = client.WaitOrder(ctx, order.URI); err == nil {
+				ready.URI = order.URI
+				return ready, nil
 			}
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", kind, err))

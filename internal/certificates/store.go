@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,9 @@ import (
 // ErrNone: there is no certificate for the name that a client asked for.
 var ErrNone = errors.New("no certificate for that name")
 
+// ErrUnknown: a name is not the node's.
+var ErrUnknown = errors.New("no name of this node")
+
 // Options configure a Store.
 type Options struct {
 	Pairs []Pair
@@ -32,7 +36,8 @@ type Options struct {
 	Dir string
 	// Eager are the names that are ordered at once.
 	Eager []string
-	// Known returns why nothing may be ordered for a name, or nil if it may.
+	// Known returns nil if a certificate may be ordered for a name. If the name is not the node's, the
+	// error is ErrUnknown: what was issued for it is forgotten.
 	Known func(ctx context.Context, name string) error
 	Log   *slog.Logger
 	Now   func() time.Time
@@ -246,10 +251,13 @@ func (s *Store) warn() {
 	}
 }
 
+// hostName is one that has a dot; nothing else becomes a file's name.
+var hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
 // canonical returns the one form of a host's name, without a port.
 func canonical(host string) (string, error) {
 	name, err := idna.Lookup.ToASCII(strings.TrimSuffix(host, "."))
-	if err != nil || net.ParseIP(name) != nil || !strings.Contains(name, ".") {
+	if err != nil || net.ParseIP(name) != nil || len(name) > 253 || !hostName.MatchString(name) {
 		return "", fmt.Errorf("%w: %q is no name that a directory issues certificates for", ErrNone, host)
 	}
 	return name, nil

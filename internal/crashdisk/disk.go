@@ -108,7 +108,7 @@ func (m *move) apply(names map[string]Node) {
 	}
 }
 
-// BeginSync answers what EndSync takes once the sync has succeeded.
+// BeginSync returns what EndSync takes once the sync has succeeded.
 func (d *Dir) BeginSync() (covered int) { return d.synced + len(d.moves) }
 
 // EndSync makes durable what had been done when the sync began.

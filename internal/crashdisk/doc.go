@@ -1,6 +1,6 @@
 // Package crashdisk owns a model of a disk and of what is left on it when the
 // power goes. Tests write to it, or play a recorded process on it, and open what
-// AfterPowerLoss answers as the next process would.
+// AfterPowerLoss says what the next process would find.
 //
 // What a file or a directory has since its last completed sync may be on the disk
 // or not. POSIX promises no more ("fsync", IEEE Std 1003.1), and file systems use
@@ -21,6 +21,6 @@
 // Not in the model: a disk that says it wrote and did not (tests may ask for it),
 // and bytes that change by themselves.
 //
-// A Disk is for one goroutine at a time; what AfterPowerLoss answers shares no
+// A Disk is for one goroutine at a time; what AfterPowerLoss returns shares no
 // memory that changes, and may be used by another.
 package crashdisk

@@ -153,7 +153,7 @@ func (f *File) resize(op *Op, size int64) {
 	}
 }
 
-// BeginSync answers what EndSync takes once the sync has succeeded.
+// BeginSync returns what EndSync takes once the sync has succeeded.
 func (f *File) BeginSync() (covered uint64) { return f.ended }
 
 // EndSync makes durable what had ended when the sync began.

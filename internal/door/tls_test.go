@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
+
 	"github.com/agora-host/agora/internal/door"
 	"github.com/agora-host/agora/internal/siege"
 )
@@ -427,6 +429,87 @@ func TestHTTP2Floods(t *testing.T) {
 				t.Error("the node did not close the connections")
 			}
 		})
+	}
+}
+
+// TestTakenBack: a client that takes back most of what it asked for, however slowly, loses its
+// connection; one that changes its mind now and then keeps it.
+func TestTakenBack(t *testing.T) {
+	for name, k := range map[string]struct{ every, handshakes uint64 }{"most": {1, 2}, "a third": {3, 1}} {
+		t.Run(name, func(t *testing.T) {
+			begun := make(chan struct{})
+			f := open(t, func(_ http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/wait" {
+					begun <- struct{}{}
+					<-r.Context().Done()
+				}
+			}, overTLS, func(o *door.Options) { o.Grace = 10 * time.Second })
+			c := f.client("127.0.0.1")
+			for i := range uint64(620) {
+				if i%k.every > 0 {
+					if resp, err := c.Get("https://x/"); err == nil {
+						resp.Body.Close()
+					}
+					continue
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://x/wait", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				over := make(chan struct{})
+				go func() {
+					defer close(over)
+					if resp, err := c.Do(r); err == nil {
+						resp.Body.Close()
+					}
+				}()
+				select {
+				case <-begun:
+				case <-over:
+				}
+				cancel()
+				<-over
+			}
+			if done, _ := f.Handshakes(); done < k.handshakes || k.handshakes == 1 && done > 1 {
+				t.Errorf("%d connections, want %d", done, k.handshakes)
+			}
+		})
+	}
+}
+
+// TestGoAway: a client of HTTP/2 is told that its connection ends before it is closed.
+func TestGoAway(t *testing.T) {
+	f := open(t, echo, overTLS)
+	c, err := tls.Dial("tcp", f.Addr().String(), clientTLS("h2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
+		t.Fatal(err)
+	}
+	frames := http2.NewFramer(c, c)
+	if err := frames.WriteSettings(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := frames.ReadFrame(); err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan struct{})
+	go func() { defer close(over); f.shut() }()
+	told := false
+	for {
+		frame, err := frames.ReadFrame()
+		if err != nil {
+			break
+		}
+		if _, ok := frame.(*http2.GoAwayFrame); ok {
+			told = true
+		}
+	}
+	if <-over; !told {
+		t.Error("the connection was closed without a word")
 	}
 }
 

@@ -11,7 +11,7 @@
 // Order: strace writes a call down before the kernel runs it and again after it
 // has returned, before the thread goes on, and handles one such stop at a time. So
 // if one call was made because another had returned, in whatever threads, the
-// record has them in this order. An answer that is being written to a socket can
+// record has them in this order. A response that is being written to a socket can
 // only rest on the syncs whose ends stand above it.
 //
 // It must not know what runs. Linux alone has strace; on others nothing can be

@@ -153,7 +153,7 @@ func (p *Player) step(e Event) (touched bool, err error) {
 
 var errUnplayed = errors.New("changes what is in the directory in a way that cannot be played")
 
-// begin starts what has effect while a call runs, and answers what its end does.
+// begin starts what has effect while a call runs, and returns what its end does.
 func (p *Player) begin(q *process, e Event) (end func() error, err error) {
 	args := arguments{e.Args()}
 	switch e.Name {
@@ -196,7 +196,7 @@ func (p *Player) change(d *descriptor, e Event, args arguments) (end func() erro
 		return func() error {
 			op.End()
 			if e.Result != n {
-				return fmt.Errorf("it answered %d", e.Result)
+				return fmt.Errorf("it returned %d", e.Result)
 			}
 			return nil
 		}

@@ -64,7 +64,7 @@ func Record(cmd *exec.Cmd) (*Recording, error) {
 // Started is to be called once the command has been started, or was not.
 func (r *Recording) Started() { _ = r.to.Close() }
 
-// Events waits for the end of all that was started, and answers what it did.
+// Events waits for the end of all that was started, and returns what it did.
 func (r *Recording) Events() ([]Event, error) {
 	<-r.done
 	if r.err != nil {

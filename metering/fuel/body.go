@@ -18,7 +18,7 @@ type emitter struct {
 	loops    int         // that were opened so far
 	inside   []loop      // that are open, innermost last
 	keeps    bool        // the segment that is open sets leftLocal, see segment.keeps
-	returns  bool        // the function answers something
+	returns  bool        // the function returns something
 	outer    uint32      // labels of ours around the whole body: see body
 	compared bool        // the last instruction answered what a branch asks for
 }
@@ -194,7 +194,7 @@ func (e *emitter) openLoop(raw []byte) {
 	e.inside = append(e.inside, l)
 }
 
-// arity tells whether a block type has parameters and results.
+// arity reports whether a block type has parameters and results.
 func (e *emitter) arity(blockType []byte) (params, results bool) {
 	t := blockType[0]
 	if t&0x40 != 0 && t < 0x80 { // a negative number: none, or one value type
@@ -289,7 +289,7 @@ func (e *emitter) branchIf(l uint32) {
 	e.op(wasm.OpEnd)
 }
 
-// carriesTo tells whether a branch takes values along.
+// carriesTo reports whether a branch takes values along.
 func (e *emitter) carriesTo(l uint32) bool {
 	if int(l) >= len(e.open) {
 		return e.returns

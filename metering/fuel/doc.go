@@ -32,7 +32,7 @@
 //   - each vector of fd_read and fd_write that is looked at, each subscription of poll_oneoff, and each argument
 //     and variable that is counted or copied costs 256;
 //   - bytes that are copied cost one unit for every 8 begun, of each vector, argument (with its
-//     zero) and variable, of what a capability is asked, and of its answer if that has room;
+//     zero) and variable, of what a capability is asked, and of its response if that has room;
 //   - each byte of random_get costs 8.
 //
 // In table 3 `block` costs nothing, as `end` does: it names a place that branches go to, and no
@@ -56,13 +56,13 @@
 // What is left is in a global of the module. At the entry of each function, at
 // the head of each loop, after MaxStraightLine units without either, and after
 // each bulk charge, code asks the host for more when it is below zero; the host
-// answers or does not return. A short function without calls and loops does not
+// returns or does not end. A short function without calls and loops does not
 // ask, nor does one that begins with a loop: between two checks at most
 // MaxStraightLine calls of such functions run unasked. The function that runs first
 // finds zero and asks. The counter cannot wrap: one charge is below 2^47 and is
 // checked at once.
 //
-// The global is right wherever somebody can look: in a segment that may trap or
+// The global is right wherever it can be observed: in a segment that may trap or
 // call, when a function returns, when the host is asked. Elsewhere a segment may leave
 // its charge to its successors, so that most segments that cannot trap are not
 // charged at all; see placement.go. A charge always writes the global, but where ways

@@ -59,7 +59,7 @@ type Result struct {
 	InitCost uint64
 	// Globals is how many mutable globals are exported under ExportGlobal.
 	Globals int
-	// Restorable tells whether memory and those globals are all the state that
+	// Restorable reports whether memory and those globals are all the state that
 	// an instance has: no code changes a table, drops a segment or makes function
 	// references, and no mutable global holds one.
 	Restorable bool
@@ -202,13 +202,13 @@ func (rw *rewriter) look() error {
 
 func signatureKey(t wasm.FuncType) string { return fmt.Sprintf("%x>%x", t.Params, t.Results) }
 
-// callsIndirectly tells whether what is called by a type through a table may
+// callsIndirectly reports whether what is called by a type through a table may
 // call others.
 func (rw *rewriter) callsIndirectly(typeIndex uint32) bool {
 	return int(typeIndex) >= len(rw.in.Types) || rw.indirect[signatureKey(rw.in.Types[typeIndex])]
 }
 
-// calls tells whether a function, by its original index, calls others, and so
+// calls reports whether a function, by its original index, calls others, and so
 // wants to know how deep it is.
 func (rw *rewriter) calls(index uint32) bool {
 	return index >= rw.imported && int(index-rw.imported) < len(rw.facts) && rw.facts[index-rw.imported].calls
@@ -248,7 +248,7 @@ func (rw *rewriter) addAsk() {
 	rw.addFunction(wasm.FuncType{Params: []wasm.ValType{wasm.I64, wasm.I64}}, code)
 }
 
-// addFunction adds one behind all others. It answers its index.
+// addFunction adds one behind all others. It returns its index.
 func (rw *rewriter) addFunction(signature wasm.FuncType, code []byte) uint32 {
 	out := rw.out
 	index := uint32(out.Imported(wasm.KindFunc) + len(out.Funcs))
@@ -282,7 +282,7 @@ func (rw *rewriter) exported(name string, signature wasm.FuncType) (uint32, bool
 	return rw.shift(e.Index), ok && slices.Equal(t.Params, signature.Params) && slices.Equal(t.Results, signature.Results)
 }
 
-// exportGlobals exports the module's own mutable globals, and answers how many.
+// exportGlobals exports the module's own mutable globals, and returns how many.
 func (rw *rewriter) exportGlobals() (n int) {
 	first := uint32(rw.in.Imported(wasm.KindGlobal))
 	if first > 0 {
@@ -303,7 +303,7 @@ func (rw *rewriter) exportGlobals() (n int) {
 	return n
 }
 
-// leavesTraces tells whether an instruction changes state other than memory,
+// leavesTraces reports whether an instruction changes state other than memory,
 // globals and locals.
 func leavesTraces(in wasm.Instr) bool {
 	switch in.Op {

@@ -28,11 +28,11 @@ func (p *plan) hold(classes int) {
 	}
 }
 
-// takes tells whether a segment has to do with what is left at all.
+// takes reports whether a segment has to do with what is left at all.
 func (s *segment) takes() bool { return s.charge != 0 || s.check }
 
-// know finds the classes where the local is known: all but those that somebody
-// leads to who does not know it. Nobody knows it after a call. Who takes nothing
+// know finds the classes where the local is known: all but those that a person
+// leads to who does not know it. No one knows it after a call. Who takes nothing
 // there may read the global all the same, for the others' sake: they must not be
 // fewer.
 func (h *holder) know() {
@@ -103,7 +103,7 @@ func (h *holder) want(useful func(*segment) bool) {
 	}
 }
 
-// density answers whether a segment is where charges are dense: in its innermost
+// density reports whether a segment is where charges are dense: in its innermost
 // loop, or anywhere outside of loops.
 func (p *plan) density() func(*segment) bool {
 	// For each segment, the units and charges of those before it, by weight.

@@ -3,13 +3,13 @@ package fuel
 import "slices"
 
 // Where charges stand. A segment need not be charged in the segment itself, as
-// long as nobody can tell: it may leave what it costs to whatever comes after.
+// long as no one can tell: it may leave what it costs to whatever comes after.
 //
 // Code flows from the end of a segment to the beginnings of others, and all that
 // are joined by such an edge lie in one class. A class has a number, what is owed
 // there: units that were executed and not yet taken, the same by whichever way
 // one comes. Then a segment takes its cost, and what is owed where it begins,
-// less what is owed where it ends. Where somebody looks nothing may be owed: in
+// less what is owed where it ends. Where it is observed nothing may be owed: in
 // segments that call or may trap, and where a function begins or returns.
 //
 // The rest is free, and is chosen so that the most often executed segments take
@@ -43,7 +43,7 @@ func (p *placement) class() class {
 	return c
 }
 
-// find answers the root of a class, and what is owed beyond what is owed there.
+// find returns the root of a class, and what is owed beyond what is owed there.
 func (p *placement) find(c class) (root class, beyond int64) {
 	for root = c; p.parent[root] != root; root = p.parent[root] {
 		beyond += p.beyond[root]
@@ -72,7 +72,7 @@ func (p *placement) join(a, b class, more int64) {
 // same makes that the same is owed at a and at b: code flows from one to the other.
 func (p *placement) same(a, b class) { p.join(a, b, 0) }
 
-// settle makes that nothing is owed at c, because somebody looks.
+// settle makes that nothing is owed at c, because it is observed there.
 func (p *placement) settle(c class) { p.looked = append(p.looked, c) }
 
 // owed is what is owed in a class.

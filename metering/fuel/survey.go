@@ -94,7 +94,7 @@ func survey(code []byte, table Table) plan {
 // relax takes the check from entries that need none.
 func (s *surveyor) relax() {
 	first := &s.segments[0]
-	// A short function that calls nobody and repeats nothing is over before it
+	// A short function that calls no other and repeats nothing is over before it
 	// matters: whoever calls it asks often enough.
 	short := s.total <= shortLeaf && !s.calls && len(s.loops) == 0 && !s.scratch
 	// The head of a loop comes next, and it asks.
@@ -222,7 +222,7 @@ func (s *surveyor) flows(in wasm.Instr, raw []byte) {
 	s.cut(in.End, end, next, in.Op == wasm.OpLoop || s.straight > MaxStraightLine)
 }
 
-// ends tells whether a segment ends after an instruction.
+// ends reports whether a segment ends after an instruction.
 func ends(in wasm.Instr) bool {
 	switch in.Op {
 	case wasm.OpLoop, wasm.OpIf, wasm.OpElse, wasm.OpEnd, wasm.OpBr, wasm.OpBrIf, wasm.OpBrTable, wasm.OpReturn,
@@ -244,7 +244,7 @@ func (s *surveyor) cut(at int, end, next class, check bool) {
 	s.begin(at, next, check)
 }
 
-// enterLoop opens a loop. It answers where its head begins, to which branches
+// enterLoop opens a loop. It returns where its head begins, to which branches
 // come back: that is not where the segment before it ends.
 func (s *surveyor) enterLoop(before class) class {
 	head := s.flow.class()
@@ -274,7 +274,7 @@ func (p *plan) edges() []*segment {
 	return all
 }
 
-// close leaves the innermost block. It answers where the code behind it begins.
+// close leaves the innermost block. It returns where the code behind it begins.
 func (s *surveyor) close(end class) class {
 	if len(s.open) == 0 {
 		return settled // the function's own
@@ -330,7 +330,7 @@ func labels(raw []byte) iter.Seq[uint32] {
 	}
 }
 
-// harmless tells whether an instruction neither calls nor traps, in any engine.
+// harmless reports whether an instruction neither calls nor traps, in any engine.
 // What is not known here does.
 func harmless(in wasm.Instr) bool {
 	switch op := in.Op; {

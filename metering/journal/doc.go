@@ -3,12 +3,12 @@
 // be read when something went wrong.
 //
 // Invariants:
-//   - Append and Wait answer nil only when the record is as durable as it was
+//   - Append and Wait return nil only when the record is as durable as it was
 //     asked to be, in the file in front of every later one;
 //   - records are numbered without gaps from 1;
 //   - after one failed write or sync nothing is acknowledged again, and the file is
 //     not synced again: what a kernel kept of it can only be learned by reading;
-//   - a reader answers no record whose checksum does not match, and says which
+//   - a reader returns no record whose checksum does not match, and says which
 //     come after something that cannot be read.
 //
 // It must not know what a record means.

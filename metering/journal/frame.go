@@ -56,7 +56,7 @@ func appendHeader(dst []byte, h Header) ([]byte, error) {
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli)), nil
 }
 
-// decodeHeader also answers the CRC that its records are salted with.
+// decodeHeader also returns the CRC that its records are salted with.
 func decodeHeader(b []byte) (h Header, salt uint32, err error) {
 	if len(b) < headerSize {
 		return h, 0, ErrNoHeader
@@ -94,7 +94,7 @@ func checksum(salt uint32, frame []byte) uint32 {
 	return crc32.Update(c, castagnoli, frame[prefixSize:])
 }
 
-// frameSize answers how long the frame is that begins with these eight bytes, or
+// frameSize returns how long the frame is that begins with these eight bytes, or
 // 0 if none does.
 func frameSize(prefix []byte) int {
 	word := binary.LittleEndian.Uint32(prefix)

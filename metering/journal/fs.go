@@ -14,7 +14,7 @@ var ErrLocked = errors.New("another process has the journal directory")
 
 // FS is a flat directory. It is an interface so that a test can lose power.
 type FS interface {
-	// Lock takes the directory for this process, until the answer is closed or the
+	// Lock takes the directory for this process, until what it returns is closed or the
 	// process ends. ErrLocked if another has it.
 	Lock() (io.Closer, error)
 	List() ([]Entry, error)

@@ -60,7 +60,7 @@ type Journal struct {
 	seq     uint64     // of the last record appended
 	known   uint64     // of the last that is on the disk for certain
 	acked   int64      // the end of the last that was acknowledged
-	waiting *Batch     // nil if nobody waits
+	waiting *Batch     // nil if no one waits
 	syncs   *Batch     // that is being made durable; nil if none is
 	err     error      // why nothing is acknowledged any more
 }
@@ -72,7 +72,7 @@ type Batch struct {
 	waits int // for it; Journal.mu guards it
 }
 
-// Wait answers when the records are durable, or that they are not known to be. A
+// Wait returns when the records are durable, or that they are not known to be. A
 // nil Batch is durable.
 func (b *Batch) Wait() error {
 	if b == nil {
@@ -119,8 +119,8 @@ func (j *Journal) begin() error {
 	return j.write()
 }
 
-// Append adds a record. When it answers nil the record is in the file or about to
-// be; it is as durable as d says when the batch's Wait answers nil.
+// Append adds a record. When it returns nil the record is in the file or about to
+// be; it is as durable as d says when the batch's Wait returns nil.
 func (j *Journal) Append(d Durability, payload []byte) (seq uint64, b *Batch, err error) {
 	if len(payload) > MaxPayload {
 		return 0, nil, fmt.Errorf("a record of %d bytes is too large: at most %d", len(payload), MaxPayload)
@@ -160,7 +160,7 @@ func (j *Journal) joinIfWell() (*Batch, error) {
 	return j.join(), nil
 }
 
-// join answers the batch that the next sync will be for. Callers hold mu.
+// join returns the batch that the next sync will be for. Callers hold mu.
 func (j *Journal) join() *Batch {
 	if j.waiting == nil {
 		j.waiting = &Batch{done: make(chan struct{})}
@@ -270,7 +270,7 @@ func (j *Journal) commitBatch() (waited int) {
 	return b.waits
 }
 
-// take writes what was appended, and answers the batch that waits for it.
+// take writes what was appended, and returns the batch that waits for it.
 func (j *Journal) take() (b *Batch, seq uint64, off int64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -313,7 +313,7 @@ func (j *Journal) sync() error {
 }
 
 // Syncing is how long the disk has been syncing, 0 if it is not. It waits for
-// nobody.
+// no one.
 func (j *Journal) Syncing() time.Duration {
 	if began := j.syncing.Load(); began != nil {
 		return time.Since(*began)
@@ -371,7 +371,7 @@ func (j *Journal) stop(cut bool) error {
 		return nil
 	}
 	j.ended.Wait()
-	acked, off := j.acked, j.off // nobody else is left
+	acked, off := j.acked, j.off // no other is left
 	if cut {
 		_ = j.file.Truncate(acked)
 	} else {

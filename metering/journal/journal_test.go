@@ -15,7 +15,7 @@ import (
 
 var header = journal.Header{Node: "000102030405060708090a0b0c0d0e0f", Epoch: 7}
 
-// write makes a journal of n records and answers its bytes.
+// write makes a journal of n records and returns its bytes.
 func write(t testing.TB, n int, end bool) []byte {
 	t.Helper()
 	dir := t.TempDir()
@@ -46,7 +46,7 @@ func write(t testing.TB, n int, end bool) []byte {
 	return raw
 }
 
-// read answers the texts that are proven and that are not.
+// read returns the texts that are proven and that are not.
 func read(t testing.TB, raw []byte) (proven, unproven []string, tail journal.Tail) {
 	t.Helper()
 	h, tail, err := journal.Read(bytes.NewReader(raw), func(r journal.Record, ok bool) error {

@@ -15,7 +15,7 @@ type pauser struct {
 	timer *os.File
 }
 
-// newPauser answers nil if the system has no such timers; that does not pause.
+// newPauser returns nil if the system has no such timers; that does not pause.
 func newPauser() *pauser {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {

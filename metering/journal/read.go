@@ -28,7 +28,7 @@ func (t Tail) String() string {
 	return fmt.Sprintf("whole, %d records", t.Last)
 }
 
-// ReadHeader answers what a journal says of itself, and leaves r behind it.
+// ReadHeader returns what a journal says of itself, and leaves r behind it.
 func ReadHeader(r *bufio.Reader) (Header, error) {
 	h, _, err := header(r)
 	return h, err
@@ -49,7 +49,7 @@ func header(r *bufio.Reader) (Header, uint32, error) {
 	return h, salt, err
 }
 
-// unwritten answers ErrNoHeader if nothing but zeros follows: the file was made, and
+// unwritten returns ErrNoHeader if nothing but zeros follows: the file was made, and
 // nothing of it written.
 func unwritten(r *bufio.Reader) error {
 	for {
@@ -68,7 +68,7 @@ func unwritten(r *bufio.Reader) error {
 	}
 }
 
-// Read answers every whole record in order, each valid until the next. proven is
+// Read returns every whole record in order, each valid until the next. proven is
 // false for those behind something that is not whole: they were written, and
 // what is between is not known. It holds one record in memory. An error of each
 // ends it.

@@ -44,7 +44,7 @@ func NewMachine(seed uint64) *Machine {
 	return m
 }
 
-// Process answers the disk as a new process sees it. The one before was killed:
+// Process returns the disk as a new process sees it. The one before was killed:
 // nothing of what it still does has any effect, and its writes remain.
 func (m *Machine) Process() journal.FS {
 	m.mu.Lock()
@@ -60,7 +60,7 @@ func (m *Machine) Ops() int {
 	return m.ops
 }
 
-// LosePower answers the machine as it may come up after losing power now. note is
+// LosePower returns the machine as it may come up after losing power now. note is
 // called at that moment. This machine goes on.
 func (m *Machine) LosePower(seed uint64, note func()) *Machine {
 	m.mu.Lock()
@@ -72,7 +72,7 @@ func (m *Machine) LosePower(seed uint64, note func()) *Machine {
 	return c
 }
 
-// WithoutDisk answers the machine with an empty disk.
+// WithoutDisk returns the machine with an empty disk.
 func (m *Machine) WithoutDisk() *Machine {
 	m.mu.Lock()
 	defer m.mu.Unlock()

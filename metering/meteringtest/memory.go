@@ -21,8 +21,8 @@ type Memory struct {
 	hours       map[metering.Key]metering.Usage
 	adjustments map[adjustmentID]metering.Usage
 	sealed      time.Time
-	// Fail, if not nil, is asked before each change. When it answers an error and
-	// true, the change happens all the same, as when an answer is lost.
+	// Fail, if not nil, is asked before each change. When it returns an error and
+	// true, the change happens all the same, as when a response is lost.
 	Fail func() (err error, applied bool)
 	// Additive is a defect: it adds what it should merge by maximum.
 	Additive bool

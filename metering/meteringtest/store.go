@@ -195,7 +195,7 @@ func testSeal(s suite) {
 	}
 	s.merge(metering.Flush{Epoch: 2, Ended: true})
 	if got := s.seal(5); !got.Equal(hour(5)) {
-		s.t.Errorf("sealed up to %s, and nobody could add to an hour before %s", got, hour(5))
+		s.t.Errorf("sealed up to %s, and no epoch could add to an hour before %s", got, hour(5))
 	}
 	if got := s.seal(3); !got.Equal(hour(5)) {
 		s.t.Errorf("the seal went back to %s", got)

@@ -175,7 +175,7 @@ func (a *Authority) load(text []byte) error {
 	if len(keys) != 2 || len(certs) != 3 || !keys[0].PublicKey.Equal(certs[0].PublicKey) || !keys[1].PublicKey.Equal(certs[1].PublicKey) {
 		return errors.New("the file is damaged")
 	}
-	// A bit that changed in what nobody compares would show up elsewhere, much later.
+	// A bit that changed in what no one compares would show up elsewhere, much later.
 	if err := errors.Join(certs[0].CheckSignatureFrom(certs[0]), certs[1].CheckSignatureFrom(certs[2]), certs[2].CheckSignatureFrom(certs[2])); err != nil {
 		return fmt.Errorf("the file is damaged: %w", err)
 	}
@@ -187,7 +187,7 @@ func (a *Authority) load(text []byte) error {
 // misread.
 var identityForm = regexp.MustCompile(`\A[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,190}\z`)
 
-// Certify answers a certificate (PEM, leaf then root) for an identity and the
+// Certify returns a certificate (PEM, leaf then root) for an identity and the
 // key that signed the PKCS #10 request (DER). What the request says about its
 // subject is ignored.
 func (a *Authority) Certify(csr []byte, identity string) ([]byte, error) {
@@ -226,7 +226,7 @@ func (a *Authority) leaf(public any, of x509.Certificate) ([]byte, error) {
 	return x509.CreateCertificate(rand.Reader, &of, a.ca, key, a.caKey)
 }
 
-// Timestamp answers an RFC 3161 request. Anybody may have a timestamp: it
+// Timestamp serves an RFC 3161 request. Anybody may have a timestamp: it
 // proves nothing but that something existed.
 func (a *Authority) Timestamp(request []byte) ([]byte, error) {
 	if len(request) > 4096 {

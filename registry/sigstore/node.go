@@ -18,7 +18,7 @@ import (
 )
 
 // NodeIdentity is for whom the node signs its own documents. It is no e-mail address, as the
-// identities of people are: nobody can have it certified, and what it signs is no module.
+// identities of people are: no one can have it certified, and what it signs is no module.
 const NodeIdentity = "urn:agora:node"
 
 // SignDocument signs what the node itself says, with a key that exists for this signature only. It

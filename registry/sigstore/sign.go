@@ -124,7 +124,7 @@ func SignWithIdentity(module []byte, certify, stamp func([]byte) ([]byte, error)
 	}
 	leaf, _ := pem.Decode(chain)
 	if leaf == nil {
-		return nil, errors.New("the node answered with no certificate")
+		return nil, errors.New("the node returned no certificate")
 	}
 	return seal(key, module, materialJSON{Certificate: &rawBytesJSON{leaf.Bytes}}, stamp)
 }
@@ -151,7 +151,7 @@ func GenerateKey() (private, public []byte, err error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}), nil
 }
 
-// ParsePublicKey checks a public key and answers its hint: base64 of the
+// ParsePublicKey checks a public key and returns its hint: base64 of the
 // SHA-256 of its SubjectPublicKeyInfo.
 func ParsePublicKey(text []byte) (hint string, err error) {
 	key, err := publicKey(text)

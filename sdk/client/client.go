@@ -20,8 +20,8 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// ErrUnreachable: nobody answered at the node's address, or not as a node does.
-var ErrUnreachable = errors.New("the node does not answer")
+// ErrUnreachable: nothing responds at the node's address, or not as a node does.
+var ErrUnreachable = errors.New("the node does not respond")
 
 // Problem is an error that the node answered with.
 type Problem struct{ abi.Problem }
@@ -218,18 +218,18 @@ func problemOf(resp *http.Response) error {
 	}
 	var p Problem
 	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") || json.Unmarshal(raw, &p.Problem) != nil {
-		return fmt.Errorf("%w: %s answered %s; is this the address of a node?", ErrUnreachable, resp.Request.URL.Host, resp.Status)
+		return fmt.Errorf("%w: %s returned %s; is this the address of a node?", ErrUnreachable, resp.Request.URL.Host, resp.Status)
 	}
 	return &p
 }
 
-// bytes sends and reads a whole answer.
+// bytes sends and reads a whole response.
 func (c *Client) bytes(ctx context.Context, q request) ([]byte, error) {
 	raw, _, err := c.whole(ctx, q)
 	return raw, err
 }
 
-// whole sends and reads a whole answer, with its ETag.
+// whole sends and reads a whole response, with its ETag.
 func (c *Client) whole(ctx context.Context, q request) (raw []byte, tag string, err error) {
 	resp, err := c.send(ctx, q)
 	if err != nil {
@@ -253,7 +253,7 @@ func exchange[T any](ctx context.Context, c *Client, q request) (out T, tag stri
 		return out, "", err
 	}
 	if err := json.Unmarshal(raw, &out); err != nil {
-		return out, "", fmt.Errorf("%w: its answer cannot be read: %w", ErrUnreachable, err)
+		return out, "", fmt.Errorf("%w: its response cannot be read: %w", ErrUnreachable, err)
 	}
 	return out, tag, nil
 }
@@ -344,7 +344,7 @@ func (c *Client) Publish(ctx context.Context, manifest, module, bundle []byte, s
 	for {
 		var s step
 		if err := lines.Decode(&s); err != nil {
-			return Published{}, fmt.Errorf("%w: the upload's answer broke off; send it again, which is safe: %w", ErrUnreachable, err)
+			return Published{}, fmt.Errorf("%w: the upload's response broke off; send it again, which is safe: %w", ErrUnreachable, err)
 		}
 		switch {
 		case s.Problem != nil:
@@ -416,7 +416,7 @@ func (c *Client) Build(ctx context.Context, entry string, code []byte, capabilit
 	return do[Built](ctx, c, request{method: http.MethodPost, path: "/builds", query: url.Values{"entry": {entry}, "capability": capabilities}, media: "text/javascript", body: bytes.NewReader(code)})
 }
 
-// SignIn trades a one-time link for a session, and answers a client with it.
+// SignIn trades a one-time link for a session, and returns a client with it.
 func (c *Client) SignIn(ctx context.Context, link string) (Session, *Client, error) {
 	s, err := post[Session](ctx, c, "/sign-in", map[string]string{"link": link})
 	signed := *c

@@ -108,7 +108,7 @@ func (c *Client) PauseTrigger(ctx context.Context, app string, kind abi.TriggerK
 	return post[Trigger](ctx, c, "/apps/"+url.PathEscape(app)+"/triggers/pause", map[string]any{"kind": kind, "name": name, "paused": paused, "reason": reason})
 }
 
-// RunTrigger runs a cron trigger now and answers the run's id.
+// RunTrigger runs a cron trigger now and returns the run's id.
 func (c *Client) RunTrigger(ctx context.Context, app, name string) (Run, error) {
 	return post[Run](ctx, c, "/apps/"+url.PathEscape(app)+"/triggers/run", map[string]any{"name": name})
 }
@@ -312,7 +312,7 @@ func (c *Client) Secrets(ctx context.Context, app string) ([]Secret, error) {
 	return list[Secret](ctx, c, "/apps/"+url.PathEscape(app)+"/secrets", nil)
 }
 
-// SetSecret sets a secret of an app, which is never answered again.
+// SetSecret sets a secret of an app, which is never returned again.
 func (c *Client) SetSecret(ctx context.Context, app, name string, value []byte) (Secret, error) {
 	return do[Secret](ctx, c, request{
 		method: http.MethodPut, path: "/apps/" + url.PathEscape(app) + "/secrets/" + url.PathEscape(name),
@@ -326,7 +326,7 @@ func (c *Client) DeleteSecret(ctx context.Context, app, name string) error {
 	return err
 }
 
-// RotateSecrets has all secrets sealed with a new key. It answers how many.
+// RotateSecrets has all secrets sealed with a new key. It returns how many.
 func (c *Client) RotateSecrets(ctx context.Context) (int, error) {
 	done, err := do[struct{ Sealed int }](ctx, c, request{method: http.MethodPost, path: "/secrets/rotate"})
 	return done.Sealed, err
@@ -409,6 +409,16 @@ func (c *Client) Invite(ctx context.Context, user string) (string, error) {
 // Accounts lists a user's accounts at sign-in providers.
 func (c *Client) Accounts(ctx context.Context, user string) ([]Account, error) {
 	return short[Account](ctx, c, "/users/"+url.PathEscape(user)+"/accounts", nil)
+}
+
+// Links returns whether operators' one-time sign-in links are taken.
+func (c *Client) Links(ctx context.Context) (Links, error) {
+	return do[Links](ctx, c, request{method: http.MethodGet, path: "/sign-in/links"})
+}
+
+// SwitchLinks switches one-time sign-in links on or off.
+func (c *Client) SwitchLinks(ctx context.Context, off bool) (Links, error) {
+	return write[Links](ctx, c, http.MethodPut, "/sign-in/links", map[string]bool{"off": off})
 }
 
 // DisconnectAccount takes an account from a user.

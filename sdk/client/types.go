@@ -444,7 +444,7 @@ type (
 		Group map[string]string `json:"group"`
 		Usage
 	}
-	// Report answers a query.
+	// Report makes the report of a query.
 	Report struct {
 		From  time.Time `json:"from"`
 		To    time.Time `json:"to"`
@@ -609,6 +609,12 @@ type (
 		Rule     int       `json:"rule"`            // from 1
 		Group    string    `json:"group,omitempty"` // "": everyone
 		Until    time.Time `json:"until"`           // it ends then, unless the provider says the same again
+	}
+	// Links say whether operators' one-time sign-in links are taken.
+	Links struct {
+		Off bool      `json:"off"`
+		By  string    `json:"by,omitempty"`
+		At  time.Time `json:"at,omitzero"`
 	}
 	// Account is a user's account at a sign-in provider.
 	Account struct {

@@ -4,7 +4,7 @@
 //	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o app.wasm .
 //
 // Subpackages reach the capabilities events, kv, log and config; each must be declared
-// in agora.toml. Package stream sends an answer piece by piece. Everything also
+// in agora.toml. Package stream sends a response piece by piece. Everything also
 // builds for the machine you develop on, where the capabilities are in memory, so
 // that an app's tests are ordinary Go tests.
 //

@@ -17,11 +17,11 @@ type Response struct {
 	Header []abi.Field
 	Body   []byte
 	// Send, if not nil, is called instead of sending the response at once: it
-	// starts the answer and sends the rest of it. Package stream sets it.
+	// starts the response and sends the rest of it. Package stream sets it.
 	Send func(start Response)
 }
 
-// Handler answers a request. A panic is the app's failure: the caller sees an
+// Handler serves a request. A panic is the app's failure: the caller sees an
 // error page, and the app's log has the stack.
 type Handler func(*Request) Response
 
@@ -68,17 +68,17 @@ func (r Response) With(name, value string) Response {
 	return r
 }
 
-// Text answers plain text.
+// Text responds with plain text.
 func Text(status int, body string) Response {
 	return Response{Status: status, Body: []byte(body)}.With("Content-Type", "text/plain; charset=utf-8")
 }
 
-// HTML answers a page. Escape what people wrote, with html.EscapeString.
+// HTML responds with a page. Escape what people wrote, with html.EscapeString.
 func HTML(status int, body string) Response {
 	return Response{Status: status, Body: []byte(body)}.With("Content-Type", "text/html; charset=utf-8")
 }
 
-// JSON answers a document.
+// JSON responds with a document.
 func JSON(status int, v any) Response {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -92,7 +92,7 @@ func Redirect(to string) Response {
 	return Response{Status: 303}.With("Location", to)
 }
 
-// serve answers one request frame with one response frame, or nil if the answer
+// serve makes one response frame of one request frame, or nil if the response
 // was sent already.
 func serve(frame []byte) []byte {
 	request, err := abi.DecodeRequest(frame)

@@ -7,7 +7,7 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// Trigger is what called the app, if it was not somebody's request.
+// Trigger is what called the app, if it was not a person's request.
 type Trigger struct {
 	Kind    abi.TriggerKind // cron, webhook or event
 	Name    string          // in the manifest; of an event "<app>/<topic>"
@@ -16,7 +16,7 @@ type Trigger struct {
 	Time    time.Time       // when it was due, received or published
 }
 
-// Trigger tells what called the app. ok is false for a request of somebody, who
+// Trigger tells what called the app. ok is false for a request of a person, who
 // cannot pretend: the node takes such headers out of requests.
 func (r *Request) Trigger() (t Trigger, ok bool) {
 	kind := r.HeaderValue(abi.TriggerHeader)

@@ -44,3 +44,15 @@ func (a accountWriter) PutAccount(account access.Account) error {
 }
 
 func (a accountWriter) DeleteAccount(id string) error { return a.tx.DeleteAccount(id) }
+
+func (a accountReader) Links() (access.Links, error) {
+	l, err := a.below.Links()
+	return one(a.in, l, err, InLinks)
+}
+
+func (a accountWriter) PutLinks(l access.Links) error {
+	if err := each(InLinks(&l), a.in.id); err != nil {
+		return err
+	}
+	return a.tx.PutLinks(l)
+}

@@ -105,6 +105,9 @@ func InAudience(a *access.Audience) []*string {
 // InAccessRequest returns where a request for access refers to people.
 func InAccessRequest(q *access.AccessRequest) []*string { return []*string{&q.Person, &q.By} }
 
+// InLinks returns where the word about sign-in links refers to people.
+func InLinks(l *access.Links) []*string { return []*string{&l.By} }
+
 // InSecret returns where a secret refers to people.
 func InSecret(s *secrets.Secret) []*string { return []*string{&s.By} }
 

@@ -21,7 +21,7 @@ import (
 	"github.com/agora-host/agora/triggers"
 )
 
-// people are known by p0-0@x, p0-1@x … as they are renamed, and by p0@x where nobody ever is.
+// people are known by p0-0@x, p0-1@x … as they are renamed, and by p0@x where no one ever is.
 const people = 3
 
 var (
@@ -102,6 +102,12 @@ func (w *world) act(tx state.Tx, what string, n int, a, b string) error {
 		return tx.PutGrant(approvals.Grant{ID: fmt.Sprint("g", n), App: app, By: a, ShrunkBy: b, RevokedBy: a, Reviewed: approvals.Terms{Signer: b}, Created: at})
 	case "credential":
 		return tx.PutCredential(access.Credential{ID: fmt.Sprint("c", n), Hash: fmt.Sprint("hash", n), Kind: access.KindToken, User: a, Created: at})
+	case "links":
+		return tx.PutLinks(access.Links{Off: n%2 == 0, By: a})
+	case "provisioned":
+		return tx.PutProvisioned(access.Provisioned{Provider: app, Person: a, External: "k", UserName: "x", Created: at})
+	case "provisioning":
+		return tx.PutProvisioning(access.Provisioning{Provider: app, By: a, Conflicts: []access.Conflict{{UserName: "x", Person: b}}})
 	case "account":
 		return tx.PutAccount(access.Account{ID: fmt.Sprint("a_", n), Provider: "p", User: a})
 	case "secret":
@@ -141,7 +147,7 @@ func (w *world) dump(t *rapid.T) (text string) {
 // had had their names from the beginning; and nothing that is kept names them but their own records,
 // and signatures.
 func TestRenames(t *testing.T) {
-	acts := []string{"app", "removal", "release", "release", "charge", "unrelease", "unrelease", "activation", "key", "host", "certificate", "request", "grant", "credential", "account", "secret", "audience", "access request", "pause", "group", "member", "member", "unmember", "event", "rename", "rename", "rename"}
+	acts := []string{"app", "removal", "release", "release", "charge", "unrelease", "unrelease", "activation", "key", "host", "certificate", "request", "grant", "credential", "provisioned", "provisioning", "account", "links", "secret", "audience", "access request", "pause", "group", "member", "member", "unmember", "event", "rename", "rename", "rename"}
 	rapid.Check(t, func(rt *rapid.T) {
 		is, never := newWorld(rt, "-0"), newWorld(rt, "")
 		releases := map[int]bool{}

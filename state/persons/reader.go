@@ -16,13 +16,14 @@ import (
 // reader reads people's names where the store below has their ids.
 type reader struct {
 	groupReader
+	provisionReader
 	accountReader
 	known map[string]access.Identity // what was looked up; the zero Identity: no person
 }
 
 func newReader(below state.Reader) *reader {
 	r := &reader{}
-	r.groupReader, r.accountReader = groupReader{audienceReader{below, r}, r}, accountReader{below, r}
+	r.groupReader, r.provisionReader, r.accountReader = groupReader{audienceReader{below, r}, r}, provisionReader{below, r}, accountReader{below, r}
 	return r
 }
 

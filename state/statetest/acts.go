@@ -37,7 +37,7 @@ func drawAct(t *rapid.T) act {
 	return act{
 		What: rapid.SampledFrom([]string{
 			"app", "release", "release", "unrelease", "activation", "key", "unkey", "host", "unhost", "ask", "ask", "decide",
-			"grant", "revoke", "user", "person", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "account", "account", "unaccount", "secret", "unsecret", "audience", "ask access", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "charge", "certify", "remove", "erase",
+			"grant", "revoke", "user", "person", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "provisioned", "provisioned", "provisioning", "account", "account", "unaccount", "links", "secret", "unsecret", "audience", "ask access", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "charge", "certify", "remove", "erase",
 		}).Draw(t, "what"),
 		App:    rapid.SampledFrom([]string{"a", "ab", "a-b"}).Draw(t, "app"),
 		Person: rapid.SampledFrom([]string{"ada", "ada2"}).Draw(t, "person"),
@@ -89,8 +89,14 @@ func (a act) do(tx state.Tx) string {
 		return said(nil, tx.PutCredential(a.credential()))
 	case "uncredential":
 		return said(nil, tx.DeleteCredential(a.credential().Hash))
+	case "provisioned":
+		return said(nil, tx.PutProvisioned(a.provisioned()))
+	case "provisioning":
+		return said(nil, tx.PutProvisioning(a.provisioning()))
 	case "account":
 		return said(nil, tx.PutAccount(a.account()))
+	case "links":
+		return said(nil, tx.PutLinks(access.Links{Off: a.Choice > 1, By: a.Person, At: a.at()}))
 	case "unaccount":
 		return said(nil, tx.DeleteAccount(a.account().ID))
 	case "secret":
@@ -139,7 +145,7 @@ func (a act) register(tx state.Tx) string {
 		return said(nil, tx.ChargeRelease(a.App, a.Number, a.Person))
 	case "erase":
 		return said(nil, tx.EraseApp(a.App))
-	case "remove": // what is left of a removed app counts as nobody's
+	case "remove": // what is left of a removed app counts as no person's
 		return said(nil, tx.PutApp(registry.App{Name: a.App, Owner: a.Person, Removal: &registry.Removal{Done: a.at()}}))
 	case "certify":
 		id, err := tx.NextCertificate()
@@ -248,7 +254,7 @@ func (a act) keepUp(s state.Store) error {
 // known are the errors that callers branch on. What else a store says is its own.
 // The narrower ones come first.
 var known = []error{
-	registry.ErrNoApp, registry.ErrNoRelease, registry.ErrNoKey, approvals.ErrNoRequest, approvals.ErrNoGrant, access.ErrNoUser, access.ErrNoGroup, access.ErrNoAccount,
+	registry.ErrNoApp, registry.ErrNoRelease, registry.ErrNoKey, approvals.ErrNoRequest, approvals.ErrNoGrant, access.ErrNoUser, access.ErrNoGroup, access.ErrNotProvisioned, access.ErrNoProvisioning, access.ErrNoAccount,
 	registry.ErrNotFound, registry.ErrExists, approvals.ErrNotFound, access.ErrNotFound, secrets.ErrNotFound,
 }
 

@@ -126,6 +126,8 @@ func Dump(r state.Reader, more ...string) string {
 		text += said(person, err)
 	}
 	text += dumpEnded(r)
+	links, linksErr := r.Links()
+	text += said(links, linksErr)
 	for _, name := range append([]string{""}, slices.Compact(names)...) {
 		text += dumpOf(r, name)
 	}
@@ -160,7 +162,7 @@ func dumpOf(r state.Reader, name string) (text string) {
 	if name == "" {
 		return text
 	}
-	return text + dumpApp(r, name) + dumpPerson(r, name) + dumpGroup(r, name)
+	return text + dumpApp(r, name) + dumpPerson(r, name) + dumpGroup(r, name) + dumpProvider(r, name)
 }
 
 // dumpGroup writes what is found of groups by a name, which may be that of a person, too.
@@ -285,7 +287,7 @@ func writers(r state.Reader) map[string]bool {
 	found := map[string]bool{}
 	of := reflect.TypeOf(r)
 	for _, w := range []reflect.Type{
-		reflect.TypeFor[registry.Writer](), reflect.TypeFor[approvals.Writer](), reflect.TypeFor[access.Writer](),
+		reflect.TypeFor[registry.Writer](), reflect.TypeFor[approvals.Writer](), reflect.TypeFor[access.Writer](), reflect.TypeFor[access.ProvisionWriter](),
 		reflect.TypeFor[secrets.Writer](), reflect.TypeFor[triggers.Writer](), reflect.TypeFor[interface{ Emit() }](),
 	} {
 		for i := range w.NumMethod() {

@@ -346,6 +346,15 @@ func (r *reader) Account(id string) (access.Account, error) {
 	return get[access.Account](r.tables, "accounts", id, access.ErrNoAccount)
 }
 
+func (r *reader) Links() (access.Links, error) {
+	missing := errors.New("never said")
+	l, err := get[access.Links](r.tables, "links", "links", missing)
+	if errors.Is(err, missing) {
+		return access.Links{}, nil
+	}
+	return l, err
+}
+
 func (r *reader) Accounts(user string) ([]access.Account, error) {
 	all, err := rows(r.tables, "accounts", func(id string, a access.Account) (string, bool) {
 		return key(a.Provider, id), a.User == user

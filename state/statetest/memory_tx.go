@@ -188,6 +188,8 @@ func (t *transaction) DeleteMember(group, person string) error {
 
 func (t *transaction) PutAccount(a access.Account) error { return t.put("accounts", a.ID, a) }
 
+func (t *transaction) PutLinks(l access.Links) error { return t.put("links", "links", l) }
+
 func (t *transaction) DeleteAccount(id string) error {
 	return t.drop("accounts", id, access.ErrNoAccount)
 }
@@ -283,6 +285,14 @@ func (r *reader) counts() (map[counted]state.Count, error) {
 		each(r, "members", func(m access.Member) {
 			add(state.CountMembers, m.Group, 0)
 			add(state.CountMemberOf, m.Person, 0)
+		}),
+		each(r, "provisioned", func(p access.Provisioned) {
+			if !p.Deleted.IsZero() {
+				return
+			}
+			if add(state.CountProvisioned, p.Provider, 0); !p.Active {
+				add(state.CountDeprovisioned, p.Provider, 0)
+			}
 		}),
 		each(r, "users", func(access.User) { add(state.CountUsers, "", 0) }))
 	r.counted.Store(&all)

@@ -189,6 +189,11 @@ func (r *recorder) PutAccount(a access.Account) error {
 	return r.Tx.PutAccount(a)
 }
 
+func (r *recorder) PutLinks(l access.Links) error {
+	r.note("links ", l.Off)
+	return r.Tx.PutLinks(l)
+}
+
 func (r *recorder) DeleteAccount(id string) error {
 	err := r.Tx.DeleteAccount(id)
 	if err == nil {

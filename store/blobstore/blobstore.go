@@ -47,7 +47,7 @@ func Open(dir string) (*Store, error) {
 	return s, nil
 }
 
-// Look answers a store of a directory that another process may keep; it changes
+// Look returns a store of a directory that another process may keep; it changes
 // nothing.
 func Look(dir string) *Store { return &Store{dir: filepath.Join(dir, "sha256")} }
 
@@ -198,7 +198,7 @@ func (s *Store) check(ctx context.Context, d registry.Digest, path string) error
 	return nil
 }
 
-// Check reads every blob. It answers how many there are, and what is damaged.
+// Check reads every blob. It returns how many there are, and what is damaged.
 func (s *Store) Check(ctx context.Context) (n int, problems []error) {
 	err := filepath.WalkDir(s.dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), durable.Unfinished) {

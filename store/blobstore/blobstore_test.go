@@ -35,7 +35,7 @@ func TestBlobs(t *testing.T) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
-	// Bytes that changed on the disk are never answered.
+	// Bytes that changed on the disk are never returned.
 	path := filepath.Join(dir, "sha256", string(d[7:9]), string(d[9:]))
 	if err := os.Chmod(path, 0o600); err != nil {
 		t.Fatal(err)

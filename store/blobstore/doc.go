@@ -1,7 +1,7 @@
 // Package blobstore keeps bytes under their SHA-256 digest, in files.
 //
 // Invariants: a blob is durable before Put returns and is never changed; Get
-// answers bytes that match the digest or an error, never anything else; a name
+// returns bytes that match the digest or an error, never anything else; a name
 // on disk is made from a checked digest, never from a user's text.
 //
 // It must not know what is in a blob.

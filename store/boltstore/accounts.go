@@ -1,6 +1,9 @@
 package boltstore
 
 import (
+	"errors"
+	"os"
+
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/state"
 )
@@ -46,3 +49,18 @@ func (a accountWriter) DeleteAccount(id string) error {
 	}
 	return a.w.remove(bAccounts, key(id))
 }
+
+// bLinks has one record: whether sign-in links are taken.
+const bLinks = "links"
+
+// Links reads whether sign-in links are taken.
+func (a accountReader) Links() (access.Links, error) {
+	l, err := get[access.Links](a.in.tx, bLinks, key("links"), os.ErrNotExist)
+	if errors.Is(err, os.ErrNotExist) {
+		return access.Links{}, nil
+	}
+	return l, err
+}
+
+// PutLinks stores whether sign-in links are taken.
+func (a accountWriter) PutLinks(l access.Links) error { return put(a.w, bLinks, key("links"), l) }

@@ -29,7 +29,7 @@ func openBlob(k, record []byte) (size int64, note []byte, err error) {
 	return int64(binary.BigEndian.Uint64(raw)), raw[8:], nil
 }
 
-// BlobRoom tells whether a blob of so many bytes has room now, or answers
+// BlobRoom reports whether a blob of so many bytes has room now, or returns
 // abi.ErrnoQuota.
 func (s *KV) BlobRoom(_ context.Context, app, name string, size int64, quota abi.KVQuota) error {
 	return s.file.View(func(tx checked.Tx) error {
@@ -64,7 +64,7 @@ func blobsAfter(tx checked.Tx, app, name string, size int64, quota abi.KVQuota) 
 }
 
 // PutBlob notes a blob of so many bytes, unless the app would then keep more than
-// its quota (abi.ErrnoQuota). It answers the note that it replaces, or nil.
+// its quota (abi.ErrnoQuota). It returns the note that it replaces, or nil.
 func (s *KV) PutBlob(ctx context.Context, app, name string, size int64, note []byte, quota abi.KVQuota) (old []byte, err error) {
 	k := key(app, name)
 	record := checked.Seal(bBlobs, k, append(binary.BigEndian.AppendUint64(nil, uint64(size)), note...))
@@ -82,7 +82,7 @@ func (s *KV) PutBlob(ctx context.Context, app, name string, size int64, note []b
 	return old, err
 }
 
-// DeleteBlob forgets a blob. It answers its note, or nil if there is none.
+// DeleteBlob forgets a blob. It returns its note, or nil if there is none.
 func (s *KV) DeleteBlob(ctx context.Context, app, name string) (old []byte, err error) {
 	err = s.write(ctx, func(w *writer) error {
 		u, was, err := blobsAfter(w.tx, app, name, -1, abi.KVQuota{})

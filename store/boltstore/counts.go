@@ -102,6 +102,14 @@ var counting = map[string]func(s sums, value []byte) error{
 		s.add(one, string(state.CountMembers), m.Group)
 		s.add(one, string(state.CountMemberOf), m.Person)
 	}),
+	bProvisioned: counts(func(s sums, p access.Provisioned) {
+		if !p.Deleted.IsZero() {
+			return
+		}
+		if s.add(one, string(state.CountProvisioned), p.Provider); !p.Active {
+			s.add(one, string(state.CountDeprovisioned), p.Provider)
+		}
+	}),
 	bUsers: counts(func(s sums, _ struct{}) { s.add(one, string(state.CountUsers), "") }),
 }
 

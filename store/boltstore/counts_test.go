@@ -285,7 +285,7 @@ func TestCountsAreVerified(t *testing.T) {
 }
 
 // TestExpiredDoNotCount: what has ended is forgotten when something else is stored, or when
-// somebody counts.
+// a caller counts.
 func TestExpiredDoNotCount(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 500, time.UTC)
 	s, err := boltstore.Open(filepath.Join(t.TempDir(), "s.db"), func() time.Time { return now })

@@ -19,7 +19,7 @@ import (
 	"github.com/agora-host/agora/store/boltstore/checked"
 )
 
-// Dump answers every record of an open store as bbolt reads it, and whether
+// Dump returns every record of an open store as bbolt reads it, and whether
 // each is also found under its key.
 func (s *Store) Dump() (string, error) { return dump(boltOf(s.file)) }
 
@@ -135,7 +135,11 @@ func (s *Store) ToFormat3() error {
 func (s *Store) ToFormat6() error {
 	err := commit(s.file, func(w *writer) error { return put(w, bMeta, []byte("format"), 6) })
 	return errors.Join(err, boltOf(s.file).Update(func(tx *bolt.Tx) error {
-		return errors.Join(tx.DeleteBucket([]byte(bAccounts)), tx.Bucket([]byte(bMeta)).Delete(key("tally", bAccounts)))
+		var err error
+		for _, b := range []string{bAccounts, bLinks} {
+			err = errors.Join(err, tx.DeleteBucket([]byte(b)), tx.Bucket([]byte(bMeta)).Delete(key("tally", b)))
+		}
+		return err
 	}))
 }
 

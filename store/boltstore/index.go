@@ -36,6 +36,9 @@ const (
 	byGroupName = "group-name"         // name in its folded form, source, id
 	byGroupKey  = "group-key"          // source, key at the source, id; of those that have one
 	byMember    = "member"             // person, group
+	byProvider  = "provisioned"        // provider, person; of those who are not deleted
+	byUserName  = "provisioned-name"   // provider, user name in its folded form, person; likewise
+	byExternal  = "provisioned-as"     // provider, key at the provider, person; of those who have one
 )
 
 // fields are what entries are made of.
@@ -55,9 +58,11 @@ type fields struct {
 	Kind     string    `json:"kind"`
 	Parent   string    `json:"parent"`
 	At       string    `json:"provider_session"`
-	Where    string    `json:"provider"`
 	Created  time.Time `json:"created"`
 	Revoked  time.Time `json:"revoked"`
+	Provider string    `json:"provider"`
+	UserName string    `json:"user_name"`
+	Deleted  time.Time `json:"deleted"`
 }
 
 // entriesOf makes the keys under which the index leads to a record.
@@ -90,7 +95,7 @@ func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 		}
 		return entries, nil
 	case bAccounts:
-		return [][]byte{key(byAccount, f.User, f.Where, string(k))}, nil
+		return [][]byte{key(byAccount, f.User, f.Provider, string(k))}, nil
 	case bActivations:
 		return [][]byte{key(byTier, f.App, f.Tier, string(k[max(0, len(k)-8):]))}, nil
 	case bGroups:
@@ -99,10 +104,12 @@ func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 			entries = append(entries, key(byGroupKey, f.Source, f.External, f.ID))
 		}
 		return entries, nil
+	case bProvisioned:
+		return entriesOfProvisioned(f), nil
 	case bMembers:
 		return [][]byte{key(byMember, f.Person, f.Group)}, nil
 	}
-	// Places in lists are shown to people, and a credential's key is what nobody is shown.
+	// Places in lists are shown to people, and a credential's key is what no one is shown.
 	sum := sha256.Sum256(k)
 	tail := string(sum[:16])
 	entries := [][]byte{key(byUser, f.User, f.Kind, moment(f.Created), tail)}
@@ -116,7 +123,7 @@ func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 }
 
 // indexed are the buckets that have entries.
-var indexed = []string{bRequests, bGrants, bCredentials, bActivations, bAccounts, bGroups, bMembers}
+var indexed = []string{bRequests, bGrants, bCredentials, bActivations, bAccounts, bGroups, bMembers, bProvisioned}
 
 // moment is a key part that sorts as a time.
 func moment(t time.Time) string { return number(uint64(max(0, t.UnixNano()))) }

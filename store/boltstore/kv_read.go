@@ -29,7 +29,7 @@ func (s *KV) Get(_ context.Context, app, name string) (value []byte, err error) 
 	return value, err
 }
 
-// List answers up to limit keys that start with prefix and sort behind after,
+// List returns up to limit keys that start with prefix and sort behind after,
 // in order. With "" it begins with the first.
 func (s *KV) List(_ context.Context, app, prefix, after string, limit int) (keys []string, err error) {
 	start, now := key(app, prefix), s.now()

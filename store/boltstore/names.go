@@ -46,6 +46,12 @@ func recordName(bucket string, key []byte) string {
 		return fmt.Sprintf("group %q", key)
 	case bucket == bMembers:
 		return fmt.Sprintf("the membership of %q in group %q", rest, app)
+	case bucket == bLinks:
+		return "the record that says whether sign-in links are taken"
+	case bucket == bProvisioned:
+		return fmt.Sprintf("the person %q of the provider %q", rest, app)
+	case bucket == bProvisionings:
+		return fmt.Sprintf("the provider %q", key)
 	case bucket == bAccounts:
 		return fmt.Sprintf("the account %s at a sign-in provider", key)
 	case bucket == bCursors:

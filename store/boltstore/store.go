@@ -43,9 +43,12 @@ const (
 	bAccounts     = "accounts"     // at sign-in providers, by id
 	bGroups       = "groups"       // by id
 	bMembers      = "members"      // by group and person
+
+	bProvisioned   = "provisioned"   // people, by provider
+	bProvisionings = "provisionings" // providers
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bGroups, bMembers, bCursors, bAttempts, bAudiences, bAccess}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bLinks, bGroups, bMembers, bCursors, bAttempts, bProvisioned, bProvisionings, bAudiences, bAccess}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
@@ -135,13 +138,14 @@ type reader struct {
 	tx  checked.Tx
 	at  time.Time
 	groupReader
+	provisionReader
 	accountReader
 	audienceReader
 }
 
 func newReader(ctx context.Context, tx checked.Tx, at time.Time) *reader {
 	r := &reader{ctx: ctx, tx: tx, at: at.UTC()}
-	r.groupReader, r.accountReader, r.audienceReader = groupReader{r}, accountReader{r}, audienceReader{r}
+	r.groupReader, r.provisionReader, r.accountReader, r.audienceReader = groupReader{r}, provisionReader{r}, accountReader{r}, audienceReader{r}
 	return r
 }
 
@@ -154,12 +158,13 @@ type transaction struct {
 	events int
 	err    error // of Emit
 	groupWriter
+	provisionWriter
 	accountWriter
 	audienceWriter
 }
 
 func newTransaction(r *reader, w *writer) *transaction {
-	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, accountWriter: accountWriter{r, w}, audienceWriter: audienceWriter{w}}
+	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, provisionWriter: provisionWriter{w}, accountWriter: accountWriter{r, w}, audienceWriter: audienceWriter{w}}
 }
 
 // View reads.
@@ -269,7 +274,7 @@ func (s *Store) Events(ctx context.Context, q state.EventQuery) (events []abi.Ev
 	return events, err
 }
 
-// mostLooks bounds how many events one part is looked for among: what somebody may see can be
+// mostLooks bounds how many events one part is looked for among: what a person may see can be
 // far apart.
 const mostLooks = 10_000
 

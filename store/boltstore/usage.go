@@ -17,7 +17,7 @@ var _ metering.Store = (*Store)(nil)
 var sealedKey = []byte("sealed")
 
 // change is a transaction that makes no revision: usage is not a change that
-// somebody made.
+// a person made.
 func (s *Store) change(ctx context.Context, apply func(*writer) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -78,9 +78,13 @@ func mergeCell(w *writer, c metering.Cell, sealed time.Time) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
+	before := r.Usage
 	late, changed := r.Merge(c, sealed)
 	if err == nil && !changed {
 		return nil
+	}
+	if err := addDone(w, r.Cell, r.Did(before)); err != nil {
+		return err
 	}
 	if !late.IsZero() {
 		if err := adjust(w, c, late, sealed); err != nil {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/registry"
 )
 
 // bUses holds, by app and release, what releases did with their capabilities, and as release
@@ -16,8 +18,7 @@ const (
 	allReleases = 0
 )
 
-// AddUsed adds to what releases did. It makes no revision: it is nobody's change.
-// What a crash makes it do twice is counted twice.
+// AddUsed adds to what releases did what is in no cell. It makes no revision: no person changed it.
 func (s *Store) AddUsed(ctx context.Context, all []approvals.ReleaseUsed) error {
 	if err := ctx.Err(); err != nil || len(all) == 0 {
 		return err
@@ -30,6 +31,27 @@ func (s *Store) AddUsed(ctx context.Context, all []approvals.ReleaseUsed) error 
 		}
 		return nil
 	})
+}
+
+// addDone adds to what a release did what is new in one of its cells, in the transaction that makes it
+// stored: nothing is lost that is metered, and nothing counts twice. Of an app that is removed nothing
+// is kept.
+func addDone(w *writer, c metering.Cell, did []metering.Done) error {
+	if len(did) == 0 {
+		return nil
+	}
+	app, err := get[registry.App](w.tx, bApps, key(c.App), registry.ErrNoApp)
+	if errors.Is(err, registry.ErrNotFound) || err == nil && app.Removal != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	used := make([]approvals.Used, len(did))
+	for i, d := range did {
+		used[i] = approvals.Used{Use: d.Use, First: d.First, Last: d.Last}
+	}
+	return errors.Join(addUsed(w, releaseKey(c.App, c.Release), used), addUsed(w, releaseKey(c.App, allReleases), used))
 }
 
 func addUsed(w *writer, k []byte, used []approvals.Used) error {
@@ -62,7 +84,7 @@ func sumUses(w *writer) error {
 // UsedByAny returns what the releases of an app did together.
 func (t *reader) UsedByAny(app string) ([]approvals.Used, error) { return t.Used(app, allReleases) }
 
-// Used answers what a release did.
+// Used returns what a release did.
 func (t *reader) Used(app string, release int) ([]approvals.Used, error) {
 	used, err := get[[]approvals.Used](t.tx, bUses, releaseKey(app, release), os.ErrNotExist)
 	if errors.Is(err, os.ErrNotExist) {

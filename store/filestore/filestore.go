@@ -29,12 +29,12 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Index lists what apps keep: a note for each name. What it acknowledged is
 // durable.
 type Index interface {
-	// BlobRoom answers abi.ErrnoQuota if so many bytes have no room.
+	// BlobRoom returns abi.ErrnoQuota if so many bytes have no room.
 	BlobRoom(ctx context.Context, app, name string, size int64, quota abi.KVQuota) error
-	// PutBlob answers the note that it replaces, nil for none, or abi.ErrnoQuota.
+	// PutBlob returns the note that it replaces, nil for none, or abi.ErrnoQuota.
 	PutBlob(ctx context.Context, app, name string, size int64, note []byte, quota abi.KVQuota) (old []byte, err error)
 	DeleteBlob(ctx context.Context, app, name string) (old []byte, err error)
-	// Blob answers a note, or abi.ErrnoNotFound.
+	// Blob returns a note, or abi.ErrnoNotFound.
 	Blob(ctx context.Context, app, name string) (note []byte, err error)
 	Blobs(ctx context.Context, app, prefix, after string, limit int) ([]abi.BlobInfo, error)
 	EachBlob(see func(app, name string, note []byte) error) error
@@ -59,7 +59,7 @@ type Store struct {
 
 	mu      sync.Mutex // guards all below
 	holds   int
-	removed []string // once nobody holds any more
+	removed []string // once no one holds any more
 }
 
 // Open opens or makes a directory whose parent is there, and removes the files that nothing names.
@@ -88,7 +88,7 @@ func Open(dir string, index Index, now func() time.Time) (*Store, error) {
 	})
 }
 
-// Look answers a store of a directory that another process may keep; it changes
+// Look returns a store of a directory that another process may keep; it changes
 // nothing.
 func Look(dir string, index Index) *Store { return &Store{dir: dir, index: index} }
 
@@ -233,7 +233,7 @@ func (s *Store) note(ctx context.Context, app, name string) (note, error) {
 	return decode(raw)
 }
 
-// List answers up to limit blobs with a prefix that sort behind after.
+// List returns up to limit blobs with a prefix that sort behind after.
 func (s *Store) List(ctx context.Context, app, prefix, after string, limit int) ([]abi.BlobInfo, error) {
 	return s.index.Blobs(ctx, app, prefix, after, limit)
 }
@@ -282,7 +282,7 @@ func (s *Store) read(app string, n note, offset, length int64) ([]byte, error) {
 	return b[offset-from : end-from], nil
 }
 
-// Check reads every file. It answers how many there are, and what is damaged:
+// Check reads every file. It returns how many there are, and what is damaged:
 // *storage.Damage for each.
 func (s *Store) Check(ctx context.Context) (n int, problems []error) {
 	release := s.Hold() // what is replaced meanwhile is still there
@@ -300,7 +300,7 @@ func (s *Store) Check(ctx context.Context) (n int, problems []error) {
 	return n, problems
 }
 
-// check answers what is wrong with the file of a note: "" for nothing.
+// check returns what is wrong with the file of a note: "" for nothing.
 func (s *Store) check(app string, raw []byte) (detail, path string) {
 	n, err := decode(raw)
 	if err != nil {

@@ -183,7 +183,7 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestHold: files stay while somebody copies them.
+// TestHold: files stay while a person copies them.
 func TestHold(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, openIndex(t))

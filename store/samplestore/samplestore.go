@@ -154,7 +154,7 @@ func (k *kept) addSlow(v *Sample) {
 	k.slow = slices.Insert(k.slow, i, *v)
 }
 
-// list answers the samples of an app, or of all for "". A call that was kept for
+// list returns the samples of an app, or of all for "". A call that was kept for
 // more than one reason is there for the first.
 func (h *hour) list(app string) []Sample {
 	var all []Sample
@@ -175,7 +175,7 @@ func (h *hour) list(app string) []Sample {
 	return all
 }
 
-// Read answers the samples of an app (or of all, for "") in an hour: each call
+// Read returns the samples of an app (or of all, for "") in an hour: each call
 // once, the last first.
 func (s *Store) Read(ctx context.Context, app string, at time.Time) ([]Sample, error) {
 	at = hourOf(at)

@@ -31,7 +31,7 @@ type Proof struct {
 	Once string
 }
 
-// A scheme reads headers and answers what is signed and by what.
+// A scheme reads headers and returns what is signed and by what.
 type scheme func(h http.Header, header string, body, secret []byte, now time.Time) (Proof, error)
 
 var schemes = map[string]scheme{

@@ -191,7 +191,7 @@ func FuzzVerify(f *testing.F) {
 		h.Set("X-Slack-Request-Timestamp", at)
 		h.Set("Webhook-Timestamp", at)
 		h.Set("Webhook-Id", "msg_1")
-		// Nobody who does not have the secret gets through.
+		// No one who does not have the secret gets through.
 		if proof, err := webhook.Verify(scheme, h, "X-Signature", []byte(body), []byte("whsec_bm90IHRoZSBzZWNyZXQgb2YgdGhlIHNlZWRz"), now); err == nil {
 			t.Errorf("%s %q %q: %+v", scheme, signature, at, proof)
 		}

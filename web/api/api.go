@@ -25,7 +25,7 @@ const (
 	prefix = "/api/v1"
 	// maxBody bounds every body but an upload's and an invocation's.
 	maxBody = 256 << 10
-	// maxPublic bounds a body of somebody who is not known.
+	// maxPublic bounds a body of a person who is not known.
 	maxPublic = 8 << 10
 )
 
@@ -176,7 +176,7 @@ func (s *server) authenticate(c echo.Context) error {
 	return nil
 }
 
-// fail answers an error as a problem. The node's own trouble is logged here,
+// fail responds with an error as a problem. The node's own trouble is logged here,
 // and nowhere else.
 func (s *server) fail(err error, c echo.Context) {
 	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
@@ -263,7 +263,7 @@ func listing[T any](read func(*server, echo.Context, control.Page) (control.Item
 	}
 }
 
-// one is for operations that answer a document as the node gave it.
+// one is for operations that return a document as the node gave it.
 func one[T any](v T, err error) (any, error) {
 	if err != nil {
 		return nil, err

@@ -118,7 +118,7 @@ func getCall(s *server, c echo.Context) (any, error) {
 }
 
 // callRoom is how large the document of a call may be, and what it takes beside itself: the
-// text of the body while it is checked, the body in it, and the answer with what is made of that.
+// text of the body while it is checked, the body in it, and the response with what is made of that.
 func callRoom(s *server, c echo.Context) (limit, needs int64, err error) {
 	request, response, err := s.Caller.CallLimits(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "release")))
 	return request*4/3 + maxBody, 3*request + 2*response, err
@@ -284,7 +284,7 @@ func takes(c echo.Context, media string) error {
 	return nil
 }
 
-// binary answers bytes of one media type with bytes of another.
+// binary serves bytes of one media type with bytes of another.
 func binary(c echo.Context, media, gives string, do func([]byte) ([]byte, error)) (any, error) {
 	if err := takes(c, media); err != nil {
 		return nil, err
@@ -371,6 +371,18 @@ func listAccounts(s *server, c echo.Context) (any, error) {
 
 func disconnectAccount(s *server, c echo.Context) (any, error) {
 	return nil, s.Accounts.Disconnect(c.Request().Context(), arg[string](c, "name"), arg[string](c, "id"))
+}
+
+func getLinks(s *server, c echo.Context) (any, error) {
+	return one(s.Links.Links(c.Request().Context()))
+}
+
+func switchLinks(s *server, c echo.Context) (any, error) {
+	in, err := decode[SwitchLinks](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Links.SwitchLinks(c.Request().Context(), in.Off))
 }
 
 func doctor(s *server, c echo.Context) (any, error) {

@@ -62,7 +62,7 @@ func (s *server) respond(r route, c echo.Context) error {
 	var kept *control.Answer
 	defer func() { // a handler that panics leaves, too
 		if err := end(kept); err != nil {
-			s.log.ErrorContext(ctx, "the answer to a write with a key is not kept", "operation", r.id, "err", err)
+			s.log.ErrorContext(ctx, "the response to a write with a key is not kept", "operation", r.id, "err", err)
 		}
 	}()
 	return s.change(r, c, func(a control.Answer) {
@@ -102,7 +102,7 @@ func (s *server) change(r route, c echo.Context, keep func(control.Answer)) erro
 	return s.send(r, c, keep)
 }
 
-// send serves a request, and has keep called with the answer before it is given.
+// send serves a request, and has keep called with the response before it is given.
 func (s *server) send(r route, c echo.Context, keep func(control.Answer)) error {
 	answer, err := r.handle(s, c)
 	if err != nil || c.Response().Committed {
@@ -128,7 +128,7 @@ func (s *server) send(r route, c echo.Context, keep func(control.Answer)) error 
 	return give(c, &a)
 }
 
-// give writes an answer.
+// give writes a response.
 func give(c echo.Context, a *control.Answer) error {
 	h := c.Response().Header()
 	h.Set("Cache-Control", "no-store")

@@ -120,9 +120,9 @@ func keyWords(r route) string {
 	if r.repeatable {
 		return "Taken, and without effect: this operation can be repeated as it is."
 	}
-	text := "A random text, new for each request. A request with the same key, by the same person, within a day is not served again, and is given the answer of the first; with another address or body it is refused (409), and while the first is served (409)."
+	text := "A random text, new for each request. A request with the same key, by the same person, within a day is not served again, and gets the response of the first; with another address or body it is refused (409), and while the first is served (409)."
 	if r.secret {
-		text += " The secret in the answer is not kept: a repeat is told that it was done (409)."
+		text += " The secret in the response is not kept: a repeat is told that it was done (409)."
 	}
 	return text
 }

@@ -51,8 +51,8 @@ type route struct {
 	paged        bool // a list: it takes cursor and limit
 	body         body
 	answer       any    // a zero value of the document's shape; nil: no content
-	media        string // of the answer, if it is not JSON
-	also         string // a media type that the answer may have, too
+	media        string // of the response, if it is not JSON
+	also         string // a media type that the response may have, too
 	lines        any    // a zero value of the lines of a stream, if there can be one
 	status       int    // of success, if it is not 200 or 204
 	handle       handler
@@ -62,8 +62,8 @@ type route struct {
 	inBody  bool    // its body names the document: the handler itself calls expect
 
 	repeatable bool    // it changes nothing, or knows by itself what it has: a key makes no difference
-	secret     bool    // its answer holds a secret, which is not kept
-	reread     handler // what its answer is about, as it is now; nil if that cannot be told
+	secret     bool    // its response holds a secret, which is not kept
+	reread     handler // what its response is about, as it is now; nil if that cannot be told
 }
 
 func (r route) success() int {
@@ -154,7 +154,7 @@ func routes() []route {
 		{method: get, path: "/info", id: "info", act: access.LookAround, scope: anyScope, anyApp: true, about: "What this node is.", answer: control.Info{}, handle: info},
 		{method: get, path: "/whoami", id: "whoami", act: access.LookAround, scope: anyScope, anyApp: true, about: "Who the token belongs to.", answer: Whoami{}, handle: whoami},
 
-		{method: get, path: "/apps", id: "listApps", act: access.FindApp, scope: access.ScopeAppsRead, about: "Apps, by title. Whoever has no role sees the public face of those that serve.", query: []param{text("q", "words, all of which occur in title, name, description, owner, team, tiers or capabilities; case and accents do not matter"), choice("tier", "that the app serves", abi.Tiers()...), text("team", "one team"), text("owner", "one owner"), text("capability", "a capability of the release that serves"), choice("state", "where the app stands", registry.StateActive, registry.StateSuspended, registry.StateDeleting, registry.StateRemoving), choice("orphaned", "true: those whose owner can no longer sign in", "true", "false")}, paged: true, answer: Items[control.App]{}, handle: listing(listApps)},
+		{method: get, path: "/apps", id: "listApps", act: access.FindApp, scope: access.ScopeAppsRead, about: "Apps, by title. Whoever has no role sees the public face of those that serve.", query: []param{text("q", "words, all of which occur in title, name, description, owner, team, tiers or capabilities; case and accents do not matter"), choice("tier", "that the app serves", abi.Tiers()...), text("team", "one team"), text("owner", "a person who owns them, alone or with others"), text("capability", "a capability of the release that serves"), choice("state", "where the app stands", registry.StateActive, registry.StateSuspended, registry.StateDeleting, registry.StateRemoving), choice("orphaned", "those whose owner is disabled", "true")}, paged: true, answer: Items[control.App]{}, handle: listing(listApps)},
 		{method: get, path: "/apps/:app", id: "getApp", act: access.FindApp, scope: access.ScopeAppsRead, about: "One app.", answer: control.App{}, handle: getApp, of: anApp},
 		{method: post, path: "/apps/:app/suspend", id: "suspendApp", act: access.SuspendApp, scope: access.ScopeAppsManage, about: "Stop an app: it serves nothing and nothing calls it, until it is resumed. Its owner, a reviewer or an operator.", body: jsonBody(Reason{}), answer: control.App{}, handle: suspendApp, reread: getApp, of: anApp},
 		{method: post, path: "/apps/:app/resume", id: "resumeApp", act: access.ResumeApp, scope: access.ScopeAppsManage, about: "End a suspension: an operator any, others what their own authority suspended.", body: jsonBody(Reason{}), answer: control.App{}, handle: resumeApp, reread: getApp, of: anApp},
@@ -187,13 +187,13 @@ func routes() []route {
 		{method: get, path: "/apps/:app/triggers/:kind/:name", id: "getTrigger", act: access.ReadReleases, scope: access.ScopeAppsRead, about: "One trigger. Its ETag is of what people decide about it, and not of how it goes, which changes by itself.", answer: control.Trigger{}, handle: getTrigger, of: aTrigger},
 		{method: post, path: "/apps/:app/triggers/pause", id: "pauseTrigger", act: access.RunTriggers, scope: access.ScopeAppsManage, about: "Pause or resume a trigger. What comes for a paused one waits.", body: jsonBody(PauseTrigger{}), answer: control.Trigger{}, handle: pauseTrigger, of: aTrigger, inBody: true},
 		{method: post, path: "/apps/:app/triggers/run", id: "runTrigger", act: access.RunTriggers, scope: access.ScopeAppsManage, about: "Run a cron trigger now.", body: jsonBody(RunTrigger{}), answer: Run{}, status: http.StatusAccepted, handle: runTrigger},
-		{method: get, path: "/apps/:app/dead-letters", id: "listDeadLetters", act: access.ReadDeadLetters, scope: access.ScopeAppsRead, about: "Events and webhooks that the app could not be brought to take, newest first.", paged: true, answer: Items[triggers.Delivery]{}, handle: listing(listDeadLetters)},
+		{method: get, path: "/apps/:app/dead-letters", id: "listDeadLetters", act: access.ReadDeadLetters, scope: access.ScopeAppsRead, about: "Events and webhooks whose deliveries to the app failed, newest first.", paged: true, answer: Items[triggers.Delivery]{}, handle: listing(listDeadLetters)},
 		{method: post, path: "/apps/:app/dead-letters/:seq/redeliver", id: "redeliver", act: access.RunTriggers, scope: access.ScopeAppsManage, about: "Deliver a dead letter again.", answer: triggers.Delivery{}, handle: redeliver},
 		{method: del, path: "/apps/:app/dead-letters/:seq", id: "deleteDeadLetter", act: access.RunTriggers, scope: access.ScopeAppsManage, about: "Delete a dead letter.", handle: deleteDeadLetter},
 		{method: post, path: "/apps/:app/invoke", id: "invoke", act: access.CallApp, scope: access.ScopeAppsInvoke, about: "Call an app as its own address would, and see what it cost.", body: body{kind: bodyJSON, doc: Invoke{}, room: callRoom}, query: []param{number("release", "the release to call, whose limits bound the body; default the one that serves", 0, math.MaxInt32, 0)}, answer: control.Response{}, handle: invoke},
 
 		{method: get, path: "/apps/:app/secrets", id: "listSecrets", act: access.ListSecrets, scope: access.ScopeSecretsRead, about: "An app's secrets, without their values.", paged: true, answer: Items[control.Secret]{}, handle: listing(listSecrets)},
-		{method: put, path: "/apps/:app/secrets/:name", id: "setSecret", act: access.SetSecrets, scope: access.ScopeSecretsWrite, about: "Set a secret of an app: the body is its value, which is never answered again.", body: body{kind: bodyBinary, media: octets}, answer: control.Secret{}, handle: setSecret},
+		{method: put, path: "/apps/:app/secrets/:name", id: "setSecret", act: access.SetSecrets, scope: access.ScopeSecretsWrite, about: "Set a secret of an app: the body is its value, which is never returned again.", body: body{kind: bodyBinary, media: octets}, answer: control.Secret{}, handle: setSecret},
 		{method: del, path: "/apps/:app/secrets/:name", id: "deleteSecret", act: access.SetSecrets, scope: access.ScopeSecretsWrite, about: "Forget a secret.", handle: deleteSecret},
 		{method: post, path: "/secrets/rotate", id: "rotateSecrets", act: access.Operate, scope: access.ScopeNodeWrite, about: "Seal all secrets with a new key, and forget the earlier ones.", answer: Rotated{}, handle: rotateSecrets},
 
@@ -204,7 +204,7 @@ func routes() []route {
 
 		{method: get, path: "/requests", id: "listRequests", act: access.ReadRequest, scope: access.ScopeRequestsRead, about: "What waits for a decision or was decided, newest first.", query: []param{choice("status", "all if left out", approvals.StatusOpen, approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn), text("app", "one app; all if left out"), text("by", "who asked; all if left out")}, paged: true, answer: Items[approvals.Request]{}, handle: listing(listRequests)},
 		{method: get, path: "/requests/:id", id: "getRequest", act: access.ReadRequest, scope: access.ScopeRequestsRead, about: "One request.", answer: approvals.Request{}, handle: getRequest, of: aRequest},
-		{method: post, path: "/requests/:id/decision", id: "decide", act: access.DecideRequest, scope: access.ScopeRequestsDecide, about: "Approve or reject a request of somebody else. With a digest, only if the request is about that module.", body: jsonBody(control.Verdict{}), answer: approvals.Request{}, handle: decide, reread: getRequest, of: aRequest},
+		{method: post, path: "/requests/:id/decision", id: "decide", act: access.DecideRequest, scope: access.ScopeRequestsDecide, about: "Approve or reject another person's request. With a digest, only if the request is about that module.", body: jsonBody(control.Verdict{}), answer: approvals.Request{}, handle: decide, reread: getRequest, of: aRequest},
 		{method: post, path: "/requests/:id/withdraw", id: "withdraw", act: access.WithdrawRequest, scope: access.ScopeAppsPublish, about: "Take one's own request back.", answer: approvals.Request{}, handle: withdraw, reread: getRequest, of: aRequest},
 		{method: get, path: "/grants", id: "listGrants", act: access.ReadCatalogue, scope: access.ScopeRequestsRead, about: "What was granted, newest first.", query: []param{text("app", "one app; all if left out"), text("capability", "one capability; all if left out"), choice("live", "true: only those that hold now", "true", "false")}, paged: true, answer: Items[approvals.Grant]{}, handle: listing(listGrants)},
 		{method: get, path: "/grants/:id", id: "getGrant", act: access.ReadCatalogue, scope: access.ScopeRequestsRead, about: "One grant, with the releases that serve with it.", answer: approvals.Grant{}, handle: getGrant, of: aGrant},
@@ -228,13 +228,21 @@ func routes() []route {
 		{method: post, path: "/trust/keys", id: "addKey", act: access.ManageKeys, scope: access.ScopeKeysWrite, about: "Let a public key sign for an identity, which its private half has to have agreed to.", body: jsonBody(control.NewKey{}), answer: registry.Key{}, status: http.StatusCreated, handle: addKey},
 		{method: del, path: "/trust/keys/:hint", id: "deleteKey", act: access.ManageKeys, scope: access.ScopeKeysWrite, about: "End the trust in a key.", handle: deleteKey},
 
+		{method: get, path: "/provisioning", id: "listProvisioning", act: access.ManagePerson, scope: access.ScopeUsersRead, about: "Providers that tell who there is, by SCIM or by files.", answer: Items[control.ProvisioningStatus]{}, handle: listProvisioning},
+		{method: get, path: "/provisioning/:provider", id: "getProvisioning", act: access.ManagePerson, scope: access.ScopeUsersRead, about: "One provider, with the people whom it cannot have and why, and its last changes.", answer: control.ProvisioningStatus{}, handle: getProvisioning},
+		{method: get, path: "/provisioning/:provider/tokens", id: "listProvisioningTokens", act: access.ManagePerson, scope: access.ScopeUsersRead, about: "The tokens that let a provider in.", answer: Items[access.Credential]{}, handle: listProvisioningTokens},
+		{method: post, path: "/provisioning/:provider/tokens", id: "newProvisioningToken", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Let a provider tell who there is: its token opens SCIM for that provider and nothing else. The secret is answered once.", body: jsonBody(NewProvisioningToken{}), answer: ProvisioningToken{}, status: http.StatusCreated, handle: newProvisioningToken, secret: true},
+		{method: del, path: "/provisioning/:provider/tokens/:id", id: "revokeProvisioningToken", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "End a token of a provider. The people of whom it told stay.", handle: revokeProvisioningToken},
+		{method: post, path: "/provisioning/:provider/link", id: "linkPerson", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Say that a provider's person is one who is here already.", body: jsonBody(control.ProvisioningLink{}), answer: access.Provisioned{}, handle: linkPerson},
+		{method: del, path: "/provisioning/:provider/conflicts/:user", id: "dismissConflict", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Forget a conflict of a provider. It comes back if the provider tries again.", handle: dismissConflict},
+		{method: post, path: "/people/import", id: "importPeople", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Say what a file of people would change or, with apply and the revision of what was said, change it.", body: body{kind: bodyJSON, doc: control.PeopleImport{}, room: importRoom}, answer: control.ImportPlan{}, handle: importPeople},
 		{method: get, path: "/users/:name/accounts", id: "listAccounts", act: access.ManageAccounts, scope: access.ScopeUsersRead, about: "A user's accounts at sign-in providers: your own, or, for operators, anybody's.", answer: Items[access.Account]{}, handle: listAccounts},
 		{method: del, path: "/users/:name/accounts/:id", id: "disconnectAccount", act: access.ManageAccounts, scope: access.ScopeUsersWrite, about: "Take an account from a user, with the roles that it gave and the sessions that began with it. Nobody takes away their own last way in.", handle: disconnectAccount},
 		{method: get, path: "/quotas", id: "listQuotas", act: access.ReadQuotas, scope: access.ScopeAppsRead, about: "What a person and an app have, and may have; for operators, the node, too.", query: []param{text("user", "another person, for operators; default the caller"), text("app", "an app, too")}, answer: Items[control.Quota]{}, handle: listQuotas},
 		{method: get, path: "/tokens", id: "listTokens", act: access.ManageTokens, scope: access.ScopeTokensRead, about: "Your own API tokens.", paged: true, answer: Items[access.Credential]{}, handle: listing(listTokens)},
-		{method: post, path: "/tokens", id: "newToken", act: access.ManageTokens, scope: access.ScopeTokensWrite, about: "Make an API token. Its secret is answered once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken, secret: true},
+		{method: post, path: "/tokens", id: "newToken", act: access.ManageTokens, scope: access.ScopeTokensWrite, about: "Make an API token. Its secret is returned once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken, secret: true},
 		{method: del, path: "/tokens/:id", id: "revokeToken", act: access.ManageTokens, scope: access.ScopeTokensWrite, about: "End one of your tokens.", handle: revokeToken},
-		{method: get, path: "/users", id: "listUsers", act: access.ManagePerson, scope: access.ScopeUsersRead, about: "Everybody who is known here.", query: []param{choice("role", "those who have a role", access.Roles()...), text("name", "part of the name")}, paged: true, answer: Items[access.User]{}, handle: listing(listUsers)},
+		{method: get, path: "/users", id: "listUsers", act: access.ManagePerson, scope: access.ScopeUsersRead, about: "List the node's users.", query: []param{choice("role", "those who have a role", access.Roles()...), text("name", "part of the name")}, paged: true, answer: Items[access.User]{}, handle: listing(listUsers)},
 		{method: get, path: "/users/:name", id: "getUser", act: access.ManagePerson, scope: access.ScopeUsersRead, about: "One user.", answer: access.User{}, handle: getUser, of: aUser},
 		{method: put, path: "/users/:name", id: "putUser", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser, of: aUser, creates: true},
 		{method: post, path: "/users/:name/rename", id: "renameUser", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Give a user another name. Their apps, keys, tokens and decisions stay theirs, and what they signed verifies as theirs; the old name is not given to another person.", body: jsonBody(RenameUser{}), answer: access.User{}, handle: renameUser, of: aUser},
@@ -247,6 +255,8 @@ func routes() []route {
 		{method: get, path: "/groups/:group/people", id: "listGroupPeople", act: access.ReadMembers, scope: access.ScopeUsersRead, about: "Who is in a group, for those who are in it and for operators.", paged: true, answer: Items[control.GroupPerson]{}, handle: listing(listGroupPeople)},
 		{method: put, path: "/groups/:group/people/:name", id: "addToGroup", act: access.ManageGroup, scope: access.ScopeUsersWrite, about: "Put a person into a group.", answer: control.Group{}, handle: addToGroup, of: aGroup},
 		{method: del, path: "/groups/:group/people/:name", id: "removeFromGroup", act: access.ManageGroup, scope: access.ScopeUsersWrite, about: "Take a person out of a group.", answer: control.Group{}, handle: removeFromGroup, of: aGroup},
+		{method: get, path: "/sign-in/links", id: "getLinks", act: access.Operate, scope: access.ScopeUsersRead, about: "Whether operators' one-time sign-in links are taken.", answer: access.Links{}, handle: getLinks},
+		{method: put, path: "/sign-in/links", id: "switchLinks", act: access.Operate, scope: access.ScopeUsersWrite, about: "Switch one-time sign-in links on or off. They can be switched off once an operator has signed in at a provider; whoever holds the data directory can make one in any case.", body: jsonBody(SwitchLinks{}), answer: access.Links{}, handle: switchLinks},
 		{method: get, path: "/doctor", id: "doctor", act: access.Operate, scope: access.ScopeNodeRead, about: "Check everything that is stored.", answer: Items[control.Check]{}, handle: doctor},
 		{method: get, path: "/backup", id: "backup", act: access.Operate, scope: access.ScopeBackupRead, about: "All that the node keeps, as one stream (tar within gzip). It is complete if its last member is MANIFEST.json. For operators.", answer: "", media: "application/gzip", handle: backup},
 	}
@@ -256,6 +266,9 @@ func routes() []route {
 type (
 	SignIn struct {
 		Link string `json:"link"` // the link, or the secret in it
+	}
+	SwitchLinks struct {
+		Off bool `json:"off"`
 	}
 	Session struct {
 		Secret string        `json:"secret"`

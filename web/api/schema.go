@@ -47,7 +47,7 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[abi.Severity]():          words(abi.SeverityDeny, abi.SeverityReview, abi.SeverityInfo),
 	reflect.TypeFor[abi.Interface]():         words(abi.InterfaceV1, abi.InterfaceWASI),
 	reflect.TypeFor[access.Role]():           words(access.Roles()...),
-	reflect.TypeFor[access.CredentialKind](): words(access.KindToken, access.KindSession, access.KindLink, access.KindSignOn, access.KindCode, access.KindApp),
+	reflect.TypeFor[access.CredentialKind](): words(access.KindToken, access.KindSession, access.KindLink, access.KindProvisioning, access.KindSignOn, access.KindCode, access.KindApp),
 	reflect.TypeFor[access.AudienceKind]():   words(access.AudienceKinds()...),
 	reflect.TypeFor[access.AccessStatus]():   words(access.AccessOpen, access.AccessGranted, access.AccessRefused),
 	reflect.TypeFor[access.Scope]():          access.ScopeWords(),
@@ -147,7 +147,7 @@ func (d *schemas) component(t reflect.Type, strict bool) *schema {
 	ref := &schema{Ref: componentPath + name}
 	if known, ok := d.types[name]; ok {
 		if known != t || d.strict[name] != strict {
-			panic("BUG: " + known.String() + " and " + t.String() + " would be one component, or one is a body and an answer")
+			panic("BUG: " + known.String() + " and " + t.String() + " would be one component, or one is a body and a response")
 		}
 		return ref
 	}

@@ -249,7 +249,7 @@ func TestWholeNumbers(t *testing.T) {
 	}
 }
 
-// TestComplete: an answer has no null where the description has none, and what it is made of stays.
+// TestComplete: a response has no null where the description has none, and what it is made of stays.
 func TestComplete(t *testing.T) {
 	type inner struct {
 		List []string       `json:"list"`

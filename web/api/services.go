@@ -52,10 +52,12 @@ type Services struct {
 
 	Tokens web.Tokens
 
-	Accounts web.Accounts
-	Users    web.Users
-	Groups   web.Groups
-	Keys     web.Keys
+	Accounts     web.Accounts
+	Links        web.Links
+	Users        web.Users
+	Provisioning web.Provisioning
+	Groups       web.Groups
+	Keys         web.Keys
 
 	Doctor Doctor
 	Backup Backup

@@ -67,5 +67,5 @@ func (c *certificates) save(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", name))
 	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(body) // who went away needs no answer
+	_, _ = w.Write(body) // who went away needs no response
 }

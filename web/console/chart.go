@@ -66,7 +66,7 @@ func slots(from, to time.Time, by string) (all []time.Time) {
 }
 
 // newChart lays out rows that were grouped by "hour", "day" or "month", and
-// fills the slots without usage. link answers what leads into a slot.
+// fills the slots without usage. link returns what leads into a slot.
 func newChart(from, to time.Time, rows []metering.Row, by string, link func(time.Time) string) chart {
 	usage := map[string]metering.Usage{}
 	var most, total uint64

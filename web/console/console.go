@@ -61,12 +61,14 @@ type Services struct {
 	Automation web.Automation
 	Vault      web.Vault
 
-	Tokens web.Tokens
-	Users  web.Users
-	Groups web.Groups
-	Keys   web.Keys
+	Tokens       web.Tokens
+	Users        web.Users
+	Provisioning web.Provisioning
+	Groups       web.Groups
+	Keys         web.Keys
 
 	Accounts web.Accounts
+	Links    web.Links
 }
 
 // Console joins the areas of the console to its addresses. An area has what it asks of a node, and
@@ -90,6 +92,7 @@ type Console struct {
 	calls        *calls
 	activity     *activity
 	settings     *settings
+	provisioning *provisioning
 	groups       *groups
 }
 
@@ -114,7 +117,8 @@ func newConsole(s Services, f *frame) *Console {
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
-		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Accounts, s.SignIns, s.Front},
+		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Accounts, s.SignIns, s.Links, s.Front},
+		provisioning: &provisioning{f, s.Provisioning},
 		groups:       &groups{f, s.Groups},
 	}
 }
@@ -157,6 +161,8 @@ type page struct {
 // pages are all pages but the one for signing in.
 func (c *Console) pages() []page {
 	return []page{
+		{"/provisioning", access.ManagePerson, c.provisioning.list},
+		{"/provisioning/{provider}", access.ManagePerson, c.provisioning.show},
 		{"/{$}", access.FindApp, c.catalogue.show},
 		{"/apps/{app}", access.FindApp, c.apps.app},
 		{"/apps/{app}/releases/{number}", access.ReadReleases, c.apps.release},
@@ -241,10 +247,16 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/grants/{id}/shrink", c.reviews.shrinkGrant, access.ReduceGrant)
 	act("/apps/{app}/secrets", c.vault.set, access.SetSecrets)
 	act("/apps/{app}/secrets/{name}/delete", c.vault.delete, access.SetSecrets)
+	mux.HandleFunc("POST /provisioning/tokens", c.provisioning.newToken)
+	mux.HandleFunc("POST /people/import", c.provisioning.importPeople)
+	act("/provisioning/{provider}/revoke", c.provisioning.revoke, access.ManagePerson)
+	act("/provisioning/{provider}/link", c.provisioning.link, access.ManagePerson)
+	act("/provisioning/{provider}/dismiss", c.provisioning.dismiss, access.ManagePerson)
 	mux.HandleFunc("POST /settings/tokens", c.settings.newToken)
 	act("/settings/tokens/{id}/revoke", c.settings.revokeToken, access.ManageTokens)
 	act("/settings/keys", c.settings.addKey, access.ManageKeys)
 	act("/settings/keys/delete", c.settings.deleteKey, access.ManageKeys)
+	act("/settings/links", c.settings.switchLinks, access.Operate)
 	act("/settings/accounts/disconnect", c.settings.disconnect, access.ManageAccounts)
 	edit("/settings/users", aUser, c.settings.putUser, access.ManagePerson)
 	edit("/settings/users/rename", aUser, c.settings.renameUser, access.ManagePerson)

@@ -48,8 +48,8 @@ data_classification = ""
 
 // classes are the meanings of the classifications, for the form.
 var classes = map[string]string{
-	"public":       "anybody may see it",
-	"internal":     "everybody in the organisation may see it",
+	"public":       "everyone may see it",
+	"internal":     "everyone in the organisation may see it",
 	"confidential": "only some people in the organisation may see it",
 	"restricted":   "the most protected; does not enter the sandbox",
 }
@@ -72,7 +72,7 @@ func (up *uploads) fields() []field {
 		{Name: "name", Label: "Name", Max: 40, Help: "Small letters, digits and hyphens, such as expenses. It becomes the address " + up.address() + " and stays. To change an app of yours, write its name."},
 		{Name: "title", Label: "Title", Max: 100, Help: "What people read in the catalogue, such as Expense claims."},
 		{Name: "description", Label: "Purpose", Max: 2000, Long: true, Help: "What the app is for, in a sentence or two. Reviewers decide by it."},
-		{Name: "team", Label: "Team", Max: 100, Help: "The team that answers for the app."},
+		{Name: "team", Label: "Team", Max: 100, Help: "The team that is responsible for the app."},
 		{Name: "cost_center", Label: "Cost center", Max: 64, Help: "It pays for what the app uses. Your team or finance knows it."},
 		{Name: "data_classification", Label: "Data", Options: data, Help: "The most protected data that the app works with. Rules and reviewers ask for it."},
 		{Name: "version", Label: "Version", Max: 64, Help: "Your own count of releases; any text."},

@@ -39,6 +39,7 @@ var notices = map[string]string{
 	"left":         "Taken out. It holds from their next request.",
 	"ungrouped":    "The group is deleted.",
 	"saved":        "Saved.",
+	"linked":       "Linked. The provider finds the person when it tries again.",
 	"paused":       "Paused. What comes meanwhile waits.",
 	"resumed":      "Resumed.",
 	"begun":        "Begun. What becomes of it stands beside the trigger and in the log.",

@@ -7,7 +7,7 @@ import (
 )
 
 // pager leads through the pages of one list of a page. Its place is in a parameter of the
-// page's address, so that pages work without script and can be sent to somebody.
+// page's address, so that pages work without script and can be sent to a person.
 type pager struct {
 	First string // address of the list's beginning; "" if this is it
 	Next  string // address of what follows; "" at the end

@@ -45,7 +45,7 @@ var functions = template.FuncMap{
 	"tiers":    abi.Tiers,
 	"plural":   plural,
 	"happened": func(kind string) string { return abi.EventKindNamed(kind).Meaning },
-	// brief shortens a digest, which nobody reads whole.
+	// brief shortens a digest, which no one reads whole.
 	"brief": func(s string) string {
 		if digest, ok := strings.CutPrefix(s, "sha256:"); ok {
 			return digest[:min(12, len(digest))] + "…"

@@ -8,7 +8,7 @@ import (
 )
 
 // scope is what the usage page is about: a time, and who used it. Its address
-// says all of it, so that every view can be sent to somebody.
+// says all of it, so that every view can be sent to a person.
 type scope struct {
 	Span                  string    // one of spans, if no time is named
 	Month, Day, Hour      time.Time // at most one is not zero
@@ -169,7 +169,7 @@ func (s scope) filters(by string) []crumb {
 	return all
 }
 
-// near answers the scopes before and after, of the same length; none for those
+// near returns the scopes before and after, of the same length; none for those
 // that end now.
 func (s scope) near(now time.Time) (before, after string) {
 	step := func(n int) scope {

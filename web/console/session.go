@@ -32,6 +32,7 @@ type signInView struct {
 	Link      string
 	Next      string
 	Providers []control.SignInProvider
+	Links     bool // are taken
 }
 
 // show shows a button, so that a link that is looked at ahead, by a mail
@@ -42,7 +43,12 @@ func (s *sessions) show(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := r.URL.Query()
-	s.render(w, r, http.StatusOK, "sign-in", signInView{base{Title: "Sign in", Now: s.now()}, q.Get("link"), ownPath(q.Get("next")), s.signIns.Providers()})
+	taken, err := s.signIns.LinksTaken(r.Context())
+	if err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	s.render(w, r, http.StatusOK, "sign-in", signInView{base{Title: "Sign in", Now: s.now()}, q.Get("link"), ownPath(q.Get("next")), s.signIns.Providers(), taken})
 }
 
 func (s *sessions) signIn(w http.ResponseWriter, r *http.Request) {

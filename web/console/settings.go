@@ -28,6 +28,7 @@ type settings struct {
 
 	accounts web.Accounts
 	signIns  SignIns
+	links    web.Links
 	front    web.Front
 }
 
@@ -44,6 +45,7 @@ type settingsView struct {
 	Accounts   []access.Account            // one's own
 	AccountsOf map[string][]access.Account // of the users that are listed
 	Providers  []control.SignInProvider
+	Links      access.Links
 	Ask        string // whom a person asks who has no role
 	TLS        control.TLS
 	Challenge  string // what a new key has to sign
@@ -88,6 +90,9 @@ func (s *settings) show(r *http.Request) (string, any, error) {
 		return s.users.Users(ctx, control.UserFilter{}, p)
 	})
 	if err != nil {
+		return "", nil, err
+	}
+	if v.Links, err = s.links.Links(ctx); err != nil {
 		return "", nil, err
 	}
 	for _, u := range v.Users {
@@ -137,6 +142,11 @@ func (s *settings) disconnect(r *http.Request) (string, error) {
 // Keeps reports whether the actor may add and delete keys of an identity.
 func (v settingsView) Keeps(identity string) bool {
 	return access.Allowed(v.Actor, access.ManageKeys, access.Person(identity))
+}
+
+func (s *settings) switchLinks(r *http.Request) (string, error) {
+	_, err := s.links.SwitchLinks(r.Context(), r.FormValue("off") != "")
+	return "/settings?done=saved", err
 }
 
 // Usual reports whether a new token has a scope unless another is chosen.

@@ -33,6 +33,8 @@ type SignIns interface {
 	ProviderOf(ctx context.Context) (provider string, err error)
 	// EndSession returns where a browser ends its session at a provider, too; "" if there is no such place.
 	EndSession(provider, returnTo string) string
+	// LinksTaken reports whether operators' one-time links are taken.
+	LinksTaken(ctx context.Context) (bool, error)
 	// Contact is whom a person asks who has no role.
 	Contact(ctx context.Context) (string, error)
 }

@@ -80,7 +80,7 @@ type uploadProblem struct {
 	Fields map[string]string `json:"fields"` // what is wrong, by the field's name
 }
 
-// uploadLines writes an answer line by line. A nil one is no answer of that kind.
+// uploadLines writes a response line by line. A nil one is no response of that kind.
 type uploadLines struct {
 	w     http.ResponseWriter
 	begun bool
@@ -92,7 +92,7 @@ func (l *uploadLines) stage(name string) {
 	}
 }
 
-// send writes a line; the first has the answer's status.
+// send writes a line; the first has the response's status.
 func (l *uploadLines) send(line uploadLine, status int) {
 	if !l.begun {
 		l.begun = true

@@ -34,7 +34,7 @@ func Held(r *http.Request) {
 	door.Unheld(r.Context())
 }
 
-// Refuse ends the connection once the answer is out, so that nothing more of the body is read.
+// Refuse ends the connection once the response is out, so that nothing more of the body is read.
 func Refuse(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		w.Header().Set("Connection", "close")

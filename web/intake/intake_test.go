@@ -15,7 +15,7 @@ import (
 	"github.com/agora-host/agora/web/problem"
 )
 
-// disk receives modules into memory, and counts those that nobody discarded.
+// disk receives modules into memory, and counts those that no one discarded.
 type disk struct{ kept int }
 
 type onDisk struct {

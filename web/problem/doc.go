@@ -4,7 +4,7 @@
 //
 // Invariants: every exported sentinel of the domains is in the table; what is
 // not in it is the node's own trouble, whose details go to the log and to
-// nobody else; an end user of an app is never shown the app's inside.
+// no other; an end user of an app is never shown the app's inside.
 //
 // It must not know how a surface is reached. The table is immutable.
 package problem

@@ -75,7 +75,7 @@ func For(err error) abi.Problem {
 	return p
 }
 
-// Write answers a request to the API with a problem document.
+// Write responds to a request to the API with a problem document.
 func Write(w http.ResponseWriter, err error) {
 	if lacks, ok := errors.AsType[*access.ScopeError](err); ok { // as RFC 6750 says it
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="agora", error="insufficient_scope", scope="%s"`, lacks.Missing))

@@ -115,12 +115,12 @@ var table = []Entry{
 		"Read the document again, look at what has changed, and send the request with its new ETag if it is still what you want.", control.ErrPrecondition),
 	entry("request-in-progress", http.StatusConflict, "The same request is being served",
 		"A request with this Idempotency-Key has not ended yet.",
-		"Send it again in a moment: it gives the answer of the first.", control.ErrInProgress),
-	entry("answer-lost", http.StatusConflict, "The request was served before, and its answer is not kept",
-		"What you asked for was done once, and is not done again. Its answer was too large to keep, or the node stopped before it was kept.",
+		"Send it again in a moment: it returns the response to the first.", control.ErrInProgress),
+	entry("answer-lost", http.StatusConflict, "The request was served before, and its response is not kept",
+		"What you asked for was done once, and is not done again. Its response was too large to keep, or the node stopped before it was kept.",
 		"Read what the request was about, or the changes under /api/v1/events.", control.ErrAnswerLost),
-	entry("answer-secret", http.StatusConflict, "The request was served before, and its answer is not shown again",
-		"What you asked for was done once, and is not done again. Its answer held a secret, which is shown once and kept nowhere.",
+	entry("answer-secret", http.StatusConflict, "The request was served before, and its response is not shown again",
+		"What you asked for was done once, and is not done again. Its response held a secret, which is shown once and kept nowhere.",
 		"If you did not see it, revoke what was made, and ask with a new key.", control.ErrAnswerSecret).
 		commands("agora tokens list"),
 	entry("media-type", http.StatusUnsupportedMediaType, "The content type is not taken here",
@@ -139,7 +139,7 @@ var table = []Entry{
 		"Let what is running end, and try again.", budget.ErrShare),
 
 	entry("not-signed-in", http.StatusUnauthorized, "You are not signed in",
-		"This needs somebody who is known here: a session in the browser, or an API token.",
+		"This needs a known user: a session in the browser, or an API token.",
 		"Sign in again, with a fresh sign-in link or an API token.", access.ErrUnauthenticated).
 		commands("agora login http://localhost:8080"),
 	entry("sign-in-link-used", http.StatusUnauthorized, "This sign-in link does not work any more",
@@ -170,8 +170,8 @@ var table = []Entry{
 		"An account at a sign-in provider is connected to one user, and a user has one account at each provider.",
 		"Do what the detail says.", access.ErrAccountTaken),
 	entry("last-way-in", http.StatusConflict, "That would be the last way in",
-		"Without this account its user could not sign in any more.",
-		"Connect another account first; an operator can disconnect it, and give a one-time link.", access.ErrLastWayIn),
+		"With that, a person, or every operator, could not sign in any more.",
+		"Connect another account, or sign in at the provider, first; an operator can disconnect another person's account.", access.ErrLastWayIn),
 	entry("bad-role-rule", http.StatusUnprocessableEntity, "A rule that gives roles cannot be used",
 		"A rule gives one or more roles to groups of a sign-in provider, or to everyone.",
 		"Correct the line that the detail names.", access.ErrRule),
@@ -229,19 +229,23 @@ var table = []Entry{
 		"List the requests of the app.", access.ErrNoAccessRequest).
 		commands("agora audience requests <app>"),
 
+	entry("sign-in-links-off", http.StatusForbidden, "One-time sign-in links are switched off",
+		"People sign in at the company's provider here. An operator switched one-time links off, so none is made, and none that was made before is taken.",
+		"Sign in at the provider. If every provider is down, whoever runs the node starts it with --admin-link.", access.ErrLinksOff).
+		commands("agora serve --admin you@example.com --admin-link"),
 	entry("forbidden", http.StatusForbidden, "You may not do that",
 		"It takes a role, or an app, that is not yours.",
-		"Ask somebody who has the role, or ask an operator for it.", access.ErrForbidden),
+		"Ask a person who has the role, or ask an operator for it.", access.ErrForbidden),
 	entry("insufficient-scope", http.StatusForbidden, "The token is not for that",
 		"A token may do what its scopes name, for the apps that it is bound to, and no more than its user may.",
 		"Make a token with the scope that the detail names, or use one that has it.", access.ErrScope).
 		commands("agora tokens list", "agora tokens create NAME --scope SCOPE"),
 	entry("backup-needs-more", http.StatusForbidden, "A backup asks for more than a role",
-		"A backup holds the node's keys: whoever has it can sign as anybody here. So it takes a token that names the scope backup:read, or a session that began within the last fifteen minutes.",
+		"A backup holds the node's keys: whoever has it can sign as any user here. So it takes a token that names the scope backup:read, or a session that began within the last fifteen minutes.",
 		"Sign in to the console anew and make a token with the scope backup:read there; then give it with --token.", access.ErrBackup).
 		commands("agora login LINK --scope all --scope backup:read", "agora backup --to agora.tar.gz --token TOKEN"),
 	entry("last-operator", http.StatusConflict, "The node would have no operator",
-		"Somebody has to be able to let people in. The last operator can neither be disabled nor lose the role.",
+		"At least one operator has to be able to invite people. The last operator can neither be disabled nor lose the role.",
 		"Make another user an operator first.", access.ErrLastOperator).
 		commands("agora users set you@example.com --role operator"),
 	entry("bad-user", http.StatusUnprocessableEntity, "The user or token is not valid",
@@ -308,7 +312,7 @@ var table = []Entry{
 		"Register the public half of a key pair.", registry.ErrBadKey).
 		commands("agora keys generate"),
 	entry("key-not-proven", http.StatusUnprocessableEntity, "The key is not proven",
-		"A public key can be read by everybody. It signs for you once its private half has signed a text that this node gives for you; it does so for whoever adds it, operators too.",
+		"A public key can be read by anyone. It signs for you once its private half has signed a text that this node gives for you; it does so for whoever adds it, operators too.",
 		"Let the CLI prove it, or sign the text of `agora keys challenge` with cosign within an hour.", registry.ErrUnproven).
 		commands("agora keys create --key cosign.key", "agora keys challenge > challenge.txt", "cosign sign-blob --key cosign.key --bundle proof.json challenge.txt", "agora keys create cosign.pub --challenge challenge.txt --proof proof.json"),
 	entry("policy-denied", http.StatusUnprocessableEntity, "The rules refuse this release",
@@ -320,12 +324,34 @@ var table = []Entry{
 		"Make it smaller: strip debug sections, or build with -ldflags=-s -w.", registry.ErrTooLarge),
 	entry("name-taken", http.StatusConflict, "The name is another person's",
 		"A name leads to one person for ever, also after they were given another: signatures, certificates and the audit log name people by it.",
-		"Choose a name that nobody has or had.", access.ErrNameTaken).
+		"Choose a name that no person has or had.", access.ErrNameTaken).
 		commands("agora users list"),
 	entry("group-exists", http.StatusConflict, "Another group has that name",
 		"Groups that are made here have names of their own, letter case aside, and so have the groups of one provider.",
 		"Choose another name, or put the people into the group that is there.", access.ErrGroupTaken).
 		commands("agora groups list"),
+	entry("provisioning-conflict", http.StatusConflict, "The provider's person meets another",
+		"A provider tells of a person whose name, or whose key at the provider, is another's here. No person is found by a name or a mail address, because those move: an operator says who it is.",
+		"Look at the conflict, and link the provider's person to the one who is here, or rename the one who is here.", access.ErrProvisionedTwice).
+		commands("agora provisioning show <provider>", "agora provisioning link <provider> <user-name> you@example.com"),
+	entry("bad-provisioning", http.StatusUnprocessableEntity, "What is provisioned is not valid",
+		"A provider's name is 1 to 31 of a-z, 0-9 and -; a person's user name leads to a mail address in a-z, or to a name at the provider.",
+		"Correct what the detail names, at the provider or in the file.", access.ErrProvisioning),
+	entry("no-such-provisioning", http.StatusNotFound, "Nothing provisions under that name",
+		"A provider is known once an operator made a token for it.",
+		"List the providers, or make a token.", access.ErrNoProvisioning).
+		commands("agora provisioning list", "agora provisioning tokens create <provider>"),
+	entry("not-provisioned", http.StatusNotFound, "The provider tells of no such person",
+		"The provider has not made this person here, or has deleted them.",
+		"Check the id or the user name.", access.ErrNotProvisioned).
+		commands("agora provisioning show <provider>"),
+	entry("bad-people-file", http.StatusUnprocessableEntity, "The file of people cannot be read",
+		"A file is CSV in UTF-8 with a line of column names, of which one is user_name or email, or a JSON list of objects.",
+		"Correct what the detail names, and look at the preview again.", control.ErrBadFile).
+		commands("agora people import people.csv"),
+	entry("search-too-large", http.StatusBadRequest, "The search looks at too much",
+		"Some searches look at one record after the other, and at no more than a bound of them.",
+		"Search by an id, a user name or an external id.", control.ErrTooMany),
 	entry("group-in-use", http.StatusConflict, "The group owns apps",
 		"Apps that a group owns would be left with their owner alone.",
 		"Say of each app who owns it, and delete the group then.", access.ErrGroupInUse).
@@ -337,7 +363,7 @@ var table = []Entry{
 	entry("bad-group", http.StatusBadRequest, "The group is not valid",
 		"A group's name is a text of up to 200 bytes that people can read, and does not begin with g_.",
 		"Correct what the detail names.", access.ErrBadGroup),
-	entry("not-owner", http.StatusForbidden, "The app belongs to somebody else",
+	entry("not-owner", http.StatusForbidden, "The app belongs to another person",
 		"Only an app's owner signs its releases; only the owner or an operator changes it.",
 		"Sign and upload as the owner, or choose another name for your app.", registry.ErrNotOwner, access.ErrNotOwner),
 	entry("no-active-release", http.StatusNotFound, "The app serves nothing yet",
@@ -395,7 +421,7 @@ var table = []Entry{
 		"The node's disk is nearly full. What is left is kept for the apps that run and for recording their usage, so nothing new is taken in. Apps go on, and nothing is lost.",
 		"Tell whoever runs the node: make room on its disk. Deleting releases that are not needed helps, too.", storage.ErrReserve).
 		commands("agora releases delete <app> <number>", "agora doctor").causedByClients(),
-	entry("exists", http.StatusConflict, "It exists already",
+	entry("exists", http.StatusConflict, "It already exists",
 		"What you want to make is there, and is not replaced.",
 		"Choose another name, or look at what is there.", registry.ErrExists),
 	entry("not-writable", http.StatusInsufficientStorage, "The node cannot store anything",
@@ -415,7 +441,7 @@ var table = []Entry{
 		"A secret has a name of lower-case letters, digits and hyphens, and a value of 1 to 16384 bytes.",
 		"Correct what the detail names.", secrets.ErrBadSecret),
 	entry("secret-unreadable", http.StatusInternalServerError, "The secret cannot be opened",
-		"The key that it is sealed with is gone, or the record is damaged. Nobody can read it.",
+		"The key that it is sealed with is gone, or the record is damaged. Its value cannot be read.",
 		"Let whoever runs the node restore its file secret.keys, or set the secret again.", secrets.ErrSealed).
 		commands("agora doctor", "agora secrets set <app> <name>"),
 
@@ -423,8 +449,8 @@ var table = []Entry{
 		"A request is decided once.",
 		"Look at the decision. Its owner can ask again.", approvals.ErrAlreadyDecided).
 		commands("agora requests show <id>"),
-	entry("self-review", http.StatusForbidden, "Somebody else must decide this",
-		"Nobody decides about their own app or their own request.",
+	entry("self-review", http.StatusForbidden, "Another reviewer must decide this",
+		"Reviewers do not decide about their own apps or requests.",
 		"Ask another reviewer.", approvals.ErrSelfReview, access.ErrOwnRequest),
 	entry("not-your-request", http.StatusForbidden, "It is not your request",
 		"Only who asked, or the app's owner, takes a request back.",
@@ -452,7 +478,7 @@ var table = []Entry{
 		"Leave it, or revoke it if the app does not need it.", approvals.ErrNothingToShrink).
 		commands("agora grants list"),
 	entry("policy-error", http.StatusInternalServerError, "The rules could not be asked",
-		"The rules failed to answer, so nothing was allowed.",
+		"The rules returned no result, so nothing was allowed.",
 		"Tell whoever keeps the rules; the node's log says which rule failed.", approvals.ErrPolicy).
 		commands("agora policy show"),
 
@@ -461,7 +487,7 @@ var table = []Entry{
 		"Wait until the run that is under way has ended.", triggers.ErrRunning).
 		commands("agora triggers list <app>"),
 	entry("trigger-paused", http.StatusConflict, "The trigger is paused",
-		"Somebody paused it, so it does not call the app.",
+		"A person paused it, so it does not call the app.",
 		"Resume it if the reason for that is gone.", triggers.ErrPaused).
 		commands("agora triggers list <app>", "agora triggers resume <app> cron <name>"),
 	entry("triggers-held", http.StatusConflict, "Triggers are paused on this node",
@@ -486,11 +512,11 @@ var table = []Entry{
 		commands("agora triggers list <app>", "agora dead-letters list <app>"),
 
 	entry("bad-usage-query", http.StatusUnprocessableEntity, "The usage query is not valid",
-		"The span or the grouping cannot be answered.",
+		"No report can be made for this span or grouping.",
 		"Correct what the detail names.", metering.ErrBadQuery).
 		commands("agora usage --by app,day --since 7d"),
 	entry("unmetered", http.StatusServiceUnavailable, "Usage cannot be recorded",
-		"The node cannot write its journal, so it serves no apps: it does not give work away that nobody could account for.",
+		"The node cannot write its journal, so it serves no apps: it does no work that it could not account for.",
 		"Tell whoever runs the node: make room on its disk, or see to the disk. The node serves again by itself.", metering.ErrUnmetered).
 		commands("agora doctor"),
 
@@ -519,20 +545,20 @@ var table = []Entry{
 		"Let the app fetch less, or spread its work over several requests.", abi.ErrTooManyCalls).
 		commands("agora logs <app>"),
 	entry("app-deadline", http.StatusGatewayTimeout, "The app took too long",
-		"The app did not answer within the time its manifest allows.",
+		"The app did not respond within the time that its manifest allows.",
 		"Try again; the owner can raise limits.timeout, as far as the tier allows.", abi.ErrDeadlineExceeded).
 		commands("agora logs <app>"),
 	entry("app-host-time", http.StatusGatewayTimeout, "The app waited too long",
 		"What the app asked of the node took longer, together, than its manifest allows.",
 		"Try again; the owner can raise limits.host_time, as far as limits.timeout.", abi.ErrHostTimeExceeded).
 		commands("agora logs <app>"),
-	entry("app-bad-response", http.StatusBadGateway, "The app's answer is malformed",
-		"The app answered with something that is no HTTP response.",
+	entry("app-bad-response", http.StatusBadGateway, "The app's response is malformed",
+		"What the app returned is not an HTTP response.",
 		"Tell the app's owner; its log says what is malformed.", abi.ErrBadResponse).
 		commands("agora logs <app>"),
-	entry("app-response-too-large", http.StatusBadGateway, "The app's answer is too large",
-		"The app answered with more bytes than its manifest allows.",
-		"Raise limits.response_body in the manifest, or answer with less.", abi.ErrResponseTooLarge).
+	entry("app-response-too-large", http.StatusBadGateway, "The app's response is too large",
+		"The app returned more bytes than its manifest allows.",
+		"Raise limits.response_body in the manifest, or return less.", abi.ErrResponseTooLarge).
 		commands("agora logs <app>"),
 	entry("request-too-large", http.StatusRequestEntityTooLarge, "The request is too large for this app",
 		"The app takes smaller requests than this one.",
@@ -545,7 +571,7 @@ var table = []Entry{
 		"Try again in a moment. If it goes on, the node's operator finds in `agora doctor` which budget is used up.", abi.ErrNodeBusy).
 		commands("agora doctor"),
 	entry("app-not-granted", http.StatusBadGateway, "The app lacks a grant",
-		"The app needs a capability that nobody has granted, or whose grant has ended.",
+		"The app needs a capability that is not granted, or whose grant has ended.",
 		"The owner asks for it again, from the release's page or the command line; a reviewer decides.", abi.ErrNotGranted).
 		commands("agora releases ask <app> <number>", "agora requests list"),
 	entry("client-closed-request", http.StatusServiceUnavailable, "The request ended early",
@@ -581,7 +607,7 @@ var table = []Entry{
 		"List the groups.", access.ErrNoGroup).
 		commands("agora groups list"),
 	entry("no-member", http.StatusNotFound, "That person is not in the group",
-		"Only somebody who is in a group can be taken out of it.",
+		"Only a member of a group can be taken out of it.",
 		"List who is in the group.", access.ErrNoMember).
 		commands("agora groups show GROUP"),
 	entry("no-such-provider", http.StatusNotFound, "There is no such sign-in provider",

@@ -18,10 +18,10 @@ const (
 var Forever = []byte{wasm.OpLoop, wasm.BlockEmpty, wasm.OpBr, 0, end}
 
 // App is an abi/v1 module whose memory holds a response, and whose handler
-// runs code and then answers it.
+// runs code and then returns it.
 type App struct {
-	Code   []byte // of the handler, before its answer
-	Raw    []byte // instead of code and answer
+	Code   []byte // of the handler, before its response
+	Raw    []byte // instead of code and response
 	Init   []byte // of app_init
 	Start  []byte // of the start function
 	Alloc  []byte // of app_alloc
@@ -34,7 +34,7 @@ type App struct {
 }
 
 // Count is code for an App without a Frame of its own: it adds one to a word of
-// memory, and makes that the first byte of the answer's body.
+// memory, and makes that the first byte of the response's body.
 func Count(at int64) []byte {
 	constant := func(n int64) []byte { return wasm.AppendS64([]byte{i32c}, n) }
 	word := append(constant(at), 0x28 /* i32.load */, 2, 0)
@@ -50,8 +50,8 @@ func OKFrame() []byte {
 	return abi.AppendResponse(nil, &abi.Response{Status: 200, Header: []abi.Field{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte("ok")})
 }
 
-// Calls is an app whose answer is what one call of a capability answers: a
-// response frame. If the call is refused, so is the app's answer.
+// Calls is an app whose response is what one call of a capability returns: a
+// response frame. If the call is refused, so is the app's response.
 func Calls(module, function string, in []byte) []byte {
 	const out, room = 1 << 16, 1 << 16
 	constant := func(n int64) []byte { return wasm.AppendS64([]byte{i32c}, n) }

@@ -23,7 +23,7 @@ type Hostile struct {
 	Fault error
 }
 
-// Links are what a hostile guest's capabilities are linked with: they answer at
+// Links are what a hostile guest's capabilities are linked with: they return at
 // once, and nothing.
 func (h Hostile) Links() map[string]abi.Link {
 	if !h.App.KV || errors.Is(h.Fault, abi.ErrNotGranted) {

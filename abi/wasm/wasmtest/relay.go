@@ -9,7 +9,7 @@ import (
 )
 
 // Relay is an abi/v1 module that makes whatever call of a capability its request
-// says, with whatever pointers, and answers what it got. It imports every
+// says, with whatever pointers, and returns what it got. It imports every
 // function of a capability.
 type Relay struct {
 	Capability string // its word

@@ -7,13 +7,13 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// Store keeps the blobs of all apps, apart from each other. Methods answer an
+// Store keeps the blobs of all apps, apart from each other. Methods return an
 // abi.Errno for what the guest caused; any other error is the node's. What Put
 // and Delete acknowledged is durable.
 type Store interface {
-	// Put answers abi.ErrnoQuota when the app would keep more than its quota.
+	// Put returns abi.ErrnoQuota when the app would keep more than its quota.
 	Put(ctx context.Context, app, name string, b []byte, quota abi.KVQuota) error
-	// Get answers fewer bytes where the blob ends, and none behind its end.
+	// Get returns fewer bytes where the blob ends, and none behind its end.
 	Get(ctx context.Context, app, name string, offset, length int64) ([]byte, error)
 	Stat(ctx context.Context, app, name string) (abi.BlobInfo, error)
 	Delete(ctx context.Context, app, name string) error

@@ -9,7 +9,7 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// Queue takes events in. Publish answers the event's id once it is durable; an
+// Queue takes events in. Publish returns the event's id once it is durable; an
 // error that is an abi.Errno is for the guest, any other is the node's.
 type Queue interface {
 	Publish(ctx context.Context, app, topic, dedupe string, payload []byte) (id string, err error)

@@ -36,7 +36,7 @@ func prefixes(texts ...string) []netip.Prefix {
 	return all
 }
 
-// reachable tells whether apps may reach an address: a public one, or one in a
+// reachable reports whether apps may reach an address: a public one, or one in a
 // network that the operator allows. Of an address that only wraps another one,
 // the kernel or a gateway takes the inner one; so it is judged.
 func reachable(addr netip.Addr, allowed []netip.Prefix) bool {

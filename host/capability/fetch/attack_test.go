@@ -90,7 +90,7 @@ func TestAttacksByName(t *testing.T) {
 }
 
 // TestAttacksByText: the grant lists good.example, and an app writes origins,
-// targets and headers that somebody might read as something else.
+// targets and headers that a person might read as something else.
 func TestAttacksByText(t *testing.T) {
 	w := newWorld(t)
 	port := w.port()

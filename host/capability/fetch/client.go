@@ -16,7 +16,7 @@ const (
 	tlsTimeout  = 5 * time.Second
 	idleTimeout = 30 * time.Second
 
-	maxHeader = 64 << 10 // bytes of an answer's headers
+	maxHeader = 64 << 10 // bytes of a response's headers
 	maxAtOnce = 16       // requests of one app
 	maxIdle   = 8        // connections that wait for the next request of one app
 )
@@ -42,7 +42,7 @@ func (f *Fetch) clientOf(app string) *client {
 }
 
 // newTransport leaves nothing to the environment: no proxy, no other protocol
-// than HTTP/1.1, no decompression that could make an answer larger than it came.
+// than HTTP/1.1, no decompression that could make a response larger than it came.
 func (f *Fetch) newTransport() *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)

@@ -20,7 +20,7 @@ import (
 
 // Secrets opens what apps' owners sealed.
 type Secrets interface {
-	// Open answers an app's secret by its name. It is asked anew for each request,
+	// Open returns an app's secret by its name. It is asked anew for each request,
 	// so that a changed secret is used at once.
 	Open(ctx context.Context, app, name string) ([]byte, error)
 }
@@ -38,7 +38,7 @@ type Options struct {
 	// Secrets holds credentials. Without it, requests that need one fail.
 	Secrets Secrets
 	// Tell lets an app's owner know why something was refused. It may be called
-	// often; the default is to tell nobody.
+	// often; the default is to tell no one.
 	Tell func(ctx context.Context, app App, f abi.Finding)
 	// Logger receives the node's own log.
 	Logger *slog.Logger
@@ -138,7 +138,7 @@ func (g *grant) do(ctx context.Context, in []byte) ([]byte, abi.Errno) {
 	}
 	if calls := abi.ScopeOf(ctx).Keep(g, func() any { return new(atomic.Int64) }).(*atomic.Int64); calls.Add(1) > g.maxCalls {
 		note(abi.MeterQuotaExceeded, 1)
-		g.tellBound(ctx, origin, "max_calls", fmt.Sprintf("One request of somebody made more than %d requests, the last to %s.", g.maxCalls, origin))
+		g.tellBound(ctx, origin, "max_calls", fmt.Sprintf("One caller's request made more than %d requests, the last to %s.", g.maxCalls, origin))
 		return nil, abi.ErrnoQuota
 	}
 	ctx, cancel := abi.LeaveTime(ctx)
@@ -150,7 +150,7 @@ func (g *grant) do(ctx context.Context, in []byte) ([]byte, abi.Errno) {
 		note(abi.MeterFailed, 1)
 		return nil, abi.ErrnoUnavailable
 	}
-	// A transport may still read a body after it answered; in is the guest's again by then.
+	// A transport may still read a body after it returned; in is the guest's again by then.
 	r.Body = bytes.Clone(r.Body)
 	return g.follow(ctx, origin, &r)
 }

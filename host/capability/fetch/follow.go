@@ -11,7 +11,7 @@ import (
 // maxRedirects are followed; one more is a loop or a maze.
 const maxRedirects = 3
 
-// What ends a chain without an answer, besides the network.
+// What ends a chain without a response, besides the network.
 var (
 	errRedirects = errors.New("more redirects than are followed")
 	errDowngrade = errors.New("a redirect leads from https to http")
@@ -25,7 +25,7 @@ type notAllowed struct{ origin abi.Origin }
 
 func (e notAllowed) Error() string { return "a redirect leads to " + e.origin.String() }
 
-// follow sends a request and, where the answer is a redirect that may be
+// follow sends a request and, where the response is a redirect that may be
 // followed, the next.
 func (g *grant) follow(ctx context.Context, origin abi.Origin, r *abi.Request) ([]byte, abi.Errno) {
 	h, errno := firstHop(origin, r)

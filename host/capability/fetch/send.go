@@ -13,7 +13,7 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// send makes one request. location is where the answer redirects to.
+// send makes one request. location is where the response redirects to.
 func (g *grant) send(ctx context.Context, h *hop) (answer *abi.Response, location string, err error) {
 	header := h.header
 	if !h.left {

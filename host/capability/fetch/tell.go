@@ -11,7 +11,7 @@ import (
 )
 
 // What the owner is told names origins, which the app knows, and no address:
-// nobody shall map the node's networks with it.
+// no one shall map the node's networks with it.
 
 func (g *grant) tellNotAllowed(ctx context.Context, origin abi.Origin) {
 	g.o.Tell(ctx, g.app, abi.Finding{

@@ -31,7 +31,7 @@ type world struct {
 	mu      sync.Mutex
 	records map[string][]answers // by name, guarded by mu
 	accepts atomic.Int64         // at inside: connections that should never have been made
-	inside  string               // host and port of what nobody may reach: 127.0.0.2
+	inside  string               // host and port of what no one may reach: 127.0.0.2
 	outside *httptest.Server     // what may be reached: 127.0.0.1
 	handle  http.HandlerFunc     // of outside
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// Store keeps the data of all apps, apart from each other. Methods answer an
+// Store keeps the data of all apps, apart from each other. Methods return an
 // abi.Errno for what the guest caused; any other error is the node's. An entry
 // that has expired is not there. What Write acknowledged is durable.
 type Store interface {
 	Get(ctx context.Context, app, key string) ([]byte, error)
-	// Write answers abi.ErrnoQuota when the app would keep more than its quota,
+	// Write returns abi.ErrnoQuota when the app would keep more than its quota,
 	// and abi.ErrnoConflict when a swap finds what it did not expect.
 	Write(ctx context.Context, app string, w abi.KVWrite, quota abi.KVQuota) error
-	// List answers up to limit keys with a prefix that sort behind after, in order.
+	// List returns up to limit keys with a prefix that sort behind after, in order.
 	List(ctx context.Context, app, prefix, after string, limit int) ([]string, error)
 }
 

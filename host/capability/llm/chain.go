@@ -60,7 +60,7 @@ func (g *grant) begin(ctx context.Context, in []byte, streamed bool) (*run, abi.
 	return r, abi.ErrnoOK
 }
 
-// chain asks the model, and then those that it falls back to, until one answers. The error is that
+// chain asks the model, and then those that it falls back to, until one responds. The error is that
 // of the last one which was not refused by policy. A request that was too long for a model is not
 // tried with one that is known to have no more room.
 func (g *grant) chain(ctx context.Context, q *abi.ChatRequest, asked *Model, streamed bool) (*run, error) {
@@ -91,7 +91,7 @@ func (g *grant) chain(ctx context.Context, q *abi.ChatRequest, asked *Model, str
 	return nil, failed
 }
 
-// attempt asks one model, after all that there is to ask about it. It returns a run whose answer is
+// attempt asks one model, after all that there is to ask about it. It returns a run whose response is
 // there, or of a stream has begun: until then the app has seen nothing, and another model may be
 // asked. The run of an attempt that failed is settled.
 func (g *grant) attempt(ctx context.Context, asked *abi.ChatRequest, m *Model, streamed bool) (*run, error) {
@@ -127,7 +127,7 @@ func (g *grant) attempt(ctx context.Context, asked *abi.ChatRequest, m *Model, s
 	return r, nil
 }
 
-// permits tells whether a model may run for the app, whoever asks for it: the app
+// permits reports whether a model may run for the app, whoever asks for it: the app
 // or a chain.
 func (g *grant) permits(m *Model) error {
 	switch {

@@ -45,16 +45,16 @@ type Model struct {
 	Prompt *json.Number `json:"prompt"`
 	Cached *json.Number `json:"cached"` // like Prompt if it is left out
 	Answer *json.Number `json:"answer"`
-	// Context is the most tokens of prompt and answer together; 0: not known.
+	// Context is the most tokens of prompt and response together; 0: not known.
 	Context int64 `json:"context"`
 	// Classifications of the apps whose data may go there.
 	Classifications []string `json:"classifications"`
 	// Fallback are models to try, in this order, when this one cannot answer.
 	Fallback []string `json:"fallback"`
-	// MaxField is how the upstream calls the most tokens of the answer:
+	// MaxField is how the upstream calls the most tokens of the response:
 	// "max_tokens", the default, or "max_completion_tokens".
 	MaxField string `json:"max_field"`
-	// TakesBack is what of its earlier answers the upstream wants in the history,
+	// TakesBack is what of its earlier responses the upstream wants in the history,
 	// beside what all do: "reasoning_content", "reasoning" (the same under another
 	// name) and "extra_content". Most refuse a request that has any of these.
 	TakesBack []string `json:"takes_back"`

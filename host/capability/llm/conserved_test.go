@@ -46,7 +46,7 @@ func TestSpendingIsConserved(t *testing.T) {
 	}
 }
 
-// someInvocation does a few things at random, and answers how often it was over
+// someInvocation does a few things at random, and returns how often it was over
 // its budget.
 func someInvocation(i *invocation, models []string, r *rand.Rand, noted func(abi.Use)) (over int) {
 	var open, speaking [][]byte

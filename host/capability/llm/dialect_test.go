@@ -32,9 +32,9 @@ func TestDialects(t *testing.T) {
 	}
 }
 
-// speak answers as the sample does.
+// speak responds as the sample does.
 func (c sample) speak(w http.ResponseWriter, r *http.Request) {
-	// The world has read the body, and left here how the answer is wanted.
+	// The world has read the body, and left here how the response is wanted.
 	if r.Header.Get("X-Stream") == "" {
 		says(200, jsonType, c.whole)(w, r)
 		return
@@ -116,7 +116,7 @@ func add(to, more *string) *string {
 	return &sum
 }
 
-// TestHandedBack: each answer that the node hands out can be handed back in a history, as it is or
+// TestHandedBack: each response that the node hands out can be handed back in a history, as it is or
 // as the provider wrote it, and no upstream sees a field that it did not ask for.
 func TestHandedBack(t *testing.T) {
 	for _, c := range samples {
@@ -224,7 +224,7 @@ func TestReasoningBeyond(t *testing.T) {
 	}
 }
 
-// TestWholeForStream: some servers send one answer though a stream was asked for.
+// TestWholeForStream: some servers send one response though a stream was asked for.
 func TestWholeForStream(t *testing.T) {
 	n := newNode(t, scripted("m"))
 	link := n.bind("a", "m")
@@ -243,8 +243,8 @@ func TestWholeForStream(t *testing.T) {
 	}
 }
 
-// TestCut: an answer whose end is missing is billed as one that broke off, though the connection
-// ended well; bytes before an answer began are not.
+// TestCut: a response whose end is missing is billed as one that broke off, though the connection
+// ended well; bytes before a response began are not.
 func TestCut(t *testing.T) {
 	n := newNode(t, scripted("m"))
 	for body, want := range map[string]string{

@@ -8,12 +8,12 @@
 //   - what is noted and spent is what the provider counted, for the model that
 //     really ran; a count that is missing or impossible is replaced by an estimate,
 //     and marked as one;
-//   - what began is settled, however it ends; what comes in place of an answer costs nothing, and
-//     until the app has a part of an answer another model of the chain may be asked;
-//   - whatever answer an app got can be handed back, and no model is sent a field that it does not
+//   - what began is settled, however it ends; what comes in place of a response costs nothing, and
+//     until the app has a part of a response another model of the chain may be asked;
+//   - whatever response an app got can be handed back, and no model is sent a field that it does not
 //     take: reply.go reads the dialects of providers, run.go writes for one of them;
 //   - neither keys nor addresses of providers reach an app, and neither prompts nor
-//     answers are kept.
+//     responses are kept.
 //
 // It must not know how a ledger keeps what was spent, nor who decides about
 // grants. A bound link is safe for concurrent use.

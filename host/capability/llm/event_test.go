@@ -39,7 +39,7 @@ func FuzzEvents(f *testing.F) {
 }
 
 // FuzzReply: whatever an upstream sends, no count of it is beyond the bounds or below what it said, an
-// error in it is in our words, and an answer of it can be handed back.
+// error in it is in our words, and a response of it can be handed back.
 func FuzzReply(f *testing.F) {
 	for _, seed := range []string{
 		`{"choices":[{"message":{"content":"x","reasoning":"y","tool_calls":[{"id":1,"function":{"arguments":{}}}]}}],"usage":{"prompt_tokens":5,"completion_tokens":1,"total_tokens":9}}`,

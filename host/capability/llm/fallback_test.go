@@ -14,7 +14,7 @@ import (
 // event is a body of one event.
 func event(data string) string { return "data: " + data + "\n\n" }
 
-// noAnswers are what comes with status 200 and is no answer.
+// noAnswers are what comes with status 200 and is no response.
 var noAnswers = []struct{ name, kind, body string }{
 	{"OpenAI's error", jsonType, `{"error":{"message":"The server had an error, key s3cret-key","type":"server_error","param":null,"code":null}}`},
 	{"OpenRouter's error", jsonType, `{"error":{"code":502,"message":"Provider returned error","metadata":{"provider_name":"x","raw":"y"}},"user_id":"u"}`},
@@ -49,7 +49,7 @@ var noAnswers = []struct{ name, kind, body string }{
 	{"events without choices", sseType, event(`{"type":"ping"}`) + event(`{"choices":[]}`) + event(`[DONE]`)},
 }
 
-// TestNoAnswer: what comes in place of an answer is not billed, the next model of the chain is asked
+// TestNoAnswer: what comes in place of a response is not billed, the next model of the chain is asked
 // instead, and the owner reads why. Without a next model the app is told that it is unavailable.
 func TestNoAnswer(t *testing.T) {
 	for _, c := range noAnswers {
@@ -132,7 +132,7 @@ func TestCountedFailure(t *testing.T) {
 }
 
 // TestErrorAfterTokens: an error in the middle ends the stream, what was produced is billed, and no
-// other model is asked: the app has half an answer.
+// other model is asked: the app has half a response.
 func TestErrorAfterTokens(t *testing.T) {
 	token := event(`{"choices":[{"index":0,"delta":{"role":"assistant","content":"Hello, "}}]}`)
 	for _, c := range []struct {

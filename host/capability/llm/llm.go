@@ -15,7 +15,7 @@ import (
 // Ledger keeps what each app spent on a day, through restarts. Amounts are in
 // millionths of a millionth of the node's currency.
 type Ledger interface {
-	// Reserve adds an amount, durably, or answers abi.ErrnoQuota when more than the
+	// Reserve adds an amount, durably, or returns abi.ErrnoQuota when more than the
 	// limit would then be spent.
 	Reserve(ctx context.Context, app, day string, amount, limit int64) error
 	// Release gives back what was reserved and not spent.
@@ -29,7 +29,7 @@ type Options struct {
 	Ledger Ledger
 	// Tell lets an app's owner know why something was refused; it may be called often.
 	Tell func(ctx context.Context, app App, f abi.Finding)
-	// Logger receives the node's own log. Neither prompts nor answers are in it.
+	// Logger receives the node's own log. Neither prompts nor responses are in it.
 	Logger *slog.Logger
 	Now    func() time.Time
 }
@@ -71,7 +71,7 @@ type grant struct {
 	app       App
 	pace      *pace
 	models    []string
-	maxTokens int64 // of one answer
+	maxTokens int64 // of one response
 	maxCalls  int64 // in one invocation
 	perMinute int64
 	daily     int64 // in millionths of a millionth
@@ -82,7 +82,7 @@ type grant struct {
 // cent is a hundredth of the currency, in the unit of prices and ledgers.
 const cent = 10_000_000_000
 
-// maxTokens and maxCents keep what an answer and a day may cost countable.
+// maxTokens and maxCents keep what a response and a day may cost countable.
 const (
 	maxTokens = 1 << 20
 	maxCents  = 100_000_000

@@ -95,7 +95,7 @@ func TestFailures(t *testing.T) {
 		{"400", abi.ErrnoInvalid, "calls 400 1, failed 400 1"},
 		{"413", abi.ErrnoTooLarge, "calls 413 1, failed 413 1"},
 		{"redirects", abi.ErrnoUnavailable, "calls redirects 1, failed redirects 1"},
-		// What is no answer has no tokens.
+		// What is no response has no tokens.
 		{"html", abi.ErrnoUnavailable, "calls html 1, failed html 1"},
 		{"no-choices", abi.ErrnoUnavailable, "calls no-choices 1, failed no-choices 1"},
 		// What ran is paid for, though it came to nothing.
@@ -161,7 +161,7 @@ func TestFallback(t *testing.T) {
 	for _, c := range []struct {
 		name, model, granted string
 		errno                abi.Errno
-		ran                  string // by the answer
+		ran                  string // by the response
 		noted                string
 	}{
 		{"too many requests", "busy", "busy plain", 0, "plain", "cached_input_tokens plain 8, calls busy 1, calls plain 1, failed busy 1, input_tokens plain 12, output_tokens plain 3"},
@@ -228,7 +228,7 @@ func TestNotAllowed(t *testing.T) {
 // spends more than its day has, also with streams that are open.
 func TestBudget(t *testing.T) {
 	n := newNode(t)
-	// A call reserves about 400 tokens of input_tokens and 116 of answer: some 1600 millionths
+	// A call reserves about 400 tokens of input_tokens and 116 of response: some 1600 millionths
 	// of the currency. It costs 46 in the end.
 	link := n.bind("a", "plain stalls", "daily_cents", "1", "max_tokens", "300")
 	i := n.invoke(link)

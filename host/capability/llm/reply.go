@@ -12,7 +12,7 @@ import (
 )
 
 // reply is what an upstream sent, read from whichever dialect of chat completions it speaks: an
-// answer, a chunk of one, or an error that came where an answer should be. Only what an app may
+// answer, a chunk of one, or an error that came where a response should be. Only what an app may
 // see is in choices.
 type reply struct {
 	choices []abi.ChatChoice
@@ -21,7 +21,7 @@ type reply struct {
 }
 
 // wireReply has every place where a dialect puts something that matters. Decoding is loose: a field
-// of another type than expected is as good as absent, and never the end of an answer.
+// of another type than expected is as good as absent, and never the end of a response.
 type wireReply struct {
 	Choices []wireChoice    `json:"choices"`
 	Usage   json.RawMessage `json:"usage"`
@@ -65,7 +65,7 @@ type wireToolCall struct {
 	Extra *abi.ChatExtra `json:"extra_content"`
 }
 
-// readReply reads a whole answer or the data of one event.
+// readReply reads a whole response or the data of one event.
 func readReply(raw []byte) reply {
 	raw = bytes.TrimSpace(raw)
 	var list []json.RawMessage
@@ -101,7 +101,7 @@ func loosely(raw []byte, to any) bool {
 	return err == nil || mistyped
 }
 
-// is reports whether a value says anything: some servers send an empty error with each answer.
+// is reports whether a value says anything: some servers send an empty error with each response.
 func is(v json.RawMessage) bool {
 	return !slices.Contains([]string{"", "null", "false", `""`, "{}", "[]", "0"}, string(v))
 }

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	maxAnswer     = 8 << 20         // bytes of a whole answer
+	maxAnswer     = 8 << 20         // bytes of a whole response
 	maxRefusal    = 64 << 10        // bytes of an error that are read
 	settleTimeout = 5 * time.Second // for writing down what was spent
 )
@@ -50,7 +50,7 @@ func (e statusError) wrong() bool {
 	return e.code == http.StatusBadRequest || e.code == http.StatusUnprocessableEntity
 }
 
-// refusal reads an answer that is not 200.
+// refusal reads a response that is not 200.
 func refusal(resp *http.Response) error {
 	defer func() { _ = resp.Body.Close() }()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // what can be read of it
@@ -70,7 +70,7 @@ func refusal(resp *http.Response) error {
 type run struct {
 	*grant
 	model    *Model
-	id       string // of the answer: the upstream's own would tell whose it is
+	id       string // of the response: the upstream's own would tell whose it is
 	bounds   bounds
 	prompt   int64 // tokens, estimated
 	day      string
@@ -79,16 +79,16 @@ type run struct {
 	ctx    context.Context // of the invocation, for notes: it does not end with a host call
 	asked  context.Context // of the request to the upstream
 	cancel context.CancelFunc
-	slow   *time.Timer // cancels, unless it was stopped when the answer began
+	slow   *time.Timer // cancels, unless it was stopped when the response began
 	body   io.ReadCloser
 	ended  sync.Once
 
-	out    []byte  // the answer, if it is whole
+	out    []byte  // the response, if it is whole
 	stream *stream // that it comes in, if it is not
 }
 
 // forModel is a request as one model may have it: within the grant, and with what the model takes
-// back of its earlier answers.
+// back of its earlier responses.
 func (g *grant) forModel(asked *abi.ChatRequest, m *Model) (q abi.ChatRequest, tokens int64) {
 	q, tokens = *asked, g.maxTokens
 	for _, wanted := range []int64{asked.MaxTokens, asked.MaxCompletionTokens} {
@@ -138,7 +138,7 @@ func encode(q abi.ChatRequest, m *Model, streamed bool) []byte {
 	}{ChatRequest: q}
 	for _, message := range q.Messages {
 		w := wireMessage{ChatMessage: message}
-		// An upstream that takes reasoning back wants it of each answer, be it empty.
+		// An upstream that takes reasoning back wants it of each response, be it empty.
 		if reasoning := message.Reasoning; message.Role == "assistant" && m.takesBack(reasoningContent) {
 			w.ReasoningContent = &reasoning
 		} else if message.Role == "assistant" && m.takesBack(reasoningField) {
@@ -186,7 +186,7 @@ func (r *run) send(ctx context.Context, body []byte) error {
 }
 
 // unanswered is what a run used that came to nothing: what the provider counted, or what it said.
-// If it may be working on it still, its prompt: who works bills. An error is no answer, and an
+// If it may be working on it still, its prompt: who works bills. An error is no response, and an
 // error's bytes are no tokens.
 func (r *run) unanswered(u *usage, seen int64, working bool) counts {
 	if _, counted := u.counts(r.bounds, seen); counted || seen > 0 || working {
@@ -224,7 +224,7 @@ func (r *run) settle(c counts) {
 	}
 }
 
-// sign makes an answer, or a chunk of one, the node's own.
+// sign makes a response, or a chunk of one, the node's own.
 func (r *run) sign(object string, choices []abi.ChatChoice, u *abi.ChatUsage) []byte {
 	out, err := json.Marshal(abi.ChatResponse{ID: r.id, Object: object, Created: r.o.Now().Unix(), Model: r.model.Name, Choices: choices, Usage: u})
 	if err != nil {
@@ -250,7 +250,7 @@ func (r *run) end() {
 	})
 }
 
-// whole reads an answer that is not streamed, into out. When it fails, the run is settled.
+// whole reads a response that is not streamed, into out. When it fails, the run is settled.
 func (r *run) whole(ctx context.Context) error {
 	r.slow.Stop()
 	stop := context.AfterFunc(ctx, r.cancel)
@@ -287,15 +287,15 @@ func (r *run) whole(ctx context.Context) error {
 	return nil
 }
 
-// began reports whether bytes are the beginning of an answer.
+// began reports whether bytes are the beginning of a response.
 func began(raw []byte) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) && bytes.Contains(raw, []byte(`"choices"`))
 }
 
-// cut reports whether an answer began and its end is missing, though the connection ended well.
+// cut reports whether a response began and its end is missing, though the connection ended well.
 func cut(raw []byte) bool { return began(raw) && !json.Valid(raw) }
 
-// whole makes a reply an answer, and returns why it is none.
+// whole makes a reply a response, and returns why it is none.
 func (r *reply) whole() error {
 	for i := range r.choices {
 		c := &r.choices[i]

@@ -2,7 +2,7 @@ package llm_test
 
 import "strings"
 
-// sample is an answer in the shape that a provider documents or is known to send: the same one whole
+// sample is a response in the shape that a provider documents or is known to send: the same one whole
 // and as the data of events. The texts are ours; shapes and counts are theirs.
 type sample struct {
 	name   string
@@ -11,7 +11,7 @@ type sample struct {
 
 	said, thought string
 	billed        string // answer, cached, guessed and prompt, as the meters have them
-	reasoning     int64  // of the answer, as the app is told
+	reasoning     int64  // of the response, as the app is told
 }
 
 // textHi is the choices of most samples.
@@ -26,7 +26,7 @@ func textEvents(usage string) []string {
 	}
 }
 
-// counted is an answer of two words with a usage.
+// counted is a response of two words with a usage.
 func counted(name, usage, billed string, reasoning int64) sample {
 	return sample{name: name, whole: `{` + textHi + `,"usage":` + usage + `}`, events: textEvents(usage), said: "Hi.", billed: billed, reasoning: reasoning}
 }
@@ -175,7 +175,7 @@ var samples = []sample{
 	counted("a total that is too small", `{"prompt_tokens":20,"completion_tokens":9,"total_tokens":3}`, "input_tokens 20, output_tokens 9", 0),
 	counted("a total of nothing", `{"prompt_tokens":20,"completion_tokens":9,"total_tokens":0}`, "input_tokens 20, output_tokens 9", 0),
 
-	// What cannot be is estimated: 7 tokens of prompt, and at least one of the answer.
+	// What cannot be is estimated: 7 tokens of prompt, and at least one of the response.
 	counted("null", `null`, "estimated_tokens 8, input_tokens 7, output_tokens 1", 0),
 	counted("a list", `[1]`, "estimated_tokens 8, input_tokens 7, output_tokens 1", 0),
 	counted("a text", `"many"`, "estimated_tokens 8, input_tokens 7, output_tokens 1", 0),

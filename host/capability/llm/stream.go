@@ -17,13 +17,13 @@ const (
 	maxEvent = 1 << 20 // bytes of one event
 )
 
-// stream is an answer that comes piece by piece.
+// stream is a response that comes piece by piece.
 type stream struct {
 	*run
 	mu       sync.Mutex // guards all below: the end of an invocation may meet a read
 	in       *bufio.Reader
 	ahead    []event // that were read before the app asked for them
-	plain    bool    // the upstream sent one answer and no events, and it was read
+	plain    bool    // the upstream sent one response and no events, and it was read
 	seen     int64   // bytes that the model said
 	began    bool    // there was a choice
 	finished bool    // the model said that it is done
@@ -179,7 +179,7 @@ func (r *run) begin(ctx context.Context) error {
 	}
 }
 
-// next answers the next chunk, nil at the end.
+// next returns the next chunk, nil at the end.
 func (s *stream) next(ctx context.Context) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -202,7 +202,7 @@ func (s *stream) next(ctx context.Context) ([]byte, error) {
 	case e.done:
 		return s.lastChunk(), nil
 	}
-	// No token is that long on the average; and what is over the bound costs nobody's
+	// No token is that long on the average; and what is over the bound costs no one's
 	// app anything, and the provider's patience.
 	if s.seen > 64<<10+tokenBytes*s.bounds.answer {
 		s.finish(errEndless)
@@ -247,7 +247,7 @@ func (s *stream) ending(err error) error {
 	return errBroken
 }
 
-// chunk makes a reply a chunk. Some servers send a whole answer though a stream was asked for.
+// chunk makes a reply a chunk. Some servers send a whole response though a stream was asked for.
 func (s *stream) chunk(r reply) event {
 	for i := range r.choices {
 		c := &r.choices[i]
@@ -261,7 +261,7 @@ func (s *stream) chunk(r reply) event {
 	return event{choices: r.choices, err: r.err}
 }
 
-// data is the data of the next event, or the whole answer of an upstream that sends no events.
+// data is the data of the next event, or the whole response of an upstream that sends no events.
 func (s *stream) data() ([]byte, error) {
 	if !s.began && !s.plain {
 		if first, err := firstByte(s.in); err == nil && strings.ContainsRune("{[<", rune(first)) {

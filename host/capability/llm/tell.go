@@ -24,7 +24,7 @@ var (
 	errLedger     = errors.New("the node cannot write down what it would cost")
 )
 
-// isPolicy tells whether an error is a decision, not a failure.
+// isPolicy reports whether an error is a decision, not a failure.
 func isPolicy(err error) bool { return errors.Is(err, errNotGranted) || errors.Is(err, errClassified) }
 
 // meterOf is what an error is counted as.

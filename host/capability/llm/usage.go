@@ -13,8 +13,8 @@ type counts struct {
 	prompt  int64 // that were not cached
 	cached  int64
 	answer  int64 // reasoning included
-	thought int64 // of the answer, what was reasoning, if the provider says so
-	guessed int64 // of prompt, cached and answer, what the node estimated
+	thought int64 // of the response, what was reasoning, if the provider says so
+	guessed int64 // of prompt, cached and response, what the node estimated
 }
 
 // bounds are what a count can be at most.
@@ -27,7 +27,7 @@ const overhead = 256
 // slack is how far a provider may count beyond the most tokens that were asked for.
 const slack = 16
 
-// tokenBytes is how many bytes a token of an answer has at most, on the average: a count below that
+// tokenBytes is how many bytes a token of a response has at most, on the average: a count below that
 // is less than what was produced.
 const tokenBytes = 16
 
@@ -62,7 +62,7 @@ const (
 	maxCount       = 1 << 40
 )
 
-// UnmarshalJSON never fails: an absurd count must not be the end of an answer.
+// UnmarshalJSON never fails: an absurd count must not be the end of a response.
 func (c *count) UnmarshalJSON(b []byte) error {
 	var f float64
 	switch err := json.Unmarshal(b, &f); {
@@ -132,7 +132,7 @@ func answerBytes(choices []abi.ChatChoice) (n int64) {
 }
 
 // settled is what a call used: what the provider reports, if that can be; else an
-// estimate of the prompt, and of what was seen of the answer.
+// estimate of the prompt, and of what was seen of the response.
 func settled(u *usage, b bounds, prompt, seen int64) counts {
 	if c, ok := u.counts(b, seen); ok {
 		return c
@@ -171,7 +171,7 @@ func (u *usage) absurd() bool {
 
 func (u *usage) thought() int64 { return int64(max(u.Reasoning, u.Answered.Reasoning)) }
 
-// answered is the tokens of the answer, and those of its reasoning among them. Whatever the total
+// answered is the tokens of the response, and those of its reasoning among them. Whatever the total
 // has beyond prompt and completion is reasoning that is counted apart; so is reasoning that is
 // more than the completion which should include it.
 func (u *usage) answered() (answer, thought int64) {

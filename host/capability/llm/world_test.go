@@ -40,7 +40,7 @@ func (p *provider) script(model string, h http.HandlerFunc) {
 	p.scripts[model] = h
 }
 
-// says is an answer with a status, a type and a body.
+// says is a response with a status, a type and a body.
 func says(status int, kind, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", kind)
@@ -317,7 +317,7 @@ func (i *invocation) open(model string) ([]byte, abi.Errno) {
 	return i.link[abi.LLMOpen](i.ctx, ask(model))
 }
 
-// rest reads a stream to its end, and answers what was said and its usage.
+// rest reads a stream to its end, and returns what was said and its usage.
 func (i *invocation) rest(handle []byte) (said string, usage *abi.ChatUsage, errno abi.Errno) {
 	i.t.Helper()
 	for {
@@ -341,7 +341,7 @@ func (i *invocation) rest(handle []byte) (said string, usage *abi.ChatUsage, err
 	}
 }
 
-// end ends it, and answers what it used.
+// end ends it, and returns what it used.
 func (i *invocation) end() string {
 	i.rec.End()
 	var all []string

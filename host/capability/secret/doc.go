@@ -2,7 +2,7 @@
 // its release was granted, by name.
 //
 // Invariants: a release reads the names it was granted and nothing else, and
-// cannot tell by the answer whether another name is set. It must not know how
+// cannot tell by the responses whether another name is set. It must not know how
 // secrets are kept; it holds none itself and logs none. A bound link is safe for
 // concurrent use.
 package secret

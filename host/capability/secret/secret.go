@@ -9,7 +9,7 @@ import (
 	"github.com/agora-host/agora/abi"
 )
 
-// Secrets opens what owners of apps set. It answers abi.ErrnoNotFound for what
+// Secrets opens what owners of apps set. It returns abi.ErrnoNotFound for what
 // is not set; any other error is the node's.
 type Secrets interface {
 	Open(ctx context.Context, app, name string) ([]byte, error)

@@ -51,7 +51,7 @@ type aligner struct {
 	params, moved   uint32 // parameters of this function, and how many were added
 }
 
-// telling tells whether an instruction is looked for.
+// telling reports whether an instruction is looked for.
 func telling(in wasm.Instr) bool {
 	switch in.Op {
 	case wasm.OpNop, wasm.OpBlock, wasm.OpLoop, wasm.OpIf, wasm.OpElse, wasm.OpEnd, wasm.OpBr, wasm.OpBrIf, wasm.OpBrTable,
@@ -61,7 +61,7 @@ func telling(in wasm.Instr) bool {
 	return true
 }
 
-// same tells whether n may be o.
+// same reports whether n may be o.
 func (a *aligner) same(o, n wasm.Instr, oldRaw, raw []byte) bool {
 	if o.Op != n.Op || o.Sub != n.Sub {
 		return false

@@ -4,7 +4,7 @@
 // Three maps are laid over each other when a module is compiled: machine code to
 // the module that was compiled (the compiler's own, see Read), that module to the
 // author's (see origins), and the author's module to source lines (DWARF, see
-// source). What is kept is one small table (see Table), which nobody reads
+// source). What is kept is one small table (see Table), which no one reads
 // before there is a trap to be explained.
 //
 // Invariants:

@@ -14,7 +14,7 @@ import (
 	"github.com/agora-host/agora/abi/wasm"
 )
 
-// Has tells whether a module says from which lines it was made.
+// Has reports whether a module says from which lines it was made.
 func Has(m *wasm.Module) bool {
 	return slices.ContainsFunc(m.Custom, func(c wasm.Custom) bool { return c.Name == ".debug_line" && len(c.Data) > 0 })
 }
@@ -120,7 +120,7 @@ func (r *reading) units() error {
 	}
 }
 
-// lines reads a unit's line program, and answers its files.
+// lines reads a unit's line program, and returns its files.
 func (r *reading) lines(unit *dwarf.Entry, dir string) ([]*dwarf.LineFile, error) {
 	program, err := r.data.LineReader(unit)
 	if err != nil || program == nil {
@@ -179,7 +179,7 @@ func (r *reading) inline(e *dwarf.Entry, files []*dwarf.LineFile, dir string) er
 	return nil
 }
 
-// removed tells whether an address is what linkers write for code that they left
+// removed reports whether an address is what linkers write for code that they left
 // out: 0, -1 or -2.
 func removed(at uint64) bool { return uint32(at) == 0 || uint32(at) >= 0xfffffffe }
 

@@ -17,7 +17,7 @@ var errForm = errors.New("the compiled code has another form than this version o
 
 // Split takes the map of places out of a file of wazero's compilation cache,
 // which would otherwise be kept in memory with the code: 16 bytes for each place.
-// It answers the file without it, which is the same that wazero writes for a module
+// It returns the file without it, which is the same that wazero writes for a module
 // without DWARF, and the map.
 //
 // The form is that of wazero 1.12 (serializeCompiledModule in
@@ -62,7 +62,7 @@ func readPlaces(b []byte) []place {
 	return all
 }
 
-// cursor reads little-endian integers; after what is not there it answers zero.
+// cursor reads little-endian integers; after what is not there it returns zero.
 type cursor struct {
 	b      []byte
 	p      int

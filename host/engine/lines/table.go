@@ -205,7 +205,7 @@ func show(files []string, positions []position, number uint32) string {
 	return strings.Join(parts, ", inlined at ")
 }
 
-// decoder reads a table. After what is not there it answers zero.
+// decoder reads a table. After what is not there it returns zero.
 type decoder struct {
 	b      []byte
 	failed bool

@@ -4,7 +4,7 @@
 // It is start-time fair queueing (Goyal, Vin, Cheng, SIGCOMM 1996) on two levels: owners share
 // the processors, and the apps of an owner share what is the owner's. Each has a virtual time,
 // the time that it held tokens divided by its weight; the one with the least is served first.
-// How many calls somebody makes at once plays no part. A guest yields each tenth of a
+// How many calls a person makes at once plays no part. A guest yields each tenth of a
 // millisecond or so, and is made to wait there if a turn is in the queue that comes first.
 //
 // Invariants:

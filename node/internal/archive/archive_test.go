@@ -71,7 +71,7 @@ func TestArchive(t *testing.T) {
 	}
 }
 
-// TestHostileArchives: what nobody of ours would write.
+// TestHostileArchives: what no one of ours would write.
 func TestHostileArchives(t *testing.T) {
 	// pack is an archive whose manifest is right, so that what is refused is refused
 	// for what else is wrong.

@@ -27,7 +27,7 @@ const maxManifest = 256 << 20
 
 // Read reads a whole archive. each is given every member but the manifest, and
 // may leave bytes unread; what it reads has not been checked yet. Only when Read
-// answers nil was all of it what the manifest says.
+// returns nil was all of it what the manifest says.
 func Read(r io.Reader, limit Limits, each func(name string, size int64, r io.Reader) error) (Manifest, error) {
 	br := bufio.NewReader(r)
 	zip, err := gzip.NewReader(br)

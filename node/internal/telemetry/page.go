@@ -23,7 +23,7 @@ const (
 	histogramKind Kind = "histogram"
 )
 
-// Page is one answer to a scrape.
+// Page is one response to a scrape.
 type Page struct {
 	b    bytes.Buffer
 	name string

@@ -23,7 +23,7 @@ func Reset() { memory = newFake(memory.quota, time.Now) }
 // SetQuota bounds what may be kept, in bytes of names and contents and in blobs.
 func SetQuota(size, blobs int64) { memory.quota = abi.KVQuota{Bytes: size, Keys: blobs} }
 
-// fake answers as the node does, from a map.
+// fake behaves as the node does, from a map.
 type fake struct {
 	data  map[string]kept
 	quota abi.KVQuota

@@ -11,7 +11,7 @@ import (
 	"github.com/agora-host/agora/abi/abitest"
 )
 
-// TestStandIn: what stands in for the node answers as the node does.
+// TestStandIn: what stands in for the node behaves as the node does.
 func TestStandIn(t *testing.T) {
 	abitest.Blob(t, func(_ *testing.T, quota abi.KVQuota) (abi.Link, time.Time) {
 		now := time.UnixMilli(1_800_000_000_123).UTC()

@@ -1,6 +1,6 @@
 package config
 
-// Get reads a setting, or answers otherwise if there is none.
+// Get reads a setting, or returns otherwise if there is none.
 func Get(key, otherwise string) string {
 	value, err := get([]byte(key))
 	if err != nil {

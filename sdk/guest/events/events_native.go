@@ -17,7 +17,7 @@ type Event struct {
 
 var published []Event
 
-// Published answers what was published since the last call, for tests.
+// Published returns what was published since the last call, for tests.
 func Published() []Event {
 	all := published
 	published = nil

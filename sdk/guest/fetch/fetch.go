@@ -24,7 +24,7 @@ type Response struct{ abi.Response }
 // Do asks. Both bodies are whole in the app's memory: nothing is streamed. An error
 // wraps an abi.Errno: abi.ErrnoDenied if agora.toml does not list the origin, it is
 // not granted, or it leads where apps may not go; abi.ErrnoTooLarge if a body is
-// larger than max_request or max_response (an answer is not cut off);
+// larger than max_request or max_response (a response is not cut off);
 // abi.ErrnoQuota, abi.ErrnoDeadline, or abi.ErrnoUnavailable. The app's log says more.
 func Do(r Request) (Response, error) {
 	u, err := url.Parse(r.URL)

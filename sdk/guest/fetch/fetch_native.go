@@ -14,7 +14,7 @@ type Handler func(r abi.Request) abi.Response
 
 var world = fake{}
 
-// Serve has a handler answer for an origin. What nobody answers for is denied.
+// Serve has a handler stand in for an origin. What no function serves is denied.
 func Serve(origin string, h Handler) {
 	o, err := abi.ParseOrigin(origin)
 	if err != nil {

@@ -66,7 +66,7 @@ func change(w abi.KVWrite) (changed bool, err error) {
 }
 
 // Update changes a value in a way that no other change comes between: change is
-// told what is there, nil for nothing, and answers what shall be there, nil for
+// told what is there, nil for nothing, and returns what shall be there, nil for
 // nothing. It is called again when something came between.
 func Update(key string, change func(old []byte) []byte) error {
 	for {
@@ -89,7 +89,7 @@ func Delete(key string) error {
 	return err
 }
 
-// List answers the first thousand keys that start with prefix, in order.
+// List returns the first thousand keys that start with prefix, in order.
 func List(prefix string) ([]string, error) {
 	raw, err := list([]byte(prefix))
 	if err != nil {

@@ -25,7 +25,7 @@ func SetQuota(size, keys int64) { memory.quota = abi.KVQuota{Bytes: size, Keys: 
 // Pass lets time pass, for what has been put with a time to live.
 func Pass(d time.Duration) { memory.passed += d }
 
-// fake answers as the node does, from a map.
+// fake behaves as the node does, from a map.
 type fake struct {
 	data   map[string]fakeEntry
 	quota  abi.KVQuota
@@ -102,7 +102,7 @@ func (f *fake) write(w abi.KVWrite) abi.Errno {
 	return abi.ErrnoOK
 }
 
-// fits tells whether a value has room beside what else is there.
+// fits reports whether a value has room beside what else is there.
 func (f *fake) fits(key string, size int) bool {
 	was, there := f.data[key]
 	if there && size <= len(was.value) {

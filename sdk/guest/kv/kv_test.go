@@ -41,7 +41,7 @@ func TestInMemory(t *testing.T) {
 	}
 }
 
-// TestStandIn: what stands in for the node answers as the node does.
+// TestStandIn: what stands in for the node behaves as the node does.
 func TestStandIn(t *testing.T) {
 	abitest.KV(t, func(_ *testing.T, quota abi.KVQuota) (abi.Link, func(time.Duration)) {
 		f := kv.NewFake(quota)

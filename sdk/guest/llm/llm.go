@@ -14,7 +14,7 @@ func User(text string) abi.ChatMessage { return abi.ChatMessage{Role: "user", Co
 // System is a message that says how to answer.
 func System(text string) abi.ChatMessage { return abi.ChatMessage{Role: "system", Content: &text} }
 
-// Chat asks a model and waits for the whole answer. An error wraps an abi.Errno:
+// Chat asks a model and waits for the whole response. An error wraps an abi.Errno:
 // abi.ErrnoDenied if the model is not granted or may not see the app's data,
 // abi.ErrnoQuota if the app asks too often or its day cannot pay for it,
 // abi.ErrnoTooLarge, abi.ErrnoDeadline or abi.ErrnoUnavailable. The app's log says
@@ -27,8 +27,8 @@ func Chat(r abi.ChatRequest) (answer abi.ChatResponse, err error) {
 	return answer, err
 }
 
-// Stream asks a model and yields the answer piece by piece; the last chunk says what
-// was used. It ends with an error if the answer breaks off. Leaving the loop closes
+// Stream asks a model and yields the response piece by piece; the last chunk says what
+// was used. It ends with an error if the response breaks off. Leaving the loop closes
 // the stream.
 func Stream(r abi.ChatRequest) iter.Seq2[abi.ChatResponse, error] {
 	return func(yield func(abi.ChatResponse, error) bool) {
@@ -56,7 +56,7 @@ func Stream(r abi.ChatRequest) iter.Seq2[abi.ChatResponse, error] {
 	}
 }
 
-// Text is what an answer, or a chunk of one, says.
+// Text is what a response, or a chunk of one, says.
 func Text(r abi.ChatResponse) string {
 	for _, c := range r.Choices {
 		for _, a := range []*abi.ChatAnswer{c.Message, c.Delta} {
@@ -68,7 +68,7 @@ func Text(r abi.ChatResponse) string {
 	return ""
 }
 
-// Assistant is an answer as a message, for the next request of the conversation. It keeps calls of
+// Assistant is a response as a message, for the next request of the conversation. It keeps calls of
 // tools and, for models that take it back, the reasoning.
 func Assistant(r abi.ChatResponse) abi.ChatMessage {
 	var nothing string

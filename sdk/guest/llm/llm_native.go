@@ -13,7 +13,7 @@ import (
 
 var node = newFake()
 
-// Answer has a function stand in for a model. What nobody answers for is denied.
+// Answer has a function stand in for a model. What no function serves is denied.
 func Answer(model string, f func(r abi.ChatRequest) string) { node.models[model] = f }
 
 // Reset forgets all models, between tests.

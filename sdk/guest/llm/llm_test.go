@@ -10,7 +10,7 @@ import (
 	"github.com/agora-host/agora/abi/abitest"
 )
 
-// TestStandIn: what stands in for the node answers as the node does.
+// TestStandIn: what stands in for the node behaves as the node does.
 func TestStandIn(t *testing.T) {
 	Reset()
 	Answer("small", abitest.Say)

@@ -20,7 +20,7 @@ func Set(name, value string) {
 	memory.values[name] = value
 }
 
-// fake answers as the node does.
+// fake behaves as the node does.
 type fake struct {
 	granted map[string]bool
 	values  map[string]string

@@ -12,7 +12,7 @@ import (
 // Answer makes a response whose body write sends. What it writes goes out at
 // once, and writing waits for a caller who is slow. When the caller leaves, the app
 // is stopped; there is no error to look at. An error that write returns breaks
-// the answer off.
+// the response off.
 func Answer(status int, contentType string, write func(w io.Writer) error) guest.Response {
 	return guest.Response{Status: status, Send: func(head guest.Response) {
 		check(start(abi.AppendResponse(nil, &abi.Response{Status: head.Status, Header: head.Header, Body: head.Body})))

@@ -10,7 +10,7 @@ import (
 // sent is what the handler under test has sent.
 var sent *abi.Response
 
-// Collect runs a response's Send, for an app's tests, and answers what a caller
+// Collect runs a response's Send, for an app's tests, and returns what a caller
 // would have received.
 func Collect(r guest.Response) guest.Response {
 	if r.Send == nil {

@@ -64,7 +64,7 @@ function refused(errors) {
 function unreachable(state, sent) {
   const words = {
     offline: "You are offline.", away: "This node cannot be reached.", "signed out": "You have been signed out.",
-    fine: "The connection broke off.", failed: "The node did not answer as it should.",
+    fine: "The connection broke off.", failed: "The node's response was not what it should be.",
   }
   const box = document.createElement("section"), title = document.createElement("h1"), what = document.createElement("p"), again = document.createElement("button")
   box.className = "problem"

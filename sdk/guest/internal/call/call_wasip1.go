@@ -9,7 +9,7 @@ import (
 // Func is an imported function of a capability.
 type Func func(req unsafe.Pointer, reqLen uint32, out unsafe.Pointer, outCap uint32) int64
 
-// Do calls a function, with a larger buffer if the answer needs one.
+// Do calls a function, with a larger buffer if the response needs one.
 func Do(f Func, in []byte) ([]byte, error) { return DoSized(f, in, 0) }
 
 // DoSized is Do with a buffer that is large enough for what the caller expects.
