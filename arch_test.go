@@ -56,9 +56,10 @@ var mayImport = map[string][]string{
 	"triggers/triggerstest":  {"abi", "triggers"},
 	"metering/fuel/fueltest": {"abi", "metering/fuel"},
 
-	"host":                 {"abi", "registry", "approvals", "metering", "secrets", "triggers", "state", "host", "internal/door", "internal/calm", "internal/budget", "internal/storage"},
+	"host":                 {"abi", "access", "registry", "approvals", "metering", "secrets", "triggers", "state", "host", "internal/door", "internal/calm", "internal/budget", "internal/storage"},
 	"host/engine":          {"abi", "registry", "metering", "host/engine", "internal/calm", "internal/budget", "internal/storage", "internal/confine"},
 	"host/capability":      {"abi", "internal/calm", "internal/budget"},
+	"host/gate":            {"abi", "access", "registry", "state"},
 	"host/gateway":         {"abi", "registry", "internal/calm", "internal/budget"},
 	"store":                {"internal/humanize", "abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "state", "store/boltstore/checked", "internal/durable", "internal/calm", "internal/budget", "internal/storage"},
 	"web":                  {"abi", "registry", "approvals", "metering", "access", "secrets", "triggers", "control", "web", "internal/door", "internal/humanize", "internal/sheet", "internal/calm", "internal/budget", "internal/storage"},

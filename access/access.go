@@ -48,6 +48,9 @@ const (
 	KindToken   CredentialKind = "token"   // API
 	KindSession CredentialKind = "session" // browser cookie
 	KindLink    CredentialKind = "link"    // one-time sign-in
+	KindSignOn  CredentialKind = "sso"     // cookie of the console that is good for signing on to apps alone
+	KindCode    CredentialKind = "code"    // one-time, by which an app's address gets a session of its own
+	KindApp     CredentialKind = "app"     // session at the address of one app
 )
 
 // Credential is a secret's record: never the secret.
@@ -69,9 +72,16 @@ type Credential struct {
 	ProviderSession string `json:"provider_session,omitempty"`
 
 	// A credential that was made with a token ends with it, and so does all that is made with it
-	// in turn. Both are zero for what was made in a session that no token stands behind.
-	Parent string    `json:"parent,omitempty"` // id of the token
+	// in turn. Both are zero for what was made in a session that no token stands behind. Of what a
+	// session makes for the addresses of apps the parent is the session.
+	Parent string    `json:"parent,omitempty"` // id of the token or session
 	Until  time.Time `json:"until,omitzero"`   // when it ends; zero: never
+
+	// Of KindCode and KindApp.
+	Host string `json:"host,omitempty"` // the app's address that it is good at, in its one form
+	// Of KindCode.
+	Challenge string `json:"challenge,omitempty"` // the S256 of the verifier that it is used up with
+	Became    string `json:"became,omitempty"`    // hash of the session that it was used up for
 }
 
 // Reader is what one transaction can read of access. Methods return ErrNotFound for what does not
@@ -83,12 +93,13 @@ type Reader interface {
 	Users() ([]User, error) // by name
 	CredentialByHash(hash string) (Credential, error)
 	Credentials(user string) ([]Credential, error) // by kind, oldest first
-	MadeWith(token string) ([]Credential, error)   // whose parent is the token of that id
 	// EndedCredentials returns the hashes of credentials that have ended, most of them at most, by the
 	// second in which they ended and by hash.
 	EndedCredentials(now time.Time, most int) (hashes []string, err error)
 	GroupReader
 	AccountReader
+	MadeWith(parent string) ([]Credential, error) // whose parent is the credential of that id
+	AudienceReader
 	LinksReader
 }
 
@@ -101,6 +112,7 @@ type Writer interface {
 	DeleteCredential(hash string) error
 	GroupWriter
 	AccountWriter
+	AudienceWriter
 	LinksWriter
 }
 

@@ -16,6 +16,8 @@ import (
 // memory is a Tx in maps.
 type memory struct {
 	groups
+	access.AudienceReader
+	access.AudienceWriter
 	users       map[string]access.User
 	credentials map[string]access.Credential
 	accounts    map[string]access.Account
@@ -24,7 +26,10 @@ type memory struct {
 }
 
 func newMemory() memory {
-	return memory{newGroups(), map[string]access.User{}, map[string]access.Credential{}, map[string]access.Account{}, &access.Links{}, map[string]access.Provisioned{}}
+	return memory{
+		groups: newGroups(), users: map[string]access.User{}, credentials: map[string]access.Credential{}, accounts: map[string]access.Account{}, links: &access.Links{},
+		provisioned: map[string]access.Provisioned{},
+	}
 }
 
 func (m memory) User(name string) (access.User, error) {

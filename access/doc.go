@@ -14,7 +14,10 @@
 //   - a group that a provider tells is changed by that provider alone, and its source never changes;
 //   - a backup, which holds the node's keys, asks for more than a role: MayBackUp;
 //   - a role allows exactly what Role says, on every surface; who has none sees the public face of
-//     apps that serve, and what is their own.
+//     apps that serve, and what is their own;
+//   - what is made for an app's address is good there alone, ends with the session of the console behind
+//     it, and is no credential anywhere else;
+//   - an audience admits exactly whom Audience.Admits says.
 //
 // It must not know what the acts do that it allows.
 //

@@ -54,6 +54,9 @@ const (
 	AcceptOffer     Act = "accept"
 	EndOffer        Act = "end-offer"
 	ReduceGrant     Act = "reduce-grants"
+	ReadAudience    Act = "read-audience"
+	SetAudience     Act = "set-audience"
+	AskAccess       Act = "ask-access"
 
 	// About a request.
 	ReadRequest     Act = "read-request"
@@ -297,6 +300,9 @@ var rules = []rule{
 	{ShareApp, OnApp, "say who owns it with its owner", "", ErrNotOwner, give(living)},
 	{AcceptOffer, OnApp, "become its owner", "", ErrNotOffered, []way{{maker, offered, living}, {operator, offered, living}}},
 	{EndOffer, OnApp, "refuse it, or take an offer back", "", ErrNotOffered, []way{{maker, sole, onOffer}, {maker, offered, onOffer}, {operator, anybody, onOffer}}},
+	{ReadAudience, OnApp, "see who may open it, and who asks for that", "the audience", ErrForbidden, inside(members)},
+	{SetAudience, OnApp, "say who may open it, and decide who is let in", "", ErrNotOwner, change(living)},
+	{AskAccess, OnApp, "ask to be let in", "", ErrForbidden, one(anyone)},
 	{ReduceGrant, OnApp, "revoke and shrink its grants", "", ErrNotOwner, []way{{reviewer, anybody, always}, {doers, owner, living}, {operator, anybody, living}}},
 
 	{ReadRequest, OnRequest, "read it", "the request", ErrForbidden, one(members)},

@@ -98,11 +98,13 @@ func onApp(act access.Act, whoever who, on access.Resource) bool {
 		return own || w.viewer || w.reviewer || w.finance || w.auditor || w.operator
 	case access.ReadLog, access.ReadCalls:
 		return looksInto
-	case access.ReadSource, access.ReadEvents, access.ReadDeadLetters, access.ReadCertificate, access.ListSecrets:
+	case access.AskAccess:
+		return true
+	case access.ReadSource, access.ReadEvents, access.ReadDeadLetters, access.ReadCertificate, access.ListSecrets, access.ReadAudience:
 		return member && own || w.reviewer || w.auditor || w.operator
 	case access.Publish, access.AskReview:
 		return w.developer && (own || w.operator) && alive
-	case access.Route, access.DeleteRelease, access.SetSecrets, access.RunTriggers, access.RenameApp:
+	case access.Route, access.DeleteRelease, access.SetSecrets, access.RunTriggers, access.RenameApp, access.SetAudience:
 		return change && alive
 	case access.DeleteApp, access.TransferApp, access.ShareApp:
 		return give && alive

@@ -19,13 +19,15 @@ var (
 // roles allow and its scopes name, both.
 type Scope string
 
-// The scopes. ScopeAll is everything that the user may do but a backup.
+// The scopes. ScopeAll is everything that the user may do but a backup, and but to open an app at its
+// address: what is sent there is in the app's reach, and must be good for nothing else.
 const (
 	ScopeAll            Scope = "all"
 	ScopeAppsRead       Scope = "apps:read"
 	ScopeAppsPublish    Scope = "apps:publish"
 	ScopeAppsManage     Scope = "apps:manage"
 	ScopeAppsInvoke     Scope = "apps:invoke"
+	ScopeAppsOpen       Scope = "apps:open"
 	ScopeLogsRead       Scope = "logs:read"
 	ScopeSecretsRead    Scope = "secrets:read"
 	ScopeSecretsWrite   Scope = "secrets:write"
@@ -52,11 +54,12 @@ type ScopeInfo struct {
 }
 
 var scopes = []ScopeInfo{
-	{ScopeAll, "do everything that its user may do, except read a backup"},
+	{ScopeAll, "do everything that its user may do through the API, except read a backup"},
 	{ScopeAppsRead, "read apps, releases, triggers, dead letters, host names, quotas and policy"},
 	{ScopeAppsPublish, "sign and upload releases, and ask for tiers and capabilities"},
 	{ScopeAppsManage, "activate, roll back and delete, and operate triggers and dead letters"},
 	{ScopeAppsInvoke, "call apps through the API"},
+	{ScopeAppsOpen, "open one app at its own address, and nothing else: the token is bound to it, and has no other scope"},
 	{ScopeLogsRead, "read the logs of apps"},
 	{ScopeSecretsRead, "list the names of secrets"},
 	{ScopeSecretsWrite, "set and delete secrets"},
@@ -120,9 +123,17 @@ func (r Reach) named() []Scope {
 	return r.Scopes
 }
 
+// OpensApp reports whether a reach is to open one app at its own address.
+func (r Reach) OpensApp() bool {
+	return len(r.Apps) == 1 && len(r.Scopes) == 1 && r.Scopes[0] == ScopeAppsOpen
+}
+
+// Opens reports whether a reach is to open that app at its own address.
+func (r Reach) Opens(app string) bool { return r.OpensApp() && r.Apps[0] == app }
+
 func (r Reach) has(s Scope) bool {
 	named := r.named()
-	return slices.Contains(named, s) || (s != ScopeBackupRead && slices.Contains(named, ScopeAll))
+	return slices.Contains(named, s) || (s != ScopeBackupRead && s != ScopeAppsOpen && slices.Contains(named, ScopeAll))
 }
 
 // Allows returns an error unless the reach has a scope.
@@ -171,6 +182,9 @@ func (r Reach) Check() error {
 		if slices.Contains(r.Scopes[:i], s) {
 			return fmt.Errorf("%w: the scope %s stands twice", ErrBadUser, s)
 		}
+	}
+	if slices.Contains(r.Scopes, ScopeAppsOpen) && !r.OpensApp() {
+		return fmt.Errorf("%w: the scope %s stands alone, in a token that is bound to one app", ErrBadUser, ScopeAppsOpen)
 	}
 	if len(r.Apps) > MaxApps {
 		return fmt.Errorf("%w: a token is bound to at most %d apps", ErrBadUser, MaxApps)
@@ -224,6 +238,12 @@ func fresh(a Actor, now time.Time) error {
 func MayGive(a Actor, r Reach, ttl time.Duration, now time.Time) error {
 	if err := r.Check(); err != nil {
 		return err
+	}
+	if r.OpensApp() { // which no scope includes: it is given by those who are limited in nothing
+		if !a.Whole() {
+			return fmt.Errorf("a token with the scope %s is made in a session, or with a token that is not limited: %w", ScopeAppsOpen, ErrScope)
+		}
+		return nil
 	}
 	outer, backup := a.Reach, slices.Contains(r.Scopes, ScopeBackupRead)
 	if backup { // which is judged below, by more than the scope

@@ -15,7 +15,11 @@ import (
 )
 
 // prefixes make a leaked secret recognisable.
-var prefixes = map[CredentialKind]string{KindToken: "agora_tok_", KindSession: "agora_ses_", KindLink: "agora_lnk_", KindProvisioning: "agora_scim_"}
+var prefixes = map[CredentialKind]string{KindToken: "agora_tok_", KindSession: "agora_ses_", KindLink: "agora_lnk_", KindProvisioning: "agora_scim_",
+	KindSignOn: "agora_sso_", KindCode: "agora_cod_", KindApp: "agora_app_"}
+
+// Made reports whether a text has the form of a secret of a kind, of which a record may or may not exist.
+func (k CredentialKind) Made(text string) bool { return strings.HasPrefix(text, prefixes[k]) }
 
 // NewSecret makes a secret of 256 random bits, and the hash to store.
 func NewSecret(kind CredentialKind) (secret, hash string) {
@@ -32,15 +36,22 @@ func Hash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Authenticate returns who holds a token or a session. Links do not
-// authenticate: they are used up by UseLink.
+// SecretPrefix begins every secret that this package makes, whatever its kind.
+const SecretPrefix = "agora_"
+
+// Authenticate returns who holds a token or a session of the console. Links do not
+// authenticate: they are used up by UseLink. What is good at an app's address, or for signing on to
+// one, is good for that alone.
 func Authenticate(tx Reader, secret string, now time.Time) (Actor, error) {
 	c, u, err := lookup(tx, secret, now)
 	if err != nil {
 		return Actor{}, err
 	}
-	if c.Kind == KindLink {
-		return Actor{}, fmt.Errorf("a sign-in link is no token: %w", ErrUnauthenticated)
+	if c.Kind != KindToken && c.Kind != KindSession {
+		return Actor{}, fmt.Errorf("this secret is no token, and no session of the console: %w", ErrUnauthenticated)
+	}
+	if c.OpensApp() {
+		return Actor{}, fmt.Errorf("this token opens %s at its own address, and is not for the API: %w", c.Apps[0], ErrUnauthenticated)
 	}
 	return ActorOf(tx, u, c, now)
 }
@@ -96,7 +107,7 @@ func Revoke(tx Tx, c Credential) error {
 		if err := tx.DeleteCredential(ending[i].Hash); err != nil {
 			return err
 		}
-		if ending[i].Kind != KindToken {
+		if ending[i].Kind != KindToken && ending[i].Kind != KindSession {
 			continue
 		}
 		made, err := tx.MadeWith(ending[i].ID)
@@ -151,7 +162,11 @@ func Current(tx Reader, a Actor) error {
 }
 
 func lookup(tx Reader, secret string, now time.Time) (Credential, User, error) {
-	c, err := tx.CredentialByHash(Hash(secret))
+	return lookupHash(tx, Hash(secret), now)
+}
+
+func lookupHash(tx Reader, hash string, now time.Time) (Credential, User, error) {
+	c, err := tx.CredentialByHash(hash)
 	if errors.Is(err, ErrNotFound) || (err == nil && c.Ended(now)) {
 		return Credential{}, User{}, ErrUnauthenticated
 	}

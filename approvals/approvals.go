@@ -44,6 +44,7 @@ type Kind string
 const (
 	KindGrant     Kind = "grant"     // a capability
 	KindPromotion Kind = "promotion" // a release to a higher tier
+	KindAudience  Kind = "audience"  // a tier of an app to be open to everybody, without a sign-in
 )
 
 // Status is where a request stands.

@@ -115,8 +115,11 @@ func (q Request) grant(id, capability string, params abi.Params) Grant {
 
 // Grants lists the capabilities that approving a request grants.
 func (q Request) Grants() []string {
-	if q.Kind == KindGrant {
+	switch q.Kind {
+	case KindGrant:
 		return []string{q.Capability}
+	case KindAudience:
+		return nil
 	}
 	return Capabilities(q.Requires)
 }

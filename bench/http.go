@@ -59,7 +59,7 @@ func startNode(ctx context.Context) (*benchNode, error) {
 	if err != nil {
 		return nil, err
 	}
-	return startNodeIn(ctx, dir, node.Options{DataDir: dir, Listen: "127.0.0.1:0"})
+	return startNodeIn(ctx, dir, node.Options{DataDir: dir, Listen: "127.0.0.1:0", Audience: "public"})
 }
 
 // startNodeIn starts a node whose directory, with all that is below, goes with it.

@@ -54,7 +54,7 @@ func runSiegeNode(order string) error {
 		return err
 	}
 	node.TuneProcess(o.Memory)
-	h, err := node.New(ctx, node.Options{DataDir: o.Dir, Listen: "127.0.0.1:0", Memory: o.Memory, Worker: []string{exe}, PauseTriggers: o.Hold, Quotas: control.Quotas{"apps": 5000}})
+	h, err := node.New(ctx, node.Options{DataDir: o.Dir, Listen: "127.0.0.1:0", Audience: "public", Memory: o.Memory, Worker: []string{exe}, PauseTriggers: o.Hold, Quotas: control.Quotas{"apps": 5000}})
 	if err != nil {
 		return err
 	}

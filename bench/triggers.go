@@ -238,5 +238,5 @@ func startTriggerNode(ctx context.Context) (*benchNode, error) {
 	if err := errors.Join(os.MkdirAll(policy, 0o700), os.WriteFile(filepath.Join(policy, "data.json"), []byte(strings.Replace(string(rules), `"crons": 5`, `"crons": 64`, 1)), 0o600)); err != nil {
 		return nil, err
 	}
-	return startNodeIn(ctx, dir, node.Options{DataDir: filepath.Join(dir, "data"), Listen: "127.0.0.1:0", PolicyDir: policy})
+	return startNodeIn(ctx, dir, node.Options{DataDir: filepath.Join(dir, "data"), Listen: "127.0.0.1:0", Audience: "public", PolicyDir: policy})
 }

@@ -27,13 +27,16 @@ const (
 	DocumentRequest DocumentKind = "request"
 	DocumentGrant   DocumentKind = "grant"
 	DocumentTrigger DocumentKind = "trigger"
+
+	DocumentAudience DocumentKind = "audience"
 )
 
 // Document names one document.
 type Document struct {
 	Kind    DocumentKind
-	ID      string       // of all but triggers: the name or the id
+	ID      string       // of all but triggers: the name or the id; of audiences the app's
 	Trigger triggers.Ref // of triggers
+	Tier    abi.Tier     // of audiences
 }
 
 // Tag returns the strong entity tag of a document: equal documents have equal tags, on every node and

@@ -224,6 +224,24 @@ type App struct {
 	Successor string `json:"successor,omitempty"` // who could own an orphaned app: its co-owner
 }
 
+// AppCode is what leads a browser from the console to an app's address, where it is signed in then.
+type AppCode struct {
+	Secret string // good once
+	Host   string
+	App    registry.App
+	// SignOn is the secret of a new cookie, by which the console knows the browser the next time that
+	// an app sends it; "" where it was that cookie that vouched.
+	SignOn string
+}
+
+// Audience is who may open a tier of an app, as it is shown.
+type Audience struct {
+	access.Audience
+	GroupNames []string `json:"group_names,omitempty"` // of groups, in their order
+	Set        bool     `json:"set"`                   // it was set, and is not the default
+	Waiting    string   `json:"waiting,omitempty"`     // the open request to open the tier to everybody
+}
+
 // Trigger is a trigger as it is shown.
 type Trigger struct {
 	triggers.Status

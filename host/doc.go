@@ -10,7 +10,8 @@
 //   - a release runs only after its module was verified over the bytes that are run;
 //   - nothing of a state is remembered that does not follow the feed: see Follow. What a change has an
 //     effect on here, it has an effect on at every node;
-//   - an app that is stopped is not called, and its running calls end.
+//   - an app that is stopped is not called, and its running calls end;
+//   - nothing of a release is reached at an address before package gate has let the request in.
 //
 // It must not know control, a store's file, a front door or an error's page: what it needs of the
 // node is in Options, as small interfaces of its own.

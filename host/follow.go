@@ -20,6 +20,7 @@ import (
 // host, so that no change between is missed.
 func (h *Host) Follow(fs *state.Followers) {
 	fs.Follow("routes", true, h.followRoutes)
+	fs.Follow("sessions", true, h.gate.Follow)
 	fs.Follow("signatures", true, h.followKeys)
 	fs.Follow("secrets", true, h.followSecrets)
 	fs.Follow("lives", true, ofApps(h.heed))
@@ -30,6 +31,7 @@ func (h *Host) Follow(fs *state.Followers) {
 // so that it cannot be told what of them has changed.
 func (h *Host) Distrust() {
 	h.routes.forgetAll()
+	h.gate.Distrust()
 	every := func(registry.Signer) bool { return true }
 	h.programs.drop(every)
 	h.sites.drop(every)

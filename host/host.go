@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/capability/blob"
 	"github.com/agora-host/agora/host/capability/kv"
 	"github.com/agora-host/agora/host/capability/llm"
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/host/gate"
 	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
@@ -62,8 +64,7 @@ type Addresses interface {
 	Label(host string) (label string, below bool)
 	// AppHost returns the host of an app's address.
 	AppHost(app string) string
-	// Scheme returns the scheme of the apps' addresses.
-	Scheme() string
+	gate.Addresses
 }
 
 // Problem is what an error is to those who did not cause it.
@@ -95,8 +96,10 @@ type Options struct {
 	Room func() error
 	// Observers learn of each call once it is journaled. They do not wait for anything.
 	Observers []Observer
-	// HiddenCookies are the platform's own, which no app is shown.
-	HiddenCookies []string
+	// SignOn makes and ends sessions at apps' addresses.
+	SignOn gate.SignOn
+	// Audience is who may open apps for which no audience was set; "" for the default of each tier.
+	Audience access.AudienceKind
 	// Egress are networks that apps may reach although they are not public.
 	Egress []netip.Prefix
 	// Models are what apps may be granted; nil: none.
@@ -126,6 +129,7 @@ type Host struct {
 	closers []func(context.Context) error
 
 	routes     routes
+	gate       *gate.Gate
 	lives      lives
 	programs   *programs
 	sites      sites
@@ -142,6 +146,7 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		o: o, log: o.Logger, watch: o.Watch, sites: sites{watch: o.Watch}, used: &tally{}, rights: rightsAt{o.Rules, o.Now},
 		Standing: newStanding(o),
 	}
+	h.gate = gate.New(gate.Options{State: o.State, SignOn: o.SignOn, Addresses: o.Addresses, Default: o.Audience, Now: o.Now})
 	h.lines = &lines{o: &h.o, used: h.used}
 	h.programs = newPrograms(o.Watch, h.loadProgram, o.Programs)
 	h.binders = h.capabilities()
@@ -175,13 +180,14 @@ func (h *Host) Shrink() { h.programs.shrink() }
 // InMemory is how much a host has in memory.
 type InMemory struct {
 	Routes   int // addresses that are remembered
+	Sessions int // at them that were let in
 	Programs int // releases that are loaded
 	Calls    int // that hold one of them
 }
 
 // InMemory counts what is in memory now.
 func (h *Host) InMemory() InMemory {
-	m := InMemory{Routes: h.routes.number()}
+	m := InMemory{Routes: h.routes.number(), Sessions: h.gate.Remembered()}
 	m.Programs, m.Calls = h.programs.numbers()
 	return m
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/host/gate"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/internal/door"
 	"github.com/agora-host/agora/metering"
@@ -64,8 +65,8 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 	if abi.Failed(abi.FaultKind(err)) {
 		err = bill.explainFault(result, err)
 	}
-	if why := running.span.reason(); why != nil && errors.Is(err, abi.ErrCanceled) {
-		err = why // whoever called is told that the app was stopped, not that they left
+	if why := running.reason(); why != nil && errors.Is(err, abi.ErrCanceled) {
+		err = why // whoever called is told that the app was stopped, or the session, not that they left
 	}
 	return result, err
 }
@@ -87,7 +88,7 @@ func (t *target) run(ctx context.Context, bill *bill, r *http.Request, stream ab
 	}
 	defer place.Leave()
 	err = s.arrivals.during(r, func() error {
-		return gateway.Frame(bill.frame, r, int64(t.release.Manifest.Limits.RequestBody), t.host.o.HiddenCookies)
+		return gateway.Frame(bill.frame, r, int64(t.release.Manifest.Limits.RequestBody), gate.Ours)
 	})
 	if err != nil {
 		// What the caller got wrong is not the app's: it was not called, and has no bill.

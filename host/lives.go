@@ -73,7 +73,11 @@ func (l *life) join(ctx context.Context) (*callContext, error) {
 		s.leave()
 		return nil, s.reason()
 	}
-	return &callContext{Context: ctx, span: s}, nil
+	c := &callContext{Context: ctx, span: s}
+	if v, ok := ctx.(*visitContext); ok {
+		c.unvisit = v.gate.Begin(v.visit, c.end)
+	}
+	return c, nil
 }
 
 func (s *span) leave() {
@@ -123,17 +127,36 @@ type callContext struct {
 	span            *span
 	waited          atomic.Pointer[context.Context] // once its end is waited for
 	left            atomic.Bool                     // the call has ended
+	ended           atomic.Pointer[error]           // why what it was let in by has ended; nil: it has not
+	unvisit         func()                          // nil: nothing but the caller and the app end it
+}
+
+// end ends a call whose caller would not be let in any more.
+func (c *callContext) end(why error) {
+	c.ended.Store(&why)
+	c.forget(why)
+}
+
+// reason is why the call was ended, if it was.
+func (c *callContext) reason() error {
+	if why := c.ended.Load(); why != nil {
+		return *why
+	}
+	return c.span.reason()
 }
 
 // leave counts the call out.
 func (c *callContext) leave() {
+	if c.unvisit != nil {
+		c.unvisit()
+	}
 	c.left.Store(true)
-	c.forget()
+	c.forget(nil)
 	c.span.leave()
 }
 
 // forget ends what waits for the end, which nothing has to do any more.
-func (c *callContext) forget() {
+func (c *callContext) forget(why error) {
 	if c.waited.Load() == nil {
 		return
 	}
@@ -142,13 +165,13 @@ func (c *callContext) forget() {
 	delete(c.span.cancels, c)
 	c.span.mu.Unlock()
 	if cancel != nil {
-		cancel(nil)
+		cancel(why)
 	}
 }
 
 // Err returns why the context has ended, if it has.
 func (c *callContext) Err() error {
-	if c.span.ended.Load() {
+	if c.span.ended.Load() || c.ended.Load() != nil {
 		return context.Canceled
 	}
 	return c.Context.Err()
@@ -169,6 +192,8 @@ func (c *callContext) Done() <-chan struct{} {
 	switch {
 	case c.span.ended.Load():
 		cancel(c.span.why)
+	case c.ended.Load() != nil:
+		cancel(*c.ended.Load())
 	case c.left.Load(): // asked after that was stored: leave sees what is stored here, or this sees that
 		cancel(nil)
 	default:

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/host/gate"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
@@ -122,6 +124,7 @@ type target struct {
 	until   time.Time           // when a grant ends; zero: never
 	tags    metering.Tags       // whom usage is charged to, but for its trigger
 	life    *life               // of the app
+	door    *gate.Door          // who is let in at the address; nil for what has none
 }
 
 var _ gateway.Router = (*Host)(nil)
@@ -145,6 +148,19 @@ func (h *Host) Route(ctx context.Context, host string) (gateway.Route, error) {
 	}
 	h.routes.keep(label, t, since)
 	return t, nil
+}
+
+// AppAt returns the app that an address leads to, if the address is written in its one form.
+func (h *Host) AppAt(ctx context.Context, host string) (registry.App, error) {
+	route, err := h.Route(ctx, host)
+	if err != nil {
+		return registry.App{}, err
+	}
+	t := route.(*target)
+	if t.door.Host != host {
+		return registry.App{}, noSuchHost(host)
+	}
+	return t.app, nil
 }
 
 func noSuchHost(host string) error {
@@ -181,10 +197,25 @@ func (h *Host) resolve(ctx context.Context, host, label string, below bool) (*ta
 		if err != nil {
 			return err
 		}
-		t, err = h.newTarget(tx, app, tier, number)
-		return err
+		if t, err = h.newTarget(tx, app, tier, number); err != nil {
+			return err
+		}
+		return t.hang(tx, label, below)
 	})
 	return t, err
+}
+
+// hang gives a target the door of its address.
+func (t *target) hang(tx state.Reader, label string, below bool) error {
+	d := gate.Door{App: t.app, Tier: t.tier, Host: label, Opens: t.opens}
+	if below {
+		d.Host = t.host.o.Addresses.AppHost(label)
+	}
+	d.Workers = t.release.Manifest.Access != nil && t.release.Manifest.Access.ServiceWorkers
+	var err error
+	d.Audience, err = access.AudienceOf(tx, t.app.Name, t.tier, t.host.o.Audience)
+	t.door = t.host.gate.Door(d)
+	return err
 }
 
 // serving selects what the highest tier serves. No label can spell it.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/gate"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
@@ -118,7 +119,7 @@ func (t *target) callHook(ctx context.Context, id string, ref triggers.Ref, even
 // queueHook responds once the webhook is durable. It is delivered to what the app serves then.
 func (t *target) queueHook(ctx context.Context, ref triggers.Ref, event string, r *http.Request, body []byte, claim *triggers.Claim) (abi.Response, error) {
 	var frame abi.Request
-	if err := gateway.Frame(&frame, r, int64(len(body)), t.host.o.HiddenCookies); err != nil {
+	if err := gateway.Frame(&frame, r, int64(len(body)), gate.Ours); err != nil {
 		return abi.Response{}, err
 	}
 	err := t.host.Triggers.Enqueue(ctx, triggers.Delivery{

@@ -48,6 +48,8 @@ type world struct {
 	ring    *secrets.Ring
 	engine  *engine.Engine
 	modules map[registry.Digest][]byte
+	// audience is who may open apps for which no audience was set.
+	audience access.AudienceKind
 }
 
 func newWorld(t testing.TB, store state.Store) *world {
@@ -65,7 +67,7 @@ func newWorld(t testing.TB, store state.Store) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t, store, ring, e, map[registry.Digest][]byte{}}
+	return &world{TB: t, store: store, ring: ring, engine: e, modules: map[registry.Digest][]byte{}}
 }
 
 // plane is the data plane of one node, and the desk at which changes are made there.
@@ -88,7 +90,7 @@ func (w *world) open() *plane {
 	}
 	p.Host, err = host.Open(w.Context(), host.Options{
 		State: w.store, Rules: strict{}, Engine: w.engine, Meter: books{}, Queue: triggerstest.NewMemory(), Ring: w.ring, Logs: noLog{},
-		Addresses: addresses{}, Module: w.module, Problem: func(err error) host.Problem { return host.Problem{Detail: err.Error()} },
+		Addresses: addresses{}, Audience: w.audience, Module: w.module, Problem: func(err error) host.Problem { return host.Problem{Detail: err.Error()} },
 		Room: func() error { return nil }, Programs: host.DefaultPrograms, Logger: log, Watch: watch, Now: time.Now,
 	})
 	if err != nil {
@@ -169,6 +171,8 @@ type addresses struct{}
 func (addresses) Label(host string) (string, bool) { return strings.CutSuffix(host, ".apps.test") }
 func (addresses) AppHost(app string) string        { return appAddress(app) }
 func (addresses) Scheme() string                   { return "http" }
+func (addresses) ConsoleURL() string               { return "http://console.test" }
+func (addresses) KeepsSignIn(string) error         { return nil }
 
 // strict are rules that give nothing, and whose grants reach the release that was reviewed.
 type strict struct{}

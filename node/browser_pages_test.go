@@ -97,6 +97,7 @@ func TestEveryPage(t *testing.T) {
 		"/groups":                              {"/groups", "/groups?name=none"},
 		"/groups/{group}":                      {"/groups/sales", "/groups/none", "/groups/" + n.toldGroup()},
 		"/settings":                            {"/settings", "/settings?done=saved"},
+		"/sign-out":                            {"/sign-out"},
 		"/access":                              {"/access", "/access?person=" + ada + "&act=publish&on=shop", "/access?act=decide&on=none", "/access?role=auditor"},
 	}
 	for _, pattern := range console.Pages() {

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/host"
+	"github.com/agora-host/agora/host/gate"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/internal/door"
@@ -48,8 +50,11 @@ func (f *front) handler(n *Node) (http.Handler, error) {
 	desk.HandleFunc("GET /healthz", f.serveHealth)
 	desk.HandleFunc("GET /metrics", f.metrics.serve)
 	apps := gateway.New(gateway.Options{
-		Router: f.host, Secure: f.origins.scheme == "https",
+		Router: f.host, Secure: f.origins.scheme == "https", Hidden: gate.Ours,
 		WriteFault: func(w http.ResponseWriter, r *http.Request, id string, err error) {
+			if errors.Is(err, access.ErrPathMethod) {
+				w.Header().Set("Allow", "GET, POST")
+			}
 			if errors.Is(err, webhook.ErrMethod) { // only webhooks have methods of their own
 				w.Header().Set("Allow", webhook.Methods)
 			}

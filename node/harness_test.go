@@ -104,6 +104,8 @@ func startIn(t testing.TB, dir string, change ...func(*node.Options)) *testNode 
 		t.Fatal(err)
 	}
 	o := node.Options{DataDir: dir, Listen: "127.0.0.1:0", Worker: []string{exe}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	// What a test is about is no sign-in, unless it says so.
+	o.Audience = access.AudiencePublic
 	// Every flow that a test walks is proven to do nothing but through its transaction.
 	o.RunTwice(t)
 	for _, c := range change {

@@ -4,15 +4,19 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/agora-host/agora/control/apps"
+	"github.com/agora-host/agora/control/governance"
+	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/store/logstore"
 	"github.com/agora-host/agora/store/samplestore"
-	"github.com/agora-host/agora/web"
 	"github.com/agora-host/agora/web/problem"
 )
 
@@ -30,8 +34,8 @@ func (n *Node) openHost(ctx context.Context) (err error) {
 		KV: thrifty{n.kv, n.reserve}, Blobs: thriftyFiles{n.files, n.reserve}, Spent: n.kv, Kept: n.kv,
 		Ring: n.ring, Logs: appLogs{n.logs}, Addresses: addresses{&n.origins},
 		Module: n.verifier.verified, Problem: problemOf, Room: n.reserve.apps, Observers: []host.Observer{calls.count, sampler{n.samples}.observe},
-		HiddenCookies: []string{web.SessionCookie, "__Host-" + web.SessionCookie},
-		Egress:        n.egress, Models: n.models, Programs: cmp.Or(n.o.programs, min(host.DefaultPrograms, n.o.Memory/8)),
+		SignOn: signOn{n.SignOn, n.Audiences}, Audience: n.o.Audience,
+		Egress: n.egress, Models: n.models, Programs: cmp.Or(n.o.programs, min(host.DefaultPrograms, n.o.Memory/8)),
 		Environment: n.o.Environment, PauseTriggers: n.o.PauseTriggers, Logger: n.log, Watch: n.watch, Now: n.o.Now,
 	})
 	if err != nil {
@@ -79,6 +83,32 @@ func (a addresses) Label(host string) (label string, below bool) {
 func (a addresses) AppHost(app string) string { return app + "." + a.appsDomain }
 
 func (a addresses) Scheme() string { return a.scheme }
+
+// ConsoleURL is the console's origin.
+func (a addresses) ConsoleURL() string { return a.consoleURL }
+
+// KeepsSignIn: browsers keep a Secure cookie where there is TLS, and on loopback.
+func (a addresses) KeepsSignIn(host string) error {
+	name, _ := splitPort(host)
+	ip, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	if a.scheme == "https" || name == "localhost" || strings.HasSuffix(name, ".localhost") || err == nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("people come to %s by plain http, where no browser keeps a sign-in: let them come by https, and start the node with --console-url https://…, or have the app be public", host)
+}
+
+// signOn is what the gate of the apps asks of control.
+type signOn struct {
+	*people.SignOn
+	*governance.Audiences
+}
+
+// places are the addresses of apps, as the data plane leads them.
+type places struct{ *plane }
+
+func (p places) AppAt(ctx context.Context, host string) (registry.App, error) {
+	return p.Host.AppAt(ctx, host)
+}
 
 func problemOf(err error) host.Problem {
 	return host.Problem{Slug: problem.Slug(err), Detail: problem.For(err).Detail, Internal: problem.Internal(err)}

@@ -47,6 +47,7 @@ type Node struct {
 	Provisioning *provisioning.Service
 	SignIns      *people.SignIns
 	Groups       *people.Groups
+	SignOn       *people.SignOn
 	Access       *people.Explainer
 	Catalogue    *apps.Catalogue
 	Lifecycle    *apps.Lifecycle
@@ -56,6 +57,7 @@ type Node struct {
 	Pages        *apps.Pages
 	Vault        *apps.Vault
 	Governance   *governance.Service
+	Audiences    *governance.Audiences
 	Publishing   *publishing.Service
 	Calls        *Calls
 	Checkup      *Checkup

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/state"
 )
@@ -93,6 +94,10 @@ type Options struct {
 	// HSTS is the Strict-Transport-Security header of a node that speaks TLS; "off" for none. It is
 	// never sent for localhost or an address. Default "max-age=2592000", which is 30 days.
 	HSTS string
+	// Audience is who may open an app for which no audience was set: "owner", "people",
+	// "organisation" or "public". Default: in sandbox and pilot its owner, in production whoever is
+	// signed in. For nodes whose apps are reached without a sign-in.
+	Audience access.AudienceKind
 	// BodyMemory is how many bytes of requests' bodies are held at once, and ResponseMemory how
 	// many of responses that their clients have not read. One address may hold half.
 	// Default: a 32nd of the memory, from 32 to 128 MiB.
@@ -152,6 +157,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Memory == 0 {
 		o.Memory = machineMemory()
+	}
+	if o.Audience != "" && !slices.Contains(access.AudienceKinds(), o.Audience) {
+		return o, fmt.Errorf("there is no audience %q: write owner, people, organisation or public", o.Audience)
 	}
 	if o.Memory < leastMemory {
 		return o, fmt.Errorf("%d bytes of memory are too little for a node: give it at least %d MiB with --memory, or by the limit of its cgroup", o.Memory, leastMemory>>20)

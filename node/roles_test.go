@@ -59,12 +59,13 @@ func TestWhoReads(t *testing.T) {
 		"/requests": members, "/requests/req-1": members, "/grants": members, "/policy": members, "/domains": members, "/trust/keys": members,
 		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside, "/apps/scripted/releases/1/source": inside,
 		"/provisioning": ops, "/provisioning/entra": ops, "/provisioning/entra/tokens": ops,
+		"/apps/shop/audiences": inside, "/apps/shop/audiences/pilot": inside, "/apps/shop/access-requests": inside,
 		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": watch, "/sign-in/links": ops, "/users/" + ada: watch, "/users/" + ada + "/accounts": of,
 		"/groups": members, "/groups/sales": members, "/groups/sales/people": watch, "/access/why?act=operate": all, "/access/why?act=operate&person=" + ada: of,
 		"/grants/" + grant: members, "/apps/ticking/triggers/cron/tick": members, "/doctor": ops, "/backup": ops,
 	}
 	pages := map[string]string{
-		"/sign-in": public, "/signed-out": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/settings": all,
+		"/sign-in": public, "/signed-out": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/settings": all, "/sign-out": all,
 		"/apps/shop/releases/1": members, "/apps/scripted/releases/1/source": inside, "/upload": "- - + + - - - -", "/provisioning": ops, "/provisioning/entra": ops, "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/access": all, "/groups": members, "/groups/sales": members, "/certificates": members, "/certificates/cert-1": inside, "/calls": all, "/calls/" + failed: inside,
 	}
 	n.tabled(t, api, "/api/v1", n.reads())

@@ -26,7 +26,7 @@ func apiServices(n *Node) api.Services {
 		Catalogue: n.Catalogue, Quotas: n.Catalogue, HostNames: n.Catalogue, Lifecycle: n.Lifecycle,
 		Remover: n.Keeper, Certificates: n.Keeper, Caller: n.Calls,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Trust: n.Publishing,
-		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
+		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance, Audiences: n.Audiences,
 		Meter: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer, Logs: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
 		Tokens: n.People, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
@@ -37,11 +37,11 @@ func apiServices(n *Node) api.Services {
 // consoleServices are what the console finds behind it.
 func consoleServices(n *Node) console.Services {
 	return console.Services{
-		About: n, Authenticator: n.People, Sessions: n.People, SignIns: n.SignIns, Revisions: n.revisions, Room: n.Publishing,
+		About: n, Authenticator: n.People, Sessions: n.People, Codes: n.SignOn, SignIns: n.SignIns, Revisions: n.revisions, Room: n.Publishing,
 		Catalogue: n.Catalogue, Pages: n.Pages, Quotas: n.Catalogue, HostNames: n.Catalogue, Front: n.tls,
 		Lifecycle: n.Lifecycle, Remover: n.Keeper, Certificates: n.Keeper,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Sources: n.Publishing,
-		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance,
+		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance, Audiences: n.Audiences,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
 		Tokens: n.People, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
@@ -63,15 +63,18 @@ func (n *Node) openServices() {
 	})
 	n.signIn.People = n.People
 	n.SignIns = people.NewSignIns(n.signIn)
+	n.SignOn = people.NewSignOn(n.desk, places{&n.plane})
 	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL, Rules: n.SignIns.Rules()})
 	n.Groups, n.Access = people.NewGroups(n.desk), people.NewExplainer(n.desk)
 	n.openApps()
-	n.Governance = governance.New(governance.Options{
+	deciding := governance.Options{
 		Desk: n.desk, Apps: n.Catalogue, Policy: n.policy, Models: n.models.Classifications(), Verifier: n.verifier,
-		BeforeChange: n.pause,
-	})
+		Audience: n.o.Audience, Addresses: addresses{&n.origins}, BeforeChange: n.pause,
+	}
+	n.Governance = governance.New(deciding)
+	n.Audiences = governance.NewAudiences(n.Governance, deciding)
 	n.revisions = &revisions.Service{
-		Desk: n.desk, People: n.People, Groups: n.Groups, Catalogue: n.Catalogue, Governance: n.Governance,
+		Desk: n.desk, People: n.People, Groups: n.Groups, Catalogue: n.Catalogue, Governance: n.Governance, Audiences: n.Audiences,
 		Automation: func() revisions.Automation { return n.Automation },
 	}
 	n.Publishing = publishing.New(publishing.Options{

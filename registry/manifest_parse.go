@@ -126,7 +126,7 @@ func nearest(key toml.Key) string {
 func knownKeys() []string {
 	var keys []string
 	for _, t := range []reflect.Type{reflect.TypeFor[Manifest](), reflect.TypeFor[Limits](), reflect.TypeFor[CapabilityAsk](),
-		reflect.TypeFor[Triggers](), reflect.TypeFor[Static](), reflect.TypeFor[CronTrigger](), reflect.TypeFor[WebhookTrigger](), reflect.TypeFor[EventTrigger]()} {
+		reflect.TypeFor[Triggers](), reflect.TypeFor[Static](), reflect.TypeFor[Opening](), reflect.TypeFor[CronTrigger](), reflect.TypeFor[WebhookTrigger](), reflect.TypeFor[EventTrigger]()} {
 		for f := range t.Fields() {
 			name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
 			keys = append(keys, name)
@@ -189,6 +189,7 @@ func (e *ManifestError) check(m Manifest) {
 	e.checkLimits(m.Limits)
 	e.checkTriggers(m)
 	e.checkStatic(m.Static)
+	e.checkOpening(m.Access)
 	for _, word := range slices.Sorted(maps.Keys(m.Capabilities)) {
 		e.checkCapability(m, word, m.Capabilities[word])
 	}

@@ -144,6 +144,19 @@ type Grants interface {
 	ShrinkGrant(ctx context.Context, id string) (approvals.Grant, error)
 }
 
+// Audiences say who may open apps.
+type Audiences interface {
+	// Audiences returns who may open each tier of an app, from the lowest.
+	Audiences(ctx context.Context, app string) ([]control.Audience, error)
+	// SetAudience says who may open a tier. The kind public takes a request, which what is returned
+	// names, and holds once that is approved.
+	SetAudience(ctx context.Context, a access.Audience, reason string) (control.Audience, error)
+	// AccessRequests lists who asked for access to an app, those who wait first.
+	AccessRequests(ctx context.Context, app string) ([]access.AccessRequest, error)
+	// AnswerAccess decides about one of them. Granting it adds the person to the audience.
+	AnswerAccess(ctx context.Context, app string, tier abi.Tier, person string, grant bool, reason string) (access.AccessRequest, error)
+}
+
 // Meter shows what was used.
 type Meter interface {
 	Usage(ctx context.Context, q metering.Query) (metering.Report, error)

@@ -52,7 +52,8 @@ var arguments = map[string]completion{
 	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "ACT": {words: actNames()}, "ON": appNames, "TOKEN": {names: completeTokens},
 	"KEY": {names: completeKeys}, "DOMAIN": {names: completeDomains}, "CONTEXT": {local: contextNames},
 	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText, "users STATE": {words: []string{"on", "off"}}, "ACCOUNT": {names: completeAccounts},
-	"requests ID": {names: completeRequests}, "grants ID": {names: completeGrants},
+	"audience KIND": {words: audienceWords()},
+	"requests ID":   {names: completeRequests}, "grants ID": {names: completeGrants},
 	"triggers KIND": {words: []string{string(abi.TriggerCron), string(abi.TriggerWebhook), string(abi.TriggerEvent)}},
 	"triggers NAME": {names: completeTriggers}, "dead-letters LETTER": {names: completeDeadLetters}, "secrets NAME": {names: completeSecrets},
 	"MODULE": moduleFiles, "MANIFEST": {files: []string{"toml"}}, "DIRECTORY": anyFile, "FILE": anyFile,
@@ -63,7 +64,7 @@ var arguments = map[string]completion{
 // command stand with its name.
 var flagValues = map[string]completion{
 	"output": {words: []string{"text", "json"}}, "context": {local: contextNames},
-	"tier": tiers, "promote to": {words: tierNames()[1:]}, "role": roles, "add-role": roles, "remove-role": roles,
+	"tier": tiers, "audience": {words: audienceWords()}, "promote to": {words: tierNames()[1:]}, "role": roles, "add-role": roles, "remove-role": roles,
 	"list by": {names: completeUsers}, "provider": {names: completeProviders}, "external": freeText, "revision": freeText, "label": freeText, "person": {names: completeUsers}, "source": {words: []string{"here"}}, "state": {words: []string{"active", "suspended", "deleting", "removing"}},
 	"status": {words: []string{"open", "approved", "rejected", "withdrawn", "all"}},
 	"by":     {words: groupings, list: true}, "app": appNames, "user": {names: completeUsers}, "team": {names: completeTeams}, "cost-center": {names: completeCostCenters},
@@ -94,6 +95,13 @@ func moduleEndings() []string {
 func tierNames() (all []string) {
 	for _, t := range abi.Tiers() {
 		all = append(all, string(t))
+	}
+	return all
+}
+
+func audienceWords() (all []string) {
+	for _, k := range access.AudienceKinds() {
+		all = append(all, string(k))
 	}
 	return all
 }

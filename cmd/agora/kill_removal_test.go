@@ -79,7 +79,7 @@ func TestKillRemoval(t *testing.T) {
 // launchAt starts a node that deletes without a wait, and ends at the first passing of a place.
 func launchAt(t *testing.T, dir, place string) *process {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com", "--admin-link", "--delete-after", "-1s")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com", "--admin-link", "--audience", "public", "--delete-after", "-1s")
 	cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1", failpointVar+"="+place+":1")
 	p, said := begin(t, cmd)
 	if p == nil {

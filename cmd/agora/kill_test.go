@@ -30,7 +30,7 @@ type process struct {
 
 func launch(t *testing.T, dir string, more ...string) *process {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com", "--admin-link"}, more...)...)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com", "--admin-link", "--audience", "public"}, more...)...)
 	cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1")
 	p, said := begin(t, cmd)
 	if p == nil {

@@ -102,7 +102,7 @@ func answers(status int, text string) []byte {
 // its first sign-in link.
 func startNode(ts *testscript.TestScript, args []string) (link string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	cmd := exec.CommandContext(ctx, os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "ada@example.com", "--admin-link"}, args...)...)
+	cmd := exec.CommandContext(ctx, os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "ada@example.com", "--admin-link", "--audience", "public"}, args...)...)
 	cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
@@ -152,7 +152,7 @@ func TestAdmin(t *testing.T) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir}, args...)...)
+		cmd := exec.CommandContext(ctx, os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--audience", "public"}, args...)...)
 		cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1")
 		out, err := cmd.StderrPipe()
 		if err != nil {

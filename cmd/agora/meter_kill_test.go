@@ -312,7 +312,7 @@ func (k *killer) bills(p *process) {
 // tryLaunch is launch for a node that may end while it starts.
 func tryLaunch(t *testing.T, dir string, flags ...string) *process {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com", "--admin-link"}, flags...)...)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com", "--admin-link", "--audience", "public"}, flags...)...)
 	cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1")
 	p, said := begin(t, cmd)
 	if p == nil && cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {

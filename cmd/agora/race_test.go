@@ -26,7 +26,7 @@ func TestTwoOperatorsSetAUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := node.New(t.Context(), node.Options{DataDir: t.TempDir(), Listen: "127.0.0.1:0", Worker: []string{exe}, Logger: slog.New(slog.DiscardHandler)})
+	h, err := node.New(t.Context(), node.Options{DataDir: t.TempDir(), Listen: "127.0.0.1:0", Audience: access.AudiencePublic, Worker: []string{exe}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

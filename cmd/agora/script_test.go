@@ -32,7 +32,7 @@ func clocked(ts *testscript.TestScript, _ bool, args []string) {
 	shift := ts.Value(clockKey{}).(*atomic.Int64)
 	ctx := context.Background()
 	h, err := node.New(ctx, node.Options{
-		DataDir: ts.MkAbs(args[0]), Listen: "127.0.0.1:0", Worker: []string{exe}, Logger: slog.New(slog.DiscardHandler),
+		DataDir: ts.MkAbs(args[0]), Listen: "127.0.0.1:0", Worker: []string{exe}, Audience: access.AudiencePublic, Logger: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return time.Now().Add(time.Duration(shift.Load())) },
 	})
 	ts.Check(err)

@@ -62,6 +62,7 @@ func nodeFlags(cmd *cobra.Command, o *node.Options) {
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address to listen on")
 	f.StringVar(&o.ConsoleURL, "console-url", "", "address of the console (default http://localhost:PORT, or https)")
 	f.StringVar(&o.AppsDomain, "apps-domain", "", "domain below which apps live (default localhost:PORT)")
+	f.StringVar((*string)(&o.Audience), "audience", "", "who may open an app for which no audience was set: owner, people, organisation or public (default: in sandbox and pilot its owner, in production whoever is signed in)")
 	f.Var((*quotaFlag)(&o.Quotas), "quota", "what a person, an app or the node may keep, such as apps=500 or module-bytes=50GiB (repeat for more; defaults: "+strings.Join(control.QuotaNames(), ", ")+")")
 	f.IntVar(&o.KeepReleases, "keep-releases", 0, "how many of an app's newest releases are kept, beside those that serve or are waited for (default 50; -1: all)")
 	f.DurationVar(&o.DeleteAfter, "delete-after", 0, "how long the deletion of an app can be undone, before it is removed with all that it kept (default 720h, which is 30 days; -1s: at once)")

@@ -136,7 +136,7 @@ func TestStopUnderLoad(t *testing.T) {
 func TestFewDescriptors(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", `ulimit -n 256 && exec "$0" "$@"`, os.Args[0],
-		"serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com", "--flush-every", "100ms")
+		"serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com", "--flush-every", "100ms", "--audience", "public")
 	cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1")
 	p, said := begin(t, cmd)
 	if p == nil {

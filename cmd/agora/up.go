@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/internal/contexts"
 	"github.com/agora-host/agora/node"
@@ -174,6 +175,11 @@ func (c demo) publishExamples(ctx context.Context, n *node.Node, o node.Options,
 		manifests[0], manifests[i] = manifests[i], manifests[0]
 	}
 	var failed []string
+	defer func() {
+		if err := openHello(ctx, n); err != nil && ctx.Err() == nil {
+			note = strings.TrimSpace(note + "\nhello could not be opened to everybody: " + err.Error())
+		}
+	}()
 	for _, manifest := range manifests {
 		if err := c.publishExample(ctx, api, manifest, o.DataDir); err != nil {
 			if ctx.Err() != nil {
@@ -186,6 +192,20 @@ func (c demo) publishExamples(ctx context.Context, n *node.Node, o node.Options,
 		return "Some examples were not published:\n  " + strings.Join(failed, "\n  ")
 	}
 	return ""
+}
+
+// openHello has the first example be open to everybody, unless it was said otherwise before: it is the
+// address that people try first, with any program.
+func openHello(ctx context.Context, n *node.Node) error {
+	operator := access.WithActor(ctx, access.Actor{User: demoUser, Roles: access.Roles()})
+	a, err := n.Audiences.Audience(operator, "hello", abi.TierSandbox)
+	if errors.Is(err, registry.ErrNotFound) || err == nil && a.Set {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return n.Audiences.OpenByNode(ctx, "hello", abi.TierSandbox)
 }
 
 func isHello(manifest string) bool { return filepath.Base(filepath.Dir(manifest)) == "hello" }
@@ -314,6 +334,7 @@ func (c demo) printScreen(ctx context.Context, api *client.Client, o node.Option
 	if len(apps) > 0 && localhostNote(apps[0].URL) != "" {
 		fmt.Fprintf(&b, "\n  %s\n", strings.ReplaceAll(localhostNote(apps[0].URL), "\n", "\n  "))
 	}
+	fmt.Fprintf(&b, "\n  hello is open to everybody who reaches its address. The others open for those\n  who are signed in to the console and may: %s audience show APP\n", me)
 	fmt.Fprintf(&b, "\n  Try next\n")
 	if waits != "" {
 		fmt.Fprintf(&b, "    Decide in the console, under Requests, whether %s may keep data.\n", waits)

@@ -68,11 +68,15 @@ func asked(tx state.Reader, id string) (Question, error) {
 	if q.Digest != string(r.Digest) {
 		return Question{}, fmt.Errorf("request %s was made for %s: %w", id, q.Digest, registry.ErrNotApproved)
 	}
-	action := ToPublish
-	if q.Kind == approvals.KindPromotion {
-		action = ToPromote
+	return NewQuestion(tx, actionOf(q.Kind, q.Tier), q.By, q.Tier, r)
+}
+
+// actionOf is what the rules are asked about a release that a request is about.
+func actionOf(kind approvals.Kind, tier abi.Tier) string {
+	if kind == approvals.KindPromotion || kind == approvals.KindAudience && tier.Rank() >= abi.TierPilot.Rank() {
+		return ToPromote
 	}
-	return NewQuestion(tx, action, q.By, q.Tier, r)
+	return ToPublish
 }
 
 func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.Verdict, v approvals.Verdict) (approvals.Request, error) {
@@ -107,6 +111,8 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 	case !d.Approve:
 	case q.Kind == approvals.KindPromotion:
 		err = s.EnterTier(tx, actor, q, v)
+	case q.Kind == approvals.KindAudience:
+		err = putAudience(tx, access.Audience{App: q.App, Tier: q.Tier, Kind: access.AudiencePublic, Request: q.ID, By: actor.User, At: s.desk.Now().UTC()}, s.given)
 	default:
 		err = s.activateReviewed(tx, actor, app, q)
 	}

@@ -275,6 +275,10 @@ func (s *Service) Explain(q approvals.Request, newest int) approvals.Request {
 	if q.Reaches != "" {
 		return q // as it was said when it was decided
 	}
+	if q.Kind == approvals.KindAudience {
+		q.Reaches = fmt.Sprintf("release %d and every later one that serves the %s tier", q.Release, q.Tier)
+		return q
+	}
 	q.Reaches = reaches(approvals.Reach{}, q.Release) // a promotion
 	if q.Kind == approvals.KindGrant || len(q.Requires) > 0 {
 		q.Reaches = reaches(s.policy.Reach(q.Tier), q.Release)

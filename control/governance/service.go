@@ -3,6 +3,7 @@ package governance
 import (
 	"context"
 
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/control/apps"
@@ -22,6 +23,13 @@ type Verifier interface {
 	VerifyRelease(ctx context.Context, r registry.Release) error
 }
 
+// Addresses are the hosts of apps.
+type Addresses interface {
+	AppHost(app string) string
+	// KeepsSignIn returns nil if browsers keep a sign-in at a host, and otherwise why they do not.
+	KeepsSignIn(host string) error
+}
+
 // Options are what a Service needs.
 type Options struct {
 	Desk     *control.Desk
@@ -29,6 +37,10 @@ type Options struct {
 	Policy   Policy
 	Models   map[string][]string // the node's language models, with the classes of data that each may see
 	Verifier Verifier
+	// Audience is who may open apps for which no audience was set; "" for the default of each tier.
+	Audience access.AudienceKind
+	// Addresses are those of the apps.
+	Addresses Addresses
 	// BeforeChange, if not nil, is called between what a change relies on and its transaction: a
 	// test changes the state there.
 	BeforeChange func()
@@ -39,6 +51,7 @@ type Service struct {
 	*Judge
 	apps     *apps.Catalogue
 	verifier Verifier
+	given    access.AudienceKind
 }
 
 // New makes a Service.
@@ -46,5 +59,5 @@ func New(o Options) *Service {
 	if o.BeforeChange == nil {
 		o.BeforeChange = func() {}
 	}
-	return &Service{Judge: &Judge{desk: o.Desk, policy: o.Policy, models: o.Models, beforeChange: o.BeforeChange}, apps: o.Apps, verifier: o.Verifier}
+	return &Service{Judge: &Judge{desk: o.Desk, policy: o.Policy, models: o.Models, beforeChange: o.BeforeChange}, apps: o.Apps, verifier: o.Verifier, given: o.Audience}
 }

@@ -77,16 +77,19 @@ func (s *Service) credential(kind access.CredentialKind, hash, user, label strin
 	return c
 }
 
-// SignOut ends a session.
+// SignOut ends a session, and all that it made at the addresses of apps.
 func (s *Service) SignOut(ctx context.Context, secret string) error {
 	actor := access.ActorFrom(ctx)
 	_, err := s.desk.Update(ctx, actor.User, func(tx state.Tx) error {
-		err := tx.DeleteCredential(access.Hash(secret))
+		c, err := tx.CredentialByHash(access.Hash(secret))
 		if errors.Is(err, access.ErrNotFound) {
 			return nil
 		}
+		if err != nil {
+			return err
+		}
 		tx.Emit("user.signed_out", "", actor.User, nil)
-		return err
+		return access.Revoke(tx, c)
 	})
 	return err
 }
@@ -144,7 +147,7 @@ func makeRoom(tx state.Tx, kind access.CredentialKind, user string) error {
 	}
 	all = slices.DeleteFunc(all, func(c access.Credential) bool { return c.Kind != kind })
 	for len(all) >= most {
-		if err := tx.DeleteCredential(all[0].Hash); err != nil { // oldest first
+		if err := access.Revoke(tx, all[0]); err != nil { // oldest first
 			return err
 		}
 		all = all[1:]

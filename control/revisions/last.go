@@ -17,6 +17,9 @@ func nameOf(of control.Document) string {
 	if of.Kind == control.DocumentTrigger {
 		return string(of.Trigger.Kind) + " trigger " + of.Trigger.Name + " of app " + of.Trigger.App
 	}
+	if of.Kind == control.DocumentAudience {
+		return string(of.Kind) + " of app " + of.ID + " in the " + string(of.Tier) + " tier"
+	}
 	return string(of.Kind) + " " + of.ID
 }
 
@@ -43,6 +46,8 @@ func trace(of control.Document, doc any) search {
 		return search{d.Ref.App, []string{"trigger.paused", "trigger.resumed", "release", "request", "grant"}, named(d.Ref.Name, "release", "request", "grant")}
 	case control.Group:
 		return search{"", []string{"group"}, named(d.ID)}
+	case control.Audience:
+		return search{d.App, []string{"audience", "request"}, func(e abi.Event) bool { return e.Subject == string(d.Tier) || e.Detail["tier"] == string(d.Tier) }}
 	case access.User:
 		return search{"", []string{"user.changed", "user.renamed", "user.signed_in"}, named(d.Name)}
 	}

@@ -33,6 +33,11 @@ type (
 	}
 )
 
+// Audiences reads who may open apps.
+type Audiences interface {
+	AudienceIn(tx state.Reader, actor access.Actor, app string, tier abi.Tier) (control.Audience, error)
+}
+
 // Service holds writes to what their callers have read.
 type Service struct {
 	Desk       *control.Desk
@@ -41,6 +46,7 @@ type Service struct {
 	Catalogue  Catalogue
 	Automation func() Automation // steers the dispatcher, which is opened later
 	Governance Governance
+	Audiences  Audiences
 }
 
 // Expect returns a context within which a change is made only if a document is, in the transaction of
@@ -115,6 +121,8 @@ func (s *Service) read(tx state.Reader, actor access.Actor, of control.Document)
 		return s.Governance.RequestIn(tx, actor, of.ID)
 	case control.DocumentGrant:
 		return s.Governance.GrantIn(tx, actor, of.ID)
+	case control.DocumentAudience:
+		return s.Audiences.AudienceIn(tx, actor, of.ID, of.Tier)
 	case control.DocumentTrigger:
 		return s.Automation().TriggerIn(tx, of.Trigger)
 	}

@@ -31,9 +31,25 @@ type Route interface {
 	Invoke(ctx context.Context, id string, r *http.Request, stream abi.Stream) (abi.Response, error)
 }
 
+// Gated is a Route that decides who is let in, before a file of it is served or it is invoked.
+type Gated interface {
+	// Admit returns the route as whoever sends the request may use it. It has responded itself if done
+	// is true; after an error nothing was written.
+	Admit(w http.ResponseWriter, r *http.Request) (a Admission, done bool, err error)
+}
+
+// Admission is how a request was let in.
+type Admission struct {
+	Route Route
+	// Private responses are in no other site's frame, and in no cache but the browser's own.
+	Private bool
+}
+
 // Options configure a Gateway.
 type Options struct {
 	Router Router
+	// Hidden reports whether a cookie is the platform's own, by its name: no app sets it.
+	Hidden func(name string) bool
 	// Secure tells that people come through TLS.
 	Secure bool
 	// WriteFault responds to a request that failed, with the problem behind err.
@@ -51,12 +67,26 @@ const InvocationHeader = "Agora-Invocation"
 
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := NewID()
-	a := &answer{w: w, r: r, header: w.Header(), secure: g.o.Secure}
+	a := &answer{w: w, r: r, header: w.Header(), secure: g.o.Secure, hidden: g.o.Hidden}
 	a.set(InvocationHeader, id)
 	route, err := g.o.Router.Route(r.Context(), r.Host)
 	if err != nil {
 		g.o.WriteFault(w, r, id, err)
 		return
+	}
+	if gated, ok := route.(Gated); ok {
+		in, done, err := gated.Admit(w, r)
+		if err != nil {
+			g.o.WriteFault(w, r, id, err)
+			return
+		}
+		if done {
+			return
+		}
+		route, a.private = in.Route, in.Private
+		if in.Private {
+			a.header["X-Frame-Options"], a.header["Cache-Control"] = unframed, uncached
+		}
 	}
 	if files, ok := route.(Files); ok {
 		if done, err := files.ServeFile(w, r, id); err != nil {
@@ -99,9 +129,9 @@ func IsID(s string) bool {
 
 // Frame reads an HTTP request into f. Its body is at most limit bytes;
 // more is abi.ErrRequestTooLarge. Headers that forGuests refuses, those of one connection and
-// the cookies named in drop are left out. What was in f is gone, also after an error; its header
+// the cookies that are hidden are left out. What was in f is gone, also after an error; its header
 // list is used again. Client and Scheme are for the caller to fill in.
-func Frame(f *abi.Request, r *http.Request, limit int64, drop []string) (err error) {
+func Frame(f *abi.Request, r *http.Request, limit int64, hidden func(name string) bool) (err error) {
 	*f = abi.Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Host: r.Host, Header: f.Header[:0], Proto: r.Proto}
 	if f.Body, err = ReadBody(r, limit); err != nil {
 		return err
@@ -116,7 +146,7 @@ func Frame(f *abi.Request, r *http.Request, limit int64, drop []string) (err err
 		}
 		for _, v := range values {
 			if name == "Cookie" {
-				if v = withoutCookies(v, drop); v == "" {
+				if v = withoutCookies(v, hidden); v == "" {
 					continue
 				}
 			}
@@ -175,6 +205,10 @@ type answer struct {
 	started bool
 	silent  bool // it has no body, whatever the app sends
 	secure  bool // people come through TLS
+	private bool // see Admission
+	framing bool // the app says itself who may frame it
+	caching bool // and who may keep it
+	hidden  func(name string) bool
 
 	values [4]string // of headers, see set
 	used   int
@@ -235,6 +269,8 @@ func (a *answer) end() { _ = http.NewResponseController(a.w).SetWriteDeadline(ti
 var (
 	nosniff    = []string{"nosniff"}
 	unbuffered = []string{"no"}
+	unframed   = []string{"DENY"}
+	uncached   = []string{"private, no-cache"}
 )
 
 // head copies an app's headers, except for those that are the node's affair.
@@ -242,11 +278,21 @@ func (a *answer) head(resp *abi.Response, hasBody bool) {
 	for _, f := range resp.Header {
 		name := http.CanonicalHeaderKey(f.Name)
 		switch {
-		case hopByHop(name), name == "Content-Length", name == InvocationHeader, forProxies(name):
+		case hopByHop(name), name == "Content-Length", strings.HasPrefix(name, abi.NodeHeaderPrefix), forProxies(name):
 		case name == "Set-Cookie":
-			if cookie, ok := ownCookie(f.Value, a.secure); ok {
+			if cookie, ok := ownCookie(f.Value, a.secure); ok && !a.hides(f.Value) {
 				a.header[name] = append(a.header[name], cookie)
 			}
+		case name == "Clear-Site-Data":
+			if v := ownData(f.Value); v != "" {
+				a.set(name, v)
+			}
+		case a.private && name == "X-Frame-Options" && !a.framing:
+			a.framing = true
+			a.set(name, f.Value)
+		case a.private && name == "Cache-Control" && !a.caching:
+			a.caching = true
+			a.set(name, privately(f.Value))
 		case a.header[name] == nil:
 			a.set(name, f.Value)
 		default:
@@ -260,6 +306,41 @@ func (a *answer) head(resp *abi.Response, hasBody bool) {
 	if a.header.Get("X-Content-Type-Options") == "" {
 		a.header["X-Content-Type-Options"] = nosniff
 	}
+}
+
+// hides reports whether a Set-Cookie header would set a cookie of the platform's.
+func (a *answer) hides(setCookie string) bool {
+	name, _, named := strings.Cut(setCookie, "=")
+	if !named || strings.TrimSpace(name) == "" { // a nameless one, whose value a request shows as a name
+		_, name, _ = strings.Cut(setCookie, "=")
+		if !named {
+			name = setCookie
+		}
+	}
+	return a.hidden != nil && a.hidden(name)
+}
+
+// ownData keeps of a Clear-Site-Data header what concerns an app's own origin: cookies are cleared for all
+// of its site, which may be the console's.
+func ownData(value string) string {
+	var kept []string
+	for part := range strings.SplitSeq(value, ",") {
+		switch part = strings.TrimSpace(part); part {
+		case `"cache"`, `"storage"`, `"executionContexts"`:
+			kept = append(kept, part)
+		}
+	}
+	return strings.Join(kept, ", ")
+}
+
+// privately keeps what an app lets be cached out of every cache that serves more than one person.
+func privately(value string) string {
+	for part := range strings.SplitSeq(strings.ToLower(value), ",") {
+		if part = strings.TrimSpace(part); part == "private" || part == "no-store" {
+			return value
+		}
+	}
+	return "private, " + value
 }
 
 func bodyAllowed(status int) bool {
@@ -288,6 +369,9 @@ func forGuests(name string) bool {
 			return false
 		}
 	}
+	for strings.HasPrefix(name, "X-") { // programs leave it out, too
+		name = name[2:]
+	}
 	return name != "Proxy" && !strings.HasPrefix(name, abi.NodeHeaderPrefix)
 }
 
@@ -305,16 +389,19 @@ func connectionNamed(h http.Header) map[string]bool {
 	return named
 }
 
-// withoutCookies removes cookies by name from a Cookie header.
-func withoutCookies(header string, drop []string) string {
-	if len(drop) == 0 {
+// withoutCookies removes the cookies that are hidden, by name, from a Cookie header.
+func withoutCookies(header string, hidden func(name string) bool) string {
+	if hidden == nil {
 		return header
 	}
 	var kept []string
 	for part := range strings.SplitSeq(header, ";") {
 		part = strings.TrimSpace(part)
-		name, _, _ := strings.Cut(part, "=")
-		if part != "" && !slices.Contains(drop, strings.TrimSpace(name)) {
+		name, value, named := strings.Cut(part, "=")
+		if !named { // a browser sends a cookie without a name so
+			name = value
+		}
+		if part != "" && !hidden(name) {
 			kept = append(kept, part)
 		}
 	}

@@ -31,7 +31,7 @@ func (a *app) Route(_ context.Context, host string) (gateway.Route, error) {
 
 func (a *app) Invoke(_ context.Context, _ string, r *http.Request, stream abi.Stream) (abi.Response, error) {
 	a.saw = new(abi.Request)
-	if err := gateway.Frame(a.saw, r, a.limit, []string{"session"}); err != nil {
+	if err := gateway.Frame(a.saw, r, a.limit, func(name string) bool { return name == "session" }); err != nil {
 		return abi.Response{}, err
 	}
 	return a.response, a.err

@@ -2,6 +2,7 @@ package persons
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/agora-host/agora/abi"
@@ -91,6 +92,19 @@ func InCredential(c *access.Credential) []*string { return []*string{&c.User} }
 // InAccount returns where an account refers to people.
 func InAccount(a *access.Account) []*string { return []*string{&a.User} }
 
+// InAudience returns where an audience refers to people.
+func InAudience(a *access.Audience) []*string {
+	a.People = slices.Clone(a.People)
+	all := []*string{&a.By}
+	for i := range a.People {
+		all = append(all, &a.People[i])
+	}
+	return all
+}
+
+// InAccessRequest returns where a request for access refers to people.
+func InAccessRequest(q *access.AccessRequest) []*string { return []*string{&q.Person, &q.By} }
+
 // InLinks returns where the word about sign-in links refers to people.
 func InLinks(l *access.Links) []*string { return []*string{&l.By} }
 
@@ -105,7 +119,12 @@ func InAttempt(a *state.Attempt) []*string { return []*string{&a.User} }
 
 // aboutPeople reports whether the subject of a kind of events is a person.
 func aboutPeople(kind string) bool {
-	return strings.HasPrefix(kind, "user.") || strings.HasPrefix(kind, "account.") || kind == "app.offered" || kind == "app.transferred"
+	for _, prefix := range []string{"user.", "account.", "session.", "audience.access_", "audience.person_"} {
+		if strings.HasPrefix(kind, prefix) {
+			return true
+		}
+	}
+	return kind == "app.offered" || kind == "app.transferred"
 }
 
 // peopleInDetail are the keys of details that refer to people.

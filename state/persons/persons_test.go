@@ -147,7 +147,7 @@ func (w *world) dump(t *rapid.T) (text string) {
 // had had their names from the beginning; and nothing that is kept names them but their own records,
 // and signatures.
 func TestRenames(t *testing.T) {
-	acts := []string{"app", "removal", "release", "release", "charge", "unrelease", "unrelease", "activation", "key", "host", "certificate", "request", "grant", "credential", "provisioned", "provisioning", "account", "links", "secret", "pause", "group", "member", "member", "unmember", "event", "rename", "rename", "rename"}
+	acts := []string{"app", "removal", "release", "release", "charge", "unrelease", "unrelease", "activation", "key", "host", "certificate", "request", "grant", "credential", "provisioned", "provisioning", "account", "links", "secret", "audience", "access request", "pause", "group", "member", "member", "unmember", "event", "rename", "rename", "rename"}
 	rapid.Check(t, func(rt *rapid.T) {
 		is, never := newWorld(rt, "-0"), newWorld(rt, "")
 		releases := map[int]bool{}

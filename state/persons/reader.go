@@ -23,7 +23,7 @@ type reader struct {
 
 func newReader(below state.Reader) *reader {
 	r := &reader{}
-	r.groupReader, r.provisionReader, r.accountReader = groupReader{below, r}, provisionReader{below, r}, accountReader{below, r}
+	r.groupReader, r.provisionReader, r.accountReader = groupReader{audienceReader{below, r}, r}, provisionReader{below, r}, accountReader{below, r}
 	return r
 }
 

@@ -65,10 +65,11 @@ type transaction struct {
 	err error // of As and Emit, which return none
 	groupWriter
 	accountWriter
+	audienceWriter
 }
 
 func newTransaction(r *reader, tx state.Tx) *transaction {
-	return &transaction{reader: r, tx: tx, groupWriter: groupWriter{r, tx}, accountWriter: accountWriter{r, tx}}
+	return &transaction{reader: r, tx: tx, groupWriter: groupWriter{r, tx}, accountWriter: accountWriter{r, tx}, audienceWriter: audienceWriter{r, tx}}
 }
 
 // put writes one record.

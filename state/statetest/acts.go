@@ -37,7 +37,7 @@ func drawAct(t *rapid.T) act {
 	return act{
 		What: rapid.SampledFrom([]string{
 			"app", "release", "release", "unrelease", "activation", "key", "unkey", "host", "unhost", "ask", "ask", "decide",
-			"grant", "revoke", "user", "person", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "provisioned", "provisioned", "provisioning", "account", "account", "unaccount", "links", "secret", "unsecret", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "charge", "certify", "remove", "erase",
+			"grant", "revoke", "user", "person", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "provisioned", "provisioned", "provisioning", "account", "account", "unaccount", "links", "secret", "unsecret", "audience", "ask access", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "charge", "certify", "remove", "erase",
 		}).Draw(t, "what"),
 		App:    rapid.SampledFrom([]string{"a", "ab", "a-b"}).Draw(t, "app"),
 		Person: rapid.SampledFrom([]string{"ada", "ada2"}).Draw(t, "person"),
@@ -103,6 +103,10 @@ func (a act) do(tx state.Tx) string {
 		return said(nil, tx.PutSecret(secrets.Secret{App: a.App, Name: a.secret(), Key: a.Text, Sealed: []byte(a.Text), At: a.at()}))
 	case "unsecret":
 		return said(nil, tx.DeleteSecret(a.App, a.secret()))
+	case "audience":
+		return said(nil, tx.PutAudience(access.Audience{App: a.App, Tier: a.Tier, Kind: access.AudienceKinds()[a.Choice], People: []string{a.Person}, At: a.at()}))
+	case "ask access":
+		return said(nil, tx.PutAccessRequest(access.AccessRequest{App: a.App, Tier: a.Tier, Person: a.Person, Reason: a.Text, At: a.at()}))
 	case "pause":
 		return said(nil, tx.PutPause(triggers.Pause{Ref: a.trigger(), By: a.Person, Reason: a.Text, At: a.at()}))
 	case "attempt":

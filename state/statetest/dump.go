@@ -194,7 +194,17 @@ func dumpApp(r state.Reader, name string) string {
 	grants, grantsErr := r.Grants(name)
 	pauses, pausesErr := r.Pauses(name)
 	waiting, waitingErr := r.Waiting(name)
-	text := said(app, err) + said(len(numbers), numbersErr) + list(used, usedErr) + list(grants, grantsErr) + list(pauses, pausesErr)
+	wanted, wantedErr := r.AccessRequests(name)
+	text := list(wanted, wantedErr)
+	for _, tier := range abi.Tiers() {
+		audience, err := r.Audience(name, tier)
+		text += said(audience, err)
+		for _, person := range []string{"ada", "ada2", "absent"} {
+			q, err := r.AccessRequest(name, tier, person)
+			text += said(q, err)
+		}
+	}
+	text += said(app, err) + said(len(numbers), numbersErr) + list(used, usedErr) + list(grants, grantsErr) + list(pauses, pausesErr)
 	text += list(slices.Sorted(maps.Keys(waiting)), waitingErr)
 	for n, id := range waiting { // any of those that wait will do
 		if q, err := r.Request(id); err != nil || q.App != name || q.Release != n || q.Status != approvals.StatusOpen {

@@ -427,3 +427,16 @@ func (r *reader) Count(kind state.CountKind, of string) (state.Count, error) {
 	all, err := r.counts()
 	return all[counted{kind, of}], err
 }
+
+func (r *reader) Audience(app string, tier abi.Tier) (access.Audience, error) {
+	return get[access.Audience](r.tables, "audiences", key(app, string(tier)), access.ErrNoAudience)
+}
+
+func (r *reader) AccessRequest(app string, tier abi.Tier, person string) (access.AccessRequest, error) {
+	return get[access.AccessRequest](r.tables, "access", key(app, string(tier), person), access.ErrNoAccessRequest)
+}
+
+func (r *reader) AccessRequests(app string) ([]access.AccessRequest, error) {
+	all, err := byKey(r.tables, "access", func(q access.AccessRequest) bool { return q.App == app })
+	return whole(all, err, false)
+}

@@ -94,7 +94,7 @@ func (t *transaction) EraseApp(app string) error {
 	for _, r := range releases {
 		err = errors.Join(err, t.forgetRelease(r, ""))
 	}
-	for _, table := range []string{"activations", "secrets", "pauses", "uses"} {
+	for _, table := range []string{"activations", "secrets", "pauses", "uses", "audiences", "access"} {
 		maps.DeleteFunc(t.rows[table], func(k string, _ []byte) bool { return strings.HasPrefix(k, key(app, "")) })
 	}
 	grants, _, grantsErr := t.GrantsPart(app, state.Part{Limit: -1})
@@ -192,6 +192,14 @@ func (t *transaction) PutLinks(l access.Links) error { return t.put("links", "li
 
 func (t *transaction) DeleteAccount(id string) error {
 	return t.drop("accounts", id, access.ErrNoAccount)
+}
+
+func (t *transaction) PutAudience(a access.Audience) error {
+	return t.put("audiences", key(a.App, string(a.Tier)), a)
+}
+
+func (t *transaction) PutAccessRequest(q access.AccessRequest) error {
+	return t.put("access", key(q.App, string(q.Tier), q.Person), q)
 }
 
 func (t *transaction) PutSecret(s secrets.Secret) error {

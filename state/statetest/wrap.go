@@ -202,6 +202,16 @@ func (r *recorder) DeleteAccount(id string) error {
 	return err
 }
 
+func (r *recorder) PutAudience(a access.Audience) error {
+	r.note("audience ", a.App, a.Tier, a.Kind, a.People, a.Groups)
+	return r.Tx.PutAudience(a)
+}
+
+func (r *recorder) PutAccessRequest(q access.AccessRequest) error {
+	r.note("access request ", q.App, q.Tier, q.Person, q.Status)
+	return r.Tx.PutAccessRequest(q)
+}
+
 func (r *recorder) PutSecret(s secrets.Secret) error {
 	r.note("secret ", s.App, s.Name, s.Key)
 	return r.Tx.PutSecret(s)

@@ -26,7 +26,7 @@ const noLimit = 1 << 62
 
 // owned are the buckets whose keys begin with the name of the app that the record belongs to, but
 // for releases, whose blobs are noted when they go, and usage, which stays.
-var owned = []string{bActivations, bSecrets, bPauses, bUses}
+var owned = []string{bActivations, bSecrets, bPauses, bUses, bAudiences, bAccess}
 
 // EraseApp forgets all records of an app but itself, its usage, its requests and its events.
 func (t *transaction) EraseApp(app string) error {

@@ -30,6 +30,10 @@ func recordName(bucket string, key []byte) string {
 		return fmt.Sprintf("what release %d of %q used", readNumber(rest), app)
 	case bucket == bSecrets:
 		return fmt.Sprintf("secret %q of app %q", rest, app)
+	case bucket == bAudiences:
+		return fmt.Sprintf("who may open the %s tier of app %q", rest, app)
+	case bucket == bAccess:
+		return fmt.Sprintf("a request for access to app %q (%s)", app, strings.ReplaceAll(rest, "\x00", " "))
 	case bucket == bDays && len(key) == 8:
 		return "usage of the day " + time.Unix(int64(min(binary.BigEndian.Uint64(key), 1<<40)), 0).UTC().Format(time.DateOnly)
 	case bucket == bCounts:

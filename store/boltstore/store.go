@@ -35,6 +35,8 @@ const (
 	bMeta        = checked.Meta
 	bSecrets     = "secrets"
 	bAttempts    = "attempts" // writes that have a key, by person and key
+	bAudiences   = "audiences"
+	bAccess      = "access" // requests for access, by app, tier and person
 
 	bCertificates = "certificates" // of removals
 	bPersons      = "persons"      // by what refers to them
@@ -46,7 +48,7 @@ const (
 	bProvisionings = "provisionings" // providers
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bLinks, bGroups, bMembers, bCursors, bAttempts, bProvisioned, bProvisionings}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bLinks, bGroups, bMembers, bCursors, bAttempts, bProvisioned, bProvisionings, bAudiences, bAccess}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
@@ -114,6 +116,9 @@ func prepareStore(f *checked.Writer, made func(bucket string) bool) error {
 			return fmt.Errorf("give people ids: %w", err)
 		}
 	}
+	if err := openAsBefore(w); err != nil {
+		return fmt.Errorf("write down who may open apps: %w", err)
+	}
 	rev, err := revision(w.tx)
 	if err != nil {
 		return err
@@ -135,11 +140,12 @@ type reader struct {
 	groupReader
 	provisionReader
 	accountReader
+	audienceReader
 }
 
 func newReader(ctx context.Context, tx checked.Tx, at time.Time) *reader {
 	r := &reader{ctx: ctx, tx: tx, at: at.UTC()}
-	r.groupReader, r.provisionReader, r.accountReader = groupReader{r}, provisionReader{r}, accountReader{r}
+	r.groupReader, r.provisionReader, r.accountReader, r.audienceReader = groupReader{r}, provisionReader{r}, accountReader{r}, audienceReader{r}
 	return r
 }
 
@@ -154,10 +160,11 @@ type transaction struct {
 	groupWriter
 	provisionWriter
 	accountWriter
+	audienceWriter
 }
 
 func newTransaction(r *reader, w *writer) *transaction {
-	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, provisionWriter: provisionWriter{w}, accountWriter: accountWriter{r, w}}
+	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, provisionWriter: provisionWriter{w}, accountWriter: accountWriter{r, w}, audienceWriter: audienceWriter{w}}
 }
 
 // View reads.

@@ -55,7 +55,7 @@ func TestDocumentsHaveBoth(t *testing.T) {
 			t.Errorf("%s is held to a document, and changes none", r.id)
 		}
 	}
-	if reads != 6 || writes < 15 {
+	if reads != 7 || writes < 15 {
 		t.Errorf("%d reads and %d writes have tags", reads, writes)
 	}
 }

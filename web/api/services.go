@@ -40,6 +40,8 @@ type Services struct {
 	Requests Requests
 	Grants   web.Grants
 
+	Audiences Audiences
+
 	Meter      web.Meter
 	Samples    web.Samples
 	Calls      web.Calls
@@ -127,6 +129,14 @@ type Trust interface {
 type Requests interface {
 	web.Requests
 	Request(ctx context.Context, id string) (approvals.Request, error)
+}
+
+// Audiences can be read one by one, and be asked for access.
+type Audiences interface {
+	web.Audiences
+	Audience(ctx context.Context, app string, tier abi.Tier) (control.Audience, error)
+	// AskAccess asks for access to a tier in the actor's name; "" for the highest that serves.
+	AskAccess(ctx context.Context, app string, tier abi.Tier) (access.AccessRequest, error)
 }
 
 // Logs are what apps wrote.

@@ -25,6 +25,7 @@ type apps struct {
 	routes  web.Routes
 	remover web.Remover
 	groups  web.Groups
+	opens   *audiences
 }
 
 // AppPages are all that a page shows to the actor, of one state.
@@ -60,6 +61,7 @@ type appView struct {
 	Chart  chart
 	Day    metering.Usage
 	Dead   int             // letters
+	Opens  *audienceView   // who may open it; nil: that is not for this reader
 	Groups []control.Group // that could own it; none if the reader says nothing about that
 	// How to go on in the lists.
 	Earlier, Keeps, Before, Older, Lines pager
@@ -94,7 +96,11 @@ func (a *apps) app(r *http.Request) (string, any, error) {
 			return "", nil, err
 		}
 	}
-	v := appView{base: b, AppPage: page, Groups: groups.Items, Earlier: pagerOf(r, "releases", page.Releases.Next), Before: pagerOf(r, "history", page.History.Next), Older: pagerOf(r, "letters", page.Letters.Next), Lines: pagerOf(r, "log", page.LogsNext)}
+	opens, err := a.opens.of(r, name, page.Acts)
+	if err != nil {
+		return "", nil, err
+	}
+	v := appView{base: b, AppPage: page, Opens: opens, Groups: groups.Items, Earlier: pagerOf(r, "releases", page.Releases.Next), Before: pagerOf(r, "history", page.History.Next), Older: pagerOf(r, "letters", page.Letters.Next), Lines: pagerOf(r, "log", page.LogsNext)}
 	if page.Current != nil {
 		v.Access = newAccessView(b, page.Acts, *page.Current)
 	}

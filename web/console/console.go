@@ -28,6 +28,7 @@ type Services struct {
 	About         web.About
 	Authenticator web.Authenticator
 	Sessions      Sessions
+	Codes         Codes
 	Revisions     Revisions
 	SignIns       SignIns
 	Room          web.Room
@@ -49,6 +50,8 @@ type Services struct {
 	Routes   web.Routes
 	Requests web.Requests
 	Grants   web.Grants
+
+	Audiences web.Audiences
 
 	Meter      web.Meter
 	Books      Books
@@ -75,6 +78,8 @@ type Console struct {
 	frame        *frame
 	sessions     *sessions
 	providers    *providers
+	signOn       *signOn
+	audiences    *audiences
 	catalogue    *catalogue
 	apps         *apps
 	source       *sources
@@ -95,12 +100,15 @@ type Console struct {
 
 func newConsole(s Services, f *frame) *Console {
 	sessions := &sessions{f, s.Sessions, s.SignIns}
+	audiences := &audiences{f, s.Audiences}
 	return &Console{
 		frame:        f,
 		sessions:     sessions,
 		providers:    &providers{f, sessions, s.SignIns},
 		catalogue:    &catalogue{f, s.Catalogue, s.Meter, s.SignIns},
-		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups},
+		signOn:       &signOn{f, s.Codes},
+		audiences:    audiences,
+		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups, audiences},
 		source:       &sources{f, s.Pages, s.Sources},
 		lifecycle:    &lifecycle{s.Lifecycle},
 		certificates: &certificates{f, s.Certificates},
@@ -176,6 +184,7 @@ func (c *Console) pages() []page {
 		{"/groups", access.ReadMemberships, c.groups.list},
 		{"/groups/{group}", access.ReadGroup, c.groups.show},
 		{"/settings", access.ManageTokens, c.settings.show},
+		{"/sign-out", access.LookAround, c.sessions.leave},
 	}
 }
 
@@ -198,6 +207,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /auth/{provider}/connect", c.frame.own(c.providers.connect))
 	mux.HandleFunc("GET /auth/{provider}/callback", c.providers.back)
 	mux.HandleFunc("POST /auth/{provider}/logout", c.providers.notice)
+	mux.HandleFunc("GET /authorize", c.signOn.authorize)
+	mux.HandleFunc("GET /authorize/continue", c.signOn.proceed)
 
 	mux.HandleFunc("GET /certificates/{id}/document", c.frame.own(c.certificates.save))
 	mux.HandleFunc("GET /certificates/{id}/signature", c.frame.own(c.certificates.save))
@@ -224,6 +235,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	edit("/apps/{app}/transfer", anApp, c.lifecycle.transferApp, access.TransferApp)
 	edit("/apps/{app}/owners", anApp, c.lifecycle.shareApp, access.ShareApp)
 	edit("/apps/{app}/offer", anApp, c.lifecycle.answerOffer, access.EndOffer)
+	edit("/apps/{app}/audiences/{tier}", anAudience, c.audiences.set, access.SetAudience)
+	act("/apps/{app}/access", c.audiences.answer, access.SetAudience)
 	edit("/apps/{app}/title", anApp, c.lifecycle.renameApp, access.RenameApp)
 	edit("/apps/{app}/promote", anApp, c.reviews.promote, access.AskReview)
 	act("/apps/{app}/releases/{number}/delete", c.apps.deleteRelease, access.DeleteRelease)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -94,11 +95,27 @@ func (f *frame) own(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func (f *frame) cookieName() string {
+func (f *frame) cookieName() string { return f.named(web.SessionCookie) }
+
+// named is the name of a cookie of the console's as browsers are to keep it.
+func (f *frame) named(cookie string) string {
 	if f.o.Secure {
-		return "__Host-" + web.SessionCookie
+		return "__Host-" + cookie
 	}
-	return web.SessionCookie
+	return cookie
+}
+
+// comesBack responds to a person who follows a link from elsewhere, with whom the browser sends no session:
+// the page asks for itself once more, and then it does.
+func (f *frame) comesBack(w http.ResponseWriter, r *http.Request) bool {
+	if _, err := r.Cookie(f.cookieName()); err == nil || !web.FromElsewhere(r) {
+		return false
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, "<!doctype html><html lang=\"en\"><title>Agora</title><meta http-equiv=\"refresh\" content=\"0\"><p>One moment…")
+	return true
 }
 
 // signedIn puts who acts into the request's context.
@@ -134,6 +151,9 @@ func (f *frame) page(act access.Act, show pageFunc) http.HandlerFunc {
 		r, err := f.signedIn(r)
 		if err != nil && r.Header.Get("HX-Request") != "" {
 			f.failed(w, r, err) // a program of the page asks, and keeps the page
+			return
+		}
+		if err != nil && f.comesBack(w, r) {
 			return
 		}
 		if err != nil {

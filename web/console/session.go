@@ -9,6 +9,7 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/web"
 	"github.com/agora-host/agora/web/intake"
 )
 
@@ -71,7 +72,9 @@ func (s *sessions) signIn(w http.ResponseWriter, r *http.Request) {
 // keep gives a browser the secret of its session. It is always a new one: what a browser brings along
 // becomes no session.
 func (s *sessions) keep(w http.ResponseWriter, secret string) {
-	http.SetCookie(w, s.cookie(s.cookieName(), secret, int((12*time.Hour).Seconds())))
+	c := s.cookie(s.cookieName(), secret, int((12 * time.Hour).Seconds()))
+	c.SameSite = http.SameSiteStrictMode
+	http.SetCookie(w, c)
 }
 
 // end ends the session of a request whose person is signed in.
@@ -103,6 +106,8 @@ func (s *sessions) signOut(w http.ResponseWriter, r *http.Request) {
 			next = "/signed-out?provider=" + url.QueryEscape(provider)
 		}
 	}
-	http.SetCookie(w, s.cookie(s.cookieName(), "", -1))
+	for _, name := range []string{s.cookieName(), s.named(web.SignOnCookie)} {
+		http.SetCookie(w, s.cookie(name, "", -1))
+	}
 	redirect(w, r, next)
 }

@@ -1,0 +1,4 @@
+package gate
+
+// ReturnPath is where a person goes on.
+var ReturnPath = returnPath
