@@ -133,7 +133,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 }
 
 // TestAuditor: an auditor reads everything that people did, of whomever it is, and changes nothing but
-// the tokens that are their own. Of the node's machinery, doctor and backups, they are told nothing.
+// the tokens that are their own; they may ask to be let into an app, as anybody may. Of the node's machinery, doctor and backups, they are told nothing.
 func TestAuditor(t *testing.T) {
 	n := start(t)
 	n.publish(n.ada(), manifest("shop", kvAsk), keeps(17))
@@ -156,7 +156,7 @@ func TestAuditor(t *testing.T) {
 			refused := got.Status == http.StatusForbidden
 			want := method != "GET"
 			switch op.OperationID {
-			case "newToken", "revokeToken", "timestamp": // their own, and what keeps nothing
+			case "newToken", "revokeToken", "askAccess", "timestamp": // for themselves, and what keeps nothing
 				want = false
 			case "doctor", "backup", "keyChallenge", "getLinks", "listProvisioning", "getProvisioning", "listProvisioningTokens":
 				want = true

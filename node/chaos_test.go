@@ -80,7 +80,7 @@ func (c *chaos) goesOn(where string) bool {
 // everyPlace is where a node's goroutines, and the steps that it guards, begin.
 var everyPlace = []string{
 	"meter", "snapshot", "samples", "dispatcher", "used", "kept", "starts", "server", "sweep", "tidy", "remove", "followers",
-	"follow-routes", "follow-signatures", "follow-secrets", "follow-lives", "follow-triggers", "follow-removals",
+	"follow-routes", "follow-signatures", "follow-secrets", "follow-lives", "follow-triggers", "follow-removals", "follow-sessions",
 	"memory", "handler", "call", "program-load", "program-close", "site-load",
 	"load of a program", "instantiation", "invocation",
 	"certificates", "orders", "journal", "journal-replay", "kv-commit", "kv-sweep", "queue-commit", "dispatch", "delivery", "dispatcher-stop",
@@ -182,7 +182,7 @@ func (s *storm) start(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	o := node.Options{
-		DataDir: dir, Listen: "127.0.0.1:0", Worker: []string{exe}, Now: s.clock.now,
+		DataDir: dir, Listen: "127.0.0.1:0", Audience: access.AudiencePublic, Worker: []string{exe}, Now: s.clock.now,
 		FlushEvery: 20 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 	}
 	o.Inject(s.inject)

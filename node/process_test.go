@@ -55,7 +55,7 @@ func serveAlone(dir string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	h, err := node.New(ctx, node.Options{
-		DataDir: dir, Listen: "127.0.0.1:0", Worker: []string{os.Args[0]}, FlushEvery: 15 * time.Millisecond,
+		DataDir: dir, Listen: "127.0.0.1:0", Audience: access.AudiencePublic, Worker: []string{os.Args[0]}, FlushEvery: 15 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {

@@ -49,6 +49,9 @@ func TestScopesOpenWhatTheyName(t *testing.T) {
 	n.publish(n.as("all@example.com"), []byte(strings.Replace(string(manifest("shop")), ada, "all@example.com", 1)), says("one"))
 	d, _ := describe(t, n)
 	for _, s := range access.Scopes() {
+		if s.Scope == access.ScopeAppsOpen {
+			continue // is for apps' addresses, and no operation knows it: TestSecretsAtTheWrongPlace
+		}
 		token := n.limited(all, s.Scope)
 		opened := 0
 		for path, operations := range d.Paths {

@@ -184,18 +184,25 @@ func putAudience(tx state.Tx, a access.Audience, given access.AudienceKind) erro
 		return err
 	}
 	tx.Emit("audience.changed", a.App, string(a.Tier), map[string]string{"kind": string(a.Kind), "was": string(was.Kind)})
-	emit := func(kind string, these, butNot []string) {
-		for _, one := range these {
-			if !slices.Contains(butNot, one) {
-				tx.Emit(kind, a.App, one, map[string]string{"tier": string(a.Tier)})
-			}
-		}
+	detail := map[string]string{"tier": string(a.Tier)}
+	for _, person := range without(a.People, was.People) {
+		tx.Emit("audience.person_added", a.App, person, detail)
 	}
-	emit("audience.person_added", a.People, was.People)
-	emit("audience.person_removed", was.People, a.People)
-	emit("audience.group_added", a.Groups, was.Groups)
-	emit("audience.group_removed", was.Groups, a.Groups)
+	for _, person := range without(was.People, a.People) {
+		tx.Emit("audience.person_removed", a.App, person, detail)
+	}
+	for _, group := range without(a.Groups, was.Groups) {
+		tx.Emit("audience.group_added", a.App, group, detail)
+	}
+	for _, group := range without(was.Groups, a.Groups) {
+		tx.Emit("audience.group_removed", a.App, group, detail)
+	}
 	return tx.PutAudience(a)
+}
+
+// without returns those that are not among others.
+func without(these, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(these), func(one string) bool { return slices.Contains(others, one) })
 }
 
 // askPublic asks a reviewer to open a tier to everybody. The request is about the release that serves
