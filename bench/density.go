@@ -104,7 +104,7 @@ func benchDensity(ctx context.Context, apps int, span time.Duration) error {
 	hosts := make([]string, apps)
 	started := time.Now()
 	for i := range hosts {
-		if hosts[i], err = n.publish(ctx, "app-"+strconv.Itoa(i), distinct(i)); err != nil {
+		if hosts[i], err = n.publish(ctx, "small-"+strconv.Itoa(i), distinct(i)); err != nil {
 			return err
 		}
 	}

@@ -80,6 +80,8 @@ func main() {
 			err = benchPark(ctx, *apps)
 		case "density":
 			err = benchDensity(ctx, *apps, *span)
+		case "signins":
+			err = benchSignIns(ctx, *apps, *span)
 		case "backup":
 			err = benchBackup(ctx, *megabytes)
 		case "usage":

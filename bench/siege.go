@@ -137,6 +137,25 @@ func visitsFrom(dialer net.Dialer, addr, host string, span time.Duration) ([]tim
 	return all, failed
 }
 
+// visit asks once over a connection, and returns how long that took.
+func visit(c net.Conn, in *bufio.Reader, host string) (time.Duration, error) {
+	started := time.Now()
+	if _, err := fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host); err != nil {
+		return 0, err
+	}
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := in.Discard(int(resp.ContentLength)); err != nil {
+		return 0, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return 0, fmt.Errorf("%s got %s", host, resp.Status)
+	}
+	return time.Since(started), nil
+}
+
 // askEvery asks over one connection with pauses.
 func askEvery(dialer net.Dialer, addr, host string, pause time.Duration, end time.Time) (times []time.Duration, err error) {
 	c, err := dialer.Dial("tcp", addr)
@@ -146,21 +165,11 @@ func askEvery(dialer net.Dialer, addr, host string, pause time.Duration, end tim
 	defer c.Close()
 	in := bufio.NewReader(c)
 	for time.Now().Before(end) {
-		started := time.Now()
-		if _, err := fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host); err != nil {
-			return times, err
-		}
-		resp, err := http.ReadResponse(in, nil)
+		took, err := visit(c, in, host)
 		if err != nil {
 			return times, err
 		}
-		if _, err := in.Discard(int(resp.ContentLength)); err != nil {
-			return times, err
-		}
-		if resp.StatusCode != http.StatusOK {
-			return times, fmt.Errorf("the neighbour got %s", resp.Status)
-		}
-		times = append(times, time.Since(started))
+		times = append(times, took)
 		time.Sleep(pause)
 	}
 	return times, nil
