@@ -35,8 +35,10 @@ guests:
 
 NPM := javascript/testdata/packages
 
+TEST ?= go test -timeout 15m ./...
+
 test: $(NPM)/node_modules ## run the tests
-	go test -timeout 15m ./...
+	$(TEST)
 
 # The npm packages that tests bundle into apps.
 $(NPM)/node_modules: $(NPM)/package-lock.json
