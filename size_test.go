@@ -21,8 +21,6 @@ var mayBeLarger = map[string]int{
 	// These have a method for each record, since state.Reader is one contract over all domains.
 	"store/boltstore.reader": 49,
 	"state/persons.reader":   41,
-	// It has a method for each kind of instruction that it writes.
-	"metering/fuel.emitter": 36,
 }
 
 // mostOfProduct is how much of the product's lines, in percent, one room may have.

@@ -8,11 +8,10 @@ import (
 
 // emitter writes one rewritten body.
 type emitter struct {
+	code
 	rw    *rewriter
 	plan  plan
 	types []wasm.ValType // of the original's locals
-	b     []byte
-	first uint32 // index of the first local that is ours
 
 	open     []construct // of the original code, innermost last
 	loops    int         // that were opened so far
@@ -66,7 +65,7 @@ func (rw *rewriter) body(i int) wasm.Body {
 	body, p := rw.in.Bodies[i], survey(rw.in.Bodies[i].Code, rw.table)
 	signature := rw.in.Types[rw.in.Funcs[i]]
 	first := p.segments[0]
-	e := &emitter{rw: rw, plan: p, b: make([]byte, 0, len(body.Code)+len(body.Code)/2+64), returns: len(signature.Results) > 0}
+	e := &emitter{rw: rw, plan: p, code: code{b: make([]byte, 0, len(body.Code)+len(body.Code)/2+64)}, returns: len(signature.Results) > 0}
 	e.types = append(e.types, signature.Params...)
 	for _, g := range body.Locals {
 		for range g.Count {
@@ -305,14 +304,6 @@ func (e *emitter) branchTable(raw []byte) {
 		e.b = wasm.AppendU32(e.b, e.label(l))
 	}
 }
-
-func (e *emitter) op(code ...byte) { e.b = append(e.b, code...) }
-
-func (e *emitter) branch(op byte, index uint32) { e.b = wasm.AppendU32(append(e.b, op), index) }
-
-func (e *emitter) local(op byte, which uint32) { e.branch(op, e.first+which) }
-
-func (e *emitter) global(op byte, index uint32) { e.branch(op, index) }
 
 // enter finds out how deep this call is, and leaves if that is too deep.
 func (e *emitter) enter() {

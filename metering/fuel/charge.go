@@ -18,7 +18,7 @@ func (e *emitter) segment(s segment, entry bool) {
 	} else {
 		e.left(true)
 	}
-	e.constant(s.owed)
+	e.i64(s.owed)
 	e.op(wasm.OpI64LtS)
 	n := len(e.open)
 	switch {
@@ -65,8 +65,6 @@ func (e *emitter) set(keep bool) {
 	e.global(wasm.OpGlobalSet, e.rw.fuel)
 }
 
-func (e *emitter) constant(n int64) { e.b = wasm.AppendS64(append(e.b, wasm.OpI64Const), n) }
-
 // askAgain asks the host at the beginning of a segment that was charged, and gives
 // the charge back: it is about to be charged again.
 func (e *emitter) askAgain(s segment) { e.ask(s.owed, s.charge, s.reads) }
@@ -74,18 +72,18 @@ func (e *emitter) askAgain(s segment) { e.ask(s.owed, s.charge, s.reads) }
 // subtract writes constants above zero, which this compiler handles best.
 func (e *emitter) subtract(n int64) {
 	if n < 0 {
-		e.constant(-n)
+		e.i64(-n)
 		e.op(wasm.OpI64Add)
 		return
 	}
-	e.constant(n)
+	e.i64(n)
 	e.op(wasm.OpI64Sub)
 }
 
 // ask calls the host for more fuel where units are owed, and gives units back.
 func (e *emitter) ask(owed, back int64, keep bool) {
-	e.constant(owed)
-	e.constant(back)
+	e.i64(owed)
+	e.i64(back)
 	e.branch(wasm.OpCall, e.rw.ask)
 	if keep {
 		e.left(false)
@@ -121,7 +119,7 @@ func (e *emitter) chargeSize(kind bulkKind) {
 	case bulkBytes: // (n + 7) / 8
 		e.op(wasm.OpI64Const, 7, wasm.OpI64Add, wasm.OpI64Const, 3, wasm.OpI64ShrU)
 	case growPages:
-		e.constant(8192)
+		e.i64(8192)
 		e.op(wasm.OpI64Mul)
 	}
 	e.op(wasm.OpI64Sub)

@@ -104,10 +104,10 @@ func (e *emitter) outside(param uint32, size int64) {
 	e.branch(wasm.OpLocalGet, sizeParam)
 	e.op(wasm.OpI64ExtendU, wasm.OpI64Add)
 	if size >= 0 {
-		e.constant(size)
+		e.i64(size)
 	} else {
 		e.op(wasm.OpMemorySize, 0, wasm.OpI64ExtendU)
-		e.constant(16)
+		e.i64(16)
 		e.op(wasm.OpI64Shl)
 	}
 	e.op(wasm.OpI64GtU)
@@ -169,8 +169,6 @@ func (e *emitter) move(param uint32, op byte) {
 	e.op(op)
 	e.branch(wasm.OpLocalSet, param)
 }
-
-func (e *emitter) i32(n int32) { e.b = wasm.AppendS64(append(e.b, wasm.OpI32Const), int64(n)) }
 
 // segmentSize returns how many bytes a data segment has; none, if it is for the compiler to refuse.
 func (rw *rewriter) segmentSize(index uint32) int64 {
