@@ -15,7 +15,11 @@ type Event struct {
 	App     string            `json:"app,omitempty"`
 	Subject string            `json:"subject,omitempty"` // release number, request id, grant id
 	Detail  map[string]string `json:"detail,omitempty"`
+	Behalf                    // of the actor, then
 }
+
+// By names for people who acted.
+func (e Event) By() string { return e.Name(e.Actor) }
 
 // Audience is who may see an event: a change is told to those who need it.
 type Audience string
@@ -102,8 +106,11 @@ var eventKinds = []EventKind{
 	{"session.started", "signed in at an app's address", []string{"app"}, AudienceConcerned},
 	{"session.refused", "was refused a session at an app's address, and ended what the code had become", []string{"app"}, AudienceConcerned},
 	{"session.ended", "signed out at an app's address", []string{"app"}, AudienceConcerned},
-	{"token.created", "made a token", []string{"label", "scopes", "apps"}, AudienceConcerned},
-	{"token.revoked", "revoked a token", nil, AudienceConcerned},
+	{"token.created", "made a token", []string{"label", "scopes", "apps", "person", "automation"}, AudienceConcerned},
+	{"token.revoked", "revoked a token", []string{"person"}, AudienceConcerned},
+	{"service_account.created", "made the service account", []string{"sponsor", "roles"}, AudienceConcerned},
+	{"service_account.changed", "changed the service account", []string{"sponsor", "was_sponsor", "roles", "disabled"}, AudienceConcerned},
+	{"service_account.deleted", "deleted the service account", []string{"sponsor"}, AudienceConcerned},
 	{"key.added", "added a key", []string{"identity"}, AudienceConcerned},
 	{"key.deleted", "distrusted a key", []string{"identity"}, AudienceConcerned},
 

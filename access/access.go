@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/internal/sentinel"
 )
 
@@ -37,6 +38,11 @@ type User struct {
 	Given []Given `json:"given,omitempty"`
 	// Disabled users are refused everywhere.
 	Disabled bool `json:"disabled,omitempty"`
+	// Of a service account: the person who answers for it, what it is for, and when it was deleted;
+	// see ServiceAccounts. "" for a person.
+	Sponsor string    `json:"sponsor,omitempty"`
+	Purpose string    `json:"purpose,omitempty"`
+	Ended   time.Time `json:"ended,omitzero"`
 	// Former are the names that the user had, oldest first.
 	Former []FormerName `json:"former,omitempty"`
 }
@@ -71,6 +77,11 @@ type Credential struct {
 	Account         string `json:"account,omitempty"`
 	ProviderSession string `json:"provider_session,omitempty"`
 
+	// Automation names what acts with a token on behalf of its user: see abi.Behalf.
+	Automation string `json:"automation,omitempty"`
+	// Rule is the id of the workload rule by which a token was exchanged.
+	Rule string `json:"rule,omitempty"`
+
 	// A credential that was made with a token ends with it, and so does all that is made with it
 	// in turn. Both are zero for what was made in a session that no token stands behind. Of what a
 	// session makes for the addresses of apps the parent is the session.
@@ -91,6 +102,9 @@ type Reader interface {
 	// Person returns whom a text refers to: the id, the name or a former name of a user.
 	Person(text string) (Identity, error)
 	Users() ([]User, error) // by name
+	// ServiceAccounts lists the service accounts of a sponsor, "" for all, by name; with those that
+	// were deleted.
+	ServiceAccounts(sponsor string) ([]User, error)
 	CredentialByHash(hash string) (Credential, error)
 	Credentials(user string) ([]Credential, error) // by kind, oldest first
 	// EndedCredentials returns the hashes of credentials that have ended, most of them at most, by the
@@ -129,6 +143,7 @@ type Actor struct {
 	// Groups are the ids of the groups that the user is in, in order.
 	Groups []string
 	Via    CredentialKind
+	abi.Behalf
 
 	Credential string    // hash of the secret that was shown; "" for the node itself
 	Parent     string    // of what this actor makes, see Credential

@@ -50,6 +50,15 @@ func (m memory) Person(text string) (access.Identity, error) {
 func (m memory) Users() ([]access.User, error) {
 	return slices.Collect(maps.Values(m.users)), nil
 }
+func (m memory) ServiceAccounts(sponsor string) (all []access.User, err error) {
+	users, err := m.Users()
+	for _, u := range users {
+		if u.Sponsor != "" && (sponsor == "" || u.Sponsor == sponsor) {
+			all = append(all, u)
+		}
+	}
+	return all, err
+}
 func (m memory) PutUser(u access.User) error {
 	maps.DeleteFunc(m.users, func(_ string, old access.User) bool { return u.ID != "" && old.ID == u.ID })
 	m.users[u.Name] = u

@@ -76,6 +76,9 @@ const (
 	ExplainAccess     Act = "explain-access"
 	ReadMemberships   Act = "read-memberships"
 
+	ReadServiceAccounts  Act = "read-service-accounts"
+	ManageServiceAccount Act = "manage-service-account"
+
 	// About a group.
 	ReadGroup   Act = "read-group"
 	ReadMembers Act = "read-members"
@@ -90,6 +93,9 @@ const (
 	Develop        Act = "develop"
 	Review         Act = "review"
 	Operate        Act = "operate"
+
+	ReadWorkloads   Act = "read-workloads"
+	ManageWorkloads Act = "manage-workloads"
 )
 
 // Kind is what kind of thing an act is about.
@@ -132,6 +138,7 @@ type Resource struct {
 
 	// Of a request.
 	By       string    // who made it
+	Sponsor  string    // who answered for that one, a service account
 	Concerns []Concern // that it is about
 	Closed   bool      // it is decided, or withdrawn
 }
@@ -201,11 +208,14 @@ type rule struct {
 // owns reports whether an actor is one of the owners of an app: its owner, its co-owner, or in the group
 // that owns it.
 func owns(a Actor, on Resource) bool {
-	return a.User == on.Owner || (on.CoOwner != "" && a.User == on.CoOwner) || In(a.Groups, on.Group)
+	who := a.Person() // a service account works on what its sponsor owns
+	return who == on.Owner || (on.CoOwner != "" && who == on.CoOwner) || In(a.Groups, on.Group)
 }
 
-// isConcerned reports whether a request is an actor's own.
-func isConcerned(a Actor, on Resource) bool { return a.User == on.By || owns(a, on) }
+// isConcerned reports whether a request is an actor's own, or that of a service account of theirs.
+func isConcerned(a Actor, on Resource) bool {
+	return a.User == on.By || (on.Sponsor != "" && a.Person() == on.Sponsor) || owns(a, on)
+}
 
 func alive(on Resource) bool { return on.Stage == Alive || on.Stage == "" }
 
@@ -319,6 +329,8 @@ var rules = []rule{
 	{ExplainAccess, OnPerson, "see what they may do, and why", "the explanation", ErrForbidden, []way{{anyone, self, always}, {watchers, anybody, always}}},
 	{ReadAccounts, OnPerson, "see their accounts at sign-in providers", "the accounts", ErrForbidden, []way{{anyone, self, always}, {watchers, anybody, always}}},
 	{ManageAccounts, OnPerson, "connect and disconnect their accounts at sign-in providers", "", ErrForbidden, []way{{anyone, self, always}, {operator, anybody, always}}},
+	{ReadServiceAccounts, OnPerson, "see the service accounts that they answer for", "the service accounts", ErrForbidden, []way{{anyone, self, always}, {watchers, anybody, always}}},
+	{ManageServiceAccount, OnPerson, "make, change and delete the service accounts that they answer for, and make their tokens", "", ErrForbidden, []way{{doers, self, always}, {operator, anybody, always}}},
 	{ManagePerson, OnPerson, "add them, invite them, and change their name and roles", "", ErrForbidden, one(operator)},
 
 	{ReadGroup, OnGroup, "see its name, and how many are in it", "", ErrForbidden, one(members)},
@@ -332,6 +344,8 @@ var rules = []rule{
 	{CheckModule, OnNode, "have a module read, or judged by the rules", "", ErrForbidden, one(doers)},
 	{Develop, OnNode, "upload modules", "", ErrForbidden, one(anyMaker)},
 	{Review, OnNode, "decide requests of others", "", ErrForbidden, one(anyRev)},
+	{ReadWorkloads, OnNode, "see by which rules workloads get tokens", "", ErrForbidden, one(watchers)},
+	{ManageWorkloads, OnNode, "make and delete the rules by which workloads get tokens", "", ErrForbidden, one(operator)},
 	{Operate, OnNode, "manage people, host names and the node's keys, and see to the node", "", ErrForbidden, one(operator)},
 }
 
@@ -355,13 +369,13 @@ func ruleOf(act Act, on Resource) *rule {
 // Allowed reports whether an actor may do something now. It is May for those who need no reason.
 func Allowed(a Actor, act Act, on Resource) bool {
 	r := ruleOf(act, on)
-	return a.User != "" && a.reaches(on) == nil && slices.ContainsFunc(r.ways, func(w way) bool {
+	return a.User != "" && a.able(act) == nil && a.reaches(on) == nil && slices.ContainsFunc(r.ways, func(w way) bool {
 		return w.roles.has(a, on) && w.be.is(a, on) && w.while.holds(on)
 	})
 }
 
 // May returns nil if an actor may do something now. Otherwise it returns, in this order,
-// ErrUnauthenticated; ErrForbidden for a role that is missing; ErrScope for an app that the actor's
+// ErrUnauthenticated; ErrInPerson for what is no machine's; ErrForbidden for a role that is missing; ErrScope for an app that the actor's
 // token is not bound to; for what is another person's ErrNotOwner, ErrNotOffered, ErrOwnRequest or
 // ErrForbidden; and ErrNotNow.
 func May(a Actor, act Act, on Resource) error {
@@ -373,6 +387,8 @@ func May(a Actor, act Act, on Resource) error {
 	switch {
 	case a.User == "":
 		return ErrUnauthenticated
+	case a.able(act) != nil:
+		return a.able(act)
 	case len(with) == 0:
 		return r.notFor(a, on)
 	}
@@ -519,10 +535,11 @@ func Acts(a Actor, on Resource) (may []Act) {
 
 // Rule is a line of the table, in words.
 type Rule struct {
-	Act  Act
-	On   Kind
-	What string
-	Who  []string // each of the ways to be allowed
+	Act      Act
+	On       Kind
+	What     string
+	Who      []string // each of the ways to be allowed
+	InPerson bool     // it is for people themselves, and for no service account or automation
 }
 
 // Rules lists the table.
@@ -536,7 +553,7 @@ func Rules() []Rule {
 
 // shown is a rule in words.
 func (r *rule) shown() Rule {
-	shown := Rule{Act: r.act, On: r.on, What: r.what}
+	shown := Rule{Act: r.act, On: r.on, What: r.what, InPerson: InPerson(r.act)}
 	for _, w := range r.ways {
 		text := w.roles.words
 		if w.be.words != "" {

@@ -159,6 +159,10 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		return own || everywhere.operator
 	case access.ReadMemberships, access.ExplainAccess, access.ReadAccounts:
 		return own || everywhere.auditor || everywhere.operator
+	case access.ReadServiceAccounts:
+		return own || everywhere.auditor || everywhere.operator
+	case access.ManageServiceAccount:
+		return own && does || everywhere.operator
 	case access.ReadPersonsEvents:
 		return everywhere.operator || everywhere.auditor || own && w.member()
 	case access.ManageTokens:
@@ -167,9 +171,9 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		return own && w.developer
 	case access.ManageKeys:
 		return own && w.developer || everywhere.operator
-	case access.ReadPerson, access.ReadNodeEvents:
+	case access.ReadPerson, access.ReadNodeEvents, access.ReadWorkloads:
 		return everywhere.auditor || everywhere.operator
-	case access.ManageGroup, access.ManagePerson, access.Operate:
+	case access.ManageGroup, access.ManagePerson, access.Operate, access.ManageWorkloads:
 		return everywhere.operator
 	case access.LookAround:
 		return true
@@ -352,7 +356,11 @@ func TestAccessTable(t *testing.T) {
 			kind = r.On
 			fmt.Fprintf(&b, "\n### To %s\n\n| act | who may, and when |\n|---|---|\n", map[access.Kind]string{access.OnApp: "an app", access.OnRequest: "a request", access.OnPerson: "a person", access.OnGroup: "a group", access.OnNode: "the node"}[kind])
 		}
-		fmt.Fprintf(&b, "| **%s**: %s | %s |\n", r.Act, r.What, strings.Join(r.Who, "; "))
+		self := ""
+		if r.InPerson {
+			self = " *In person.*"
+		}
+		fmt.Fprintf(&b, "| **%s**: %s | %s |\n", r.Act, r.What, strings.Join(r.Who, "; ")+self)
 	}
 	want := before + begin + b.String() + "\n" + end + after
 	if *update {

@@ -76,6 +76,9 @@ func Rename(tx Tx, from, to string, now time.Time) (User, error) {
 	if to, err = CanonicalName(to); err != nil {
 		return u, err
 	}
+	if err := errors.Join(AsPerson(from, "keeps its name"), AsPerson(to, "a person is not called like one")); err != nil {
+		return u, err
+	}
 	if to == u.Name {
 		return u, fmt.Errorf("%w: %s has that name already", ErrBadUser, to)
 	}

@@ -427,6 +427,9 @@ func LinkProvisioned(tx ProvisionTx, p Provisioned, now time.Time) (Provisioned,
 	if err != nil {
 		return p, err
 	}
+	if err := AsPerson(u.Name, "is no person of a provider"); err != nil {
+		return p, err
+	}
 	p.Person = ""
 	if _, known, err := knownTo(tx, &p); err != nil || known { // also one who is deleted: the key leads to them
 		if err == nil {

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/agora-host/agora/abi"
 )
 
 // prefixes make a leaked secret recognisable.
@@ -57,15 +59,19 @@ func Authenticate(tx Reader, secret string, now time.Time) (Actor, error) {
 }
 
 // ActorOf returns who acts when a user shows a token or a session.
-func ActorOf(tx GroupReader, u User, c Credential, now time.Time) (Actor, error) {
-	groups, err := tx.GroupsOf(u.Name)
+func ActorOf(tx Reader, u User, c Credential, now time.Time) (Actor, error) {
 	actor := Actor{
-		User: u.Name, Roles: u.RolesAt(now, groups), Groups: groups,
+		User: u.Name, Behalf: abi.Behalf{Automation: c.Automation},
 		Via: c.Kind, Credential: c.Hash, Parent: c.Parent, Until: c.Until, Since: c.Created, Reach: c.Reach,
 	}
 	if c.Kind == KindToken {
 		actor.Parent, actor.Until = c.ID, c.Expires
 	}
+	if u.Sponsor != "" {
+		return actor, standIn(tx, u, now, &actor)
+	}
+	groups, err := tx.GroupsOf(u.Name)
+	actor.Roles, actor.Groups = u.RolesAt(now, groups), groups
 	return actor, err
 }
 
@@ -142,6 +148,9 @@ func Current(tx Reader, a Actor) error {
 	if err != nil {
 		return err
 	}
+	if u.Sponsor != "" {
+		return currentService(tx, u, a)
+	}
 	if len(a.Groups) > 0 {
 		groups, err := tx.GroupsOf(a.User)
 		if err != nil {
@@ -156,6 +165,29 @@ func Current(tx Reader, a Actor) error {
 	for _, r := range a.Roles {
 		if !u.Holds(r) {
 			return fmt.Errorf("an operator took the role %s from you meanwhile: %w", r, ErrForbidden)
+		}
+	}
+	return nil
+}
+
+// currentService is Current for a service account, which hangs on its sponsor as well. What lapses with
+// time lapsed before the actor was let in, or will be asked for next time.
+func currentService(tx Reader, u User, a Actor) error {
+	var now Actor
+	if err := standIn(tx, u, time.Time{}, &now); err != nil {
+		return err
+	}
+	if now.Sponsor != a.Sponsor {
+		return fmt.Errorf("%s answers for the service account now: %w", now.Sponsor, ErrUnauthenticated)
+	}
+	for _, g := range a.Groups {
+		if !In(now.Groups, g) {
+			return fmt.Errorf("%s was taken out of a group meanwhile; try again: %w", a.Sponsor, ErrForbidden)
+		}
+	}
+	for _, r := range a.Roles {
+		if !slices.Contains(now.Roles, r) {
+			return fmt.Errorf("the role %s was taken from the service account or from %s meanwhile: %w", r, a.Sponsor, ErrForbidden)
 		}
 	}
 	return nil
@@ -233,12 +265,15 @@ func CheckUser(u User) error {
 }
 
 // CanOperate reports whether a user can manage the node, and goes on to be able to whatever a sign-in
-// provider says: a role that rules gave does not count.
-func (u User) CanOperate() bool { return !u.Disabled && slices.Contains(u.Roles, RoleOperator) }
+// provider says: a role that rules gave does not count. A service account is not counted.
+func (u User) CanOperate() bool {
+	return !u.Disabled && u.Sponsor == "" && slices.Contains(u.Roles, RoleOperator)
+}
 
 // ChangeUser stores a user, new or changed; the id counts for a new one alone. It refuses a change that would leave the node without
 // an operator, whoever makes it. What a user signed in with ends when the user is disabled, so
-// that nothing of it works again if the user is enabled later.
+// that nothing of it works again if the user is enabled later; so does what the service accounts come in
+// with that the user answers for.
 func ChangeUser(tx Tx, u User) (User, error) {
 	roles, err := ResolveRoles(tx, u.Roles)
 	if err != nil {
@@ -246,6 +281,9 @@ func ChangeUser(tx Tx, u User) (User, error) {
 	}
 	u.Roles = roles
 	if err := CheckUser(u); err != nil {
+		return u, err
+	}
+	if err := AsPerson(u.Name, "is changed as one"); err != nil {
 		return u, err
 	}
 	old, err := tx.User(u.Name)
@@ -266,7 +304,7 @@ func ChangeUser(tx Tx, u User) (User, error) {
 		}
 	}
 	if u.Disabled {
-		if err := endAll(tx, u.Name); err != nil {
+		if err := errors.Join(endAll(tx, u.Name), endServiceAccounts(tx, u.Name)); err != nil {
 			return u, err
 		}
 	}

@@ -75,6 +75,7 @@ type Request struct {
 	Reason     string        `json:"reason,omitempty"`
 	Findings   []abi.Finding `json:"findings,omitempty"`
 	By         string        `json:"by"`
+	abi.Behalf               // of who made it
 	Created    time.Time     `json:"created"`
 	Status     Status        `json:"status"`
 	Decision   *Decision     `json:"decision,omitempty"`

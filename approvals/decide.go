@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -53,15 +54,19 @@ func Supersede(tx Tx, app string, release int, by string, now time.Time) ([]Requ
 	return gone, nil
 }
 
-// Person is somebody who decides or takes back, with the ids of their groups.
+// Person is somebody who decides or takes back, with the ids of their groups. Sponsor is the person who
+// answers for a service account.
 type Person struct {
-	Name   string
-	Groups []string
+	Name    string
+	Groups  []string
+	Sponsor string
 }
 
-// Concerns reports whether a request is a person's own: they asked, or own the app.
+// Concerns reports whether a request is a person's own: they asked, or a service account that they
+// answer for did, or they own the app.
 func (q Request) Concerns(p Person) bool {
-	return p.Name == q.By || p.Name == q.Owner || (q.CoOwner != "" && p.Name == q.CoOwner) || (q.Group != "" && slices.Contains(p.Groups, q.Group))
+	who := cmp.Or(p.Sponsor, p.Name)
+	return p.Name == q.By || (q.Sponsor != "" && who == q.Sponsor) || who == q.Owner || (q.CoOwner != "" && who == q.CoOwner) || (q.Group != "" && slices.Contains(p.Groups, q.Group))
 }
 
 // DecidableBy reports whether a reviewer may decide an open request: one whom it does not concern.
@@ -75,7 +80,7 @@ func Decide(tx Tx, id string, d Decision, groups []string) (Request, *Grant, err
 	if err != nil {
 		return Request{}, nil, err
 	}
-	if !q.DecidableBy(Person{d.By, groups}) {
+	if !q.DecidableBy(Person{Name: d.By, Groups: groups}) {
 		return Request{}, nil, fmt.Errorf("%s was made by %s for an app of %s; another reviewer has to decide: %w", id, q.By, q.Owner, ErrSelfReview)
 	}
 	if d.Digest != "" && d.Digest != q.Digest {

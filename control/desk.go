@@ -34,7 +34,7 @@ func (d *Desk) May(ctx context.Context, act access.Act, on access.Resource) (acc
 // asked before what the act is about is read.
 func (d *Desk) Door(ctx context.Context, act access.Act) (access.Actor, error) {
 	actor := access.ActorFrom(ctx)
-	return actor, access.Require(actor, access.Door(act)...)
+	return actor, access.AtDoor(actor, act)
 }
 
 // View reads one state.
@@ -74,8 +74,12 @@ func (d *Desk) NameNow(ctx context.Context) func(name string) string {
 func (d *Desk) Update(ctx context.Context, by string, change func(state.Tx) error) (abi.Rev, error) {
 	low := d.Low() // asked before: a transaction does no I/O of its own
 	rev, err := d.Store.Update(ctx, by, func(tx state.Tx) error {
-		if err := access.Current(tx, access.ActorFrom(ctx)); err != nil {
+		actor := access.ActorFrom(ctx)
+		if err := access.Current(tx, actor); err != nil {
 			return err
+		}
+		if by == actor.User { // and not the node, which goes on with what an actor began
+			tx.Behalf(actor.Behalf)
 		}
 		if err := markAttempt(ctx, tx, d.Now()); err != nil {
 			return err

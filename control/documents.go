@@ -103,6 +103,8 @@ type ReleaseSource struct {
 type NewToken struct {
 	Label string
 	TTL   time.Duration // 0: it does not expire
+	// Automation names what acts with it on behalf of whose it is; "": that person.
+	Automation string
 	access.Reach
 }
 

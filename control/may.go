@@ -31,7 +31,18 @@ func OfApp(app registry.App) access.Resource {
 }
 
 // Owns reports whether a person is one of an app's owners: its owner, its co-owner, or in its group.
-func Owns(tx access.GroupReader, app registry.App, name string) (bool, error) {
+// A service account owns what its sponsor does.
+func Owns(tx access.Reader, app registry.App, name string) (bool, error) {
+	if access.IsServiceAccount(name) {
+		account, err := tx.User(name)
+		if errors.Is(err, access.ErrNotFound) || (err == nil && account.Sponsor == "") {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		name = account.Sponsor
+	}
 	if name == app.Owner || (app.CoOwner != "" && name == app.CoOwner) {
 		return true, nil
 	}
@@ -43,7 +54,7 @@ func Owns(tx access.GroupReader, app registry.App, name string) (bool, error) {
 
 // PersonOf is an actor as approvals knows them.
 func PersonOf(a access.Actor) approvals.Person {
-	return approvals.Person{Name: a.User, Groups: a.Groups}
+	return approvals.Person{Name: a.User, Groups: a.Groups, Sponsor: a.Sponsor}
 }
 
 // concerns are what reviewers look at in an app that uses a capability.
@@ -74,7 +85,7 @@ func ConcernsOf(q approvals.Request) (all []access.Concern) {
 
 // OfRequest is a request as that table sees it.
 func OfRequest(q approvals.Request) access.Resource {
-	return access.Resource{Kind: access.OnRequest, Name: q.App, Owner: q.Owner, CoOwner: q.CoOwner, Group: q.Group, By: q.By, Concerns: ConcernsOf(q), Closed: q.Status != approvals.StatusOpen}
+	return access.Resource{Kind: access.OnRequest, Name: q.App, Owner: q.Owner, CoOwner: q.CoOwner, Group: q.Group, By: q.By, Sponsor: q.Sponsor, Concerns: ConcernsOf(q), Closed: q.Status != approvals.StatusOpen}
 }
 
 // MayApp returns nil if an actor may do something to an app now: see access.May. Of an app that is

@@ -43,25 +43,26 @@ import (
 
 // Node is one node.
 type Node struct {
-	People       *people.Service
-	Provisioning *provisioning.Service
-	SignIns      *people.SignIns
-	Groups       *people.Groups
-	SignOn       *people.SignOn
-	Access       *people.Explainer
-	Catalogue    *apps.Catalogue
-	Lifecycle    *apps.Lifecycle
-	Keeper       *apps.Keeper
-	Observer     *apps.Observer
-	Automation   *apps.Automation
-	Pages        *apps.Pages
-	Vault        *apps.Vault
-	Governance   *governance.Service
-	Audiences    *governance.Audiences
-	Publishing   *publishing.Service
-	Calls        *Calls
-	Checkup      *Checkup
-	Upkeep       *Upkeep
+	People          *people.Service
+	Provisioning    *provisioning.Service
+	SignIns         *people.SignIns
+	Groups          *people.Groups
+	SignOn          *people.SignOn
+	Access          *people.Explainer
+	ServiceAccounts *people.ServiceAccounts
+	Catalogue       *apps.Catalogue
+	Lifecycle       *apps.Lifecycle
+	Keeper          *apps.Keeper
+	Observer        *apps.Observer
+	Automation      *apps.Automation
+	Pages           *apps.Pages
+	Vault           *apps.Vault
+	Governance      *governance.Service
+	Audiences       *governance.Audiences
+	Publishing      *publishing.Service
+	Calls           *Calls
+	Checkup         *Checkup
+	Upkeep          *Upkeep
 	plane
 
 	o       Options

@@ -338,7 +338,7 @@ func (k *keeping) act(act string) {
 		k.try(act, func(tx state.Tx) error {
 			r, err := tx.Release(app, n)
 			if err == nil {
-				_, err = k.Governance.Route(tx, "ada", r, abi.TierSandbox, "", false)
+				_, err = k.Governance.Route(tx, access.Actor{User: "ada"}, r, abi.TierSandbox, "", false)
 			}
 			return err
 		})
@@ -354,7 +354,7 @@ func (k *keeping) act(act string) {
 			}
 			r, err := tx.Release(app, previous)
 			if err == nil {
-				_, err = k.Governance.Route(tx, "ada", r, tier, "why not", true)
+				_, err = k.Governance.Route(tx, access.Actor{User: "ada"}, r, tier, "why not", true)
 			}
 			return err
 		})

@@ -124,9 +124,10 @@ type Release struct {
 	Findings []abi.Finding `json:"findings,omitempty"`
 	// Requires are the capabilities that the rules wanted reviewed for this very
 	// release when it was uploaded: no grant of another release will do.
-	Requires  []string  `json:"requires,omitempty"`
-	Created   time.Time `json:"created"`
-	CreatedBy string    `json:"created_by"`
+	Requires   []string  `json:"requires,omitempty"`
+	Created    time.Time `json:"created"`
+	CreatedBy  string    `json:"created_by"`
+	abi.Behalf           // of who uploaded it
 	// Charged is whose quota the release counts in, if the app was handed over since it was
 	// uploaded. Nothing else of a release ever changes.
 	Charged string `json:"charged,omitempty"`
@@ -158,14 +159,15 @@ func (s Signer) Certified() string { return cmp.Or(s.SignedAs, s.Identity) }
 
 // Activation records that a tier of an app was routed to a release.
 type Activation struct {
-	App      string    `json:"app"`
-	Tier     abi.Tier  `json:"tier"`
-	Release  int       `json:"release"`
-	Previous int       `json:"previous"` // 0: none
-	Rollback bool      `json:"rollback"`
-	Reason   string    `json:"reason,omitempty"`
-	By       string    `json:"by"`
-	At       time.Time `json:"at"`
+	App        string    `json:"app"`
+	Tier       abi.Tier  `json:"tier"`
+	Release    int       `json:"release"`
+	Previous   int       `json:"previous"` // 0: none
+	Rollback   bool      `json:"rollback"`
+	Reason     string    `json:"reason,omitempty"`
+	By         string    `json:"by"`
+	abi.Behalf           // of who did it
+	At         time.Time `json:"at"`
 }
 
 // Key is a public key that signs for an identity.

@@ -88,6 +88,9 @@ type Tx interface {
 	// As names who acts, where that is known only once the transaction has read it. It counts for
 	// the events that are emitted after it.
 	As(actor string)
+	// Behalf says which person is behind the actor, if it is none itself. It counts for the events that
+	// are emitted after it.
+	Behalf(of abi.Behalf)
 	// Grown lists the counts that the transaction has made larger so far, by kind and what they
 	// are of.
 	Grown() ([]Growth, error)

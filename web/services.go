@@ -204,6 +204,21 @@ type Tokens interface {
 	RevokeToken(ctx context.Context, id string) error
 }
 
+// ServiceAccounts are accounts of machines, for each of which a person answers.
+type ServiceAccounts interface {
+	// List lists those of a sponsor: for that person, auditors and operators.
+	List(ctx context.Context, f control.ServiceAccountFilter, p control.Page) (control.Items[control.ServiceAccount], error)
+	Show(ctx context.Context, name string) (control.ServiceAccount, error)
+	Create(ctx context.Context, n control.NewServiceAccount) (control.ServiceAccount, error)
+	Change(ctx context.Context, name string, to control.ServiceAccountChange) (control.ServiceAccount, error)
+	// Delete ends a service account for good: no other is given its name.
+	Delete(ctx context.Context, name string) error
+	// NewToken returns a secret that is shown this once.
+	NewToken(ctx context.Context, name string, t control.NewToken) (secret string, c access.Credential, err error)
+	Tokens(ctx context.Context, name string, p control.Page) (control.Items[access.Credential], error)
+	RevokeToken(ctx context.Context, name, id string) error
+}
+
 // Users are the people who may come in.
 type Users interface {
 	Users(ctx context.Context, f control.UserFilter, p control.Page) (control.Items[access.User], error)

@@ -224,7 +224,7 @@ func showRelease(w io.Writer, r client.Release) error {
 	rows := [][]string{
 		{"release", fmt.Sprintf("%s %d (%s)", r.App, r.Number, orDash(r.Version))}, {"serves", tierWords(r.ActiveIn)}, {"may serve", tierWords(r.MayServe)}, {"preview", r.PreviewURL},
 		{"signed by", fmt.Sprintf("%s (%s), %s%s", r.Signer.Identity, r.Signer.Method, when(r.Signer.SignedAt), signedAs(r.Signer))},
-		{"uploaded", when(r.Created) + " by " + r.CreatedBy}, {"module", fmt.Sprintf("%s, %s, %s", r.Digest, humanize.Bytes(uint64(r.Size)), r.Interface)},
+		{"uploaded", when(r.Created) + " by " + r.Name(r.CreatedBy)}, {"module", fmt.Sprintf("%s, %s, %s", r.Digest, humanize.Bytes(uint64(r.Size)), r.Interface)},
 		{"kept because", strings.Join(r.Kept.Because, "; ")}, {"goes", keptWords(r.Kept)},
 		{"limits", fmt.Sprintf("%s instructions by cost table %d, %s memory, %s, %d at once", humanize.Count(l.Fuel), r.FuelTable, l.Memory, l.Timeout, l.Concurrency)},
 	}

@@ -49,7 +49,7 @@ var (
 // arguments say how the words in capitals of a command's usage are completed; those that mean
 // something else for the commands of one parent stand with its name.
 var arguments = map[string]completion{
-	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "ACT": {words: actNames()}, "ON": appNames, "TOKEN": {names: completeTokens},
+	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "SERVICE": {names: completeServiceAccounts}, "ACT": {words: actNames()}, "ON": appNames, "TOKEN": {names: completeTokens},
 	"KEY": {names: completeKeys}, "DOMAIN": {names: completeDomains}, "CONTEXT": {local: contextNames},
 	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText, "users STATE": {words: []string{"on", "off"}}, "ACCOUNT": {names: completeAccounts},
 	"audience KIND": {words: audienceWords()},
@@ -65,7 +65,7 @@ var arguments = map[string]completion{
 var flagValues = map[string]completion{
 	"output": {words: []string{"text", "json"}}, "context": {local: contextNames},
 	"tier": tiers, "audience": {words: audienceWords()}, "promote to": {words: tierNames()[1:]}, "role": roles, "add-role": roles, "remove-role": roles,
-	"list by": {names: completeUsers}, "provider": {names: completeProviders}, "external": freeText, "revision": freeText, "label": freeText, "person": {names: completeUsers}, "source": {words: []string{"here"}}, "state": {words: []string{"active", "suspended", "deleting", "removing"}},
+	"list by": {names: completeUsers}, "provider": {names: completeProviders}, "external": freeText, "revision": freeText, "label": freeText, "person": {names: completeUsers}, "sponsor": {names: completeUsers}, "purpose": freeText, "source": {words: []string{"here"}}, "state": {words: []string{"active", "suspended", "deleting", "removing"}},
 	"status": {words: []string{"open", "approved", "rejected", "withdrawn", "all"}},
 	"by":     {words: groupings, list: true}, "app": appNames, "user": {names: completeUsers}, "team": {names: completeTeams}, "cost-center": {names: completeCostCenters},
 	"release": {names: completeReleases}, "method": {words: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}},

@@ -88,7 +88,7 @@ func showEvents(w io.Writer, all []abi.Event) error {
 				detail = append(detail, name+"="+value)
 			}
 		}
-		rows = append(rows, []string{fmt.Sprint(e.Rev), when(e.At), e.Actor, e.Kind, orDash(e.App), orDash(e.Subject), strings.Join(detail, " ")})
+		rows = append(rows, []string{fmt.Sprint(e.Rev), when(e.At), e.By(), e.Kind, orDash(e.App), orDash(e.Subject), strings.Join(detail, " ")})
 	}
 	return table(w, "CHANGE WHEN BY KIND APP ABOUT DETAIL", rows)
 }

@@ -41,7 +41,7 @@ func (c requestCommands) command() *cobra.Command {
 				}
 				var rows [][]string
 				for _, q := range all {
-					rows = append(rows, []string{q.ID, q.Status, q.App, fmt.Sprint(q.Release), what(q), q.By, when(q.Created)})
+					rows = append(rows, []string{q.ID, q.Status, q.App, fmt.Sprint(q.Release), what(q), q.Name(q.By), when(q.Created)})
 				}
 				return table(w, "REQUEST STATUS APP RELEASE ASKS-FOR BY SINCE", rows)
 			})
@@ -92,7 +92,7 @@ func (c requestCommands) show() *cobra.Command {
 func requestRows(q client.Request) [][]string {
 	rows := [][]string{
 		{"request", q.ID}, {"status", q.Status}, {"app", fmt.Sprintf("%s release %d", q.App, q.Release)}, {"asks for", what(q)},
-		{"asked by", q.By + ", " + when(q.Created)}, {"owner", q.Owner}, {"reason", orDash(q.Reason)}, {"module", q.Digest},
+		{"asked by", q.Name(q.By) + ", " + when(q.Created)}, {"owner", q.Owner}, {"reason", orDash(q.Reason)}, {"module", q.Digest},
 	}
 	if q.Kind != "grant" && len(q.Requires) > 0 {
 		var words []string

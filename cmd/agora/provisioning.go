@@ -69,7 +69,7 @@ func printProvider(w io.Writer, p client.Provisioning) error {
 	fmt.Fprintln(w)
 	var rows [][]string
 	for _, e := range p.Changes {
-		rows = append(rows, []string{when(e.At), e.Actor, e.Kind, orDash(e.Subject)})
+		rows = append(rows, []string{when(e.At), e.By(), e.Kind, orDash(e.Subject)})
 	}
 	return table(w, "WHEN WHO WHAT ABOUT", rows)
 }

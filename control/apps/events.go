@@ -74,7 +74,7 @@ func Eyes(tx state.Reader, actor access.Actor) func(abi.Event) (bool, error) {
 		case audience == abi.AudienceEverybody || all:
 			return true, nil
 		case audience == abi.AudienceConcerned:
-			return slices.ContainsFunc([]string{e.Actor, e.Subject, e.Detail["identity"], e.Detail["person"]}, func(person string) bool {
+			return slices.ContainsFunc([]string{e.Actor, e.Sponsor, e.Subject, e.Detail["sponsor"], e.Detail["identity"], e.Detail["person"]}, func(person string) bool {
 				return access.Allowed(actor, access.ReadPersonsEvents, access.Person(person))
 			}), nil
 		case audience != abi.AudienceApp:

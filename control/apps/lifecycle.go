@@ -50,7 +50,8 @@ type person struct {
 
 func personOf(actor access.Actor, app registry.App) person {
 	on := control.OfApp(app)
-	shares := (app.CoOwner != "" && actor.User == app.CoOwner) || access.In(actor.Groups, app.Group)
+	who := actor.Person()
+	shares := (app.CoOwner != "" && who == app.CoOwner) || access.In(actor.Groups, app.Group) || (who == app.Owner && who != actor.User)
 	p := registry.Party{Owner: actor.User == app.Owner, Shares: shares, Reviewer: access.Holds(actor, access.RoleReviewer, on), Operator: access.Holds(actor, access.RoleOperator, on)}
 	return person{p, actor}
 }
@@ -196,6 +197,9 @@ func (l *Lifecycle) AnswerOffer(ctx context.Context, name string, accept bool) (
 
 // mayOwn refuses a person who could do nothing with an app.
 func mayOwn(tx state.Reader, name string, now time.Time) error {
+	if err := access.AsPerson(name, "owns no apps: it works on those of its sponsor"); err != nil {
+		return err
+	}
 	u, err := tx.User(name)
 	if err != nil {
 		return fmt.Errorf("user %q: %w", name, err)

@@ -94,7 +94,7 @@ func (s *Service) reroute(ctx context.Context, name string, where func(state.Rea
 			if err != nil {
 				return err
 			}
-			done, err = s.Route(tx, actor.User, r, is.tier, reason, rollback)
+			done, err = s.Route(tx, actor, r, is.tier, reason, rollback)
 			return err
 		})
 		return err
@@ -105,7 +105,7 @@ func (s *Service) reroute(ctx context.Context, name string, where func(state.Rea
 // Route writes the route of a tier to a release and its history, as a part of a change whose caller
 // knows that the release has all that it needs there. No tier is routed to what is not trusted any
 // more.
-func (s *Service) Route(tx state.Tx, by string, r registry.Release, tier abi.Tier, reason string, rollback bool) (none registry.Activation, err error) {
+func (s *Service) Route(tx state.Tx, by access.Actor, r registry.Release, tier abi.Tier, reason string, rollback bool) (none registry.Activation, err error) {
 	if err := registry.StillTrusted(tx, r); err != nil {
 		return none, err
 	}
@@ -115,7 +115,7 @@ func (s *Service) Route(tx state.Tx, by string, r registry.Release, tier abi.Tie
 	}
 	done := registry.Activation{
 		App: r.App, Tier: tier, Release: r.Number, Previous: app.Active[tier], Rollback: rollback,
-		Reason: reason, By: by, At: s.desk.Now().UTC(),
+		Reason: reason, By: by.User, Behalf: by.Behalf, At: s.desk.Now().UTC(),
 	}
 	if app.Active == nil {
 		app.Active = map[abi.Tier]int{}

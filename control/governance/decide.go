@@ -160,7 +160,7 @@ func (s *Service) EnterTier(tx state.Tx, actor access.Actor, q approvals.Request
 	if err := apps.Complete(tx, s.policy, s.desk.Now(), r, q.Tier); err != nil {
 		return err
 	}
-	_, err = s.Route(tx, actor.User, r, q.Tier, "approved in "+q.ID, false)
+	_, err = s.Route(tx, actor, r, q.Tier, "approved in "+q.ID, false)
 	return err
 }
 
@@ -178,6 +178,6 @@ func (s *Service) activateReviewed(tx state.Tx, actor access.Actor, app registry
 	if err != nil || len(lacks) > 0 {
 		return err
 	}
-	_, err = s.Route(tx, actor.User, r, abi.TierSandbox, "approved in "+q.ID, false)
+	_, err = s.Route(tx, actor, r, abi.TierSandbox, "approved in "+q.ID, false)
 	return err
 }

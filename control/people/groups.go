@@ -214,6 +214,9 @@ func someOf(apps []registry.App) string {
 func (s *Groups) Add(ctx context.Context, group, person string) (control.Group, error) {
 	return s.change(ctx, group, func(tx state.Tx, g *access.Group) error {
 		name, err := known(tx, person)
+		if err == nil {
+			err = access.AsPerson(name, "is in the groups of its sponsor")
+		}
 		if err != nil {
 			return err
 		}

@@ -112,6 +112,9 @@ func (s *Service) newLink(ctx context.Context, by access.Actor, user string) (st
 	if err != nil {
 		return "", err
 	}
+	if err := access.AsPerson(user, "never signs in; make a token for it"); err != nil {
+		return "", err
+	}
 	secret, hash := access.NewSecret(access.KindLink)
 	label := ""
 	if by.User == nodeActor.User {

@@ -23,27 +23,53 @@ func (s *Service) NewToken(ctx context.Context, t control.NewToken) (string, acc
 	if err != nil {
 		return "", access.Credential{}, err
 	}
-	if t.TTL < 0 || t.TTL > maxTTL || len(t.Label) > 100 {
-		return "", access.Credential{}, fmt.Errorf("a token lives at most 366 days and its label has at most 100 bytes: %w", access.ErrBadUser)
-	}
-	if len(t.Scopes) == 0 {
-		t.Scopes = access.DefaultScopes()
-	}
-	if err := access.MayGive(actor, t.Reach, t.TTL, s.desk.Now()); err != nil {
+	if err := mayGive(actor, &t, s.desk.Now()); err != nil {
 		return "", access.Credential{}, err
 	}
 	return s.newToken(ctx, actor, t)
 }
 
-func (s *Service) newToken(ctx context.Context, actor access.Actor, t control.NewToken) (string, access.Credential, error) {
-	secret, hash := access.NewSecret(access.KindToken)
-	c := s.credential(access.KindToken, hash, actor.User, t.Label, t.TTL).Within(actor.Parent, actor.Until)
-	c.Reach = t.Reach
-	detail := map[string]string{"label": t.Label, "scopes": words(t.Scopes)}
-	if len(t.Apps) > 0 {
-		detail["apps"] = strings.Join(t.Apps, " ")
+// mayGive returns an error unless an actor may make a token, and completes it.
+func mayGive(actor access.Actor, t *control.NewToken, now time.Time) error {
+	if t.TTL < 0 || t.TTL > maxTTL || len(t.Label) > 100 {
+		return fmt.Errorf("a token lives at most 366 days and its label has at most 100 bytes: %w", access.ErrBadUser)
 	}
-	_, err := s.desk.Update(ctx, actor.User, func(tx state.Tx) error {
+	if actor.Automation != "" { // what automation makes is automation's
+		t.Automation = actor.Automation
+	}
+	if t.Automation != "" {
+		if err := access.CheckAutomation(t.Automation); err != nil {
+			return err
+		}
+	}
+	if len(t.Scopes) == 0 {
+		t.Scopes = access.DefaultScopes()
+	}
+	return access.MayGive(actor, t.Reach, t.TTL, now)
+}
+
+func (s *Service) newToken(ctx context.Context, actor access.Actor, t control.NewToken) (string, access.Credential, error) {
+	return newTokenOf(ctx, s, actor, t, func(tx state.Tx) (string, error) { return actor.User, nil })
+}
+
+// newTokenOf makes a token, whose is found in the transaction that stores it.
+func newTokenOf(ctx context.Context, s *Service, actor access.Actor, t control.NewToken, whose func(state.Tx) (user string, err error)) (string, access.Credential, error) {
+	secret, hash := access.NewSecret(access.KindToken)
+	c := s.credential(access.KindToken, hash, "", t.Label, t.TTL).Within(actor.Parent, actor.Until)
+	c.Reach, c.Automation = t.Reach, t.Automation
+	_, err := s.desk.Update(ctx, actor.User, func(tx state.Tx) (err error) {
+		if c.User, err = whose(tx); err != nil {
+			return err
+		}
+		detail := map[string]string{"label": t.Label, "scopes": words(t.Scopes)}
+		for key, value := range map[string]string{"apps": strings.Join(t.Apps, " "), "automation": t.Automation} {
+			if value != "" {
+				detail[key] = value
+			}
+		}
+		if c.User != actor.User {
+			detail["person"] = c.User
+		}
 		for _, app := range t.Apps {
 			if _, err := tx.App(app); err != nil {
 				return fmt.Errorf("app %q, which the token would be bound to: %w", app, err)
@@ -69,9 +95,18 @@ func (s *Service) Tokens(ctx context.Context, p control.Page) (tokens control.It
 	if err != nil {
 		return tokens, err
 	}
-	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
+	return tokensOf(ctx, s, p, func(state.Reader) (string, error) { return actor.User, nil })
+}
+
+// tokensOf lists the tokens of a user who is found in the state that is read.
+func tokensOf(ctx context.Context, s *Service, p control.Page, whose func(state.Reader) (string, error)) (tokens control.Items[access.Credential], err error) {
+	err = s.desk.View(ctx, func(tx state.Reader) error {
+		user, err := whose(tx)
+		if err != nil {
+			return err
+		}
 		tokens, err = control.Part(p, func(p state.Part) ([]access.Credential, []byte, error) {
-			return tx.CredentialsPart(actor.User, access.KindToken, p)
+			return tx.CredentialsPart(user, access.KindToken, p)
 		})
 		return err
 	})
@@ -94,8 +129,16 @@ func (s *Service) RevokeToken(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.desk.Update(ctx, actor.User, func(tx state.Tx) error {
-		tokens, _, err := tx.CredentialsPart(actor.User, access.KindToken, state.Part{Limit: -1})
+	return revokeToken(ctx, s, actor, id, func(state.Tx) (string, error) { return actor.User, nil })
+}
+
+func revokeToken(ctx context.Context, s *Service, actor access.Actor, id string, whose func(state.Tx) (string, error)) error {
+	_, err := s.desk.Update(ctx, actor.User, func(tx state.Tx) error {
+		user, err := whose(tx)
+		if err != nil {
+			return err
+		}
+		tokens, _, err := tx.CredentialsPart(user, access.KindToken, state.Part{Limit: -1})
 		if err != nil {
 			return err
 		}
@@ -103,7 +146,11 @@ func (s *Service) RevokeToken(ctx context.Context, id string) error {
 		if i < 0 {
 			return fmt.Errorf("token %q: %w", id, access.ErrNoToken)
 		}
-		tx.Emit("token.revoked", "", id, nil)
+		var detail map[string]string
+		if user != actor.User {
+			detail = map[string]string{"person": user}
+		}
+		tx.Emit("token.revoked", "", id, detail)
 		return access.Revoke(tx, tokens[i])
 	})
 	return err

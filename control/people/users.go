@@ -16,7 +16,7 @@ func (s *Service) Users(ctx context.Context, f control.UserFilter, p control.Pag
 		return users, err
 	}
 	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
-		users, err = control.Sift(p, f.Keeps, tx.UsersPart)
+		users, err = control.Sift(p, func(u access.User) bool { return u.Sponsor == "" && f.Keeps(u) }, tx.UsersPart)
 		return err
 	})
 	return users, err
@@ -42,6 +42,9 @@ func (s *Service) UserIn(tx state.Reader, actor access.Actor, name string) (acce
 		return access.User{}, fmt.Errorf("user %.80q: %w", name, access.ErrNoUser)
 	}
 	user, err := tx.User(canonical)
+	if err == nil && user.Sponsor != "" {
+		user, err = access.User{}, access.ErrNoUser // it is listed as what it is
+	}
 	if err != nil {
 		err = fmt.Errorf("user %q: %w", canonical, err)
 	}

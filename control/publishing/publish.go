@@ -163,7 +163,7 @@ func (s *Service) admit(ctx context.Context, actor access.Actor, u control.Uploa
 	r = registry.Release{
 		App: manifest.Name, Version: manifest.Version, Digest: inspection.Digest, Size: inspection.Size,
 		Manifest: manifest, Interface: inspection.Interface, Capabilities: manifest.Needs(inspection.Capabilities), FuelTable: s.compiler.CostTable(), Made: inspection.Made,
-		Signer: signer, Created: s.desk.Now().UTC(), CreatedBy: actor.User,
+		Signer: signer, Created: s.desk.Now().UTC(), CreatedBy: actor.User, Behalf: actor.Behalf,
 	}
 	var q governance.Question
 	err = s.desk.View(ctx, func(tx state.Reader) error {
@@ -308,7 +308,7 @@ func (s *Service) AddRelease(tx state.Tx, actor access.Actor, r registry.Release
 		return err
 	}
 	if len(asked) == 0 {
-		if _, err := s.governance.Route(tx, actor.User, r, abi.TierSandbox, "", false); err != nil {
+		if _, err := s.governance.Route(tx, actor, r, abi.TierSandbox, "", false); err != nil {
 			return err
 		}
 	}

@@ -85,5 +85,5 @@ func lastChange(tx state.Reader, actor access.Actor, at search) (string, error) 
 		return "", err
 	}
 	e := found[0]
-	return ", by " + e.Actor + " at " + e.At.UTC().Format(time.RFC3339) + " (" + e.Kind + ")", nil
+	return ", by " + e.By() + " at " + e.At.UTC().Format(time.RFC3339) + " (" + e.Kind + ")", nil
 }

@@ -359,6 +359,8 @@ type NewToken struct {
 	Hours  int      `json:"hours,omitempty"`  // 0: it does not expire
 	Scopes []string `json:"scopes,omitempty"` // none: to read apps, requests and usage
 	Apps   []string `json:"apps,omitempty"`   // none: all
+	// Automation names the assistant or pipeline that acts with it, on the caller's behalf.
+	Automation string `json:"automation,omitempty"`
 }
 
 // NewToken makes an API token.

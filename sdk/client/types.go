@@ -34,6 +34,7 @@ type (
 		User  string   `json:"user"`
 		Roles []string `json:"roles"`
 		Via   string   `json:"via"`
+		abi.Behalf
 
 		Scopes []string `json:"scopes,omitempty"` // of the token; none: all
 		Apps   []string `json:"apps,omitempty"`
@@ -194,6 +195,7 @@ type (
 		Requires     []string          `json:"requires,omitempty"` // capabilities that need a review of this very release
 		Created      time.Time         `json:"created"`
 		CreatedBy    string            `json:"created_by"`
+		abi.Behalf                     // of who uploaded it
 		Charged      string            `json:"charged,omitempty"` // whose quota it counts in, if the app was handed over since
 		PreviewURL   string            `json:"preview_url"`
 		ActiveIn     []abi.Tier        `json:"active_in,omitempty"`
@@ -310,14 +312,15 @@ type (
 	}
 	// Activation records that a tier was routed to a release.
 	Activation struct {
-		App      string    `json:"app"`
-		Tier     abi.Tier  `json:"tier"`
-		Release  int       `json:"release"`
-		Previous int       `json:"previous"`
-		Rollback bool      `json:"rollback"`
-		Reason   string    `json:"reason,omitempty"`
-		By       string    `json:"by"`
-		At       time.Time `json:"at"`
+		App        string    `json:"app"`
+		Tier       abi.Tier  `json:"tier"`
+		Release    int       `json:"release"`
+		Previous   int       `json:"previous"`
+		Rollback   bool      `json:"rollback"`
+		Reason     string    `json:"reason,omitempty"`
+		By         string    `json:"by"`
+		abi.Behalf           // of who did it
+		At         time.Time `json:"at"`
 	}
 	// Inspection is what was read from a module.
 	Inspection struct {
@@ -472,6 +475,7 @@ type (
 		Reason     string            `json:"reason,omitempty"`
 		Findings   []abi.Finding     `json:"findings,omitempty"`
 		By         string            `json:"by"`
+		abi.Behalf                   // of who made it
 		Created    time.Time         `json:"created"`
 		Status     string            `json:"status"`
 		Decision   *Decision         `json:"decision,omitempty"`
@@ -585,11 +589,46 @@ type (
 		Apps    []string  `json:"apps,omitempty"` // the only ones that it reaches; none: all
 		Parent  string    `json:"parent,omitempty"`
 		Until   time.Time `json:"until,omitzero"`
+
+		Automation string `json:"automation,omitempty"` // what acts with it, on its user's behalf
+		Rule       string `json:"rule,omitempty"`       // the workload rule by which it was exchanged
 	}
 	// Token is a new token with its secret.
 	Token struct {
 		Secret string `json:"secret"`
 		Credential
+	}
+	// ServiceAccount is an account of a machine, for which a person answers.
+	ServiceAccount struct {
+		Name      string    `json:"name"`    // "deploy-hello"
+		User      string    `json:"user"`    // as which it acts
+		Sponsor   string    `json:"sponsor"` // the person who answers for it
+		Purpose   string    `json:"purpose,omitempty"`
+		Roles     []string  `json:"roles"`           // that it was given
+		Effective []string  `json:"effective_roles"` // that its sponsor has, too
+		Disabled  bool      `json:"disabled,omitempty"`
+		Orphaned  bool      `json:"orphaned,omitempty"` // its sponsor has left
+		Created   time.Time `json:"created"`
+		Tokens    int64     `json:"tokens"` // how many it has
+	}
+	// NewServiceAccount is a service account that is asked for.
+	NewServiceAccount struct {
+		Name    string   `json:"name"`
+		Sponsor string   `json:"sponsor,omitempty"` // default the caller
+		Purpose string   `json:"purpose,omitempty"`
+		Roles   []string `json:"roles"`
+	}
+	// ServiceAccountChange is what becomes of a service account; nil: it stays as it is.
+	ServiceAccountChange struct {
+		Sponsor  *string   `json:"sponsor,omitempty"`
+		Purpose  *string   `json:"purpose,omitempty"`
+		Roles    *[]string `json:"roles,omitempty"`
+		Disabled *bool     `json:"disabled,omitempty"`
+	}
+	// ServiceAccountFilter narrows the list of service accounts.
+	ServiceAccountFilter struct {
+		Sponsor  string
+		Orphaned bool
 	}
 	// User is a person or a machine that acts.
 	User struct {

@@ -47,7 +47,7 @@ func own[T any](p **T) bool {
 
 // InRelease returns where a release refers to people.
 func InRelease(r *registry.Release) []*string {
-	return []*string{&r.Manifest.Owner, &r.Signer.Identity, &r.CreatedBy, &r.Charged}
+	return []*string{&r.Manifest.Owner, &r.Signer.Identity, &r.CreatedBy, &r.Sponsor, &r.Charged}
 }
 
 // SignedAs notes which name a release's certificate is for, where its signer is still known by a name.
@@ -58,7 +58,7 @@ func SignedAs(r *registry.Release) {
 }
 
 // InActivation returns where an activation refers to people.
-func InActivation(a *registry.Activation) []*string { return []*string{&a.By} }
+func InActivation(a *registry.Activation) []*string { return []*string{&a.By, &a.Sponsor} }
 
 // InKey returns where a key refers to people.
 func InKey(k *registry.Key) []*string { return []*string{&k.Identity, &k.AddedBy} }
@@ -74,7 +74,7 @@ func InUnnamed(u *registry.Unnamed) []*string { return []*string{&u.Owner} }
 
 // InRequest returns where a request refers to people.
 func InRequest(q *approvals.Request) []*string {
-	all := []*string{&q.Owner, &q.CoOwner, &q.By, &q.Reviewed.Signer}
+	all := []*string{&q.Owner, &q.CoOwner, &q.By, &q.Sponsor, &q.Reviewed.Signer}
 	if own(&q.Decision) {
 		all = append(all, &q.Decision.By)
 	}
@@ -88,6 +88,9 @@ func InGrant(g *approvals.Grant) []*string {
 
 // InCredential returns where a credential refers to people.
 func InCredential(c *access.Credential) []*string { return []*string{&c.User} }
+
+// InUser returns where a user's record refers to other people.
+func InUser(u *access.User) []*string { return []*string{&u.Sponsor} }
 
 // InAccount returns where an account refers to people.
 func InAccount(a *access.Account) []*string { return []*string{&a.User} }
@@ -119,7 +122,7 @@ func InAttempt(a *state.Attempt) []*string { return []*string{&a.User} }
 
 // aboutPeople reports whether the subject of a kind of events is a person.
 func aboutPeople(kind string) bool {
-	for _, prefix := range []string{"user.", "account.", "session.", "audience.access_", "audience.person_"} {
+	for _, prefix := range []string{"user.", "account.", "service_account.", "session.", "audience.access_", "audience.person_"} {
 		if strings.HasPrefix(kind, prefix) {
 			return true
 		}
@@ -128,11 +131,11 @@ func aboutPeople(kind string) bool {
 }
 
 // peopleInDetail are the keys of details that refer to people.
-var peopleInDetail = []string{"identity", "from", "signer", "person", "co_owner", "was_co_owner"}
+var peopleInDetail = []string{"sponsor", "was_sponsor", "identity", "from", "signer", "person", "co_owner", "was_co_owner"}
 
 // inEvent changes where an event refers to people.
 func inEvent(e *abi.Event, change func(string) (string, error)) error {
-	fields := []*string{&e.Actor}
+	fields := []*string{&e.Actor, &e.Sponsor}
 	if aboutPeople(e.Kind) {
 		fields = append(fields, &e.Subject)
 	}

@@ -86,6 +86,13 @@ func (t *transaction) As(actor string) {
 	t.tx.As(id)
 }
 
+func (t *transaction) Behalf(of abi.Behalf) {
+	id, err := t.id(of.Sponsor)
+	t.fails(err)
+	of.Sponsor = id
+	t.tx.Behalf(of)
+}
+
 func (t *transaction) Emit(kind, app, subject string, detail map[string]string) {
 	e := abi.Event{Kind: kind, Subject: subject, Detail: detail}
 	t.fails(inEvent(&e, t.id))
@@ -153,12 +160,6 @@ func (t *transaction) PutRequest(q approvals.Request) error {
 }
 
 func (t *transaction) PutGrant(g approvals.Grant) error { return put(t, g, InGrant, t.tx.PutGrant) }
-
-// PutUser stores a user, whose names lead to them from here on.
-func (t *transaction) PutUser(u access.User) error {
-	clear(t.known)
-	return t.tx.PutUser(u)
-}
 
 func (t *transaction) PutCredential(c access.Credential) error {
 	return put(t, c, InCredential, t.tx.PutCredential)

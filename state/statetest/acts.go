@@ -37,7 +37,7 @@ func drawAct(t *rapid.T) act {
 	return act{
 		What: rapid.SampledFrom([]string{
 			"app", "release", "release", "unrelease", "activation", "key", "unkey", "host", "unhost", "ask", "ask", "decide",
-			"grant", "revoke", "user", "person", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "provisioned", "provisioned", "provisioning", "account", "account", "unaccount", "links", "secret", "unsecret", "audience", "ask access", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "charge", "certify", "remove", "erase",
+			"grant", "revoke", "user", "person", "service account", "service account", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "provisioned", "provisioned", "provisioning", "account", "account", "unaccount", "links", "secret", "unsecret", "audience", "ask access", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "behalf", "charge", "certify", "remove", "erase",
 		}).Draw(t, "what"),
 		App:    rapid.SampledFrom([]string{"a", "ab", "a-b"}).Draw(t, "app"),
 		Person: rapid.SampledFrom([]string{"ada", "ada2"}).Draw(t, "person"),
@@ -74,6 +74,8 @@ func (a act) do(tx state.Tx) string {
 			u.Former = []access.FormerName{{Name: was.Name, Until: a.at()}}
 		}
 		return said(nil, tx.PutUser(u))
+	case "service account": // which may be a person's afterwards
+		return said(nil, tx.PutUser(access.User{Name: a.App + abi.ServiceDomain, Sponsor: []string{"ada", "ada2", "ad", ""}[a.Choice], Purpose: a.Text}))
 	case "group": // whose name is sometimes another's in other letters
 		return said(nil, tx.PutGroup(a.group()))
 	case "ungroup":
@@ -117,6 +119,8 @@ func (a act) do(tx state.Tx) string {
 		return said(nil, tx.DeletePause(a.trigger()))
 	case "act as":
 		tx.As(a.Person)
+	case "behalf":
+		tx.Behalf([]abi.Behalf{{}, {Sponsor: a.Person}, {Automation: a.Text}, {}}[a.Choice])
 	}
 	kind := []string{"user.changed", "secret.set", "key.deleted", "release.published"}[a.Choice]
 	tx.Emit(kind, a.App, a.Text, map[string]string{"reason": a.Text})

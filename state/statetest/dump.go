@@ -125,6 +125,9 @@ func Dump(r state.Reader, more ...string) string {
 		person, err := r.Person(reference)
 		text += said(person, err)
 	}
+	for _, sponsor := range []string{"", "ada", "ada2", "absent"} {
+		text += list(r.ServiceAccounts(sponsor))
+	}
 	text += dumpEnded(r)
 	links, linksErr := r.Links()
 	text += said(links, linksErr)

@@ -23,13 +23,16 @@ type transaction struct {
 	*reader
 	before *tables // as they were committed last
 	by     string
+	behalf abi.Behalf
 	events int
 }
 
 func (t *transaction) As(actor string) { t.by = actor }
 
+func (t *transaction) Behalf(of abi.Behalf) { t.behalf = of }
+
 func (t *transaction) Emit(kind, app, subject string, detail map[string]string) {
-	e := abi.Event{Rev: t.rev, Seq: t.events, At: t.at, Actor: t.by, Kind: kind, App: app, Subject: subject, Detail: detail}
+	e := abi.Event{Rev: t.rev, Seq: t.events, At: t.at, Actor: t.by, Kind: kind, App: app, Subject: subject, Detail: detail, Behalf: t.behalf}
 	_ = t.put("events", key(number(t.rev), number(t.events)), e) // an event is always JSON
 	t.events++
 }

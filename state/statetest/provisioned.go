@@ -51,6 +51,13 @@ func (r *reader) Provisionings() ([]access.Provisioning, error) {
 	return whole(all, err, false)
 }
 
+func (r *reader) ServiceAccounts(sponsor string) ([]access.User, error) {
+	all, err := byKey(r.tables, "users", func(u access.User) bool {
+		return u.Sponsor != "" && (sponsor == "" || u.Sponsor == sponsor)
+	})
+	return whole(all, err, false)
+}
+
 func (t *transaction) PutProvisioned(p access.Provisioned) error {
 	return t.put("provisioned", key(p.Provider, p.Person), p)
 }

@@ -3,6 +3,8 @@ package boltstore
 import (
 	"errors"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/state"
@@ -34,6 +36,17 @@ func (a accountReader) SessionsAt(place string) ([]access.Credential, error) {
 		return nil, nil
 	}
 	found, _, err := pageBy[access.Credential](a.in, bCredentials, within(byBegun, place), state.Part{Limit: -1}, false)
+	return found, err
+}
+
+// ServiceAccounts lists the service accounts of a sponsor, or all, by name.
+func (a accountReader) ServiceAccounts(sponsor string) ([]access.User, error) {
+	prefix := within(bySponsor)
+	if sponsor != "" {
+		prefix = within(bySponsor, sponsor)
+	}
+	found, _, err := pageBy[access.User](a.in, bUsers, prefix, state.Part{Limit: -1}, false)
+	slices.SortFunc(found, func(x, y access.User) int { return strings.Compare(x.Name, y.Name) })
 	return found, err
 }
 

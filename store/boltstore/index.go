@@ -38,6 +38,7 @@ const (
 	byMember    = "member"             // person, group
 	byProvider  = "provisioned"        // provider, person; of those who are not deleted
 	byUserName  = "provisioned-name"   // provider, user name in its folded form, person; likewise
+	bySponsor   = "service-account"    // sponsor, name; of users that are service accounts
 	byExternal  = "provisioned-as"     // provider, key at the provider, person; of those who have one
 )
 
@@ -63,6 +64,7 @@ type fields struct {
 	Provider string    `json:"provider"`
 	UserName string    `json:"user_name"`
 	Deleted  time.Time `json:"deleted"`
+	Sponsor  string    `json:"sponsor"`
 }
 
 // entriesOf makes the keys under which the index leads to a record.
@@ -94,6 +96,11 @@ func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 			entries = append(entries, key(byLive, f.App, moment(f.Created), f.ID))
 		}
 		return entries, nil
+	case bUsers:
+		if f.Sponsor == "" {
+			return nil, nil
+		}
+		return [][]byte{key(bySponsor, f.Sponsor, string(k))}, nil
 	case bAccounts:
 		return [][]byte{key(byAccount, f.User, f.Provider, string(k))}, nil
 	case bActivations:
@@ -123,7 +130,7 @@ func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 }
 
 // indexed are the buckets that have entries.
-var indexed = []string{bRequests, bGrants, bCredentials, bActivations, bAccounts, bGroups, bMembers, bProvisioned}
+var indexed = []string{bRequests, bGrants, bCredentials, bActivations, bAccounts, bGroups, bMembers, bProvisioned, bUsers}
 
 // moment is a key part that sorts as a time.
 func moment(t time.Time) string { return number(uint64(max(0, t.UnixNano()))) }

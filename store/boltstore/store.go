@@ -155,6 +155,7 @@ type transaction struct {
 	w      *writer
 	rev    abi.Rev
 	actor  string
+	behalf abi.Behalf
 	events int
 	err    error // of Emit
 	groupWriter
@@ -197,7 +198,7 @@ func (s *Store) Update(ctx context.Context, actor string, change func(state.Tx) 
 			return err
 		}
 		t := newTransaction(newReader(ctx, w.tx, s.now()), w)
-		t.rev, t.actor = rev, actor
+		t.rev, t.actor, t.behalf = rev, actor, abi.Behalf{}
 		if err := change(t); err != nil {
 			return err
 		}
@@ -256,9 +257,12 @@ func (s *Store) Wait(ctx context.Context, after abi.Rev) error {
 // As says who acts, where that is known only once the transaction has read it.
 func (t *transaction) As(actor string) { t.actor = actor }
 
+// Behalf says which person is behind the actor.
+func (t *transaction) Behalf(of abi.Behalf) { t.behalf = of }
+
 // Emit adds an event to the revision. Detail must not hold secrets.
 func (t *transaction) Emit(kind, app, subject string, detail map[string]string) {
-	e := abi.Event{Rev: t.rev, Seq: t.events, At: t.at, Actor: t.actor, Kind: kind, App: app, Subject: subject, Detail: detail}
+	e := abi.Event{Rev: t.rev, Seq: t.events, At: t.at, Actor: t.actor, Kind: kind, App: app, Subject: subject, Detail: detail, Behalf: t.behalf}
 	if err := put(t.w, bEvents, key(number(uint64(t.rev))+number(uint64(t.events))), e); err != nil && t.err == nil {
 		t.err = err
 	}

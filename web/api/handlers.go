@@ -51,7 +51,7 @@ func info(s *server, c echo.Context) (any, error) { return s.About.Info(c.Reques
 
 func whoami(_ *server, c echo.Context) (any, error) {
 	a := access.ActorFrom(c.Request().Context())
-	return Whoami{a.User, a.Roles, a.Via, a.Reach}, nil
+	return Whoami{a.User, a.Roles, a.Via, a.Behalf, a.Reach}, nil
 }
 
 func getUser(s *server, c echo.Context) (any, error) {
@@ -334,7 +334,7 @@ func newToken(s *server, c echo.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret, credential, err := s.Tokens.NewToken(c.Request().Context(), control.NewToken{Label: in.Label, TTL: time.Duration(in.Hours) * time.Hour, Reach: in.Reach})
+	secret, credential, err := s.Tokens.NewToken(c.Request().Context(), in.asked())
 	credential.Hash = ""
 	return one(Token{secret, credential}, err)
 }

@@ -101,7 +101,7 @@ func (r route) app(c echo.Context) string {
 // allow decides whether who calls may call an operation. It is the one place where the API decides
 // that by role and by scope; what belongs to whom the node decides.
 func (r route) allow(a access.Actor) error {
-	if err := access.Require(a, r.anyOf()...); err != nil {
+	if err := access.AtDoor(a, r.act); err != nil {
 		return err
 	}
 	if r.scope != anyScope && r.scope != access.ScopeBackupRead { // which the node judges, by more than the scope
@@ -249,6 +249,14 @@ func routes() []route {
 		{method: get, path: "/tokens", id: "listTokens", act: access.ManageTokens, scope: access.ScopeTokensRead, about: "Your own API tokens.", paged: true, answer: Items[access.Credential]{}, handle: listing(listTokens)},
 		{method: post, path: "/tokens", id: "newToken", act: access.ManageTokens, scope: access.ScopeTokensWrite, about: "Make an API token. Its secret is returned once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken, secret: true},
 		{method: del, path: "/tokens/:id", id: "revokeToken", act: access.ManageTokens, scope: access.ScopeTokensWrite, about: "End one of your tokens.", handle: revokeToken},
+		{method: get, path: "/service-accounts", id: "listServiceAccounts", act: access.ReadServiceAccounts, scope: access.ScopeUsersRead, about: "Service accounts, by name: those that you answer for and, for auditors and operators, all.", query: []param{text("sponsor", "those that this person answers for"), choice("orphaned", "those alone whose sponsor has left", "true")}, paged: true, answer: Items[control.ServiceAccount]{}, handle: listing(listServiceAccounts)},
+		{method: post, path: "/service-accounts", id: "createServiceAccount", act: access.ManageServiceAccount, scope: access.ScopeUsersWrite, about: "Make an account for a machine. You answer for it, or, if an operator says so, another person does. It never has a role that its sponsor has not, never decides a request, and ends when its sponsor leaves.", body: jsonBody(control.NewServiceAccount{}), answer: control.ServiceAccount{}, status: http.StatusCreated, handle: createServiceAccount},
+		{method: get, path: "/service-accounts/:name", id: "getServiceAccount", act: access.ReadServiceAccounts, scope: access.ScopeUsersRead, about: "One service account.", answer: control.ServiceAccount{}, handle: getServiceAccount},
+		{method: post, path: "/service-accounts/:name", id: "changeServiceAccount", act: access.ManageServiceAccount, scope: access.ScopeUsersWrite, about: "Change what is named of a service account. All its tokens end when it is disabled, and when an operator names another sponsor.", body: jsonBody(control.ServiceAccountChange{}), answer: control.ServiceAccount{}, handle: changeServiceAccount},
+		{method: del, path: "/service-accounts/:name", id: "deleteServiceAccount", act: access.ManageServiceAccount, scope: access.ScopeUsersWrite, about: "Delete a service account, and all its tokens. What it did stays under its name, which no other is given.", handle: deleteServiceAccount},
+		{method: get, path: "/service-accounts/:name/tokens", id: "listServiceTokens", act: access.ReadServiceAccounts, scope: access.ScopeTokensRead, about: "The tokens of a service account.", paged: true, answer: Items[access.Credential]{}, handle: listing(listServiceTokens)},
+		{method: post, path: "/service-accounts/:name/tokens", id: "newServiceToken", act: access.ManageServiceAccount, scope: access.ScopeTokensWrite, about: "Make a token of a service account, which reaches no further than you do. Without hours it lives for 90 days. Its secret is returned once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newServiceToken, secret: true},
+		{method: del, path: "/service-accounts/:name/tokens/:id", id: "revokeServiceToken", act: access.ManageServiceAccount, scope: access.ScopeTokensWrite, about: "End a token of a service account.", handle: revokeServiceToken},
 		{method: get, path: "/users", id: "listUsers", act: access.ReadPerson, scope: access.ScopeUsersRead, about: "List the node's users.", query: []param{choice("role", "those who have a role", access.Roles()...), text("name", "part of the name")}, paged: true, answer: Items[access.User]{}, handle: listing(listUsers)},
 		{method: get, path: "/users/:name", id: "getUser", act: access.ReadPerson, scope: access.ScopeUsersRead, about: "One user.", answer: access.User{}, handle: getUser, of: aUser},
 		{method: put, path: "/users/:name", id: "putUser", act: access.ManagePerson, scope: access.ScopeUsersWrite, about: "Make a user, or change what a user may do.", body: jsonBody(PutUser{}), answer: access.User{}, handle: putUser, of: aUser, creates: true},
@@ -287,6 +295,7 @@ type (
 		User  string                `json:"user"`
 		Roles []access.Role         `json:"roles"`
 		Via   access.CredentialKind `json:"via"`
+		abi.Behalf
 		access.Reach
 	}
 	Activate struct {
@@ -343,6 +352,8 @@ type (
 	NewToken struct {
 		Label string `json:"label"`
 		Hours int    `json:"hours,omitempty" bounds:"min=0,max=8784"` // 0: does not expire
+		// Automation names the assistant or pipeline that acts with it, on your behalf; "": you do.
+		Automation string `json:"automation,omitempty"`
 		access.Reach
 	}
 	Token struct {

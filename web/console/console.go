@@ -65,8 +65,11 @@ type Services struct {
 	Users        web.Users
 	Provisioning web.Provisioning
 	Groups       web.Groups
-	Access       web.Explainer
-	Keys         web.Keys
+
+	ServiceAccounts web.ServiceAccounts
+
+	Access web.Explainer
+	Keys   web.Keys
 
 	Accounts web.Accounts
 	Links    web.Links
@@ -95,6 +98,7 @@ type Console struct {
 	settings     *settings
 	provisioning *provisioning
 	groups       *groups
+	machines     *machines
 	whoMay       *whoMay
 }
 
@@ -122,6 +126,7 @@ func newConsole(s Services, f *frame) *Console {
 		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Accounts, s.SignIns, s.Links, s.Front},
 		provisioning: &provisioning{f, s.Provisioning},
 		groups:       &groups{f, s.Groups},
+		machines:     &machines{f, s.ServiceAccounts},
 		whoMay:       &whoMay{f, s.Access, s.Users, s.Groups},
 	}
 }
@@ -183,6 +188,8 @@ func (c *Console) pages() []page {
 		{"/access", access.ExplainAccess, c.whoMay.show},
 		{"/groups", access.ReadMemberships, c.groups.list},
 		{"/groups/{group}", access.ReadGroup, c.groups.show},
+		{"/service-accounts", access.ReadServiceAccounts, c.machines.list},
+		{"/service-accounts/{name}", access.ReadServiceAccounts, c.machines.show},
 		{"/settings", access.ManageTokens, c.settings.show},
 		{"/sign-out", access.LookAround, c.sessions.leave},
 	}
@@ -264,6 +271,11 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/accounts/disconnect", c.settings.disconnect, access.ManageAccounts)
 	edit("/settings/users", aUser, c.settings.putUser, access.ManagePerson)
 	edit("/settings/users/rename", aUser, c.settings.renameUser, access.ManagePerson)
+	act("/service-accounts", c.machines.create, access.ManageServiceAccount)
+	act("/service-accounts/{name}/change", c.machines.change, access.ManageServiceAccount)
+	act("/service-accounts/{name}/delete", c.machines.remove, access.ManageServiceAccount)
+	mux.HandleFunc("POST /service-accounts/{name}/tokens", c.machines.newToken)
+	act("/service-accounts/{name}/revoke", c.machines.revokeToken, access.ManageServiceAccount)
 	act("/groups", c.groups.create, access.ManageGroup)
 	act("/groups/{group}/rename", c.groups.rename, access.ManageGroup)
 	act("/groups/{group}/delete", c.groups.remove, access.ManageGroup)

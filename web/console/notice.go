@@ -38,6 +38,8 @@ var notices = map[string]string{
 	"joined":       "Put in. It holds from their next request.",
 	"left":         "Taken out. It holds from their next request.",
 	"ungrouped":    "The group is deleted.",
+	"machine":      "Made. Give it a token, or have a pipeline get one by a rule.",
+	"machineless":  "The service account is deleted. All its tokens have ended.",
 	"saved":        "Saved.",
 	"linked":       "Linked. The provider finds the person when it tries again.",
 	"paused":       "Paused. What comes meanwhile waits.",

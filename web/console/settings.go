@@ -193,19 +193,28 @@ func (s *settings) showOnce(w http.ResponseWriter, r *http.Request, act access.A
 }
 
 func (s *settings) newToken(w http.ResponseWriter, r *http.Request) {
-	s.showOnce(w, r, access.ManageTokens, func(r *http.Request, v *settingsView) (err error) {
-		days, err := strconv.Atoi(r.FormValue("days"))
-		if err != nil || days < 0 || days > 366 {
-			return fmt.Errorf("%w: a token lives 1 to 366 days, or 0 for ever", problem.ErrBadRequest)
+	s.showOnce(w, r, access.ManageTokens, func(r *http.Request, v *settingsView) error {
+		t, err := tokenAsked(r)
+		if err != nil {
+			return err
 		}
-		t := control.NewToken{Label: r.FormValue("label"), TTL: time.Duration(days) * 24 * time.Hour}
-		for _, word := range r.Form["scope"] {
-			t.Scopes = append(t.Scopes, access.Scope(word))
-		}
-		t.Apps = strings.FieldsFunc(r.FormValue("apps"), func(c rune) bool { return c == ',' || unicode.IsSpace(c) })
 		v.Secret, _, err = s.tokens.NewToken(r.Context(), t)
 		return err
 	})
+}
+
+// tokenAsked reads the form of a new token.
+func tokenAsked(r *http.Request) (control.NewToken, error) {
+	days, err := strconv.Atoi(r.FormValue("days"))
+	if err != nil || days < 0 || days > 366 {
+		return control.NewToken{}, fmt.Errorf("%w: a token lives 1 to 366 days, or 0 for ever", problem.ErrBadRequest)
+	}
+	t := control.NewToken{Label: r.FormValue("label"), TTL: time.Duration(days) * 24 * time.Hour, Automation: strings.TrimSpace(r.FormValue("automation"))}
+	for _, word := range r.Form["scope"] {
+		t.Scopes = append(t.Scopes, access.Scope(word))
+	}
+	t.Apps = strings.FieldsFunc(r.FormValue("apps"), func(c rune) bool { return c == ',' || unicode.IsSpace(c) })
+	return t, nil
 }
 
 func (s *settings) inviteUser(w http.ResponseWriter, r *http.Request) {

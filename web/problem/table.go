@@ -138,6 +138,10 @@ var table = []Entry{
 		"Of what the node does at once each person has a share, so that the others have theirs.",
 		"Let what is running end, and try again.", budget.ErrShare),
 
+	entry("sponsor-left", http.StatusUnauthorized, "The service account's sponsor has left",
+		"A person answers for each service account. When that person leaves, all its tokens end at once.",
+		"An operator names another sponsor, who then makes new tokens.", access.ErrNoSponsor).
+		commands("agora service-accounts list --orphaned", "agora service-accounts set NAME --sponsor PERSON"),
 	entry("not-signed-in", http.StatusUnauthorized, "You are not signed in",
 		"This needs a known user: a session in the browser, or an API token.",
 		"Sign in again, with a fresh sign-in link or an API token.", access.ErrUnauthenticated).
@@ -240,6 +244,14 @@ var table = []Entry{
 		"A token may do what its scopes name, for the apps that it is bound to, and no more than its user may.",
 		"Make a token with the scope that the detail names, or use one that has it.", access.ErrScope).
 		commands("agora tokens list", "agora tokens create NAME --scope SCOPE"),
+	entry("in-person", http.StatusForbidden, "A person does that",
+		"Requests are decided, and people, what they come in with and whose an app is are changed, by people themselves: never by a service account, and never by an assistant or a pipeline on a person's behalf.",
+		"Sign in to the console yourself, or use a token of your own that was not made for automation.", access.ErrInPerson).
+		commands("agora login"),
+	entry("bad-service-account", http.StatusUnprocessableEntity, "The service account is not valid",
+		"A service account has a name of its own, a person who answers for it, and no role that this person has not. It is no person: it never signs in, owns no app and is in no group.",
+		"Read the detail; it names what is wrong.", access.ErrServiceAccount).
+		commands("agora service-accounts list"),
 	entry("backup-needs-more", http.StatusForbidden, "A backup asks for more than a role",
 		"A backup holds the node's keys: whoever has it can sign as any user here. So it takes a token that names the scope backup:read, or a session that began within the last fifteen minutes.",
 		"Sign in to the console anew and make a token with the scope backup:read there; then give it with --token.", access.ErrBackup).
@@ -606,6 +618,10 @@ var table = []Entry{
 		"No user has this mail address.",
 		"List the users; an operator finds them in the console's settings, too.", access.ErrNoUser).
 		commands("agora users list"),
+	entry("no-such-service-account", http.StatusNotFound, "There is no such service account",
+		"No service account has this name, or it was deleted.",
+		"List the service accounts that you answer for.", access.ErrNoServiceAccount).
+		commands("agora service-accounts list"),
 	entry("no-such-group", http.StatusNotFound, "There is no such group",
 		"No group has this id, and none that is made here has this name.",
 		"List the groups.", access.ErrNoGroup).
