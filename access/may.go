@@ -140,6 +140,8 @@ type Resource struct {
 	By       string    // who made it
 	Sponsor  string    // who answered for that one, a service account
 	Concerns []Concern // that it is about
+	Stages   []Concern // what it waits for reviewers of, each by itself; "": of anything. None: of all Concerns
+	Former   []string  // people and ids of groups that owned the app while it was open
 	Closed   bool      // it is decided, or withdrawn
 }
 
@@ -217,6 +219,11 @@ func isConcerned(a Actor, on Resource) bool {
 	return a.User == on.By || (on.Sponsor != "" && a.Person() == on.Sponsor) || owns(a, on)
 }
 
+// owned reports whether an actor owned the app of a request while it was open.
+func owned(a Actor, on Resource) bool {
+	return slices.ContainsFunc(on.Former, func(was string) bool { return was == a.User || In(a.Groups, was) })
+}
+
 func alive(on Resource) bool { return on.Stage == Alive || on.Stage == "" }
 
 func heldBy(words string, by ...string) when {
@@ -234,7 +241,7 @@ var (
 	stoppers = holder{words: "a developer, reviewer or operator", any: []Role{RoleDeveloper, RoleReviewer, RoleOperator}}
 	reviewer = holder{words: "a reviewer", any: []Role{RoleReviewer}}
 	anyRev   = holder{words: "a reviewer", any: []Role{RoleReviewer}, anyGroup: true}
-	decider  = holder{words: "a reviewer of all that it concerns", any: []Role{RoleReviewer}, concerns: true}
+	decider  = holder{words: "a reviewer of all that it concerns or, if the policy names stages, of one that waits,", any: []Role{RoleReviewer}, concerns: true}
 	auditor  = holder{words: "an auditor", any: []Role{RoleAuditor}}
 	counters = holder{words: "a finance, auditor or operator", any: []Role{RoleFinance, RoleAuditor, RoleOperator}}
 	watchers = holder{words: "an auditor or operator", any: []Role{RoleAuditor, RoleOperator}}
@@ -247,7 +254,7 @@ var (
 	self      = being{"that person", func(a Actor, on Resource) bool { return a.User == on.Owner }}
 	offered   = being{"the person it is offered to", func(a Actor, on Resource) bool { return a.User == on.OfferedTo }}
 	concerned = being{"its requester or one of the app's owners", isConcerned}
-	bystander = being{"neither its requester nor one of the app's owners", func(a Actor, on Resource) bool { return !isConcerned(a, on) }}
+	bystander = being{"neither its requester nor one of the app's owners, now or while it was open", func(a Actor, on Resource) bool { return !isConcerned(a, on) && !owned(a, on) }}
 	member    = being{"in it", func(a Actor, on Resource) bool { return In(a.Groups, on.Group) }}
 
 	always   = when{"", func(Resource) bool { return true }}
@@ -407,14 +414,21 @@ func (r *rule) notFor(a Actor, on Resource) error {
 	if !slices.ContainsFunc(door, a.Has) {
 		return a.lacks(door)
 	}
+	if len(on.Stages) > 0 && a.holds(RoleReviewer, false, on) {
+		return fmt.Errorf("%s waits for a reviewer of %s, and your role is for other concerns: %w", on.words(), listed(on.Stages, " or "), ErrForbidden)
+	}
 	if len(on.Concerns) > 0 && a.holds(RoleReviewer, false, on) {
-		words := make([]string, len(on.Concerns))
-		for i, c := range on.Concerns {
-			words[i] = string(c)
-		}
-		return fmt.Errorf("%s is for reviewers of %s, and your role is for other concerns: %w", on.words(), strings.Join(words, " and "), ErrForbidden)
+		return fmt.Errorf("%s is for reviewers of %s, and your role is for other concerns: %w", on.words(), listed(on.Concerns, " and "), ErrForbidden)
 	}
 	return fmt.Errorf("your role is for the apps of one group, and %s is of none of them: %w", on.words(), ErrForbidden)
+}
+
+func listed(concerns []Concern, between string) string {
+	words := make([]string, len(concerns))
+	for i, c := range concerns {
+		words[i] = string(c)
+	}
+	return strings.Join(words, between)
 }
 
 // reaches returns an error if the actor's token is bound to apps of which the resource is none.

@@ -148,7 +148,11 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		return does
 	case access.DecideRequest:
 		mayOf := w.only == "" || slices.Equal(on.Concerns, []access.Concern{w.only})
-		return there.reviewer && mayOf && !on.Closed && !own && on.By != me
+		if len(on.Stages) > 0 {
+			mayOf = w.only == "" || slices.Contains(on.Stages, w.only) || slices.Contains(on.Stages, "")
+		}
+		before := slices.Contains(on.Former, me) || slices.Contains(on.Former, mine)
+		return there.reviewer && mayOf && !on.Closed && !own && !before && on.By != me
 	case access.WithdrawRequest:
 		return there.developer && !on.Closed && (own || on.By == me)
 	case access.ReadMembers:
@@ -215,6 +219,15 @@ func everyResource(kind access.Kind) (all []access.Resource) {
 					for _, r.Concerns = range [][]access.Concern{nil, {access.ConcernPrivacy}, {access.ConcernPrivacy, access.ConcernFinance}} {
 						all = append(all, r)
 					}
+				}
+			}
+			if r.Owner == me || r.CoOwner != "" {
+				continue
+			}
+			r.By, r.Closed, r.Concerns = other, false, []access.Concern{access.ConcernPrivacy, access.ConcernFinance}
+			for _, r.Stages = range [][]access.Concern{nil, {access.ConcernPrivacy}, {access.ConcernSecurity}, {access.ConcernFinance, ""}} {
+				for _, r.Former = range [][]string{nil, {me}, {mine}, {other, "g_others"}} {
+					all = append(all, r)
 				}
 			}
 		case access.OnGroup:

@@ -162,19 +162,32 @@ func (a Actor) holds(r Role, anyGroup bool, on Resource) bool {
 	return false
 }
 
-// reviews reports whether an actor's concerns as a reviewer are all that a request is about.
+// Reviews reports whether an actor is a reviewer of a concern ("": of anything) in the apps of a group
+// ("": those of none).
+func Reviews(a Actor, c Concern, group string) bool {
+	return a.User != "" && a.reviewsOne(c, group, true)
+}
+
+// reviewsOne reports whether an actor is a reviewer of a concern. Of "" are those that are for no single
+// concern or, with anyConcern, for whichever.
+func (a Actor) reviewsOne(c Concern, group string, anyConcern bool) bool {
+	return slices.ContainsFunc(a.Roles, func(held Role) bool {
+		of, concern, g := held.Parts()
+		return of == RoleReviewer && (concern == "" || concern == c || anyConcern && c == "") && (g == "" || g == group)
+	})
+}
+
+// reviews reports whether an actor is a reviewer of a stage that a request waits for or, if it has none,
+// of all that it is about.
 func (a Actor) reviews(on Resource) bool {
-	covered := func(c Concern) bool {
-		return slices.ContainsFunc(a.Roles, func(held Role) bool {
-			of, concern, group := held.Parts()
-			return of == RoleReviewer && (concern == "" || concern == c) && (group == "" || group == on.Group)
-		})
+	if len(on.Stages) > 0 {
+		return slices.ContainsFunc(on.Stages, func(c Concern) bool { return a.reviewsOne(c, on.Group, true) })
 	}
 	if len(on.Concerns) == 0 {
-		return covered("")
+		return a.reviewsOne("", on.Group, false)
 	}
 	for _, c := range on.Concerns {
-		if !covered(c) {
+		if !a.reviewsOne(c, on.Group, false) {
 			return false
 		}
 	}

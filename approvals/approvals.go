@@ -57,7 +57,15 @@ const (
 	StatusWithdrawn Status = "withdrawn"
 )
 
-// Request asks a reviewer for something. It is about one release from its first
+// Turn is whom an open request waits for.
+type Turn string
+
+const (
+	TurnReviewers Turn = "reviewers"
+	TurnOver      Turn = "" // it waits for no one: it is decided, or was taken back
+)
+
+// Request asks reviewers for something. It is about one release from its first
 // day to its last: when another release is to be decided about, it is withdrawn and
 // replaced.
 type Request struct {
@@ -80,6 +88,14 @@ type Request struct {
 	Status     Status        `json:"status"`
 	Decision   *Decision     `json:"decision,omitempty"`
 
+	// Stages are whose votes the policy wants; none: one reviewer of all that it is about decides.
+	Stages []Stage `json:"stages,omitempty"`
+	Votes  []Vote  `json:"votes,omitempty"` // in the order in which they were cast
+	Turn   Turn    `json:"turn,omitempty"`
+	// Former are the people, and the ids of the groups, that owned the app while it was open, and do not
+	// any more. They decide nothing about it either.
+	Former []string `json:"former,omitempty"`
+
 	// Reviewed is what of the release a reviewer relies on.
 	Reviewed Terms `json:"reviewed,omitzero"`
 	// Requires is what the policy wanted decided when it was asked, about the one capability of a
@@ -101,6 +117,8 @@ type Request struct {
 	// filled in where a request is shown.
 	Reaches string `json:"reaches,omitempty"`
 	Newer   int    `json:"newer,omitempty"`
+	// Progress is how far its stages are, filled in likewise if the policy names any.
+	Progress []Tally `json:"progress,omitempty"`
 }
 
 // Change is one difference between two releases.
@@ -110,10 +128,11 @@ type Change struct {
 	Now  string `json:"now,omitempty"`
 }
 
-// Decision is a reviewer's verdict.
+// Decision is the outcome of a request: the vote that decided it.
 type Decision struct {
 	Approve bool      `json:"approve"`
 	Reason  string    `json:"reason,omitempty"` // required to reject
+	Remedy  string    `json:"remedy,omitempty"` // of a rejection: what would pass
 	Digest  string    `json:"digest,omitempty"` // of the module that was decided about
 	By      string    `json:"by"`
 	At      time.Time `json:"at"`
@@ -328,6 +347,8 @@ type Verdict struct {
 	Findings []abi.Finding
 	// Requires is what a reviewer has to decide about, by capability and code.
 	Requires []Requirement
+	// Stages are whose votes it takes; none: those of one reviewer of all that it is about.
+	Stages []Stage
 	// Policy is what said so.
 	Policy Digest
 }
@@ -351,5 +372,7 @@ func (v Verdict) About(capability string) []abi.Finding {
 // it wraps ErrPolicy and the caller must refuse. Safe for concurrent use.
 type Policy interface {
 	Evaluate(ctx context.Context, s Subject) (Verdict, error)
+	// Digest names the policy, as its verdicts do.
+	Digest() Digest
 	Rules
 }

@@ -85,6 +85,13 @@ func (m *memory) PutGrant(g approvals.Grant) error {
 	return nil
 }
 
+// voters are people in groups who are reviewers of everything.
+func voters(groups map[string][]string) approvals.Voters {
+	return func(name string) (approvals.Voter, error) {
+		return approvals.Voter{Person: approvals.Person{Name: name, Groups: groups[name]}, Reviews: func(string) bool { return true }}, nil
+	}
+}
+
 var at = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // TestStateMachine walks requests and grants at random against a model that
@@ -135,7 +142,7 @@ func TestStateMachine(t *testing.T) {
 				case !approve && strings.TrimSpace(reason) == "":
 					want = approvals.ErrReasonMissing
 				}
-				q, g, err := approvals.Decide(tx, id, approvals.Decision{Approve: approve, Reason: reason, By: by, At: now}, groups[by])
+				q, g, err := approvals.Decide(tx, id, approvals.Ballot{Approve: approve, Reason: reason, By: by, At: now}, voters(groups))
 				if !errors.Is(err, want) || (want == nil && err != nil) {
 					rt.Fatalf("decide: %v, want %v", err, want)
 				}
@@ -241,8 +248,8 @@ func TestStoredRequests(t *testing.T) {
 		t.Errorf("%+v", q)
 	}
 	tx := &memory{requests: []approvals.Request{q}}
-	done, _, err := approvals.Decide(tx, q.ID, approvals.Decision{Approve: true, By: "rex@example.com", At: at, Policy: "sha256:bb"}, nil)
-	if err != nil || done.Decision.Policy != "sha256:bb" {
+	done, _, err := approvals.Decide(tx, q.ID, approvals.Ballot{Approve: true, By: "rex@example.com", At: at}, voters(nil))
+	if err != nil || done.Decision.Policy != "" || done.Status != approvals.StatusApproved {
 		t.Fatalf("%+v, %v", done, err)
 	}
 	made, err := approvals.Granted(tx, done)

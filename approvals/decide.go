@@ -26,7 +26,7 @@ func Open(tx Tx, q Request) (Request, error) {
 	if q.ID, err = tx.NextRequest(); err != nil {
 		return Request{}, err
 	}
-	q.Status, q.Decision = StatusOpen, nil
+	q.Status, q.Turn, q.Decision, q.Votes = StatusOpen, TurnReviewers, nil, nil
 	return q, tx.PutRequest(q)
 }
 
@@ -44,7 +44,7 @@ func Supersede(tx Tx, app string, release int, by string, now time.Time) ([]Requ
 		if q.Release >= release {
 			continue
 		}
-		q.Status, q.Superseded = StatusWithdrawn, release
+		q.Status, q.Turn, q.Superseded = StatusWithdrawn, TurnOver, release
 		q.Decision = &Decision{Reason: fmt.Sprintf("release %d was uploaded", release), By: by, At: now, Digest: q.Digest}
 		if err := tx.PutRequest(q); err != nil {
 			return nil, err
@@ -69,30 +69,124 @@ func (q Request) Concerns(p Person) bool {
 	return p.Name == q.By || (q.Sponsor != "" && who == q.Sponsor) || who == q.Owner || (q.CoOwner != "" && who == q.CoOwner) || (q.Group != "" && slices.Contains(p.Groups, q.Group))
 }
 
-// DecidableBy reports whether a reviewer may decide an open request: one whom it does not concern.
-func (q Request) DecidableBy(p Person) bool { return q.Status == StatusOpen && !q.Concerns(p) }
+// conflicts reports whether a person may not decide about a request: it is theirs, or they owned the
+// app at some time while it was open.
+func (q Request) conflicts(p Person) bool {
+	return q.Concerns(p) || slices.Contains(q.Former, p.Name) || slices.ContainsFunc(p.Groups, func(g string) bool { return slices.Contains(q.Former, g) })
+}
 
-// Decide closes a request. Approving a grant request makes the grant; what an
-// approved promotion grants is what Granted returns. The caller has checked that
-// the decider has the reviewer role. groups are the decider's.
-func Decide(tx Tx, id string, d Decision, groups []string) (Request, *Grant, error) {
+// DecidableBy reports whether a reviewer may decide an open request: one whom it does not concern.
+func (q Request) DecidableBy(p Person) bool { return q.Status == StatusOpen && !q.conflicts(p) }
+
+// OwnedBy makes an open request that of its app's owners of now. Those of before, people and groups, go
+// on to decide nothing about it.
+func (q Request) OwnedBy(owner, coOwner, group string) Request {
+	for _, was := range []string{q.Owner, q.CoOwner, q.Group} {
+		if was != "" && was != owner && was != coOwner && was != group {
+			q = q.After(was)
+		}
+	}
+	q.Owner, q.CoOwner, q.Group = owner, coOwner, group
+	return q
+}
+
+// After notes somebody who owned the app while the request was open, a person or a group.
+func (q Request) After(was string) Request {
+	if !slices.Contains(q.Former, was) {
+		q.Former = append(slices.Clone(q.Former), was)
+	}
+	return q
+}
+
+// Renew has an open request ask for what the policy asks for now, as far as people decide about it, and
+// returns the capabilities that approving it would grant beside those that it said. What was asked for
+// once stays asked for.
+func (q *Request) Renew(v Verdict, terms Terms) (more []string) {
+	requires := v.Requires
+	if q.Kind == KindGrant {
+		requires = v.Requirements(q.Capability)
+	}
+	had := q.Grants()
+	for _, r := range q.Requires {
+		if !slices.ContainsFunc(requires, func(o Requirement) bool { return o.Capability == r.Capability }) {
+			requires = append(slices.Clone(requires), r)
+		}
+	}
+	q.Requires, q.Stages, q.Policy, q.Reviewed = requires, v.Stages, v.Policy, terms
+	return slices.DeleteFunc(q.Grants(), func(word string) bool { return slices.Contains(had, word) })
+}
+
+// Ballot is a vote as it is cast.
+type Ballot struct {
+	Approve bool
+	Reason  string  // needed to reject
+	Remedy  string  // of a rejection: what would pass
+	Digest  string  // of the module that was looked at; "": of the one that it is about
+	Concern *string // of the stage; nil: the first that waits for a reviewer such as this
+	By      string
+	At      time.Time
+}
+
+// Decide casts a vote. The one that a request's last stage waited for approves it, and makes the grant
+// of a request for one; what an approved promotion grants is what Granted returns. One rejection ends
+// it. The caller has checked that who votes is a reviewer.
+func Decide(tx Tx, id string, b Ballot, voters Voters) (Request, *Grant, error) {
 	q, err := Undecided(tx, id)
 	if err != nil {
 		return Request{}, nil, err
 	}
-	if !q.DecidableBy(Person{Name: d.By, Groups: groups}) {
-		return Request{}, nil, fmt.Errorf("%s was made by %s for an app of %s; another reviewer has to decide: %w", id, q.By, q.Owner, ErrSelfReview)
+	who, err := q.admits(b, voters)
+	if err != nil {
+		return Request{}, nil, err
 	}
-	if d.Digest != "" && d.Digest != q.Digest {
-		return Request{}, nil, fmt.Errorf("%s is about the module %s, and you decided about %s: %w", id, q.Digest, d.Digest, ErrChanged)
+	if err := q.Count(q.Policy, voters); err != nil {
+		return Request{}, nil, err
 	}
-	if !d.Approve && strings.TrimSpace(d.Reason) == "" {
-		return Request{}, nil, fmt.Errorf("say to %s why it is rejected: %w", q.By, ErrReasonMissing)
+	was, voted := q.VoteOf(b.By)
+	if voted && b.Approve {
+		return Request{}, nil, fmt.Errorf("you approved %s at %s, and one person counts once; it waits for others: %w", id, was.At.UTC().Format(time.RFC3339), ErrAlreadyVoted)
 	}
-	d.Digest = q.Digest
-	q.Status, q.Decision = StatusRejected, &d
-	if d.Approve {
-		q.Status = StatusApproved
+	stage := Stage{Order: was.Stage, Concern: was.Concern} // whoever approved may still reject
+	if !voted {
+		if stage, err = q.stageFor(who, b.Concern); err != nil {
+			return Request{}, nil, err
+		}
+	}
+	q.Votes = append(q.Votes, Vote{
+		Stage: stage.Order, Concern: stage.Concern, By: b.By, Approve: b.Approve, Reason: b.Reason, Remedy: b.Remedy, At: b.At, About: q.basis(stage.Concern),
+	})
+	if b.Approve && len(q.Waits()) > 0 {
+		return q, nil, tx.PutRequest(q)
+	}
+	return q.close(tx, b)
+}
+
+// admits returns an error unless somebody may cast a vote, whatever the stage.
+func (q Request) admits(b Ballot, voters Voters) (who Voter, err error) {
+	if who, err = voters(b.By); err != nil {
+		return who, err
+	}
+	switch {
+	case who.Gone != "":
+		return who, fmt.Errorf("%s: %s: %w", q.ID, who.Gone, ErrNoVote)
+	case q.Concerns(who.Person):
+		return who, fmt.Errorf("%s was made by %s for an app of %s; another reviewer has to decide: %w", q.ID, q.By, q.Owner, ErrSelfReview)
+	case q.conflicts(who.Person):
+		return who, fmt.Errorf("%s is about an app that you owned while it was open; another reviewer has to decide: %w", q.ID, ErrSelfReview)
+	case b.Digest != "" && b.Digest != q.Digest:
+		return who, fmt.Errorf("%s is about the module %s, and you decided about %s: %w", q.ID, q.Digest, b.Digest, ErrChanged)
+	case !b.Approve && strings.TrimSpace(b.Reason) == "":
+		return who, fmt.Errorf("say to %s why it is rejected: %w", q.By, ErrReasonMissing)
+	}
+	return who, nil
+}
+
+// close decides a request by its last vote.
+func (q Request) close(tx Tx, b Ballot) (Request, *Grant, error) {
+	q.Status, q.Turn = StatusRejected, TurnOver
+	q.Decision = &Decision{Approve: b.Approve, Reason: b.Reason, Remedy: b.Remedy, Digest: q.Digest, By: b.By, At: b.At}
+	if b.Approve {
+		q.Status, q.Decision.Policy = StatusApproved, q.Policy
 	}
 	if err := tx.PutRequest(q); err != nil {
 		return Request{}, nil, err
@@ -100,10 +194,11 @@ func Decide(tx Tx, id string, d Decision, groups []string) (Request, *Grant, err
 	switch {
 	case q.Kind != KindGrant:
 		return q, nil, nil
-	case !d.Approve:
+	case !b.Approve:
 		return q, nil, except(tx, q)
 	}
 	g := q.grant("grant-"+strings.TrimPrefix(q.ID, "req-"), q.Capability, q.Params)
+	var err error
 	if g.Except, err = rejected(tx, q); err != nil {
 		return Request{}, nil, err
 	}
@@ -195,7 +290,7 @@ func Withdraw(tx Tx, id string, by Person, now time.Time) (Request, error) {
 	if !q.Concerns(by) {
 		return Request{}, fmt.Errorf("%s can be withdrawn by %s or %s: %w", id, q.By, q.Owner, ErrNotYours)
 	}
-	q.Status, q.Decision = StatusWithdrawn, &Decision{By: by.Name, At: now}
+	q.Status, q.Turn, q.Decision = StatusWithdrawn, TurnOver, &Decision{By: by.Name, At: now}
 	return q, tx.PutRequest(q)
 }
 
@@ -214,7 +309,11 @@ func Undecided(tx Reader, id string) (Request, error) {
 		return Request{}, fmt.Errorf("%s is about release %d; release %d was uploaded since, and %s: %w", id, q.Release, q.Superseded, now, ErrChanged)
 	}
 	if q.Status != StatusOpen {
-		return Request{}, fmt.Errorf("request %s is %s: %w", id, q.Status, ErrAlreadyDecided)
+		by := ""
+		if d := q.Decision; d != nil {
+			by = fmt.Sprintf(", by %s at %s", d.By, d.At.UTC().Format(time.RFC3339))
+		}
+		return Request{}, fmt.Errorf("request %s is %s%s: %w", id, q.Status, by, ErrAlreadyDecided)
 	}
 	return q, nil
 }

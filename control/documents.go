@@ -128,10 +128,14 @@ type Published struct {
 	Unchanged bool `json:"unchanged,omitempty"`
 }
 
-// Verdict is what a reviewer decides about a request.
+// Verdict is how a reviewer votes about a request.
 type Verdict struct {
 	Approve bool   `json:"approve"`
 	Reason  string `json:"reason,omitempty"` // needed to reject
+	Remedy  string `json:"remedy,omitempty"` // of a rejection: what would pass
+	// Concern is that of the stage which the vote is about, "" for a stage of any reviewer. Left out: the
+	// first that waits for a reviewer such as this.
+	Concern *string `json:"concern,omitempty"`
 	// Digest is the module that the reviewer looked at. A request that is about
 	// another is not decided. Left out: the one that the request names, which never
 	// changes.

@@ -2,9 +2,7 @@ package control
 
 import (
 	"errors"
-	"slices"
 
-	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/registry"
@@ -57,35 +55,21 @@ func PersonOf(a access.Actor) approvals.Person {
 	return approvals.Person{Name: a.User, Groups: a.Groups, Sponsor: a.Sponsor}
 }
 
-// concerns are what reviewers look at in an app that uses a capability.
-var concerns = map[string][]access.Concern{
-	"blob": {access.ConcernPrivacy}, "kv": {access.ConcernPrivacy}, abi.CapabilityEvents: {access.ConcernPrivacy}, abi.CapabilitySubscribe: {access.ConcernPrivacy},
-	"fetch": {access.ConcernSecurity}, "secret": {access.ConcernSecurity}, "llm": {access.ConcernPrivacy, access.ConcernFinance},
-}
-
-// ConcernsOf returns what a request is about: for each capability that approving it grants, and a promotion
-// is the platform's, too.
-func ConcernsOf(q approvals.Request) (all []access.Concern) {
-	if q.Kind == approvals.KindPromotion {
-		all = append(all, access.ConcernPlatform)
-	}
-	for _, word := range q.Grants() {
-		of := concerns[word]
-		if of == nil {
-			of = []access.Concern{access.ConcernPlatform}
-		}
-		for _, c := range of {
-			if !slices.Contains(all, c) {
-				all = append(all, c)
-			}
-		}
-	}
-	return all
-}
-
-// OfRequest is a request as that table sees it.
+// OfRequest is a request as that table sees it. Of an open one the votes that do not count any more have
+// to be noted, see approvals.Request.Count.
 func OfRequest(q approvals.Request) access.Resource {
-	return access.Resource{Kind: access.OnRequest, Name: q.App, Owner: q.Owner, CoOwner: q.CoOwner, Group: q.Group, By: q.By, Sponsor: q.Sponsor, Concerns: ConcernsOf(q), Closed: q.Status != approvals.StatusOpen}
+	on := access.Resource{
+		Kind: access.OnRequest, Name: q.App, Owner: q.Owner, CoOwner: q.CoOwner, Group: q.Group, By: q.By, Sponsor: q.Sponsor, Former: q.Former, Closed: q.Status != approvals.StatusOpen,
+	}
+	for _, c := range q.IsAbout() {
+		on.Concerns = append(on.Concerns, access.Concern(c))
+	}
+	if q.Staged() {
+		for _, s := range q.Waits() {
+			on.Stages = append(on.Stages, access.Concern(s.Concern))
+		}
+	}
+	return on
 }
 
 // MayApp returns nil if an actor may do something to an app now: see access.May. Of an app that is

@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
@@ -15,14 +16,35 @@ type Owners struct {
 	Group   string // an id, or the name of a group that was made here; "" for none
 }
 
-// OwnRequests makes an app's open requests those of its owners of now, who do not decide about them.
+// OwnRequests makes an app's open requests those of its owners of now. Neither they nor those of before
+// decide about them.
 func OwnRequests(tx state.Tx, app registry.App) error {
 	open, _, err := tx.RequestsPart(app.Name, approvals.StatusOpen, state.Part{Limit: -1})
 	if err != nil {
 		return err
 	}
 	for _, q := range open {
-		q.Owner, q.CoOwner, q.Group = app.Owner, app.CoOwner, app.Group
+		if err := tx.PutRequest(q.OwnedBy(app.Owner, app.CoOwner, app.Group)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LeftGroup notes in the open requests of the apps that a group owns, or owned while they were open, that
+// some people were in it: leaving a group does not make them judges of what they asked for together.
+func LeftGroup(tx state.Tx, group string, people ...string) error {
+	open, _, err := tx.RequestsPart("", approvals.StatusOpen, state.Part{Limit: -1})
+	if err != nil {
+		return err
+	}
+	for _, q := range open {
+		if q.Group != group && !slices.Contains(q.Former, group) {
+			continue
+		}
+		for _, name := range people {
+			q = q.After(name)
+		}
 		if err := tx.PutRequest(q); err != nil {
 			return err
 		}

@@ -50,14 +50,14 @@ func TestDescriptionIsTheAPI(t *testing.T) {
 	if d.OpenAPI != "3.1.0" || len(d.Paths) < 30 {
 		t.Fatalf("OpenAPI %s with %d paths", d.OpenAPI, len(d.Paths))
 	}
-	ids := map[string]bool{}
+	ids, token := map[string]bool{}, n.token(ops, access.RoleOperator)
 	for path, operations := range d.Paths {
 		for method, op := range operations {
 			if ids[op.OperationID] || op.Responses["500"] == nil || op.Responses["default"] != nil || len(op.Responses) < 5 {
 				t.Errorf("%s %s: its id is doubled or its answers are missing", method, path)
 			}
 			ids[op.OperationID] = true
-			got := n.do(strings.ToUpper(method), n.ConsoleURL()+fill(path), "", "Authorization", "Bearer "+n.token(ops, access.RoleOperator))
+			got := n.do(strings.ToUpper(method), n.ConsoleURL()+fill(path), "", "Authorization", "Bearer "+token)
 			if got.Problem.Type == "/problems/no-such-page" || got.Problem.Type == "/problems/method-not-allowed" {
 				t.Errorf("%s %s is described and not there: %+v", method, path, got)
 			}

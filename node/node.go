@@ -444,7 +444,7 @@ func (n *Node) Info(ctx context.Context) control.Info {
 	}
 	var waiting int
 	err = n.store.View(ctx, func(tx state.Reader) (err error) {
-		waiting, err = governance.Decidable(tx, access.ActorFrom(ctx))
+		waiting, err = governance.Decidable(tx, access.ActorFrom(ctx), n.o.Now())
 		return err
 	})
 	if err != nil {

@@ -324,13 +324,15 @@ func (k *keeping) act(act string) {
 		})
 	case "decide":
 		k.try(act, func(tx state.Tx) error {
-			q, grant, err := approvals.Decide(tx, fmt.Sprintf("req-%d", n), approvals.Decision{Approve: n%3 > 0, By: "rex", Reason: "so", At: k.now}, nil)
+			q, grant, err := approvals.Decide(tx, fmt.Sprintf("req-%d", n), approvals.Ballot{Approve: n%3 > 0, By: "rex", Reason: "so", At: k.now}, func(name string) (approvals.Voter, error) {
+				return approvals.Voter{Person: approvals.Person{Name: name}}, nil
+			})
 			if err == nil && grant != nil && n%2 == 0 {
 				grant.Expires = k.now.Add(time.Hour)
 				err = tx.PutGrant(*grant)
 			}
 			if err == nil && q.Status == approvals.StatusApproved && q.Kind == approvals.KindPromotion {
-				err = k.Governance.EnterTier(tx, access.Actor{User: "rex"}, q, approvals.Verdict{})
+				err = k.Governance.EnterTier(tx, access.Actor{User: "rex"}, q)
 			}
 			return err
 		})

@@ -176,6 +176,7 @@ func TestReviewedModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		if apps%5 == 0 { // what many apps ask for makes each step slower
 			n = start(t, func(o *node.Options) { o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil)) })
+			n.rex() // is somebody who can vote
 		}
 		if apps++; apps > 20 && testing.Short() {
 			return

@@ -1,8 +1,8 @@
 // Package rego judges subjects with Rego rules; it is the one importer of OPA.
 //
 // The rules are text: the embedded ones in rules/, and whatever an operator adds
-// in a directory. They define the sets data.agora.findings and data.agora.requires over the input
-// document approvals.Subject and the data of data.json, which also says which
+// in a directory. They define the sets data.agora.findings, data.agora.requires and data.agora.stages
+// over the input document approvals.Subject and the data of data.json, which also says which
 // releases the grants of each tier reach.
 //
 // Invariants:

@@ -81,6 +81,9 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 		return nil, fmt.Errorf("%w: data.json: %w", approvals.ErrPolicy, err)
 	}
 	p.tiers, p.names = typed.Tiers, typed.Names.Allow
+	if err := checkStages(rules["data.json"]); err != nil {
+		return nil, fmt.Errorf("%w: data.json: stages: %w", approvals.ErrPolicy, err)
+	}
 	for _, tier := range abi.Tiers() {
 		of, ok := p.tiers[tier]
 		if !ok {
@@ -91,7 +94,7 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 		}
 	}
 	options := []func(*rego.Rego){
-		rego.Query("findings := data.agora.findings; requires := data.agora.requires"), rego.Capabilities(capabilities()), rego.Strict(true), rego.StrictBuiltinErrors(true),
+		rego.Query("findings := data.agora.findings; requires := data.agora.requires; stages := data.agora.stages"), rego.Capabilities(capabilities()), rego.Strict(true), rego.StrictBuiltinErrors(true),
 		rego.SetRegoVersion(ast.RegoV1), rego.Store(inmem.NewFromObject(data)),
 	}
 	for _, name := range slices.Sorted(maps.Keys(rules)) {
@@ -176,7 +179,7 @@ func (p *Policy) Evaluate(ctx context.Context, s approvals.Subject) (v approvals
 		return v, fmt.Errorf("%w: %w", approvals.ErrPolicy, err)
 	}
 	if len(results) != 1 {
-		return v, fmt.Errorf("%w: the rules have to define the sets data.agora.findings and data.agora.requires; take the latter from this version's agora.rego if yours is older", approvals.ErrPolicy)
+		return v, fmt.Errorf("%w: the rules have to define the sets data.agora.findings, data.agora.requires and data.agora.stages; take what is missing from this version's files if yours are older", approvals.ErrPolicy)
 	}
 	return verdict(results[0].Bindings, s, p.digest)
 }
@@ -204,6 +207,9 @@ func (p *Policy) DefaultCapabilities(tier abi.Tier) []string {
 
 // AllowsName reports whether the rules let an app have a name that is reserved otherwise.
 func (p *Policy) AllowsName(name string) bool { return slices.Contains(p.names, name) }
+
+// Digest names the rules, as verdicts do.
+func (p *Policy) Digest() approvals.Digest { return p.digest }
 
 // Reach is the rule about which releases the grants of a tier reach.
 func (p *Policy) Reach(tier abi.Tier) approvals.Reach { return p.tiers[tier].Grants }

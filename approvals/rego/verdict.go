@@ -56,6 +56,9 @@ func verdict(sets map[string]any, s approvals.Subject, by approvals.Digest) (non
 		v.Requires = append(v.Requires, approvals.Requirement{Kind: r.Kind, Capability: r.Capability, Code: r.Code, Reason: r.Msg})
 		v.Findings = append(v.Findings, abi.Finding{Code: r.Code, Severity: abi.SeverityReview, Message: r.Msg, Path: r.Path, Subject: r.Capability, Remedy: r.Remedy})
 	}
+	if v.Stages, err = stages(sets["stages"]); err != nil {
+		return none, err
+	}
 	for _, r := range v.Requires {
 		if !slices.ContainsFunc(s.Asked, func(a approvals.SubjectAsked) bool { return a.Capability == r.Capability }) {
 			return none, fmt.Errorf("%w: data.agora.requires has %q, which is no capability that the release asks for", approvals.ErrPolicy, r.Capability)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/javascript"
 	"github.com/agora-host/agora/sdk/client"
@@ -72,9 +73,9 @@ var flagValues = map[string]completion{
 	"module": moduleFiles, "name": freeText, "bundle": {files: []string{"json"}}, "key": anyFile, "out": anyFile, "trust-root": {files: []string{"json"}},
 	"challenge": anyFile, "proof": anyFile, "data": anyFile, "examples": anyFile, "llm": anyFile, "sign-in": anyFile, "test provider": freeText, "claims": anyFile, "policy": anyFile, "backup to": anyFile,
 	"quota": {words: quotaWords()}, "snapshot": {words: []string{"latest"}}, "since": {words: []string{"24h", "7d", "30d"}},
-	"scope": {words: access.ScopeWords()}, "owner": {names: completeUsers}, "co-owner": {names: completeUsers}, "group": {names: completeGroups}, "capability": {words: capabilityNames()}, "transfer to": {names: completeUsers},
+	"scope": {words: access.ScopeWords()}, "concern": {words: approvals.Concerns()}, "owner": {names: completeUsers}, "co-owner": {names: completeUsers}, "group": {names: completeGroups}, "capability": {words: capabilityNames()}, "transfer to": {names: completeUsers},
 	"list to": freeText, "kind": {words: eventWords(), list: true}, "actor": {names: completeUsers}, "after": freeText,
-	"call": freeText, "save": anyFile, "search": freeText, "url": freeText, "token": freeText, "reason": freeText, "identity": freeText, "digest": freeText, "if-match": freeText, "header": freeText, "from": freeText, "usage to": freeText,
+	"call": freeText, "save": anyFile, "search": freeText, "url": freeText, "token": freeText, "reason": freeText, "remedy": freeText, "identity": freeText, "digest": freeText, "if-match": freeText, "header": freeText, "from": freeText, "usage to": freeText,
 	"listen": freeText, "console-url": freeText, "apps-domain": freeText, "admin": freeText, "environment": freeText, "egress-allow": freeText,
 	"trusted-proxy": freeText, "tls-cert": {files: []string{"pem", "crt"}}, "tls-key": {files: []string{"pem", "key"}}, "acme-directory": freeText, "acme-email": freeText,
 	"listen-http": freeText, "hsts": {words: []string{"off"}}, "memory": freeText, "disk-reserve": freeText,

@@ -114,8 +114,14 @@ func requestRows(q client.Request) [][]string {
 	if q.ReplacedBy != "" {
 		rows = append(rows, []string{"replaced by", q.ReplacedBy})
 	}
+	if len(q.Stages) > 0 {
+		rows = append(rows, voteRows(q)...)
+	}
 	if d := q.Decision; d != nil {
 		rows = append(rows, []string{"decided by", d.By + ", " + when(d.At)}, []string{"because", orDash(d.Reason)})
+		if d.Remedy != "" {
+			rows = append(rows, []string{"would pass", d.Remedy})
+		}
 	}
 	for _, f := range q.Findings {
 		rows = append(rows, []string{string(f.Severity), f.Message})
@@ -126,15 +132,59 @@ func requestRows(q client.Request) [][]string {
 	return rows
 }
 
+// stageText says a stage in words.
+func stageText(t client.Tally) string {
+	return fmt.Sprintf("%s: %d of %d", cmp.Or(t.Concern, "any reviewer"), t.Have, t.Need)
+}
+
+// waits says which stages a request waits for.
+func waits(q client.Request) (words []string) {
+	for _, t := range q.Progress {
+		if t.Open {
+			words = append(words, stageText(t))
+		}
+	}
+	return words
+}
+
+// voteRows say whose votes a request takes and has.
+func voteRows(q client.Request) (rows [][]string) {
+	for _, t := range q.Progress {
+		text := stageText(t)
+		if t.Have < t.Need && !t.Open && q.Status == "open" {
+			text += ", once the stages before it have theirs"
+		}
+		rows = append(rows, []string{"votes", text})
+	}
+	for _, v := range q.Votes {
+		how, also := "approved", ""
+		if !v.Approve {
+			how = "rejected"
+		}
+		if v.Concern != "" {
+			also = " as a reviewer of " + v.Concern
+		}
+		if v.Reason != "" {
+			also += ": " + v.Reason
+		}
+		if v.Void != "" {
+			also += " (does not count: " + v.Void + ")"
+		}
+		rows = append(rows, []string{how + " by", v.By + ", " + when(v.At) + also})
+	}
+	return rows
+}
+
 func newer(q client.Request) string {
 	return fmt.Sprintf("release %d was uploaded meanwhile; this is about release %d", q.Newer, q.Release)
 }
 
 func (c requestCommands) decide(verb string, approve bool) *cobra.Command {
-	var reason, digest, tag string
+	var v client.Verdict
+	var digest, concern, tag string
 	cmd := &cobra.Command{
 		Use: verb + " ID", Short: strings.ToUpper(verb[:1]) + verb[1:] + " another person's request", Args: cobra.ExactArgs(1),
-		Long: "Decides about the release that the request names, which `agora requests show ID` shows. With --digest, only if that is its module; with --if-match, only if the request is as it was shown with that etag. With neither, only if it has not changed since this command read it.",
+		Long: "Votes about the release that the request names, which `agora requests show ID` shows. The vote that the last stage waited for approves the request; one rejection ends it. With --digest, only if that is its module; with --if-match, only if the request is as it was shown with that etag. With neither, only if it has not changed since this command read it.",
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			if digest == "" {
 				q, err := node.Request(ctx, args[0])
@@ -144,7 +194,10 @@ func (c requestCommands) decide(verb string, approve bool) *cobra.Command {
 				digest = q.Digest
 				tag = cmp.Or(tag, q.ETag)
 			}
-			q, err := node.IfMatch(quoted(tag)).DecideAbout(ctx, args[0], digest, approve, reason)
+			if v.Approve, v.Digest = approve, digest; concern != "" {
+				v.Concern = &concern
+			}
+			q, err := node.IfMatch(quoted(tag)).Vote(ctx, args[0], v)
 			if err != nil {
 				return err
 			}
@@ -153,11 +206,20 @@ func (c requestCommands) decide(verb string, approve bool) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&digest, "digest", "", "the module that you looked at, as agora requests show prints it")
 	cmd.Flags().StringVar(&tag, "if-match", "", "the etag of the request that you looked at, as agora requests show prints it")
-	cmd.Flags().StringVar(&reason, "reason", "", "why; needed to reject")
+	cmd.Flags().StringVar(&v.Reason, "reason", "", "why; needed to reject")
+	if approve {
+		cmd.Flags().StringVar(&concern, "concern", "", "vote as a reviewer of this concern: security, privacy, finance or platform")
+	} else {
+		cmd.Flags().StringVar(&v.Remedy, "remedy", "", "what would pass")
+	}
 	return cmd
 }
 
 func showDecided(w io.Writer, q client.Request) error {
+	if q.Status == "open" {
+		_, err := fmt.Fprintf(w, "Your vote about %s counts: %s release %d, %s.\n  %s\nIt is open, and waits for %s.\n", q.ID, q.App, q.Release, what(q), q.Digest, strings.Join(waits(q), " and "))
+		return err
+	}
 	_, err := fmt.Fprintf(w, "%s is %s: %s release %d, %s.\n  %s\n", q.ID, q.Status, q.App, q.Release, what(q), q.Digest)
 	if err == nil && q.Status == "approved" {
 		_, err = fmt.Fprintf(w, "It reaches %s.\n", q.Reaches)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
@@ -64,7 +62,7 @@ func (l *Lifecycle) act(ctx context.Context, act access.Act, name, reason string
 	if err != nil {
 		return shown, err
 	}
-	if err := plainText("reason", reason, maxLifeReason); err != nil {
+	if err := control.PlainText("reason", reason, maxLifeReason); err != nil {
 		return shown, err
 	}
 	_, err = l.desk.Update(ctx, actor.User, func(tx state.Tx) error {
@@ -88,14 +86,6 @@ func (l *Lifecycle) act(ctx context.Context, act access.Act, name, reason string
 		return err
 	})
 	return shown, err
-}
-
-// plainText refuses what is too long, or does not print.
-func plainText(what, text string, most int) error {
-	if len(text) > most || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' }) {
-		return fmt.Errorf("the %s is a text of at most %d bytes, without control characters: %w", what, most, registry.ErrBadText)
-	}
-	return nil
 }
 
 // explained requires a reason of a person who does something to another one's app.
@@ -237,7 +227,7 @@ func openOf(tx state.Reader, name string) ([]approvals.Request, error) {
 // RenameApp gives an app another title. Its name is its address, and stays.
 func (l *Lifecycle) RenameApp(ctx context.Context, name, title string) (control.App, error) {
 	title = strings.TrimSpace(title)
-	if err := plainText("title", title, maxTitle); err != nil {
+	if err := control.PlainText("title", title, maxTitle); err != nil {
 		return control.App{}, err
 	}
 	return l.act(ctx, access.RenameApp, name, "", func(tx state.Tx, p person, a registry.App) (registry.App, error) {

@@ -126,7 +126,7 @@ func (k *Keeper) beginRemoval(ctx context.Context, name string) error {
 			return err
 		}
 		for _, q := range open {
-			q.Status = approvals.StatusWithdrawn
+			q.Status, q.Turn = approvals.StatusWithdrawn, approvals.TurnOver
 			q.Decision = &approvals.Decision{Reason: "the app was deleted", By: app.Removal.By, At: now, Digest: q.Digest}
 			if err := tx.PutRequest(q); err != nil {
 				return err

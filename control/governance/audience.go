@@ -145,7 +145,7 @@ func (s *Audiences) narrow(ctx context.Context, actor access.Actor, a access.Aud
 			if err != nil {
 				return err
 			}
-			q.Status, q.Decision = approvals.StatusWithdrawn, &approvals.Decision{By: actor.User, At: s.desk.Now().UTC(), Reason: "the audience was set otherwise"}
+			q.Status, q.Turn, q.Decision = approvals.StatusWithdrawn, approvals.TurnOver, &approvals.Decision{By: actor.User, At: s.desk.Now().UTC(), Reason: "the audience was set otherwise"}
 			tx.Emit("request.withdrawn", a.App, waiting, map[string]string{"reason": q.Decision.Reason})
 			if err := tx.PutRequest(q); err != nil {
 				return err
@@ -230,7 +230,7 @@ func (s *Audiences) askPublic(ctx context.Context, actor access.Actor, a access.
 		if err != nil {
 			return err
 		}
-		request.Reason, request.Findings, request.Policy = reason, v.Findings, v.Policy
+		request.Reason, request.Findings, request.Requires, request.Stages, request.Policy = reason, v.Findings, v.Requires, v.Stages, v.Policy
 		if request, err = approvals.Open(tx, request); err != nil {
 			return err
 		}

@@ -2,9 +2,10 @@ package governance
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
@@ -24,9 +25,12 @@ func (s *Service) Decide(ctx context.Context, id string, d control.Verdict) (req
 	if err != nil {
 		return request, err
 	}
+	if err := checkTexts(d); err != nil {
+		return request, err
+	}
 	if !d.Approve {
 		_, err = s.desk.Update(ctx, actor.User, func(tx state.Tx) (err error) {
-			request, err = s.decide(tx, actor, id, d, approvals.Verdict{})
+			request, err = s.decide(tx, actor, id, d)
 			return err
 		})
 		return request, err
@@ -35,11 +39,56 @@ func (s *Service) Decide(ctx context.Context, id string, d control.Verdict) (req
 		return request, err
 	}
 	about := func(tx state.Reader) (Question, error) { return asked(tx, id) }
-	err = s.Judged(ctx, actor.User, about, func(tx state.Tx, _ Question, v approvals.Verdict) (err error) {
-		request, err = s.decide(tx, actor, id, d, v)
+	var changed error // of a request that is another one now, which is what is stored instead of the vote
+	err = s.Judged(ctx, actor.User, about, func(tx state.Tx, of Question, v approvals.Verdict) (err error) {
+		if changed, err = s.renew(tx, id, of.Release, v); err != nil || changed != nil {
+			return err
+		}
+		request, err = s.decide(tx, actor, id, d)
 		return err
 	})
+	if err == nil {
+		err = changed
+	}
 	return request, err
+}
+
+// maxReason bounds the texts of a vote, in bytes.
+const maxReason = 4000
+
+func checkTexts(d control.Verdict) error {
+	return errors.Join(control.PlainText("reason", d.Reason, maxReason), control.PlainText("remedy", d.Remedy, maxReason))
+}
+
+// renew has a request ask for what the policy wants decided now, and voids the votes that relied on
+// something else. changed is not nil if approving it would grant more than its page said: whoever votes
+// looks at it again.
+func (s *Service) renew(tx state.Tx, id string, r registry.Release, v approvals.Verdict) (changed, err error) {
+	was, err := approvals.Undecided(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	q := was
+	more := q.Renew(v, rights.Terms(r))
+	if q, err = control.CountVotes(tx, q, v.Policy, s.desk.Now()); err != nil {
+		return nil, err
+	}
+	void := 0
+	for i, vote := range q.Votes {
+		if vote.Void != was.Votes[i].Void {
+			void++
+		}
+	}
+	if err := tx.PutRequest(q); err != nil {
+		return nil, err
+	}
+	if void > 0 || len(more) > 0 {
+		tx.Emit("request.changed", q.App, id, map[string]string{"capability": strings.Join(more, " "), "void": strconv.Itoa(void), "release": strconv.Itoa(q.Release)})
+	}
+	if len(more) == 0 {
+		return nil, nil
+	}
+	return fmt.Errorf("release %d of app %q needs a grant of %s in the %s tier since %s was asked, and %s asks for it now; look at it again: %w", q.Release, q.App, strings.Join(more, " and "), q.Tier, id, id, approvals.ErrChanged), nil
 }
 
 // verifyAsked verifies the release that a promotion is about, before it is approved.
@@ -79,38 +128,61 @@ func actionOf(kind approvals.Kind, tier abi.Tier) string {
 	return ToPublish
 }
 
-func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.Verdict, v approvals.Verdict) (approvals.Request, error) {
-	if d.Approve {
-		if err := completed(tx, id); err != nil {
-			return approvals.Request{}, err
-		}
-	}
-	q, grant, err := approvals.Decide(tx, id, approvals.Decision{Approve: d.Approve, Reason: d.Reason, Digest: d.Digest, By: actor.User, At: s.desk.Now().UTC(), Policy: v.Policy}, actor.Groups)
+// mayVote returns an error unless an actor, with the credential that was shown, may vote about a request
+// as it is. Whoever approved may still reject it, whichever stage waits.
+func (s *Service) mayVote(tx state.Reader, actor access.Actor, q approvals.Request) error {
+	q, err := control.CountVotes(tx, q, q.Policy, s.desk.Now())
 	if err != nil {
-		return approvals.Request{}, err
+		return err
 	}
-	asked := q
-	asked.Status = approvals.StatusOpen
-	if err := access.May(actor, access.DecideRequest, control.OfRequest(asked)); err != nil {
-		return approvals.Request{}, err
+	on := control.OfRequest(q)
+	if v, voted := q.VoteOf(actor.User); voted && q.Staged() {
+		on.Stages = []access.Concern{access.Concern(v.Concern)}
+	}
+	return access.May(actor, access.DecideRequest, on)
+}
+
+// decide casts a vote, and does what follows from the last one.
+func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.Verdict) (none approvals.Request, err error) {
+	was, err := approvals.Undecided(tx, id)
+	if err != nil {
+		return none, err
+	}
+	q, grant, err := approvals.Decide(tx, id, approvals.Ballot{
+		Approve: d.Approve, Reason: d.Reason, Remedy: d.Remedy, Digest: d.Digest, Concern: d.Concern, By: actor.User, At: s.desk.Now().UTC(),
+	}, control.VotersOf(tx, was, s.desk.Now()))
+	if may := s.mayVote(tx, actor, was); may != nil && (err == nil || errors.Is(err, approvals.ErrNoVote)) {
+		err = may // which says whose the stage is
+	}
+	if err != nil {
+		return none, err
 	}
 	app, err := tx.App(q.App)
 	if err != nil {
 		return approvals.Request{}, err
+	}
+	if q.Status == approvals.StatusOpen {
+		cast := q.Votes[len(q.Votes)-1]
+		tx.Emit("request.voted", q.App, id, map[string]string{"kind": string(q.Kind), "concern": cast.Concern, "reason": d.Reason, "release": strconv.Itoa(q.Release), "digest": q.Digest})
+		return s.Explain(q, app.Releases), nil
 	}
 	// What the reviewer was told is kept.
 	q.Reaches = s.Explain(q, 0).Reaches
 	if err := tx.PutRequest(q); err != nil {
 		return approvals.Request{}, err
 	}
-	tx.Emit("request."+string(q.Status), q.App, id, map[string]string{"kind": string(q.Kind), "reason": d.Reason, "release": strconv.Itoa(q.Release), "digest": q.Digest})
+	detail := map[string]string{"kind": string(q.Kind), "reason": d.Reason, "release": strconv.Itoa(q.Release), "digest": q.Digest}
+	if d.Remedy != "" && !d.Approve {
+		detail["remedy"] = d.Remedy
+	}
+	tx.Emit("request."+string(q.Status), q.App, id, detail)
 	if grant != nil {
 		emitGrant(tx, *grant)
 	}
 	switch {
 	case !d.Approve:
 	case q.Kind == approvals.KindPromotion:
-		err = s.EnterTier(tx, actor, q, v)
+		err = s.EnterTier(tx, actor, q)
 	case q.Kind == approvals.KindAudience:
 		err = putAudience(tx, access.Audience{App: q.App, Tier: q.Tier, Kind: access.AudiencePublic, Request: q.ID, By: actor.User, At: s.desk.Now().UTC()}, s.given)
 	default:
@@ -123,29 +195,9 @@ func emitGrant(tx state.Tx, g approvals.Grant) {
 	tx.Emit("grant.added", g.App, g.ID, map[string]string{"capability": g.Capability, "tier": string(g.Tier), "release": strconv.Itoa(g.Reviewed.Release)})
 }
 
-// completed fills in what a request from before requests carried terms is about.
-func completed(tx state.Tx, id string) error {
-	q, err := approvals.Undecided(tx, id)
-	if err != nil || q.Reviewed.Release > 0 {
-		return err
-	}
-	r, err := tx.Release(q.App, q.Release)
-	if err != nil {
-		return err
-	}
-	q.Reviewed = rights.Terms(r)
-	return tx.PutRequest(q)
-}
-
 // EnterTier grants what a promoted release needs in its new tier, as the reviewer
 // saw it, and routes the tier to it.
-func (s *Service) EnterTier(tx state.Tx, actor access.Actor, q approvals.Request, v approvals.Verdict) error {
-	asked := q.Grants()
-	for _, word := range approvals.Capabilities(v.Requires) {
-		if !slices.Contains(asked, word) {
-			return fmt.Errorf("release %d of app %q needs a grant of %s in the %s tier since %s was asked, which it does not name; its owner takes it back and asks again: %w", q.Release, q.App, word, q.Tier, q.ID, approvals.ErrChanged)
-		}
-	}
+func (s *Service) EnterTier(tx state.Tx, actor access.Actor, q approvals.Request) error {
 	grants, err := approvals.Granted(tx, q)
 	if err != nil {
 		return err

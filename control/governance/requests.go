@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
@@ -37,7 +38,7 @@ func (s *Service) Promote(ctx context.Context, name string, number int, to abi.T
 		if request, err = s.newRequest(tx, actor, q.Release, approvals.KindPromotion, to); err != nil {
 			return err
 		}
-		request.Reason, request.Findings, request.Requires, request.Policy = reason, v.Findings, v.Requires, v.Policy
+		request.Reason, request.Findings, request.Requires, request.Stages, request.Policy = reason, v.Findings, v.Requires, v.Stages, v.Policy
 		if request, err = approvals.Open(tx, request); err != nil {
 			return err
 		}
@@ -110,7 +111,7 @@ func (s *Service) OpenRequests(tx state.Tx, actor access.Actor, r registry.Relea
 	for _, word := range lacks {
 		q := basis
 		q.Capability, q.Params, q.Reason = word, q.Reviewed.Asks[word], reason
-		q.Findings, q.Requires, q.Policy = v.About(word), v.Requirements(word), v.Policy
+		q.Findings, q.Requires, q.Stages, q.Policy = v.About(word), v.Requirements(word), v.Stages, v.Policy
 		if q.Reason == "" && len(q.Requires) > 0 {
 			q.Reason = q.Requires[0].Reason
 		}
@@ -218,6 +219,9 @@ func (s *Service) Requests(ctx context.Context, f control.RequestFilter, p contr
 				}
 				newest[q.App] = app.Releases
 			}
+			if q, err = control.CountVotes(tx, q, s.policy.Digest(), s.desk.Now()); err != nil {
+				return err
+			}
 			all.Items[i] = s.Explain(q, newest[q.App])
 		}
 		return nil
@@ -226,12 +230,18 @@ func (s *Service) Requests(ctx context.Context, f control.RequestFilter, p contr
 }
 
 // Decidable counts the open requests that an actor may decide, up to as many as one page lists.
-func Decidable(tx state.Reader, actor access.Actor) (n int, err error) {
+func Decidable(tx state.Reader, actor access.Actor, now time.Time) (n int, err error) {
 	if !access.Allowed(actor, access.Review, access.TheNode) {
 		return 0, nil
 	}
 	open, _, err := tx.RequestsPart("", approvals.StatusOpen, state.Part{Limit: control.MaxPageLimit})
 	for _, q := range open {
+		if q, err = control.CountVotes(tx, q, q.Policy, now); err != nil {
+			return 0, err
+		}
+		if _, voted := q.VoteOf(actor.User); voted {
+			continue
+		}
 		if access.Allowed(actor, access.DecideRequest, control.OfRequest(q)) {
 			n++
 		}
@@ -263,6 +273,10 @@ func (s *Service) RequestIn(tx state.Reader, actor access.Actor, id string) (app
 		return approvals.Request{}, fmt.Errorf("request %q: %w", id, err)
 	}
 	app, err := tx.App(q.App)
+	if err != nil {
+		return q, err
+	}
+	q, err = control.CountVotes(tx, q, s.policy.Digest(), s.desk.Now())
 	return s.Explain(q, app.Releases), err
 }
 
@@ -271,6 +285,12 @@ func (s *Service) RequestIn(tx state.Reader, actor access.Actor, id string) (app
 func (s *Service) Explain(q approvals.Request, newest int) approvals.Request {
 	if newest > q.Release {
 		q.Newer = newest
+	}
+	if q.Status == approvals.StatusOpen && q.Turn == approvals.TurnOver { // from before there were turns
+		q.Turn = approvals.TurnReviewers
+	}
+	if q.Staged() {
+		q.Progress = q.Tallies()
 	}
 	if q.Reaches != "" {
 		return q // as it was said when it was decided

@@ -282,6 +282,13 @@ func Forget(tx state.Tx, g access.Group) error {
 		}
 		tx.Emit("app.shared", a.Name, a.Name, detail)
 	}
+	members, _, err := tx.MembersPart(g.ID, state.Part{Limit: -1})
+	if err != nil {
+		return err
+	}
+	if err := control.LeftGroup(tx, g.ID, members...); err != nil {
+		return err
+	}
 	n, err := tx.Count(state.CountMembers, g.ID)
 	if err != nil {
 		return err
@@ -315,19 +322,18 @@ func Leave(tx state.Tx, g access.Group, person string) error {
 		return err
 	}
 	tx.Emit("group.member_removed", "", g.ID, map[string]string{"group": g.Name, "person": person})
-	return tx.DeleteMember(g.ID, person)
+	return errors.Join(tx.DeleteMember(g.ID, person), control.LeftGroup(tx, g.ID, person))
 }
 
 // Tell makes a person a member of the groups that a provider names at a sign-in, by the provider's
 // own keys, and of no other group of that provider: see access.TellGroups.
 func Tell(tx state.Tx, person, source string, keys []string, seed string, now time.Time) error {
 	changed, made, err := access.TellGroups(tx, person, source, keys, seed, now)
-	emitTold(tx, changed, made)
-	return err
+	return errors.Join(err, told(tx, changed, made))
 }
 
-// emitTold emits what a provider's word of a person's groups has changed.
-func emitTold(tx state.Tx, changed []access.MemberChange, made []access.Group) {
+// told does what follows what a provider's word of a person's groups has changed.
+func told(tx state.Tx, changed []access.MemberChange, made []access.Group) (err error) {
 	for _, g := range made {
 		Made(tx, g)
 	}
@@ -335,7 +341,9 @@ func emitTold(tx state.Tx, changed []access.MemberChange, made []access.Group) {
 		kind := "group.member_added"
 		if c.Ended {
 			kind = "group.member_removed"
+			err = errors.Join(err, control.LeftGroup(tx, c.Group.ID, c.Person))
 		}
 		tx.Emit(kind, "", c.Group.ID, map[string]string{"group": c.Group.Name, "person": c.Person})
 	}
+	return err
 }

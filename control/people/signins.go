@@ -148,27 +148,26 @@ func (s *SignIns) connect(ctx context.Context, user string, who access.Assertion
 		if err != nil {
 			return err
 		}
-		tell(tx, told)
-		return nil
+		return tell(tx, told)
 	})
 	return err
 }
 
-// tell emits what a sign-in changed beside the session.
-func tell(tx state.Tx, told access.Told) {
-	if told.NewUser || told.Roles {
+// tell emits what a sign-in changed beside the session, and does what follows.
+func tell(tx state.Tx, is access.Told) error {
+	if is.NewUser || is.Roles {
 		var roles []string
-		for _, r := range slices.Concat(told.User.Roles, given(told.User)) {
+		for _, r := range slices.Concat(is.User.Roles, given(is.User)) {
 			if !slices.Contains(roles, string(r)) {
 				roles = append(roles, string(r))
 			}
 		}
-		tx.Emit("user.changed", "", told.User.Name, map[string]string{"roles": strings.Join(roles, " "), "provider": told.Account.Provider})
+		tx.Emit("user.changed", "", is.User.Name, map[string]string{"roles": strings.Join(roles, " "), "provider": is.Account.Provider})
 	}
-	if told.New {
-		tx.Emit("account.connected", "", told.User.Name, map[string]string{"provider": told.Account.Provider, "account": told.Account.ID})
+	if is.New {
+		tx.Emit("account.connected", "", is.User.Name, map[string]string{"provider": is.Account.Provider, "account": is.Account.ID})
 	}
-	emitTold(tx, told.Members, told.Made)
+	return told(tx, is.Members, is.Made)
 }
 
 func given(u access.User) (roles []access.Role) {

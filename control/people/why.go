@@ -55,7 +55,7 @@ func acts() (words []string) {
 
 func explain(tx state.Reader, asks access.Actor, kind access.Kind, q control.AccessQuestion, now time.Time) (e control.Explanation, err error) {
 	e = control.Explanation{Person: q.Person, Act: q.Act, On: q.On}
-	on, err := resource(tx, asks, kind, q.On)
+	on, err := resource(tx, asks, kind, q.On, now)
 	if err != nil {
 		return e, err
 	}
@@ -76,7 +76,7 @@ func explain(tx state.Reader, asks access.Actor, kind access.Kind, q control.Acc
 }
 
 // resource reads what a question is about, which its asker has to find.
-func resource(tx state.Reader, asks access.Actor, kind access.Kind, name string) (on access.Resource, err error) {
+func resource(tx state.Reader, asks access.Actor, kind access.Kind, name string, now time.Time) (on access.Resource, err error) {
 	if (name == "") != (kind == access.OnNode) {
 		return on, fmt.Errorf("%w: on %s", access.ErrBadQuestion, map[access.Kind]string{
 			access.OnApp: "names the app that this act is about", access.OnRequest: "is the id of the request that this act is about", access.OnPerson: "names the person that this act is about",
@@ -95,6 +95,9 @@ func resource(tx state.Reader, asks access.Actor, kind access.Kind, name string)
 		return on, err
 	case access.OnRequest:
 		r, err := tx.Request(name)
+		if err == nil {
+			r, err = control.CountVotes(tx, r, r.Policy, now)
+		}
 		if on = control.OfRequest(r); err == nil {
 			err = access.May(asks, access.ReadRequest, on)
 		}

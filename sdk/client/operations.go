@@ -230,7 +230,21 @@ func (c *Client) Decide(ctx context.Context, id string, approve bool, reason str
 // DecideAbout is Decide for a module that was looked at: a request that is about
 // another digest is not decided.
 func (c *Client) DecideAbout(ctx context.Context, id, digest string, approve bool, reason string) (Request, error) {
-	return post[Request](ctx, c, "/requests/"+url.PathEscape(id)+"/decision", map[string]any{"approve": approve, "reason": reason, "digest": digest})
+	return c.Vote(ctx, id, Verdict{Approve: approve, Reason: reason, Digest: digest})
+}
+
+// Verdict is how a reviewer votes about a request.
+type Verdict struct {
+	Approve bool    `json:"approve"`
+	Reason  string  `json:"reason,omitempty"`  // needed to reject
+	Remedy  string  `json:"remedy,omitempty"`  // of a rejection: what would pass
+	Digest  string  `json:"digest,omitempty"`  // of the module that was looked at
+	Concern *string `json:"concern,omitempty"` // of the stage; nil: the first that waits for a reviewer such as this
+}
+
+// Vote votes about a request. The vote that its last stage waited for approves it; one rejection ends it.
+func (c *Client) Vote(ctx context.Context, id string, v Verdict) (Request, error) {
+	return post[Request](ctx, c, "/requests/"+url.PathEscape(id)+"/decision", v)
 }
 
 // AskAgain asks for what a release lacks in the sandbox and nothing waits for.

@@ -487,9 +487,45 @@ type (
 		Replaces   string            `json:"replaces,omitempty"`
 		Superseded int               `json:"superseded,omitempty"` // by this later release
 		ReplacedBy string            `json:"replaced_by,omitempty"`
-		Reaches    string            `json:"reaches,omitempty"` // which releases a grant reaches
-		Newer      int               `json:"newer,omitempty"`   // the newest release, if this is not about it
-		ETag       string            `json:"-"`                 // of one request that is read, for IfMatch
+		Stages     []Stage           `json:"stages,omitempty"`   // whose votes the policy wants; none: one reviewer of all that it is about
+		Votes      []Vote            `json:"votes,omitempty"`    // in the order in which they were cast
+		Progress   []Tally           `json:"progress,omitempty"` // how far its stages are
+		Turn       string            `json:"turn,omitempty"`     // whom it waits for; "" when it is over
+		Former     []string          `json:"former,omitempty"`   // people and groups that owned the app while it was open
+		Reaches    string            `json:"reaches,omitempty"`  // which releases a grant reaches
+		Newer      int               `json:"newer,omitempty"`    // the newest release, if this is not about it
+		ETag       string            `json:"-"`                  // of one request that is read, for IfMatch
+	}
+	// Stage is a part of a review: how many different people approve, as reviewers of what.
+	Stage struct {
+		Concern string `json:"concern,omitempty"` // "": a reviewer of anything
+		Need    int    `json:"need"`
+		Order   int    `json:"order,omitempty"` // stages of a lower one come first
+	}
+	// Tally is how far a stage is.
+	Tally struct {
+		Stage
+		Have int  `json:"have"`
+		Open bool `json:"open"` // it waits for votes now
+	}
+	// Vote is one person's verdict about one stage of a request.
+	Vote struct {
+		Stage   int       `json:"stage,omitempty"` // its order
+		Concern string    `json:"concern,omitempty"`
+		By      string    `json:"by"`
+		Approve bool      `json:"approve"`
+		Reason  string    `json:"reason,omitempty"`
+		Remedy  string    `json:"remedy,omitempty"` // of a rejection: what would pass
+		At      time.Time `json:"at"`
+		About   Basis     `json:"about,omitzero"`
+		Void    string    `json:"void,omitempty"` // why it does not count any more
+	}
+	// Basis is what a vote relies on: it counts as long as its request has the same.
+	Basis struct {
+		Digest   string   `json:"digest"`             // of the module
+		Terms    string   `json:"terms"`              // a digest of the release's terms
+		Policy   string   `json:"policy,omitempty"`   // that judged it
+		Requires []string `json:"requires,omitempty"` // what it required of the vote's concern
 	}
 	// Requirement is something that the policy wants a reviewer to decide about.
 	Requirement struct {
@@ -520,6 +556,7 @@ type (
 	Decision struct {
 		Approve bool      `json:"approve"`
 		Reason  string    `json:"reason,omitempty"`
+		Remedy  string    `json:"remedy,omitempty"` // of a rejection: what would pass
 		Digest  string    `json:"digest,omitempty"` // of the module that was decided about
 		By      string    `json:"by"`
 		At      time.Time `json:"at"`

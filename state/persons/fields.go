@@ -78,6 +78,13 @@ func InRequest(q *approvals.Request) []*string {
 	if own(&q.Decision) {
 		all = append(all, &q.Decision.By)
 	}
+	q.Votes, q.Former = slices.Clone(q.Votes), slices.Clone(q.Former)
+	for i := range q.Votes {
+		all = append(all, &q.Votes[i].By)
+	}
+	for i := range q.Former { // ids of groups lead to no person, and stay
+		all = append(all, &q.Former[i])
+	}
 	return all
 }
 

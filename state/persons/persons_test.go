@@ -93,7 +93,7 @@ func (w *world) act(tx state.Tx, what string, n int, a, b string) error {
 	case "certificate":
 		return tx.PutCertificate(registry.Issued{Certificate: registry.Certificate{ID: fmt.Sprint("cert-", n), App: app, Owner: a, By: b}})
 	case "request":
-		q := approvals.Request{ID: fmt.Sprint("req-", n), Kind: approvals.KindGrant, App: app, Owner: a, CoOwner: b, By: b, Release: n, Status: approvals.StatusOpen, Reviewed: approvals.Terms{Signer: a}}
+		q := approvals.Request{ID: fmt.Sprint("req-", n), Kind: approvals.KindGrant, App: app, Owner: a, CoOwner: b, By: b, Release: n, Status: approvals.StatusOpen, Reviewed: approvals.Terms{Signer: a}, Former: []string{b, "g_team"}, Votes: []approvals.Vote{{By: a}, {By: b}}}
 		if n%2 == 0 {
 			q.Status, q.Decision = approvals.StatusApproved, &approvals.Decision{By: b}
 		}

@@ -52,6 +52,7 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[access.Scope]():          access.ScopeWords(),
 	reflect.TypeFor[approvals.Kind]():        words(approvals.KindGrant, approvals.KindPromotion, approvals.KindAudience),
 	reflect.TypeFor[approvals.Status]():      words(approvals.StatusOpen, approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn),
+	reflect.TypeFor[approvals.Turn]():        words(approvals.TurnReviewers),
 	reflect.TypeFor[registry.State]():        words(registry.StateActive, registry.StateSuspended, registry.StateDeleting, registry.StateRemoving, registry.StateRemoved),
 	reflect.TypeFor[registry.Authority]():    words(registry.ByOwner, registry.ByReviewer, registry.ByOperator),
 	reflect.TypeFor[metering.Durability]():   words(metering.DurabilityProcess, metering.DurabilityPower, metering.DurabilityNode),

@@ -23,6 +23,7 @@ var notices = map[string]string{
 	"renamed":      "The title is changed. Change it in agora.toml, too: the next release brings the one of its manifest.",
 	"asked":        "Asked. A reviewer decides.",
 	"approved":     "Approved.",
+	"voted":        "Your vote counts. Others have to approve it, too.",
 	"rejected":     "Rejected.",
 	"withdrawn":    "Taken back.",
 	"still":        "Revoked. The app may still use it.",

@@ -51,6 +51,15 @@ func (v requestsView) Decides(q approvals.Request) bool {
 	return access.Allowed(v.Actor, access.DecideRequest, control.OfRequest(q))
 }
 
+// Voted reports whether the actor has approved a request that waits for others.
+func (v requestsView) Voted(q approvals.Request) bool {
+	_, voted := q.VoteOf(v.Actor.User)
+	return voted && q.Status == approvals.StatusOpen
+}
+
+// Rejects reports whether the actor may reject a request: whoever decides it, or has approved it.
+func (v requestsView) Rejects(q approvals.Request) bool { return v.Voted(q) || v.Decides(q) }
+
 // Withdraws reports whether the actor may take a request back.
 func (v requestsView) Withdraws(q approvals.Request) bool {
 	return access.Allowed(v.Actor, access.WithdrawRequest, control.OfRequest(q))
@@ -79,11 +88,16 @@ func (s *reviews) decide(r *http.Request) (string, error) {
 	if verdict != "approve" && verdict != "reject" {
 		return "", fmt.Errorf("%w: approve or reject", problem.ErrBadRequest)
 	}
-	_, err := s.asked.Decide(r.Context(), r.PathValue("id"), control.Verdict{Approve: verdict == "approve", Reason: r.FormValue("reason"), Digest: r.FormValue("digest")})
-	if verdict == "approve" {
-		return "/requests?done=approved", err
+	q, err := s.asked.Decide(r.Context(), r.PathValue("id"), control.Verdict{
+		Approve: verdict == "approve", Reason: r.FormValue("reason"), Remedy: r.FormValue("remedy"), Digest: r.FormValue("digest"),
+	})
+	switch {
+	case verdict == "reject":
+		return "/requests?done=rejected", err
+	case q.Status == approvals.StatusOpen:
+		return "/requests?done=voted#" + q.ID, err
 	}
-	return "/requests?done=rejected", err
+	return "/requests?done=approved", err
 }
 
 func (s *reviews) withdraw(r *http.Request) (string, error) {

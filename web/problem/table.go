@@ -468,6 +468,14 @@ var table = []Entry{
 	entry("self-review", http.StatusForbidden, "Another reviewer must decide this",
 		"Reviewers do not decide about their own apps or requests.",
 		"Ask another reviewer.", approvals.ErrSelfReview, access.ErrOwnRequest),
+	entry("already-voted", http.StatusConflict, "You have voted already",
+		"A request that takes the votes of several people takes them of different ones: each counts once, over all stages and however often it is sent.",
+		"Wait for the others. If you have changed your mind, reject the request.", approvals.ErrAlreadyVoted).
+		commands("agora requests show <id>"),
+	entry("no-vote", http.StatusForbidden, "You have no vote about it",
+		"The policy says whose votes a request takes: those of people, as reviewers of what its stages name, each stage when it is its turn.",
+		"Look whom the request waits for. An operator gives roles.", approvals.ErrNoVote).
+		commands("agora requests show <id>"),
 	entry("not-your-request", http.StatusForbidden, "It is not your request",
 		"Only who asked, or the app's owner, takes a request back.",
 		"Ask the requester, or let a reviewer reject it.", approvals.ErrNotYours),
