@@ -102,6 +102,8 @@ var eventKinds = []EventKind{
 	{"session.started", "signed in at an app's address", []string{"app"}, AudienceConcerned},
 	{"session.refused", "was refused a session at an app's address, and ended what the code had become", []string{"app"}, AudienceConcerned},
 	{"session.ended", "signed out at an app's address", []string{"app"}, AudienceConcerned},
+	{"session.revoked", "ended a session of", []string{"session", "device"}, AudienceConcerned},
+	{"session.shortened", "shortened sessions that began before", []string{"idle", "longest"}, AudienceOperators},
 	{"token.created", "made a token", []string{"label", "scopes", "apps"}, AudienceConcerned},
 	{"token.revoked", "revoked a token", nil, AudienceConcerned},
 	{"key.added", "added a key", []string{"identity"}, AudienceConcerned},

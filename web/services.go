@@ -204,6 +204,15 @@ type Tokens interface {
 	RevokeToken(ctx context.Context, id string) error
 }
 
+// Sessions are where people are signed in to the console. "" is the actor.
+type Sessions interface {
+	List(ctx context.Context, user string, p control.Page) (control.Items[control.SignedIn], error)
+	// End ends one, and all that it made; access.ErrNoSession.
+	End(ctx context.Context, user, id string) error
+	// EndAll ends all but the one that the actor acts with.
+	EndAll(ctx context.Context, user string) (ended int, err error)
+}
+
 // Users are the people who may come in.
 type Users interface {
 	Users(ctx context.Context, f control.UserFilter, p control.Page) (control.Items[access.User], error)

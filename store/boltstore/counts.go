@@ -87,8 +87,8 @@ var counting = map[string]func(s sums, value []byte) error{
 	}),
 	bCredentials: counts(func(s sums, c access.Credential) {
 		s.add(one, string(c.Kind)+"s", c.User)
-		if !c.Expires.IsZero() {
-			s.add(one, countEnds, number(uint64(max(0, c.Expires.Unix())))+c.Hash)
+		if ends := c.Ends(); !ends.IsZero() {
+			s.add(one, countEnds, number(uint64(max(0, ends.Unix())))+c.Hash)
 		}
 	}),
 	bKeys:    counts(func(s sums, k struct{ Identity string }) { s.add(one, string(state.CountKeys), k.Identity) }),

@@ -50,7 +50,8 @@ type Services struct {
 	Automation Automation
 	Vault      Vault
 
-	Tokens web.Tokens
+	Tokens   web.Tokens
+	Sessions web.Sessions
 
 	Accounts     web.Accounts
 	Links        web.Links
