@@ -163,6 +163,15 @@ func TestRevokedAtApps(t *testing.T) {
 	if all, err := n.as(ada).Sessions(t.Context(), ""); err != nil || len(all) != 1 || len(all[0].Apps) != 1 || all[0].Apps[0] != "shop" {
 		t.Errorf("%+v, %v", all, err)
 	}
+	quotas, err := n.as(ada).Quotas(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range quotas {
+		if q.Name == "apps" && q.Used != 1 {
+			t.Errorf("sessions at apps' addresses count as apps: %+v", q)
+		}
+	}
 	began := time.Now()
 	if ended, err := n.ops().EndSessions(t.Context(), ada); err != nil || ended != 1 {
 		t.Fatal(ended, err)
