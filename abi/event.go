@@ -108,6 +108,8 @@ var eventKinds = []EventKind{
 	{"session.started", "signed in at an app's address", []string{"app"}, AudienceConcerned},
 	{"session.refused", "was refused a session at an app's address, and ended what the code had become", []string{"app"}, AudienceConcerned},
 	{"session.ended", "signed out at an app's address", []string{"app"}, AudienceConcerned},
+	{"session.revoked", "ended a session of", []string{"session", "device"}, AudienceConcerned},
+	{"session.shortened", "shortened sessions that began before", []string{"idle", "longest"}, AudienceOperators},
 	{"token.created", "made a token", []string{"label", "scopes", "apps", "person", "automation"}, AudienceConcerned},
 	{"token.revoked", "revoked a token", []string{"person"}, AudienceConcerned},
 	{"service_account.created", "made the service account", []string{"sponsor", "roles"}, AudienceConcerned},

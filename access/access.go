@@ -68,7 +68,8 @@ type Credential struct {
 	Label   string         `json:"label,omitempty"` // what a token is for
 	Created time.Time      `json:"created"`
 	Expires time.Time      `json:"expires,omitzero"` // zero: never
-	// Used is when it was last used, to the hour; zero: never, or before this was kept.
+	// Used is when it was last used, of a token to the hour, of a session to a few minutes; zero: never, or
+	// before this was kept.
 	Used time.Time `json:"used,omitzero"`
 	Reach
 
@@ -88,6 +89,12 @@ type Credential struct {
 	Parent string    `json:"parent,omitempty"` // id of the token or session
 	Until  time.Time `json:"until,omitzero"`   // when it ends; zero: never
 
+	// Of KindSession.
+	Idle   time.Duration `json:"idle,omitempty"` // it ends unused for so long; 0: not by that
+	Device Device        `json:"device,omitzero"`
+
+	// Of KindSignOn, KindCode and KindApp: the hash of the session of the console that they end with.
+	Session string `json:"session,omitempty"`
 	// Of KindCode and KindApp.
 	Host string `json:"host,omitempty"` // the app's address that it is good at, in its one form
 	// Of KindCode.

@@ -124,7 +124,7 @@ func (m memory) those(are func(access.Credential) bool) (all []access.Credential
 func (m memory) EndedCredentials(now time.Time, most int) (hashes []string, err error) {
 	ended := m.those(func(c access.Credential) bool { return c.Ended(now) })
 	slices.SortFunc(ended, func(a, b access.Credential) int {
-		return cmp.Or(cmp.Compare(a.Expires.Unix(), b.Expires.Unix()), cmp.Compare(a.Hash, b.Hash))
+		return cmp.Or(cmp.Compare(a.Ends().Unix(), b.Ends().Unix()), cmp.Compare(a.Hash, b.Hash))
 	})
 	for _, c := range ended[:min(most, len(ended))] {
 		hashes = append(hashes, c.Hash)
@@ -168,7 +168,7 @@ func TestSecrets(t *testing.T) {
 		{"made up", "agora_tok_x", false},
 		{"nothing", "", false},
 	} {
-		actor, err := access.Authenticate(tx, c.secret, now)
+		actor, _, err := access.Authenticate(tx, c.secret, now)
 		if c.ok != (err == nil) || (c.ok && actor.User != "ada@example.com") || (!c.ok && !errors.Is(err, access.ErrUnauthenticated)) {
 			t.Errorf("%s: %+v, %v", c.name, actor, err)
 		}
@@ -309,7 +309,7 @@ func TestDisablingEndsCredentials(t *testing.T) {
 		if _, err := access.ChangeUser(tx, access.User{Name: "ada@x.y", Disabled: disabled}); err != nil {
 			t.Fatal(err)
 		}
-		if a, err := access.Authenticate(tx, secret, time.Now()); !errors.Is(err, access.ErrUnauthenticated) {
+		if a, _, err := access.Authenticate(tx, secret, time.Now()); !errors.Is(err, access.ErrUnauthenticated) {
 			t.Errorf("disabled %v: %+v, %v", disabled, a, err)
 		}
 	}

@@ -251,7 +251,7 @@ func Disconnect(tx Tx, user, id string, rules RoleRules) (Account, error) {
 	if err := tx.DeleteAccount(id); err != nil {
 		return a, err
 	}
-	if _, err := endSessions(tx, user, func(c Credential) bool { return c.Account == id }); err != nil {
+	if _, err := EndSessions(tx, user, func(c Credential) bool { return c.Account == id }); err != nil {
 		return a, err
 	}
 	_, err = ApplyRules(tx, user, rules)
@@ -366,14 +366,15 @@ func EndAt(tx Tx, e Ended) ([]Credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	more, err := endSessions(tx, a.User, func(c Credential) bool {
+	more, err := EndSessions(tx, a.User, func(c Credential) bool {
 		return c.Account == a.ID && about(c) && (e.Session == "" || c.ProviderSession == "") // which may be that session's
 	})
 	return append(ended, more...), err
 }
 
-// endSessions ends those of a user's sessions that a predicate names.
-func endSessions(tx Tx, user string, those func(Credential) bool) ([]Credential, error) {
+// EndSessions ends those of a user's sessions of the console that a predicate names, with all that they made,
+// and returns them.
+func EndSessions(tx Tx, user string, those func(Credential) bool) ([]Credential, error) {
 	all, err := tx.Credentials(user)
 	return endThose(tx, all, func(c Credential) bool { return c.Kind == KindSession && those(c) }, err)
 }
@@ -386,7 +387,7 @@ func endThose(tx Tx, all []Credential, those func(Credential) bool, err error) (
 		if !those(c) {
 			continue
 		}
-		if err := tx.DeleteCredential(c.Hash); err != nil {
+		if err := Revoke(tx, c); err != nil {
 			return nil, err
 		}
 		ended = append(ended, c)

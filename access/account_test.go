@@ -226,7 +226,7 @@ func TestGivenRoles(t *testing.T) {
 	}
 	secret, hash := access.NewSecret(access.KindToken)
 	tx.credentials[hash] = access.Credential{Hash: hash, Kind: access.KindToken, User: u.Name}
-	a, err := access.Authenticate(tx, secret, noon.Add(5*access.GivenFor))
+	a, _, err := access.Authenticate(tx, secret, noon.Add(5*access.GivenFor))
 	if err != nil || fmt.Sprint(a.Roles) != "[reviewer]" {
 		t.Errorf("a token of somebody who does not sign in: %+v, %v", a, err)
 	}
@@ -241,7 +241,7 @@ func TestTakenOutOfAGroup(t *testing.T) {
 	tx.credentials[hash] = access.Credential{Hash: hash, Kind: access.KindToken, User: u.Name}
 	has := func() string {
 		t.Helper()
-		a, err := access.Authenticate(tx, secret, noon)
+		a, _, err := access.Authenticate(tx, secret, noon)
 		if err != nil {
 			t.Fatal(err)
 		}

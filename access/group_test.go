@@ -151,7 +151,7 @@ func TestGroupsOfAnActor(t *testing.T) {
 				err = errors.Join(err, tx.PutMember(id, "ada@x"))
 			}
 		}
-		actor, authErr := access.Authenticate(tx, secret, groupTime)
+		actor, _, authErr := access.Authenticate(tx, secret, groupTime)
 		if err = errors.Join(err, authErr, access.Current(tx, actor)); err != nil || !slices.Equal(actor.Groups, []string{"g_a", "g_b"}) {
 			t.Fatalf("%+v, %v", actor, err)
 		}

@@ -67,6 +67,7 @@ const (
 	ReadQuotas        Act = "read-quotas"
 	ReadPersonsEvents Act = "read-persons-events"
 	ManageTokens      Act = "manage-tokens"
+	ManageSessions    Act = "manage-sessions"
 	Sign              Act = "sign"
 	ManageKeys        Act = "manage-keys"
 	ManagePerson      Act = "manage-person"
@@ -329,6 +330,7 @@ var rules = []rule{
 	{ReadQuotas, OnPerson, "see what they have and may have", "the quotas", ErrForbidden, []way{{anyone, self, always}, {counters, anybody, always}}},
 	{ReadPersonsEvents, OnPerson, "see what concerns them in the feed", "the events", ErrForbidden, []way{{members, self, always}, {watchers, anybody, always}}},
 	{ManageTokens, OnPerson, "make, list and revoke their tokens", "", ErrForbidden, []way{{anyone, self, always}}},
+	{ManageSessions, OnPerson, "see where they are signed in, and end their sessions", "", ErrForbidden, []way{{anyone, self, always}, {operator, anybody, always}}},
 	{Sign, OnPerson, "get a certificate to sign as them", "", ErrForbidden, []way{{anyMaker, self, always}}},
 	{ManageKeys, OnPerson, "add and remove keys that sign as them", "", ErrForbidden, []way{{anyMaker, self, always}, {operator, anybody, always}}},
 	{ReadMemberships, OnPerson, "see which groups they are in", "the groups", ErrForbidden, []way{{anyone, self, always}, {watchers, anybody, always}}},

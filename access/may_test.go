@@ -159,7 +159,7 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		return on.Group == mine || everywhere.auditor || everywhere.operator
 	case access.ReadQuotas:
 		return own || everywhere.finance || everywhere.auditor || everywhere.operator
-	case access.ManageAccounts:
+	case access.ManageAccounts, access.ManageSessions:
 		return own || everywhere.operator
 	case access.ReadMemberships, access.ExplainAccess, access.ReadAccounts:
 		return own || everywhere.auditor || everywhere.operator

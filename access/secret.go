@@ -44,18 +44,19 @@ const SecretPrefix = "agora_"
 // Authenticate returns who holds a token or a session of the console. Links do not
 // authenticate: they are used up by UseLink. What is good at an app's address, or for signing on to
 // one, is good for that alone.
-func Authenticate(tx Reader, secret string, now time.Time) (Actor, error) {
+func Authenticate(tx Reader, secret string, now time.Time) (Actor, Credential, error) {
 	c, u, err := lookup(tx, secret, now)
 	if err != nil {
-		return Actor{}, err
+		return Actor{}, c, err
 	}
 	if c.Kind != KindToken && c.Kind != KindSession {
-		return Actor{}, fmt.Errorf("this secret is no token, and no session of the console: %w", ErrUnauthenticated)
+		return Actor{}, c, fmt.Errorf("this secret is no token, and no session of the console: %w", ErrUnauthenticated)
 	}
 	if c.OpensApp() {
-		return Actor{}, fmt.Errorf("this token opens %s at its own address, and is not for the API: %w", c.Apps[0], ErrUnauthenticated)
+		return Actor{}, c, fmt.Errorf("this token opens %s at its own address, and is not for the API: %w", c.Apps[0], ErrUnauthenticated)
 	}
-	return ActorOf(tx, u, c, now)
+	actor, err := ActorOf(tx, u, c, now)
+	return actor, c, err
 }
 
 // ActorOf returns who acts when a user shows a token or a session.
@@ -113,7 +114,7 @@ func Revoke(tx Tx, c Credential) error {
 		if err := tx.DeleteCredential(ending[i].Hash); err != nil {
 			return err
 		}
-		if ending[i].Kind != KindToken && ending[i].Kind != KindSession {
+		if ending[i].ID == "" || ending[i].Kind != KindToken && ending[i].Kind != KindSession {
 			continue
 		}
 		made, err := tx.MadeWith(ending[i].ID)
@@ -201,6 +202,9 @@ func lookupHash(tx Reader, hash string, now time.Time) (Credential, User, error)
 	c, err := tx.CredentialByHash(hash)
 	if errors.Is(err, ErrNotFound) || (err == nil && c.Ended(now)) {
 		return Credential{}, User{}, ErrUnauthenticated
+	}
+	if err == nil && c.Session != "" {
+		_, err = behind(tx, c, now)
 	}
 	if err != nil {
 		return Credential{}, User{}, err

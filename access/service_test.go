@@ -128,14 +128,14 @@ func TestAServiceAccountEndsWithItsSponsor(t *testing.T) {
 	developer := []access.Role{access.RoleDeveloper}
 	tx, u := sponsored(t, developer, developer)
 	secret := tokenOf(tx, u.Name)
-	was, err := access.Authenticate(tx, secret, morning)
+	was, _, err := access.Authenticate(tx, secret, morning)
 	if err != nil {
 		t.Fatal(err)
 	}
 	gone := tx.users[me]
 	gone.Disabled = true
 	tx.users[me] = gone // as a store that somebody else changed, in which the tokens are still there
-	if _, err := access.Authenticate(tx, secret, morning); !errors.Is(err, access.ErrNoSponsor) || !errors.Is(err, access.ErrUnauthenticated) || !strings.Contains(err.Error(), me) {
+	if _, _, err := access.Authenticate(tx, secret, morning); !errors.Is(err, access.ErrNoSponsor) || !errors.Is(err, access.ErrUnauthenticated) || !strings.Contains(err.Error(), me) {
 		t.Errorf("with the sponsor disabled: %v", err)
 	}
 	if err := access.Current(tx, was); !errors.Is(err, access.ErrUnauthenticated) {
@@ -148,7 +148,7 @@ func TestAServiceAccountEndsWithItsSponsor(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := access.Authenticate(tx, secret, morning); !errors.Is(err, access.ErrUnauthenticated) {
+	if _, _, err := access.Authenticate(tx, secret, morning); !errors.Is(err, access.ErrUnauthenticated) {
 		t.Errorf("who comes back brings the old tokens back: %v", err)
 	}
 	secret = tokenOf(tx, u.Name)
@@ -157,10 +157,10 @@ func TestAServiceAccountEndsWithItsSponsor(t *testing.T) {
 	if u, err = access.ChangeServiceAccount(tx, u, to, morning); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := access.Authenticate(tx, secret, morning); !errors.Is(err, access.ErrUnauthenticated) {
+	if _, _, err := access.Authenticate(tx, secret, morning); !errors.Is(err, access.ErrUnauthenticated) {
 		t.Errorf("the token of the sponsor before: %v", err)
 	}
-	if it, err := access.Authenticate(tx, tokenOf(tx, u.Name), morning); err != nil || it.Sponsor != other {
+	if it, _, err := access.Authenticate(tx, tokenOf(tx, u.Name), morning); err != nil || it.Sponsor != other {
 		t.Errorf("%+v, %v", it, err)
 	}
 	if err := access.Current(tx, was); !errors.Is(err, access.ErrUnauthenticated) {

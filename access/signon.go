@@ -78,20 +78,13 @@ func SessionBehind(tx Reader, secret string, now time.Time) (Credential, User, e
 	if c.Kind != KindSignOn {
 		return c, u, fmt.Errorf("this secret is no session of the console: %w", ErrUnauthenticated)
 	}
-	all, err := tx.Credentials(u.Name)
-	if err != nil {
-		return c, u, err
-	}
-	i := slices.IndexFunc(all, func(s Credential) bool { return s.Kind == KindSession && s.ID == c.Parent })
-	if i < 0 || !all[i].Expires.IsZero() && !now.Before(all[i].Expires) {
-		return c, u, ErrUnauthenticated
-	}
-	return all[i], u, nil
+	c, err = behind(tx, c, now)
+	return c, u, err
 }
 
 // child makes a credential that ends with a session.
 func (c Credential) child(kind CredentialKind, hash string, now time.Time, life time.Duration) Credential {
-	made := Credential{ID: hash[:12], Hash: hash, Kind: kind, User: c.User, Created: now.UTC(), Expires: now.UTC().Add(life)}
+	made := Credential{ID: hash[:12], Hash: hash, Kind: kind, User: c.User, Session: c.Hash, Created: now.UTC(), Expires: now.UTC().Add(life)}
 	return made.Within(c.ID, c.Expires)
 }
 
@@ -139,7 +132,7 @@ func UseCode(tx Tx, code, verifier, app, host, hash string, now time.Time) (made
 		return made, false, tx.PutCredential(c)
 	}
 	c.Became = hash
-	session := Credential{ID: c.Parent, User: c.User, Expires: c.Until}
+	session := Credential{ID: c.Parent, Hash: c.Session, User: c.User, Expires: c.Until}
 	made = session.child(KindApp, hash, now, AppSessionLife)
 	made.Reach, made.Host = c.Reach, c.Host
 	if err := makeRoomAt(tx, c.Parent, host); err != nil {
@@ -172,16 +165,35 @@ func makeRoomAt(tx Tx, parent, host string) error {
 	return nil
 }
 
+// Visitor is who opens an app at its address.
+type Visitor struct {
+	Actor Actor
+	// Used is what their visit uses, so that it does not end unused: the token, or the session of the
+	// console that stands behind.
+	Used  Credential
+	Until time.Time // when they have to be read again at the latest; zero: never
+}
+
 // Visit returns who opens an app at its address with a credential, by its hash: with a session at that
 // address, or with a token that opens this app alone. Others are unknown there.
-func Visit(tx Reader, hash, app, host string, now time.Time) (Actor, Credential, error) {
+func Visit(tx Reader, hash, app, host string, now time.Time) (v Visitor, err error) {
 	c, u, err := lookupHash(tx, hash, now)
-	switch {
-	case err != nil:
-		return Actor{}, c, err
-	case c.Kind == KindApp && c.at(app, host), c.Kind == KindToken && c.Opens(app):
-		actor, err := ActorOf(tx, u, c, now)
-		return actor, c, err
+	if err != nil {
+		return v, err
 	}
-	return Actor{}, c, fmt.Errorf("this is no session at this address: %w", ErrUnauthenticated)
+	v.Used, v.Until = c, c.Ends()
+	switch {
+	case c.Kind == KindToken && c.Opens(app):
+	case c.Kind == KindApp && c.at(app, host):
+		if v.Used, err = behind(tx, c, now); err != nil {
+			return v, err
+		}
+		if ends := v.Used.Ends(); !ends.IsZero() && (v.Until.IsZero() || ends.Before(v.Until)) {
+			v.Until = ends
+		}
+	default:
+		return v, fmt.Errorf("this is no session at this address: %w", ErrUnauthenticated)
+	}
+	v.Actor, err = ActorOf(tx, u, c, now)
+	return v, err
 }

@@ -108,6 +108,20 @@ type NewToken struct {
 	access.Reach
 }
 
+// SignedIn is where a person is signed in to the console, as it is shown.
+type SignedIn struct {
+	ID       string    `json:"id"`
+	Device   string    `json:"device,omitempty"`   // what the browser or the program calls itself
+	Address  string    `json:"address,omitempty"`  // from which the session began
+	Provider string    `json:"provider,omitempty"` // with which it began; left out: with a one-time link
+	Began    time.Time `json:"began"`
+	Used     time.Time `json:"used"`    // last, to a few minutes
+	Ends     time.Time `json:"ends"`    // if it is not used
+	Longest  time.Time `json:"longest"` // however much it is used
+	Current  bool      `json:"current,omitempty"`
+	Apps     []string  `json:"apps,omitempty"` // at whose addresses it is signed in, too
+}
+
 // NewKey is a public key with what proves that it is to sign for an identity.
 type NewKey struct {
 	PEM       string `json:"pem"`

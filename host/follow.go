@@ -37,6 +37,9 @@ func (h *Host) Distrust() {
 	h.sites.drop(every)
 }
 
+// EndVisits ends what runs at apps' addresses for sessions that have ended by themselves.
+func (h *Host) EndVisits(ctx context.Context) error { return h.gate.EndVisits(ctx) }
+
 // ofApps calls follow for each app that events name, once.
 func ofApps(follow func(ctx context.Context, app string) error) state.Apply {
 	return func(ctx context.Context, events []abi.Event) error {

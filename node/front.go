@@ -37,7 +37,8 @@ type front struct {
 // app's is refused by the gateway.
 func (f *front) handler(n *Node) (http.Handler, error) {
 	pages, err := console.New(consoleServices(n), console.Options{
-		Logger: f.log, MaxModule: f.maxModule, Secure: f.origins.scheme == "https", AppsDomain: f.origins.appsDomain,
+		SessionLife: n.o.Sessions.Longest,
+		Logger:      f.log, MaxModule: f.maxModule, Secure: f.origins.scheme == "https", AppsDomain: f.origins.appsDomain,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("prepare the console: %w", err)

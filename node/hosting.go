@@ -128,8 +128,11 @@ func (k sampler) observe(s host.Settled) {
 // loses what came since: it is shown to people, and not billed.
 const storeUsed = 5 * time.Second
 
+// endVisitsEvery is how often sessions are looked for that ended while something runs for them.
+const endVisitsEvery = 15 * time.Second
+
 // flushUsed brings what was used, and when tokens were, to the store. What the store does not take is
 // logged, and forgotten.
 func (n *Node) flushUsed(ctx context.Context) error {
-	return errors.Join(n.Host.FlushUsed(ctx), n.People.StoreTokensUsed(ctx))
+	return errors.Join(n.Host.FlushUsed(ctx), n.People.StoreUses(ctx))
 }

@@ -46,6 +46,7 @@ type Node struct {
 	People          *people.Service
 	Provisioning    *provisioning.Service
 	SignIns         *people.SignIns
+	Sessions        *people.Sessions
 	Groups          *people.Groups
 	SignOn          *people.SignOn
 	Access          *people.Explainer
@@ -171,6 +172,9 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.SignIns.ApplyRules(ctx); err != nil {
 		return fmt.Errorf("give the roles of the rules: %w", err)
 	}
+	if err := n.Sessions.Shorten(ctx); err != nil {
+		return fmt.Errorf("hold sessions to how long they last: %w", err)
+	}
 	return n.listen(ctx)
 }
 
@@ -244,7 +248,7 @@ func (n *Node) openData(ctx context.Context) error {
 		return err
 	}
 	n.openServices()
-	n.onStop("record of tokens' use", n.People.StoreTokensUsed)
+	n.onStop("record of tokens' use", n.People.StoreUses)
 	if err := n.Keeper.MarkLeft(ctx); err != nil {
 		return fmt.Errorf("look for modules that no release names: %w", err)
 	}
@@ -315,6 +319,9 @@ func (n *Node) Start() {
 		"followers":  n.followers.Run,
 		"used": func(ctx context.Context) {
 			n.regularly(ctx, storeUsed, "what apps used could not be stored", n.flushUsed)
+		},
+		"visits": func(ctx context.Context) {
+			n.regularly(ctx, endVisitsEvery, "what runs for sessions that have ended goes on", n.Host.EndVisits)
 		},
 		"kept":   n.Host.Standing.BillKept,
 		"starts": n.starts.outlive,

@@ -61,6 +61,9 @@ type Options struct {
 	// SignIn is a file that says at which providers people sign in, and which roles their groups
 	// give, see docs/sign-in.md. Default none: people sign in with links alone.
 	SignIn string
+	// Sessions say how long sessions of the console last: unused, default 8 hours, and in any case,
+	// default 7 days. Sessions at apps' addresses end with them, and after 24 hours.
+	Sessions access.Lives
 	// PauseTriggers keeps every trigger of the node from being delivered to: what is due, and
 	// what comes, waits in the queue. For a node that does not survive what waits there.
 	PauseTriggers bool
@@ -164,7 +167,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Memory < leastMemory {
 		return o, fmt.Errorf("%d bytes of memory are too little for a node: give it at least %d MiB with --memory, or by the limit of its cgroup", o.Memory, leastMemory>>20)
 	}
-	if err := errors.Join(o.Quotas.Check(), o.checkTLS()); err != nil {
+	o.Sessions = o.Sessions.Or()
+	if err := errors.Join(o.Quotas.Check(), o.checkTLS(), o.Sessions.Check()); err != nil {
 		return o, err
 	}
 	if o.DiskReserve < 0 {

@@ -54,7 +54,7 @@ func TestWhoReads(t *testing.T) {
 	)
 	api := map[string]string{
 		"/openapi.json": public, "/schemas/manifest.json": public, "/trust/root": public,
-		"/info": all, "/whoami": all, "/apps": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage/samples": all, "/quotas": all, "/tokens": all,
+		"/info": all, "/whoami": all, "/apps": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage/samples": all, "/quotas": all, "/tokens": all, "/sessions": all, "/users/" + ada + "/sessions": "- - - + - + - -",
 		"/apps/shop/releases": members, "/apps/shop/releases/1": members, "/apps/shop/activations": members, "/apps/shop/triggers": members, "/events": members,
 		"/requests": members, "/requests/req-1": members, "/grants": members, "/policy": members, "/domains": members, "/trust/keys": members,
 		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside, "/apps/scripted/releases/1/source": inside,

@@ -29,7 +29,7 @@ func apiServices(n *Node) api.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance, Audiences: n.Audiences,
 		Meter: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer, Logs: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, ServiceAccounts: n.ServiceAccounts, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
+		Tokens: n.People, Sessions: n.Sessions, ServiceAccounts: n.ServiceAccounts, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 		Doctor: n.Checkup, Backup: n.Upkeep,
 	}
 }
@@ -44,7 +44,7 @@ func consoleServices(n *Node) console.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance, Audiences: n.Audiences,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, ServiceAccounts: n.ServiceAccounts, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
+		Tokens: n.People, SignedIn: n.Sessions, ServiceAccounts: n.ServiceAccounts, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 	}
 }
 
@@ -59,12 +59,13 @@ func (n *Node) openServices() {
 	n.attempts = &control.Attempts{Desk: n.desk}
 	n.People = people.New(people.Options{
 		Desk: n.desk, Prover: prover{filepath.Join(n.o.DataDir, nodeFile)},
-		ConsoleURL: n.ConsoleURL,
+		ConsoleURL: n.ConsoleURL, Lives: n.o.Sessions,
 	})
 	n.ServiceAccounts = people.NewServiceAccounts(n.People)
 	n.signIn.People = n.People
 	n.SignIns = people.NewSignIns(n.signIn)
-	n.SignOn = people.NewSignOn(n.desk, places{&n.plane})
+	n.Sessions = people.NewSessions(n.People)
+	n.SignOn = people.NewSignOn(n.People, places{&n.plane})
 	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL, Rules: n.SignIns.Rules()})
 	n.Groups, n.Access = people.NewGroups(n.desk), people.NewExplainer(n.desk)
 	n.openApps()

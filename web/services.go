@@ -204,6 +204,15 @@ type Tokens interface {
 	RevokeToken(ctx context.Context, id string) error
 }
 
+// Sessions are where people are signed in to the console. "" is the actor.
+type Sessions interface {
+	List(ctx context.Context, user string, p control.Page) (control.Items[control.SignedIn], error)
+	// End ends one, and all that it made; access.ErrNoSession.
+	End(ctx context.Context, user, id string) error
+	// EndAll ends all but the one that the actor acts with.
+	EndAll(ctx context.Context, user string) (ended int, err error)
+}
+
 // ServiceAccounts are accounts of machines, for each of which a person answers.
 type ServiceAccounts interface {
 	// List lists those of a sponsor: for that person, auditors and operators.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/internal/door"
 )
 
 // SessionCookie is the cookie in which a browser carries its session; with
@@ -15,6 +16,16 @@ const SessionCookie = "agora_session"
 // SignOnCookie is the cookie by which the console knows a browser that an app sends to it. It is good for
 // signing on to apps alone; with TLS its name starts with "__Host-".
 const SignOnCookie = "agora_sso"
+
+// WithDevice puts into a request's context where it comes from.
+func WithDevice(r *http.Request) *http.Request {
+	ctx := r.Context()
+	d := access.Device{Name: access.DeviceName(r.UserAgent())}
+	if from := door.ClientOf(ctx).Addr.Addr(); from.IsValid() {
+		d.Address = from.Unmap().String()
+	}
+	return r.WithContext(access.WithDevice(ctx, d))
+}
 
 // Bearer reads the secret of a request's Authorization header.
 func Bearer(r *http.Request) (string, error) {

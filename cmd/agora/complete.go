@@ -50,7 +50,7 @@ var (
 // arguments say how the words in capitals of a command's usage are completed; those that mean
 // something else for the commands of one parent stand with its name.
 var arguments = map[string]completion{
-	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "SERVICE": {names: completeServiceAccounts}, "ACT": {words: actNames()}, "ON": appNames, "TOKEN": {names: completeTokens},
+	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "SERVICE": {names: completeServiceAccounts}, "ACT": {words: actNames()}, "ON": appNames, "TOKEN": {names: completeTokens}, "SESSION": {names: completeSessions},
 	"KEY": {names: completeKeys}, "DOMAIN": {names: completeDomains}, "CONTEXT": {local: contextNames},
 	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText, "users STATE": {words: []string{"on", "off"}}, "ACCOUNT": {names: completeAccounts},
 	"audience KIND": {words: audienceWords()},
@@ -313,6 +313,11 @@ func completeTokens(ctx context.Context, node *client.Client, args []string) ([]
 		all, err = node.ProvisioningTokens(ctx, args[0])
 	}
 	return offer(all, err, func(t client.Credential) string { return t.ID }, func(t client.Credential) string { return t.Label })
+}
+
+func completeSessions(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {
+	all, err := node.Sessions(ctx, "")
+	return offer(all, err, func(s client.SignedIn) string { return s.ID }, func(s client.SignedIn) string { return s.Device })
 }
 
 func completeKeys(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {

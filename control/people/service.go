@@ -3,6 +3,7 @@ package people
 import (
 	"time"
 
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
 )
 
@@ -22,6 +23,8 @@ type Options struct {
 	Prover Prover
 	// ConsoleURL is where people find the console. It is asked for only once the node listens.
 	ConsoleURL func() string
+	// Lives say how long sessions last; the zero value: as access.Lives.Or says.
+	Lives access.Lives
 }
 
 // Service keeps users and their credentials.
@@ -29,10 +32,11 @@ type Service struct {
 	desk       *control.Desk
 	prover     Prover
 	consoleURL func() string
-	used       tokensUsed
+	lives      access.Lives
+	used       uses
 }
 
 // New makes a Service.
 func New(o Options) *Service {
-	return &Service{desk: o.Desk, prover: o.Prover, consoleURL: o.ConsoleURL}
+	return &Service{desk: o.Desk, prover: o.Prover, consoleURL: o.ConsoleURL, lives: o.Lives.Or()}
 }

@@ -12,10 +12,7 @@ import (
 	"github.com/agora-host/agora/state"
 )
 
-const (
-	sessionTTL = 12 * time.Hour
-	linkTTL    = 15 * time.Minute
-)
+const linkTTL = 15 * time.Minute
 
 // How many sessions and sign-in links one person has at a time. One more ends the oldest:
 // refusing it would lock people out.
@@ -27,12 +24,13 @@ const (
 // Authenticate returns who holds a token or a session.
 func (s *Service) Authenticate(ctx context.Context, secret string) (access.Actor, error) {
 	var actor access.Actor
+	var c access.Credential
 	err := s.desk.View(ctx, func(tx state.Reader) (err error) {
-		actor, err = access.Authenticate(tx, secret, s.desk.Now())
+		actor, c, err = access.Authenticate(tx, secret, s.desk.Now())
 		return err
 	})
 	if err == nil {
-		s.used.note(actor, s.desk.Now())
+		s.noteUse(ctx, c)
 	}
 	return actor, err
 }
@@ -46,13 +44,13 @@ func (s *Service) SignIn(ctx context.Context, link string) (string, access.Actor
 		if err != nil {
 			return err
 		}
-		ttl, detail := sessionTTL, map[string]string(nil)
+		ttl, detail := time.Duration(0), map[string]string(nil)
 		if breakGlass, err := access.TakesLink(tx, used.Label); err != nil {
 			return err
 		} else if breakGlass {
 			ttl, detail = access.BreakGlassLasts, map[string]string{"link": access.BreakGlass}
 		}
-		session := s.credential(access.KindSession, hash, user.Name, "", ttl).Within(used.Parent, used.Until)
+		session := s.lives.Session(hash, user.Name, access.DeviceFrom(ctx), ttl, s.desk.Now()).Within(used.Parent, used.Until)
 		if actor, err = access.ActorOf(tx, user, session, s.desk.Now()); err != nil {
 			return err
 		}

@@ -119,7 +119,7 @@ func (s *SignIns) FinishSignIn(ctx context.Context, provider string, l access.Lo
 		if err != nil {
 			return err
 		}
-		session := s.people.credential(access.KindSession, hash, told.User.Name, "", sessionTTL)
+		session := s.people.lives.Session(hash, told.User.Name, access.DeviceFrom(ctx), 0, s.people.desk.Now())
 		session.Account, session.ProviderSession = told.Account.ID, access.SessionKey(who.Provider, who.Issuer, who.SessionID)
 		tx.As(told.User.Name)
 		tell(tx, told)

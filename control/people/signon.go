@@ -20,12 +20,16 @@ type Places interface {
 
 // SignOn has people who are signed in to the console be signed in at the addresses of apps, too.
 type SignOn struct {
+	people *Service
 	desk   *control.Desk
 	places Places
 }
 
 // NewSignOn makes a SignOn.
-func NewSignOn(desk *control.Desk, places Places) *SignOn { return &SignOn{desk, places} }
+func NewSignOn(people *Service, places Places) *SignOn { return &SignOn{people, people.desk, places} }
+
+// Used notes that a session, or a token, was used at an app's address.
+func (s *SignOn) Used(ctx context.Context, c access.Credential) { s.people.noteUse(ctx, c) }
 
 // Authorize makes a one-time code for the session that a secret is of: that of the console's session, or
 // of the cookie that signs on for it. The code is good at one address, in the browser that has what

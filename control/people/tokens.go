@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/agora-host/agora/access"
@@ -112,9 +111,7 @@ func tokensOf(ctx context.Context, s *Service, p control.Page, whose func(state.
 	})
 	for i := range tokens.Items {
 		t := &tokens.Items[i]
-		if at := s.used.at(t.Hash); at.After(t.Used) {
-			t.Used = at
-		}
+		s.used.newest(t)
 		if len(t.Scopes) == 0 {
 			t.Scopes = []access.Scope{access.ScopeAll} // it was made before there were scopes
 		}
@@ -154,46 +151,4 @@ func revokeToken(ctx context.Context, s *Service, actor access.Actor, id string,
 		return access.Revoke(tx, tokens[i])
 	})
 	return err
-}
-
-// usedEvery is how exactly it is kept when a token was last used: a note is a write.
-const usedEvery = time.Hour
-
-// tokensUsed remembers uses of tokens until they are stored. It holds no more than there are
-// tokens, which are bounded by a quota.
-type tokensUsed struct {
-	mu    sync.Mutex
-	times map[string]time.Time // by hash, to the hour
-}
-
-func (u *tokensUsed) note(a access.Actor, now time.Time) {
-	if a.Via != access.KindToken {
-		return
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.times == nil {
-		u.times = map[string]time.Time{}
-	}
-	u.times[a.Credential] = now.UTC().Truncate(usedEvery)
-}
-
-func (u *tokensUsed) at(hash string) time.Time {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.times[hash]
-}
-
-func (u *tokensUsed) take() map[string]time.Time {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	all := u.times
-	u.times = nil
-	return all
-}
-
-// StoreTokensUsed stores when tokens were used, those of which that is not known yet. What cannot
-// be stored is forgotten: the next use notes it again.
-func (s *Service) StoreTokensUsed(ctx context.Context) error {
-	return s.desk.Store.TokensUsed(ctx, s.used.take())
 }

@@ -29,6 +29,8 @@ type SignOn interface {
 	Redeem(ctx context.Context, code, verifier, app, host string) (secret string, err error)
 	// Leave ends a session at an address.
 	Leave(ctx context.Context, secret string) error
+	// Used notes that a session, or a token, was used, so that it does not end unused.
+	Used(ctx context.Context, c access.Credential)
 	// Ask asks for access in a person's name.
 	Ask(ctx context.Context, actor access.Actor, app string, tier abi.Tier) error
 }
@@ -146,7 +148,7 @@ func (g *Gate) byToken(ctx context.Context, token string, d *Door) (Visit, bool,
 	if g.sessions.mayOpen(k, d.id, g.o.Now()) {
 		return Visit{Key: k, Door: d}, false, nil
 	}
-	who, err := g.look(ctx, k, d)
+	who, err := g.comes(ctx, k, d)
 	switch {
 	case errors.Is(err, access.ErrUnauthenticated):
 		err = fmt.Errorf("make one that opens %s alone, with the scope %s: %w", d.App.Name, access.ScopeAppsOpen, access.ErrPlatformToken)
@@ -165,7 +167,7 @@ func (g *Gate) bySession(w http.ResponseWriter, r *http.Request, k Key, d *Door)
 	admitted := g.sessions.mayOpen(k, d.id, g.o.Now())
 	if !admitted {
 		var err error
-		if who, err = g.look(r.Context(), k, d); err != nil {
+		if who, err = g.comes(r.Context(), k, d); err != nil {
 			return Visit{}, false, err
 		}
 	}
@@ -196,24 +198,43 @@ func (d *Door) refusal() error {
 type visitor struct {
 	actor    access.Actor
 	admitted bool
+	used     access.Credential
+}
+
+// comes is look for a request, which uses the session. What runs on does not: a window that is left open
+// keeps no session alive.
+func (g *Gate) comes(ctx context.Context, k Key, d *Door) (who visitor, err error) {
+	if who, err = g.look(ctx, k, d); err == nil {
+		g.o.SignOn.Used(ctx, who.used)
+	}
+	return who, err
 }
 
 // look reads from the state whose session it is, and whether that person may come in.
 func (g *Gate) look(ctx context.Context, k Key, d *Door) (who visitor, err error) {
 	since, now := g.sessions.now(), g.o.Now()
-	var c access.Credential
+	var v access.Visitor
 	err = g.o.State.View(ctx, func(tx state.Reader) (err error) {
-		if who.actor, c, err = access.Visit(tx, hex.EncodeToString(k[:]), d.App.Name, d.Host, now); err != nil {
+		if v, err = access.Visit(tx, hex.EncodeToString(k[:]), d.App.Name, d.Host, now); err != nil {
 			return err
 		}
-		who.admitted = d.Audience.Admits(who.actor, d.resource())
+		who.admitted = d.Audience.Admits(v.Actor, d.resource())
 		return nil
 	})
+	who.actor, who.used = v.Actor, v.Used
 	if err == nil && who.admitted {
-		g.sessions.keep(k, d.id, since, who.actor.User, c.Expires)
+		until := now.Add(lookEvery)
+		if !v.Until.IsZero() && v.Until.Before(until) {
+			until = v.Until
+		}
+		g.sessions.keep(k, d.id, since, who.actor.User, until)
 	}
 	return who, err
 }
+
+// lookEvery is how long a session is believed without being read. It bounds, too, how long after its session
+// ended a visit goes on of which no event tells, and how exactly it is known when a session was used.
+const lookEvery = time.Minute
 
 // Begin has a visit end, by end, once its session does or its person is not admitted any more. Leave is
 // called when it has ended.
@@ -264,6 +285,9 @@ func concerns(e abi.Event) (people []string, all bool) {
 	}
 	return nil, false
 }
+
+// EndVisits ends the visits whose sessions have ended by themselves, of which no event tells.
+func (g *Gate) EndVisits(ctx context.Context) error { return g.lookAgain(ctx, nil) }
 
 // Distrust has every session read again: for when the feed cannot be read.
 func (g *Gate) Distrust() { g.sessions.forgetAll() }

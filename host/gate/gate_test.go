@@ -39,7 +39,12 @@ type world struct {
 	signOn  signOn
 }
 
-type signOn struct{ asked []string }
+type signOn struct {
+	asked []string
+	used  []string // hashes
+}
+
+func (s *signOn) Used(_ context.Context, c access.Credential) { s.used = append(s.used, c.Hash) }
 
 func (s *signOn) Redeem(context.Context, string, string, string, string) (string, error) {
 	return "", access.ErrCode
@@ -62,8 +67,11 @@ func newWorld(t testing.TB) *world {
 		errs := []error{tx.PutApp(registry.App{Name: "shop", Title: "The shop", Owner: ada}), tx.PutGroup(access.Group{ID: team, Name: "Sales"})}
 		for _, u := range []access.User{{Name: ada}, {Name: bob}, {Name: eve}, {Name: mia}, {Name: rex, Roles: []access.Role{access.RoleReviewer}}} {
 			errs = append(errs, tx.PutUser(u))
+			behind := access.Hash("session of " + u.Name)
+			errs = append(errs, tx.PutCredential(access.Credential{ID: "s-" + u.Name, Hash: behind, Kind: access.KindSession, User: u.Name, Created: w.now, Idle: 8 * time.Hour, Expires: w.now.Add(7 * 24 * time.Hour)}))
 			for what, c := range map[string]access.Credential{
 				"app":      {Kind: access.KindApp, Host: host, Reach: access.Reach{Apps: []string{"shop"}}},
+				"orphan":   {Kind: access.KindApp, Host: host, Reach: access.Reach{Apps: []string{"shop"}}},
 				"other":    {Kind: access.KindApp, Host: "other.apps.test", Reach: access.Reach{Apps: []string{"other"}}},
 				"sibling":  {Kind: access.KindApp, Host: "sandbox--shop.apps.test", Reach: access.Reach{Apps: []string{"shop"}}},
 				"console":  {Kind: access.KindSession},
@@ -78,6 +86,9 @@ func newWorld(t testing.TB) *world {
 			} {
 				secret, hash := access.NewSecret(c.Kind)
 				c.ID, c.Hash, c.User, c.Created = hash[:12], hash, u.Name, w.now.Add(-time.Hour)
+				if c.Kind == access.KindApp && what != "orphan" {
+					c.Parent, c.Session = "s-"+u.Name, behind
+				}
 				w.secrets[what+" "+u.Name] = secret
 				errs = append(errs, tx.PutCredential(c))
 			}
@@ -468,11 +479,12 @@ func TestFollow(t *testing.T) {
 // TestSessionsEnd: a session that is remembered is refused at its end.
 func TestSessionsEnd(t *testing.T) {
 	w := newWorld(t)
+	behind := access.Hash("session of " + eve)
 	d := w.door(access.AudienceOrganisation)
 	secret, hash := access.NewSecret(access.KindApp)
 	w.change(func(tx state.Tx) error {
 		tx.Emit("session.started", "", eve, nil)
-		return tx.PutCredential(access.Credential{ID: "x", Hash: hash, Kind: access.KindApp, User: eve, Host: host, Reach: access.Reach{Apps: []string{"shop"}}, Expires: w.now.Add(time.Minute)})
+		return tx.PutCredential(access.Credential{ID: "x", Hash: hash, Kind: access.KindApp, User: eve, Session: behind, Host: host, Reach: access.Reach{Apps: []string{"shop"}}, Expires: w.now.Add(time.Minute)})
 	})
 	for _, after := range []time.Duration{0, 59 * time.Second, 60 * time.Second} {
 		was := w.now
@@ -481,6 +493,65 @@ func TestSessionsEnd(t *testing.T) {
 			t.Errorf("after %s: %s", after, got)
 		}
 		w.now = was
+	}
+}
+
+// TestUnusedSessionsEnd: a session at an app's address ends when the session of the console has been unused for
+// too long; a visit is a use of it, and what runs on for a visitor who is gone is none, and ends.
+func TestUnusedSessionsEnd(t *testing.T) {
+	w := newWorld(t)
+	d := w.door(access.AudienceOrganisation)
+	w.change(func(tx state.Tx) error {
+		tx.Emit("audience.changed", "shop", "pilot", nil)
+		return tx.PutAudience(d.Audience)
+	})
+	behind := access.Hash("session of " + eve)
+	visits := func() (gate.Visit, string) {
+		v, done, err := w.gate.Enter(httptest.NewRecorder(), get("/", "Cookie", session(w.secrets["app "+eve])), d)
+		if done || err != nil {
+			return v, "refused"
+		}
+		return v, "in"
+	}
+	v, got := visits()
+	var ended error
+	defer w.gate.Begin(v, func(err error) { ended = err })()
+	if got != "in" || !slices.Equal(w.signOn.used, []string{behind}) {
+		t.Fatalf("%s; used %q", got, w.signOn.used)
+	}
+	was := w.now
+	for _, after := range []time.Duration{30 * time.Second, 90 * time.Second, 8*time.Hour - time.Second} {
+		w.now = was.Add(after)
+		if err := w.gate.EndVisits(t.Context()); err != nil || ended != nil {
+			t.Fatalf("after %s: %v, %v", after, ended, err)
+		}
+	}
+	if len(w.signOn.used) != 1 {
+		t.Errorf("what runs on is a use: %q", w.signOn.used)
+	}
+	w.now = was.Add(8 * time.Hour)
+	if err := w.gate.EndVisits(t.Context()); err != nil || !errors.Is(ended, access.ErrSessionEnded) {
+		t.Errorf("unused for 8 hours: %v, %v", ended, err)
+	}
+	if _, got := visits(); got != "refused" {
+		t.Error("its session is taken still")
+	}
+	// Had the use been stored, it would go on.
+	if err := w.store.TokensUsed(t.Context(), map[string]time.Time{behind: was.Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, got := visits(); got != "in" {
+		t.Error("a session that was used an hour later has ended")
+	}
+	w.change(func(tx state.Tx) error {
+		tx.Emit("session.revoked", "", eve, nil)
+		return tx.DeleteCredential(behind)
+	})
+	if err := w.gate.Follow(t.Context(), []abi.Event{{Kind: "session.revoked", Actor: rex, Subject: eve}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, got := visits(); got != "refused" {
+		t.Error("the session behind is gone, and it is taken still")
 	}
 }
 

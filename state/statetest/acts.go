@@ -182,6 +182,7 @@ func (a act) credential() access.Credential {
 		c.Expires = time.Date(2026, 1, 1, 0, a.At-5, 0, 500, time.UTC)
 	}
 	if kind == access.KindSession {
+		c.Idle = time.Duration(a.Number%3) * 100 * time.Second
 		c.Account, c.ProviderSession = a.account().ID, []string{"", "s", "s1"}[a.At%3]
 	}
 	if a.At%2 == 1 {

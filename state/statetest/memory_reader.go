@@ -270,7 +270,7 @@ func (r *reader) MadeWith(token string) ([]access.Credential, error) {
 
 func (r *reader) EndedCredentials(now time.Time, most int) (hashes []string, err error) {
 	all, err := rows(r.tables, "credentials", func(_ string, c access.Credential) (string, bool) {
-		return key(number(int(c.Expires.Unix())), c.Hash), c.Ended(now)
+		return key(number(int(c.Ends().Unix())), c.Hash), c.Ended(now)
 	})
 	for _, c := range all[:min(most, len(all))] {
 		hashes = append(hashes, c.value.Hash)

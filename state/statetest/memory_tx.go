@@ -277,7 +277,11 @@ func (r *reader) counts() (map[counted]state.Count, error) {
 				add(state.CountRequests, q.By, 0)
 			}
 		}),
-		each(r, "credentials", func(c access.Credential) { add(state.CountKind(c.Kind+"s"), c.User, 0) }),
+		each(r, "credentials", func(c access.Credential) {
+			if c.Kind != access.KindApp {
+				add(state.CountKind(c.Kind+"s"), c.User, 0)
+			}
+		}),
 		each(r, "keys", func(k registry.Key) { add(state.CountKeys, k.Identity, 0) }),
 		each(r, "secrets", func(s secrets.Secret) { add(state.CountSecrets, s.App, 0) }),
 		each(r, "hosts", func(n registry.HostName) {

@@ -86,9 +86,11 @@ var counting = map[string]func(s sums, value []byte) error{
 		}
 	}),
 	bCredentials: counts(func(s sums, c access.Credential) {
-		s.add(one, string(c.Kind)+"s", c.User)
-		if !c.Expires.IsZero() {
-			s.add(one, countEnds, number(uint64(max(0, c.Expires.Unix())))+c.Hash)
+		if c.Kind != access.KindApp { // no quota is about these, and a person's apps are counted under that word
+			s.add(one, string(c.Kind)+"s", c.User)
+		}
+		if ends := c.Ends(); !ends.IsZero() {
+			s.add(one, countEnds, number(uint64(max(0, ends.Unix())))+c.Hash)
 		}
 	}),
 	bKeys:    counts(func(s sums, k struct{ Identity string }) { s.add(one, string(state.CountKeys), k.Identity) }),

@@ -21,6 +21,7 @@ import (
 	"github.com/agora-host/agora/internal/sheet"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/web"
 	"github.com/agora-host/agora/web/intake"
 	"github.com/agora-host/agora/web/problem"
 )
@@ -40,7 +41,7 @@ func signIn(s *server, c echo.Context) (any, error) {
 	if u, err := url.Parse(link); err == nil && u.Query().Get("link") != "" {
 		link = u.Query().Get("link")
 	}
-	secret, actor, err := s.SignIn.SignIn(c.Request().Context(), link)
+	secret, actor, err := s.SignIn.SignIn(web.WithDevice(c.Request()).Context(), link)
 	if err != nil {
 		return nil, err
 	}

@@ -157,7 +157,7 @@ func routes() []route {
 	return []route{
 		{method: get, path: "/openapi.json", id: "describe", about: "This description.", public: true, answer: map[string]any{}, handle: describeSelf},
 		{method: get, path: "/schemas/manifest.json", id: "manifestSchema", about: "The JSON schema of agora.toml.", public: true, answer: map[string]any{}, handle: manifestSchema},
-		{method: post, path: "/sign-in", id: "signIn", about: "Trade a one-time sign-in link for a session secret, which works as a token for twelve hours.", public: true, body: jsonBody(SignIn{}), answer: Session{}, handle: signIn},
+		{method: post, path: "/sign-in", id: "signIn", about: "Trade a one-time sign-in link for a session secret, which works as a token while the session lasts.", public: true, body: jsonBody(SignIn{}), answer: Session{}, handle: signIn},
 		{method: get, path: "/info", id: "info", act: access.LookAround, scope: anyScope, anyApp: true, about: "What this node is.", answer: control.Info{}, handle: info},
 		{method: get, path: "/whoami", id: "whoami", act: access.LookAround, scope: anyScope, anyApp: true, about: "Who the token belongs to.", answer: Whoami{}, handle: whoami},
 
@@ -246,6 +246,12 @@ func routes() []route {
 		{method: get, path: "/users/:name/accounts", id: "listAccounts", act: access.ReadAccounts, scope: access.ScopeUsersRead, about: "A user's accounts at sign-in providers: your own, or, for operators, anybody's.", answer: Items[access.Account]{}, handle: listAccounts},
 		{method: del, path: "/users/:name/accounts/:id", id: "disconnectAccount", act: access.ManageAccounts, scope: access.ScopeUsersWrite, about: "Take an account from a user, with the roles that it gave and the sessions that began with it. Nobody takes away their own last way in.", handle: disconnectAccount},
 		{method: get, path: "/quotas", id: "listQuotas", act: access.ReadQuotas, scope: access.ScopeAppsRead, about: "What a person and an app have, and may have; for operators, the node, too.", query: []param{text("user", "another person, for operators; default the caller"), text("app", "an app, too")}, answer: Items[control.Quota]{}, handle: listQuotas},
+		{method: get, path: "/sessions", id: "listSessions", act: access.ManageSessions, scope: access.ScopeTokensRead, about: "Where the caller is signed in to the console, the oldest session first.", paged: true, answer: Items[control.SignedIn]{}, handle: listing(listSessions)},
+		{method: del, path: "/sessions/:id", id: "endSession", act: access.ManageSessions, scope: access.ScopeTokensWrite, about: "End one of the caller's sessions, and those at apps' addresses that it made.", handle: endSession},
+		{method: del, path: "/sessions", id: "endSessions", act: access.ManageSessions, scope: access.ScopeTokensWrite, about: "End the caller's sessions, but the one that this is asked with.", answer: EndedSessions{}, handle: endSessions},
+		{method: get, path: "/users/:name/sessions", id: "listUserSessions", act: access.ManageSessions, scope: access.ScopeUsersRead, about: "Where a user is signed in: oneself, and for operators anybody.", paged: true, answer: Items[control.SignedIn]{}, handle: listing(listSessions)},
+		{method: del, path: "/users/:name/sessions/:id", id: "endUserSession", act: access.ManageSessions, scope: access.ScopeUsersWrite, about: "End one of a user's sessions, and those at apps' addresses that it made.", handle: endSession},
+		{method: del, path: "/users/:name/sessions", id: "endUserSessions", act: access.ManageSessions, scope: access.ScopeUsersWrite, about: "End all of a user's sessions, but the one that this is asked with. Their tokens stay.", answer: EndedSessions{}, handle: endSessions},
 		{method: get, path: "/tokens", id: "listTokens", act: access.ManageTokens, scope: access.ScopeTokensRead, about: "Your own API tokens.", paged: true, answer: Items[access.Credential]{}, handle: listing(listTokens)},
 		{method: post, path: "/tokens", id: "newToken", act: access.ManageTokens, scope: access.ScopeTokensWrite, about: "Make an API token. Its secret is returned once.", body: jsonBody(NewToken{}), answer: Token{}, status: http.StatusCreated, handle: newToken, secret: true},
 		{method: del, path: "/tokens/:id", id: "revokeToken", act: access.ManageTokens, scope: access.ScopeTokensWrite, about: "End one of your tokens.", handle: revokeToken},

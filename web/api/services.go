@@ -51,6 +51,7 @@ type Services struct {
 	Vault      Vault
 
 	Tokens          web.Tokens
+	Sessions        web.Sessions
 	ServiceAccounts web.ServiceAccounts
 
 	Accounts     web.Accounts

@@ -17,10 +17,11 @@ var files embed.FS
 
 // Options configure the console.
 type Options struct {
-	Logger     *slog.Logger
-	MaxModule  int64  // bytes
-	Secure     bool   // people reach it through TLS
-	AppsDomain string // where apps live, for texts
+	SessionLife time.Duration // the longest that a session lasts
+	Logger      *slog.Logger
+	MaxModule   int64  // bytes
+	Secure      bool   // people reach it through TLS
+	AppsDomain  string // where apps live, for texts
 }
 
 // Services are what the console asks of a node, by area. Each has to be there.
@@ -62,6 +63,7 @@ type Services struct {
 	Vault      web.Vault
 
 	Tokens       web.Tokens
+	SignedIn     web.Sessions
 	Users        web.Users
 	Provisioning web.Provisioning
 	Groups       web.Groups
@@ -123,7 +125,7 @@ func newConsole(s Services, f *frame) *Console {
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
-		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Accounts, s.SignIns, s.Links, s.Front},
+		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Accounts, s.SignIns, s.Links, s.Front, s.SignedIn},
 		provisioning: &provisioning{f, s.Provisioning},
 		groups:       &groups{f, s.Groups},
 		machines:     &machines{f, s.ServiceAccounts},
@@ -265,6 +267,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/provisioning/{provider}/dismiss", c.provisioning.dismiss, access.ManagePerson)
 	mux.HandleFunc("POST /settings/tokens", c.settings.newToken)
 	act("/settings/tokens/{id}/revoke", c.settings.revokeToken, access.ManageTokens)
+	act("/settings/sessions/{id}/end", c.settings.endSession, access.ManageSessions)
+	act("/settings/sessions/end", c.settings.endSessions, access.ManageSessions)
 	act("/settings/keys", c.settings.addKey, access.ManageKeys)
 	act("/settings/keys/delete", c.settings.deleteKey, access.ManageKeys)
 	act("/settings/links", c.settings.switchLinks, access.Operate)

@@ -49,6 +49,7 @@ var notices = map[string]string{
 	"resent":       "On its way again.",
 	"connected":    "Connected. You can sign in with this account from now on.",
 	"disconnected": "Disconnected. Sessions that began with that account have ended.",
+	"elsewhere":    "Signed out there. What was open ends within seconds.",
 	"dropped":      "Forgotten.",
 }
 

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
@@ -60,7 +59,7 @@ func (s *sessions) signIn(w http.ResponseWriter, r *http.Request) {
 	if u, err := url.Parse(link); err == nil && u.Query().Get("link") != "" {
 		link = u.Query().Get("link") // the whole address was pasted
 	}
-	secret, _, err := s.people.SignIn(r.Context(), link)
+	secret, _, err := s.people.SignIn(web.WithDevice(r).Context(), link)
 	if err != nil {
 		s.failed(w, r, err)
 		return
@@ -72,7 +71,7 @@ func (s *sessions) signIn(w http.ResponseWriter, r *http.Request) {
 // keep gives a browser the secret of its session. It is always a new one: what a browser brings along
 // becomes no session.
 func (s *sessions) keep(w http.ResponseWriter, secret string) {
-	c := s.cookie(s.cookieName(), secret, int((12 * time.Hour).Seconds()))
+	c := s.cookie(s.cookieName(), secret, int(s.o.SessionLife.Seconds()))
 	c.SameSite = http.SameSiteStrictMode
 	http.SetCookie(w, c)
 }

@@ -30,11 +30,13 @@ type settings struct {
 	signIns  SignIns
 	links    web.Links
 	front    web.Front
+	signedIn web.Sessions
 }
 
 type settingsView struct {
 	base
 	Tokens     []access.Credential
+	Sessions   []control.SignedIn
 	Keys       []registry.Key
 	Users      []access.User
 	Domains    []registry.HostName
@@ -62,6 +64,10 @@ func (s *settings) show(r *http.Request) (string, any, error) {
 	v := settingsView{base: b, Roles: access.Roles(), Scopes: access.Scopes(), Pages: map[string]pager{}, AccountsOf: map[string][]access.Account{}}
 	ctx := r.Context()
 	v.Tokens, v.Pages["tokens"], err = listed(r, "tokens", shownItems, func(p control.Page) (control.Items[access.Credential], error) { return s.tokens.Tokens(ctx, p) })
+	if err != nil {
+		return "", nil, err
+	}
+	v.Sessions, v.Pages["sessions"], err = listed(r, "sessions", shownItems, func(p control.Page) (control.Items[control.SignedIn], error) { return s.signedIn.List(ctx, "", p) })
 	if err != nil {
 		return "", nil, err
 	}
@@ -228,6 +234,16 @@ func (s *settings) inviteUser(w http.ResponseWriter, r *http.Request) {
 
 func (s *settings) revokeToken(r *http.Request) (string, error) {
 	return "/settings?done=revoked", s.tokens.RevokeToken(r.Context(), r.PathValue("id"))
+}
+
+func (s *settings) endSession(r *http.Request) (string, error) {
+	return "/settings?done=elsewhere", s.signedIn.End(r.Context(), "", r.PathValue("id"))
+}
+
+// endSessions signs a person out everywhere else: the actor if none is named.
+func (s *settings) endSessions(r *http.Request) (string, error) {
+	_, err := s.signedIn.EndAll(r.Context(), r.FormValue("user"))
+	return "/settings?done=elsewhere", err
 }
 
 func (s *settings) addKey(r *http.Request) (string, error) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/web"
 	"github.com/agora-host/agora/web/intake"
 	"github.com/agora-host/agora/web/problem"
 )
@@ -147,9 +148,9 @@ func (p *providers) back(w http.ResponseWriter, r *http.Request) {
 	l := p.login(r, name)
 	http.SetCookie(w, p.cookie(name, "", -1))
 	in, inErr := p.signedIn(r)
-	ctx := r.Context()
+	ctx := web.WithDevice(r).Context()
 	if l.Connect != "" && inErr == nil {
-		ctx = in.Context()
+		ctx = web.WithDevice(in).Context()
 	}
 	secret, err := p.signIns.FinishSignIn(ctx, r.PathValue("provider"), l, answer)
 	if err != nil {

@@ -645,6 +645,10 @@ var table = []Entry{
 		"The user has no account of this id at a sign-in provider, or it was disconnected.",
 		"List the user's accounts; one's own also stand in the console's settings.", access.ErrNoAccount).
 		commands("agora users show you@example.com"),
+	entry("no-such-session", http.StatusNotFound, "There is no such session",
+		"The person has no session of this id, or it has ended.",
+		"List the sessions; they also stand in the console's settings.", access.ErrNoSession).
+		commands("agora sessions list"),
 	entry("no-such-token", http.StatusNotFound, "There is no such token",
 		"You have no token of this id, or it was revoked.",
 		"List your tokens; they also stand in the console's settings.", access.ErrNoToken).

@@ -404,7 +404,7 @@ func TestProviders(t *testing.T) {
 		t.Errorf("a provider reads what operators do: %v", err)
 	}
 	err = w.store.View(ctx, func(tx state.Reader) error {
-		if _, err := access.Authenticate(tx, okta, actor.Since); !errors.Is(err, access.ErrUnauthenticated) {
+		if _, _, err := access.Authenticate(tx, okta, actor.Since); !errors.Is(err, access.ErrUnauthenticated) {
 			t.Errorf("a provider's token opens the API: %v", err)
 		}
 		return nil
