@@ -211,7 +211,10 @@ func (t *target) hang(tx state.Reader, label string, below bool) error {
 	if below {
 		d.Host = t.host.o.Addresses.AppHost(label)
 	}
-	d.Workers = t.release.Manifest.Access != nil && t.release.Manifest.Access.ServiceWorkers
+	if asks := t.release.Manifest.Access; asks != nil {
+		d.Workers, d.Identity = asks.ServiceWorkers, access.Disclosure(asks.Identity)
+	}
+	d.Reviewed = t.reviewed()
 	var err error
 	d.Audience, err = access.AudienceOf(tx, t.app.Name, t.tier, t.host.o.Audience)
 	t.door = t.host.gate.Door(d)

@@ -50,7 +50,9 @@ type Options struct {
 	Addresses Addresses
 	// Default is the audience of apps for which none was set; "" for the default of each tier.
 	Default access.AudienceKind
-	Now     func() time.Time
+	// Identities make what apps are told of people.
+	Identities Identities
+	Now        func() time.Time
 }
 
 // Gate lets people in.
@@ -58,6 +60,7 @@ type Gate struct {
 	o        Options
 	jar      jar
 	sessions *sessions
+	known    acquaintances
 	doors    atomic.Uint64 // that were made
 
 	mu     sync.Mutex          // guards visits
@@ -77,6 +80,8 @@ type Door struct {
 	Audience access.Audience
 	Opens    func(path string) bool // whether a path needs no sign-in
 	Workers  bool                   // the release may have service workers
+	Identity access.Disclosure      // what the release asks to be told of people
+	Reviewed bool                   // a reviewer has let the release into the tier
 
 	id     uint64
 	origin string

@@ -37,6 +37,7 @@ type world struct {
 	secrets map[string]string // of sessions and tokens, by what they are
 	scheme  string
 	signOn  signOn
+	notary  notary
 }
 
 type signOn struct{ asked []string }
@@ -57,10 +58,12 @@ func (w *world) KeepsSignIn(string) error { return nil }
 func newWorld(t testing.TB) *world {
 	w := &world{TB: t, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), secrets: map[string]string{}, scheme: "https"}
 	w.store = statetest.NewMemory(func() time.Time { return w.now })
-	w.gate = gate.New(gate.Options{State: w.store, SignOn: &w.signOn, Addresses: w, Now: func() time.Time { return w.now }})
+	w.gate = gate.New(gate.Options{State: w.store, SignOn: &w.signOn, Addresses: w, Identities: &w.notary, Now: func() time.Time { return w.now }})
 	w.change(func(tx state.Tx) error {
 		errs := []error{tx.PutApp(registry.App{Name: "shop", Title: "The shop", Owner: ada}), tx.PutGroup(access.Group{ID: team, Name: "Sales"})}
 		for _, u := range []access.User{{Name: ada}, {Name: bob}, {Name: eve}, {Name: mia}, {Name: rex, Roles: []access.Role{access.RoleReviewer}}} {
+			name, _, _ := strings.Cut(u.Name, "@")
+			u.ID = "u_" + name
 			errs = append(errs, tx.PutUser(u))
 			for what, c := range map[string]access.Credential{
 				"app":      {Kind: access.KindApp, Host: host, Reach: access.Reach{Apps: []string{"shop"}}},
