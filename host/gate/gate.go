@@ -217,7 +217,15 @@ func (g *Gate) look(ctx context.Context, k Key, d *Door) (who visitor, err error
 	if err == nil && who.admitted {
 		g.sessions.keep(k, d.id, since, who.actor.User, c.Expires)
 	}
-	return who, err
+	return who, unseen(ctx, err)
+}
+
+// unseen says of an error of the state, while a session is looked up, that it is not known who may come in.
+func unseen(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || errors.Is(err, access.ErrUnauthenticated) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", access.ErrUnseen, err)
 }
 
 // Begin has a visit end, by end, once its session does or its person is not admitted any more. Leave is

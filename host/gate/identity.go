@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -53,8 +54,10 @@ func (g *Gate) introduce(ctx context.Context, v Visit, now time.Time) ([]abi.Fie
 		return err
 	})
 	switch {
+	case errors.Is(err, access.ErrUnauthenticated):
+		return nil, access.ErrSessionEnded
 	case err != nil:
-		return nil, fmt.Errorf("read who calls %s: %w", d.App.Name, err)
+		return nil, unseen(ctx, err)
 	case person.ID == "":
 		return nil, fmt.Errorf("BUG: %s has no id", who.User)
 	case !d.Audience.Admits(who, d.resource()):
