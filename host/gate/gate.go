@@ -97,7 +97,13 @@ func (g *Gate) Door(d Door) *Door {
 type Visit struct {
 	Key  Key
 	Door *Door
-	end  func(error)
+	runs Ender
+}
+
+// Ender is what runs for a visit.
+type Ender interface {
+	// End ends it, and says why. It does not wait for the end.
+	End(why error)
 }
 
 // Signed reports whether a session or a token stands behind a request.
@@ -228,18 +234,20 @@ func unseen(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", access.ErrUnseen, err)
 }
 
-// Begin has a visit end, by end, once its session does or its person is not admitted any more. Leave is
+// Begin has what runs for a visit end once its session does or its person is not admitted any more. Left is
 // called when it has ended.
-func (g *Gate) Begin(v Visit, end func(error)) (leave func()) {
-	v.end = end
+func (g *Gate) Begin(v *Visit, runs Ender) {
+	v.runs = runs
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.visits[&v] = struct{}{}
-	return func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		delete(g.visits, &v)
-	}
+	g.visits[v] = struct{}{}
+}
+
+// Left forgets a visit, whose pointer is the one that it began with.
+func (g *Gate) Left(v *Visit) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.visits, v)
 }
 
 // Follow has what is remembered follow the feed. Of a change that names a person, that person's sessions
@@ -306,9 +314,9 @@ func (g *Gate) lookAgain(ctx context.Context, events []abi.Event) error {
 		who, err := g.look(ctx, v.Key, d)
 		switch {
 		case errors.Is(err, access.ErrUnauthenticated):
-			v.end(access.ErrSessionEnded)
+			v.runs.End(access.ErrSessionEnded)
 		case err == nil && !who.admitted:
-			v.end(d.refusal())
+			v.runs.End(d.refusal())
 		case err != nil:
 			errs = append(errs, err)
 		}

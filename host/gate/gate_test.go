@@ -417,6 +417,10 @@ func TestNoAccessPage(t *testing.T) {
 	}
 }
 
+type ends func(error)
+
+func (f ends) End(why error) { f(why) }
+
 // TestFollow: a session that is remembered is refused once an event names its person, and others stay; a
 // visit that runs ends with it.
 func TestFollow(t *testing.T) {
@@ -436,7 +440,8 @@ func TestFollow(t *testing.T) {
 		if !in {
 			t.Fatal(who)
 		}
-		defer w.gate.Begin(v, func(err error) { ended[who] = err })()
+		w.gate.Begin(&v, ends(func(err error) { ended[who] = err }))
+		defer w.gate.Left(&v)
 	}
 	if w.gate.Remembered() != 2 {
 		t.Fatalf("%d sessions are remembered", w.gate.Remembered())
