@@ -23,6 +23,8 @@ var (
 
 	// ErrSignIn: the app is for people who are signed in, and the request is of none.
 	ErrSignIn = errors.New("sign in to open this app")
+	// ErrUnseen: the state cannot be read, so that nothing is known of who may open an app.
+	ErrUnseen = errors.New("who may open this app cannot be read")
 	// ErrSessionEnded: the session ended while the app worked for it.
 	ErrSessionEnded = errors.New("the session has ended")
 	// ErrCrossSite: another site's page asked for it.

@@ -248,6 +248,8 @@ type SubjectApp struct {
 	CostCenter     string `json:"cost_center"`
 	Classification string `json:"data_classification"`
 	KeepState      bool   `json:"keep_state"`         // what a request leaves in memory may be found by the next
+	Identity       string `json:"identity"`           // what it is told of who calls it: "", "pseudonym" or "person"
+	Public         bool   `json:"public"`             // the tier was opened to everybody, or is about to be
 	Shared         bool   `json:"shared"`             // it has a co-owner, or belongs to a group
 	Reserved       string `json:"reserved,omitempty"` // why no new app may have its name; "" for one that is there
 }

@@ -17,6 +17,7 @@ type Terms struct {
 	Signer         string                `json:"signer"`
 	Classification string                `json:"data_classification"`
 	KeepState      bool                  `json:"keep_state,omitempty"`
+	Identity       string                `json:"identity,omitempty"` // what the app is told of who calls it
 	Limits         SubjectLimits         `json:"limits"`
 	Triggers       SubjectTriggers       `json:"triggers"`
 	Asks           map[string]abi.Params `json:"asks,omitempty"`     // by capability
@@ -49,6 +50,7 @@ var differences = map[string]struct {
 	"signer":         {"are signed by another person", func(_ string, r, l Terms) bool { return l.Signer != r.Signer }},
 	"classification": {"work on data of another class", func(_ string, r, l Terms) bool { return l.Classification != r.Classification }},
 	"keep_state":     {"begin to keep state between requests", func(_ string, r, l Terms) bool { return l.KeepState && !r.KeepState }},
+	"identity":       {"ask to be told more of who calls them", func(_ string, r, l Terms) bool { return tells(l.Identity) > tells(r.Identity) }},
 	"limits":         {"raise a limit", func(_ string, r, l Terms) bool { return l.Limits.exceed(r.Limits) }},
 	"triggers":       {"have another trigger", func(_ string, r, l Terms) bool { return l.Triggers.exceed(r.Triggers) }},
 }
@@ -58,6 +60,9 @@ func Differences() []string { return slices.Sorted(maps.Keys(differences)) }
 
 // within reports whether asked has nothing that most does not have.
 func within(asked, most abi.Params) bool { return maps.Equal(abi.NarrowParams(asked, most), asked) }
+
+// tells orders what apps ask to be told of people, from the least.
+func tells(identity string) int { return slices.Index([]string{"", "pseudonym", "person"}, identity) }
 
 func (l SubjectLimits) exceed(o SubjectLimits) bool {
 	return l.Fuel > o.Fuel || l.Memory > o.Memory || l.TimeoutMS > o.TimeoutMS || l.Request > o.Request || l.Response > o.Response || l.Concurrency > o.Concurrency

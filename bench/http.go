@@ -260,6 +260,11 @@ func drive(addr string, hosts []string, path string, body []byte, span time.Dura
 
 // driveOver is drive over so many connections.
 func driveOver(connections int, addr string, hosts []string, path string, body []byte, span time.Duration) (measured, error) {
+	return driveAs("", connections, addr, hosts, path, body, span)
+}
+
+// driveAs is driveOver with one more line in each request's head, if it is not "".
+func driveAs(header string, connections int, addr string, hosts []string, path string, body []byte, span time.Duration) (measured, error) {
 	var mu sync.Mutex
 	var times []time.Duration
 	var failed error
@@ -267,7 +272,7 @@ func driveOver(connections int, addr string, hosts []string, path string, body [
 	end := time.Now().Add(span)
 	for range connections {
 		wg.Go(func() {
-			mine, err := ask(addr, hosts, path, body, end)
+			mine, err := ask(header, addr, hosts, path, body, end)
 			mu.Lock()
 			defer mu.Unlock()
 			times = append(times, mine...)
@@ -283,7 +288,7 @@ func driveOver(connections int, addr string, hosts []string, path string, body [
 
 // ask is one connection. It speaks HTTP through the standard reader, without
 // the costs of a whole client, so that more of the CPU is the servers'.
-func ask(addr string, hosts []string, path string, body []byte, end time.Time) (times []time.Duration, err error) {
+func ask(header, addr string, hosts []string, path string, body []byte, end time.Time) (times []time.Duration, err error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
@@ -294,6 +299,9 @@ func ask(addr string, hosts []string, path string, body []byte, end time.Time) (
 	method, rest := "GET", "\r\n\r\n"
 	if body != nil {
 		method, rest = "POST", fmt.Sprintf("\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", len(body))
+	}
+	if header != "" {
+		rest = "\r\n" + header + rest
 	}
 	for {
 		started := time.Now()

@@ -62,6 +62,8 @@ func main() {
 			err = benchEngine(ctx)
 		case "http":
 			err = benchHTTP(ctx, *span, *only)
+		case "signed":
+			err = benchSigned(ctx, *span)
 		case "journal":
 			err = benchJournal(ctx, *span)
 		case "recover":

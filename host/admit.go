@@ -30,8 +30,11 @@ func (t *target) opens(path string) bool {
 		return true
 	}
 	m := t.release.Manifest.Access
-	return m != nil && t.tier.Rank() >= abi.TierPilot.Rank() && slices.Contains(m.Open, path)
+	return m != nil && t.reviewed() && slices.Contains(m.Open, path)
 }
+
+// reviewed reports whether a reviewer has let the release into its tier.
+func (t *target) reviewed() bool { return t.tier.Rank() >= abi.TierPilot.Rank() }
 
 // visited is a target as one visitor has it.
 type visited struct {
@@ -39,12 +42,16 @@ type visited struct {
 	visit gate.Visit
 }
 
-// Invoke calls the release. What ends the visit ends the call.
+// Invoke calls the release, which learns of the visitor what it may. What ends the visit ends the call.
 func (v *visited) Invoke(ctx context.Context, id string, r *http.Request, stream abi.Stream) (abi.Response, error) {
 	if v.hook(r.URL.Path) != nil {
 		return v.target.Invoke(ctx, id, r, stream)
 	}
-	result, err := v.call(&visitContext{ctx, v.host.gate, v.visit}, metering.TriggerHTTP, id, r, stream)
+	caller, err := v.host.gate.Identity(ctx, v.visit)
+	if err != nil {
+		return abi.Response{}, err
+	}
+	result, err := v.call(&visitContext{ctx, v.host.gate, v.visit}, metering.TriggerHTTP, id, r, stream, caller...)
 	return result.Response, err
 }
 

@@ -3,7 +3,9 @@ package host_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/state/statetest"
+	"github.com/agora-host/agora/web/problem"
 )
 
 const bob = "bob@example.com"
@@ -144,5 +147,50 @@ func TestOpenPaths(t *testing.T) {
 		if _, done, err := route.(gateway.Gated).Admit(httptest.NewRecorder(), r); (err == nil && !done) != open {
 			t.Errorf("%s: %v, %v", address, done, err)
 		}
+	}
+}
+
+// unreadable is a store that a node loses sight of.
+type unreadable struct {
+	*statetest.Memory
+	is atomic.Bool
+}
+
+func (s *unreadable) View(ctx context.Context, read func(state.Reader) error) error {
+	if s.is.Load() {
+		return errors.New("no connection")
+	}
+	return s.Memory.View(ctx, read)
+}
+
+// TestUnreadableState: a node that does not see its state lets no one in by what it remembers, and says why;
+// who was let in is let in again once it does.
+func TestUnreadableState(t *testing.T) {
+	store := &unreadable{Memory: statetest.NewMemory(time.Now)}
+	w := newWorld(t, store)
+	p := w.open()
+	var secret string
+	p.change(w.guests(nil, &secret))
+	eventually(t, "he is let in", func() bool { return p.lets(secret) })
+	route, err := p.Route(t.Context(), "shop.apps.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.is.Store(true)
+	p.Distrust() // as the followers do: see state.TestBlindness
+	if _, err := p.Route(t.Context(), "shop.apps.test"); !errors.Is(err, access.ErrUnseen) {
+		t.Errorf("its address: %v", err)
+	}
+	r := request("shop.apps.test") // one that was on its way
+	r.Header.Set("Cookie", "__Host-agora_app="+secret)
+	if _, done, err := route.(gateway.Gated).Admit(httptest.NewRecorder(), r); !errors.Is(err, access.ErrUnseen) || done {
+		t.Errorf("his session: %v, %v", done, err)
+	}
+	if p := problem.For(access.ErrUnseen); p.Status != http.StatusServiceUnavailable {
+		t.Errorf("%+v", p)
+	}
+	store.is.Store(false)
+	if !p.lets(secret) {
+		t.Error("he is not let in again")
 	}
 }

@@ -19,8 +19,8 @@ import (
 // again what an event names, and nothing else: a sign-in disturbs no app. fs must be older than the
 // host, so that no change between is missed.
 func (h *Host) Follow(fs *state.Followers) {
-	fs.Follow("routes", true, h.followRoutes)
-	fs.Follow("sessions", true, h.gate.Follow)
+	fs.FollowClosely("routes", h.followRoutes)
+	fs.FollowClosely("sessions", h.gate.Follow)
 	fs.Follow("signatures", true, h.followKeys)
 	fs.Follow("secrets", true, h.followSecrets)
 	fs.Follow("lives", true, ofApps(h.heed))

@@ -98,6 +98,8 @@ type Options struct {
 	Observers []Observer
 	// SignOn makes and ends sessions at apps' addresses.
 	SignOn gate.SignOn
+	// Identities make what apps are told of people.
+	Identities gate.Identities
 	// Audience is who may open apps for which no audience was set; "" for the default of each tier.
 	Audience access.AudienceKind
 	// Egress are networks that apps may reach although they are not public.
@@ -146,7 +148,7 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		o: o, log: o.Logger, watch: o.Watch, sites: sites{watch: o.Watch}, used: &tally{}, rights: rightsAt{o.Rules, o.Now},
 		Standing: newStanding(o),
 	}
-	h.gate = gate.New(gate.Options{State: o.State, SignOn: o.SignOn, Addresses: o.Addresses, Default: o.Audience, Now: o.Now})
+	h.gate = gate.New(gate.Options{State: o.State, SignOn: o.SignOn, Addresses: o.Addresses, Default: o.Audience, Identities: o.Identities, Now: o.Now})
 	h.lines = &lines{o: &h.o, used: h.used}
 	h.programs = newPrograms(o.Watch, h.loadProgram, o.Programs)
 	h.binders = h.capabilities()

@@ -75,7 +75,8 @@ func (l *life) join(ctx context.Context) (*callContext, error) {
 	}
 	c := &callContext{Context: ctx, span: s}
 	if v, ok := ctx.(*visitContext); ok {
-		c.unvisit = v.gate.Begin(v.visit, c.end)
+		c.visit = v
+		v.gate.Begin(&v.visit, c)
 	}
 	return c, nil
 }
@@ -128,11 +129,11 @@ type callContext struct {
 	waited          atomic.Pointer[context.Context] // once its end is waited for
 	left            atomic.Bool                     // the call has ended
 	ended           atomic.Pointer[error]           // why what it was let in by has ended; nil: it has not
-	unvisit         func()                          // nil: nothing but the caller and the app end it
+	visit           *visitContext                   // nil: nothing but the caller and the app end it
 }
 
-// end ends a call whose caller would not be let in any more.
-func (c *callContext) end(why error) {
+// End ends a call whose caller would not be let in any more.
+func (c *callContext) End(why error) {
 	c.ended.Store(&why)
 	c.forget(why)
 }
@@ -147,8 +148,8 @@ func (c *callContext) reason() error {
 
 // leave counts the call out.
 func (c *callContext) leave() {
-	if c.unvisit != nil {
-		c.unvisit()
+	if c.visit != nil {
+		c.visit.gate.Left(&c.visit.visit)
 	}
 	c.left.Store(true)
 	c.forget(nil)

@@ -16,6 +16,7 @@ import (
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/gate"
 	"github.com/agora-host/agora/host/gateway"
+	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
@@ -144,10 +145,19 @@ func (h *Host) Route(ctx context.Context, host string) (gateway.Route, error) {
 	}
 	t, err := h.resolve(ctx, host, label, below)
 	if err != nil {
-		return nil, err
+		return nil, h.unseen(ctx, err)
 	}
 	h.routes.keep(label, t, since)
 	return t, nil
+}
+
+// unseen says of an error of the node's own, while an address is looked up, that it is not known who may open
+// the app. What is damaged stays so, and is named.
+func (h *Host) unseen(ctx context.Context, err error) error {
+	if ctx.Err() != nil || !h.o.Problem(err).Internal || errors.Is(err, storage.ErrCorrupt) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", access.ErrUnseen, err)
 }
 
 // AppAt returns the app that an address leads to, if the address is written in its one form.
@@ -211,7 +221,10 @@ func (t *target) hang(tx state.Reader, label string, below bool) error {
 	if below {
 		d.Host = t.host.o.Addresses.AppHost(label)
 	}
-	d.Workers = t.release.Manifest.Access != nil && t.release.Manifest.Access.ServiceWorkers
+	if asks := t.release.Manifest.Access; asks != nil {
+		d.Workers, d.Identity = asks.ServiceWorkers, access.Disclosure(asks.Identity)
+	}
+	d.Reviewed = t.reviewed()
 	var err error
 	d.Audience, err = access.AudienceOf(tx, t.app.Name, t.tier, t.host.o.Audience)
 	t.door = t.host.gate.Door(d)

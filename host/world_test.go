@@ -27,6 +27,7 @@ import (
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/triggers/triggerstest"
+	"github.com/agora-host/agora/web/problem"
 )
 
 func TestMain(m *testing.M) {
@@ -90,7 +91,9 @@ func (w *world) open() *plane {
 	}
 	p.Host, err = host.Open(w.Context(), host.Options{
 		State: w.store, Rules: strict{}, Engine: w.engine, Meter: books{}, Queue: triggerstest.NewMemory(), Ring: w.ring, Logs: noLog{},
-		Addresses: addresses{}, Audience: w.audience, Module: w.module, Problem: func(err error) host.Problem { return host.Problem{Detail: err.Error()} },
+		Addresses: addresses{}, Identities: scribe{}, Audience: w.audience, Module: w.module, Problem: func(err error) host.Problem {
+			return host.Problem{Detail: err.Error(), Internal: problem.Internal(err)}
+		},
 		Room: func() error { return nil }, Programs: host.DefaultPrograms, Logger: log, Watch: watch, Now: time.Now,
 	})
 	if err != nil {

@@ -20,6 +20,7 @@ const (
 	trustFile    = "trust/authority.pem"
 	nodeFile     = "node" // the node's id
 	secretsFile  = "secret.keys"
+	identityFile = "identity.keys" // what apps are told of people is made of
 	blobsDir     = "blobs"
 	filesDir     = "files" // of apps
 	journalDir   = "journal"

@@ -48,6 +48,7 @@ func (f *front) handler(n *Node) (http.Handler, error) {
 	desk.Handle("/api/", api.New(apiServices(n), api.Options{Logger: f.log, MaxModule: f.maxModule}))
 	desk.Handle(scim.Prefix, scim.New(scimServices(n), scim.Options{Logger: f.log, URL: n.provisioningURL}))
 	desk.Handle("/problems/", problem.Handler())
+	desk.HandleFunc("GET /.well-known/jwks.json", n.serveKeys)
 	desk.HandleFunc("GET /healthz", f.serveHealth)
 	desk.HandleFunc("GET /metrics", f.metrics.serve)
 	apps := gateway.New(gateway.Options{
@@ -69,6 +70,22 @@ func (f *front) handler(n *Node) (http.Handler, error) {
 		}
 		apps.ServeHTTP(w, r)
 	}), nil
+}
+
+// serveKeys publishes the keys by which other services check what an app passes on of its callers.
+func (n *Node) serveKeys(w http.ResponseWriter, r *http.Request) {
+	set, err := n.identity.Published(n.o.Now())
+	if err != nil {
+		n.log.ErrorContext(r.Context(), "the keys of people's identities cannot be made", "err", err)
+		refuse(w, r, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/jwk-set+json")
+	h.Set("Cache-Control", "public, max-age=3600")
+	h.Set("Access-Control-Allow-Origin", "*") // public keys, for pages too
+	h.Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(set)
 }
 
 func (f *front) serveHealth(w http.ResponseWriter, _ *http.Request) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/access/identity"
 	"github.com/agora-host/agora/approvals/rego"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/control/apps"
@@ -92,6 +93,8 @@ type Node struct {
 
 	files *filestore.Store
 	ring  *secrets.Ring // keys of the apps' secrets
+
+	identity *identity.Keys // by which apps learn who calls them
 
 	reserve *reserve
 
@@ -204,6 +207,9 @@ func (n *Node) openData(ctx context.Context) error {
 	}
 	if n.ring, err = secrets.OpenRing(filepath.Join(dir, secretsFile)); err != nil {
 		return fmt.Errorf("open the keys of the apps' secrets: %w", err)
+	}
+	if n.identity, err = identity.Open(filepath.Join(dir, identityFile)); err != nil {
+		return fmt.Errorf("open the keys of people's identities: %w", err)
 	}
 	if n.blobs, err = blobstore.Open(filepath.Join(dir, "blobs")); err != nil {
 		return fmt.Errorf("open the modules: %w", err)

@@ -45,7 +45,7 @@ type Manifest struct {
 	Triggers Triggers `toml:"triggers,omitempty" json:"triggers,omitzero"`
 	// Static are files that the node serves beside the app; nil for none.
 	Static *Static `toml:"static,omitempty" json:"static,omitempty"`
-	// Access says what is open without a sign-in; nil: nothing.
+	// Access says what is open without a sign-in, and what the app is told of people; nil: nothing.
 	Access *Opening `toml:"access,omitempty" json:"access,omitempty"`
 	// Config are the settings that the config capability reads.
 	Config map[string]string `toml:"config,omitempty" json:"config,omitempty"`

@@ -46,6 +46,7 @@ type Followers struct {
 	watch *calm.Watch
 	blind func()
 	page  int
+	every time.Duration // between two looks of guard
 
 	all []*follower // append only before CatchUp and Run
 }
@@ -58,6 +59,7 @@ const cursorEvery = 1000
 type follower struct {
 	name    string
 	before  bool
+	closely bool
 	durable bool
 	kinds   []string // of events that it is shown; none: all
 	apply   Apply
@@ -71,15 +73,23 @@ type follower struct {
 	failing  time.Time // since when; zero: it is not
 }
 
+// What is remembered of the state is never older than five looks: a look takes no longer than the time
+// until the next, and blind is called when the last that found all well is three ago.
+const (
+	lookEvery  = time.Second
+	blindAfter = 3 // looks
+)
+
 // NewFollowers returns followers of a store's feed. The effects of what they are in memory begin at the
 // present revision, so what they keep there is read from the store after this. blind is called
-// when the feed cannot be read: what is remembered of the state may be out of date then.
+// when the feed cannot be read, and again and again for as long as what is followed closely is not known to
+// be up to date: what is remembered of the state may be older than what holds then.
 func NewFollowers(ctx context.Context, s Store, log *slog.Logger, watch *calm.Watch, blind func()) (*Followers, error) {
 	rev, err := s.Rev(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the revision: %w", err)
 	}
-	return &Followers{feed: s, kept: s, since: rev, log: log, watch: watch, blind: blind, page: eventsAtOnce}, nil
+	return &Followers{feed: s, kept: s, since: rev, log: log, watch: watch, blind: blind, page: eventsAtOnce, every: lookEvery}, nil
 }
 
 // Follow adds a follower whose effects are in memory alone. One that is marked before has seen the
@@ -87,6 +97,12 @@ func NewFollowers(ctx context.Context, s Store, log *slog.Logger, watch *calm.Wa
 // the background.
 func (fs *Followers) Follow(name string, before bool, apply Apply) {
 	fs.add(&follower{name: name, before: before, apply: apply}, fs.since)
+}
+
+// FollowClosely is Follow, marked before, for what must not be remembered past its time: who is let in. That
+// it stays behind for some seconds counts as blindness.
+func (fs *Followers) FollowClosely(name string, apply Apply) {
+	fs.add(&follower{name: name, before: true, closely: true, apply: apply}, fs.since)
 }
 
 // FollowDurably adds a follower whose effects outlive the process, in the background. It goes on where
@@ -130,7 +146,50 @@ func (fs *Followers) Run(ctx context.Context) {
 	for _, f := range fs.all {
 		fs.watch.Loop(ctx, &group, "followers", func(ctx context.Context) { fs.lead(ctx, f) })
 	}
+	fs.watch.Loop(ctx, &group, "followers", fs.guard)
 	group.Wait()
+}
+
+// guard bounds how old what is remembered may be until ctx ends. Waiting for the feed proves nothing: a
+// store that is out of reach may let those who wait for it wait.
+func (fs *Followers) guard(ctx context.Context) {
+	tick := time.NewTicker(fs.every)
+	defer tick.Stop()
+	fresh := time.Now()   // what is remembered was up to date then
+	var rev abi.Rev       // to be reached,
+	var present time.Time // since it was the present one then; zero: there is none
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		asked := time.Now()
+		limited, cancel := context.WithTimeout(ctx, fs.every)
+		now, err := fs.feed.Rev(limited)
+		cancel()
+		if !present.IsZero() && fs.reached(rev) {
+			fresh, present = present, time.Time{}
+		}
+		if err == nil && present.IsZero() {
+			if rev, present = now, asked; fs.reached(rev) {
+				fresh, present = asked, time.Time{}
+			}
+		}
+		if time.Since(fresh) >= blindAfter*fs.every && ctx.Err() == nil {
+			fs.blind()
+		}
+	}
+}
+
+// reached reports whether what is followed closely has followed up to a revision.
+func (fs *Followers) reached(rev abi.Rev) bool {
+	for _, f := range fs.all {
+		if f.closely && abi.Rev(f.rev.Load()) < rev {
+			return false
+		}
+	}
+	return true
 }
 
 // lead leads one follower on until ctx ends.

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -324,5 +326,112 @@ func TestFollowersOfKinds(t *testing.T) {
 	}
 	if want := []string{"secrets.rotated first", "secrets.rotated second"}; !slices.Equal(shown, want) {
 		t.Errorf("%v were shown, want %v", shown, want)
+	}
+}
+
+// apart is a store that a node may lose sight of.
+type apart struct {
+	*statetest.Memory
+	lost  atomic.Bool // nothing comes back: not even an error
+	still atomic.Bool // whoever waits for the feed waits on, and the store can be read
+}
+
+func (s *apart) Rev(ctx context.Context) (abi.Rev, error) {
+	if s.lost.Load() {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	return s.Memory.Rev(ctx)
+}
+
+func (s *apart) Wait(ctx context.Context, rev abi.Rev) error {
+	err := s.Memory.Wait(ctx, rev)
+	for s.lost.Load() || s.still.Load() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+	return err
+}
+
+// TestBlindness: what is remembered of the state is given up at the latest five seconds after it may have become
+// old, and each second from then on, whether the store cannot be reached, the feed is silent, or what is followed
+// closely fails; and never while all is well, however long nothing happens, or while another follower fails.
+func TestBlindness(t *testing.T) {
+	type world struct {
+		*apart
+		close, loose atomic.Bool // the follower fails
+	}
+	for name, c := range map[string]struct {
+		trouble func(w *world, is bool)
+		blind   bool
+	}{
+		"nothing happens":                  {func(*world, bool) {}, false},
+		"the store cannot be reached":      {func(w *world, is bool) { w.lost.Store(is) }, true},
+		"the feed is silent":               {func(w *world, is bool) { w.still.Store(is) }, true},
+		"what is followed closely fails":   {func(w *world, is bool) { w.close.Store(is) }, true},
+		"what is followed otherwise fails": {func(w *world, is bool) { w.loose.Store(is) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				w := &world{apart: &apart{Memory: statetest.NewMemory(time.Now)}}
+				var blinded []time.Time
+				quiet := slog.New(slog.DiscardHandler)
+				fs, err := state.NewFollowers(ctx, w, quiet, calm.New(quiet), func() { blinded = append(blinded, time.Now()) })
+				if err != nil {
+					t.Fatal(err)
+				}
+				fails := func(when *atomic.Bool) state.Apply {
+					return func(context.Context, []abi.Event) error {
+						if when.Load() {
+							return errTrouble
+						}
+						return nil
+					}
+				}
+				fs.FollowClosely("sessions", fails(&w.close))
+				fs.Follow("secrets", true, fails(&w.loose))
+				var running sync.WaitGroup
+				running.Go(func() { fs.Run(ctx) })
+				emit := func() time.Time {
+					if _, err := w.Update(ctx, "another node", func(tx state.Tx) error { tx.Emit("user.changed", "", "ada", nil); return nil }); err != nil {
+						t.Fatal(err)
+					}
+					return time.Now()
+				}
+				time.Sleep(time.Hour)
+				emit()
+				time.Sleep(time.Hour)
+				if len(blinded) > 0 {
+					t.Errorf("it is blind while all is well: %v", blinded)
+				}
+				c.trouble(w, true)
+				changed := emit()
+				time.Sleep(time.Minute)
+				last := changed
+				for _, at := range append(blinded, time.Now()) {
+					if c.blind && at.Sub(last) > 5*time.Second {
+						t.Errorf("%s without giving up what is remembered", at.Sub(last))
+					}
+					last = at
+				}
+				if !c.blind && len(blinded) > 0 {
+					t.Errorf("it is blind: %v", blinded)
+				}
+				c.trouble(w, false)
+				emit()
+				time.Sleep(2 * time.Minute) // a follower that failed waits half a minute before it is tried again
+				blinded = nil
+				time.Sleep(time.Minute)
+				if len(blinded) > 0 {
+					t.Errorf("it stays blind: %d times", len(blinded))
+				}
+				cancel()
+				running.Wait()
+			})
+		})
 	}
 }

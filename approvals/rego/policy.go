@@ -49,6 +49,7 @@ type Policy struct {
 	rules map[string]string
 	tiers map[abi.Tier]tierData
 	names []string // reserved ones that apps may have
+	open  []string // classes of data of apps that may be open to everybody
 
 	digest approvals.Digest
 }
@@ -76,11 +77,15 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 		Names struct {
 			Allow []string `json:"allow"`
 		} `json:"names"`
+		Audience struct {
+			Public []string `json:"public"`
+		} `json:"audience"`
 	}
+	typed.Audience.Public = []string{"public", "internal"} // where data.json is from before it said so
 	if err := json.Unmarshal([]byte(rules["data.json"]), &typed); err != nil {
 		return nil, fmt.Errorf("%w: data.json: %w", approvals.ErrPolicy, err)
 	}
-	p.tiers, p.names = typed.Tiers, typed.Names.Allow
+	p.tiers, p.names, p.open = typed.Tiers, typed.Names.Allow, typed.Audience.Public
 	if err := checkStages(rules["data.json"]); err != nil {
 		return nil, fmt.Errorf("%w: data.json: stages: %w", approvals.ErrPolicy, err)
 	}
@@ -207,6 +212,11 @@ func (p *Policy) DefaultCapabilities(tier abi.Tier) []string {
 
 // AllowsName reports whether the rules let an app have a name that is reserved otherwise.
 func (p *Policy) AllowsName(name string) bool { return slices.Contains(p.names, name) }
+
+// OpenToAll reports whether an app with data of a class may be open to everybody.
+func (p *Policy) OpenToAll(classification string) bool {
+	return slices.Contains(p.open, classification)
+}
 
 // Digest names the rules, as verdicts do.
 func (p *Policy) Digest() approvals.Digest { return p.digest }

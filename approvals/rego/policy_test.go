@@ -77,6 +77,15 @@ func TestDecisions(t *testing.T) {
 			s.Grants[len(s.Grants)-1].Params["keys"] = "10001"
 		}, []string{"deny capability.quota"}},
 		{"too much fuel", func(s *approvals.Subject) { s.Limits.Fuel = 1 << 40 }, []string{"deny limits.exceeded"}},
+		{"public, with internal data", func(s *approvals.Subject) { s.App.Public = true }, nil},
+		{"public, with confidential data", func(s *approvals.Subject) { s.App.Public, s.App.Classification = true, "confidential" }, []string{"deny audience.classification"}},
+		{"public, with restricted data", func(s *approvals.Subject) {
+			s.App.Public, s.App.Classification, s.Tier = true, "restricted", abi.TierProduction
+		}, []string{"deny audience.classification"}},
+		{"asks for ids", func(s *approvals.Subject) { s.App.Identity, s.App.Classification = "pseudonym", "public" }, nil},
+		{"asks for names", func(s *approvals.Subject) { s.App.Identity = "person" }, []string{"info identity.person"}},
+		{"asks for names, with public data", func(s *approvals.Subject) { s.App.Identity, s.App.Classification = "person", "public" }, []string{"deny identity.classification", "info identity.person"}},
+		{"asks for what nothing is said of", func(s *approvals.Subject) { s.App.Identity = "passport" }, []string{"deny identity.classification"}},
 		{"too much of everything", func(s *approvals.Subject) {
 			s.Limits = approvals.SubjectLimits{Fuel: 1 << 40, Memory: 1 << 40, TimeoutMS: 1 << 40, Request: 1 << 40, Response: 1 << 40, Concurrency: 1 << 20}
 		}, slices.Repeat([]string{"deny limits.exceeded"}, 6)},

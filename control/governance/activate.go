@@ -113,6 +113,13 @@ func (s *Service) Route(tx state.Tx, by access.Actor, r registry.Release, tier a
 	if err != nil {
 		return none, err
 	}
+	public, err := opened(tx, r.App, tier)
+	if err != nil {
+		return none, err
+	}
+	if public && !s.policy.OpenToAll(r.Manifest.Classification) {
+		return none, closed(r, tier)
+	}
 	done := registry.Activation{
 		App: r.App, Tier: tier, Release: r.Number, Previous: app.Active[tier], Rollback: rollback,
 		Reason: reason, By: by.User, Behalf: by.Behalf, At: s.desk.Now().UTC(),
@@ -149,4 +156,13 @@ func (s *Service) mustVerify(ctx context.Context, name string, number int) error
 		return err
 	}
 	return s.verifier.VerifyRelease(ctx, r)
+}
+
+// closed refuses to have a tier that is open to everybody, or is to be, serve data that is not for everybody.
+func closed(r registry.Release, tier abi.Tier) error {
+	return &control.Refusal{Findings: []abi.Finding{{
+		Code: "audience.classification", Severity: abi.SeverityDeny, Path: "data_classification",
+		Message: fmt.Sprintf("What the %s tier of %s serves would be open to everybody, and release %d works on data that is %s.", tier, r.App, r.Number, r.Manifest.Classification),
+		Remedy:  abi.Remedy{Summary: "Keep the tier to the people who need it.", Commands: []string{fmt.Sprintf("agora audience set %s organisation --tier %s", r.App, tier)}},
+	}}}
 }

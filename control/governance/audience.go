@@ -223,7 +223,9 @@ func (s *Audiences) askPublic(ctx context.Context, actor access.Actor, a access.
 		if err != nil {
 			return q, err
 		}
-		return NewQuestion(tx, actionOf(approvals.KindAudience, a.Tier), actor.User, a.Tier, r)
+		q, err = NewQuestion(tx, actionOf(approvals.KindAudience, a.Tier), actor.User, a.Tier, r)
+		q.Public = true
+		return q, err
 	}
 	err := s.Judged(ctx, actor.User, about, func(tx state.Tx, q Question, v approvals.Verdict) error {
 		request, err := s.service.newRequest(tx, actor, q.Release, approvals.KindAudience, a.Tier)
@@ -241,6 +243,21 @@ func (s *Audiences) askPublic(ctx context.Context, actor access.Actor, a access.
 		return nil
 	}
 	return err
+}
+
+// openToAll opens a tier to everybody, as a reviewer approved. What serves there may be another release by
+// now than the one that was asked about.
+func (s *Service) openToAll(tx state.Tx, actor access.Actor, app registry.App, q approvals.Request) error {
+	if number := app.Active[q.Tier]; number > 0 {
+		r, err := tx.Release(app.Name, number)
+		if err != nil {
+			return err
+		}
+		if !s.policy.OpenToAll(r.Manifest.Classification) {
+			return closed(r, q.Tier)
+		}
+	}
+	return putAudience(tx, access.Audience{App: q.App, Tier: q.Tier, Kind: access.AudiencePublic, Request: q.ID, By: actor.User, At: s.desk.Now().UTC()}, s.given)
 }
 
 // errPublicAlready ends a flow that would ask for what is so.

@@ -117,7 +117,9 @@ func asked(tx state.Reader, id string) (Question, error) {
 	if q.Digest != string(r.Digest) {
 		return Question{}, fmt.Errorf("request %s was made for %s: %w", id, q.Digest, registry.ErrNotApproved)
 	}
-	return NewQuestion(tx, actionOf(q.Kind, q.Tier), q.By, q.Tier, r)
+	about, err := NewQuestion(tx, actionOf(q.Kind, q.Tier), q.By, q.Tier, r)
+	about.Public = about.Public || q.Kind == approvals.KindAudience
+	return about, err
 }
 
 // actionOf is what the rules are asked about a release that a request is about.
@@ -184,7 +186,7 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 	case q.Kind == approvals.KindPromotion:
 		err = s.EnterTier(tx, actor, q)
 	case q.Kind == approvals.KindAudience:
-		err = putAudience(tx, access.Audience{App: q.App, Tier: q.Tier, Kind: access.AudiencePublic, Request: q.ID, By: actor.User, At: s.desk.Now().UTC()}, s.given)
+		err = s.openToAll(tx, actor, app, q)
 	default:
 		err = s.activateReviewed(tx, actor, app, q)
 	}

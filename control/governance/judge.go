@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/registry"
@@ -36,6 +37,7 @@ type Question struct {
 	Release    registry.Release
 	SignerOwns bool // whoever signed the release is one of the app's owners
 	Shared     bool // the app has owners beside its owner
+	Public     bool // the tier was opened to everybody, or is about to be
 }
 
 // NewQuestion is a question about a release of an app that may be there already.
@@ -48,7 +50,20 @@ func NewQuestion(tx state.Reader, action, actor string, tier abi.Tier, r registr
 	if q.Shared = app.CoOwner != "" || app.Group != ""; err == nil {
 		q.SignerOwns, err = control.Owns(tx, app, r.Signer.Identity)
 	}
+	if err == nil {
+		q.Public, err = opened(tx, r.App, tier)
+	}
 	return q, err
+}
+
+// opened reports whether a tier of an app was opened to everybody. What a node is started with for all apps
+// does not count: it says how the apps of this node are reached.
+func opened(tx state.Reader, app string, tier abi.Tier) (bool, error) {
+	a, err := tx.Audience(app, tier)
+	if errors.Is(err, access.ErrNotFound) {
+		return false, nil
+	}
+	return a.Kind == access.AudiencePublic, err
 }
 
 // About reads what a change is about. It runs more than once, and refuses what may not be changed.

@@ -15,6 +15,8 @@ type Policy interface {
 	approvals.Policy
 	// AllowsName reports whether an app may have a name that is reserved otherwise.
 	AllowsName(name string) bool
+	// OpenToAll reports whether an app with data of a class may be open to everybody.
+	OpenToAll(classification string) bool
 }
 
 // Verifier checks what is stored of a release.

@@ -17,7 +17,8 @@ func Subject(q Question, have map[string]approvals.Right) approvals.Subject {
 		Action: q.Action, Actor: q.Actor, Tier: q.Tier,
 		App: approvals.SubjectApp{
 			Name: m.Name, Title: m.Title, Description: m.Description, Owner: m.Owner,
-			Team: m.Team, CostCenter: m.CostCenter, Classification: m.Classification, KeepState: m.KeepState, Shared: q.Shared,
+			Team: m.Team, CostCenter: m.CostCenter, Classification: m.Classification, KeepState: m.KeepState, Identity: m.Identity(),
+			Public: q.Public, Shared: q.Shared,
 		},
 		Module:   approvals.SubjectModule{Digest: string(r.Digest), Size: r.Size, Interface: r.Interface, Capabilities: r.Capabilities},
 		Limits:   terms.Limits,

@@ -44,6 +44,7 @@ func (r *rules) Digest() approvals.Digest                            { return ap
 func (r *rules) DefaultCapabilities(abi.Tier) []string               { return nil }
 func (r *rules) Reach(abi.Tier) approvals.Reach                      { return approvals.Reach{} }
 func (r *rules) AllowsName(string) bool                              { return false }
+func (r *rules) OpenToAll(string) bool                               { return true }
 func (*rules) VerifyRelease(context.Context, registry.Release) error { return nil }
 
 const (

@@ -11,6 +11,8 @@
 //   - what is remembered of a session follows the feed (Follow): after a change that ends it, or that
 //     takes its person out of the audience, it is refused, and what it runs ends;
 //   - an app learns no name from the pages here: they name nobody who is signed in;
+//   - an app learns of its callers what its manifest asks for and a reviewer has seen, in headers that no
+//     request from outside has;
 //   - a request that is let in by a session that is remembered costs no allocation here.
 //
 // It must not know how a release is called, nor the console's pages.

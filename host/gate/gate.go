@@ -52,7 +52,9 @@ type Options struct {
 	Addresses Addresses
 	// Default is the audience of apps for which none was set; "" for the default of each tier.
 	Default access.AudienceKind
-	Now     func() time.Time
+	// Identities make what apps are told of people.
+	Identities Identities
+	Now        func() time.Time
 }
 
 // Gate lets people in.
@@ -60,6 +62,7 @@ type Gate struct {
 	o        Options
 	jar      jar
 	sessions *sessions
+	known    acquaintances
 	doors    atomic.Uint64 // that were made
 
 	mu     sync.Mutex          // guards visits
@@ -79,6 +82,8 @@ type Door struct {
 	Audience access.Audience
 	Opens    func(path string) bool // whether a path needs no sign-in
 	Workers  bool                   // the release may have service workers
+	Identity access.Disclosure      // what the release asks to be told of people
+	Reviewed bool                   // a reviewer has let the release into the tier
 
 	id     uint64
 	origin string
@@ -94,7 +99,13 @@ func (g *Gate) Door(d Door) *Door {
 type Visit struct {
 	Key  Key
 	Door *Door
-	end  func(error)
+	runs Ender
+}
+
+// Ender is what runs for a visit.
+type Ender interface {
+	// End ends it, and says why. It does not wait for the end.
+	End(why error)
 }
 
 // Signed reports whether a session or a token stands behind a request.
@@ -229,25 +240,35 @@ func (g *Gate) look(ctx context.Context, k Key, d *Door) (who visitor, err error
 		}
 		g.sessions.keep(k, d.id, since, who.actor.User, until)
 	}
-	return who, err
+	return who, unseen(ctx, err)
+}
+
+// unseen says of an error of the state, while a session is looked up, that it is not known who may come in.
+func unseen(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || errors.Is(err, access.ErrUnauthenticated) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", access.ErrUnseen, err)
 }
 
 // lookEvery is how long a session is believed without being read. It bounds, too, how long after its session
 // ended a visit goes on of which no event tells, and how exactly it is known when a session was used.
 const lookEvery = time.Minute
 
-// Begin has a visit end, by end, once its session does or its person is not admitted any more. Leave is
+// Begin has what runs for a visit end once its session does or its person is not admitted any more. Left is
 // called when it has ended.
-func (g *Gate) Begin(v Visit, end func(error)) (leave func()) {
-	v.end = end
+func (g *Gate) Begin(v *Visit, runs Ender) {
+	v.runs = runs
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.visits[&v] = struct{}{}
-	return func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		delete(g.visits, &v)
-	}
+	g.visits[v] = struct{}{}
+}
+
+// Left forgets a visit, whose pointer is the one that it began with.
+func (g *Gate) Left(v *Visit) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.visits, v)
 }
 
 // Follow has what is remembered follow the feed. Of a change that names a person, that person's sessions
@@ -317,9 +338,9 @@ func (g *Gate) lookAgain(ctx context.Context, events []abi.Event) error {
 		who, err := g.look(ctx, v.Key, d)
 		switch {
 		case errors.Is(err, access.ErrUnauthenticated):
-			v.end(access.ErrSessionEnded)
+			v.runs.End(access.ErrSessionEnded)
 		case err == nil && !who.admitted:
-			v.end(d.refusal())
+			v.runs.End(d.refusal())
 		case err != nil:
 			errs = append(errs, err)
 		}

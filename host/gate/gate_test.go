@@ -37,6 +37,7 @@ type world struct {
 	secrets map[string]string // of sessions and tokens, by what they are
 	scheme  string
 	signOn  signOn
+	notary  notary
 }
 
 type signOn struct {
@@ -62,10 +63,12 @@ func (w *world) KeepsSignIn(string) error { return nil }
 func newWorld(t testing.TB) *world {
 	w := &world{TB: t, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), secrets: map[string]string{}, scheme: "https"}
 	w.store = statetest.NewMemory(func() time.Time { return w.now })
-	w.gate = gate.New(gate.Options{State: w.store, SignOn: &w.signOn, Addresses: w, Now: func() time.Time { return w.now }})
+	w.gate = gate.New(gate.Options{State: w.store, SignOn: &w.signOn, Addresses: w, Identities: &w.notary, Now: func() time.Time { return w.now }})
 	w.change(func(tx state.Tx) error {
 		errs := []error{tx.PutApp(registry.App{Name: "shop", Title: "The shop", Owner: ada}), tx.PutGroup(access.Group{ID: team, Name: "Sales"})}
 		for _, u := range []access.User{{Name: ada}, {Name: bob}, {Name: eve}, {Name: mia}, {Name: rex, Roles: []access.Role{access.RoleReviewer}}} {
+			name, _, _ := strings.Cut(u.Name, "@")
+			u.ID = "u_" + name
 			errs = append(errs, tx.PutUser(u))
 			behind := access.Hash("session of " + u.Name)
 			errs = append(errs, tx.PutCredential(access.Credential{ID: "s-" + u.Name, Hash: behind, Kind: access.KindSession, User: u.Name, Created: w.now, Idle: 8 * time.Hour, Expires: w.now.Add(7 * 24 * time.Hour)}))
@@ -425,6 +428,10 @@ func TestNoAccessPage(t *testing.T) {
 	}
 }
 
+type ends func(error)
+
+func (f ends) End(why error) { f(why) }
+
 // TestFollow: a session that is remembered is refused once an event names its person, and others stay; a
 // visit that runs ends with it.
 func TestFollow(t *testing.T) {
@@ -444,7 +451,8 @@ func TestFollow(t *testing.T) {
 		if !in {
 			t.Fatal(who)
 		}
-		defer w.gate.Begin(v, func(err error) { ended[who] = err })()
+		w.gate.Begin(&v, ends(func(err error) { ended[who] = err }))
+		defer w.gate.Left(&v)
 	}
 	if w.gate.Remembered() != 2 {
 		t.Fatalf("%d sessions are remembered", w.gate.Remembered())
@@ -515,7 +523,8 @@ func TestUnusedSessionsEnd(t *testing.T) {
 	}
 	v, got := visits()
 	var ended error
-	defer w.gate.Begin(v, func(err error) { ended = err })()
+	w.gate.Begin(&v, ends(func(err error) { ended = err }))
+	defer w.gate.Left(&v)
 	if got != "in" || !slices.Equal(w.signOn.used, []string{behind}) {
 		t.Fatalf("%s; used %q", got, w.signOn.used)
 	}

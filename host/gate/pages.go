@@ -2,15 +2,14 @@ package gate
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
 
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/internal/look"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 )
@@ -18,16 +17,10 @@ import (
 //go:embed pages.html
 var source string
 
-//go:embed page.css
-var style string
+var pages = template.Must(template.New("").Funcs(look.Functions).Parse(source))
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{"style": func() template.CSS { return template.CSS(style) }}).Parse(source))
-
-// policy lets the pages here use their own style and send their forms to this address, and nothing else.
-var policy = func() string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-}()
+// policy lets the pages here send their forms to this address.
+var policy = look.Policy(true)
 
 // view is what a page shows. It names nobody who is signed in: a page of the app may read it.
 type view struct {

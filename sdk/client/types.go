@@ -221,7 +221,14 @@ type (
 		Capabilities   map[string]map[string]any `json:"capabilities,omitempty"`
 		Triggers       Triggers                  `json:"triggers,omitzero"`
 		Static         map[string]string         `json:"static,omitempty"`
+		Access         *Access                   `json:"access,omitempty"`
 		Config         map[string]string         `json:"config,omitempty"`
+	}
+	// Access is what a manifest says about who reaches the app and what it learns of them.
+	Access struct {
+		Open           []string `json:"open,omitempty"`
+		ServiceWorkers bool     `json:"service_workers,omitempty"`
+		Identity       string   `json:"identity,omitempty"`
 	}
 	// Domain is an address of an app beside the one that its name makes.
 	Domain struct {
@@ -547,6 +554,7 @@ type (
 		Signer         string                `json:"signer"`
 		Classification string                `json:"data_classification"`
 		KeepState      bool                  `json:"keep_state,omitempty"`
+		Identity       string                `json:"identity,omitempty"`
 		Limits         map[string]uint64     `json:"limits"`
 		Triggers       map[string]any        `json:"triggers"`
 		Asks           map[string]abi.Params `json:"asks,omitempty"`

@@ -22,7 +22,7 @@ func Terms(r registry.Release) approvals.Terms {
 	m := r.Manifest
 	t := approvals.Terms{
 		Release: r.Number, Digest: string(r.Digest), Signer: r.Signer.Identity, Classification: m.Classification,
-		KeepState: m.KeepState, Limits: limits(m.Limits), Triggers: triggers(m.Triggers),
+		KeepState: m.KeepState, Identity: m.Identity(), Limits: limits(m.Limits), Triggers: triggers(m.Triggers),
 		Asks: map[string]abi.Params{}, Requires: r.Requires,
 	}
 	for word, ask := range m.Capabilities {

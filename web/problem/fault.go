@@ -1,11 +1,7 @@
 package problem
 
 import (
-	"crypto/sha256"
-	_ "embed"
-	"encoding/base64"
 	"errors"
-	"html/template"
 	"net/http"
 	"slices"
 	"strings"
@@ -64,6 +60,7 @@ var tellings = map[string]telling{
 	"app-deleting":           {"The app is being deleted", "It was stopped, and will be removed when a wait is over.", "Ask the owner of the app, if you still need it."},
 	"app-removed":            {"The app was removed", "It was deleted, and what it kept is gone. Its address is not given to another app.", "Remove links that lead here."},
 	"backlog-full":           crowded, "node-busy": crowded, "node-crowded": crowded, "no-place": crowded,
+	"access-unseen":      {"The app cannot be opened at the moment", "The server cannot see who may open this app, so it lets no one in.", again},
 	"app-sign-in":        {"Sign in to open this app", "The app is not open to everybody. Nothing was sent to it.", "Open the app in a window of the browser, sign in, and do it again."},
 	"not-admitted":       {"This app is not open to you", "The owner has not opened it to you.", "Ask the owner for access."},
 	"cross-site":         {"Another site asked for this", "A page of another site may not act for you here. Nothing was sent to the app.", "Open the app itself, and do it there."},
@@ -167,14 +164,3 @@ func retryLater(w http.ResponseWriter, status int) {
 		w.Header().Set("Retry-After", "1")
 	}
 }
-
-//go:embed page.css
-var style string
-
-// policy lets the pages here use their own style, and nothing else.
-var policy = func() string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-}()
-
-var pageFunctions = template.FuncMap{"style": func() template.CSS { return template.CSS(style) }}

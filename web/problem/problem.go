@@ -15,13 +15,17 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/internal/look"
 	"github.com/agora-host/agora/registry"
 )
 
 //go:embed pages.html
 var source embed.FS
 
-var pages = template.Must(template.New("").Funcs(pageFunctions).ParseFS(source, "pages.html"))
+// policy lets the pages here use their own style, and nothing else.
+var policy = look.Policy(false)
+
+var pages = template.Must(template.New("").Funcs(look.Functions).ParseFS(source, "pages.html"))
 
 // invocationHeader carries the id of the call, as the gateway sets it.
 const invocationHeader = "Agora-Invocation"

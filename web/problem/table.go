@@ -142,6 +142,10 @@ var table = []Entry{
 		"A person answers for each service account. When that person leaves, all its tokens end at once.",
 		"An operator names another sponsor, who then makes new tokens.", access.ErrNoSponsor).
 		commands("agora service-accounts list --orphaned", "agora service-accounts set NAME --sponsor PERSON"),
+	entry("access-unseen", http.StatusServiceUnavailable, "The node cannot see who may open its apps",
+		"The node does not reach its state, or has not for some seconds followed what changes there. What it remembers of people, sessions and audiences may not hold any more, so it lets no one in by that.",
+		"Try again in a moment. If it stays, tell whoever runs the node.", access.ErrUnseen).
+		commands("agora doctor"),
 	entry("not-signed-in", http.StatusUnauthorized, "You are not signed in",
 		"This needs a known user: a session in the browser, or an API token.",
 		"Sign in again, with a fresh sign-in link or an API token.", access.ErrUnauthenticated).

@@ -62,6 +62,21 @@ func Calls(module, function string, in []byte) []byte {
 	}, nil)}.Bytes()
 }
 
+// Mirror is an app whose response's body is the frame of the request.
+func Mirror() []byte {
+	head := abi.AppendResponse(nil, &abi.Response{Status: 200})
+	constant := func(n int64) []byte { return wasm.AppendS64([]byte{i32c}, n) }
+	store := []byte{0x36 /* i32.store */, 2, 0}
+	return App{
+		Frame: head, Pages: 2, Alloc: constant(ResponseAt + int64(len(head))), // the request follows the head of the response
+		Raw: bytes.Join([][]byte{
+			constant(ResponseAt + 24), constant(int64(len(head))), store, // where the body is
+			constant(ResponseAt + 28), {wasm.OpLocalGet, 1}, store, // and its length
+			{wasm.OpLocalGet, 1, wasm.OpI64ExtendU}, wasm.AppendS64([]byte{i64c}, int64(abi.PackResult(ResponseAt, uint32(len(head))))), {wasm.OpI64Add},
+		}, nil),
+	}.Bytes()
+}
+
 // Bytes encodes the module.
 func (a App) Bytes() []byte {
 	i32, i64 := wasm.I32, wasm.I64

@@ -300,6 +300,56 @@ findings contains f if {
 	}
 }
 
+# Who may open a tier is the owner's decision; that everybody may is a reviewer's, and for some data
+# nobody's. It holds as well for a release that comes to a tier that is open to everybody already.
+default open_to_all := ["public", "internal"]
+
+open_to_all := data.audience.public
+
+findings contains f if {
+	input.app.public
+	not input.app.data_classification in open_to_all
+	f := {
+		"code": "audience.classification", "severity": "deny",
+		"msg": sprintf("The %s tier would be open to everybody, and the app's data is %s: only an app with %s data is.", [input.tier, input.app.data_classification, concat(" or ", open_to_all)]),
+		"path": "data_classification", "subject": "",
+		"remedy": {"summary": "Let the organisation in, or the people who need it.", "commands": [sprintf("agora audience set %s organisation --tier %s", [input.app.name, input.tier])]},
+	}
+}
+
+# --- what it is told of people ---------------------------------------------------
+
+# Whoever holds the names of people holds data about them, which is not public.
+default told := {"pseudonym": ["public", "internal", "confidential", "restricted"], "person": ["internal", "confidential", "restricted"]}
+
+told := data.identity
+
+findings contains f if {
+	asked := input.app.identity
+	asked != ""
+	not input.app.data_classification in object.get(told, asked, [])
+	f := {
+		"code": "identity.classification", "severity": "deny",
+		"msg": sprintf("The app asks to be told who calls it (%s), and its data is %s: %s", [asked, input.app.data_classification, told_to(asked)]),
+		"path": "access.identity", "subject": "",
+		"remedy": {"summary": "Classify the app by the data that it gets, or ask for less.", "commands": ["data_classification = \"internal\"", "identity = \"pseudonym\""]},
+	}
+}
+
+told_to(asked) := sprintf("only an app with %s data is.", [concat(" or ", told[asked])]) if count(object.get(told, asked, [])) > 0
+
+told_to(asked) := "no app is." if count(object.get(told, asked, [])) == 0
+
+findings contains f if {
+	input.app.identity == "person"
+	f := {
+		"code": "identity.person", "severity": "info",
+		"msg": "The app is told the names of the people who call it. In the sandbox it is told those of its owners alone.",
+		"path": "access.identity", "subject": "",
+		"remedy": {"summary": "An id of its own for each person is enough to keep their data apart.", "commands": ["identity = \"pseudonym\""]},
+	}
+}
+
 # --- what one request may see of another ----------------------------------------
 
 findings contains f if {
