@@ -234,6 +234,9 @@ type Subject struct {
 	Signer   SubjectSigner   `json:"signer"`
 	Grants   []SubjectGrant  `json:"grants"` // live grants of the app
 	Asked    []SubjectAsked  `json:"asked"`  // capabilities the manifest declares
+	// Allowed are the capabilities that the tier's rules allow as they are asked for, without a
+	// reviewer.
+	Allowed []string `json:"allowed,omitempty"`
 	// Models are the node's language models, with the classes of data that each may see.
 	Models map[string][]string `json:"models,omitempty"`
 }
@@ -247,9 +250,11 @@ type SubjectApp struct {
 	Team           string `json:"team"`
 	CostCenter     string `json:"cost_center"`
 	Classification string `json:"data_classification"`
-	KeepState      bool   `json:"keep_state"`         // what a request leaves in memory may be found by the next
-	Shared         bool   `json:"shared"`             // it has a co-owner, or belongs to a group
-	Reserved       string `json:"reserved,omitempty"` // why no new app may have its name; "" for one that is there
+	KeepState      bool   `json:"keep_state"` // what a request leaves in memory may be found by the next
+	Shared         bool   `json:"shared"`     // it has a co-owner, or belongs to a group
+	// Closed are capabilities that were taken from it or refused, so that no rule alone allows them.
+	Closed   []string `json:"closed,omitempty"`
+	Reserved string   `json:"reserved,omitempty"` // why no new app may have its name; "" for one that is there
 }
 
 // SubjectModule is what was read from the binary.

@@ -99,7 +99,7 @@ type Options struct {
 	// SignOn makes and ends sessions at apps' addresses.
 	SignOn gate.SignOn
 	// Audience is who may open apps for which no audience was set; "" for the default of each tier.
-	Audience access.AudienceKind
+	Audience access.AudienceDefaults
 	// Egress are networks that apps may reach although they are not public.
 	Egress []netip.Prefix
 	// Models are what apps may be granted; nil: none.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -419,7 +420,60 @@ func (c policyCommands) command() *cobra.Command {
 			})
 		}),
 	}
-	return noun("policy", "Show the policy, or check an app against it before an upload", show, check)
+	return noun("policy", "Show the policy, or check an app against it before an upload", show, c.tiers(), check)
+}
+
+// tiers prints what the policy says about each tier, as data.
+func (c policyCommands) tiers() *cobra.Command {
+	return &cobra.Command{
+		Use: "tiers", Short: "Print what each tier allows without a reviewer, and its limits", Args: cobra.NoArgs,
+		Long: "Prints what each tier allows without a reviewer, its limits, what a manifest has to say, and who may\nopen an app by default. An organisation changes it in `tiers` of data.json: see docs/tiers.md.",
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
+			tiers, err := node.Tiers(ctx)
+			if err != nil {
+				return err
+			}
+			return c.print(tiers, func(w io.Writer) error {
+				for _, t := range tiers {
+					if err := showTier(w, t); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}),
+	}
+}
+
+// grantReach says which releases a tier's grants reach.
+func grantReach(r client.GrantReach) string {
+	switch {
+	case r.Reach != "later":
+		return "the reviewed release"
+	case len(r.Unless) == 0:
+		return "the reviewed release and later ones"
+	}
+	return "the reviewed release and later ones, unless they differ in " + strings.Join(r.Unless, ", ")
+}
+
+func showTier(w io.Writer, t client.Tier) error {
+	rows := [][]string{
+		{"instructions", humanize.Count(t.Limits.Fuel)}, {"memory", humanize.Bytes(uint64(t.Limits.Memory))},
+		{"time", fmt.Sprintf("%d ms", t.Limits.TimeoutMS)}, {"at once", strconv.Itoa(t.Limits.Concurrency)},
+		{"triggers", fmt.Sprintf("%d crons (every %d s), %d webhooks, %d events", t.Triggers.Crons, t.Triggers.IntervalS, t.Triggers.Webhooks, t.Triggers.Events)},
+		{"manifest says", strings.Join(t.Metadata, ", ")}, {"opens to", t.Audience}, {"a grant reaches", grantReach(t.Grants)},
+	}
+	for i, says := range t.Says {
+		what := ""
+		if i == 0 {
+			what = "no reviewer for"
+		}
+		rows = append(rows, []string{what, says})
+	}
+	if _, err := fmt.Fprintf(w, "%s\n", t.Tier); err != nil {
+		return err
+	}
+	return table(w, "", rows)
 }
 
 // verdict prints findings and says by the exit status whether they refuse.
