@@ -96,6 +96,8 @@ type Request struct {
 	// any more. They decide nothing about it either.
 	Former []string `json:"former,omitempty"`
 
+	// Intent is what the app is for, as its release says.
+	Intent *Intent `json:"intent,omitempty"`
 	// Reviewed is what of the release a reviewer relies on.
 	Reviewed Terms `json:"reviewed,omitzero"`
 	// Requires is what the policy wanted decided when it was asked, about the one capability of a
@@ -119,6 +121,14 @@ type Request struct {
 	Newer   int    `json:"newer,omitempty"`
 	// Progress is how far its stages are, filled in likewise if the policy names any.
 	Progress []Tally `json:"progress,omitempty"`
+}
+
+// Intent is what an app is for and what it is expected to need, in its owner's words.
+type Intent struct {
+	Description   string            `json:"description,omitempty"`
+	ExpectedUsers int64             `json:"expected_users,omitempty"` // people who will use it
+	MonthlyCents  int64             `json:"monthly_cents,omitempty"`  // what it will cost
+	Answers       map[string]string `json:"answers,omitempty"`        // to the organisation's questions, by their names
 }
 
 // Change is one difference between two releases.
@@ -252,6 +262,10 @@ type SubjectApp struct {
 	Classification string `json:"data_classification"`
 	KeepState      bool   `json:"keep_state"` // what a request leaves in memory may be found by the next
 	Shared         bool   `json:"shared"`     // it has a co-owner, or belongs to a group
+	// What its owner expects and answers: see Request.Intent.
+	ExpectedUsers int64             `json:"expected_users"`
+	MonthlyCents  int64             `json:"monthly_cents"`
+	Answers       map[string]string `json:"answers,omitempty"`
 	// Closed are capabilities that were taken from it or refused, so that no rule alone allows them.
 	Closed   []string `json:"closed,omitempty"`
 	Reserved string   `json:"reserved,omitempty"` // why no new app may have its name; "" for one that is there

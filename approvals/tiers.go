@@ -39,8 +39,9 @@ type TierTriggers struct {
 }
 
 // MetadataFields are what a tier may require. "shared" is an owner beside the owner: a co-owner or a group.
+// Beside them "answers." and the name of a question requires an answer to it.
 func MetadataFields() []string {
-	return []string{"owner", "team", "cost_center", "data_classification", "description", "title", "shared"}
+	return []string{"owner", "team", "cost_center", "data_classification", "description", "title", "expected_users", "monthly_cents", "shared"}
 }
 
 // Allowance is what a tier allows without a decision, by capability. A capability with nil Bounds is

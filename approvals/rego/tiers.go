@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +17,9 @@ import (
 
 // audiences are the words for who may open an app.
 var audiences = []string{"owner", "people", "organisation", "public"}
+
+// question is an answer that a tier requires.
+var question = regexp.MustCompile(`^answers\.[a-z][a-z0-9_]{0,39}$`)
 
 // tiersDoc is the document data.tiers: what the rules say about each tier, as data.
 type tiersDoc map[abi.Tier]approvals.TierRules
@@ -113,8 +117,8 @@ func checkTier(t approvals.TierRules) error {
 		return fmt.Errorf("audience is one of %s, not %q", strings.Join(audiences, ", "), t.Audience)
 	}
 	for _, field := range t.Metadata {
-		if !slices.Contains(approvals.MetadataFields(), field) {
-			return fmt.Errorf("metadata knows %s, not %q", strings.Join(approvals.MetadataFields(), ", "), field)
+		if !slices.Contains(approvals.MetadataFields(), field) && !question.MatchString(field) {
+			return fmt.Errorf("metadata knows %s and answers.NAME, not %q", strings.Join(approvals.MetadataFields(), ", "), field)
 		}
 	}
 	for f, v := range reflect.ValueOf(t.Limits).Fields() {

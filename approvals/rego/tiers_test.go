@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,6 +97,8 @@ func TestTiersAreChecked(t *testing.T) {
 		}, `write "https://Corp.example:443" as "https://corp.example"`},
 		{"most of a list", func(d map[string]any) { at(d, "tiers", "sandbox", "most")["secret"] = map[string]any{"names": 3} }, "tiers.sandbox.most.secret.names is no number that secret has"},
 		{"metadata that is none", func(d map[string]any) { at(d, "tiers", "pilot")["metadata"] = []string{"owner", "colour"} }, `tiers.pilot.metadata knows owner`},
+		{"a question", func(d map[string]any) { at(d, "tiers", "pilot")["metadata"] = []string{"answers.personal_data"} }, ""},
+		{"a question that is none", func(d map[string]any) { at(d, "tiers", "pilot")["metadata"] = []string{"answers.Personal data"} }, "tiers.pilot.metadata knows owner"},
 		{"an audience that is none", func(d map[string]any) { at(d, "tiers", "pilot")["audience"] = "friends" }, `tiers.pilot.audience is one of owner`},
 		{"a reach that is none", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["reach"] = "all" }, "tiers.pilot.grants: reach is"},
 	} {
@@ -179,15 +182,27 @@ func TestFastLane(t *testing.T) {
 // TestMetadata: what a manifest has to say is data of the tier.
 func TestMetadata(t *testing.T) {
 	data := builtIn(t)
-	at(data, "tiers", "sandbox")["metadata"] = []string{"owner", "description", "shared"}
+	at(data, "tiers", "sandbox")["metadata"] = []string{"owner", "description", "shared", "expected_users", "monthly_cents", "answers.personal_data", "answers.export"}
 	p, err := withData(t, data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := good()
-	s.App.Description, s.App.Team, s.App.Shared = "", "", false
+	s.App.Description, s.App.Team, s.App.Shared, s.App.Answers = "", "", false, map[string]string{"export": "none", "personal_data": " "}
 	v, err := p.Evaluate(t.Context(), s)
-	if err != nil || len(v.Findings) != 2 || v.Findings[0].Code != "metadata.description_missing" || v.Findings[1].Code != "owner.alone" || v.Findings[1].Severity != abi.SeverityDeny {
-		t.Errorf("%+v, %v", v.Findings, err)
+	var got []string
+	for _, f := range v.Findings {
+		got = append(got, string(f.Severity)+" "+f.Code+" "+f.Path)
+	}
+	want := []string{
+		"deny metadata.answer_missing answers.personal_data", "deny metadata.description_missing description",
+		"deny metadata.expected_users_missing expected_users", "deny metadata.monthly_cents_missing monthly_cents", "deny owner.alone owner",
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
+	}
+	s.App.Description, s.App.Shared, s.App.ExpectedUsers, s.App.MonthlyCents, s.App.Answers["personal_data"] = "Greets.", true, 20, 500, "no"
+	if v, err = p.Evaluate(t.Context(), s); err != nil || len(v.Findings) > 0 {
+		t.Errorf("all is said: %+v, %v", v.Findings, err)
 	}
 }

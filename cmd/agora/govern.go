@@ -89,12 +89,33 @@ func (c requestCommands) show() *cobra.Command {
 	}
 }
 
+// intentRows say what an app is for.
+func intentRows(i *client.Intent) (rows [][]string) {
+	if i == nil {
+		return nil
+	}
+	if i.Description != "" {
+		rows = append(rows, []string{"for", i.Description})
+	}
+	if i.ExpectedUsers > 0 {
+		rows = append(rows, []string{"expected users", humanize.Count(uint64(i.ExpectedUsers))})
+	}
+	if i.MonthlyCents > 0 {
+		rows = append(rows, []string{"expected cost", fmt.Sprintf("%d.%02d a month", i.MonthlyCents/100, i.MonthlyCents%100)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(i.Answers)) {
+		rows = append(rows, []string{name, i.Answers[name]})
+	}
+	return rows
+}
+
 // requestRows say all that a reviewer has to know.
 func requestRows(q client.Request) [][]string {
 	rows := [][]string{
 		{"request", q.ID}, {"status", q.Status}, {"app", fmt.Sprintf("%s release %d", q.App, q.Release)}, {"asks for", what(q)},
 		{"asked by", q.Name(q.By) + ", " + when(q.Created)}, {"owner", q.Owner}, {"reason", orDash(q.Reason)}, {"module", q.Digest},
 	}
+	rows = append(rows, intentRows(q.Intent)...)
 	if q.Kind != "grant" && len(q.Requires) > 0 {
 		var words []string
 		for _, r := range q.Requires {

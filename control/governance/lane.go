@@ -26,7 +26,7 @@ func settleLane(tx state.Tx, q approvals.Request) error {
 	if q.Status == approvals.StatusRejected && q.Kind == approvals.KindGrant {
 		return closeLane(tx, q.App, registry.Closure{Capability: q.Capability, Digest: registry.Digest(q.Digest), Since: q.Release})
 	}
-	if q.Status != approvals.StatusApproved {
+	if q.Status != approvals.StatusApproved || (q.Kind != approvals.KindGrant && q.Kind != approvals.KindPromotion) {
 		return nil
 	}
 	app, err := tx.App(q.App)

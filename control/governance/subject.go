@@ -18,6 +18,7 @@ func Subject(q Question, have map[string]approvals.Right) approvals.Subject {
 		App: approvals.SubjectApp{
 			Name: m.Name, Title: m.Title, Description: m.Description, Owner: m.Owner,
 			Team: m.Team, CostCenter: m.CostCenter, Classification: m.Classification, KeepState: m.KeepState, Shared: q.Shared,
+			ExpectedUsers: int64(m.ExpectedUsers), MonthlyCents: int64(m.MonthlyCents), Answers: m.Answers,
 		},
 		Module:   approvals.SubjectModule{Digest: string(r.Digest), Size: r.Size, Interface: r.Interface, Capabilities: r.Capabilities},
 		Limits:   terms.Limits,

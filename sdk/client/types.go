@@ -214,6 +214,9 @@ type (
 		Team           string                    `json:"team"`
 		CostCenter     string                    `json:"cost_center"`
 		Classification string                    `json:"data_classification"`
+		ExpectedUsers  int64                     `json:"expected_users,omitempty"` // people
+		MonthlyCents   int64                     `json:"monthly_cents,omitempty"`  // what it is expected to cost
+		Answers        map[string]string         `json:"answers,omitempty"`        // to the organisation's questions, by their names
 		StartOnce      bool                      `json:"start_once,omitempty"`
 		WarmUp         string                    `json:"warm_up,omitempty"`
 		KeepState      bool                      `json:"keep_state,omitempty"`
@@ -479,6 +482,7 @@ type (
 		Created    time.Time         `json:"created"`
 		Status     string            `json:"status"`
 		Decision   *Decision         `json:"decision,omitempty"`
+		Intent     *Intent           `json:"intent,omitempty"`
 		Reviewed   Terms             `json:"reviewed,omitzero"`
 		Requires   []Requirement     `json:"requires,omitempty"` // what the policy wanted decided; approving a promotion grants it
 		Policy     string            `json:"policy,omitempty"`   // the digest of the policy that it is by
@@ -560,6 +564,13 @@ type (
 	GrantReach struct {
 		Reach  string   `json:"reach"` // reviewed or later
 		Unless []string `json:"unless,omitempty"`
+	}
+	// Intent is what an app is for and what it is expected to need.
+	Intent struct {
+		Description   string            `json:"description,omitempty"`
+		ExpectedUsers int64             `json:"expected_users,omitempty"`
+		MonthlyCents  int64             `json:"monthly_cents,omitempty"`
+		Answers       map[string]string `json:"answers,omitempty"`
 	}
 	// Requirement is something that the policy wants a reviewer to decide about.
 	Requirement struct {

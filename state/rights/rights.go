@@ -31,6 +31,15 @@ func Terms(r registry.Release) approvals.Terms {
 	return t
 }
 
+// Intent returns what a release says that its app is for; nil if it says nothing.
+func Intent(r registry.Release) *approvals.Intent {
+	m := r.Manifest
+	if m.Description == "" && m.ExpectedUsers == 0 && m.MonthlyCents == 0 && len(m.Answers) == 0 {
+		return nil
+	}
+	return &approvals.Intent{Description: m.Description, ExpectedUsers: int64(m.ExpectedUsers), MonthlyCents: int64(m.MonthlyCents), Answers: m.Answers}
+}
+
 func limits(l registry.Limits) approvals.SubjectLimits {
 	return approvals.SubjectLimits{
 		Fuel: l.Fuel, Memory: int64(l.Memory), TimeoutMS: l.Timeout.Milliseconds(),

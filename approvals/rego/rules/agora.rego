@@ -62,6 +62,36 @@ findings contains f if {
 	}
 }
 
+expectations := {
+	"expected_users": {"what": "how many people will use it", "example": 20},
+	"monthly_cents": {"what": "what a month is expected to cost", "example": 500},
+}
+
+findings contains f if {
+	some key in tier.metadata
+	field := expectations[key]
+	object.get(input.app, key, 0) == 0
+	f := {
+		"code": sprintf("metadata.%s_missing", [key]), "severity": "deny",
+		"msg": sprintf("The manifest does not say %s, which every app in the %s tier has to.", [field.what, input.tier]),
+		"path": key, "subject": "",
+		"remedy": {"summary": sprintf("Add %s to agora.toml.", [key]), "commands": [sprintf("%s = %d", [key, field.example])]},
+	}
+}
+
+findings contains f if {
+	some key in tier.metadata
+	startswith(key, "answers.")
+	name := trim_prefix(key, "answers.")
+	trim_space(object.get(object.get(input.app, "answers", {}), name, "")) == ""
+	f := {
+		"code": "metadata.answer_missing", "severity": "deny",
+		"msg": sprintf("The manifest does not answer %s, which every app in the %s tier has to.", [name, input.tier]),
+		"path": key, "subject": "",
+		"remedy": {"summary": "Answer it in agora.toml.", "commands": [sprintf("[answers]\n%s = \"…\"", [name])]},
+	}
+}
+
 findings contains f if {
 	input.app.owner != ""
 	input.signer.identity != input.app.owner
