@@ -58,3 +58,12 @@ func (p Params) Filter(keep func(name, element string) bool) Params {
 	}
 	return kept
 }
+
+// NumberParam reports whether a parameter of a capability is a number; the others are lists.
+func NumberParam(name string) bool {
+	switch name {
+	case "allow", "credentials", "models", "names", "topics":
+		return false
+	}
+	return true
+}

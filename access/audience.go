@@ -59,10 +59,22 @@ type Audience struct {
 	At      time.Time `json:"at,omitzero"`
 }
 
-// DefaultAudience is the audience of a tier for which none was set. given is what a node was started
-// with, "" for the default of each tier.
-func DefaultAudience(app string, tier abi.Tier, given AudienceKind) Audience {
-	kind := given
+// AudienceDefaults say who may open apps for which no audience was set, by tier. Where they say nothing,
+// sandbox and pilot are their owner's, and production is the organisation's.
+type AudienceDefaults map[abi.Tier]AudienceKind
+
+// InAllTiers returns defaults that say the same of every tier; "" says nothing.
+func InAllTiers(kind AudienceKind) AudienceDefaults {
+	all := AudienceDefaults{}
+	for _, tier := range abi.Tiers() {
+		all[tier] = kind
+	}
+	return all
+}
+
+// DefaultAudience is the audience of a tier for which none was set.
+func DefaultAudience(app string, tier abi.Tier, given AudienceDefaults) Audience {
+	kind := given[tier]
 	switch {
 	case kind != "":
 	case tier == abi.TierProduction:
@@ -74,7 +86,7 @@ func DefaultAudience(app string, tier abi.Tier, given AudienceKind) Audience {
 }
 
 // AudienceOf reads who may open a tier of an app.
-func AudienceOf(r AudienceReader, app string, tier abi.Tier, given AudienceKind) (Audience, error) {
+func AudienceOf(r AudienceReader, app string, tier abi.Tier, given AudienceDefaults) (Audience, error) {
 	a, err := r.Audience(app, tier)
 	if errors.Is(err, ErrNotFound) {
 		return DefaultAudience(app, tier, given), nil

@@ -96,6 +96,8 @@ type Request struct {
 	// any more. They decide nothing about it either.
 	Former []string `json:"former,omitempty"`
 
+	// Intent is what the app is for, as its release says.
+	Intent *Intent `json:"intent,omitempty"`
 	// Reviewed is what of the release a reviewer relies on.
 	Reviewed Terms `json:"reviewed,omitzero"`
 	// Requires is what the policy wanted decided when it was asked, about the one capability of a
@@ -119,6 +121,14 @@ type Request struct {
 	Newer   int    `json:"newer,omitempty"`
 	// Progress is how far its stages are, filled in likewise if the policy names any.
 	Progress []Tally `json:"progress,omitempty"`
+}
+
+// Intent is what an app is for and what it is expected to need, in its owner's words.
+type Intent struct {
+	Description   string            `json:"description,omitempty"`
+	ExpectedUsers int64             `json:"expected_users,omitempty"` // people who will use it
+	MonthlyCents  int64             `json:"monthly_cents,omitempty"`  // what it will cost
+	Answers       map[string]string `json:"answers,omitempty"`        // to the organisation's questions, by their names
 }
 
 // Change is one difference between two releases.
@@ -234,6 +244,9 @@ type Subject struct {
 	Signer   SubjectSigner   `json:"signer"`
 	Grants   []SubjectGrant  `json:"grants"` // live grants of the app
 	Asked    []SubjectAsked  `json:"asked"`  // capabilities the manifest declares
+	// Allowed are the capabilities that the tier's rules allow as they are asked for, without a
+	// reviewer.
+	Allowed []string `json:"allowed,omitempty"`
 	// Models are the node's language models, with the classes of data that each may see.
 	Models map[string][]string `json:"models,omitempty"`
 }
@@ -247,11 +260,17 @@ type SubjectApp struct {
 	Team           string `json:"team"`
 	CostCenter     string `json:"cost_center"`
 	Classification string `json:"data_classification"`
-	KeepState      bool   `json:"keep_state"`         // what a request leaves in memory may be found by the next
-	Identity       string `json:"identity"`           // what it is told of who calls it: "", "pseudonym" or "person"
-	Public         bool   `json:"public"`             // the tier was opened to everybody, or is about to be
-	Shared         bool   `json:"shared"`             // it has a co-owner, or belongs to a group
-	Reserved       string `json:"reserved,omitempty"` // why no new app may have its name; "" for one that is there
+	KeepState      bool   `json:"keep_state"` // what a request leaves in memory may be found by the next
+	Identity       string `json:"identity"`   // what it is told of who calls it: "", "pseudonym" or "person"
+	Public         bool   `json:"public"`     // the tier was opened to everybody, or is about to be
+	Shared         bool   `json:"shared"`     // it has a co-owner, or belongs to a group
+	// What its owner expects and answers: see Request.Intent.
+	ExpectedUsers int64             `json:"expected_users"`
+	MonthlyCents  int64             `json:"monthly_cents"`
+	Answers       map[string]string `json:"answers,omitempty"`
+	// Closed are capabilities that were taken from it or refused, so that no rule alone allows them.
+	Closed   []string `json:"closed,omitempty"`
+	Reserved string   `json:"reserved,omitempty"` // why no new app may have its name; "" for one that is there
 }
 
 // SubjectModule is what was read from the binary.

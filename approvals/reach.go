@@ -133,9 +133,9 @@ func (g *Grant) covers(to *Terms, rule Reach) (how string, ok bool) {
 
 // Rules are what the policy gives without a decision about one release.
 type Rules interface {
-	// DefaultCapabilities are what a tier gives to every app that declares it,
-	// without a grant.
-	DefaultCapabilities(tier abi.Tier) []string
+	// Allowance is what a tier allows every app that declares it, without a grant. Callers do not
+	// change it.
+	Allowance(tier abi.Tier) Allowance
 	// Reach is the rule about which releases the grants of a tier reach.
 	Reach(tier abi.Tier) Reach
 }
@@ -143,14 +143,14 @@ type Rules interface {
 // Right is a capability that a release has in a tier.
 type Right struct {
 	Params abi.Params // what holds of it: what is granted and asked for
-	Grant  *Grant     // what gives it; nil if the tier does, to every app
+	Grant  *Grant     // what gives it; nil if the rules of the tier do, to every app
 	How    string     // how the grant reaches the release: ReachReviewed or ReachLater
 }
 
 // Rights are what a release has in a tier, by capability: of what it asks for,
-// what the newest live grant that reaches it allows, or what the tier gives to
-// every app, unless the rules wanted a review. This is the one place that decides
-// it.
+// what the newest live grant that reaches it allows, or what the tier allows every
+// app, unless the rules wanted a review. The tier allows all that is asked of a
+// capability or nothing of it. This is the one place that decides it.
 func Rights(rules Rules, of Terms, tier abi.Tier, grants []Grant, now time.Time) map[string]Right {
 	newest := map[string]*Grant{} // of those that reach the release and hold in the tier, by capability
 	how := map[string]string{}
@@ -164,12 +164,14 @@ func Rights(rules Rules, of Terms, tier abi.Tier, grants []Grant, now time.Time)
 		}
 	}
 	rights := map[string]Right{}
-	defaults := rules.DefaultCapabilities(tier)
+	allowance := rules.Allowance(tier)
 	for word, asked := range of.Asks {
-		if g := newest[word]; g != nil {
+		g := newest[word]
+		if g != nil {
 			given := *g
 			rights[word] = Right{Params: abi.NarrowParams(g.Params, asked), Grant: &given, How: how[word]}
-		} else if slices.Contains(defaults, word) && !slices.Contains(of.Requires, word) {
+		}
+		if (g == nil || !within(asked, g.Params)) && allowance.Allows(word, asked) && !slices.Contains(of.Requires, word) {
 			rights[word] = Right{Params: asked}
 		}
 	}

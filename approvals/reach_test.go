@@ -13,7 +13,7 @@ import (
 type ruled approvals.Reach
 
 func (r ruled) Reach(abi.Tier) approvals.Reach                            { return approvals.Reach(r) }
-func (ruled) DefaultCapabilities(abi.Tier) []string                       { return []string{"log"} }
+func (ruled) Allowance(abi.Tier) approvals.Allowance                      { return approvals.Allowance{"log": nil} }
 func asks(quota string) map[string]abi.Params                             { return map[string]abi.Params{"kv": {"quota": quota}} }
 func changed(t approvals.Terms, f func(*approvals.Terms)) approvals.Terms { f(&t); return t }
 

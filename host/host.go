@@ -101,7 +101,7 @@ type Options struct {
 	// Identities make what apps are told of people.
 	Identities gate.Identities
 	// Audience is who may open apps for which no audience was set; "" for the default of each tier.
-	Audience access.AudienceKind
+	Audience access.AudienceDefaults
 	// Egress are networks that apps may reach although they are not public.
 	Egress []netip.Prefix
 	// Models are what apps may be granted; nil: none.

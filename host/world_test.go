@@ -50,7 +50,7 @@ type world struct {
 	engine  *engine.Engine
 	modules map[registry.Digest][]byte
 	// audience is who may open apps for which no audience was set.
-	audience access.AudienceKind
+	audience access.AudienceDefaults
 }
 
 func newWorld(t testing.TB, store state.Store) *world {
@@ -180,8 +180,8 @@ func (addresses) KeepsSignIn(string) error         { return nil }
 // strict are rules that give nothing, and whose grants reach the release that was reviewed.
 type strict struct{}
 
-func (strict) DefaultCapabilities(abi.Tier) []string { return nil }
-func (strict) Reach(abi.Tier) approvals.Reach        { return approvals.Reach{} }
+func (strict) Allowance(abi.Tier) approvals.Allowance { return nil }
+func (strict) Reach(abi.Tier) approvals.Reach         { return approvals.Reach{} }
 
 // books are a meter that keeps nothing.
 type books struct{}

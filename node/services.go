@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/control/governance"
@@ -71,7 +72,7 @@ func (n *Node) openServices() {
 	n.openApps()
 	deciding := governance.Options{
 		Desk: n.desk, Apps: n.Catalogue, Policy: n.policy, Models: n.models.Classifications(), Verifier: n.verifier,
-		Audience: n.o.Audience, Addresses: addresses{&n.origins}, BeforeChange: n.pause,
+		Audience: n.audiences(), Addresses: addresses{&n.origins}, BeforeChange: n.pause,
 	}
 	n.Governance = governance.New(deciding)
 	n.Audiences = governance.NewAudiences(n.Governance, deciding)
@@ -138,4 +139,17 @@ func (n *Node) provisioningURL(provider string) string {
 // scimServices are what the front door of providers finds behind it.
 func scimServices(n *Node) scim.Services {
 	return scim.Services{Authenticator: n.Provisioning, Room: n.Publishing, People: n.Provisioning, Groups: n.Provisioning}
+}
+
+// audiences are who may open apps for which no audience was set: as the node was started, and
+// otherwise as the policy says of each tier.
+func (n *Node) audiences() access.AudienceDefaults {
+	if n.o.Audience != "" {
+		return access.InAllTiers(n.o.Audience)
+	}
+	by := access.AudienceDefaults{}
+	for _, t := range n.policy.Tiers() {
+		by[t.Tier] = access.AudienceKind(t.Audience)
+	}
+	return by
 }

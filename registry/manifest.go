@@ -22,6 +22,11 @@ type Manifest struct {
 	CostCenter     string `toml:"cost_center" json:"cost_center"`
 	Classification string `toml:"data_classification" json:"data_classification"` // public, internal, confidential or restricted
 
+	// ExpectedUsers, MonthlyCents and Answers are what a reviewer reads first beside the description.
+	ExpectedUsers Count             `toml:"expected_users,omitempty" json:"expected_users,omitempty"`
+	MonthlyCents  Count             `toml:"monthly_cents,omitempty" json:"monthly_cents,omitempty"`
+	Answers       map[string]string `toml:"answers,omitempty" json:"answers,omitempty"`
+
 	// StartOnce lets the app's start-up run once for all requests even though it
 	// asks for randomness or the clock: each request then finds the same responses.
 	StartOnce bool `toml:"start_once,omitempty" json:"start_once,omitempty"`

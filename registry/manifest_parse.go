@@ -184,6 +184,7 @@ func (e *ManifestError) check(m Manifest) {
 	if m.WarmUp != "" && m.KeepState {
 		e.add("warm_up", "warm_up has no meaning with keep_state: instances are warm after their first request", "Leave one of them out.")
 	}
+	e.checkIntent(m)
 	e.checkFilledIn(m)
 	e.checkDurability(m.Durability)
 	e.checkLimits(m.Limits)

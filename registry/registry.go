@@ -78,11 +78,32 @@ type App struct {
 	Releases       int              `json:"releases"` // the highest release number
 	Active         map[abi.Tier]int `json:"active"`   // the release that each tier routes to
 
+	// Closed is what the rules alone do not allow it any more: a reviewer decides. See
+	// approvals.Allowance.
+	Closed []Closure `json:"closed,omitempty"`
+
 	// What is known beside an app that is simply active; see State.
 	Suspension *Suspension `json:"suspension,omitempty"`
 	Deletion   *Deletion   `json:"deletion,omitempty"`
 	Removal    *Removal    `json:"removal,omitempty"`
 	Offer      *Offer      `json:"offer,omitempty"` // to hand it over
+}
+
+// Closure is a capability that was taken from an app or, with a digest, that a reviewer refused bytes.
+type Closure struct {
+	Capability string `json:"capability"`
+	Digest     Digest `json:"digest,omitempty"`
+	Since      int    `json:"since,omitempty"` // the release that was refused; what is older keeps what it has
+}
+
+// ClosedTo lists the capabilities that the rules alone do not allow a release.
+func (a App) ClosedTo(number int, digest Digest) (words []string) {
+	for _, c := range a.Closed {
+		if c.Digest == "" || c.Digest == digest && number >= c.Since {
+			words = append(words, c.Capability)
+		}
+	}
+	return words
 }
 
 // Serving is the highest tier that has an active release, and that release.

@@ -53,6 +53,8 @@ type Publisher interface {
 type Policy interface {
 	// Rules are file name to source.
 	Rules(ctx context.Context) (map[string]string, error)
+	// Tiers are what the policy says about each tier, from the lowest.
+	Tiers(ctx context.Context) ([]control.Tier, error)
 }
 
 // Catalogue finds apps.

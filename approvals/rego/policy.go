@@ -47,7 +47,7 @@ type Options struct {
 type Policy struct {
 	query rego.PreparedEvalQuery
 	rules map[string]string
-	tiers map[abi.Tier]tierData
+	tiers tiersDoc
 	names []string // reserved ones that apps may have
 	open  []string // classes of data of apps that may be open to everybody
 
@@ -55,11 +55,6 @@ type Policy struct {
 }
 
 var _ approvals.Policy = (*Policy)(nil)
-
-type tierData struct {
-	Capabilities []string        `json:"capabilities"`
-	Grants       approvals.Reach `json:"grants"` // strict if it is left out
-}
 
 // New compiles the rules. The error says which file is wrong and where.
 func New(ctx context.Context, o Options) (*Policy, error) {
@@ -73,7 +68,6 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 		return nil, fmt.Errorf("%w: data.json: %w", approvals.ErrPolicy, err)
 	}
 	var typed struct {
-		Tiers map[abi.Tier]tierData `json:"tiers"`
 		Names struct {
 			Allow []string `json:"allow"`
 		} `json:"names"`
@@ -85,19 +79,13 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 	if err := json.Unmarshal([]byte(rules["data.json"]), &typed); err != nil {
 		return nil, fmt.Errorf("%w: data.json: %w", approvals.ErrPolicy, err)
 	}
-	p.tiers, p.names, p.open = typed.Tiers, typed.Names.Allow, typed.Audience.Public
+	if p.tiers, err = readTiers(data); err != nil {
+		return nil, fmt.Errorf("%w: data.json: %w", approvals.ErrPolicy, err)
+	}
 	if err := checkStages(rules["data.json"]); err != nil {
 		return nil, fmt.Errorf("%w: data.json: stages: %w", approvals.ErrPolicy, err)
 	}
-	for _, tier := range abi.Tiers() {
-		of, ok := p.tiers[tier]
-		if !ok {
-			return nil, fmt.Errorf("%w: data.json says nothing about the %s tier", approvals.ErrPolicy, tier)
-		}
-		if err := of.Grants.Check(); err != nil {
-			return nil, fmt.Errorf("%w: data.json: grants of the %s tier: %w", approvals.ErrPolicy, tier, err)
-		}
-	}
+	p.names, p.open = typed.Names.Allow, typed.Audience.Public
 	options := []func(*rego.Rego){
 		rego.Query("findings := data.agora.findings; requires := data.agora.requires; stages := data.agora.stages"), rego.Capabilities(capabilities()), rego.Strict(true), rego.StrictBuiltinErrors(true),
 		rego.SetRegoVersion(ast.RegoV1), rego.Store(inmem.NewFromObject(data)),
@@ -205,9 +193,25 @@ func document(s approvals.Subject) (any, error) {
 	return input, nil
 }
 
-// DefaultCapabilities are what a tier gives without a grant.
-func (p *Policy) DefaultCapabilities(tier abi.Tier) []string {
-	return slices.Clone(p.tiers[tier].Capabilities)
+// Allowance is what a tier allows without a decision.
+func (p *Policy) Allowance(tier abi.Tier) approvals.Allowance {
+	rules := p.tiers[tier]
+	all := maps.Clone(rules.Allow)
+	if all == nil {
+		all = approvals.Allowance{}
+	}
+	for _, word := range rules.Capabilities {
+		all[word] = nil
+	}
+	return all
+}
+
+// Tiers are what the rules say about each tier, from the lowest.
+func (p *Policy) Tiers() (all []approvals.TierRules) {
+	for _, tier := range abi.Tiers() {
+		all = append(all, p.tiers[tier])
+	}
+	return all
 }
 
 // AllowsName reports whether the rules let an app have a name that is reserved otherwise.

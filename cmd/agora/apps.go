@@ -228,6 +228,8 @@ func showRelease(w io.Writer, r client.Release) error {
 		{"kept because", strings.Join(r.Kept.Because, "; ")}, {"goes", keptWords(r.Kept)},
 		{"limits", fmt.Sprintf("%s instructions by cost table %d, %s memory, %s, %d at once", humanize.Count(l.Fuel), r.FuelTable, l.Memory, l.Timeout, l.Concurrency)},
 	}
+	m := r.Manifest
+	rows = append(rows, intentRows(&client.Intent{Description: m.Description, ExpectedUsers: m.ExpectedUsers, MonthlyCents: m.MonthlyCents, Answers: m.Answers})...)
 	if r.Made != nil {
 		made := printable(r.Made.Entry) + ", with " + printable(r.Made.Engine)
 		if r.Outdated {
@@ -239,6 +241,9 @@ func showRelease(w io.Writer, r client.Release) error {
 		state := "not granted"
 		if a.Granted {
 			state = "granted"
+		}
+		if a.Default {
+			state += " by the rules"
 		}
 		if a.Grant != "" {
 			state += fmt.Sprintf(" by %s, reviewed for release %d (%s)", a.Grant, a.Reviewed, a.How)

@@ -109,7 +109,7 @@ func granted(a client.CapabilityState) string {
 	case a.Grant != "":
 		return a.Grant
 	case a.Granted:
-		return "by default"
+		return "by the rules"
 	case a.Request != "":
 		return "waits: " + a.Request
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,12 +89,33 @@ func (c requestCommands) show() *cobra.Command {
 	}
 }
 
+// intentRows say what an app is for.
+func intentRows(i *client.Intent) (rows [][]string) {
+	if i == nil {
+		return nil
+	}
+	if i.Description != "" {
+		rows = append(rows, []string{"for", i.Description})
+	}
+	if i.ExpectedUsers > 0 {
+		rows = append(rows, []string{"expected users", humanize.Count(uint64(i.ExpectedUsers))})
+	}
+	if i.MonthlyCents > 0 {
+		rows = append(rows, []string{"expected cost", fmt.Sprintf("%d.%02d a month", i.MonthlyCents/100, i.MonthlyCents%100)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(i.Answers)) {
+		rows = append(rows, []string{name, i.Answers[name]})
+	}
+	return rows
+}
+
 // requestRows say all that a reviewer has to know.
 func requestRows(q client.Request) [][]string {
 	rows := [][]string{
 		{"request", q.ID}, {"status", q.Status}, {"app", fmt.Sprintf("%s release %d", q.App, q.Release)}, {"asks for", what(q)},
 		{"asked by", q.Name(q.By) + ", " + when(q.Created)}, {"owner", q.Owner}, {"reason", orDash(q.Reason)}, {"module", q.Digest},
 	}
+	rows = append(rows, intentRows(q.Intent)...)
 	if q.Kind != "grant" && len(q.Requires) > 0 {
 		var words []string
 		for _, r := range q.Requires {
@@ -419,7 +441,60 @@ func (c policyCommands) command() *cobra.Command {
 			})
 		}),
 	}
-	return noun("policy", "Show the policy, or check an app against it before an upload", show, check)
+	return noun("policy", "Show the policy, or check an app against it before an upload", show, c.tiers(), check)
+}
+
+// tiers prints what the policy says about each tier, as data.
+func (c policyCommands) tiers() *cobra.Command {
+	return &cobra.Command{
+		Use: "tiers", Short: "Print what each tier allows without a reviewer, and its limits", Args: cobra.NoArgs,
+		Long: "Prints what each tier allows without a reviewer, its limits, what a manifest has to say, and who may\nopen an app by default. An organisation changes it in `tiers` of data.json: see docs/tiers.md.",
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
+			tiers, err := node.Tiers(ctx)
+			if err != nil {
+				return err
+			}
+			return c.print(tiers, func(w io.Writer) error {
+				for _, t := range tiers {
+					if err := showTier(w, t); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}),
+	}
+}
+
+// grantReach says which releases a tier's grants reach.
+func grantReach(r client.GrantReach) string {
+	switch {
+	case r.Reach != "later":
+		return "the reviewed release"
+	case len(r.Unless) == 0:
+		return "the reviewed release and later ones"
+	}
+	return "the reviewed release and later ones, unless they differ in " + strings.Join(r.Unless, ", ")
+}
+
+func showTier(w io.Writer, t client.Tier) error {
+	rows := [][]string{
+		{"instructions", humanize.Count(t.Limits.Fuel)}, {"memory", humanize.Bytes(uint64(t.Limits.Memory))},
+		{"time", fmt.Sprintf("%d ms", t.Limits.TimeoutMS)}, {"at once", strconv.Itoa(t.Limits.Concurrency)},
+		{"triggers", fmt.Sprintf("%d crons (every %d s), %d webhooks, %d events", t.Triggers.Crons, t.Triggers.IntervalS, t.Triggers.Webhooks, t.Triggers.Events)},
+		{"manifest says", strings.Join(t.Metadata, ", ")}, {"opens to", t.Audience}, {"a grant reaches", grantReach(t.Grants)},
+	}
+	for i, says := range t.Says {
+		what := ""
+		if i == 0 {
+			what = "no reviewer for"
+		}
+		rows = append(rows, []string{what, says})
+	}
+	if _, err := fmt.Fprintf(w, "%s\n", t.Tier); err != nil {
+		return err
+	}
+	return table(w, "", rows)
 }
 
 // verdict prints findings and says by the exit status whether they refuse.

@@ -30,6 +30,7 @@ const (
 	demoUser     = "you@agora.local"
 	demoExamples = "examples@agora.local"
 	demoToken    = "agora up"
+	demoPromoted = "guestbook" // which asks to enter the pilot, so that there is something to decide
 )
 
 // demo runs a node to try, and has the command line speak to it.
@@ -239,7 +240,11 @@ func (c demo) publishExample(ctx context.Context, api *client.Client, manifestPa
 		return err
 	}
 	quiet := &progress{quiet: true, w: io.Discard}
-	if _, err := publish(ctx, api, quiet, project{dir, manifest, module}, "", ""); err != nil {
+	published, err := publish(ctx, api, quiet, project{dir, manifest, module}, "", "")
+	if err == nil && name == demoPromoted && published.Active && !published.Unchanged {
+		_, err = api.Promote(ctx, published.Release.App, published.Release.Number, abi.TierPilot, "People at the door want to write in it.")
+	}
+	if err != nil {
 		steps.stop()
 		return err
 	}
@@ -318,7 +323,10 @@ func (c demo) printScreen(ctx context.Context, api *client.Client, o node.Option
 	fmt.Fprintf(&b, "\nAgora is running.\n\n  Console  %s\n           (this link signs you in once, as %s)\n\n", link, demoUser)
 	// hello first, and then what serves before what waits.
 	slices.SortStableFunc(apps, func(a, b client.App) int { return cmp.Compare(place(a), place(b)) })
-	waits := ""
+	open, err := api.FindRequests(ctx, client.RequestFilter{Status: "open"})
+	if err != nil {
+		return err
+	}
 	for i, a := range apps {
 		label := "  Apps   "
 		if i > 0 {
@@ -327,7 +335,6 @@ func (c demo) printScreen(ctx context.Context, api *client.Client, o node.Option
 		state := a.Title
 		if a.Tier == "" {
 			state += " · waits for your review"
-			waits = a.Name
 		}
 		fmt.Fprintf(&b, "%s  %-36s %s\n", label, a.URL, printable(state))
 	}
@@ -336,8 +343,8 @@ func (c demo) printScreen(ctx context.Context, api *client.Client, o node.Option
 	}
 	fmt.Fprintf(&b, "\n  hello is open to everybody who reaches its address. The others open for those\n  who are signed in to the console and may: %s audience show APP\n", me)
 	fmt.Fprintf(&b, "\n  Try next\n")
-	if waits != "" {
-		fmt.Fprintf(&b, "    Decide in the console, under Requests, whether %s may keep data.\n", waits)
+	if len(open) > 0 {
+		fmt.Fprintf(&b, "    Decide in the console, under Requests: %s, %s.\n", printable(open[0].App), what(open[0]))
 	}
 	if len(apps) > 0 {
 		fmt.Fprintf(&b, "    %s invoke %-10s  call an app and see what it cost\n", me, apps[0].Name)

@@ -77,7 +77,7 @@ func (v *showing) brief(r registry.Release) control.Release {
 
 // rights returns what a release of the app has in a tier.
 func (v *showing) rights(r registry.Release, tier abi.Tier) map[string]approvals.Right {
-	return approvals.Rights(v.rules, rights.Terms(r), tier, v.grants, v.desk.Now())
+	return approvals.Rights(rights.RulesFor(v.rules, v.app, r), rights.Terms(r), tier, v.grants, v.desk.Now())
 }
 
 // states puts what is declared, what the binary imports, what is granted and what was used beside each
@@ -96,7 +96,7 @@ func (v *showing) states(r registry.Release, tier abi.Tier) ([]control.Capabilit
 	slices.Sort(words)
 	var states []control.CapabilityState
 	for _, word := range slices.Compact(words) {
-		s := capabilityState(v.rules, r, tier, word, have)
+		s := capabilityState(r, tier, word, have)
 		s.AddRequest(r.App, r.Number, requests)
 		s.Used = slices.DeleteFunc(slices.Clone(used), func(u approvals.Used) bool { return u.Capability != word })
 		s.Say()
@@ -131,16 +131,16 @@ func (v *showing) enoughOf(id string) (abi.Params, error) {
 }
 
 // capabilityState returns what can be said without looking at what was used.
-func capabilityState(rules approvals.Rules, r registry.Release, tier abi.Tier, word string, have map[string]approvals.Right) control.CapabilityState {
+func capabilityState(r registry.Release, tier abi.Tier, word string, have map[string]approvals.Right) control.CapabilityState {
 	known, _ := abi.CapabilityNamed(word)
 	ask, declared := r.Manifest.Capabilities[word]
 	s := control.CapabilityState{
 		Name: word, Summary: known.Summary, Tier: tier, Declared: declared, Imported: slices.Contains(r.Capabilities, word),
-		Default: slices.Contains(rules.DefaultCapabilities(tier), word), Asked: ask.Params(),
+		Asked: ask.Params(),
 	}
 	s.Params = s.Asked
 	if right, ok := have[word]; ok {
-		s.Granted, s.Params = true, right.Params
+		s.Granted, s.Default, s.Params = true, right.Grant == nil, right.Params
 		if g := right.Grant; g != nil {
 			s.Grant, s.Reviewed, s.How = g.ID, g.Reviewed.Release, right.How
 		}

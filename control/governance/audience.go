@@ -19,7 +19,7 @@ import (
 type Audiences struct {
 	*Judge
 	service   *Service // whose requests open apps to everybody
-	given     access.AudienceKind
+	given     access.AudienceDefaults
 	addresses Addresses
 }
 
@@ -178,7 +178,7 @@ func mayAudience(tx state.Reader, actor access.Actor, name string) error {
 }
 
 // putAudience stores an audience, with an event for each person and group that it names anew or no more.
-func putAudience(tx state.Tx, a access.Audience, given access.AudienceKind) error {
+func putAudience(tx state.Tx, a access.Audience, given access.AudienceDefaults) error {
 	was, err := access.AudienceOf(tx, a.App, a.Tier, given)
 	if err != nil {
 		return err

@@ -159,6 +159,9 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 	if err != nil {
 		return none, err
 	}
+	if err := settleLane(tx, q); err != nil {
+		return approvals.Request{}, err
+	}
 	app, err := tx.App(q.App)
 	if err != nil {
 		return approvals.Request{}, err

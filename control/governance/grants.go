@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/state/rights"
 )
@@ -50,7 +50,7 @@ func (s *Service) RevokeGrant(ctx context.Context, id, reason string, all bool) 
 			done.Also = append(done.Also, g.ID)
 		}
 		for _, tier := range abi.Tiers() {
-			if slices.Contains(s.policy.DefaultCapabilities(tier), grant.Capability) {
+			if bounds, ok := s.policy.Allowance(tier)[grant.Capability]; ok && bounds == nil {
 				done.Default = append(done.Default, tier)
 			}
 		}
@@ -63,6 +63,7 @@ func (s *Service) revoke(tx state.Tx, actor access.Actor, g approvals.Grant, rea
 	was := g.Revoked
 	g, err := approvals.Revoke(tx, g.ID, actor.User, reason, s.desk.Now().UTC())
 	if err == nil && was.IsZero() {
+		err = closeLane(tx, g.App, registry.Closure{Capability: g.Capability})
 		tx.Emit("grant.revoked", g.App, g.ID, map[string]string{"capability": g.Capability, "reason": reason})
 	}
 	return g, err
@@ -185,6 +186,9 @@ func (s *Service) ShrinkGrant(ctx context.Context, id string) (approvals.Grant, 
 			return err
 		}
 		if grant, err = approvals.Shrink(tx, id, actor.User, to, s.desk.Now().UTC()); err != nil {
+			return err
+		}
+		if err := closeLane(tx, grant.App, registry.Closure{Capability: grant.Capability}); err != nil {
 			return err
 		}
 		detail := map[string]string{"capability": grant.Capability}

@@ -87,11 +87,15 @@ func (j *Judge) ask(tx state.Reader, q Question) (approvals.Subject, error) {
 	}
 	s := Subject(q, have)
 	s.Models = j.models
-	if why, reserved := registry.ReservedName(q.Release.App); reserved && !j.policy.AllowsName(q.Release.App) {
-		if _, err = tx.App(q.Release.App); errors.Is(err, registry.ErrNotFound) {
-			s.App.Reserved, err = why, nil
+	app, err := tx.App(q.Release.App)
+	if errors.Is(err, registry.ErrNotFound) {
+		if why, reserved := registry.ReservedName(q.Release.App); reserved && !j.policy.AllowsName(q.Release.App) {
+			s.App.Reserved = why
 		}
+		err = nil
 	}
+	s.App.Closed = app.ClosedTo(q.Release.Number, q.Release.Digest)
+	s.Allowed = rights.Allowed(j.policy, app, q.Release, q.Tier)
 	return s, err
 }
 

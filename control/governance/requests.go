@@ -73,7 +73,7 @@ func (s *Service) newRequest(tx state.Reader, actor access.Actor, r registry.Rel
 	}
 	q := approvals.Request{
 		Kind: kind, App: r.App, Owner: app.Owner, CoOwner: app.CoOwner, Group: app.Group, Release: r.Number, Digest: string(r.Digest), Tier: tier,
-		By: actor.User, Behalf: actor.Behalf, Created: s.desk.Now().UTC(), Reviewed: rights.Terms(r),
+		By: actor.User, Behalf: actor.Behalf, Created: s.desk.Now().UTC(), Reviewed: rights.Terms(r), Intent: rights.Intent(r),
 	}
 	for _, approved := range []bool{true, false} {
 		last, err := tx.AskedBefore(r.App, r.Number, approved)

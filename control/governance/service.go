@@ -39,8 +39,8 @@ type Options struct {
 	Policy   Policy
 	Models   map[string][]string // the node's language models, with the classes of data that each may see
 	Verifier Verifier
-	// Audience is who may open apps for which no audience was set; "" for the default of each tier.
-	Audience access.AudienceKind
+	// Audience is who may open apps for which no audience was set.
+	Audience access.AudienceDefaults
 	// Addresses are those of the apps.
 	Addresses Addresses
 	// BeforeChange, if not nil, is called between what a change relies on and its transaction: a
@@ -53,7 +53,7 @@ type Service struct {
 	*Judge
 	apps     *apps.Catalogue
 	verifier Verifier
-	given    access.AudienceKind
+	given    access.AudienceDefaults
 }
 
 // New makes a Service.

@@ -17,6 +17,7 @@ func Subject(q Question, have map[string]approvals.Right) approvals.Subject {
 		Action: q.Action, Actor: q.Actor, Tier: q.Tier,
 		App: approvals.SubjectApp{
 			Name: m.Name, Title: m.Title, Description: m.Description, Owner: m.Owner,
+			ExpectedUsers: int64(m.ExpectedUsers), MonthlyCents: int64(m.MonthlyCents), Answers: m.Answers,
 			Team: m.Team, CostCenter: m.CostCenter, Classification: m.Classification, KeepState: m.KeepState, Identity: m.Identity(),
 			Public: q.Public, Shared: q.Shared,
 		},

@@ -41,7 +41,7 @@ func (r *rules) Evaluate(context.Context, approvals.Subject) (approvals.Verdict,
 }
 
 func (r *rules) Digest() approvals.Digest                            { return approvals.Digest(fmt.Sprint("sha256:", r.version)) }
-func (r *rules) DefaultCapabilities(abi.Tier) []string               { return nil }
+func (r *rules) Allowance(abi.Tier) approvals.Allowance              { return nil }
 func (r *rules) Reach(abi.Tier) approvals.Reach                      { return approvals.Reach{} }
 func (r *rules) AllowsName(string) bool                              { return false }
 func (r *rules) OpenToAll(string) bool                               { return true }

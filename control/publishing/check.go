@@ -78,6 +78,17 @@ func (s *Service) CheckPolicy(ctx context.Context, manifest []byte, module contr
 	return verdict.Findings, err
 }
 
+// Tiers shows what the policy says about each tier, from the lowest.
+func (s *Service) Tiers(ctx context.Context) (all []control.Tier, err error) {
+	if _, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode); err != nil {
+		return nil, err
+	}
+	for _, rules := range s.policy.Tiers() {
+		all = append(all, control.TierOf(rules))
+	}
+	return all, nil
+}
+
 // Rules shows the policy in force.
 func (s *Service) Rules(ctx context.Context) (map[string]string, error) {
 	if _, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode); err != nil {

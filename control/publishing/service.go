@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/control/governance"
@@ -53,6 +54,8 @@ type Verifier interface {
 // Policy shows the rules in force: file name to source.
 type Policy interface {
 	Rules() map[string]string
+	// Tiers are what the rules say about each tier, from the lowest.
+	Tiers() []approvals.TierRules
 }
 
 // Options are what a Service needs.

@@ -51,7 +51,7 @@ type Options struct {
 	SignOn    SignOn
 	Addresses Addresses
 	// Default is the audience of apps for which none was set; "" for the default of each tier.
-	Default access.AudienceKind
+	Default access.AudienceDefaults
 	// Identities make what apps are told of people.
 	Identities Identities
 	Now        func() time.Time

@@ -292,6 +292,12 @@ func (c *Client) ShrinkGrant(ctx context.Context, id string) (Grant, error) {
 	return do[Grant](ctx, c, request{method: http.MethodPost, path: "/grants/" + url.PathEscape(id) + "/shrink"})
 }
 
+// Tiers are what the policy says about each tier, from the lowest.
+func (c *Client) Tiers(ctx context.Context) ([]Tier, error) {
+	all, err := get[struct{ Items []Tier }](ctx, c, "/policy/tiers", nil)
+	return all.Items, err
+}
+
 // Policy is the policy in force: the source of its rules, by file name.
 func (c *Client) Policy(ctx context.Context) (map[string]string, error) {
 	return get[map[string]string](ctx, c, "/policy", nil)

@@ -214,6 +214,9 @@ type (
 		Team           string                    `json:"team"`
 		CostCenter     string                    `json:"cost_center"`
 		Classification string                    `json:"data_classification"`
+		ExpectedUsers  int64                     `json:"expected_users,omitempty"` // people
+		MonthlyCents   int64                     `json:"monthly_cents,omitempty"`  // what it is expected to cost
+		Answers        map[string]string         `json:"answers,omitempty"`        // to the organisation's questions, by their names
 		StartOnce      bool                      `json:"start_once,omitempty"`
 		WarmUp         string                    `json:"warm_up,omitempty"`
 		KeepState      bool                      `json:"keep_state,omitempty"`
@@ -486,6 +489,7 @@ type (
 		Created    time.Time         `json:"created"`
 		Status     string            `json:"status"`
 		Decision   *Decision         `json:"decision,omitempty"`
+		Intent     *Intent           `json:"intent,omitempty"`
 		Reviewed   Terms             `json:"reviewed,omitzero"`
 		Requires   []Requirement     `json:"requires,omitempty"` // what the policy wanted decided; approving a promotion grants it
 		Policy     string            `json:"policy,omitempty"`   // the digest of the policy that it is by
@@ -533,6 +537,47 @@ type (
 		Terms    string   `json:"terms"`              // a digest of the release's terms
 		Policy   string   `json:"policy,omitempty"`   // that judged it
 		Requires []string `json:"requires,omitempty"` // what it required of the vote's concern
+	}
+	// Tier is what the policy says about one tier.
+	Tier struct {
+		Tier         abi.Tier                    `json:"tier"`
+		Capabilities []string                    `json:"capabilities"` // that every app has which declares them
+		Allow        map[string]map[string]any   `json:"allow"`        // without a reviewer, up to these parameters: a number, a list of words, or "*"
+		Most         map[string]map[string]int64 `json:"most"`         // that can be asked for at all
+		Limits       TierLimits                  `json:"limits"`
+		Triggers     TierTriggers                `json:"triggers"`
+		Grants       GrantReach                  `json:"grants"`
+		Metadata     []string                    `json:"metadata"` // that a manifest has to say
+		Audience     string                      `json:"audience"` // of an app for which none was set
+		Says         []string                    `json:"says"`     // in words: what it allows without a reviewer
+	}
+	// TierLimits are the most that a manifest may ask for one request.
+	TierLimits struct {
+		Fuel        uint64 `json:"fuel"`
+		Memory      int64  `json:"memory"`
+		TimeoutMS   int64  `json:"timeout_ms"`
+		Request     int64  `json:"request"`
+		Response    int64  `json:"response"`
+		Concurrency int    `json:"concurrency"`
+	}
+	// TierTriggers bound what calls an app besides requests.
+	TierTriggers struct {
+		Crons     int   `json:"crons"`
+		IntervalS int64 `json:"interval_s"`
+		Webhooks  int   `json:"webhooks"`
+		Events    int   `json:"events"`
+	}
+	// GrantReach says which releases a grant reaches.
+	GrantReach struct {
+		Reach  string   `json:"reach"` // reviewed or later
+		Unless []string `json:"unless,omitempty"`
+	}
+	// Intent is what an app is for and what it is expected to need.
+	Intent struct {
+		Description   string            `json:"description,omitempty"`
+		ExpectedUsers int64             `json:"expected_users,omitempty"`
+		MonthlyCents  int64             `json:"monthly_cents,omitempty"`
+		Answers       map[string]string `json:"answers,omitempty"`
 	}
 	// Requirement is something that the policy wants a reviewer to decide about.
 	Requirement struct {

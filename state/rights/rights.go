@@ -31,6 +31,15 @@ func Terms(r registry.Release) approvals.Terms {
 	return t
 }
 
+// Intent returns what a release says that its app is for; nil if it says nothing.
+func Intent(r registry.Release) *approvals.Intent {
+	m := r.Manifest
+	if m.Description == "" && m.ExpectedUsers == 0 && m.MonthlyCents == 0 && len(m.Answers) == 0 {
+		return nil
+	}
+	return &approvals.Intent{Description: m.Description, ExpectedUsers: int64(m.ExpectedUsers), MonthlyCents: int64(m.MonthlyCents), Answers: m.Answers}
+}
+
 func limits(l registry.Limits) approvals.SubjectLimits {
 	return approvals.SubjectLimits{
 		Fuel: l.Fuel, Memory: int64(l.Memory), TimeoutMS: l.Timeout.Milliseconds(),
@@ -87,7 +96,42 @@ func Of(tx Reader, rules approvals.Rules, r registry.Release, tier abi.Tier, now
 	if err != nil {
 		return nil, err
 	}
-	return approvals.Rights(rules, Terms(r), tier, grants, now), nil
+	app, err := tx.App(r.App)
+	if err != nil && !errors.Is(err, registry.ErrNotFound) { // the app of a first upload is not there yet
+		return nil, err
+	}
+	return approvals.Rights(RulesFor(rules, app, r), Terms(r), tier, grants, now), nil
+}
+
+// RulesFor returns the rules as they hold for one release: what was taken from its app, or refused to
+// its bytes, the rules alone do not give back.
+func RulesFor(rules approvals.Rules, app registry.App, r registry.Release) approvals.Rules {
+	if words := app.ClosedTo(r.Number, r.Digest); len(words) > 0 {
+		return closed{rules, words}
+	}
+	return rules
+}
+
+type closed struct {
+	approvals.Rules
+	words []string
+}
+
+func (c closed) Allowance(tier abi.Tier) approvals.Allowance {
+	return c.Rules.Allowance(tier).Without(c.words)
+}
+
+// Allowed returns the capabilities that a tier allows a release within bounds, without a reviewer,
+// sorted.
+func Allowed(rules approvals.Rules, app registry.App, r registry.Release, tier abi.Tier) (words []string) {
+	allowance := RulesFor(rules, app, r).Allowance(tier)
+	for word, ask := range r.Manifest.Capabilities {
+		if allowance[word] != nil && allowance.Allows(word, ask.Params()) {
+			words = append(words, word)
+		}
+	}
+	slices.Sort(words)
+	return words
 }
 
 // Missing returns the capabilities that a release needs in a tier and has no right to, sorted.

@@ -255,6 +255,10 @@ func releaseSource(s *server, c echo.Context) (any, error) {
 	return one(s.Policy.ReleaseSource(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number"))))
 }
 
+func listTiers(s *server, c echo.Context) (any, error) {
+	return whole(s.Policy.Tiers(c.Request().Context()))
+}
+
 func getPolicy(s *server, c echo.Context) (any, error) {
 	return one(s.Policy.Rules(c.Request().Context()))
 }

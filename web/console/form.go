@@ -75,6 +75,8 @@ func (up *uploads) fields() []field {
 		{Name: "team", Label: "Team", Max: 100, Help: "The team that is responsible for the app."},
 		{Name: "cost_center", Label: "Cost center", Max: 64, Help: "It pays for what the app uses. Your team or finance knows it."},
 		{Name: "data_classification", Label: "Data", Options: data, Help: "The most protected data that the app works with. Rules and reviewers ask for it."},
+		{Name: "expected_users", Label: "Expected users", Max: 12, Help: "How many people will use it, if you know. A number."},
+		{Name: "monthly_cents", Label: "Expected cost a month, in cents", Max: 12, Help: "What it will cost, if you know. A number."},
 		{Name: "version", Label: "Version", Max: 64, Help: "Your own count of releases; any text."},
 	}
 }

@@ -13,6 +13,12 @@ import (
 	"github.com/agora-host/agora/registry"
 )
 
+// cents writes an amount.
+func cents(n any) string {
+	c := unsigned(n)
+	return fmt.Sprintf("%d.%02d", c/100, c%100)
+}
+
 var functions = template.FuncMap{
 	"count":  humanize.Count,
 	"bytes":  func(n any) string { return humanize.Bytes(unsigned(n)) },
@@ -40,6 +46,7 @@ var functions = template.FuncMap{
 		return s[:min(12, len(s))]
 	},
 	"ms":       func(d registry.Duration) string { return time.Duration(d).String() },
+	"cents":    cents,
 	"fault":    control.FaultWords,
 	"phrase":   control.Phrase,
 	"tiers":    abi.Tiers,
@@ -84,6 +91,8 @@ func unsigned(n any) uint64 {
 	case int:
 		return uint64(max(0, v))
 	case registry.Size:
+		return uint64(max(0, v))
+	case registry.Count:
 		return uint64(max(0, v))
 	}
 	panic(fmt.Sprintf("BUG: %T is no size", n))

@@ -185,6 +185,7 @@ func (s *reviews) shrinkGrant(r *http.Request) (string, error) {
 
 type policyView struct {
 	base
+	Tiers []control.Tier
 	Files []ruleFile
 }
 
@@ -195,8 +196,12 @@ func (s *reviews) policy(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	tiers, err := s.rules.Tiers(r.Context())
+	if err != nil {
+		return "", nil, err
+	}
 	rules, err := s.rules.Rules(r.Context())
-	v := policyView{base: b}
+	v := policyView{base: b, Tiers: tiers}
 	for name, source := range rules {
 		v.Files = append(v.Files, ruleFile{name, source})
 	}

@@ -1,7 +1,8 @@
 # The rules that every release is judged by when it is published and promoted.
 #
-# input is an approvals.Subject; data.tiers holds the limits of each tier, and
-# under "grants" which releases its grants reach:
+# input is an approvals.Subject; data.tiers holds the limits of each tier, what it allows without a
+# reviewer ("allow"), what a manifest has to say ("metadata"), who opens an app by default ("audience"),
+# and under "grants" which releases its grants reach:
 #   reach: "reviewed", the release that a reviewer decided about and no other, or
 #          "later", also those uploaded after it
 #   unless: with which changes a later release is not reached (classification,
@@ -32,24 +33,62 @@ granted := {g.capability | some g in input.grants; rank[g.tier] >= rank[input.ti
 
 by_default := {word | some word in tier.capabilities}
 
+# What the tier allows of what is asked for, without a reviewer: data.tiers has the bounds under "allow".
+# A rule that adds to requires wins over it.
+allowed := {word | some word in object.get(input, "allowed", [])}
+
 # --- who it belongs to -------------------------------------------------------
 
-# The examples of team and cost center are placeholders, which no release is published with.
+# What a manifest has to say stands in data.tiers under "metadata", for each tier. The examples of team
+# and cost center are placeholders, which no release is published with.
 metadata := {
-	"owner": {"what": "an owner", "example": "you@example.com"},
-	"team": {"what": "a team", "example": "my-team"},
-	"cost_center": {"what": "a cost center", "example": "CC-0000"},
-	"data_classification": {"what": "a data classification", "example": "internal"},
+	"owner": {"what": "an owner", "fix": "Add owner to agora.toml.", "example": "you@example.com"},
+	"team": {"what": "a team", "fix": "Add team to agora.toml.", "example": "my-team"},
+	"cost_center": {"what": "a cost center", "fix": "Add cost_center to agora.toml.", "example": "CC-0000"},
+	"data_classification": {"what": "a data classification", "fix": "Add data_classification to agora.toml.", "example": "internal"},
+	"description": {"what": "a description", "fix": "Say in agora.toml what the app does and for whom, and publish again.", "example": "…"},
+	"title": {"what": "a title, which stands in the catalogue", "fix": "Add a title to agora.toml and publish again.", "example": "…"},
 }
 
 findings contains f if {
-	some key, field in metadata
+	some key in tier.metadata
+	field := metadata[key]
 	trim_space(input.app[key]) == ""
 	f := {
 		"code": sprintf("metadata.%s_missing", [key]), "severity": "deny",
-		"msg": sprintf("The manifest names no %s: every app needs %s.", [key, field.what]),
+		"msg": sprintf("The manifest names no %s: every app in the %s tier needs %s.", [key, input.tier, field.what]),
 		"path": key, "subject": "",
-		"remedy": {"summary": sprintf("Add %s to agora.toml.", [key]), "commands": [sprintf("%s = %q", [key, field.example])]},
+		"remedy": {"summary": field.fix, "commands": [sprintf("%s = %q", [key, field.example])]},
+	}
+}
+
+expectations := {
+	"expected_users": {"what": "how many people will use it", "example": 20},
+	"monthly_cents": {"what": "what a month is expected to cost", "example": 500},
+}
+
+findings contains f if {
+	some key in tier.metadata
+	field := expectations[key]
+	object.get(input.app, key, 0) == 0
+	f := {
+		"code": sprintf("metadata.%s_missing", [key]), "severity": "deny",
+		"msg": sprintf("The manifest does not say %s, which every app in the %s tier has to.", [field.what, input.tier]),
+		"path": key, "subject": "",
+		"remedy": {"summary": sprintf("Add %s to agora.toml.", [key]), "commands": [sprintf("%s = %d", [key, field.example])]},
+	}
+}
+
+findings contains f if {
+	some key in tier.metadata
+	startswith(key, "answers.")
+	name := trim_prefix(key, "answers.")
+	trim_space(object.get(object.get(input.app, "answers", {}), name, "")) == ""
+	f := {
+		"code": "metadata.answer_missing", "severity": "deny",
+		"msg": sprintf("The manifest does not answer %s, which every app in the %s tier has to.", [name, input.tier]),
+		"path": key, "subject": "",
+		"remedy": {"summary": "Answer it in agora.toml.", "commands": [sprintf("[answers]\n%s = \"…\"", [name])]},
 	}
 }
 
@@ -65,10 +104,14 @@ findings contains f if {
 	}
 }
 
-# An app that people rely on has somebody beside its owner. An organisation that demands it says
-# "deny" in data.json.
+# An app that people rely on has somebody beside its owner. An organisation that demands it has "shared"
+# among the tier's metadata, or says "deny" in data.owners.
+alone := "deny" if "shared" in tier.metadata
+
+alone := data.owners.shared[input.tier] if not "shared" in tier.metadata
+
 findings contains f if {
-	severity := data.owners.shared[input.tier]
+	severity := alone
 	input.app.shared == false
 	f := {
 		"code": "owner.alone", "severity": severity,
@@ -106,13 +149,50 @@ requires contains r if {
 	some word in imported & declared
 	not word in by_default
 	not word in granted
+	not word in allowed
 	r := {
 		"kind": "grant", "capability": word, "code": "capability.needs_grant",
-		"msg": sprintf("The app uses %s, which needs a grant in the %s tier.", [word, input.tier]),
+		"msg": sprintf("The app uses %s, which needs a grant in the %s tier%s.", [word, input.tier, bounds_said(word)]),
 		"path": sprintf("capabilities.%s", [word]),
 		"remedy": {"summary": "A reviewer decides about it; nothing else is needed from you.", "commands": ["agora requests"]},
 	}
 }
+
+findings contains f if {
+	some word in imported & declared & allowed
+	not word in granted
+	f := {
+		"code": "capability.allowed", "severity": "info",
+		"msg": sprintf("The rules of the %s tier allow %s without a reviewer: %s.", [input.tier, word, bounds_of(word)]),
+		"path": sprintf("capabilities.%s", [word]), "subject": word,
+		"remedy": {"summary": "Nothing is needed from you. A higher tier asks a reviewer."},
+	}
+}
+
+default bounds_said(_) := ""
+
+bounds_said(word) := sprintf(" (without one: %s)", [bounds_of(word)]) if {
+	tier.allow[word]
+	not word in object.get(input.app, "closed", [])
+}
+
+bounds_said(word) := ", since one was taken from it or refused" if {
+	tier.allow[word]
+	word in object.get(input.app, "closed", [])
+}
+
+bounds_of(word) := concat(", ", [bound_said(name, bound) | some name, bound in tier.allow[word]])
+
+bound_said(name, bound) := sprintf("%s up to %s", [name, said(name, sprintf("%d", [bound]))]) if is_number(bound)
+
+bound_said(name, bound) := sprintf("any %s", [name]) if bound == "*"
+
+bound_said(name, bound) := sprintf("%s %s", [name, concat(" or ", bound)]) if {
+	is_array(bound)
+	count(bound) > 0
+}
+
+bound_said(name, []) := sprintf("no %s", [name])
 
 # A grant covers what was reviewed: numbers up to its own, and of lists what is
 # in its own. More is asked for anew.
@@ -136,6 +216,7 @@ requires contains r if {
 	some asked in input.asked
 	asked.capability in imported
 	asked.capability in granted
+	not asked.capability in allowed
 	some name, text in asked.params
 	count([g | some g in covering(asked.capability); covers(g, name, text)]) == 0
 	have := concat(" or ", {said(name, object.get(g.params, name, "none")) | some g in covering(asked.capability)})
@@ -359,29 +440,5 @@ findings contains f if {
 		"msg": "The app keeps what requests leave in its memory: what one person sends may be found by the next.",
 		"path": "keep_state", "subject": "",
 		"remedy": {"summary": "Remove keep_state, and keep data with kv, unless start-up is too slow without it."},
-	}
-}
-
-# --- promotion ---------------------------------------------------------------
-
-findings contains f if {
-	input.action == "promote"
-	trim_space(input.app.description) == ""
-	f := {
-		"code": "metadata.description_missing", "severity": "deny",
-		"msg": "An app that others will use needs a description.",
-		"path": "description", "subject": "",
-		"remedy": {"summary": "Say in agora.toml what the app does and for whom, and publish again.", "commands": ["description = \"…\""]},
-	}
-}
-
-findings contains f if {
-	input.tier == "production"
-	trim_space(input.app.title) == ""
-	f := {
-		"code": "metadata.title_missing", "severity": "deny",
-		"msg": "An app in production needs a title for the catalogue.",
-		"path": "title", "subject": "",
-		"remedy": {"summary": "Add a title to agora.toml and publish again.", "commands": ["title = \"…\""]},
 	}
 }
