@@ -13,6 +13,7 @@ import (
 
 // startsAlone are the directories whose code may start goroutines that no calm.Watch guards.
 var startsAlone = map[string]string{
+	"notices/outlet/outlettest":      "a mail server of tests",
 	"internal/calm":                  "it is the guard",
 	"internal/strace":                "it records a process for tests, and is in no node",
 	"internal/siege":                 "it attacks nodes in tests and benchmarks, and is in none",

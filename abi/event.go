@@ -99,6 +99,7 @@ var eventKinds = []EventKind{
 	{"provisioning.conflict", "told of a person who meets another here, in the name of", []string{"user_name", "why"}, AudienceOperators},
 	{"provisioning.dismissed", "dismissed a conflict of", []string{"user_name"}, AudienceOperators},
 	{"user.signed_out", "signed out", []string{"provider"}, AudienceConcerned},
+	{"user.notices_set", "chose how to be told of what concerns", []string{"mail"}, AudienceConcerned},
 	{"links.switched_off", "switched one-time sign-in links off", nil, AudienceOperators},
 	{"links.switched_on", "switched one-time sign-in links on", nil, AudienceOperators},
 	{"account.connected", "connected an account at a sign-in provider to", []string{"provider", "account"}, AudienceConcerned},

@@ -76,6 +76,7 @@ const (
 	ReadPerson        Act = "read-person"
 	ExplainAccess     Act = "explain-access"
 	ReadMemberships   Act = "read-memberships"
+	ReadNotices       Act = "read-notices"
 
 	ReadServiceAccounts  Act = "read-service-accounts"
 	ManageServiceAccount Act = "manage-service-account"
@@ -334,6 +335,7 @@ var rules = []rule{
 	{Sign, OnPerson, "get a certificate to sign as them", "", ErrForbidden, []way{{anyMaker, self, always}}},
 	{ManageKeys, OnPerson, "add and remove keys that sign as them", "", ErrForbidden, []way{{anyMaker, self, always}, {operator, anybody, always}}},
 	{ReadMemberships, OnPerson, "see which groups they are in", "the groups", ErrForbidden, []way{{anyone, self, always}, {watchers, anybody, always}}},
+	{ReadNotices, OnPerson, "read what they are told, and choose how they are", "the notices", ErrForbidden, []way{{anyone, self, always}}},
 	{ReadPerson, OnPerson, "see who they are, and their roles", "", ErrForbidden, one(watchers)},
 	{ExplainAccess, OnPerson, "see what they may do, and why", "the explanation", ErrForbidden, []way{{anyone, self, always}, {watchers, anybody, always}}},
 	{ReadAccounts, OnPerson, "see their accounts at sign-in providers", "the accounts", ErrForbidden, []way{{anyone, self, always}, {watchers, anybody, always}}},

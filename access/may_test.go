@@ -169,7 +169,7 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		return own && does || everywhere.operator
 	case access.ReadPersonsEvents:
 		return everywhere.operator || everywhere.auditor || own && w.member()
-	case access.ManageTokens:
+	case access.ManageTokens, access.ReadNotices:
 		return own
 	case access.Sign:
 		return own && w.developer

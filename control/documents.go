@@ -525,6 +525,7 @@ type Info struct {
 	AppsDomain string    `json:"apps_domain"` // "localhost:8080"
 	Rev        abi.Rev   `json:"rev"`
 	Waiting    int       `json:"waiting"` // open requests that the reader may decide
+	Unread     int       `json:"unread"`  // notices that the reader has not read
 	Demo       bool      `json:"demo"`    // started by `agora up`
 	// TriggersPaused: started with --pause-triggers. Nothing is delivered, and all waits.
 	TriggersPaused bool `json:"triggers_paused"`

@@ -139,7 +139,7 @@ func TestAuditor(t *testing.T) {
 	n.publish(n.ada(), manifest("shop", kvAsk), keeps(17))
 	failed := n.failed()
 	token := n.token("audit@example.com", access.RoleAuditor)
-	paths := map[string]string{"getCall": "/calls/" + failed, "getUser": "/users/" + ada, "listQuotas": "/quotas?user=" + ada, "listGroups": "/groups?person=" + ada}
+	paths := map[string]string{"getCall": "/calls/" + failed, "getUser": "/users/" + ada, "listQuotas": "/quotas?user=" + ada, "listGroups": "/groups?person=" + ada, "getNotice": "/notices/" + n.isTold("audit@example.com", "token.created").ID}
 	d, _ := describe(t, n)
 	reads, writes := 0, 0
 	for path, operations := range d.Paths {
@@ -156,7 +156,7 @@ func TestAuditor(t *testing.T) {
 			refused := got.Status == http.StatusForbidden
 			want := method != "GET"
 			switch op.OperationID {
-			case "newToken", "revokeToken", "endSession", "endSessions", "askAccess", "timestamp": // for themselves, and what keeps nothing
+			case "newToken", "revokeToken", "endSession", "endSessions", "askAccess", "timestamp", "markNotices", "putNoticeSettings": // for themselves, and what keeps nothing
 				want = false
 			case "doctor", "backup", "keyChallenge", "getLinks", "listProvisioning", "getProvisioning", "listProvisioningTokens":
 				want = true
@@ -259,13 +259,14 @@ func TestClientSeesTheWholeWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	told := n.isTold(ada, "request.approved")
 	token := n.token(ada)
 	for path, v := range map[string]any{
 		"/info": &client.Info{}, "/whoami": &client.Whoami{}, "/apps": new(listOf[client.App]), "/apps/shop": &client.App{},
 		"/apps/shop/releases": new(listOf[client.Release]), "/apps/guestbook/releases/1": &client.Release{}, "/apps/shop/activations": new(listOf[client.Activation]),
 		"/apps/guestbook/logs": new(listOf[client.LogLine]), "/usage?by=app,hour&over=day": &client.Report{}, "/usage/samples": new(listOf[client.Sample]), "/events": new(listOf[abi.Event]),
 		"/requests": new(listOf[client.Request]), "/grants": new(listOf[client.Grant]), "/trust/keys": new(listOf[client.Key]),
-		"/apps/guestbook/secrets": new(listOf[client.Secret]), "/tokens": new(listOf[client.Credential]), "/sessions": new(listOf[client.SignedIn]), "/users/" + ada + "/sessions": new(listOf[client.SignedIn]), "/groups": new(listOf[client.Group]), "/groups?person=" + ada: new(listOf[client.Group]), "/groups/sales": &client.Group{}, "/groups/sales/people": new(listOf[client.GroupPerson]), "/users": new(listOf[client.User]), "/sign-in/links": &client.Links{}, "/users/" + ada: &client.User{}, "/users/" + ada + "/accounts": new(listOf[client.Account]), "/grants/" + grants[0].ID: &client.Grant{}, "/requests/" + p.Requests[0].ID: &client.Request{}, "/domains": new(listOf[client.Domain]), "/quotas?app=shop": new(listOf[client.Quota]), "/doctor": new(listOf[client.Check]), "/apps/guestbook/triggers": new(listOf[client.Trigger]), "/apps/guestbook/dead-letters": new(listOf[client.Delivery]),
+		"/apps/guestbook/secrets": new(listOf[client.Secret]), "/tokens": new(listOf[client.Credential]), "/sessions": new(listOf[client.SignedIn]), "/users/" + ada + "/sessions": new(listOf[client.SignedIn]), "/notices": new(listOf[client.Notice]), "/notices/" + told.ID: &client.Notice{}, "/notice-settings": &client.NoticeSettings{}, "/groups": new(listOf[client.Group]), "/groups?person=" + ada: new(listOf[client.Group]), "/groups/sales": &client.Group{}, "/groups/sales/people": new(listOf[client.GroupPerson]), "/users": new(listOf[client.User]), "/sign-in/links": &client.Links{}, "/users/" + ada: &client.User{}, "/users/" + ada + "/accounts": new(listOf[client.Account]), "/grants/" + grants[0].ID: &client.Grant{}, "/requests/" + p.Requests[0].ID: &client.Request{}, "/domains": new(listOf[client.Domain]), "/quotas?app=shop": new(listOf[client.Quota]), "/doctor": new(listOf[client.Check]), "/apps/guestbook/triggers": new(listOf[client.Trigger]), "/apps/guestbook/dead-letters": new(listOf[client.Delivery]),
 	} {
 		got := n.do("GET", n.ConsoleURL()+"/api/v1"+path, "", "Authorization", "Bearer "+token)
 		if got.Status != 200 {

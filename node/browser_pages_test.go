@@ -68,7 +68,7 @@ func TestEveryPage(t *testing.T) {
 	if err := chromedp.Do(b.ctx); err != nil { // the browser lives as long as the context of the first call
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/", "/requests", "/grants", "/usage", "/activity", "/provisioning", "/groups", "/settings"} {
+	for _, path := range []string{"/", "/requests", "/grants", "/usage", "/activity", "/provisioning", "/groups", "/inbox", "/settings"} {
 		b.judge("empty", view{"operator", path, ""})
 	}
 	n.fill()
@@ -96,6 +96,7 @@ func TestEveryPage(t *testing.T) {
 		"/provisioning/{provider}":             {"/provisioning/entra", "/provisioning/none"},
 		"/groups":                              {"/groups", "/groups?name=none"},
 		"/groups/{group}":                      {"/groups/sales", "/groups/none", "/groups/" + n.toldGroup()},
+		"/inbox":                               {"/inbox", "/inbox?unread=1"},
 		"/settings":                            {"/settings", "/settings?done=saved"},
 		"/sign-out":                            {"/sign-out"},
 		"/access":                              {"/access", "/access?person=" + ada + "&act=publish&on=shop", "/access?act=decide&on=none", "/access?role=auditor"},

@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/control/apps"
+	"github.com/agora-host/agora/control/inbox"
 	"github.com/agora-host/agora/host/engine"
 	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/internal/humanize"
@@ -49,6 +50,8 @@ type Checkup struct {
 	paused    bool // all triggers
 	tls       *security
 	providers providers
+	inbox     *inbox.Service
+	outlets   outlets
 }
 
 // Doctor reads everything stored, down to the last byte, and names what is
@@ -83,6 +86,7 @@ func (c *Checkup) Doctor(ctx context.Context) ([]Check, error) {
 		func() ([]Check, error) { return c.checkTriggers(), nil },
 		func() ([]Check, error) { return c.tls.check(), nil },
 		func() ([]Check, error) { return c.providers.check(ctx, c.watch), nil },
+		func() ([]Check, error) { return c.checkNotices(ctx) },
 	} {
 		found, err := look()
 		if err := errors.Join(err, ctx.Err()); err != nil {

@@ -273,6 +273,9 @@ func (h *Node) ForgetReviewed(ctx context.Context) error {
 // Inject has f called wherever a goroutine of the node, or a step that it guards, begins.
 func (o *Options) Inject(f func(where string)) { o.inject = f }
 
+// Gather is for how long a mail waits for what happens together.
+func (o *Options) Gather(d time.Duration) { o.gather = d }
+
 // RunTwice has every change of the node's state run twice, see statetest.Strict.
 func (o *Options) RunTwice(t testing.TB) {
 	o.wrap = func(s state.Store) state.Store { return statetest.Strict(t, s) }

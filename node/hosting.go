@@ -11,6 +11,7 @@ import (
 
 	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/control/governance"
+	"github.com/agora-host/agora/control/inbox"
 	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/host/engine"
@@ -49,15 +50,18 @@ func (n *Node) openHost(ctx context.Context) (err error) {
 	if err := n.followers.FollowDurably(ctx, "rotations", n.Vault.FollowRotations, "secrets.rotated"); err != nil {
 		return err
 	}
+	if err := n.followers.FollowDurably(ctx, inbox.Follower, n.Inbox.Follow, n.Inbox.Kinds()...); err != nil {
+		return err
+	}
 	n.Calls = &Calls{desk: n.desk, host: n.Host}
 	n.Checkup = &Checkup{
 		doctor: doctor{dir: n.o.DataDir}, stores: n.stores, desk: n.desk, blobs: n.blobs, store: n.store, verifier: n.verifier, files: n.files, ring: n.ring,
 		keeper: n.Keeper, meter: n.meter, reserve: n.reserve, watch: n.watch, starts: n.starts, followers: n.followers, budgets: n.budgets,
-		triggers: n.Host.Triggers, paused: n.o.PauseTriggers, tls: n.tls, providers: n.providers,
+		triggers: n.Host.Triggers, paused: n.o.PauseTriggers, tls: n.tls, providers: n.providers, inbox: n.Inbox, outlets: n.outlets,
 	}
 	n.metrics = &metrics{
 		calls: calls, version: n.o.Version, started: n.started, dir: n.o.DataDir, people: n.People, store: n.store, followers: n.followers,
-		meter: n.meter, host: n.Host, reserve: n.reserve, budgets: n.budgets, watch: n.watch, tls: n.tls,
+		meter: n.meter, host: n.Host, reserve: n.reserve, budgets: n.budgets, watch: n.watch, tls: n.tls, inbox: n.Inbox,
 	}
 	return nil
 }

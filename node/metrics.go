@@ -14,6 +14,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control/inbox"
 	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/host"
 	"github.com/agora-host/agora/internal/calm"
@@ -129,6 +130,7 @@ type metrics struct {
 	budgets   *budgets
 	watch     *calm.Watch
 	tls       *security
+	inbox     *inbox.Service
 }
 
 // serve responds to a scrape, which needs an operator's token with the scope for it, by whatever
@@ -193,6 +195,7 @@ func (m *metrics) measureNode(ctx context.Context, p *telemetry.Page) {
 	gauge("agora_programs_loaded", "releases that are in memory", float64(m.host.InMemory().Programs))
 	m.budgets.measure(p)
 	m.tls.measure(p)
+	m.measureNotices(ctx, p)
 	m.measurePanics(p)
 	m.measureDisk(p)
 	measureMemory(p)

@@ -20,6 +20,7 @@ import (
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/control/governance"
+	"github.com/agora-host/agora/control/inbox"
 	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/control/provisioning"
 	"github.com/agora-host/agora/control/publishing"
@@ -50,6 +51,7 @@ type Node struct {
 	Sessions        *people.Sessions
 	Groups          *people.Groups
 	SignOn          *people.SignOn
+	Inbox           *inbox.Service
 	Access          *people.Explainer
 	ServiceAccounts *people.ServiceAccounts
 	Catalogue       *apps.Catalogue
@@ -90,6 +92,7 @@ type Node struct {
 	models    *llm.Config    // that apps may be granted; nil: none
 	signIn    people.SignInOptions
 	providers providers
+	outlets   outlets
 
 	files *filestore.Store
 	ring  *secrets.Ring // keys of the apps' secrets
@@ -152,6 +155,9 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	if n.signIn, n.providers, err = n.o.openSignIn(); err != nil {
+		return err
+	}
+	if n.outlets, err = n.o.openOutlets(n.egress); err != nil {
 		return err
 	}
 	if n.policy, err = rego.New(ctx, rego.Options{Dir: n.o.PolicyDir}); err != nil {
@@ -334,6 +340,7 @@ func (n *Node) Start() {
 		"memory": pressure{n.o.Memory, n.log, &n.plane}.watch,
 		"tidy":   n.tidyRegularly,
 		"remove": n.Keeper.RemoveRegularly,
+		"inbox":  n.Inbox.Run,
 		"server": func(context.Context) { n.serve(n.door, n.handler) },
 		"sweep":  n.door.Sweep,
 
@@ -362,10 +369,11 @@ func (n *Node) serve(d *door.Door, handler http.Handler) {
 // tidyRegularly tidies now, for what the last process left, and from then on.
 func (n *Node) tidyRegularly(ctx context.Context) {
 	const trouble = "what is not needed any more could not be removed"
-	if err := n.Keeper.Tidy(ctx); err != nil && ctx.Err() == nil {
+	tidy := func(ctx context.Context) error { return errors.Join(n.Keeper.Tidy(ctx), n.Inbox.Tidy(ctx)) }
+	if err := tidy(ctx); err != nil && ctx.Err() == nil {
 		n.log.Error(trouble, "err", err)
 	}
-	n.regularly(ctx, tidyEvery, trouble, n.Keeper.Tidy)
+	n.regularly(ctx, tidyEvery, trouble, tidy)
 }
 
 // tidyEvery is how often what time alone makes superfluous is looked for.
@@ -455,17 +463,20 @@ func (n *Node) Info(ctx context.Context) control.Info {
 	if err != nil {
 		n.log.ErrorContext(ctx, "read the revision", "err", err)
 	}
-	var waiting int
+	var waiting, unread int
 	err = n.store.View(ctx, func(tx state.Reader) (err error) {
+		if unread, err = n.Inbox.Unread(tx, access.ActorFrom(ctx)); err != nil {
+			return err
+		}
 		waiting, err = governance.Decidable(tx, access.ActorFrom(ctx), n.o.Now())
 		return err
 	})
 	if err != nil {
-		n.log.ErrorContext(ctx, "count the open requests", "err", err)
+		n.log.ErrorContext(ctx, "count what waits for the reader", "err", err)
 	}
 	return control.Info{
 		Version: n.o.Version, Started: n.started, ConsoleURL: n.origins.consoleURL,
-		AppsDomain: n.origins.appsDomain, Rev: rev, Waiting: waiting, Demo: n.o.Demo, TriggersPaused: n.o.PauseTriggers,
+		AppsDomain: n.origins.appsDomain, Rev: rev, Waiting: waiting, Unread: unread, Demo: n.o.Demo, TriggersPaused: n.o.PauseTriggers,
 	}
 }
 

@@ -61,6 +61,9 @@ type Options struct {
 	// SignIn is a file that says at which providers people sign in, and which roles their groups
 	// give, see docs/sign-in.md. Default none: people sign in with links alone.
 	SignIn string
+	// Notices is a file that says through which mail server and to which webhooks notices leave the
+	// node, see docs/notices.md. Default none: they are in the inbox of the console alone.
+	Notices string
 	// Sessions say how long sessions of the console last: unused, default 8 hours, and in any case,
 	// default 7 days. Sessions at apps' addresses end with them, and after 24 hours.
 	Sessions access.Lives
@@ -126,6 +129,7 @@ type Options struct {
 	Now func() time.Time
 
 	acmeHTTP *http.Client                  // of tests: asks the directory
+	gather   time.Duration                 // of tests: see inbox.Options
 	programs int64                         // of tests: see host.Options
 	inject   func(where string)            // of tests: see calm.Watch.Inject
 	wrap     func(state.Store) state.Store // of tests: see package statetest

@@ -8,6 +8,7 @@ import (
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/control/governance"
+	"github.com/agora-host/agora/control/inbox"
 	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/control/provisioning"
 	"github.com/agora-host/agora/control/publishing"
@@ -30,7 +31,7 @@ func apiServices(n *Node) api.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance, Audiences: n.Audiences,
 		Meter: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer, Logs: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Sessions: n.Sessions, ServiceAccounts: n.ServiceAccounts, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
+		Tokens: n.People, Sessions: n.Sessions, ServiceAccounts: n.ServiceAccounts, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 		Doctor: n.Checkup, Backup: n.Upkeep,
 	}
 }
@@ -45,7 +46,7 @@ func consoleServices(n *Node) console.Services {
 		Routes: n.Governance, Requests: n.Governance, Grants: n.Governance, Audiences: n.Audiences,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, SignedIn: n.Sessions, ServiceAccounts: n.ServiceAccounts, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
+		Tokens: n.People, SignedIn: n.Sessions, ServiceAccounts: n.ServiceAccounts, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 	}
 }
 
@@ -69,6 +70,7 @@ func (n *Node) openServices() {
 	n.SignOn = people.NewSignOn(n.People, places{&n.plane})
 	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL, Rules: n.SignIns.Rules()})
 	n.Groups, n.Access = people.NewGroups(n.desk), people.NewExplainer(n.desk)
+	n.Inbox = inbox.New(n.outlets.options(inbox.Options{Desk: n.desk, ConsoleURL: n.ConsoleURL, Watch: n.watch, Gather: n.o.gather}))
 	n.openApps()
 	deciding := governance.Options{
 		Desk: n.desk, Apps: n.Catalogue, Policy: n.policy, Models: n.models.Classifications(), Verifier: n.verifier,

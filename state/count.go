@@ -25,12 +25,17 @@ const (
 
 	CountProvisioned   CountKind = "provisioned"   // a provider: the people whom it tells of
 	CountDeprovisioned CountKind = "deprovisioned" // a provider: those of them who are not active
+
+	CountNotices     CountKind = "notices"     // a person
+	CountUnread      CountKind = "unread"      // a person: notices that were not read
+	CountWaiting     CountKind = "deliveries"  // a lane of deliveries: those that wait
+	CountUndelivered CountKind = "undelivered" // a lane of deliveries: those that were given up
 )
 
 // CountKinds lists all kinds. In CountOwned and CountModules a module that no release names any more
 // counts as if its release were there, until its file is gone: deleting makes no room before.
 func CountKinds() []CountKind {
-	return []CountKind{CountApps, CountReleases, CountOwned, CountModules, CountRequests, CountTokens, CountSessions, CountLinks, CountKeys, CountSecrets, CountHosts, CountAllHosts, CountUsers, CountGroups, CountMembers, CountMemberOf, CountProvisioned, CountDeprovisioned}
+	return []CountKind{CountApps, CountReleases, CountOwned, CountModules, CountRequests, CountTokens, CountSessions, CountLinks, CountKeys, CountSecrets, CountHosts, CountAllHosts, CountUsers, CountGroups, CountMembers, CountMemberOf, CountProvisioned, CountDeprovisioned, CountNotices, CountUnread, CountWaiting, CountUndelivered}
 }
 
 // Count is one sum.

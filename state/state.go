@@ -8,6 +8,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/notices"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/triggers"
@@ -51,7 +52,21 @@ type Upkeep interface {
 	ForgetUnnamed(ctx context.Context, all []registry.Unnamed) error
 	// ForgetExpired forgets the credentials that have ended.
 	ForgetExpired(ctx context.Context) error
+	// Note runs change in one serializable transaction that makes no revision and no event: what is
+	// told and read beside the feed. change may run more than once.
+	Note(ctx context.Context, change func(Notes) error) error
 	Cursors
+}
+
+// Notes is a transaction that reads everything, and changes what makes no revision.
+type Notes interface {
+	Reader
+	notices.Keeper
+	// Seen returns the revision up to which a durable follower has seen every event, as Cursors does.
+	Seen(follower string) (rev abi.Rev, known bool, err error)
+	// SetSeen moves that revision on, with what the transaction notes of the events up to there. It
+	// never moves it back.
+	SetSeen(follower string, rev abi.Rev) error
 }
 
 // Reader reads one state.
@@ -63,6 +78,7 @@ type Reader interface {
 	access.ProvisionReader
 	secrets.Reader
 	triggers.Reader
+	notices.Reader
 	Lists
 	Attempts
 	// Count reads one of the counts.
@@ -78,6 +94,7 @@ type Tx interface {
 	access.ProvisionWriter
 	secrets.Writer
 	triggers.Writer
+	notices.SettingsWriter
 	AttemptWriter
 	// EraseApp forgets all records of an app but itself, its usage, its requests, its certificates
 	// and its events. Blobs that only its releases named are noted as unnamed, and count as no one's.
@@ -135,6 +152,8 @@ type Lists interface {
 	CredentialsPart(user string, kind access.CredentialKind, p Part) ([]access.Credential, []byte, error)
 	// SecretsPart lists the sealed secrets of an app, by name.
 	SecretsPart(app string, p Part) ([]secrets.Secret, []byte, error)
+	// NoticesPart lists the notices of a person, newest first.
+	NoticesPart(person string, p Part) ([]notices.Notice, []byte, error)
 	// Events lists a part of the events that a query asks for and for which sees returns true (nil:
 	// all). What one revision did stays together, so a part may have a few more than its limit; it
 	// may have fewer, though others follow, where few are seen. next is the last revision that was

@@ -270,6 +270,18 @@ type Groups interface {
 	Remove(ctx context.Context, group, person string) (control.Group, error)
 }
 
+// Inbox has what the actor is told.
+type Inbox interface {
+	// Notices lists the actor's, newest first.
+	Notices(ctx context.Context, f control.NoticeFilter, p control.Page) (control.Items[control.Notice], error)
+	// Notice is one of the actor's; notices.ErrNoNotice.
+	Notice(ctx context.Context, id string) (control.Notice, error)
+	MarkNotices(ctx context.Context, m control.MarkNotices) (control.Unread, error)
+	NoticeSettings(ctx context.Context) (control.NoticeSettings, error)
+	// SetNoticeSettings says how the actor is told; notices.ErrBadSettings.
+	SetNoticeSettings(ctx context.Context, c control.NoticeChoice) (control.NoticeSettings, error)
+}
+
 // Links say whether operators' one-time sign-in links are taken.
 type Links interface {
 	Links(ctx context.Context) (access.Links, error)

@@ -50,7 +50,7 @@ var (
 // arguments say how the words in capitals of a command's usage are completed; those that mean
 // something else for the commands of one parent stand with its name.
 var arguments = map[string]completion{
-	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "SERVICE": {names: completeServiceAccounts}, "ACT": {words: actNames()}, "ON": appNames, "TOKEN": {names: completeTokens}, "SESSION": {names: completeSessions},
+	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "SERVICE": {names: completeServiceAccounts}, "NOTICE": {names: completeNotices}, "ACT": {words: actNames()}, "ON": appNames, "TOKEN": {names: completeTokens}, "SESSION": {names: completeSessions},
 	"KEY": {names: completeKeys}, "DOMAIN": {names: completeDomains}, "CONTEXT": {local: contextNames},
 	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText, "users STATE": {words: []string{"on", "off"}}, "ACCOUNT": {names: completeAccounts},
 	"audience KIND": {words: audienceWords()},
@@ -71,11 +71,12 @@ var flagValues = map[string]completion{
 	"by":     {words: groupings, list: true}, "app": appNames, "user": {names: completeUsers}, "team": {names: completeTeams}, "cost-center": {names: completeCostCenters},
 	"release": {names: completeReleases}, "method": {words: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}},
 	"module": moduleFiles, "name": freeText, "bundle": {files: []string{"json"}}, "key": anyFile, "out": anyFile, "trust-root": {files: []string{"json"}},
-	"challenge": anyFile, "proof": anyFile, "data": anyFile, "examples": anyFile, "llm": anyFile, "sign-in": anyFile, "test provider": freeText, "claims": anyFile, "policy": anyFile, "backup to": anyFile,
+	"challenge": anyFile, "proof": anyFile, "data": anyFile, "examples": anyFile, "llm": anyFile, "sign-in": anyFile, "notices": anyFile, "test provider": freeText, "claims": anyFile, "policy": anyFile, "backup to": anyFile,
 	"quota": {words: quotaWords()}, "snapshot": {words: []string{"latest"}}, "since": {words: []string{"24h", "7d", "30d"}},
 	"scope": {words: access.ScopeWords()}, "concern": {words: approvals.Concerns()}, "owner": {names: completeUsers}, "co-owner": {names: completeUsers}, "group": {names: completeGroups}, "capability": {words: capabilityNames()}, "transfer to": {names: completeUsers},
 	"list to": freeText, "kind": {words: eventWords(), list: true}, "actor": {names: completeUsers}, "after": freeText,
 	"call": freeText, "save": anyFile, "search": freeText, "url": freeText, "token": freeText, "reason": freeText, "remedy": freeText, "identity": freeText, "digest": freeText, "if-match": freeText, "header": freeText, "from": freeText, "usage to": freeText,
+	"mail": {words: []string{"at-once", "daily", "off"}}, "zone": freeText, "daily": freeText, "quiet-from": freeText, "quiet-to": freeText,
 	"listen": freeText, "console-url": freeText, "apps-domain": freeText, "admin": freeText, "environment": freeText, "egress-allow": freeText,
 	"trusted-proxy": freeText, "tls-cert": {files: []string{"pem", "crt"}}, "tls-key": {files: []string{"pem", "key"}}, "acme-directory": freeText, "acme-email": freeText,
 	"listen-http": freeText, "hsts": {words: []string{"off"}}, "memory": freeText, "disk-reserve": freeText,
@@ -305,6 +306,11 @@ func completeGroups(ctx context.Context, node *client.Client, _ []string) ([]cob
 		return g.Name
 	}
 	return offer(all, err, reference, func(g client.Group) string { return g.Name })
+}
+
+func completeNotices(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {
+	all, err := node.Notices(ctx, false)
+	return offer(all, err, func(n client.Notice) string { return n.ID }, func(n client.Notice) string { return n.Text })
 }
 
 func completeTokens(ctx context.Context, node *client.Client, args []string) ([]cobra.Completion, error) {

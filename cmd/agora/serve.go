@@ -71,6 +71,7 @@ func nodeFlags(cmd *cobra.Command, o *node.Options) {
 	f.Var((*size)(&o.Memory), "memory", "memory that the node may use, such as 4GiB (default: what the machine or the cgroup has)")
 	f.StringVar(&o.LLM, "llm", "", "file that says which language models apps may be granted (docs/llm.md)")
 	f.StringVar(&o.SignIn, "sign-in", "", "file that says at which providers people sign in, and which roles their groups give (docs/sign-in.md)")
+	f.StringVar(&o.Notices, "notices", "", "file that says through which mail server and to which webhooks notices are sent (docs/notices.md)")
 	f.DurationVar(&o.Sessions.Idle, "session-idle", 0, "how long a session of the console lasts unused, at least 10m (default 8h)")
 	f.DurationVar(&o.Sessions.Longest, "session-life", 0, "how long it lasts in any case, at most 2160h (default 168h, which is 7 days)")
 	f.StringVar(&o.Environment, "environment", "", "tag of all usage of this node, such as production (default: the tier in which it was)")

@@ -19,6 +19,7 @@ type (
 		AppsDomain string    `json:"apps_domain"`
 		Rev        abi.Rev   `json:"rev"`
 		Waiting    int       `json:"waiting"` // open requests that you may decide
+		Unread     int       `json:"unread"`  // notices that you have not read
 		Demo       bool      `json:"demo"`
 		// TriggersPaused: nothing is delivered until the node is restarted without --pause-triggers.
 		TriggersPaused bool `json:"triggers_paused"`
@@ -69,6 +70,37 @@ type (
 	UserFilter struct {
 		Role string
 		Name string // part of the name
+	}
+
+	// Notice is what you are told.
+	Notice struct {
+		ID   string    `json:"id"`
+		At   time.Time `json:"at"`
+		Kind string    `json:"kind"` // of the event that it tells of
+		Rev  abi.Rev   `json:"rev"`  // of that event
+		App  string    `json:"app,omitempty"`
+		By   string    `json:"by"`
+		Text string    `json:"text"`
+		Todo string    `json:"todo"` // what to do about it
+		Path string    `json:"path"`
+		URL  string    `json:"url"` // where that is done
+		Read time.Time `json:"read,omitzero"`
+	}
+
+	// NoticeChoice is how you want to be told.
+	NoticeChoice struct {
+		Mail      string `json:"mail"` // at-once, daily or off
+		Zone      string `json:"zone,omitempty"`
+		Daily     string `json:"daily,omitempty"`
+		QuietFrom string `json:"quiet_from,omitempty"`
+		QuietTo   string `json:"quiet_to,omitempty"`
+	}
+
+	// NoticeSettings are how you are told.
+	NoticeSettings struct {
+		NoticeChoice
+		Address string `json:"address"` // where mail goes
+		Sends   bool   `json:"sends"`   // whether the node sends mail
 	}
 
 	// GroupFilter narrows the list of groups. What is left out narrows nothing.

@@ -178,7 +178,7 @@ func each(fields []*string, change func(string) (string, error)) error {
 // ofPeople reports whether a kind of counts is of people.
 func ofPeople(kind state.CountKind) bool {
 	switch kind {
-	case state.CountApps, state.CountOwned, state.CountRequests, state.CountTokens, state.CountSessions, state.CountLinks, state.CountKeys, state.CountMemberOf:
+	case state.CountApps, state.CountOwned, state.CountRequests, state.CountTokens, state.CountSessions, state.CountLinks, state.CountKeys, state.CountMemberOf, state.CountNotices, state.CountUnread:
 		return true
 	}
 	return false

@@ -2,6 +2,7 @@ package persons_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/notices"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
@@ -53,6 +55,23 @@ func newWorld(t *rapid.T, suffix string) *world {
 
 func (w *world) update(t *rapid.T, by string, change func(state.Tx) error) {
 	if _, err := w.store.Update(context.Background(), by, change); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// note tells a of what b did, and has it sent to both.
+func (w *world) note(t *rapid.T, n int, a, b string) {
+	err := w.store.Note(context.Background(), func(tx state.Notes) error {
+		e := abi.Event{Rev: abi.Rev(n), At: w.at, Actor: b, Kind: []string{"user.changed", "app.transferred", "key.added", "release.published"}[n%4], Subject: a, Detail: map[string]string{"identity": a, "person": b}}
+		if n%4 > 1 {
+			e.Subject = "no person"
+		}
+		mail := notices.Delivery{Place: notices.Place{Channel: notices.Mail, To: a}, ID: notices.IDOf(e), Due: w.at}
+		hook := notices.Delivery{Place: notices.Place{Channel: notices.Webhook, To: "a"}, ID: mail.ID, Event: &e, Due: w.at}
+		return errors.Join(tx.PutNotice(notices.Notice{ID: mail.ID, Person: a, Event: e}), tx.PutDelivery(mail), tx.PutDelivery(hook),
+			tx.DeleteNotice(b, "absent"), tx.DeleteDelivery(notices.Place{Channel: notices.Mail, To: b}, "absent"))
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }
@@ -117,6 +136,8 @@ func (w *world) act(tx state.Tx, what string, n int, a, b string) error {
 	case "member":
 		_ = tx.PutMember(app, a)
 		return nil
+	case "told":
+		return tx.PutNoticeSettings(notices.Settings{Person: a, Mail: notices.Daily})
 	case "unmember":
 		return tx.DeleteMember(app, a)
 	case "pause":
@@ -147,7 +168,7 @@ func (w *world) dump(t *rapid.T) (text string) {
 // had had their names from the beginning; and nothing that is kept names them but their own records,
 // and signatures.
 func TestRenames(t *testing.T) {
-	acts := []string{"app", "removal", "release", "release", "charge", "unrelease", "unrelease", "activation", "key", "host", "certificate", "request", "grant", "credential", "provisioned", "provisioning", "account", "links", "secret", "audience", "access request", "pause", "group", "member", "member", "unmember", "event", "rename", "rename", "rename"}
+	acts := []string{"app", "removal", "release", "release", "charge", "unrelease", "unrelease", "activation", "key", "host", "certificate", "request", "grant", "credential", "provisioned", "provisioning", "account", "links", "secret", "audience", "access request", "pause", "group", "member", "member", "unmember", "told", "notice", "notice", "event", "rename", "rename", "rename"}
 	rapid.Check(t, func(rt *rapid.T) {
 		is, never := newWorld(rt, "-0"), newWorld(rt, "")
 		releases := map[int]bool{}
@@ -165,6 +186,10 @@ func TestRenames(t *testing.T) {
 				continue
 			}
 			for _, w := range []*world{is, never} {
+				if what == "notice" {
+					w.note(rt, n, w.names[a], w.names[b])
+					continue
+				}
 				w.update(rt, w.names[b], func(tx state.Tx) error { return w.act(tx, what, n, w.names[a], w.names[b]) })
 			}
 		}

@@ -18,12 +18,14 @@ type reader struct {
 	groupReader
 	provisionReader
 	accountReader
+	noticeReader
 	known map[string]access.Identity // what was looked up; the zero Identity: no person
 }
 
 func newReader(below state.Reader) *reader {
 	r := &reader{}
 	r.groupReader, r.provisionReader, r.accountReader = groupReader{audienceReader{below, r}, r}, provisionReader{below, r}, accountReader{below, r}
+	r.noticeReader = noticeReader{below, r}
 	return r
 }
 

@@ -66,10 +66,11 @@ type transaction struct {
 	groupWriter
 	accountWriter
 	audienceWriter
+	noticeWriter
 }
 
 func newTransaction(r *reader, tx state.Tx) *transaction {
-	return &transaction{reader: r, tx: tx, groupWriter: groupWriter{r, tx}, accountWriter: accountWriter{r, tx}, audienceWriter: audienceWriter{r, tx}}
+	return &transaction{reader: r, tx: tx, groupWriter: groupWriter{r, tx}, accountWriter: accountWriter{r, tx}, audienceWriter: audienceWriter{r, tx}, noticeWriter: noticeWriter{r, tx}}
 }
 
 // put writes one record.

@@ -11,6 +11,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/notices"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
@@ -37,7 +38,7 @@ func drawAct(t *rapid.T) act {
 	return act{
 		What: rapid.SampledFrom([]string{
 			"app", "release", "release", "unrelease", "activation", "key", "unkey", "host", "unhost", "ask", "ask", "decide",
-			"grant", "revoke", "user", "person", "service account", "service account", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "provisioned", "provisioned", "provisioning", "account", "account", "unaccount", "links", "secret", "unsecret", "audience", "ask access", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "behalf", "charge", "certify", "remove", "erase",
+			"grant", "revoke", "user", "person", "service account", "service account", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "provisioned", "provisioned", "provisioning", "account", "account", "unaccount", "links", "told", "secret", "unsecret", "audience", "ask access", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "behalf", "charge", "certify", "remove", "erase",
 		}).Draw(t, "what"),
 		App:    rapid.SampledFrom([]string{"a", "ab", "a-b"}).Draw(t, "app"),
 		Person: rapid.SampledFrom([]string{"ada", "ada2"}).Draw(t, "person"),
@@ -99,6 +100,8 @@ func (a act) do(tx state.Tx) string {
 		return said(nil, tx.PutAccount(a.account()))
 	case "links":
 		return said(nil, tx.PutLinks(access.Links{Off: a.Choice > 1, By: a.Person, At: a.at()}))
+	case "told":
+		return said(nil, tx.PutNoticeSettings(a.noticeSettings()))
 	case "unaccount":
 		return said(nil, tx.DeleteAccount(a.account().ID))
 	case "secret":
@@ -239,11 +242,16 @@ func (a act) approve(tx state.Tx) string {
 // keepUp does what makes no revision.
 func (a act) keepUp(s state.Store) error {
 	ctx := context.Background()
-	switch a.Choice {
-	case 0:
+	switch {
+	case a.What == "told" || a.At > 6:
+		return s.Note(ctx, func(n state.Notes) error {
+			_, err := a.tell(n)
+			return err
+		})
+	case a.Choice == 0:
 		use := abi.Use{Capability: "fetch", Meter: "requests", Subject: a.Person, N: uint64(a.Number)}
 		return s.AddUsed(ctx, []approvals.ReleaseUsed{{App: a.App, Release: a.Number, Used: []approvals.Used{{Use: use, First: a.at(), Last: a.at()}}}})
-	case 1:
+	case a.Choice == 1:
 		return s.ForgetExpired(ctx)
 	}
 	if a.Number%2 == 0 {
@@ -259,7 +267,7 @@ func (a act) keepUp(s state.Store) error {
 // known are the errors that callers branch on. What else a store says is its own.
 // The narrower ones come first.
 var known = []error{
-	registry.ErrNoApp, registry.ErrNoRelease, registry.ErrNoKey, approvals.ErrNoRequest, approvals.ErrNoGrant, access.ErrNoUser, access.ErrNoGroup, access.ErrNotProvisioned, access.ErrNoProvisioning, access.ErrNoAccount,
+	registry.ErrNoApp, registry.ErrNoRelease, registry.ErrNoKey, approvals.ErrNoRequest, approvals.ErrNoGrant, access.ErrNoUser, access.ErrNoGroup, access.ErrNotProvisioned, access.ErrNoProvisioning, access.ErrNoAccount, notices.ErrNoNotice,
 	registry.ErrNotFound, registry.ErrExists, approvals.ErrNotFound, access.ErrNotFound, secrets.ErrNotFound,
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/notices"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
@@ -87,6 +88,7 @@ func lists(of string) []paged {
 		}))
 	}
 	return named(append(all,
+		pagedAs("notices", func(r state.Reader, p state.Part) ([]notices.Notice, []byte, error) { return r.NoticesPart(of, p) }),
 		pagedAs("releases", func(r state.Reader, p state.Part) ([]registry.Release, []byte, error) { return r.ReleasesPart(of, p) }),
 		pagedAs("activations", func(r state.Reader, p state.Part) ([]registry.Activation, []byte, error) {
 			return r.ActivationsPart(of, p)
@@ -130,7 +132,7 @@ func Dump(r state.Reader, more ...string) string {
 	}
 	text += dumpEnded(r)
 	links, linksErr := r.Links()
-	text += said(links, linksErr)
+	text += said(links, linksErr) + dumpOutbox(r)
 	for _, name := range append([]string{""}, slices.Compact(names)...) {
 		text += dumpOf(r, name)
 	}
@@ -165,7 +167,7 @@ func dumpOf(r state.Reader, name string) (text string) {
 	if name == "" {
 		return text
 	}
-	return text + dumpApp(r, name) + dumpPerson(r, name) + dumpGroup(r, name) + dumpProvider(r, name)
+	return text + dumpApp(r, name) + dumpPerson(r, name) + dumpGroup(r, name) + dumpProvider(r, name) + dumpNotices(r, name)
 }
 
 // dumpGroup writes what is found of groups by a name, which may be that of a person, too.
@@ -291,7 +293,7 @@ func writers(r state.Reader) map[string]bool {
 	of := reflect.TypeOf(r)
 	for _, w := range []reflect.Type{
 		reflect.TypeFor[registry.Writer](), reflect.TypeFor[approvals.Writer](), reflect.TypeFor[access.Writer](), reflect.TypeFor[access.ProvisionWriter](),
-		reflect.TypeFor[secrets.Writer](), reflect.TypeFor[triggers.Writer](), reflect.TypeFor[interface{ Emit() }](),
+		reflect.TypeFor[secrets.Writer](), reflect.TypeFor[triggers.Writer](), reflect.TypeFor[notices.SettingsWriter](), reflect.TypeFor[notices.Keeper](), reflect.TypeFor[interface{ Emit() }](),
 	} {
 		for i := range w.NumMethod() {
 			_, has := of.MethodByName(w.Method(i).Name)

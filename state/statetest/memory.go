@@ -287,13 +287,7 @@ func (m *Memory) SetCursor(ctx context.Context, follower string, rev abi.Rev) er
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return m.change(func(next *tables) error {
-		was, err := get[abi.Rev](next, "cursors", follower, errNoCursor)
-		if err == nil && was >= rev {
-			return nil
-		}
-		return next.put("cursors", follower, rev)
-	})
+	return m.change(func(next *tables) error { return next.follower(follower, rev) })
 }
 
 var errNoCursor = errors.New("no cursor")

@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/notices"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
@@ -299,6 +300,18 @@ func (r *reader) counts() (map[counted]state.Count, error) {
 			}
 			if add(state.CountProvisioned, p.Provider, 0); !p.Active {
 				add(state.CountDeprovisioned, p.Provider, 0)
+			}
+		}),
+		each(r, "notices", func(n notices.Notice) {
+			if add(state.CountNotices, n.Person, 0); n.Read.IsZero() {
+				add(state.CountUnread, n.Person, 0)
+			}
+		}),
+		each(r, "outbox", func(d notices.Delivery) {
+			if d.Dead.IsZero() {
+				add(state.CountWaiting, d.Lane(), 0)
+			} else {
+				add(state.CountUndelivered, d.Lane(), 0)
 			}
 		}),
 		each(r, "users", func(access.User) { add(state.CountUsers, "", 0) }))

@@ -59,6 +59,21 @@ func (s *strict) Update(ctx context.Context, by string, change func(state.Tx) er
 	return rev, err
 }
 
+// Note runs change twice, as Update does.
+func (s *strict) Note(ctx context.Context, change func(state.Notes) error) error {
+	var first error
+	err := s.Store.Note(ctx, func(n state.Notes) error {
+		if first = change(n); first != nil {
+			return first
+		}
+		return errAgain
+	})
+	if !errors.Is(err, errAgain) && first == nil {
+		return err // the store itself
+	}
+	return s.Store.Note(ctx, change)
+}
+
 // Failing is a store whose updates fail, while Fail is set, after their closures have run: as when the
 // disk is full, or another node's change came first.
 type Failing struct {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/notices"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/store/boltstore/checked"
@@ -111,6 +112,18 @@ var counting = map[string]func(s sums, value []byte) error{
 		if s.add(one, string(state.CountProvisioned), p.Provider); !p.Active {
 			s.add(one, string(state.CountDeprovisioned), p.Provider)
 		}
+	}),
+	bNotices: counts(func(s sums, v notices.Notice) {
+		if s.add(one, string(state.CountNotices), v.Person); v.Read.IsZero() {
+			s.add(one, string(state.CountUnread), v.Person)
+		}
+	}),
+	bOutbox: counts(func(s sums, d notices.Delivery) {
+		kind := state.CountWaiting
+		if !d.Dead.IsZero() {
+			kind = state.CountUndelivered
+		}
+		s.add(one, string(kind), d.Lane())
 	}),
 	bUsers: counts(func(s sums, _ struct{}) { s.add(one, string(state.CountUsers), "") }),
 }

@@ -30,11 +30,14 @@ func (s *Store) SetCursor(ctx context.Context, follower string, rev abi.Rev) err
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return commit(s.file, func(w *writer) error {
-		was, err := get[abi.Rev](w.tx, bCursors, key(follower), errNoCursor)
-		if err == nil && was >= rev || err != nil && !errors.Is(err, errNoCursor) {
-			return err
-		}
-		return put(w, bCursors, key(follower), rev)
-	})
+	return commit(s.file, func(w *writer) error { return w.follower(follower, rev) })
+}
+
+// follower moves a durable follower's cursor on, unless it is further.
+func (w *writer) follower(name string, rev abi.Rev) error {
+	was, err := get[abi.Rev](w.tx, bCursors, key(name), errNoCursor)
+	if err == nil && was >= rev || err != nil && !errors.Is(err, errNoCursor) {
+		return err
+	}
+	return put(w, bCursors, key(name), rev)
 }

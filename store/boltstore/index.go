@@ -40,6 +40,9 @@ const (
 	byUserName  = "provisioned-name"   // provider, user name in its folded form, person; likewise
 	bySponsor   = "service-account"    // sponsor, name; of users that are service accounts
 	byExternal  = "provisioned-as"     // provider, key at the provider, person; of those who have one
+	byNoticed   = "notice"             // time of the event, person, id
+	byDue       = "outbox-due"         // lane, time, key; of what was not given up
+	byGivenUp   = "outbox-dead"        // time, key; of what was given up
 )
 
 // fields are what entries are made of.
@@ -71,6 +74,9 @@ type fields struct {
 func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 	if !slices.Contains(indexed, bucket) {
 		return nil, nil
+	}
+	if bucket == bNotices || bucket == bOutbox {
+		return entriesOfNotices(bucket, k, raw)
 	}
 	f, err := parse[fields](bucket, k, raw)
 	if err != nil {
@@ -130,7 +136,7 @@ func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 }
 
 // indexed are the buckets that have entries.
-var indexed = []string{bRequests, bGrants, bCredentials, bActivations, bAccounts, bGroups, bMembers, bProvisioned, bUsers}
+var indexed = []string{bRequests, bGrants, bCredentials, bActivations, bAccounts, bGroups, bMembers, bProvisioned, bUsers, bNotices, bOutbox}
 
 // moment is a key part that sorts as a time.
 func moment(t time.Time) string { return number(uint64(max(0, t.UnixNano()))) }

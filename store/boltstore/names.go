@@ -54,6 +54,12 @@ func recordName(bucket string, key []byte) string {
 		return fmt.Sprintf("the provider %q", key)
 	case bucket == bAccounts:
 		return fmt.Sprintf("the account %s at a sign-in provider", key)
+	case bucket == bNotices:
+		return fmt.Sprintf("the notice %s to %q", rest, app)
+	case bucket == bNoticeSettings:
+		return fmt.Sprintf("how %q is told", key)
+	case bucket == bOutbox:
+		return fmt.Sprintf("the %s delivery to %q", app, strings.ReplaceAll(rest, "\x00", " "))
 	case bucket == bCursors:
 		return fmt.Sprintf("the cursor of the follower %q", key)
 	case bucket == bData:

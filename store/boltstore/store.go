@@ -48,7 +48,7 @@ const (
 	bProvisionings = "provisionings" // providers
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bLinks, bGroups, bMembers, bCursors, bAttempts, bProvisioned, bProvisionings, bAudiences, bAccess}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bLinks, bGroups, bMembers, bCursors, bAttempts, bProvisioned, bProvisionings, bAudiences, bAccess, bNotices, bNoticeSettings, bOutbox}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
@@ -141,11 +141,13 @@ type reader struct {
 	provisionReader
 	accountReader
 	audienceReader
+	noticeReader
 }
 
 func newReader(ctx context.Context, tx checked.Tx, at time.Time) *reader {
 	r := &reader{ctx: ctx, tx: tx, at: at.UTC()}
 	r.groupReader, r.provisionReader, r.accountReader, r.audienceReader = groupReader{r}, provisionReader{r}, accountReader{r}, audienceReader{r}
+	r.noticeReader = noticeReader{r}
 	return r
 }
 
@@ -162,10 +164,11 @@ type transaction struct {
 	provisionWriter
 	accountWriter
 	audienceWriter
+	noticeWriter
 }
 
 func newTransaction(r *reader, w *writer) *transaction {
-	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, provisionWriter: provisionWriter{w}, accountWriter: accountWriter{r, w}, audienceWriter: audienceWriter{w}}
+	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, provisionWriter: provisionWriter{w}, accountWriter: accountWriter{r, w}, audienceWriter: audienceWriter{w}, noticeWriter: noticeWriter{w}}
 }
 
 // View reads.

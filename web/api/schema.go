@@ -13,6 +13,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/notices"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -55,6 +56,7 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[approvals.Turn]():        words(approvals.TurnReviewers),
 	reflect.TypeFor[registry.State]():        words(registry.StateActive, registry.StateSuspended, registry.StateDeleting, registry.StateRemoving, registry.StateRemoved),
 	reflect.TypeFor[registry.Authority]():    words(registry.ByOwner, registry.ByReviewer, registry.ByOperator),
+	reflect.TypeFor[notices.Pace]():          words(notices.Paces()...),
 	reflect.TypeFor[metering.Durability]():   words(metering.DurabilityProcess, metering.DurabilityPower, metering.DurabilityNode),
 }
 

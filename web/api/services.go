@@ -59,6 +59,7 @@ type Services struct {
 	Users        web.Users
 	Provisioning web.Provisioning
 	Groups       web.Groups
+	Inbox        web.Inbox
 	Access       web.Explainer
 	Keys         web.Keys
 

@@ -70,6 +70,7 @@ type Services struct {
 
 	ServiceAccounts web.ServiceAccounts
 
+	Inbox  web.Inbox
 	Access web.Explainer
 	Keys   web.Keys
 
@@ -101,6 +102,7 @@ type Console struct {
 	provisioning *provisioning
 	groups       *groups
 	machines     *machines
+	inbox        *inbox
 	whoMay       *whoMay
 }
 
@@ -129,6 +131,7 @@ func newConsole(s Services, f *frame) *Console {
 		provisioning: &provisioning{f, s.Provisioning},
 		groups:       &groups{f, s.Groups},
 		machines:     &machines{f, s.ServiceAccounts},
+		inbox:        &inbox{f, s.Inbox},
 		whoMay:       &whoMay{f, s.Access, s.Users, s.Groups},
 	}
 }
@@ -192,6 +195,7 @@ func (c *Console) pages() []page {
 		{"/groups/{group}", access.ReadGroup, c.groups.show},
 		{"/service-accounts", access.ReadServiceAccounts, c.machines.list},
 		{"/service-accounts/{name}", access.ReadServiceAccounts, c.machines.show},
+		{"/inbox", access.ReadNotices, c.inbox.show},
 		{"/settings", access.ManageTokens, c.settings.show},
 		{"/sign-out", access.LookAround, c.sessions.leave},
 	}
@@ -235,6 +239,9 @@ func (c *Console) routes(mux *http.ServeMux) {
 		act(pattern, c.frame.expecting(of, do), what)
 	}
 	mux.HandleFunc("POST /upload", c.uploads.take)
+	act("/inbox/open", c.inbox.open, access.ReadNotices)
+	act("/inbox/mark", c.inbox.mark, access.ReadNotices)
+	act("/inbox/settings", c.inbox.choose, access.ReadNotices)
 	edit("/apps/{app}/activate", anApp, c.apps.activate, access.Route)
 	edit("/apps/{app}/rollback", anApp, c.apps.rollBack, access.Route)
 	edit("/apps/{app}/suspend", anApp, c.lifecycle.suspendApp, access.SuspendApp)

@@ -138,7 +138,7 @@ func (f *frame) base(r *http.Request, title, nav string) (base, error) {
 	ctx := r.Context()
 	b := base{
 		Title: title, Nav: nav, Actor: access.ActorFrom(ctx), Info: f.about.Info(ctx), Now: f.now(),
-		Notice: notices[doneOf(r)],
+		Notice: doneWords[doneOf(r)],
 	}
 	return b, ctx.Err()
 }

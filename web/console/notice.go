@@ -6,8 +6,8 @@ import (
 	"github.com/agora-host/agora/web"
 )
 
-// notices are what a page says after an act: the address carries the key only.
-var notices = map[string]string{
+// doneWords are what a page says after an act: the address carries the key only.
+var doneWords = map[string]string{
 	"published":    "Your release is published, and the sandbox serves it.",
 	"waiting":      "Your release is stored. It serves once a reviewer has decided about what it asks for.",
 	"activated":    "The tier serves that release now.",
@@ -58,7 +58,7 @@ const doneCookie = "agora_done"
 
 // doneOf is the key of what the act before this page did; "" for none.
 func doneOf(r *http.Request) string {
-	if c, err := r.Cookie(doneCookie); err == nil && notices[c.Value] != "" {
+	if c, err := r.Cookie(doneCookie); err == nil && doneWords[c.Value] != "" {
 		return c.Value
 	}
 	return ""
@@ -69,7 +69,7 @@ func doneOf(r *http.Request) string {
 func (f *frame) sayOnce(w http.ResponseWriter, r *http.Request) {
 	to := *r.URL
 	q := to.Query()
-	if key := q.Get("done"); notices[key] != "" && ledHere(r) {
+	if key := q.Get("done"); doneWords[key] != "" && ledHere(r) {
 		http.SetCookie(w, &http.Cookie{Name: doneCookie, Value: key, Path: "/", MaxAge: 60, HttpOnly: true, Secure: f.o.Secure, SameSite: http.SameSiteLaxMode})
 	}
 	q.Del("done")

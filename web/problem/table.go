@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/internal/door"
 	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/notices"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/triggers"
@@ -638,6 +639,14 @@ var table = []Entry{
 		"No group has this id, and none that is made here has this name.",
 		"List the groups.", access.ErrNoGroup).
 		commands("agora groups list"),
+	entry("no-such-notice", http.StatusNotFound, "There is no such notice",
+		"You have no notice of this id; notices are kept for 90 days.",
+		"List your notices.", notices.ErrNoNotice).
+		commands("agora notices list"),
+	entry("bad-notice-settings", http.StatusUnprocessableEntity, "Notices cannot be sent like that",
+		"Mail comes at once, daily or not at all; times are such as 08:00, and zones such as Europe/Berlin.",
+		"Correct what the detail names.", notices.ErrBadSettings).
+		commands("agora notices choose --mail daily --daily 08:00 --zone Europe/Berlin"),
 	entry("no-member", http.StatusNotFound, "That person is not in the group",
 		"Only a member of a group can be taken out of it.",
 		"List who is in the group.", access.ErrNoMember).

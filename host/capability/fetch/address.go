@@ -59,8 +59,17 @@ func reachable(addr netip.Addr, allowed []netip.Prefix) bool {
 // judge is asked by the dialer with the very address that it is about to
 // connect to, after all resolution.
 func (f *Fetch) judge(_ context.Context, _, address string, _ syscall.RawConn) error {
+	return judge(address, f.o.Allow)
+}
+
+// Judge returns what a dialer of the node's own asks in the same way, for what an operator has it call.
+func Judge(allow []netip.Prefix) func(ctx context.Context, network, address string, c syscall.RawConn) error {
+	return func(_ context.Context, _, address string, _ syscall.RawConn) error { return judge(address, allow) }
+}
+
+func judge(address string, allow []netip.Prefix) error {
 	to, err := netip.ParseAddrPort(address)
-	if err != nil || !reachable(to.Addr(), f.o.Allow) {
+	if err != nil || !reachable(to.Addr(), allow) {
 		return errPrivate
 	}
 	return nil
