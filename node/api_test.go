@@ -96,7 +96,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 	}
 	may[access.RoleAuditor] = []string{"listUsers", "getUser"}
 	// Anybody who is signed in may try these; whose thing it is decides then.
-	own := []string{"revokeGrant", "logs", "listDeadLetters", "listSecrets", "shrinkGrant", "getReleaseSource", "listAccounts", "disconnectAccount", "listGroupPeople", "listAudiences", "getAudience", "listAccessRequests"}
+	own := []string{"listUserSessions", "endUserSession", "endUserSessions", "createServiceAccount", "changeServiceAccount", "deleteServiceAccount", "newServiceToken", "revokeServiceToken", "revokeGrant", "logs", "listDeadLetters", "listSecrets", "shrinkGrant", "getReleaseSource", "listAccounts", "disconnectAccount", "listGroupPeople", "listAudiences", "getAudience", "listAccessRequests"}
 	special := slices.Concat(may[access.RoleDeveloper], may[access.RoleReviewer], may[access.RoleOperator], own)
 	tokens := map[access.Role]string{}
 	for _, role := range access.Roles() {
@@ -158,7 +158,7 @@ func TestAuditor(t *testing.T) {
 			switch op.OperationID {
 			case "newToken", "revokeToken", "endSession", "endSessions", "askAccess", "timestamp", "markNotices", "putNoticeSettings": // for themselves, and what keeps nothing
 				want = false
-			case "doctor", "backup", "keyChallenge", "getLinks", "listProvisioning", "getProvisioning", "listProvisioningTokens":
+			case "doctor", "backup", "keyChallenge", "getLinks", "listProvisioning", "getProvisioning", "listProvisioningTokens", "listUserSessions":
 				want = true
 			}
 			if refused != want {
@@ -351,7 +351,7 @@ func TestConsoleForms(t *testing.T) {
 	_, secret, _ := strings.Cut(link, "link=")
 	in := n.do("POST", n.ConsoleURL()+"/sign-in", "link="+secret, "Content-Type", "application/x-www-form-urlencoded")
 	cookie, _, _ := strings.Cut(in.Header.Get("Set-Cookie"), ";")
-	if in.Status != 303 || !strings.Contains(in.Header.Get("Set-Cookie"), "HttpOnly") || !strings.Contains(in.Header.Get("Set-Cookie"), "SameSite=Lax") {
+	if in.Status != 303 || !strings.Contains(in.Header.Get("Set-Cookie"), "HttpOnly") || !strings.Contains(in.Header.Get("Set-Cookie"), "SameSite=Strict") {
 		t.Fatalf("sign-in: %+v", in)
 	}
 	form := []string{"Content-Type", "application/x-www-form-urlencoded", "Cookie", cookie}

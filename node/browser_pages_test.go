@@ -68,7 +68,7 @@ func TestEveryPage(t *testing.T) {
 	if err := chromedp.Do(b.ctx); err != nil { // the browser lives as long as the context of the first call
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/", "/requests", "/grants", "/usage", "/activity", "/provisioning", "/groups", "/inbox", "/settings"} {
+	for _, path := range []string{"/", "/requests", "/grants", "/usage", "/activity", "/provisioning", "/groups", "/inbox", "/service-accounts", "/settings"} {
 		b.judge("empty", view{"operator", path, ""})
 	}
 	n.fill()
@@ -97,6 +97,8 @@ func TestEveryPage(t *testing.T) {
 		"/groups":                              {"/groups", "/groups?name=none"},
 		"/groups/{group}":                      {"/groups/sales", "/groups/none", "/groups/" + n.toldGroup()},
 		"/inbox":                               {"/inbox", "/inbox?unread=1"},
+		"/service-accounts":                    {"/service-accounts", "/service-accounts?name=none"},
+		"/service-accounts/{name}":             {"/service-accounts/ci", "/service-accounts/none"},
 		"/settings":                            {"/settings", "/settings?done=saved"},
 		"/sign-out":                            {"/sign-out"},
 		"/access":                              {"/access", "/access?person=" + ada + "&act=publish&on=shop", "/access?act=decide&on=none", "/access?role=auditor"},
@@ -110,8 +112,8 @@ func TestEveryPage(t *testing.T) {
 			b.judge("filled", view{"all", path, ""})
 		}
 		for _, who := range []string{"viewer", "developer", "reviewer", "operator"} {
-			if len(paths) > 0 {
-				b.judge("filled", view{who, paths[0], ""})
+			if len(paths) > 0 { // what a role sees less of looks the same otherwise
+				b.judgeIn([]look{{1440, "light"}, {390, "dark"}}, "filled", view{who, paths[0], ""})
 			}
 		}
 	}
@@ -129,6 +131,7 @@ func (n *testNode) fill() {
 	if _, err := n.ops().Suspend(n.t.Context(), "old", "shows customers' names"); err != nil {
 		n.t.Fatal(err)
 	}
+	n.machine(dev, "ci", "developer")
 	text, module := example(n.t, "hello")
 	n.publish(dev, text, module)
 	for range 3 {
@@ -160,17 +163,25 @@ type pages struct {
 	sessions map[string]string
 }
 
+// look is a width of the window, in pixels, and a color scheme.
+type look struct {
+	width  int64
+	scheme string
+}
+
 func (b *pages) judge(name string, all ...view) {
 	b.t.Helper()
+	b.judgeIn([]look{{1440, "light"}, {390, "light"}, {390, "dark"}, {1440, "dark"}}, name, all...)
+}
+
+func (b *pages) judgeIn(looks []look, name string, all ...view) {
+	b.t.Helper()
 	for _, s := range all {
-		within, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+		within, cancel := context.WithTimeout(b.ctx, time.Minute)
 		if err := b.visit(within, s); err != nil {
 			b.t.Fatalf("%s %+v: %v", name, s, err)
 		}
-		for _, look := range []struct {
-			width  int64
-			scheme string
-		}{{1440, "light"}, {390, "light"}, {390, "dark"}, {1440, "dark"}} {
+		for _, look := range looks {
 			faults, err := b.look(within, look.width, look.scheme)
 			if err != nil {
 				b.t.Fatalf("%s %+v: %v", name, s, err)

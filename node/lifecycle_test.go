@@ -3,6 +3,7 @@ package node_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -344,10 +345,16 @@ func checkRemoved(t *testing.T, n *testNode) {
 func grepDir(t testing.TB, dir, text string) (found []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a node that runs deletes files
+		}
 		if err != nil || e.IsDir() {
 			return err
 		}
 		raw, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err == nil && (bytes.Contains(raw, []byte(text)) || strings.Contains(e.Name(), text)) {
 			found = append(found, strings.TrimPrefix(path, dir))
 		}

@@ -39,6 +39,7 @@ func TestWhoReads(t *testing.T) {
 	failed, grant := n.failed(), n.ticking()
 	noticed := n.isTold(ada, "request.approved").ID
 	n.provider("entra")
+	n.machine(n.ada(), "ci", "developer")
 	if _, err := n.ops().CreateGroup(t.Context(), "sales"); err != nil {
 		t.Fatal(err)
 	}
@@ -62,11 +63,11 @@ func TestWhoReads(t *testing.T) {
 		"/provisioning": ops, "/provisioning/entra": ops, "/provisioning/entra/tokens": ops,
 		"/apps/shop/audiences": inside, "/apps/shop/audiences/pilot": inside, "/apps/shop/access-requests": inside,
 		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": watch, "/sign-in/links": ops, "/users/" + ada: watch, "/users/" + ada + "/accounts": of,
-		"/notices": all, "/notices/" + noticed: "- - - + - - - -", "/notice-settings": all, "/groups": members, "/groups/sales": members, "/groups/sales/people": watch, "/access/why?act=operate": all, "/access/why?act=operate&person=" + ada: of,
+		"/notices": all, "/notices/" + noticed: "- - - + - - - -", "/notice-settings": all, "/service-accounts": all, "/service-accounts/ci": of, "/service-accounts/ci/tokens": of, "/groups": members, "/groups/sales": members, "/groups/sales/people": watch, "/access/why?act=operate": all, "/access/why?act=operate&person=" + ada: of,
 		"/grants/" + grant: members, "/apps/ticking/triggers/cron/tick": members, "/doctor": ops, "/backup": ops,
 	}
 	pages := map[string]string{
-		"/sign-in": public, "/signed-out": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/settings": all, "/sign-out": all, "/inbox": all,
+		"/sign-in": public, "/signed-out": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/settings": all, "/sign-out": all, "/inbox": all, "/service-accounts": all, "/service-accounts/ci": of,
 		"/apps/shop/releases/1": members, "/apps/scripted/releases/1/source": inside, "/upload": "- - + + - - - -", "/provisioning": ops, "/provisioning/entra": ops, "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/access": all, "/groups": members, "/groups/sales": members, "/certificates": members, "/certificates/cert-1": inside, "/calls": all, "/calls/" + failed: inside,
 	}
 	n.tabled(t, api, "/api/v1", n.reads())

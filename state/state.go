@@ -96,8 +96,8 @@ type Tx interface {
 	triggers.Writer
 	notices.SettingsWriter
 	AttemptWriter
-	// EraseApp forgets all records of an app but itself, its usage, its requests, its certificates
-	// and its events. Blobs that only its releases named are noted as unnamed, and count as no one's.
+	// EraseApp forgets all records of an app but itself, its usage, its requests without their Intent,
+	// its certificates and its events. Blobs that only its releases named are noted as unnamed, and count as no one's.
 	EraseApp(app string) error
 	// Emit adds an event to the revision, which is its entry in the audit log as well. The detail
 	// holds no secret.

@@ -217,7 +217,7 @@ func (a act) approve(tx state.Tx) string {
 		kind := []approvals.Kind{approvals.KindGrant, approvals.KindPromotion}[a.Choice%2]
 		return id + said(nil, tx.PutRequest(approvals.Request{
 			ID: id, App: a.App, Kind: kind, Release: a.Number, By: a.Person, Tier: a.Tier, Capability: []string{"kv", "fetch"}[a.Choice/2],
-			Status: approvals.StatusOpen, Created: a.at(), Reason: a.Text,
+			Status: approvals.StatusOpen, Created: a.at(), Reason: a.Text, Intent: &approvals.Intent{Description: a.Text},
 		}))
 	case "decide":
 		q, err := tx.Request(fmt.Sprint("req-", a.Number))

@@ -105,12 +105,19 @@ func (t *transaction) EraseApp(app string) error {
 	for _, g := range grants {
 		err = errors.Join(err, t.drop("grants", g.ID, nil))
 	}
+	requests, _, requestsErr := t.RequestsPart(app, "", state.Part{Limit: -1})
+	for _, q := range requests {
+		if q.Intent != nil {
+			q.Intent = nil
+			err = errors.Join(err, t.PutRequest(q))
+		}
+	}
 	hosts, hostsErr := t.HostNamesOf(app)
 	for _, n := range hosts {
 		err = errors.Join(err, t.DeleteHostName(n.Host))
 	}
 	t.counted.Store(nil)
-	return errors.Join(err, grantsErr, hostsErr)
+	return errors.Join(err, grantsErr, requestsErr, hostsErr)
 }
 
 func (t *transaction) AddActivation(a registry.Activation) error {

@@ -28,7 +28,8 @@ const noLimit = 1 << 62
 // for releases, whose blobs are noted when they go, and usage, which stays.
 var owned = []string{bActivations, bSecrets, bPauses, bUses, bAudiences, bAccess}
 
-// EraseApp forgets all records of an app but itself, its usage, its requests and its events.
+// EraseApp forgets all records of an app but itself, its usage, its events, and its requests without what
+// they say that it is for.
 func (t *transaction) EraseApp(app string) error {
 	if app == "" {
 		return errors.New("BUG: no app to erase")
@@ -59,6 +60,19 @@ func (t *transaction) EraseApp(app string) error {
 	}
 	for _, g := range grants {
 		if err := t.w.remove(bGrants, key(g.ID)); err != nil {
+			return err
+		}
+	}
+	requests, _, err := t.RequestsPart(app, "", state.Part{Limit: -1})
+	if err != nil {
+		return err
+	}
+	for _, q := range requests {
+		if q.Intent == nil {
+			continue
+		}
+		q.Intent = nil
+		if err := t.PutRequest(q); err != nil {
 			return err
 		}
 	}
