@@ -19,13 +19,28 @@ type reader struct {
 	provisionReader
 	accountReader
 	noticeReader
+	registryReader
+	approvalReader
 	known map[string]access.Identity // what was looked up; the zero Identity: no person
+}
+
+// registryReader reads apps and what belongs to them, by names.
+type registryReader struct {
+	below state.Reader
+	in    *reader
+}
+
+// approvalReader reads requests and grants, by names.
+type approvalReader struct {
+	below state.Reader
+	in    *reader
 }
 
 func newReader(below state.Reader) *reader {
 	r := &reader{}
 	r.groupReader, r.provisionReader, r.accountReader = groupReader{audienceReader{below, r}, r}, provisionReader{below, r}, accountReader{below, r}
 	r.noticeReader = noticeReader{below, r}
+	r.registryReader, r.approvalReader = registryReader{below, r}, approvalReader{below, r}
 	return r
 }
 
@@ -98,147 +113,147 @@ func kept[T any](r *reader, keep func(T) bool, fields func(*T) []*string, failed
 	}
 }
 
-func (r *reader) App(name string) (registry.App, error) {
-	a, err := r.Reader.App(name)
-	return one(r, a, err, InApp)
+func (r registryReader) App(name string) (registry.App, error) {
+	a, err := r.below.App(name)
+	return one(r.in, a, err, InApp)
 }
 
-func (r *reader) Apps() ([]registry.App, error) {
-	all, err := r.Reader.Apps()
-	return many(r, all, err, InApp)
+func (r registryReader) Apps() ([]registry.App, error) {
+	all, err := r.below.Apps()
+	return many(r.in, all, err, InApp)
 }
 
-func (r *reader) AppsPart(p state.Part, keep func(registry.App) bool) ([]registry.App, []byte, error) {
+func (r registryReader) AppsPart(p state.Part, keep func(registry.App) bool) ([]registry.App, []byte, error) {
 	var failed error
-	all, next, err := r.Reader.AppsPart(p, kept(r, keep, InApp, &failed))
-	return part(r, all, next, errors.Join(err, failed), InApp)
+	all, next, err := r.below.AppsPart(p, kept(r.in, keep, InApp, &failed))
+	return part(r.in, all, next, errors.Join(err, failed), InApp)
 }
 
 // inRelease reads the names of a release. What it was signed as is shown where that is another name.
-func (r *reader) inRelease(v registry.Release, err error) (registry.Release, error) {
+func (r registryReader) inRelease(v registry.Release, err error) (registry.Release, error) {
 	SignedAs(&v)
-	if v, err = one(r, v, err, InRelease); v.Signer.SignedAs == v.Signer.Identity {
+	if v, err = one(r.in, v, err, InRelease); v.Signer.SignedAs == v.Signer.Identity {
 		v.Signer.SignedAs = ""
 	}
 	return v, err
 }
 
-func (r *reader) Release(app string, n int) (registry.Release, error) {
-	return r.inRelease(r.Reader.Release(app, n))
+func (r registryReader) Release(app string, n int) (registry.Release, error) {
+	return r.inRelease(r.below.Release(app, n))
 }
 
-func (r *reader) ReleasesPart(app string, p state.Part) ([]registry.Release, []byte, error) {
-	all, next, err := r.Reader.ReleasesPart(app, p)
+func (r registryReader) ReleasesPart(app string, p state.Part) ([]registry.Release, []byte, error) {
+	all, next, err := r.below.ReleasesPart(app, p)
 	for i := range all {
 		all[i], err = r.inRelease(all[i], err)
 	}
 	return all, next, err
 }
 
-func (r *reader) ActivationsPart(app string, p state.Part) ([]registry.Activation, []byte, error) {
-	all, next, err := r.Reader.ActivationsPart(app, p)
-	return part(r, all, next, err, InActivation)
+func (r registryReader) ActivationsPart(app string, p state.Part) ([]registry.Activation, []byte, error) {
+	all, next, err := r.below.ActivationsPart(app, p)
+	return part(r.in, all, next, err, InActivation)
 }
 
-func (r *reader) TierActivations(app string, tier abi.Tier) iter.Seq2[registry.Activation, error] {
+func (r registryReader) TierActivations(app string, tier abi.Tier) iter.Seq2[registry.Activation, error] {
 	return func(yield func(registry.Activation, error) bool) {
-		for a, err := range r.Reader.TierActivations(app, tier) {
-			if !yield(one(r, a, err, InActivation)) {
+		for a, err := range r.below.TierActivations(app, tier) {
+			if !yield(one(r.in, a, err, InActivation)) {
 				return
 			}
 		}
 	}
 }
 
-func (r *reader) Key(hint string) (registry.Key, error) {
-	k, err := r.Reader.Key(hint)
-	return one(r, k, err, InKey)
+func (r registryReader) Key(hint string) (registry.Key, error) {
+	k, err := r.below.Key(hint)
+	return one(r.in, k, err, InKey)
 }
 
-func (r *reader) KeysPart(p state.Part) ([]registry.Key, []byte, error) {
-	all, next, err := r.Reader.KeysPart(p)
-	return part(r, all, next, err, InKey)
+func (r registryReader) KeysPart(p state.Part) ([]registry.Key, []byte, error) {
+	all, next, err := r.below.KeysPart(p)
+	return part(r.in, all, next, err, InKey)
 }
 
-func (r *reader) HostName(host string) (registry.HostName, error) {
-	n, err := r.Reader.HostName(host)
-	return one(r, n, err, InHostName)
+func (r registryReader) HostName(host string) (registry.HostName, error) {
+	n, err := r.below.HostName(host)
+	return one(r.in, n, err, InHostName)
 }
 
-func (r *reader) HostNamesOf(app string) ([]registry.HostName, error) {
-	all, err := r.Reader.HostNamesOf(app)
-	return many(r, all, err, InHostName)
+func (r registryReader) HostNamesOf(app string) ([]registry.HostName, error) {
+	all, err := r.below.HostNamesOf(app)
+	return many(r.in, all, err, InHostName)
 }
 
-func (r *reader) HostNamesPart(p state.Part) ([]registry.HostName, []byte, error) {
-	all, next, err := r.Reader.HostNamesPart(p)
-	return part(r, all, next, err, InHostName)
+func (r registryReader) HostNamesPart(p state.Part) ([]registry.HostName, []byte, error) {
+	all, next, err := r.below.HostNamesPart(p)
+	return part(r.in, all, next, err, InHostName)
 }
 
-func (r *reader) Certificate(id string) (registry.Issued, error) {
-	c, err := r.Reader.Certificate(id)
-	return one(r, c, err, InCertificate)
+func (r registryReader) Certificate(id string) (registry.Issued, error) {
+	c, err := r.below.Certificate(id)
+	return one(r.in, c, err, InCertificate)
 }
 
-func (r *reader) LastCertificate() (registry.Issued, error) {
-	c, err := r.Reader.LastCertificate()
-	return one(r, c, err, InCertificate)
+func (r registryReader) LastCertificate() (registry.Issued, error) {
+	c, err := r.below.LastCertificate()
+	return one(r.in, c, err, InCertificate)
 }
 
-func (r *reader) CertificatesPart(p state.Part, keep func(registry.Issued) bool) ([]registry.Issued, []byte, error) {
+func (r registryReader) CertificatesPart(p state.Part, keep func(registry.Issued) bool) ([]registry.Issued, []byte, error) {
 	var failed error
-	all, next, err := r.Reader.CertificatesPart(p, kept(r, keep, InCertificate, &failed))
-	return part(r, all, next, errors.Join(err, failed), InCertificate)
+	all, next, err := r.below.CertificatesPart(p, kept(r.in, keep, InCertificate, &failed))
+	return part(r.in, all, next, errors.Join(err, failed), InCertificate)
 }
 
-func (r *reader) Unnamed() ([]registry.Unnamed, error) {
-	all, err := r.Reader.Unnamed()
-	return many(r, all, err, InUnnamed)
+func (r registryReader) Unnamed() ([]registry.Unnamed, error) {
+	all, err := r.below.Unnamed()
+	return many(r.in, all, err, InUnnamed)
 }
 
-func (r *reader) Request(id string) (approvals.Request, error) {
-	q, err := r.Reader.Request(id)
-	return one(r, q, err, InRequest)
+func (r approvalReader) Request(id string) (approvals.Request, error) {
+	q, err := r.below.Request(id)
+	return one(r.in, q, err, InRequest)
 }
 
-func (r *reader) OpenRequests(app string, kind approvals.Kind) ([]approvals.Request, error) {
-	all, err := r.Reader.OpenRequests(app, kind)
-	return many(r, all, err, InRequest)
+func (r approvalReader) OpenRequests(app string, kind approvals.Kind) ([]approvals.Request, error) {
+	all, err := r.below.OpenRequests(app, kind)
+	return many(r.in, all, err, InRequest)
 }
 
-func (r *reader) AskedFor(app, capability string) ([]approvals.Request, error) {
-	all, err := r.Reader.AskedFor(app, capability)
-	return many(r, all, err, InRequest)
+func (r approvalReader) AskedFor(app, capability string) ([]approvals.Request, error) {
+	all, err := r.below.AskedFor(app, capability)
+	return many(r.in, all, err, InRequest)
 }
 
-func (r *reader) AskedBefore(app string, release int, approved bool) (approvals.Request, error) {
-	q, err := r.Reader.AskedBefore(app, release, approved)
-	return one(r, q, err, InRequest)
+func (r approvalReader) AskedBefore(app string, release int, approved bool) (approvals.Request, error) {
+	q, err := r.below.AskedBefore(app, release, approved)
+	return one(r.in, q, err, InRequest)
 }
 
-func (r *reader) RequestsPart(app string, status approvals.Status, p state.Part) ([]approvals.Request, []byte, error) {
-	all, next, err := r.Reader.RequestsPart(app, status, p)
-	return part(r, all, next, err, InRequest)
+func (r approvalReader) RequestsPart(app string, status approvals.Status, p state.Part) ([]approvals.Request, []byte, error) {
+	all, next, err := r.below.RequestsPart(app, status, p)
+	return part(r.in, all, next, err, InRequest)
 }
 
-func (r *reader) ReleaseRequests(app string, n int, p state.Part) ([]approvals.Request, []byte, error) {
-	all, next, err := r.Reader.ReleaseRequests(app, n, p)
-	return part(r, all, next, err, InRequest)
+func (r approvalReader) ReleaseRequests(app string, n int, p state.Part) ([]approvals.Request, []byte, error) {
+	all, next, err := r.below.ReleaseRequests(app, n, p)
+	return part(r.in, all, next, err, InRequest)
 }
 
-func (r *reader) Grant(id string) (approvals.Grant, error) {
-	g, err := r.Reader.Grant(id)
-	return one(r, g, err, InGrant)
+func (r approvalReader) Grant(id string) (approvals.Grant, error) {
+	g, err := r.below.Grant(id)
+	return one(r.in, g, err, InGrant)
 }
 
-func (r *reader) Grants(app string) ([]approvals.Grant, error) {
-	all, err := r.Reader.Grants(app)
-	return many(r, all, err, InGrant)
+func (r approvalReader) Grants(app string) ([]approvals.Grant, error) {
+	all, err := r.below.Grants(app)
+	return many(r.in, all, err, InGrant)
 }
 
-func (r *reader) GrantsPart(app string, p state.Part) ([]approvals.Grant, []byte, error) {
-	all, next, err := r.Reader.GrantsPart(app, p)
-	return part(r, all, next, err, InGrant)
+func (r approvalReader) GrantsPart(app string, p state.Part) ([]approvals.Grant, []byte, error) {
+	all, next, err := r.below.GrantsPart(app, p)
+	return part(r.in, all, next, err, InGrant)
 }
 
 func (r *reader) CredentialByHash(hash string) (access.Credential, error) {

@@ -28,13 +28,13 @@ func (t *transaction) PutCertificate(c registry.Issued) error {
 }
 
 // Certificate reads one.
-func (t *reader) Certificate(id string) (registry.Issued, error) {
-	return get[registry.Issued](t.tx, bCertificates, certificateKey(id), registry.ErrNotFound)
+func (t registryReader) Certificate(id string) (registry.Issued, error) {
+	return get[registry.Issued](t.in.tx, bCertificates, certificateKey(id), registry.ErrNotFound)
 }
 
 // LastCertificate reads the newest; registry.ErrNotFound if there is none.
-func (t *reader) LastCertificate() (registry.Issued, error) {
-	found, _, err := t.CertificatesPart(state.Part{Limit: 1}, nil)
+func (t registryReader) LastCertificate() (registry.Issued, error) {
+	found, _, err := t.in.CertificatesPart(state.Part{Limit: 1}, nil)
 	if err == nil && len(found) == 0 {
 		err = registry.ErrNotFound
 	}
@@ -45,6 +45,6 @@ func (t *reader) LastCertificate() (registry.Issued, error) {
 }
 
 // CertificatesPart lists a part of the certificates for which keep returns true, newest first.
-func (t *reader) CertificatesPart(p state.Part, keep func(registry.Issued) bool) ([]registry.Issued, []byte, error) {
-	return page(t, bCertificates, nil, p, true, keep)
+func (t registryReader) CertificatesPart(p state.Part, keep func(registry.Issued) bool) ([]registry.Issued, []byte, error) {
+	return page(t.in, bCertificates, nil, p, true, keep)
 }

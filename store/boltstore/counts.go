@@ -250,9 +250,9 @@ func below(tx checked.Tx, prefix []byte, see func(rest string) (more bool)) {
 }
 
 // Waiting lists the open requests about an app's releases: one id for each release.
-func (t *reader) Waiting(app string) (map[int]string, error) {
+func (t approvalReader) Waiting(app string) (map[int]string, error) {
 	waiting := map[int]string{}
-	below(t.tx, key(countWaiting, app, ""), func(rest string) bool {
+	below(t.in.tx, key(countWaiting, app, ""), func(rest string) bool {
 		n, id, _ := strings.Cut(rest, "\x00")
 		if release, err := strconv.Atoi(n); err == nil {
 			waiting[release] = id

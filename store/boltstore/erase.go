@@ -89,8 +89,8 @@ func (t *transaction) EraseApp(app string) error {
 }
 
 // HostNamesOf lists the host names of an app.
-func (t *reader) HostNamesOf(app string) ([]registry.HostName, error) {
-	found, _, err := page(t, bHosts, nil, state.Part{Limit: -1}, false, func(n registry.HostName) bool { return n.App == app })
+func (t registryReader) HostNamesOf(app string) ([]registry.HostName, error) {
+	found, _, err := page(t.in, bHosts, nil, state.Part{Limit: -1}, false, func(n registry.HostName) bool { return n.App == app })
 	return found, err
 }
 

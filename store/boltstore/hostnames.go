@@ -6,13 +6,13 @@ import (
 )
 
 // HostName reads whose host name it is.
-func (t *reader) HostName(host string) (registry.HostName, error) {
-	return get[registry.HostName](t.tx, bHosts, key(host), registry.ErrNotFound)
+func (t registryReader) HostName(host string) (registry.HostName, error) {
+	return get[registry.HostName](t.in.tx, bHosts, key(host), registry.ErrNotFound)
 }
 
 // HostNamesPart lists a part of the host names.
-func (t *reader) HostNamesPart(p state.Part) ([]registry.HostName, []byte, error) {
-	return page[registry.HostName](t, bHosts, nil, p, false, nil)
+func (t registryReader) HostNamesPart(p state.Part) ([]registry.HostName, []byte, error) {
+	return page[registry.HostName](t.in, bHosts, nil, p, false, nil)
 }
 
 // PutHostName stores one.

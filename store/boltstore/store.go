@@ -137,6 +137,8 @@ type reader struct {
 	ctx context.Context
 	tx  checked.Tx
 	at  time.Time
+	registryReader
+	approvalReader
 	groupReader
 	provisionReader
 	accountReader
@@ -144,8 +146,15 @@ type reader struct {
 	noticeReader
 }
 
+// registryReader reads apps and what belongs to them, for a reader.
+type registryReader struct{ in *reader }
+
+// approvalReader reads requests and grants, for a reader.
+type approvalReader struct{ in *reader }
+
 func newReader(ctx context.Context, tx checked.Tx, at time.Time) *reader {
 	r := &reader{ctx: ctx, tx: tx, at: at.UTC()}
+	r.registryReader, r.approvalReader = registryReader{r}, approvalReader{r}
 	r.groupReader, r.provisionReader, r.accountReader, r.audienceReader = groupReader{r}, provisionReader{r}, accountReader{r}, audienceReader{r}
 	r.noticeReader = noticeReader{r}
 	return r

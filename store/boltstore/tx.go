@@ -18,21 +18,21 @@ var (
 )
 
 // App reads an app.
-func (t *reader) App(name string) (registry.App, error) {
-	return get[registry.App](t.tx, bApps, key(name), registry.ErrNoApp)
+func (t registryReader) App(name string) (registry.App, error) {
+	return get[registry.App](t.in.tx, bApps, key(name), registry.ErrNoApp)
 }
 
 // Apps lists apps by name.
-func (t *reader) Apps() ([]registry.App, error) { return all[registry.App](t, bApps, nil) }
+func (t registryReader) Apps() ([]registry.App, error) { return all[registry.App](t.in, bApps, nil) }
 
 // AppsPart lists a part of the apps for which keep returns true, by name.
-func (t *reader) AppsPart(p state.Part, keep func(registry.App) bool) ([]registry.App, []byte, error) {
-	return page(t, bApps, nil, p, false, keep)
+func (t registryReader) AppsPart(p state.Part, keep func(registry.App) bool) ([]registry.App, []byte, error) {
+	return page(t.in, bApps, nil, p, false, keep)
 }
 
 // NumberOfApps returns how many apps there are.
-func (t *reader) NumberOfApps() (int, error) {
-	n, err := t.tx.Count(bApps)
+func (t registryReader) NumberOfApps() (int, error) {
+	n, err := t.in.tx.Count(bApps)
 	return int(n), err
 }
 
@@ -42,13 +42,13 @@ func (t *transaction) PutApp(a registry.App) error { return put(t.w, bApps, key(
 func releaseKey(app string, n int) []byte { return key(app, number(uint64(n))) }
 
 // Release reads a release.
-func (t *reader) Release(app string, n int) (registry.Release, error) {
-	return get[registry.Release](t.tx, bReleases, releaseKey(app, n), registry.ErrNoRelease)
+func (t registryReader) Release(app string, n int) (registry.Release, error) {
+	return get[registry.Release](t.in.tx, bReleases, releaseKey(app, n), registry.ErrNoRelease)
 }
 
 // ReleasesPart lists a part of an app's releases, newest first.
-func (t *reader) ReleasesPart(app string, p state.Part) ([]registry.Release, []byte, error) {
-	return page[registry.Release](t, bReleases, within(app), p, true, nil)
+func (t registryReader) ReleasesPart(app string, p state.Part) ([]registry.Release, []byte, error) {
+	return page[registry.Release](t.in, bReleases, within(app), p, true, nil)
 }
 
 // AddRelease stores a new release, whose number must be the next of its app.
@@ -69,17 +69,17 @@ func (t *transaction) AddRelease(r registry.Release) error {
 }
 
 // ActivationsPart lists a part of an app's routes, newest first.
-func (t *reader) ActivationsPart(app string, p state.Part) ([]registry.Activation, []byte, error) {
-	return page[registry.Activation](t, bActivations, within(app), p, true, nil)
+func (t registryReader) ActivationsPart(app string, p state.Part) ([]registry.Activation, []byte, error) {
+	return page[registry.Activation](t.in, bActivations, within(app), p, true, nil)
 }
 
 // TierActivations yields the routes of one tier of an app, newest first. They are read as they
 // are asked for.
-func (t *reader) TierActivations(app string, tier abi.Tier) iter.Seq2[registry.Activation, error] {
+func (t registryReader) TierActivations(app string, tier abi.Tier) iter.Seq2[registry.Activation, error] {
 	return func(yield func(registry.Activation, error) bool) {
 		p := state.Part{Limit: 16}
 		for {
-			part, next, err := pageBy[registry.Activation](t, bActivations, within(byTier, app, string(tier)), p, true)
+			part, next, err := pageBy[registry.Activation](t.in, bActivations, within(byTier, app, string(tier)), p, true)
 			for _, a := range part {
 				if !yield(a, nil) {
 					return
@@ -105,13 +105,13 @@ func (t *transaction) AddActivation(a registry.Activation) error {
 }
 
 // Key reads a public key.
-func (t *reader) Key(hint string) (registry.Key, error) {
-	return get[registry.Key](t.tx, bKeys, key(hint), registry.ErrNoKey)
+func (t registryReader) Key(hint string) (registry.Key, error) {
+	return get[registry.Key](t.in.tx, bKeys, key(hint), registry.ErrNoKey)
 }
 
 // KeysPart lists a part of the public keys, by hint.
-func (t *reader) KeysPart(p state.Part) ([]registry.Key, []byte, error) {
-	return page[registry.Key](t, bKeys, nil, p, false, nil)
+func (t registryReader) KeysPart(p state.Part) ([]registry.Key, []byte, error) {
+	return page[registry.Key](t.in, bKeys, nil, p, false, nil)
 }
 
 // PutKey stores a public key.
@@ -141,30 +141,30 @@ func requestKey(id string) []byte {
 }
 
 // Request reads a request.
-func (t *reader) Request(id string) (approvals.Request, error) {
-	return get[approvals.Request](t.tx, bRequests, requestKey(id), approvals.ErrNoRequest)
+func (t approvalReader) Request(id string) (approvals.Request, error) {
+	return get[approvals.Request](t.in.tx, bRequests, requestKey(id), approvals.ErrNoRequest)
 }
 
 // OpenRequests lists the requests of a kind and an app that wait, newest first.
-func (t *reader) OpenRequests(app string, kind approvals.Kind) ([]approvals.Request, error) {
-	found, _, err := pageBy[approvals.Request](t, bRequests, within(byOpen, app, string(kind)), state.Part{Limit: -1}, true)
+func (t approvalReader) OpenRequests(app string, kind approvals.Kind) ([]approvals.Request, error) {
+	found, _, err := pageBy[approvals.Request](t.in, bRequests, within(byOpen, app, string(kind)), state.Part{Limit: -1}, true)
 	return found, err
 }
 
 // AskedFor lists the requests for grants of a capability to an app, newest first.
-func (t *reader) AskedFor(app, capability string) ([]approvals.Request, error) {
-	found, _, err := pageBy[approvals.Request](t, bRequests, within(byAsked, app, capability), state.Part{Limit: -1}, true)
+func (t approvalReader) AskedFor(app, capability string) ([]approvals.Request, error) {
+	found, _, err := pageBy[approvals.Request](t.in, bRequests, within(byAsked, app, capability), state.Part{Limit: -1}, true)
 	return found, err
 }
 
 // AskedBefore returns the last request about the newest release of an app before one that was
 // asked about or, with approved, that was approved; approvals.ErrNotFound if there is none.
-func (t *reader) AskedBefore(app string, release int, approved bool) (approvals.Request, error) {
+func (t approvalReader) AskedBefore(app string, release int, approved bool) (approvals.Request, error) {
 	by := byRelease
 	if approved {
 		by = byApproved
 	}
-	found, _, err := pageBy[approvals.Request](t, bRequests, within(by, app), state.Part{After: []byte(number(uint64(release))), Limit: 1}, true)
+	found, _, err := pageBy[approvals.Request](t.in, bRequests, within(by, app), state.Part{After: []byte(number(uint64(release))), Limit: 1}, true)
 	if err == nil && len(found) == 0 {
 		err = approvals.ErrNoRequest
 	}
@@ -175,30 +175,30 @@ func (t *reader) AskedBefore(app string, release int, approved bool) (approvals.
 }
 
 // CountOpen returns how many requests of an app wait or, for "", of all.
-func (t *reader) CountOpen(app string) (int, error) {
+func (t approvalReader) CountOpen(app string) (int, error) {
 	if app == "" {
-		return countEntries(t, within(byStatus, string(approvals.StatusOpen)))
+		return countEntries(t.in, within(byStatus, string(approvals.StatusOpen)))
 	}
-	return countEntries(t, within(byAppStatus, app, string(approvals.StatusOpen)))
+	return countEntries(t.in, within(byAppStatus, app, string(approvals.StatusOpen)))
 }
 
 // RequestsPart lists a part of the requests of an app ("" for all) in a status ("" for all),
 // newest first.
-func (t *reader) RequestsPart(app string, status approvals.Status, p state.Part) ([]approvals.Request, []byte, error) {
+func (t approvalReader) RequestsPart(app string, status approvals.Status, p state.Part) ([]approvals.Request, []byte, error) {
 	switch {
 	case app == "" && status == "":
-		return page[approvals.Request](t, bRequests, nil, p, true, nil)
+		return page[approvals.Request](t.in, bRequests, nil, p, true, nil)
 	case app == "":
-		return pageBy[approvals.Request](t, bRequests, within(byStatus, string(status)), p, true)
+		return pageBy[approvals.Request](t.in, bRequests, within(byStatus, string(status)), p, true)
 	case status == "":
-		return pageBy[approvals.Request](t, bRequests, within(byApp, app), p, true)
+		return pageBy[approvals.Request](t.in, bRequests, within(byApp, app), p, true)
 	}
-	return pageBy[approvals.Request](t, bRequests, within(byAppStatus, app, string(status)), p, true)
+	return pageBy[approvals.Request](t.in, bRequests, within(byAppStatus, app, string(status)), p, true)
 }
 
 // ReleaseRequests lists a part of the requests that name a release, newest first.
-func (t *reader) ReleaseRequests(app string, n int, p state.Part) ([]approvals.Request, []byte, error) {
-	return pageBy[approvals.Request](t, bRequests, within(byRelease, app, number(uint64(n))), p, true)
+func (t approvalReader) ReleaseRequests(app string, n int, p state.Part) ([]approvals.Request, []byte, error) {
+	return pageBy[approvals.Request](t.in, bRequests, within(byRelease, app, number(uint64(n))), p, true)
 }
 
 // PutRequest stores a request.
@@ -207,22 +207,22 @@ func (t *transaction) PutRequest(q approvals.Request) error {
 }
 
 // Grant reads a grant.
-func (t *reader) Grant(id string) (approvals.Grant, error) {
-	return get[approvals.Grant](t.tx, bGrants, key(id), approvals.ErrNoGrant)
+func (t approvalReader) Grant(id string) (approvals.Grant, error) {
+	return get[approvals.Grant](t.in.tx, bGrants, key(id), approvals.ErrNoGrant)
 }
 
 // Grants lists the grants of an app that are not revoked, newest first.
-func (t *reader) Grants(app string) ([]approvals.Grant, error) {
-	found, _, err := pageBy[approvals.Grant](t, bGrants, within(byLive, app), state.Part{Limit: -1}, true)
+func (t approvalReader) Grants(app string) ([]approvals.Grant, error) {
+	found, _, err := pageBy[approvals.Grant](t.in, bGrants, within(byLive, app), state.Part{Limit: -1}, true)
 	return found, err
 }
 
 // GrantsPart lists a part of the grants of one app or, for "", of all, newest first.
-func (t *reader) GrantsPart(app string, p state.Part) ([]approvals.Grant, []byte, error) {
+func (t approvalReader) GrantsPart(app string, p state.Part) ([]approvals.Grant, []byte, error) {
 	if app == "" {
-		return pageBy[approvals.Grant](t, bGrants, within(byGranted), p, true)
+		return pageBy[approvals.Grant](t.in, bGrants, within(byGranted), p, true)
 	}
-	return pageBy[approvals.Grant](t, bGrants, within(byGrantApp, app), p, true)
+	return pageBy[approvals.Grant](t.in, bGrants, within(byGrantApp, app), p, true)
 }
 
 // PutGrant stores a grant.

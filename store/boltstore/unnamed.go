@@ -18,10 +18,10 @@ const bUnnamed = "unnamed"
 
 // ReleaseNumbers lists the numbers of an app's releases, newest first, without reading
 // the releases.
-func (t *reader) ReleaseNumbers(app string) ([]int, error) {
+func (t registryReader) ReleaseNumbers(app string) ([]int, error) {
 	prefix := within(app)
 	var all []int
-	for k := range t.tx.Under(bReleases, prefix) {
+	for k := range t.in.tx.Under(bReleases, prefix) {
 		if rest := k[len(prefix):]; len(rest) == 8 {
 			all = append(all, int(binary.BigEndian.Uint64(rest)))
 		}
@@ -70,14 +70,14 @@ func (t *transaction) ChargeRelease(app string, n int, to string) error {
 }
 
 // Named reports whether a release names a blob.
-func (t *reader) Named(d registry.Digest) (bool, error) {
-	c, err := readCount(t.tx, string(key(countBlob, string(d))))
+func (t registryReader) Named(d registry.Digest) (bool, error) {
+	c, err := readCount(t.in.tx, string(key(countBlob, string(d))))
 	return c.N > 0, err
 }
 
 // Unnamed lists the blobs that no release names.
-func (t *reader) Unnamed() ([]registry.Unnamed, error) {
-	return all[registry.Unnamed](t, bUnnamed, nil)
+func (t registryReader) Unnamed() ([]registry.Unnamed, error) {
+	return all[registry.Unnamed](t.in, bUnnamed, nil)
 }
 
 // MarkUnnamed notes blobs whose files were found and that no release names. It makes no

@@ -82,11 +82,13 @@ func sumUses(w *writer) error {
 }
 
 // UsedByAny returns what the releases of an app did together.
-func (t *reader) UsedByAny(app string) ([]approvals.Used, error) { return t.Used(app, allReleases) }
+func (t approvalReader) UsedByAny(app string) ([]approvals.Used, error) {
+	return t.in.Used(app, allReleases)
+}
 
 // Used returns what a release did.
-func (t *reader) Used(app string, release int) ([]approvals.Used, error) {
-	used, err := get[[]approvals.Used](t.tx, bUses, releaseKey(app, release), os.ErrNotExist)
+func (t approvalReader) Used(app string, release int) ([]approvals.Used, error) {
+	used, err := get[[]approvals.Used](t.in.tx, bUses, releaseKey(app, release), os.ErrNotExist)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
