@@ -1,6 +1,6 @@
 // Command bench measures a node beside its baselines, in one run: bare net/http,
 // echo and Extism for requests, unmetered wazero for the kernels, and wasmtime if it
-// was built with that tag (make peers). What it prints is what
+// was built with that tag (make peers); and for scripts workerd, if npm can fetch it. What it prints is what
 // docs/benchmarks.md shows. It is a module of its own, so that baselines do not
 // become dependencies of the product.
 //

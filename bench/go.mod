@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/agora-host/agora v0.0.0
 	github.com/bytecodealliance/wasmtime-go/v41 v41.0.0
+	github.com/evanw/esbuild v0.28.2
 	github.com/extism/go-sdk v1.7.1
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/tetratelabs/wazero v1.12.0
@@ -25,7 +26,6 @@ require (
 	github.com/digitorus/timestamp v0.0.0-20231217203849-220c5c2851b7 // indirect
 	github.com/dylibso/observe-sdk/go v0.0.0-20240819160327-2d926c5d788a // indirect
 	github.com/elastic/go-seccomp-bpf v1.6.0 // indirect
-	github.com/evanw/esbuild v0.28.2 // indirect
 	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect

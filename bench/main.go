@@ -14,12 +14,16 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/javascript/isolate"
 	"github.com/agora-host/agora/node"
 )
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "compile-worker" {
 		os.Exit(engine.CompileWorker(os.Stdin, os.Stdout))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "build-worker" {
+		os.Exit(isolate.Worker(os.Stdin, os.Stdout))
 	}
 	log.SetFlags(0)
 	if len(os.Args) == 3 && os.Args[1] == "siege-node" {
@@ -38,6 +42,7 @@ func main() {
 	journals := flag.Int64("journals", 1<<30, "how many bytes of journals the recover part reads")
 	megabytes := flag.Int("megabytes", 1000, "how much data of apps the backup part has")
 	only := flag.String("only", "", "measure only the servers whose name contains this, or this part of the siege")
+	workerd := flag.String("workerd", "", "the program that the workerd part runs, instead of one that npm fetches")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this file")
 	flag.Parse()
 	if *profile != "" {
@@ -62,6 +67,8 @@ func main() {
 			err = benchEngine(ctx)
 		case "http":
 			err = benchHTTP(ctx, *span, *only)
+		case "workerd":
+			err = benchWorkerd(ctx, *span, *workerd)
 		case "signed":
 			err = benchSigned(ctx, *span)
 		case "journal":

@@ -84,26 +84,32 @@ func serveFrames(call func(frame []byte) ([]byte, error)) http.Handler {
 
 // check asks a server once, and fails unless it returns what it should, byte for byte.
 func (s *server) check() error {
+	body, err := s.once()
+	if err == nil && !bytes.Equal(body, s.want) {
+		err = fmt.Errorf("answered %q instead of %q", body, s.want)
+	}
+	return err
+}
+
+// once asks a server, and returns the body of its response.
+func (s *server) once() ([]byte, error) {
 	method := http.MethodGet
 	if s.body != nil {
 		method = http.MethodPost
 	}
 	r, err := http.NewRequest(method, "http://"+s.addr+s.path, bytes.NewReader(s.body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.Host = s.host
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("answered %s %q", resp.Status, body)
 	}
-	if resp.StatusCode != http.StatusOK || !bytes.Equal(body, s.want) {
-		return fmt.Errorf("answered %s %q instead of %q", resp.Status, body, s.want)
-	}
-	return nil
+	return body, err
 }

@@ -242,6 +242,9 @@ type App struct {
 	GroupName string `json:"group_name,omitempty"`
 	Orphaned  bool   `json:"orphaned,omitempty"`  // its owner is disabled
 	Successor string `json:"successor,omitempty"` // who could own an orphaned app: its co-owner
+	// Engine is what the release that serves, or else the newest, was made with, if of a script.
+	Engine   *Engine       `json:"engine,omitempty"`
+	Findings []abi.Finding `json:"findings,omitempty"` // what its owner can do something about; not in lists
 }
 
 // AppCode is what leads a browser from the console to an app's address, where it is signed in then.
@@ -298,6 +301,8 @@ type Release struct {
 	// Outdated: the release was made of a script, and this node makes modules with another version of
 	// the engine. The release goes on to run as it is.
 	Outdated bool `json:"outdated,omitempty"`
+	// Engine is what a script was made into the release's module with.
+	Engine *Engine `json:"engine,omitempty"`
 	// MayServe are tiers that can be routed to it at once. Only where one release is read.
 	MayServe []abi.Tier `json:"may_serve,omitempty"`
 }

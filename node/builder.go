@@ -20,15 +20,22 @@ const buildTime = 30 * time.Second
 // builder makes modules of scripts, each in a child process.
 type builder struct {
 	isolate.Builder
-	version string
+	engines control.Engines
 }
 
-func newBuilder(worker []string) (*builder, error) {
-	version, err := javascript.Version()
-	return &builder{isolate.Builder{Worker: worker, Time: buildTime}, version}, err
+func newBuilder(worker []string, engines control.Engines) (*builder, error) {
+	b := &builder{isolate.Builder{Worker: worker, Time: buildTime}, engines}
+	if engines != nil {
+		return b, nil
+	}
+	known, err := javascript.Versions()
+	for _, k := range known {
+		b.engines = append(b.engines, control.EngineVersion(k))
+	}
+	return b, err
 }
 
-func (b *builder) Version() string { return b.version }
+func (b *builder) Version() string { return b.engines[len(b.engines)-1].Version }
 
 func (b *builder) Build(ctx context.Context, s control.Script) (none control.Built, err error) {
 	made, spent, err := b.Builder.Build(ctx, s.Entry, s.Code, slices.Compact(slices.Sorted(slices.Values(s.Capabilities))))

@@ -276,6 +276,9 @@ func (o *Options) Inject(f func(where string)) { o.inject = f }
 // Gather is for how long a mail waits for what happens together.
 func (o *Options) Gather(d time.Duration) { o.gather = d }
 
+// Engines says which versions of the JavaScript engine the node knows.
+func (o *Options) Engines(known control.Engines) { o.engines = known }
+
 // RunTwice has every change of the node's state run twice, see statetest.Strict.
 func (o *Options) RunTwice(t testing.TB) {
 	o.wrap = func(s state.Store) state.Store { return statetest.Strict(t, s) }

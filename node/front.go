@@ -13,6 +13,7 @@ import (
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/internal/calm"
 	"github.com/agora-host/agora/internal/door"
+	"github.com/agora-host/agora/javascript"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/triggers/webhook"
@@ -39,13 +40,14 @@ func (f *front) handler(n *Node) (http.Handler, error) {
 	pages, err := console.New(consoleServices(n), console.Options{
 		SessionLife: n.o.Sessions.Longest,
 		Logger:      f.log, MaxModule: f.maxModule, Secure: f.origins.scheme == "https", AppsDomain: f.origins.appsDomain,
+		Types: javascript.Types,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("prepare the console: %w", err)
 	}
 	desk := http.NewServeMux()
 	desk.Handle("/", pages)
-	desk.Handle("/api/", api.New(apiServices(n), api.Options{Logger: f.log, MaxModule: f.maxModule}))
+	desk.Handle("/api/", api.New(apiServices(n), api.Options{Logger: f.log, MaxModule: f.maxModule, Types: javascript.Types}))
 	desk.Handle(scim.Prefix, scim.New(scimServices(n), scim.Options{Logger: f.log, URL: n.provisioningURL}))
 	desk.Handle("/problems/", problem.Handler())
 	desk.HandleFunc("GET /.well-known/jwks.json", n.serveKeys)

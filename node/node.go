@@ -256,7 +256,7 @@ func (n *Node) openData(ctx context.Context) error {
 		return fmt.Errorf("open the meter: %w", err)
 	}
 	n.onStop("meter", n.meter.Close)
-	if n.builder, err = newBuilder(n.o.worker("build-worker")); err != nil {
+	if n.builder, err = newBuilder(n.o.worker("build-worker"), n.o.engines); err != nil {
 		return err
 	}
 	n.openServices()

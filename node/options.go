@@ -130,6 +130,7 @@ type Options struct {
 
 	acmeHTTP *http.Client                  // of tests: asks the directory
 	gather   time.Duration                 // of tests: see inbox.Options
+	engines  control.Engines               // of tests: the versions of the engine that are known
 	programs int64                         // of tests: see host.Options
 	inject   func(where string)            // of tests: see calm.Watch.Inject
 	wrap     func(state.Store) state.Store // of tests: see package statetest

@@ -102,7 +102,7 @@ func (n *Node) pause() {
 func (n *Node) openApps() {
 	keep := apps.Retention(n.o.KeepReleases)
 	n.Catalogue = apps.NewCatalogue(apps.CatalogueOptions{
-		Desk: n.desk, Rules: n.policy, Addresses: addresses{&n.origins}, Uses: uses{&n.plane}, Stock: n.kv, Keep: keep, Engine: n.builder.version,
+		Desk: n.desk, Rules: n.policy, Addresses: addresses{&n.origins}, Uses: uses{&n.plane}, Stock: n.kv, Keep: keep, Engines: n.builder.engines,
 	})
 	n.Lifecycle = apps.NewLifecycle(apps.LifecycleOptions{Desk: n.desk, Catalogue: n.Catalogue, DeleteAfter: n.o.DeleteAfter})
 	n.Keeper = apps.NewKeeper(apps.KeeperOptions{

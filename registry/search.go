@@ -19,6 +19,7 @@ type Search struct {
 	Capability string
 	State      State
 	Orphaned   bool // its owner is disabled
+	OldEngine  bool // it was made of a script, with an engine that is too old
 }
 
 // owned reports whether an app is owned by the person who is looked for, who is in some groups.
@@ -30,6 +31,7 @@ func (s Search) owned(a App, groups []string) bool {
 type Listing struct {
 	App          App
 	Capabilities []string // of the release that serves, or of the newest
+	Engine       string   // the version that the same was made with, if of a script
 
 	text  string // all that words are looked for in, folded
 	team  string // folded

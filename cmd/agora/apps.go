@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -60,6 +61,12 @@ func (c appCommands) command() *cobra.Command {
 					{"name", a.Name}, {"title", orDash(a.Title)}, {"description", orDash(a.Description)}, {"owner", ownedBy(a)}, {"team", a.Team},
 					{"cost center", a.CostCenter}, {"data classification", a.Classification}, {"releases", strconv.Itoa(a.Releases)},
 				}
+				if a.Engine != nil {
+					rows = append(rows, []string{"made with", printable(a.Engine.Version) + ", " + engineWords(*a.Engine)})
+				}
+				for _, f := range a.Findings {
+					rows = append(rows, []string{"to do", printable(f.Message) + " " + f.Remedy.Summary})
+				}
 				rows = append(rows, lifeRows(a)...)
 				for _, tier := range abi.Tiers() {
 					if n := a.Active[tier]; n > 0 {
@@ -77,6 +84,7 @@ func (c appCommands) command() *cobra.Command {
 	flags.StringVar(&search.Owner, "owner", "", "only apps that this person owns, alone or with others")
 	flags.StringVar(&search.Capability, "capability", "", "only apps with a capability, such as kv")
 	flags.BoolVar(&search.Orphaned, "orphaned", false, "only apps whose owner is disabled")
+	flags.BoolVar(&search.OldEngine, "old-engine", false, "only apps that were made of scripts with an engine that is too old")
 	flags.StringVar(&search.State, "state", "", "only apps that are active, suspended, deleting or removing")
 	return noun("apps", "List and show apps; suspend, delete or hand over one", c.limited(cmd), show,
 		c.suspend(), c.resume(), c.delete(), c.undelete(), c.transfer(), c.set(),
@@ -219,6 +227,23 @@ func rebuilt(s client.ReleaseSource) string {
 	return "the files are its maker's word: the node has not made it again"
 }
 
+// engineWords say how the version of a release's engine stands to the node's.
+func engineWords(e client.Engine) string {
+	switch e.Standing {
+	case "current":
+		return "which is the node's"
+	case "earlier", "old":
+		words := "in whose place another version came on " + e.Until.Format(time.DateOnly)
+		if e.Standing == "old" {
+			words += ": it is too old"
+		}
+		return words + "; deploy it again to have that"
+	case "flawed":
+		return "which should not go on to be used, since it " + printable(e.Flaw) + ": deploy it again"
+	}
+	return "which the node does not know"
+}
+
 func showRelease(w io.Writer, r client.Release) error {
 	l := r.Manifest.Limits
 	rows := [][]string{
@@ -231,9 +256,9 @@ func showRelease(w io.Writer, r client.Release) error {
 	m := r.Manifest
 	rows = append(rows, intentRows(&client.Intent{Description: m.Description, ExpectedUsers: m.ExpectedUsers, MonthlyCents: m.MonthlyCents, Answers: m.Answers})...)
 	if r.Made != nil {
-		made := printable(r.Made.Entry) + ", with " + printable(r.Made.Engine)
-		if r.Outdated {
-			made += ", which is another version than the node's: deploy it again to have that"
+		made := printable(r.Made.Entry) + ", with " + printable(r.Made.Version)
+		if r.Engine != nil {
+			made += ", " + engineWords(*r.Engine)
 		}
 		rows = append(rows, []string{"made of", made})
 	}

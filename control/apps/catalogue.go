@@ -46,33 +46,33 @@ type CatalogueOptions struct {
 	Uses      Uses
 	Stock     Stock
 	Keep      Retention
-	// Engine is the version of what this node makes modules of scripts with.
-	Engine string
+	// Engines are the versions of what makes modules of scripts; the last is this node's.
+	Engines control.Engines
 }
 
 // Catalogue shows apps and releases, and gives apps their host names.
 type Catalogue struct {
-	desk   *control.Desk
-	rules  approvals.Rules
-	at     Addresses
-	uses   Uses
-	stock  Stock
-	keep   Retention
-	engine string
-	shelf  shelf
-	lately lately
+	desk    *control.Desk
+	rules   approvals.Rules
+	at      Addresses
+	uses    Uses
+	stock   Stock
+	keep    Retention
+	engines control.Engines
+	shelf   shelf
+	lately  lately
 }
 
 // NewCatalogue makes a Catalogue.
 func NewCatalogue(o CatalogueOptions) *Catalogue {
-	return &Catalogue{desk: o.Desk, rules: o.Rules, at: o.Addresses, uses: o.Uses, stock: o.Stock, keep: o.Keep, engine: o.Engine}
+	return &Catalogue{desk: o.Desk, rules: o.Rules, at: o.Addresses, uses: o.Uses, stock: o.Stock, keep: o.Keep, engines: o.Engines}
 }
 
 // Apps lists apps by title. Whoever has no role sees the public face of those that serve, and
 // their own: they are the end users of the marketplace.
 func (c *Catalogue) Apps(ctx context.Context, search registry.Search, p control.Page) (apps control.Items[control.App], err error) {
 	actor, err := c.desk.Door(ctx, access.FindApp)
-	if err == nil && search.Orphaned {
+	if err == nil && (search.Orphaned || search.OldEngine) {
 		err = access.May(actor, access.ReadCatalogue, access.TheNode)
 	}
 	if err != nil {
@@ -83,7 +83,7 @@ func (c *Catalogue) Apps(ctx context.Context, search registry.Search, p control.
 		if err != nil {
 			return err
 		}
-		found, err := matching(tx, actor, search, all)
+		found, err := c.matching(tx, actor, search, all)
 		if err != nil {
 			return err
 		}
@@ -91,14 +91,20 @@ func (c *Catalogue) Apps(ctx context.Context, search registry.Search, p control.
 		if err != nil {
 			return err
 		}
-		apps, err = control.Shown(page, func(l *registry.Listing) (control.App, error) { return c.showApp(tx, actor, l.App) })
+		apps, err = control.Shown(page, func(l *registry.Listing) (control.App, error) {
+			shown, err := c.showApp(tx, actor, l.App)
+			if l.Engine != "" && access.Allowed(actor, access.ReadApp, control.OfApp(l.App)) {
+				shown.Engine = c.judge(l.Engine)
+			}
+			return shown, err
+		})
 		return err
 	})
 	return apps, err
 }
 
 // matching returns the listings that a search finds among those that an actor may find.
-func matching(tx state.Reader, actor access.Actor, search registry.Search, all []*registry.Listing) (found []*registry.Listing, err error) {
+func (c *Catalogue) matching(tx state.Reader, actor access.Actor, search registry.Search, all []*registry.Listing) (found []*registry.Listing, err error) {
 	var groups []string
 	if search.Owner != "" {
 		if groups, err = tx.GroupsOf(search.Owner); err != nil {
@@ -108,6 +114,9 @@ func matching(tx state.Reader, actor access.Actor, search registry.Search, all [
 	matches := search.Matcher(groups)
 	for _, l := range all {
 		if l.App.Removal != nil || !matches(l) || !access.Allowed(actor, access.FindApp, control.OfApp(l.App)) {
+			continue
+		}
+		if search.OldEngine && (l.Engine == "" || !c.judge(l.Engine).TooOld()) {
 			continue
 		}
 		if search.Orphaned {
@@ -170,6 +179,9 @@ func (c *Catalogue) showOne(tx state.Reader, actor access.Actor, app registry.Ap
 		return shown, err
 	}
 	shown.May = lifeActs(actor, app)
+	if shown.Engine, shown.Findings, err = c.enginesOf(tx, app); err != nil {
+		return shown, err
+	}
 	shown.Previous = map[abi.Tier]int{}
 	for _, tier := range abi.Tiers() {
 		n, err := registry.Previous(tx.TierActivations(app.Name, tier))

@@ -105,5 +105,9 @@ func listingOf(tx state.Reader, app registry.App) (*registry.Listing, error) {
 	}
 	words := slices.AppendSeq(slices.Clone(r.Capabilities), maps.Keys(r.Manifest.Capabilities))
 	slices.Sort(words)
-	return registry.NewListing(app, slices.Compact(words)), nil
+	l := registry.NewListing(app, slices.Compact(words))
+	if r.Made != nil {
+		l.Engine = r.Made.Version
+	}
+	return l, nil
 }

@@ -66,7 +66,11 @@ func (v *showing) show(r registry.Release) (control.Release, error) {
 // brief returns a release without what it may touch and what it did.
 func (v *showing) brief(r registry.Release) control.Release {
 	r.FuelTable = r.CostTable()
-	shown := control.Release{Release: r, Outdated: r.Made != nil && r.Made.Version != v.engine, PreviewURL: v.at.AppURL("r" + strconv.Itoa(r.Number) + "--" + r.App), Kept: v.kept[r.Number]}
+	shown := control.Release{Release: r, PreviewURL: v.at.AppURL("r" + strconv.Itoa(r.Number) + "--" + r.App), Kept: v.kept[r.Number]}
+	if r.Made != nil {
+		shown.Engine = v.judge(r.Made.Version)
+		shown.Outdated = shown.Engine.Standing != control.StandsCurrent
+	}
 	for _, tier := range abi.Tiers() { // the highest last
 		if v.app.Active[tier] == r.Number {
 			shown.ActiveIn = append(shown.ActiveIn, tier)

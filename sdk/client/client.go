@@ -411,6 +411,11 @@ func (c *Client) Inspect(ctx context.Context, module []byte) (Inspection, error)
 	return do[Inspection](ctx, c, request{method: http.MethodPost, path: "/inspect", media: "application/wasm", body: bytes.NewReader(module)})
 }
 
+// Types is agora.d.ts: what the node gives to apps in TypeScript and JavaScript, for editors and compilers.
+func (c *Client) Types(ctx context.Context) ([]byte, error) {
+	return c.bytes(ctx, request{method: http.MethodGet, path: "/types/agora.d.ts"})
+}
+
 // Build makes a module of a script, named entry, that may import these capabilities. Nothing is stored.
 func (c *Client) Build(ctx context.Context, entry string, code []byte, capabilities []string) (Built, error) {
 	return do[Built](ctx, c, request{method: http.MethodPost, path: "/builds", query: url.Values{"entry": {entry}, "capability": capabilities}, media: "text/javascript", body: bytes.NewReader(code)})

@@ -36,6 +36,9 @@ func (c *Client) FindApps(ctx context.Context, s AppSearch) ([]App, error) {
 	if s.Orphaned {
 		q.Set("orphaned", "true")
 	}
+	if s.OldEngine {
+		q.Set("old_engine", "true")
+	}
 	return list[App](ctx, c, "/apps", q)
 }
 

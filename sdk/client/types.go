@@ -50,6 +50,7 @@ type (
 		Capability string
 		State      string // active, suspended, deleting or removing
 		Orphaned   bool   // their owner is disabled
+		OldEngine  bool   // they were made of scripts, with an engine that is too old
 	}
 
 	// RequestFilter narrows a list of requests. What is left out narrows nothing.
@@ -145,6 +146,8 @@ type (
 		Previous       map[abi.Tier]int    `json:"previous,omitempty"` // what rolling a tier back leads to; not in lists
 		State          string              `json:"state"`              // active, suspended, deleting, removing or removed
 		May            []string            `json:"may,omitempty"`      // what the caller may do to it as a whole; not in lists
+		Engine         *Engine             `json:"engine,omitempty"`   // what its release that serves, or else the newest, was made with, if of a script
+		Findings       []abi.Finding       `json:"findings,omitempty"` // what its owner can do something about; not in lists
 		Suspension     *Suspension         `json:"suspension,omitempty"`
 		Deletion       *Deletion           `json:"deletion,omitempty"`
 		Removal        *Removal            `json:"removal,omitempty"`
@@ -207,6 +210,14 @@ type (
 		Count   int64  `json:"count,omitempty"`
 		Bytes   int64  `json:"bytes,omitempty"`
 	}
+	// Engine is what a release was made of a script with, and how that version stands to those that the node knows.
+	Engine struct {
+		Version  string    `json:"version"`
+		Standing string    `json:"standing"`       // current, earlier, old, flawed or unknown
+		Until    time.Time `json:"until,omitzero"` // when another came in its place
+		Flaw     string    `json:"flaw,omitempty"` // what is known against it, after "it"
+	}
+
 	// Release is one immutable version of an app.
 	Release struct {
 		App          string            `json:"app"`
@@ -221,6 +232,7 @@ type (
 		Made         *source.Origin    `json:"made,omitempty"`     // what it was made of, if that was a script
 		Rebuilt      bool              `json:"rebuilt,omitempty"`  // the node made the same module of the files that it carries
 		Outdated     bool              `json:"outdated,omitempty"` // the node makes modules with another version of the engine
+		Engine       *Engine           `json:"engine,omitempty"`   // what it was made with, if of a script
 		Signer       Signer            `json:"signer"`
 		Bundle       string            `json:"bundle"`
 		Findings     []abi.Finding     `json:"findings,omitempty"`

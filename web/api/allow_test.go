@@ -18,7 +18,7 @@ import (
 // name none: what they return is no app's, or they ask for the app once they have read it. Whoever
 // adds one has to say here why it is no way around the binding.
 var aboutNoApp = map[string]string{
-	"info": "of the node", "whoami": "of the token", "getPolicy": "the same for all", "listTiers": "the same for all", "publish": "host.Publish asks for the manifest's app",
+	"info": "of the node", "whoami": "of the token", "types": "the same for all", "getPolicy": "the same for all", "listTiers": "the same for all", "publish": "host.Publish asks for the manifest's app",
 	"inspect": "keeps nothing", "build": "keeps nothing", "checkPolicy": "keeps nothing, and asks for the manifest's app", "certify": "in its user's name, see docs/security.md", "timestamp": "of a digest",
 }
 

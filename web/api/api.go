@@ -32,7 +32,8 @@ const (
 // Options configure the API.
 type Options struct {
 	Logger    *slog.Logger
-	MaxModule int64 // bytes
+	MaxModule int64  // bytes
+	Types     string // agora.d.ts: what apps in TypeScript and JavaScript are given
 }
 
 type server struct {

@@ -32,6 +32,10 @@ func manifestSchema(*server, echo.Context) (any, error) {
 	return json.RawMessage(registry.Schema()), nil
 }
 
+func types(s *server, c echo.Context) (any, error) {
+	return nil, c.String(http.StatusOK, s.o.Types)
+}
+
 func signIn(s *server, c echo.Context) (any, error) {
 	in, err := decode[SignIn](c)
 	if err != nil {

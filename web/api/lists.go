@@ -15,7 +15,7 @@ import (
 
 func listApps(s *server, c echo.Context, p control.Page) (Items[control.App], error) {
 	search := registry.Search{
-		Text: arg[string](c, "q"), Tier: abi.Tier(arg[string](c, "tier")), Team: arg[string](c, "team"), Owner: arg[string](c, "owner"), Capability: arg[string](c, "capability"), State: registry.State(arg[string](c, "state")), Orphaned: arg[string](c, "orphaned") == "true",
+		Text: arg[string](c, "q"), Tier: abi.Tier(arg[string](c, "tier")), Team: arg[string](c, "team"), Owner: arg[string](c, "owner"), Capability: arg[string](c, "capability"), State: registry.State(arg[string](c, "state")), Orphaned: arg[string](c, "orphaned") == "true", OldEngine: arg[string](c, "old_engine") == "true",
 	}
 	return s.Catalogue.Apps(c.Request().Context(), search, p)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/notices"
 	"github.com/agora-host/agora/registry"
@@ -57,6 +58,7 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[registry.State]():        words(registry.StateActive, registry.StateSuspended, registry.StateDeleting, registry.StateRemoving, registry.StateRemoved),
 	reflect.TypeFor[registry.Authority]():    words(registry.ByOwner, registry.ByReviewer, registry.ByOperator),
 	reflect.TypeFor[notices.Pace]():          words(notices.Paces()...),
+	reflect.TypeFor[control.Standing]():      words(control.StandsCurrent, control.StandsEarlier, control.StandsOld, control.StandsFlawed, control.StandsUnknown),
 	reflect.TypeFor[metering.Durability]():   words(metering.DurabilityProcess, metering.DurabilityPower, metering.DurabilityNode),
 }
 

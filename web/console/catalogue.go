@@ -39,7 +39,7 @@ type catalogueView struct {
 // searchOf reads what an address looks for. A tier that does not exist is left out.
 func searchOf(q url.Values) registry.Search {
 	s := registry.Search{Text: q.Get("q"), Team: q.Get("team"), Owner: q.Get("owner"), Capability: q.Get("capability")}
-	s.Orphaned = q.Get("orphaned") == "true"
+	s.Orphaned, s.OldEngine = q.Get("orphaned") == "true", q.Get("old_engine") == "true"
 	if tier, err := abi.ParseTier(q.Get("tier")); err == nil {
 		s.Tier = tier
 	}
@@ -51,6 +51,9 @@ func catalogueLink(s registry.Search) string {
 	q := url.Values{}
 	if s.Orphaned {
 		q.Set("orphaned", "true")
+	}
+	if s.OldEngine {
+		q.Set("old_engine", "true")
 	}
 	for name, value := range map[string]string{"q": s.Text, "tier": string(s.Tier), "team": s.Team, "owner": s.Owner, "capability": s.Capability} {
 		if value != "" {
@@ -102,6 +105,9 @@ func (v catalogueView) Filters() (all []crumb) {
 	}
 	without("team", v.Search.Team, func(s *registry.Search) { s.Team = "" })
 	without("capability", v.Search.Capability, func(s *registry.Search) { s.Capability = "" })
+	if v.Search.OldEngine {
+		without("engine", "too old", func(s *registry.Search) { s.OldEngine = false })
+	}
 	if v.Search.Owner != v.Actor.User {
 		without("owner", v.Search.Owner, func(s *registry.Search) { s.Owner = "" })
 	}
@@ -110,6 +116,11 @@ func (v catalogueView) Filters() (all []crumb) {
 
 // OfTeam leads to the apps of a team.
 func (v catalogueView) OfTeam(team string) string { return catalogueLink(registry.Search{Team: team}) }
+
+// OldEngines leads to the apps whose engine is too old.
+func (v catalogueView) OldEngines() string {
+	return catalogueLink(registry.Search{OldEngine: true})
+}
 
 func (c *catalogue) show(r *http.Request) (string, any, error) {
 	b, err := c.base(r, "Apps", "apps")

@@ -22,6 +22,7 @@ type Options struct {
 	MaxModule   int64  // bytes
 	Secure      bool   // people reach it through TLS
 	AppsDomain  string // where apps live, for texts
+	Types       string // agora.d.ts: what apps in TypeScript and JavaScript are given
 }
 
 // Services are what the console asks of a node, by area. Each has to be there.
@@ -228,6 +229,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	for _, p := range c.pages() {
 		mux.HandleFunc("GET "+p.pattern, c.frame.page(p.act, p.show))
 	}
+	mux.HandleFunc("GET /agora.d.ts", c.frame.own(c.uploads.types))
 	mux.HandleFunc("GET /usage.csv", c.frame.own(c.usage.export("csv")))
 	mux.HandleFunc("GET /usage.json", c.frame.own(c.usage.export("json")))
 	mux.HandleFunc("GET /calls/find", c.frame.own(c.calls.find))

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"path"
 	"slices"
@@ -56,6 +57,20 @@ func (up *uploads) take(w http.ResponseWriter, r *http.Request) {
 	default:
 		redirect(w, r, afterUpload(published))
 	}
+}
+
+// types serves agora.d.ts, to be saved beside a script. It says nothing of this node's apps or people, and is
+// for all who are signed in.
+func (up *uploads) types(w http.ResponseWriter, r *http.Request) {
+	if _, err := up.signedIn(r); err != nil {
+		up.failed(w, r, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Disposition", "attachment; filename=agora.d.ts")
+	h.Set("Cache-Control", "no-store")   // the next version of the node has another one
+	_, _ = io.WriteString(w, up.o.Types) // who went away needs no response
 }
 
 // afterUpload is the page that says what became of an upload.
