@@ -61,6 +61,9 @@ const (
 	// About a request.
 	ReadRequest     Act = "read-request"
 	DecideRequest   Act = "decide"
+	CommentRequest  Act = "comment"
+	AskChanges      Act = "ask-changes"
+	AnswerRequest   Act = "answer"
 	WithdrawRequest Act = "withdraw"
 
 	// About a person.
@@ -326,6 +329,9 @@ var rules = []rule{
 
 	{ReadRequest, OnRequest, "read it", "the request", ErrForbidden, one(members)},
 	{DecideRequest, OnRequest, "decide about it", "", ErrOwnRequest, []way{{decider, bystander, open}}},
+	{CommentRequest, OnRequest, "write about it", "", ErrForbidden, []way{{reviewer, anybody, open}, {doers, concerned, open}}},
+	{AskChanges, OnRequest, "ask for changes, so that it waits for its requester", "", ErrOwnRequest, []way{{decider, bystander, open}}},
+	{AnswerRequest, OnRequest, "say that what was asked for is changed", "", ErrForbidden, []way{{doers, concerned, open}}},
 	{WithdrawRequest, OnRequest, "take it back", "", ErrForbidden, []way{{maker, concerned, open}}},
 
 	{ReadQuotas, OnPerson, "see what they have and may have", "the quotas", ErrForbidden, []way{{anyone, self, always}, {counters, anybody, always}}},

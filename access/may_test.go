@@ -146,7 +146,11 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		return w.member()
 	case access.CheckModule:
 		return does
-	case access.DecideRequest:
+	case access.CommentRequest:
+		return !on.Closed && (there.reviewer || does && (own || on.By == me))
+	case access.AnswerRequest:
+		return !on.Closed && does && (own || on.By == me)
+	case access.DecideRequest, access.AskChanges:
 		mayOf := w.only == "" || slices.Equal(on.Concerns, []access.Concern{w.only})
 		if len(on.Stages) > 0 {
 			mayOf = w.only == "" || slices.Contains(on.Stages, w.only) || slices.Contains(on.Stages, "")

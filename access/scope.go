@@ -34,6 +34,7 @@ const (
 	ScopeUsageRead      Scope = "usage:read"
 	ScopeEventsRead     Scope = "events:read"
 	ScopeRequestsRead   Scope = "requests:read"
+	ScopeRequestsWrite  Scope = "requests:write"
 	ScopeRequestsDecide Scope = "requests:decide"
 	ScopeKeysRead       Scope = "keys:read"
 	ScopeKeysWrite      Scope = "keys:write"
@@ -66,6 +67,7 @@ var scopes = []ScopeInfo{
 	{ScopeUsageRead, "read usage and samples of calls"},
 	{ScopeEventsRead, "read the feed of changes"},
 	{ScopeRequestsRead, "read requests and grants"},
+	{ScopeRequestsWrite, "comment on requests, and answer what was asked of one's own"},
 	{ScopeRequestsDecide, "decide requests, and revoke and shrink grants"},
 	{ScopeKeysRead, "list signing keys"},
 	{ScopeKeysWrite, "add and remove signing keys"},

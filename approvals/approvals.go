@@ -62,7 +62,8 @@ type Turn string
 
 const (
 	TurnReviewers Turn = "reviewers"
-	TurnOver      Turn = "" // it waits for no one: it is decided, or was taken back
+	TurnRequester Turn = "requester" // whoever asked, or another owner of the app: changes were asked for
+	TurnOver      Turn = ""          // it waits for no one: it is decided, or was taken back
 )
 
 // Request asks reviewers for something. It is about one release from its first
@@ -92,6 +93,8 @@ type Request struct {
 	Stages []Stage `json:"stages,omitempty"`
 	Votes  []Vote  `json:"votes,omitempty"` // in the order in which they were cast
 	Turn   Turn    `json:"turn,omitempty"`
+	// Thread are the comments about it, in the order in which they were written.
+	Thread []Comment `json:"thread,omitempty"`
 	// Former are the people, and the ids of the groups, that owned the app while it was open, and do not
 	// any more. They decide nothing about it either.
 	Former []string `json:"former,omitempty"`

@@ -26,7 +26,7 @@ func Open(tx Tx, q Request) (Request, error) {
 	if q.ID, err = tx.NextRequest(); err != nil {
 		return Request{}, err
 	}
-	q.Status, q.Turn, q.Decision, q.Votes = StatusOpen, TurnReviewers, nil, nil
+	q.Status, q.Turn, q.Decision, q.Votes, q.Thread = StatusOpen, TurnReviewers, nil, nil, nil
 	return q, tx.PutRequest(q)
 }
 
@@ -151,6 +151,9 @@ func Decide(tx Tx, id string, b Ballot, voters Voters) (Request, *Grant, error) 
 		if stage, err = q.stageFor(who, b.Concern); err != nil {
 			return Request{}, nil, err
 		}
+	}
+	if err := q.settle(b); err != nil {
+		return Request{}, nil, err
 	}
 	q.Votes = append(q.Votes, Vote{
 		Stage: stage.Order, Concern: stage.Concern, By: b.By, Approve: b.Approve, Reason: b.Reason, Remedy: b.Remedy, At: b.At, About: q.basis(stage.Concern),

@@ -370,10 +370,14 @@ type RequestFilter struct {
 	App     string           // "" for all
 	Release int              // 0 for all; otherwise App is named, and Status is not
 	By      string           // who asked; "" for all
+	Turn    approvals.Turn   // only open ones that wait for those; "" for all
+	Mine    bool             // only open ones that wait for who asks: see WaitsFor
 }
 
-// Keeps reports whether a request is one that is wanted, as far as no index tells.
-func (f RequestFilter) Keeps(q approvals.Request) bool { return f.By == "" || q.By == f.By }
+// Keeps reports whether a request is one that is wanted, as far as no index tells and whoever reads it.
+func (f RequestFilter) Keeps(q approvals.Request) bool {
+	return (f.By == "" || q.By == f.By) && (f.Turn == "" || q.WaitsFor() == f.Turn)
+}
 
 // GrantFilter narrows a list of grants.
 type GrantFilter struct {
@@ -529,7 +533,7 @@ type Info struct {
 	ConsoleURL string    `json:"console_url"`
 	AppsDomain string    `json:"apps_domain"` // "localhost:8080"
 	Rev        abi.Rev   `json:"rev"`
-	Waiting    int       `json:"waiting"` // open requests that the reader may decide
+	Waiting    int       `json:"waiting"` // open requests of which it is the reader's turn
 	Unread     int       `json:"unread"`  // notices that the reader has not read
 	Demo       bool      `json:"demo"`    // started by `agora up`
 	// TriggersPaused: started with --pause-triggers. Nothing is delivered, and all waits.

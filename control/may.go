@@ -72,6 +72,17 @@ func OfRequest(q approvals.Request) access.Resource {
 	return on
 }
 
+// WaitsFor reports whether it is an actor's turn in an open request, of which the votes that do not count any
+// more are noted: they are asked for changes, or they may vote and have not.
+func WaitsFor(a access.Actor, q approvals.Request) bool {
+	on := OfRequest(q)
+	if q.WaitsFor() == approvals.TurnRequester {
+		return access.Allowed(a, access.AnswerRequest, on)
+	}
+	_, voted := q.VoteOf(a.User)
+	return !voted && access.Allowed(a, access.DecideRequest, on)
+}
+
 // MayApp returns nil if an actor may do something to an app now: see access.May. Of an app that is
 // stopped the error says so in the words for its callers.
 func MayApp(actor access.Actor, act access.Act, app registry.App) error {

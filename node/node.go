@@ -62,6 +62,7 @@ type Node struct {
 	Pages           *apps.Pages
 	Vault           *apps.Vault
 	Governance      *governance.Service
+	Threads         *governance.Threads
 	Audiences       *governance.Audiences
 	Publishing      *publishing.Service
 	Calls           *Calls
@@ -468,7 +469,7 @@ func (n *Node) Info(ctx context.Context) control.Info {
 		if unread, err = n.Inbox.Unread(tx, access.ActorFrom(ctx)); err != nil {
 			return err
 		}
-		waiting, err = governance.Decidable(tx, access.ActorFrom(ctx), n.o.Now())
+		waiting, err = governance.Waiting(tx, access.ActorFrom(ctx), n.o.Now())
 		return err
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ type Whom string
 const (
 	Deciders   Whom = "deciders"    // who may decide about the request
 	Requester  Whom = "requester"   // who made the request
+	Party      Whom = "party"       // who voted about the request, or wrote about it
 	Owners     Whom = "owners"      // the owner of the app, its co-owner, and who is in its group
 	Subject    Whom = "subject"     // the person whom the event is about
 	Person     Whom = "person"      // the person that the event names under person
@@ -54,6 +55,15 @@ var rows = []Row{
 	{Kind: "request.voted", To: Deciders, Says: "{actor} voted for {subject} of {app}[ as a reviewer of {concern}][: {reason}]", Do: "It waits for another vote, which can be yours", At: openPage},
 	{Kind: "request.changed", To: Deciders, Says: "The policy asks for something else of {subject} of {app} than before[: {capability}]", Do: "Look at it again, and decide", At: openPage},
 	{Kind: "request.changed", To: Requester, Says: "The policy asks for something else of {subject} of {app} than before[: {capability}]", Do: "Reviewers look at it again; nothing has to be done", At: openPage},
+	{Kind: "request.commented", To: Requester, Says: "{actor} wrote about {subject} of {app}[: {reason}]", Do: "Read it, and write back if there is something to say", At: openPage},
+	{Kind: "request.commented", To: Owners, Says: "{actor} wrote about {subject} of {app}[: {reason}]", Do: "Read it, and write back if there is something to say", At: openPage},
+	{Kind: "request.commented", To: Party, Says: "{actor} wrote about {subject} of {app}[: {reason}]", Do: "Read it, and write back if there is something to say", At: openPage},
+	{Kind: "request.changes_asked", To: Requester, Says: "{actor} asks for changes of {subject} of {app}[: {reason}]", Do: "Your turn: answer, say that it is changed, or ask about a release that has it", At: openPage},
+	{Kind: "request.changes_asked", To: Owners, Says: "{actor} asks for changes of {subject} of {app}[: {reason}]", Do: "Your turn: answer, say that it is changed, or ask about a release that has it", At: openPage},
+	{Kind: "request.changes_asked", To: Party, Says: "{actor} asks for changes of {subject} of {app}[: {reason}]", Do: "Nothing has to be done before it is answered", At: openPage},
+	{Kind: "request.answered", To: Deciders, Says: "{actor} answered what was asked of {subject} of {app}[: {reason}]", Do: "Your turn again: look at it, and decide", At: openPage},
+	{Kind: "request.answered", To: Party, Says: "{actor} answered what was asked of {subject} of {app}[: {reason}]", Do: "Nothing has to be done: other reviewers decide", At: openPage},
+	{Kind: "request.answered", To: Owners, Says: "{actor} answered what was asked of {subject} of {app}[: {reason}]", Do: "Nothing has to be done: it is the reviewers' turn", At: openPage},
 	{Kind: "request.withdrawn", To: Requester, Says: "{subject} of {app} was taken back by {actor}[: {reason}][; {replaced_by} replaces it]", Do: "See whether it still has to be asked for", At: "/requests?status=withdrawn#{subject}"},
 
 	{Kind: "app.suspended", To: Owners, Says: "{actor} suspended {app}[: {reason}]", Do: "It serves nothing now. Mend what the reason says, then have it resumed", At: appPage},

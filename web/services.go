@@ -136,6 +136,14 @@ type Requests interface {
 	Withdraw(ctx context.Context, id string) (approvals.Request, error)
 }
 
+// Threads are what people write about requests.
+type Threads interface {
+	// AskChanges has a request wait for its requester; Comment, by them, and Changed are answers.
+	AskChanges(ctx context.Context, id string, d control.Verdict) (approvals.Request, error)
+	Comment(ctx context.Context, id, text string) (approvals.Request, error)
+	Changed(ctx context.Context, id, text string) (approvals.Request, error)
+}
+
 // Grants are what decisions allow.
 type Grants interface {
 	Grants(ctx context.Context, f control.GrantFilter, p control.Page) (control.Items[approvals.Grant], error)

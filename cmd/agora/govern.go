@@ -42,17 +42,19 @@ func (c requestCommands) command() *cobra.Command {
 				}
 				var rows [][]string
 				for _, q := range all {
-					rows = append(rows, []string{q.ID, q.Status, q.App, fmt.Sprint(q.Release), what(q), q.Name(q.By), when(q.Created)})
+					rows = append(rows, []string{q.ID, q.Status, q.App, fmt.Sprint(q.Release), what(q), q.Name(q.By), when(q.Created), orDash(q.Turn)})
 				}
-				return table(w, "REQUEST STATUS APP RELEASE ASKS-FOR BY SINCE", rows)
+				return table(w, "REQUEST STATUS APP RELEASE ASKS-FOR BY SINCE TURN", rows)
 			})
 		}),
 	}
 	cmd.Flags().StringVar(&status, "status", "open", "open, approved, rejected, withdrawn or all")
 	cmd.Flags().StringVar(&f.App, "app", "", "only this app")
 	cmd.Flags().StringVar(&f.By, "by", "", "only what this user asked for")
-	return noun("requests", "List requests; approve, reject or withdraw one", c.limited(cmd),
-		c.show(), c.decide("approve", true), c.decide("reject", false), c.withdraw())
+	cmd.Flags().StringVar(&f.Turn, "turn", "", "only open ones that wait for these: reviewers or requester")
+	cmd.Flags().BoolVar(&f.Mine, "mine", false, "only open ones of which it is your turn: to vote, or to answer")
+	return noun("requests", "List requests; write about one, approve, reject or withdraw it", c.limited(cmd),
+		c.show(), c.decide("approve", true), c.decide("reject", false), c.askChanges(), c.comment(), c.changed(), c.withdraw())
 }
 
 func what(q client.Request) string {
@@ -139,6 +141,10 @@ func requestRows(q client.Request) [][]string {
 	if len(q.Stages) > 0 {
 		rows = append(rows, voteRows(q)...)
 	}
+	rows = append(rows, threadRows(q)...)
+	if q.Turn != "" {
+		rows = append(rows, []string{"turn", turnText(q)})
+	}
 	if d := q.Decision; d != nil {
 		rows = append(rows, []string{"decided by", d.By + ", " + when(d.At)}, []string{"because", orDash(d.Reason)})
 		if d.Remedy != "" {
@@ -197,6 +203,33 @@ func voteRows(q client.Request) (rows [][]string) {
 	return rows
 }
 
+// turnText says whom an open request waits for.
+func turnText(q client.Request) string {
+	if q.Turn == "requester" {
+		return "its requester's: " + q.Name(q.By) + " or an owner of the app answers with agora requests comment or agora requests changed"
+	}
+	return "the reviewers'"
+}
+
+// threadRows are what was written about a request, each line of a text in a row.
+func threadRows(q client.Request) (rows [][]string) {
+	did := map[string]string{
+		"comment": "wrote", "changes": "asked for changes", "answer": "answered", "changed": "said that it is changed", "settled": "needs no changes any more",
+	}
+	for _, c := range q.Thread {
+		text := c.Name(c.By) + " " + cmp.Or(did[c.Kind], c.Kind) + ", " + when(c.At)
+		if c.Text != "" {
+			text += ": "
+		}
+		lines := strings.Split(c.Text, "\n")
+		rows = append(rows, []string{"thread", text + lines[0]})
+		for _, line := range lines[1:] {
+			rows = append(rows, []string{"", line})
+		}
+	}
+	return rows
+}
+
 func newer(q client.Request) string {
 	return fmt.Sprintf("release %d was uploaded meanwhile; this is about release %d", q.Newer, q.Release)
 }
@@ -235,6 +268,62 @@ func (c requestCommands) decide(verb string, approve bool) *cobra.Command {
 		cmd.Flags().StringVar(&v.Remedy, "remedy", "", "what would pass")
 	}
 	return cmd
+}
+
+func (c requestCommands) askChanges() *cobra.Command {
+	var reason, digest, tag string
+	cmd := &cobra.Command{
+		Use: "ask-changes ID", Short: "Ask for changes of another person's request", Args: cobra.ExactArgs(1),
+		Long: "The request waits for its requester then, and is not approved before they have answered: with a comment, by saying that it is changed, or with a request about a later release. If you have approved it, that does not count any more.",
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			q, err := node.IfMatch(quoted(tag)).AskChanges(ctx, args[0], digest, reason)
+			if err != nil {
+				return err
+			}
+			return c.print(q, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "%s waits for %s.\n", q.ID, q.Name(q.By))
+				return err
+			})
+		}),
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "what has to change; needed")
+	cmd.Flags().StringVar(&digest, "digest", "", "the module that you looked at, as agora requests show prints it")
+	cmd.Flags().StringVar(&tag, "if-match", "", "the etag of the request that you looked at, as agora requests show prints it")
+	return cmd
+}
+
+func (c requestCommands) comment() *cobra.Command {
+	return &cobra.Command{
+		Use: "comment ID TEXT", Short: "Write about a request; of your own, it is the answer if changes were asked for", Args: cobra.ExactArgs(2),
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			q, err := node.Comment(ctx, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return c.print(q, func(w io.Writer) error { return showWritten(w, q) })
+		}),
+	}
+}
+
+func (c requestCommands) changed() *cobra.Command {
+	var text string
+	cmd := &cobra.Command{
+		Use: "changed ID", Short: "Say that what was asked for is changed, so that reviewers look again", Args: cobra.ExactArgs(1),
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			q, err := node.Changed(ctx, args[0], text)
+			if err != nil {
+				return err
+			}
+			return c.print(q, func(w io.Writer) error { return showWritten(w, q) })
+		}),
+	}
+	cmd.Flags().StringVar(&text, "comment", "", "what there is to say about it")
+	return cmd
+}
+
+func showWritten(w io.Writer, q client.Request) error {
+	_, err := fmt.Fprintf(w, "It stands on %s. The turn is %s.\n", q.ID, turnText(q))
+	return err
 }
 
 func showDecided(w io.Writer, q client.Request) error {

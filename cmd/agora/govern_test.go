@@ -22,12 +22,14 @@ func TestVotesShown(t *testing.T) {
 			{By: "sue@example.com", Concern: "security", Approve: true, At: time.Now(), Void: "the policy has changed since"},
 		},
 	}
+	q.Turn, q.By, q.Thread = "requester", "ada@example.com", []client.Comment{{Kind: "changes", By: "rex@example.com", Text: "less\nmemory", At: time.Now()}, {Kind: "comment", By: "sue@example.com", Text: "yes", At: time.Now()}}
 	var shown strings.Builder
 	for _, row := range requestRows(q) {
 		shown.WriteString(strings.Join(row, "|") + "\n")
 	}
 	for _, want := range []string{
 		"votes|security: 1 of 2\n", "votes|any reviewer: 0 of 1, once the stages before it have theirs\n", "as a reviewer of security: fine\n", "(does not count: the policy has changed since)",
+		"turn|its requester's: ada@example.com or an owner", "thread|rex@example.com asked for changes, ", ": less\n|memory\n", "sue@example.com wrote, ",
 	} {
 		if !strings.Contains(shown.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &shown)

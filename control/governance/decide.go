@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
@@ -131,9 +132,9 @@ func actionOf(kind approvals.Kind, tier abi.Tier) string {
 }
 
 // mayVote returns an error unless an actor, with the credential that was shown, may vote about a request
-// as it is. Whoever approved may still reject it, whichever stage waits.
-func (s *Service) mayVote(tx state.Reader, actor access.Actor, q approvals.Request) error {
-	q, err := control.CountVotes(tx, q, q.Policy, s.desk.Now())
+// as it is, or ask for changes of it. Whoever approved may still do that or reject it, whichever stage waits.
+func mayVote(tx state.Reader, now time.Time, actor access.Actor, q approvals.Request, act access.Act) error {
+	q, err := control.CountVotes(tx, q, q.Policy, now)
 	if err != nil {
 		return err
 	}
@@ -141,7 +142,7 @@ func (s *Service) mayVote(tx state.Reader, actor access.Actor, q approvals.Reque
 	if v, voted := q.VoteOf(actor.User); voted && q.Staged() {
 		on.Stages = []access.Concern{access.Concern(v.Concern)}
 	}
-	return access.May(actor, access.DecideRequest, on)
+	return access.May(actor, act, on)
 }
 
 // decide casts a vote, and does what follows from the last one.
@@ -153,7 +154,7 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 	q, grant, err := approvals.Decide(tx, id, approvals.Ballot{
 		Approve: d.Approve, Reason: d.Reason, Remedy: d.Remedy, Digest: d.Digest, Concern: d.Concern, By: actor.User, At: s.desk.Now().UTC(),
 	}, control.VotersOf(tx, was, s.desk.Now()))
-	if may := s.mayVote(tx, actor, was); may != nil && (err == nil || errors.Is(err, approvals.ErrNoVote)) {
+	if may := mayVote(tx, s.desk.Now(), actor, was, access.DecideRequest); may != nil && (err == nil || errors.Is(err, approvals.ErrNoVote)) {
 		err = may // which says whose the stage is
 	}
 	if err != nil {

@@ -42,6 +42,11 @@ func (s *Service) Promote(ctx context.Context, name string, number int, to abi.T
 		if request, err = approvals.Open(tx, request); err != nil {
 			return err
 		}
+		var gone []approvals.Request
+		if request, gone, err = approvals.Replace(tx, request, s.desk.Now().UTC()); err != nil {
+			return err
+		}
+		replaced(tx, gone)
 		tx.Emit("request.opened", name, request.ID, map[string]string{"kind": string(request.Kind), "tier": string(to), "release": strconv.Itoa(number)})
 		return nil
 	})
@@ -197,16 +202,28 @@ func (s *Service) Withdraw(ctx context.Context, id string) (approvals.Request, e
 
 // Requests lists requests, newest first.
 func (s *Service) Requests(ctx context.Context, f control.RequestFilter, p control.Page) (all control.Items[approvals.Request], err error) {
-	if _, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode); err != nil {
+	actor, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode)
+	if err != nil {
 		return all, err
 	}
+	if f.Mine || f.Turn != "" {
+		f.Status = approvals.StatusOpen // what is over waits for no one
+	}
 	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
-		all, err = control.Sift(p, f.Keeps, func(p state.Part) ([]approvals.Request, []byte, error) {
+		read := func(p state.Part) (part []approvals.Request, next []byte, err error) {
 			if f.Release != 0 {
-				return tx.ReleaseRequests(f.App, f.Release, p)
+				part, next, err = tx.ReleaseRequests(f.App, f.Release, p)
+			} else {
+				part, next, err = tx.RequestsPart(f.App, f.Status, p)
 			}
-			return tx.RequestsPart(f.App, f.Status, p)
-		})
+			for i := 0; err == nil && i < len(part); i++ {
+				part[i], err = control.CountVotes(tx, part[i], s.policy.Digest(), s.desk.Now())
+			}
+			return part, next, err
+		}
+		all, err = control.Sift(p, func(q approvals.Request) bool {
+			return f.Keeps(q) && (!f.Mine || control.WaitsFor(actor, q))
+		}, read)
 		if err != nil {
 			return err
 		}
@@ -219,9 +236,6 @@ func (s *Service) Requests(ctx context.Context, f control.RequestFilter, p contr
 				}
 				newest[q.App] = app.Releases
 			}
-			if q, err = control.CountVotes(tx, q, s.policy.Digest(), s.desk.Now()); err != nil {
-				return err
-			}
 			all.Items[i] = s.Explain(q, newest[q.App])
 		}
 		return nil
@@ -229,9 +243,9 @@ func (s *Service) Requests(ctx context.Context, f control.RequestFilter, p contr
 	return all, err
 }
 
-// Decidable counts the open requests that an actor may decide, up to as many as one page lists.
-func Decidable(tx state.Reader, actor access.Actor, now time.Time) (n int, err error) {
-	if !access.Allowed(actor, access.Review, access.TheNode) {
+// Waiting counts the open requests of which it is an actor's turn, of as many as one page lists.
+func Waiting(tx state.Reader, actor access.Actor, now time.Time) (n int, err error) {
+	if !access.Allowed(actor, access.ReadCatalogue, access.TheNode) {
 		return 0, nil
 	}
 	open, _, err := tx.RequestsPart("", approvals.StatusOpen, state.Part{Limit: control.MaxPageLimit})
@@ -239,10 +253,7 @@ func Decidable(tx state.Reader, actor access.Actor, now time.Time) (n int, err e
 		if q, err = control.CountVotes(tx, q, q.Policy, now); err != nil {
 			return 0, err
 		}
-		if _, voted := q.VoteOf(actor.User); voted {
-			continue
-		}
-		if access.Allowed(actor, access.DecideRequest, control.OfRequest(q)) {
+		if control.WaitsFor(actor, q) {
 			n++
 		}
 	}
@@ -286,9 +297,7 @@ func (s *Service) Explain(q approvals.Request, newest int) approvals.Request {
 	if newest > q.Release {
 		q.Newer = newest
 	}
-	if q.Status == approvals.StatusOpen && q.Turn == approvals.TurnOver { // from before there were turns
-		q.Turn = approvals.TurnReviewers
-	}
+	q.Turn = q.WaitsFor() // which those from before there were turns do not say
 	if q.Staged() {
 		q.Progress = q.Tallies()
 	}

@@ -55,6 +55,7 @@ const (
 // board is a service with people before it.
 type board struct {
 	*governance.Service
+	*governance.Threads
 	desk  *control.Desk
 	rules *rules
 	now   time.Time
@@ -68,6 +69,7 @@ func newBoard(t testing.TB, names ...string) *board {
 		Low: func() error { return nil }, Follow: func(context.Context, abi.Rev) error { return nil },
 	}
 	b.Service = governance.New(governance.Options{Desk: b.desk, Policy: b.rules, Verifier: b.rules})
+	b.Threads = governance.NewThreads(b.Service)
 	b.update(t, func(tx state.Tx) error {
 		for _, name := range append([]string{owner}, names...) {
 			if err := tx.PutUser(access.User{ID: "u_" + name[:3], Name: name, Roles: []access.Role{access.RoleDeveloper, access.RoleReviewer}}); err != nil {

@@ -75,6 +75,8 @@ func (l *look) whom(to notices.Whom, e abi.Event) ([]string, error) {
 	case notices.Requester:
 		q, err := l.tx.Request(e.Subject)
 		return []string{q.By}, gone(err, approvals.ErrNotFound)
+	case notices.Party:
+		return l.party(e.Subject)
 	case notices.Owners:
 		app, err := l.tx.App(e.App)
 		if err != nil {
@@ -120,6 +122,21 @@ func (l *look) deciders(id string) (people []string, err error) {
 		}
 	}
 	return people, err
+}
+
+// party are who voted about a request, or wrote about it.
+func (l *look) party(id string) (people []string, err error) {
+	q, err := l.tx.Request(id)
+	if err != nil {
+		return nil, gone(err, approvals.ErrNotFound)
+	}
+	for _, v := range q.Votes {
+		people = append(people, v.By)
+	}
+	for _, c := range q.Thread {
+		people = append(people, c.By)
+	}
+	return people, nil
 }
 
 func (l *look) operators() (people []string, err error) {

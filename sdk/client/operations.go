@@ -217,7 +217,15 @@ func (c *Client) Requests(ctx context.Context, status, app string) ([]Request, e
 
 // FindRequests lists the requests that a filter lets through, newest first.
 func (c *Client) FindRequests(ctx context.Context, f RequestFilter) ([]Request, error) {
-	return list[Request](ctx, c, "/requests", url.Values{"status": {f.Status}, "app": {f.App}, "by": {f.By}})
+	return list[Request](ctx, c, "/requests", url.Values{"status": {f.Status}, "app": {f.App}, "by": {f.By}, "turn": {f.Turn}, "mine": onlyIf(f.Mine)})
+}
+
+// onlyIf is the value of a parameter that narrows a list if it is true.
+func onlyIf(narrow bool) []string {
+	if narrow {
+		return []string{"true"}
+	}
+	return nil
 }
 
 // Request reads one request.
@@ -248,6 +256,22 @@ type Verdict struct {
 // Vote votes about a request. The vote that its last stage waited for approves it; one rejection ends it.
 func (c *Client) Vote(ctx context.Context, id string, v Verdict) (Request, error) {
 	return post[Request](ctx, c, "/requests/"+url.PathEscape(id)+"/decision", v)
+}
+
+// AskChanges asks for changes of a request about a module that was looked at ("": whichever): it waits for
+// its requester then.
+func (c *Client) AskChanges(ctx context.Context, id, digest, reason string) (Request, error) {
+	return post[Request](ctx, c, "/requests/"+url.PathEscape(id)+"/ask-changes", map[string]any{"reason": reason, "digest": digest})
+}
+
+// Comment writes about a request. Of its requester it is an answer, if changes were asked for.
+func (c *Client) Comment(ctx context.Context, id, text string) (Request, error) {
+	return post[Request](ctx, c, "/requests/"+url.PathEscape(id)+"/comments", map[string]any{"text": text})
+}
+
+// Changed says of one's own request that what was asked for is done; text says more, or is "".
+func (c *Client) Changed(ctx context.Context, id, text string) (Request, error) {
+	return post[Request](ctx, c, "/requests/"+url.PathEscape(id)+"/changed", map[string]any{"text": text})
 }
 
 // AskAgain asks for what a release lacks in the sandbox and nothing waits for.

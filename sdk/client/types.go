@@ -58,6 +58,8 @@ type (
 		Status string // open, approved, rejected or withdrawn
 		App    string
 		By     string // who asked
+		Turn   string // open ones that wait for reviewers or requester
+		Mine   bool   // only open ones of which it is the caller's turn
 	}
 
 	// GrantFilter narrows a list of grants. What is left out narrows nothing.
@@ -545,11 +547,20 @@ type (
 		Stages     []Stage           `json:"stages,omitempty"`   // whose votes the policy wants; none: one reviewer of all that it is about
 		Votes      []Vote            `json:"votes,omitempty"`    // in the order in which they were cast
 		Progress   []Tally           `json:"progress,omitempty"` // how far its stages are
-		Turn       string            `json:"turn,omitempty"`     // whom it waits for; "" when it is over
+		Turn       string            `json:"turn,omitempty"`     // whom it waits for: reviewers or requester; "" when it is over
+		Thread     []Comment         `json:"thread,omitempty"`   // in the order in which it was written
 		Former     []string          `json:"former,omitempty"`   // people and groups that owned the app while it was open
 		Reaches    string            `json:"reaches,omitempty"`  // which releases a grant reaches
 		Newer      int               `json:"newer,omitempty"`    // the newest release, if this is not about it
 		ETag       string            `json:"-"`                  // of one request that is read, for IfMatch
+	}
+	// Comment is an entry of a request's thread.
+	Comment struct {
+		Kind       string    `json:"kind"` // comment; changes, which were asked for; answer or changed, by the requester; settled, by who asked
+		Text       string    `json:"text,omitempty"`
+		By         string    `json:"by"`
+		abi.Behalf           // of who wrote it
+		At         time.Time `json:"at"`
 	}
 	// Stage is a part of a review: how many different people approve, as reviewers of what.
 	Stage struct {

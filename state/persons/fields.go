@@ -78,7 +78,10 @@ func InRequest(q *approvals.Request) []*string {
 	if own(&q.Decision) {
 		all = append(all, &q.Decision.By)
 	}
-	q.Votes, q.Former = slices.Clone(q.Votes), slices.Clone(q.Former)
+	q.Votes, q.Former, q.Thread = slices.Clone(q.Votes), slices.Clone(q.Former), slices.Clone(q.Thread)
+	for i := range q.Thread {
+		all = append(all, &q.Thread[i].By, &q.Thread[i].Sponsor)
+	}
 	for i := range q.Votes {
 		all = append(all, &q.Votes[i].By)
 	}

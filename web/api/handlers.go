@@ -213,6 +213,42 @@ func decide(s *server, c echo.Context) (any, error) {
 	return one(s.Requests.Decide(c.Request().Context(), arg[string](c, "id"), in))
 }
 
+type (
+	// Written is the body of commentOnRequest and changed.
+	Written struct {
+		Text string `json:"text,omitempty"`
+	}
+	// AskChanges is the body of askChanges.
+	AskChanges struct {
+		Reason string `json:"reason"`
+		Digest string `json:"digest,omitempty"` // of the module that was looked at
+	}
+)
+
+func commentOnRequest(s *server, c echo.Context) (any, error) {
+	in, err := decode[Written](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Threads.Comment(c.Request().Context(), arg[string](c, "id"), in.Text))
+}
+
+func askChanges(s *server, c echo.Context) (any, error) {
+	in, err := decode[AskChanges](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Threads.AskChanges(c.Request().Context(), arg[string](c, "id"), control.Verdict{Reason: in.Reason, Digest: in.Digest}))
+}
+
+func changed(s *server, c echo.Context) (any, error) {
+	in, err := decode[Written](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Threads.Changed(c.Request().Context(), arg[string](c, "id"), in.Text))
+}
+
 func withdraw(s *server, c echo.Context) (any, error) {
 	return one(s.Requests.Withdraw(c.Request().Context(), arg[string](c, "id")))
 }

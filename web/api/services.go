@@ -38,6 +38,7 @@ type Services struct {
 
 	Routes   web.Routes
 	Requests Requests
+	Threads  web.Threads
 	Grants   web.Grants
 
 	Audiences Audiences

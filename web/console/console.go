@@ -51,6 +51,7 @@ type Services struct {
 
 	Routes   web.Routes
 	Requests web.Requests
+	Threads  web.Threads
 	Grants   web.Grants
 
 	Audiences web.Audiences
@@ -124,7 +125,7 @@ func newConsole(s Services, f *frame) *Console {
 		automation:   &automation{s.Automation},
 		vault:        &vault{s.Vault},
 		uploads:      &uploads{f, s.Catalogue, s.Intake, s.Publisher},
-		reviews:      &reviews{f, s.Requests, s.Grants, s.Policy, s.Catalogue},
+		reviews:      &reviews{f, s.Requests, s.Threads, s.Grants, s.Policy, s.Catalogue},
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
@@ -264,6 +265,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/apps/{app}/dead-letters/{seq}/redeliver", c.automation.redeliver, access.RunTriggers)
 	act("/apps/{app}/dead-letters/{seq}/delete", c.automation.deleteDeadLetter, access.RunTriggers)
 	edit("/requests/{id}/decision", aRequest, c.reviews.decide, access.DecideRequest)
+	edit("/requests/{id}/ask-changes", aRequest, c.reviews.askChanges, access.AskChanges)
+	act("/requests/{id}/comments", c.reviews.comment, access.CommentRequest)
 	edit("/requests/{id}/withdraw", aRequest, c.reviews.withdraw, access.WithdrawRequest)
 	edit("/grants/{id}/revoke", aGrant, c.reviews.revokeGrant, access.ReduceGrant)
 	act("/grants/{id}/shrink", c.reviews.shrinkGrant, access.ReduceGrant)

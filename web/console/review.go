@@ -19,6 +19,7 @@ import (
 type reviews struct {
 	*frame
 	asked   web.Requests
+	threads web.Threads
 	granted web.Grants
 	rules   web.Policy
 	apps    web.Catalogue
@@ -27,6 +28,7 @@ type reviews struct {
 type requestsView struct {
 	base
 	Status  approvals.Status
+	Mine    bool // only those of which it is the reader's turn
 	Waiting []approvals.Request
 	Pages   pager
 }
@@ -40,10 +42,11 @@ func (s *reviews) requests(r *http.Request) (string, any, error) {
 	if status == "" {
 		status = approvals.StatusOpen
 	}
+	mine := r.URL.Query().Get("mine") == "true"
 	list, pages, err := listed(r, "requests", shownItems, func(p control.Page) (control.Items[approvals.Request], error) {
-		return s.asked.Requests(r.Context(), control.RequestFilter{Status: status}, p)
+		return s.asked.Requests(r.Context(), control.RequestFilter{Status: status, Mine: mine}, p)
 	})
-	return "requests", requestsView{b, status, list, pages}, err
+	return "requests", requestsView{b, status, mine, list, pages}, err
 }
 
 // Decides reports whether the actor may decide a request.
@@ -59,6 +62,27 @@ func (v requestsView) Voted(q approvals.Request) bool {
 
 // Rejects reports whether the actor may reject a request: whoever decides it, or has approved it.
 func (v requestsView) Rejects(q approvals.Request) bool { return v.Voted(q) || v.Decides(q) }
+
+// Approves reports whether the actor may approve a request now: not while another waits for an answer.
+func (v requestsView) Approves(q approvals.Request) bool {
+	asking := q.Asking()
+	return v.Decides(q) && !v.Voted(q) && (len(asking) == 0 || len(asking) == 1 && asking[0] == v.Actor.User)
+}
+
+// Comments reports whether the actor may write about a request.
+func (v requestsView) Comments(q approvals.Request) bool {
+	return access.Allowed(v.Actor, access.CommentRequest, control.OfRequest(q))
+}
+
+// Answers reports whether a request waits for the actor as its requester or an owner of the app.
+func (v requestsView) Answers(q approvals.Request) bool {
+	return q.WaitsFor() == approvals.TurnRequester && access.Allowed(v.Actor, access.AnswerRequest, control.OfRequest(q))
+}
+
+// AwaitsAnswer reports whether a request waits for its requester.
+func (requestsView) AwaitsAnswer(q approvals.Request) bool {
+	return q.WaitsFor() == approvals.TurnRequester
+}
 
 // Withdraws reports whether the actor may take a request back.
 func (v requestsView) Withdraws(q approvals.Request) bool {
@@ -98,6 +122,25 @@ func (s *reviews) decide(r *http.Request) (string, error) {
 		return "/requests?done=voted#" + q.ID, err
 	}
 	return "/requests?done=approved", err
+}
+
+// atRequest is the page of open requests, at one of them.
+func atRequest(r *http.Request, done string) string {
+	return "/requests?done=" + done + "#" + url.PathEscape(r.PathValue("id"))
+}
+
+func (s *reviews) askChanges(r *http.Request) (string, error) {
+	_, err := s.threads.AskChanges(r.Context(), r.PathValue("id"), control.Verdict{Reason: r.FormValue("reason"), Digest: r.FormValue("digest")})
+	return atRequest(r, "changes"), err
+}
+
+func (s *reviews) comment(r *http.Request) (string, error) {
+	if r.FormValue("changed") != "" {
+		_, err := s.threads.Changed(r.Context(), r.PathValue("id"), r.FormValue("text"))
+		return atRequest(r, "answered"), err
+	}
+	_, err := s.threads.Comment(r.Context(), r.PathValue("id"), r.FormValue("text"))
+	return atRequest(r, "written"), err
 }
 
 func (s *reviews) withdraw(r *http.Request) (string, error) {

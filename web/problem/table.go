@@ -481,6 +481,21 @@ var table = []Entry{
 		"The policy says whose votes a request takes: those of people, as reviewers of what its stages name, each stage when it is its turn.",
 		"Look whom the request waits for. An operator gives roles.", approvals.ErrNoVote).
 		commands("agora requests show <id>"),
+	entry("requesters-turn", http.StatusConflict, "It waits for its requester",
+		"A reviewer asked for changes, and the requester has not answered. Until then nothing is approved, or the answer would come after the decision; who asked may approve, if they alone did, and any reviewer may reject.",
+		"Wait for the answer, or ask the reviewer who asked for changes whether they are needed.", approvals.ErrRequestersTurn).
+		commands("agora requests show <id>"),
+	entry("no-changes-asked", http.StatusConflict, "No changes were asked for",
+		"No reviewer waits for an answer: the request waits for them.",
+		"Write a comment, if there is something to say.", approvals.ErrNothingAsked).
+		commands("agora requests comment <id> <text>"),
+	entry("thread-full", http.StatusConflict, "There is no room for another comment",
+		"A request has at most 100 comments, and changes are asked for at most 20 times.",
+		"Decide about the request, or withdraw it and ask again.", approvals.ErrThreadFull).
+		commands("agora requests show <id>"),
+	entry("no-comment", http.StatusUnprocessableEntity, "The comment is empty",
+		"A comment says something.",
+		"Write it, and send it again.", approvals.ErrNoComment),
 	entry("not-your-request", http.StatusForbidden, "It is not your request",
 		"Only who asked, or the app's owner, takes a request back.",
 		"Ask the requester, or let a reviewer reject it.", approvals.ErrNotYours),
