@@ -154,7 +154,7 @@ requires contains r if {
 		"kind": "grant", "capability": word, "code": "capability.needs_grant",
 		"msg": sprintf("The app uses %s, which needs a grant in the %s tier%s.", [word, input.tier, bounds_said(word)]),
 		"path": sprintf("capabilities.%s", [word]),
-		"remedy": {"summary": "A reviewer decides about it; nothing else is needed from you.", "commands": ["agora requests"]},
+		"remedy": {"summary": "A reviewer decides about it; nothing else is needed from you.", "commands": ["agora requests list"]},
 	}
 }
 
@@ -224,7 +224,7 @@ requires contains r if {
 		"kind": "grant", "capability": asked.capability, "code": "capability.more",
 		"msg": sprintf("The app asks %s for %s %s, and its grant allows %s.", [asked.capability, name, said(name, text), have]),
 		"path": sprintf("capabilities.%s.%s", [asked.capability, name]),
-		"remedy": {"summary": "A reviewer decides about it; nothing else is needed from you.", "commands": ["agora requests"]},
+		"remedy": {"summary": "A reviewer decides about it; nothing else is needed from you.", "commands": ["agora requests list"]},
 	}
 }
 
