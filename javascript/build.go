@@ -62,14 +62,10 @@ func Build(ctx context.Context, s Source) (Built, error) {
 	if err != nil {
 		return Built{}, err
 	}
-	web, err := prelude()
-	if err != nil {
-		return Built{}, err
-	}
 	sum := sha256.Sum256([]byte(b.script))
 	files, packages := b.files()
 	info := source.Origin{Engine: EngineName, Version: version, Entry: sourceName(s.Entry), Source: hex.EncodeToString(sum[:]), Packages: packages}
-	module, err := pack(t.bytes, packing{prelude: web, script: b.script, lines: lineTable(b.sources, b.mappings), allowed: s.Capabilities, info: info, files: files})
+	module, err := pack(t.bytes, packing{script: b.script, lines: lineTable(b.sources, b.mappings), allowed: s.Capabilities, info: info, files: files})
 	if err != nil {
 		return Built{}, err
 	}

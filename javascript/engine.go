@@ -39,17 +39,13 @@ var engine = sync.OnceValues(func() (template, error) {
 // bundler is what makes one script of an app's files.
 const bundler = "esbuild 0.28.2"
 
-// Version identifies what this package makes modules with: the engine, the prelude and the bundler. Modules
+// Version identifies what this package makes modules with: the engine, the prelude that is in it, and the bundler. Modules
 // made by another version go on to run as they are; of the same files, the same version makes the same.
 func Version() (string, error) {
 	t, err := engine()
 	if err != nil {
 		return "", err
 	}
-	p, err := prelude()
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256([]byte(t.digest + p + bundler))
+	sum := sha256.Sum256([]byte(t.digest + bundler))
 	return EngineName + "+" + hex.EncodeToString(sum[:6]), nil
 }

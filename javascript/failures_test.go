@@ -37,13 +37,16 @@ func TestFailures(t *testing.T) {
 		{"fetch denied", handler("return fetch('https://example.com/')"), "fetch https://example.com/: not granted"},
 		{"getter", handler("return { get status() { throw new Error('x') } } as any"), "which is no Response"},
 		{"error that throws", handler("throw new Proxy(new Error('p'), { get() { throw new Error('trap') } })"), "error uncaught"},
+		{"DOMException", handler("\n\tstructuredClone(Symbol());\n\treturn new Response()"), "error uncaught DataCloneError: a symbol cannot be cloned (app.ts:4:"},
+		{"abort", handler("AbortSignal.abort().throwIfAborted()"), "error uncaught AbortError: the operation was aborted (app.ts:3:"},
+		{"heir of Error", handler("throw Object.create(RangeError.prototype, { message: { value: 'heir' } })"), "error uncaught RangeError: heir"},
 		{"poisoned", handler("Object.prototype.toString = Array.prototype.map = String.prototype.replace = Promise.prototype.then = (() => { throw new Error('poison') }) as any;\n\tthrow new TypeError('still told')"), "uncaught TypeError: still told (app.ts:4:"},
 		{"stream", handler("return new Response(new ReadableStream({ pull() { throw new Error('in the stream') } }))"), "error uncaught Error: in the stream (app.ts:3:"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := serve(t, c.source)
 			r := a.get("/")
-			if log := a.logged(); r.Status != 500 || !strings.Contains(log, c.log) || strings.Contains(log, "app:web") || strings.Contains(log, "app:script") {
+			if log := a.logged(); r.Status != 500 || !strings.Contains(log, c.log) || strings.Contains(log, "app:web") || strings.Contains(log, "<null>") || strings.Contains(log, "app:script") {
 				t.Errorf("status %d, log:\n%s\nwant: %s", r.Status, log, c.log)
 			}
 			if r := a.get("/"); r.Status != 500 { // the same again: nothing was left behind

@@ -19,8 +19,8 @@ var capabilities = []string{"log", "config", "secret", "kv", "blob", "events", "
 const (
 	exportHeader = "agora_app"
 	exportHeap   = "__heap_base"
-	headerMagic  = "AGORAJS1"
-	headerSize   = 8 + 8*4
+	headerMagic  = "AGORAJS2"
+	headerSize   = 8 + 6*4
 
 	pageSize = 64 << 10
 	// memoryStep is what a module's memory is rounded up to, so that modules with scripts of like size have the
@@ -31,11 +31,11 @@ const (
 
 // packing is what is put into the engine.
 type packing struct {
-	prelude, script string
-	lines           []byte
-	allowed         []string // capabilities
-	info            source.Origin
-	files           []source.File
+	script  string
+	lines   []byte
+	allowed []string // capabilities
+	info    source.Origin
+	files   []source.File
 }
 
 // pack puts a script into the engine's memory, behind what the linker laid out.
@@ -53,7 +53,7 @@ func pack(engine []byte, p packing) ([]byte, error) {
 		return nil, errEngine
 	}
 	data, start := segment(p, int(heap), header[8:headerSize])
-	binary.LittleEndian.PutUint32(header[8+6*4:], bitsOf(p.allowed))
+	binary.LittleEndian.PutUint32(header[8+4*4:], bitsOf(p.allowed))
 	m.Data[at].Bytes = slices.Concat(m.Data[at].Bytes) // it aliases the engine
 	m.Data = append(m.Data, wasm.Data{Offset: append(wasm.AppendS64([]byte{wasm.OpI32Const}, int64(int32(start))), wasm.OpEnd), Bytes: data})
 	end := (start + len(data) + startRoom + memoryStep - 1) / memoryStep * memoryStep
@@ -123,11 +123,11 @@ func findHeader(m *wasm.Module) (header []byte, segment int, err error) {
 	return nil, 0, errEngine
 }
 
-// segment lays prelude, script and lines out behind the heap's base, each with a NUL behind it, and writes where
+// segment lays script and lines out behind the heap's base, each with a NUL behind it, and writes where
 // they are. start is its address.
 func segment(p packing, heap int, header []byte) (data []byte, start int) {
 	start = (heap + 15) &^ 15
-	for i, part := range [][]byte{[]byte(p.prelude), []byte(p.script), p.lines} {
+	for i, part := range [][]byte{[]byte(p.script), p.lines} {
 		binary.LittleEndian.PutUint32(header[8*i:], uint32(start+len(data)))
 		binary.LittleEndian.PutUint32(header[8*i+4:], uint32(len(part)))
 		data = append(append(data, part...), 0)
@@ -135,7 +135,7 @@ func segment(p packing, heap int, header []byte) (data []byte, start int) {
 			data = append(data, 0)
 		}
 	}
-	binary.LittleEndian.PutUint32(header[7*4:], uint32(start+len(data)))
+	binary.LittleEndian.PutUint32(header[5*4:], uint32(start+len(data)))
 	return data, start
 }
 

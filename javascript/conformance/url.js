@@ -80,6 +80,9 @@ test('sort is stable, by code units', () => { const p = P('z=1&a=2&z=0&\ufffd=3&
 test('iteration', () => { const p = P('a=1&b=2'); equal([[...p], [...p.keys()], [...p.values()], [...p.entries()]], [[['a', '1'], ['b', '2']], ['a', 'b'], ['1', '2'], [['a', '1'], ['b', '2']]]) });
 test('iteration is live', () => { const p = P('a=1&b=2&c=3'), seen = []; for (const [k] of p) { seen.push(k); p.delete(k) } equal(seen, ['a', 'c']) });
 test('forEach', () => { const seen = []; P('a=1').forEach(function (v, k, p) { seen.push(v, k, p instanceof URLSearchParams, this.x) }, { x: 1 }); equal(seen, ['1', 'a', true, 1]) });
+test('forEach is live', () => { const p = P('a=1&b=2'), seen = []; p.forEach((v, k) => { seen.push(k); if (seen.length < 4) p.append('n' + seen.length, 1) }); equal(seen, ['a', 'b', 'n1', 'n2', 'n3']) });
+test('an iterator sees a new query', () => { const u = new URL('https://a/?x=1&y=2'), i = u.searchParams.keys(); i.next(); u.search = '?p=1&q=2&r=3'; equal([...i], ['q', 'r']) });
+test('iterators of their own', () => { const p = Object.getPrototypeOf(P('a').entries()); equal([Object.getPrototypeOf(p) === Iterator.prototype, typeof p.constructor === 'function' && p.constructor === Iterator], [true, true]); throws(TypeError, () => p.next.call(new Headers().keys())) });
 test('iterator tag', () => equal(Object.prototype.toString.call(P().entries()), '[object URLSearchParams Iterator]'));
 test('params tag', () => equal(Object.prototype.toString.call(P()), '[object URLSearchParams]'));
 table('too few arguments', [['append', ['a']], ['set', ['a']], ['get', []], ['getAll', []], ['has', []], ['delete', []], ['forEach', []]], (name, args) => throws(TypeError, () => P()[name](...args)));

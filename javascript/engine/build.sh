@@ -5,6 +5,7 @@
 # with wasi-libc and compiler-rt (packages clang-14 lld-14 wasi-libc libclang-rt-14-dev-wasm32); other versions
 # make other bytes. AGORA_CRATE names a copy of the crate, instead of asking the registry.
 set -euo pipefail
+export LC_ALL=C # the order of the prelude's files
 out=$(realpath -m "${1:?the file to write}")
 cd "$(dirname "$0")"
 
@@ -33,7 +34,14 @@ echo "$SHA256  $crate" | sha256sum --check --quiet - >&2
 tar -xzf "$crate" -C "$work"
 cp ./*.c "$work/$CRATE-$VERSION/quickjs/"
 cp quickjs.patch "$work"
+./prelude.sh >"$work/prelude.js"
 cd "$work/$CRATE-$VERSION/quickjs"
+
+# The prelude's bytecode, by a program for this machine. Its bytes are the same on all that are little-endian.
+clang-14 -O0 -fno-strict-aliasing -funsigned-char -DNDEBUG -D_GNU_SOURCE -w \
+  compile.c quickjs.c libregexp.c libunicode.c dtoa.c -lm -lpthread -o "$work/compile"
+"$work/compile" app:web <"$work/prelude.js" >prelude.h
+
 patch --quiet -p1 <"$work/quickjs.patch"
 
 clang-14 --target=wasm32-wasi -Os -mexec-model=reactor -msign-ext -mnontrapping-fptoint \

@@ -22,11 +22,10 @@ static void put_value(JSContext *ctx, DynBuf *b, JSValueConst v) {
   JS_FreeValue(ctx, text);
 }
 
-static void put_error(JSContext *ctx, DynBuf *b, JSValueConst e, int depth) {
-  if (!JS_IsError(e)) {
-    put_value(ctx, b, e);
-    return;
-  }
+static void put_error(JSContext *ctx, DynBuf *b, JSValueConst e, int depth);
+
+// put_failure appends what has the properties of an error.
+static void put_failure(JSContext *ctx, DynBuf *b, JSValueConst e, int depth) {
   const char *name = text_of_property(ctx, e, "name"), *message = text_of_property(ctx, e, "message"), *stack = text_of_property(ctx, e, "stack");
   dbuf_putstr(b, name ? name : "Error");
   if (message && *message) {
@@ -51,6 +50,14 @@ static void put_error(JSContext *ctx, DynBuf *b, JSValueConst e, int depth) {
   JS_FreeValue(ctx, cause);
 }
 
+// put_error appends any value that was thrown. A DOMException is no error to the engine.
+static void put_error(JSContext *ctx, DynBuf *b, JSValueConst e, int depth) {
+  JSClassID class;
+  JS_GetAnyOpaque(e, &class);
+  if (JS_IsError(e) || class == JS_CLASS_DOM_EXCEPTION) put_failure(ctx, b, e, depth);
+  else put_value(ctx, b, e);
+}
+
 // report writes an error to the app's log.
 static void report(JSContext *ctx, const char *before, JSValueConst e) {
   static const char none[] = "the app failed, and there is no memory left to say how: raise limits.memory";
@@ -63,11 +70,11 @@ static void report(JSContext *ctx, const char *before, JSValueConst e) {
   dbuf_free(&b);
 }
 
-// native.stack(error) returns its text as report writes it.
+// native.stack(error) returns its text as report writes it, also of what only inherits from Error.
 static JSValue native_stack(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
   DynBuf b;
   js_dbuf_init(ctx, &b);
-  put_error(ctx, &b, argv[0], 0);
+  put_failure(ctx, &b, argv[0], 0);
   return take_text(ctx, &b);
 }
 

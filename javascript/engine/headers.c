@@ -4,7 +4,8 @@ struct field { const uint8_t *name, *value; uint32_t name_len, value_len; };
 struct headers {
   struct field *list;
   uint32_t n, room;
-  int immutable; // of a request that came in
+  uint32_t changes; // counted, for iterators
+  int immutable;    // of a request that came in
 };
 
 static JSClassID headers_class;
@@ -40,10 +41,12 @@ static int headers_add(JSContext *ctx, struct headers *h, const uint8_t *name, s
     p[i] = name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 32 : name[i];
   memcpy(p + name_len, value, value_len);
   h->list[h->n++] = (struct field){p, p + name_len, name_len, value_len};
+  h->changes++;
   return 0;
 }
 
 static void headers_drop(JSContext *ctx, struct headers *h, uint32_t i) {
+  h->changes++;
   js_free(ctx, (void *)h->list[i].name);
   memmove(h->list + i, h->list + i + 1, (--h->n - i) * sizeof *h->list);
 }
@@ -412,47 +415,106 @@ static JSValue headers_list(JSContext *ctx, struct headers *h, int what) {
   return list;
 }
 
-static JSValue iterator_of(JSContext *ctx, JSValue list) {
-  if (JS_IsException(list))
-    return list;
-  JSValue it = js_create_array_iterator(ctx, list, 0, NULL, JS_ITERATOR_KIND_VALUE);
-  JS_FreeValue(ctx, list);
-  return it;
+// An iterator is live: it has a place, and what is there when it is asked is what it yields. One of Headers keeps
+// the list that it is in as long as nothing is changed.
+struct iterator {
+  JSValue of, list;
+  uint32_t at, changes;
+  int what;
+};
+
+typedef JSValue step_func(JSContext *ctx, struct iterator *it, int *done);
+
+static JSValue headers_step(JSContext *ctx, struct iterator *it, int *done) {
+  struct headers *h = headers_of(it->of);
+  int64_t n = 0;
+  if (JS_IsUndefined(it->list) || it->changes != h->changes) {
+    JS_FreeValue(ctx, it->list);
+    it->list = headers_list(ctx, h, it->what);
+    it->changes = h->changes;
+    if (JS_IsException(it->list)) {
+      it->list = JS_UNDEFINED;
+      return JS_EXCEPTION;
+    }
+  }
+  JS_GetLength(ctx, it->list, &n);
+  *done = it->at >= n;
+  return *done ? JS_UNDEFINED : JS_GetPropertyUint32(ctx, it->list, it->at++);
+}
+
+static JSValue iterator_new(JSContext *ctx, JSClassID class, JSValueConst of, int what) {
+  JSValue v = JS_NewObjectClass(ctx, class);
+  struct iterator *it = JS_IsException(v) ? NULL : js_malloc(ctx, sizeof *it);
+  if (!it) {
+    JS_FreeValue(ctx, v);
+    return JS_EXCEPTION;
+  }
+  *it = (struct iterator){JS_DupValue(ctx, of), JS_UNDEFINED, 0, 0, what};
+  JS_SetOpaque(v, it);
+  return v;
+}
+
+static void iterator_finalizer(JSRuntime *rt, JSValueConst v) {
+  JSClassID class;
+  struct iterator *it = JS_GetAnyOpaque(v, &class);
+  if (!it)
+    return;
+  JS_FreeValueRT(rt, it->of);
+  JS_FreeValueRT(rt, it->list);
+  js_free_rt(rt, it);
+}
+
+static void iterator_mark(JSRuntime *rt, JSValueConst v, JS_MarkFunc *mark) {
+  JSClassID class;
+  struct iterator *it = JS_GetAnyOpaque(v, &class);
+  if (!it)
+    return;
+  JS_MarkValue(rt, it->of, mark);
+  JS_MarkValue(rt, it->list, mark);
+}
+
+static JSClassID headers_iterator_class;
+static const JSClassDef headers_iterator_def = {"Headers Iterator", .finalizer = iterator_finalizer, .gc_mark = iterator_mark};
+
+static JSValue headers_next(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv, int *done, int magic) {
+  struct iterator *it = JS_GetOpaque2(ctx, this, headers_iterator_class);
+  *done = 0;
+  return it ? headers_step(ctx, it, done) : JS_EXCEPTION;
 }
 
 static JSValue headers_iterate(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv, int what) {
-  struct headers *h = JS_GetOpaque2(ctx, this, headers_class);
-  return h ? iterator_of(ctx, headers_list(ctx, h, what)) : JS_EXCEPTION;
+  return JS_GetOpaque2(ctx, this, headers_class) ? iterator_new(ctx, headers_iterator_class, this, what) : JS_EXCEPTION;
 }
 
-// each_of calls back for a list of pairs, as forEach does.
-static JSValue each_of(JSContext *ctx, JSValue list, JSValueConst this, int argc, JSValueConst *argv) {
-  int64_t n = 0;
-  if (argc < 1 || !JS_IsFunction(ctx, argv[0])) {
-    JS_FreeValue(ctx, list);
+// each_of calls back for what an iterator yields, as forEach does.
+static JSValue each_of(JSContext *ctx, step_func *step, JSValueConst this, int argc, JSValueConst *argv) {
+  if (argc < 1 || !JS_IsFunction(ctx, argv[0]))
     return JS_ThrowTypeError(ctx, "forEach takes a function");
-  }
-  JS_GetLength(ctx, list, &n);
-  for (int64_t i = 0; i < n; i++) {
-    JSValue pair = JS_GetPropertyUint32(ctx, list, i);
+  struct iterator it = {JS_DupValue(ctx, this), JS_UNDEFINED, 0, 0, PAIRS};
+  JSValue result = JS_UNDEFINED;
+  for (int done = 0; !JS_IsException(result);) {
+    JSValue pair = step(ctx, &it, &done);
+    if (done || JS_IsException(pair)) {
+      result = pair;
+      break;
+    }
     JSValue args[3] = {JS_GetPropertyUint32(ctx, pair, 1), JS_GetPropertyUint32(ctx, pair, 0), JS_DupValue(ctx, this)};
     JSValue r = JS_Call(ctx, argv[0], argc > 1 ? argv[1] : JS_UNDEFINED, 3, (JSValueConst *)args);
     for (int k = 0; k < 3; k++)
       JS_FreeValue(ctx, args[k]);
     JS_FreeValue(ctx, pair);
-    JS_FreeValue(ctx, r);
-    if (JS_IsException(r)) {
-      JS_FreeValue(ctx, list);
-      return r;
-    }
+    if (JS_IsException(r))
+      result = r;
+    else
+      JS_FreeValue(ctx, r);
   }
-  JS_FreeValue(ctx, list);
-  return JS_UNDEFINED;
+  JS_FreeValue(ctx, it.list);
+  JS_FreeValue(ctx, it.of);
+  return result;
 }
 
 static JSValue headers_each(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
-  struct headers *h = JS_GetOpaque2(ctx, this, headers_class);
-  return h ? each_of(ctx, headers_list(ctx, h, PAIRS), this, argc, argv) : JS_EXCEPTION;
+  return JS_GetOpaque2(ctx, this, headers_class) ? each_of(ctx, headers_step, this, argc, argv) : JS_EXCEPTION;
 }
 
 static void headers_finalizer(JSRuntime *rt, JSValueConst v) { headers_free(rt, headers_of(v)); }
@@ -460,6 +522,11 @@ static void headers_finalizer(JSRuntime *rt, JSValueConst v) { headers_free(rt, 
 static const JSClassDef headers_def = {"Headers", .finalizer = headers_finalizer};
 
 #define TAG(name) JS_PROP_STRING_DEF("[Symbol.toStringTag]", name, JS_PROP_CONFIGURABLE)
+
+static const JSCFunctionListEntry headers_iterator_proto[] = {
+  JS_ITERATOR_NEXT_DEF("next", 0, headers_next, 0),
+  TAG("Headers Iterator"),
+};
 
 static const JSCFunctionListEntry headers_proto[] = {
   JS_CFUNC_MAGIC_DEF("get", 1, headers_method, H_GET),

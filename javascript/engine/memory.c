@@ -4,13 +4,12 @@
 // The packer fills in app. It finds it by the exported address.
 struct app {
   char magic[8];
-  uint32_t prelude, prelude_len; // what is defined before the app's script
-  uint32_t script, script_len;   // a module's source
-  uint32_t lines, lines_len;     // from where in its source each place of the script is, see lines.c
-  uint32_t caps;                 // a bit for each capability that the manifest lists, see host.c
-  uint32_t heap;                 // where free memory begins
+  uint32_t script, script_len; // a module's source
+  uint32_t lines, lines_len;   // from where in its source each place of the script is, see lines.c
+  uint32_t caps;               // a bit for each capability that the manifest lists, see host.c
+  uint32_t heap;               // where free memory begins
 };
-__attribute__((visibility("default"), used)) volatile struct app agora_app = {.magic = "AGORAJS1"};
+__attribute__((visibility("default"), used)) volatile struct app agora_app = {.magic = "AGORAJS2"};
 
 enum {
   SMALL = 512,       // up to here classes are 16 bytes apart, behind it four to a doubling

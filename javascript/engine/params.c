@@ -281,24 +281,29 @@ static JSValue params_text(JSContext *ctx, JSValueConst this, int argc, JSValueC
   return take_text(ctx, &b);
 }
 
-static JSValue params_list(JSContext *ctx, struct params *p, int what) {
-  JSValue list = JS_NewArray(ctx);
-  for (uint32_t i = 0; i < p->n; i++) {
-    struct pair *q = &p->list[i];
-    JSValue v = what == PAIRS ? pair_of(ctx, JS_DupValue(ctx, q->name), JS_DupValue(ctx, q->value)) : JS_DupValue(ctx, what == KEYS ? q->name : q->value);
-    JS_DefinePropertyValueUint32(ctx, list, i, v, JS_PROP_C_W_E);
-  }
-  return list;
+static JSValue params_step(JSContext *ctx, struct iterator *it, int *done) {
+  struct params *p = params_of(it->of);
+  *done = it->at >= p->n;
+  if (*done) return JS_UNDEFINED;
+  struct pair *q = &p->list[it->at++];
+  return it->what == PAIRS ? pair_of(ctx, JS_DupValue(ctx, q->name), JS_DupValue(ctx, q->value)) : JS_DupValue(ctx, it->what == KEYS ? q->name : q->value);
+}
+
+static JSClassID params_iterator_class;
+static const JSClassDef params_iterator_def = {"URLSearchParams Iterator", .finalizer = iterator_finalizer, .gc_mark = iterator_mark};
+
+static JSValue params_next(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv, int *done, int magic) {
+  struct iterator *it = JS_GetOpaque2(ctx, this, params_iterator_class);
+  *done = 0;
+  return it ? params_step(ctx, it, done) : JS_EXCEPTION;
 }
 
 static JSValue params_iterate(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv, int what) {
-  struct params *p = JS_GetOpaque2(ctx, this, params_class);
-  return p ? iterator_of(ctx, params_list(ctx, p, what)) : JS_EXCEPTION;
+  return JS_GetOpaque2(ctx, this, params_class) ? iterator_new(ctx, params_iterator_class, this, what) : JS_EXCEPTION;
 }
 
 static JSValue params_each(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv) {
-  struct params *p = JS_GetOpaque2(ctx, this, params_class);
-  return p ? each_of(ctx, params_list(ctx, p, PAIRS), this, argc, argv) : JS_EXCEPTION;
+  return JS_GetOpaque2(ctx, this, params_class) ? each_of(ctx, params_step, this, argc, argv) : JS_EXCEPTION;
 }
 
 static void params_finalizer(JSRuntime *rt, JSValueConst v) {
@@ -319,6 +324,11 @@ static void params_mark(JSRuntime *rt, JSValueConst v, JS_MarkFunc *mark) {
 }
 
 static const JSClassDef params_def = {"URLSearchParams", .finalizer = params_finalizer, .gc_mark = params_mark};
+
+static const JSCFunctionListEntry params_iterator_proto[] = {
+  JS_ITERATOR_NEXT_DEF("next", 0, params_next, 0),
+  TAG("URLSearchParams Iterator"),
+};
 
 static const JSCFunctionListEntry params_proto[] = {
   JS_CFUNC_MAGIC_DEF("get", 1, params_method, P_GET),
