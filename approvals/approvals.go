@@ -93,6 +93,7 @@ type Request struct {
 	Stages []Stage `json:"stages,omitempty"`
 	Votes  []Vote  `json:"votes,omitempty"` // in the order in which they were cast
 	Turn   Turn    `json:"turn,omitempty"`
+	Clock          // of those whose turn it is
 	// Thread are the comments about it, in the order in which they were written.
 	Thread []Comment `json:"thread,omitempty"`
 	// Former are the people, and the ids of the groups, that owned the app while it was open, and do not

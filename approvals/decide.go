@@ -27,6 +27,7 @@ func Open(tx Tx, q Request) (Request, error) {
 		return Request{}, err
 	}
 	q.Status, q.Turn, q.Decision, q.Votes, q.Thread = StatusOpen, TurnReviewers, nil, nil, nil
+	q.restart()
 	return q, tx.PutRequest(q)
 }
 
@@ -155,10 +156,14 @@ func Decide(tx Tx, id string, b Ballot, voters Voters) (Request, *Grant, error) 
 	if err := q.settle(b); err != nil {
 		return Request{}, nil, err
 	}
+	stages := q.Waits()
 	q.Votes = append(q.Votes, Vote{
 		Stage: stage.Order, Concern: stage.Concern, By: b.By, Approve: b.Approve, Reason: b.Reason, Remedy: b.Remedy, At: b.At, About: q.basis(stage.Concern),
 	})
-	if b.Approve && len(q.Waits()) > 0 {
+	if now := q.Waits(); b.Approve && len(now) > 0 {
+		if now[0].Order != stages[0].Order { // it is the turn of others
+			q.restart()
+		}
 		return q, nil, tx.PutRequest(q)
 	}
 	return q.close(tx, b)

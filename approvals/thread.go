@@ -93,8 +93,11 @@ func (q *Request) add(c Comment) (added bool) {
 			return false
 		}
 	}
+	was := q.WaitsFor()
 	q.Thread = append(slices.Clone(q.Thread), c)
-	q.Turn = q.WaitsFor()
+	if q.Turn = q.WaitsFor(); q.Turn != was {
+		q.restart()
+	}
 	return true
 }
 

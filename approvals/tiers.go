@@ -28,6 +28,8 @@ type TierRules struct {
 	Metadata []string `json:"metadata"`
 	// Audience is who may open an app for which no audience was set.
 	Audience string `json:"audience"`
+	// Clocks are how long those have whose turn it is in a request.
+	Clocks Clocks `json:"clocks"`
 }
 
 // TierTriggers bound what calls an app besides requests.

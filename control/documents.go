@@ -372,6 +372,7 @@ type RequestFilter struct {
 	By      string           // who asked; "" for all
 	Turn    approvals.Turn   // only open ones that wait for those; "" for all
 	Mine    bool             // only open ones that wait for who asks: see WaitsFor
+	Overdue bool             // only open ones whose time is over
 }
 
 // Keeps reports whether a request is one that is wanted, as far as no index tells and whoever reads it.

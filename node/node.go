@@ -63,6 +63,7 @@ type Node struct {
 	Vault           *apps.Vault
 	Governance      *governance.Service
 	Threads         *governance.Threads
+	Clocks          *governance.Clocks
 	Audiences       *governance.Audiences
 	Publishing      *publishing.Service
 	Calls           *Calls
@@ -370,7 +371,9 @@ func (n *Node) serve(d *door.Door, handler http.Handler) {
 // tidyRegularly tidies now, for what the last process left, and from then on.
 func (n *Node) tidyRegularly(ctx context.Context) {
 	const trouble = "what is not needed any more could not be removed"
-	tidy := func(ctx context.Context) error { return errors.Join(n.Keeper.Tidy(ctx), n.Inbox.Tidy(ctx)) }
+	tidy := func(ctx context.Context) error {
+		return errors.Join(n.Keeper.Tidy(ctx), n.Inbox.Tidy(ctx), n.Clocks.Sweep(ctx))
+	}
 	if err := tidy(ctx); err != nil && ctx.Err() == nil {
 		n.log.Error(trouble, "err", err)
 	}

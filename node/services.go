@@ -77,6 +77,7 @@ func (n *Node) openServices() {
 		Audience: n.audiences(), Addresses: addresses{&n.origins}, BeforeChange: n.pause,
 	}
 	n.Governance = governance.New(deciding)
+	n.Clocks = governance.NewClocks(n.Governance, nil)
 	n.Threads = governance.NewThreads(n.Governance)
 	n.Audiences = governance.NewAudiences(n.Governance, deciding)
 	n.revisions = &revisions.Service{

@@ -9,6 +9,7 @@ type Whom string
 const (
 	Deciders   Whom = "deciders"    // who may decide about the request
 	Requester  Whom = "requester"   // who made the request
+	Awaited    Whom = "awaited"     // whose turn it is in the request
 	Party      Whom = "party"       // who voted about the request, or wrote about it
 	Owners     Whom = "owners"      // the owner of the app, its co-owner, and who is in its group
 	Subject    Whom = "subject"     // the person whom the event is about
@@ -64,8 +65,11 @@ var rows = []Row{
 	{Kind: "request.answered", To: Deciders, Says: "{actor} answered what was asked of {subject} of {app}[: {reason}]", Do: "Your turn again: look at it, and decide", At: openPage},
 	{Kind: "request.answered", To: Party, Says: "{actor} answered what was asked of {subject} of {app}[: {reason}]", Do: "Nothing has to be done: other reviewers decide", At: openPage},
 	{Kind: "request.answered", To: Owners, Says: "{actor} answered what was asked of {subject} of {app}[: {reason}]", Do: "Nothing has to be done: it is the reviewers' turn", At: openPage},
+	{Kind: "request.overdue", To: Awaited, Says: "{subject} of {app} waits for its {turn}, and the {hours} hours for that are over", Do: "Your turn: look at it, and vote or answer", At: openPage},
+	{Kind: "request.escalated", To: Operators, Says: "{subject} of {app} waits for its {turn}, who did not act in twice {hours} hours", Do: "See who can act: ask them, or give another person the role", At: openPage},
 	{Kind: "request.withdrawn", To: Requester, Says: "{subject} of {app} was taken back by {actor}[: {reason}][; {replaced_by} replaces it]", Do: "See whether it still has to be asked for", At: "/requests?status=withdrawn#{subject}"},
 
+	{Kind: "request.withdrawn", To: Owners, Says: "{subject} of {app} was taken back by {actor}[: {reason}][; {replaced_by} replaces it]", Do: "See whether it still has to be asked for", At: "/requests?status=withdrawn#{subject}"},
 	{Kind: "app.suspended", To: Owners, Says: "{actor} suspended {app}[: {reason}]", Do: "It serves nothing now. Mend what the reason says, then have it resumed", At: appPage},
 	{Kind: "app.resumed", To: Owners, Says: "{actor} resumed {app}[: {reason}]", Do: "Nothing has to be done: it serves again", At: appPage},
 	{Kind: "app.offered", To: Subject, Says: "{actor} offers the app {app} to {subject}[: {reason}]", Do: "Accept it, or refuse it", At: appPage},
@@ -122,6 +126,7 @@ var silent = map[string]string{
 	"app.renamed":            "a title is read where the app is",
 	"app.removing":           "the deletion was told, and the removal is told when it is done",
 	"certificate.issued":     "the removal that it is of is told",
+	"request.clock_started":  "whose turn it is was told, and that their time is over will be",
 	"release.published":      "whoever uploads reads what came of it, and what has to be decided is a request",
 	"release.activated":      "the decision that led there is told, and whoever activates knows",
 	"release.removed":        "it served no tier, and old releases go by themselves",

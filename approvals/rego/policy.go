@@ -228,5 +228,8 @@ func (p *Policy) Digest() approvals.Digest { return p.digest }
 // Reach is the rule about which releases the grants of a tier reach.
 func (p *Policy) Reach(tier abi.Tier) approvals.Reach { return p.tiers[tier].Grants }
 
+// Clocks are how long those have whose turn it is in a request about a tier.
+func (p *Policy) Clocks(tier abi.Tier) approvals.Clocks { return p.tiers[tier].Clocks }
+
 // Rules are the sources in force, by file name.
 func (p *Policy) Rules() map[string]string { return maps.Clone(p.rules) }

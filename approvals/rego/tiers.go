@@ -113,6 +113,9 @@ func checkTier(t approvals.TierRules) error {
 	if err := t.Grants.Check(); err != nil {
 		return fmt.Errorf("grants: %w", err)
 	}
+	if err := t.Clocks.Check(); err != nil {
+		return fmt.Errorf("clocks: %w", err)
+	}
 	if t.Audience != "" && !slices.Contains(audiences, t.Audience) {
 		return fmt.Errorf("audience is one of %s, not %q", strings.Join(audiences, ", "), t.Audience)
 	}

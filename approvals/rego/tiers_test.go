@@ -100,6 +100,11 @@ func TestTiersAreChecked(t *testing.T) {
 		{"a question", func(d map[string]any) { at(d, "tiers", "pilot")["metadata"] = []string{"answers.personal_data"} }, ""},
 		{"a question that is none", func(d map[string]any) { at(d, "tiers", "pilot")["metadata"] = []string{"answers.Personal data"} }, "tiers.pilot.metadata knows owner"},
 		{"an audience that is none", func(d map[string]any) { at(d, "tiers", "pilot")["audience"] = "friends" }, `tiers.pilot.audience is one of owner`},
+		{"clocks", func(d map[string]any) { at(d, "tiers", "pilot")["clocks"] = map[string]any{"reviewers": 24} }, ""},
+		{"no clocks, as before there were any", func(d map[string]any) { delete(at(d, "tiers", "pilot"), "clocks") }, ""},
+		{"a clock that runs backwards", func(d map[string]any) { at(d, "tiers", "pilot", "clocks")["reviewers"] = -1 }, "tiers.pilot.clocks: reviewers is 0 to 8784 hours, not -1"},
+		{"a clock that is none", func(d map[string]any) { at(d, "tiers", "pilot", "clocks")["days"] = 1 }, "tiers.pilot.clocks: unknown field"},
+		{"a withdrawal after no time", func(d map[string]any) { at(d, "tiers", "pilot", "clocks")["requester"] = 0 }, "tiers.pilot.clocks: withdraw counts from the end"},
 		{"a reach that is none", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["reach"] = "all" }, "tiers.pilot.grants: reach is"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -42,9 +42,9 @@ func (c requestCommands) command() *cobra.Command {
 				}
 				var rows [][]string
 				for _, q := range all {
-					rows = append(rows, []string{q.ID, q.Status, q.App, fmt.Sprint(q.Release), what(q), q.Name(q.By), when(q.Created), orDash(q.Turn)})
+					rows = append(rows, []string{q.ID, q.Status, q.App, fmt.Sprint(q.Release), what(q), q.Name(q.By), when(q.Created), orDash(q.Turn), dueText(q)})
 				}
-				return table(w, "REQUEST STATUS APP RELEASE ASKS-FOR BY SINCE TURN", rows)
+				return table(w, "REQUEST STATUS APP RELEASE ASKS-FOR BY SINCE TURN DUE", rows)
 			})
 		}),
 	}
@@ -52,6 +52,7 @@ func (c requestCommands) command() *cobra.Command {
 	cmd.Flags().StringVar(&f.App, "app", "", "only this app")
 	cmd.Flags().StringVar(&f.By, "by", "", "only what this user asked for")
 	cmd.Flags().StringVar(&f.Turn, "turn", "", "only open ones that wait for these: reviewers or requester")
+	cmd.Flags().BoolVar(&f.Overdue, "overdue", false, "only open ones of which the time is over for those whose turn it is")
 	cmd.Flags().BoolVar(&f.Mine, "mine", false, "only open ones of which it is your turn: to vote, or to answer")
 	return noun("requests", "List requests; write about one, approve, reject or withdraw it", c.limited(cmd),
 		c.show(), c.decide("approve", true), c.decide("reject", false), c.askChanges(), c.comment(), c.changed(), c.withdraw())
@@ -143,7 +144,7 @@ func requestRows(q client.Request) [][]string {
 	}
 	rows = append(rows, threadRows(q)...)
 	if q.Turn != "" {
-		rows = append(rows, []string{"turn", turnText(q)})
+		rows = append(rows, []string{"turn", turnText(q)}, []string{"due", dueText(q)})
 	}
 	if d := q.Decision; d != nil {
 		rows = append(rows, []string{"decided by", d.By + ", " + when(d.At)}, []string{"because", orDash(d.Reason)})
@@ -209,6 +210,32 @@ func turnText(q client.Request) string {
 		return "its requester's: " + q.Name(q.By) + " or an owner of the app answers with agora requests comment or agora requests changed"
 	}
 	return "the reviewers'"
+}
+
+// clocksText says how long each side has.
+func clocksText(c client.Clocks) string {
+	hours := func(n int) string {
+		if n == 0 {
+			return "any"
+		}
+		return strconv.Itoa(n)
+	}
+	text := fmt.Sprintf("reviewers %s, requester %s", hours(c.Reviewers), hours(c.Requester))
+	if c.Withdraw > 0 {
+		text += fmt.Sprintf("; withdrawn %d later", c.Withdraw)
+	}
+	return text
+}
+
+// dueText says when the time of those is over whose turn it is.
+func dueText(q client.Request) string {
+	switch {
+	case q.Due.IsZero():
+		return "-"
+	case q.Told > 0:
+		return "overdue since " + when(q.Due)
+	}
+	return when(q.Due)
 }
 
 // threadRows are what was written about a request, each line of a text in a row.
@@ -571,7 +598,7 @@ func showTier(w io.Writer, t client.Tier) error {
 		{"instructions", humanize.Count(t.Limits.Fuel)}, {"memory", humanize.Bytes(uint64(t.Limits.Memory))},
 		{"time", fmt.Sprintf("%d ms", t.Limits.TimeoutMS)}, {"at once", strconv.Itoa(t.Limits.Concurrency)},
 		{"triggers", fmt.Sprintf("%d crons (every %d s), %d webhooks, %d events", t.Triggers.Crons, t.Triggers.IntervalS, t.Triggers.Webhooks, t.Triggers.Events)},
-		{"manifest says", strings.Join(t.Metadata, ", ")}, {"opens to", t.Audience}, {"a grant reaches", grantReach(t.Grants)},
+		{"manifest says", strings.Join(t.Metadata, ", ")}, {"opens to", t.Audience}, {"hours to act", clocksText(t.Clocks)}, {"a grant reaches", grantReach(t.Grants)},
 	}
 	for i, says := range t.Says {
 		what := ""

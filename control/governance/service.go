@@ -2,6 +2,7 @@ package governance
 
 import (
 	"context"
+	"github.com/agora-host/agora/abi"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
@@ -17,6 +18,8 @@ type Policy interface {
 	AllowsName(name string) bool
 	// OpenToAll reports whether an app with data of a class may be open to everybody.
 	OpenToAll(classification string) bool
+	// Clocks are how long those have whose turn it is in a request about a tier.
+	Clocks(tier abi.Tier) approvals.Clocks
 }
 
 // Verifier checks what is stored of a release.

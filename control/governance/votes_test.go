@@ -29,6 +29,7 @@ type rules struct {
 	version  int
 	stages   []approvals.Stage
 	requires []string
+	clocks   approvals.Clocks
 }
 
 func (r *rules) Evaluate(context.Context, approvals.Subject) (approvals.Verdict, error) {
@@ -43,6 +44,7 @@ func (r *rules) Digest() approvals.Digest                            { return ap
 func (r *rules) Allowance(abi.Tier) approvals.Allowance              { return nil }
 func (r *rules) Reach(abi.Tier) approvals.Reach                      { return approvals.Reach{} }
 func (r *rules) AllowsName(string) bool                              { return false }
+func (r *rules) Clocks(abi.Tier) approvals.Clocks                    { return r.clocks }
 func (r *rules) OpenToAll(string) bool                               { return true }
 func (*rules) VerifyRelease(context.Context, registry.Release) error { return nil }
 

@@ -75,6 +75,8 @@ func (l *look) whom(to notices.Whom, e abi.Event) ([]string, error) {
 	case notices.Requester:
 		q, err := l.tx.Request(e.Subject)
 		return []string{q.By}, gone(err, approvals.ErrNotFound)
+	case notices.Awaited:
+		return l.awaited(e)
 	case notices.Party:
 		return l.party(e.Subject)
 	case notices.Owners:
@@ -118,6 +120,35 @@ func (l *look) deciders(id string) (people []string, err error) {
 	reviewers, err := l.having(access.RoleReviewer)
 	for _, a := range reviewers {
 		if access.Allowed(a, access.DecideRequest, control.OfRequest(q)) {
+			people = append(people, a.User)
+		}
+	}
+	return people, err
+}
+
+// awaited are those whose turn it is in a request, if it is still of those of whom an event says so.
+func (l *look) awaited(e abi.Event) (people []string, err error) {
+	q, err := l.tx.Request(e.Subject)
+	if err != nil {
+		return nil, gone(err, approvals.ErrNotFound)
+	}
+	switch turn := q.WaitsFor(); {
+	case string(turn) != e.Detail["turn"]:
+		return nil, nil // they acted meanwhile
+	case turn == approvals.TurnRequester:
+		app, err := l.tx.App(q.App)
+		if err != nil {
+			return nil, gone(err, registry.ErrNotFound)
+		}
+		people, err = l.owners(app)
+		return append(people, q.By), err
+	}
+	if q, err = control.CountVotes(l.tx, q, q.Policy, l.now); err != nil {
+		return nil, err
+	}
+	reviewers, err := l.having(access.RoleReviewer)
+	for _, a := range reviewers {
+		if control.WaitsFor(a, q) {
 			people = append(people, a.User)
 		}
 	}

@@ -55,11 +55,12 @@ type (
 
 	// RequestFilter narrows a list of requests. What is left out narrows nothing.
 	RequestFilter struct {
-		Status string // open, approved, rejected or withdrawn
-		App    string
-		By     string // who asked
-		Turn   string // open ones that wait for reviewers or requester
-		Mine   bool   // only open ones of which it is the caller's turn
+		Status  string // open, approved, rejected or withdrawn
+		App     string
+		By      string // who asked
+		Turn    string // open ones that wait for reviewers or requester
+		Mine    bool   // only open ones of which it is the caller's turn
+		Overdue bool   // only open ones of which the time is over
 	}
 
 	// GrantFilter narrows a list of grants. What is left out narrows nothing.
@@ -548,6 +549,11 @@ type (
 		Votes      []Vote            `json:"votes,omitempty"`    // in the order in which they were cast
 		Progress   []Tally           `json:"progress,omitempty"` // how far its stages are
 		Turn       string            `json:"turn,omitempty"`     // whom it waits for: reviewers or requester; "" when it is over
+		Began      int64             `json:"began,omitempty"`    // when its clock began, in seconds that nodes have run
+		Told       int               `json:"told,omitempty"`     // how often it was told that its time is over
+		ToldAt     int64             `json:"told_at,omitempty"`  // for the first time, in such seconds
+		Due        time.Time         `json:"due,omitzero"`       // about when it is over
+		Hours      int               `json:"hours,omitempty"`    // that those have whose turn it is
 		Thread     []Comment         `json:"thread,omitempty"`   // in the order in which it was written
 		Former     []string          `json:"former,omitempty"`   // people and groups that owned the app while it was open
 		Reaches    string            `json:"reaches,omitempty"`  // which releases a grant reaches
@@ -604,7 +610,14 @@ type (
 		Grants       GrantReach                  `json:"grants"`
 		Metadata     []string                    `json:"metadata"` // that a manifest has to say
 		Audience     string                      `json:"audience"` // of an app for which none was set
+		Clocks       Clocks                      `json:"clocks"`   // hours that those have whose turn it is in a request
 		Says         []string                    `json:"says"`     // in words: what it allows without a reviewer
+	}
+	// Clocks are hours; 0: as many as one likes.
+	Clocks struct {
+		Reviewers int `json:"reviewers"`
+		Requester int `json:"requester"`
+		Withdraw  int `json:"withdraw"` // after the requester's, until the request is withdrawn
 	}
 	// TierLimits are the most that a manifest may ask for one request.
 	TierLimits struct {

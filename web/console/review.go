@@ -29,6 +29,7 @@ type requestsView struct {
 	base
 	Status  approvals.Status
 	Mine    bool // only those of which it is the reader's turn
+	Overdue bool // only those of which the time is over
 	Waiting []approvals.Request
 	Pages   pager
 }
@@ -42,11 +43,11 @@ func (s *reviews) requests(r *http.Request) (string, any, error) {
 	if status == "" {
 		status = approvals.StatusOpen
 	}
-	mine := r.URL.Query().Get("mine") == "true"
+	mine, overdue := r.URL.Query().Get("mine") == "true", r.URL.Query().Get("overdue") == "true"
 	list, pages, err := listed(r, "requests", shownItems, func(p control.Page) (control.Items[approvals.Request], error) {
-		return s.asked.Requests(r.Context(), control.RequestFilter{Status: status, Mine: mine}, p)
+		return s.asked.Requests(r.Context(), control.RequestFilter{Status: status, Mine: mine, Overdue: overdue}, p)
 	})
-	return "requests", requestsView{b, status, mine, list, pages}, err
+	return "requests", requestsView{b, status, mine, overdue, list, pages}, err
 }
 
 // Decides reports whether the actor may decide a request.
