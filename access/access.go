@@ -57,6 +57,7 @@ const (
 	KindSignOn  CredentialKind = "sso"     // cookie of the console that is good for signing on to apps alone
 	KindCode    CredentialKind = "code"    // one-time, by which an app's address gets a session of its own
 	KindApp     CredentialKind = "app"     // session at the address of one app
+	KindLogin   CredentialKind = "login"   // one-time, by which a program gets a token once a person has confirmed it
 )
 
 // Credential is a secret's record: never the secret.
@@ -93,13 +94,15 @@ type Credential struct {
 	Idle   time.Duration `json:"idle,omitempty"` // it ends unused for so long; 0: not by that
 	Device Device        `json:"device,omitzero"`
 
-	// Of KindSignOn, KindCode and KindApp: the hash of the session of the console that they end with.
+	// Of KindSignOn, KindCode, KindApp and KindLogin: the hash of the session of the console that they end with.
 	Session string `json:"session,omitempty"`
 	// Of KindCode and KindApp.
 	Host string `json:"host,omitempty"` // the app's address that it is good at, in its one form
-	// Of KindCode.
+	// Of KindCode and KindLogin.
 	Challenge string `json:"challenge,omitempty"` // the S256 of the verifier that it is used up with
-	Became    string `json:"became,omitempty"`    // hash of the session that it was used up for
+	Became    string `json:"became,omitempty"`    // hash of the session or token that it was used up for
+	// Of KindLogin.
+	Login LoginRequest `json:"login,omitzero"`
 }
 
 // Reader is what one transaction can read of access. Methods return ErrNotFound for what does not

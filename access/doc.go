@@ -17,6 +17,7 @@
 //     apps that serve, and what is their own;
 //   - what is made for an app's address is good there alone, ends with the session of the console behind
 //     it, and is no credential anywhere else;
+//   - a program gets a token once, for what a person has confirmed in a session that still lasts;
 //   - an audience admits exactly whom Audience.Admits says.
 //
 // It must not know what the acts do that it allows.

@@ -18,7 +18,7 @@ import (
 
 // prefixes make a leaked secret recognisable.
 var prefixes = map[CredentialKind]string{KindToken: "agora_tok_", KindSession: "agora_ses_", KindLink: "agora_lnk_", KindProvisioning: "agora_scim_",
-	KindSignOn: "agora_sso_", KindCode: "agora_cod_", KindApp: "agora_app_"}
+	KindSignOn: "agora_sso_", KindCode: "agora_cod_", KindApp: "agora_app_", KindLogin: "agora_log_"}
 
 // Made reports whether a text has the form of a secret of a kind, of which a record may or may not exist.
 func (k CredentialKind) Made(text string) bool { return strings.HasPrefix(text, prefixes[k]) }

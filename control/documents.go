@@ -108,6 +108,32 @@ type NewToken struct {
 	access.Reach
 }
 
+// LoginAsk is what a program of a person's asks for.
+type LoginAsk struct {
+	Machine   string        // as it calls itself
+	Life      time.Duration // of its token
+	Challenge string        // of a program that opened the browser: the S256 of its verifier
+	access.Reach
+}
+
+// DeviceLogin is what a program is told that waits for a person at another machine (RFC 8628, 3.2).
+type DeviceLogin struct {
+	DeviceCode string `json:"device_code"` // shown once: the program's own
+	UserCode   string `json:"user_code"`   // what the person types
+	Address    string `json:"verification_uri"`
+	Complete   string `json:"verification_uri_complete"` // with the code
+	Expires    int    `json:"expires_in"`                // seconds
+	Interval   int    `json:"interval"`                  // seconds between two questions
+}
+
+// LoginAsked is a login that waits for a person, as it is shown to that person.
+type LoginAsked struct {
+	LoginAsk
+	From access.Device // what asked, and from where
+	At   time.Time
+	Ends time.Time // if no one confirms it
+}
+
 // SignedIn is where a person is signed in to the console, as it is shown.
 type SignedIn struct {
 	ID       string    `json:"id"`

@@ -101,6 +101,8 @@ func TestEveryPage(t *testing.T) {
 		"/service-accounts/{name}":             {"/service-accounts/ci", "/service-accounts/none"},
 		"/settings":                            {"/settings", "/settings?done=saved"},
 		"/sign-out":                            {"/sign-out"},
+		"/login":                               {"/login?" + newProgram().ask.Encode(), "/login?state=x"},
+		"/device":                              {"/device", "/device?code=" + n.device("build-server").UserCode, "/device?code=none", "/device?done=login"},
 		"/access":                              {"/access", "/access?person=" + ada + "&act=publish&on=shop", "/access?act=decide&on=none", "/access?role=auditor"},
 	}
 	for _, pattern := range console.Pages() {

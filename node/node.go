@@ -49,6 +49,7 @@ type Node struct {
 	Provisioning    *provisioning.Service
 	SignIns         *people.SignIns
 	Sessions        *people.Sessions
+	Logins          *people.Logins
 	Groups          *people.Groups
 	SignOn          *people.SignOn
 	Inbox           *inbox.Service

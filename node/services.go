@@ -24,7 +24,7 @@ import (
 // apiServices are what the API finds behind it.
 func apiServices(n *Node) api.Services {
 	return api.Services{
-		About: n, Authenticator: n.People, SignIn: n.People, Attempts: n.attempts, Conditions: n.revisions, Room: n.Publishing,
+		About: n, Authenticator: n.People, SignIn: n.People, Logins: n.Logins, Attempts: n.attempts, Conditions: n.revisions, Room: n.Publishing,
 		Catalogue: n.Catalogue, Quotas: n.Catalogue, HostNames: n.Catalogue, Lifecycle: n.Lifecycle,
 		Remover: n.Keeper, Certificates: n.Keeper, Caller: n.Calls,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Trust: n.Publishing,
@@ -39,7 +39,7 @@ func apiServices(n *Node) api.Services {
 // consoleServices are what the console finds behind it.
 func consoleServices(n *Node) console.Services {
 	return console.Services{
-		About: n, Authenticator: n.People, Sessions: n.People, Codes: n.SignOn, SignIns: n.SignIns, Revisions: n.revisions, Room: n.Publishing,
+		About: n, Authenticator: n.People, Sessions: n.People, Codes: n.SignOn, Logins: n.Logins, SignIns: n.SignIns, Revisions: n.revisions, Room: n.Publishing,
 		Catalogue: n.Catalogue, Pages: n.Pages, Quotas: n.Catalogue, HostNames: n.Catalogue, Front: n.tls,
 		Lifecycle: n.Lifecycle, Remover: n.Keeper, Certificates: n.Keeper,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Sources: n.Publishing,
@@ -66,7 +66,7 @@ func (n *Node) openServices() {
 	n.ServiceAccounts = people.NewServiceAccounts(n.People)
 	n.signIn.People = n.People
 	n.SignIns = people.NewSignIns(n.signIn)
-	n.Sessions = people.NewSessions(n.People)
+	n.Sessions, n.Logins = people.NewSessions(n.People), people.NewLogins(n.People)
 	n.SignOn = people.NewSignOn(n.People, places{&n.plane})
 	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL, Rules: n.SignIns.Rules()})
 	n.Groups, n.Access = people.NewGroups(n.desk), people.NewExplainer(n.desk)

@@ -23,38 +23,42 @@ import (
 const tokenHours = 90 * 24
 
 // loginCommand makes the contexts from which sessions are made.
-type loginCommand struct{ *session }
+type loginCommand struct {
+	*session
+	scopes       *[]string
+	days         *int
+	web, device  *bool
+	openInWindow func(address string) error // opens a browser
+}
 
 func (c loginCommand) command() *cobra.Command {
-	var scopes []string
 	cmd := &cobra.Command{
-		Use:   "login LINK | login URL --token TOKEN",
+		Use:   "login [URL | LINK]",
 		Short: "Choose a node and sign in to it",
-		Long: `Takes a one-time sign-in link, or the address of a node and an API token, and
-keeps a token of its own for the commands that follow: in a context that is called
-as its node, or as --context says, and that is current from now on. Other contexts
-stay as they are; see agora contexts list. Without --token the token is read from the
-standard input, if it is not a terminal.
+		Long: `Opens the browser at a node's console, where you sign in, see what this command line
+asks for and confirm it; then it keeps a token of its own for the commands that follow: in
+a context that is called as its node, or as --context says, and that is current from now
+on. Other contexts stay as they are; see agora contexts list. Without an address the
+current context's node is asked again.
 
-The token may do all that you may do, or with --scope what that names. To read
-backups, name backup:read, too; the token then lives 31 days.`,
-		Example: "  agora login 'http://localhost:8080/sign-in?link=agora_lnk_…'\n  agora login https://agora.example.com --token agora_tok_…\n  agora login LINK --scope all --scope backup:read",
-		Args:    cobra.ExactArgs(1),
+On a machine without a browser, --device prints a code, which you type in the console on
+another machine. A one-time sign-in link, or an API token with --token or on the standard
+input, if that is not a terminal, do without a browser.
+
+The token may do all that you may do, or with --scope what that names, for 90 days or
+as --days says. Your settings list it as "agora CLI on" this machine, and revoke it. To
+read backups, name backup:read, too; the token then lives 31 days at most.`,
+		Example: "  agora login https://agora.example.com\n  agora login https://agora.example.com --device --scope apps:read --days 7\n  agora login https://agora.example.com --token agora_tok_…\n  agora login 'http://localhost:8080/sign-in?link=agora_lnk_…' --scope all --scope backup:read",
+		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			u, err := url.Parse(args[0])
-			if err != nil || u.Host == "" {
-				return usageError("%q is no address: paste a sign-in link, or write http://localhost:8080", args[0])
+			l, link, err := c.asked(args)
+			if err != nil {
+				return err
 			}
-			l := contexts.Context{Name: cmp.Or(c.context, os.Getenv("AGORA_CONTEXT")), URL: u.Scheme + "://" + u.Host}
 			if err := free(l); err != nil {
 				return err
 			}
-			if link := u.Query().Get("link"); link != "" {
-				l, err = c.byLink(cmd, l, args[0], scopes)
-			} else {
-				l, err = c.byToken(cmd, l)
-			}
-			if err != nil {
+			if l, err = c.way(link)(cmd, l); err != nil {
 				return err
 			}
 			err = updateContexts(func(f *contexts.File) error {
@@ -76,8 +80,73 @@ backups, name backup:read, too; the token then lives 31 days.`,
 			})
 		},
 	}
-	cmd.Flags().StringSliceVar(&scopes, "scope", []string{string(access.ScopeAll)}, "what the token may do, of a sign-in link; may be repeated")
+	c.scopes = cmd.Flags().StringSlice("scope", []string{string(access.ScopeAll)}, "what the token may do; may be repeated")
+	c.days = cmd.Flags().Int("days", 0, "how many days the token lives (default 90; 31 with backup:read)")
+	c.web = cmd.Flags().Bool("web", false, "through the browser of this machine, also if the standard input is no terminal")
+	c.device = cmd.Flags().Bool("device", false, "print a code to type in the console on another machine")
+	c.openInWindow = openBrowser
 	return cmd
+}
+
+// asked reads which node a person means, and the link to it that was given instead of an address.
+func (c loginCommand) asked(args []string) (l contexts.Context, link string, err error) {
+	l.Name = cmp.Or(c.context, os.Getenv("AGORA_CONTEXT"))
+	if *c.days < 0 || *c.days > 366 {
+		return l, "", usageError("--days %d: a token lives 1 to 366 days", *c.days)
+	}
+	if n := len(slices.DeleteFunc([]bool{*c.web, *c.device, c.token != ""}, func(given bool) bool { return !given })); n > 1 {
+		return l, "", usageError("--web, --device and --token are three ways to sign in: choose one")
+	}
+	if len(args) == 0 {
+		at, err := c.target()
+		if err != nil {
+			return l, "", err
+		}
+		l.Name, l.URL = cmp.Or(l.Name, at.Name), at.URL
+		return l, "", nil
+	}
+	u, err := url.Parse(args[0])
+	if err != nil || u.Host == "" {
+		return l, "", usageError("%q is no address: write http://localhost:8080, or paste a sign-in link", args[0])
+	}
+	if l.URL = u.Scheme + "://" + u.Host; u.Query().Get("link") != "" {
+		link = args[0]
+	}
+	return l, link, nil
+}
+
+// way is how a person signs in.
+func (c loginCommand) way(link string) func(*cobra.Command, contexts.Context) (contexts.Context, error) {
+	f, ok := c.in.(*os.File)
+	switch {
+	case link != "":
+		return func(cmd *cobra.Command, l contexts.Context) (contexts.Context, error) { return c.byLink(cmd, l, link) }
+	case *c.device:
+		return c.byDevice
+	case *c.web, c.token == "" && ok && isTerminal(f):
+		return c.byBrowser
+	}
+	return c.byToken
+}
+
+// hours is how long a token is to live.
+func (c loginCommand) hours() int {
+	if *c.days > 0 {
+		return 24 * *c.days
+	}
+	if slices.Contains(*c.scopes, string(access.ScopeBackupRead)) {
+		return int(access.BackupTokenLife.Hours())
+	}
+	return tokenHours
+}
+
+// machine is what this machine is called, for a person's list of tokens.
+func machine() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = runtime.GOOS
+	}
+	return host
 }
 
 // free finds out whether a name that is asked for is another node's, before a link is used up.
@@ -94,7 +163,7 @@ func free(l contexts.Context) error {
 }
 
 // byLink uses a link up for a session, and the session for a token.
-func (c loginCommand) byLink(cmd *cobra.Command, l contexts.Context, link string, scopes []string) (contexts.Context, error) {
+func (c loginCommand) byLink(cmd *cobra.Command, l contexts.Context, link string) (contexts.Context, error) {
 	anybody, err := client.New(l.URL, "")
 	if err != nil {
 		return l, err
@@ -103,15 +172,7 @@ func (c loginCommand) byLink(cmd *cobra.Command, l contexts.Context, link string
 	if err != nil {
 		return l, err
 	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = runtime.GOOS
-	}
-	hours := tokenHours
-	if slices.Contains(scopes, string(access.ScopeBackupRead)) {
-		hours = int(access.BackupTokenLife.Hours())
-	}
-	token, err := signed.NewToken(cmd.Context(), client.NewToken{Label: "agora login on " + host, Hours: hours, Scopes: scopes})
+	token, err := signed.NewToken(cmd.Context(), client.NewToken{Label: "agora CLI on " + access.PlainText(machine(), access.MaxMachine), Hours: c.hours(), Scopes: *c.scopes})
 	if err != nil {
 		return l, err
 	}
@@ -129,7 +190,7 @@ func (c loginCommand) byToken(cmd *cobra.Command, l contexts.Context) (contexts.
 		l.Token = strings.TrimSpace(line)
 	}
 	if l.Token == "" {
-		return l, usageError("paste a whole sign-in link, or give an API token with --token")
+		return l, usageError("the standard input is no terminal, and has no token: give one with --token, or choose --web or --device")
 	}
 	node, err := client.New(l.URL, l.Token)
 	if err != nil {

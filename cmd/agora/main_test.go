@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Setenv("EXAMPLES", examples)
-			e.Values[clockKey{}] = new(atomic.Int64)
+			e.Values[clockKey{}], e.Values[browserKey{}] = new(atomic.Int64), new(browser)
 			return os.WriteFile(filepath.Join(e.WorkDir, "app.wasm"), says("ok"), 0o644)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -79,7 +79,7 @@ func TestScripts(t *testing.T) {
 					ts.Fatalf("exit status %s, want %s", got, args[0])
 				}
 			},
-			"clocked": clocked, "advance": advance, "until": until, "hook": hook, "page": page,
+			"clocked": clocked, "advance": advance, "until": until, "hook": hook, "page": page, "presses": presses,
 			// match FILE REGEXP sets M to what the first group matches in a file or in stdout.
 			"match": func(ts *testscript.TestScript, _ bool, args []string) {
 				m := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile(args[0]))

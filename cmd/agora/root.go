@@ -73,7 +73,7 @@ does not answer, 7 in conflict with what is there, 8 something stored is damaged
 	s, t := c.session, c.terminal
 	deploy, signature, offline, call, backup := deployCommands{s}, signatureCommands{s}, offlineCommands{t}, callCommands{s}, backupCommands{s}
 	add("node", demo{s}.command(), serveCommand{t}.command(), backup.doctor(), backup.backup(), backup.restore())
-	add("apps", loginCommand{s}.command(), contextCommands{s}.command(), appCommands{s}.command(), releaseCommands{s}.command(), deploy.command(), deploy.dev(),
+	add("apps", loginCommand{session: s}.command(), contextCommands{s}.command(), appCommands{s}.command(), releaseCommands{s}.command(), deploy.command(), deploy.dev(),
 		offline.pack(), signature.sign(), signature.verify(), offline.inspect(), offline.types(), call.invoke(), call.logs(),
 		triggerCommands{s}.command(), deadLetterCommands{s}.command(), call.usage())
 	add("govern", requestCommands{s}.command(), capabilityCommands{s}.command(), grantCommands{s}.command(), policyCommands{s}.command(), keyCommands{s}.command(), domainCommands{s}.command(), audienceCommands{s}.command(),

@@ -1,16 +1,21 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -110,4 +115,83 @@ func ask(ts *testscript.TestScript, method, status, address, body string, header
 		ts.Fatalf("%s %s answered %d %s, want %s", method, address, resp.StatusCode, got, status)
 	}
 	return string(got)
+}
+
+// browserKey finds a script's browser among its values.
+type browserKey struct{}
+
+// browser is one that signs in to a node with the link of the script.
+type browser struct {
+	http.Client
+	at string // the node
+}
+
+// field is a hidden field of a form of the console.
+var field = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
+
+// ask sends a form, or with none asks for a page, and returns it.
+func (b *browser) ask(ts *testscript.TestScript, address string, form url.Values) string {
+	var resp *http.Response
+	var err error
+	if form == nil {
+		resp, err = b.Get(address)
+	} else {
+		resp, err = b.PostForm(address, form)
+	}
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if resp.StatusCode != http.StatusOK {
+		ts.Fatalf("%s answered %d %s", address, resp.StatusCode, body)
+	}
+	return string(body)
+}
+
+// presses STATUS BUTTON FLAG … runs `agora login`, and is the person who meanwhile opens the address that it
+// prints and presses a button there.
+func presses(ts *testscript.TestScript, _ bool, args []string) {
+	b := ts.Value(browserKey{}).(*browser)
+	if node := ts.Getenv("NODE"); b.at != node {
+		jar, err := cookiejar.New(nil)
+		ts.Check(err)
+		b.at, b.Jar, b.Timeout = node, jar, 20*time.Second
+		_, secret, _ := strings.Cut(ts.Getenv("LINK"), "link=")
+		b.ask(ts, node+"/sign-in", url.Values{"link": {secret}})
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], append([]string{"login"}, args[2:]...)...)
+	cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1", "AGORA_CONFIG="+ts.Getenv("AGORA_CONFIG"), "AGORA_URL=", "AGORA_TOKEN=")
+	cmd.Stdout = ts.Stdout()
+	said, err := cmd.StderrPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	lines, pressed := bufio.NewScanner(said), false
+	for lines.Scan() {
+		line := lines.Text()
+		fmt.Fprintln(ts.Stderr(), line)
+		i := strings.Index(line, "http://")
+		if i < 0 || pressed || !strings.Contains(line, "/login?") && !strings.Contains(line, "/device?code=") {
+			continue
+		}
+		form := url.Values{"answer": {args[1]}}
+		for _, f := range field.FindAllStringSubmatch(b.ask(ts, line[i:], nil), -1) {
+			form.Add(f[1], html.UnescapeString(f[2]))
+		}
+		to, _, _ := strings.Cut(line[i:], "?")
+		page := b.ask(ts, to, form)
+		if _, next, led := strings.Cut(page, ` data-next="`); led {
+			next, _, _ = strings.Cut(next, `"`)
+			b.ask(ts, html.UnescapeString(next), nil)
+		}
+		pressed = true
+	}
+	got := "0"
+	if err := cmd.Wait(); err != nil {
+		got = fmt.Sprint(cmd.ProcessState.ExitCode())
+	}
+	if got != args[0] || !pressed {
+		ts.Fatalf("agora login exits with %s, want %s; a button was pressed: %v", got, args[0], pressed)
+	}
 }

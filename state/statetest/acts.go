@@ -188,6 +188,9 @@ func (a act) credential() access.Credential {
 		c.Idle = time.Duration(a.Number%3) * 100 * time.Second
 		c.Account, c.ProviderSession = a.account().ID, []string{"", "s", "s1"}[a.At%3]
 	}
+	if kind == access.KindLink && a.At%3 == 0 { // a login that waits is no one's yet
+		c.Kind, c.User = access.KindLogin, ""
+	}
 	if a.At%2 == 1 {
 		c.Parent = fmt.Sprintf("id-%03d", a.At)
 	}

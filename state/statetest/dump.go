@@ -255,7 +255,8 @@ func dumpPerson(r state.Reader, name string) string {
 	user, err := r.User(name)
 	held, heldErr := r.Credentials(name)
 	attempts, attemptsErr := r.Attempts(name)
-	text := said(user, err) + list(held, heldErr) + list(attempts, attemptsErr)
+	waiting, waitingErr := r.Credentials("")
+	text := said(user, err) + list(held, heldErr) + list(waiting, waitingErr) + list(attempts, attemptsErr)
 	person, personErr := r.Person(name)
 	text += said(person, personErr)
 	for _, key := range []string{"s0", "s3", "absent"} {

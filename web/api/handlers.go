@@ -52,6 +52,30 @@ func signIn(s *server, c echo.Context) (any, error) {
 	return Session{secret, actor.User, actor.Roles}, nil
 }
 
+func beginLogin(s *server, c echo.Context) (any, error) {
+	in, err := decode[BeginLogin](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Logins.Begin(web.WithDevice(c.Request()).Context(), control.LoginAsk{
+		Machine: in.Machine, Life: time.Duration(in.Hours) * time.Hour, Reach: access.Reach{Scopes: in.Scopes},
+	}))
+}
+
+func redeemLogin(s *server, c echo.Context) (any, error) {
+	in, err := decode[RedeemLogin](c)
+	if err != nil {
+		return nil, err
+	}
+	if (in.DeviceCode == "") == (in.Code == "") {
+		return nil, fmt.Errorf("send device_code, or code and verifier: %w", access.ErrLogin)
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	secret, token, err := s.Logins.Redeem(c.Request().Context(), in.DeviceCode+in.Code, in.Verifier)
+	token.Hash = ""
+	return one(Token{secret, token}, err)
+}
+
 func info(s *server, c echo.Context) (any, error) { return s.About.Info(c.Request().Context()), nil }
 
 func whoami(_ *server, c echo.Context) (any, error) {

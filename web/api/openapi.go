@@ -156,8 +156,7 @@ func (r route) problems() []int {
 		return slices.ContainsFunc(r.query, func(p param) bool { return slices.Contains(names, p.name) })
 	}
 	app := strings.Contains(r.path, ":app") || asks("app")
-	add(!r.public || r.body.kind != bodyNone, http.StatusUnauthorized)
-	add(!r.public, http.StatusForbidden, http.StatusTooManyRequests)
+	add(!r.public || r.body.kind != bodyNone, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
 	// A body that was not asked for is judged by its size and its encoding, too.
 	add(true, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	add(app || asks("person", "on") || len(r.pathParams()) > 0 || r.method != http.MethodGet, http.StatusNotFound)

@@ -158,6 +158,8 @@ func routes() []route {
 		{method: get, path: "/openapi.json", id: "describe", about: "This description.", public: true, answer: map[string]any{}, handle: describeSelf},
 		{method: get, path: "/schemas/manifest.json", id: "manifestSchema", about: "The JSON schema of agora.toml.", public: true, answer: map[string]any{}, handle: manifestSchema},
 		{method: post, path: "/sign-in", id: "signIn", about: "Trade a one-time sign-in link for a session secret, which works as a token while the session lasts.", public: true, body: jsonBody(SignIn{}), answer: Session{}, handle: signIn},
+		{method: post, path: "/login/device", id: "beginLogin", about: "Ask for a token that a person confirms in the console, at another machine (in the shape of RFC 8628): the person types user_code at verification_uri within ten minutes. Without scopes the token reads apps, requests and usage.", public: true, body: jsonBody(BeginLogin{}), answer: control.DeviceLogin{}, handle: beginLogin},
+		{method: post, path: "/login/token", id: "redeemLogin", about: "Trade the code of a login for its token: device_code, or, with its verifier, the code that a browser brought back from the console's page /login. Until a person has confirmed it, the problem is authorization-pending; a program that asks more often than the interval says is told slow-down, and waits five seconds longer. A code is good once.", public: true, body: jsonBody(RedeemLogin{}), answer: Token{}, handle: redeemLogin},
 		{method: get, path: "/info", id: "info", act: access.LookAround, scope: anyScope, anyApp: true, about: "What this node is.", answer: control.Info{}, handle: info},
 		{method: get, path: "/types/agora.d.ts", id: "types", act: access.LookAround, scope: anyScope, anyApp: true, about: "What this node gives to apps in TypeScript and JavaScript, as a file of declarations for editors and compilers.", answer: "", media: "text/plain", handle: types},
 		{method: get, path: "/whoami", id: "whoami", act: access.LookAround, scope: anyScope, anyApp: true, about: "Who the token belongs to.", answer: Whoami{}, handle: whoami},
@@ -298,6 +300,16 @@ func routes() []route {
 type (
 	SignIn struct {
 		Link string `json:"link"` // the link, or the secret in it
+	}
+	BeginLogin struct {
+		Machine string         `json:"machine"`                       // the name of the machine, which the person is shown
+		Scopes  []access.Scope `json:"scopes,omitempty"`              // of the token
+		Hours   int            `json:"hours" bounds:"min=1,max=8784"` // that the token lives
+	}
+	RedeemLogin struct {
+		DeviceCode string `json:"device_code,omitempty"`
+		Code       string `json:"code,omitempty"`
+		Verifier   string `json:"verifier,omitempty"` // of the challenge that code was made for
 	}
 	SwitchLinks struct {
 		Off bool `json:"off"`

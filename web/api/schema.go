@@ -48,7 +48,7 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[abi.TriggerKind]():       words(abi.TriggerCron, abi.TriggerWebhook, abi.TriggerEvent),
 	reflect.TypeFor[abi.Severity]():          words(abi.SeverityDeny, abi.SeverityReview, abi.SeverityInfo),
 	reflect.TypeFor[abi.Interface]():         words(abi.InterfaceV1, abi.InterfaceWASI),
-	reflect.TypeFor[access.CredentialKind](): words(access.KindToken, access.KindSession, access.KindLink, access.KindProvisioning, access.KindSignOn, access.KindCode, access.KindApp),
+	reflect.TypeFor[access.CredentialKind](): words(access.KindToken, access.KindSession, access.KindLink, access.KindProvisioning, access.KindSignOn, access.KindCode, access.KindApp, access.KindLogin),
 	reflect.TypeFor[access.AudienceKind]():   words(access.AudienceKinds()...),
 	reflect.TypeFor[access.AccessStatus]():   words(access.AccessOpen, access.AccessGranted, access.AccessRefused),
 	reflect.TypeFor[access.Scope]():          access.ScopeWords(),

@@ -19,6 +19,7 @@ type Services struct {
 	About         web.About
 	Authenticator web.Authenticator
 	SignIn        Links
+	Logins        Logins
 	Attempts      Attempts
 	Conditions    Conditions
 	Room          web.Room
@@ -72,6 +73,14 @@ type Services struct {
 type Links interface {
 	// SignIn uses a link up and returns the secret of a new session.
 	SignIn(ctx context.Context, link string) (secret string, actor access.Actor, err error)
+}
+
+// Logins give programs tokens that a person has confirmed in the console.
+type Logins interface {
+	// Begin takes what a program asks for that waits for a person at another machine; access.ErrLoginsFull.
+	Begin(ctx context.Context, asked control.LoginAsk) (control.DeviceLogin, error)
+	// Redeem trades a code for a token; access.ErrLoginPending until a person has confirmed it.
+	Redeem(ctx context.Context, code, verifier string) (secret string, token access.Credential, err error)
 }
 
 // Conditions hold writes to what their callers have read.

@@ -31,6 +31,7 @@ type Services struct {
 	Authenticator web.Authenticator
 	Sessions      Sessions
 	Codes         Codes
+	Logins        Logins
 	Revisions     Revisions
 	SignIns       SignIns
 	Room          web.Room
@@ -87,6 +88,7 @@ type Console struct {
 	sessions     *sessions
 	providers    *providers
 	signOn       *signOn
+	logins       *logins
 	audiences    *audiences
 	catalogue    *catalogue
 	apps         *apps
@@ -117,6 +119,7 @@ func newConsole(s Services, f *frame) *Console {
 		providers:    &providers{f, sessions, s.SignIns},
 		catalogue:    &catalogue{f, s.Catalogue, s.Meter, s.SignIns},
 		signOn:       &signOn{f, s.Codes},
+		logins:       &logins{f, s.Logins},
 		audiences:    audiences,
 		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups, audiences},
 		source:       &sources{f, s.Pages, s.Sources},
@@ -199,6 +202,8 @@ func (c *Console) pages() []page {
 		{"/service-accounts/{name}", access.ReadServiceAccounts, c.machines.show},
 		{"/inbox", access.ReadNotices, c.inbox.show},
 		{"/settings", access.ManageTokens, c.settings.show},
+		{"/login", access.ManageTokens, c.logins.show},
+		{"/device", access.ManageTokens, c.logins.device},
 		{"/sign-out", access.LookAround, c.sessions.leave},
 	}
 }
@@ -278,6 +283,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/provisioning/{provider}/link", c.provisioning.link, access.ManagePerson)
 	act("/provisioning/{provider}/dismiss", c.provisioning.dismiss, access.ManagePerson)
 	mux.HandleFunc("POST /settings/tokens", c.settings.newToken)
+	mux.HandleFunc("POST /login", c.logins.answer)
+	act("/device", c.logins.answerDevice, access.ManageTokens)
 	act("/settings/tokens/{id}/revoke", c.settings.revokeToken, access.ManageTokens)
 	act("/settings/sessions/{id}/end", c.settings.endSession, access.ManageSessions)
 	act("/settings/sessions/end", c.settings.endSessions, access.ManageSessions)

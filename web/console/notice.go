@@ -52,6 +52,8 @@ var doneWords = map[string]string{
 	"resent":       "On its way again.",
 	"connected":    "Connected. You can sign in with this account from now on.",
 	"disconnected": "Disconnected. Sessions that began with that account have ended.",
+	"login":        "Confirmed. The program has its token within seconds; you can close this page.",
+	"denied":       "Refused. The program gets nothing.",
 	"elsewhere":    "Signed out there. What was open ends within seconds.",
 	"dropped":      "Forgotten.",
 }

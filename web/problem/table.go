@@ -195,6 +195,36 @@ var table = []Entry{
 	entry("sign-on-incomplete", http.StatusForbidden, "The sign-in did not complete",
 		"A code that leads a browser back to an app is good once, for thirty seconds, at one address and in one browser.",
 		"Open the address of the app again.", access.ErrCode),
+	entry("login-incomplete", http.StatusForbidden, "The login did not complete",
+		"What a program brings for its token is good once, for a minute, to the program that asked for it, and while the session lasts in which a person confirmed it.",
+		"Log in again.", access.ErrLogin).
+		commands("agora login"),
+	entry("authorization-pending", http.StatusBadRequest, "No person has confirmed the login yet",
+		"A program waits for a person, who types its code in the console, sees what it asks for and confirms it.",
+		"Ask again after the interval that the node named.", access.ErrLoginPending),
+	entry("slow-down", http.StatusBadRequest, "The program asks too often",
+		"A program that waits for a person asks no more often than it was told to.",
+		"Wait five seconds longer between two questions from now on.", access.ErrLoginSlow),
+	entry("access-denied", http.StatusForbidden, "The login was refused",
+		"A person saw in the console what the program asks for, and refused it.",
+		"If that was a mistake, log in again and confirm it.", access.ErrLoginDenied).
+		commands("agora login"),
+	entry("login-expired", http.StatusForbidden, "No person confirmed the login in time",
+		"A login that waits for a person is good for ten minutes, and one that a browser brings for one.",
+		"Log in again.", access.ErrLoginExpired).
+		commands("agora login"),
+	entry("too-many-logins", http.StatusTooManyRequests, "The node keeps no more logins that wait",
+		"Anyone who reaches the node can ask for a login that waits for a person, so that the node keeps only so many, and few of one address.",
+		"Try again in some minutes, or log in through the browser of this machine, which waits for nothing.", access.ErrLoginsFull).
+		commands("agora login"),
+	entry("no-such-code", http.StatusNotFound, "No login waits under this code",
+		"The code was mistyped, was used or refused, or is older than ten minutes.",
+		"Type it as the program shows it; if it stays, start the login anew.", access.ErrUserCode).
+		commands("agora login --device"),
+	entry("too-many-codes", http.StatusTooManyRequests, "You typed too many wrong codes",
+		"A person types ten codes within ten minutes under which no login waits, and no more: the codes of others are not to be found by trying.",
+		"Wait some minutes, and start the login anew.", access.ErrGuesses).
+		commands("agora login --device"),
 	entry("cross-site", http.StatusForbidden, "Another site asked for this",
 		"A page of another site, or of another app, sent this with your session, or asked whether it may. Apps that are not open to everybody take only what their own pages send, and links that a person follows.",
 		"Open the address of the app itself and do it there.", access.ErrCrossSite).toAll(),
