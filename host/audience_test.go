@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/host/gate"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
@@ -20,6 +21,11 @@ import (
 )
 
 const bob = "bob@example.com"
+
+// signedOn is a console at which no one signs on here, and that does not note when sessions are used.
+type signedOn struct{ gate.SignOn }
+
+func (signedOn) Used(context.Context, access.Credential) {}
 
 // open opens the shop's address at a plane with a session, and returns what came of it.
 func (p *plane) enter(secret string) (in gateway.Admission, done bool, err error) {
@@ -53,7 +59,7 @@ func (w *world) guests(module []byte, secret *string) func(tx state.Tx) error {
 			tx.PutApp(registry.App{Name: "shop", Owner: ada, Releases: 1, Active: map[abi.Tier]int{abi.TierSandbox: 1}}),
 			tx.PutAudience(access.Audience{App: "shop", Tier: abi.TierSandbox, Kind: access.AudiencePeople, People: []string{bob}}),
 			tx.PutCredential(access.Credential{ID: "session", Hash: access.Hash(""), Kind: access.KindSession, User: bob, Expires: time.Now().Add(time.Hour)}),
-			tx.PutCredential(access.Credential{ID: "here", Hash: hash, Kind: access.KindApp, User: bob, Parent: "session", Host: "shop.apps.test", Reach: access.Reach{Apps: []string{"shop"}}}))
+			tx.PutCredential(access.Credential{ID: "here", Hash: hash, Kind: access.KindApp, User: bob, Session: access.Hash(""), Host: "shop.apps.test", Reach: access.Reach{Apps: []string{"shop"}}}))
 	}
 }
 

@@ -57,7 +57,8 @@ func signedWorld(t testing.TB) (serve map[string]func()) {
 			return errors.Join(tx.PutUser(access.User{ID: "u_ada", Name: ada}), tx.PutKey(registry.Key{Hint: hint, Identity: ada}), tx.AddRelease(r),
 				tx.PutApp(registry.App{Name: name, Owner: ada, Releases: 1, Active: map[abi.Tier]int{abi.TierSandbox: 1}}),
 				tx.PutAudience(access.Audience{App: name, Tier: abi.TierSandbox, Kind: kind}),
-				tx.PutCredential(access.Credential{ID: name, Hash: hash, Kind: access.KindApp, User: ada, Host: appAddress(name), Reach: access.Reach{Apps: []string{name}}}))
+				tx.PutCredential(access.Credential{ID: "session", Hash: access.Hash(""), Kind: access.KindSession, User: ada}),
+				tx.PutCredential(access.Credential{ID: name, Hash: hash, Kind: access.KindApp, User: ada, Session: access.Hash(""), Host: appAddress(name), Reach: access.Reach{Apps: []string{name}}}))
 		})
 		request := httptest.NewRequest("GET", "http://"+appAddress(name)+"/", nil)
 		request.Header.Set("Cookie", "theme=dark; __Host-agora_app="+secret)

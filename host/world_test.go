@@ -91,7 +91,7 @@ func (w *world) open() *plane {
 	}
 	p.Host, err = host.Open(w.Context(), host.Options{
 		State: w.store, Rules: strict{}, Engine: w.engine, Meter: books{}, Queue: triggerstest.NewMemory(), Ring: w.ring, Logs: noLog{},
-		Addresses: addresses{}, Identities: scribe{}, Audience: w.audience, Module: w.module, Problem: func(err error) host.Problem {
+		Addresses: addresses{}, SignOn: signedOn{}, Identities: scribe{}, Audience: w.audience, Module: w.module, Problem: func(err error) host.Problem {
 			return host.Problem{Detail: err.Error(), Internal: problem.Internal(err)}
 		},
 		Room: func() error { return nil }, Programs: host.DefaultPrograms, Logger: log, Watch: watch, Now: time.Now,
