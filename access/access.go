@@ -93,6 +93,7 @@ type Credential struct {
 	// Of KindSession.
 	Idle   time.Duration `json:"idle,omitempty"` // it ends unused for so long; 0: not by that
 	Device Device        `json:"device,omitzero"`
+	Proven time.Time     `json:"proven,omitzero"` // when its person gave proof last; zero: that is not known, and not recent
 
 	// Of KindSignOn, KindCode, KindApp and KindLogin: the hash of the session of the console that they end with.
 	Session string `json:"session,omitempty"`
@@ -159,6 +160,7 @@ type Actor struct {
 	Parent     string    // of what this actor makes, see Credential
 	Until      time.Time // likewise
 	Since      time.Time // when the credential was made
+	Proven     time.Time // of a session: when the person gave proof last
 	Reach                // of the credential
 }
 

@@ -564,6 +564,7 @@ type Rule struct {
 	What     string
 	Who      []string // each of the ways to be allowed
 	InPerson bool     // it is for people themselves, and for no service account or automation
+	Afresh   bool     // a session has to be one in which the person gave proof a moment ago
 }
 
 // Rules lists the table.
@@ -577,7 +578,7 @@ func Rules() []Rule {
 
 // shown is a rule in words.
 func (r *rule) shown() Rule {
-	shown := Rule{Act: r.act, On: r.on, What: r.what, InPerson: InPerson(r.act)}
+	shown := Rule{Act: r.act, On: r.on, What: r.what, InPerson: InPerson(r.act), Afresh: Afresh(r.act)}
 	for _, w := range r.ways {
 		text := w.roles.words
 		if w.be.words != "" {

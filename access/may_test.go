@@ -377,6 +377,9 @@ func TestAccessTable(t *testing.T) {
 		if r.InPerson {
 			self = " *In person.*"
 		}
+		if r.Afresh {
+			self += " *Freshly signed in.*"
+		}
 		fmt.Fprintf(&b, "| **%s**: %s | %s |\n", r.Act, r.What, strings.Join(r.Who, "; ")+self)
 	}
 	want := before + begin + b.String() + "\n" + end + after

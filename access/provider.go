@@ -35,6 +35,8 @@ type Login struct {
 	// connected; "": whoever it is signs in.
 	To      string `json:"t,omitempty"`
 	Connect string `json:"u,omitempty"`
+	// Again is the user who is signed in here, and signs in once more; "": no one.
+	Again string `json:"a,omitempty"`
 }
 
 // LoginLasts is how long a sign-in that was begun can be finished.

@@ -63,7 +63,7 @@ func Authenticate(tx Reader, secret string, now time.Time) (Actor, Credential, e
 func ActorOf(tx Reader, u User, c Credential, now time.Time) (Actor, error) {
 	actor := Actor{
 		User: u.Name, Behalf: abi.Behalf{Automation: c.Automation},
-		Via: c.Kind, Credential: c.Hash, Parent: c.Parent, Until: c.Until, Since: c.Created, Reach: c.Reach,
+		Via: c.Kind, Credential: c.Hash, Parent: c.Parent, Until: c.Until, Since: c.Created, Proven: c.Proven, Reach: c.Reach,
 	}
 	if c.Kind == KindToken {
 		actor.Parent, actor.Until = c.ID, c.Expires

@@ -48,7 +48,7 @@ func (l Lives) Session(hash, user string, from Device, ttl time.Duration, now ti
 		ttl = l.Longest
 	}
 	return Credential{
-		ID: hash[:12], Hash: hash, Kind: KindSession, User: user, Created: now, Expires: now.Add(ttl), Idle: l.Idle, Device: from,
+		ID: hash[:12], Hash: hash, Kind: KindSession, User: user, Created: now, Expires: now.Add(ttl), Idle: l.Idle, Device: from, Proven: now,
 	}
 }
 

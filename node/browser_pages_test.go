@@ -101,6 +101,7 @@ func TestEveryPage(t *testing.T) {
 		"/service-accounts/{name}":             {"/service-accounts/ci", "/service-accounts/none"},
 		"/settings":                            {"/settings", "/settings?done=saved"},
 		"/sign-out":                            {"/sign-out"},
+		"/again":                               {"/again", "/again?fresh=1"},
 		"/login":                               {"/login?" + newProgram().ask.Encode(), "/login?state=x"},
 		"/device":                              {"/device", "/device?code=" + n.device("build-server").UserCode, "/device?code=none", "/device?done=login"},
 		"/access":                              {"/access", "/access?person=" + ada + "&act=publish&on=shop", "/access?act=decide&on=none", "/access?role=auditor"},

@@ -67,7 +67,7 @@ func TestWhoReads(t *testing.T) {
 		"/grants/" + grant: members, "/apps/ticking/triggers/cron/tick": members, "/doctor": ops, "/backup": ops,
 	}
 	pages := map[string]string{
-		"/sign-in": public, "/signed-out": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/agora.d.ts": all, "/settings": all, "/sign-out": all, "/inbox": all, "/service-accounts": all, "/service-accounts/ci": of, "/device": all, "/login?" + newProgram().ask.Encode(): all,
+		"/sign-in": public, "/signed-out": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/agora.d.ts": all, "/settings": all, "/sign-out": all, "/inbox": all, "/service-accounts": all, "/service-accounts/ci": of, "/device": all, "/again": all, "/login?" + newProgram().ask.Encode(): all,
 		"/apps/shop/releases/1": members, "/apps/scripted/releases/1/source": inside, "/upload": "- - + + - - - -", "/provisioning": ops, "/provisioning/entra": ops, "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/access": all, "/groups": members, "/groups/sales": members, "/certificates": members, "/certificates/cert-1": inside, "/calls": all, "/calls/" + failed: inside,
 	}
 	n.tabled(t, api, "/api/v1", n.reads())

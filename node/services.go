@@ -61,7 +61,7 @@ func (n *Node) openServices() {
 	n.attempts = &control.Attempts{Desk: n.desk}
 	n.People = people.New(people.Options{
 		Desk: n.desk, Prover: prover{filepath.Join(n.o.DataDir, nodeFile)},
-		ConsoleURL: n.ConsoleURL, Lives: n.o.Sessions,
+		ConsoleURL: n.ConsoleURL, Lives: n.o.Sessions, Fresh: n.o.FreshSignIn,
 	})
 	n.ServiceAccounts = people.NewServiceAccounts(n.People)
 	n.signIn.People = n.People

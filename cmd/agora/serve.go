@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/registry"
@@ -21,7 +22,7 @@ import (
 type serveCommand struct{ *terminal }
 
 func (c serveCommand) command() *cobra.Command {
-	var o node.Options
+	o := node.Options{FreshSignIn: access.FreshByDefault} // the demo of `agora up` has one person, and no one to make a link
 	var admin string
 	var adminLink bool
 	cmd := &cobra.Command{
@@ -74,6 +75,7 @@ func nodeFlags(cmd *cobra.Command, o *node.Options) {
 	f.StringVar(&o.Notices, "notices", "", "file that says through which mail server and to which webhooks notices are sent (docs/notices.md)")
 	f.DurationVar(&o.Sessions.Idle, "session-idle", 0, "how long a session of the console lasts unused, at least 10m (default 8h)")
 	f.DurationVar(&o.Sessions.Longest, "session-life", 0, "how long it lasts in any case, at most 2160h (default 168h, which is 7 days)")
+	f.DurationVar(&o.FreshSignIn, "fresh-sign-in", o.FreshSignIn, "how long ago a person may have signed in to the console who decides about requests or changes people, groups and roles there; 0: as long as the session lasts")
 	f.StringVar(&o.Environment, "environment", "", "tag of all usage of this node, such as production (default: the tier in which it was)")
 	f.DurationVar(&o.FlushEvery, "flush-every", 0, "how often counted usage is brought from the journal to the store (default 10s)")
 	_ = f.MarkHidden("flush-every")

@@ -25,6 +25,8 @@ type Options struct {
 	ConsoleURL func() string
 	// Lives say how long sessions last; the zero value: as access.Lives.Or says.
 	Lives access.Lives
+	// Fresh is how long ago a person may have signed in for what asks for a fresh sign-in; 0: at any time.
+	Fresh time.Duration
 }
 
 // Service keeps users and their credentials.
@@ -33,10 +35,11 @@ type Service struct {
 	prover     Prover
 	consoleURL func() string
 	lives      access.Lives
+	fresh      time.Duration
 	used       uses
 }
 
 // New makes a Service.
 func New(o Options) *Service {
-	return &Service{desk: o.Desk, prover: o.Prover, consoleURL: o.ConsoleURL, lives: o.Lives.Or()}
+	return &Service{desk: o.Desk, prover: o.Prover, consoleURL: o.ConsoleURL, lives: o.Lives.Or(), fresh: o.Fresh}
 }

@@ -98,8 +98,53 @@ func (s *SignIns) BeginSignIn(ctx context.Context, provider, to string, connect 
 	return address, begun, err
 }
 
+// BeginAgain returns where the browser of the actor goes to sign in once more: the provider asks for proof, unless
+// that was given within the half of what counts as fresh.
+func (s *SignIns) BeginAgain(ctx context.Context, provider, to string) (address string, l access.Login, err error) {
+	p, err := s.provider(provider)
+	if err != nil {
+		return "", l, err
+	}
+	actor, err := s.people.desk.Door(ctx, access.LookAround)
+	if err != nil {
+		return "", l, err
+	}
+	address, l, err = p.Begin(ctx, s.callback(provider), max(time.Second, s.people.fresh/2))
+	l.To, l.Again = to, actor.User
+	return address, l, err
+}
+
+// again notes in the actor's session that the person gave proof once more.
+func (s *SignIns) again(ctx context.Context, user string, who access.Assertion) error {
+	actor, err := s.people.desk.Door(ctx, access.LookAround)
+	if err != nil || actor.User != user || actor.Via != access.KindSession {
+		return fmt.Errorf("%w: another person has signed in to the console here meanwhile", access.ErrUntrustedSignIn)
+	}
+	arrival := access.Arrive(who, s.rules, s.people.desk.Now())
+	_, err = s.people.desk.Update(ctx, actor.User, func(tx state.Tx) error {
+		session, err := tx.CredentialByHash(actor.Credential)
+		if err != nil {
+			return err
+		}
+		known, err := tx.Account(who.Key())
+		if err != nil && !errors.Is(err, access.ErrNotFound) {
+			return err
+		}
+		if err != nil || known.User != user { // before anything of another person's is changed
+			return access.SignInAgain(tx, session, access.User{}, time.Time{})
+		}
+		told, err := access.SignIn(tx, arrival)
+		if err != nil {
+			return err
+		}
+		tx.Emit("user.signed_in", "", told.User.Name, map[string]string{"provider": who.Provider})
+		return errors.Join(tell(tx, told), access.SignInAgain(tx, session, told.User, who.ProvenAt(s.people.desk.Now())))
+	})
+	return err
+}
+
 // FinishSignIn takes what a browser brings back from a provider, and returns the secret of a new
-// session; "" if an account was connected, and the session of the actor goes on.
+// session; "" if an account was connected or the person signed in once more, and the session of the actor goes on.
 func (s *SignIns) FinishSignIn(ctx context.Context, provider string, l access.Login, answer url.Values) (secret string, err error) {
 	p, err := s.provider(provider)
 	if err != nil {
@@ -108,6 +153,9 @@ func (s *SignIns) FinishSignIn(ctx context.Context, provider string, l access.Lo
 	who, err := p.Finish(ctx, l, s.callback(provider), answer)
 	if err != nil {
 		return "", err
+	}
+	if l.Again != "" {
+		return "", s.again(ctx, l.Again, who)
 	}
 	if l.Connect != "" {
 		return "", s.connect(ctx, l.Connect, who)
@@ -121,6 +169,7 @@ func (s *SignIns) FinishSignIn(ctx context.Context, provider string, l access.Lo
 		}
 		session := s.people.lives.Session(hash, told.User.Name, access.DeviceFrom(ctx), 0, s.people.desk.Now())
 		session.Account, session.ProviderSession = told.Account.ID, access.SessionKey(who.Provider, who.Issuer, who.SessionID)
+		session.Proven = who.ProvenAt(s.people.desk.Now())
 		tx.As(told.User.Name)
 		tell(tx, told)
 		tx.Emit("user.signed_in", "", told.User.Name, map[string]string{"provider": who.Provider})

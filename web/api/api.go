@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -34,6 +35,9 @@ type Options struct {
 	Logger    *slog.Logger
 	MaxModule int64  // bytes
 	Types     string // agora.d.ts: what apps in TypeScript and JavaScript are given
+	// FreshSignIn is how long ago a session's person may have signed in, for acts that ask for that; 0: at any time.
+	FreshSignIn time.Duration
+	Now         func() time.Time
 }
 
 type server struct {
@@ -108,6 +112,11 @@ func (s *server) begin(r route, c echo.Context) (done func(), err error) {
 	actor := access.ActorFrom(ctx)
 	if err := r.allow(actor); err != nil {
 		return nil, err
+	}
+	if r.method != http.MethodGet {
+		if err := access.Recent(actor, r.act, s.o.FreshSignIn, s.o.Now()); err != nil {
+			return nil, err
+		}
 	}
 	if err := unescapeParams(c); err != nil {
 		return nil, err

@@ -18,6 +18,8 @@ var files embed.FS
 // Options configure the console.
 type Options struct {
 	SessionLife time.Duration // the longest that a session lasts
+	FreshSignIn time.Duration // how long ago a person may have signed in, for acts that ask for that; 0: at any time
+	Now         func() time.Time
 	Logger      *slog.Logger
 	MaxModule   int64  // bytes
 	Secure      bool   // people reach it through TLS
@@ -145,8 +147,8 @@ func newConsole(s Services, f *frame) *Console {
 func New(services Services, o Options) (http.Handler, error) {
 	web.Need(services)
 	f := &frame{
-		about: services.About, actors: services.Authenticator, room: services.Room, revisions: services.Revisions,
-		o: o, log: o.Logger.With("component", "console"), now: time.Now,
+		about: services.About, actors: services.Authenticator, room: services.Room, revisions: services.Revisions, signIns: services.SignIns,
+		o: o, log: o.Logger.With("component", "console"), now: time.Now, clock: o.Now,
 	}
 	if err := f.parse(); err != nil {
 		return nil, err
@@ -202,6 +204,7 @@ func (c *Console) pages() []page {
 		{"/service-accounts/{name}", access.ReadServiceAccounts, c.machines.show},
 		{"/inbox", access.ReadNotices, c.inbox.show},
 		{"/settings", access.ManageTokens, c.settings.show},
+		{"/again", access.LookAround, c.providers.askAgain},
 		{"/login", access.ManageTokens, c.logins.show},
 		{"/device", access.ManageTokens, c.logins.device},
 		{"/sign-out", access.LookAround, c.sessions.leave},
@@ -225,6 +228,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /signed-out", c.providers.gone)
 	mux.HandleFunc("GET /auth/{provider}", c.providers.begin)
 	mux.HandleFunc("GET /auth/{provider}/connect", c.frame.own(c.providers.connect))
+	mux.HandleFunc("GET /auth/{provider}/again", c.frame.own(c.providers.again))
 	mux.HandleFunc("GET /auth/{provider}/callback", c.providers.back)
 	mux.HandleFunc("POST /auth/{provider}/logout", c.providers.notice)
 	mux.HandleFunc("GET /authorize", c.signOn.authorize)
@@ -241,7 +245,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /calls/find", c.frame.own(c.calls.find))
 
 	act := func(pattern string, do actFunc, what access.Act) {
-		mux.HandleFunc("POST "+pattern, c.frame.act(do, access.Door(what)...))
+		mux.HandleFunc("POST "+pattern, c.frame.act(do, what))
 	}
 	edit := func(pattern string, of subject, do actFunc, what access.Act) {
 		act(pattern, c.frame.expecting(of, do), what)
@@ -290,7 +294,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/sessions/end", c.settings.endSessions, access.ManageSessions)
 	act("/settings/keys", c.settings.addKey, access.ManageKeys)
 	act("/settings/keys/delete", c.settings.deleteKey, access.ManageKeys)
-	act("/settings/links", c.settings.switchLinks, access.Operate)
+	act("/settings/links", c.settings.switchLinks, access.ManagePerson)
 	act("/settings/accounts/disconnect", c.settings.disconnect, access.ManageAccounts)
 	edit("/settings/users", aUser, c.settings.putUser, access.ManagePerson)
 	edit("/settings/users/rename", aUser, c.settings.renameUser, access.ManagePerson)

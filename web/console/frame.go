@@ -27,10 +27,12 @@ type frame struct {
 	actors    web.Authenticator
 	room      web.Room
 	revisions Revisions
+	signIns   SignIns
 	o         Options
 	log       *slog.Logger
 	templates map[string]*template.Template
 	now       func() time.Time
+	clock     func() time.Time // of the node, by which sessions begin and end
 }
 
 // base is what every page has.
@@ -164,6 +166,10 @@ func (f *frame) page(act access.Act, show pageFunc) http.HandlerFunc {
 			f.failed(w, r, err)
 			return
 		}
+		if f.recent(r, act) != nil {
+			http.Redirect(w, r, "/again?next="+url.QueryEscape(ownPath(r.URL.RequestURI())), http.StatusSeeOther)
+			return
+		}
 		if r.URL.Query().Has("done") {
 			f.sayOnce(w, r)
 			return
@@ -189,10 +195,11 @@ const (
 	maxSmall = 8 << 10
 )
 
-// act makes the handler of a form that any of the roles may send.
-func (f *frame) act(do actFunc, anyOf ...access.Role) http.HandlerFunc {
+// act makes the handler of a form that those may send who have a role for what it does, and signed in a moment ago
+// if it asks for that.
+func (f *frame) act(do actFunc, what access.Act) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		r, done, err := f.begin(w, r, maxForm, anyOf...)
+		r, done, err := f.begin(w, r, maxForm, access.Door(what)...)
 		if err != nil {
 			f.refuse(w, r, err)
 			return
@@ -200,6 +207,9 @@ func (f *frame) act(do actFunc, anyOf ...access.Role) http.HandlerFunc {
 		defer done()
 		if err := r.ParseForm(); err != nil {
 			f.failed(w, r, intake.Unreadable(err))
+			return
+		}
+		if f.asksAgain(w, r, what) {
 			return
 		}
 		next, err := do(r)

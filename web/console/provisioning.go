@@ -69,6 +69,9 @@ func (p *provisioning) newToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer done()
+	if p.asksAgain(w, r, access.ManagePerson) {
+		return
+	}
 	days, err := strconv.Atoi(r.FormValue("days"))
 	if err != nil || days < 0 || days > 366 {
 		p.failed(w, r, fmt.Errorf("%w: a token lives 1 to 366 days, or 0 for ever", problem.ErrBadRequest))
@@ -114,7 +117,13 @@ func (p *provisioning) dismiss(r *http.Request) (string, error) {
 // what is applied is what was looked at.
 func (p *provisioning) importPeople(w http.ResponseWriter, r *http.Request) {
 	r, done, err := p.begin(w, r, mostFile, access.Door(access.ManagePerson)...)
+	if err == nil {
+		err = p.recent(r, access.ManagePerson) // the page with the form asks for it, too: a file cannot be kept
+	}
 	if err != nil {
+		if done != nil {
+			done()
+		}
 		p.refuse(w, r, err)
 		return
 	}

@@ -183,6 +183,9 @@ func (s *settings) showOnce(w http.ResponseWriter, r *http.Request, act access.A
 		return
 	}
 	defer done()
+	if s.asksAgain(w, r, act) {
+		return
+	}
 	var secrets settingsView
 	if err := fill(r, &secrets); err != nil {
 		s.failed(w, r, err)

@@ -25,6 +25,8 @@ type SignIns interface {
 	// BeginSignIn returns where a browser goes, and what it keeps meanwhile. With connect, the account
 	// becomes the actor's.
 	BeginSignIn(ctx context.Context, provider, to string, connect bool) (address string, l access.Login, err error)
+	// BeginAgain returns where the actor's browser goes to sign in once more.
+	BeginAgain(ctx context.Context, provider, to string) (address string, l access.Login, err error)
 	// FinishSignIn takes what a browser brings back, and returns the secret of a new session; "" if an
 	// account was connected.
 	FinishSignIn(ctx context.Context, provider string, l access.Login, answer url.Values) (secret string, err error)
@@ -66,7 +68,9 @@ func (p *providers) loginName(state string) string {
 
 // begin leads a browser to a provider's sign-in page.
 func (p *providers) begin(w http.ResponseWriter, r *http.Request) {
-	p.leave(w, r, ownPath(r.URL.Query().Get("next")), false)
+	p.leave(w, r, func() (string, access.Login, error) {
+		return p.signIns.BeginSignIn(r.Context(), r.PathValue("provider"), ownPath(r.URL.Query().Get("next")), false)
+	})
 }
 
 // connect leads the browser of a person who is signed in to a provider, to connect the account there.
@@ -76,16 +80,30 @@ func (p *providers) connect(w http.ResponseWriter, r *http.Request) {
 		p.failed(w, r, err)
 		return
 	}
-	p.leave(w, r, "/settings?done=connected", true)
+	p.leave(w, r, func() (string, access.Login, error) {
+		return p.signIns.BeginSignIn(r.Context(), r.PathValue("provider"), "/settings?done=connected", true)
+	})
+}
+
+// again leads the browser of a person who is signed in to a provider, to give proof once more.
+func (p *providers) again(w http.ResponseWriter, r *http.Request) {
+	r, err := p.signedIn(r)
+	if err != nil {
+		p.failed(w, r, err)
+		return
+	}
+	p.leave(w, r, func() (string, access.Login, error) {
+		return p.signIns.BeginAgain(r.Context(), r.PathValue("provider"), ownPath(r.URL.Query().Get("next")))
+	})
 }
 
 // leave leads a browser to a provider. What is only looked at ahead begins nothing.
-func (p *providers) leave(w http.ResponseWriter, r *http.Request, to string, connect bool) {
+func (p *providers) leave(w http.ResponseWriter, r *http.Request, begin func() (address string, l access.Login, err error)) {
 	if r.Method != http.MethodGet || r.Header.Get("Sec-Purpose") != "" {
 		p.failed(w, r, fmt.Errorf("a sign-in begins when a person asks for it: %w", access.ErrUnauthenticated))
 		return
 	}
-	address, l, err := p.signIns.BeginSignIn(r.Context(), r.PathValue("provider"), to, connect)
+	address, l, err := begin()
 	if err != nil {
 		p.failed(w, r, err)
 		return
@@ -149,7 +167,7 @@ func (p *providers) back(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, p.cookie(name, "", -1))
 	in, inErr := p.signedIn(r)
 	ctx := web.WithDevice(r).Context()
-	if l.Connect != "" && inErr == nil {
+	if (l.Connect != "" || l.Again != "") && inErr == nil {
 		ctx = web.WithDevice(in).Context()
 	}
 	secret, err := p.signIns.FinishSignIn(ctx, r.PathValue("provider"), l, answer)

@@ -165,6 +165,10 @@ var table = []Entry{
 	entry("sign-in-not-fresh", http.StatusForbidden, "The provider did not ask you to sign in again",
 		"What you were about to do needs proof of this moment that it is you, and the provider did not ask for it.",
 		"Sign out at the provider, and sign in again here.", access.ErrNotFresh),
+	entry("fresh-sign-in-needed", http.StatusForbidden, "Sign in again to do this",
+		"To decide about requests, and to change people, groups and roles, takes a session whose person signed in a moment ago: a window that was left open does not do.",
+		"Sign in again in the console, which keeps what you typed; a program uses an API token with the scope for it.", access.ErrStepUp).
+		commands("agora tokens create NAME --scope requests:decide"),
 	entry("sign-in-not-trusted", http.StatusForbidden, "The sign-in cannot be trusted",
 		"What came back from the provider does not belong to a sign-in that this browser began within ten minutes, or fails a check.",
 		"Sign in again, in one window. If it stays, tell whoever runs the node what the detail says.", access.ErrUntrustedSignIn),
