@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -346,6 +347,12 @@ func (h *Node) OnItsWay(app string) (n int) {
 		n += int(v.Queued + v.Running)
 	}
 	return n
+}
+
+// CaughtUp reports whether each change has had all its effects, those that follow in the background too.
+func (h *Node) CaughtUp(ctx context.Context) bool {
+	rev, err := h.store.Rev(ctx)
+	return err == nil && !slices.ContainsFunc(h.followers.State(), func(f state.Following) bool { return f.Rev < rev })
 }
 
 // Panics counts the panics that were recovered, by place.

@@ -36,7 +36,7 @@ func TestFlowsActThroughTheirTransaction(t *testing.T) {
 		if f.prepare != nil {
 			f.prepare()
 		}
-		eventually(t, "nothing is on its way", func() bool { return n.OnItsWay("relay") == 0 })
+		eventually(t, "nothing is on its way", func() bool { return n.OnItsWay("relay") == 0 && n.CaughtUp(t.Context()) })
 		failing.Fail.Store(true)
 		before := n.Effects(t.Context(), "relay", "second")
 		if err := f.do(); err == nil {

@@ -68,7 +68,7 @@ type Options struct {
 	// default 7 days. Sessions at apps' addresses end with them, and after 24 hours.
 	Sessions access.Lives
 	// FreshSignIn is how long ago a person may have signed in who decides about requests or changes who may
-	// do what, in a session; 0: as long ago as the session lasts. `agora serve` has 15 minutes.
+	// do what, in a session; 0: as long ago as the session lasts. `agora serve --sign-in` has 15 minutes.
 	FreshSignIn time.Duration
 	// PauseTriggers keeps every trigger of the node from being delivered to: what is due, and
 	// what comes, waits in the queue. For a node that does not survive what waits there.

@@ -44,8 +44,8 @@ func TestWhoReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	const (
-		all     = "+ + + + + + + +" // whoever is signed in
-		members = "- + + + + + + +" // whoever has a role
+		all     = "+ + + + + + + +" // everyone who is signed in
+		members = "- + + + + + + +" // everyone with a role
 		inside  = "- - - + + + - +" // the owner, reviewers, auditors and operators
 		usage   = "- + - + + + + +"
 		makers  = "- - + + - + - -"
@@ -161,7 +161,7 @@ func allowed(t *testing.T, who, path, may string, column, status int) {
 	}
 }
 
-// TestPublicFace: whoever has no role is shown of an app what they may call, and of usage what
+// TestPublicFace: everyone without a role is shown of an app what they may call, and of usage what
 // is in their own name; in sum no more than in parts.
 func TestPublicFace(t *testing.T) {
 	n := start(t)
@@ -208,7 +208,7 @@ func TestBadge(t *testing.T) {
 			t.Errorf("%s is told of %d, want %d", who, got, want)
 		}
 		page := n.do("GET", n.ConsoleURL()+"/", "", "Cookie", n.session(who, roles...)).Body
-		if shown := strings.Contains(page, fmt.Sprintf(`class="badge" title="you may decide">%d<`, want)); shown != (want > 0) {
+		if shown := strings.Contains(page, fmt.Sprintf(`class="badge" title="your turn">%d<`, want)); shown != (want > 0) {
 			t.Errorf("%s: the badge of %d", who, want)
 		}
 	}

@@ -47,7 +47,7 @@ func (all providers) check(ctx context.Context, watch *calm.Watch) []Check {
 			if err != nil {
 				lines[i].Detail = err.Error()
 				lines[i].Remedy = abi.Remedy{
-					Summary:  "Whoever is signed in stays so. See to the provider, or to the way there; until then people come in with one-time links.",
+					Summary:  "Everyone who is signed in stays so. See to the provider, or to the way there; until then people come in with one-time links.",
 					Commands: []string{"agora users invite USER"},
 				}
 			}

@@ -501,7 +501,7 @@ func TestBadSignInFile(t *testing.T) {
 }
 
 // TestLinksOff: operators' links are switched off by command, in the feed, and not before another way
-// in was used; whoever holds the data directory comes in still, for a quarter of an hour.
+// in was used; anyone who holds the data directory comes in still, for a quarter of an hour.
 func TestLinksOff(t *testing.T) {
 	var ahead atomic.Int64
 	c := startCompany(t, func(o *node.Options) { o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } })

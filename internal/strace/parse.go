@@ -40,6 +40,9 @@ func (e Event) Args() []string {
 const (
 	unfinished = " <unfinished ...>"
 	resumed    = " resumed>"
+	// gone is said of a thread that was ended, by another's exit or a kill, as it was stopped before a call:
+	// strace could not read which, and it never began.
+	gone = "???( <detached ...>"
 )
 
 // Parse reads a record's lines.
@@ -67,6 +70,9 @@ func parse(line string, open map[int]*Call, add func(*Call, bool)) (err error) {
 	rest = strings.TrimLeft(rest, " ")
 	if strings.HasPrefix(rest, "+++ ") || strings.HasPrefix(rest, "--- ") {
 		return nil // it ended, or was signalled
+	}
+	if rest == gone {
+		return nil
 	}
 	c := open[thread]
 	if after, ok := strings.CutPrefix(rest, "<... "); ok {

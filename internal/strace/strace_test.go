@@ -283,6 +283,9 @@ func TestParse(t *testing.T) {
 	if e := events[4]; e.Result != -1 || e.Error != "EIO" {
 		t.Errorf("%+v", e.Call)
 	}
+	if events, err := strace.Parse(slices.Values([]string{"7  ???( <detached ...>"})); err != nil || len(events) > 0 {
+		t.Errorf("a thread that ended before a call: %v, %v", events, err)
+	}
 	for _, line := range []string{"", "x", "7 write(", "7  <... write resumed>) = 1", "strace: something", "7  write(1, \"\", 0) = many", "7  ???("} {
 		if _, err := strace.Parse(slices.Values([]string{line})); err == nil {
 			t.Errorf("%q is understood", line)
