@@ -166,7 +166,7 @@ func (a Assertion) UserName() (string, error) {
 		return "", fmt.Errorf("%w: a user here is named by a mail address, and the provider says %.80q", ErrUnvouched, a.Email)
 	}
 	if !a.Verified {
-		return "", fmt.Errorf("%w: %s may be another person's; whoever runs the node and knows that this provider checks addresses sets trust_email for it", ErrUnvouched, name)
+		return "", fmt.Errorf("%w: %s may be another person's; the people who run the node can set trust_email for it if they know that this provider checks addresses", ErrUnvouched, name)
 	}
 	return name, nil
 }

@@ -31,7 +31,7 @@ type AudienceKind string
 const (
 	AudienceOwner        AudienceKind = "owner"        // those whose app it is
 	AudiencePeople       AudienceKind = "people"       // named people and groups, and those of AudienceOwner
-	AudienceOrganisation AudienceKind = "organisation" // whoever is signed in
+	AudienceOrganisation AudienceKind = "organisation" // everyone who is signed in
 	AudiencePublic       AudienceKind = "public"       // whoever reaches the address
 )
 

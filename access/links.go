@@ -28,7 +28,7 @@ type LinksWriter interface {
 	PutLinks(Links) error
 }
 
-// BreakGlass is the label of a link that whoever holds the data directory made.
+// BreakGlass is the label of a link that anyone who holds the data directory made.
 const BreakGlass = "break-glass"
 
 // BreakGlassLasts is how long a session lasts that began with such a link while others are not taken.

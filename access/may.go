@@ -236,9 +236,9 @@ func heldBy(words string, by ...string) when {
 }
 
 var (
-	anyone   = holder{words: "whoever is signed in", any: []Role{SignedIn}}
-	members  = holder{words: "whoever has a role", any: Roles(), anyGroup: true}
-	doers    = holder{words: "whoever has a role but auditor", any: []Role{RoleViewer, RoleDeveloper, RoleReviewer, RoleFinance, RoleOperator}, anyGroup: true}
+	anyone   = holder{words: "everyone who is signed in", any: []Role{SignedIn}}
+	members  = holder{words: "everyone with a role", any: Roles(), anyGroup: true}
+	doers    = holder{words: "everyone with a role but auditor", any: []Role{RoleViewer, RoleDeveloper, RoleReviewer, RoleFinance, RoleOperator}, anyGroup: true}
 	viewers  = holder{words: "a viewer, reviewer, finance, auditor or operator", any: []Role{RoleViewer, RoleReviewer, RoleFinance, RoleAuditor, RoleOperator}}
 	maker    = holder{words: "a developer", any: []Role{RoleDeveloper}}
 	anyMaker = holder{words: "a developer", any: []Role{RoleDeveloper}, anyGroup: true}

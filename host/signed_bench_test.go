@@ -34,7 +34,7 @@ func (w *nowhere) Header() http.Header         { return w.header }
 func (w *nowhere) Write(p []byte) (int, error) { return len(p), nil }
 func (w *nowhere) WriteHeader(int)             {}
 
-// signedWorld is a plane with the same app three times: open, for whoever is signed in, and told who calls;
+// signedWorld is a plane with the same app three times: open, for everyone who is signed in, and told who calls;
 // and the cookie with which each is called.
 func signedWorld(t testing.TB) (serve map[string]func()) {
 	w := newWorld(t, statetest.NewMemory(time.Now))

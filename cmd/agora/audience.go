@@ -71,7 +71,7 @@ func (c audienceCommands) set() *cobra.Command {
 	cmd := tierFlag(&cobra.Command{
 		Use: "set APP KIND", Short: "Say who may open a tier of an app", Args: cobra.ExactArgs(2),
 		Long: `Says who may open a tier of an app. The kinds are owner (you), people (those whom
-you name, and the members of groups), organisation (whoever is signed in) and
+you name, and the members of groups), organisation (everyone who is signed in) and
 public (everybody who reaches the address, without a sign-in). Reviewers may open
 the sandbox and the pilot, too. It holds at once, for people who have the app open
 as well; only public takes a reviewer's approval first.`,

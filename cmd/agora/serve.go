@@ -46,6 +46,9 @@ in, --admin-link asks for another. Neither keeps a node from starting that has u
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Version, o.Logger = version, c.nodeLogger(slog.LevelInfo)
+			if o.SignIn == "" && !cmd.Flags().Changed("fresh-sign-in") {
+				o.FreshSignIn = 0 // with links alone, people depend on an operator for each proof
+			}
 			return c.serve(cmd.Context(), o, admin, adminLink)
 		},
 	}
@@ -63,7 +66,7 @@ func nodeFlags(cmd *cobra.Command, o *node.Options) {
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address to listen on")
 	f.StringVar(&o.ConsoleURL, "console-url", "", "address of the console (default http://localhost:PORT, or https)")
 	f.StringVar(&o.AppsDomain, "apps-domain", "", "domain below which apps live (default localhost:PORT)")
-	f.StringVar((*string)(&o.Audience), "audience", "", "who may open an app for which no audience was set: owner, people, organisation or public (default: in sandbox and pilot its owner, in production whoever is signed in)")
+	f.StringVar((*string)(&o.Audience), "audience", "", "who may open an app for which no audience was set: owner, people, organisation or public (default: in sandbox and pilot its owner, in production everyone who is signed in)")
 	f.Var((*quotaFlag)(&o.Quotas), "quota", "what a person, an app or the node may keep, such as apps=500 or module-bytes=50GiB (repeat for more; defaults: "+strings.Join(control.QuotaNames(), ", ")+")")
 	f.IntVar(&o.KeepReleases, "keep-releases", 0, "how many of an app's newest releases are kept, beside those that serve or are waited for (default 50; -1: all)")
 	f.DurationVar(&o.DeleteAfter, "delete-after", 0, "how long the deletion of an app can be undone, before it is removed with all that it kept (default 720h, which is 30 days; -1s: at once)")
@@ -75,7 +78,7 @@ func nodeFlags(cmd *cobra.Command, o *node.Options) {
 	f.StringVar(&o.Notices, "notices", "", "file that says through which mail server and to which webhooks notices are sent (docs/notices.md)")
 	f.DurationVar(&o.Sessions.Idle, "session-idle", 0, "how long a session of the console lasts unused, at least 10m (default 8h)")
 	f.DurationVar(&o.Sessions.Longest, "session-life", 0, "how long it lasts in any case, at most 2160h (default 168h, which is 7 days)")
-	f.DurationVar(&o.FreshSignIn, "fresh-sign-in", o.FreshSignIn, "how long ago a person may have signed in to the console who decides about requests or changes people, groups and roles there; 0: as long as the session lasts")
+	f.DurationVar(&o.FreshSignIn, "fresh-sign-in", o.FreshSignIn, "how long ago a person may have signed in to the console who decides about requests or changes people, groups and roles there; 0: as long as the session lasts, as it is without --sign-in if nothing is said")
 	f.StringVar(&o.Environment, "environment", "", "tag of all usage of this node, such as production (default: the tier in which it was)")
 	f.DurationVar(&o.FlushEvery, "flush-every", 0, "how often counted usage is brought from the journal to the store (default 10s)")
 	_ = f.MarkHidden("flush-every")

@@ -68,7 +68,7 @@ func NewCatalogue(o CatalogueOptions) *Catalogue {
 	return &Catalogue{desk: o.Desk, rules: o.Rules, at: o.Addresses, uses: o.Uses, stock: o.Stock, keep: o.Keep, engines: o.Engines}
 }
 
-// Apps lists apps by title. Whoever has no role sees the public face of those that serve, and
+// Apps lists apps by title. Everyone without a role sees the public face of those that serve, and
 // their own: they are the end users of the marketplace.
 func (c *Catalogue) Apps(ctx context.Context, search registry.Search, p control.Page) (apps control.Items[control.App], err error) {
 	actor, err := c.desk.Door(ctx, access.FindApp)

@@ -279,7 +279,7 @@ func servingOrNewest(tx state.Reader, name string, tier abi.Tier) (registry.Rele
 	return tx.Release(name, number)
 }
 
-// OpenByNode has a tier of an app be public without a request: for whoever holds the data directory, such
+// OpenByNode has a tier of an app be public without a request: for anyone who holds the data directory, such
 // as the command that starts a node of one's own.
 func (s *Audiences) OpenByNode(ctx context.Context, app string, tier abi.Tier) error {
 	_, err := s.desk.Update(ctx, "node", func(tx state.Tx) error {

@@ -3,7 +3,7 @@
 //
 // Invariants:
 //   - every method asks for itself whether its actor may do what it does; those of welcome.go act for
-//     whoever holds the data directory, and no front door reaches them;
+//     anyone who holds the data directory, and no front door reaches them;
 //   - a secret leaves the package once, when it is made;
 //   - one more session or link than a person may have ends the oldest: no person is locked out.
 //

@@ -72,7 +72,7 @@ func (c company) remove(ctx context.Context, group, person string) error {
 	return err
 }
 
-// TestGroups: operators keep groups, whoever has a role finds them, and who is in one sees with whom.
+// TestGroups: operators keep groups, everyone with a role finds them, and who is in one sees with whom.
 func TestGroups(t *testing.T) {
 	c := newCompany(t)
 	boss, dev := c.as(t, ops, access.RoleOperator), c.as(t, ada, access.RoleDeveloper)

@@ -12,11 +12,11 @@ import (
 	"github.com/agora-host/agora/state"
 )
 
-// nodeActor acts for whoever holds the data directory.
+// nodeActor acts for anyone who holds the data directory.
 var nodeActor = access.Actor{User: "node"}
 
 // Welcome makes sure that a user exists and returns a one-time sign-in link for the console. It is
-// for whoever holds the data directory, such as the command that starts the node; no front door
+// for anyone who holds the data directory, such as the command that starts the node; no front door
 // reaches it.
 func (s *Service) Welcome(ctx context.Context, user string, roles ...access.Role) (link string, err error) {
 	known, err := s.ensureUser(ctx, user, roles)

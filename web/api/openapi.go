@@ -103,7 +103,7 @@ func (d *describer) operation(r route) object {
 		op["security"] = []any{}
 	} else if slices.Contains(r.anyOf(), access.SignedIn) {
 		op["security"] = []any{object{"token": r.scopes()}}
-		op["description"] = "For whoever is signed in" + needsScope(r.scopes()) + "."
+		op["description"] = "For everyone who is signed in" + needsScope(r.scopes()) + "."
 	} else {
 		op["security"] = []any{object{"token": r.scopes()}} // OpenAPI 3.1 allows names for any scheme
 		op["x-agora-roles"] = roleWords(r.anyOf())

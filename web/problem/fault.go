@@ -67,7 +67,7 @@ var tellings = map[string]telling{
 	"no-service-worker":  {"The app has no service workers", "A service worker would answer for the app after you have signed out.", "The app works without."},
 	"token-not-for-apps": {"The token is not for apps", "A token of the platform was sent to an app. It was not passed on.", "Send a token that opens this app alone."},
 	"misdirected":        {"The address is written otherwise", "This app is served at one spelling of its address.", "Use the address as the catalogue has it."},
-	"no-sign-in-kept":    {"No sign-in is kept at this address", "The app takes a sign-in, and is reached by plain http.", "Tell whoever runs this site that people have to come by https."},
+	"no-sign-in-kept":    {"No sign-in is kept at this address", "The app takes a sign-in, and is reached by plain http.", "Tell the people who run this site that people have to come by https."},
 	"too-many-at-once":   {"You do too much at once", "Everyone has a share of what the server does at once.", "Let what is running end, and try again."},
 	"method-not-allowed": {"This address does not take that method", "The address exists, but not for this HTTP method.", "Use a method that the Allow header lists."},
 	"bad-body":           {"The request cannot be read", "What was sent is malformed, or the connection ended before all of it had arrived.", "Send it again, whole."},
@@ -144,7 +144,7 @@ func WriteFault(w http.ResponseWriter, about About, err error) {
 		return
 	}
 	if about.App != "" {
-		p.Remedy.Summary += " If it stays, tell the app's owner " + about.whom() + ", and name the call " + p.Invocation + "."
+		p.Remedy.Summary += " If it persists, tell the app's owner " + about.whom() + ", and name the call " + p.Invocation + "."
 	}
 	write(w, p)
 }

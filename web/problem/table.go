@@ -67,7 +67,7 @@ func (e Entry) causedByClients() Entry {
 // internal is what every error is that is not in the table.
 var internal = entry("internal", http.StatusInternalServerError, "The node has a problem",
 	"Something went wrong inside the node. Nothing that was stored before is lost.",
-	"Try again. If it stays, tell whoever runs the node; its log has the details.").
+	"Try again. If it persists, tell the people who run the node; its log has the details.").
 	commands("agora doctor")
 
 // table is every kind of problem, in the order of the catalogue. The first
@@ -82,7 +82,7 @@ var table = []Entry{
 		"Send it again over a better line.", door.ErrTooSlow),
 	entry("node-crowded", http.StatusServiceUnavailable, "The node is crowded",
 		"The node holds as much for its clients, or for this address, as it may at once.",
-		"Try again in a moment; whoever runs the node sizes it with --body-memory, --response-memory and --connections-per-address.", door.ErrNoRoom, door.ErrTooMany).
+		"Try again in a moment; the people who run the node can size it with --body-memory, --response-memory and --connections-per-address.", door.ErrNoRoom, door.ErrTooMany).
 		commands("agora doctor").causedByClients(),
 	entry("too-many-headers", http.StatusRequestHeaderFieldsTooLarge, "The request has too many headers",
 		"A request has at most 128 header fields.",
@@ -133,7 +133,7 @@ var table = []Entry{
 
 	entry("no-place", http.StatusServiceUnavailable, "No place is free for this",
 		"The node takes in, reads and copies only so much at once, and all of that is taken.",
-		"Try again in a moment. If it stays, an operator sees in the doctor's line about budgets what is used up.", budget.ErrExhausted).
+		"Try again in a moment. If it persists, an operator sees in the doctor's line about budgets what is used up.", budget.ErrExhausted).
 		commands("agora doctor").causedByClients(),
 	entry("too-many-at-once", http.StatusTooManyRequests, "You do too much at once",
 		"Of what the node does at once each person has a share, so that the others have theirs.",
@@ -145,7 +145,7 @@ var table = []Entry{
 		commands("agora service-accounts list --orphaned", "agora service-accounts set NAME --sponsor PERSON"),
 	entry("access-unseen", http.StatusServiceUnavailable, "The node cannot see who may open its apps",
 		"The node does not reach its state, or has not for some seconds followed what changes there. What it remembers of people, sessions and audiences may not hold any more, so it lets no one in by that.",
-		"Try again in a moment. If it stays, tell whoever runs the node.", access.ErrUnseen).
+		"Try again in a moment. If it persists, tell the people who run the node.", access.ErrUnseen).
 		commands("agora doctor"),
 	entry("not-signed-in", http.StatusUnauthorized, "You are not signed in",
 		"This needs a known user: a session in the browser, or an API token.",
@@ -156,12 +156,12 @@ var table = []Entry{
 		"Ask an operator for another link; on a node of your own, start it again.", access.ErrLinkUsed).
 		commands("agora users invite you@example.com"),
 	entry("sign-in-provider-down", http.StatusBadGateway, "The sign-in provider cannot be reached",
-		"Your company's sign-in provider does not respond, or responds with what cannot be used. Whoever is signed in already stays so.",
-		"Try again in a moment. If it stays, tell whoever runs the node; an operator can also give you a one-time sign-in link.", access.ErrProviderDown).
+		"Your company's sign-in provider does not respond, or responds with what cannot be used. Those who are signed in stay signed in.",
+		"Try again in a moment. If it persists, tell the people who run the node; an operator can also give you a one-time sign-in link.", access.ErrProviderDown).
 		commands("agora doctor", "agora users invite you@example.com").causedByClients(),
 	entry("sign-in-refused", http.StatusForbidden, "The sign-in provider did not sign you in",
 		"Your company's sign-in provider was asked, and did not sign you in. The detail has its own words.",
-		"Sign in again. If it stays, ask whoever runs the provider for access to this console.", access.ErrProviderRefused),
+		"Sign in again. If it persists, ask whoever runs the provider for access to this console.", access.ErrProviderRefused),
 	entry("sign-in-not-fresh", http.StatusForbidden, "The provider did not ask you to sign in again",
 		"What you were about to do needs proof of this moment that it is you, and the provider did not ask for it.",
 		"Sign out at the provider, and sign in again here.", access.ErrNotFresh),
@@ -171,10 +171,10 @@ var table = []Entry{
 		commands("agora tokens create NAME --scope requests:decide"),
 	entry("sign-in-not-trusted", http.StatusForbidden, "The sign-in cannot be trusted",
 		"What came back from the provider does not belong to a sign-in that this browser began within ten minutes, or fails a check.",
-		"Sign in again, in one window. If it stays, tell whoever runs the node what the detail says.", access.ErrUntrustedSignIn),
+		"Sign in again, in one window. If it persists, tell the people who run the node what the detail says.", access.ErrUntrustedSignIn),
 	entry("sign-in-not-vouched", http.StatusForbidden, "The sign-in provider does not vouch for your mail address",
 		"People are named here by a mail address, and the provider names none for you, or does not say that it is yours.",
-		"Have the provider confirm your address, or ask whoever runs the node what its provider has to send.", access.ErrUnvouched),
+		"Have the provider confirm your address, or ask the people who run the node what its provider has to send.", access.ErrUnvouched),
 	entry("account-not-connected", http.StatusConflict, "Your account is not connected to the user of your name",
 		"A user here has the mail address that the provider says is yours. An address alone makes nobody that user: addresses move from one person to another.",
 		"If that user is you, sign in as you did before and connect the account in your settings. An operator sees this refusal and can give you a one-time link.", access.ErrNotConnected).
@@ -274,7 +274,7 @@ var table = []Entry{
 
 	entry("sign-in-links-off", http.StatusForbidden, "One-time sign-in links are switched off",
 		"People sign in at the company's provider here. An operator switched one-time links off, so none is made, and none that was made before is taken.",
-		"Sign in at the provider. If every provider is down, whoever runs the node starts it with --admin-link.", access.ErrLinksOff).
+		"Sign in at the provider. If every provider is down, the people who run the node start it with --admin-link.", access.ErrLinksOff).
 		commands("agora serve --admin you@example.com --admin-link"),
 	entry("forbidden", http.StatusForbidden, "You may not do that",
 		"It takes a role, or an app, that is not yours.",
@@ -474,18 +474,18 @@ var table = []Entry{
 		commands("agora quotas list"),
 	entry("disk-reserve", http.StatusInsufficientStorage, "The node keeps the rest of its disk",
 		"The node's disk is nearly full. What is left is kept for the apps that run and for recording their usage, so nothing new is taken in. Apps go on, and nothing is lost.",
-		"Tell whoever runs the node: make room on its disk. Deleting releases that are not needed helps, too.", storage.ErrReserve).
+		"Tell the people who run the node: make room on its disk. Deleting releases that are not needed helps, too.", storage.ErrReserve).
 		commands("agora releases delete <app> <number>", "agora doctor").causedByClients(),
 	entry("exists", http.StatusConflict, "It already exists",
 		"What you want to make is there, and is not replaced.",
 		"Choose another name, or look at what is there.", registry.ErrExists),
 	entry("not-writable", http.StatusInsufficientStorage, "The node cannot store anything",
 		"Its disk is full, or takes no writes for another reason. Nothing happened; what was stored before is there, and can be read.",
-		"Tell whoever runs the node: make room on its disk. It stores again as soon as there is some.", storage.ErrUnwritable).
+		"Tell the people who run the node: make room on its disk. It stores again as soon as there is some.", storage.ErrUnwritable).
 		commands("agora doctor"),
 	entry("data-corrupted", http.StatusInternalServerError, "Something stored is damaged",
 		"Stored bytes do not match their checksum. They are not used.",
-		"Tell whoever runs the node: it has to be restored from a backup, or the release uploaded again.", storage.ErrCorrupt).
+		"Tell the people who run the node: it has to be restored from a backup, or the release uploaded again.", storage.ErrCorrupt).
 		commands("agora doctor"),
 
 	entry("no-such-secret", http.StatusNotFound, "There is no such secret",
@@ -497,7 +497,7 @@ var table = []Entry{
 		"Correct what the detail names.", secrets.ErrBadSecret),
 	entry("secret-unreadable", http.StatusInternalServerError, "The secret cannot be opened",
 		"The key that it is sealed with is gone, or the record is damaged. Its value cannot be read.",
-		"Let whoever runs the node restore its file secret.keys, or set the secret again.", secrets.ErrSealed).
+		"Let the people who run the node restore its file secret.keys, or set the secret again.", secrets.ErrSealed).
 		commands("agora doctor", "agora secrets set <app> <name>"),
 
 	entry("already-decided", http.StatusConflict, "It is decided already",
@@ -595,7 +595,7 @@ var table = []Entry{
 		commands("agora usage --by app,day --since 7d"),
 	entry("unmetered", http.StatusServiceUnavailable, "Usage cannot be recorded",
 		"The node cannot write its journal, so it serves no apps: it does no work that it could not account for.",
-		"Tell whoever runs the node: make room on its disk, or see to the disk. The node serves again by itself.", metering.ErrUnmetered).
+		"Tell the people who run the node: make room on its disk, or see to the disk. The node serves again by itself.", metering.ErrUnmetered).
 		commands("agora doctor"),
 
 	entry("app-trapped", http.StatusBadGateway, "The app failed",
