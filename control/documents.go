@@ -182,6 +182,36 @@ type Verdict struct {
 	Digest string `json:"digest,omitempty"`
 }
 
+// ReleaseVerdict is how a reviewer decides at once about what one release asks for.
+type ReleaseVerdict struct {
+	Verdict
+	// Parts are the requests that are decided. Left out: every open one of the release that the reviewer
+	// may decide now.
+	Parts []PartVerdict `json:"parts,omitempty"`
+}
+
+// PartVerdict is one request in a ReleaseVerdict.
+type PartVerdict struct {
+	ID string `json:"id"`
+	// Tag is the ETag of the request that the reviewer looked at. One that is another now is not decided,
+	// nor is any other part.
+	Tag string `json:"etag,omitempty"`
+	// Approve is the verdict about this part, which has a reason and a remedy of its own then. Left out:
+	// the verdict about all.
+	Approve *bool  `json:"approve,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	Remedy  string `json:"remedy,omitempty"`
+}
+
+// About is the verdict about one part.
+func (v ReleaseVerdict) About(p PartVerdict) Verdict {
+	one := v.Verdict
+	if p.Approve != nil {
+		one.Approve, one.Reason, one.Remedy = *p.Approve, p.Reason, p.Remedy
+	}
+	return one
+}
+
 // Revoked is a grant that was ended, and what allows the same still.
 type Revoked struct {
 	approvals.Grant

@@ -83,6 +83,14 @@ func WaitsFor(a access.Actor, q approvals.Request) bool {
 	return !voted && access.Allowed(a, access.DecideRequest, on)
 }
 
+// Approvable reports whether who may vote about an open request, of which the votes that do not count any
+// more are noted, may approve it: they have not yet, and nobody else waits for an answer.
+func Approvable(a access.Actor, q approvals.Request) bool {
+	_, voted := q.VoteOf(a.User)
+	asking := q.Asking()
+	return !voted && (len(asking) == 0 || len(asking) == 1 && asking[0] == a.User)
+}
+
 // MayApp returns nil if an actor may do something to an app now: see access.May. Of an app that is
 // stopped the error says so in the words for its callers.
 func MayApp(actor access.Actor, act access.Act, app registry.App) error {

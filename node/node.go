@@ -64,6 +64,7 @@ type Node struct {
 	Vault           *apps.Vault
 	Governance      *governance.Service
 	Threads         *governance.Threads
+	Together        *governance.Together
 	Clocks          *governance.Clocks
 	Audiences       *governance.Audiences
 	Publishing      *publishing.Service

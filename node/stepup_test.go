@@ -98,7 +98,7 @@ func TestWhatAsksForAFreshSignIn(t *testing.T) {
 	session := cookies[0].Value
 	later.Store(int64(16 * time.Minute))
 	for _, path := range []string{
-		"/requests/none/decision", "/settings/users", "/settings/users/rename", "/settings/users/invite", "/settings/links", "/groups", "/groups/none/rename", "/groups/none/delete",
+		"/requests/none/decision", "/apps/none/releases/1/decision", "/settings/users", "/settings/users/rename", "/settings/users/invite", "/settings/links", "/groups", "/groups/none/rename", "/groups/none/delete",
 		"/groups/none/add", "/groups/none/remove", "/provisioning/tokens", "/people/import", "/provisioning/entra/revoke", "/provisioning/entra/link", "/provisioning/entra/dismiss",
 	} {
 		if s := v.do("POST", n.ConsoleURL()+path, "name=x"); s.status != http.StatusForbidden || !strings.Contains(s.body, "Sign in again") {

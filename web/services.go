@@ -136,6 +136,12 @@ type Requests interface {
 	Withdraw(ctx context.Context, id string) (approvals.Request, error)
 }
 
+// Together decides about several requests at once.
+type Together interface {
+	// DecideRelease decides about several requests of a release, or about none.
+	DecideRelease(ctx context.Context, app string, number int, d control.ReleaseVerdict) ([]approvals.Request, error)
+}
+
 // Threads are what people write about requests.
 type Threads interface {
 	// AskChanges has a request wait for its requester; Comment, by them, and Changed are answers.

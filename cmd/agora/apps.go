@@ -156,8 +156,8 @@ func (c releaseCommands) command() *cobra.Command {
 			})
 		}),
 	}
-	return noun("releases", "List an app's releases; activate, roll back, promote or delete one", c.limited(cmd),
-		c.show(), c.source(), c.activate(), c.rollback(), c.promote(), c.ask(), c.delete())
+	return noun("releases", "List an app's releases; activate, roll back, promote or delete one, or decide what it asks for", c.limited(cmd),
+		c.show(), c.source(), c.activate(), c.rollback(), c.promote(), c.ask(), c.decide("approve", true), c.decide("reject", false), c.delete())
 }
 
 // about is withNode for commands whose arguments name a release.
@@ -325,6 +325,48 @@ func (c releaseCommands) routed(a client.Activation, err error) error {
 		_, err := fmt.Fprintf(w, "%s: the %s tier serves release %d%s.\n", a.App, a.Tier, a.Release, before)
 		return err
 	})
+}
+
+// decide decides at once about what a release asks for.
+func (c releaseCommands) decide(verb string, approve bool) *cobra.Command {
+	var v client.ReleaseVerdict
+	var concern string
+	var only []string
+	cmd := &cobra.Command{
+		Use: verb + " APP NUMBER", Short: strings.ToUpper(verb[:1]) + verb[1:] + " all that a release asks for", Args: cobra.ExactArgs(2),
+		Long: `Votes about every open request of the release that you may decide now, or about those
+that --request names: about all of them or, if one is refused or was decided meanwhile, about none.
+Each keeps its own votes; agora requests show ID shows them, and agora requests ` + verb + ` ID decides one alone.`,
+		RunE: c.about(func(ctx context.Context, node *client.Client, app string, n int) error {
+			if v.Approve = approve; concern != "" {
+				v.Concern = &concern
+			}
+			for _, id := range only {
+				v.Parts = append(v.Parts, client.PartVerdict{ID: id})
+			}
+			all, err := node.DecideRelease(ctx, app, n, v)
+			if err != nil {
+				return err
+			}
+			return c.print(all, func(w io.Writer) error {
+				for _, q := range all {
+					if err := showDecided(w, q); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}),
+	}
+	cmd.Flags().StringSliceVar(&only, "request", nil, "only these requests, with commas between them")
+	cmd.Flags().StringVar(&v.Digest, "digest", "", "the module that you looked at, as agora releases show prints it")
+	cmd.Flags().StringVar(&v.Reason, "reason", "", "why; needed to reject")
+	if approve {
+		cmd.Flags().StringVar(&concern, "concern", "", "vote as a reviewer of this concern: security, privacy, finance or platform")
+	} else {
+		cmd.Flags().StringVar(&v.Remedy, "remedy", "", "what would pass")
+	}
+	return cmd
 }
 
 func (c releaseCommands) promote() *cobra.Command {

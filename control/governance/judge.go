@@ -141,14 +141,31 @@ func again(change func() error) error {
 // transaction, so what it judges is read twice: the transaction must find what was judged, or the
 // policy is asked again. A subject that is refused changes nothing.
 func (j *Judge) Judged(ctx context.Context, by string, about About, change func(state.Tx, Question, approvals.Verdict) error) error {
-	read := func(tx state.Reader) (q Question, s approvals.Subject, err error) {
-		if q, err = about(tx); err == nil {
-			s, err = j.ask(tx, q)
+	all := func(tx state.Reader) ([]Question, error) {
+		q, err := about(tx)
+		return []Question{q}, err
+	}
+	return j.JudgedAll(ctx, by, all, func(tx state.Tx, q []Question, v []approvals.Verdict) error { return change(tx, q[0], v[0]) })
+}
+
+// JudgedAll is Judged for a change that relies on any number of verdicts, all about one state. One
+// subject that is refused, and nothing is changed.
+func (j *Judge) JudgedAll(ctx context.Context, by string, about func(state.Reader) ([]Question, error), change func(state.Tx, []Question, []approvals.Verdict) error) error {
+	read := func(tx state.Reader) (all []Question, subjects []approvals.Subject, err error) {
+		if all, err = about(tx); err != nil {
+			return nil, nil, err
 		}
-		return q, s, err
+		for _, q := range all {
+			s, err := j.ask(tx, q)
+			if err != nil {
+				return nil, nil, err
+			}
+			subjects = append(subjects, s)
+		}
+		return all, subjects, nil
 	}
 	return again(func() error {
-		var was approvals.Subject
+		var was []approvals.Subject
 		err := j.desk.View(ctx, func(tx state.Reader) (err error) {
 			_, was, err = read(tx)
 			return err
@@ -156,24 +173,37 @@ func (j *Judge) Judged(ctx context.Context, by string, about About, change func(
 		if err != nil {
 			return err
 		}
-		verdict, err := j.evaluate(ctx, was)
+		verdicts, err := j.evaluateAll(ctx, was)
 		if err != nil {
 			return err
 		}
-		if verdict.Refuses() {
-			return &control.Refusal{Findings: verdict.Findings}
-		}
 		j.beforeChange()
 		_, err = j.desk.Update(ctx, by, func(tx state.Tx) error {
-			q, is, err := read(tx)
+			all, is, err := read(tx)
 			if err != nil {
 				return err
 			}
 			if !reflect.DeepEqual(was, is) {
 				return errStale
 			}
-			return change(tx, q, verdict)
+			return change(tx, all, verdicts)
 		})
 		return err
 	})
+}
+
+// evaluateAll asks the policy about each of some subjects. It returns a Refusal with the findings of the
+// first that is refused.
+func (j *Judge) evaluateAll(ctx context.Context, all []approvals.Subject) (verdicts []approvals.Verdict, err error) {
+	for _, s := range all {
+		v, err := j.evaluate(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		if v.Refuses() {
+			return nil, &control.Refusal{Findings: v.Findings}
+		}
+		verdicts = append(verdicts, v)
+	}
+	return verdicts, nil
 }

@@ -58,6 +58,7 @@ const (
 type board struct {
 	*governance.Service
 	*governance.Threads
+	*governance.Together
 	desk  *control.Desk
 	rules *rules
 	now   time.Time
@@ -71,7 +72,7 @@ func newBoard(t testing.TB, names ...string) *board {
 		Low: func() error { return nil }, Follow: func(context.Context, abi.Rev) error { return nil },
 	}
 	b.Service = governance.New(governance.Options{Desk: b.desk, Policy: b.rules, Verifier: b.rules})
-	b.Threads = governance.NewThreads(b.Service)
+	b.Threads, b.Together = governance.NewThreads(b.Service), governance.NewTogether(b.Service)
 	b.update(t, func(tx state.Tx) error {
 		for _, name := range append([]string{owner}, names...) {
 			if err := tx.PutUser(access.User{ID: "u_" + name[:3], Name: name, Roles: []access.Role{access.RoleDeveloper, access.RoleReviewer}}); err != nil {

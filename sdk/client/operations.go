@@ -258,6 +258,27 @@ func (c *Client) Vote(ctx context.Context, id string, v Verdict) (Request, error
 	return post[Request](ctx, c, "/requests/"+url.PathEscape(id)+"/decision", v)
 }
 
+// ReleaseVerdict is how a reviewer decides at once about what one release asks for.
+type ReleaseVerdict struct {
+	Verdict
+	Parts []PartVerdict `json:"parts,omitempty"` // nil: every open request of it that the caller may decide now
+}
+
+// PartVerdict is one request that is decided with others.
+type PartVerdict struct {
+	ID      string `json:"id"`
+	Tag     string `json:"etag,omitempty"`    // of the request that was looked at
+	Approve *bool  `json:"approve,omitempty"` // nil: the verdict about all, with its reason and remedy
+	Reason  string `json:"reason,omitempty"`
+	Remedy  string `json:"remedy,omitempty"`
+}
+
+// DecideRelease votes about what a release asks for: about all of it, or about nothing.
+func (c *Client) DecideRelease(ctx context.Context, app string, number int, v ReleaseVerdict) ([]Request, error) {
+	done, err := post[struct{ Items []Request }](ctx, c, fmt.Sprintf("/apps/%s/releases/%d/decision", url.PathEscape(app), number), v)
+	return done.Items, err
+}
+
 // AskChanges asks for changes of a request about a module that was looked at ("": whichever): it waits for
 // its requester then.
 func (c *Client) AskChanges(ctx context.Context, id, digest, reason string) (Request, error) {

@@ -237,6 +237,14 @@ func decide(s *server, c echo.Context) (any, error) {
 	return one(s.Requests.Decide(c.Request().Context(), arg[string](c, "id"), in))
 }
 
+func decideRelease(s *server, c echo.Context) (any, error) {
+	in, err := decode[control.ReleaseVerdict](c)
+	if err != nil {
+		return nil, err
+	}
+	return whole(s.Together.DecideRelease(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number")), in))
+}
+
 type (
 	// Written is the body of commentOnRequest and changed.
 	Written struct {

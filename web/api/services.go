@@ -40,6 +40,7 @@ type Services struct {
 	Routes   web.Routes
 	Requests Requests
 	Threads  web.Threads
+	Together web.Together
 	Grants   web.Grants
 
 	Audiences Audiences

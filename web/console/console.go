@@ -55,6 +55,7 @@ type Services struct {
 	Routes   web.Routes
 	Requests web.Requests
 	Threads  web.Threads
+	Together web.Together
 	Grants   web.Grants
 
 	Audiences web.Audiences
@@ -130,7 +131,7 @@ func newConsole(s Services, f *frame) *Console {
 		automation:   &automation{s.Automation},
 		vault:        &vault{s.Vault},
 		uploads:      &uploads{f, s.Catalogue, s.Intake, s.Publisher},
-		reviews:      &reviews{f, s.Requests, s.Threads, s.Grants, s.Policy, s.Catalogue},
+		reviews:      &reviews{f, s.Requests, s.Threads, s.Together, s.Grants, s.Policy, s.Catalogue},
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
@@ -273,6 +274,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/apps/{app}/triggers/run", c.automation.runTrigger, access.RunTriggers)
 	act("/apps/{app}/dead-letters/{seq}/redeliver", c.automation.redeliver, access.RunTriggers)
 	act("/apps/{app}/dead-letters/{seq}/delete", c.automation.deleteDeadLetter, access.RunTriggers)
+	act("/apps/{app}/releases/{number}/decision", c.reviews.decideRelease, access.DecideRequest)
 	edit("/requests/{id}/decision", aRequest, c.reviews.decide, access.DecideRequest)
 	edit("/requests/{id}/ask-changes", aRequest, c.reviews.askChanges, access.AskChanges)
 	act("/requests/{id}/comments", c.reviews.comment, access.CommentRequest)

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
@@ -18,21 +20,62 @@ import (
 // reviews are the pages of requests, grants and rules, and what is asked and decided there.
 type reviews struct {
 	*frame
-	asked   web.Requests
-	threads web.Threads
-	granted web.Grants
-	rules   web.Policy
-	apps    web.Catalogue
+	asked    web.Requests
+	threads  web.Threads
+	together web.Together
+	granted  web.Grants
+	rules    web.Policy
+	apps     web.Catalogue
 }
 
 type requestsView struct {
 	base
 	Status  approvals.Status
-	Mine    bool // only those of which it is the reader's turn
-	Overdue bool // only those of which the time is over
+	Mine    bool   // only those of which it is the reader's turn
+	Overdue bool   // only those of which the time is over
+	App     string // the one release that the page is about, "" for all
+	Release int
 	Waiting []approvals.Request
 	Pages   pager
 }
+
+// asking are the requests of a page that one release made, if more than one of them is open.
+type asking struct {
+	App     string
+	Release int
+	Digest  string
+	Parts   []approvals.Request
+	Approve []approvals.Request // the parts that the reader may approve now
+	Reject  []approvals.Request // and those that they may reject
+}
+
+// Together reports whether the requests stand under one heading.
+func (a asking) Together() bool { return len(a.Parts) > 1 }
+
+// Groups are the requests of the page by the release that made them, in the order of the first of each.
+// Those that are decided stand by themselves.
+func (v requestsView) Groups() (all []asking) {
+	for _, q := range v.Waiting {
+		i := slices.IndexFunc(all, func(a asking) bool {
+			return q.Status == approvals.StatusOpen && a.App == q.App && a.Release == q.Release
+		})
+		if i < 0 {
+			i = len(all)
+			all = append(all, asking{App: q.App, Release: q.Release, Digest: q.Digest})
+		}
+		a := &all[i]
+		if a.Parts = append(a.Parts, q); v.Approves(q) {
+			a.Approve = append(a.Approve, q)
+		}
+		if v.Rejects(q) {
+			a.Reject = append(a.Reject, q)
+		}
+	}
+	return all
+}
+
+// Part is what the form about a release carries of one request: its id, and the tag of what the page shows.
+func (requestsView) Part(q approvals.Request) string { return q.ID + " " + control.Tag(q) }
 
 func (s *reviews) requests(r *http.Request) (string, any, error) {
 	b, err := s.base(r, "Requests", "requests")
@@ -44,10 +87,16 @@ func (s *reviews) requests(r *http.Request) (string, any, error) {
 		status = approvals.StatusOpen
 	}
 	mine, overdue := r.URL.Query().Get("mine") == "true", r.URL.Query().Get("overdue") == "true"
+	app, release := r.URL.Query().Get("app"), 0
+	if number := r.URL.Query().Get("release"); number != "" && app != "" {
+		if release, err = strconv.Atoi(number); err != nil || release < 1 {
+			return "", nil, fmt.Errorf("%w: %.20q is no release", problem.ErrBadRequest, number)
+		}
+	}
 	list, pages, err := listed(r, "requests", shownItems, func(p control.Page) (control.Items[approvals.Request], error) {
-		return s.asked.Requests(r.Context(), control.RequestFilter{Status: status, Mine: mine, Overdue: overdue}, p)
+		return s.asked.Requests(r.Context(), control.RequestFilter{Status: status, App: app, Release: release, Mine: mine, Overdue: overdue}, p)
 	})
-	return "requests", requestsView{b, status, mine, overdue, list, pages}, err
+	return "requests", requestsView{b, status, mine, overdue, app, release, list, pages}, err
 }
 
 // Decides reports whether the actor may decide a request.
@@ -66,8 +115,7 @@ func (v requestsView) Rejects(q approvals.Request) bool { return v.Voted(q) || v
 
 // Approves reports whether the actor may approve a request now: not while another waits for an answer.
 func (v requestsView) Approves(q approvals.Request) bool {
-	asking := q.Asking()
-	return v.Decides(q) && !v.Voted(q) && (len(asking) == 0 || len(asking) == 1 && asking[0] == v.Actor.User)
+	return v.Decides(q) && control.Approvable(v.Actor, q)
 }
 
 // Comments reports whether the actor may write about a request.
@@ -121,6 +169,36 @@ func (s *reviews) decide(r *http.Request) (string, error) {
 		return "/requests?done=rejected", err
 	case q.Status == approvals.StatusOpen:
 		return "/requests?done=voted#" + q.ID, err
+	}
+	return "/requests?done=approved", err
+}
+
+// decideRelease decides at once about the requests of a release that the form names.
+func (s *reviews) decideRelease(r *http.Request) (string, error) {
+	n, err := strconv.Atoi(r.PathValue("number"))
+	if err != nil {
+		return "", fmt.Errorf("%w: %.20q is no release number", problem.ErrBadRequest, r.PathValue("number"))
+	}
+	verdict := r.FormValue("verdict")
+	if verdict != "approve" && verdict != "reject" {
+		return "", fmt.Errorf("%w: approve or reject", problem.ErrBadRequest)
+	}
+	v := control.ReleaseVerdict{Verdict: control.Verdict{
+		Approve: verdict == "approve", Reason: r.FormValue("reason"), Remedy: r.FormValue("remedy"), Digest: r.FormValue("digest"),
+	}}
+	for _, part := range r.Form["part"] {
+		id, tag, _ := strings.Cut(part, " ")
+		v.Parts = append(v.Parts, control.PartVerdict{ID: id, Tag: tag})
+	}
+	if len(v.Parts) == 0 { // which would be about requests that the page did not show
+		return "", fmt.Errorf("%w: the form names no request; reload the page", problem.ErrBadRequest)
+	}
+	all, err := s.together.DecideRelease(r.Context(), r.PathValue("app"), n, v)
+	switch {
+	case verdict == "reject":
+		return "/requests?done=rejected", err
+	case slices.ContainsFunc(all, func(q approvals.Request) bool { return q.Status == approvals.StatusOpen }):
+		return "/requests?done=voted", err
 	}
 	return "/requests?done=approved", err
 }
