@@ -29,6 +29,9 @@ func TestReleaseIsDecided(t *testing.T) {
 		}
 	}
 	page := me.page("/requests")
+	if !strings.Contains(page, "<em>Keeps things.</em> It works with internal data. No release of it was asked about before: all of it is new.") {
+		t.Errorf("what the app is: %s", page)
+	}
 	old := me.form(page, together, "verdict", "reject")
 	old.fields.Set("reason", "no")
 
@@ -68,6 +71,17 @@ func TestReleaseIsDecided(t *testing.T) {
 	_, err = rex.DecideRelease(ctx, "asks", 1, client.ReleaseVerdict{Verdict: client.Verdict{Approve: true}})
 	if p := problemOf(t, err); p.Type != "/problems/already-decided" || !strings.Contains(p.Detail, "nothing that release 1") {
 		t.Errorf("%+v", p)
+	}
+	// A later release is told by what differs.
+	n.publish(maker, manifest("asks", strings.Replace(described, "title", "start_once = true\ntitle", 1)+strings.Replace(kvAsk, "100", "200", 1)), keeps(21))
+	if _, err := maker.Promote(ctx, "asks", 2, abi.TierPilot, "ready"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := maker.Promote(ctx, "asks", 2, abi.TierProduction, "ready"); err != nil {
+		t.Fatal(err)
+	}
+	if page := me.page("/requests?app=asks&release=2"); !strings.Contains(page, "Since release 1 these differ: what it asks for of kv; other values of the manifest.") {
+		t.Errorf("what is new: %s", page)
 	}
 	// By the API, each part with its own verdict.
 	third := n.publish(maker, manifest("more", described+kvAsk), keeps(22)).Requests[0].ID

@@ -52,6 +52,39 @@ type asking struct {
 // Together reports whether the requests stand under one heading.
 func (a asking) Together() bool { return len(a.Parts) > 1 }
 
+// Last is the part that was asked last, which compares with the latest release that was approved before.
+func (a asking) Last() approvals.Request { return a.Parts[0] }
+
+// areas are what changes of a release are about, by the beginning of their paths.
+var areas = []struct{ path, words string }{
+	{"imports", "what the module imports"}, {"data_classification", "the data classification"}, {"limits", "limits"}, {"triggers", "what calls it besides requests"},
+	{"static", "static files"}, {"access", "what is open without a sign-in, and what it is told of people"}, {"signer", "who signed it"}, {"module", "the module"},
+}
+
+// News says in words which parts of a release differ from the one that its changes compare with.
+func (a asking) News() (words []string) {
+	var rest bool
+	for _, c := range a.Last().Changes {
+		parts := strings.Split(c.Path, ".")
+		word := ""
+		if parts[0] == "capabilities" && len(parts) > 1 {
+			word = "what it asks for of " + parts[1]
+		}
+		for _, area := range areas {
+			if parts[0] == area.path {
+				word = area.words
+			}
+		}
+		if rest = rest || word == ""; word != "" && !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	if rest {
+		words = append(words, "other values of the manifest")
+	}
+	return words
+}
+
 // Groups are the requests of the page by the release that made them, in the order of the first of each.
 // Those that are decided stand by themselves.
 func (v requestsView) Groups() (all []asking) {
