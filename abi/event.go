@@ -121,6 +121,8 @@ var eventKinds = []EventKind{
 	{"login.confirmed", "confirmed that a program acts for", []string{"machine", "scopes", "address"}, AudienceConcerned},
 	{"login.denied", "refused that a program acts for", []string{"machine", "scopes", "address"}, AudienceConcerned},
 	{"login.refused", "was refused a token for what was used before, and ended the token of then, of", []string{"machine"}, AudienceConcerned},
+	{"workload.exchanged", "exchanged a CI's token, by a rule, for the token", []string{"rule", "issuer", "run", "scopes", "apps"}, AudienceConcerned},
+	{"workload.replayed", "was refused a CI's token that had been exchanged before, and ended the token of then,", []string{"rule", "issuer", "run"}, AudienceConcerned},
 	{"token.created", "made a token", []string{"label", "scopes", "apps", "person", "automation"}, AudienceConcerned},
 	{"token.revoked", "revoked a token", []string{"person"}, AudienceConcerned},
 	{"service_account.created", "made the service account", []string{"sponsor", "roles"}, AudienceConcerned},

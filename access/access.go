@@ -58,6 +58,7 @@ const (
 	KindCode    CredentialKind = "code"    // one-time, by which an app's address gets a session of its own
 	KindApp     CredentialKind = "app"     // session at the address of one app
 	KindLogin   CredentialKind = "login"   // one-time, by which a program gets a token once a person has confirmed it
+	KindSpent   CredentialKind = "spent"   // no secret: a token of a workload's that was exchanged, remembered while it could come again
 )
 
 // Credential is a secret's record: never the secret.
@@ -99,7 +100,7 @@ type Credential struct {
 	Session string `json:"session,omitempty"`
 	// Of KindCode and KindApp.
 	Host string `json:"host,omitempty"` // the app's address that it is good at, in its one form
-	// Of KindCode and KindLogin.
+	// Of KindCode, KindLogin and, but for the challenge, KindSpent.
 	Challenge string `json:"challenge,omitempty"` // the S256 of the verifier that it is used up with
 	Became    string `json:"became,omitempty"`    // hash of the session or token that it was used up for
 	// Of KindLogin.

@@ -171,6 +171,9 @@ func AskLogin(tx Tx, login Credential, now time.Time) error {
 	return nil
 }
 
+// Network is what one client has of addresses, of which a request came from one.
+func (d Device) Network() string { return network(d.Address) }
+
 // network is what one client has of addresses: of IPv6, a whole network.
 func network(address string) string {
 	a, err := netip.ParseAddr(address)

@@ -98,9 +98,6 @@ const (
 	Develop        Act = "develop"
 	Review         Act = "review"
 	Operate        Act = "operate"
-
-	ReadWorkloads   Act = "read-workloads"
-	ManageWorkloads Act = "manage-workloads"
 )
 
 // Kind is what kind of thing an act is about.
@@ -361,8 +358,6 @@ var rules = []rule{
 	{CheckModule, OnNode, "have a module read, or judged by the rules", "", ErrForbidden, one(doers)},
 	{Develop, OnNode, "upload modules", "", ErrForbidden, one(anyMaker)},
 	{Review, OnNode, "decide requests of others", "", ErrForbidden, one(anyRev)},
-	{ReadWorkloads, OnNode, "see by which rules workloads get tokens", "", ErrForbidden, one(watchers)},
-	{ManageWorkloads, OnNode, "make and delete the rules by which workloads get tokens", "", ErrForbidden, one(operator)},
 	{Operate, OnNode, "manage people, host names and the node's keys, and see to the node", "", ErrForbidden, one(operator)},
 }
 

@@ -179,9 +179,9 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		return own && w.developer
 	case access.ManageKeys:
 		return own && w.developer || everywhere.operator
-	case access.ReadPerson, access.ReadNodeEvents, access.ReadWorkloads:
+	case access.ReadPerson, access.ReadNodeEvents:
 		return everywhere.auditor || everywhere.operator
-	case access.ManageGroup, access.ManagePerson, access.Operate, access.ManageWorkloads:
+	case access.ManageGroup, access.ManagePerson, access.Operate:
 		return everywhere.operator
 	case access.LookAround:
 		return true

@@ -630,3 +630,9 @@ type Damage struct {
 	Item   string `json:"item,omitempty"` // what in the file
 	Detail string `json:"detail"`
 }
+
+// Exchange is what a job of a CI asks for.
+type Exchange struct {
+	Token  string         // the CI's own
+	Scopes []access.Scope // of the token; none: those of the rule
+}

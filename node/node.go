@@ -50,6 +50,7 @@ type Node struct {
 	SignIns         *people.SignIns
 	Sessions        *people.Sessions
 	Logins          *people.Logins
+	Workloads       *people.Workloads
 	Groups          *people.Groups
 	SignOn          *people.SignOn
 	Inbox           *inbox.Service

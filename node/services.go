@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/access/oidc"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/control/governance"
@@ -24,7 +25,7 @@ import (
 // apiServices are what the API finds behind it.
 func apiServices(n *Node) api.Services {
 	return api.Services{
-		About: n, Authenticator: n.People, SignIn: n.People, Logins: n.Logins, Attempts: n.attempts, Conditions: n.revisions, Room: n.Publishing,
+		About: n, Authenticator: n.People, SignIn: n.People, Logins: n.Logins, Workloads: n.Workloads, Attempts: n.attempts, Conditions: n.revisions, Room: n.Publishing,
 		Catalogue: n.Catalogue, Quotas: n.Catalogue, HostNames: n.Catalogue, Lifecycle: n.Lifecycle,
 		Remover: n.Keeper, Certificates: n.Keeper, Caller: n.Calls,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Trust: n.Publishing,
@@ -67,6 +68,7 @@ func (n *Node) openServices() {
 	n.signIn.People = n.People
 	n.SignIns = people.NewSignIns(n.signIn)
 	n.Sessions, n.Logins = people.NewSessions(n.People), people.NewLogins(n.People)
+	n.Workloads = people.NewWorkloads(n.People, oidc.NewWorkloads(n.signIn.Workloads, oidc.Options{Now: n.o.Now}), n.signIn.Workloads)
 	n.SignOn = people.NewSignOn(n.People, places{&n.plane})
 	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL, Rules: n.SignIns.Rules()})
 	n.Groups, n.Access = people.NewGroups(n.desk), people.NewExplainer(n.desk)

@@ -23,7 +23,7 @@ func (o Options) openSignIn() (people.SignInOptions, providers, error) {
 	if err != nil {
 		return people.SignInOptions{}, nil, err
 	}
-	s := people.SignInOptions{Rules: f.Rules, Contact: f.Contact}
+	s := people.SignInOptions{Rules: f.Rules, Contact: f.Contact, Workloads: f.Workloads}
 	var all providers
 	for _, c := range f.Providers {
 		p, err := oidc.New(c, oidc.Options{Now: o.Now})

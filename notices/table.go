@@ -155,6 +155,8 @@ var silent = map[string]string{
 	"session.started":        "the person made it; one's sessions are in the settings",
 	"session.refused":        "it can come as often as someone outside tries, and is in the activity",
 	"session.ended":          "one's sessions are in the settings",
+	"workload.exchanged":     "each run of a pipeline does it; it is in the activity",
+	"workload.replayed":      "it can come as often as someone outside tries, and is in the activity",
 	"login.asked":            "whose it is, is unknown, and the person who started it confirms it",
 	"login.confirmed":        "the token that comes of it is told",
 	"login.denied":           "the person did it, and nothing came of it",

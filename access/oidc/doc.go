@@ -1,5 +1,7 @@
 // Package oidc signs people in by OpenID Connect: it is the only importer of go-oidc.
 //
+// It reads the tokens of a CI's jobs as well, for which rules name the issuers.
+//
 // It owns the providers that an operator has configured: their discovery, their keys, the way to
 // their sign-in page and back, and the checks that make an ID token, or a logout token, one to act on.
 //

@@ -143,6 +143,9 @@ func (c *checker) object(d *json.Decoder, path string, t reflect.Type) error {
 		}
 		seen[name] = true
 		field, known := fields(t)[name]
+		if t != nil && t.Kind() == reflect.Map {
+			field, known = t.Elem(), true
+		}
 		if t != nil && !known {
 			c.wrong(inner, fmt.Errorf("%w: there is no key %.60q here; the keys are %s", ErrConfig, name, strings.Join(names(t), ", ")))
 		}

@@ -16,6 +16,8 @@ type File struct {
 	Providers []Config `json:"providers"`
 	// Rules give roles by the providers' groups.
 	Rules []access.GroupRule `json:"rules"`
+	// Workloads give the jobs of a CI tokens of service accounts.
+	Workloads []access.WorkloadRule `json:"workloads"`
 	// Contact is whom people ask who have no role, in words or as a mail address. Default: the
 	// operators.
 	Contact string `json:"contact"`
@@ -49,8 +51,8 @@ func Load(path string) (File, error) {
 
 // complete checks what a file says, fills in what it leaves out, and reads the secrets beside it.
 func (c *checker) complete(f *File, dir string) {
-	if len(f.Providers) == 0 {
-		c.wrong("providers", fmt.Errorf("%w: there is no provider", ErrConfig))
+	if len(f.Providers) == 0 && len(f.Workloads) == 0 {
+		c.wrong("providers", fmt.Errorf("%w: there is no provider, and no rule for workloads", ErrConfig))
 	}
 	var ids []string
 	for i := range f.Providers {
@@ -72,6 +74,17 @@ func (c *checker) complete(f *File, dir string) {
 		if err := r.Check(ids); err != nil {
 			c.wrong(fmt.Sprintf("rules[%d]", i), err)
 		}
+	}
+	ids = nil
+	for i, r := range f.Workloads {
+		path := fmt.Sprintf("workloads[%d]", i)
+		if err := r.Check(); err != nil {
+			c.wrong(path, err)
+		}
+		if slices.Contains(ids, r.ID) {
+			c.wrong(path+".id", fmt.Errorf("%w: there are two rules with the id %q", access.ErrWorkloadRule, r.ID))
+		}
+		ids = append(ids, r.ID)
 	}
 }
 

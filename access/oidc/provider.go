@@ -41,7 +41,8 @@ type facts struct {
 	discovered *goidc.Provider
 	signIn     *goidc.IDTokenVerifier
 	logout     *goidc.IDTokenVerifier
-	at         time.Time // of discovery
+	workload   *goidc.IDTokenVerifier // for any audience
+	at         time.Time              // of discovery
 	more       metadata
 }
 
@@ -58,16 +59,7 @@ func New(c Config, o Options) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Transport == nil {
-		o.Transport = http.DefaultTransport
-	}
-	p := &Provider{c: c, now: o.Now, to: newTransport(c.Hosts, o.Transport)}
-	p.open = p.to.client(p.to)
-	p.slow = p.to.client(&throttle{next: p.to, every: keysEvery})
-	return p, nil
+	return open(c, o), nil
 }
 
 // ID names the provider in addresses.
@@ -152,10 +144,15 @@ func (p *Provider) discover(ctx context.Context) (f *facts, err error) {
 		Now: func() time.Time { return p.now().Add(-skew) }, // go-oidc has no leeway for exp
 	}
 	throttled := goidc.NewRemoteKeySet(goidc.ClientContext(context.WithoutCancel(ctx), p.slow), more.JWKS)
+	// What strangers sent before does not keep new facts from having keys.
+	first := p.to.client(&throttle{next: p.to, every: keysEvery})
+	anyone := *settings
+	anyone.ClientID, anyone.SkipClientIDCheck = "", true
 	now := p.now()
 	return &facts{
 		discovered: d, signIn: d.Verifier(settings), logout: goidc.NewVerifier(p.c.Issuer, throttled, settings),
-		at: now, more: more,
+		workload: goidc.NewVerifier(p.c.Issuer, goidc.NewRemoteKeySet(goidc.ClientContext(context.WithoutCancel(ctx), first), more.JWKS), &anyone),
+		at:       now, more: more,
 	}, nil
 }
 

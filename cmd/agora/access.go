@@ -39,14 +39,25 @@ type triedSignIn struct {
 
 func (c accessCommands) test() *cobra.Command {
 	var file, provider, claims string
+	var workload bool
 	cmd := &cobra.Command{
-		Use: "test", Short: "Try what a sign-in at a provider would give", Args: cobra.NoArgs,
+		Use: "test", Short: "Try what a sign-in at a provider, or a CI's token, would give", Args: cobra.NoArgs,
 		Long: `Reads claims as if a sign-in provider had just sent them, and says who would be
 signed in, in which groups, and which roles the rules give and why. It asks
 neither a node nor the provider. The claims are a JSON object, such as the body of
-an ID token; - reads them from standard input.`,
-		Example: "  agora access test --sign-in sign-in.json --provider entra --claims claims.json",
+an ID token; - reads them from standard input.
+
+With --workload they are those of a CI's token, and it says which rule gives the job a
+token of which service account, and what of the others is not met.`,
+		Example: "  agora access test --sign-in sign-in.json --provider entra --claims claims.json\n  agora access test --sign-in sign-in.json --workload --claims job.json",
 		RunE: func(*cobra.Command, []string) error {
+			if workload {
+				tried, err := c.tryWorkload(file, claims)
+				if err != nil {
+					return err
+				}
+				return c.print(tried, func(w io.Writer) error { return showTriedRules(w, tried) })
+			}
 			tried, err := c.try(file, provider, claims)
 			if err != nil {
 				return err
@@ -58,6 +69,7 @@ an ID token; - reads them from standard input.`,
 	f.StringVar(&file, "sign-in", "", "file that says at which providers people sign in (docs/sign-in.md)")
 	f.StringVar(&provider, "provider", "", "id of the provider that sends the claims (default the only one)")
 	f.StringVar(&claims, "claims", "", "file with the claims, or - for standard input")
+	f.BoolVar(&workload, "workload", false, "the claims are those of a CI's token")
 	_ = cmd.MarkFlagRequired("sign-in")
 	_ = cmd.MarkFlagRequired("claims")
 	return cmd

@@ -218,7 +218,7 @@ func TestCompleteWords(t *testing.T) {
 // TestGrammar: a noun is followed by a verb, and does nothing without one; what is listed can be
 // listed whatever its name is; help begins with a verb; commands that change a node say which.
 func TestGrammar(t *testing.T) {
-	verbs := strings.Fields("Accept Activate Approve Ask Call Check Choose Copy Delete Deliver Forget Generate Give Go Hand Import Inspect Invite Keep Let List Make Manage Mark Offer Print Promote " +
+	verbs := strings.Fields("Accept Activate Approve Ask Call Check Choose Copy Delete Deliver Exchange Forget Generate Give Go Hand Import Inspect Invite Keep Let List Make Manage Mark Offer Print Promote " +
 		"Publish Put Read Refuse Register Reject Rename Restore Resume Revoke Roll Run Say Seal Set Show Shrink Sign Start Stop Suspend Take Try Undo Verify Withdraw Write")
 	for _, cmd := range commands() {
 		path := cmd.CommandPath()

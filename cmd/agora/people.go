@@ -269,7 +269,7 @@ func (c tokenCommands) command() *cobra.Command {
 			})
 		}),
 	}
-	return noun("tokens", "List your API tokens; make or revoke one", c.limited(cmd), c.create(), revoke)
+	return noun("tokens", "List your API tokens; make, exchange or revoke one", c.limited(cmd), c.create(), c.exchange(), revoke)
 }
 
 // reachOf says what a token may do, in one word of a table.

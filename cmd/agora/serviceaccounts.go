@@ -93,7 +93,7 @@ its sponsor has, too; it never decides a request, and ends when its sponsor leav
 				return err
 			}
 			return c.print(a, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "%s acts as %s, and %s answers for it. Make a token with `agora service-accounts tokens create %s LABEL`, or a rule with `agora workloads create`.\n", a.Name, a.User, a.Sponsor, a.Name)
+				_, err := fmt.Fprintf(w, "%s acts as %s, and %s answers for it. Make a token with `agora service-accounts tokens create %s LABEL`, or write a rule by which the jobs of a CI get theirs (docs/workloads.md).\n", a.Name, a.User, a.Sponsor, a.Name)
 				return err
 			})
 		}),

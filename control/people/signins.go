@@ -35,6 +35,8 @@ type SignInOptions struct {
 	People    *Service
 	Providers []Provider
 	Rules     []access.GroupRule
+	// Workloads are the rules by which jobs of a CI get tokens.
+	Workloads []access.WorkloadRule
 	// Contact is whom people ask who have no role; "": the operators.
 	Contact string
 }

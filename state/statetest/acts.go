@@ -189,7 +189,7 @@ func (a act) credential() access.Credential {
 		c.Account, c.ProviderSession = a.account().ID, []string{"", "s", "s1"}[a.At%3]
 	}
 	if kind == access.KindLink && a.At%3 == 0 { // a login that waits is no one's yet
-		c.Kind, c.User = access.KindLogin, ""
+		c.Kind, c.User = []access.CredentialKind{access.KindLogin, access.KindSpent}[a.Number%2], ""
 	}
 	if a.At%2 == 1 {
 		c.Parent = fmt.Sprintf("id-%03d", a.At)

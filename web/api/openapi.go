@@ -232,7 +232,11 @@ func (d *describer) body(b body) object {
 	bytes := object{"type": "string", "format": "binary"}
 	switch b.kind {
 	case bodyJSON:
-		return object{"application/json": object{"schema": d.of(reflect.TypeOf(b.doc), true)}}
+		content := object{"application/json": object{"schema": d.of(reflect.TypeOf(b.doc), true)}}
+		if b.form {
+			content[formMedia] = content["application/json"]
+		}
+		return content
 	case bodyBinary:
 		return object{b.media: object{"schema": bytes}}
 	case bodyMultipart:

@@ -28,6 +28,7 @@ const (
 type body struct {
 	kind    bodyKind
 	doc     any      // bodyJSON: a zero value of its shape
+	form    bool     // bodyJSON: or the same as a form, whose fields are texts
 	parts   []string // bodyMultipart: those that it has
 	mayHave []string // and those that it may have
 	media   string   // bodyBinary
@@ -160,6 +161,7 @@ func routes() []route {
 		{method: post, path: "/sign-in", id: "signIn", about: "Trade a one-time sign-in link for a session secret, which works as a token while the session lasts.", public: true, body: jsonBody(SignIn{}), answer: Session{}, handle: signIn},
 		{method: post, path: "/login/device", id: "beginLogin", about: "Ask for a token that a person confirms in the console, at another machine (in the shape of RFC 8628): the person types user_code at verification_uri within ten minutes. Without scopes the token reads apps, requests and usage.", public: true, body: jsonBody(BeginLogin{}), answer: control.DeviceLogin{}, handle: beginLogin},
 		{method: post, path: "/login/token", id: "redeemLogin", about: "Trade the code of a login for its token: device_code, or, with its verifier, the code that a browser brought back from the console's page /login. Until a person has confirmed it, the problem is authorization-pending; a program that asks more often than the interval says is told slow-down, and waits five seconds longer. A code is good once.", public: true, body: jsonBody(RedeemLogin{}), answer: Token{}, handle: redeemLogin},
+		{method: post, path: "/token", id: "exchangeToken", about: "Trade the OpenID Connect token of a CI's job for a token of a service account that lives fifteen minutes, by a rule of the node (in the shape of RFC 8693; docs/workloads.md). The CI's token is good once. Why one is refused, the node's log says.", public: true, body: body{kind: bodyJSON, doc: Exchange{}, form: true}, answer: Exchanged{}, handle: exchangeToken},
 		{method: get, path: "/info", id: "info", act: access.LookAround, scope: anyScope, anyApp: true, about: "What this node is.", answer: control.Info{}, handle: info},
 		{method: get, path: "/types/agora.d.ts", id: "types", act: access.LookAround, scope: anyScope, anyApp: true, about: "What this node gives to apps in TypeScript and JavaScript, as a file of declarations for editors and compilers.", answer: "", media: "text/plain", handle: types},
 		{method: get, path: "/whoami", id: "whoami", act: access.LookAround, scope: anyScope, anyApp: true, about: "Who the token belongs to.", answer: Whoami{}, handle: whoami},
@@ -311,6 +313,22 @@ type (
 		DeviceCode string `json:"device_code,omitempty"`
 		Code       string `json:"code,omitempty"`
 		Verifier   string `json:"verifier,omitempty"` // of the challenge that code was made for
+	}
+	Exchange struct {
+		GrantType          grantType     `json:"grant_type"`
+		SubjectToken       string        `json:"subject_token"` // the CI's token
+		SubjectTokenType   subjectType   `json:"subject_token_type"`
+		RequestedTokenType requestedType `json:"requested_token_type,omitempty"`
+		Scope              string        `json:"scope,omitempty"` // some of the rule's scopes, with spaces between them; default all of them
+	}
+	Exchanged struct {
+		AccessToken     string `json:"access_token"`
+		IssuedTokenType string `json:"issued_token_type"`
+		TokenType       string `json:"token_type"` // Bearer
+		ExpiresIn       int    `json:"expires_in"` // seconds
+		Scope           string `json:"scope"`
+		User            string `json:"user"` // the service account
+		Rule            string `json:"rule"` // that gave it
 	}
 	SwitchLinks struct {
 		Off bool `json:"off"`

@@ -20,6 +20,7 @@ type Services struct {
 	Authenticator web.Authenticator
 	SignIn        Links
 	Logins        Logins
+	Workloads     Workloads
 	Attempts      Attempts
 	Conditions    Conditions
 	Room          web.Room
@@ -82,6 +83,12 @@ type Logins interface {
 	Begin(ctx context.Context, asked control.LoginAsk) (control.DeviceLogin, error)
 	// Redeem trades a code for a token; access.ErrLoginPending until a person has confirmed it.
 	Redeem(ctx context.Context, code, verifier string) (secret string, token access.Credential, err error)
+}
+
+// Workloads give the jobs of a CI tokens of service accounts.
+type Workloads interface {
+	// Exchange trades a CI's token for one of a service account; access.ErrExchange.
+	Exchange(ctx context.Context, asked control.Exchange) (secret string, token access.Credential, err error)
 }
 
 // Conditions hold writes to what their callers have read.
