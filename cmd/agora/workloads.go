@@ -78,7 +78,7 @@ id-token: write, GitHub is asked for one.`,
 // ciToken reads the token of a job.
 func (c tokenCommands) ciToken(ctx context.Context, from, audience string) (string, error) {
 	if from != "" {
-		raw, err := accessCommands{c.session}.readAll(from)
+		raw, err := accessCommands(c).readAll(from)
 		if err == nil && len(strings.TrimSpace(string(raw))) == 0 {
 			err = fmt.Errorf("%s has no token", from)
 		}
