@@ -69,17 +69,6 @@ func signedWorld(t testing.TB) (serve map[string]func()) {
 	return serve
 }
 
-// TestSignedInAllocatesLittle: a request of a person costs hardly more memory than one of nobody: what its call
-// is ended by, when the session ends.
-func TestSignedInAllocatesLittle(t *testing.T) {
-	serve := signedWorld(t)
-	count := func(name string) float64 { return testing.AllocsPerRun(200, serve[name]) }
-	open, signed, told := count("open"), count("signed"), count("told")
-	if signed > open+2 || told > signed {
-		t.Errorf("%v allocations open, %v signed in, %v told", open, signed, told)
-	}
-}
-
 // BenchmarkSignedIn is a request through the gateway and a small app, without a connection: of nobody at an
 // open app, of a person who is signed in, and of one whom the app is told of.
 //
