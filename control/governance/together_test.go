@@ -325,7 +325,11 @@ func TestOneDecisionIsItsParts(t *testing.T) {
 			}
 		}
 	})
-	if same < 10 || refused < 10 {
+	least := 10
+	if testing.Short() { // rapid tries a fifth
+		least = 1
+	}
+	if same < least || refused < least {
 		t.Errorf("%d were the same and %d refused: the test tries nothing", same, refused)
 	}
 }
