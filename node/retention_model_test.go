@@ -253,7 +253,7 @@ func TestRetention(t *testing.T) {
 	runs := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		runs++
-		if runs > 25 && !testing.Verbose() {
+		if runs > 25 && !testing.Verbose() || runs > 5 && testing.Short() {
 			return // each is a node with its files
 		}
 		dir, err := os.MkdirTemp(t.TempDir(), "")
