@@ -325,11 +325,7 @@ func TestOneDecisionIsItsParts(t *testing.T) {
 			}
 		}
 	})
-	least := 10
-	if testing.Short() { // rapid tries a fifth
-		least = 1
-	}
-	if same < least || refused < least {
+	if (same < 10 || refused < 10) && !testing.Short() { // rapid tries a fifth in a short run
 		t.Errorf("%d were the same and %d refused: the test tries nothing", same, refused)
 	}
 }
