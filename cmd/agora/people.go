@@ -297,11 +297,7 @@ func (c tokenCommands) create() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(made, func(w io.Writer) error {
-				fmt.Fprintf(c.err, "It may: %s. Shown this once:\n", strings.ReplaceAll(reachOf(made.Credential), ",", ", "))
-				_, err := fmt.Fprintln(w, made.Secret)
-				return err
-			})
+			return c.printToken(made)
 		}),
 	}
 	cmd.Flags().IntVar(&days, "days", 90, "how long it lives; 0 for ever")
@@ -317,4 +313,13 @@ func scopeTable() string {
 		fmt.Fprintf(&b, "  %-16s %s\n", s.Scope, s.Meaning)
 	}
 	return b.String()
+}
+
+// printToken prints a token that was made: its secret alone goes to standard output.
+func (s *session) printToken(made client.Token) error {
+	return s.print(made, func(w io.Writer) error {
+		fmt.Fprintf(s.err, "It may: %s. Shown this once:\n", strings.ReplaceAll(reachOf(made.Credential), ",", ", "))
+		_, err := fmt.Fprintln(w, made.Secret)
+		return err
+	})
 }

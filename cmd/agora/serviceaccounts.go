@@ -193,11 +193,7 @@ func (c serviceAccountCommands) tokens() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(made, func(w io.Writer) error {
-				fmt.Fprintf(c.err, "It may: %s. Shown this once:\n", strings.ReplaceAll(reachOf(made.Credential), ",", ", "))
-				_, err := fmt.Fprintln(w, made.Secret)
-				return err
-			})
+			return c.printToken(made)
 		}),
 	}
 	create.Flags().IntVar(&days, "days", 90, "how long it lives")
