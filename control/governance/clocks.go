@@ -65,12 +65,17 @@ func (s *Clocks) work(ctx context.Context) (total int64, counted bool, err error
 // Sweep looks at the clocks of all open requests, at the one node that counts. What a clock has to tell is noted
 // in the request in the change that tells it: so once, whichever node looks, and whenever it ends.
 func (s *Clocks) Sweep(ctx context.Context) error {
+	ended := s.endings(ctx)
 	total, counted, err := s.work(ctx)
 	if err != nil || !counted {
-		return err
+		return errors.Join(ended, err)
 	}
+	return errors.Join(ended, s.sweepRequests(ctx, total))
+}
+
+func (s *Clocks) sweepRequests(ctx context.Context, total int64) error {
 	var begin, ring []string
-	err = s.desk.View(ctx, func(tx state.Reader) error {
+	err := s.desk.View(ctx, func(tx state.Reader) error {
 		begin, ring = nil, nil
 		open, _, err := tx.RequestsPart("", approvals.StatusOpen, state.Part{Limit: -1})
 		for _, q := range open {

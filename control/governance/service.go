@@ -20,6 +20,8 @@ type Policy interface {
 	OpenToAll(classification string) bool
 	// Clocks are how long those have whose turn it is in a request about a tier.
 	Clocks(tier abi.Tier) approvals.Clocks
+	// Life is how long the grants of a tier live.
+	Life(tier abi.Tier) approvals.Life
 }
 
 // Verifier checks what is stored of a release.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/agora-host/agora/web/problem"
@@ -41,8 +42,15 @@ func (s *schema) checkText(text string) string {
 		return "is base64 with its padding"
 	case s.Pattern != "" && !matches(s.Pattern, text):
 		return fmt.Sprintf("matches %s, and %q does not", s.Pattern, clip(text))
+	case s.Format == "date-time" && !isMoment(text):
+		return fmt.Sprintf("is a moment such as 2027-01-31T18:00:00Z, and %q is none", clip(text))
 	}
 	return ""
+}
+
+func isMoment(text string) bool {
+	_, err := time.Parse(time.RFC3339, text)
+	return err == nil
 }
 
 // wholeNumber writes a whole number in digits alone, however it is written: JSON Schema takes 1.0 and

@@ -72,6 +72,8 @@ func (d *schemas) sample(s *schema) any {
 		return true
 	case s.Pattern != "" && matches(s.Pattern, "/"):
 		return "/"
+	case s.Format == "date-time":
+		return "2027-01-31T18:00:00Z"
 	case s.Pattern == roleText:
 		return "viewer"
 	}

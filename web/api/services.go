@@ -42,6 +42,7 @@ type Services struct {
 	Requests Requests
 	Threads  web.Threads
 	Together web.Together
+	Lives    web.Lives
 	Grants   web.Grants
 
 	Audiences Audiences

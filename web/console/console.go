@@ -56,6 +56,7 @@ type Services struct {
 	Requests web.Requests
 	Threads  web.Threads
 	Together web.Together
+	Lives    web.Lives
 	Grants   web.Grants
 
 	Audiences web.Audiences
@@ -131,7 +132,7 @@ func newConsole(s Services, f *frame) *Console {
 		automation:   &automation{s.Automation},
 		vault:        &vault{s.Vault},
 		uploads:      &uploads{f, s.Catalogue, s.Intake, s.Publisher},
-		reviews:      &reviews{f, s.Requests, s.Threads, s.Together, s.Grants, s.Policy, s.Catalogue},
+		reviews:      &reviews{f, s.Requests, s.Threads, s.Together, s.Grants, s.Lives, s.Policy, s.Catalogue},
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
@@ -280,6 +281,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/requests/{id}/comments", c.reviews.comment, access.CommentRequest)
 	edit("/requests/{id}/withdraw", aRequest, c.reviews.withdraw, access.WithdrawRequest)
 	edit("/grants/{id}/revoke", aGrant, c.reviews.revokeGrant, access.ReduceGrant)
+	act("/grants/{id}/renew", c.reviews.renewGrant, access.AskReview)
+	act("/grants/{id}/certify", c.reviews.certifyGrant, access.CertifyGrant)
 	act("/grants/{id}/shrink", c.reviews.shrinkGrant, access.ReduceGrant)
 	act("/apps/{app}/secrets", c.vault.set, access.SetSecrets)
 	act("/apps/{app}/secrets/{name}/delete", c.vault.delete, access.SetSecrets)
