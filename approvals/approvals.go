@@ -180,6 +180,8 @@ type Grant struct {
 
 	// Told is what its owners were told of its end.
 	Told Told `json:"told,omitzero"`
+	// Idle is since when nothing has used it.
+	Idle Idle `json:"idle,omitzero"`
 
 	// Reviewed is the release that was decided about, as it was then.
 	Reviewed Terms `json:"reviewed,omitzero"`

@@ -14,6 +14,8 @@ type Life struct {
 	// CertifyDays is how many days a grant lives before a reviewer has to say that it is still needed; 0: no
 	// one has to.
 	CertifyDays int `json:"certify_days"`
+	// UnusedDays is after how many days a grant lapses that nothing uses; 0: it does not.
+	UnusedDays int `json:"unused_days"`
 }
 
 // mostDays bounds each of them: ten years.
@@ -26,6 +28,9 @@ func (l Life) Check() error {
 			return fmt.Errorf("%s is 0 to %d days, not %d", name, mostDays, n)
 		}
 	}
+	if n := l.UnusedDays; n != 0 && (n < leastIdle || n > mostDays) {
+		return fmt.Errorf("unused_days is 0, or %d to %d days, of which owners are told two weeks before, not %d", leastIdle, mostDays, n)
+	}
 	return nil
 }
 
@@ -37,6 +42,9 @@ func (l Life) String() string {
 	}
 	if l.CertifyDays > 0 {
 		words = append(words, fmt.Sprintf("certified every %s", inDays(l.CertifyDays)))
+	}
+	if l.UnusedDays > 0 {
+		words = append(words, fmt.Sprintf("as long as it is used every %s", inDays(l.UnusedDays)))
 	}
 	if len(words) == 0 {
 		return "for ever"
@@ -112,6 +120,7 @@ type Cause string
 const (
 	CauseExpired     Cause = "expired"     // it was granted until then
 	CauseUncertified Cause = "uncertified" // no reviewer said that it is still needed
+	CauseUnused      Cause = "unused"      // nothing used it
 )
 
 // Cause is why the grant ends when it expires.

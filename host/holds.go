@@ -30,7 +30,7 @@ func (h *holds) of(id string) *hold {
 // follow ends what events say has ended.
 func (h *holds) follow(_ context.Context, events []abi.Event) error {
 	for _, e := range events {
-		if e.Kind == "grant.revoked" {
+		if e.Kind == "grant.revoked" || (e.Kind == "grant.ended" && e.Detail["cause"] == string(approvals.CauseUnused)) {
 			h.of(e.Subject).ended.Store(true)
 		}
 	}

@@ -194,3 +194,49 @@ func TestCertify(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestUnusedGrantLapses: where the rules say so, a grant that no call has used for as long ends; its owners are told
+// two weeks before, and after; what is used stays.
+func TestUnusedGrantLapses(t *testing.T) {
+	n, _ := livesBy(t, `"unused_days": 28`)
+	ctx := t.Context()
+	keeper := wasmtest.Relay{Capability: "kv"}
+	used, idle := n.relay("used", keeper, kvAsk), n.relay("idle", keeper, kvAsk)
+	var ran time.Duration
+	clocks := governance.NewClocks(n.Governance, func() time.Duration { return ran })
+	for day := range 50 {
+		ran += 24 * time.Hour
+		if day%7 == 0 && !used.sets("a") {
+			t.Fatal("what is used has lapsed")
+		}
+		if day == 2 && !idle.sets("a") {
+			t.Fatal("it does not hold")
+		}
+		if err := clocks.Sweep(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if day > 33 && idle.sets("b") {
+			t.Fatalf("on day %d it has not lapsed", day)
+		}
+	}
+	if told := n.isTold(ada, "grant.lapsing"); !strings.Contains(told.Text, "kv to idle in sandbox ends about ") || !strings.Contains(told.Text, "nothing has used it since "+time.Now().UTC().Format("2006-")) {
+		t.Errorf("%+v", told)
+	}
+	if told := n.isTold(ada, "grant.ended"); !strings.Contains(told.Text, "kv to idle in sandbox has ended: nothing has used it since") {
+		t.Errorf("%+v", told)
+	}
+	if all := n.notices(ada); count(all, "grant.lapsing") != 1 || count(all, "grant.ended") != 1 {
+		t.Errorf("%+v", all)
+	}
+	grants, err := n.ada().FindGrants(ctx, client.GrantFilter{App: "idle"})
+	if err != nil || len(grants) != 1 || grants[0].RevokedBy != "node" {
+		t.Fatalf("%+v, %v", grants, err)
+	}
+	q, err := n.ada().RenewGrant(ctx, grants[0].ID, "it is needed once a year")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.rex().Decide(ctx, q.ID, true, "fine"); err != nil || !idle.sets("c") {
+		t.Errorf("it does not come back: %v", err)
+	}
+}

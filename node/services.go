@@ -78,6 +78,7 @@ func (n *Node) openServices() {
 		Desk: n.desk, Apps: n.Catalogue, Policy: n.policy, Models: n.models.Classifications(), Verifier: n.verifier,
 		Audience: n.audiences(), Addresses: addresses{&n.origins}, BeforeChange: n.pause,
 	}
+	deciding.Uses = uses{&n.plane}
 	n.Governance = governance.New(deciding)
 	n.Clocks = governance.NewClocks(n.Governance, nil)
 	n.Threads, n.Together, n.Lives = governance.NewThreads(n.Governance), governance.NewTogether(n.Governance), governance.NewLives(n.Governance)

@@ -106,6 +106,7 @@ func TestTiersAreChecked(t *testing.T) {
 		{"a clock that is none", func(d map[string]any) { at(d, "tiers", "pilot", "clocks")["days"] = 1 }, "tiers.pilot.clocks: unknown field"},
 		{"grants that live 90 days", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["days"] = 90 }, ""},
 		{"grants that have ended before", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["certify_days"] = -1 }, "tiers.pilot.grants: certify_days is 0 to 3660 days, not -1"},
+		{"grants that lapse before anybody is told", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["unused_days"] = 20 }, "tiers.pilot.grants: unused_days is 0, or 28 to 3660 days"},
 		{"a withdrawal after no time", func(d map[string]any) { at(d, "tiers", "pilot", "clocks")["requester"] = 0 }, "tiers.pilot.clocks: withdraw counts from the end"},
 		{"a reach that is none", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["reach"] = "all" }, "tiers.pilot.grants: reach is"},
 	} {

@@ -94,6 +94,9 @@ func lifeText(r client.GrantRules) string {
 	if r.CertifyDays > 0 {
 		words = append(words, "certified every "+strconv.Itoa(r.CertifyDays)+" days")
 	}
+	if r.UnusedDays > 0 {
+		words = append(words, "as long as it is used every "+strconv.Itoa(r.UnusedDays)+" days")
+	}
 	if len(words) == 0 {
 		return "for ever"
 	}

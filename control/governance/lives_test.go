@@ -1,6 +1,7 @@
 package governance_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -283,5 +284,60 @@ func (w *livesWorld) heard(rt *rapid.T, e abi.Event) {
 	}
 	if !ok {
 		rt.Fatalf("told %+v of %+v, with %s left", e, l, left)
+	}
+}
+
+// killed is a store whose process ends at some Update: before it has an effect, or after, when no one is told.
+type killed struct {
+	state.Store
+	left  int // Updates until then
+	after bool
+}
+
+var errKilled = errors.New("the process has ended")
+
+func (k *killed) Update(ctx context.Context, by string, change func(state.Tx) error) (abi.Rev, error) {
+	if k.left--; k.left >= 0 {
+		return k.Store.Update(ctx, by, change)
+	}
+	if k.left < -1 || !k.after {
+		return 0, errKilled
+	}
+	if _, err := k.Store.Update(ctx, by, change); err != nil {
+		return 0, err
+	}
+	return 0, errKilled
+}
+
+// TestEndsAreToldOnceAfterAKill: whichever change of a sweep a process ends at, before it or just after, the next one
+// tells what was not told, and nothing twice.
+func TestEndsAreToldOnceAfterAKill(t *testing.T) {
+	for left := range 3 {
+		for _, after := range []bool{false, true} {
+			b := newBoard(t, rex)
+			b.rules.life.Days = 10
+			for _, word := range []string{"kv", "fetch"} {
+				b.rules.requires = []string{word}
+				if _, err := b.vote(t, rex, b.ask(t, 1).ID, true); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.now = b.now.Add(11 * aDay)
+			whole := b.desk.Store
+			b.desk.Store = &killed{whole, left, after}
+			if err := governance.NewClocks(b.Service, nil).Sweep(t.Context()); left < 2 && !errors.Is(err, errKilled) {
+				t.Fatal(err)
+			}
+			b.desk.Store = whole
+			for range 2 {
+				if err := governance.NewClocks(b.Service, nil).Sweep(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			events, err := whole.Events(t.Context(), state.EventQuery{Kinds: []string{"grant.ended"}, Limit: 100})
+			if err != nil || len(events) != 2 || events[0].Detail["capability"] == events[1].Detail["capability"] {
+				t.Errorf("killed at change %d, after it: %v: %+v, %v", left, after, events, err)
+			}
+		}
 	}
 }

@@ -643,6 +643,7 @@ type (
 		Unless      []string `json:"unless,omitempty"`
 		Days        int      `json:"days"`         // that a grant lives at most; 0: for ever
 		CertifyDays int      `json:"certify_days"` // after which a reviewer has to certify it; 0: no one has to
+		UnusedDays  int      `json:"unused_days"`  // after which a grant lapses that nothing uses; 0: it does not
 	}
 	// Intent is what an app is for and what it is expected to need.
 	Intent struct {
@@ -710,6 +711,7 @@ type (
 		CertifiedBy  string            `json:"certified_by,omitempty"`
 		CertifiedFor string            `json:"certified_for,omitempty"`
 		Told         Told              `json:"told,omitzero"`
+		Idle         Idle              `json:"idle,omitzero"`
 		Reviewed     Terms             `json:"reviewed,omitzero"`
 		Except       []string          `json:"except,omitempty"`  // digests that a reviewer refused it
 		Reaches      string            `json:"reaches,omitempty"` // which releases it reaches, in words
@@ -720,6 +722,12 @@ type (
 	Told struct {
 		Of   time.Time `json:"of,omitzero"`
 		Step int       `json:"step,omitempty"`
+	}
+	// Idle is since when nothing has used a grant, in seconds that nodes have run.
+	Idle struct {
+		Uses  uint64 `json:"uses,omitempty"` // how many there were then, and are still
+		Since int64  `json:"since,omitempty"`
+		Told  int64  `json:"told,omitempty"` // when its owners were told that it is about to lapse
 	}
 	// Serving is a release that serves a tier with a grant.
 	Serving struct {
