@@ -66,6 +66,7 @@ type Node struct {
 	Governance      *governance.Service
 	Threads         *governance.Threads
 	Together        *governance.Together
+	Briefings       *governance.Briefings
 	Clocks          *governance.Clocks
 	Audiences       *governance.Audiences
 	Publishing      *publishing.Service
