@@ -96,8 +96,7 @@ type Node struct {
 
 	egress    []netip.Prefix // networks that apps may reach although they are not public
 	models    *llm.Config    // that apps may be granted; nil: none
-	signIn    people.SignInOptions
-	providers providers
+	signIn    signIn
 	outlets   outlets
 
 	files *filestore.Store
@@ -160,9 +159,10 @@ func (n *Node) open(ctx context.Context) error {
 	if n.models, err = n.o.openModels(); err != nil {
 		return err
 	}
-	if n.signIn, n.providers, err = n.o.openSignIn(); err != nil {
+	if n.signIn, err = n.o.openSignIn(); err != nil {
 		return err
 	}
+	n.o.FreshSignIn = n.signIn.fresh(n.o.FreshSignIn)
 	if n.outlets, err = n.o.openOutlets(n.egress); err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/access/oidc"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/control/governance"
@@ -66,9 +65,9 @@ func (n *Node) openServices() {
 	})
 	n.ServiceAccounts = people.NewServiceAccounts(n.People)
 	n.signIn.People = n.People
-	n.SignIns = people.NewSignIns(n.signIn)
+	n.SignIns = people.NewSignIns(n.signIn.SignInOptions)
 	n.Sessions, n.Logins = people.NewSessions(n.People), people.NewLogins(n.People)
-	n.Workloads = people.NewWorkloads(n.People, oidc.NewWorkloads(n.signIn.Workloads, oidc.Options{Now: n.o.Now}), n.signIn.Workloads)
+	n.Workloads = people.NewWorkloads(n.People, n.signIn.workloads, n.signIn.Workloads)
 	n.SignOn = people.NewSignOn(n.People, places{&n.plane})
 	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL, Rules: n.SignIns.Rules()})
 	n.Groups, n.Access = people.NewGroups(n.desk), people.NewExplainer(n.desk)
