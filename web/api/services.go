@@ -38,12 +38,13 @@ type Services struct {
 	Policy    Policy
 	Trust     Trust
 
-	Routes   web.Routes
-	Requests Requests
-	Threads  web.Threads
-	Together web.Together
-	Lives    web.Lives
-	Grants   web.Grants
+	Routes    web.Routes
+	Requests  Requests
+	Threads   web.Threads
+	Together  web.Together
+	Briefings web.Briefings
+	Lives     web.Lives
+	Grants    web.Grants
 
 	Audiences Audiences
 
