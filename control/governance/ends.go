@@ -35,21 +35,20 @@ func (s *Clocks) endings(ctx context.Context) error {
 	return err
 }
 
-// nears notes how near the end of a grant is, as far as anybody has to be told, and reports whether there was
-// something to note. step is what to tell.
+// nears notes how near the end of a grant is, and reports whether there was something to note. step is what to
+// tell, if anybody has to be told: what nobody has to be is noted all the same, or it would be told later.
 func (s *Clocks) nears(tx state.Reader, g *approvals.Grant) (step int, changed bool, err error) {
 	now := s.desk.Now().UTC()
 	changed = g.Date(s.policy.Life(g.Tier), now)
-	to := *g
-	step, near := to.Near(now)
-	if !near {
-		return step, changed, nil
+	step, near := g.Near(now)
+	if step == approvals.StepNone {
+		return step, changed || near, nil
 	}
-	if needless, err := s.needless(tx, *g); needless || err != nil {
-		return approvals.StepNone, changed, err
+	needless, err := s.needless(tx, *g)
+	if needless {
+		step = approvals.StepNone
 	}
-	*g = to
-	return step, true, nil
+	return step, true, err
 }
 
 // near notes how near the end of a grant is, and tells it.
