@@ -94,10 +94,10 @@ type Node struct {
 	builder   *builder
 	meter     *metering.Meter
 
-	egress    []netip.Prefix // networks that apps may reach although they are not public
-	models    *llm.Config    // that apps may be granted; nil: none
-	signIn    signIn
-	outlets   outlets
+	egress  []netip.Prefix // networks that apps may reach although they are not public
+	models  *llm.Config    // that apps may be granted; nil: none
+	signIn  signIn
+	outlets outlets
 
 	files *filestore.Store
 	ring  *secrets.Ring // keys of the apps' secrets
