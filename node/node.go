@@ -57,6 +57,7 @@ type Node struct {
 	Access          *people.Explainer
 	ServiceAccounts *people.ServiceAccounts
 	Catalogue       *apps.Catalogue
+	Quotas          *apps.Quotas
 	Lifecycle       *apps.Lifecycle
 	Keeper          *apps.Keeper
 	Observer        *apps.Observer

@@ -101,6 +101,7 @@ func (t *transaction) EraseApp(app string) error {
 	for _, table := range []string{"activations", "secrets", "pauses", "uses", "audiences", "access"} {
 		maps.DeleteFunc(t.rows[table], func(k string, _ []byte) bool { return strings.HasPrefix(k, key(app, "")) })
 	}
+	maps.DeleteFunc(t.rows["quotas"], func(k string, _ []byte) bool { return strings.HasPrefix(k, key("app", app, "")) })
 	grants, _, grantsErr := t.GrantsPart(app, state.Part{Limit: -1})
 	for _, g := range grants {
 		err = errors.Join(err, t.drop("grants", g.ID, nil))
@@ -181,6 +182,10 @@ func (t *tables) forgetExpired(now time.Time) error {
 func (t *transaction) PutGroup(g access.Group) error { return t.put("groups", g.ID, g) }
 
 func (t *transaction) DeleteGroup(id string) error {
+	if _, err := t.Group(id); err != nil {
+		return err
+	}
+	maps.DeleteFunc(t.rows["quotas"], func(k string, _ []byte) bool { return strings.HasPrefix(k, key("group", id, "")) })
 	maps.DeleteFunc(t.rows["members"], func(k string, _ []byte) bool { return strings.HasPrefix(k, key(id, "")) })
 	return t.drop("groups", id, access.ErrNoGroup)
 }
@@ -211,6 +216,14 @@ func (t *transaction) PutAudience(a access.Audience) error {
 
 func (t *transaction) PutAccessRequest(q access.AccessRequest) error {
 	return t.put("access", key(q.App, string(q.Tier), q.Person), q)
+}
+
+func (t *transaction) PutQuotaSetting(s access.QuotaSetting) error {
+	return t.put("quotas", key(s.Per, s.Of, s.Quota), s)
+}
+
+func (t *transaction) DeleteQuotaSetting(per, of, quota string) error {
+	return t.drop("quotas", key(per, of, quota), nil)
 }
 
 func (t *transaction) PutSecret(s secrets.Secret) error {

@@ -54,6 +54,11 @@ func (t *transaction) EraseApp(app string) error {
 			}
 		}
 	}
+	for _, k := range keysOf(t.w, bQuotas, string(key("app", app)), noLimit) {
+		if err := t.w.remove(bQuotas, k); err != nil {
+			return err
+		}
+	}
 	grants, _, err := t.GrantsPart(app, state.Part{Limit: -1})
 	if err != nil {
 		return err

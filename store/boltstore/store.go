@@ -44,11 +44,13 @@ const (
 	bGroups       = "groups"       // by id
 	bMembers      = "members"      // by group and person
 
+	bQuotas = "quotas" // that operators set, by what they are of
+
 	bProvisioned   = "provisioned"   // people, by provider
 	bProvisionings = "provisionings" // providers
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bLinks, bGroups, bMembers, bCursors, bAttempts, bProvisioned, bProvisionings, bAudiences, bAccess, bNotices, bNoticeSettings, bOutbox}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bLinks, bGroups, bMembers, bCursors, bAttempts, bProvisioned, bProvisionings, bAudiences, bAccess, bNotices, bNoticeSettings, bOutbox, bQuotas}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
@@ -143,6 +145,7 @@ type reader struct {
 	provisionReader
 	accountReader
 	audienceReader
+	quotaReader
 	noticeReader
 }
 
@@ -155,7 +158,7 @@ type approvalReader struct{ in *reader }
 func newReader(ctx context.Context, tx checked.Tx, at time.Time) *reader {
 	r := &reader{ctx: ctx, tx: tx, at: at.UTC()}
 	r.registryReader, r.approvalReader = registryReader{r}, approvalReader{r}
-	r.groupReader, r.provisionReader, r.accountReader, r.audienceReader = groupReader{r}, provisionReader{r}, accountReader{r}, audienceReader{r}
+	r.groupReader, r.provisionReader, r.accountReader, r.audienceReader, r.quotaReader = groupReader{r}, provisionReader{r}, accountReader{r}, audienceReader{r}, quotaReader{r}
 	r.noticeReader = noticeReader{r}
 	return r
 }
@@ -173,11 +176,12 @@ type transaction struct {
 	provisionWriter
 	accountWriter
 	audienceWriter
+	quotaWriter
 	noticeWriter
 }
 
 func newTransaction(r *reader, w *writer) *transaction {
-	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, provisionWriter: provisionWriter{w}, accountWriter: accountWriter{r, w}, audienceWriter: audienceWriter{w}, noticeWriter: noticeWriter{w}}
+	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, provisionWriter: provisionWriter{w}, accountWriter: accountWriter{r, w}, audienceWriter: audienceWriter{w}, quotaWriter: quotaWriter{w}, noticeWriter: noticeWriter{w}}
 }
 
 // View reads.

@@ -1,0 +1,108 @@
+package node_test
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/sdk/client"
+)
+
+// TestQuotaIsRaised: who is refused reads who can raise the quota and by what command; an operator does, the
+// person is told with the reason, and what was refused is taken. What is set outlives a restart, ends by
+// itself and by being cleared, and what was there then stays.
+func TestQuotaIsRaised(t *testing.T) {
+	n := withQuotas(t, "apps=1")
+	ctx := t.Context()
+	upload := func(app string) error {
+		module := says(app)
+		_, err := n.ada().Publish(ctx, described(app), module, signAs(t, n.ada(), module), nil)
+		return err
+	}
+	own := func() client.Quota {
+		t.Helper()
+		all, err := n.ada().Quotas(ctx, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all[slices.IndexFunc(all, func(q client.Quota) bool { return q.Name == "apps" })]
+	}
+	if err := upload("one"); err != nil {
+		t.Fatal(err)
+	}
+	err := upload("two")
+	overQuota(t, err, "apps", 1, 1)
+	if p := problemOf(t, err); !slices.Contains(p.Remedy.Commands, "agora quotas set apps <limit> --reason <why> --user "+ada) || !strings.Contains(p.Remedy.Summary, "An operator can raise the quota") {
+		t.Errorf("it is a dead end: %+v", p.Remedy)
+	}
+	if q := own(); q.From != "start" || q.Set != nil {
+		t.Errorf("%+v", q)
+	}
+
+	boss := n.as(ops, access.RoleOperator)
+	if _, err := n.ada().SetQuota(ctx, "apps", client.SetQuota{QuotaOf: client.QuotaOf{User: ada}, Limit: 9, Reason: "I want it"}); problemOf(t, err).Status != 403 {
+		t.Errorf("a developer raised their own: %v", err)
+	}
+	q, err := boss.SetQuota(ctx, "apps", client.SetQuota{QuotaOf: client.QuotaOf{User: ada}, Limit: 2, Reason: "teaches the course", Until: time.Now().Add(time.Hour)})
+	if err != nil || q.Limit != 2 || q.Used != 1 || q.From != "own" || q.Set == nil || q.Set.By != ops || q.Set.Reason != "teaches the course" {
+		t.Fatalf("%+v, %v", q, err)
+	}
+	if told := n.isTold(ada, "quota.set"); !strings.Contains(told.Text, "teaches the course") || !strings.Contains(told.Text, " to 2") {
+		t.Errorf("ada is told %q", told.Text)
+	}
+	if err := upload("two"); err != nil {
+		t.Error(err)
+	}
+	err = upload("three")
+	overQuota(t, err, "apps", 2, 2)
+	if p := problemOf(t, err); !strings.Contains(p.Detail, "teaches the course") {
+		t.Errorf("whose limit it is is not said: %s", p.Detail)
+	}
+
+	n.stop()
+	n = startIn(t, n.dir)
+	boss = n.as(ops, access.RoleOperator)
+	if q := own(); q.Limit != 2 || q.Set == nil {
+		t.Errorf("after a restart: %+v", q)
+	}
+	n.healthy()
+
+	t.Run("console", func(t *testing.T) {
+		session := n.session(ops, access.RoleOperator)
+		form := url.Values{"quota": {"apps"}, "limit": {"3"}, "user": {ada}, "reason": {"by the console"}}
+		if got := n.do("POST", n.ConsoleURL()+"/quotas/set", form.Encode(), "Cookie", session, "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin"); got.Status != 303 {
+			t.Fatalf("%+v", got)
+		}
+		if got := n.do("GET", n.ConsoleURL()+"/quotas", "", "Cookie", n.session(ada)); !strings.Contains(got.Body, "by the console") || !strings.Contains(got.Body, "66 % used") {
+			t.Errorf("what ada sees:\n%s", got.Body)
+		}
+		if got := n.do("GET", n.ConsoleURL()+"/quotas", "", "Cookie", session); !strings.Contains(got.Body, "/quotas/clear") {
+			t.Errorf("what an operator sees:\n%s", got.Body)
+		}
+		form = url.Values{"quota": {"apps"}, "user": {ada}}
+		if got := n.do("POST", n.ConsoleURL()+"/quotas/clear", form.Encode(), "Cookie", n.session(ada), "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin"); got.Status != 403 {
+			t.Errorf("a developer clears: %d", got.Status)
+		}
+	})
+	if all, err := boss.QuotaSettings(ctx); err != nil || len(all) != 1 || all[0].Of != ada || all[0].Limit != 3 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if q, err := boss.ClearQuota(ctx, "apps", client.QuotaOf{User: ada}); err != nil || q.Limit != 200 || q.From != "default" {
+		t.Errorf("%+v, %v", q, err)
+	}
+	n.isTold(ada, "quota.cleared")
+	if q, err := boss.SetQuota(ctx, "apps", client.SetQuota{Limit: 1, Reason: "the disk is small"}); err != nil || q.Of != "" {
+		t.Errorf("%+v, %v", q, err)
+	}
+	if q := own(); q.Used != 2 || q.Limit != 1 || q.From != "everybody" {
+		t.Errorf("of everybody: %+v", q)
+	}
+	if err := upload("one"); err != nil {
+		t.Errorf("what is over a quota that was lowered is changed: %v", err)
+	}
+	overQuota(t, upload("three"), "apps", 2, 1)
+	n.healthy()
+}
