@@ -106,3 +106,108 @@ func TestQuotaIsRaised(t *testing.T) {
 	overQuota(t, upload("three"), "apps", 2, 1)
 	n.healthy()
 }
+
+// TestGroupHasQuotas: an app that a group owns counts for its owner and for the group, with its releases: as it
+// is shared, published, handed over, taken off and deleted, the sums follow, and what has no room is refused
+// with the group's name. Of two that would take the last place at the same time, one gets it.
+func TestGroupHasQuotas(t *testing.T) {
+	n := withQuotas(t, "group-apps=2", "group-releases=3")
+	ctx, boss, c := t.Context(), n.as(ops, access.RoleOperator), n.ada()
+	group, err := boss.CreateGroup(ctx, "Sales")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := boss.AddToGroup(ctx, group.ID, ada); err != nil {
+		t.Fatal(err)
+	}
+	for _, app := range []string{"one", "two", "six"} {
+		n.publish(c, described(app), says(app))
+	}
+	share := func(app, group string) error {
+		_, err := c.Share(ctx, app, "", group, "the team keeps it")
+		return err
+	}
+	has := func(apps, releases, bytes int64) {
+		t.Helper()
+		all, err := c.QuotasOf(ctx, client.QuotaOf{Group: "Sales"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range all {
+			if want, ok := map[string]int64{"group-apps": apps, "group-releases": releases, "group-module-bytes": bytes}[q.Name]; ok && (q.Used != want || q.Of != group.ID || q.GroupName != "Sales") {
+				t.Errorf("%+v, want %d", q, want)
+			}
+		}
+	}
+	size := int64(len(says("one")))
+	has(0, 0, 0)
+	if err := share("one", "Sales"); err != nil {
+		t.Fatal(err)
+	}
+	has(1, 1, size)
+
+	results := make(chan error, 2)
+	for _, app := range []string{"two", "six"} {
+		go func() { results <- share(app, "Sales") }()
+	}
+	one, other := <-results, <-results
+	if one == nil {
+		one, other = other, one
+	}
+	if other != nil || one == nil {
+		t.Fatalf("of two at the limit: %v, %v", one, other)
+	}
+	overQuota(t, one, "group-apps", 2, 2)
+	if p := problemOf(t, one); !strings.Contains(p.Detail, `group "Sales"`) || !slices.Contains(p.Remedy.Commands, "agora quotas set group-apps <limit> --reason <why> --group "+group.ID) {
+		t.Errorf("%+v", p)
+	}
+	has(2, 2, 2*size)
+
+	n.publish(c, described("one"), says("ten"))
+	has(2, 3, 3*size)
+	module := says("red")
+	_, err = c.Publish(ctx, described("one"), module, signAs(t, c, module), nil)
+	overQuota(t, err, "group-releases", 3, 3)
+	n.publish(c, described("one"), says("ten")) // which is there
+	if _, err := boss.SetQuota(ctx, "group-releases", client.SetQuota{QuotaOf: client.QuotaOf{Group: "Sales"}, Limit: 4, Reason: "a busy year"}); err != nil {
+		t.Fatal(err)
+	}
+	n.publish(c, described("one"), module)
+	has(2, 4, 4*size)
+
+	n.as("bob@example.com", access.RoleDeveloper)
+	if _, err := boss.Transfer(ctx, "one", "bob@example.com", "ada has left"); err != nil {
+		t.Fatal(err)
+	}
+	app, err := boss.App(ctx, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if app.Group != "" { // it stays the group's
+		has(2, 4, 4*size)
+		if _, err := boss.Share(ctx, "one", "", "", "bob's own"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	has(1, 1, size)
+	if _, err := boss.SetQuota(ctx, "group-apps", client.SetQuota{QuotaOf: client.QuotaOf{Group: "Sales"}, Limit: 0, Reason: "it is dissolved"}); err != nil {
+		t.Fatal(err)
+	}
+	has(1, 1, size)
+	if _, err := boss.Share(ctx, "one", "", "Sales", "again"); problemOf(t, err).Type != "/problems/quota" {
+		t.Errorf("a quota that was lowered grows: %v", err)
+	}
+	for _, app := range []string{"two", "six"} {
+		if _, err := boss.Share(ctx, app, "", "", "nobody's"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	has(0, 0, 0)
+	if err := boss.DeleteGroup(ctx, "Sales"); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := boss.QuotaSettings(ctx); err != nil || len(all) != 0 {
+		t.Errorf("what was set of a group that is gone: %+v, %v", all, err)
+	}
+	n.healthy()
+}

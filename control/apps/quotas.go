@@ -17,13 +17,19 @@ import (
 func (c *Catalogue) MayUpload(ctx context.Context, r registry.Release) error {
 	return c.desk.View(ctx, func(tx state.Reader) error {
 		owner := r.Manifest.Owner
-		if _, err := tx.App(r.App); err != nil {
+		app, err := tx.App(r.App)
+		if err != nil {
 			if err := c.desk.WouldFit(tx, "apps", owner, 1); err != nil {
 				return err
 			}
 		}
 		if err := c.desk.WouldFit(tx, "module-bytes", owner, r.Size); err != nil {
 			return err
+		}
+		if app.Group != "" {
+			if err := c.desk.WouldFit(tx, "group-module-bytes", app.Group, r.Size); err != nil {
+				return err
+			}
 		}
 		return c.desk.WouldFit(tx, "node-module-bytes", "", r.Size)
 	})

@@ -244,6 +244,7 @@ type (
 		CreatedBy    string            `json:"created_by"`
 		abi.Behalf                     // of who uploaded it
 		Charged      string            `json:"charged,omitempty"` // whose quota it counts in, if the app was handed over since
+		Group        string            `json:"group,omitempty"`   // in whose quota it counts, too: the group that owns its app
 		PreviewURL   string            `json:"preview_url"`
 		ActiveIn     []abi.Tier        `json:"active_in,omitempty"`
 		Access       []CapabilityState `json:"access"`

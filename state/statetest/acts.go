@@ -140,7 +140,7 @@ func (a act) register(tx state.Tx) string {
 	digest := registry.Digest(fmt.Sprint("d", a.Choice))
 	switch a.What {
 	case "app":
-		return said(nil, tx.PutApp(registry.App{Name: a.App, Owner: a.Person, Title: a.Text, Created: a.at(), Releases: a.Number, Active: map[abi.Tier]int{a.Tier: a.Number}}))
+		return said(nil, tx.PutApp(registry.App{Name: a.App, Owner: a.Person, Group: []string{"", "", "a", "ab"}[a.Choice], Title: a.Text, Created: a.at(), Releases: a.Number, Active: map[abi.Tier]int{a.Tier: a.Number}}))
 	case "release":
 		return said(nil, tx.AddRelease(registry.Release{
 			App: a.App, Number: a.Number, Version: a.Text, Digest: digest, Bundle: registry.Digest(fmt.Sprint("b", a.At%3)), Size: int64(a.At),

@@ -72,7 +72,9 @@ func lists(of string) []paged {
 		pagedAs("grants", func(r state.Reader, p state.Part) ([]approvals.Grant, []byte, error) { return r.GrantsPart(of, p) }),
 	}
 	all = append(all,
-		pagedAs("quotas", func(r state.Reader, p state.Part) ([]access.QuotaSetting, []byte, error) { return r.QuotaSettingsPart(p) }),
+		pagedAs("quotas", func(r state.Reader, p state.Part) ([]access.QuotaSetting, []byte, error) {
+			return r.QuotaSettingsPart(p)
+		}),
 		pagedAs("groups", func(r state.Reader, p state.Part) ([]access.Group, []byte, error) { return r.GroupsPart(p) }),
 		pagedAs("members", func(r state.Reader, p state.Part) ([]string, []byte, error) { return r.MembersPart(of, p) }))
 	for _, status := range []approvals.Status{"", approvals.StatusOpen, approvals.StatusApproved} {

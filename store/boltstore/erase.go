@@ -43,7 +43,7 @@ func (t *transaction) EraseApp(app string) error {
 		if err != nil {
 			return err
 		}
-		if err := t.deleteRelease(r, ""); err != nil { // its owner has given it up
+		if err := t.deleteRelease(r, "", ""); err != nil { // its owners have given it up
 			return err
 		}
 	}

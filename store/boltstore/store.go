@@ -57,8 +57,16 @@ var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants
 // index, and what all releases of an app used together; format 5 added states of apps: an earlier
 // agora would serve what is suspended; in format 6 records refer to people by ids, and meters have
 // other names, which an earlier one would bill as unknown; format 7 added accounts at sign-in
-// providers and roles that they give, which an earlier one would lose.
-const format = 7
+// providers and roles that they give, which an earlier one would lose; format 8 added what groups have,
+// which an earlier one would not count.
+const format = 8
+
+// opened is the format in which apps say who may open them, and grouped the one that counts what groups
+// have.
+const (
+	opened  = 7
+	grouped = 8
+)
 
 // identified is the format that gave people ids.
 const identified = 6
@@ -118,8 +126,18 @@ func prepareStore(f *checked.Writer, made func(bucket string) bool) error {
 			return fmt.Errorf("give people ids: %w", err)
 		}
 	}
-	if err := openAsBefore(w); err != nil {
-		return fmt.Errorf("write down who may open apps: %w", err)
+	if found < opened {
+		if err := openAsBefore(w); err != nil {
+			return fmt.Errorf("write down who may open apps: %w", err)
+		}
+	}
+	if !made(bCounts) {
+		if err := countGroups(w); err != nil {
+			return fmt.Errorf("count apps: %w", err)
+		}
+	}
+	if err := groupReleases(w); err != nil {
+		return fmt.Errorf("count the releases of groups: %w", err)
 	}
 	rev, err := revision(w.tx)
 	if err != nil {
@@ -382,7 +400,9 @@ func (r *relation) Wrong(meta map[string][]byte, counted map[string]checked.Tall
 		}
 	}
 	if _, counts := counted[bCounts]; counts {
-		wrong = append(wrong, r.adding.wrong()...)
+		var format int
+		_ = json.Unmarshal(meta["format"], &format) // what cannot be read has been told
+		wrong = append(wrong, r.adding.wrong(format)...)
 	}
 	if _, has := counted[bIndex]; has {
 		wrong = append(wrong, r.index.wrong()...)
