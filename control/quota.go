@@ -23,6 +23,7 @@ type quota struct {
 	limit int64           // default
 	kind  state.CountKind // of the count that it bounds
 	bytes bool            // of that, the bytes
+	fuel  bool            // it is no count, and bounds what is run in a day (UTC): see CompareFuel
 	per   string          // "person", "app", "group" or "node": what the count is of
 
 	// heavy things are not taken in any more when the disk is nearly full. The rest, what
@@ -67,6 +68,9 @@ var quotas = []quota{
 		remedy: "Delete releases that are not needed.", commands: []string{"agora releases delete <app> <number>"}},
 	{name: "node-domains", about: "domains of all apps", limit: 10_000, kind: state.CountAllHosts, per: "node", heavy: true,
 		remedy: "Delete domains that are not used.", commands: []string{"agora domains delete <host>"}},
+	{name: "fuel-a-day", about: "instructions that the person's apps run in a day (UTC)", limit: NoLimit, fuel: true, per: "person", remedy: fuelRemedy, commands: fuelCommands},
+	{name: "group-fuel-a-day", about: "instructions that the group's apps run in a day (UTC)", limit: NoLimit, fuel: true, per: "group", remedy: fuelRemedy, commands: fuelCommands},
+	{name: "node-fuel-a-day", about: "instructions that all apps run in a day (UTC)", limit: NoLimit, fuel: true, per: "node", remedy: fuelRemedy, commands: fuelCommands},
 	{name: "memberships", about: "groups that one is in", limit: access.MaxGroupsOf, kind: state.CountMemberOf, per: "person",
 		remedy: "Take the person out of groups that nothing refers to.", commands: []string{"agora groups remove <group> <person>"}},
 	{name: "group-people", about: "people in it", limit: 50_000, kind: state.CountMembers, per: "group",
@@ -77,6 +81,10 @@ var quotas = []quota{
 		remedy: "Nobody is deleted: disable who has left."},
 }
 
+const fuelRemedy = "Wait for the next day, which begins at 00:00 UTC, or see which app runs that much."
+
+var fuelCommands = []string{"agora usage --by app"}
+
 // Quotas are limits other than the defaults, by a quota's name.
 type Quotas map[string]int64
 
@@ -85,8 +93,11 @@ func QuotaNames() []string {
 	var names []string
 	for _, q := range quotas {
 		text := strconv.FormatInt(q.limit, 10)
-		if q.bytes {
+		switch {
+		case q.bytes:
 			text = fmt.Sprintf("%dGiB", q.limit>>30)
+		case q.limit == NoLimit:
+			text = noLimit
 		}
 		names = append(names, q.name+"="+text)
 	}
@@ -120,11 +131,25 @@ func ParseQuota(name, value string) (int64, error) {
 		}
 		return int64(size), nil
 	}
+	if q.fuel && value == noLimit {
+		return NoLimit, nil
+	}
 	n, err := strconv.ParseInt(value, 10, 64)
-	if err != nil || n < 0 || n > math.MaxInt32 {
+	if err != nil || n < 0 || n > q.most() {
 		return 0, fmt.Errorf("%w: write a number, as in %s=500", access.ErrBadQuota, name)
 	}
 	return n, nil
+}
+
+// noLimit is how people write NoLimit.
+const noLimit = "none"
+
+// most is the largest limit that a quota can have.
+func (q quota) most() int64 {
+	if q.bytes || q.fuel {
+		return NoLimit
+	}
+	return math.MaxInt32
 }
 
 func quotaNamed(name string) (quota, error) {
@@ -288,17 +313,23 @@ func (d *Desk) QuotasOf(tx state.Reader, of map[string]string) ([]Quota, error) 
 		if err != nil {
 			return nil, err
 		}
+		if q.fuel && shown.Limit == NoLimit && shown.Set == nil { // nobody said that there is such a quota
+			continue
+		}
 		all = append(all, shown)
 	}
 	return all, nil
 }
 
 func (d *Desk) quotaOf(tx state.Reader, q quota, whose string) (Quota, error) {
-	count, err := tx.Count(q.kind, whose)
+	a, err := d.allows(tx, q, whose)
 	if err != nil {
 		return Quota{}, err
 	}
-	a, err := d.allows(tx, q, whose)
+	if q.fuel {
+		return q.show(tx, whose, d.ran()[[2]string{q.per, whose}], a)
+	}
+	count, err := tx.Count(q.kind, whose)
 	if err != nil {
 		return Quota{}, err
 	}
@@ -318,8 +349,8 @@ func (d *Desk) SetQuota(tx state.Tx, s access.QuotaSetting) (is Quota, was int64
 	if err != nil {
 		return is, 0, err
 	}
-	if !q.bytes && s.Limit > math.MaxInt32 {
-		return is, 0, fmt.Errorf("%w: a limit is %d at most", access.ErrBadQuota, math.MaxInt32)
+	if s.Limit > q.most() {
+		return is, 0, fmt.Errorf("%w: a limit is %d at most", access.ErrBadQuota, q.most())
 	}
 	if err := s.Check(d.Now()); err != nil {
 		return is, 0, err
@@ -352,6 +383,9 @@ func (d *Desk) ClearQuota(tx state.Tx, name, of string) (is Quota, err error) {
 
 // Amount is how much of the quota a number is, in words.
 func (q Quota) Amount(n int64) string {
+	if n == NoLimit {
+		return "no limit"
+	}
 	if q.Bytes {
 		return humanize.Bytes(uint64(max(0, n)))
 	}

@@ -1,8 +1,10 @@
 package node_test
 
 import (
+	"bytes"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -209,5 +211,64 @@ func TestGroupHasQuotas(t *testing.T) {
 	if all, err := boss.QuotaSettings(ctx); err != nil || len(all) != 0 {
 		t.Errorf("what was set of a group that is gone: %+v, %v", all, err)
 	}
+	n.healthy()
+}
+
+// TestFuelOfDay: once what a person's apps ran today has reached their quota, all of them answer 429 until the
+// next day, and their owner reads which quota it was and who can raise it; others go on; when the quota is raised they run again.
+func TestFuelOfDay(t *testing.T) {
+	n := withQuotas(t, "fuel-a-day=none")
+	n.publish(n.ada(), described("one"), says("one"))
+	n.publish(n.ada(), described("two"), says("two"))
+	bob := n.as("bob@example.com", access.RoleDeveloper)
+	n.publish(bob, bytes.ReplaceAll(described("bobs"), []byte(ada), []byte("bob@example.com")), says("bobs"))
+	ctx, boss := t.Context(), n.as(ops, access.RoleOperator)
+	own := func() *client.Quota {
+		t.Helper()
+		all, err := n.ada().Quotas(ctx, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(all, func(q client.Quota) bool { return q.Name == "fuel-a-day" })
+		if i < 0 {
+			return nil
+		}
+		return &all[i]
+	}
+	if q := own(); q != nil {
+		t.Errorf("a quota that no one set: %+v", q)
+	}
+	set := func(limit int64) {
+		t.Helper()
+		if _, err := boss.SetQuota(ctx, "fuel-a-day", client.SetQuota{QuotaOf: client.QuotaOf{User: ada}, Limit: limit, Reason: "it is costly"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(1)
+	n.eventually("the app that ran answers 429", func() bool { return n.get(n.AppURL("one")).Status == 429 })
+	got := n.do("GET", n.AppURL("two"), "", "Accept", "application/json")
+	if later, err := strconv.Atoi(got.Header.Get("Retry-After")); got.Status != 429 || err != nil || later > 86401 || !strings.Contains(got.Body, "00:00 UTC") || strings.Contains(got.Body, "fuel") {
+		t.Errorf("another app of the same person: %+v", got)
+	}
+	log := n.do("GET", n.ConsoleURL()+"/api/v1/apps/two/logs", "", "Authorization", "Bearer "+n.token(ada))
+	if !strings.Contains(log.Body, "fuel-a-day") || !strings.Contains(log.Body, "an operator has raised") {
+		t.Errorf("its owner reads %s", log.Body)
+	}
+	if got := n.get(n.AppURL("bobs")); got.Status != 200 {
+		t.Errorf("another person's app: %+v", got)
+	}
+	if q := own(); q == nil || q.Used < 1 || q.Limit != 1 {
+		t.Errorf("%+v", q)
+	}
+	set(1 << 60)
+	n.eventually("the app runs again", func() bool { return n.get(n.AppURL("one")).Status == 200 })
+	if _, err := boss.SetQuota(ctx, "node-fuel-a-day", client.SetQuota{Limit: 1, Reason: "the node is small"}); err != nil {
+		t.Fatal(err)
+	}
+	n.eventually("every app answers 429", func() bool { return n.get(n.AppURL("bobs")).Status == 429 })
+	if _, err := boss.ClearQuota(ctx, "node-fuel-a-day", client.QuotaOf{}); err != nil {
+		t.Fatal(err)
+	}
+	n.eventually("every app runs again", func() bool { return n.get(n.AppURL("bobs")).Status == 200 })
 	n.healthy()
 }

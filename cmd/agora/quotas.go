@@ -182,6 +182,9 @@ func (c quotaCommands) printQuota(q client.Quota) error {
 }
 
 func quotaAmount(q client.Quota, n int64) string {
+	if n == control.NoLimit {
+		return "no limit"
+	}
 	if q.Bytes {
 		return humanize.Bytes(uint64(max(0, n)))
 	}

@@ -665,6 +665,10 @@ var table = []Entry{
 	entry("app-busy", http.StatusServiceUnavailable, "The app is busy",
 		"The app serves as many requests as it may at once.",
 		"Try again in a moment; the owner can raise limits.concurrency.", abi.ErrBusy, triggers.ErrLater),
+	entry("fuel-spent", http.StatusTooManyRequests, "The fuel of the day is used up",
+		"What the apps of one person, of one group or of the node may run in a day is bounded, and today's is used up. The day begins anew at 00:00 UTC.",
+		"Come back then. The app's owner sees what ran; an operator can raise the quota.", metering.ErrSpent).
+		commands("agora quotas list", "agora usage --by app", "agora quotas set fuel-a-day <limit> --user <person> --reason <why>"),
 	entry("node-busy", http.StatusServiceUnavailable, "The node is busy",
 		"Other apps use all memory or processors that the node has for apps.",
 		"Try again in a moment. If it goes on, the node's operator finds in `agora doctor` which budget is used up.", abi.ErrNodeBusy).
