@@ -104,7 +104,7 @@ func onApp(act access.Act, whoever who, on access.Resource) bool {
 		return member && own || w.reviewer || w.auditor || w.operator
 	case access.Publish, access.AskReview:
 		return w.developer && (own || w.operator) && alive
-	case access.Route, access.DeleteRelease, access.SetSecrets, access.RunTriggers, access.RenameApp, access.SetAudience:
+	case access.Route, access.DeleteRelease, access.SetSecrets, access.RunTriggers, access.RenameApp, access.SetAudience, access.GrantEmergency:
 		return change && alive
 	case access.DeleteApp, access.TransferApp, access.ShareApp:
 		return give && alive

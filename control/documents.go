@@ -667,3 +667,19 @@ type Exchange struct {
 	Token  string         // the CI's own
 	Scopes []access.Scope // of the token; none: those of the rule
 }
+
+// Emergency is what a release is to be allowed before its review.
+type Emergency struct {
+	Release    int      `json:"release" bounds:"min=1,max=2147483647"`
+	Capability string   `json:"capability"`
+	Tier       abi.Tier `json:"tier"`
+	Reason     string   `json:"reason"`                       // reviewers and the app's owners read it
+	Hours      int      `json:"hours" bounds:"min=1,max=168"` // the rules of the tier bound them further
+}
+
+// BrokenGlass is what an emergency made.
+type BrokenGlass struct {
+	Grant   approvals.Grant   `json:"grant"`
+	Request approvals.Request `json:"request"` // the review that has to follow
+	Routed  bool              `json:"routed"`  // the tier serves the release since
+}
