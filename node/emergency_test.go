@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
+	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -104,6 +105,31 @@ func TestBreakGlass(t *testing.T) {
 		}
 		if g, err := n.ada().Grant(ctx, "grant-"+strings.TrimPrefix(made.Request.ID, "req-")); err != nil || g.Emergency || !g.Expires.IsZero() || g.By != rex {
 			t.Errorf("%+v, %v", g, err)
+		}
+	})
+
+	t.Run("console", func(t *testing.T) {
+		p := n.publish(n.ada(), manifest("page", kvAsk), keeper.Bytes())
+		b := browsing{n, n.session(ada, access.RoleDeveloper)}
+		if body := (browsing{n, n.session(rex, access.RoleReviewer)}).page("/apps/page/releases/1"); strings.Contains(body, "emergency-grants") {
+			t.Error("a reviewer is offered to break the glass")
+		}
+		f := b.form(b.page("/apps/page/releases/1"), "/apps/page/emergency-grants")
+		for name, value := range map[string]string{"capability": "kv", "hours": "2", "reason": "orders are lost"} {
+			f.fields.Set(name, value)
+		}
+		if got := b.send(f); got.Status != 303 {
+			t.Fatalf("%d %s", got.Status, got.Body)
+		}
+		if !(&relayed{n, keeper, p.URL}).sets("at once") {
+			t.Error("nothing is allowed")
+		}
+		for path, says := range map[string]string{
+			"/apps/page": "emergency, by " + ada + " until", "/apps/page/releases/1": "allowed <strong>kv</strong> before its review", "/grants": `<span class="chip refused">emergency</span>`, "/requests": "<strong>Emergency.</strong>",
+		} {
+			if body := b.page(path); !strings.Contains(body, says) {
+				t.Errorf("%s does not say %q: %s", path, says, body)
+			}
 		}
 	})
 

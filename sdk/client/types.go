@@ -323,10 +323,13 @@ type (
 		Grant    string     `json:"grant,omitempty"`
 		Reviewed int        `json:"reviewed,omitempty"` // the release that the grant is about
 		How      string     `json:"how,omitempty"`      // how it reaches this one: reviewed or later
-		Request  string     `json:"request,omitempty"`
-		Refused  *Request   `json:"refused,omitempty"` // the last request, if it was rejected
-		Used     []Used     `json:"used,omitempty"`
-		Enough   abi.Params `json:"enough,omitempty"` // what the grant can be shrunk to
+		// Who broke the glass, of a grant that was made before its review, and its end.
+		EmergencyBy    string     `json:"emergency_by,omitempty"`
+		EmergencyUntil time.Time  `json:"emergency_until,omitzero"`
+		Request        string     `json:"request,omitempty"`
+		Refused        *Request   `json:"refused,omitempty"` // the last request, if it was rejected
+		Used           []Used     `json:"used,omitempty"`
+		Enough         abi.Params `json:"enough,omitempty"` // what the grant can be shrunk to
 
 		May      string        `json:"may,omitempty"` // in words, after "This app may"
 		Did      []string      `json:"did,omitempty"` // after "It"

@@ -127,7 +127,7 @@ func newConsole(s Services, f *frame) *Console {
 		signOn:       &signOn{f, s.Codes},
 		logins:       &logins{f, s.Logins},
 		audiences:    audiences,
-		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups, audiences},
+		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups, audiences, s.Policy},
 		source:       &sources{f, s.Pages, s.Sources},
 		lifecycle:    &lifecycle{s.Lifecycle},
 		certificates: &certificates{f, s.Certificates},
@@ -285,6 +285,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/requests/{id}/comments", c.reviews.comment, access.CommentRequest)
 	edit("/requests/{id}/withdraw", aRequest, c.reviews.withdraw, access.WithdrawRequest)
 	edit("/grants/{id}/revoke", aGrant, c.reviews.revokeGrant, access.ReduceGrant)
+	edit("/apps/{app}/emergency-grants", anApp, c.reviews.breakGlass, access.GrantEmergency)
 	act("/grants/{id}/renew", c.reviews.renewGrant, access.AskReview)
 	act("/grants/{id}/certify", c.reviews.certifyGrant, access.CertifyGrant)
 	act("/grants/{id}/shrink", c.reviews.shrinkGrant, access.ReduceGrant)
