@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/javascript"
-	"github.com/agora-host/agora/javascript/isolate"
+	"github.com/agora-host/agora/script/isolate"
 )
 
 func TestMain(m *testing.M) {
