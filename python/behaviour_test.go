@@ -34,7 +34,7 @@ def fetch(request, env):
 	for path, want := range map[string]string{
 		"/str":   "200 text/plain;charset=UTF-8 ü",
 		"/bytes": "200  \x00\xff",
-		"/dict":  `200 application/json {"a":[1, null, true, "x"]}`,
+		"/dict":  `200 application/json {"a": [1, null, true, "x"]}`,
 		"/json":  "201 application/json [1]",
 		"/html":  "200 text/html;charset=UTF-8 <p>",
 		"/empty": "204  ",
@@ -67,11 +67,11 @@ def fetch(request, env):
     if request.path == "/text": return request.text()
     return [request.method, request.url, request.query, request.headers.get("x-A"), request.headers.items()]
 `)
-	if got, want := a.text("/p?a=%C3%BC+b&c&a=2&d=%FF"), `["GET", "http://app.example.com/p?a=%C3%BC+b&c&a=2&d=%FF", {"a":"2", "c":"", "d":"`+"\ufffd"+`"}, null, []]`; got != want {
+	if got, want := a.text("/p?a=%C3%BC+b&c&a=2&d=%FF"), `["GET", "http://app.example.com/p?a=%C3%BC+b&c&a=2&d=%FF", {"a": "2", "c": "", "d": "`+"\ufffd"+`"}, null, []]`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	r := a.do(abi.Request{Path: "/form", Method: "POST", Body: []byte("name=Ada+L&x=%3C%ff"), Header: []abi.Field{{Name: "Content-Type", Value: "application/x-www-form-urlencoded"}}})
-	if string(r.Body) != `{"name":"Ada L", "x":"<`+"\ufffd"+`"}` {
+	if string(r.Body) != `{"name": "Ada L", "x": "<`+"\ufffd"+`"}` {
 		t.Errorf("form: %q", r.Body)
 	}
 	for _, body := range []string{`{"a": [1.5, "ü\n", null]}`, `[]`} {
@@ -144,7 +144,9 @@ def fetch(request, env):
 
 // TestHarm: what loops, nests or allocates for ever ends, and the next request does not notice.
 func TestHarm(t *testing.T) {
-	a := serve(t, `
+	small := limits
+	small.Memory = 8 << 20
+	a := start(t, build(t, `
 class Endless:
     def __eq__(self, other):
         return self == other
@@ -170,13 +172,13 @@ def fetch(request, env):
     if p == "/exit": exit(0)
     if p == "/eval": return str(eval("(" * 100000))
     return "fine"
-`)
+`, "log").Module, small, nil)
 	for _, path := range []string{"/loop", "/list", "/str", "/big", "/negative", "/eq", "/len", "/names", "/exit", "/eval"} {
 		r, err := a.try(abi.Request{Path: path})
 		if err == nil && r.Response.Status != 500 {
 			t.Errorf("%s: status %d %q", path, r.Response.Status, r.Response.Body)
 		}
-		if path == "/list" && !strings.Contains(a.logged(), "uncaught MemoryError: the app's limit of memory is reached\n  File \"app.py\", line 14") {
+		if path == "/str" && !strings.Contains(a.logged(), "uncaught MemoryError: the app's limit of memory is reached\n  File \"app.py\", line 17") {
 			t.Errorf("the line that takes too much memory is not told: %v %s", err, r.FaultDetail)
 		}
 		if got := a.text("/"); got != "fine" {

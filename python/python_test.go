@@ -151,6 +151,8 @@ func header(r abi.Response, name string) string {
 	return ""
 }
 
+func sourceOf(code string) script.Source { return script.Source{Entry: "app.py", Code: []byte(code)} }
+
 // diagnosticsOf builds what cannot be built.
 func diagnosticsOf(t *testing.T, s script.Source) []script.Diagnostic {
 	t.Helper()

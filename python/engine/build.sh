@@ -35,7 +35,7 @@ tar -xzf "$crate" -C "$work"
 cp ./*.c ../../javascript/engine/memory.c pocketpy.patch "$work/$CRATE-$VERSION/vendor/pocketpy"
 od -An -v -tu1 -w32 prelude.py | sed 's/^ *//; s/  */,/g; $!s/$/,/' >"$work/$CRATE-$VERSION/vendor/pocketpy/prelude.h"
 cd "$work/$CRATE-$VERSION/vendor/pocketpy"
-sed -i 's/\r$//' src/modules/random.c src/modules/time.c src/common/sstream.c
+sed -i 's/\r$//' src/modules/random.c src/modules/time.c src/common/sstream.c src/interpreter/vm.c src/interpreter/ceval.c src/public/modules.c
 patch --quiet -p1 <pocketpy.patch
 
 mapfile -t sources < <(find src -name '*.c' | sort)

@@ -47,6 +47,7 @@ static void put_u32(uint8_t *p, uint32_t v) { memcpy(p, &v, 4); }
 #include "output.c"
 #include "frame.c"
 #include "host.c"
+#include "json.c"
 
 int system(const char *command) { return -1; } // of pocketpy's parts for operating systems
 
@@ -106,6 +107,7 @@ static void start_engine(void) {
   py_callbacks()->print = print;
   py_callbacks()->importfile = import_file;
   bind_host();
+  bind_json();
   py_Ref module = py_newmodule("agora");
   if (!py_exec(prelude, "<agora>", EXEC_MODE, module)) die();
   env = py_getdict(module, py_name("env"));

@@ -120,16 +120,32 @@ static void put_text(uint32_t at, py_Ref v) {
   put_u32(question.p + at + 4, n);
 }
 
+// put_encoded writes a part of an address: what cannot stand in one is percent-encoded.
+static void put_encoded(uint32_t at, py_Ref v) {
+  int n;
+  const uint8_t *p = (const uint8_t *)py_tostrn(v, &n);
+  uint32_t where = question.n;
+  for (int i = 0; i < n; i++) {
+    char code[3] = {'%', "0123456789ABCDEF"[p[i] >> 4], "0123456789ABCDEF"[p[i] & 15]};
+    if (p[i] > ' ' && p[i] < 0x7f && p[i] != '"' && p[i] != '<' && p[i] != '>') put(p + i, 1);
+    else put(code, 3);
+  }
+  put_u32(question.p + at, where);
+  put_u32(question.p + at + 4, question.n - where);
+}
+
 // fetch(method, origin, path, query, headers, body) returns (status, headers, body), or an errno.
 static bool native_fetch(int argc, py_Ref argv) {
   static const uint8_t zeros[REQUEST_HEADER];
-  static const uint32_t places[] = {16, 40, 24, 32};
   uint64_t size;
   uint8_t *out;
   if (!fields_size(py_arg(4), &size)) return false;
   question.n = 0;
   put(zeros, sizeof zeros);
-  for (int i = 0; i < 4; i++) put_text(places[i], py_arg(i));
+  put_text(16, py_arg(0));
+  put_text(40, py_arg(1));
+  put_encoded(24, py_arg(2));
+  put_encoded(32, py_arg(3));
   uint32_t table = question.n, end, count = py_list_len(py_arg(4)) / 2;
   ask_for(size);
   put_u32(question.p, REQUEST_MAGIC);
@@ -263,11 +279,75 @@ static bool native_random(int argc, py_Ref argv) {
   return true;
 }
 
+// What bytes lack of Python's: their length, and the numbers in them.
+static bool bytes_len(int argc, py_Ref argv) {
+  int n;
+  py_tobytes(argv, &n);
+  py_newint(py_retval(), n);
+  return true;
+}
+
+static bool bytes_iter(int argc, py_Ref argv) {
+  int n;
+  const uint8_t *p = py_tobytes(argv, &n);
+  py_StackRef list = py_pushtmp();
+  py_newlistn(list, n);
+  for (int i = 0; i < n; i++) py_newint(py_list_getitem(list, i), p[i]);
+  bool ok = py_iter(list);
+  py_pop();
+  return ok;
+}
+
+// text_at returns where the character of that number begins.
+static size_t text_at(const char *s, size_t n, int64_t character) {
+  size_t at = 0;
+  for (; at < n && character > 0; character--) do at++; while (at < n && (s[at] & 0xc0) == 0x80);
+  return at;
+}
+
+// find_text returns the number of the character where a text is in another, -1 if it is not: pocketpy counts bytes.
+static bool find_text(int argc, py_Ref argv, int64_t *found) {
+  int n, m;
+  if (argc < 2 || argc > 3) return TypeError("expected a str and, perhaps, where to begin");
+  if (!py_checkstr(py_arg(1)) || (argc == 3 && !py_checkint(py_arg(2)))) return false;
+  const char *s = py_tostrn(argv, &n), *t = py_tostrn(py_arg(1), &m);
+  *found = -1;
+  for (size_t at = argc == 3 ? text_at(s, n, py_toint(py_arg(2))) : 0; at + m <= (size_t)n; at++) {
+    const char *first = m ? memchr(s + at, t[0], n - m - at + 1) : s + at;
+    if (!first) break;
+    at = first - s;
+    if (memcmp(first, t, m)) continue;
+    *found = 0;
+    for (size_t i = 0; i < at; i++) *found += (s[i] & 0xc0) != 0x80;
+    break;
+  }
+  return true;
+}
+
+static bool text_find(int argc, py_Ref argv) {
+  int64_t found;
+  if (!find_text(argc, argv, &found)) return false;
+  py_newint(py_retval(), found);
+  return true;
+}
+
+static bool text_index(int argc, py_Ref argv) {
+  int64_t found;
+  if (!find_text(argc, argv, &found)) return false;
+  if (found < 0) return ValueError("substring not found");
+  py_newint(py_retval(), found);
+  return true;
+}
+
 static void bind_host(void) {
+  py_bindmethod(tp_str, "find", text_find);
+  py_bindmethod(tp_str, "index", text_index);
   static const struct { const char *name; py_CFunction f; } natives[] = {
     {"ask", native_ask}, {"fetch", native_fetch}, {"part", native_part}, {"headers", native_headers}, {"body", native_body},
     {"text", native_text}, {"form", native_form}, {"names", native_names}, {"random", native_random},
   };
+  py_bindmagic(tp_bytes, __len__, bytes_len);
+  py_bindmagic(tp_bytes, __iter__, bytes_iter);
   py_Ref module = py_newmodule("_agora");
   for (size_t i = 0; i < sizeof natives / sizeof *natives; i++) py_bindfunc(module, natives[i].name, natives[i].f);
 }

@@ -3,6 +3,111 @@ import _agora
 import json
 import builtins
 
+# --- what the engine lacks of Python
+
+def _best(name, args, key, default, better):
+    items = args
+    if len(args) == 1:
+        items = list(args[0])
+    if len(items) == 0:
+        if default is not None:
+            return default
+        raise ValueError(name + '() of nothing')
+    best = items[0]
+    kept = best if key is None else key(best)
+    for item in items:
+        value = item if key is None else key(item)
+        if better(value, kept):
+            best, kept = item, value
+    return best
+
+def max(*args, key=None, default=None):
+    return _best('max', args, key, default, lambda a, b: a > b)
+
+def min(*args, key=None, default=None):
+    return _best('min', args, key, default, lambda a, b: a < b)
+
+def sum(items, start=0):
+    for item in items:
+        start = start + item
+    return start
+
+def zip(*args):
+    iters = [list(a) for a in args]
+    if len(iters) == 0:
+        return
+    n = min([len(a) for a in iters])
+    for i in range(n):
+        yield tuple([a[i] for a in iters])
+
+def _split(self, sep=None, maxsplit=-1):
+    parts, from_, n = [], 0, len(self)
+    if sep is None:
+        word = ''
+        for c in self:
+            if c in ' \t\n\r':
+                if word:
+                    parts.append(word)
+                word = ''
+            else:
+                word += c
+        if word:
+            parts.append(word)
+        return parts
+    if sep == '':
+        raise ValueError('empty separator')
+    rest = self
+    while maxsplit != 0:
+        at = rest.find(sep)
+        if at < 0:
+            break
+        parts.append(rest[:at])
+        rest = rest[at + len(sep):]
+        maxsplit -= 1
+    parts.append(rest)
+    return parts
+
+def _splitlines(self):
+    lines = _split(self.replace('\r\n', '\n').replace('\r', '\n'), '\n')
+    if lines and lines[-1] == '':
+        lines.pop()
+    return lines
+
+def _partition(self, sep):
+    at = self.find(sep)
+    if at < 0:
+        return self, '', ''
+    return self[:at], sep, self[at + len(sep):]
+
+def _only(self, ranges):
+    for c in self:
+        found = False
+        for r in ranges:
+            if r[0] <= c and c <= r[1]:
+                found = True
+        if not found:
+            return False
+    return len(self) > 0
+
+str.split = _split
+str.splitlines = _splitlines
+str.partition = _partition
+str.isdigit = lambda self: _only(self, ['09'])
+str.isalpha = lambda self: _only(self, ['az', 'AZ'])
+str.isalnum = lambda self: _only(self, ['09', 'az', 'AZ'])
+str.capitalize = lambda self: self[:1].upper() + self[1:].lower()
+str.title = lambda self: ' '.join([_capitalized(w) for w in self.split(' ')])
+str.removeprefix = lambda self, prefix: self[len(prefix):] if prefix and self.startswith(prefix) else self
+str.removesuffix = lambda self, suffix: self[:len(self) - len(suffix)] if suffix and self.endswith(suffix) else self
+
+def _capitalized(word):
+    return word[:1].upper() + word[1:].lower()
+
+for _name in ['max', 'min', 'sum', 'zip']:
+    setattr(builtins, _name, globals()[_name])
+
+# --- apps
+
 _said = {
     -1: 'the request is not one that it takes', -2: 'there is none of that name', -3: 'not granted',
     -4: 'the quota is used up', -5: 'too large', -6: 'unavailable now: try again later',
@@ -352,7 +457,7 @@ for _name in ['Request', 'Response', 'Headers', 'AgoraError']:
     setattr(builtins, _name, globals()[_name])
 
 def token(n=16):
-    return ''.join(['0123456789abcdef'[b >> 4] + '0123456789abcdef'[b & 15] for b in list(_agora.random(n))])
+    return ''.join(['0123456789abcdef'[b >> 4] + '0123456789abcdef'[b & 15] for b in _agora.random(n)])
 
 def escape(text):
     return str(text).replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;').replace('"', '&quot;').replace("'", '&#39;')
