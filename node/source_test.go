@@ -127,7 +127,7 @@ func TestUploadOfAScript(t *testing.T) {
 	if got := post("app.py", "def fetch(request, env):\n    return 'from ' + request.path\n", "manifest", python); got.Status != 303 || got.Header.Get("Location") != "/apps/py/releases/1?done=published" {
 		t.Errorf("in Python: %d %s\n%s", got.Status, got.Header.Get("Location"), got.Body)
 	}
-	if got := n.get(n.AppURL("py") + "/x"); got.Body != "from /x" {
+	if got := n.get(n.AppURL("py") + "x"); got.Body != "from /x" {
 		t.Errorf("the app in Python answers %d %q", got.Status, got.Body)
 	}
 	if got := post("app.py", "import numpy\n", "manifest", python); got.Status != 422 || !strings.Contains(got.Body, "app.py:1:1") {
