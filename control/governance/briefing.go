@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
@@ -168,20 +170,24 @@ func (s *Briefings) audiences(tx state.Reader, app string, upTo abi.Tier) (all [
 		if err != nil {
 			return nil, err
 		}
-		words := a.Words()
-		if n, m := len(a.People), len(a.Groups); a.Kind == access.AudiencePeople {
-			words = fmt.Sprintf("its owner, %s and %s", counted(n, "person", "people"), counted(m, "group", "groups"))
-		}
-		all = append(all, control.BriefedAudience{Tier: tier, Kind: a.Kind, Words: words})
+		all = append(all, control.BriefedAudience{Tier: tier, Kind: a.Kind, Words: audienceWords(a)})
 	}
 	return all, nil
 }
 
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
+// audienceWords says who that is, after "is for", with how many are named.
+func audienceWords(a access.Audience) string {
+	if a.Kind != access.AudiencePeople {
+		return a.Words()
 	}
-	return strconv.Itoa(n) + " " + many
+	words := []string{"its owner"}
+	if n := len(a.People); n > 0 {
+		words = append(words, humanize.Plural(n, "person", "people"))
+	}
+	if n := len(a.Groups); n > 0 {
+		words = append(words, humanize.Plural(n, "group", "groups"))
+	}
+	return strings.Join(words, " and ")
 }
 
 // measured is what a release did lately.
