@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/host/engine"
-	"github.com/agora-host/agora/javascript/isolate"
+	"github.com/agora-host/agora/script/isolate"
 	"github.com/agora-host/agora/node"
 )
 

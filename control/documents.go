@@ -57,7 +57,7 @@ type SignInProvider struct {
 // MaxScript bounds a script that the node builds, in bytes.
 const MaxScript = 5 << 20
 
-// Script is one file in JavaScript or TypeScript, which imports no other.
+// Script is one file in JavaScript, TypeScript or Python, which imports no other; its name says the language.
 type Script struct {
 	Entry string // its name: "app.ts"
 	Code  []byte

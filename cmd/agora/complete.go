@@ -15,7 +15,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
-	"github.com/agora-host/agora/javascript"
+	"github.com/agora-host/agora/script/languages"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -88,7 +88,7 @@ var groupings = []string{"hour", "day", "month", "app", "release", "tier", "cost
 // moduleEndings are those of modules, and of the scripts that become one.
 func moduleEndings() []string {
 	all := []string{"wasm"}
-	for _, ext := range javascript.Extensions {
+	for _, ext := range languages.Extensions {
 		all = append(all, ext[1:])
 	}
 	return all

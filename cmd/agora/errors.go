@@ -10,8 +10,8 @@ import (
 	"github.com/agora-host/agora/abi/static"
 	"github.com/agora-host/agora/internal/contexts"
 	"github.com/agora-host/agora/internal/humanize"
-	"github.com/agora-host/agora/javascript"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/script"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -25,7 +25,7 @@ func (c *session) printError(err error) int {
 		c.printProblem(c.here(p.Problem))
 		return exitOf(p.Status)
 	}
-	if e, ok := errors.AsType[*javascript.Error](err); ok {
+	if e, ok := errors.AsType[*script.Error](err); ok {
 		return c.printNotBuilt(e)
 	}
 	hint, code := "", exitFailure

@@ -6,7 +6,7 @@ import (
 	"io"
 
 	"github.com/agora-host/agora/host/engine"
-	"github.com/agora-host/agora/javascript/isolate"
+	"github.com/agora-host/agora/script/isolate"
 	"github.com/spf13/cobra"
 )
 

@@ -345,7 +345,7 @@ func inspect(s *server, c echo.Context) (any, error) {
 	return one(s.Policy.Inspect(c.Request().Context(), module))
 }
 
-// script is a media type of scripts, which JavaScript and TypeScript share here.
+// script is a media type of scripts, which all languages share here: the entry's name says which it is.
 const script = "text/javascript"
 
 func build(s *server, c echo.Context) (any, error) {

@@ -321,8 +321,8 @@ var table = []Entry{
 		"Correct the lines that the findings name; the schema is at /api/v1/schemas/manifest.json.", registry.ErrBadManifest).
 		commands("agora policy check agora.toml"),
 	entry("bad-script", http.StatusUnprocessableEntity, "The script cannot become a module",
-		"The script has an error, imports what is not there, or is none of JavaScript or TypeScript.",
-		"Correct the lines that the findings name; docs/javascript.md says what a script can use.", registry.ErrBadScript).
+		"The script has an error, imports what is not there, or is none of JavaScript, TypeScript or, as a preview, Python.",
+		"Correct the lines that the findings name; docs/javascript.md says what a script can use, docs/python.md what one in Python.", registry.ErrBadScript).
 		commands("agora dev app.ts"),
 	entry("no-source", http.StatusNotFound, "The release has no source to show",
 		"Its module does not carry the files that it was made of: it was built elsewhere, or of another language.",
