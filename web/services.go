@@ -229,6 +229,16 @@ type Sessions interface {
 	EndAll(ctx context.Context, user string) (ended int, err error)
 }
 
+// Delegations say who decides in the place of reviewers who are away.
+type Delegations interface {
+	// List lists those of a person, "" for the actor, and those to that person.
+	List(ctx context.Context, person string, p control.Page) (control.Items[control.ShownDelegation], error)
+	// Delegate has another person decide in the actor's place; access.ErrBadDelegation, access.ErrDelegatedRight.
+	Delegate(ctx context.Context, n control.NewDelegation) (control.ShownDelegation, error)
+	// EndDelegation ends one of a person, "" for the actor; access.ErrNoDelegation.
+	EndDelegation(ctx context.Context, person, id string) error
+}
+
 // ServiceAccounts are accounts of machines, for each of which a person answers.
 type ServiceAccounts interface {
 	// List lists those of a sponsor: for that person, auditors and operators.

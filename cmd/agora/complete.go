@@ -50,7 +50,7 @@ var (
 // arguments say how the words in capitals of a command's usage are completed; those that mean
 // something else for the commands of one parent stand with its name.
 var arguments = map[string]completion{
-	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "SERVICE": {names: completeServiceAccounts}, "NOTICE": {names: completeNotices}, "ACT": {words: actNames()}, "ON": appNames, "TOKEN": {names: completeTokens}, "SESSION": {names: completeSessions},
+	"APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "SERVICE": {names: completeServiceAccounts}, "NOTICE": {names: completeNotices}, "DELEGATION": {names: completeDelegations}, "ACT": {words: actNames()}, "ON": appNames, "TOKEN": {names: completeTokens}, "SESSION": {names: completeSessions},
 	"KEY": {names: completeKeys}, "DOMAIN": {names: completeDomains}, "CONTEXT": {local: contextNames},
 	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText, "users STATE": {words: []string{"on", "off"}}, "ACCOUNT": {names: completeAccounts},
 	"audience KIND": {words: audienceWords()},
@@ -76,7 +76,7 @@ var flagValues = map[string]completion{
 	"scope": {words: access.ScopeWords()}, "concern": {words: approvals.Concerns()}, "owner": {names: completeUsers}, "co-owner": {names: completeUsers}, "group": {names: completeGroups}, "capability": {words: capabilityNames()}, "transfer to": {names: completeUsers},
 	"list to": freeText, "kind": {words: eventWords(), list: true}, "actor": {names: completeUsers}, "after": freeText,
 	"call": freeText, "save": anyFile, "search": freeText, "url": freeText, "token": freeText, "reason": freeText, "remedy": freeText, "turn": {words: []string{"reviewers", "requester"}}, "comment": freeText, "identity": freeText, "digest": freeText, "if-match": freeText, "header": freeText, "from": freeText, "usage to": freeText,
-	"mail": {words: []string{"at-once", "daily", "off"}}, "zone": freeText, "daily": freeText, "quiet-from": freeText, "quiet-to": freeText,
+	"mail": {words: []string{"at-once", "daily", "off"}}, "zone": freeText, "daily": freeText, "quiet-from": freeText, "quiet-to": freeText, "until": freeText,
 	"listen": freeText, "console-url": freeText, "apps-domain": freeText, "admin": freeText, "environment": freeText, "egress-allow": freeText,
 	"trusted-proxy": freeText, "tls-cert": {files: []string{"pem", "crt"}}, "tls-key": {files: []string{"pem", "key"}}, "acme-directory": freeText, "acme-email": freeText,
 	"listen-http": freeText, "hsts": {words: []string{"off"}}, "memory": freeText, "disk-reserve": freeText,

@@ -147,7 +147,7 @@ func requestRows(q client.Request) [][]string {
 		rows = append(rows, []string{"turn", turnText(q)}, []string{"due", dueText(q)})
 	}
 	if d := q.Decision; d != nil {
-		rows = append(rows, []string{"decided by", d.By + ", " + when(d.At)}, []string{"because", orDash(d.Reason)})
+		rows = append(rows, []string{"decided by", d.By + inPlaceOf(d.For) + ", " + when(d.At)}, []string{"because", orDash(d.Reason)})
 		if d.Remedy != "" {
 			rows = append(rows, []string{"would pass", d.Remedy})
 		}
@@ -186,12 +186,12 @@ func voteRows(q client.Request) (rows [][]string) {
 		rows = append(rows, []string{"votes", text})
 	}
 	for _, v := range q.Votes {
-		how, also := "approved", ""
+		how, also := "approved", inPlaceOf(v.For)
 		if !v.Approve {
 			how = "rejected"
 		}
 		if v.Concern != "" {
-			also = " as a reviewer of " + v.Concern
+			also += " as a reviewer of " + v.Concern
 		}
 		if v.Reason != "" {
 			also += ": " + v.Reason
@@ -202,6 +202,14 @@ func voteRows(q client.Request) (rows [][]string) {
 		rows = append(rows, []string{how + " by", v.By + ", " + when(v.At) + also})
 	}
 	return rows
+}
+
+// inPlaceOf says in whose place somebody voted; "" if in their own.
+func inPlaceOf(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " in the place of " + name
 }
 
 // turnText says whom an open request waits for.

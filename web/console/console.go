@@ -75,6 +75,7 @@ type Services struct {
 	Groups       web.Groups
 
 	ServiceAccounts web.ServiceAccounts
+	Delegations     web.Delegations
 
 	Inbox  web.Inbox
 	Access web.Explainer
@@ -135,7 +136,7 @@ func newConsole(s Services, f *frame) *Console {
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
-		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Accounts, s.SignIns, s.Links, s.Front, s.SignedIn},
+		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Accounts, s.SignIns, s.Links, s.Front, s.SignedIn, s.Delegations},
 		provisioning: &provisioning{f, s.Provisioning},
 		groups:       &groups{f, s.Groups},
 		machines:     &machines{f, s.ServiceAccounts},
@@ -294,6 +295,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/tokens/{id}/revoke", c.settings.revokeToken, access.ManageTokens)
 	act("/settings/sessions/{id}/end", c.settings.endSession, access.ManageSessions)
 	act("/settings/sessions/end", c.settings.endSessions, access.ManageSessions)
+	act("/settings/delegations", c.settings.delegate, access.Delegate)
+	act("/settings/delegations/{id}/end", c.settings.endDelegation, access.EndDelegations)
 	act("/settings/keys", c.settings.addKey, access.ManageKeys)
 	act("/settings/keys/delete", c.settings.deleteKey, access.ManageKeys)
 	act("/settings/links", c.settings.switchLinks, access.ManagePerson)
