@@ -83,6 +83,19 @@ func WaitsFor(a access.Actor, q approvals.Request) bool {
 	return votes(a, q)
 }
 
+// Awaits reports whether an open request waits for a reviewer of a concern: one of its stages that wait is for it or,
+// if it has none, it is about that. It is asked of one whose votes are counted.
+func Awaits(q approvals.Request, c access.Concern) bool {
+	if q.WaitsFor() != approvals.TurnReviewers {
+		return false
+	}
+	on := OfRequest(q)
+	if q.Staged() {
+		return slices.Contains(on.Stages, c)
+	}
+	return slices.Contains(on.Concerns, c)
+}
+
 // votes reports whether an actor has a vote about an open request that they have not cast: in their own place, or
 // in that of a reviewer who has none that counts.
 func votes(a access.Actor, q approvals.Request) bool {

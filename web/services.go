@@ -140,6 +140,8 @@ type Requests interface {
 type Together interface {
 	// DecideRelease decides about several requests of a release, or about none.
 	DecideRelease(ctx context.Context, app string, number int, d control.ReleaseVerdict) ([]approvals.Request, error)
+	// DecideAlike decides about requests that ask for the same, of any apps, or about none.
+	DecideAlike(ctx context.Context, d control.ReleaseVerdict) ([]approvals.Request, error)
 }
 
 // Threads are what people write about requests.

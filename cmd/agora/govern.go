@@ -53,6 +53,7 @@ func (c requestCommands) command() *cobra.Command {
 	cmd.Flags().StringVar(&f.By, "by", "", "only what this user asked for")
 	cmd.Flags().StringVar(&f.Turn, "turn", "", "only open ones that wait for these: reviewers or requester")
 	cmd.Flags().BoolVar(&f.Overdue, "overdue", false, "only open ones of which the time is over for those whose turn it is")
+	cmd.Flags().StringVar(&f.Concern, "concern", "", "only open ones that wait for a reviewer of this concern: security, privacy, finance or platform")
 	cmd.Flags().BoolVar(&f.Mine, "mine", false, "only open ones of which it is your turn: to vote, or to answer")
 	return noun("requests", "List requests; write about one, approve, reject or withdraw it", c.limited(cmd),
 		c.show(), c.decide("approve", true), c.decide("reject", false), c.askChanges(), c.comment(), c.changed(), c.withdraw())
@@ -267,42 +268,6 @@ func threadRows(q client.Request) (rows [][]string) {
 
 func newer(q client.Request) string {
 	return fmt.Sprintf("release %d was uploaded meanwhile; this is about release %d", q.Newer, q.Release)
-}
-
-func (c requestCommands) decide(verb string, approve bool) *cobra.Command {
-	var v client.Verdict
-	var digest, concern, tag string
-	cmd := &cobra.Command{
-		Use: verb + " ID", Short: strings.ToUpper(verb[:1]) + verb[1:] + " another person's request", Args: cobra.ExactArgs(1),
-		Long: "Votes about the release that the request names, which `agora requests show ID` shows. The vote that the last stage waited for approves the request; one rejection ends it. With --digest, only if that is its module; with --if-match, only if the request is as it was shown with that etag. With neither, only if it has not changed since this command read it.",
-		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
-			if digest == "" {
-				q, err := node.Request(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				digest = q.Digest
-				tag = cmp.Or(tag, q.ETag)
-			}
-			if v.Approve, v.Digest = approve, digest; concern != "" {
-				v.Concern = &concern
-			}
-			q, err := node.IfMatch(quoted(tag)).Vote(ctx, args[0], v)
-			if err != nil {
-				return err
-			}
-			return c.print(q, func(w io.Writer) error { return showDecided(w, q) })
-		}),
-	}
-	cmd.Flags().StringVar(&digest, "digest", "", "the module that you looked at, as agora requests show prints it")
-	cmd.Flags().StringVar(&tag, "if-match", "", "the etag of the request that you looked at, as agora requests show prints it")
-	cmd.Flags().StringVar(&v.Reason, "reason", "", "why; needed to reject")
-	if approve {
-		cmd.Flags().StringVar(&concern, "concern", "", "vote as a reviewer of this concern: security, privacy, finance or platform")
-	} else {
-		cmd.Flags().StringVar(&v.Remedy, "remedy", "", "what would pass")
-	}
-	return cmd
 }
 
 func (c requestCommands) askChanges() *cobra.Command {

@@ -61,6 +61,7 @@ type (
 		Turn    string // open ones that wait for reviewers or requester
 		Mine    bool   // only open ones of which it is the caller's turn
 		Overdue bool   // only open ones of which the time is over
+		Concern string // only open ones that wait for a reviewer of this concern
 	}
 
 	// GrantFilter narrows a list of grants. What is left out narrows nothing.

@@ -275,6 +275,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/apps/{app}/triggers/run", c.automation.runTrigger, access.RunTriggers)
 	act("/apps/{app}/dead-letters/{seq}/redeliver", c.automation.redeliver, access.RunTriggers)
 	act("/apps/{app}/dead-letters/{seq}/delete", c.automation.deleteDeadLetter, access.RunTriggers)
+	act("/requests/decision", c.reviews.decideSelected, access.DecideRequest)
 	act("/apps/{app}/releases/{number}/decision", c.reviews.decideRelease, access.DecideRequest)
 	edit("/requests/{id}/decision", aRequest, c.reviews.decide, access.DecideRequest)
 	edit("/requests/{id}/ask-changes", aRequest, c.reviews.askChanges, access.AskChanges)

@@ -37,6 +37,8 @@ type requestsView struct {
 	Release int
 	Waiting []approvals.Request
 	Pages   pager
+	Concern access.Concern // only those that wait for a reviewer of it
+	Counts  openCounts
 }
 
 // asking are the requests of a page that one release made, if more than one of them is open.
@@ -126,10 +128,18 @@ func (s *reviews) requests(r *http.Request) (string, any, error) {
 			return "", nil, fmt.Errorf("%w: %.20q is no release", problem.ErrBadRequest, number)
 		}
 	}
+	concern := access.Concern(r.URL.Query().Get("concern"))
+	if concern != "" && !slices.Contains(access.Concerns(), concern) {
+		return "", nil, fmt.Errorf("%w: %.20q is no concern", problem.ErrBadRequest, concern)
+	}
 	list, pages, err := listed(r, "requests", shownItems, func(p control.Page) (control.Items[approvals.Request], error) {
-		return s.asked.Requests(r.Context(), control.RequestFilter{Status: status, App: app, Release: release, Mine: mine, Overdue: overdue}, p)
+		return s.asked.Requests(r.Context(), control.RequestFilter{Status: status, App: app, Release: release, Mine: mine, Overdue: overdue, Concern: concern}, p)
 	})
-	return "requests", requestsView{b, status, mine, overdue, app, release, list, pages}, err
+	if err != nil {
+		return "", nil, err
+	}
+	counts, err := s.countOpen(r)
+	return "requests", requestsView{b, status, mine, overdue, app, release, list, pages, concern, counts}, err
 }
 
 // Decides reports whether the actor may decide a request.
