@@ -55,6 +55,7 @@ const (
 	EndOffer        Act = "end-offer"
 	ReduceGrant     Act = "reduce-grants"
 	ReadAudience    Act = "read-audience"
+	ReadBriefing    Act = "read-briefing"
 	SetAudience     Act = "set-audience"
 	AskAccess       Act = "ask-access"
 
@@ -327,6 +328,7 @@ var rules = []rule{
 	{AcceptOffer, OnApp, "become its owner", "", ErrNotOffered, []way{{maker, offered, living}, {operator, offered, living}}},
 	{EndOffer, OnApp, "refuse it, or take an offer back", "", ErrNotOffered, []way{{maker, sole, onOffer}, {maker, offered, onOffer}, {operator, anybody, onOffer}}},
 	{ReadAudience, OnApp, "see who may open it, and who asks for that", "the audience", ErrForbidden, inside(members)},
+	{ReadBriefing, OnApp, "read what a reviewer has to know of a release", "the briefing", ErrForbidden, inside(members)},
 	{SetAudience, OnApp, "say who may open it, and decide who is let in", "", ErrNotOwner, change(living)},
 	{AskAccess, OnApp, "ask to be let in", "", ErrForbidden, one(anyone)},
 	{ReduceGrant, OnApp, "revoke and shrink its grants", "", ErrNotOwner, []way{{reviewer, anybody, always}, {doers, owner, living}, {operator, anybody, living}}},

@@ -100,7 +100,7 @@ func onApp(act access.Act, whoever who, on access.Resource) bool {
 		return looksInto
 	case access.AskAccess:
 		return true
-	case access.ReadSource, access.ReadEvents, access.ReadDeadLetters, access.ReadCertificate, access.ListSecrets, access.ReadAudience:
+	case access.ReadSource, access.ReadEvents, access.ReadDeadLetters, access.ReadCertificate, access.ListSecrets, access.ReadAudience, access.ReadBriefing:
 		return member && own || w.reviewer || w.auditor || w.operator
 	case access.Publish, access.AskReview:
 		return w.developer && (own || w.operator) && alive

@@ -97,7 +97,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 	}
 	may[access.RoleAuditor] = []string{"listUsers", "getUser"}
 	// Anybody who is signed in may try these; whose thing it is decides then.
-	own := []string{"listUserSessions", "endUserSession", "endUserSessions", "createServiceAccount", "changeServiceAccount", "deleteServiceAccount", "newServiceToken", "revokeServiceToken", "revokeGrant", "logs", "listDeadLetters", "listSecrets", "shrinkGrant", "getReleaseSource", "listAccounts", "disconnectAccount", "listGroupPeople", "listAudiences", "getAudience", "listAccessRequests"}
+	own := []string{"listUserSessions", "endUserSession", "endUserSessions", "createServiceAccount", "changeServiceAccount", "deleteServiceAccount", "newServiceToken", "revokeServiceToken", "revokeGrant", "logs", "listDeadLetters", "listSecrets", "shrinkGrant", "getReleaseSource", "getBriefing", "listAccounts", "disconnectAccount", "listGroupPeople", "listAudiences", "getAudience", "listAccessRequests"}
 	special := slices.Concat(may[access.RoleDeveloper], may[access.RoleReviewer], may[access.RoleOperator], own)
 	tokens := map[access.Role]string{}
 	for _, role := range access.Roles() {

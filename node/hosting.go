@@ -57,7 +57,7 @@ func (n *Node) openHost(ctx context.Context) (err error) {
 	n.Checkup = &Checkup{
 		doctor: doctor{dir: n.o.DataDir}, stores: n.stores, desk: n.desk, blobs: n.blobs, store: n.store, verifier: n.verifier, files: n.files, ring: n.ring,
 		keeper: n.Keeper, meter: n.meter, reserve: n.reserve, watch: n.watch, starts: n.starts, followers: n.followers, budgets: n.budgets,
-		triggers: n.Host.Triggers, paused: n.o.PauseTriggers, tls: n.tls, providers: n.providers, inbox: n.Inbox, outlets: n.outlets,
+		triggers: n.Host.Triggers, paused: n.o.PauseTriggers, tls: n.tls, signIn: n.signIn, inbox: n.Inbox, outlets: n.outlets,
 	}
 	n.metrics = &metrics{
 		calls: calls, version: n.o.Version, started: n.started, dir: n.o.DataDir, people: n.People, store: n.store, followers: n.followers,

@@ -67,6 +67,7 @@ type Node struct {
 	Governance      *governance.Service
 	Threads         *governance.Threads
 	Together        *governance.Together
+	Briefings       *governance.Briefings
 	Clocks          *governance.Clocks
 	Audiences       *governance.Audiences
 	Publishing      *publishing.Service
@@ -94,11 +95,10 @@ type Node struct {
 	builder   *builder
 	meter     *metering.Meter
 
-	egress    []netip.Prefix // networks that apps may reach although they are not public
-	models    *llm.Config    // that apps may be granted; nil: none
-	signIn    people.SignInOptions
-	providers providers
-	outlets   outlets
+	egress  []netip.Prefix // networks that apps may reach although they are not public
+	models  *llm.Config    // that apps may be granted; nil: none
+	signIn  signIn
+	outlets outlets
 
 	files *filestore.Store
 	ring  *secrets.Ring // keys of the apps' secrets
@@ -160,9 +160,10 @@ func (n *Node) open(ctx context.Context) error {
 	if n.models, err = n.o.openModels(); err != nil {
 		return err
 	}
-	if n.signIn, n.providers, err = n.o.openSignIn(); err != nil {
+	if n.signIn, err = n.o.openSignIn(); err != nil {
 		return err
 	}
+	n.o.FreshSignIn = n.signIn.fresh(n.o.FreshSignIn)
 	if n.outlets, err = n.o.openOutlets(n.egress); err != nil {
 		return err
 	}

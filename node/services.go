@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/access/oidc"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/control/governance"
@@ -29,7 +28,7 @@ func apiServices(n *Node) api.Services {
 		Catalogue: n.Catalogue, Quotas: n.Catalogue, HostNames: n.Catalogue, Lifecycle: n.Lifecycle,
 		Remover: n.Keeper, Certificates: n.Keeper, Caller: n.Calls,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Trust: n.Publishing,
-		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Grants: n.Governance, Audiences: n.Audiences,
+		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Briefings: n.Briefings, Grants: n.Governance, Audiences: n.Audiences,
 		Meter: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer, Logs: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
 		Tokens: n.People, Sessions: n.Sessions, ServiceAccounts: n.ServiceAccounts, Delegations: n.Delegations, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
@@ -44,7 +43,7 @@ func consoleServices(n *Node) console.Services {
 		Catalogue: n.Catalogue, Pages: n.Pages, Quotas: n.Catalogue, HostNames: n.Catalogue, Front: n.tls,
 		Lifecycle: n.Lifecycle, Remover: n.Keeper, Certificates: n.Keeper,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Sources: n.Publishing,
-		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Grants: n.Governance, Audiences: n.Audiences,
+		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Briefings: n.Briefings, Grants: n.Governance, Audiences: n.Audiences,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
 		Tokens: n.People, SignedIn: n.Sessions, ServiceAccounts: n.ServiceAccounts, Delegations: n.Delegations, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
@@ -66,9 +65,9 @@ func (n *Node) openServices() {
 	})
 	n.ServiceAccounts, n.Delegations = people.NewServiceAccounts(n.People), people.NewDelegations(n.desk)
 	n.signIn.People = n.People
-	n.SignIns = people.NewSignIns(n.signIn)
+	n.SignIns = people.NewSignIns(n.signIn.SignInOptions)
 	n.Sessions, n.Logins = people.NewSessions(n.People), people.NewLogins(n.People)
-	n.Workloads = people.NewWorkloads(n.People, oidc.NewWorkloads(n.signIn.Workloads, oidc.Options{Now: n.o.Now}), n.signIn.Workloads)
+	n.Workloads = people.NewWorkloads(n.People, n.signIn.workloads, n.signIn.Workloads)
 	n.SignOn = people.NewSignOn(n.People, places{&n.plane})
 	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL, Rules: n.SignIns.Rules()})
 	n.Groups, n.Access = people.NewGroups(n.desk), people.NewExplainer(n.desk)
@@ -82,6 +81,7 @@ func (n *Node) openServices() {
 	n.Clocks = governance.NewClocks(n.Governance, nil)
 	n.Threads, n.Together = governance.NewThreads(n.Governance), governance.NewTogether(n.Governance)
 	n.Audiences = governance.NewAudiences(n.Governance, deciding)
+	n.Briefings = governance.NewBriefings(n.Governance, n.policy, n.Observer)
 	n.revisions = &revisions.Service{
 		Desk: n.desk, People: n.People, Groups: n.Groups, Catalogue: n.Catalogue, Governance: n.Governance, Audiences: n.Audiences,
 		Automation: func() revisions.Automation { return n.Automation },

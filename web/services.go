@@ -144,6 +144,12 @@ type Together interface {
 	DecideAlike(ctx context.Context, d control.ReleaseVerdict) ([]approvals.Request, error)
 }
 
+// Briefings tell reviewers what they have to know before a decision.
+type Briefings interface {
+	// Briefing is about one release, and what of it is open.
+	Briefing(ctx context.Context, app string, number int) (control.Briefing, error)
+}
+
 // Threads are what people write about requests.
 type Threads interface {
 	// AskChanges has a request wait for its requester; Comment, by them, and Changed are answers.

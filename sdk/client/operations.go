@@ -285,6 +285,11 @@ func (c *Client) DecideRequests(ctx context.Context, v ReleaseVerdict) ([]Reques
 	return done.Items, err
 }
 
+// Briefing reads what a reviewer has to know of a release.
+func (c *Client) Briefing(ctx context.Context, app string, number int) (Briefing, error) {
+	return get[Briefing](ctx, c, fmt.Sprintf("/apps/%s/releases/%d/briefing", url.PathEscape(app), number), nil)
+}
+
 // AskChanges asks for changes of a request about a module that was looked at ("": whichever): it waits for
 // its requester then.
 func (c *Client) AskChanges(ctx context.Context, id, digest, reason string) (Request, error) {

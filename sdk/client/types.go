@@ -658,9 +658,50 @@ type (
 	}
 	// Change is one difference between two releases.
 	Change struct {
-		Path string `json:"path"`
-		Was  string `json:"was,omitempty"`
-		Now  string `json:"now,omitempty"`
+		Path   string `json:"path"`
+		Was    string `json:"was,omitempty"`
+		Now    string `json:"now,omitempty"`
+		Effect string `json:"effect,omitempty"` // "wider": the release may do more by it; "narrower": less
+	}
+	// Advice is a reason of the policy for one decision or the other.
+	Advice struct {
+		Code    string `json:"code"`
+		Leans   string `json:"leans"` // "approve", "look" or "reject"
+		Message string `json:"message"`
+	}
+	// Measured is what a release did lately.
+	Measured struct {
+		Days         int    `json:"days"`
+		Calls        uint64 `json:"calls"`
+		Failed       uint64 `json:"failed"`
+		Instructions uint64 `json:"instructions"`
+	}
+	// BriefedAudience is who may open a tier, in words.
+	BriefedAudience struct {
+		Tier  abi.Tier `json:"tier"`
+		Kind  string   `json:"kind"`
+		Words string   `json:"words"`
+	}
+	// Briefing is what a reviewer has to know of a release before a decision about it.
+	Briefing struct {
+		App            string            `json:"app"`
+		Title          string            `json:"title"`
+		Owner          string            `json:"owner"`
+		Release        int               `json:"release"`
+		Digest         string            `json:"digest"`
+		Tier           abi.Tier          `json:"tier"` // that it is about to enter
+		Summary        string            `json:"summary"`
+		Intent         *Intent           `json:"intent,omitempty"`
+		Classification string            `json:"classification"`
+		Audiences      []BriefedAudience `json:"audiences"`
+		Since          int               `json:"since,omitempty"`
+		Changes        []Change          `json:"changes,omitempty"`
+		Access         []CapabilityState `json:"access"`
+		Measured       Measured          `json:"measured"`
+		Findings       []abi.Finding     `json:"findings,omitempty"`
+		Recommends     string            `json:"recommends,omitempty"` // "approve", "look" or "reject"
+		Advice         []Advice          `json:"advice,omitempty"`
+		Requests       []Request         `json:"requests"` // that are open
 	}
 	// Terms are what of a release a review relies on, beside its bytes.
 	Terms struct {

@@ -253,6 +253,10 @@ func decideRequests(s *server, c echo.Context) (any, error) {
 	return whole(s.Together.DecideAlike(c.Request().Context(), in))
 }
 
+func getBriefing(s *server, c echo.Context) (any, error) {
+	return one(s.Briefings.Briefing(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number"))))
+}
+
 type (
 	// Written is the body of commentOnRequest and changed.
 	Written struct {

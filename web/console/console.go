@@ -52,11 +52,12 @@ type Services struct {
 	Policy    web.Policy
 	Sources   Sources
 
-	Routes   web.Routes
-	Requests web.Requests
-	Threads  web.Threads
-	Together web.Together
-	Grants   web.Grants
+	Routes    web.Routes
+	Requests  web.Requests
+	Threads   web.Threads
+	Together  web.Together
+	Briefings web.Briefings
+	Grants    web.Grants
 
 	Audiences web.Audiences
 
@@ -132,7 +133,7 @@ func newConsole(s Services, f *frame) *Console {
 		automation:   &automation{s.Automation},
 		vault:        &vault{s.Vault},
 		uploads:      &uploads{f, s.Catalogue, s.Intake, s.Publisher},
-		reviews:      &reviews{f, s.Requests, s.Threads, s.Together, s.Grants, s.Policy, s.Catalogue},
+		reviews:      &reviews{f, s.Requests, s.Threads, s.Together, s.Briefings, s.Grants, s.Policy, s.Catalogue},
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -23,6 +24,7 @@ type reviews struct {
 	asked    web.Requests
 	threads  web.Threads
 	together web.Together
+	briefs   web.Briefings
 	granted  web.Grants
 	rules    web.Policy
 	apps     web.Catalogue
@@ -35,6 +37,7 @@ type requestsView struct {
 	Overdue bool   // only those of which the time is over
 	App     string // the one release that the page is about, "" for all
 	Release int
+	Brief   *control.Briefing // of that release, for those who may look into the app
 	Waiting []approvals.Request
 	Pages   pager
 	Concern access.Concern // only those that wait for a reviewer of it
@@ -139,7 +142,24 @@ func (s *reviews) requests(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	counts, err := s.countOpen(r)
-	return "requests", requestsView{b, status, mine, overdue, app, release, list, pages, concern, counts}, err
+	if err != nil {
+		return "", nil, err
+	}
+	brief, err := s.briefing(r, app, release)
+	return "requests", requestsView{b, status, mine, overdue, app, release, brief, list, pages, concern, counts}, err
+}
+
+// briefing is what a reviewer has to know of the one release that a page is about; nil for none, and for
+// those who may not look into its app.
+func (s *reviews) briefing(r *http.Request, app string, release int) (*control.Briefing, error) {
+	if release == 0 {
+		return nil, nil
+	}
+	brief, err := s.briefs.Briefing(r.Context(), app, release)
+	if errors.Is(err, access.ErrForbidden) || errors.Is(err, access.ErrScope) {
+		return nil, nil
+	}
+	return &brief, err
 }
 
 // Decides reports whether the actor may decide a request.
