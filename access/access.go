@@ -130,6 +130,7 @@ type Reader interface {
 	AccountReader
 	MadeWith(parent string) ([]Credential, error) // whose parent is the credential of that id
 	AudienceReader
+	QuotaReader
 	LinksReader
 }
 
@@ -143,6 +144,7 @@ type Writer interface {
 	GroupWriter
 	AccountWriter
 	AudienceWriter
+	QuotaWriter
 	LinksWriter
 }
 

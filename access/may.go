@@ -102,6 +102,7 @@ const (
 	CheckModule    Act = "check-module"
 	Develop        Act = "develop"
 	Review         Act = "review"
+	SetQuotas      Act = "set-quotas"
 	Operate        Act = "operate"
 )
 
@@ -370,6 +371,7 @@ var rules = []rule{
 	{CheckModule, OnNode, "have a module read, or judged by the rules", "", ErrForbidden, one(doers)},
 	{Develop, OnNode, "upload modules", "", ErrForbidden, one(anyMaker)},
 	{Review, OnNode, "decide requests of others", "", ErrForbidden, one(anyRev)},
+	{SetQuotas, OnNode, "set how much people, groups and apps may have", "", ErrForbidden, one(operator)},
 	{Operate, OnNode, "manage people, host names and the node's keys, and see to the node", "", ErrForbidden, one(operator)},
 }
 

@@ -187,7 +187,7 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		return own && w.developer || everywhere.operator
 	case access.ReadPerson, access.ReadNodeEvents:
 		return everywhere.auditor || everywhere.operator
-	case access.ManageGroup, access.ManagePerson, access.Operate:
+	case access.ManageGroup, access.ManagePerson, access.SetQuotas, access.Operate:
 		return everywhere.operator
 	case access.LookAround:
 		return true

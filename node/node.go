@@ -58,6 +58,7 @@ type Node struct {
 	ServiceAccounts *people.ServiceAccounts
 	Delegations     *people.Delegations
 	Catalogue       *apps.Catalogue
+	Quotas          *apps.Quotas
 	Lifecycle       *apps.Lifecycle
 	Keeper          *apps.Keeper
 	Observer        *apps.Observer
@@ -82,6 +83,7 @@ type Node struct {
 	origins origins
 
 	desk      *control.Desk
+	fuelDay   *fuelDay
 	attempts  *control.Attempts
 	revisions *revisions.Service
 	store     state.Store
@@ -339,6 +341,9 @@ func (n *Node) Start() {
 		"used": func(ctx context.Context) {
 			n.regularly(ctx, storeUsed, "what apps used could not be stored", n.flushUsed)
 		},
+		"fuel": func(ctx context.Context) {
+			n.regularly(ctx, fuelEvery, "what apps ran today is not compared with the quotas of fuel", n.fuelDay.compare)
+		},
 		"visits": func(ctx context.Context) {
 			n.regularly(ctx, endVisitsEvery, "what runs for sessions that have ended goes on", n.Host.EndVisits)
 		},
@@ -491,9 +496,11 @@ func (n *Node) Info(ctx context.Context) control.Info {
 
 // openDesk makes what every flow works at.
 func (n *Node) openDesk() {
+	n.fuelDay = &fuelDay{meter: n.meter, now: n.o.Now}
 	n.desk = &control.Desk{
-		Store: n.store, Now: n.o.Now, Logger: n.log, Quotas: n.o.Quotas,
+		Store: n.store, Now: n.o.Now, Logger: n.log, Quotas: n.o.Quotas, Ran: n.fuelDay.ran,
 		Low:    func() error { return n.reserve.low(0) },
 		Follow: n.followers.CatchUp,
 	}
+	n.fuelDay.desk = n.desk
 }

@@ -25,7 +25,7 @@ import (
 func apiServices(n *Node) api.Services {
 	return api.Services{
 		About: n, Authenticator: n.People, SignIn: n.People, Logins: n.Logins, Workloads: n.Workloads, Attempts: n.attempts, Conditions: n.revisions, Room: n.Publishing,
-		Catalogue: n.Catalogue, Quotas: n.Catalogue, HostNames: n.Catalogue, Lifecycle: n.Lifecycle,
+		Catalogue: n.Catalogue, Quotas: n.Quotas, HostNames: n.Catalogue, Lifecycle: n.Lifecycle,
 		Remover: n.Keeper, Certificates: n.Keeper, Caller: n.Calls,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Trust: n.Publishing,
 		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Briefings: n.Briefings, Grants: n.Governance, Audiences: n.Audiences,
@@ -40,7 +40,7 @@ func apiServices(n *Node) api.Services {
 func consoleServices(n *Node) console.Services {
 	return console.Services{
 		About: n, Authenticator: n.People, Sessions: n.People, Codes: n.SignOn, Logins: n.Logins, SignIns: n.SignIns, Revisions: n.revisions, Room: n.Publishing,
-		Catalogue: n.Catalogue, Pages: n.Pages, Quotas: n.Catalogue, HostNames: n.Catalogue, Front: n.tls,
+		Catalogue: n.Catalogue, Pages: n.Pages, Quotas: n.Quotas, HostNames: n.Catalogue, Front: n.tls,
 		Lifecycle: n.Lifecycle, Remover: n.Keeper, Certificates: n.Keeper,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Sources: n.Publishing,
 		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Briefings: n.Briefings, Grants: n.Governance, Audiences: n.Audiences,
@@ -108,6 +108,7 @@ func (n *Node) openApps() {
 	n.Catalogue = apps.NewCatalogue(apps.CatalogueOptions{
 		Desk: n.desk, Rules: n.policy, Addresses: addresses{&n.origins}, Uses: uses{&n.plane}, Stock: n.kv, Keep: keep, Engines: n.builder.engines,
 	})
+	n.Quotas = apps.NewQuotas(n.desk)
 	n.Lifecycle = apps.NewLifecycle(apps.LifecycleOptions{Desk: n.desk, Catalogue: n.Catalogue, DeleteAfter: n.o.DeleteAfter})
 	n.Keeper = apps.NewKeeper(apps.KeeperOptions{
 		Desk: n.desk, Keep: keep, Blobs: n.blobs, Copies: copies{n.Upkeep}, Seal: seal{n.authority},

@@ -245,6 +245,7 @@ type (
 		CreatedBy    string            `json:"created_by"`
 		abi.Behalf                     // of who uploaded it
 		Charged      string            `json:"charged,omitempty"` // whose quota it counts in, if the app was handed over since
+		Group        string            `json:"group,omitempty"`   // in whose quota it counts, too: the group that owns its app
 		PreviewURL   string            `json:"preview_url"`
 		ActiveIn     []abi.Tier        `json:"active_in,omitempty"`
 		Access       []CapabilityState `json:"access"`
@@ -348,14 +349,41 @@ type (
 	}
 	// Quota is how much of one thing is used, and how much may be.
 	Quota struct {
-		Name   string     `json:"name"`
-		About  string     `json:"about"`
-		Per    string     `json:"per"`
-		Of     string     `json:"of,omitempty"`
-		Used   int64      `json:"used"`
-		Limit  int64      `json:"limit"`
-		Bytes  bool       `json:"bytes,omitempty"`
-		Remedy abi.Remedy `json:"remedy"`
+		Name      string        `json:"name"`
+		About     string        `json:"about"`
+		Per       string        `json:"per"`
+		Of        string        `json:"of,omitempty"`
+		GroupName string        `json:"group_name,omitempty"`
+		Used      int64         `json:"used"`
+		Limit     int64         `json:"limit"`
+		From      string        `json:"from"`
+		Set       *QuotaSetting `json:"set,omitempty"`
+		Bytes     bool          `json:"bytes,omitempty"`
+		Remedy    abi.Remedy    `json:"remedy"`
+	}
+	// QuotaSetting is a quota that an operator set.
+	QuotaSetting struct {
+		Quota  string    `json:"quota"`
+		Per    string    `json:"per"`
+		Of     string    `json:"of,omitempty"`
+		Limit  int64     `json:"limit"`
+		Reason string    `json:"reason"`
+		By     string    `json:"by"`
+		At     time.Time `json:"at"`
+		Until  time.Time `json:"until,omitzero"`
+	}
+	// QuotaOf says whose quota is meant.
+	QuotaOf struct {
+		User  string `json:"user,omitempty"`
+		Group string `json:"group,omitempty"`
+		App   string `json:"app,omitempty"`
+	}
+	// SetQuota is what an operator sets.
+	SetQuota struct {
+		QuotaOf
+		Limit  int64     `json:"limit"`
+		Reason string    `json:"reason"`
+		Until  time.Time `json:"until,omitzero"`
 	}
 	// Published says what became of an upload.
 	Published struct {

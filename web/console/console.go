@@ -108,6 +108,7 @@ type Console struct {
 	calls        *calls
 	activity     *activity
 	settings     *settings
+	quotas       *quotas
 	provisioning *provisioning
 	groups       *groups
 	machines     *machines
@@ -137,7 +138,8 @@ func newConsole(s Services, f *frame) *Console {
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
-		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Accounts, s.SignIns, s.Links, s.Front, s.SignedIn, s.Delegations},
+		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Accounts, s.SignIns, s.Links, s.Front, s.SignedIn, s.Delegations},
+		quotas:       &quotas{f, s.Quotas},
 		provisioning: &provisioning{f, s.Provisioning},
 		groups:       &groups{f, s.Groups},
 		machines:     &machines{f, s.ServiceAccounts},
@@ -207,6 +209,7 @@ func (c *Console) pages() []page {
 		{"/service-accounts/{name}", access.ReadServiceAccounts, c.machines.show},
 		{"/inbox", access.ReadNotices, c.inbox.show},
 		{"/settings", access.ManageTokens, c.settings.show},
+		{"/quotas", access.ReadQuotas, c.quotas.show},
 		{"/again", access.LookAround, c.providers.askAgain},
 		{"/login", access.ManageTokens, c.logins.show},
 		{"/device", access.ManageTokens, c.logins.device},
@@ -315,6 +318,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/groups/{group}/delete", c.groups.remove, access.ManageGroup)
 	act("/groups/{group}/add", c.groups.add, access.ManageGroup)
 	act("/groups/{group}/remove", c.groups.take, access.ManageGroup)
+	act("/quotas/set", c.quotas.set, access.SetQuotas)
+	act("/quotas/clear", c.quotas.clear, access.SetQuotas)
 	act("/settings/domains", c.settings.createDomain, access.Operate)
 	act("/settings/domains/delete", c.settings.deleteDomain, access.Operate)
 	mux.HandleFunc("POST /settings/users/invite", c.settings.inviteUser)

@@ -45,6 +45,7 @@ var doneWords = map[string]string{
 	"machine":      "Made. Give it a token, or have a pipeline get one by a rule.",
 	"machineless":  "The service account is deleted. All its tokens have ended.",
 	"saved":        "Saved.",
+	"allowed":      "Saved. It holds from this moment; what is there already stays.",
 	"linked":       "Linked. The provider finds the person when it tries again.",
 	"paused":       "Paused. What comes meanwhile waits.",
 	"resumed":      "Resumed.",
