@@ -86,8 +86,8 @@ func TestWhoMayCallWhat(t *testing.T) {
 	n.publish(n.ada(), manifest("shop"), says("one"))
 	d, _ := describe(t, n)
 	may := map[access.Role][]string{
-		access.RoleDeveloper: {"publish", "promote", "askAgain", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp", "setAudience", "answerAccess"},
-		access.RoleReviewer:  {"decide", "decideRelease", "decideRequests", "askChanges", "delegate", "endDelegation", "suspendApp", "resumeApp"},
+		access.RoleDeveloper: {"publish", "promote", "askAgain", "renewGrant", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp", "setAudience", "answerAccess"},
+		access.RoleReviewer:  {"decide", "decideRelease", "decideRequests", "delegate", "endDelegation", "certifyGrant", "askChanges", "suspendApp", "resumeApp"},
 		access.RoleOperator:  {"endDelegation", "activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "getUser", "getLinks", "switchLinks", "putUser", "renameUser", "listProvisioning", "getProvisioning", "listProvisioningTokens", "newProvisioningToken", "revokeProvisioningToken", "linkPerson", "dismissConflict", "importPeople", "createGroup", "renameGroup", "deleteGroup", "addToGroup", "removeFromGroup", "createDomain", "deleteDomain", "setQuota", "clearQuota", "listQuotaSettings", "inviteUser", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp", "setAudience", "answerAccess"},
 	}
 	for _, role := range access.Roles() {

@@ -68,6 +68,7 @@ type Node struct {
 	Governance      *governance.Service
 	Threads         *governance.Threads
 	Together        *governance.Together
+	Lives           *governance.Lives
 	Briefings       *governance.Briefings
 	Clocks          *governance.Clocks
 	Audiences       *governance.Audiences

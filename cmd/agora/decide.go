@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,7 @@ type verdicts struct {
 
 func (c requestCommands) decide(verb string, approve bool) *cobra.Command {
 	var v verdicts
+	var life lifetime
 	cmd := &cobra.Command{
 		Use: verb + " ID…", Short: strings.ToUpper(verb[:1]) + verb[1:] + " other people's requests", Args: cobra.MinimumNArgs(1),
 		Long: `Votes about the release that a request names, which ` + "`agora requests show ID`" + ` shows. The vote
@@ -35,6 +37,10 @@ capability in one tier, or to enter one tier. What one release asks for is decid
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
 			if v.Approve = approve; v.concern != "" {
 				v.Concern = &v.concern
+			}
+			var err error
+			if v.Until, err = life.end(time.Now()); err != nil {
+				return err
 			}
 			if len(args) == 1 {
 				q, err := v.one(ctx, node, args[0])
@@ -53,6 +59,7 @@ capability in one tier, or to enter one tier. What one release asks for is decid
 	cmd.Flags().StringVar(&v.tag, "if-match", "", "the etag of the request that you looked at, as agora requests show prints it")
 	cmd.Flags().StringVar(&v.Reason, "reason", "", "why; needed to reject")
 	if approve {
+		life.flags(cmd)
 		cmd.Flags().StringVar(&v.concern, "concern", "", "vote as a reviewer of this concern: security, privacy, finance or platform")
 	} else {
 		cmd.Flags().StringVar(&v.Remedy, "remedy", "", "what would pass")

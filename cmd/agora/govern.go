@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -137,6 +138,9 @@ func requestRows(q client.Request) [][]string {
 	if q.Replaces != "" {
 		rows = append(rows, []string{"replaces", q.Replaces})
 	}
+	if q.Renews != "" {
+		rows = append(rows, []string{"renews", q.Renews})
+	}
 	if q.ReplacedBy != "" {
 		rows = append(rows, []string{"replaced by", q.ReplacedBy})
 	}
@@ -149,6 +153,9 @@ func requestRows(q client.Request) [][]string {
 	}
 	if d := q.Decision; d != nil {
 		rows = append(rows, []string{"decided by", d.By + inPlaceOf(d.For) + ", " + when(d.At)}, []string{"because", orDash(d.Reason)})
+		if !d.Until.IsZero() {
+			rows = append(rows, []string{"until", when(d.Until)})
+		}
 		if d.Remedy != "" {
 			rows = append(rows, []string{"would pass", d.Remedy})
 		}
@@ -344,6 +351,9 @@ func showDecided(w io.Writer, q client.Request) error {
 	if err == nil && q.Status == "approved" {
 		_, err = fmt.Fprintf(w, "It reaches %s.\n", q.Reaches)
 	}
+	if d := q.Decision; err == nil && d != nil && !d.Until.IsZero() {
+		_, err = fmt.Fprintf(w, "What it grants ends on %s.\n", when(d.Until))
+	}
 	if err == nil && q.Newer > 0 {
 		_, err = fmt.Fprintf(w, "Note: %s.\n", newer(q))
 	}
@@ -385,10 +395,7 @@ func (c grantCommands) command() *cobra.Command {
 				}
 				var rows [][]string
 				for _, g := range all {
-					state := "holds"
-					if !g.Revoked.IsZero() {
-						state = "revoked"
-					}
+					state := holdsText(g, time.Now())
 					serves := []string{}
 					for _, s := range g.Serving {
 						serves = append(serves, fmt.Sprintf("%s %d (%s)", s.Tier, s.Release, s.How))
@@ -421,7 +428,7 @@ func (c grantCommands) command() *cobra.Command {
 			})
 		}),
 	}
-	return noun("grants", "List grants; shrink or revoke one", c.limited(cmd), show, c.revoke(), shrink)
+	return noun("grants", "List grants; renew, certify, shrink or revoke one", c.limited(cmd), show, c.renew(), c.certify(), c.revoke(), shrink)
 }
 
 func (c grantCommands) show(ctx context.Context, node *client.Client, id string) error {
@@ -435,6 +442,7 @@ func (c grantCommands) show(ctx context.Context, node *client.Client, id string)
 			{"granted by", g.By + ", " + when(g.Created) + ", in " + g.Request}, {"because", orDash(g.Reason)},
 			{"reviewed", fmt.Sprintf("release %d, %s", g.Reviewed.Release, g.Reviewed.Digest)}, {"reaches", g.Reaches},
 		}
+		rows = append(rows, endRows(g, time.Now())...)
 		for _, s := range g.Serving {
 			rows = append(rows, []string{"serves", fmt.Sprintf("%s: release %d (%s)", s.Tier, s.Release, s.How)})
 		}
@@ -565,7 +573,7 @@ func (c policyCommands) tiers() *cobra.Command {
 }
 
 // grantReach says which releases a tier's grants reach.
-func grantReach(r client.GrantReach) string {
+func grantReach(r client.GrantRules) string {
 	switch {
 	case r.Reach != "later":
 		return "the reviewed release"
@@ -580,7 +588,7 @@ func showTier(w io.Writer, t client.Tier) error {
 		{"instructions", humanize.Count(t.Limits.Fuel)}, {"memory", humanize.Bytes(uint64(t.Limits.Memory))},
 		{"time", fmt.Sprintf("%d ms", t.Limits.TimeoutMS)}, {"at once", strconv.Itoa(t.Limits.Concurrency)},
 		{"triggers", fmt.Sprintf("%d crons (every %d s), %d webhooks, %d events", t.Triggers.Crons, t.Triggers.IntervalS, t.Triggers.Webhooks, t.Triggers.Events)},
-		{"manifest says", strings.Join(t.Metadata, ", ")}, {"opens to", t.Audience}, {"hours to act", clocksText(t.Clocks)}, {"a grant reaches", grantReach(t.Grants)},
+		{"manifest says", strings.Join(t.Metadata, ", ")}, {"opens to", t.Audience}, {"hours to act", clocksText(t.Clocks)}, {"a grant reaches", grantReach(t.Grants)}, {"a grant lives", lifeText(t.Grants)},
 	}
 	for i, says := range t.Says {
 		what := ""

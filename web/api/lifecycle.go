@@ -11,9 +11,9 @@ import (
 )
 
 type (
-	// Reason is the body of suspendApp and resumeApp.
+	// Reason is the body of acts that say why, some of which have to.
 	Reason struct {
-		Reason string `json:"reason,omitempty"` // needed for another person's app; everybody who is signed in can read it
+		Reason string `json:"reason,omitempty"` // everybody who is signed in can read it
 	}
 	// DeleteApp is the body of deleteApp.
 	DeleteApp struct {

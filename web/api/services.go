@@ -43,6 +43,7 @@ type Services struct {
 	Threads   web.Threads
 	Together  web.Together
 	Briefings web.Briefings
+	Lives     web.Lives
 	Grants    web.Grants
 
 	Audiences Audiences

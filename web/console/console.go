@@ -57,6 +57,7 @@ type Services struct {
 	Threads   web.Threads
 	Together  web.Together
 	Briefings web.Briefings
+	Lives     web.Lives
 	Grants    web.Grants
 
 	Audiences web.Audiences
@@ -134,7 +135,7 @@ func newConsole(s Services, f *frame) *Console {
 		automation:   &automation{s.Automation},
 		vault:        &vault{s.Vault},
 		uploads:      &uploads{f, s.Catalogue, s.Intake, s.Publisher},
-		reviews:      &reviews{f, s.Requests, s.Threads, s.Together, s.Briefings, s.Grants, s.Policy, s.Catalogue},
+		reviews:      &reviews{f, s.Requests, s.Threads, s.Together, s.Briefings, s.Grants, s.Lives, s.Policy, s.Catalogue},
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
@@ -286,6 +287,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/requests/{id}/comments", c.reviews.comment, access.CommentRequest)
 	edit("/requests/{id}/withdraw", aRequest, c.reviews.withdraw, access.WithdrawRequest)
 	edit("/grants/{id}/revoke", aGrant, c.reviews.revokeGrant, access.ReduceGrant)
+	act("/grants/{id}/renew", c.reviews.renewGrant, access.AskReview)
+	act("/grants/{id}/certify", c.reviews.certifyGrant, access.CertifyGrant)
 	act("/grants/{id}/shrink", c.reviews.shrinkGrant, access.ReduceGrant)
 	act("/apps/{app}/secrets", c.vault.set, access.SetSecrets)
 	act("/apps/{app}/secrets/{name}/delete", c.vault.delete, access.SetSecrets)
