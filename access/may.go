@@ -83,6 +83,10 @@ const (
 	ReadMemberships   Act = "read-memberships"
 	ReadNotices       Act = "read-notices"
 
+	ReadDelegations Act = "read-delegations"
+	Delegate        Act = "delegate"
+	EndDelegations  Act = "end-delegations"
+
 	ReadServiceAccounts  Act = "read-service-accounts"
 	ManageServiceAccount Act = "manage-service-account"
 
@@ -174,6 +178,9 @@ type holder struct {
 
 // has reports whether an actor has them for a resource. No role implies another.
 func (h holder) has(a Actor, on Resource) bool {
+	if h.concerns && a.decidesForOne(on) {
+		return true
+	}
 	if h.concerns && !a.reviews(on) {
 		return false
 	}
@@ -246,7 +253,7 @@ var (
 	stoppers = holder{words: "a developer, reviewer or operator", any: []Role{RoleDeveloper, RoleReviewer, RoleOperator}}
 	reviewer = holder{words: "a reviewer", any: []Role{RoleReviewer}}
 	anyRev   = holder{words: "a reviewer", any: []Role{RoleReviewer}, anyGroup: true}
-	decider  = holder{words: "a reviewer of all that it concerns or, if the policy names stages, of one that waits,", any: []Role{RoleReviewer}, concerns: true}
+	decider  = holder{words: "a reviewer of all that it concerns or, if the policy names stages, of one that waits, or a reviewer who decides in the place of such a one whom it does not concern,", any: []Role{RoleReviewer}, concerns: true}
 	auditor  = holder{words: "an auditor", any: []Role{RoleAuditor}}
 	counters = holder{words: "a finance, auditor or operator", any: []Role{RoleFinance, RoleAuditor, RoleOperator}}
 	watchers = holder{words: "an auditor or operator", any: []Role{RoleAuditor, RoleOperator}}
@@ -350,6 +357,9 @@ var rules = []rule{
 	{ManageAccounts, OnPerson, "connect and disconnect their accounts at sign-in providers", "", ErrForbidden, []way{{anyone, self, always}, {operator, anybody, always}}},
 	{ReadServiceAccounts, OnPerson, "see the service accounts that they answer for", "the service accounts", ErrForbidden, []way{{anyone, self, always}, {watchers, anybody, always}}},
 	{ManageServiceAccount, OnPerson, "make, change and delete the service accounts that they answer for, and make their tokens", "", ErrForbidden, []way{{doers, self, always}, {operator, anybody, always}}},
+	{ReadDelegations, OnPerson, "see who decides in their place, and in whose they do", "the delegations", ErrForbidden, []way{{members, self, always}, {watchers, anybody, always}}},
+	{Delegate, OnPerson, "say who decides in their place while they are away", "", ErrForbidden, []way{{anyRev, self, always}}},
+	{EndDelegations, OnPerson, "end that before its time", "", ErrForbidden, []way{{anyRev, self, always}, {operator, anybody, always}}},
 	{ManagePerson, OnPerson, "add them, invite them, and change their name and roles", "", ErrForbidden, one(operator)},
 
 	{ReadGroup, OnGroup, "see its name, and how many are in it", "", ErrForbidden, one(members)},

@@ -175,6 +175,12 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		return everywhere.operator || everywhere.auditor || own && w.member()
 	case access.ManageTokens, access.ReadNotices:
 		return own
+	case access.Delegate:
+		return own && w.reviewer
+	case access.ReadDelegations:
+		return own && w.member() || everywhere.auditor || everywhere.operator
+	case access.EndDelegations:
+		return own && w.reviewer || everywhere.operator
 	case access.Sign:
 		return own && w.developer
 	case access.ManageKeys:
@@ -265,6 +271,30 @@ func TestMay(t *testing.T) {
 					t.Fatalf("%+v %s %+v: Allowed and Acts are not as May", w, rule.Act, on)
 				}
 				refusedRightly(t, actor, rule, on, err)
+			}
+		}
+	}
+}
+
+// TestMayInPlaceOf: a reviewer decides what another whom it does not concern may, and nothing but that.
+func TestMayInPlaceOf(t *testing.T) {
+	of := func(name string, roles ...access.Role) access.Actor { return access.Actor{User: name, Roles: roles} }
+	me := of(me, "reviewer/finance")
+	for _, on := range everyResource(access.OnRequest) {
+		for _, by := range []access.Actor{of("third@example.com", "reviewer/privacy"), of("third@example.com", "reviewer"), of("fourth@example.com", "reviewer@g_others"), of("fourth@example.com", "reviewer")} {
+			with := me
+			with.For = []access.Actor{by}
+			for _, act := range []access.Act{access.DecideRequest, access.AskChanges} {
+				mine := access.Allowed(of(me.User, "reviewer"), act, on) // as far as it depends on who I am
+				want := access.Allowed(me, act, on) || mine && access.Allowed(by, act, on)
+				if got := access.Allowed(with, act, on); got != want || (access.May(with, act, on) == nil) != want {
+					t.Fatalf("%s in the place of %+v about %+v: %v, want %v", act, by, on, got, want)
+				}
+			}
+			for _, act := range []access.Act{access.ReadRequest, access.CommentRequest, access.WithdrawRequest, access.AnswerRequest} {
+				if access.Allowed(with, act, on) != access.Allowed(me, act, on) {
+					t.Fatalf("%s is not decided by a delegation: %+v", act, on)
+				}
 			}
 		}
 	}

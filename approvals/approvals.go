@@ -162,6 +162,7 @@ type Decision struct {
 	Remedy  string    `json:"remedy,omitempty"` // of a rejection: what would pass
 	Digest  string    `json:"digest,omitempty"` // of the module that was decided about
 	By      string    `json:"by"`
+	For     string    `json:"for,omitempty"` // in whose place: see Vote
 	At      time.Time `json:"at"`
 	Policy  Digest    `json:"policy,omitempty"` // that an approval was judged by once more
 	Until   time.Time `json:"until,omitzero"`   // when the grants that it made end at the latest

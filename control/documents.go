@@ -460,6 +460,7 @@ type RequestFilter struct {
 	Turn    approvals.Turn   // only open ones that wait for those; "" for all
 	Mine    bool             // only open ones that wait for who asks: see WaitsFor
 	Overdue bool             // only open ones whose time is over
+	Concern access.Concern   // only open ones that a reviewer of it is to look at now: see Awaits; "" for all
 }
 
 // Keeps reports whether a request is one that is wanted, as far as no index tells and whoever reads it.

@@ -56,6 +56,7 @@ type Node struct {
 	Inbox           *inbox.Service
 	Access          *people.Explainer
 	ServiceAccounts *people.ServiceAccounts
+	Delegations     *people.Delegations
 	Catalogue       *apps.Catalogue
 	Quotas          *apps.Quotas
 	Lifecycle       *apps.Lifecycle

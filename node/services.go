@@ -31,7 +31,7 @@ func apiServices(n *Node) api.Services {
 		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Briefings: n.Briefings, Grants: n.Governance, Lives: n.Lives, Audiences: n.Audiences,
 		Meter: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer, Logs: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Sessions: n.Sessions, ServiceAccounts: n.ServiceAccounts, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
+		Tokens: n.People, Sessions: n.Sessions, ServiceAccounts: n.ServiceAccounts, Delegations: n.Delegations, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 		Doctor: n.Checkup, Backup: n.Upkeep,
 	}
 }
@@ -46,7 +46,7 @@ func consoleServices(n *Node) console.Services {
 		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Briefings: n.Briefings, Grants: n.Governance, Lives: n.Lives, Audiences: n.Audiences,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, SignedIn: n.Sessions, ServiceAccounts: n.ServiceAccounts, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
+		Tokens: n.People, SignedIn: n.Sessions, ServiceAccounts: n.ServiceAccounts, Delegations: n.Delegations, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 	}
 }
 
@@ -63,7 +63,7 @@ func (n *Node) openServices() {
 		Desk: n.desk, Prover: prover{filepath.Join(n.o.DataDir, nodeFile)},
 		ConsoleURL: n.ConsoleURL, Lives: n.o.Sessions, Fresh: n.o.FreshSignIn,
 	})
-	n.ServiceAccounts = people.NewServiceAccounts(n.People)
+	n.ServiceAccounts, n.Delegations = people.NewServiceAccounts(n.People), people.NewDelegations(n.desk)
 	n.signIn.People = n.People
 	n.SignIns = people.NewSignIns(n.signIn.SignInOptions)
 	n.Sessions, n.Logins = people.NewSessions(n.People), people.NewLogins(n.People)

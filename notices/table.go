@@ -49,12 +49,12 @@ const (
 // rows is the one table of notices.
 var rows = []Row{
 	{Kind: "request.opened", To: Deciders, Says: "{actor} asks for {what} for {app}", Do: "Look at what it needs it for, and decide", At: openPage},
-	{Kind: "request.approved", To: Requester, Says: "{actor} approved {subject} of {app}[: {reason}]", Do: "Nothing has to be done: it holds from now on", At: "/requests?status=approved#{subject}"},
-	{Kind: "request.approved", To: Owners, Says: "{actor} approved {subject} of {app}[: {reason}]", Do: "Nothing has to be done: it holds from now on", At: "/requests?status=approved#{subject}"},
-	{Kind: "request.rejected", To: Requester, Says: "{actor} rejected {subject} of {app}[: {reason}]", Do: "Read the reason, change what it is about, and ask again[: {remedy}]", At: "/requests?status=rejected#{subject}"},
-	{Kind: "request.rejected", To: Owners, Says: "{actor} rejected {subject} of {app}[: {reason}]", Do: "Read the reason, change what it is about, and ask again[: {remedy}]", At: "/requests?status=rejected#{subject}"},
-	{Kind: "request.voted", To: Requester, Says: "{actor} voted for {subject} of {app}[ as a reviewer of {concern}][: {reason}]", Do: "Others still have to vote", At: openPage},
-	{Kind: "request.voted", To: Deciders, Says: "{actor} voted for {subject} of {app}[ as a reviewer of {concern}][: {reason}]", Do: "It waits for another vote, which can be yours", At: openPage},
+	{Kind: "request.approved", To: Requester, Says: "{actor} approved {subject} of {app}[ in the place of {for}][: {reason}]", Do: "Nothing has to be done: it holds from now on", At: "/requests?status=approved#{subject}"},
+	{Kind: "request.approved", To: Owners, Says: "{actor} approved {subject} of {app}[ in the place of {for}][: {reason}]", Do: "Nothing has to be done: it holds from now on", At: "/requests?status=approved#{subject}"},
+	{Kind: "request.rejected", To: Requester, Says: "{actor} rejected {subject} of {app}[ in the place of {for}][: {reason}]", Do: "Read the reason, change what it is about, and ask again[: {remedy}]", At: "/requests?status=rejected#{subject}"},
+	{Kind: "request.rejected", To: Owners, Says: "{actor} rejected {subject} of {app}[ in the place of {for}][: {reason}]", Do: "Read the reason, change what it is about, and ask again[: {remedy}]", At: "/requests?status=rejected#{subject}"},
+	{Kind: "request.voted", To: Requester, Says: "{actor} voted for {subject} of {app}[ in the place of {for}][ as a reviewer of {concern}][: {reason}]", Do: "Others still have to vote", At: openPage},
+	{Kind: "request.voted", To: Deciders, Says: "{actor} voted for {subject} of {app}[ in the place of {for}][ as a reviewer of {concern}][: {reason}]", Do: "It waits for another vote, which can be yours", At: openPage},
 	{Kind: "request.changed", To: Deciders, Says: "The policy asks for something else of {subject} of {app} than before[: {capability}]", Do: "Look at it again, and decide", At: openPage},
 	{Kind: "request.changed", To: Requester, Says: "The policy asks for something else of {subject} of {app} than before[: {capability}]", Do: "Reviewers look at it again; nothing has to be done", At: openPage},
 	{Kind: "request.commented", To: Requester, Says: "{actor} wrote about {subject} of {app}[: {reason}]", Do: "Read it, and write back if there is something to say", At: openPage},
@@ -115,6 +115,9 @@ var rows = []Row{
 	{Kind: "group.member_added", To: Person, Says: "{actor} put {person} into the group {group}", Do: "See what you may do by it", At: "/groups/{subject}"},
 	{Kind: "group.member_removed", To: Person, Says: "{actor} took {person} out of the group {group}", Do: "See what you may do now", At: "/access"},
 
+	{Kind: "delegation.made", To: Person, Says: "{person} decides in the place of {subject} from {starts} until {until}[, as a reviewer of {concerns}][: {reason}]", Do: "What waits for {subject} is among what waits for you then; look at it, and decide", At: "/requests?mine=true"},
+	{Kind: "delegation.ended", To: Person, Says: "{person} does not decide in the place of {subject} any more", Do: "Nothing has to be done: votes that were cast in open requests do not count any more", At: settings},
+	{Kind: "delegation.ended", To: Subject, Says: "{actor} ended that {person} decides in the place of {subject}", Do: "Name another person if you are away", At: settings},
 	{Kind: "service_account.created", To: Sponsor, Says: "{actor} made the service account {subject}, for which {sponsor} answers", Do: "See what it may do; if that was not agreed, disable it", At: "/service-accounts/{subject}", Self: true},
 	{Kind: "service_account.changed", To: Sponsor, Says: "{actor} changed the service account {subject}, for which {sponsor} answers", Do: "See what it may do now", At: "/service-accounts/{subject}"},
 	{Kind: "service_account.changed", To: WasSponsor, Says: "{was_sponsor} answers for the service account {subject} no more", Do: "Nothing has to be done", At: "/service-accounts"},

@@ -145,6 +145,8 @@ type Requests interface {
 type Together interface {
 	// DecideRelease decides about several requests of a release, or about none.
 	DecideRelease(ctx context.Context, app string, number int, d control.ReleaseVerdict) ([]approvals.Request, error)
+	// DecideAlike decides about requests that ask for the same, of any apps, or about none.
+	DecideAlike(ctx context.Context, d control.ReleaseVerdict) ([]approvals.Request, error)
 }
 
 // Briefings tell reviewers what they have to know before a decision.
@@ -246,6 +248,16 @@ type Sessions interface {
 	End(ctx context.Context, user, id string) error
 	// EndAll ends all but the one that the actor acts with.
 	EndAll(ctx context.Context, user string) (ended int, err error)
+}
+
+// Delegations say who decides in the place of reviewers who are away.
+type Delegations interface {
+	// List lists those of a person, "" for the actor, and those to that person.
+	List(ctx context.Context, person string, p control.Page) (control.Items[control.ShownDelegation], error)
+	// Delegate has another person decide in the actor's place; access.ErrBadDelegation, access.ErrDelegatedRight.
+	Delegate(ctx context.Context, n control.NewDelegation) (control.ShownDelegation, error)
+	// EndDelegation ends one of a person, "" for the actor; access.ErrNoDelegation.
+	EndDelegation(ctx context.Context, person, id string) error
 }
 
 // ServiceAccounts are accounts of machines, for each of which a person answers.

@@ -138,6 +138,9 @@ func mayVote(tx state.Reader, now time.Time, actor access.Actor, q approvals.Req
 	if err != nil {
 		return err
 	}
+	if actor.For, err = access.DecidesFor(tx, actor, now); err != nil { // it may have ended since they were let in
+		return err
+	}
 	on := control.OfRequest(q)
 	if v, voted := q.VoteOf(actor.User); voted && q.Staged() {
 		on.Stages = []access.Concern{access.Concern(v.Concern)}
@@ -170,7 +173,7 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 	}
 	if q.Status == approvals.StatusOpen {
 		cast := q.Votes[len(q.Votes)-1]
-		tx.Emit("request.voted", q.App, id, map[string]string{"kind": string(q.Kind), "concern": cast.Concern, "reason": d.Reason, "release": strconv.Itoa(q.Release), "digest": q.Digest})
+		tx.Emit("request.voted", q.App, id, inPlaceOf(cast, map[string]string{"kind": string(q.Kind), "concern": cast.Concern, "reason": d.Reason, "release": strconv.Itoa(q.Release), "digest": q.Digest}))
 		return s.Explain(q, app.Releases), nil
 	}
 	// What the reviewer was told is kept.
@@ -182,6 +185,7 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 	if d.Remedy != "" && !d.Approve {
 		detail["remedy"] = d.Remedy
 	}
+	inPlaceOf(q.Votes[len(q.Votes)-1], detail)
 	tx.Emit("request."+string(q.Status), q.App, id, detail)
 	if grant != nil {
 		emitGrant(tx, *grant)
@@ -196,6 +200,14 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 		err = s.activateReviewed(tx, actor, app, q)
 	}
 	return s.Explain(q, app.Releases), err
+}
+
+// inPlaceOf notes in what is told of a vote in whose place it was cast.
+func inPlaceOf(v approvals.Vote, detail map[string]string) map[string]string {
+	if v.For != "" {
+		detail["for"] = v.For
+	}
+	return detail
 }
 
 func emitGrant(tx state.Tx, g approvals.Grant) {

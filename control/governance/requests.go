@@ -212,7 +212,7 @@ func (s *Service) Requests(ctx context.Context, f control.RequestFilter, p contr
 	if err != nil {
 		return all, err
 	}
-	if f.Mine || f.Overdue || f.Turn != "" {
+	if f.Mine || f.Overdue || f.Turn != "" || f.Concern != "" {
 		f.Status = approvals.StatusOpen // what is over waits for no one
 	}
 	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
@@ -228,7 +228,7 @@ func (s *Service) Requests(ctx context.Context, f control.RequestFilter, p contr
 			return part, next, err
 		}
 		all, err = control.Sift(p, func(q approvals.Request) bool {
-			return f.Keeps(q) && (!f.Mine || control.WaitsFor(actor, q)) && (!f.Overdue || q.Overdue())
+			return f.Keeps(q) && (!f.Mine || control.WaitsFor(actor, q)) && (!f.Overdue || q.Overdue()) && (f.Concern == "" || control.Awaits(q, f.Concern))
 		}, read)
 		if err != nil {
 			return err

@@ -164,7 +164,7 @@ func (s *Together) decideParts(ctx context.Context, actor access.Actor, choose f
 			}
 			q, err := s.service.decide(tx, actor, p.asked.ID, p.verdict)
 			if err != nil {
-				return err
+				return fmt.Errorf("%s: %w", p.asked.ID, err)
 			}
 			decided = append(decided, q)
 		}
@@ -176,7 +176,7 @@ func (s *Together) decideParts(ctx context.Context, actor access.Actor, choose f
 	return decided, err
 }
 
-// verifyParts verifies the release once more if a promotion of it is to be approved.
+// verifyParts verifies each release once more of which a promotion is to be approved.
 func (s *Together) verifyParts(ctx context.Context, choose func(state.Reader) ([]part, error)) error {
 	var all []part
 	err := s.desk.View(ctx, func(tx state.Reader) (err error) {
@@ -186,10 +186,20 @@ func (s *Together) verifyParts(ctx context.Context, choose func(state.Reader) ([
 	if err != nil {
 		return err
 	}
+	type release struct {
+		app    string
+		number int
+	}
+	verified := map[release]bool{}
 	for _, p := range all {
-		if p.verdict.Approve && p.asked.Kind == approvals.KindPromotion {
-			return s.service.mustVerify(ctx, p.asked.App, p.asked.Release)
+		of := release{p.asked.App, p.asked.Release}
+		if !p.verdict.Approve || p.asked.Kind != approvals.KindPromotion || verified[of] {
+			continue
 		}
+		if err := s.service.mustVerify(ctx, of.app, of.number); err != nil {
+			return fmt.Errorf("%s: %w", p.asked.ID, err)
+		}
+		verified[of] = true
 	}
 	return nil
 }

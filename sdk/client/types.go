@@ -61,6 +61,7 @@ type (
 		Turn    string // open ones that wait for reviewers or requester
 		Mine    bool   // only open ones of which it is the caller's turn
 		Overdue bool   // only open ones of which the time is over
+		Concern string // only open ones that wait for a reviewer of this concern
 	}
 
 	// GrantFilter narrows a list of grants. What is left out narrows nothing.
@@ -614,6 +615,7 @@ type (
 		Stage   int       `json:"stage,omitempty"` // its order
 		Concern string    `json:"concern,omitempty"`
 		By      string    `json:"by"`
+		For     string    `json:"for,omitempty"` // in whose place they voted; "": in their own
 		Approve bool      `json:"approve"`
 		Reason  string    `json:"reason,omitempty"`
 		Remedy  string    `json:"remedy,omitempty"` // of a rejection: what would pass
@@ -754,6 +756,7 @@ type (
 		Remedy  string    `json:"remedy,omitempty"` // of a rejection: what would pass
 		Digest  string    `json:"digest,omitempty"` // of the module that was decided about
 		By      string    `json:"by"`
+		For     string    `json:"for,omitempty"` // in whose place
 		At      time.Time `json:"at"`
 		Policy  string    `json:"policy,omitempty"` // that an approval was judged by once more
 		Until   time.Time `json:"until,omitzero"`   // when the grants that it made end at the latest
@@ -889,7 +892,10 @@ type (
 		Disabled bool         `json:"disabled,omitempty"`
 		Former   []FormerName `json:"former,omitempty"` // the names that the user had
 		Given    []Given      `json:"given,omitempty"`  // roles that rules gave, beside Roles
-		ETag     string       `json:"-"`                // of one user that is read, for IfMatch
+		// Delegations say who decides in the user's place; DecidesFor names those of whom one is to the user.
+		Delegations []Delegation `json:"delegations,omitempty"`
+		DecidesFor  []string     `json:"decides_for,omitempty"`
+		ETag        string       `json:"-"` // of one user that is read, for IfMatch
 	}
 	// Given is a role that a rule gave, by what a sign-in provider said.
 	Given struct {

@@ -54,6 +54,7 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[requestedType]():         words(accessToken),
 	reflect.TypeFor[access.AudienceKind]():   words(access.AudienceKinds()...),
 	reflect.TypeFor[access.AccessStatus]():   words(access.AccessOpen, access.AccessGranted, access.AccessRefused),
+	reflect.TypeFor[access.Concern]():        words(access.Concerns()...),
 	reflect.TypeFor[access.Scope]():          access.ScopeWords(),
 	reflect.TypeFor[approvals.Kind]():        words(approvals.KindGrant, approvals.KindPromotion, approvals.KindAudience),
 	reflect.TypeFor[approvals.Status]():      words(approvals.StatusOpen, approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn),

@@ -59,6 +59,7 @@ type Services struct {
 	Tokens          web.Tokens
 	Sessions        web.Sessions
 	ServiceAccounts web.ServiceAccounts
+	Delegations     web.Delegations
 
 	Accounts     web.Accounts
 	Links        web.Links

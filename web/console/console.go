@@ -77,6 +77,7 @@ type Services struct {
 	Groups       web.Groups
 
 	ServiceAccounts web.ServiceAccounts
+	Delegations     web.Delegations
 
 	Inbox  web.Inbox
 	Access web.Explainer
@@ -138,7 +139,7 @@ func newConsole(s Services, f *frame) *Console {
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
-		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Accounts, s.SignIns, s.Links, s.Front, s.SignedIn},
+		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Accounts, s.SignIns, s.Links, s.Front, s.SignedIn, s.Delegations},
 		quotas:       &quotas{f, s.Quotas},
 		provisioning: &provisioning{f, s.Provisioning},
 		groups:       &groups{f, s.Groups},
@@ -279,6 +280,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/apps/{app}/triggers/run", c.automation.runTrigger, access.RunTriggers)
 	act("/apps/{app}/dead-letters/{seq}/redeliver", c.automation.redeliver, access.RunTriggers)
 	act("/apps/{app}/dead-letters/{seq}/delete", c.automation.deleteDeadLetter, access.RunTriggers)
+	act("/requests/decision", c.reviews.decideSelected, access.DecideRequest)
 	act("/apps/{app}/releases/{number}/decision", c.reviews.decideRelease, access.DecideRequest)
 	edit("/requests/{id}/decision", aRequest, c.reviews.decide, access.DecideRequest)
 	edit("/requests/{id}/ask-changes", aRequest, c.reviews.askChanges, access.AskChanges)
@@ -301,6 +303,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/tokens/{id}/revoke", c.settings.revokeToken, access.ManageTokens)
 	act("/settings/sessions/{id}/end", c.settings.endSession, access.ManageSessions)
 	act("/settings/sessions/end", c.settings.endSessions, access.ManageSessions)
+	act("/settings/delegations", c.settings.delegate, access.Delegate)
+	act("/settings/delegations/{id}/end", c.settings.endDelegation, access.EndDelegations)
 	act("/settings/keys", c.settings.addKey, access.ManageKeys)
 	act("/settings/keys/delete", c.settings.deleteKey, access.ManageKeys)
 	act("/settings/links", c.settings.switchLinks, access.ManagePerson)

@@ -42,6 +42,8 @@ type requestsView struct {
 	Brief   *control.Briefing // of that release, for those who may look into the app
 	Waiting []approvals.Request
 	Pages   pager
+	Concern access.Concern // only those that wait for a reviewer of it
+	Counts  openCounts
 }
 
 // asking are the requests of a page that one release made, if more than one of them is open.
@@ -131,14 +133,22 @@ func (s *reviews) requests(r *http.Request) (string, any, error) {
 			return "", nil, fmt.Errorf("%w: %.20q is no release", problem.ErrBadRequest, number)
 		}
 	}
+	concern := access.Concern(r.URL.Query().Get("concern"))
+	if concern != "" && !slices.Contains(access.Concerns(), concern) {
+		return "", nil, fmt.Errorf("%w: %.20q is no concern", problem.ErrBadRequest, concern)
+	}
 	list, pages, err := listed(r, "requests", shownItems, func(p control.Page) (control.Items[approvals.Request], error) {
-		return s.asked.Requests(r.Context(), control.RequestFilter{Status: status, App: app, Release: release, Mine: mine, Overdue: overdue}, p)
+		return s.asked.Requests(r.Context(), control.RequestFilter{Status: status, App: app, Release: release, Mine: mine, Overdue: overdue, Concern: concern}, p)
 	})
 	if err != nil {
 		return "", nil, err
 	}
+	counts, err := s.countOpen(r)
+	if err != nil {
+		return "", nil, err
+	}
 	brief, err := s.briefing(r, app, release)
-	return "requests", requestsView{b, status, mine, overdue, app, release, brief, list, pages}, err
+	return "requests", requestsView{b, status, mine, overdue, app, release, brief, list, pages, concern, counts}, err
 }
 
 // briefing is what a reviewer has to know of the one release that a page is about; nil for none, and for

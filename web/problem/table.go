@@ -300,6 +300,17 @@ var table = []Entry{
 		"Requests are decided, and people, what they come in with and whose an app is are changed, by people themselves: never by a service account, and never by an assistant or a pipeline on a person's behalf.",
 		"Sign in to the console yourself, or use a token of your own that was not made for automation.", access.ErrInPerson).
 		commands("agora login"),
+	entry("bad-delegation", http.StatusUnprocessableEntity, "The delegation is not valid",
+		"A reviewer has another reviewer decide in their place, for up to 90 days, for all or some of what the reviewer reviews, and says why.",
+		"Read the detail; it names what is wrong.", access.ErrBadDelegation).
+		commands("agora delegate to PERSON --until 2026-12-03 --reason 'on leave'"),
+	entry("delegated-right", http.StatusConflict, "A delegated right cannot be delegated on",
+		"Who decides in the place of another person does not pass that on: who votes is always one whom the reviewer chose.",
+		"Ask the reviewer whose right it is to choose another person.", access.ErrDelegatedRight).
+		commands("agora delegate list"),
+	entry("no-delegation", http.StatusNotFound, "There is no such delegation",
+		"A delegation is gone once it has ended.", "List those that there are.", access.ErrNoDelegation).
+		commands("agora delegate list"),
 	entry("bad-service-account", http.StatusUnprocessableEntity, "The service account is not valid",
 		"A service account has a name of its own, a person who answers for it, and no role that this person has not. It is no person: it never signs in, owns no app and is in no group.",
 		"Read the detail; it names what is wrong.", access.ErrServiceAccount).
