@@ -42,6 +42,8 @@ type EventKind struct {
 var eventKinds = []EventKind{
 	{"app.suspended", "suspended", []string{"authority", "reason"}, AudienceEverybody},
 	{"app.resumed", "resumed", []string{"reason"}, AudienceEverybody},
+	{"app.quarantined", "quarantined", []string{"authority", "reason"}, AudienceEverybody},
+	{"app.unquarantined", "ended the quarantine of", []string{"reason", "state"}, AudienceEverybody},
 	{"app.renamed", "gave another title to", []string{"title", "was"}, AudienceEverybody},
 	{"app.offered", "offered the app to", []string{"reason"}, AudienceEverybody},
 	{"app.offer_ended", "ended the offer of", nil, AudienceEverybody},

@@ -84,6 +84,7 @@ type App struct {
 
 	// What is known beside an app that is simply active; see State.
 	Suspension *Suspension `json:"suspension,omitempty"`
+	Quarantine *Quarantine `json:"quarantine,omitempty"`
 	Deletion   *Deletion   `json:"deletion,omitempty"`
 	Removal    *Removal    `json:"removal,omitempty"`
 	Offer      *Offer      `json:"offer,omitempty"` // to hand it over

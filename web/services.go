@@ -91,6 +91,10 @@ type Lifecycle interface {
 	SuspendApp(ctx context.Context, app, reason string) (control.App, error)
 	// ResumeApp ends a suspension; registry.ErrHeld if it was a higher authority's.
 	ResumeApp(ctx context.Context, app, reason string) (control.App, error)
+	// QuarantineApp keeps an app from everybody: a reviewer of security, or an operator.
+	QuarantineApp(ctx context.Context, app, reason string) (control.App, error)
+	// EndQuarantine ends that; registry.ErrNotGuard for its owners, and if it was a higher authority's.
+	EndQuarantine(ctx context.Context, app, reason string) (control.App, error)
 	// DeleteApp stops an app and has it removed after a wait.
 	DeleteApp(ctx context.Context, app, reason string) (control.App, error)
 	// UndeleteApp ends a deletion while the wait lasts.

@@ -58,6 +58,8 @@ func lifeWords(a client.App) string {
 	switch {
 	case a.State == "suspended":
 		return fmt.Sprintf("%s is suspended by %s (%s): it serves nothing until `agora apps resume %s`.", a.Name, a.Suspension.By, a.Suspension.Authority, a.Name)
+	case a.State == "quarantined":
+		return fmt.Sprintf("%s is quarantined by %s (%s): it serves nothing, and stays as it is, until `agora apps unquarantine %s`.", a.Name, a.Quarantine.By, a.Quarantine.Authority, a.Name)
 	case a.State == "deleting":
 		return fmt.Sprintf("%s serves nothing, and will be removed on %s. Until then, `agora apps undelete %s` undoes it.", a.Name, when(a.Deletion.Until), a.Name)
 	case a.State == "removing":
@@ -82,6 +84,9 @@ func lifeRows(a client.App) (rows [][]string) {
 	}
 	if s := a.Suspension; s != nil {
 		rows = append(rows, []string{"suspended", fmt.Sprintf("by %s (%s) on %s: %s", s.By, s.Authority, when(s.At), orDash(s.Reason))})
+	}
+	if q := a.Quarantine; q != nil {
+		rows = append(rows, []string{"quarantined", fmt.Sprintf("by %s (%s) on %s: %s", q.By, q.Authority, when(q.At), q.Reason)})
 	}
 	if d := a.Deletion; d != nil {
 		rows = append(rows, []string{"removed", fmt.Sprintf("on %s, as %s asked on %s: %s", when(d.Until), d.By, when(d.At), orDash(d.Reason))})
@@ -118,6 +123,40 @@ func (c appCommands) resume() *cobra.Command {
 		func(ctx context.Context, node *client.Client, app string) (client.App, error) {
 			return node.Resume(ctx, app, reason)
 		})
+}
+
+func (c appCommands) quarantine() *cobra.Command {
+	var reason string
+	cmd := c.act(&cobra.Command{
+		Use: "quarantine APP", Short: "Keep an app from everybody because something is wrong with it",
+		Long: `Stops an app because something is wrong with it: a vulnerability, a stolen key,
+misuse. Its addresses say that it was stopped to protect the people who use it,
+its calls end, and nothing of it runs. Its owners cannot resume, promote or
+delete it, and no release of it goes; they can upload what mends it. For
+reviewers of security and operators; it is ended by the authority that set it or
+one above, and by no one who owns the app.`,
+		Example: `  agora apps quarantine hello --reason "its signing key was published"`,
+	}, &reason, func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+		return node.Quarantine(ctx, app, reason)
+	})
+	cmd.Flags().Lookup("reason").Usage = "what is wrong; every signed-in person can read it"
+	_ = cmd.MarkFlagRequired("reason")
+	return cmd
+}
+
+func (c appCommands) unquarantine() *cobra.Command {
+	var reason string
+	cmd := c.act(&cobra.Command{
+		Use: "unquarantine APP", Short: "Let an app out of its quarantine",
+		Long: `Ends the quarantine of an app, which is then what it was before: suspended, if it
+was. What was uploaded meanwhile serves once its owner activates it.`,
+		Example: `  agora apps unquarantine hello --reason "signed anew; the old key is deleted"`,
+	}, &reason, func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+		return node.EndQuarantine(ctx, app, reason)
+	})
+	cmd.Flags().Lookup("reason").Usage = "why it is safe again; every signed-in person can read it"
+	_ = cmd.MarkFlagRequired("reason")
+	return cmd
 }
 
 func (c appCommands) delete() *cobra.Command {

@@ -50,7 +50,7 @@ func personOf(actor access.Actor, app registry.App) person {
 	on := control.OfApp(app)
 	who := actor.Person()
 	shares := (app.CoOwner != "" && who == app.CoOwner) || access.In(actor.Groups, app.Group) || (who == app.Owner && who != actor.User)
-	p := registry.Party{Owner: actor.User == app.Owner, Shares: shares, Reviewer: access.Holds(actor, access.RoleReviewer, on), Operator: access.Holds(actor, access.RoleOperator, on)}
+	p := registry.Party{Owner: actor.User == app.Owner, Shares: shares, Reviewer: access.Holds(actor, access.RoleReviewer, on), Security: access.Reviews(actor, access.ConcernSecurity, app.Group), Operator: access.Holds(actor, access.RoleOperator, on)}
 	return person{p, actor}
 }
 
@@ -115,6 +115,38 @@ func (l *Lifecycle) ResumeApp(ctx context.Context, name, reason string) (control
 		tx.Emit("app.resumed", name, name, map[string]string{"reason": reason})
 		return a, err
 	})
+}
+
+// QuarantineApp keeps an app from everybody, because something is wrong with it.
+func (l *Lifecycle) QuarantineApp(ctx context.Context, name, reason string) (control.App, error) {
+	return l.act(ctx, access.QuarantineApp, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+		a, err := a.SetQuarantine(p.Party, p.User, reason, l.desk.Now().UTC())
+		if err := cmp.Or(err, given(reason, "what is wrong with an app has to be said")); err != nil {
+			return a, err
+		}
+		tx.Emit("app.quarantined", name, name, map[string]string{"authority": string(a.Quarantine.Authority), "reason": reason})
+		return a, nil
+	})
+}
+
+// EndQuarantine lets an app be what it was before it was quarantined.
+func (l *Lifecycle) EndQuarantine(ctx context.Context, name, reason string) (control.App, error) {
+	return l.act(ctx, access.EndQuarantine, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+		a, err := a.EndQuarantine(p.Party, l.desk.Now().UTC())
+		if err := cmp.Or(err, given(reason, "why an app is safe again has to be said")); err != nil {
+			return a, err
+		}
+		tx.Emit("app.unquarantined", name, name, map[string]string{"reason": reason, "state": string(a.State())})
+		return a, nil
+	})
+}
+
+// given requires a reason.
+func given(reason, why string) error {
+	if strings.TrimSpace(reason) == "" {
+		return fmt.Errorf("%s: %w", why, approvals.ErrReasonMissing)
+	}
+	return nil
 }
 
 // DeleteApp stops an app, which is removed with all that it keeps when a wait is over.
@@ -241,7 +273,7 @@ func (l *Lifecycle) RenameApp(ctx context.Context, name, title string) (control.
 // lifeActs lists what an actor may do to an app as a whole now. They are the names of operations.
 func lifeActs(actor access.Actor, app registry.App) (may []string) {
 	for _, act := range []access.Act{
-		access.SuspendApp, access.ResumeApp, access.RenameApp, access.TransferApp, access.ShareApp, access.AcceptOffer, access.EndOffer, access.DeleteApp, access.UndeleteApp,
+		access.SuspendApp, access.ResumeApp, access.QuarantineApp, access.EndQuarantine, access.RenameApp, access.TransferApp, access.ShareApp, access.AcceptOffer, access.EndOffer, access.DeleteApp, access.UndeleteApp,
 	} {
 		if access.Allowed(actor, act, control.OfApp(app)) {
 			may = append(may, string(act))

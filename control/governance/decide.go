@@ -164,6 +164,9 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 		return approvals.Request{}, err
 	}
 	app, err := tx.App(q.App)
+	if err == nil && d.Approve && app.Quarantine != nil {
+		err = app.Free()
+	}
 	if err != nil {
 		return approvals.Request{}, err
 	}

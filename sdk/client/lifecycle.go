@@ -18,6 +18,16 @@ func (c *Client) Resume(ctx context.Context, app, reason string) (App, error) {
 	return post[App](ctx, c, appPath(app, "resume"), map[string]any{"reason": reason})
 }
 
+// Quarantine keeps an app from everybody because something is wrong with it. It needs a reason.
+func (c *Client) Quarantine(ctx context.Context, app, reason string) (App, error) {
+	return post[App](ctx, c, appPath(app, "quarantine"), map[string]any{"reason": reason})
+}
+
+// EndQuarantine lets an app be what it was before. It needs a reason.
+func (c *Client) EndQuarantine(ctx context.Context, app, reason string) (App, error) {
+	return post[App](ctx, c, appPath(app, "unquarantine"), map[string]any{"reason": reason})
+}
+
 // DeleteApp stops an app and has it removed, with all that it keeps, when a wait is over.
 func (c *Client) DeleteApp(ctx context.Context, app, reason string) (App, error) {
 	return post[App](ctx, c, appPath(app, "delete"), map[string]any{"app": app, "reason": reason})

@@ -147,11 +147,12 @@ type (
 		Serving        int                 `json:"serving,omitempty"`
 		Waiting        int                 `json:"waiting"`
 		Previous       map[abi.Tier]int    `json:"previous,omitempty"` // what rolling a tier back leads to; not in lists
-		State          string              `json:"state"`              // active, suspended, deleting, removing or removed
+		State          string              `json:"state"`              // active, suspended, quarantined, deleting, removing or removed
 		May            []string            `json:"may,omitempty"`      // what the caller may do to it as a whole; not in lists
 		Engine         *Engine             `json:"engine,omitempty"`   // what its release that serves, or else the newest, was made with, if of a script
 		Findings       []abi.Finding       `json:"findings,omitempty"` // what its owner can do something about; not in lists
 		Suspension     *Suspension         `json:"suspension,omitempty"`
+		Quarantine     *Quarantine         `json:"quarantine,omitempty"`
 		Deletion       *Deletion           `json:"deletion,omitempty"`
 		Removal        *Removal            `json:"removal,omitempty"`
 		Offer          *Offer              `json:"offer,omitempty"`
@@ -163,6 +164,13 @@ type (
 		Authority string    `json:"authority"` // owner, reviewer or operator
 		At        time.Time `json:"at"`
 		Reason    string    `json:"reason,omitempty"`
+	}
+	// Quarantine says who found that something is wrong with an app, and what.
+	Quarantine struct {
+		By        string    `json:"by"`
+		Authority string    `json:"authority"` // reviewer or operator
+		At        time.Time `json:"at"`
+		Reason    string    `json:"reason"`
 	}
 	// Deletion says until when the deletion of an app can be undone.
 	Deletion struct {

@@ -55,8 +55,9 @@ var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants
 // index, and what all releases of an app used together; format 5 added states of apps: an earlier
 // agora would serve what is suspended; in format 6 records refer to people by ids, and meters have
 // other names, which an earlier one would bill as unknown; format 7 added accounts at sign-in
-// providers and roles that they give, which an earlier one would lose.
-const format = 7
+// providers and roles that they give, which an earlier one would lose; format 8 added quarantines: an
+// earlier agora would serve what is quarantined.
+const format = 8
 
 // identified is the format that gave people ids.
 const identified = 6

@@ -15,6 +15,10 @@ type (
 	Reason struct {
 		Reason string `json:"reason,omitempty"` // needed for another person's app; everybody who is signed in can read it
 	}
+	// Because is the body of quarantineApp and endQuarantine.
+	Because struct {
+		Reason string `json:"reason"` // needed always; everybody who is signed in can read it
+	}
 	// DeleteApp is the body of deleteApp.
 	DeleteApp struct {
 		App    string `json:"app"` // the app's name again
@@ -49,6 +53,22 @@ func resumeApp(s *server, c echo.Context) (any, error) {
 		return nil, err
 	}
 	return one(s.Lifecycle.ResumeApp(c.Request().Context(), arg[string](c, "app"), in.Reason))
+}
+
+func quarantineApp(s *server, c echo.Context) (any, error) {
+	in, err := decode[Because](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Lifecycle.QuarantineApp(c.Request().Context(), arg[string](c, "app"), in.Reason))
+}
+
+func endQuarantine(s *server, c echo.Context) (any, error) {
+	in, err := decode[Because](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Lifecycle.EndQuarantine(c.Request().Context(), arg[string](c, "app"), in.Reason))
 }
 
 func deleteApp(s *server, c echo.Context) (any, error) {

@@ -23,6 +23,16 @@ func (l *lifecycle) resumeApp(r *http.Request) (string, error) {
 	return appPage(r, "resumed"), err
 }
 
+func (l *lifecycle) quarantineApp(r *http.Request) (string, error) {
+	_, err := l.apps.QuarantineApp(r.Context(), r.PathValue("app"), r.FormValue("reason"))
+	return appPage(r, "quarantined"), err
+}
+
+func (l *lifecycle) endQuarantine(r *http.Request) (string, error) {
+	_, err := l.apps.EndQuarantine(r.Context(), r.PathValue("app"), r.FormValue("reason"))
+	return appPage(r, "unquarantined"), err
+}
+
 // deleteApp deletes an app whose name was typed.
 func (l *lifecycle) deleteApp(r *http.Request) (string, error) {
 	app := r.PathValue("app")

@@ -442,6 +442,10 @@ var table = []Entry{
 		"The app was stopped on purpose. It serves nothing, and nothing calls it, until it is resumed; nothing that it keeps is lost.",
 		"Ask whom the message names. Who suspended it, or an operator, resumes it.", registry.ErrSuspended).
 		commands("agora apps show <app>", "agora apps resume <app>").causedByClients().toAll(),
+	entry("app-quarantined", http.StatusServiceUnavailable, "The app was stopped to protect the people who use it",
+		"Something is wrong with the app: it may be open to attack, or have been misused. It serves nothing and nothing calls it until those who look into it end its quarantine; nothing that it keeps is lost.",
+		"Ask whom the message names. Its owner uploads what mends it; who quarantined it, or an authority above, ends that.", registry.ErrQuarantined).
+		commands("agora apps show <app>", "agora apps unquarantine <app>").causedByClients().toAll(),
 	entry("app-deleting", http.StatusServiceUnavailable, "The app is being deleted",
 		"The app was stopped, and will be removed with all that it keeps when its wait is over. Until then that can be undone.",
 		"Ask the owner of the app. The owner, or an operator, can undo the deletion.", registry.ErrDeleting).
@@ -451,12 +455,16 @@ var table = []Entry{
 		"Remove links that lead here. Publish under another name; what was removed is in a certificate.", registry.ErrRemoved).
 		commands("agora certificates list --app <app>").toAll(),
 	entry("app-state", http.StatusConflict, "The app's state does not allow that",
-		"An app is active, suspended, being deleted or removed, and each state allows some acts only.",
+		"An app is active, suspended, quarantined, being deleted or removed, and each state allows some acts only.",
 		"Look at the app's state; the detail says what is in the way.", registry.ErrState, access.ErrNotNow).
 		commands("agora apps show <app>"),
 	entry("suspension-held", http.StatusForbidden, "Others suspended the app",
 		"A suspension is ended by whoever's authority made it: a reviewer's by a reviewer who does not own the app, an operator's by an operator.",
 		"Talk to who suspended it: the app's page names them.", registry.ErrHeld).
+		commands("agora apps show <app>"),
+	entry("not-guard", http.StatusForbidden, "A quarantine is not yours to set or end",
+		"An app is quarantined by a reviewer of security or an operator. That is ended by the authority that set it, or one above, and by no one who owns the app.",
+		"Talk to who quarantined it: the app's page names them. Owners upload a release that mends what is wrong.", registry.ErrNotGuard).
 		commands("agora apps show <app>"),
 	entry("not-offered", http.StatusForbidden, "The app is not offered to you",
 		"An app is taken over by the one person to whom its owner offers it, and only as long as the offer stands.",
