@@ -42,6 +42,9 @@ type EventKind struct {
 var eventKinds = []EventKind{
 	{"app.suspended", "suspended", []string{"authority", "reason"}, AudienceEverybody},
 	{"app.resumed", "resumed", []string{"reason"}, AudienceEverybody},
+	{"app.maintained", "put in maintenance", []string{"until", "successor", "reason"}, AudienceEverybody},
+	{"app.unmaintained", "ended the maintenance of", []string{"reason"}, AudienceEverybody},
+	{"app.maintenance_over", "found that the end has come that was said for the maintenance of", []string{"until", "successor"}, AudienceEverybody},
 	{"app.quarantined", "quarantined", []string{"authority", "reason"}, AudienceEverybody},
 	{"app.unquarantined", "ended the quarantine of", []string{"reason", "state"}, AudienceEverybody},
 	{"app.renamed", "gave another title to", []string{"title", "was"}, AudienceEverybody},

@@ -45,6 +45,8 @@ const (
 	SetSecrets      Act = "set-secrets"
 	RunTriggers     Act = "run-triggers"
 	RenameApp       Act = "rename"
+	MaintainApp     Act = "maintain"
+	EndMaintenance  Act = "unmaintain"
 	SuspendApp      Act = "suspend"
 	ResumeApp       Act = "resume"
 	QuarantineApp   Act = "quarantine"
@@ -135,6 +137,7 @@ type Resource struct {
 	Stage       Stage  // "" is Alive
 	SuspendedBy string // in whose name: "owner", "reviewer" or "operator"; "" if it is not suspended
 	Quarantined string // in whose name: "reviewer" or "operator"; "" if it is not quarantined
+	Maintained  bool   // it is in maintenance
 	OfferedTo   string // whom its owner offers it to
 
 	// Of an app, and of a request about it: who owns it with its owner.
@@ -271,19 +274,20 @@ var (
 	bystander = being{"neither its requester nor one of the app's owners, now or while it was open", func(a Actor, on Resource) bool { return !isConcerned(a, on) && !owned(a, on) }}
 	member    = being{"in it", func(a Actor, on Resource) bool { return In(a.Groups, on.Group) }}
 
-	always   = when{"", func(Resource) bool { return true }}
-	serving  = when{"it serves", func(on Resource) bool { return on.Serves }}
-	living   = when{"it is alive and not quarantined", unheld}
-	there    = when{"it is alive", alive}
-	deleting = when{"its deletion can be undone", func(on Resource) bool { return on.Stage == Deleting && on.Quarantined == "" }}
-	onOffer  = when{"it is offered to a person", func(on Resource) bool { return unheld(on) && on.OfferedTo != "" }}
-	open     = when{"it is open", func(on Resource) bool { return !on.Closed }}
-	running  = heldBy("it is not suspended", "")
-	ownHeld  = heldBy("its owner suspended it", "owner")
-	revHeld  = heldBy("a reviewer suspended it", "reviewer")
-	anyHeld  = heldBy("it is suspended", "owner", "reviewer", "operator")
-	belowRev = heldBy("neither a reviewer nor an operator suspended it", "", "owner")
-	belowOps = heldBy("no operator suspended it", "", "owner", "reviewer")
+	always     = when{"", func(Resource) bool { return true }}
+	serving    = when{"it serves", func(on Resource) bool { return on.Serves }}
+	living     = when{"it is alive and not quarantined", unheld}
+	maintained = when{"it is in maintenance", func(on Resource) bool { return unheld(on) && on.Maintained }}
+	there      = when{"it is alive", alive}
+	deleting   = when{"its deletion can be undone", func(on Resource) bool { return on.Stage == Deleting && on.Quarantined == "" }}
+	onOffer    = when{"it is offered to a person", func(on Resource) bool { return unheld(on) && on.OfferedTo != "" }}
+	open       = when{"it is open", func(on Resource) bool { return !on.Closed }}
+	running    = heldBy("it is not suspended", "")
+	ownHeld    = heldBy("its owner suspended it", "owner")
+	revHeld    = heldBy("a reviewer suspended it", "reviewer")
+	anyHeld    = heldBy("it is suspended", "owner", "reviewer", "operator")
+	belowRev   = heldBy("neither a reviewer nor an operator suspended it", "", "owner")
+	belowOps   = heldBy("no operator suspended it", "", "owner", "reviewer")
 
 	notQuarantined      = quarantined("it is not quarantined", "")
 	revQuarantined      = quarantined("a reviewer quarantined it", "reviewer")
@@ -329,6 +333,8 @@ var rules = []rule{
 	{SetSecrets, OnApp, "set and delete its secrets", "", ErrNotOwner, change(there)},
 	{RunTriggers, OnApp, "run, pause and resume its triggers, and see to its dead letters", "", ErrNotOwner, change(living)},
 	{RenameApp, OnApp, "change its title", "", ErrNotOwner, change(living)},
+	{MaintainApp, OnApp, "put it in maintenance", "", ErrNotOwner, change(living)},
+	{EndMaintenance, OnApp, "end its maintenance", "", ErrNotOwner, change(maintained)},
 	{SuspendApp, OnApp, "suspend it", "", ErrNotOwner, []way{{stoppers, owner, running}, {reviewer, stranger, belowRev}, {operator, stranger, belowOps}}},
 	{ResumeApp, OnApp, "end its suspension", "", ErrNotOwner, []way{{stoppers, owner, ownHeld}, {reviewer, stranger, revHeld}, {operator, anybody, anyHeld}}},
 	{QuarantineApp, OnApp, "quarantine it", "", ErrNotOwner, []way{{guard, anybody, notQuarantined}, {operator, anybody, belowOpsQuarantined}}},

@@ -114,8 +114,10 @@ func onApp(act access.Act, whoever who, on access.Resource) bool {
 		return on.Stage != access.Gone && (on.Quarantined == "" && (security || w.operator) || on.Quarantined == "reviewer" && w.operator)
 	case access.EndQuarantine:
 		return on.Stage != access.Gone && !own && (on.Quarantined == "reviewer" && (security || w.operator) || on.Quarantined == "operator" && w.operator)
-	case access.Route, access.DeleteRelease, access.RunTriggers, access.RenameApp, access.SetAudience:
+	case access.Route, access.DeleteRelease, access.RunTriggers, access.RenameApp, access.SetAudience, access.MaintainApp:
 		return change && alive
+	case access.EndMaintenance:
+		return change && alive && on.Maintained
 	case access.TransferApp:
 		return give && alive || there && w.operator && !own
 	case access.DeleteApp, access.ShareApp:
@@ -223,8 +225,9 @@ func everyResource(kind access.Kind) (all []access.Resource) {
 				for _, r.Stage = range []access.Stage{access.Alive, access.Deleting, access.Gone} {
 					for _, r.SuspendedBy = range []string{"", "owner", "reviewer", "operator"} {
 						for _, r.OfferedTo = range []string{"", me, other} {
+							r.Maintained = r.Serves == (r.SuspendedBy == "")
 							all = append(all, r)
-							if !r.Serves || r.SuspendedBy == "reviewer" {
+							if !r.Serves || r.SuspendedBy != "" || r.OfferedTo == other {
 								continue // what a quarantine stands above makes no difference
 							}
 							for _, by := range []string{"reviewer", "operator"} {

@@ -303,6 +303,14 @@ type App struct {
 	Findings []abi.Finding `json:"findings,omitempty"` // what its owner can do something about; not in lists
 }
 
+// Maintain is what is said of an app that is put in maintenance. Each but the reason for another person's app
+// may be left out.
+type Maintain struct {
+	Until     time.Time // zero: no end is said
+	Successor string    // the app that people should use from now on
+	Reason    string
+}
+
 // AppCode is what leads a browser from the console to an app's address, where it is signed in then.
 type AppCode struct {
 	Secret string // good once

@@ -25,6 +25,7 @@ func OfApp(app registry.App) access.Resource {
 	if app.Suspension != nil {
 		on.SuspendedBy = string(app.Suspension.Authority)
 	}
+	on.Maintained = app.Maintenance != nil
 	if app.Offer != nil {
 		on.OfferedTo = app.Offer.To
 	}

@@ -375,7 +375,7 @@ func (n *Node) serve(d *door.Door, handler http.Handler) {
 func (n *Node) tidyRegularly(ctx context.Context) {
 	const trouble = "what is not needed any more could not be removed"
 	tidy := func(ctx context.Context) error {
-		return errors.Join(n.Keeper.Tidy(ctx), n.Inbox.Tidy(ctx), n.Clocks.Sweep(ctx))
+		return errors.Join(n.Keeper.Tidy(ctx), n.Inbox.Tidy(ctx), n.Clocks.Sweep(ctx), n.Lifecycle.TellEnds(ctx))
 	}
 	if err := tidy(ctx); err != nil && ctx.Err() == nil {
 		n.log.Error(trouble, "err", err)

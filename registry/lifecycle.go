@@ -29,11 +29,12 @@ var (
 // State is where an app is in its life.
 type State string
 
-// An app is active until it is suspended or its deletion is asked for. A deletion can be undone
+// An app is active until it is put in maintenance, suspended or its deletion is asked for. A deletion can be undone
 // until its wait is over; then the app is removed, in steps that nothing ends but their end. A
 // quarantine stands above both, and ends before they matter again. See Moves.
 const (
 	StateActive      State = "active"
+	StateMaintenance State = "maintenance" // it serves, and gets nothing new
 	StateSuspended   State = "suspended"
 	StateDeleting    State = "deleting"    // stopped, and waits to be removed
 	StateQuarantined State = "quarantined" // stopped because something is wrong with it
@@ -127,6 +128,8 @@ func (a App) State() State {
 		return StateDeleting
 	case a.Suspension != nil:
 		return StateSuspended
+	case a.Maintenance != nil:
+		return StateMaintenance
 	}
 	return StateActive
 }

@@ -20,7 +20,7 @@ import (
 type model struct {
 	owner, heldBy, offered string
 	quarantinedBy          string
-	deleting, gone         bool
+	deleting, gone, kept   bool      // kept: in maintenance
 	stood, until           time.Time // when the quarantine began, and when a deletion is due
 }
 
@@ -52,6 +52,14 @@ func (m *model) may(act, who, to string, now time.Time) bool {
 	}
 	ok := false
 	switch act {
+	case "maintain":
+		if ok = alive && (own || p.Operator) && to != "shop"; ok {
+			m.kept = true
+		}
+	case "unmaintain":
+		if ok = alive && (own || p.Operator) && m.kept; ok {
+			m.kept = false
+		}
 	case "suspend":
 		if ok = alive && as != "" && high[as] > high[m.heldBy]; ok {
 			m.heldBy = as
@@ -113,6 +121,8 @@ func (m *model) state() registry.State {
 		return registry.StateDeleting
 	case m.heldBy != "":
 		return registry.StateSuspended
+	case m.kept:
+		return registry.StateMaintenance
 	}
 	return registry.StateActive
 }
@@ -121,6 +131,10 @@ func try(a registry.App, act, who, to string, now time.Time) (registry.App, erro
 	p := people[who]
 	p.Owner = a.Owner == who
 	switch act {
+	case "maintain":
+		return a.Maintain(p, registry.Maintenance{By: who, At: now, Successor: to})
+	case "unmaintain":
+		return a.EndMaintenance(p)
 	case "suspend":
 		return a.Suspend(p, who, "why", now)
 	case "resume":
@@ -155,7 +169,7 @@ func try(a registry.App, act, who, to string, now time.Time) (registry.App, erro
 // TestLifeOfApps lets owners, strangers, reviewers and operators do anything in any order: what is
 // allowed, and what becomes of the app, is what the model says; what is refused changes nothing.
 func TestLifeOfApps(t *testing.T) {
-	acts := []string{"suspend", "resume", "quarantine", "quarantine", "unquarantine", "delete", "undelete", "offer", "end", "accept", "give", "remove"}
+	acts := []string{"maintain", "unmaintain", "suspend", "resume", "quarantine", "quarantine", "unquarantine", "delete", "undelete", "offer", "end", "accept", "give", "remove"}
 	names := []string{"ada", "bob", "ops", "rex", "sec"}
 	rapid.Check(t, func(rt *rapid.T) {
 		now := time.Unix(1e9, 0)
@@ -189,7 +203,7 @@ func checkLife(rt *rapid.T, app registry.App, m model) {
 	if app.State() != m.state() || app.Owner != m.owner {
 		rt.Fatalf("the app is %s of %s, and should be %s of %s", app.State(), app.Owner, m.state(), m.owner)
 	}
-	if (app.Stopped() == nil) != (app.State() == registry.StateActive) {
+	if (app.Stopped() == nil) != (app.State() == registry.StateActive || app.State() == registry.StateMaintenance) {
 		rt.Fatalf("%s and stopped: %v", app.State(), app.Stopped())
 	}
 	if m.deleting && !m.gone && !app.Deletion.Until.Equal(m.until) {

@@ -33,6 +33,10 @@ var acts = []struct {
 	name string
 	try  func(a App, p Party, now time.Time) (App, error)
 }{
+	{"maintain", func(a App, p Party, now time.Time) (App, error) {
+		return a.Maintain(p, Maintenance{By: "who", At: now})
+	}},
+	{"unmaintain", func(a App, p Party, _ time.Time) (App, error) { return a.EndMaintenance(p) }},
 	{"suspend", func(a App, p Party, now time.Time) (App, error) { return a.Suspend(p, "who", "why", now) }},
 	{"resume", func(a App, p Party, _ time.Time) (App, error) { return a.Resume(p) }},
 	{"quarantine", func(a App, p Party, now time.Time) (App, error) { return a.SetQuarantine(p, "who", "why", now) }},
@@ -57,6 +61,7 @@ func situations(now time.Time) (all []App) {
 		change(&a)
 		all = append(all, a)
 	}
+	with(func(a *App) { a.Maintenance = &Maintenance{By: "who", At: now} })
 	for _, by := range []Authority{ByOwner, ByReviewer, ByOperator} {
 		with(func(a *App) { a.Suspension = &Suspension{By: "who", Authority: by, At: now} })
 	}

@@ -83,11 +83,12 @@ type App struct {
 	Closed []Closure `json:"closed,omitempty"`
 
 	// What is known beside an app that is simply active; see State.
-	Suspension *Suspension `json:"suspension,omitempty"`
-	Quarantine *Quarantine `json:"quarantine,omitempty"`
-	Deletion   *Deletion   `json:"deletion,omitempty"`
-	Removal    *Removal    `json:"removal,omitempty"`
-	Offer      *Offer      `json:"offer,omitempty"` // to hand it over
+	Maintenance *Maintenance `json:"maintenance,omitempty"`
+	Suspension  *Suspension  `json:"suspension,omitempty"`
+	Quarantine  *Quarantine  `json:"quarantine,omitempty"`
+	Deletion    *Deletion    `json:"deletion,omitempty"`
+	Removal     *Removal     `json:"removal,omitempty"`
+	Offer       *Offer       `json:"offer,omitempty"` // to hand it over
 }
 
 // Closure is a capability that was taken from an app or, with a digest, that a reviewer refused bytes.

@@ -83,18 +83,27 @@ type HostNames interface {
 	DeleteHostName(ctx context.Context, host string) error
 }
 
-// Lifecycle stops apps, removes them and hands them over. Each act is refused with
-// registry.ErrState where the app's state does not allow it, and with registry.ErrRemoved if the app
-// is gone. An act on another person's app needs a reason.
-type Lifecycle interface {
-	// SuspendApp stops an app: its owner, a reviewer or an operator.
-	SuspendApp(ctx context.Context, app, reason string) (control.App, error)
-	// ResumeApp ends a suspension; registry.ErrHeld if it was a higher authority's.
-	ResumeApp(ctx context.Context, app, reason string) (control.App, error)
+// States puts apps into the states that people declare and end: maintenance and quarantine.
+type States interface {
+	// MaintainApp says that an app gets nothing new: its owners, or an operator.
+	MaintainApp(ctx context.Context, app string, m control.Maintain) (control.App, error)
+	// EndMaintenance lets it get new things again.
+	EndMaintenance(ctx context.Context, app, reason string) (control.App, error)
 	// QuarantineApp keeps an app from everybody: a reviewer of security, or an operator.
 	QuarantineApp(ctx context.Context, app, reason string) (control.App, error)
 	// EndQuarantine ends that; registry.ErrNotGuard for its owners, and if it was a higher authority's.
 	EndQuarantine(ctx context.Context, app, reason string) (control.App, error)
+}
+
+// Lifecycle stops apps, removes them and hands them over. Each act is refused with
+// registry.ErrState where the app's state does not allow it, and with registry.ErrRemoved if the app
+// is gone. An act on another person's app needs a reason.
+type Lifecycle interface {
+	States
+	// SuspendApp stops an app: its owner, a reviewer or an operator.
+	SuspendApp(ctx context.Context, app, reason string) (control.App, error)
+	// ResumeApp ends a suspension; registry.ErrHeld if it was a higher authority's.
+	ResumeApp(ctx context.Context, app, reason string) (control.App, error)
 	// DeleteApp stops an app and has it removed after a wait.
 	DeleteApp(ctx context.Context, app, reason string) (control.App, error)
 	// UndeleteApp ends a deletion while the wait lasts.

@@ -66,7 +66,7 @@ var arguments = map[string]completion{
 var flagValues = map[string]completion{
 	"output": {words: []string{"text", "json"}}, "context": {local: contextNames},
 	"tier": tiers, "audience": {words: audienceWords()}, "promote to": {words: tierNames()[1:]}, "role": roles, "add-role": roles, "remove-role": roles,
-	"list by": {names: completeUsers}, "provider": {names: completeProviders}, "external": freeText, "revision": freeText, "label": freeText, "person": {names: completeUsers}, "sponsor": {names: completeUsers}, "purpose": freeText, "source": {words: []string{"here"}}, "state": {words: []string{"active", "suspended", "quarantined", "deleting", "removing"}},
+	"list by": {names: completeUsers}, "provider": {names: completeProviders}, "external": freeText, "revision": freeText, "label": freeText, "person": {names: completeUsers}, "sponsor": {names: completeUsers}, "purpose": freeText, "until": freeText, "successor": appNames, "source": {words: []string{"here"}}, "state": {words: []string{"active", "maintenance", "suspended", "quarantined", "deleting", "removing"}},
 	"status": {words: []string{"open", "approved", "rejected", "withdrawn", "all"}},
 	"by":     {words: groupings, list: true}, "app": appNames, "user": {names: completeUsers}, "team": {names: completeTeams}, "cost-center": {names: completeCostCenters},
 	"release": {names: completeReleases}, "request": {names: completeRequests, list: true}, "method": {words: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}},

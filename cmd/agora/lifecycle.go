@@ -66,6 +66,8 @@ func lifeWords(a client.App) string {
 		return a.Name + " is being removed."
 	case a.State == "removed":
 		return fmt.Sprintf("%s was removed on %s; what was removed is in %s.", a.Name, when(a.Removal.Done), a.Removal.Certificate)
+	case a.State == "maintenance":
+		return fmt.Sprintf("%s is in maintenance%s: it serves, and gets nothing new, until `agora apps unmaintain %s`.", a.Name, maintenanceWords(*a.Maintenance), a.Name)
 	case a.Offer != nil:
 		return fmt.Sprintf("%s is offered to %s, who takes it with `agora apps accept %s`. Until then it belongs to %s.", a.Name, a.Offer.To, a.Name, a.Owner)
 	}
@@ -81,6 +83,9 @@ func lifeRows(a client.App) (rows [][]string) {
 			next = "hand it over with `agora apps transfer " + a.Name + " --to " + a.Successor + "`"
 		}
 		rows = append(rows, []string{"orphaned", "its owner is disabled; " + next})
+	}
+	if m := a.Maintenance; m != nil {
+		rows = append(rows, []string{"maintenance", strings.TrimSpace(fmt.Sprintf("by %s on %s%s: %s", m.By, when(m.At), maintenanceWords(*m), orDash(m.Reason)))})
 	}
 	if s := a.Suspension; s != nil {
 		rows = append(rows, []string{"suspended", fmt.Sprintf("by %s (%s) on %s: %s", s.By, s.Authority, when(s.At), orDash(s.Reason))})
@@ -122,6 +127,49 @@ func (c appCommands) resume() *cobra.Command {
 	return c.act(&cobra.Command{Use: "resume APP", Short: "Let a suspended app serve again"}, &reason,
 		func(ctx context.Context, node *client.Client, app string) (client.App, error) {
 			return node.Resume(ctx, app, reason)
+		})
+}
+
+// maintenanceWords says until when, and what follows.
+func maintenanceWords(m client.Maintenance) (words string) {
+	if !m.Until.IsZero() {
+		words += " until " + m.Until.UTC().Format(time.DateOnly)
+	}
+	if m.Successor != "" {
+		words += ", followed by " + m.Successor
+	}
+	return words
+}
+
+func (c appCommands) maintain() *cobra.Command {
+	var reason, until, successor string
+	cmd := c.act(&cobra.Command{
+		Use: "maintain APP", Short: "Say that an app is kept running and gets nothing new",
+		Long: `Puts an app in maintenance: it serves as before, people see in the catalogue that
+it gets nothing new and which app they should use instead, and the promotion of
+a release has to say what it mends. At the end that is said its owners are told;
+nothing stops by itself. Said again, it takes the place of what was said.`,
+		Example: `  agora apps maintain hello --until 2030-01-31 --successor hello-next`,
+	}, &reason, func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+		var end time.Time
+		if until != "" {
+			var err error
+			if end, err = time.Parse(time.DateOnly, until); err != nil {
+				return client.App{}, usageError("--until is a date such as 2030-01-31, not %q", until)
+			}
+		}
+		return node.Maintain(ctx, app, end, successor, reason)
+	})
+	cmd.Flags().StringVar(&until, "until", "", "the date of its end, such as 2030-01-31")
+	cmd.Flags().StringVar(&successor, "successor", "", "the app that people should use instead")
+	return cmd
+}
+
+func (c appCommands) unmaintain() *cobra.Command {
+	var reason string
+	return c.act(&cobra.Command{Use: "unmaintain APP", Short: "Let an app get new things again"}, &reason,
+		func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+			return node.EndMaintenance(ctx, app, reason)
 		})
 }
 

@@ -3,6 +3,7 @@ package apps
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -94,6 +95,65 @@ func (p person) explained(app, reason string) error {
 		return fmt.Errorf("the owner of %q will read why: %w", app, approvals.ErrReasonMissing)
 	}
 	return nil
+}
+
+// MaintainApp says that an app is kept running and gets nothing new, until when, and what follows it.
+func (l *Lifecycle) MaintainApp(ctx context.Context, name string, m control.Maintain) (control.App, error) {
+	return l.act(ctx, access.MaintainApp, name, m.Reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+		is := registry.Maintenance{By: p.User, At: l.desk.Now().UTC(), Until: m.Until.UTC(), Successor: m.Successor, Reason: m.Reason}
+		a, err := a.Maintain(p.Party, is)
+		if err := cmp.Or(err, p.explained(name, m.Reason)); err != nil {
+			return a, err
+		}
+		if m.Successor != "" {
+			if next, err := find(tx, m.Successor); err != nil {
+				return a, err
+			} else if err := next.Alive(); err != nil {
+				return a, err
+			}
+		}
+		detail := map[string]string{"reason": m.Reason, "successor": m.Successor}
+		if !is.Until.IsZero() {
+			detail["until"] = is.Until.Format(time.DateOnly)
+		}
+		tx.Emit("app.maintained", name, name, detail)
+		return a, nil
+	})
+}
+
+// EndMaintenance lets an app get new things again.
+func (l *Lifecycle) EndMaintenance(ctx context.Context, name, reason string) (control.App, error) {
+	return l.act(ctx, access.EndMaintenance, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+		a, err := a.EndMaintenance(p.Party)
+		if err := cmp.Or(err, p.explained(name, reason)); err != nil {
+			return a, err
+		}
+		tx.Emit("app.unmaintained", name, name, map[string]string{"reason": reason})
+		return a, nil
+	})
+}
+
+// TellEnds tells the owners of apps whose maintenance was to end by now, once. Nothing stops by that.
+func (l *Lifecycle) TellEnds(ctx context.Context) error {
+	var over []registry.App
+	err := l.desk.View(ctx, func(tx state.Reader) (err error) {
+		over, _, err = tx.AppsPart(state.Part{Limit: -1}, func(a registry.App) bool { return a.MaintenanceOver(l.desk.Now()) })
+		return err
+	})
+	for _, found := range over {
+		_, failed := l.desk.Update(ctx, "node", func(tx state.Tx) error {
+			a, err := tx.App(found.Name)
+			if err != nil || !a.MaintenanceOver(l.desk.Now()) {
+				return err
+			}
+			m := *a.Maintenance
+			m.Over, a.Maintenance = true, &m
+			tx.Emit("app.maintenance_over", a.Name, a.Name, map[string]string{"until": m.Until.Format(time.DateOnly), "successor": m.Successor})
+			return tx.PutApp(a)
+		})
+		err = errors.Join(err, failed)
+	}
+	return err
 }
 
 // SuspendApp stops an app: it serves nothing and nothing calls it, until it is resumed.
@@ -273,7 +333,7 @@ func (l *Lifecycle) RenameApp(ctx context.Context, name, title string) (control.
 // lifeActs lists what an actor may do to an app as a whole now. They are the names of operations.
 func lifeActs(actor access.Actor, app registry.App) (may []string) {
 	for _, act := range []access.Act{
-		access.SuspendApp, access.ResumeApp, access.QuarantineApp, access.EndQuarantine, access.RenameApp, access.TransferApp, access.ShareApp, access.AcceptOffer, access.EndOffer, access.DeleteApp, access.UndeleteApp,
+		access.MaintainApp, access.EndMaintenance, access.SuspendApp, access.ResumeApp, access.QuarantineApp, access.EndQuarantine, access.RenameApp, access.TransferApp, access.ShareApp, access.AcceptOffer, access.EndOffer, access.DeleteApp, access.UndeleteApp,
 	} {
 		if access.Allowed(actor, act, control.OfApp(app)) {
 			may = append(may, string(act))

@@ -29,6 +29,9 @@ func (s *Service) Promote(ctx context.Context, name string, number int, to abi.T
 	}
 	about := func(tx state.Reader) (Question, error) {
 		r, err := ownRelease(tx, actor, name, number)
+		if err == nil {
+			err = mends(tx, name, reason)
+		}
 		if err != nil {
 			return Question{}, err
 		}
@@ -51,6 +54,15 @@ func (s *Service) Promote(ctx context.Context, name string, number int, to abi.T
 		return nil
 	})
 	return s.Explain(request, 0), err
+}
+
+// mends requires that the promotion of a release of an app in maintenance says what it mends: nothing new comes.
+func mends(tx state.Reader, name, reason string) error {
+	app, err := tx.App(name)
+	if err == nil && app.Maintenance != nil && strings.TrimSpace(reason) == "" {
+		err = fmt.Errorf("app %q is in maintenance and gets nothing new; say what the release mends: %w", name, approvals.ErrReasonMissing)
+	}
+	return err
 }
 
 // ownRelease reads a release that the actor may change.

@@ -147,16 +147,26 @@ type (
 		Serving        int                 `json:"serving,omitempty"`
 		Waiting        int                 `json:"waiting"`
 		Previous       map[abi.Tier]int    `json:"previous,omitempty"` // what rolling a tier back leads to; not in lists
-		State          string              `json:"state"`              // active, suspended, quarantined, deleting, removing or removed
+		State          string              `json:"state"`              // active, maintenance, suspended, quarantined, deleting, removing or removed
 		May            []string            `json:"may,omitempty"`      // what the caller may do to it as a whole; not in lists
 		Engine         *Engine             `json:"engine,omitempty"`   // what its release that serves, or else the newest, was made with, if of a script
 		Findings       []abi.Finding       `json:"findings,omitempty"` // what its owner can do something about; not in lists
+		Maintenance    *Maintenance        `json:"maintenance,omitempty"`
 		Suspension     *Suspension         `json:"suspension,omitempty"`
 		Quarantine     *Quarantine         `json:"quarantine,omitempty"`
 		Deletion       *Deletion           `json:"deletion,omitempty"`
 		Removal        *Removal            `json:"removal,omitempty"`
 		Offer          *Offer              `json:"offer,omitempty"`
 		ETag           string              `json:"-"` // of one app that is read, for IfMatch
+	}
+	// Maintenance says that an app gets nothing new, until when, and what follows it.
+	Maintenance struct {
+		By        string    `json:"by,omitempty"`
+		At        time.Time `json:"at,omitzero"`
+		Until     time.Time `json:"until,omitzero"`
+		Successor string    `json:"successor,omitempty"`
+		Reason    string    `json:"reason,omitempty"`
+		Over      bool      `json:"over,omitempty"` // its owners were told that its end has come
 	}
 	// Suspension says who stopped an app.
 	Suspension struct {

@@ -23,6 +23,9 @@ func InApp(a *registry.App) []*string {
 	if own(&a.Suspension) {
 		all = append(all, &a.Suspension.By)
 	}
+	if own(&a.Maintenance) {
+		all = append(all, &a.Maintenance.By)
+	}
 	if own(&a.Quarantine) {
 		all = append(all, &a.Quarantine.By)
 	}

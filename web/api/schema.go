@@ -59,7 +59,7 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[approvals.Status]():      words(approvals.StatusOpen, approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn),
 	reflect.TypeFor[approvals.Turn]():        words(approvals.TurnReviewers, approvals.TurnRequester),
 	reflect.TypeFor[approvals.CommentKind](): words(approvals.CommentPlain, approvals.CommentChanges, approvals.CommentAnswer, approvals.CommentChanged, approvals.CommentSettled),
-	reflect.TypeFor[registry.State]():        words(registry.StateActive, registry.StateSuspended, registry.StateQuarantined, registry.StateDeleting, registry.StateRemoving, registry.StateRemoved),
+	reflect.TypeFor[registry.State]():        words(registry.StateActive, registry.StateMaintenance, registry.StateSuspended, registry.StateQuarantined, registry.StateDeleting, registry.StateRemoving, registry.StateRemoved),
 	reflect.TypeFor[registry.Authority]():    words(registry.ByOwner, registry.ByReviewer, registry.ByOperator),
 	reflect.TypeFor[notices.Pace]():          words(notices.Paces()...),
 	reflect.TypeFor[control.Standing]():      words(control.StandsCurrent, control.StandsEarlier, control.StandsOld, control.StandsFlawed, control.StandsUnknown),

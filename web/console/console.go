@@ -259,6 +259,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	edit("/apps/{app}/rollback", anApp, c.apps.rollBack, access.Route)
 	edit("/apps/{app}/suspend", anApp, c.lifecycle.suspendApp, access.SuspendApp)
 	edit("/apps/{app}/resume", anApp, c.lifecycle.resumeApp, access.ResumeApp)
+	edit("/apps/{app}/maintain", anApp, c.lifecycle.maintainApp, access.MaintainApp)
+	edit("/apps/{app}/unmaintain", anApp, c.lifecycle.endMaintenance, access.EndMaintenance)
 	edit("/apps/{app}/quarantine", anApp, c.lifecycle.quarantineApp, access.QuarantineApp)
 	edit("/apps/{app}/unquarantine", anApp, c.lifecycle.endQuarantine, access.EndQuarantine)
 	edit("/apps/{app}/delete", anApp, c.lifecycle.deleteApp, access.DeleteApp)

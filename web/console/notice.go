@@ -14,6 +14,8 @@ var doneWords = map[string]string{
 	"rolled":        "Rolled back.",
 	"deleted":       "The release is deleted.",
 	"suspended":     "Suspended. The app serves nothing until it is resumed.",
+	"maintained":    "The app is in maintenance. It serves as before.",
+	"unmaintained":  "The maintenance is ended.",
 	"quarantined":   "Quarantined. The app serves nothing, and stays as it is until that ends.",
 	"unquarantined": "The quarantine is ended. The app is what it was before.",
 	"deleting":      "The app has stopped, and will be removed. Until then you can undo this.",

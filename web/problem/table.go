@@ -455,13 +455,17 @@ var table = []Entry{
 		"Remove links that lead here. Publish under another name; what was removed is in a certificate.", registry.ErrRemoved).
 		commands("agora certificates list --app <app>").toAll(),
 	entry("app-state", http.StatusConflict, "The app's state does not allow that",
-		"An app is active, suspended, quarantined, being deleted or removed, and each state allows some acts only.",
+		"An app is active, in maintenance, suspended, quarantined, being deleted or removed, and each state allows some acts only.",
 		"Look at the app's state; the detail says what is in the way.", registry.ErrState, access.ErrNotNow).
 		commands("agora apps show <app>"),
 	entry("suspension-held", http.StatusForbidden, "Others suspended the app",
 		"A suspension is ended by whoever's authority made it: a reviewer's by a reviewer who does not own the app, an operator's by an operator.",
 		"Talk to who suspended it: the app's page names them.", registry.ErrHeld).
 		commands("agora apps show <app>"),
+	entry("maintenance-invalid", http.StatusUnprocessableEntity, "Maintenance cannot be declared like that",
+		"The end of maintenance lies in the future, and an app is followed by another one.",
+		"Correct what the detail names.", registry.ErrBadMaintenance).
+		commands("agora apps maintain <app> --until 2030-01-31 --successor <other app>"),
 	entry("not-guard", http.StatusForbidden, "A quarantine is not yours to set or end",
 		"An app is quarantined by a reviewer of security or an operator. That is ended by the authority that set it, or one above, and by no one who owns the app.",
 		"Talk to who quarantined it: the app's page names them. Owners upload a release that mends what is wrong.", registry.ErrNotGuard).
