@@ -348,7 +348,7 @@ var rules = []rule{
 	{ReadAudience, OnApp, "see who may open it, and who asks for that", "the audience", ErrForbidden, inside(members)},
 	{SetAudience, OnApp, "say who may open it, and decide who is let in", "", ErrNotOwner, change(living)},
 	{AskAccess, OnApp, "ask to be let in", "", ErrForbidden, one(anyone)},
-	{ReduceGrant, OnApp, "revoke and shrink its grants", "", ErrNotOwner, []way{{reviewer, anybody, always}, {doers, owner, there}, {operator, anybody, there}}},
+	{ReduceGrant, OnApp, "revoke and shrink its grants, and revoke its exemptions", "", ErrNotOwner, []way{{reviewer, anybody, always}, {doers, owner, there}, {operator, anybody, there}}},
 
 	{ReadRequest, OnRequest, "read it", "the request", ErrForbidden, one(members)},
 	{DecideRequest, OnRequest, "decide about it", "", ErrOwnRequest, []way{{decider, bystander, open}}},

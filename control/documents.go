@@ -311,6 +311,17 @@ type Maintain struct {
 	Reason    string
 }
 
+// ExemptionAsk is what is asked for an exemption from a rule.
+type ExemptionAsk struct {
+	Release int       // 0: the newest
+	Tier    abi.Tier  //
+	Code    string    // of the rule
+	Bound   bool      // to that release's module; else it is for the app in the tier
+	Reason  string    //
+	Control string    // what is done instead
+	Until   time.Time //
+}
+
 // AppCode is what leads a browser from the console to an app's address, where it is signed in then.
 type AppCode struct {
 	Secret string // good once
@@ -437,11 +448,13 @@ type RequestFilter struct {
 	Turn    approvals.Turn   // only open ones that wait for those; "" for all
 	Mine    bool             // only open ones that wait for who asks: see WaitsFor
 	Overdue bool             // only open ones whose time is over
+	Kind    approvals.Kind   // "" for all
+	Holds   bool             // only exemptions that hold
 }
 
 // Keeps reports whether a request is one that is wanted, as far as no index tells and whoever reads it.
 func (f RequestFilter) Keeps(q approvals.Request) bool {
-	return (f.By == "" || q.By == f.By) && (f.Turn == "" || q.WaitsFor() == f.Turn)
+	return (f.By == "" || q.By == f.By) && (f.Kind == "" || q.Kind == f.Kind) && (f.Turn == "" || q.WaitsFor() == f.Turn)
 }
 
 // GrantFilter narrows a list of grants.

@@ -47,6 +47,9 @@ const (
 
 // rows is the one table of notices.
 var rows = []Row{
+	{Kind: "request.exemption_revoked", To: Owners, Says: "{actor} revoked the exemption of {app} from {code} in {tier}[: {reason}]", Do: "What serves goes on. Before the next release, do what the rule asks for, or ask again", At: "/requests?status=approved#{subject}"},
+	{Kind: "request.exemption_ending", To: Owners, Says: "The exemption of {app} from {code} in {tier} ends on {until}", Do: "Do what the rule asks for, or ask for another exemption", At: "/requests?status=approved#{subject}"},
+	{Kind: "request.exemption_over", To: Owners, Says: "The exemption of {app} from {code} in {tier} ended on {until}", Do: "What serves goes on. The next release is refused unless it does what the rule asks for", At: "/requests?status=approved#{subject}"},
 	{Kind: "request.opened", To: Deciders, Says: "{actor} asks for {what} for {app}", Do: "Look at what it needs it for, and decide", At: openPage},
 	{Kind: "request.approved", To: Requester, Says: "{actor} approved {subject} of {app}[: {reason}]", Do: "Nothing has to be done: it holds from now on", At: "/requests?status=approved#{subject}"},
 	{Kind: "request.approved", To: Owners, Says: "{actor} approved {subject} of {app}[: {reason}]", Do: "Nothing has to be done: it holds from now on", At: "/requests?status=approved#{subject}"},

@@ -81,6 +81,8 @@ type App struct {
 	// Closed is what the rules alone do not allow it any more: a reviewer decides. See
 	// approvals.Allowance.
 	Closed []Closure `json:"closed,omitempty"`
+	// Exemptions are the requests by which it is exempted from rules, those that have just ended with them.
+	Exemptions []string `json:"exemptions,omitempty"`
 
 	// What is known beside an app that is simply active; see State.
 	Maintenance *Maintenance `json:"maintenance,omitempty"`

@@ -149,6 +149,14 @@ type Requests interface {
 	Withdraw(ctx context.Context, id string) (approvals.Request, error)
 }
 
+// Exemptions let apps through rules for a time.
+type Exemptions interface {
+	// AskExemption asks for one; approvals.ErrNotExemptable if the policy exempts nobody from that rule.
+	AskExemption(ctx context.Context, app string, in control.ExemptionAsk) (approvals.Request, error)
+	// RevokeExemption ends one at once.
+	RevokeExemption(ctx context.Context, id, reason string) (approvals.Request, error)
+}
+
 // Together decides about several requests at once.
 type Together interface {
 	// DecideRelease decides about several requests of a release, or about none.

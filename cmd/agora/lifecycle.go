@@ -102,6 +102,9 @@ func lifeRows(a client.App) (rows [][]string) {
 	if r := a.Removal; r != nil && !r.Done.IsZero() {
 		rows = append(rows, []string{"removed", fmt.Sprintf("on %s; see `agora certificates show %s`", when(r.Done), r.Certificate)})
 	}
+	if len(a.Exemptions) > 0 {
+		rows = append(rows, []string{"exempted", "from rules, in " + strings.Join(a.Exemptions, ", ") + ": see `agora exemptions list --app " + a.Name + "`"})
+	}
 	if len(a.May) > 0 {
 		rows = append(rows, []string{"you may", strings.Join(a.May, ", ")})
 	}

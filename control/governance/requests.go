@@ -234,7 +234,7 @@ func (s *Service) Requests(ctx context.Context, f control.RequestFilter, p contr
 			return part, next, err
 		}
 		all, err = control.Sift(p, func(q approvals.Request) bool {
-			return f.Keeps(q) && (!f.Mine || control.WaitsFor(actor, q)) && (!f.Overdue || q.Overdue())
+			return f.Keeps(q) && (!f.Holds || approvals.Exempts(q, s.desk.Now())) && (!f.Mine || control.WaitsFor(actor, q)) && (!f.Overdue || q.Overdue())
 		}, read)
 		if err != nil {
 			return err
@@ -315,6 +315,12 @@ func (s *Service) Explain(q approvals.Request, newest int) approvals.Request {
 	}
 	if q.Reaches != "" {
 		return q // as it was said when it was decided
+	}
+	if q.Kind == approvals.KindExemption {
+		if q.Reaches = fmt.Sprintf("every release in the %s tier", q.Tier); q.Exemption.Bound {
+			q.Reaches = fmt.Sprintf("release %d in the %s tier", q.Release, q.Tier)
+		}
+		return q
 	}
 	if q.Kind == approvals.KindAudience {
 		q.Reaches = fmt.Sprintf("release %d and every later one that serves the %s tier", q.Release, q.Tier)

@@ -61,6 +61,8 @@ type (
 		Turn    string // open ones that wait for reviewers or requester
 		Mine    bool   // only open ones of which it is the caller's turn
 		Overdue bool   // only open ones of which the time is over
+		Kind    string // grant, promotion, audience or exemption
+		Holds   bool   // only exemptions that hold
 	}
 
 	// GrantFilter narrows a list of grants. What is left out narrows nothing.
@@ -157,7 +159,8 @@ type (
 		Deletion       *Deletion           `json:"deletion,omitempty"`
 		Removal        *Removal            `json:"removal,omitempty"`
 		Offer          *Offer              `json:"offer,omitempty"`
-		ETag           string              `json:"-"` // of one app that is read, for IfMatch
+		Exemptions     []string            `json:"exemptions,omitempty"` // the requests by which it is exempted from rules
+		ETag           string              `json:"-"`                    // of one app that is read, for IfMatch
 	}
 	// Maintenance says that an app gets nothing new, until when, and what follows it.
 	Maintenance struct {
@@ -547,6 +550,7 @@ type (
 		Tier       abi.Tier          `json:"tier"`
 		Capability string            `json:"capability,omitempty"`
 		Params     map[string]string `json:"params,omitempty"`
+		Exemption  *Exemption        `json:"exemption,omitempty"`
 		Reason     string            `json:"reason,omitempty"`
 		Findings   []abi.Finding     `json:"findings,omitempty"`
 		By         string            `json:"by"`

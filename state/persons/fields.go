@@ -84,6 +84,9 @@ func InRequest(q *approvals.Request) []*string {
 	if own(&q.Decision) {
 		all = append(all, &q.Decision.By)
 	}
+	if own(&q.Exemption) {
+		all = append(all, &q.Exemption.RevokedBy)
+	}
 	q.Votes, q.Former, q.Thread = slices.Clone(q.Votes), slices.Clone(q.Former), slices.Clone(q.Thread)
 	for i := range q.Thread {
 		all = append(all, &q.Thread[i].By, &q.Thread[i].Sponsor)

@@ -22,7 +22,7 @@ type (
 		Successor string `json:"successor,omitempty"` // the app that people should use from now on
 		Reason    string `json:"reason,omitempty"`
 	}
-	// Because is the body of quarantineApp and endQuarantine.
+	// Because is the body of quarantineApp, endQuarantine and revokeExemption.
 	Because struct {
 		Reason string `json:"reason"` // needed always; everybody who is signed in can read it
 	}

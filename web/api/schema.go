@@ -55,7 +55,7 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[access.AudienceKind]():   words(access.AudienceKinds()...),
 	reflect.TypeFor[access.AccessStatus]():   words(access.AccessOpen, access.AccessGranted, access.AccessRefused),
 	reflect.TypeFor[access.Scope]():          access.ScopeWords(),
-	reflect.TypeFor[approvals.Kind]():        words(approvals.KindGrant, approvals.KindPromotion, approvals.KindAudience),
+	reflect.TypeFor[approvals.Kind]():        words(approvals.KindGrant, approvals.KindPromotion, approvals.KindAudience, approvals.KindExemption),
 	reflect.TypeFor[approvals.Status]():      words(approvals.StatusOpen, approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn),
 	reflect.TypeFor[approvals.Turn]():        words(approvals.TurnReviewers, approvals.TurnRequester),
 	reflect.TypeFor[approvals.CommentKind](): words(approvals.CommentPlain, approvals.CommentChanges, approvals.CommentAnswer, approvals.CommentChanged, approvals.CommentSettled),

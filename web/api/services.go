@@ -38,11 +38,12 @@ type Services struct {
 	Policy    Policy
 	Trust     Trust
 
-	Routes   web.Routes
-	Requests Requests
-	Threads  web.Threads
-	Together web.Together
-	Grants   web.Grants
+	Routes     web.Routes
+	Requests   Requests
+	Threads    web.Threads
+	Together   web.Together
+	Exemptions web.Exemptions
+	Grants     web.Grants
 
 	Audiences Audiences
 

@@ -52,11 +52,12 @@ type Services struct {
 	Policy    web.Policy
 	Sources   Sources
 
-	Routes   web.Routes
-	Requests web.Requests
-	Threads  web.Threads
-	Together web.Together
-	Grants   web.Grants
+	Routes     web.Routes
+	Requests   web.Requests
+	Threads    web.Threads
+	Together   web.Together
+	Exemptions web.Exemptions
+	Grants     web.Grants
 
 	Audiences web.Audiences
 
@@ -102,6 +103,7 @@ type Console struct {
 	vault        *vault
 	uploads      *uploads
 	reviews      *reviews
+	exemptions   *exemptions
 	usage        *usage
 	calls        *calls
 	activity     *activity
@@ -131,6 +133,7 @@ func newConsole(s Services, f *frame) *Console {
 		automation:   &automation{s.Automation},
 		vault:        &vault{s.Vault},
 		uploads:      &uploads{f, s.Catalogue, s.Intake, s.Publisher},
+		exemptions:   &exemptions{s.Exemptions},
 		reviews:      &reviews{f, s.Requests, s.Threads, s.Together, s.Grants, s.Policy, s.Catalogue},
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
@@ -283,6 +286,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	edit("/requests/{id}/ask-changes", aRequest, c.reviews.askChanges, access.AskChanges)
 	act("/requests/{id}/comments", c.reviews.comment, access.CommentRequest)
 	edit("/requests/{id}/withdraw", aRequest, c.reviews.withdraw, access.WithdrawRequest)
+	edit("/apps/{app}/exemptions", anApp, c.exemptions.ask, access.AskReview)
+	edit("/requests/{id}/revoke-exemption", aRequest, c.exemptions.revoke, access.ReduceGrant)
 	edit("/grants/{id}/revoke", aGrant, c.reviews.revokeGrant, access.ReduceGrant)
 	act("/grants/{id}/shrink", c.reviews.shrinkGrant, access.ReduceGrant)
 	act("/apps/{app}/secrets", c.vault.set, access.SetSecrets)

@@ -30,13 +30,14 @@ type reviews struct {
 
 type requestsView struct {
 	base
-	Status  approvals.Status
-	Mine    bool   // only those of which it is the reader's turn
-	Overdue bool   // only those of which the time is over
-	App     string // the one release that the page is about, "" for all
-	Release int
-	Waiting []approvals.Request
-	Pages   pager
+	Status     approvals.Status
+	Mine       bool   // only those of which it is the reader's turn
+	Overdue    bool   // only those of which the time is over
+	Exemptions bool   // only exemptions that hold
+	App        string // the one release that the page is about, "" for all
+	Release    int
+	Waiting    []approvals.Request
+	Pages      pager
 }
 
 // asking are the requests of a page that one release made, if more than one of them is open.
@@ -97,7 +98,10 @@ func (v requestsView) Groups() (all []asking) {
 			all = append(all, asking{App: q.App, Release: q.Release, Digest: q.Digest})
 		}
 		a := &all[i]
-		if a.Parts = append(a.Parts, q); v.Approves(q) {
+		if a.Parts = append(a.Parts, q); q.Kind == approvals.KindExemption {
+			continue // which is decided by itself
+		}
+		if v.Approves(q) {
 			a.Approve = append(a.Approve, q)
 		}
 		if v.Rejects(q) {
@@ -120,16 +124,28 @@ func (s *reviews) requests(r *http.Request) (string, any, error) {
 		status = approvals.StatusOpen
 	}
 	mine, overdue := r.URL.Query().Get("mine") == "true", r.URL.Query().Get("overdue") == "true"
+	f := control.RequestFilter{Status: status, Mine: mine, Overdue: overdue}
+	if r.URL.Query().Get("exemptions") == "true" {
+		f.Kind, f.Holds = approvals.KindExemption, true
+	}
 	app, release := r.URL.Query().Get("app"), 0
 	if number := r.URL.Query().Get("release"); number != "" && app != "" {
 		if release, err = strconv.Atoi(number); err != nil || release < 1 {
 			return "", nil, fmt.Errorf("%w: %.20q is no release", problem.ErrBadRequest, number)
 		}
 	}
+	f.App, f.Release = app, release
 	list, pages, err := listed(r, "requests", shownItems, func(p control.Page) (control.Items[approvals.Request], error) {
-		return s.asked.Requests(r.Context(), control.RequestFilter{Status: status, App: app, Release: release, Mine: mine, Overdue: overdue}, p)
+		return s.asked.Requests(r.Context(), f, p)
 	})
-	return "requests", requestsView{b, status, mine, overdue, app, release, list, pages}, err
+	return "requests", requestsView{b, status, mine, overdue, f.Holds, app, release, list, pages}, err
+}
+
+// Revokes reports whether the actor may revoke an exemption that holds.
+func (v requestsView) Revokes(q approvals.Request) bool {
+	on := access.App(q.App, q.Owner)
+	on.CoOwner, on.Group = q.CoOwner, q.Group
+	return approvals.Exempts(q, v.Now) && access.Allowed(v.Actor, access.ReduceGrant, on)
 }
 
 // Decides reports whether the actor may decide a request.

@@ -558,6 +558,14 @@ var table = []Entry{
 	entry("not-your-request", http.StatusForbidden, "It is not your request",
 		"Only who asked, or the app's owner, takes a request back.",
 		"Ask the requester, or let a reviewer reject it.", approvals.ErrNotYours),
+	entry("not-exemptable", http.StatusUnprocessableEntity, "Nobody is exempted from that rule",
+		"The policy names the rules from which an app can be exempted for a time, in exemptions of its data.json; none of those that keep data and people safe is there by default.",
+		"Do what the rule asks for. The detail lists the rules from which apps can be exempted.", approvals.ErrNotExemptable).
+		commands("agora policy show"),
+	entry("no-exemption", http.StatusConflict, "That is no exemption that holds",
+		"The request asks for something else, is not approved, has ended, or was revoked.",
+		"List the exemptions that hold.", approvals.ErrNoExemption).
+		commands("agora exemptions list"),
 	entry("reason-missing", http.StatusUnprocessableEntity, "A reason is needed",
 		"Others will read later why this was done.",
 		"Go back, and give a reason.", approvals.ErrReasonMissing),
