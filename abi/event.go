@@ -145,6 +145,9 @@ var eventKinds = []EventKind{
 	{"group.member_added", "put into the group", []string{"group", "person"}, AudienceConcerned},
 	{"group.member_removed", "took out of the group", []string{"group", "person"}, AudienceConcerned},
 
+	{"quota.set", "set the quota", []string{"person", "group", "group_id", "limit", "amount", "was", "until", "reason"}, AudienceConcerned},
+	{"quota.cleared", "took back what was set of the quota", []string{"person", "group", "group_id", "limit", "amount"}, AudienceConcerned},
+
 	{"backup.read", "read a backup", []string{"via"}, AudienceOperators},
 	{"secrets.rotated", "sealed all secrets anew with key", nil, AudienceOperators},
 }

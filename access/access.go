@@ -126,6 +126,7 @@ type Reader interface {
 	AccountReader
 	MadeWith(parent string) ([]Credential, error) // whose parent is the credential of that id
 	AudienceReader
+	QuotaReader
 	LinksReader
 }
 
@@ -139,6 +140,7 @@ type Writer interface {
 	GroupWriter
 	AccountWriter
 	AudienceWriter
+	QuotaWriter
 	LinksWriter
 }
 

@@ -18,6 +18,8 @@ type memory struct {
 	groups
 	access.AudienceReader
 	access.AudienceWriter
+	access.QuotaReader
+	access.QuotaWriter
 	users       map[string]access.User
 	credentials map[string]access.Credential
 	accounts    map[string]access.Account

@@ -59,6 +59,7 @@ const (
 	EndOffer        Act = "end-offer"
 	ReduceGrant     Act = "reduce-grants"
 	ReadAudience    Act = "read-audience"
+	ReadBriefing    Act = "read-briefing"
 	SetAudience     Act = "set-audience"
 	AskAccess       Act = "ask-access"
 
@@ -101,6 +102,7 @@ const (
 	CheckModule    Act = "check-module"
 	Develop        Act = "develop"
 	Review         Act = "review"
+	SetQuotas      Act = "set-quotas"
 	Operate        Act = "operate"
 )
 
@@ -346,6 +348,7 @@ var rules = []rule{
 	{AcceptOffer, OnApp, "become its owner", "", ErrNotOffered, []way{{maker, offered, living}, {operator, offered, living}}},
 	{EndOffer, OnApp, "refuse it, or take an offer back", "", ErrNotOffered, []way{{maker, sole, onOffer}, {maker, offered, onOffer}, {operator, anybody, onOffer}}},
 	{ReadAudience, OnApp, "see who may open it, and who asks for that", "the audience", ErrForbidden, inside(members)},
+	{ReadBriefing, OnApp, "read what a reviewer has to know of a release", "the briefing", ErrForbidden, inside(members)},
 	{SetAudience, OnApp, "say who may open it, and decide who is let in", "", ErrNotOwner, change(living)},
 	{AskAccess, OnApp, "ask to be let in", "", ErrForbidden, one(anyone)},
 	{ReduceGrant, OnApp, "revoke and shrink its grants, and revoke its exemptions", "", ErrNotOwner, []way{{reviewer, anybody, always}, {doers, owner, there}, {operator, anybody, there}}},
@@ -384,6 +387,7 @@ var rules = []rule{
 	{CheckModule, OnNode, "have a module read, or judged by the rules", "", ErrForbidden, one(doers)},
 	{Develop, OnNode, "upload modules", "", ErrForbidden, one(anyMaker)},
 	{Review, OnNode, "decide requests of others", "", ErrForbidden, one(anyRev)},
+	{SetQuotas, OnNode, "set how much people, groups and apps may have", "", ErrForbidden, one(operator)},
 	{Operate, OnNode, "manage people, host names and the node's keys, and see to the node", "", ErrForbidden, one(operator)},
 }
 

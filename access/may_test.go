@@ -102,7 +102,7 @@ func onApp(act access.Act, whoever who, on access.Resource) bool {
 		return looksInto
 	case access.AskAccess:
 		return true
-	case access.ReadSource, access.ReadEvents, access.ReadDeadLetters, access.ReadCertificate, access.ListSecrets, access.ReadAudience:
+	case access.ReadSource, access.ReadEvents, access.ReadDeadLetters, access.ReadCertificate, access.ListSecrets, access.ReadAudience, access.ReadBriefing:
 		return member && own || w.reviewer || w.auditor || w.operator
 	case access.Publish:
 		return w.developer && (own || w.operator) && there
@@ -195,7 +195,7 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		return own && w.developer || everywhere.operator
 	case access.ReadPerson, access.ReadNodeEvents:
 		return everywhere.auditor || everywhere.operator
-	case access.ManageGroup, access.ManagePerson, access.Operate:
+	case access.ManageGroup, access.ManagePerson, access.SetQuotas, access.Operate:
 		return everywhere.operator
 	case access.LookAround:
 		return true

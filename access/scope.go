@@ -75,8 +75,8 @@ var scopes = []ScopeInfo{
 	{ScopeTokensWrite, "revoke its user's tokens, and make others with no more than its own scopes"},
 	{ScopeUsersRead, "list users and groups"},
 	{ScopeUsersWrite, "add users, change their roles, and keep groups"},
-	{ScopeNodeRead, "run the doctor's checks"},
-	{ScopeNodeWrite, "manage host names, and rotate the key of secrets"},
+	{ScopeNodeRead, "run the doctor's checks, and see which quotas were set"},
+	{ScopeNodeWrite, "manage host names, set quotas, and rotate the key of secrets"},
 	{ScopeMetricsRead, "read /metrics"},
 	{ScopeBackupRead, "read a backup"},
 }

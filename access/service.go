@@ -250,7 +250,7 @@ func AsPerson(name, what string) error {
 // approves.
 var inPerson = map[Act]bool{
 	DecideRequest: true, AskChanges: true, Review: true,
-	ManagePerson: true, ManageAccounts: true, ManageKeys: true, ManageGroup: true, ManageServiceAccount: true,
+	ManagePerson: true, ManageAccounts: true, ManageKeys: true, ManageGroup: true, ManageServiceAccount: true, SetQuotas: true,
 	EndQuarantine: true, TransferApp: true, ShareApp: true, AcceptOffer: true, EndOffer: true,
 }
 

@@ -25,7 +25,7 @@ func CheckFresh(within time.Duration) error {
 // its scopes say.
 var afresh = map[Act]bool{
 	DecideRequest: true,
-	ManagePerson:  true, ManageGroup: true,
+	ManagePerson:  true, ManageGroup: true, SetQuotas: true,
 }
 
 // Afresh reports whether an act asks a session for a fresh sign-in.

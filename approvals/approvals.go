@@ -139,10 +139,21 @@ type Intent struct {
 
 // Change is one difference between two releases.
 type Change struct {
-	Path string `json:"path"` // in the manifest, or "module"
-	Was  string `json:"was,omitempty"`
-	Now  string `json:"now,omitempty"`
+	Path   string `json:"path"` // in the manifest, or "module"
+	Was    string `json:"was,omitempty"`
+	Now    string `json:"now,omitempty"`
+	Effect Effect `json:"effect,omitempty"`
 }
+
+// Effect is what a change lets the later release do, beside the earlier one.
+type Effect string
+
+// The effects of changes.
+const (
+	EffectWider    Effect = "wider"    // more, or something else
+	EffectNarrower Effect = "narrower" // less
+	EffectOther    Effect = ""         // neither can be said: it is another module, title or signer
+)
 
 // Decision is the outcome of a request: the vote that decided it.
 type Decision struct {

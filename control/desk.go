@@ -16,7 +16,9 @@ type Desk struct {
 	Store  state.Store
 	Now    func() time.Time
 	Logger *slog.Logger
-	Quotas Quotas
+	Quotas Quotas // that the node was started with
+	// Ran returns how much fuel was used today, a second ago or so; none if nothing bounds it; nil: nothing ever does.
+	Ran func() Ran
 	// Low returns why nothing heavy is taken in now, nil as a rule: see storage.ErrReserve.
 	Low func() error
 	// Follow returns once what has to follow a change before its caller is told has followed the
@@ -90,7 +92,7 @@ func (d *Desk) Update(ctx context.Context, by string, change func(state.Tx) erro
 		if err := change(tx); err != nil {
 			return err
 		}
-		return d.Quotas.within(tx, low)
+		return d.within(tx, low)
 	})
 	if err != nil {
 		return rev, err

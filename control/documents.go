@@ -12,7 +12,6 @@ import (
 	"github.com/agora-host/agora/abi/source"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
-	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/triggers"
 )
@@ -242,14 +241,34 @@ func (r *Refusal) Unwrap() error { return registry.ErrRefused }
 
 // Quota is how much of one thing is used, and how much may be.
 type Quota struct {
-	Name   string     `json:"name"`
-	About  string     `json:"about"`        // what is counted
-	Per    string     `json:"per"`          // "person", "app", "group" or "node"
-	Of     string     `json:"of,omitempty"` // which person or app
-	Used   int64      `json:"used"`
-	Limit  int64      `json:"limit"`
-	Bytes  bool       `json:"bytes,omitempty"` // used and limit are bytes
-	Remedy abi.Remedy `json:"remedy"`          // what to do when it is used up
+	Name  string `json:"name"`
+	About string `json:"about"`        // what is counted
+	Per   string `json:"per"`          // "person", "app", "group" or "node"
+	Of    string `json:"of,omitempty"` // which person, app or, by its id, group
+	// GroupName is the name of that group.
+	GroupName string `json:"group_name,omitempty"`
+	Used      int64  `json:"used"`
+	Limit     int64  `json:"limit"`
+	From      string `json:"from"` // who said so: "own", "everybody", "start" or "default"
+	// Set is by whom, why and until when it was set, if an operator did.
+	Set    *access.QuotaSetting `json:"set,omitempty"`
+	Bytes  bool                 `json:"bytes,omitempty"` // used and limit are bytes
+	Remedy abi.Remedy           `json:"remedy"`          // what to do when it is used up
+}
+
+// QuotaOf says whose quota is meant: one of a person, a group or an app or, without any, all alike.
+type QuotaOf struct {
+	User  string `json:"user,omitempty"`
+	Group string `json:"group,omitempty"` // by its id or, if it was made here, its name
+	App   string `json:"app,omitempty"`
+}
+
+// SetQuota is what an operator sets.
+type SetQuota struct {
+	QuotaOf
+	Limit  int64     `json:"limit" bounds:"min=0"`        // a number, or bytes
+	Reason string    `json:"reason" bounds:"length=1000"` // which the person concerned reads
+	Until  time.Time `json:"until,omitzero"`              // when it ends; left out: when it is cleared
 }
 
 // OverQuota refuses what would make something larger than its quota.
@@ -259,18 +278,21 @@ type OverQuota struct {
 }
 
 func (e *OverQuota) Error() string {
-	q, amount := e.Quota, func(n int64) string { return strconv.FormatInt(n, 10) }
-	if q.Bytes {
-		amount = func(n int64) string { return humanize.Bytes(uint64(max(0, n))) }
-	}
+	q := e.Quota
 	of := q.Of
 	switch q.Per {
 	case "app":
 		of = "app " + strconv.Quote(q.Of)
+	case "group":
+		of = "group " + strconv.Quote(cmp.Or(q.GroupName, q.Of))
 	case "node":
 		of = "this node"
 	}
-	return fmt.Sprintf("the quota %q of %s (%s) is used up: %s of %s, and %s more would be needed", q.Name, of, q.About, amount(q.Used), amount(q.Limit), amount(e.More))
+	text := fmt.Sprintf("the quota %q of %s (%s) is used up: %s of %s, and %s more would be needed", q.Name, of, q.About, q.Amount(q.Used), q.Amount(q.Limit), q.Amount(e.More))
+	if q.Set != nil {
+		text += fmt.Sprintf("; %s set it on %s: %s", q.Set.By, q.Set.At.UTC().Format(time.DateOnly), q.Set.Reason)
+	}
+	return text
 }
 
 func (e *OverQuota) Unwrap() error { return registry.ErrQuota }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 )
@@ -21,6 +23,7 @@ type quota struct {
 	limit int64           // default
 	kind  state.CountKind // of the count that it bounds
 	bytes bool            // of that, the bytes
+	fuel  bool            // it is no count, and bounds what is run in a day (UTC): see CompareFuel
 	per   string          // "person", "app", "group" or "node": what the count is of
 
 	// heavy things are not taken in any more when the disk is nearly full. The rest, what
@@ -34,11 +37,11 @@ type quota struct {
 // need, and low enough that no one takes the node for themselves.
 var quotas = []quota{
 	{name: "apps", about: "apps owned", limit: 200, kind: state.CountApps, per: "person", heavy: true,
-		remedy: "Publish as a release of an app that you have, or ask an operator for more."},
+		remedy: "Publish as a release of an app that you have."},
 	{name: "releases", about: "releases kept, of all apps", limit: 5000, kind: state.CountOwned, per: "person", heavy: true,
-		remedy: "Delete releases that are not needed, or ask an operator for more.", commands: []string{"agora releases list <app>", "agora releases delete <app> <number>"}},
+		remedy: "Delete releases that are not needed.", commands: []string{"agora releases list <app>", "agora releases delete <app> <number>"}},
 	{name: "module-bytes", about: "bytes of the modules of these releases, and of deleted ones until their files are gone", limit: 20 << 30, kind: state.CountOwned, bytes: true, per: "person", heavy: true,
-		remedy: "Delete releases that are not needed, or ask an operator for more.", commands: []string{"agora releases list <app>", "agora releases delete <app> <number>"}},
+		remedy: "Delete releases that are not needed.", commands: []string{"agora releases list <app>", "agora releases delete <app> <number>"}},
 	{name: "requests", about: "open requests", limit: 200, kind: state.CountRequests, per: "person", heavy: true,
 		remedy: "Withdraw requests that are not needed, or remind a reviewer.", commands: []string{"agora requests list", "agora requests withdraw <id>"}},
 	{name: "tokens", about: "API tokens that have not expired", limit: 100, kind: state.CountTokens, per: "person",
@@ -46,15 +49,28 @@ var quotas = []quota{
 	{name: "keys", about: "registered signing keys", limit: 50, kind: state.CountKeys, per: "person", heavy: true,
 		remedy: "Remove keys that are not used.", commands: []string{"agora keys list", "agora keys delete <key>"}},
 	{name: "app-releases", about: "releases kept", limit: 500, kind: state.CountReleases, per: "app", heavy: true,
-		remedy: "Delete releases of the app that are not needed, or ask an operator for more.", commands: []string{"agora releases list <app>", "agora releases delete <app> <number>"}},
+		remedy: "Delete releases of the app that are not needed.", commands: []string{"agora releases list <app>", "agora releases delete <app> <number>"}},
 	{name: "app-secrets", about: "secrets", limit: 100, kind: state.CountSecrets, per: "app", heavy: true,
 		remedy: "Delete secrets of the app that are not read.", commands: []string{"agora secrets list <app>", "agora secrets delete <app> <name>"}},
 	{name: "app-domains", about: "domains", limit: 50, kind: state.CountHosts, per: "app", heavy: true,
 		remedy: "Delete domains of the app that are not used.", commands: []string{"agora domains list", "agora domains delete <host>"}},
+	{name: "group-apps", about: "apps that the group owns", limit: 2000, kind: state.CountGroupApps, per: "group", heavy: true,
+		remedy: "Delete apps of the group that are not needed, or take the group off apps that it does not work on.", commands: []string{"agora apps list", "agora apps delete <app>"}},
+	{name: "group-releases", about: "releases kept, of all apps that the group owns", limit: 50_000, kind: state.CountGroupOwned, per: "group", heavy: true,
+		remedy: "Delete releases of the group's apps that are not needed.", commands: []string{"agora releases list <app>", "agora releases delete <app> <number>"}},
+	{name: "group-module-bytes", about: "bytes of the modules of these releases, and of deleted ones until their files are gone", limit: 200 << 30, kind: state.CountGroupOwned, bytes: true, per: "group", heavy: true,
+		remedy: "Delete releases of the group's apps that are not needed.", commands: []string{"agora releases list <app>", "agora releases delete <app> <number>"}},
+	{name: "node-apps", about: "apps, of all people", limit: 50_000, kind: state.CountAllApps, per: "node", heavy: true,
+		remedy: "Delete apps that are not needed.", commands: []string{"agora apps delete <app>"}},
+	{name: "node-releases", about: "releases kept, of all apps", limit: 1_000_000, kind: state.CountModules, per: "node", heavy: true,
+		remedy: "Delete releases that are not needed.", commands: []string{"agora releases delete <app> <number>"}},
 	{name: "node-module-bytes", about: "bytes of modules, of all people", limit: 500 << 30, kind: state.CountModules, bytes: true, per: "node", heavy: true,
-		remedy: "Delete releases that are not needed; an operator can raise the quota if the disk has room.", commands: []string{"agora releases delete <app> <number>"}},
+		remedy: "Delete releases that are not needed.", commands: []string{"agora releases delete <app> <number>"}},
 	{name: "node-domains", about: "domains of all apps", limit: 10_000, kind: state.CountAllHosts, per: "node", heavy: true,
 		remedy: "Delete domains that are not used.", commands: []string{"agora domains delete <host>"}},
+	{name: "fuel-a-day", about: "instructions that the person's apps run in a day (UTC)", limit: NoLimit, fuel: true, per: "person", remedy: fuelRemedy, commands: fuelCommands},
+	{name: "group-fuel-a-day", about: "instructions that the group's apps run in a day (UTC)", limit: NoLimit, fuel: true, per: "group", remedy: fuelRemedy, commands: fuelCommands},
+	{name: "node-fuel-a-day", about: "instructions that all apps run in a day (UTC)", limit: NoLimit, fuel: true, per: "node", remedy: fuelRemedy, commands: fuelCommands},
 	{name: "memberships", about: "groups that one is in", limit: access.MaxGroupsOf, kind: state.CountMemberOf, per: "person",
 		remedy: "Take the person out of groups that nothing refers to.", commands: []string{"agora groups remove <group> <person>"}},
 	{name: "group-people", about: "people in it", limit: 50_000, kind: state.CountMembers, per: "group",
@@ -62,8 +78,12 @@ var quotas = []quota{
 	{name: "node-groups", about: "groups", limit: 20_000, kind: state.CountGroups, per: "node",
 		remedy: "Delete groups that nothing refers to.", commands: []string{"agora groups delete <group>"}},
 	{name: "node-users", about: "users", limit: 100_000, kind: state.CountUsers, per: "node",
-		remedy: "Raise the quota when the node is started."},
+		remedy: "Nobody is deleted: disable who has left."},
 }
+
+const fuelRemedy = "Wait for the next day, which begins at 00:00 UTC, or see which app runs that much."
+
+var fuelCommands = []string{"agora usage --by app"}
 
 // Quotas are limits other than the defaults, by a quota's name.
 type Quotas map[string]int64
@@ -73,8 +93,11 @@ func QuotaNames() []string {
 	var names []string
 	for _, q := range quotas {
 		text := strconv.FormatInt(q.limit, 10)
-		if q.bytes {
+		switch {
+		case q.bytes:
 			text = fmt.Sprintf("%dGiB", q.limit>>30)
+		case q.limit == NoLimit:
+			text = noLimit
 		}
 		names = append(names, q.name+"="+text)
 	}
@@ -86,33 +109,94 @@ func ParseQuotas(texts []string) (Quotas, error) {
 	found := Quotas{}
 	for _, text := range texts {
 		name, value, _ := strings.Cut(text, "=")
-		i := slices.IndexFunc(quotas, func(q quota) bool { return q.name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("quota %q: there is none of that name; the quotas and their defaults are %s", text, strings.Join(QuotaNames(), ", "))
-		}
-		if quotas[i].bytes {
-			var size registry.Size
-			if err := size.UnmarshalText([]byte(value)); err != nil || size < 0 {
-				return nil, fmt.Errorf("quota %q: write a size, as in %s=50GiB", text, name)
-			}
-			found[name] = int64(size)
-			continue
-		}
-		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || n < 0 || n > math.MaxInt32 {
-			return nil, fmt.Errorf("quota %q: write a number, as in %s=500", text, name)
+		n, err := ParseQuota(name, value)
+		if err != nil {
+			return nil, fmt.Errorf("quota %q: %w", text, err)
 		}
 		found[name] = n
 	}
 	return found, nil
 }
 
-// limitOf returns how much a quota allows on this node.
-func (m Quotas) limitOf(q quota) int64 {
-	if n, ok := m[q.name]; ok {
-		return n
+// ParseQuota reads how much a quota of a name is to allow: "500" or "50GiB".
+func ParseQuota(name, value string) (int64, error) {
+	q, err := quotaNamed(name)
+	if err != nil {
+		return 0, err
 	}
-	return q.limit
+	if q.bytes {
+		var size registry.Size
+		if err := size.UnmarshalText([]byte(value)); err != nil || size < 0 {
+			return 0, fmt.Errorf("%w: write a size, as in %s=50GiB", access.ErrBadQuota, name)
+		}
+		return int64(size), nil
+	}
+	if q.fuel && value == noLimit {
+		return NoLimit, nil
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || n < 0 || n > q.most() {
+		return 0, fmt.Errorf("%w: write a number, as in %s=500", access.ErrBadQuota, name)
+	}
+	return n, nil
+}
+
+// noLimit is how people write NoLimit.
+const noLimit = "none"
+
+// most is the largest limit that a quota can have.
+func (q quota) most() int64 {
+	if q.bytes || q.fuel {
+		return NoLimit
+	}
+	return math.MaxInt32
+}
+
+func quotaNamed(name string) (quota, error) {
+	i := slices.IndexFunc(quotas, func(q quota) bool { return q.name == name })
+	if i < 0 {
+		return quota{}, fmt.Errorf("quota %.80q: %w; the quotas and their defaults are %s", name, access.ErrNoQuota, strings.Join(QuotaNames(), ", "))
+	}
+	return quotas[i], nil
+}
+
+// Who said how much a quota allows.
+const (
+	QuotaDefault   = "default"   // nobody: it is what the table says
+	QuotaAtStart   = "start"     // the options that the node was started with
+	QuotaEverybody = "everybody" // an operator, for all alike
+	QuotaOwn       = "own"       // an operator, for this person, group or app, or for the node
+)
+
+// allowance is how much a quota allows, and who said so.
+type allowance struct {
+	limit int64
+	from  string
+	set   *access.QuotaSetting
+}
+
+// allows returns how much a quota allows one person, group or app. What is said of them alone comes
+// first, then what an operator set for all of them, then what the node was started with.
+func (d *Desk) allows(tx access.QuotaReader, q quota, of string) (allowance, error) {
+	now, own := d.Now(), true
+	for _, whose := range []string{of, ""} {
+		set, err := tx.QuotaSetting(q.per, whose, q.name)
+		if err != nil && !errors.Is(err, access.ErrNoQuotaSetting) {
+			return allowance{}, err
+		}
+		if err == nil && set.Holds(now) {
+			from := QuotaEverybody
+			if own {
+				from = QuotaOwn
+			}
+			return allowance{set.Limit, from, &set}, nil
+		}
+		own = false
+	}
+	if n, ok := d.Quotas[q.name]; ok {
+		return allowance{n, QuotaAtStart, nil}, nil
+	}
+	return allowance{q.limit, QuotaDefault, nil}, nil
 }
 
 func (q quota) of(c state.Count) int64 {
@@ -123,30 +207,60 @@ func (q quota) of(c state.Count) int64 {
 }
 
 // show describes a quota with what is used of it.
-func (q quota) show(of string, used, limit int64) Quota {
-	return Quota{
-		Name: q.name, About: q.about, Per: q.per, Of: of, Used: used, Limit: limit, Bytes: q.bytes,
-		Remedy: abi.Remedy{Summary: q.remedy, Commands: q.commands},
+func (q quota) show(tx access.GroupReader, of string, used int64, a allowance) (Quota, error) {
+	shown := Quota{Name: q.name, About: q.about, Per: q.per, Of: of, Used: used, Limit: a.limit, From: a.from, Set: a.set, Bytes: q.bytes}
+	raise := "agora quotas set " + q.name + " <limit> --reason <why>"
+	switch {
+	case of == "":
+	case q.per == "person":
+		raise += " --user " + of
+	case q.per == "app":
+		raise += " --app " + of
+	case q.per == "group":
+		g, err := tx.Group(of)
+		if err != nil && !errors.Is(err, access.ErrNoGroup) {
+			return shown, err
+		}
+		shown.GroupName = g.Name
+		raise += " --group " + of
 	}
+	shown.Remedy = abi.Remedy{
+		Summary:  q.remedy + " An operator can raise the quota: the last of these commands is theirs.",
+		Commands: append(slices.Clone(q.commands), raise),
+	}
+	return shown, nil
+}
+
+// over refuses more of a quota than there may be.
+func (q quota) over(tx access.GroupReader, of string, used, more int64, a allowance) error {
+	shown, err := q.show(tx, of, used, a)
+	if err != nil {
+		return err
+	}
+	return &OverQuota{Quota: shown, More: more}
 }
 
 // within refuses a change that makes anything larger than its quota allows. It is
 // asked at the end of every change, inside its transaction: no flow can forget it, and of
 // two changes at the same time the second one sees the first. What is over a quota because
 // an operator lowered it stays, and does not grow. low is what else is in the way.
-func (m Quotas) within(tx state.Tx, low error) error {
+func (d *Desk) within(tx state.Tx, low error) error {
 	grown, err := tx.Grown()
 	if err != nil {
 		return err
 	}
 	for _, g := range grown {
 		for _, q := range quotas {
-			before, now, limit := q.of(g.Before), q.of(g.Now), m.limitOf(q)
+			before, now := q.of(g.Before), q.of(g.Now)
 			if q.kind != g.Kind || now <= before {
 				continue
 			}
-			if now > limit {
-				return &OverQuota{Quota: q.show(g.Of, before, limit), More: now - before}
+			a, err := d.allows(tx, q, g.Of)
+			if err != nil {
+				return err
+			}
+			if now > a.limit {
+				return q.over(tx, g.Of, before, now-before, a)
 			}
 			if q.heavy && low != nil {
 				return low
@@ -157,14 +271,21 @@ func (m Quotas) within(tx state.Tx, low error) error {
 }
 
 // WouldFit refuses what would make a count larger than the quota of a name allows.
-func (m Quotas) WouldFit(tx state.Reader, name, of string, more int64) error {
-	q := quotas[slices.IndexFunc(quotas, func(q quota) bool { return q.name == name })]
+func (d *Desk) WouldFit(tx state.Reader, name, of string, more int64) error {
+	q, err := quotaNamed(name)
+	if err != nil {
+		return err
+	}
 	count, err := tx.Count(q.kind, of)
 	if err != nil {
 		return err
 	}
-	if used, limit := q.of(count), m.limitOf(q); used+more > limit {
-		return &OverQuota{Quota: q.show(of, used, limit), More: more}
+	a, err := d.allows(tx, q, of)
+	if err != nil {
+		return err
+	}
+	if used := q.of(count); used+more > a.limit {
+		return q.over(tx, of, used, more, a)
 	}
 	return nil
 }
@@ -172,27 +293,109 @@ func (m Quotas) WouldFit(tx state.Reader, name, of string, more int64) error {
 // Check refuses quotas that do not exist.
 func (m Quotas) Check() error {
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		if !slices.ContainsFunc(quotas, func(q quota) bool { return q.name == name }) {
-			return fmt.Errorf("there is no quota %q; the quotas are %s", name, strings.Join(QuotaNames(), ", "))
+		if _, err := quotaNamed(name); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// Of lists the quotas of people, apps and the node, with what is used: of maps "person", "app" and
-// "node" to whose are wanted.
-func (m Quotas) Of(tx state.Reader, of map[string]string) ([]Quota, error) {
-	var shown []Quota
+// QuotasOf lists the quotas of people, groups, apps and the node, with what is used: of maps what they are
+// of, "person" for one, to whose are wanted.
+func (d *Desk) QuotasOf(tx state.Reader, of map[string]string) ([]Quota, error) {
+	var all []Quota
 	for _, q := range quotas {
 		whose, wanted := of[q.per]
 		if !wanted {
 			continue
 		}
-		count, err := tx.Count(q.kind, whose)
+		shown, err := d.quotaOf(tx, q, whose)
 		if err != nil {
 			return nil, err
 		}
-		shown = append(shown, q.show(whose, q.of(count), m.limitOf(q)))
+		if q.fuel && shown.Limit == NoLimit && shown.Set == nil { // nobody said that there is such a quota
+			continue
+		}
+		all = append(all, shown)
 	}
-	return shown, nil
+	return all, nil
+}
+
+func (d *Desk) quotaOf(tx state.Reader, q quota, whose string) (Quota, error) {
+	a, err := d.allows(tx, q, whose)
+	if err != nil {
+		return Quota{}, err
+	}
+	if q.fuel {
+		return q.show(tx, whose, d.ran()[[2]string{q.per, whose}], a)
+	}
+	count, err := tx.Count(q.kind, whose)
+	if err != nil {
+		return Quota{}, err
+	}
+	return q.show(tx, whose, q.of(count), a)
+}
+
+// QuotaIs returns what a quota of a name is of, such as "person", or access.ErrNoQuota.
+func QuotaIs(name string) (per string, err error) {
+	q, err := quotaNamed(name)
+	return q.per, err
+}
+
+// SetQuota stores what an operator set, and returns the quota as it is then with what is used of it and,
+// before it, how much it allowed.
+func (d *Desk) SetQuota(tx state.Tx, s access.QuotaSetting) (is Quota, was int64, err error) {
+	q, err := quotaNamed(s.Quota)
+	if err != nil {
+		return is, 0, err
+	}
+	if s.Limit > q.most() {
+		return is, 0, fmt.Errorf("%w: a limit is %d at most", access.ErrBadQuota, q.most())
+	}
+	if err := s.Check(d.Now()); err != nil {
+		return is, 0, err
+	}
+	before, err := d.allows(tx, q, s.Of)
+	if err != nil {
+		return is, 0, err
+	}
+	if err := tx.PutQuotaSetting(s); err != nil {
+		return is, 0, err
+	}
+	is, err = d.quotaOf(tx, q, s.Of)
+	return is, before.limit, err
+}
+
+// ClearQuota forgets what an operator set, and returns the quota as it is then.
+func (d *Desk) ClearQuota(tx state.Tx, name, of string) (is Quota, err error) {
+	q, err := quotaNamed(name)
+	if err != nil {
+		return is, err
+	}
+	if _, err := tx.QuotaSetting(q.per, of, name); err != nil {
+		return is, err
+	}
+	if err := tx.DeleteQuotaSetting(q.per, of, name); err != nil {
+		return is, err
+	}
+	return d.quotaOf(tx, q, of)
+}
+
+// Amount is how much of the quota a number is, in words.
+func (q Quota) Amount(n int64) string {
+	if n == NoLimit {
+		return "no limit"
+	}
+	if q.Bytes {
+		return humanize.Bytes(uint64(max(0, n)))
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// Share is how much of the quota is used, in percent, 100 at most.
+func (q Quota) Share() int64 {
+	if q.Used >= q.Limit {
+		return 100
+	}
+	return int64(float64(q.Used) / float64(q.Limit) * 100)
 }

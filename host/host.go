@@ -94,6 +94,9 @@ type Options struct {
 	Problem func(error) Problem
 	// Room returns why apps may keep nothing more, nil as a rule.
 	Room func() error
+	// FuelSpent returns why an app runs no more today, nil as a rule. It is asked before each call; nil: no app
+	// is bounded.
+	FuelSpent func(app string) error
 	// Observers learn of each call once it is journaled. They do not wait for anything.
 	Observers []Observer
 	// SignOn makes and ends sessions at apps' addresses.
@@ -144,6 +147,9 @@ type Host struct {
 // Open makes a host of the state as it is now, which calls nothing yet. Followers of the state's feed
 // begin no later: see Follow.
 func Open(ctx context.Context, o Options) (*Host, error) {
+	if o.FuelSpent == nil {
+		o.FuelSpent = func(string) error { return nil }
+	}
 	h := &Host{
 		o: o, log: o.Logger, watch: o.Watch, sites: sites{watch: o.Watch}, used: &tally{}, rights: rightsAt{o.Rules, o.Now},
 		Standing: newStanding(o),

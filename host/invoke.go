@@ -47,6 +47,9 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 	if err := t.host.o.Meter.Ready(); err != nil {
 		return engine.Result{}, err
 	}
+	if err := t.host.o.FuelSpent(t.app.Name); err != nil {
+		return engine.Result{}, err
+	}
 	running, err := t.life.join(ctx)
 	if err != nil {
 		return engine.Result{}, err

@@ -68,7 +68,7 @@ func TestEveryPage(t *testing.T) {
 	if err := chromedp.Do(b.ctx); err != nil { // the browser lives as long as the context of the first call
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/", "/requests", "/grants", "/usage", "/activity", "/provisioning", "/groups", "/inbox", "/service-accounts", "/settings"} {
+	for _, path := range []string{"/", "/requests", "/grants", "/usage", "/activity", "/provisioning", "/groups", "/inbox", "/service-accounts", "/settings", "/quotas"} {
 		b.judge("empty", view{"operator", path, ""})
 	}
 	n.fill()
@@ -100,6 +100,7 @@ func TestEveryPage(t *testing.T) {
 		"/service-accounts":                    {"/service-accounts", "/service-accounts?name=none"},
 		"/service-accounts/{name}":             {"/service-accounts/ci", "/service-accounts/none"},
 		"/settings":                            {"/settings", "/settings?done=saved"},
+		"/quotas":                              {"/quotas", "/quotas?app=shop&group=sales", "/quotas?user=none", "/quotas?done=allowed"},
 		"/sign-out":                            {"/sign-out"},
 		"/again":                               {"/again", "/again?fresh=1"},
 		"/login":                               {"/login?" + newProgram().ask.Encode(), "/login?state=x"},

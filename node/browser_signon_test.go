@@ -45,7 +45,8 @@ func TestTwoAppsInABrowser(t *testing.T) {
 	heading := func(text string) chromedp.Action[chromedp.Void] {
 		return chromedp.WaitVisible(chromedp.Search(`//h1[contains(text(), "` + text + `")]`))
 	}
-	step("sign-on-1", chromedp.Navigate(n.AppURL("shop")+"#shelf"), chromedp.WaitVisible(chromedp.CSS(`input[name=link]`)))
+	host, _, _ := strings.Cut(strings.TrimPrefix(n.AppURL("shop"), "http://"), "/")
+	step("sign-on-1", chromedp.Navigate(n.AppURL("shop")+"#shelf"), chromedp.WaitVisible(chromedp.Search(`//p[contains(., "Sign in to open")]/strong[text()="`+host+`"]`)), chromedp.WaitVisible(chromedp.CSS(`input[name=link]`)))
 	if here, err := chromedp.Run(ctx, chromedp.Location()); err != nil || strings.Contains(here, "shelf") {
 		t.Errorf("the sign-in page is shown the fragment: %s, %v", here, err)
 	}

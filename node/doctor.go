@@ -49,7 +49,7 @@ type Checkup struct {
 	triggers  *triggers.Dispatcher
 	paused    bool // all triggers
 	tls       *security
-	providers providers
+	signIn    signIn
 	inbox     *inbox.Service
 	outlets   outlets
 }
@@ -85,7 +85,7 @@ func (c *Checkup) Doctor(ctx context.Context) ([]Check, error) {
 		func() ([]Check, error) { return c.budgets.check(), nil },
 		func() ([]Check, error) { return c.checkTriggers(), nil },
 		func() ([]Check, error) { return c.tls.check(), nil },
-		func() ([]Check, error) { return c.providers.check(ctx, c.watch), nil },
+		func() ([]Check, error) { return c.signIn.check(ctx, c.watch), nil },
 		func() ([]Check, error) { return c.checkNotices(ctx) },
 	} {
 		found, err := look()

@@ -469,6 +469,60 @@ func (h *Node) FillApps(ctx context.Context, n int) error {
 	return nil
 }
 
+// FillReviews adds n apps, of which the first so many have a second release and an open request about it, and
+// people.
+func (h *Node) FillReviews(ctx context.Context, n, asking, people int) error {
+	if err := h.FillApps(ctx, n); err != nil {
+		return err
+	}
+	for at := 0; at < people; at += 500 {
+		_, err := h.store.Update(ctx, "ops@example.com", func(tx state.Tx) (err error) {
+			for i := at; i < min(at+500, people); i++ {
+				err = errors.Join(err, tx.PutUser(access.User{Name: fmt.Sprintf("p%d@example.com", i), Roles: []access.Role{access.RoleViewer}, Created: h.o.Now()}))
+			}
+			tx.Emit("user.added", "", "p@example.com", nil)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for at := 0; at < asking; at += 250 {
+		_, err := h.store.Update(ctx, "ada@example.com", func(tx state.Tx) (err error) {
+			for i := at; i < min(at+250, asking); i++ {
+				err = errors.Join(err, askedReview(tx, fmt.Sprintf("app-%d", i), h.o.Now()))
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askedReview adds a second release to an app, which asks for more than its first, and a request about it.
+func askedReview(tx state.Tx, name string, now time.Time) error {
+	app, err := tx.App(name)
+	if err != nil {
+		return err
+	}
+	m := registry.Manifest{
+		Name: name, Version: "2", Owner: "ada@example.com", Team: "sales", CostCenter: "CC-1", Classification: "internal", Title: "Sales", Description: "Says what was sold.",
+		Capabilities: map[string]registry.CapabilityAsk{"kv": {Quota: 1 << 20}},
+	}
+	app.Releases = 2
+	id, errID := tx.NextRequest()
+	r := registry.Release{App: name, Number: 2, Version: "2", Manifest: m, Capabilities: []string{"kv", "log"}, Digest: registry.DigestOf([]byte(name)), Created: now}
+	q := approvals.Request{
+		ID: id, Kind: approvals.KindGrant, App: name, Owner: app.Owner, Release: 2, Digest: string(r.Digest), Tier: abi.TierSandbox, Capability: "kv", By: app.Owner, Created: now,
+		Status: approvals.StatusOpen, Turn: approvals.TurnReviewers, Intent: rights.Intent(r), Reviewed: rights.Terms(r),
+		Changes: []approvals.Change{{Path: "capabilities.kv.quota", Now: "1MiB", Effect: approvals.EffectWider}},
+	}
+	tx.Emit("release.published", name, "2", nil)
+	return errors.Join(errID, tx.PutApp(app), tx.AddRelease(r), tx.PutRequest(q))
+}
+
 // FillMarket adds n apps, each with a release that has two triggers, a host name and a live grant.
 func (h *Node) FillMarket(ctx context.Context, n int) error {
 	m := registry.Manifest{Version: "1", Owner: "ada@example.com", Capabilities: map[string]registry.CapabilityAsk{"kv": {Quota: 1 << 20}}}

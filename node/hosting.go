@@ -34,7 +34,7 @@ func (n *Node) openHost(ctx context.Context) (err error) {
 		State: n.store, Rules: n.policy, Engine: n.engine, Meter: n.meter, Queue: n.queue,
 		KV: thrifty{n.kv, n.reserve}, Blobs: thriftyFiles{n.files, n.reserve}, Spent: n.kv, Kept: n.kv,
 		Ring: n.ring, Logs: appLogs{n.logs}, Addresses: addresses{&n.origins},
-		Module: n.verifier.verified, Problem: problemOf, Room: n.reserve.apps, Observers: []host.Observer{calls.count, sampler{n.samples}.observe},
+		Module: n.verifier.verified, Problem: problemOf, Room: n.reserve.apps, FuelSpent: n.fuelDay.spent, Observers: []host.Observer{calls.count, sampler{n.samples}.observe},
 		SignOn: signOn{n.SignOn, n.Audiences}, Identities: n.identity, Audience: n.audiences(),
 		Egress: n.egress, Models: n.models, Programs: cmp.Or(n.o.programs, min(host.DefaultPrograms, n.o.Memory/8)),
 		Environment: n.o.Environment, PauseTriggers: n.o.PauseTriggers, Logger: n.log, Watch: n.watch, Now: n.o.Now,
@@ -57,7 +57,7 @@ func (n *Node) openHost(ctx context.Context) (err error) {
 	n.Checkup = &Checkup{
 		doctor: doctor{dir: n.o.DataDir}, stores: n.stores, desk: n.desk, blobs: n.blobs, store: n.store, verifier: n.verifier, files: n.files, ring: n.ring,
 		keeper: n.Keeper, meter: n.meter, reserve: n.reserve, watch: n.watch, starts: n.starts, followers: n.followers, budgets: n.budgets,
-		triggers: n.Host.Triggers, paused: n.o.PauseTriggers, tls: n.tls, providers: n.providers, inbox: n.Inbox, outlets: n.outlets,
+		triggers: n.Host.Triggers, paused: n.o.PauseTriggers, tls: n.tls, signIn: n.signIn, inbox: n.Inbox, outlets: n.outlets,
 	}
 	n.metrics = &metrics{
 		calls: calls, version: n.o.Version, started: n.started, dir: n.o.DataDir, people: n.People, store: n.store, followers: n.followers,

@@ -57,6 +57,7 @@ type Node struct {
 	Access          *people.Explainer
 	ServiceAccounts *people.ServiceAccounts
 	Catalogue       *apps.Catalogue
+	Quotas          *apps.Quotas
 	Lifecycle       *apps.Lifecycle
 	Keeper          *apps.Keeper
 	Observer        *apps.Observer
@@ -66,6 +67,7 @@ type Node struct {
 	Governance      *governance.Service
 	Threads         *governance.Threads
 	Together        *governance.Together
+	Briefings       *governance.Briefings
 	Clocks          *governance.Clocks
 	Exemptions      *governance.Exemptions
 	Audiences       *governance.Audiences
@@ -81,6 +83,7 @@ type Node struct {
 	origins origins
 
 	desk      *control.Desk
+	fuelDay   *fuelDay
 	attempts  *control.Attempts
 	revisions *revisions.Service
 	store     state.Store
@@ -94,11 +97,10 @@ type Node struct {
 	builder   *builder
 	meter     *metering.Meter
 
-	egress    []netip.Prefix // networks that apps may reach although they are not public
-	models    *llm.Config    // that apps may be granted; nil: none
-	signIn    people.SignInOptions
-	providers providers
-	outlets   outlets
+	egress  []netip.Prefix // networks that apps may reach although they are not public
+	models  *llm.Config    // that apps may be granted; nil: none
+	signIn  signIn
+	outlets outlets
 
 	files *filestore.Store
 	ring  *secrets.Ring // keys of the apps' secrets
@@ -160,9 +162,10 @@ func (n *Node) open(ctx context.Context) error {
 	if n.models, err = n.o.openModels(); err != nil {
 		return err
 	}
-	if n.signIn, n.providers, err = n.o.openSignIn(); err != nil {
+	if n.signIn, err = n.o.openSignIn(); err != nil {
 		return err
 	}
+	n.o.FreshSignIn = n.signIn.fresh(n.o.FreshSignIn)
 	if n.outlets, err = n.o.openOutlets(n.egress); err != nil {
 		return err
 	}
@@ -338,6 +341,9 @@ func (n *Node) Start() {
 		"used": func(ctx context.Context) {
 			n.regularly(ctx, storeUsed, "what apps used could not be stored", n.flushUsed)
 		},
+		"fuel": func(ctx context.Context) {
+			n.regularly(ctx, fuelEvery, "what apps ran today is not compared with the quotas of fuel", n.fuelDay.compare)
+		},
 		"visits": func(ctx context.Context) {
 			n.regularly(ctx, endVisitsEvery, "what runs for sessions that have ended goes on", n.Host.EndVisits)
 		},
@@ -490,9 +496,11 @@ func (n *Node) Info(ctx context.Context) control.Info {
 
 // openDesk makes what every flow works at.
 func (n *Node) openDesk() {
+	n.fuelDay = &fuelDay{meter: n.meter, now: n.o.Now}
 	n.desk = &control.Desk{
-		Store: n.store, Now: n.o.Now, Logger: n.log, Quotas: n.o.Quotas,
+		Store: n.store, Now: n.o.Now, Logger: n.log, Quotas: n.o.Quotas, Ran: n.fuelDay.ran,
 		Low:    func() error { return n.reserve.low(0) },
 		Follow: n.followers.CatchUp,
 	}
+	n.fuelDay.desk = n.desk
 }

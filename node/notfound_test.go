@@ -34,6 +34,9 @@ func TestNotFoundNamesItsList(t *testing.T) {
 		{"POST", "/apps/shop/triggers/run", `{"name":"none"}`, "no-such-trigger", "agora triggers list <app>"},
 		{"DELETE", "/apps/shop/dead-letters/99", "", "no-such-dead-letter", "agora dead-letters list <app>"},
 		{"GET", "/calls/000000000000000000000000", "", "no-such-call", "agora logs <app>"},
+		{"GET", "/quotas?group=none", "", "no-such-group", "agora groups list"},
+		{"PUT", "/quotas/none", `{"limit": 1, "reason": "x"}`, "no-such-quota", "agora quotas list"},
+		{"DELETE", "/quotas/apps", "", "no-such-quota", "agora quotas list"},
 		{"GET", "/quotas?app=none", "", "no-such-app", "agora apps list"},
 	} {
 		who := token

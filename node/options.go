@@ -68,7 +68,7 @@ type Options struct {
 	// default 7 days. Sessions at apps' addresses end with them, and after 24 hours.
 	Sessions access.Lives
 	// FreshSignIn is how long ago a person may have signed in who decides about requests or changes who may
-	// do what, in a session; 0: as long ago as the session lasts. `agora serve --sign-in` has 15 minutes.
+	// do what, in a session; 0: as long ago as the session lasts. `agora serve` has FreshWithProviders.
 	FreshSignIn time.Duration
 	// PauseTriggers keeps every trigger of the node from being delivered to: what is due, and
 	// what comes, waits in the queue. For a node that does not survive what waits there.
@@ -176,7 +176,7 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%d bytes of memory are too little for a node: give it at least %d MiB with --memory, or by the limit of its cgroup", o.Memory, leastMemory>>20)
 	}
 	o.Sessions = o.Sessions.Or()
-	if err := errors.Join(o.Quotas.Check(), o.checkTLS(), o.Sessions.Check(), access.CheckFresh(o.FreshSignIn)); err != nil {
+	if err := errors.Join(o.Quotas.Check(), o.checkTLS(), o.Sessions.Check(), o.checkFresh()); err != nil {
 		return o, err
 	}
 	if o.DiskReserve < 0 {

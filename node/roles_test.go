@@ -56,10 +56,10 @@ func TestWhoReads(t *testing.T) {
 	)
 	api := map[string]string{
 		"/openapi.json": public, "/schemas/manifest.json": public, "/trust/root": public,
-		"/info": all, "/types/agora.d.ts": all, "/whoami": all, "/apps": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage/samples": all, "/quotas": all, "/tokens": all, "/sessions": all, "/users/" + ada + "/sessions": "- - - + - + - -",
+		"/info": all, "/types/agora.d.ts": all, "/whoami": all, "/apps": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage/samples": all, "/quotas": all, "/quotas?user=" + ada: "- - - + - + + +", "/quotas?group=sales": watch, "/quotas/settings": watch, "/tokens": all, "/sessions": all, "/users/" + ada + "/sessions": "- - - + - + - -",
 		"/apps/shop/releases": members, "/apps/shop/releases/1": members, "/apps/shop/activations": members, "/apps/shop/triggers": members, "/events": members,
 		"/requests": members, "/requests/req-1": members, "/grants": members, "/policy": members, "/policy/tiers": members, "/domains": members, "/trust/keys": members,
-		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside, "/apps/scripted/releases/1/source": inside,
+		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside, "/apps/scripted/releases/1/source": inside, "/apps/shop/releases/1/briefing": inside,
 		"/provisioning": ops, "/provisioning/entra": ops, "/provisioning/entra/tokens": ops,
 		"/apps/shop/audiences": inside, "/apps/shop/audiences/pilot": inside, "/apps/shop/access-requests": inside,
 		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": watch, "/sign-in/links": ops, "/users/" + ada: watch, "/users/" + ada + "/accounts": of,
@@ -67,7 +67,7 @@ func TestWhoReads(t *testing.T) {
 		"/grants/" + grant: members, "/apps/ticking/triggers/cron/tick": members, "/doctor": ops, "/backup": ops,
 	}
 	pages := map[string]string{
-		"/sign-in": public, "/signed-out": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/agora.d.ts": all, "/settings": all, "/sign-out": all, "/inbox": all, "/service-accounts": all, "/service-accounts/ci": of, "/device": all, "/again": all, "/login?" + newProgram().ask.Encode(): all,
+		"/sign-in": public, "/signed-out": public, "/": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage.csv?app=shop": usage, "/agora.d.ts": all, "/settings": all, "/quotas": all, "/sign-out": all, "/inbox": all, "/service-accounts": all, "/service-accounts/ci": of, "/device": all, "/again": all, "/login?" + newProgram().ask.Encode(): all,
 		"/apps/shop/releases/1": members, "/apps/scripted/releases/1/source": inside, "/upload": "- - + + - - - -", "/provisioning": ops, "/provisioning/entra": ops, "/requests": members, "/grants": members, "/policy": members, "/activity": members, "/access": all, "/groups": members, "/groups/sales": members, "/certificates": members, "/certificates/cert-1": inside, "/calls": all, "/calls/" + failed: inside,
 	}
 	n.tabled(t, api, "/api/v1", n.reads())

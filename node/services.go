@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/access/oidc"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/control/apps"
 	"github.com/agora-host/agora/control/governance"
@@ -26,10 +25,10 @@ import (
 func apiServices(n *Node) api.Services {
 	return api.Services{
 		About: n, Authenticator: n.People, SignIn: n.People, Logins: n.Logins, Workloads: n.Workloads, Attempts: n.attempts, Conditions: n.revisions, Room: n.Publishing,
-		Catalogue: n.Catalogue, Quotas: n.Catalogue, HostNames: n.Catalogue, Lifecycle: n.Lifecycle,
+		Catalogue: n.Catalogue, Quotas: n.Quotas, HostNames: n.Catalogue, Lifecycle: n.Lifecycle,
 		Remover: n.Keeper, Certificates: n.Keeper, Caller: n.Calls,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Trust: n.Publishing,
-		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Exemptions: n.Exemptions, Grants: n.Governance, Audiences: n.Audiences,
+		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Briefings: n.Briefings, Exemptions: n.Exemptions, Grants: n.Governance, Audiences: n.Audiences,
 		Meter: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer, Logs: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
 		Tokens: n.People, Sessions: n.Sessions, ServiceAccounts: n.ServiceAccounts, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
@@ -41,10 +40,10 @@ func apiServices(n *Node) api.Services {
 func consoleServices(n *Node) console.Services {
 	return console.Services{
 		About: n, Authenticator: n.People, Sessions: n.People, Codes: n.SignOn, Logins: n.Logins, SignIns: n.SignIns, Revisions: n.revisions, Room: n.Publishing,
-		Catalogue: n.Catalogue, Pages: n.Pages, Quotas: n.Catalogue, HostNames: n.Catalogue, Front: n.tls,
+		Catalogue: n.Catalogue, Pages: n.Pages, Quotas: n.Quotas, HostNames: n.Catalogue, Front: n.tls,
 		Lifecycle: n.Lifecycle, Remover: n.Keeper, Certificates: n.Keeper,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Sources: n.Publishing,
-		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Exemptions: n.Exemptions, Grants: n.Governance, Audiences: n.Audiences,
+		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Briefings: n.Briefings, Exemptions: n.Exemptions, Grants: n.Governance, Audiences: n.Audiences,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
 		Tokens: n.People, SignedIn: n.Sessions, ServiceAccounts: n.ServiceAccounts, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
@@ -66,9 +65,9 @@ func (n *Node) openServices() {
 	})
 	n.ServiceAccounts = people.NewServiceAccounts(n.People)
 	n.signIn.People = n.People
-	n.SignIns = people.NewSignIns(n.signIn)
+	n.SignIns = people.NewSignIns(n.signIn.SignInOptions)
 	n.Sessions, n.Logins = people.NewSessions(n.People), people.NewLogins(n.People)
-	n.Workloads = people.NewWorkloads(n.People, oidc.NewWorkloads(n.signIn.Workloads, oidc.Options{Now: n.o.Now}), n.signIn.Workloads)
+	n.Workloads = people.NewWorkloads(n.People, n.signIn.workloads, n.signIn.Workloads)
 	n.SignOn = people.NewSignOn(n.People, places{&n.plane})
 	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL, Rules: n.SignIns.Rules()})
 	n.Groups, n.Access = people.NewGroups(n.desk), people.NewExplainer(n.desk)
@@ -83,6 +82,7 @@ func (n *Node) openServices() {
 	n.Clocks = governance.NewClocks(n.Governance, nil)
 	n.Threads, n.Together = governance.NewThreads(n.Governance), governance.NewTogether(n.Governance)
 	n.Audiences = governance.NewAudiences(n.Governance, deciding)
+	n.Briefings = governance.NewBriefings(n.Governance, n.policy, n.Observer)
 	n.revisions = &revisions.Service{
 		Desk: n.desk, People: n.People, Groups: n.Groups, Catalogue: n.Catalogue, Governance: n.Governance, Audiences: n.Audiences,
 		Automation: func() revisions.Automation { return n.Automation },
@@ -109,6 +109,7 @@ func (n *Node) openApps() {
 	n.Catalogue = apps.NewCatalogue(apps.CatalogueOptions{
 		Desk: n.desk, Rules: n.policy, Addresses: addresses{&n.origins}, Uses: uses{&n.plane}, Stock: n.kv, Keep: keep, Engines: n.builder.engines,
 	})
+	n.Quotas = apps.NewQuotas(n.desk)
 	n.Lifecycle = apps.NewLifecycle(apps.LifecycleOptions{Desk: n.desk, Catalogue: n.Catalogue, DeleteAfter: n.o.DeleteAfter})
 	n.Keeper = apps.NewKeeper(apps.KeeperOptions{
 		Desk: n.desk, Keep: keep, Blobs: n.blobs, Copies: copies{n.Upkeep}, Seal: seal{n.authority},

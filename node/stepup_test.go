@@ -4,6 +4,8 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -39,6 +41,38 @@ func fresh(t *testing.T) (*testNode, *atomic.Int64) {
 		o.FreshSignIn = access.FreshByDefault
 		o.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
 	}), &later
+}
+
+// TestFreshByDefault: where people sign in with links alone, also beside rules for the jobs of a CI, no fresh
+// sign-in is asked for unless the node is told to.
+func TestFreshByDefault(t *testing.T) {
+	jobs := filepath.Join(t.TempDir(), "sign-in.json")
+	rules := `{"workloads": [{"id": "deploy", "issuer": "https://ci.example.com", "audience": "agora", "claims": {"repository_id": "1", "repository_owner_id": "2", "ref": "refs/heads/main"}, "service_account": "deploy", "scopes": ["apps:read"]}]}`
+	if err := os.WriteFile(jobs, []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		said   time.Duration
+		signIn string
+		asks   bool
+	}{
+		"links":              {node.FreshWithProviders, "", false},
+		"links, and jobs":    {node.FreshWithProviders, jobs, false},
+		"links, but told to": {access.FreshByDefault, "", true},
+	} {
+		var later atomic.Int64
+		n := start(t, func(o *node.Options) {
+			o.FreshSignIn, o.SignIn = c.said, c.signIn
+			o.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+		})
+		v := n.guest()
+		v.enters(ops, access.RoleOperator)
+		later.Store(int64(16 * time.Minute))
+		got := v.do("POST", n.ConsoleURL()+"/groups", url.Values{"name": {"sales"}}.Encode())
+		if asked := got.status == http.StatusForbidden && strings.Contains(got.body, "Sign in again"); asked != c.asks {
+			t.Errorf("%s: %d %.300s", name, got.status, got.body)
+		}
+	}
 }
 
 // TestFreshSignIn: in a session of half an hour ago nobody decides or changes who may; the form is kept, and sent by

@@ -179,6 +179,31 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+// TestDoctorAsksIssuers: the doctor says whose jobs get no tokens because their CI does not respond.
+func TestDoctorAsksIssuers(t *testing.T) {
+	p := startPipeline(t)
+	line := func() client.Check {
+		all, err := p.ops().Doctor(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range all {
+			if c.Name == "tokens for jobs of "+p.URL {
+				return c
+			}
+		}
+		t.Fatalf("no line about %s: %+v", p.URL, all)
+		return client.Check{}
+	}
+	if c := line(); !c.OK {
+		t.Errorf("%+v", c)
+	}
+	p.SetDown(true)
+	if c := line(); c.OK || c.Remedy.Summary == "" {
+		t.Errorf("of one that is down: %+v", c)
+	}
+}
+
 // TestForgedWorkloads: no token is exchanged that another key, another issuer or another time made, for another
 // audience, or for a job that no rule names; the log says why, and the caller is told nothing.
 func TestForgedWorkloads(t *testing.T) {

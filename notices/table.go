@@ -122,6 +122,11 @@ var rows = []Row{
 	{Kind: "service_account.changed", To: WasSponsor, Says: "{was_sponsor} answers for the service account {subject} no more", Do: "Nothing has to be done", At: "/service-accounts"},
 	{Kind: "service_account.deleted", To: Sponsor, Says: "{actor} deleted the service account {subject}", Do: "What used it does not work any more", At: "/service-accounts"},
 
+	{Kind: "quota.set", To: Person, Says: "{actor} set the quota {subject} of {person} to {amount}[ until {until}][: {reason}]", Do: "See what you use of it; nothing that is there is taken away", At: "/quotas"},
+	{Kind: "quota.set", To: Owners, Says: "{actor} set the quota {subject} of {app} to {amount}[ until {until}][: {reason}]", Do: "See what the app uses of it; nothing that is there is taken away", At: "/quotas?app={app}"},
+	{Kind: "quota.cleared", To: Person, Says: "{actor} took back what was set of the quota {subject} of {person}, which is {amount} now", Do: "See what you use of it; nothing that is there is taken away", At: "/quotas"},
+	{Kind: "quota.cleared", To: Owners, Says: "{actor} took back what was set of the quota {subject} of {app}, which is {amount} now", Do: "See what the app uses of it; nothing that is there is taken away", At: "/quotas?app={app}"},
+
 	{Kind: "links.switched_off", To: Operators, Says: "{actor} switched one-time sign-in links off", Do: "See that every operator can sign in at a provider", At: settings},
 	{Kind: "links.switched_on", To: Operators, Says: "{actor} switched one-time sign-in links on", Do: "Switch them off again when they are not needed", At: settings},
 	{Kind: "provisioning.token_created", To: Operators, Says: "{actor} let the provider {subject} tell who there is", Do: "If that was not agreed, revoke its token", At: "/provisioning/{subject}", Self: true},

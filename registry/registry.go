@@ -154,8 +154,11 @@ type Release struct {
 	CreatedBy  string    `json:"created_by"`
 	abi.Behalf           // of who uploaded it
 	// Charged is whose quota the release counts in, if the app was handed over since it was
-	// uploaded. Nothing else of a release ever changes.
+	// uploaded. But for it and Group, nothing of a release ever changes.
 	Charged string `json:"charged,omitempty"`
+	// Group is the id of the group whose quota the release counts in, too: the one that owns its app. The
+	// store keeps it.
+	Group string `json:"group,omitempty"`
 }
 
 // CostTable returns the version of the cost table by which the release is counted.
@@ -254,6 +257,7 @@ type Writer interface {
 type Unnamed struct {
 	Digest Digest    `json:"digest"`
 	Owner  string    `json:"owner,omitempty"` // of the last release that named it, if one did
+	Group  string    `json:"group,omitempty"` // and its group
 	Size   int64     `json:"size,omitempty"`  // that is counted
 	Since  time.Time `json:"since"`
 }

@@ -20,6 +20,11 @@ const (
 	CountAllHosts CountKind = "all-hosts" // ""
 	CountUsers    CountKind = "users"     // ""
 	CountGroups   CountKind = "groups"    // ""
+	CountAllApps  CountKind = "all-apps"  // ""
+
+	CountGroupApps  CountKind = "group-apps"  // a group: the apps that it owns
+	CountGroupOwned CountKind = "group-owned" // a group: the releases of those, and the bytes of their modules
+
 	CountMembers  CountKind = "members"   // a group: the people in it
 	CountMemberOf CountKind = "member-of" // a person: the groups that they are in
 
@@ -32,10 +37,10 @@ const (
 	CountUndelivered CountKind = "undelivered" // a lane of deliveries: those that were given up
 )
 
-// CountKinds lists all kinds. In CountOwned and CountModules a module that no release names any more
+// CountKinds lists all kinds. In CountOwned, CountGroupOwned and CountModules a module that no release names any more
 // counts as if its release were there, until its file is gone: deleting makes no room before.
 func CountKinds() []CountKind {
-	return []CountKind{CountApps, CountReleases, CountOwned, CountModules, CountRequests, CountTokens, CountSessions, CountLinks, CountKeys, CountSecrets, CountHosts, CountAllHosts, CountUsers, CountGroups, CountMembers, CountMemberOf, CountProvisioned, CountDeprovisioned, CountNotices, CountUnread, CountWaiting, CountUndelivered}
+	return []CountKind{CountApps, CountReleases, CountOwned, CountModules, CountRequests, CountTokens, CountSessions, CountLinks, CountKeys, CountSecrets, CountHosts, CountAllHosts, CountUsers, CountGroups, CountAllApps, CountGroupApps, CountGroupOwned, CountMembers, CountMemberOf, CountProvisioned, CountDeprovisioned, CountNotices, CountUnread, CountWaiting, CountUndelivered}
 }
 
 // Count is one sum.

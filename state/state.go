@@ -152,6 +152,8 @@ type Lists interface {
 	CredentialsPart(user string, kind access.CredentialKind, p Part) ([]access.Credential, []byte, error)
 	// SecretsPart lists the sealed secrets of an app, by name.
 	SecretsPart(app string, p Part) ([]secrets.Secret, []byte, error)
+	// QuotaSettingsPart lists the quotas that operators set, by what they are of.
+	QuotaSettingsPart(p Part) ([]access.QuotaSetting, []byte, error)
 	// NoticesPart lists the notices of a person, newest first.
 	NoticesPart(person string, p Part) ([]notices.Notice, []byte, error)
 	// Events lists a part of the events that a query asks for and for which sees returns true (nil:

@@ -63,11 +63,16 @@ type Catalogue interface {
 	Apps(ctx context.Context, s registry.Search, p control.Page) (control.Items[control.App], error)
 }
 
-// Quotas say how much there may be.
+// Quotas say how much there may be, and have it set.
 type Quotas interface {
-	// Quotas are what a person ("" for the actor) and, if one is named, an app have and may have;
-	// for operators, the node, too.
-	Quotas(ctx context.Context, person, app string) ([]control.Quota, error)
+	// List shows what a person (the actor, if none is named) and, if they are named, a group and an app
+	// have and may have; for operators, the node, too.
+	List(ctx context.Context, whose control.QuotaOf) ([]control.Quota, error)
+	// Settings lists what operators set.
+	Settings(ctx context.Context, p control.Page) (control.Items[access.QuotaSetting], error)
+	// Set sets a quota, and returns it as it is then; Clear takes back what was set.
+	Set(ctx context.Context, quota string, to control.SetQuota) (control.Quota, error)
+	Clear(ctx context.Context, quota string, whose control.QuotaOf) (control.Quota, error)
 }
 
 // Front is the front door.
@@ -161,6 +166,12 @@ type Exemptions interface {
 type Together interface {
 	// DecideRelease decides about several requests of a release, or about none.
 	DecideRelease(ctx context.Context, app string, number int, d control.ReleaseVerdict) ([]approvals.Request, error)
+}
+
+// Briefings tell reviewers what they have to know before a decision.
+type Briefings interface {
+	// Briefing is about one release, and what of it is open.
+	Briefing(ctx context.Context, app string, number int) (control.Briefing, error)
 }
 
 // Threads are what people write about requests.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -42,6 +43,9 @@ func NewWorkloads(rules []access.WorkloadRule, o Options) *Workloads {
 	}
 	return w
 }
+
+// Issuers are those that rules name, by their addresses.
+func (w *Workloads) Issuers() map[string]*Provider { return maps.Clone(w.issuers) }
 
 // Read verifies a token, and returns what it says: of its audience and its claims nothing is judged but that it
 // is a token of now. access.ErrExchange, access.ErrProviderDown.

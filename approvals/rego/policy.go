@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -45,11 +46,12 @@ type Options struct {
 
 // Policy is a set of rules, ready to judge.
 type Policy struct {
-	query rego.PreparedEvalQuery
-	rules map[string]string
-	tiers tiersDoc
-	names []string // reserved ones that apps may have
-	open  []string // classes of data of apps that may be open to everybody
+	query  rego.PreparedEvalQuery                 // judges
+	advice func() (rego.PreparedEvalQuery, error) // prepares what advises when it is first asked, and not when a node starts
+	rules  map[string]string
+	tiers  tiersDoc
+	names  []string // reserved ones that apps may have
+	open   []string // classes of data of apps that may be open to everybody
 
 	digest     approvals.Digest
 	exemptions approvals.ExemptionRules
@@ -90,19 +92,47 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 		return nil, fmt.Errorf("%w: data.json: exemptions: %w", approvals.ErrPolicy, err)
 	}
 	p.names, p.open = typed.Names.Allow, typed.Audience.Public
-	options := []func(*rego.Rego){
-		rego.Query("findings := data.agora.findings; requires := data.agora.requires; stages := data.agora.stages"), rego.Capabilities(capabilities()), rego.Strict(true), rego.StrictBuiltinErrors(true),
-		rego.SetRegoVersion(ast.RegoV1), rego.Store(inmem.NewFromObject(data)),
+	compiler, err := compile(rules)
+	if err != nil {
+		return nil, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(rules)) {
-		if strings.HasSuffix(name, ".rego") {
-			options = append(options, rego.Module(name, rules[name]))
+	store := inmem.NewFromObject(data)
+	prepare := func(ctx context.Context, query string) (rego.PreparedEvalQuery, error) {
+		asks := rego.New(rego.Query(query), rego.Compiler(compiler), rego.Store(store), rego.StrictBuiltinErrors(true), rego.SetRegoVersion(ast.RegoV1))
+		prepared, err := asks.PrepareForEval(ctx)
+		if err != nil {
+			return prepared, fmt.Errorf("%w: the rules do not compile: %w", approvals.ErrPolicy, err)
 		}
+		return prepared, nil
 	}
-	if p.query, err = rego.New(options...).PrepareForEval(ctx); err != nil {
-		return nil, fmt.Errorf("%w: the rules do not compile: %w", approvals.ErrPolicy, err)
+	if p.query, err = prepare(ctx, "findings := data.agora.findings; requires := data.agora.requires; stages := data.agora.stages"); err != nil {
+		return nil, err
 	}
+	p.advice = sync.OnceValues(func() (rego.PreparedEvalQuery, error) {
+		return prepare(context.Background(), "advice := data.agora.advice")
+	})
 	return p, nil
+}
+
+// compile reads and compiles rules, for all queries.
+func compile(rules map[string]string) (*ast.Compiler, error) {
+	modules := map[string]*ast.Module{}
+	offered := capabilities()
+	for name, text := range rules {
+		if !strings.HasSuffix(name, ".rego") {
+			continue
+		}
+		module, err := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: offered})
+		if err != nil {
+			return nil, fmt.Errorf("%w: the rules do not compile: %w", approvals.ErrPolicy, err)
+		}
+		modules[name] = module
+	}
+	compiler := ast.NewCompiler().WithCapabilities(offered).WithStrict(true).WithDefaultRegoVersion(ast.RegoV1)
+	if compiler.Compile(modules); compiler.Failed() {
+		return nil, fmt.Errorf("%w: the rules do not compile: %w", approvals.ErrPolicy, compiler.Errors)
+	}
+	return compiler, nil
 }
 
 // digestOf names rules by their texts and the names of their files.
@@ -169,20 +199,29 @@ func (p *Policy) Evaluate(ctx context.Context, s approvals.Subject) (v approvals
 	if err != nil {
 		return v, err
 	}
-	limited, cancel := context.WithTimeout(ctx, deadline)
-	defer cancel()
-	results, err := p.query.Eval(limited, rego.EvalInput(input))
+	sets, err := p.ask(ctx, p.query, input)
 	if err != nil {
-		return v, fmt.Errorf("%w: %w", approvals.ErrPolicy, err)
+		return v, err
 	}
-	if len(results) != 1 {
-		return v, fmt.Errorf("%w: the rules have to define the sets data.agora.findings, data.agora.requires and data.agora.stages; take what is missing from this version's files if yours are older", approvals.ErrPolicy)
-	}
-	return verdict(results[0].Bindings, s, p.digest)
+	return verdict(sets, s, p.digest)
 }
 
-// document is the input of the rules.
-func document(s approvals.Subject) (any, error) {
+// ask evaluates a query, within the deadline.
+func (p *Policy) ask(ctx context.Context, query rego.PreparedEvalQuery, input any) (map[string]any, error) {
+	limited, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	results, err := query.Eval(limited, rego.EvalInput(input))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", approvals.ErrPolicy, err)
+	}
+	if len(results) != 1 {
+		return nil, fmt.Errorf("%w: the rules have to define the sets data.agora.findings, data.agora.requires, data.agora.stages and data.agora.advice; take what is missing from this version's files if yours are older", approvals.ErrPolicy)
+	}
+	return results[0].Bindings, nil
+}
+
+// document is the input of the rules: a subject, or a brief.
+func document[T approvals.Subject | approvals.Brief](s T) (any, error) {
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", approvals.ErrPolicy, err)

@@ -157,7 +157,7 @@ func (c releaseCommands) command() *cobra.Command {
 		}),
 	}
 	return noun("releases", "List an app's releases; activate, roll back, promote or delete one, or decide what it asks for", c.limited(cmd),
-		c.show(), c.source(), c.activate(), c.rollback(), c.promote(), c.ask(), c.decide("approve", true), c.decide("reject", false), c.delete())
+		c.show(), c.source(), c.review(), c.activate(), c.rollback(), c.promote(), c.ask(), c.decide("approve", true), c.decide("reject", false), c.delete())
 }
 
 // about is withNode for commands whose arguments name a release.
@@ -262,7 +262,12 @@ func showRelease(w io.Writer, r client.Release) error {
 		}
 		rows = append(rows, []string{"made of", made})
 	}
-	for _, a := range r.Access {
+	return table(w, "", append(rows, accessRows(r.Access)...))
+}
+
+// accessRows say what a release declares, imports and was granted.
+func accessRows(all []client.CapabilityState) (rows [][]string) {
+	for _, a := range all {
 		state := "not granted"
 		if a.Granted {
 			state = "granted"
@@ -281,7 +286,7 @@ func showRelease(w io.Writer, r client.Release) error {
 		}
 		rows = append(rows, []string{"may use " + a.Name, fmt.Sprintf("declared: %v, imported: %v, %s", a.Declared, a.Imported, state)})
 	}
-	return table(w, "", rows)
+	return rows
 }
 
 func (c releaseCommands) activate() *cobra.Command {

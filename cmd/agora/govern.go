@@ -159,9 +159,18 @@ func requestRows(q client.Request) [][]string {
 		rows = append(rows, []string{string(f.Severity), f.Message})
 	}
 	for _, ch := range q.Changes {
-		rows = append(rows, []string{fmt.Sprintf("since release %d", q.Since), fmt.Sprintf("%s: %s → %s", ch.Path, orDash(ch.Was), orDash(ch.Now))})
+		rows = append(rows, []string{fmt.Sprintf("since release %d", q.Since), changeText(ch)})
 	}
 	return rows
+}
+
+// changeText says what differs, and whether the release may do more or less by it.
+func changeText(c client.Change) string {
+	text := fmt.Sprintf("%s: %s → %s", c.Path, orDash(c.Was), orDash(c.Now))
+	if c.Effect != "" {
+		text += " (" + c.Effect + ")"
+	}
+	return text
 }
 
 // stageText says a stage in words.

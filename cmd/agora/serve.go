@@ -46,8 +46,8 @@ in, --admin-link asks for another. Neither keeps a node from starting that has u
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Version, o.Logger = version, c.nodeLogger(slog.LevelInfo)
-			if o.SignIn == "" && !cmd.Flags().Changed("fresh-sign-in") {
-				o.FreshSignIn = 0 // with links alone, people depend on an operator for each proof
+			if !cmd.Flags().Changed("fresh-sign-in") {
+				o.FreshSignIn = node.FreshWithProviders
 			}
 			return c.serve(cmd.Context(), o, admin, adminLink)
 		},
@@ -78,7 +78,7 @@ func nodeFlags(cmd *cobra.Command, o *node.Options) {
 	f.StringVar(&o.Notices, "notices", "", "file that says through which mail server and to which webhooks notices are sent (docs/notices.md)")
 	f.DurationVar(&o.Sessions.Idle, "session-idle", 0, "how long a session of the console lasts unused, at least 10m (default 8h)")
 	f.DurationVar(&o.Sessions.Longest, "session-life", 0, "how long it lasts in any case, at most 2160h (default 168h, which is 7 days)")
-	f.DurationVar(&o.FreshSignIn, "fresh-sign-in", o.FreshSignIn, "how long ago a person may have signed in to the console who decides about requests or changes people, groups and roles there; 0: as long as the session lasts, as it is without --sign-in if nothing is said")
+	f.DurationVar(&o.FreshSignIn, "fresh-sign-in", o.FreshSignIn, "how long ago a person may have signed in to the console who decides about requests or changes people, groups and roles there; 0: as long as the session lasts, as it is if nothing is said and nobody signs in at a provider")
 	f.StringVar(&o.Environment, "environment", "", "tag of all usage of this node, such as production (default: the tier in which it was)")
 	f.DurationVar(&o.FlushEvery, "flush-every", 0, "how often counted usage is brought from the journal to the store (default 10s)")
 	_ = f.MarkHidden("flush-every")

@@ -31,7 +31,7 @@ func changes(was, now registry.Release) []approvals.Change {
 		if len(all) == maxChanges {
 			return append(all, approvals.Change{Path: "…", Now: "there are more changes"})
 		}
-		all = append(all, approvals.Change{Path: path, Was: clipped(a[path]), Now: clipped(b[path])})
+		all = append(all, approvals.Change{Path: path, Was: clipped(a[path]), Now: clipped(b[path]), Effect: effectOf(path, a[path], b[path], a, b)})
 	}
 	return all
 }

@@ -92,21 +92,27 @@ func (s *Service) newRequest(tx state.Reader, actor access.Actor, r registry.Rel
 		Kind: kind, App: r.App, Owner: app.Owner, CoOwner: app.CoOwner, Group: app.Group, Release: r.Number, Digest: string(r.Digest), Tier: tier,
 		By: actor.User, Behalf: actor.Behalf, Created: s.desk.Now().UTC(), Reviewed: rights.Terms(r), Intent: rights.Intent(r),
 	}
+	q.Since, q.Changes, err = news(tx, r)
+	return q, err
+}
+
+// news compares a release with the last before it that a reviewer approved or, if there is none, that was asked
+// about; since is 0 if there is none either.
+func news(tx state.Reader, r registry.Release) (since int, all []approvals.Change, err error) {
 	for _, approved := range []bool{true, false} {
 		last, err := tx.AskedBefore(r.App, r.Number, approved)
 		if err != nil && !errors.Is(err, approvals.ErrNotFound) {
-			return q, err
+			return 0, nil, err
 		}
-		if q.Since = last.Release; q.Since > 0 {
+		if since = last.Release; since > 0 {
 			break
 		}
 	}
-	if q.Since == 0 {
-		return q, nil
+	if since == 0 {
+		return 0, nil, nil
 	}
-	was, err := tx.Release(r.App, q.Since)
-	q.Changes = changes(was, r)
-	return q, err
+	was, err := tx.Release(r.App, since)
+	return since, changes(was, r), err
 }
 
 // OpenRequests asks a reviewer for every capability that a release lacks in the

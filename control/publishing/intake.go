@@ -102,7 +102,7 @@ func (i *Intake) mayBegin(ctx context.Context, actor access.Actor, n int64) erro
 			if of != "" && access.Allowed(actor, access.Operate, access.TheNode) {
 				continue
 			}
-			if err := i.desk.Quotas.WouldFit(tx, name, of, n); err != nil {
+			if err := i.desk.WouldFit(tx, name, of, n); err != nil {
 				return err
 			}
 		}

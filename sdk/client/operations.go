@@ -70,7 +70,28 @@ func (c *Client) DeleteRelease(ctx context.Context, app string, number int) erro
 
 // Quotas are what a person ("" for the caller) and an app ("" for none) have and may have.
 func (c *Client) Quotas(ctx context.Context, user, app string) ([]Quota, error) {
-	return short[Quota](ctx, c, "/quotas", url.Values{"user": {user}, "app": {app}})
+	return c.QuotasOf(ctx, QuotaOf{User: user, App: app})
+}
+
+// QuotasOf are what a person (the caller, if none is named), and a group and an app, if they are named,
+// have and may have.
+func (c *Client) QuotasOf(ctx context.Context, whose QuotaOf) ([]Quota, error) {
+	return short[Quota](ctx, c, "/quotas", whose.query())
+}
+
+// QuotaSettings lists the quotas that operators set.
+func (c *Client) QuotaSettings(ctx context.Context) ([]QuotaSetting, error) {
+	return list[QuotaSetting](ctx, c, "/quotas/settings", nil)
+}
+
+// SetQuota sets a quota of one person, group or app, or of all of them alike.
+func (c *Client) SetQuota(ctx context.Context, quota string, to SetQuota) (Quota, error) {
+	return write[Quota](ctx, c, http.MethodPut, "/quotas/"+url.PathEscape(quota), to)
+}
+
+// ClearQuota takes back what was set of a quota, and returns what holds then.
+func (c *Client) ClearQuota(ctx context.Context, quota string, whose QuotaOf) (Quota, error) {
+	return do[Quota](ctx, c, request{method: http.MethodDelete, path: "/quotas/" + url.PathEscape(quota), query: whose.query()})
 }
 
 // Activate routes a tier to a release.
@@ -277,6 +298,11 @@ type PartVerdict struct {
 func (c *Client) DecideRelease(ctx context.Context, app string, number int, v ReleaseVerdict) ([]Request, error) {
 	done, err := post[struct{ Items []Request }](ctx, c, fmt.Sprintf("/apps/%s/releases/%d/decision", url.PathEscape(app), number), v)
 	return done.Items, err
+}
+
+// Briefing reads what a reviewer has to know of a release.
+func (c *Client) Briefing(ctx context.Context, app string, number int) (Briefing, error) {
+	return get[Briefing](ctx, c, fmt.Sprintf("/apps/%s/releases/%d/briefing", url.PathEscape(app), number), nil)
 }
 
 // AskChanges asks for changes of a request about a module that was looked at ("": whichever): it waits for
@@ -532,4 +558,8 @@ func (c *Client) Backup(ctx context.Context) (io.ReadCloser, error) {
 		return nil, err
 	}
 	return resp.Body, nil
+}
+
+func (q QuotaOf) query() url.Values {
+	return url.Values{"user": {q.User}, "group": {q.Group}, "app": {q.App}}
 }

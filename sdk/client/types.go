@@ -265,6 +265,7 @@ type (
 		CreatedBy    string            `json:"created_by"`
 		abi.Behalf                     // of who uploaded it
 		Charged      string            `json:"charged,omitempty"` // whose quota it counts in, if the app was handed over since
+		Group        string            `json:"group,omitempty"`   // in whose quota it counts, too: the group that owns its app
 		PreviewURL   string            `json:"preview_url"`
 		ActiveIn     []abi.Tier        `json:"active_in,omitempty"`
 		Access       []CapabilityState `json:"access"`
@@ -368,14 +369,41 @@ type (
 	}
 	// Quota is how much of one thing is used, and how much may be.
 	Quota struct {
-		Name   string     `json:"name"`
-		About  string     `json:"about"`
-		Per    string     `json:"per"`
-		Of     string     `json:"of,omitempty"`
-		Used   int64      `json:"used"`
-		Limit  int64      `json:"limit"`
-		Bytes  bool       `json:"bytes,omitempty"`
-		Remedy abi.Remedy `json:"remedy"`
+		Name      string        `json:"name"`
+		About     string        `json:"about"`
+		Per       string        `json:"per"`
+		Of        string        `json:"of,omitempty"`
+		GroupName string        `json:"group_name,omitempty"`
+		Used      int64         `json:"used"`
+		Limit     int64         `json:"limit"`
+		From      string        `json:"from"`
+		Set       *QuotaSetting `json:"set,omitempty"`
+		Bytes     bool          `json:"bytes,omitempty"`
+		Remedy    abi.Remedy    `json:"remedy"`
+	}
+	// QuotaSetting is a quota that an operator set.
+	QuotaSetting struct {
+		Quota  string    `json:"quota"`
+		Per    string    `json:"per"`
+		Of     string    `json:"of,omitempty"`
+		Limit  int64     `json:"limit"`
+		Reason string    `json:"reason"`
+		By     string    `json:"by"`
+		At     time.Time `json:"at"`
+		Until  time.Time `json:"until,omitzero"`
+	}
+	// QuotaOf says whose quota is meant.
+	QuotaOf struct {
+		User  string `json:"user,omitempty"`
+		Group string `json:"group,omitempty"`
+		App   string `json:"app,omitempty"`
+	}
+	// SetQuota is what an operator sets.
+	SetQuota struct {
+		QuotaOf
+		Limit  int64     `json:"limit"`
+		Reason string    `json:"reason"`
+		Until  time.Time `json:"until,omitzero"`
 	}
 	// Published says what became of an upload.
 	Published struct {
@@ -678,9 +706,50 @@ type (
 	}
 	// Change is one difference between two releases.
 	Change struct {
-		Path string `json:"path"`
-		Was  string `json:"was,omitempty"`
-		Now  string `json:"now,omitempty"`
+		Path   string `json:"path"`
+		Was    string `json:"was,omitempty"`
+		Now    string `json:"now,omitempty"`
+		Effect string `json:"effect,omitempty"` // "wider": the release may do more by it; "narrower": less
+	}
+	// Advice is a reason of the policy for one decision or the other.
+	Advice struct {
+		Code    string `json:"code"`
+		Leans   string `json:"leans"` // "approve", "look" or "reject"
+		Message string `json:"message"`
+	}
+	// Measured is what a release did lately.
+	Measured struct {
+		Days         int    `json:"days"`
+		Calls        uint64 `json:"calls"`
+		Failed       uint64 `json:"failed"`
+		Instructions uint64 `json:"instructions"`
+	}
+	// BriefedAudience is who may open a tier, in words.
+	BriefedAudience struct {
+		Tier  abi.Tier `json:"tier"`
+		Kind  string   `json:"kind"`
+		Words string   `json:"words"`
+	}
+	// Briefing is what a reviewer has to know of a release before a decision about it.
+	Briefing struct {
+		App            string            `json:"app"`
+		Title          string            `json:"title"`
+		Owner          string            `json:"owner"`
+		Release        int               `json:"release"`
+		Digest         string            `json:"digest"`
+		Tier           abi.Tier          `json:"tier"` // that it is about to enter
+		Summary        string            `json:"summary"`
+		Intent         *Intent           `json:"intent,omitempty"`
+		Classification string            `json:"classification"`
+		Audiences      []BriefedAudience `json:"audiences"`
+		Since          int               `json:"since,omitempty"`
+		Changes        []Change          `json:"changes,omitempty"`
+		Access         []CapabilityState `json:"access"`
+		Measured       Measured          `json:"measured"`
+		Findings       []abi.Finding     `json:"findings,omitempty"`
+		Recommends     string            `json:"recommends,omitempty"` // "approve", "look" or "reject"
+		Advice         []Advice          `json:"advice,omitempty"`
+		Requests       []Request         `json:"requests"` // that are open
 	}
 	// Terms are what of a release a review relies on, beside its bytes.
 	Terms struct {

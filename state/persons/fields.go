@@ -130,6 +130,14 @@ func InAccessRequest(q *access.AccessRequest) []*string { return []*string{&q.Pe
 // InLinks returns where the word about sign-in links refers to people.
 func InLinks(l *access.Links) []*string { return []*string{&l.By} }
 
+// InQuotaSetting returns where a quota that was set refers to people.
+func InQuotaSetting(s *access.QuotaSetting) []*string {
+	if s.Per == "person" {
+		return []*string{&s.Of, &s.By}
+	}
+	return []*string{&s.By}
+}
+
 // InSecret returns where a secret refers to people.
 func InSecret(s *secrets.Secret) []*string { return []*string{&s.By} }
 

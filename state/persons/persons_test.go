@@ -123,6 +123,10 @@ func (w *world) act(tx state.Tx, what string, n int, a, b string) error {
 		return tx.PutCredential(access.Credential{ID: fmt.Sprint("c", n), Hash: fmt.Sprint("hash", n), Kind: access.KindToken, User: a, Created: at})
 	case "links":
 		return tx.PutLinks(access.Links{Off: n%2 == 0, By: a})
+	case "quota":
+		return tx.PutQuotaSetting(access.QuotaSetting{Quota: "apps", Per: []string{"person", "group"}[n%2], Of: []string{a, app}[n%2], By: b})
+	case "unquota":
+		return tx.DeleteQuotaSetting("person", a, "apps")
 	case "provisioned":
 		return tx.PutProvisioned(access.Provisioned{Provider: app, Person: a, External: "k", UserName: "x", Created: at})
 	case "provisioning":
@@ -168,7 +172,7 @@ func (w *world) dump(t *rapid.T) (text string) {
 // had had their names from the beginning; and nothing that is kept names them but their own records,
 // and signatures.
 func TestRenames(t *testing.T) {
-	acts := []string{"app", "removal", "release", "release", "charge", "unrelease", "unrelease", "activation", "key", "host", "certificate", "request", "grant", "credential", "provisioned", "provisioning", "account", "links", "secret", "audience", "access request", "pause", "group", "member", "member", "unmember", "told", "notice", "notice", "event", "rename", "rename", "rename"}
+	acts := []string{"app", "removal", "release", "release", "charge", "unrelease", "unrelease", "activation", "key", "host", "certificate", "request", "grant", "credential", "provisioned", "provisioning", "account", "links", "quota", "quota", "unquota", "secret", "audience", "access request", "pause", "group", "member", "member", "unmember", "told", "notice", "notice", "event", "rename", "rename", "rename"}
 	rapid.Check(t, func(rt *rapid.T) {
 		is, never := newWorld(rt, "-0"), newWorld(rt, "")
 		releases := map[int]bool{}

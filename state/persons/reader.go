@@ -18,6 +18,7 @@ type reader struct {
 	groupReader
 	provisionReader
 	accountReader
+	quotaReader
 	noticeReader
 	registryReader
 	approvalReader
@@ -39,6 +40,7 @@ type approvalReader struct {
 func newReader(below state.Reader) *reader {
 	r := &reader{}
 	r.groupReader, r.provisionReader, r.accountReader = groupReader{audienceReader{below, r}, r}, provisionReader{below, r}, accountReader{below, r}
+	r.quotaReader = quotaReader{below, r}
 	r.noticeReader = noticeReader{below, r}
 	r.registryReader, r.approvalReader = registryReader{below, r}, approvalReader{below, r}
 	return r

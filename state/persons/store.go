@@ -66,11 +66,12 @@ type transaction struct {
 	groupWriter
 	accountWriter
 	audienceWriter
+	quotaWriter
 	noticeWriter
 }
 
 func newTransaction(r *reader, tx state.Tx) *transaction {
-	return &transaction{reader: r, tx: tx, groupWriter: groupWriter{r, tx}, accountWriter: accountWriter{r, tx}, audienceWriter: audienceWriter{r, tx}, noticeWriter: noticeWriter{r, tx}}
+	return &transaction{reader: r, tx: tx, groupWriter: groupWriter{r, tx}, accountWriter: accountWriter{r, tx}, audienceWriter: audienceWriter{r, tx}, quotaWriter: quotaWriter{r, tx}, noticeWriter: noticeWriter{r, tx}}
 }
 
 // put writes one record.

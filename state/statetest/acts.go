@@ -38,7 +38,7 @@ func drawAct(t *rapid.T) act {
 	return act{
 		What: rapid.SampledFrom([]string{
 			"app", "release", "release", "unrelease", "activation", "key", "unkey", "host", "unhost", "ask", "ask", "decide",
-			"grant", "revoke", "user", "person", "service account", "service account", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "provisioned", "provisioned", "provisioning", "account", "account", "unaccount", "links", "told", "secret", "unsecret", "audience", "ask access", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "behalf", "charge", "certify", "remove", "erase",
+			"grant", "revoke", "user", "person", "service account", "service account", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "provisioned", "provisioned", "provisioning", "account", "account", "unaccount", "links", "quota", "quota", "unquota", "told", "secret", "unsecret", "audience", "ask access", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "behalf", "charge", "certify", "remove", "erase",
 		}).Draw(t, "what"),
 		App:    rapid.SampledFrom([]string{"a", "ab", "a-b"}).Draw(t, "app"),
 		Person: rapid.SampledFrom([]string{"ada", "ada2"}).Draw(t, "person"),
@@ -100,6 +100,12 @@ func (a act) do(tx state.Tx) string {
 		return said(nil, tx.PutAccount(a.account()))
 	case "links":
 		return said(nil, tx.PutLinks(access.Links{Off: a.Choice > 1, By: a.Person, At: a.at()}))
+	case "quota":
+		s := a.quota()
+		return said(nil, tx.PutQuotaSetting(s))
+	case "unquota":
+		s := a.quota()
+		return said(nil, tx.DeleteQuotaSetting(s.Per, s.Of, s.Quota))
 	case "told":
 		return said(nil, tx.PutNoticeSettings(a.noticeSettings()))
 	case "unaccount":
@@ -134,7 +140,7 @@ func (a act) register(tx state.Tx) string {
 	digest := registry.Digest(fmt.Sprint("d", a.Choice))
 	switch a.What {
 	case "app":
-		return said(nil, tx.PutApp(registry.App{Name: a.App, Owner: a.Person, Title: a.Text, Created: a.at(), Releases: a.Number, Active: map[abi.Tier]int{a.Tier: a.Number}}))
+		return said(nil, tx.PutApp(registry.App{Name: a.App, Owner: a.Person, Group: []string{"", "", "a", "ab"}[a.Choice], Title: a.Text, Created: a.at(), Releases: a.Number, Active: map[abi.Tier]int{a.Tier: a.Number}}))
 	case "release":
 		return said(nil, tx.AddRelease(registry.Release{
 			App: a.App, Number: a.Number, Version: a.Text, Digest: digest, Bundle: registry.Digest(fmt.Sprint("b", a.At%3)), Size: int64(a.At),
@@ -195,6 +201,16 @@ func (a act) credential() access.Credential {
 		c.Parent = fmt.Sprintf("id-%03d", a.At)
 	}
 	return c
+}
+
+func (a act) quota() access.QuotaSetting {
+	s := access.QuotaSetting{Quota: []string{"apps", "releases"}[a.Number%2], Limit: int64(a.Number), Reason: a.Text, By: "ada", At: a.at()}
+	s.Per = []string{"person", "group", "app", "node"}[a.Choice]
+	s.Of = []string{a.Person, a.App, a.App, ""}[a.Choice]
+	if a.At == 0 { // of all of them
+		s.Of = ""
+	}
+	return s
 }
 
 func (a act) group() access.Group {
@@ -270,7 +286,7 @@ func (a act) keepUp(s state.Store) error {
 // known are the errors that callers branch on. What else a store says is its own.
 // The narrower ones come first.
 var known = []error{
-	registry.ErrNoApp, registry.ErrNoRelease, registry.ErrNoKey, approvals.ErrNoRequest, approvals.ErrNoGrant, access.ErrNoUser, access.ErrNoGroup, access.ErrNotProvisioned, access.ErrNoProvisioning, access.ErrNoAccount, notices.ErrNoNotice,
+	registry.ErrNoApp, registry.ErrNoRelease, registry.ErrNoKey, approvals.ErrNoRequest, approvals.ErrNoGrant, access.ErrNoQuotaSetting, access.ErrNoUser, access.ErrNoGroup, access.ErrNotProvisioned, access.ErrNoProvisioning, access.ErrNoAccount, notices.ErrNoNotice,
 	registry.ErrNotFound, registry.ErrExists, approvals.ErrNotFound, access.ErrNotFound, secrets.ErrNotFound,
 }
 

@@ -72,6 +72,9 @@ func lists(of string) []paged {
 		pagedAs("grants", func(r state.Reader, p state.Part) ([]approvals.Grant, []byte, error) { return r.GrantsPart(of, p) }),
 	}
 	all = append(all,
+		pagedAs("quotas", func(r state.Reader, p state.Part) ([]access.QuotaSetting, []byte, error) {
+			return r.QuotaSettingsPart(p)
+		}),
 		pagedAs("groups", func(r state.Reader, p state.Part) ([]access.Group, []byte, error) { return r.GroupsPart(p) }),
 		pagedAs("members", func(r state.Reader, p state.Part) ([]string, []byte, error) { return r.MembersPart(of, p) }))
 	for _, status := range []approvals.Status{"", approvals.StatusOpen, approvals.StatusApproved} {
@@ -258,6 +261,12 @@ func dumpPerson(r state.Reader, name string) string {
 	waiting, waitingErr := r.Credentials("")
 	text := said(user, err) + list(held, heldErr) + list(waiting, waitingErr) + list(attempts, attemptsErr)
 	person, personErr := r.Person(name)
+	for _, per := range []string{"person", "group", "app", "node"} {
+		for _, of := range []string{name, ""} {
+			set, err := r.QuotaSetting(per, of, "apps")
+			text += said(set, err)
+		}
+	}
 	text += said(person, personErr)
 	for _, key := range []string{"s0", "s3", "absent"} {
 		attempt, found, err := r.Attempt(name, key)

@@ -436,6 +436,15 @@ func (r *reader) AccessRequest(app string, tier abi.Tier, person string) (access
 	return get[access.AccessRequest](r.tables, "access", key(app, string(tier), person), access.ErrNoAccessRequest)
 }
 
+func (r *reader) QuotaSetting(per, of, quota string) (access.QuotaSetting, error) {
+	return get[access.QuotaSetting](r.tables, "quotas", key(per, of, quota), access.ErrNoQuotaSetting)
+}
+
+func (r *reader) QuotaSettingsPart(p state.Part) ([]access.QuotaSetting, []byte, error) {
+	all, err := byKey[access.QuotaSetting](r.tables, "quotas", nil)
+	return part(all, err, p, false)
+}
+
 func (r *reader) AccessRequests(app string) ([]access.AccessRequest, error) {
 	all, err := byKey(r.tables, "access", func(q access.AccessRequest) bool { return q.App == app })
 	return whole(all, err, false)

@@ -38,13 +38,23 @@ func (t *transaction) Emit(kind, app, subject string, detail map[string]string) 
 	t.events++
 }
 
-func (t *transaction) PutApp(a registry.App) error { return t.put("apps", a.Name, a) }
+// PutApp has the releases of an app count for the group that owns it.
+func (t *transaction) PutApp(a registry.App) error {
+	releases, _, err := t.ReleasesPart(a.Name, state.Part{Limit: -1})
+	for _, r := range releases {
+		r.Group = a.Group
+		err = errors.Join(err, t.put("releases", key(r.App, number(r.Number)), r))
+	}
+	return errors.Join(err, t.put("apps", a.Name, a))
+}
 
 func (t *transaction) AddRelease(r registry.Release) error {
 	if _, err := t.Release(r.App, r.Number); err == nil {
 		return fmt.Errorf("release %d of %q: %w", r.Number, r.App, registry.ErrExists)
 	}
 	_, _ = t.drop("unnamed", string(r.Digest), nil), t.drop("unnamed", string(r.Bundle), nil)
+	of, _ := t.App(r.App)
+	r.Group = of.Group
 	return t.put("releases", key(r.App, number(r.Number)), r)
 }
 
@@ -53,11 +63,11 @@ func (t *transaction) DeleteRelease(app string, n int) error {
 	if err != nil {
 		return err
 	}
-	return t.forgetRelease(r, cmp.Or(r.Charged, r.Manifest.Owner))
+	return t.forgetRelease(r, cmp.Or(r.Charged, r.Manifest.Owner), r.Group)
 }
 
-// forgetRelease notes what no release names any more as some owner's.
-func (t *transaction) forgetRelease(r registry.Release, owner string) error {
+// forgetRelease notes what no release names any more as some owner's and some group's.
+func (t *transaction) forgetRelease(r registry.Release, owner, group string) error {
 	if err := t.drop("releases", key(r.App, number(r.Number)), nil); err != nil {
 		return err
 	}
@@ -66,7 +76,7 @@ func (t *transaction) forgetRelease(r registry.Release, owner string) error {
 		if err != nil {
 			return err
 		}
-		if u.Owner, u.Since = owner, t.at; !named && u.Digest != "" {
+		if u.Owner, u.Group, u.Since = owner, group, t.at; !named && u.Digest != "" {
 			if err := t.put("unnamed", string(u.Digest), u); err != nil {
 				return err
 			}
@@ -96,11 +106,12 @@ func (t *transaction) PutCertificate(c registry.Issued) error {
 func (t *transaction) EraseApp(app string) error {
 	releases, _, err := t.ReleasesPart(app, state.Part{Limit: -1})
 	for _, r := range releases {
-		err = errors.Join(err, t.forgetRelease(r, ""))
+		err = errors.Join(err, t.forgetRelease(r, "", ""))
 	}
 	for _, table := range []string{"activations", "secrets", "pauses", "uses", "audiences", "access"} {
 		maps.DeleteFunc(t.rows[table], func(k string, _ []byte) bool { return strings.HasPrefix(k, key(app, "")) })
 	}
+	maps.DeleteFunc(t.rows["quotas"], func(k string, _ []byte) bool { return strings.HasPrefix(k, key("app", app, "")) })
 	grants, _, grantsErr := t.GrantsPart(app, state.Part{Limit: -1})
 	for _, g := range grants {
 		err = errors.Join(err, t.drop("grants", g.ID, nil))
@@ -181,6 +192,10 @@ func (t *tables) forgetExpired(now time.Time) error {
 func (t *transaction) PutGroup(g access.Group) error { return t.put("groups", g.ID, g) }
 
 func (t *transaction) DeleteGroup(id string) error {
+	if _, err := t.Group(id); err != nil {
+		return err
+	}
+	maps.DeleteFunc(t.rows["quotas"], func(k string, _ []byte) bool { return strings.HasPrefix(k, key("group", id, "")) })
 	maps.DeleteFunc(t.rows["members"], func(k string, _ []byte) bool { return strings.HasPrefix(k, key(id, "")) })
 	return t.drop("groups", id, access.ErrNoGroup)
 }
@@ -211,6 +226,14 @@ func (t *transaction) PutAudience(a access.Audience) error {
 
 func (t *transaction) PutAccessRequest(q access.AccessRequest) error {
 	return t.put("access", key(q.App, string(q.Tier), q.Person), q)
+}
+
+func (t *transaction) PutQuotaSetting(s access.QuotaSetting) error {
+	return t.put("quotas", key(s.Per, s.Of, s.Quota), s)
+}
+
+func (t *transaction) DeleteQuotaSetting(per, of, quota string) error {
+	return t.drop("quotas", key(per, of, quota), nil)
 }
 
 func (t *transaction) PutSecret(s secrets.Secret) error {
@@ -258,25 +281,36 @@ func (r *reader) counts() (map[counted]state.Count, error) {
 	if known := r.counted.Load(); known != nil {
 		return *known, nil
 	}
-	all := map[counted]state.Count{}
+	all, groups := map[counted]state.Count{}, map[string]string{}
 	add := func(kind state.CountKind, of string, bytes int64) {
 		k := counted{kind, of}
 		all[k] = state.Count{N: all[k].N + 1, Bytes: all[k].Bytes + bytes}
 	}
 	err := errors.Join(
 		each(r, "apps", func(a registry.App) {
+			groups[a.Name] = a.Group
 			if a.Removal == nil || a.Removal.Done.IsZero() {
 				add(state.CountApps, a.Owner, 0)
+				add(state.CountAllApps, "", 0)
+				if a.Group != "" {
+					add(state.CountGroupApps, a.Group, 0)
+				}
 			}
 		}),
 		each(r, "releases", func(v registry.Release) {
 			add(state.CountReleases, v.App, 0)
 			add(state.CountOwned, cmp.Or(v.Charged, v.Manifest.Owner), v.Size)
 			add(state.CountModules, "", v.Size)
+			if group := groups[v.App]; group != "" {
+				add(state.CountGroupOwned, group, v.Size)
+			}
 		}),
 		each(r, "unnamed", func(u registry.Unnamed) {
 			if u.Size > 0 {
 				add(state.CountOwned, u.Owner, u.Size)
+				if u.Group != "" {
+					add(state.CountGroupOwned, u.Group, u.Size)
+				}
 				add(state.CountModules, "", u.Size)
 			}
 		}),

@@ -204,6 +204,16 @@ func (r *recorder) PutAccount(a access.Account) error {
 	return r.Tx.PutAccount(a)
 }
 
+func (r *recorder) PutQuotaSetting(s access.QuotaSetting) error {
+	r.note("quota ", s.Per, s.Of, s.Quota, s.Limit)
+	return r.Tx.PutQuotaSetting(s)
+}
+
+func (r *recorder) DeleteQuotaSetting(per, of, quota string) error {
+	r.note("no quota ", per, of, quota)
+	return r.Tx.DeleteQuotaSetting(per, of, quota)
+}
+
 func (r *recorder) PutLinks(l access.Links) error {
 	r.note("links ", l.Off)
 	return r.Tx.PutLinks(l)

@@ -48,11 +48,15 @@ var one = state.Count{N: 1}
 // counting says what a record of a bucket adds to which counts.
 var counting = map[string]func(s sums, value []byte) error{
 	bApps: counts(func(s sums, a struct {
-		Owner   string
-		Removal *registry.Removal
+		Owner, Group string
+		Removal      *registry.Removal
 	}) {
 		if a.Removal == nil || a.Removal.Done.IsZero() { // what is left of a removed app is a name
 			s.add(one, string(state.CountApps), a.Owner)
+			s.add(one, string(state.CountAllApps), "")
+			if a.Group != "" {
+				s.add(one, string(state.CountGroupApps), a.Group)
+			}
 		}
 	}),
 	bReleases: counts(func(s sums, r struct {
@@ -60,11 +64,14 @@ var counting = map[string]func(s sums, value []byte) error{
 		Size           int64
 		Digest, Bundle registry.Digest
 		Manifest       struct{ Owner string }
-		Charged        string
+		Charged, Group string
 	}) {
 		s.add(one, string(state.CountReleases), r.App)
 		s.add(state.Count{N: 1, Bytes: r.Size}, string(state.CountOwned), cmp.Or(r.Charged, r.Manifest.Owner))
 		s.add(state.Count{N: 1, Bytes: r.Size}, string(state.CountModules), "")
+		if r.Group != "" {
+			s.add(state.Count{N: 1, Bytes: r.Size}, string(state.CountGroupOwned), r.Group)
+		}
 		s.add(one, countBlob, string(r.Digest))
 		s.add(one, countBlob, string(r.Bundle))
 	}),
@@ -74,6 +81,9 @@ var counting = map[string]func(s sums, value []byte) error{
 		if u.Size > 0 {
 			s.add(state.Count{N: 1, Bytes: u.Size}, string(state.CountOwned), u.Owner)
 			s.add(state.Count{N: 1, Bytes: u.Size}, string(state.CountModules), "")
+			if u.Group != "" {
+				s.add(state.Count{N: 1, Bytes: u.Size}, string(state.CountGroupOwned), u.Group)
+			}
 		}
 	}),
 	bRequests: counts(func(s sums, q struct {
@@ -215,6 +225,70 @@ func (w *writer) countAll() error {
 	return nil
 }
 
+// ofGroups are the counts that format 8 added.
+func ofGroups(k string) bool {
+	kind, _, _ := strings.Cut(k, "\x00")
+	return kind == string(state.CountAllApps) || kind == string(state.CountGroupApps) || kind == string(state.CountGroupOwned)
+}
+
+// countGroups brings a file of a format before 8 up to date, which did not count what groups have. Its
+// other counts are there.
+func countGroups(w *writer) error {
+	for k, record := range w.tx.From(bApps, nil) {
+		raw, err := unseal(bApps, k, record)
+		if err != nil {
+			return err
+		}
+		found := sums{}
+		if err := counting[bApps](found, raw); err != nil {
+			return fmt.Errorf("count %s: %w", recordName(bApps, k), err)
+		}
+		for _, k := range sortedKeys(found) {
+			if ofGroups(k) {
+				if err := w.count(k, found[k]); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// groupReleases notes in the releases of apps that groups own which groups those are.
+func groupReleases(w *writer) error {
+	groups := map[string]string{}
+	for k, record := range w.tx.From(bApps, nil) {
+		a, err := decode[registry.App](bApps, k, record)
+		if err != nil {
+			return err
+		}
+		if a.Group != "" {
+			groups[a.Name] = a.Group
+		}
+	}
+	for _, app := range sortedKeys(groups) {
+		if err := groupReleasesOf(w, app, groups[app]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// groupReleasesOf has the releases of an app count for a group; "" for none.
+func groupReleasesOf(w *writer, app, group string) error {
+	for _, k := range keysOf(w, bReleases, app, noLimit) {
+		r, err := get[registry.Release](w.tx, bReleases, k, registry.ErrNoRelease)
+		if err == nil {
+			r.Group = group
+			err = put(w, bReleases, k, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Count reads a count.
 func (t *reader) Count(kind state.CountKind, of string) (state.Count, error) {
 	return readCount(t.tx, string(key(string(kind), of)))
@@ -298,8 +372,11 @@ func (a addition) see(bucket string, key, value []byte) {
 	}
 }
 
-// wrong names the counts that do not add up.
-func (a addition) wrong() (found []string) {
+// wrong names the counts that do not add up. A file of a format before 8 has none of groups.
+func (a addition) wrong(format int) (found []string) {
+	if format < grouped {
+		maps.DeleteFunc(a.sums, func(k string, _ state.Count) bool { return ofGroups(k) })
+	}
 	maps.DeleteFunc(a.sums, func(_ string, c state.Count) bool { return c == state.Count{} })
 	if maps.Equal(a.sums, a.stored) {
 		return nil

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/internal/storage"
@@ -62,6 +63,11 @@ func TestCountsAreSums(t *testing.T) {
 		if problems := s.Check(t.Context()); len(problems) > 0 {
 			rt.Fatal(problems)
 		}
+		if err := errors.Join(s.ToFormat7(), s.Close()); err != nil { // which counted nothing of groups
+			rt.Fatal(err)
+		}
+		s = open(t, path)
+		compareCounts(rt, s)
 		before := countsOf(rt, s)
 		all, err := s.AllUnnamed(t.Context())
 		if err != nil {
@@ -84,7 +90,7 @@ func actAtRandom(rt *rapid.T, tx state.Tx) error {
 	number := rapid.IntRange(1, 4).Draw(rt, "number")
 	switch pick("act", "app", "release", "unrelease", "request", "credential", "uncredential", "key", "unkey", "secret", "unsecret", "host", "unhost", "user") {
 	case "app":
-		return tx.PutApp(registry.App{Name: app, Owner: who})
+		return tx.PutApp(registry.App{Name: app, Owner: who, Group: pick("group", "", "g1", "g2")})
 	case "release":
 		return tx.AddRelease(registry.Release{App: app, Number: number, Digest: registry.Digest(pick("digest", "d1", "d2", "d3")), Bundle: "b", Size: int64(number), Manifest: registry.Manifest{Owner: who}})
 	case "unrelease":
@@ -126,12 +132,17 @@ func compareCounts(rt *rapid.T, s *boltstore.Store) {
 		if u.Size > 0 {
 			add(1, u.Size, state.CountOwned, u.Owner)
 			add(1, u.Size, state.CountModules, "")
+			add(1, u.Size, state.CountGroupOwned, u.Group)
 		}
 	}
 	err = s.View(context.Background(), func(tx state.Reader) error {
+		groups := map[string]string{}
 		apps, err := tx.Apps()
 		for _, a := range apps {
 			add(1, 0, state.CountApps, a.Owner)
+			add(1, 0, state.CountAllApps, "")
+			add(1, 0, state.CountGroupApps, a.Group)
+			groups[a.Name] = a.Group
 		}
 		named := map[registry.Digest]bool{}
 		for _, app := range []string{"a", "ab"} {
@@ -141,6 +152,7 @@ func compareCounts(rt *rapid.T, s *boltstore.Store) {
 				add(1, 0, state.CountReleases, app)
 				add(1, r.Size, state.CountOwned, r.Manifest.Owner)
 				add(1, r.Size, state.CountModules, "")
+				add(1, r.Size, state.CountGroupOwned, groups[app])
 				named[r.Digest], named[r.Bundle] = true, true
 				if numbers, listErr := tx.ReleaseNumbers(app); listErr != nil || len(numbers) != len(releases) || numbers[i] != r.Number {
 					rt.Fatalf("numbers %v of %+v", numbers, releases)
@@ -224,7 +236,10 @@ func kindsOf() (all []counted) {
 	for _, app := range []string{"a", "ab"} {
 		all = append(all, counted{state.CountReleases, app}, counted{state.CountSecrets, app}, counted{state.CountHosts, app})
 	}
-	return append(all, counted{state.CountModules, ""}, counted{state.CountAllHosts, ""}, counted{state.CountUsers, ""})
+	for _, group := range []string{"g1", "g2"} {
+		all = append(all, counted{state.CountGroupApps, group}, counted{state.CountGroupOwned, group})
+	}
+	return append(all, counted{state.CountAllApps, ""}, counted{state.CountModules, ""}, counted{state.CountAllHosts, ""}, counted{state.CountUsers, ""})
 }
 
 func count(t interface{ Fatal(...any) }, s *boltstore.Store, kind state.CountKind, of string) (c state.Count) {
@@ -315,6 +330,44 @@ func TestExpiredDoNotCount(t *testing.T) {
 	now = now.Add(24 * time.Hour)
 	if err := s.ForgetExpired(t.Context()); err != nil || count(t, s, state.CountTokens, "ada").N != 1 {
 		t.Errorf("%+v, %v", count(t, s, state.CountTokens, "ada"), err)
+	}
+	if problems := s.Check(t.Context()); len(problems) > 0 {
+		t.Error(problems)
+	}
+}
+
+// TestFormat8: what groups have is counted in a file of format 7, whose apps stay open to whom they were, and
+// to no one else.
+func TestFormat8(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	s := open(t, path)
+	if _, err := s.Update(t.Context(), "ada", func(tx state.Tx) error {
+		return errors.Join(
+			tx.PutApp(registry.App{Name: "shop", Owner: "ada", Group: "g"}), tx.PutApp(registry.App{Name: "own", Owner: "ada"}),
+			tx.AddRelease(registry.Release{App: "shop", Number: 1, Size: 7, Digest: "d", Manifest: registry.Manifest{Owner: "ada"}}),
+		)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.ToFormat7(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path)
+	defer s.Close()
+	for _, k := range []struct {
+		counted
+		want state.Count
+	}{{counted{state.CountAllApps, ""}, state.Count{N: 2}}, {counted{state.CountGroupApps, "g"}, state.Count{N: 1}}, {counted{state.CountGroupOwned, "g"}, state.Count{N: 1, Bytes: 7}}} {
+		if got := count(t, s, k.kind, k.of); got != k.want {
+			t.Errorf("%v: %+v", k.counted, got)
+		}
+	}
+	err := s.View(t.Context(), func(tx state.Reader) error {
+		_, err := tx.Audience("own", abi.TierSandbox)
+		return err
+	})
+	if !errors.Is(err, access.ErrNoAudience) {
+		t.Errorf("who may open an app was changed: %v", err)
 	}
 	if problems := s.Check(t.Context()); len(problems) > 0 {
 		t.Error(problems)

@@ -43,7 +43,7 @@ func (t *transaction) EraseApp(app string) error {
 		if err != nil {
 			return err
 		}
-		if err := t.deleteRelease(r, ""); err != nil { // its owner has given it up
+		if err := t.deleteRelease(r, "", ""); err != nil { // its owners have given it up
 			return err
 		}
 	}
@@ -52,6 +52,11 @@ func (t *transaction) EraseApp(app string) error {
 			if err := t.w.remove(bucket, k); err != nil {
 				return err
 			}
+		}
+	}
+	for _, k := range keysOf(t.w, bQuotas, string(key("app", app)), noLimit) {
+		if err := t.w.remove(bQuotas, k); err != nil {
+			return err
 		}
 	}
 	grants, _, err := t.GrantsPart(app, state.Part{Limit: -1})

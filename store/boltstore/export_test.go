@@ -113,6 +113,9 @@ func (s *Store) Uncount() error {
 
 // ToFormat3 takes away what format 4 added: the index, and the sums of what apps used.
 func (s *Store) ToFormat3() error {
+	if err := s.ToFormat7(); err != nil {
+		return err
+	}
 	err := commit(s.file, func(w *writer) error {
 		var sums [][]byte
 		for k := range w.tx.From(bUses, nil) {
@@ -131,8 +134,35 @@ func (s *Store) ToFormat3() error {
 	}))
 }
 
+// ToFormat7 takes away what format 8 added: what groups have.
+func (s *Store) ToFormat7() error {
+	return commit(s.file, func(w *writer) error {
+		err := rewrite(w, bReleases, func(r *registry.Release) error {
+			r.Group = ""
+			return nil
+		})
+		err = errors.Join(err, rewrite(w, bUnnamed, func(u *registry.Unnamed) error {
+			u.Group = ""
+			return nil
+		}))
+		var keys []string
+		for k := range w.tx.From(bCounts, nil) {
+			if ofGroups(string(k)) {
+				keys = append(keys, string(k))
+			}
+		}
+		for _, k := range keys {
+			err = errors.Join(err, w.file.Remove(bCounts, []byte(k)))
+		}
+		return errors.Join(err, put(w, bMeta, []byte("format"), 7))
+	})
+}
+
 // ToFormat6 takes away what format 7 added: accounts.
 func (s *Store) ToFormat6() error {
+	if err := s.ToFormat7(); err != nil {
+		return err
+	}
 	err := commit(s.file, func(w *writer) error { return put(w, bMeta, []byte("format"), 6) })
 	return errors.Join(err, boltOf(s.file).Update(func(tx *bolt.Tx) error {
 		var err error

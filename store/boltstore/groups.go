@@ -92,6 +92,11 @@ func (g groupWriter) DeleteGroup(id string) error {
 			return err
 		}
 	}
+	for _, k := range keysOf(g.w, bQuotas, string(key("group", id)), noLimit) {
+		if err := g.w.remove(bQuotas, k); err != nil {
+			return err
+		}
+	}
 	return g.w.remove(bGroups, key(id))
 }
 

@@ -38,6 +38,9 @@ func recordName(bucket string, key []byte) string {
 		return "usage of the day " + time.Unix(int64(min(binary.BigEndian.Uint64(key), 1<<40)), 0).UTC().Format(time.DateOnly)
 	case bucket == bCounts:
 		return fmt.Sprintf("the count %q", strings.ReplaceAll(string(key), "\x00", " "))
+	case bucket == bQuotas:
+		of, quota, _ := strings.Cut(rest, "\x00")
+		return fmt.Sprintf("the quota %q of %s %q", quota, app, of)
 	case bucket == bUnnamed:
 		return fmt.Sprintf("the note that no release names %s", key)
 	case bucket == bPersons:

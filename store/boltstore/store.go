@@ -44,20 +44,30 @@ const (
 	bGroups       = "groups"       // by id
 	bMembers      = "members"      // by group and person
 
+	bQuotas = "quotas" // that operators set, by what they are of
+
 	bProvisioned   = "provisioned"   // people, by provider
 	bProvisionings = "provisionings" // providers
 )
 
-var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bLinks, bGroups, bMembers, bCursors, bAttempts, bProvisioned, bProvisionings, bAudiences, bAccess, bNotices, bNoticeSettings, bOutbox}
+var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants, bUsers, bCredentials, bEvents, bUsage, bHours, bDays, bAdjustments, bEpochs, bPauses, bSecrets, bUses, bHosts, bUnnamed, bCounts, bIndex, bCertificates, bPersons, bAccounts, bLinks, bGroups, bMembers, bCursors, bAttempts, bProvisioned, bProvisionings, bAudiences, bAccess, bNotices, bNoticeSettings, bOutbox, bQuotas}
 
 // format is the version of the records' shapes. Format 2 added the tallies, and
 // counters that carry a checksum; in format 3 an hour of usage is no JSON; format 4 added the
 // index, and what all releases of an app used together; format 5 added states of apps: an earlier
 // agora would serve what is suspended; in format 6 records refer to people by ids, and meters have
 // other names, which an earlier one would bill as unknown; format 7 added accounts at sign-in
-// providers and roles that they give, which an earlier one would lose; format 8 added quarantines: an
-// earlier agora would serve what is quarantined.
-const format = 8
+// providers and roles that they give, which an earlier one would lose; format 8 added what groups have,
+// which an earlier one would not count; format 9 added quarantines: an earlier agora would serve what is
+// quarantined.
+const format = 9
+
+// opened is the format in which apps say who may open them, and grouped the one that counts what groups
+// have.
+const (
+	opened  = 7
+	grouped = 8
+)
 
 // identified is the format that gave people ids.
 const identified = 6
@@ -117,8 +127,18 @@ func prepareStore(f *checked.Writer, made func(bucket string) bool) error {
 			return fmt.Errorf("give people ids: %w", err)
 		}
 	}
-	if err := openAsBefore(w); err != nil {
-		return fmt.Errorf("write down who may open apps: %w", err)
+	if found < opened {
+		if err := openAsBefore(w); err != nil {
+			return fmt.Errorf("write down who may open apps: %w", err)
+		}
+	}
+	if !made(bCounts) {
+		if err := countGroups(w); err != nil {
+			return fmt.Errorf("count apps: %w", err)
+		}
+	}
+	if err := groupReleases(w); err != nil {
+		return fmt.Errorf("count the releases of groups: %w", err)
 	}
 	rev, err := revision(w.tx)
 	if err != nil {
@@ -144,6 +164,7 @@ type reader struct {
 	provisionReader
 	accountReader
 	audienceReader
+	quotaReader
 	noticeReader
 }
 
@@ -156,7 +177,7 @@ type approvalReader struct{ in *reader }
 func newReader(ctx context.Context, tx checked.Tx, at time.Time) *reader {
 	r := &reader{ctx: ctx, tx: tx, at: at.UTC()}
 	r.registryReader, r.approvalReader = registryReader{r}, approvalReader{r}
-	r.groupReader, r.provisionReader, r.accountReader, r.audienceReader = groupReader{r}, provisionReader{r}, accountReader{r}, audienceReader{r}
+	r.groupReader, r.provisionReader, r.accountReader, r.audienceReader, r.quotaReader = groupReader{r}, provisionReader{r}, accountReader{r}, audienceReader{r}, quotaReader{r}
 	r.noticeReader = noticeReader{r}
 	return r
 }
@@ -174,11 +195,12 @@ type transaction struct {
 	provisionWriter
 	accountWriter
 	audienceWriter
+	quotaWriter
 	noticeWriter
 }
 
 func newTransaction(r *reader, w *writer) *transaction {
-	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, provisionWriter: provisionWriter{w}, accountWriter: accountWriter{r, w}, audienceWriter: audienceWriter{w}, noticeWriter: noticeWriter{w}}
+	return &transaction{reader: r, w: w, groupWriter: groupWriter{r, w}, provisionWriter: provisionWriter{w}, accountWriter: accountWriter{r, w}, audienceWriter: audienceWriter{w}, quotaWriter: quotaWriter{w}, noticeWriter: noticeWriter{w}}
 }
 
 // View reads.
@@ -379,7 +401,9 @@ func (r *relation) Wrong(meta map[string][]byte, counted map[string]checked.Tall
 		}
 	}
 	if _, counts := counted[bCounts]; counts {
-		wrong = append(wrong, r.adding.wrong()...)
+		var format int
+		_ = json.Unmarshal(meta["format"], &format) // what cannot be read has been told
+		wrong = append(wrong, r.adding.wrong(format)...)
 	}
 	if _, has := counted[bIndex]; has {
 		wrong = append(wrong, r.index.wrong()...)

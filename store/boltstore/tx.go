@@ -36,8 +36,19 @@ func (t registryReader) NumberOfApps() (int, error) {
 	return int(n), err
 }
 
-// PutApp stores an app.
-func (t *transaction) PutApp(a registry.App) error { return put(t.w, bApps, key(a.Name), a) }
+// PutApp stores an app. If another group owns it than before, its releases count for that one.
+func (t *transaction) PutApp(a registry.App) error {
+	was, err := t.App(a.Name)
+	if err != nil && !errors.Is(err, registry.ErrNotFound) {
+		return err
+	}
+	if was.Group != a.Group {
+		if err := groupReleasesOf(t.w, a.Name, a.Group); err != nil {
+			return err
+		}
+	}
+	return put(t.w, bApps, key(a.Name), a)
+}
 
 func releaseKey(app string, n int) []byte { return key(app, number(uint64(n))) }
 
@@ -60,6 +71,11 @@ func (t *transaction) AddRelease(r registry.Release) error {
 	if !errors.Is(err, registry.ErrNotFound) {
 		return err
 	}
+	of, err := t.App(r.App)
+	if err != nil && !errors.Is(err, registry.ErrNotFound) {
+		return err
+	}
+	r.Group = of.Group
 	for _, d := range []registry.Digest{r.Digest, r.Bundle} {
 		if err := t.w.remove(bUnnamed, key(string(d))); err != nil {
 			return err

@@ -36,11 +36,12 @@ func (t *transaction) DeleteRelease(app string, n int) error {
 	if err != nil {
 		return err
 	}
-	return t.deleteRelease(r, cmp.Or(r.Charged, r.Manifest.Owner))
+	return t.deleteRelease(r, cmp.Or(r.Charged, r.Manifest.Owner), r.Group)
 }
 
-// deleteRelease forgets a release, whose module counts as a person's until its file is gone.
-func (t *transaction) deleteRelease(r registry.Release, owner string) error {
+// deleteRelease forgets a release, whose module counts as a person's, and as a group's, until its file is
+// gone.
+func (t *transaction) deleteRelease(r registry.Release, owner, group string) error {
 	app, n := r.App, r.Number
 	if err := t.w.remove(bReleases, releaseKey(app, n)); err != nil {
 		return err
@@ -50,7 +51,7 @@ func (t *transaction) deleteRelease(r registry.Release, owner string) error {
 		if err != nil {
 			return err
 		}
-		if u.Owner, u.Since = owner, t.at; !named && u.Digest != "" {
+		if u.Owner, u.Group, u.Since = owner, group, t.at; !named && u.Digest != "" {
 			if err := put(t.w, bUnnamed, key(string(u.Digest)), u); err != nil {
 				return err
 			}

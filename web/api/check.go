@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/agora-host/agora/web/problem"
@@ -39,10 +40,17 @@ func (s *schema) checkText(text string) string {
 		return fmt.Sprintf("has at most %d characters, not %d", s.MaxLength, n)
 	case s.ContentEncoding == "base64" && !matches(s.Pattern, text):
 		return "is base64 with its padding"
+	case s.Format == "date-time" && !isTime(text):
+		return fmt.Sprintf("is a time such as 2026-01-31T08:00:00Z, and not %q", clip(text))
 	case s.Pattern != "" && !matches(s.Pattern, text):
 		return fmt.Sprintf("matches %s, and %q does not", s.Pattern, clip(text))
 	}
 	return ""
+}
+
+func isTime(text string) bool {
+	_, err := time.Parse(time.RFC3339, text)
+	return err == nil
 }
 
 // wholeNumber writes a whole number in digits alone, however it is written: JSON Schema takes 1.0 and

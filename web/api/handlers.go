@@ -104,7 +104,23 @@ func deleteRelease(s *server, c echo.Context) (any, error) {
 }
 
 func listQuotas(s *server, c echo.Context) (any, error) {
-	return whole(s.Quotas.Quotas(c.Request().Context(), arg[string](c, "user"), arg[string](c, "app")))
+	return whole(s.Quotas.List(c.Request().Context(), quotaOf(c)))
+}
+
+func quotaOf(c echo.Context) control.QuotaOf {
+	return control.QuotaOf{User: arg[string](c, "user"), Group: arg[string](c, "group"), App: arg[string](c, "app")}
+}
+
+func setQuota(s *server, c echo.Context) (any, error) {
+	in, err := decode[control.SetQuota](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Quotas.Set(c.Request().Context(), arg[string](c, "quota"), in))
+}
+
+func clearQuota(s *server, c echo.Context) (any, error) {
+	return one(s.Quotas.Clear(c.Request().Context(), arg[string](c, "quota"), quotaOf(c)))
 }
 
 func activate(s *server, c echo.Context) (any, error) {
@@ -243,6 +259,10 @@ func decideRelease(s *server, c echo.Context) (any, error) {
 		return nil, err
 	}
 	return whole(s.Together.DecideRelease(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number")), in))
+}
+
+func getBriefing(s *server, c echo.Context) (any, error) {
+	return one(s.Briefings.Briefing(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number"))))
 }
 
 type (

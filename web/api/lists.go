@@ -82,3 +82,7 @@ func usageSamples(s *server, c echo.Context, p control.Page) (Items[control.Samp
 	}
 	return s.Samples.Samples(c.Request().Context(), arg[string](c, "app"), hour, p)
 }
+
+func listQuotaSettings(s *server, c echo.Context, p control.Page) (Items[access.QuotaSetting], error) {
+	return s.Quotas.Settings(c.Request().Context(), p)
+}

@@ -72,6 +72,8 @@ func (d *schemas) sample(s *schema) any {
 		return true
 	case s.Pattern != "" && matches(s.Pattern, "/"):
 		return "/"
+	case s.Format == "date-time":
+		return "2026-01-31T08:00:00Z"
 	case s.Pattern == roleText:
 		return "viewer"
 	}
@@ -120,6 +122,9 @@ func TestEveryBodyIsStrict(t *testing.T) {
 				bad = append(bad, with("text"))
 			} else {
 				bad = append(bad, with(1), with(true))
+			}
+			if d.resolve(p).Format == "date-time" {
+				bad = append(bad, with("yesterday"))
 			}
 			if d.resolve(p).Enum != nil {
 				bad = append(bad, with(""), with("Text"))

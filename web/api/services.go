@@ -42,6 +42,7 @@ type Services struct {
 	Requests   Requests
 	Threads    web.Threads
 	Together   web.Together
+	Briefings  web.Briefings
 	Exemptions web.Exemptions
 	Grants     web.Grants
 

@@ -56,6 +56,7 @@ type Services struct {
 	Requests   web.Requests
 	Threads    web.Threads
 	Together   web.Together
+	Briefings  web.Briefings
 	Exemptions web.Exemptions
 	Grants     web.Grants
 
@@ -108,6 +109,7 @@ type Console struct {
 	calls        *calls
 	activity     *activity
 	settings     *settings
+	quotas       *quotas
 	provisioning *provisioning
 	groups       *groups
 	machines     *machines
@@ -134,11 +136,12 @@ func newConsole(s Services, f *frame) *Console {
 		vault:        &vault{s.Vault},
 		uploads:      &uploads{f, s.Catalogue, s.Intake, s.Publisher},
 		exemptions:   &exemptions{s.Exemptions},
-		reviews:      &reviews{f, s.Requests, s.Threads, s.Together, s.Grants, s.Policy, s.Catalogue},
+		reviews:      &reviews{f, s.Requests, s.Threads, s.Together, s.Briefings, s.Grants, s.Policy, s.Catalogue},
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
-		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Quotas, s.Accounts, s.SignIns, s.Links, s.Front, s.SignedIn},
+		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Accounts, s.SignIns, s.Links, s.Front, s.SignedIn},
+		quotas:       &quotas{f, s.Quotas},
 		provisioning: &provisioning{f, s.Provisioning},
 		groups:       &groups{f, s.Groups},
 		machines:     &machines{f, s.ServiceAccounts},
@@ -208,6 +211,7 @@ func (c *Console) pages() []page {
 		{"/service-accounts/{name}", access.ReadServiceAccounts, c.machines.show},
 		{"/inbox", access.ReadNotices, c.inbox.show},
 		{"/settings", access.ManageTokens, c.settings.show},
+		{"/quotas", access.ReadQuotas, c.quotas.show},
 		{"/again", access.LookAround, c.providers.askAgain},
 		{"/login", access.ManageTokens, c.logins.show},
 		{"/device", access.ManageTokens, c.logins.device},
@@ -319,6 +323,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/groups/{group}/delete", c.groups.remove, access.ManageGroup)
 	act("/groups/{group}/add", c.groups.add, access.ManageGroup)
 	act("/groups/{group}/remove", c.groups.take, access.ManageGroup)
+	act("/quotas/set", c.quotas.set, access.SetQuotas)
+	act("/quotas/clear", c.quotas.clear, access.SetQuotas)
 	act("/settings/domains", c.settings.createDomain, access.Operate)
 	act("/settings/domains/delete", c.settings.deleteDomain, access.Operate)
 	mux.HandleFunc("POST /settings/users/invite", c.settings.inviteUser)

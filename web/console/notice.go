@@ -14,10 +14,6 @@ var doneWords = map[string]string{
 	"rolled":           "Rolled back.",
 	"deleted":          "The release is deleted.",
 	"suspended":        "Suspended. The app serves nothing until it is resumed.",
-	"maintained":       "The app is in maintenance. It serves as before.",
-	"unmaintained":     "The maintenance is ended.",
-	"quarantined":      "Quarantined. The app serves nothing, and stays as it is until that ends.",
-	"unquarantined":    "The quarantine is ended. The app is what it was before.",
 	"deleting":         "The app has stopped, and will be removed. Until then you can undo this.",
 	"undeleted":        "The deletion is undone.",
 	"offered":          "Offered. The app stays yours until it is accepted.",
@@ -25,7 +21,6 @@ var doneWords = map[string]string{
 	"handed":           "Handed over.",
 	"ended":            "The offer is ended.",
 	"renamed":          "The title is changed. Change it in agora.toml, too: the next release brings the one of its manifest.",
-	"exempted-no-more": "Revoked. The rule applies again the next time that it is asked.",
 	"asked":            "Asked. A reviewer decides.",
 	"approved":         "Approved.",
 	"voted":            "Your vote counts. Others have to approve it, too.",
@@ -50,6 +45,7 @@ var doneWords = map[string]string{
 	"machine":          "Made. Give it a token, or have a pipeline get one by a rule.",
 	"machineless":      "The service account is deleted. All its tokens have ended.",
 	"saved":            "Saved.",
+	"allowed":          "Saved. It holds from this moment; what is there already stays.",
 	"linked":           "Linked. The provider finds the person when it tries again.",
 	"paused":           "Paused. What comes meanwhile waits.",
 	"resumed":          "Resumed.",
@@ -61,6 +57,11 @@ var doneWords = map[string]string{
 	"denied":           "Refused. The program gets nothing.",
 	"elsewhere":        "Signed out there. What was open ends within seconds.",
 	"dropped":          "Forgotten.",
+	"maintained":       "The app is in maintenance. It serves as before.",
+	"unmaintained":     "The maintenance is ended.",
+	"quarantined":      "Quarantined. The app serves nothing, and stays as it is until that ends.",
+	"unquarantined":    "The quarantine is ended. The app is what it was before.",
+	"exempted-no-more": "Revoked. The rule applies again the next time that it is asked.",
 }
 
 // doneCookie carries what an act did to the next page, which says it once.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -23,6 +24,7 @@ type reviews struct {
 	asked    web.Requests
 	threads  web.Threads
 	together web.Together
+	briefs   web.Briefings
 	granted  web.Grants
 	rules    web.Policy
 	apps     web.Catalogue
@@ -36,6 +38,7 @@ type requestsView struct {
 	Exemptions bool   // only exemptions that hold
 	App        string // the one release that the page is about, "" for all
 	Release    int
+	Brief      *control.Briefing // of that release, for those who may look into the app
 	Waiting    []approvals.Request
 	Pages      pager
 }
@@ -138,7 +141,24 @@ func (s *reviews) requests(r *http.Request) (string, any, error) {
 	list, pages, err := listed(r, "requests", shownItems, func(p control.Page) (control.Items[approvals.Request], error) {
 		return s.asked.Requests(r.Context(), f, p)
 	})
-	return "requests", requestsView{b, status, mine, overdue, f.Holds, app, release, list, pages}, err
+	if err != nil {
+		return "", nil, err
+	}
+	brief, err := s.briefing(r, app, release)
+	return "requests", requestsView{b, status, mine, overdue, f.Holds, app, release, brief, list, pages}, err
+}
+
+// briefing is what a reviewer has to know of the one release that a page is about; nil for none, and for
+// those who may not look into its app.
+func (s *reviews) briefing(r *http.Request, app string, release int) (*control.Briefing, error) {
+	if release == 0 {
+		return nil, nil
+	}
+	brief, err := s.briefs.Briefing(r.Context(), app, release)
+	if errors.Is(err, access.ErrForbidden) || errors.Is(err, access.ErrScope) {
+		return nil, nil
+	}
+	return &brief, err
 }
 
 // Revokes reports whether the actor may revoke an exemption that holds.

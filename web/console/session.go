@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/agora-host/agora/access"
@@ -32,6 +33,19 @@ type signInView struct {
 	Next      string
 	Providers []control.SignInProvider
 	Links     bool // are taken
+}
+
+// hostname is what can be the host of an app, with a port.
+var hostname = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:[0-9]{1,5})?$`)
+
+// Opens is the host of the app that the person is on the way to; "": it is the console, or no host. Whether
+// there is such an app is found out after the sign-in, and not told to strangers.
+func (v signInView) Opens() string {
+	next, err := url.Parse(v.Next)
+	if err != nil || next.Path != "/authorize/continue" || !hostname.MatchString(next.Query().Get("host")) {
+		return ""
+	}
+	return next.Query().Get("host")
 }
 
 // show shows a button, so that a link that is looked at ahead, by a mail

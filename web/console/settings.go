@@ -24,7 +24,6 @@ type settings struct {
 	keys   web.Keys
 	users  web.Users
 	names  web.HostNames
-	quotas web.Quotas
 
 	accounts web.Accounts
 	signIns  SignIns
@@ -43,7 +42,6 @@ type settingsView struct {
 	Pages      map[string]pager // by list
 	Roles      []access.Role
 	Scopes     []access.ScopeInfo
-	Quotas     []control.Quota
 	Accounts   []access.Account            // one's own
 	AccountsOf map[string][]access.Account // of the users that are listed
 	Providers  []control.SignInProvider
@@ -74,8 +72,8 @@ func (s *settings) show(r *http.Request) (string, any, error) {
 	if err := s.showAccounts(ctx, &v); err != nil {
 		return "", nil, err
 	}
-	if v.Quotas, err = s.quotas.Quotas(ctx, "", ""); err != nil || !b.Member() {
-		return "settings", v, err
+	if !b.Member() {
+		return "settings", v, nil
 	}
 	v.Keys, v.Pages["keys"], err = listed(r, "keys", shownItems, func(p control.Page) (control.Items[registry.Key], error) { return s.keys.Keys(ctx, p) })
 	if err != nil {

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/metering"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -51,6 +54,7 @@ var tellings = map[string]telling{
 	"app-response-too-large": {"The app's response is too large", "The app returned more than it may send at once.", "Ask for less, such as a shorter list."},
 	"app-not-granted":        {"The app cannot run at the moment", "A permission that the app needs is missing or has ended.", notYou},
 	"app-busy":               {"The app is busy", "The app serves as many requests as it can at this moment.", again},
+	"fuel-spent":             {"The app has done all that it may today", "What it may do in a day is used up. It runs again at 00:00 UTC.", "Come back then, or ask its owner to have it raised."},
 	"request-too-large":      {"The request is too large for this app", "You sent more than this app takes at once.", "Send less, such as a smaller file."},
 	"no-active-release":      {"The app is not available", "The app exists, and nothing is switched on at this address.", "Ask its owner when it will be."},
 	"not-found":              {"There is nothing at this address", "No app has this address.", "Check the address for typing errors, or ask whoever gave it to you."},
@@ -129,6 +133,9 @@ func WriteFault(w http.ResponseWriter, about About, err error) {
 		if e.Status == http.StatusServiceUnavailable {
 			w.Header().Set("Retry-After", "3600") // people end it, and not in a moment
 		}
+	}
+	if spent, ok := errors.AsType[*metering.SpentError](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(time.Until(spent.Until).Seconds())+1)))
 	}
 	p := abi.Problem{
 		// The page that explains the kind is the maker's, on the console's origin.

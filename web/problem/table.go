@@ -494,9 +494,17 @@ var table = []Entry{
 		"Let the tier serve another release, or decide or withdraw the request first.", registry.ErrInUse).
 		commands("agora releases list <app>", "agora requests list"),
 	entry("quota", http.StatusConflict, "The quota is used up",
-		"Each person, each app and the node as a whole have as much as an operator said of what is kept: apps, releases, bytes of modules, open requests, tokens and keys.",
+		"Each person, each group, each app and the node as a whole have as much as an operator said of what is kept: apps, releases, bytes of modules, open requests, tokens and keys.",
 		"Delete what is not needed any more, or ask an operator for more.", registry.ErrQuota).
 		commands("agora quotas list"),
+	entry("bad-quota", http.StatusUnprocessableEntity, "The quota cannot be set",
+		"A quota is set to a number, or to bytes, with a reason, and of what it is of: of one person, one group or one app, or of all of them alike.",
+		"Change what the detail names. agora quotas list shows the quotas, and what each is of.", access.ErrBadQuota).
+		commands("agora quotas list", "agora quotas set <quota> <limit> --user <person> --reason <why>"),
+	entry("no-such-quota", http.StatusNotFound, "There is no such quota",
+		"Nothing is bounded under that name, or no operator set that quota of that person, group or app, so that there is nothing to take back.",
+		"See which quotas there are, and which of them were set.", access.ErrNoQuota, access.ErrNoQuotaSetting).
+		commands("agora quotas list", "agora quotas settings"),
 	entry("disk-reserve", http.StatusInsufficientStorage, "The node keeps the rest of its disk",
 		"The node's disk is nearly full. What is left is kept for the apps that run and for recording their usage, so nothing new is taken in. Apps go on, and nothing is lost.",
 		"Tell the people who run the node: make room on its disk. Deleting releases that are not needed helps, too.", storage.ErrReserve).
@@ -677,6 +685,10 @@ var table = []Entry{
 	entry("app-busy", http.StatusServiceUnavailable, "The app is busy",
 		"The app serves as many requests as it may at once.",
 		"Try again in a moment; the owner can raise limits.concurrency.", abi.ErrBusy, triggers.ErrLater),
+	entry("fuel-spent", http.StatusTooManyRequests, "The fuel of the day is used up",
+		"What the apps of one person, of one group or of the node may run in a day is bounded, and today's is used up. The day begins anew at 00:00 UTC.",
+		"Come back then. The app's owner sees what ran; an operator can raise the quota.", metering.ErrSpent).
+		commands("agora quotas list", "agora usage --by app", "agora quotas set fuel-a-day <limit> --user <person> --reason <why>"),
 	entry("node-busy", http.StatusServiceUnavailable, "The node is busy",
 		"Other apps use all memory or processors that the node has for apps.",
 		"Try again in a moment. If it goes on, the node's operator finds in `agora doctor` which budget is used up.", abi.ErrNodeBusy).

@@ -1,0 +1,104 @@
+package control_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/state"
+	"github.com/agora-host/agora/state/statetest"
+)
+
+// TestCompareFuel: whatever apps belong to whom and ran how much, exactly those run no more whose owner, whose
+// group or whose node has run as much as it may, and none if nothing is bounded.
+func TestCompareFuel(t *testing.T) {
+	now := func() time.Time { return time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC) }
+	midnight := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	rapid.Check(t, func(rt *rapid.T) {
+		limit := rapid.SampledFrom([]int64{0, 1, 5, 10, control.NoLimit, -1}) // -1: nobody says
+		if rapid.IntRange(0, 3).Draw(rt, "free") == 0 {
+			limit = rapid.SampledFrom([]int64{control.NoLimit, -1})
+		}
+		d := &control.Desk{
+			Store: statetest.NewMemory(now), Now: now, Logger: slog.New(slog.DiscardHandler), Quotas: control.Quotas{},
+			Low: func() error { return nil }, Follow: func(context.Context, abi.Rev) error { return nil },
+		}
+		limits := map[[2]string]int64{}
+		if n := limit.Draw(rt, "at start"); n >= 0 {
+			d.Quotas["fuel-a-day"] = n
+			for _, who := range []string{"ada", "bob"} {
+				limits[[2]string{"person", who}] = n
+			}
+		}
+		ran, apps, wantRan := map[string]uint64{}, map[string]registry.App{}, map[[2]string]int64{}
+		_, err := d.Store.Update(t.Context(), "node", func(tx state.Tx) error {
+			tx.Emit("release.published", "a", "1", nil)
+			var errs []error
+			for _, h := range [][2]string{{"person", "ada"}, {"person", "bob"}, {"group", "g"}, {"group", "h"}, {"node", ""}} {
+				if n := limit.Draw(rt, h[0]+" "+h[1]); n >= 0 {
+					limits[h] = n
+					quota := map[string]string{"person": "fuel-a-day", "group": "group-fuel-a-day", "node": "node-fuel-a-day"}[h[0]]
+					errs = append(errs, tx.PutQuotaSetting(access.QuotaSetting{Quota: quota, Per: h[0], Of: h[1], Limit: n}))
+				}
+			}
+			for i := range 5 {
+				a := registry.App{Name: fmt.Sprint("a", i), Owner: rapid.SampledFrom([]string{"ada", "bob"}).Draw(rt, "owner"), Group: rapid.SampledFrom([]string{"", "g", "h"}).Draw(rt, "group")}
+				apps[a.Name] = a
+				errs = append(errs, tx.PutApp(a))
+				if n := rapid.SampledFrom([]uint64{0, 1, 4, 1 << 63}).Draw(rt, "ran"); n > 0 {
+					ran[a.Name] = n
+				}
+			}
+			return errors.Join(errs...)
+		})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		holders := func(a registry.App) [][2]string {
+			return [][2]string{{"person", a.Owner}, {"group", a.Group}, {"node", ""}}
+		}
+		for name, a := range apps {
+			for _, h := range holders(a) {
+				if n := ran[name]; n > 1<<62 {
+					wantRan[h] = 1 << 62
+				} else {
+					wantRan[h] += int64(n)
+				}
+			}
+		}
+		bounded := false
+		for _, n := range limits {
+			bounded = bounded || n != control.NoLimit
+		}
+		err = d.Store.View(t.Context(), func(tx state.Reader) error {
+			is, err := d.FuelBounded(tx)
+			if err != nil || is != bounded {
+				rt.Fatalf("bounded: %v, %v; limits %v", is, err, limits)
+			}
+			_, over, err := d.CompareFuel(tx, ran, midnight)
+			for name, a := range apps {
+				want := false
+				for _, h := range holders(a) {
+					n, known := limits[h]
+					want = want || (known && h[1] != "" || known && h[0] == "node") && n != control.NoLimit && wantRan[h] >= n
+				}
+				if why := over[name]; (why != nil) != want || (why != nil && !why.Until.Equal(midnight)) {
+					rt.Fatalf("%+v: %v, want over: %v; ran %v of %v", a, why, want, wantRan, limits)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			rt.Fatal(err)
+		}
+	})
+}
