@@ -78,6 +78,13 @@ var eventKinds = []EventKind{
 	{"request.withdrawn", "took back", []string{"reason", "replaced_by"}, AudienceEverybody},
 	{"grant.added", "granted", []string{"capability", "tier", "release"}, AudienceEverybody},
 	{"grant.revoked", "revoked a grant", []string{"capability", "reason"}, AudienceEverybody},
+	{"grant.ending", "found that a grant ends soon", []string{"capability", "tier", "until", "cause", "days"}, AudienceEverybody},
+	{"grant.ended", "found that a grant has ended", []string{"capability", "tier", "until", "cause", "reason"}, AudienceEverybody},
+	{"grant.unused", "found that nothing uses a grant", []string{"capability", "tier", "reason"}, AudienceEverybody},
+	{"grant.lapsing", "found that a grant which nothing uses ends soon", []string{"capability", "tier", "until", "reason"}, AudienceEverybody},
+	{"grant.dated", "noted the end of a grant", []string{"capability", "tier", "until"}, AudienceEverybody},
+	{"grant.certification_due", "found that a grant has to be certified", []string{"capability", "tier", "until", "cause", "days"}, AudienceEverybody},
+	{"grant.certified", "certified a grant", []string{"capability", "tier", "until", "reason"}, AudienceEverybody},
 	{"grant.shrunk", "shrunk a grant", []string{"capability", "*"}, AudienceApp}, // names secrets and origins
 	{"host.added", "gave the address", nil, AudienceEverybody},
 	{"host.removed", "took away the address", nil, AudienceEverybody},

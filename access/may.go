@@ -70,6 +70,7 @@ const (
 	AskChanges      Act = "ask-changes"
 	AnswerRequest   Act = "answer"
 	WithdrawRequest Act = "withdraw"
+	CertifyGrant    Act = "certify"
 
 	// About a person.
 	ReadQuotas        Act = "read-quotas"
@@ -359,6 +360,7 @@ var rules = []rule{
 	{AskChanges, OnRequest, "ask for changes, so that it waits for its requester", "", ErrOwnRequest, []way{{decider, bystander, open}}},
 	{AnswerRequest, OnRequest, "say that what was asked for is changed", "", ErrForbidden, []way{{doers, concerned, open}}},
 	{WithdrawRequest, OnRequest, "take it back", "", ErrForbidden, []way{{maker, concerned, open}}},
+	{CertifyGrant, OnRequest, "say of a grant that it made that it is still needed", "", ErrOwnRequest, []way{{decider, bystander, always}}},
 
 	{ReadQuotas, OnPerson, "see what they have and may have", "the quotas", ErrForbidden, []way{{anyone, self, always}, {counters, anybody, always}}},
 	{ReadPersonsEvents, OnPerson, "see what concerns them in the feed", "the events", ErrForbidden, []way{{members, self, always}, {watchers, anybody, always}}},

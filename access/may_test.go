@@ -164,13 +164,13 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		return !on.Closed && (there.reviewer || does && (own || on.By == me))
 	case access.AnswerRequest:
 		return !on.Closed && does && (own || on.By == me)
-	case access.DecideRequest, access.AskChanges:
+	case access.DecideRequest, access.AskChanges, access.CertifyGrant:
 		mayOf := w.only == "" || slices.Equal(on.Concerns, []access.Concern{w.only})
 		if len(on.Stages) > 0 {
 			mayOf = w.only == "" || slices.Contains(on.Stages, w.only) || slices.Contains(on.Stages, "")
 		}
 		before := slices.Contains(on.Former, me) || slices.Contains(on.Former, mine)
-		return there.reviewer && mayOf && !on.Closed && !own && !before && on.By != me
+		return there.reviewer && mayOf && (!on.Closed || act == access.CertifyGrant) && !own && !before && on.By != me
 	case access.WithdrawRequest:
 		return there.developer && !on.Closed && (own || on.By == me)
 	case access.ReadMembers:

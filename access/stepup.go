@@ -24,8 +24,8 @@ func CheckFresh(within time.Duration) error {
 // change who may. A window that is left open, and a cookie that is stolen, do none of them. What a token may do,
 // its scopes say.
 var afresh = map[Act]bool{
-	DecideRequest: true,
-	ManagePerson:  true, ManageGroup: true, SetQuotas: true,
+	DecideRequest: true, CertifyGrant: true,
+	ManagePerson: true, ManageGroup: true, SetQuotas: true,
 }
 
 // Afresh reports whether an act asks a session for a fresh sign-in.

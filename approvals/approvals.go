@@ -116,7 +116,9 @@ type Request struct {
 	Changes []Change `json:"changes,omitempty"`
 	// Replaces is the request that asked for the same before: about an earlier
 	// release, or about this one and rejected.
-	Replaces   string `json:"replaces,omitempty"`
+	Replaces string `json:"replaces,omitempty"`
+	// Renews is the grant that it asks for anew, before or after its end.
+	Renews     string `json:"renews,omitempty"`
 	Superseded int    `json:"superseded,omitempty"`  // by this later release, if it was
 	ReplacedBy string `json:"replaced_by,omitempty"` // the request about that, if there is one
 
@@ -164,25 +166,35 @@ type Decision struct {
 	By      string    `json:"by"`
 	At      time.Time `json:"at"`
 	Policy  Digest    `json:"policy,omitempty"` // that an approval was judged by once more
+	Until   time.Time `json:"until,omitzero"`   // when the grants that it made end at the latest
 }
 
 // Grant allows an app one capability in a tier and every tier below it.
 type Grant struct {
-	ID         string     `json:"id"`
-	App        string     `json:"app"`
-	Capability string     `json:"capability"`
-	Tier       abi.Tier   `json:"tier"`
-	Params     abi.Params `json:"params,omitempty"`
-	Request    string     `json:"request"`
-	By         string     `json:"by"`
-	Reason     string     `json:"reason,omitempty"`
-	Created    time.Time  `json:"created"`
-	Expires    time.Time  `json:"expires,omitzero"` // zero: never
-	Shrunk     time.Time  `json:"shrunk,omitzero"`  // when something was last taken off its parameters
-	ShrunkBy   string     `json:"shrunk_by,omitempty"`
-	Revoked    time.Time  `json:"revoked,omitzero"`
-	RevokedBy  string     `json:"revoked_by,omitempty"`
-	RevokedFor string     `json:"revoked_for,omitempty"`
+	ID           string     `json:"id"`
+	App          string     `json:"app"`
+	Capability   string     `json:"capability"`
+	Tier         abi.Tier   `json:"tier"`
+	Params       abi.Params `json:"params,omitempty"`
+	Request      string     `json:"request"`
+	By           string     `json:"by"`
+	Reason       string     `json:"reason,omitempty"`
+	Created      time.Time  `json:"created"`
+	Expires      time.Time  `json:"expires,omitzero"` // from when on it allows nothing; zero: never
+	Until        time.Time  `json:"until,omitzero"`   // the latest that Expires can become; zero: there is none
+	Shrunk       time.Time  `json:"shrunk,omitzero"`  // when something was last taken off its parameters
+	ShrunkBy     string     `json:"shrunk_by,omitempty"`
+	Revoked      time.Time  `json:"revoked,omitzero"`
+	RevokedBy    string     `json:"revoked_by,omitempty"`
+	RevokedFor   string     `json:"revoked_for,omitempty"`
+	Certified    time.Time  `json:"certified,omitzero"` // when a reviewer last said that it is still needed
+	CertifiedBy  string     `json:"certified_by,omitempty"`
+	CertifiedFor string     `json:"certified_for,omitempty"`
+
+	// Told is what its owners were told of its end.
+	Told Told `json:"told,omitzero"`
+	// Idle is since when nothing has used it.
+	Idle Idle `json:"idle,omitzero"`
 
 	// Reviewed is the release that was decided about, as it was then.
 	Reviewed Terms `json:"reviewed,omitzero"`

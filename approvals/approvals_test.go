@@ -252,7 +252,7 @@ func TestStoredRequests(t *testing.T) {
 	if err != nil || done.Decision.Policy != "" || done.Status != approvals.StatusApproved {
 		t.Fatalf("%+v, %v", done, err)
 	}
-	made, err := approvals.Granted(tx, done)
+	made, err := approvals.Granted(tx, done, approvals.Life{})
 	if err != nil || len(made) != 2 || made[1].Capability != "kv" || made[1].Params["quota"] != "100" {
 		t.Errorf("%+v, %v", made, err)
 	}

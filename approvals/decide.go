@@ -42,7 +42,7 @@ func Supersede(tx Tx, app string, release int, by string, now time.Time) ([]Requ
 	}
 	var gone []Request
 	for _, q := range known {
-		if q.Release >= release {
+		if q.Release >= release || q.Renews != "" { // a renewal is about what the grant serves
 			continue
 		}
 		q.Status, q.Turn, q.Superseded = StatusWithdrawn, TurnOver, release
@@ -126,6 +126,8 @@ type Ballot struct {
 	Concern *string // of the stage; nil: the first that waits for a reviewer such as this
 	By      string
 	At      time.Time
+	Until   time.Time // of an approval: when what is granted ends; zero: as Life has it
+	Life    Life      // the rule of the request's tier
 }
 
 // Decide casts a vote. The one that a request's last stage waited for approves it, and makes the grant
@@ -158,7 +160,7 @@ func Decide(tx Tx, id string, b Ballot, voters Voters) (Request, *Grant, error) 
 	}
 	stages := q.Waits()
 	q.Votes = append(q.Votes, Vote{
-		Stage: stage.Order, Concern: stage.Concern, By: b.By, Approve: b.Approve, Reason: b.Reason, Remedy: b.Remedy, At: b.At, About: q.basis(stage.Concern),
+		Stage: stage.Order, Concern: stage.Concern, By: b.By, Approve: b.Approve, Reason: b.Reason, Remedy: b.Remedy, At: b.At, Until: b.Until, About: q.basis(stage.Concern),
 	})
 	if now := q.Waits(); b.Approve && len(now) > 0 {
 		if now[0].Order != stages[0].Order { // it is the turn of others
@@ -185,8 +187,10 @@ func (q Request) admits(b Ballot, voters Voters) (who Voter, err error) {
 		return who, fmt.Errorf("%s is about the module %s, and you decided about %s: %w", q.ID, q.Digest, b.Digest, ErrChanged)
 	case !b.Approve && strings.TrimSpace(b.Reason) == "":
 		return who, fmt.Errorf("say to %s why it is rejected: %w", q.By, ErrReasonMissing)
+	case !b.Until.IsZero() && (!b.Approve || len(q.Grants()) == 0):
+		return who, fmt.Errorf("%w: your vote about %s would make no grant that could end; leave the time out", ErrBadRequest, q.ID)
 	}
-	return who, nil
+	return who, b.Life.Admits(b.At, b.Until)
 }
 
 // close decides a request by its last vote.
@@ -195,6 +199,9 @@ func (q Request) close(tx Tx, b Ballot) (Request, *Grant, error) {
 	q.Decision = &Decision{Approve: b.Approve, Reason: b.Reason, Remedy: b.Remedy, Digest: q.Digest, By: b.By, At: b.At}
 	if b.Approve {
 		q.Status, q.Decision.Policy = StatusApproved, q.Policy
+		if len(q.Grants()) > 0 {
+			q.Decision.Until = b.Life.bound(b.At, untilOf(q.Votes))
+		}
 	}
 	if err := tx.PutRequest(q); err != nil {
 		return Request{}, nil, err
@@ -202,10 +209,12 @@ func (q Request) close(tx Tx, b Ballot) (Request, *Grant, error) {
 	switch {
 	case q.Kind != KindGrant:
 		return q, nil, nil
+	case !b.Approve && q.Renews != "": // the grant that it would have renewed holds until its end
+		return q, nil, nil
 	case !b.Approve:
 		return q, nil, except(tx, q)
 	}
-	g := q.grant("grant-"+strings.TrimPrefix(q.ID, "req-"), q.Capability, q.Params)
+	g := q.grant("grant-"+strings.TrimPrefix(q.ID, "req-"), q.Capability, q.Params, b.Life)
 	var err error
 	if g.Except, err = rejected(tx, q); err != nil {
 		return Request{}, nil, err
@@ -214,10 +223,11 @@ func (q Request) close(tx Tx, b Ballot) (Request, *Grant, error) {
 }
 
 // grant is a grant that an approved request makes.
-func (q Request) grant(id, capability string, params abi.Params) Grant {
+func (q Request) grant(id, capability string, params abi.Params, life Life) Grant {
 	return Grant{
 		ID: id, App: q.App, Capability: capability, Tier: q.Tier, Params: params, Request: q.ID,
 		By: q.Decision.By, Reason: q.Decision.Reason, Created: q.Decision.At, Reviewed: q.Reviewed,
+		Until: q.Decision.Until, Expires: life.expires(q.Decision.At, q.Decision.Until),
 	}
 }
 
@@ -233,10 +243,10 @@ func (q Request) Grants() []string {
 }
 
 // Granted stores and returns the grants of an approved promotion: what it required.
-func Granted(tx Tx, q Request) ([]Grant, error) {
+func Granted(tx Tx, q Request, life Life) ([]Grant, error) {
 	var made []Grant
 	for _, word := range q.Grants() {
-		g := q.grant(q.ID+"-"+word, word, q.Reviewed.Asks[word])
+		g := q.grant(q.ID+"-"+word, word, q.Reviewed.Asks[word], life)
 		if err := tx.PutGrant(g); err != nil {
 			return nil, err
 		}

@@ -98,6 +98,7 @@ type Vote struct {
 	Reason  string    `json:"reason,omitempty"`
 	Remedy  string    `json:"remedy,omitempty"` // of a rejection: what would pass
 	At      time.Time `json:"at"`
+	Until   time.Time `json:"until,omitzero"` // when what is granted ends; zero: as the rules say
 	About   Basis     `json:"about,omitzero"`
 	// Void is why it does not count any more: "" if it does, or did when the request was decided.
 	Void string `json:"void,omitempty"`
@@ -117,7 +118,8 @@ var concernsOf = map[string][]string{
 	"fetch": {"security"}, "secret": {"security"}, "llm": {"privacy", "finance"},
 }
 
-func concernsOfCapability(word string) []string {
+// ConcernsOf are what reviewers look at in an app that uses a capability.
+func ConcernsOf(word string) []string {
 	if of := concernsOf[word]; of != nil {
 		return of
 	}
@@ -131,7 +133,7 @@ func (q Request) IsAbout() (all []string) {
 		all = append(all, "platform")
 	}
 	for _, word := range q.Grants() {
-		for _, c := range concernsOfCapability(word) {
+		for _, c := range ConcernsOf(word) {
 			if !slices.Contains(all, c) {
 				all = append(all, c)
 			}
@@ -144,7 +146,7 @@ func (q Request) IsAbout() (all []string) {
 func (q Request) basis(concern string) Basis {
 	b := Basis{Digest: q.Digest, Terms: q.Reviewed.fingerprint(), Policy: q.Policy}
 	for _, r := range q.Requires {
-		if concern == "" || slices.Contains(concernsOfCapability(r.Capability), concern) {
+		if concern == "" || slices.Contains(ConcernsOf(r.Capability), concern) {
 			b.Requires = append(b.Requires, strings.TrimSpace(r.Capability+" "+r.Code))
 		}
 	}

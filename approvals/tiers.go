@@ -2,6 +2,7 @@ package approvals
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,8 +23,8 @@ type TierRules struct {
 	Most     map[string]map[string]int64 `json:"most"`
 	Limits   SubjectLimits               `json:"limits"` // that a manifest may have
 	Triggers TierTriggers                `json:"triggers"`
-	// Grants says which releases a grant reaches.
-	Grants Reach `json:"grants"`
+	// Grants says which releases a grant reaches, and how long it lives.
+	Grants GrantRules `json:"grants"`
 	// Metadata names what a manifest has to say: see MetadataFields.
 	Metadata []string `json:"metadata"`
 	// Audience is who may open an app for which no audience was set.
@@ -31,6 +32,15 @@ type TierRules struct {
 	// Clocks are how long those have whose turn it is in a request.
 	Clocks Clocks `json:"clocks"`
 }
+
+// GrantRules are what a tier says about its grants.
+type GrantRules struct {
+	Reach
+	Life
+}
+
+// Check reports what is wrong with them.
+func (g GrantRules) Check() error { return errors.Join(g.Reach.Check(), g.Life.Check()) }
 
 // TierTriggers bound what calls an app besides requests.
 type TierTriggers struct {

@@ -179,6 +179,8 @@ type Verdict struct {
 	// another is not decided. Left out: the one that the request names, which never
 	// changes.
 	Digest string `json:"digest,omitempty"`
+	// Until is when what an approval grants ends. Left out: as the rules of the tier say.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // ReleaseVerdict is how a reviewer decides at once about what one release asks for.
@@ -200,6 +202,8 @@ type PartVerdict struct {
 	Approve *bool  `json:"approve,omitempty"`
 	Reason  string `json:"reason,omitempty"`
 	Remedy  string `json:"remedy,omitempty"`
+	// Until is when what this part grants ends. Left out: as the verdict about all says.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // About is the verdict about one part.
@@ -207,6 +211,11 @@ func (v ReleaseVerdict) About(p PartVerdict) Verdict {
 	one := v.Verdict
 	if p.Approve != nil {
 		one.Approve, one.Reason, one.Remedy = *p.Approve, p.Reason, p.Remedy
+	}
+	if !p.Until.IsZero() {
+		one.Until = p.Until
+	} else if !one.Approve {
+		one.Until = time.Time{}
 	}
 	return one
 }

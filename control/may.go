@@ -76,6 +76,16 @@ func OfRequest(q approvals.Request) access.Resource {
 	return on
 }
 
+// OfGrant is a grant as that table sees it: the request that made it, with the owners that its app has now, about
+// what is granted.
+func OfGrant(g approvals.Grant, q approvals.Request, app registry.App) access.Resource {
+	on := access.Resource{Kind: access.OnRequest, Name: g.App, Owner: app.Owner, CoOwner: app.CoOwner, Group: app.Group, By: q.By, Sponsor: q.Sponsor, Closed: true}
+	for _, c := range approvals.ConcernsOf(g.Capability) {
+		on.Concerns = append(on.Concerns, access.Concern(c))
+	}
+	return on
+}
+
 // WaitsFor reports whether it is an actor's turn in an open request, of which the votes that do not count any
 // more are noted: they are asked for changes, or they may vote and have not.
 func WaitsFor(a access.Actor, q approvals.Request) bool {

@@ -20,6 +20,7 @@ import (
 // host, so that no change between is missed.
 func (h *Host) Follow(fs *state.Followers) {
 	fs.FollowClosely("routes", h.followRoutes)
+	fs.FollowClosely("grants", h.holds.follow)
 	fs.FollowClosely("sessions", h.gate.Follow)
 	fs.Follow("signatures", true, h.followKeys)
 	fs.Follow("secrets", true, h.followSecrets)

@@ -136,6 +136,7 @@ type Host struct {
 	routes     routes
 	gate       *gate.Gate
 	lives      lives
+	holds      holds
 	programs   *programs
 	sites      sites
 	lines      *lines

@@ -280,5 +280,8 @@ func (t *target) link(word string, right approvals.Right) {
 	}
 	if bind := t.host.binders[word]; bind != nil {
 		t.links[word] = bind(t, right.Params)
+		if right.Grant != nil {
+			t.links[word] = t.host.holds.guard(word, right.Grant, t.links[word], t.host.o.Now)
+		}
 	}
 }

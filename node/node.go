@@ -67,6 +67,7 @@ type Node struct {
 	Governance      *governance.Service
 	Threads         *governance.Threads
 	Together        *governance.Together
+	Lives           *governance.Lives
 	Briefings       *governance.Briefings
 	Clocks          *governance.Clocks
 	Exemptions      *governance.Exemptions

@@ -21,6 +21,7 @@ const (
 	Sponsor    Whom = "sponsor"     // the person that the event names under sponsor
 	WasSponsor Whom = "was-sponsor" // the person that the event names under was_sponsor
 	Heirs      Whom = "heirs"       // who owns an app with the person whom the event is about
+	Certifiers Whom = "certifiers"  // who may say of the grant that it is still needed
 	Operators  Whom = "operators"   // who sees to the node
 	Actor      Whom = "themselves"  // who acted
 )
@@ -98,6 +99,12 @@ var rows = []Row{
 	{Kind: "audience.changed", To: Owners, Says: "{actor} changed who may open {app} in {subject}[ to {kind}]", Do: "See that it is for whom it should be", At: appPage},
 	{Kind: "release.rolled_back", To: Owners, Says: "{actor} rolled {app} back to release {subject}[ in {tier}][: {reason}]", Do: "Find out what was wrong with the later release", At: appPage},
 	{Kind: "grant.revoked", To: Owners, Says: "{actor} revoked the grant of {capability} to {app}[: {reason}]", Do: "Its calls of it fail from now on. Publish a release without it, or ask again", At: appPage},
+	{Kind: "grant.ending", To: Owners, Says: "The grant of {capability} to {app} in {tier} ends on {until}", Do: "Ask for it anew before that if the app still needs it: agora grants renew {subject}", At: grantPage},
+	{Kind: "grant.certification_due", To: Certifiers, Says: "The grant of {capability} to {app} in {tier} ends on {until} unless a reviewer certifies it", Do: "See whether the app still needs it, and certify it, or let it end", At: grantPage},
+	{Kind: "grant.certification_due", To: Owners, Says: "The grant of {capability} to {app} in {tier} ends on {until} unless a reviewer certifies it", Do: "Nothing has to be done: the reviewers were told. Remind one if the app still needs it", At: grantPage},
+	{Kind: "grant.lapsing", To: Owners, Says: "The grant of {capability} to {app} in {tier} ends about {until}: {reason}", Do: "Let it go, or use it before that", At: grantPage},
+	{Kind: "grant.ended", To: Owners, Says: "The grant of {capability} to {app} in {tier} has ended[: {reason}]", Do: "Its calls of it fail now. Ask for it anew if the app still needs it: agora grants renew {subject}", At: grantPage},
+	{Kind: "grant.certified", To: Owners, Says: "{actor} certified the grant of {capability} to {app} in {tier}[, until {until}][: {reason}]", Do: "Nothing has to be done", At: grantPage},
 	{Kind: "grant.shrunk", To: Owners, Says: "{actor} shrank the grant of {capability} to {app}", Do: "See what it lost; what was taken off has to be asked for again", At: appPage},
 	{Kind: "host.added", To: Owners, Says: "{actor} gave {app} the address {subject}", Do: "Nothing has to be done: it serves there, too", At: appPage},
 	{Kind: "host.removed", To: Owners, Says: "{actor} took the address {subject} away from {app}", Do: "Tell those who use that address", At: appPage},
@@ -145,6 +152,8 @@ var silent = map[string]string{
 	"release.activated":      "the decision that led there is told, and whoever activates knows",
 	"release.removed":        "it served no tier, and old releases go by themselves",
 	"grant.added":            "the decision that made it is told",
+	"grant.unused":           "its owners are told before it lapses",
+	"grant.dated":            "its owners are told before that end",
 	"secret.set":             "it is a part of the work of an app's owners",
 	"trigger.run":            "whoever runs it sees what comes of it",
 	"letter.redelivered":     "whoever redelivers sees what comes of it",

@@ -192,6 +192,14 @@ type Grants interface {
 	ShrinkGrant(ctx context.Context, id string) (approvals.Grant, error)
 }
 
+// Lives carry grants beyond their first end.
+type Lives interface {
+	// RenewGrant asks for a grant anew, before its end or after it.
+	RenewGrant(ctx context.Context, id, reason string) (approvals.Request, error)
+	// CertifyGrant is a reviewer's word that a grant is still needed.
+	CertifyGrant(ctx context.Context, id, reason string) (approvals.Grant, error)
+}
+
 // Audiences say who may open apps.
 type Audiences interface {
 	// Audiences returns who may open each tier of an app, from the lowest.

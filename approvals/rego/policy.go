@@ -269,7 +269,10 @@ func (p *Policy) OpenToAll(classification string) bool {
 func (p *Policy) Digest() approvals.Digest { return p.digest }
 
 // Reach is the rule about which releases the grants of a tier reach.
-func (p *Policy) Reach(tier abi.Tier) approvals.Reach { return p.tiers[tier].Grants }
+func (p *Policy) Reach(tier abi.Tier) approvals.Reach { return p.tiers[tier].Grants.Reach }
+
+// Life is the rule about how long the grants of a tier live.
+func (p *Policy) Life(tier abi.Tier) approvals.Life { return p.tiers[tier].Grants.Life }
 
 // Clocks are how long those have whose turn it is in a request about a tier.
 func (p *Policy) Clocks(tier abi.Tier) approvals.Clocks { return p.tiers[tier].Clocks }

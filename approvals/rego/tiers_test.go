@@ -104,6 +104,9 @@ func TestTiersAreChecked(t *testing.T) {
 		{"no clocks, as before there were any", func(d map[string]any) { delete(at(d, "tiers", "pilot"), "clocks") }, ""},
 		{"a clock that runs backwards", func(d map[string]any) { at(d, "tiers", "pilot", "clocks")["reviewers"] = -1 }, "tiers.pilot.clocks: reviewers is 0 to 8784 hours, not -1"},
 		{"a clock that is none", func(d map[string]any) { at(d, "tiers", "pilot", "clocks")["days"] = 1 }, "tiers.pilot.clocks: unknown field"},
+		{"grants that live 90 days", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["days"] = 90 }, ""},
+		{"grants that have ended before", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["certify_days"] = -1 }, "tiers.pilot.grants: certify_days is 0 to 3660 days, not -1"},
+		{"grants that lapse before anybody is told", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["unused_days"] = 20 }, "tiers.pilot.grants: unused_days is 0, or 28 to 3660 days"},
 		{"a withdrawal after no time", func(d map[string]any) { at(d, "tiers", "pilot", "clocks")["requester"] = 0 }, "tiers.pilot.clocks: withdraw counts from the end"},
 		{"a reach that is none", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["reach"] = "all" }, "tiers.pilot.grants: reach is"},
 	} {

@@ -337,6 +337,7 @@ func (c releaseCommands) decide(verb string, approve bool) *cobra.Command {
 	var v client.ReleaseVerdict
 	var concern string
 	var only []string
+	var life lifetime
 	cmd := &cobra.Command{
 		Use: verb + " APP NUMBER", Short: strings.ToUpper(verb[:1]) + verb[1:] + " all that a release asks for", Args: cobra.ExactArgs(2),
 		Long: `Votes about every open request of the release that you may decide now, or about those
@@ -348,6 +349,10 @@ Each keeps its own votes; agora requests show ID shows them, and agora requests 
 			}
 			for _, id := range only {
 				v.Parts = append(v.Parts, client.PartVerdict{ID: id})
+			}
+			var err error
+			if v.Until, err = life.end(time.Now()); err != nil {
+				return err
 			}
 			all, err := node.DecideRelease(ctx, app, n, v)
 			if err != nil {
@@ -367,6 +372,7 @@ Each keeps its own votes; agora requests show ID shows them, and agora requests 
 	cmd.Flags().StringVar(&v.Digest, "digest", "", "the module that you looked at, as agora releases show prints it")
 	cmd.Flags().StringVar(&v.Reason, "reason", "", "why; needed to reject")
 	if approve {
+		life.flags(cmd)
 		cmd.Flags().StringVar(&concern, "concern", "", "vote as a reviewer of this concern: security, privacy, finance or platform")
 	} else {
 		cmd.Flags().StringVar(&v.Remedy, "remedy", "", "what would pass")

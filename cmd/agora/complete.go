@@ -75,7 +75,7 @@ var flagValues = map[string]completion{
 	"quota": {words: quotaWords("=")}, "until": freeText, "snapshot": {words: []string{"latest"}}, "since": {words: []string{"24h", "7d", "30d"}},
 	"scope": {words: access.ScopeWords()}, "concern": {words: approvals.Concerns()}, "owner": {names: completeUsers}, "co-owner": {names: completeUsers}, "group": {names: completeGroups}, "capability": {words: capabilityNames()}, "transfer to": {names: completeUsers},
 	"list to": freeText, "kind": {words: eventWords(), list: true}, "actor": {names: completeUsers}, "after": freeText,
-	"call": freeText, "save": anyFile, "search": freeText, "url": freeText, "token": freeText, "reason": freeText, "remedy": freeText, "turn": {words: []string{"reviewers", "requester"}}, "comment": freeText, "identity": freeText, "digest": freeText, "if-match": freeText, "header": freeText, "from": freeText, "usage to": freeText,
+	"call": freeText, "save": anyFile, "search": freeText, "url": freeText, "token": freeText, "reason": freeText, "for": freeText, "remedy": freeText, "turn": {words: []string{"reviewers", "requester"}}, "comment": freeText, "identity": freeText, "digest": freeText, "if-match": freeText, "header": freeText, "from": freeText, "usage to": freeText,
 	"mail": {words: []string{"at-once", "daily", "off"}}, "zone": freeText, "daily": freeText, "quiet-from": freeText, "quiet-to": freeText,
 	"listen": freeText, "console-url": freeText, "apps-domain": freeText, "admin": freeText, "environment": freeText, "egress-allow": freeText,
 	"trusted-proxy": freeText, "tls-cert": {files: []string{"pem", "crt"}}, "tls-key": {files: []string{"pem", "key"}}, "acme-directory": freeText, "acme-email": freeText,

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -139,6 +140,9 @@ func requestRows(q client.Request) [][]string {
 	if q.Replaces != "" {
 		rows = append(rows, []string{"replaces", q.Replaces})
 	}
+	if q.Renews != "" {
+		rows = append(rows, []string{"renews", q.Renews})
+	}
 	if q.ReplacedBy != "" {
 		rows = append(rows, []string{"replaced by", q.ReplacedBy})
 	}
@@ -151,6 +155,9 @@ func requestRows(q client.Request) [][]string {
 	}
 	if d := q.Decision; d != nil {
 		rows = append(rows, []string{"decided by", d.By + ", " + when(d.At)}, []string{"because", orDash(d.Reason)})
+		if !d.Until.IsZero() {
+			rows = append(rows, []string{"until", when(d.Until)})
+		}
 		if d.Remedy != "" {
 			rows = append(rows, []string{"would pass", d.Remedy})
 		}
@@ -276,6 +283,7 @@ func newer(q client.Request) string {
 func (c requestCommands) decide(verb string, approve bool) *cobra.Command {
 	var v client.Verdict
 	var digest, concern, tag string
+	var life lifetime
 	cmd := &cobra.Command{
 		Use: verb + " ID", Short: strings.ToUpper(verb[:1]) + verb[1:] + " another person's request", Args: cobra.ExactArgs(1),
 		Long: "Votes about the release that the request names, which `agora requests show ID` shows. The vote that the last stage waited for approves the request; one rejection ends it. With --digest, only if that is its module; with --if-match, only if the request is as it was shown with that etag. With neither, only if it has not changed since this command read it.",
@@ -291,6 +299,10 @@ func (c requestCommands) decide(verb string, approve bool) *cobra.Command {
 			if v.Approve, v.Digest = approve, digest; concern != "" {
 				v.Concern = &concern
 			}
+			var err error
+			if v.Until, err = life.end(time.Now()); err != nil {
+				return err
+			}
 			q, err := node.IfMatch(quoted(tag)).Vote(ctx, args[0], v)
 			if err != nil {
 				return err
@@ -302,6 +314,7 @@ func (c requestCommands) decide(verb string, approve bool) *cobra.Command {
 	cmd.Flags().StringVar(&tag, "if-match", "", "the etag of the request that you looked at, as agora requests show prints it")
 	cmd.Flags().StringVar(&v.Reason, "reason", "", "why; needed to reject")
 	if approve {
+		life.flags(cmd)
 		cmd.Flags().StringVar(&concern, "concern", "", "vote as a reviewer of this concern: security, privacy, finance or platform")
 	} else {
 		cmd.Flags().StringVar(&v.Remedy, "remedy", "", "what would pass")
@@ -374,6 +387,9 @@ func showDecided(w io.Writer, q client.Request) error {
 	if err == nil && q.Status == "approved" {
 		_, err = fmt.Fprintf(w, "It reaches %s.\n", q.Reaches)
 	}
+	if d := q.Decision; err == nil && d != nil && !d.Until.IsZero() {
+		_, err = fmt.Fprintf(w, "What it grants ends on %s.\n", when(d.Until))
+	}
 	if err == nil && q.Newer > 0 {
 		_, err = fmt.Fprintf(w, "Note: %s.\n", newer(q))
 	}
@@ -415,10 +431,7 @@ func (c grantCommands) command() *cobra.Command {
 				}
 				var rows [][]string
 				for _, g := range all {
-					state := "holds"
-					if !g.Revoked.IsZero() {
-						state = "revoked"
-					}
+					state := holdsText(g, time.Now())
 					serves := []string{}
 					for _, s := range g.Serving {
 						serves = append(serves, fmt.Sprintf("%s %d (%s)", s.Tier, s.Release, s.How))
@@ -451,7 +464,7 @@ func (c grantCommands) command() *cobra.Command {
 			})
 		}),
 	}
-	return noun("grants", "List grants; shrink or revoke one", c.limited(cmd), show, c.revoke(), shrink)
+	return noun("grants", "List grants; renew, certify, shrink or revoke one", c.limited(cmd), show, c.renew(), c.certify(), c.revoke(), shrink)
 }
 
 func (c grantCommands) show(ctx context.Context, node *client.Client, id string) error {
@@ -465,6 +478,7 @@ func (c grantCommands) show(ctx context.Context, node *client.Client, id string)
 			{"granted by", g.By + ", " + when(g.Created) + ", in " + g.Request}, {"because", orDash(g.Reason)},
 			{"reviewed", fmt.Sprintf("release %d, %s", g.Reviewed.Release, g.Reviewed.Digest)}, {"reaches", g.Reaches},
 		}
+		rows = append(rows, endRows(g, time.Now())...)
 		for _, s := range g.Serving {
 			rows = append(rows, []string{"serves", fmt.Sprintf("%s: release %d (%s)", s.Tier, s.Release, s.How)})
 		}
@@ -595,7 +609,7 @@ func (c policyCommands) tiers() *cobra.Command {
 }
 
 // grantReach says which releases a tier's grants reach.
-func grantReach(r client.GrantReach) string {
+func grantReach(r client.GrantRules) string {
 	switch {
 	case r.Reach != "later":
 		return "the reviewed release"
@@ -610,7 +624,7 @@ func showTier(w io.Writer, t client.Tier) error {
 		{"instructions", humanize.Count(t.Limits.Fuel)}, {"memory", humanize.Bytes(uint64(t.Limits.Memory))},
 		{"time", fmt.Sprintf("%d ms", t.Limits.TimeoutMS)}, {"at once", strconv.Itoa(t.Limits.Concurrency)},
 		{"triggers", fmt.Sprintf("%d crons (every %d s), %d webhooks, %d events", t.Triggers.Crons, t.Triggers.IntervalS, t.Triggers.Webhooks, t.Triggers.Events)},
-		{"manifest says", strings.Join(t.Metadata, ", ")}, {"opens to", t.Audience}, {"hours to act", clocksText(t.Clocks)}, {"a grant reaches", grantReach(t.Grants)},
+		{"manifest says", strings.Join(t.Metadata, ", ")}, {"opens to", t.Audience}, {"hours to act", clocksText(t.Clocks)}, {"a grant reaches", grantReach(t.Grants)}, {"a grant lives", lifeText(t.Grants)},
 	}
 	for i, says := range t.Says {
 		what := ""

@@ -27,6 +27,9 @@ type Clocks struct {
 	mu   sync.Mutex
 	seen int64         // the seconds worked that this node saw last
 	at   time.Duration // when it saw them for the first time
+
+	uses     Uses
+	seenUses map[string]approvals.Idle // by grant, as this node saw it last
 }
 
 // NewClocks makes a Clocks of a service. elapsed returns how long the process has run; nil: as the system
@@ -36,7 +39,7 @@ func NewClocks(s *Service, elapsed func() time.Duration) *Clocks {
 		began := time.Now()
 		elapsed = func() time.Duration { return time.Since(began) }
 	}
-	return &Clocks{Judge: s.Judge, elapsed: elapsed}
+	return &Clocks{Judge: s.Judge, elapsed: elapsed, uses: s.uses}
 }
 
 // work counts on, and returns how many seconds were worked up to now. Of several nodes the one counts that finds
@@ -65,12 +68,17 @@ func (s *Clocks) work(ctx context.Context) (total int64, counted bool, err error
 // Sweep looks at the clocks of all open requests, at the one node that counts. What a clock has to tell is noted
 // in the request in the change that tells it: so once, whichever node looks, and whenever it ends.
 func (s *Clocks) Sweep(ctx context.Context) error {
+	ended := s.endings(ctx)
 	total, counted, err := s.work(ctx)
 	if err != nil || !counted {
-		return err
+		return errors.Join(ended, err)
 	}
+	return errors.Join(ended, s.unused(ctx, total), s.sweepRequests(ctx, total))
+}
+
+func (s *Clocks) sweepRequests(ctx context.Context, total int64) error {
 	var begin, ring []string
-	err = s.desk.View(ctx, func(tx state.Reader) error {
+	err := s.desk.View(ctx, func(tx state.Reader) error {
 		begin, ring = nil, nil
 		open, _, err := tx.RequestsPart("", approvals.StatusOpen, state.Part{Limit: -1})
 		for _, q := range open {

@@ -157,6 +157,7 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 	}
 	q, grant, err := approvals.Decide(tx, id, approvals.Ballot{
 		Approve: d.Approve, Reason: d.Reason, Remedy: d.Remedy, Digest: d.Digest, Concern: d.Concern, By: actor.User, At: s.desk.Now().UTC(),
+		Until: d.Until.UTC(), Life: s.policy.Life(was.Tier),
 	}, control.VotersOf(tx, was, s.desk.Now()))
 	if may := mayVote(tx, s.desk.Now(), actor, was, access.DecideRequest); may != nil && (err == nil || errors.Is(err, approvals.ErrNoVote)) {
 		err = may // which says whose the stage is
@@ -213,7 +214,7 @@ func emitGrant(tx state.Tx, g approvals.Grant) {
 // EnterTier grants what a promoted release needs in its new tier, as the reviewer
 // saw it, and routes the tier to it.
 func (s *Service) EnterTier(tx state.Tx, actor access.Actor, q approvals.Request) error {
-	grants, err := approvals.Granted(tx, q)
+	grants, err := approvals.Granted(tx, q, s.policy.Life(q.Tier))
 	if err != nil {
 		return err
 	}
@@ -234,7 +235,7 @@ func (s *Service) EnterTier(tx state.Tx, actor access.Actor, q approvals.Request
 // activateReviewed routes the sandbox to the release that a request names, once it
 // has all it needs. It goes forward alone: a newer release that serves stays.
 func (s *Service) activateReviewed(tx state.Tx, actor access.Actor, app registry.App, q approvals.Request) error {
-	if q.Release <= app.Active[abi.TierSandbox] {
+	if q.Tier != abi.TierSandbox || q.Release <= app.Active[abi.TierSandbox] {
 		return nil
 	}
 	r, err := tx.Release(q.App, q.Release)

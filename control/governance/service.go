@@ -22,6 +22,8 @@ type Policy interface {
 	Exemptions() approvals.ExemptionRules
 	// Clocks are how long those have whose turn it is in a request about a tier.
 	Clocks(tier abi.Tier) approvals.Clocks
+	// Life is how long the grants of a tier live.
+	Life(tier abi.Tier) approvals.Life
 }
 
 // Verifier checks what is stored of a release.
@@ -48,6 +50,8 @@ type Options struct {
 	Audience access.AudienceDefaults
 	// Addresses are those of the apps.
 	Addresses Addresses
+	// Uses says what apps do; nil: what the state has.
+	Uses Uses
 	// BeforeChange, if not nil, is called between what a change relies on and its transaction: a
 	// test changes the state there.
 	BeforeChange func()
@@ -59,6 +63,7 @@ type Service struct {
 	apps     *apps.Catalogue
 	verifier Verifier
 	given    access.AudienceDefaults
+	uses     Uses
 }
 
 // New makes a Service.
@@ -66,5 +71,8 @@ func New(o Options) *Service {
 	if o.BeforeChange == nil {
 		o.BeforeChange = func() {}
 	}
-	return &Service{Judge: &Judge{desk: o.Desk, policy: o.Policy, models: o.Models, beforeChange: o.BeforeChange}, apps: o.Apps, verifier: o.Verifier, given: o.Audience}
+	if o.Uses == nil {
+		o.Uses = stored{}
+	}
+	return &Service{Judge: &Judge{desk: o.Desk, policy: o.Policy, models: o.Models, beforeChange: o.BeforeChange}, apps: o.Apps, verifier: o.Verifier, given: o.Audience, uses: o.Uses}
 }

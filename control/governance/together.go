@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
@@ -161,6 +162,9 @@ func (s *Together) decideParts(ctx context.Context, actor access.Actor, choose f
 			return err
 		}
 		for _, p := range parts {
+			if len(p.asked.Grants()) == 0 {
+				p.verdict.Until = time.Time{} // of the parts that grant something
+			}
 			q, err := s.service.decide(tx, actor, p.asked.ID, p.verdict)
 			if err != nil {
 				return err

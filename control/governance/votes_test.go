@@ -30,6 +30,7 @@ type rules struct {
 	stages   []approvals.Stage
 	requires []string
 	clocks   approvals.Clocks
+	life     approvals.Life
 }
 
 func (r *rules) Evaluate(context.Context, approvals.Subject) (approvals.Verdict, error) {
@@ -46,6 +47,7 @@ func (r *rules) Reach(abi.Tier) approvals.Reach                      { return ap
 func (r *rules) AllowsName(string) bool                              { return false }
 func (r *rules) Clocks(abi.Tier) approvals.Clocks                    { return r.clocks }
 func (r *rules) Exemptions() approvals.ExemptionRules                { return approvals.ExemptionRules{} }
+func (r *rules) Life(abi.Tier) approvals.Life                        { return r.life }
 func (r *rules) OpenToAll(string) bool                               { return true }
 func (*rules) VerifyRelease(context.Context, registry.Release) error { return nil }
 

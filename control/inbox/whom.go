@@ -87,6 +87,8 @@ func (l *look) whom(to notices.Whom, e abi.Event) ([]string, error) {
 		return l.owners(app)
 	case notices.Heirs:
 		return l.heirs(e.Subject)
+	case notices.Certifiers:
+		return l.certifiers(e.Subject)
 	case notices.Operators:
 		return l.operators()
 	case notices.Subject:
@@ -120,6 +122,29 @@ func (l *look) deciders(id string) (people []string, err error) {
 	reviewers, err := l.having(access.RoleReviewer)
 	for _, a := range reviewers {
 		if access.Allowed(a, access.DecideRequest, control.OfRequest(q)) {
+			people = append(people, a.User)
+		}
+	}
+	return people, err
+}
+
+// certifiers are who may say of a grant that it is still needed. No one is told of what has ended.
+func (l *look) certifiers(id string) (people []string, err error) {
+	g, err := l.tx.Grant(id)
+	if err != nil || !g.Live(l.now) {
+		return nil, gone(err, approvals.ErrNotFound)
+	}
+	app, err := l.tx.App(g.App)
+	if err != nil {
+		return nil, gone(err, registry.ErrNotFound)
+	}
+	q, err := l.tx.Request(g.Request)
+	if err != nil {
+		return nil, gone(err, approvals.ErrNotFound)
+	}
+	reviewers, err := l.having(access.RoleReviewer)
+	for _, a := range reviewers {
+		if access.Allowed(a, access.CertifyGrant, control.OfGrant(g, q, app)) {
 			people = append(people, a.User)
 		}
 	}

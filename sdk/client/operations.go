@@ -272,6 +272,8 @@ type Verdict struct {
 	Remedy  string  `json:"remedy,omitempty"`  // of a rejection: what would pass
 	Digest  string  `json:"digest,omitempty"`  // of the module that was looked at
 	Concern *string `json:"concern,omitempty"` // of the stage; nil: the first that waits for a reviewer such as this
+	// Until is when what an approval grants ends; zero: as the rules of the tier say.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Vote votes about a request. The vote that its last stage waited for approves it; one rejection ends it.
@@ -292,6 +294,8 @@ type PartVerdict struct {
 	Approve *bool  `json:"approve,omitempty"` // nil: the verdict about all, with its reason and remedy
 	Reason  string `json:"reason,omitempty"`
 	Remedy  string `json:"remedy,omitempty"`
+	// Until is when what this part grants ends; zero: as the verdict about all says.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // DecideRelease votes about what a release asks for: about all of it, or about nothing.
@@ -359,6 +363,16 @@ func (c *Client) RevokeGrant(ctx context.Context, id, reason string) (Revoked, e
 // RevokeAll ends a grant and every other one of its app for the same capability.
 func (c *Client) RevokeAll(ctx context.Context, id, reason string) (Revoked, error) {
 	return post[Revoked](ctx, c, "/grants/"+url.PathEscape(id)+"/revoke", map[string]any{"reason": reason, "all": true})
+}
+
+// RenewGrant asks for a grant anew, before its end or after it.
+func (c *Client) RenewGrant(ctx context.Context, id, reason string) (Request, error) {
+	return post[Request](ctx, c, "/grants/"+url.PathEscape(id)+"/renew", map[string]any{"reason": reason})
+}
+
+// CertifyGrant says as a reviewer that a grant is still needed.
+func (c *Client) CertifyGrant(ctx context.Context, id, reason string) (Grant, error) {
+	return post[Grant](ctx, c, "/grants/"+url.PathEscape(id)+"/certify", map[string]any{"reason": reason})
 }
 
 // ShrinkGrant takes off a grant what its app has not used.

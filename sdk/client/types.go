@@ -593,6 +593,7 @@ type (
 		Since      int               `json:"since,omitempty"`    // the release that Changes compare with
 		Changes    []Change          `json:"changes,omitempty"`
 		Replaces   string            `json:"replaces,omitempty"`
+		Renews     string            `json:"renews,omitempty"`     // the grant that it asks for anew
 		Superseded int               `json:"superseded,omitempty"` // by this later release
 		ReplacedBy string            `json:"replaced_by,omitempty"`
 		Stages     []Stage           `json:"stages,omitempty"`   // whose votes the policy wants; none: one reviewer of all that it is about
@@ -639,6 +640,7 @@ type (
 		Reason  string    `json:"reason,omitempty"`
 		Remedy  string    `json:"remedy,omitempty"` // of a rejection: what would pass
 		At      time.Time `json:"at"`
+		Until   time.Time `json:"until,omitzero"` // when what is granted ends; zero: as the rules say
 		About   Basis     `json:"about,omitzero"`
 		Void    string    `json:"void,omitempty"` // why it does not count any more
 	}
@@ -657,7 +659,7 @@ type (
 		Most         map[string]map[string]int64 `json:"most"`         // that can be asked for at all
 		Limits       TierLimits                  `json:"limits"`
 		Triggers     TierTriggers                `json:"triggers"`
-		Grants       GrantReach                  `json:"grants"`
+		Grants       GrantRules                  `json:"grants"`
 		Metadata     []string                    `json:"metadata"` // that a manifest has to say
 		Audience     string                      `json:"audience"` // of an app for which none was set
 		Clocks       Clocks                      `json:"clocks"`   // hours that those have whose turn it is in a request
@@ -685,10 +687,13 @@ type (
 		Webhooks  int   `json:"webhooks"`
 		Events    int   `json:"events"`
 	}
-	// GrantReach says which releases a grant reaches.
-	GrantReach struct {
-		Reach  string   `json:"reach"` // reviewed or later
-		Unless []string `json:"unless,omitempty"`
+	// GrantRules say which releases a grant reaches, and how long it lives.
+	GrantRules struct {
+		Reach       string   `json:"reach"` // reviewed or later
+		Unless      []string `json:"unless,omitempty"`
+		Days        int      `json:"days"`         // that a grant lives at most; 0: for ever
+		CertifyDays int      `json:"certify_days"` // after which a reviewer has to certify it; 0: no one has to
+		UnusedDays  int      `json:"unused_days"`  // after which a grant lapses that nothing uses; 0: it does not
 	}
 	// Intent is what an app is for and what it is expected to need.
 	Intent struct {
@@ -773,29 +778,47 @@ type (
 		By      string    `json:"by"`
 		At      time.Time `json:"at"`
 		Policy  string    `json:"policy,omitempty"` // that an approval was judged by once more
+		Until   time.Time `json:"until,omitzero"`   // when the grants that it made end at the latest
 	}
 	// Grant allows an app one capability in a tier and those below.
 	Grant struct {
-		ID         string            `json:"id"`
-		App        string            `json:"app"`
-		Capability string            `json:"capability"`
-		Tier       abi.Tier          `json:"tier"`
-		Params     map[string]string `json:"params,omitempty"`
-		Request    string            `json:"request"`
-		By         string            `json:"by"`
-		Reason     string            `json:"reason,omitempty"`
-		Created    time.Time         `json:"created"`
-		Expires    time.Time         `json:"expires,omitzero"`
-		Shrunk     time.Time         `json:"shrunk,omitzero"`
-		ShrunkBy   string            `json:"shrunk_by,omitempty"`
-		Revoked    time.Time         `json:"revoked,omitzero"`
-		RevokedBy  string            `json:"revoked_by,omitempty"`
-		RevokedFor string            `json:"revoked_for,omitempty"`
-		Reviewed   Terms             `json:"reviewed,omitzero"`
-		Except     []string          `json:"except,omitempty"`  // digests that a reviewer refused it
-		Reaches    string            `json:"reaches,omitempty"` // which releases it reaches, in words
-		Serving    []Serving         `json:"serving,omitempty"`
-		ETag       string            `json:"-"` // of one grant that is read, for IfMatch
+		ID           string            `json:"id"`
+		App          string            `json:"app"`
+		Capability   string            `json:"capability"`
+		Tier         abi.Tier          `json:"tier"`
+		Params       map[string]string `json:"params,omitempty"`
+		Request      string            `json:"request"`
+		By           string            `json:"by"`
+		Reason       string            `json:"reason,omitempty"`
+		Created      time.Time         `json:"created"`
+		Expires      time.Time         `json:"expires,omitzero"` // from when on it allows nothing; zero: never
+		Until        time.Time         `json:"until,omitzero"`   // the latest that Expires can become; zero: there is none
+		Shrunk       time.Time         `json:"shrunk,omitzero"`
+		ShrunkBy     string            `json:"shrunk_by,omitempty"`
+		Revoked      time.Time         `json:"revoked,omitzero"`
+		RevokedBy    string            `json:"revoked_by,omitempty"`
+		RevokedFor   string            `json:"revoked_for,omitempty"`
+		Certified    time.Time         `json:"certified,omitzero"` // when a reviewer last said that it is still needed
+		CertifiedBy  string            `json:"certified_by,omitempty"`
+		CertifiedFor string            `json:"certified_for,omitempty"`
+		Told         Told              `json:"told,omitzero"`
+		Idle         Idle              `json:"idle,omitzero"`
+		Reviewed     Terms             `json:"reviewed,omitzero"`
+		Except       []string          `json:"except,omitempty"`  // digests that a reviewer refused it
+		Reaches      string            `json:"reaches,omitempty"` // which releases it reaches, in words
+		Serving      []Serving         `json:"serving,omitempty"`
+		ETag         string            `json:"-"` // of one grant that is read, for IfMatch
+	}
+	// Told is what was told of a grant's end: 1 two weeks before it, 2 a day before it, 3 that it has ended.
+	Told struct {
+		Of   time.Time `json:"of,omitzero"`
+		Step int       `json:"step,omitempty"`
+	}
+	// Idle is since when nothing has used a grant, in seconds that nodes have run.
+	Idle struct {
+		Uses  uint64 `json:"uses,omitempty"` // how many there were then, and are still
+		Since int64  `json:"since,omitempty"`
+		Told  int64  `json:"told,omitempty"` // when its owners were told that it is about to lapse
 	}
 	// Serving is a release that serves a tier with a grant.
 	Serving struct {

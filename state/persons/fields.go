@@ -102,7 +102,7 @@ func InRequest(q *approvals.Request) []*string {
 
 // InGrant returns where a grant refers to people.
 func InGrant(g *approvals.Grant) []*string {
-	return []*string{&g.By, &g.ShrunkBy, &g.RevokedBy, &g.Reviewed.Signer}
+	return []*string{&g.By, &g.ShrunkBy, &g.RevokedBy, &g.CertifiedBy, &g.Reviewed.Signer}
 }
 
 // InCredential returns where a credential refers to people.

@@ -313,6 +313,22 @@ func revokeGrant(s *server, c echo.Context) (any, error) {
 	return one(s.Grants.RevokeGrant(c.Request().Context(), arg[string](c, "id"), in.Reason, in.All))
 }
 
+func renewGrant(s *server, c echo.Context) (any, error) {
+	in, err := decode[Reason](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Lives.RenewGrant(c.Request().Context(), arg[string](c, "id"), in.Reason))
+}
+
+func certifyGrant(s *server, c echo.Context) (any, error) {
+	in, err := decode[Reason](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Lives.CertifyGrant(c.Request().Context(), arg[string](c, "id"), in.Reason))
+}
+
 func shrinkGrant(s *server, c echo.Context) (any, error) {
 	return one(s.Grants.ShrinkGrant(c.Request().Context(), arg[string](c, "id")))
 }

@@ -12,9 +12,9 @@ import (
 )
 
 type (
-	// Reason is the body of suspendApp, resumeApp and endMaintenance.
+	// Reason is the body of acts that say why, some of which have to.
 	Reason struct {
-		Reason string `json:"reason,omitempty"` // needed for another person's app; everybody who is signed in can read it
+		Reason string `json:"reason,omitempty"` // everybody who is signed in can read it
 	}
 	// MaintainApp is the body of maintainApp. All may be left out, but the reason for another person's app.
 	MaintainApp struct {

@@ -44,6 +44,7 @@ type Services struct {
 	Together   web.Together
 	Briefings  web.Briefings
 	Exemptions web.Exemptions
+	Lives      web.Lives
 	Grants     web.Grants
 
 	Audiences Audiences

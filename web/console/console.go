@@ -58,6 +58,7 @@ type Services struct {
 	Together   web.Together
 	Briefings  web.Briefings
 	Exemptions web.Exemptions
+	Lives      web.Lives
 	Grants     web.Grants
 
 	Audiences web.Audiences
@@ -136,7 +137,7 @@ func newConsole(s Services, f *frame) *Console {
 		vault:        &vault{s.Vault},
 		uploads:      &uploads{f, s.Catalogue, s.Intake, s.Publisher},
 		exemptions:   &exemptions{s.Exemptions},
-		reviews:      &reviews{f, s.Requests, s.Threads, s.Together, s.Briefings, s.Grants, s.Policy, s.Catalogue},
+		reviews:      &reviews{f, s.Requests, s.Threads, s.Together, s.Briefings, s.Grants, s.Lives, s.Policy, s.Catalogue},
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
@@ -293,6 +294,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	edit("/apps/{app}/exemptions", anApp, c.exemptions.ask, access.AskReview)
 	edit("/requests/{id}/revoke-exemption", aRequest, c.exemptions.revoke, access.ReduceGrant)
 	edit("/grants/{id}/revoke", aGrant, c.reviews.revokeGrant, access.ReduceGrant)
+	act("/grants/{id}/renew", c.reviews.renewGrant, access.AskReview)
+	act("/grants/{id}/certify", c.reviews.certifyGrant, access.CertifyGrant)
 	act("/grants/{id}/shrink", c.reviews.shrinkGrant, access.ReduceGrant)
 	act("/apps/{app}/secrets", c.vault.set, access.SetSecrets)
 	act("/apps/{app}/secrets/{name}/delete", c.vault.delete, access.SetSecrets)

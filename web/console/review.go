@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
@@ -26,6 +27,7 @@ type reviews struct {
 	together web.Together
 	briefs   web.Briefings
 	granted  web.Grants
+	lives    web.Lives
 	rules    web.Policy
 	apps     web.Catalogue
 }
@@ -225,13 +227,30 @@ func (s *reviews) askAgain(r *http.Request) (string, error) {
 	return fmt.Sprintf("/apps/%s/releases/%d?done=asked", r.PathValue("app"), n), err
 }
 
+// lastDay is the moment after the last day that a form names, in UTC; zero: it names none.
+func lastDay(r *http.Request) (time.Time, error) {
+	text := r.FormValue("until")
+	if text == "" {
+		return time.Time{}, nil
+	}
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return day, fmt.Errorf("%w: %.20q is no day; write it as 2027-01-31", problem.ErrBadRequest, text)
+	}
+	return day.AddDate(0, 0, 1), nil
+}
+
 func (s *reviews) decide(r *http.Request) (string, error) {
 	verdict := r.FormValue("verdict")
 	if verdict != "approve" && verdict != "reject" {
 		return "", fmt.Errorf("%w: approve or reject", problem.ErrBadRequest)
 	}
+	until, err := lastDay(r)
+	if err != nil {
+		return "", err
+	}
 	q, err := s.asked.Decide(r.Context(), r.PathValue("id"), control.Verdict{
-		Approve: verdict == "approve", Reason: r.FormValue("reason"), Remedy: r.FormValue("remedy"), Digest: r.FormValue("digest"),
+		Approve: verdict == "approve", Reason: r.FormValue("reason"), Remedy: r.FormValue("remedy"), Digest: r.FormValue("digest"), Until: until,
 	})
 	switch {
 	case verdict == "reject":
@@ -252,8 +271,12 @@ func (s *reviews) decideRelease(r *http.Request) (string, error) {
 	if verdict != "approve" && verdict != "reject" {
 		return "", fmt.Errorf("%w: approve or reject", problem.ErrBadRequest)
 	}
+	until, err := lastDay(r)
+	if err != nil {
+		return "", err
+	}
 	v := control.ReleaseVerdict{Verdict: control.Verdict{
-		Approve: verdict == "approve", Reason: r.FormValue("reason"), Remedy: r.FormValue("remedy"), Digest: r.FormValue("digest"),
+		Approve: verdict == "approve", Reason: r.FormValue("reason"), Remedy: r.FormValue("remedy"), Digest: r.FormValue("digest"), Until: until,
 	}}
 	for _, part := range r.Form["part"] {
 		id, tag, _ := strings.Cut(part, " ")
@@ -314,6 +337,41 @@ func (v grantsView) Reduces(g approvals.Grant) bool {
 		}
 	}
 	return access.Allowed(v.Actor, access.ReduceGrant, on)
+}
+
+// own is an app of the actor's; of others no more is known than the name.
+func (v grantsView) ownApp(name string) (registry.App, bool) {
+	for _, app := range v.own {
+		if app.Name == name {
+			return app.App, true
+		}
+	}
+	return registry.App{Name: name}, false
+}
+
+// Renews reports whether the actor may ask for a grant anew that ends, or has ended.
+func (v grantsView) Renews(g approvals.Grant) bool {
+	app, own := v.ownApp(g.App)
+	return own && !g.Expires.IsZero() && g.Revoked.IsZero() && access.Allowed(v.Actor, access.AskReview, control.OfApp(app))
+}
+
+// Certifies reports whether the actor may say that a grant is still needed, of one that lives longer then.
+func (v grantsView) Certifies(g approvals.Grant) bool {
+	app, own := v.ownApp(g.App)
+	return !own && g.Live(v.Now) && g.Certifiable() && access.Allowed(v.Actor, access.CertifyGrant, control.OfGrant(g, approvals.Request{}, app))
+}
+
+// Soon reports whether a grant ends within two weeks.
+func (v grantsView) Soon(g approvals.Grant) bool { return g.Expires.Sub(v.Now) < 14*24*time.Hour }
+
+func (s *reviews) renewGrant(r *http.Request) (string, error) {
+	q, err := s.lives.RenewGrant(r.Context(), r.PathValue("id"), r.FormValue("reason"))
+	return "/requests?done=asked#" + q.ID, err
+}
+
+func (s *reviews) certifyGrant(r *http.Request) (string, error) {
+	_, err := s.lives.CertifyGrant(r.Context(), r.PathValue("id"), r.FormValue("reason"))
+	return "/grants?done=certified#" + url.PathEscape(r.PathValue("id")), err
 }
 
 func (s *reviews) grants(r *http.Request) (string, any, error) {

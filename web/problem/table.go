@@ -596,6 +596,14 @@ var table = []Entry{
 		"The grant allows no more than what was used, or holds no more.",
 		"Leave it, or revoke it if the app does not need it.", approvals.ErrNothingToShrink).
 		commands("agora grants list"),
+	entry("grant-ended", http.StatusConflict, "The grant has ended",
+		"A grant that was revoked, or whose time is over, allows nothing, and nobody's word brings it back.",
+		"Ask for it anew; a reviewer decides.", approvals.ErrGrantEnded).
+		commands("agora grants renew <id>"),
+	entry("nothing-to-certify", http.StatusConflict, "There is nothing to certify",
+		"Where the rules of a tier say so, a grant ends unless a reviewer certifies it. This one has no end, or was given until a day that a certificate cannot move.",
+		"Leave it, or have its app's owner ask for it anew before its end.", approvals.ErrNothingToCertify).
+		commands("agora grants show <id>"),
 	entry("policy-error", http.StatusInternalServerError, "The rules could not be asked",
 		"The rules returned no result, so nothing was allowed.",
 		"Tell whoever keeps the rules; the node's log says which rule failed.", approvals.ErrPolicy).
