@@ -80,7 +80,9 @@ const mine = "g_mine"
 func onApp(act access.Act, whoever who, on access.Resource) bool {
 	w, member := whoever.at(on.Group), whoever.member()
 	does := member && whoever.roles()[0].Word() != "auditor" || len(whoever.roles()) > 1
-	sole, alive := on.Owner == me, on.Stage == access.Alive
+	sole, there := on.Owner == me, on.Stage == access.Alive
+	alive := there && on.Quarantined == ""
+	security := w.reviewer && (w.only == "" || w.only == access.ConcernSecurity)
 	own := sole || on.CoOwner == me || on.Group == mine
 	looksInto := own || w.reviewer || w.auditor || w.operator
 	change := w.developer && own || w.operator
@@ -102,16 +104,28 @@ func onApp(act access.Act, whoever who, on access.Resource) bool {
 		return true
 	case access.ReadSource, access.ReadEvents, access.ReadDeadLetters, access.ReadCertificate, access.ListSecrets, access.ReadAudience, access.ReadBriefing:
 		return member && own || w.reviewer || w.auditor || w.operator
-	case access.Publish, access.AskReview:
+	case access.Publish:
+		return w.developer && (own || w.operator) && there
+	case access.AskReview:
 		return w.developer && (own || w.operator) && alive
-	case access.Route, access.DeleteRelease, access.SetSecrets, access.RunTriggers, access.RenameApp, access.SetAudience:
+	case access.SetSecrets:
+		return change && there
+	case access.QuarantineApp:
+		return on.Stage != access.Gone && (on.Quarantined == "" && (security || w.operator) || on.Quarantined == "reviewer" && w.operator)
+	case access.EndQuarantine:
+		return on.Stage != access.Gone && !own && (on.Quarantined == "reviewer" && (security || w.operator) || on.Quarantined == "operator" && w.operator)
+	case access.Route, access.DeleteRelease, access.RunTriggers, access.RenameApp, access.SetAudience, access.MaintainApp:
 		return change && alive
-	case access.DeleteApp, access.TransferApp, access.ShareApp:
+	case access.EndMaintenance:
+		return change && alive && on.Maintained
+	case access.TransferApp:
+		return give && alive || there && w.operator && !own
+	case access.DeleteApp, access.ShareApp:
 		return give && alive
 	case access.UndeleteApp:
-		return give && on.Stage == access.Deleting
+		return give && on.Stage == access.Deleting && on.Quarantined == ""
 	case access.ReduceGrant:
-		return w.reviewer || (does && own || w.operator) && alive
+		return w.reviewer || (does && own || w.operator) && there
 	case access.SuspendApp:
 		high := map[string]int{"": 0, "owner": 1, "reviewer": 2, "operator": 3}
 		as := ""
@@ -217,7 +231,16 @@ func everyResource(kind access.Kind) (all []access.Resource) {
 				for _, r.Stage = range []access.Stage{access.Alive, access.Deleting, access.Gone} {
 					for _, r.SuspendedBy = range []string{"", "owner", "reviewer", "operator"} {
 						for _, r.OfferedTo = range []string{"", me, other} {
+							r.Maintained = r.Serves == (r.SuspendedBy == "")
 							all = append(all, r)
+							if !r.Serves || r.SuspendedBy != "" || r.OfferedTo == other {
+								continue // what a quarantine stands above makes no difference
+							}
+							for _, by := range []string{"reviewer", "operator"} {
+								held := r
+								held.Quarantined = by
+								all = append(all, held)
+							}
 						}
 					}
 				}

@@ -251,7 +251,7 @@ func AsPerson(name, what string) error {
 var inPerson = map[Act]bool{
 	DecideRequest: true, AskChanges: true, CertifyGrant: true, Review: true, Delegate: true, EndDelegations: true,
 	ManagePerson: true, ManageAccounts: true, ManageKeys: true, ManageGroup: true, ManageServiceAccount: true, SetQuotas: true,
-	TransferApp: true, ShareApp: true, AcceptOffer: true, EndOffer: true,
+	EndQuarantine: true, TransferApp: true, ShareApp: true, AcceptOffer: true, EndOffer: true,
 }
 
 // InPerson reports whether an act is for people themselves, and neither for service accounts nor for

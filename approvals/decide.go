@@ -19,7 +19,7 @@ func Open(tx Tx, q Request) (Request, error) {
 		return Request{}, err
 	}
 	for _, k := range known {
-		if k.Tier == q.Tier && k.Capability == q.Capability && k.Release == q.Release {
+		if k.Tier == q.Tier && k.Capability == q.Capability && exemptFrom(k) == exemptFrom(q) && k.Release == q.Release {
 			return Request{}, fmt.Errorf("request %s waits for the same: %w", k.ID, ErrAlreadyRequested)
 		}
 	}
@@ -250,7 +250,7 @@ func (q Request) Grants() []string {
 	switch q.Kind {
 	case KindGrant:
 		return []string{q.Capability}
-	case KindAudience:
+	case KindAudience, KindExemption:
 		return nil
 	}
 	return Capabilities(q.Requires)

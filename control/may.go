@@ -14,15 +14,19 @@ func OfApp(app registry.App) access.Resource {
 	on := access.App(app.Name, app.Owner)
 	on.CoOwner, on.Group = app.CoOwner, app.Group
 	_, _, on.Serves = app.Serving()
-	switch app.State() {
-	case registry.StateDeleting:
-		on.Stage = access.Deleting
-	case registry.StateRemoving, registry.StateRemoved:
+	switch {
+	case app.Removal != nil:
 		on.Stage = access.Gone
+	case app.Deletion != nil:
+		on.Stage = access.Deleting
+	}
+	if app.Quarantine != nil {
+		on.Quarantined = string(app.Quarantine.Authority)
 	}
 	if app.Suspension != nil {
 		on.SuspendedBy = string(app.Suspension.Authority)
 	}
+	on.Maintained = app.Maintenance != nil
 	if app.Offer != nil {
 		on.OfferedTo = app.Offer.To
 	}
@@ -130,7 +134,7 @@ func Approvable(a access.Actor, q approvals.Request) bool {
 // stopped the error says so in the words for its callers.
 func MayApp(actor access.Actor, act access.Act, app registry.App) error {
 	err := access.May(actor, act, OfApp(app))
-	if dead := app.Alive(); dead != nil && errors.Is(err, access.ErrNotNow) {
+	if dead := app.Free(); dead != nil && errors.Is(err, access.ErrNotNow) {
 		return dead
 	}
 	return err

@@ -86,9 +86,9 @@ func TestWhoMayCallWhat(t *testing.T) {
 	n.publish(n.ada(), manifest("shop"), says("one"))
 	d, _ := describe(t, n)
 	may := map[access.Role][]string{
-		access.RoleDeveloper: {"publish", "promote", "askAgain", "renewGrant", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp", "setAudience", "answerAccess"},
-		access.RoleReviewer:  {"decide", "decideRelease", "decideRequests", "delegate", "endDelegation", "certifyGrant", "askChanges", "suspendApp", "resumeApp"},
-		access.RoleOperator:  {"endDelegation", "activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "getUser", "getLinks", "switchLinks", "putUser", "renameUser", "listProvisioning", "getProvisioning", "listProvisioningTokens", "newProvisioningToken", "revokeProvisioningToken", "linkPerson", "dismissConflict", "importPeople", "createGroup", "renameGroup", "deleteGroup", "addToGroup", "removeFromGroup", "createDomain", "deleteDomain", "setQuota", "clearQuota", "listQuotaSettings", "inviteUser", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp", "setAudience", "answerAccess"},
+		access.RoleDeveloper: {"publish", "promote", "askAgain", "askExemption", "renewGrant", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret", "deleteRelease", "maintainApp", "endMaintenance", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp", "setAudience", "answerAccess"},
+		access.RoleReviewer:  {"decide", "decideRelease", "decideRequests", "delegate", "endDelegation", "certifyGrant", "askChanges", "suspendApp", "resumeApp", "quarantineApp", "endQuarantine"},
+		access.RoleOperator:  {"endDelegation", "activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "getUser", "getLinks", "switchLinks", "putUser", "renameUser", "listProvisioning", "getProvisioning", "listProvisioningTokens", "newProvisioningToken", "revokeProvisioningToken", "linkPerson", "dismissConflict", "importPeople", "createGroup", "renameGroup", "deleteGroup", "addToGroup", "removeFromGroup", "createDomain", "deleteDomain", "setQuota", "clearQuota", "listQuotaSettings", "inviteUser", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease", "maintainApp", "endMaintenance", "suspendApp", "resumeApp", "quarantineApp", "endQuarantine", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp", "setAudience", "answerAccess"},
 	}
 	for _, role := range access.Roles() {
 		if role != access.RoleAuditor {
@@ -97,7 +97,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 	}
 	may[access.RoleAuditor] = []string{"listUsers", "getUser", "listQuotaSettings"}
 	// Anybody who is signed in may try these; whose thing it is decides then.
-	own := []string{"listUserSessions", "endUserSession", "endUserSessions", "createServiceAccount", "changeServiceAccount", "deleteServiceAccount", "newServiceToken", "revokeServiceToken", "revokeGrant", "logs", "listDeadLetters", "listSecrets", "shrinkGrant", "getReleaseSource", "getBriefing", "listAccounts", "disconnectAccount", "listGroupPeople", "listAudiences", "getAudience", "listAccessRequests"}
+	own := []string{"listUserSessions", "endUserSession", "endUserSessions", "createServiceAccount", "changeServiceAccount", "deleteServiceAccount", "newServiceToken", "revokeServiceToken", "revokeGrant", "revokeExemption", "logs", "listDeadLetters", "listSecrets", "shrinkGrant", "getReleaseSource", "getBriefing", "listAccounts", "disconnectAccount", "listGroupPeople", "listAudiences", "getAudience", "listAccessRequests"}
 	special := slices.Concat(may[access.RoleDeveloper], may[access.RoleReviewer], may[access.RoleOperator], own)
 	tokens := map[access.Role]string{}
 	for _, role := range access.Roles() {

@@ -48,6 +48,9 @@ const (
 
 // rows is the one table of notices.
 var rows = []Row{
+	{Kind: "request.exemption_revoked", To: Owners, Says: "{actor} revoked the exemption of {app} from {code} in {tier}[: {reason}]", Do: "What serves goes on. Before the next release, do what the rule asks for, or ask again", At: "/requests?status=approved#{subject}"},
+	{Kind: "request.exemption_ending", To: Owners, Says: "The exemption of {app} from {code} in {tier} ends on {until}", Do: "Do what the rule asks for, or ask for another exemption", At: "/requests?status=approved#{subject}"},
+	{Kind: "request.exemption_over", To: Owners, Says: "The exemption of {app} from {code} in {tier} ended on {until}", Do: "What serves goes on. The next release is refused unless it does what the rule asks for", At: "/requests?status=approved#{subject}"},
 	{Kind: "request.opened", To: Deciders, Says: "{actor} asks for {what} for {app}", Do: "Look at what it needs it for, and decide", At: openPage},
 	{Kind: "request.approved", To: Requester, Says: "{actor} approved {subject} of {app}[ in the place of {for}][: {reason}]", Do: "Nothing has to be done: it holds from now on", At: "/requests?status=approved#{subject}"},
 	{Kind: "request.approved", To: Owners, Says: "{actor} approved {subject} of {app}[ in the place of {for}][: {reason}]", Do: "Nothing has to be done: it holds from now on", At: "/requests?status=approved#{subject}"},
@@ -73,6 +76,12 @@ var rows = []Row{
 	{Kind: "request.withdrawn", To: Owners, Says: "{subject} of {app} was taken back by {actor}[: {reason}][; {replaced_by} replaces it]", Do: "See whether it still has to be asked for", At: "/requests?status=withdrawn#{subject}"},
 	{Kind: "app.suspended", To: Owners, Says: "{actor} suspended {app}[: {reason}]", Do: "It serves nothing now. Mend what the reason says, then have it resumed", At: appPage},
 	{Kind: "app.resumed", To: Owners, Says: "{actor} resumed {app}[: {reason}]", Do: "Nothing has to be done: it serves again", At: appPage},
+	{Kind: "app.maintained", To: Owners, Says: "{actor} put {app} in maintenance[ until {until}][: {reason}]", Do: "It serves as before. From now on a promotion has to say what the release mends", At: appPage},
+	{Kind: "app.unmaintained", To: Owners, Says: "{actor} ended the maintenance of {app}[: {reason}]", Do: "Nothing has to be done", At: appPage},
+	{Kind: "app.maintenance_over", To: Owners, Says: "{app} was to be in maintenance until {until}[, and {successor} follows it]", Do: "It still serves. Delete it, or say a new end", At: appPage},
+	{Kind: "app.quarantined", To: Owners, Says: "{actor} quarantined {app}[: {reason}]", Do: "It serves nothing now, and stays as it is. Upload a release that mends what the reason says, and tell them", At: appPage, Self: true},
+	{Kind: "app.quarantined", To: Operators, Says: "{actor} quarantined {app}[: {reason}]", Do: "See whether what it keeps or sent elsewhere has to be looked at, too", At: appPage},
+	{Kind: "app.unquarantined", To: Owners, Says: "{actor} ended the quarantine of {app}[: {reason}]", Do: "It is {state} now. Activate the release that mends it, if that does not serve yet", At: appPage},
 	{Kind: "app.offered", To: Subject, Says: "{actor} offers the app {app} to {subject}[: {reason}]", Do: "Accept it, or refuse it", At: appPage},
 	{Kind: "app.offer_ended", To: Owners, Says: "{actor} ended the offer of {app}", Do: "Offer it to another person, or keep it", At: appPage},
 	{Kind: "app.transferred", To: Subject, Says: "{app} belongs to {subject} now[: {reason}]", Do: "See what it may do, and what waits for its owner", At: appPage},

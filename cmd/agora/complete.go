@@ -54,7 +54,7 @@ var arguments = map[string]completion{
 	"KEY": {names: completeKeys}, "DOMAIN": {names: completeDomains}, "CONTEXT": {local: contextNames},
 	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText, "users STATE": {words: []string{"on", "off"}}, "ACCOUNT": {names: completeAccounts},
 	"audience KIND": {words: audienceWords()},
-	"requests ID":   {names: completeRequests}, "grants ID": {names: completeGrants},
+	"requests ID":   {names: completeRequests}, "grants ID": {names: completeGrants}, "exemptions ID": {names: completeExemptions},
 	"triggers KIND": {words: []string{string(abi.TriggerCron), string(abi.TriggerWebhook), string(abi.TriggerEvent)}},
 	"triggers NAME": {names: completeTriggers}, "dead-letters LETTER": {names: completeDeadLetters}, "secrets NAME": {names: completeSecrets},
 	"MODULE": moduleFiles, "MANIFEST": {files: []string{"toml"}}, "DIRECTORY": anyFile, "FILE": anyFile,
@@ -66,7 +66,7 @@ var arguments = map[string]completion{
 var flagValues = map[string]completion{
 	"output": {words: []string{"text", "json"}}, "context": {local: contextNames},
 	"tier": tiers, "audience": {words: audienceWords()}, "promote to": {words: tierNames()[1:]}, "role": roles, "add-role": roles, "remove-role": roles,
-	"list by": {names: completeUsers}, "provider": {names: completeProviders}, "external": freeText, "revision": freeText, "label": freeText, "person": {names: completeUsers}, "sponsor": {names: completeUsers}, "purpose": freeText, "source": {words: []string{"here"}}, "state": {words: []string{"active", "suspended", "deleting", "removing"}},
+	"list by": {names: completeUsers}, "provider": {names: completeProviders}, "external": freeText, "revision": freeText, "label": freeText, "person": {names: completeUsers}, "sponsor": {names: completeUsers}, "purpose": freeText, "code": freeText, "control": freeText, "successor": appNames, "source": {words: []string{"here"}}, "state": {words: []string{"active", "maintenance", "suspended", "quarantined", "deleting", "removing"}},
 	"status": {words: []string{"open", "approved", "rejected", "withdrawn", "all"}},
 	"by":     {words: groupings, list: true}, "app": appNames, "user": {names: completeUsers}, "team": {names: completeTeams}, "cost-center": {names: completeCostCenters},
 	"release": {names: completeReleases}, "request": {names: completeRequests, list: true}, "method": {words: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}},
@@ -341,6 +341,11 @@ func completeDomains(ctx context.Context, node *client.Client, _ []string) ([]co
 func completeRequests(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {
 	all, err := node.Requests(ctx, "", "")
 	return offer(all, err, func(q client.Request) string { return q.ID }, func(q client.Request) string { return q.Status + ": " + q.App + " " + what(q) })
+}
+
+func completeExemptions(ctx context.Context, node *client.Client, _ []string) ([]string, error) {
+	all, err := node.Exemptions(ctx, "")
+	return offer(all, err, func(q client.Request) string { return q.ID }, func(q client.Request) string { return q.App + " " + q.Exemption.Code })
 }
 
 func completeGrants(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/static"
@@ -92,6 +93,9 @@ func (c *terminal) printJSONError(p abi.Problem) {
 func (c *terminal) printFindings(findings []abi.Finding) {
 	for _, f := range findings {
 		fmt.Fprintf(c.err, "  - %s: %s\n", f.Severity, printable(f.Message))
+		if e := f.Exempted; e != nil {
+			fmt.Fprintf(c.err, "      exempted in %s until %s, because: %s; instead: %s\n", e.Request, e.Until.Format(time.DateOnly), printable(e.Reason), printable(e.Control))
+		}
 		if f.Remedy.Summary != "" {
 			fmt.Fprintf(c.err, "      %s\n", printable(f.Remedy.Summary))
 		}

@@ -64,6 +64,9 @@ func what(q client.Request) string {
 	if q.Kind == "promotion" {
 		return "to enter " + string(q.Tier)
 	}
+	if q.Exemption != nil {
+		return "an exemption from " + q.Exemption.Code + " in " + string(q.Tier)
+	}
 	text := q.Capability + " in " + string(q.Tier)
 	for _, k := range slices.Sorted(maps.Keys(q.Params)) {
 		text += fmt.Sprintf(" (%s %s)", k, humanize.Param(k, q.Params[k]))
@@ -120,7 +123,7 @@ func requestRows(q client.Request) [][]string {
 		{"request", q.ID}, {"status", q.Status}, {"app", fmt.Sprintf("%s release %d", q.App, q.Release)}, {"asks for", what(q)},
 		{"asked by", q.Name(q.By) + ", " + when(q.Created)}, {"owner", q.Owner}, {"reason", orDash(q.Reason)}, {"module", q.Digest},
 	}
-	rows = append(rows, intentRows(q.Intent)...)
+	rows = append(append(rows, exemptionRows(q)...), intentRows(q.Intent)...)
 	if q.Kind != "grant" && len(q.Requires) > 0 {
 		var words []string
 		for _, r := range q.Requires {

@@ -29,7 +29,11 @@ func (s *Service) Decide(ctx context.Context, id string, d control.Verdict) (req
 	if err := checkTexts(d); err != nil {
 		return request, err
 	}
-	if !d.Approve {
+	exempts, err := s.isExemption(ctx, id)
+	if err != nil {
+		return request, err
+	}
+	if !d.Approve || exempts { // the rules refuse what is exempted from them
 		_, err = s.desk.Update(ctx, actor.User, func(tx state.Tx) (err error) {
 			request, err = s.decide(tx, actor, id, d)
 			return err
@@ -168,6 +172,9 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 		return approvals.Request{}, err
 	}
 	app, err := tx.App(q.App)
+	if err == nil && d.Approve && app.Quarantine != nil {
+		err = app.Free()
+	}
 	if err != nil {
 		return approvals.Request{}, err
 	}
@@ -194,6 +201,8 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 	case !d.Approve:
 	case q.Kind == approvals.KindPromotion:
 		err = s.EnterTier(tx, actor, q)
+	case q.Kind == approvals.KindExemption:
+		err = s.exempt(tx, app, q)
 	case q.Kind == approvals.KindAudience:
 		err = s.openToAll(tx, actor, app, q)
 	default:

@@ -83,6 +83,9 @@ func (s *Together) parts(tx state.Reader, actor access.Actor, app string, releas
 		if q.App != app || q.Release != release {
 			return nil, fmt.Errorf("%w: %s is about release %d of app %q", approvals.ErrBadRequest, q.ID, q.Release, q.App)
 		}
+		if q.Kind == approvals.KindExemption {
+			return nil, fmt.Errorf("%w: %s asks for an exemption, which is decided by itself", approvals.ErrBadRequest, q.ID)
+		}
 		all = append(all, part{q, p.Tag, d.About(p)})
 	}
 	if len(all) > 0 {
@@ -95,7 +98,7 @@ func (s *Together) parts(tx state.Reader, actor access.Actor, app string, releas
 	slices.Reverse(known)
 	var mine []part
 	for _, q := range known {
-		if q.Status != approvals.StatusOpen {
+		if q.Status != approvals.StatusOpen || q.Kind == approvals.KindExemption {
 			continue
 		}
 		one := part{asked: q, verdict: d.Verdict}

@@ -46,6 +46,7 @@ func (r *rules) Allowance(abi.Tier) approvals.Allowance              { return ni
 func (r *rules) Reach(abi.Tier) approvals.Reach                      { return approvals.Reach{} }
 func (r *rules) AllowsName(string) bool                              { return false }
 func (r *rules) Clocks(abi.Tier) approvals.Clocks                    { return r.clocks }
+func (r *rules) Exemptions() approvals.ExemptionRules                { return approvals.ExemptionRules{} }
 func (r *rules) Life(abi.Tier) approvals.Life                        { return r.life }
 func (r *rules) OpenToAll(string) bool                               { return true }
 func (*rules) VerifyRelease(context.Context, registry.Release) error { return nil }

@@ -238,7 +238,9 @@ func (c *Client) Requests(ctx context.Context, status, app string) ([]Request, e
 
 // FindRequests lists the requests that a filter lets through, newest first.
 func (c *Client) FindRequests(ctx context.Context, f RequestFilter) ([]Request, error) {
-	return list[Request](ctx, c, "/requests", url.Values{"status": {f.Status}, "app": {f.App}, "by": {f.By}, "turn": {f.Turn}, "mine": onlyIf(f.Mine), "overdue": onlyIf(f.Overdue), "concern": {f.Concern}})
+	return list[Request](ctx, c, "/requests", url.Values{
+		"status": {f.Status}, "app": {f.App}, "by": {f.By}, "turn": {f.Turn}, "mine": onlyIf(f.Mine), "overdue": onlyIf(f.Overdue), "concern": {f.Concern}, "kind": {f.Kind}, "holds": onlyIf(f.Holds),
+	})
 }
 
 // onlyIf is the value of a parameter that narrows a list if it is true.

@@ -23,6 +23,12 @@ func InApp(a *registry.App) []*string {
 	if own(&a.Suspension) {
 		all = append(all, &a.Suspension.By)
 	}
+	if own(&a.Maintenance) {
+		all = append(all, &a.Maintenance.By)
+	}
+	if own(&a.Quarantine) {
+		all = append(all, &a.Quarantine.By)
+	}
 	if own(&a.Deletion) {
 		all = append(all, &a.Deletion.By)
 	}
@@ -77,6 +83,9 @@ func InRequest(q *approvals.Request) []*string {
 	all := []*string{&q.Owner, &q.CoOwner, &q.By, &q.Sponsor, &q.Reviewed.Signer}
 	if own(&q.Decision) {
 		all = append(all, &q.Decision.By, &q.Decision.For)
+	}
+	if own(&q.Exemption) {
+		all = append(all, &q.Exemption.RevokedBy)
 	}
 	q.Votes, q.Former, q.Thread = slices.Clone(q.Votes), slices.Clone(q.Former), slices.Clone(q.Thread)
 	for i := range q.Thread {

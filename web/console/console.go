@@ -52,13 +52,14 @@ type Services struct {
 	Policy    web.Policy
 	Sources   Sources
 
-	Routes    web.Routes
-	Requests  web.Requests
-	Threads   web.Threads
-	Together  web.Together
-	Briefings web.Briefings
-	Lives     web.Lives
-	Grants    web.Grants
+	Routes     web.Routes
+	Requests   web.Requests
+	Threads    web.Threads
+	Together   web.Together
+	Briefings  web.Briefings
+	Exemptions web.Exemptions
+	Lives      web.Lives
+	Grants     web.Grants
 
 	Audiences web.Audiences
 
@@ -105,6 +106,7 @@ type Console struct {
 	vault        *vault
 	uploads      *uploads
 	reviews      *reviews
+	exemptions   *exemptions
 	usage        *usage
 	calls        *calls
 	activity     *activity
@@ -135,6 +137,7 @@ func newConsole(s Services, f *frame) *Console {
 		automation:   &automation{s.Automation},
 		vault:        &vault{s.Vault},
 		uploads:      &uploads{f, s.Catalogue, s.Intake, s.Publisher},
+		exemptions:   &exemptions{s.Exemptions},
 		reviews:      &reviews{f, s.Requests, s.Threads, s.Together, s.Briefings, s.Grants, s.Lives, s.Policy, s.Catalogue},
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
@@ -265,6 +268,10 @@ func (c *Console) routes(mux *http.ServeMux) {
 	edit("/apps/{app}/rollback", anApp, c.apps.rollBack, access.Route)
 	edit("/apps/{app}/suspend", anApp, c.lifecycle.suspendApp, access.SuspendApp)
 	edit("/apps/{app}/resume", anApp, c.lifecycle.resumeApp, access.ResumeApp)
+	edit("/apps/{app}/maintain", anApp, c.lifecycle.maintainApp, access.MaintainApp)
+	edit("/apps/{app}/unmaintain", anApp, c.lifecycle.endMaintenance, access.EndMaintenance)
+	edit("/apps/{app}/quarantine", anApp, c.lifecycle.quarantineApp, access.QuarantineApp)
+	edit("/apps/{app}/unquarantine", anApp, c.lifecycle.endQuarantine, access.EndQuarantine)
 	edit("/apps/{app}/delete", anApp, c.lifecycle.deleteApp, access.DeleteApp)
 	edit("/apps/{app}/undelete", anApp, c.lifecycle.undeleteApp, access.UndeleteApp)
 	edit("/apps/{app}/transfer", anApp, c.lifecycle.transferApp, access.TransferApp)
@@ -286,6 +293,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	edit("/requests/{id}/ask-changes", aRequest, c.reviews.askChanges, access.AskChanges)
 	act("/requests/{id}/comments", c.reviews.comment, access.CommentRequest)
 	edit("/requests/{id}/withdraw", aRequest, c.reviews.withdraw, access.WithdrawRequest)
+	edit("/apps/{app}/exemptions", anApp, c.exemptions.ask, access.AskReview)
+	edit("/requests/{id}/revoke-exemption", aRequest, c.exemptions.revoke, access.ReduceGrant)
 	edit("/grants/{id}/revoke", aGrant, c.reviews.revokeGrant, access.ReduceGrant)
 	act("/grants/{id}/renew", c.reviews.renewGrant, access.AskReview)
 	act("/grants/{id}/certify", c.reviews.certifyGrant, access.CertifyGrant)
