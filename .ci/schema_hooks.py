@@ -64,7 +64,7 @@ def before_call(context, case, kwargs):
     for name, value in (case.path_parameters or {}).items():
         if unicodedata.normalize("NFKC", unquote(str(value))).strip().lower() in own:
             case.path_parameters[name] = "other@example.com"
-    ends = case.operation.path.rsplit("/", 1)[-1] in ("suspend", "delete", "transfer")
+    ends = case.operation.path.rsplit("/", 1)[-1] in ("suspend", "quarantine", "delete", "transfer")
     if ends and case.path_parameters.get("app") == APPS[0]:  # one app goes on, so that calls are tried
         case.path_parameters["app"] = APPS[2]
 

@@ -1,5 +1,7 @@
 package abi
 
+import "time"
+
 // Severity tells what a finding does to the act that was checked.
 type Severity string
 
@@ -26,6 +28,16 @@ type Finding struct {
 	Path     string   `json:"path,omitempty"`    // where: "manifest.cost_center", "imports[3]"
 	Subject  string   `json:"subject,omitempty"` // what it is about, for machines: the capability's word
 	Remedy   Remedy   `json:"remedy"`
+	// Exempted says that the finding would refuse, and by which exemption it does not.
+	Exempted *Exempted `json:"exempted,omitempty"`
+}
+
+// Exempted is the exemption that a finding is marked with.
+type Exempted struct {
+	Request string    `json:"request"` // that was approved: it names who asked and who decided
+	Until   time.Time `json:"until"`
+	Reason  string    `json:"reason"`
+	Control string    `json:"control"` // what is done instead
 }
 
 // Remedy is what to do about a finding or a problem.

@@ -45,6 +45,10 @@ type User struct {
 	Ended   time.Time `json:"ended,omitzero"`
 	// Former are the names that the user had, oldest first.
 	Former []FormerName `json:"former,omitempty"`
+	// Delegations say who decides in this reviewer's place. DecidesFor are those of whom one names this user:
+	// what holds of them now, the function DecidesFor says.
+	Delegations []Delegation `json:"delegations,omitempty"`
+	DecidesFor  []string     `json:"decides_for,omitempty"`
 }
 
 // CredentialKind is the use of a stored secret.
@@ -156,7 +160,10 @@ type Actor struct {
 	Roles []Role
 	// Groups are the ids of the groups that the user is in, in order.
 	Groups []string
-	Via    CredentialKind
+	// For are the reviewers in whose place the actor decides, with what of their roles and their groups counts
+	// there: see DecidesFor.
+	For []Actor
+	Via CredentialKind
 	abi.Behalf
 
 	Credential string    // hash of the secret that was shown; "" for the node itself

@@ -45,8 +45,12 @@ const (
 	SetSecrets      Act = "set-secrets"
 	RunTriggers     Act = "run-triggers"
 	RenameApp       Act = "rename"
+	MaintainApp     Act = "maintain"
+	EndMaintenance  Act = "unmaintain"
 	SuspendApp      Act = "suspend"
 	ResumeApp       Act = "resume"
+	QuarantineApp   Act = "quarantine"
+	EndQuarantine   Act = "unquarantine"
 	DeleteApp       Act = "delete"
 	UndeleteApp     Act = "undelete"
 	TransferApp     Act = "transfer"
@@ -83,6 +87,10 @@ const (
 	ExplainAccess     Act = "explain-access"
 	ReadMemberships   Act = "read-memberships"
 	ReadNotices       Act = "read-notices"
+
+	ReadDelegations Act = "read-delegations"
+	Delegate        Act = "delegate"
+	EndDelegations  Act = "end-delegations"
 
 	ReadServiceAccounts  Act = "read-service-accounts"
 	ManageServiceAccount Act = "manage-service-account"
@@ -136,6 +144,8 @@ type Resource struct {
 	Serves      bool   // it can be called by those who know its address
 	Stage       Stage  // "" is Alive
 	SuspendedBy string // in whose name: "owner", "reviewer" or "operator"; "" if it is not suspended
+	Quarantined string // in whose name: "reviewer" or "operator"; "" if it is not quarantined
+	Maintained  bool   // it is in maintenance
 	OfferedTo   string // whom its owner offers it to
 
 	// Of an app, and of a request about it: who owns it with its owner.
@@ -171,11 +181,15 @@ type holder struct {
 	and      Role
 	anyGroup bool
 	concerns bool // a reviewer's concerns have to be the request's
+	security bool // a reviewer's concerns have to be security, or all
 }
 
 // has reports whether an actor has them for a resource. No role implies another.
 func (h holder) has(a Actor, on Resource) bool {
-	if h.concerns && !a.reviews(on) {
+	if h.concerns && a.decidesForOne(on) {
+		return true
+	}
+	if h.concerns && !a.reviews(on) || h.security && !a.reviewsOne(ConcernSecurity, on.Group, false) {
 		return false
 	}
 	return slices.ContainsFunc(h.any, func(r Role) bool { return r == SignedIn || a.holds(r, h.anyGroup, on) }) &&
@@ -232,8 +246,15 @@ func owned(a Actor, on Resource) bool {
 
 func alive(on Resource) bool { return on.Stage == Alive || on.Stage == "" }
 
+// unheld reports whether an app can be changed as a whole: what is quarantined stays as it is.
+func unheld(on Resource) bool { return alive(on) && on.Quarantined == "" }
+
 func heldBy(words string, by ...string) when {
-	return when{words, func(on Resource) bool { return alive(on) && slices.Contains(by, on.SuspendedBy) }}
+	return when{words, func(on Resource) bool { return unheld(on) && slices.Contains(by, on.SuspendedBy) }}
+}
+
+func quarantined(words string, by ...string) when {
+	return when{words, func(on Resource) bool { return on.Stage != Gone && slices.Contains(by, on.Quarantined) }}
 }
 
 var (
@@ -246,8 +267,9 @@ var (
 	helper   = holder{words: "a developer who is an operator, too", any: []Role{RoleDeveloper}, and: RoleOperator}
 	stoppers = holder{words: "a developer, reviewer or operator", any: []Role{RoleDeveloper, RoleReviewer, RoleOperator}}
 	reviewer = holder{words: "a reviewer", any: []Role{RoleReviewer}}
+	guard    = holder{words: "a reviewer of security", any: []Role{RoleReviewer}, security: true}
 	anyRev   = holder{words: "a reviewer", any: []Role{RoleReviewer}, anyGroup: true}
-	decider  = holder{words: "a reviewer of all that it concerns or, if the policy names stages, of one that waits,", any: []Role{RoleReviewer}, concerns: true}
+	decider  = holder{words: "a reviewer of all that it concerns or, if the policy names stages, of one that waits, or a reviewer who decides in the place of such a one whom it does not concern,", any: []Role{RoleReviewer}, concerns: true}
 	auditor  = holder{words: "an auditor", any: []Role{RoleAuditor}}
 	counters = holder{words: "a finance, auditor or operator", any: []Role{RoleFinance, RoleAuditor, RoleOperator}}
 	watchers = holder{words: "an auditor or operator", any: []Role{RoleAuditor, RoleOperator}}
@@ -263,18 +285,25 @@ var (
 	bystander = being{"neither its requester nor one of the app's owners, now or while it was open", func(a Actor, on Resource) bool { return !isConcerned(a, on) && !owned(a, on) }}
 	member    = being{"in it", func(a Actor, on Resource) bool { return In(a.Groups, on.Group) }}
 
-	always   = when{"", func(Resource) bool { return true }}
-	serving  = when{"it serves", func(on Resource) bool { return on.Serves }}
-	living   = when{"it is alive", alive}
-	deleting = when{"its deletion can be undone", func(on Resource) bool { return on.Stage == Deleting }}
-	onOffer  = when{"it is offered to a person", func(on Resource) bool { return alive(on) && on.OfferedTo != "" }}
-	open     = when{"it is open", func(on Resource) bool { return !on.Closed }}
-	running  = heldBy("it is not suspended", "")
-	ownHeld  = heldBy("its owner suspended it", "owner")
-	revHeld  = heldBy("a reviewer suspended it", "reviewer")
-	anyHeld  = heldBy("it is suspended", "owner", "reviewer", "operator")
-	belowRev = heldBy("neither a reviewer nor an operator suspended it", "", "owner")
-	belowOps = heldBy("no operator suspended it", "", "owner", "reviewer")
+	always     = when{"", func(Resource) bool { return true }}
+	serving    = when{"it serves", func(on Resource) bool { return on.Serves }}
+	living     = when{"it is alive and not quarantined", unheld}
+	maintained = when{"it is in maintenance", func(on Resource) bool { return unheld(on) && on.Maintained }}
+	there      = when{"it is alive", alive}
+	deleting   = when{"its deletion can be undone", func(on Resource) bool { return on.Stage == Deleting && on.Quarantined == "" }}
+	onOffer    = when{"it is offered to a person", func(on Resource) bool { return unheld(on) && on.OfferedTo != "" }}
+	open       = when{"it is open", func(on Resource) bool { return !on.Closed }}
+	running    = heldBy("it is not suspended", "")
+	ownHeld    = heldBy("its owner suspended it", "owner")
+	revHeld    = heldBy("a reviewer suspended it", "reviewer")
+	anyHeld    = heldBy("it is suspended", "owner", "reviewer", "operator")
+	belowRev   = heldBy("neither a reviewer nor an operator suspended it", "", "owner")
+	belowOps   = heldBy("no operator suspended it", "", "owner", "reviewer")
+
+	notQuarantined      = quarantined("it is not quarantined", "")
+	revQuarantined      = quarantined("a reviewer quarantined it", "reviewer")
+	anyQuarantined      = quarantined("it is quarantined", "reviewer", "operator")
+	belowOpsQuarantined = quarantined("no operator quarantined it", "", "reviewer")
 )
 
 // inside are the ways to look into an app: what is in there may be as confidential as what it
@@ -289,7 +318,7 @@ func change(state when) []way { return []way{{maker, owner, state}, {operator, a
 // give are the ways to give an app away, and what cannot be undone by its other owners.
 func give(state when) []way { return []way{{maker, sole, state}, {operator, anybody, state}} }
 
-func upload() []way { return []way{{maker, owner, living}, {helper, anybody, living}} }
+func upload(state when) []way { return []way{{maker, owner, state}, {helper, anybody, state}} }
 
 // one is a way that asks for a role alone.
 func one(h holder) []way { return []way{{h, anybody, always}} }
@@ -308,18 +337,22 @@ var rules = []rule{
 	{ReadDeadLetters, OnApp, "read its dead letters", "the dead letters", ErrForbidden, inside(members)},
 	{ReadCertificate, OnApp, "read certificates of what was removed", "the certificate", ErrForbidden, inside(members)},
 	{ListSecrets, OnApp, "list the names of its secrets", "the secrets", ErrForbidden, inside(members)},
-	{Publish, OnApp, "publish a release of it, as its owner", "", ErrNotOwner, upload()},
-	{AskReview, OnApp, "ask for a tier or a capability", "", ErrNotOwner, upload()},
+	{Publish, OnApp, "publish a release of it, as its owner", "", ErrNotOwner, upload(there)},
+	{AskReview, OnApp, "ask for a tier or a capability", "", ErrNotOwner, upload(living)},
 	{Route, OnApp, "activate a release, and roll back", "", ErrNotOwner, change(living)},
 	{DeleteRelease, OnApp, "delete a release of it", "", ErrNotOwner, change(living)},
-	{SetSecrets, OnApp, "set and delete its secrets", "", ErrNotOwner, change(living)},
+	{SetSecrets, OnApp, "set and delete its secrets", "", ErrNotOwner, change(there)},
 	{RunTriggers, OnApp, "run, pause and resume its triggers, and see to its dead letters", "", ErrNotOwner, change(living)},
 	{RenameApp, OnApp, "change its title", "", ErrNotOwner, change(living)},
+	{MaintainApp, OnApp, "put it in maintenance", "", ErrNotOwner, change(living)},
+	{EndMaintenance, OnApp, "end its maintenance", "", ErrNotOwner, change(maintained)},
 	{SuspendApp, OnApp, "suspend it", "", ErrNotOwner, []way{{stoppers, owner, running}, {reviewer, stranger, belowRev}, {operator, stranger, belowOps}}},
 	{ResumeApp, OnApp, "end its suspension", "", ErrNotOwner, []way{{stoppers, owner, ownHeld}, {reviewer, stranger, revHeld}, {operator, anybody, anyHeld}}},
+	{QuarantineApp, OnApp, "quarantine it", "", ErrNotOwner, []way{{guard, anybody, notQuarantined}, {operator, anybody, belowOpsQuarantined}}},
+	{EndQuarantine, OnApp, "end its quarantine", "", ErrNotOwner, []way{{guard, stranger, revQuarantined}, {operator, stranger, anyQuarantined}}},
 	{DeleteApp, OnApp, "delete it", "", ErrNotOwner, give(living)},
 	{UndeleteApp, OnApp, "undo its deletion", "", ErrNotOwner, give(deleting)},
-	{TransferApp, OnApp, "offer it to another person, or, of another's, hand it over", "", ErrNotOwner, give(living)},
+	{TransferApp, OnApp, "offer it to another person, or, of another's, hand it over", "", ErrNotOwner, append(give(living), way{operator, stranger, there})},
 	{ShareApp, OnApp, "say who owns it with its owner", "", ErrNotOwner, give(living)},
 	{AcceptOffer, OnApp, "become its owner", "", ErrNotOffered, []way{{maker, offered, living}, {operator, offered, living}}},
 	{EndOffer, OnApp, "refuse it, or take an offer back", "", ErrNotOffered, []way{{maker, sole, onOffer}, {maker, offered, onOffer}, {operator, anybody, onOffer}}},
@@ -328,7 +361,7 @@ var rules = []rule{
 	{SetAudience, OnApp, "say who may open it, and decide who is let in", "", ErrNotOwner, change(living)},
 	{AskAccess, OnApp, "ask to be let in", "", ErrForbidden, one(anyone)},
 	{GrantEmergency, OnApp, "allow a release a capability for hours, before its review", "", ErrNotOwner, change(living)},
-	{ReduceGrant, OnApp, "revoke and shrink its grants", "", ErrNotOwner, []way{{reviewer, anybody, always}, {doers, owner, living}, {operator, anybody, living}}},
+	{ReduceGrant, OnApp, "revoke and shrink its grants, and revoke its exemptions", "", ErrNotOwner, []way{{reviewer, anybody, always}, {doers, owner, there}, {operator, anybody, there}}},
 
 	{ReadRequest, OnRequest, "read it", "the request", ErrForbidden, one(members)},
 	{DecideRequest, OnRequest, "decide about it", "", ErrOwnRequest, []way{{decider, bystander, open}}},
@@ -352,6 +385,9 @@ var rules = []rule{
 	{ManageAccounts, OnPerson, "connect and disconnect their accounts at sign-in providers", "", ErrForbidden, []way{{anyone, self, always}, {operator, anybody, always}}},
 	{ReadServiceAccounts, OnPerson, "see the service accounts that they answer for", "the service accounts", ErrForbidden, []way{{anyone, self, always}, {watchers, anybody, always}}},
 	{ManageServiceAccount, OnPerson, "make, change and delete the service accounts that they answer for, and make their tokens", "", ErrForbidden, []way{{doers, self, always}, {operator, anybody, always}}},
+	{ReadDelegations, OnPerson, "see who decides in their place, and in whose they do", "the delegations", ErrForbidden, []way{{members, self, always}, {watchers, anybody, always}}},
+	{Delegate, OnPerson, "say who decides in their place while they are away", "", ErrForbidden, []way{{anyRev, self, always}}},
+	{EndDelegations, OnPerson, "end that before its time", "", ErrForbidden, []way{{anyRev, self, always}, {operator, anybody, always}}},
 	{ManagePerson, OnPerson, "add them, invite them, and change their name and roles", "", ErrForbidden, one(operator)},
 
 	{ReadGroup, OnGroup, "see its name, and how many are in it", "", ErrForbidden, one(members)},
@@ -426,6 +462,9 @@ func (r *rule) notFor(a Actor, on Resource) error {
 	door := Door(r.act)
 	if !slices.ContainsFunc(door, a.Has) {
 		return a.lacks(door)
+	}
+	if slices.ContainsFunc(r.ways, func(w way) bool { return w.roles.security }) && a.holds(RoleReviewer, false, on) {
+		return fmt.Errorf("to %s is for reviewers of %s and operators, and your role is for other concerns: %w", r.what, ConcernSecurity, ErrForbidden)
 	}
 	if len(on.Stages) > 0 && a.holds(RoleReviewer, false, on) {
 		return fmt.Errorf("%s waits for a reviewer of %s, and your role is for other concerns: %w", on.words(), listed(on.Stages, " or "), ErrForbidden)

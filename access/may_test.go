@@ -80,7 +80,9 @@ const mine = "g_mine"
 func onApp(act access.Act, whoever who, on access.Resource) bool {
 	w, member := whoever.at(on.Group), whoever.member()
 	does := member && whoever.roles()[0].Word() != "auditor" || len(whoever.roles()) > 1
-	sole, alive := on.Owner == me, on.Stage == access.Alive
+	sole, there := on.Owner == me, on.Stage == access.Alive
+	alive := there && on.Quarantined == ""
+	security := w.reviewer && (w.only == "" || w.only == access.ConcernSecurity)
 	own := sole || on.CoOwner == me || on.Group == mine
 	looksInto := own || w.reviewer || w.auditor || w.operator
 	change := w.developer && own || w.operator
@@ -102,16 +104,28 @@ func onApp(act access.Act, whoever who, on access.Resource) bool {
 		return true
 	case access.ReadSource, access.ReadEvents, access.ReadDeadLetters, access.ReadCertificate, access.ListSecrets, access.ReadAudience, access.ReadBriefing:
 		return member && own || w.reviewer || w.auditor || w.operator
-	case access.Publish, access.AskReview:
+	case access.Publish:
+		return w.developer && (own || w.operator) && there
+	case access.AskReview:
 		return w.developer && (own || w.operator) && alive
-	case access.Route, access.DeleteRelease, access.SetSecrets, access.RunTriggers, access.RenameApp, access.SetAudience, access.GrantEmergency:
+	case access.SetSecrets:
+		return change && there
+	case access.QuarantineApp:
+		return on.Stage != access.Gone && (on.Quarantined == "" && (security || w.operator) || on.Quarantined == "reviewer" && w.operator)
+	case access.EndQuarantine:
+		return on.Stage != access.Gone && !own && (on.Quarantined == "reviewer" && (security || w.operator) || on.Quarantined == "operator" && w.operator)
+	case access.Route, access.DeleteRelease, access.RunTriggers, access.RenameApp, access.SetAudience, access.MaintainApp, access.GrantEmergency:
 		return change && alive
-	case access.DeleteApp, access.TransferApp, access.ShareApp:
+	case access.EndMaintenance:
+		return change && alive && on.Maintained
+	case access.TransferApp:
+		return give && alive || there && w.operator && !own
+	case access.DeleteApp, access.ShareApp:
 		return give && alive
 	case access.UndeleteApp:
-		return give && on.Stage == access.Deleting
+		return give && on.Stage == access.Deleting && on.Quarantined == ""
 	case access.ReduceGrant:
-		return w.reviewer || (does && own || w.operator) && alive
+		return w.reviewer || (does && own || w.operator) && there
 	case access.SuspendApp:
 		high := map[string]int{"": 0, "owner": 1, "reviewer": 2, "operator": 3}
 		as := ""
@@ -175,6 +189,12 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		return everywhere.operator || everywhere.auditor || own && w.member()
 	case access.ManageTokens, access.ReadNotices:
 		return own
+	case access.Delegate:
+		return own && w.reviewer
+	case access.ReadDelegations:
+		return own && w.member() || everywhere.auditor || everywhere.operator
+	case access.EndDelegations:
+		return own && w.reviewer || everywhere.operator
 	case access.Sign:
 		return own && w.developer
 	case access.ManageKeys:
@@ -211,7 +231,16 @@ func everyResource(kind access.Kind) (all []access.Resource) {
 				for _, r.Stage = range []access.Stage{access.Alive, access.Deleting, access.Gone} {
 					for _, r.SuspendedBy = range []string{"", "owner", "reviewer", "operator"} {
 						for _, r.OfferedTo = range []string{"", me, other} {
+							r.Maintained = r.Serves == (r.SuspendedBy == "")
 							all = append(all, r)
+							if !r.Serves || r.SuspendedBy != "" || r.OfferedTo == other {
+								continue // what a quarantine stands above makes no difference
+							}
+							for _, by := range []string{"reviewer", "operator"} {
+								held := r
+								held.Quarantined = by
+								all = append(all, held)
+							}
 						}
 					}
 				}
@@ -265,6 +294,30 @@ func TestMay(t *testing.T) {
 					t.Fatalf("%+v %s %+v: Allowed and Acts are not as May", w, rule.Act, on)
 				}
 				refusedRightly(t, actor, rule, on, err)
+			}
+		}
+	}
+}
+
+// TestMayInPlaceOf: a reviewer decides what another whom it does not concern may, and nothing but that.
+func TestMayInPlaceOf(t *testing.T) {
+	of := func(name string, roles ...access.Role) access.Actor { return access.Actor{User: name, Roles: roles} }
+	me := of(me, "reviewer/finance")
+	for _, on := range everyResource(access.OnRequest) {
+		for _, by := range []access.Actor{of("third@example.com", "reviewer/privacy"), of("third@example.com", "reviewer"), of("fourth@example.com", "reviewer@g_others"), of("fourth@example.com", "reviewer")} {
+			with := me
+			with.For = []access.Actor{by}
+			for _, act := range []access.Act{access.DecideRequest, access.AskChanges} {
+				mine := access.Allowed(of(me.User, "reviewer"), act, on) // as far as it depends on who I am
+				want := access.Allowed(me, act, on) || mine && access.Allowed(by, act, on)
+				if got := access.Allowed(with, act, on); got != want || (access.May(with, act, on) == nil) != want {
+					t.Fatalf("%s in the place of %+v about %+v: %v, want %v", act, by, on, got, want)
+				}
+			}
+			for _, act := range []access.Act{access.ReadRequest, access.CommentRequest, access.WithdrawRequest, access.AnswerRequest} {
+				if access.Allowed(with, act, on) != access.Allowed(me, act, on) {
+					t.Fatalf("%s is not decided by a delegation: %+v", act, on)
+				}
 			}
 		}
 	}

@@ -73,6 +73,9 @@ func ActorOf(tx Reader, u User, c Credential, now time.Time) (Actor, error) {
 	}
 	groups, err := tx.GroupsOf(u.Name)
 	actor.Roles, actor.Groups = u.RolesAt(now, groups), groups
+	if err == nil && len(u.DecidesFor) > 0 {
+		actor.For, err = DecidesFor(tx, actor, now)
+	}
 	return actor, err
 }
 
@@ -302,12 +305,14 @@ func ChangeUser(tx Tx, u User) (User, error) {
 		return u, err
 	}
 	u.ID, u.Former, u.Created, u.SignedIn, u.Given = old.ID, old.Former, old.Created, old.SignedIn, old.Given
+	u.Delegations, u.DecidesFor = old.Delegations, old.DecidesFor
 	if old.CanOperate() && !u.CanOperate() {
 		if err := keepsAnOperator(tx, u.Name); err != nil {
 			return u, err
 		}
 	}
 	if u.Disabled {
+		u.Delegations, u.DecidesFor = nil, nil
 		if err := errors.Join(endAll(tx, u.Name), endServiceAccounts(tx, u.Name)); err != nil {
 			return u, err
 		}

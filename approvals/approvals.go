@@ -44,6 +44,7 @@ type Kind string
 const (
 	KindGrant     Kind = "grant"     // a capability
 	KindPromotion Kind = "promotion" // a release to a higher tier
+	KindExemption Kind = "exemption" // that a rule refuses an app nothing for a time
 	KindAudience  Kind = "audience"  // a tier of an app to be open to everybody, without a sign-in
 )
 
@@ -81,6 +82,7 @@ type Request struct {
 	Tier       abi.Tier      `json:"tier"`   // where the grant holds, or where the promotion leads
 	Capability string        `json:"capability,omitempty"`
 	Params     abi.Params    `json:"params,omitempty"` // the grant's parameters: quota …
+	Exemption  *Exemption    `json:"exemption,omitempty"`
 	Reason     string        `json:"reason,omitempty"`
 	Findings   []abi.Finding `json:"findings,omitempty"`
 	By         string        `json:"by"`
@@ -164,6 +166,7 @@ type Decision struct {
 	Remedy  string    `json:"remedy,omitempty"` // of a rejection: what would pass
 	Digest  string    `json:"digest,omitempty"` // of the module that was decided about
 	By      string    `json:"by"`
+	For     string    `json:"for,omitempty"` // in whose place: see Vote
 	At      time.Time `json:"at"`
 	Policy  Digest    `json:"policy,omitempty"` // that an approval was judged by once more
 	Until   time.Time `json:"until,omitzero"`   // when the grants that it made end at the latest
@@ -277,6 +280,8 @@ type Subject struct {
 	// Allowed are the capabilities that the tier's rules allow as they are asked for, without a
 	// reviewer.
 	Allowed []string `json:"allowed,omitempty"`
+	// Exemptions are those that hold. What rules find is marked by them whatever the rules make of them.
+	Exemptions []SubjectExemption `json:"exemptions,omitempty"`
 	// Models are the node's language models, with the classes of data that each may see.
 	Models map[string][]string `json:"models,omitempty"`
 }

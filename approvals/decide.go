@@ -19,7 +19,7 @@ func Open(tx Tx, q Request) (Request, error) {
 		return Request{}, err
 	}
 	for _, k := range known {
-		if k.Tier == q.Tier && k.Capability == q.Capability && k.Release == q.Release {
+		if k.Tier == q.Tier && k.Capability == q.Capability && exemptFrom(k) == exemptFrom(q) && k.Release == q.Release {
 			return Request{}, fmt.Errorf("request %s waits for the same: %w", k.ID, ErrAlreadyRequested)
 		}
 	}
@@ -147,11 +147,14 @@ func Decide(tx Tx, id string, b Ballot, voters Voters) (Request, *Grant, error) 
 	}
 	was, voted := q.VoteOf(b.By)
 	if voted && b.Approve {
-		return Request{}, nil, fmt.Errorf("you approved %s at %s, and one person counts once; it waits for others: %w", id, was.At.UTC().Format(time.RFC3339), ErrAlreadyVoted)
+		return Request{}, nil, fmt.Errorf("%s at %s, and one person counts once; it waits for others: %w", was.approved(id, b.By), was.At.UTC().Format(time.RFC3339), ErrAlreadyVoted)
 	}
-	stage := Stage{Order: was.Stage, Concern: was.Concern} // whoever approved may still reject
+	stage, inPlaceOf := Stage{Order: was.Stage, Concern: was.Concern}, "" // whoever approved may still reject
+	if was.By == b.By {
+		inPlaceOf = was.For
+	}
 	if !voted {
-		if stage, err = q.stageFor(who, b.Concern); err != nil {
+		if stage, inPlaceOf, err = q.stageFor(who, b.Concern); err != nil {
 			return Request{}, nil, err
 		}
 	}
@@ -160,7 +163,7 @@ func Decide(tx Tx, id string, b Ballot, voters Voters) (Request, *Grant, error) 
 	}
 	stages := q.Waits()
 	q.Votes = append(q.Votes, Vote{
-		Stage: stage.Order, Concern: stage.Concern, By: b.By, Approve: b.Approve, Reason: b.Reason, Remedy: b.Remedy, At: b.At, Until: b.Until, About: q.basis(stage.Concern),
+		Stage: stage.Order, Concern: stage.Concern, By: b.By, For: inPlaceOf, Approve: b.Approve, Reason: b.Reason, Remedy: b.Remedy, At: b.At, Until: b.Until, About: q.basis(stage.Concern),
 	})
 	if now := q.Waits(); b.Approve && len(now) > 0 {
 		if now[0].Order != stages[0].Order { // it is the turn of others
@@ -169,6 +172,17 @@ func Decide(tx Tx, id string, b Ballot, voters Voters) (Request, *Grant, error) 
 		return q, nil, tx.PutRequest(q)
 	}
 	return q.close(tx, b)
+}
+
+// approved says whose vote it is that a person has.
+func (v Vote) approved(id, name string) string {
+	switch {
+	case v.By != name:
+		return fmt.Sprintf("%s approved %s in your place", v.By, id)
+	case v.For != "":
+		return fmt.Sprintf("you approved %s in the place of %s", id, v.For)
+	}
+	return "you approved " + id
 }
 
 // admits returns an error unless somebody may cast a vote, whatever the stage.
@@ -196,7 +210,7 @@ func (q Request) admits(b Ballot, voters Voters) (who Voter, err error) {
 // close decides a request by its last vote.
 func (q Request) close(tx Tx, b Ballot) (Request, *Grant, error) {
 	q.Status, q.Turn = StatusRejected, TurnOver
-	q.Decision = &Decision{Approve: b.Approve, Reason: b.Reason, Remedy: b.Remedy, Digest: q.Digest, By: b.By, At: b.At}
+	q.Decision = &Decision{Approve: b.Approve, Reason: b.Reason, Remedy: b.Remedy, Digest: q.Digest, By: b.By, For: q.Votes[len(q.Votes)-1].For, At: b.At}
 	if b.Approve {
 		q.Status, q.Decision.Policy = StatusApproved, q.Policy
 		if len(q.Grants()) > 0 {
@@ -236,7 +250,7 @@ func (q Request) Grants() []string {
 	switch q.Kind {
 	case KindGrant:
 		return []string{q.Capability}
-	case KindAudience:
+	case KindAudience, KindExemption:
 		return nil
 	}
 	return Capabilities(q.Requires)

@@ -94,6 +94,7 @@ type Vote struct {
 	Stage   int       `json:"stage,omitempty"`   // its order
 	Concern string    `json:"concern,omitempty"` // what the person voted as a reviewer of
 	By      string    `json:"by"`
+	For     string    `json:"for,omitempty"` // in whose place they voted; "": in their own
 	Approve bool      `json:"approve"`
 	Reason  string    `json:"reason,omitempty"`
 	Remedy  string    `json:"remedy,omitempty"` // of a rejection: what would pass
@@ -189,6 +190,11 @@ type Voter struct {
 	Gone string
 	// Reviews reports whether they review a concern ("" : anything) of the request's app.
 	Reviews func(concern string) bool
+	// Whole is whether they review all that the request is about.
+	Whole bool
+	// For are the reviewers in whose place they vote where they cannot in their own, as these are now. What others
+	// delegated to one of those is not theirs.
+	For []Voter
 }
 
 // Voters finds people by their names.
@@ -248,10 +254,13 @@ func (q Request) Waits() (all []Stage) {
 	return all
 }
 
-// VoteOf returns the vote of a person that counts.
+// is reports whether a person stands behind a vote: cast it, or had it cast in their place.
+func (v Vote) is(name string) bool { return name != "" && (v.By == name || v.For == name) }
+
+// VoteOf returns the vote that counts of a person: that they cast, or that was cast in their place.
 func (q Request) VoteOf(name string) (Vote, bool) {
 	for _, v := range q.Votes {
-		if v.By == name && v.Approve && v.Void == "" {
+		if v.is(name) && v.Approve && v.Void == "" {
 			return v, true
 		}
 	}
@@ -277,21 +286,32 @@ func (q *Request) Count(policy Digest, voters Voters) error {
 			return err
 		}
 		v.Void = q.voidFor(*v, who)
-		if slices.ContainsFunc(q.Votes[:i], func(o Vote) bool { return o.By == v.By && o.Approve && o.Void == "" }) {
+		if slices.ContainsFunc(q.Votes[:i], func(o Vote) bool { return (o.is(v.By) || o.is(v.For)) && o.Approve && o.Void == "" }) {
 			v.Void = "the person has another vote"
 		}
 	}
 	return nil
 }
 
-// voidFor says why a vote does not count because of its voter.
+// voidFor says why a vote does not count because of its voter, or of the reviewer in whose place it was cast.
 func (q Request) voidFor(v Vote, who Voter) string {
+	right := who
+	if v.For != "" {
+		i := slices.IndexFunc(who.For, func(o Voter) bool { return o.Name == v.For })
+		if i < 0 && who.Gone == "" {
+			return fmt.Sprintf("%s does not decide in the place of %s any more", v.By, v.For)
+		} else if i >= 0 {
+			right = who.For[i]
+		}
+	}
 	switch {
 	case who.Gone != "":
 		return who.Gone
 	case q.conflicts(who.Person):
 		return "the request concerns its voter since"
-	case q.Staged() && !who.Reviews(v.Concern):
+	case q.conflicts(right.Person):
+		return "the request concerns " + v.For + " since, in whose place it was cast"
+	case q.Staged() && !right.Reviews(v.Concern):
 		return "its voter is no reviewer of that any more"
 	case !slices.ContainsFunc(q.stages(), func(s Stage) bool { return s.Order == v.Stage && s.Concern == v.Concern }):
 		return "the policy has no such stage any more"
@@ -299,16 +319,43 @@ func (q Request) voidFor(v Vote, who Voter) string {
 	return ""
 }
 
-// stageFor returns the stage that a vote is about: of those that wait, the first that its voter
-// reviews, any reviewer's last; or with a concern that one.
-func (q Request) stageFor(who Voter, concern *string) (Stage, error) {
-	waits := q.Waits()
-	var words []string
-	for _, s := range waits {
-		words = append(words, s.String())
-		if (concern == nil || s.Concern == *concern) && (!q.Staged() || who.Reviews(s.Concern)) {
-			return s, nil
+// stageFor returns the stage that a vote is about, and in whose place it is cast: of those that wait, the
+// first that its voter reviews, any reviewer's last; or with a concern that one. Only where there is none by
+// the voter's own right is it one of those in whose place they vote.
+func (q Request) stageFor(who Voter, concern *string) (Stage, string, error) {
+	if s, ok := stageOf(q, who, concern); ok {
+		return s, "", nil
+	}
+	voted := ""
+	for _, other := range who.For {
+		s, ok := stageOf(q, other, concern)
+		switch _, has := q.VoteOf(other.Name); {
+		case !ok || q.conflicts(other.Person):
+		case has:
+			voted = other.Name
+		default:
+			return s, other.Name, nil
 		}
 	}
-	return Stage{}, fmt.Errorf("%s waits for %s: %w", q.ID, strings.Join(words, " and "), ErrNoVote)
+	if voted != "" {
+		return Stage{}, "", fmt.Errorf("%s has voted about %s, and you would in the same place: %w", voted, q.ID, ErrAlreadyVoted)
+	}
+	if !q.Staged() { // whose role it takes, the caller says
+		return q.stages()[0], "", nil
+	}
+	var words []string
+	for _, s := range q.Waits() {
+		words = append(words, s.String())
+	}
+	return Stage{}, "", fmt.Errorf("%s waits for %s: %w", q.ID, strings.Join(words, " and "), ErrNoVote)
+}
+
+// stageOf returns the stage that somebody may vote about by their own right.
+func stageOf(q Request, who Voter, concern *string) (Stage, bool) {
+	for _, s := range q.Waits() {
+		if (concern == nil || s.Concern == *concern) && (q.Staged() && who.Reviews(s.Concern) || !q.Staged() && who.Whole) {
+			return s, true
+		}
+	}
+	return Stage{}, false
 }

@@ -163,7 +163,7 @@ func AskChanges(tx Tx, id string, b Ballot, behalf abi.Behalf, voters Voters) (R
 		return Request{}, err
 	}
 	if _, voted := q.VoteOf(b.By); !voted {
-		if _, err = q.stageFor(who, nil); err != nil {
+		if _, _, err = q.stageFor(who, nil); err != nil {
 			return Request{}, err
 		}
 	}
@@ -171,7 +171,7 @@ func AskChanges(tx Tx, id string, b Ballot, behalf abi.Behalf, voters Voters) (R
 		return Request{}, fmt.Errorf("changes of %s were asked for %d times, which is the most; approve it, or reject it and say what would pass: %w", id, maxAsked, ErrThreadFull)
 	}
 	for i := range q.Votes {
-		if v := &q.Votes[i]; v.By == b.By && v.Approve && v.Void == "" {
+		if v := &q.Votes[i]; v.is(b.By) && v.Approve && v.Void == "" {
 			v.Void = "its voter asked for changes since"
 		}
 	}

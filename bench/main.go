@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/host/engine"
-	"github.com/agora-host/agora/javascript/isolate"
 	"github.com/agora-host/agora/node"
+	"github.com/agora-host/agora/script/isolate"
 )
 
 func main() {

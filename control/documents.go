@@ -57,7 +57,7 @@ type SignInProvider struct {
 // MaxScript bounds a script that the node builds, in bytes.
 const MaxScript = 5 << 20
 
-// Script is one file in JavaScript or TypeScript, which imports no other.
+// Script is one file in JavaScript, TypeScript or Python, which imports no other; its name says the language.
 type Script struct {
 	Entry string // its name: "app.ts"
 	Code  []byte
@@ -334,6 +334,25 @@ type App struct {
 	Findings []abi.Finding `json:"findings,omitempty"` // what its owner can do something about; not in lists
 }
 
+// Maintain is what is said of an app that is put in maintenance. Each but the reason for another person's app
+// may be left out.
+type Maintain struct {
+	Until     time.Time // zero: no end is said
+	Successor string    // the app that people should use from now on
+	Reason    string
+}
+
+// ExemptionAsk is what is asked for an exemption from a rule.
+type ExemptionAsk struct {
+	Release int       // 0: the newest
+	Tier    abi.Tier  //
+	Code    string    // of the rule
+	Bound   bool      // to that release's module; else it is for the app in the tier
+	Reason  string    //
+	Control string    // what is done instead
+	Until   time.Time //
+}
+
 // AppCode is what leads a browser from the console to an app's address, where it is signed in then.
 type AppCode struct {
 	Secret string // good once
@@ -464,11 +483,14 @@ type RequestFilter struct {
 	Turn    approvals.Turn   // only open ones that wait for those; "" for all
 	Mine    bool             // only open ones that wait for who asks: see WaitsFor
 	Overdue bool             // only open ones whose time is over
+	Concern access.Concern   // only open ones that a reviewer of it is to look at now: see Awaits; "" for all
+	Kind    approvals.Kind   // "" for all
+	Holds   bool             // only exemptions that hold
 }
 
 // Keeps reports whether a request is one that is wanted, as far as no index tells and whoever reads it.
 func (f RequestFilter) Keeps(q approvals.Request) bool {
-	return (f.By == "" || q.By == f.By) && (f.Turn == "" || q.WaitsFor() == f.Turn)
+	return (f.By == "" || q.By == f.By) && (f.Kind == "" || q.Kind == f.Kind) && (f.Turn == "" || q.WaitsFor() == f.Turn)
 }
 
 // GrantFilter narrows a list of grants.

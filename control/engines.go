@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/agora-host/agora/abi"
@@ -29,8 +30,14 @@ type EngineVersion struct {
 	Flaw    string    // why it should not go on to be used, after "it"
 }
 
-// Engines are the versions that a node knows, the oldest first. The last is the one that it makes modules with.
+// Engines are the versions that a node knows, of each engine the oldest first. It makes modules with the last of
+// each, which has no end.
 type Engines []EngineVersion
+
+// Makes reports whether the node makes modules with a version.
+func (e Engines) Makes(version string) bool {
+	return slices.ContainsFunc(e, func(v EngineVersion) bool { return v.Version == version && v.Until.IsZero() })
+}
 
 // Engine is what a release was made with, and how that stands.
 type Engine struct {
@@ -42,7 +49,7 @@ type Engine struct {
 
 // Judge says how a version stands.
 func (e Engines) Judge(version string, now time.Time) Engine {
-	for i, v := range e {
+	for _, v := range e {
 		if v.Version != version {
 			continue
 		}
@@ -50,7 +57,7 @@ func (e Engines) Judge(version string, now time.Time) Engine {
 		switch {
 		case v.Flaw != "":
 			judged.Standing = StandsFlawed
-		case i == len(e)-1:
+		case v.Until.IsZero():
 			judged.Standing = StandsCurrent
 		case now.Sub(v.Until) > EngineAge:
 			judged.Standing = StandsOld

@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
@@ -13,15 +14,19 @@ func OfApp(app registry.App) access.Resource {
 	on := access.App(app.Name, app.Owner)
 	on.CoOwner, on.Group = app.CoOwner, app.Group
 	_, _, on.Serves = app.Serving()
-	switch app.State() {
-	case registry.StateDeleting:
-		on.Stage = access.Deleting
-	case registry.StateRemoving, registry.StateRemoved:
+	switch {
+	case app.Removal != nil:
 		on.Stage = access.Gone
+	case app.Deletion != nil:
+		on.Stage = access.Deleting
+	}
+	if app.Quarantine != nil {
+		on.Quarantined = string(app.Quarantine.Authority)
 	}
 	if app.Suspension != nil {
 		on.SuspendedBy = string(app.Suspension.Authority)
 	}
+	on.Maintained = app.Maintenance != nil
 	if app.Offer != nil {
 		on.OfferedTo = app.Offer.To
 	}
@@ -89,23 +94,47 @@ func WaitsFor(a access.Actor, q approvals.Request) bool {
 	if q.WaitsFor() == approvals.TurnRequester {
 		return access.Allowed(a, access.AnswerRequest, on)
 	}
-	_, voted := q.VoteOf(a.User)
-	return !voted && access.Allowed(a, access.DecideRequest, on)
+	return votes(a, q)
+}
+
+// Awaits reports whether an open request waits for a reviewer of a concern: one of its stages that wait is for it or,
+// if it has none, it is about that. It is asked of one whose votes are counted.
+func Awaits(q approvals.Request, c access.Concern) bool {
+	if q.WaitsFor() != approvals.TurnReviewers {
+		return false
+	}
+	on := OfRequest(q)
+	if q.Staged() {
+		return slices.Contains(on.Stages, c)
+	}
+	return slices.Contains(on.Concerns, c)
+}
+
+// votes reports whether an actor has a vote about an open request that they have not cast: in their own place, or
+// in that of a reviewer who has none that counts.
+func votes(a access.Actor, q approvals.Request) bool {
+	if _, voted := q.VoteOf(a.User); voted {
+		return false
+	}
+	a.For = slices.DeleteFunc(slices.Clone(a.For), func(other access.Actor) bool {
+		_, voted := q.VoteOf(other.User)
+		return voted
+	})
+	return access.Allowed(a, access.DecideRequest, OfRequest(q))
 }
 
 // Approvable reports whether who may vote about an open request, of which the votes that do not count any
 // more are noted, may approve it: they have not yet, and nobody else waits for an answer.
 func Approvable(a access.Actor, q approvals.Request) bool {
-	_, voted := q.VoteOf(a.User)
 	asking := q.Asking()
-	return !voted && (len(asking) == 0 || len(asking) == 1 && asking[0] == a.User)
+	return votes(a, q) && (len(asking) == 0 || len(asking) == 1 && asking[0] == a.User)
 }
 
 // MayApp returns nil if an actor may do something to an app now: see access.May. Of an app that is
 // stopped the error says so in the words for its callers.
 func MayApp(actor access.Actor, act access.Act, app registry.App) error {
 	err := access.May(actor, act, OfApp(app))
-	if dead := app.Alive(); dead != nil && errors.Is(err, access.ErrNotNow) {
+	if dead := app.Free(); dead != nil && errors.Is(err, access.ErrNotNow) {
 		return dead
 	}
 	return err

@@ -37,7 +37,10 @@ func lives() (all []registry.App) {
 	for _, owners := range []registry.App{{Owner: me}, {Owner: other}, {Owner: other, CoOwner: me}, {Owner: other, Group: mine}, {Owner: other, CoOwner: "third@example.com", Group: "g_theirs"}} {
 		for _, offered := range []string{"", me, "third@example.com"} {
 			for _, held := range []registry.Authority{"", registry.ByOwner, registry.ByReviewer, registry.ByOperator} {
-				for stage := range 4 {
+				for stage := range 12 {
+					if stage >= 4 && (held == registry.ByOwner || held == registry.ByReviewer || offered == "third@example.com") {
+						continue // what a quarantine stands above makes no difference
+					}
 					a := owners
 					a.Name, a.Active = "shop", map[abi.Tier]int{}
 					if offered != "" {
@@ -46,7 +49,16 @@ func lives() (all []registry.App) {
 					if held != "" {
 						a.Suspension = &registry.Suspension{Authority: held}
 					}
-					switch stage {
+					if stage == 8 || held != "" && stage == 0 {
+						a.Maintenance = &registry.Maintenance{By: a.Owner}
+					}
+					switch stage / 4 {
+					case 1:
+						a.Quarantine = &registry.Quarantine{Authority: registry.ByReviewer}
+					case 2:
+						a.Quarantine = &registry.Quarantine{Authority: registry.ByOperator}
+					}
+					switch stage % 4 {
 					case 1:
 						a.Deletion = &registry.Deletion{Until: now.Add(time.Hour)}
 					case 2:
@@ -69,6 +81,12 @@ func byMachine(act access.Act, p registry.Party, a registry.App) (err error) {
 		_, err = a.Suspend(p, me, "why", time.Now())
 	case access.ResumeApp:
 		_, err = a.Resume(p)
+	case access.EndMaintenance:
+		_, err = a.EndMaintenance(p)
+	case access.QuarantineApp:
+		_, err = a.SetQuarantine(p, me, "why", time.Now())
+	case access.EndQuarantine:
+		_, err = a.EndQuarantine(p, time.Now())
 	case access.DeleteApp:
 		_, err = a.Delete(p, registry.Deletion{})
 	case access.UndeleteApp:
@@ -92,11 +110,11 @@ func byMachine(act access.Act, p registry.Party, a registry.App) (err error) {
 // TestTableAndMachineAgree: the table of who may do what allows an act on an app exactly if the actor has
 // a role for it and the state machine of package registry, which was written apart, takes it.
 func TestTableAndMachineAgree(t *testing.T) {
-	acts := []access.Act{access.ShareApp, access.SuspendApp, access.ResumeApp, access.DeleteApp, access.UndeleteApp, access.AcceptOffer, access.EndOffer, access.TransferApp}
+	acts := []access.Act{access.EndMaintenance, access.ShareApp, access.SuspendApp, access.ResumeApp, access.QuarantineApp, access.EndQuarantine, access.DeleteApp, access.UndeleteApp, access.AcceptOffer, access.EndOffer, access.TransferApp}
 	for _, app := range lives() {
 		for _, roles := range roleSets() {
 			actor := access.Actor{User: me, Roles: roles, Groups: []string{mine}}
-			p := registry.Party{Owner: app.Owner == me, Shares: app.CoOwner == me || app.Group == mine, Reviewer: actor.Has(access.RoleReviewer), Operator: actor.Has(access.RoleOperator)}
+			p := registry.Party{Owner: app.Owner == me, Shares: app.CoOwner == me || app.Group == mine, Reviewer: actor.Has(access.RoleReviewer), Security: actor.Has(access.RoleReviewer), Operator: actor.Has(access.RoleOperator)}
 			for _, act := range acts {
 				machine := byMachine(act, p, app)
 				want := machine == nil && access.Require(actor, access.Door(act)...) == nil

@@ -28,10 +28,18 @@ func VotersOf(tx state.Reader, q approvals.Request, now time.Time) approvals.Vot
 		if err != nil {
 			return approvals.Voter{}, err
 		}
-		return approvals.Voter{Person: PersonOf(a), Reviews: func(concern string) bool {
-			return access.Reviews(a, access.Concern(concern), q.Group)
-		}}, nil
+		who := voterOf(a, q)
+		for _, other := range a.For {
+			who.For = append(who.For, voterOf(other, q))
+		}
+		return who, nil
 	}
+}
+
+// voterOf is somebody as a voter by their own roles.
+func voterOf(a access.Actor, q approvals.Request) approvals.Voter {
+	reviews := func(concern string) bool { return access.Reviews(a, access.Concern(concern), q.Group) }
+	return approvals.Voter{Person: PersonOf(a), Reviews: reviews, Whole: access.ReviewsAll(a, OfRequest(q))}
 }
 
 // CountVotes notes which votes of an open request count in one state and under one policy.

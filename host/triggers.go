@@ -148,7 +148,7 @@ func (v *deliveries) deliver(ctx context.Context, t triggers.Trigger, d triggers
 	result, err := target.call(ctx, string(t.Kind), id, r, nil, triggerHeader(t.Kind, t.Name, d.ID, d.Attempts+1, d.At)...)
 	switch {
 	case errors.Is(err, abi.ErrBusy) || errors.Is(err, abi.ErrNodeBusy) || errors.Is(err, metering.ErrUnmetered) || errors.Is(err, metering.ErrSpent) ||
-		errors.Is(err, registry.ErrSuspended) || errors.Is(err, registry.ErrDeleting): // it waits for the app to be resumed
+		errors.Is(err, registry.ErrSuspended) || errors.Is(err, registry.ErrQuarantined) || errors.Is(err, registry.ErrDeleting): // it waits for the app to serve again
 		return errors.Join(triggers.ErrLater, err)
 	case err != nil:
 		return err

@@ -14,11 +14,12 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 
 	"github.com/agora-host/agora/abi/source"
+	"github.com/agora-host/agora/script"
 )
 
 const (
-	// MaxScript bounds the bundle: start-up reads it, and each instance has it in its memory.
-	MaxScript = 5 << 20
+	// MaxScript bounds the bundle.
+	MaxScript = script.Max
 	// maxFiles bounds the bytes of all files that are read for a bundle; most of a package is left out of it.
 	maxFiles = 64 << 20
 )
@@ -32,7 +33,7 @@ type bundle struct {
 }
 
 // options are those of a bundle: one module for an engine that is neither Node nor a browser.
-func (s Source) options() api.BuildOptions {
+func (s project) options() api.BuildOptions {
 	o := api.BuildOptions{
 		Bundle: true, Write: false, Outfile: "app.js", Format: api.FormatESModule, Target: api.ES2023, Platform: api.PlatformNeutral,
 		MainFields: []string{"module", "main"}, Conditions: []string{"worker", "import"}, TreeShaking: api.TreeShakingTrue,
@@ -112,16 +113,16 @@ func tooLarge(name string, size int64) api.Message {
 }
 
 // bundle makes one script of an app's files.
-func (s Source) bundle(ctx context.Context) (*bundle, error) {
+func (s project) bundle(ctx context.Context) (*bundle, error) {
 	if s.Dir == "" && len(s.Code) > MaxScript {
-		return nil, &Error{diagnostics([]api.Message{tooLarge(s.Entry, int64(len(s.Code)))})}
+		return nil, &Error{Diagnostics: diagnostics([]api.Message{tooLarge(s.Entry, int64(len(s.Code)))})}
 	}
 	r, err := run(ctx, s.options())
 	if err != nil {
 		return nil, err
 	}
 	if len(r.Errors) > 0 {
-		return nil, &Error{diagnostics(r.Errors)}
+		return nil, &Error{Diagnostics: diagnostics(r.Errors)}
 	}
 	b := &bundle{warnings: diagnostics(r.Warnings)}
 	for _, f := range r.OutputFiles {
@@ -132,7 +133,7 @@ func (s Source) bundle(ctx context.Context) (*bundle, error) {
 		}
 	}
 	if len(b.script) > MaxScript {
-		return nil, &Error{diagnostics([]api.Message{tooLarge("the script with all that it imports", int64(len(b.script)))})}
+		return nil, &Error{Diagnostics: diagnostics([]api.Message{tooLarge("the script with all that it imports", int64(len(b.script)))})}
 	}
 	b.script = hidePaths(b.script)
 	missing, err := s.missing(ctx, b)
@@ -144,7 +145,7 @@ func (s Source) bundle(ctx context.Context) (*bundle, error) {
 func run(ctx context.Context, o api.BuildOptions) (api.BuildResult, error) {
 	c, failed := api.Context(o)
 	if failed != nil {
-		return api.BuildResult{}, &Error{diagnostics(failed.Errors)}
+		return api.BuildResult{}, &Error{Diagnostics: diagnostics(failed.Errors)}
 	}
 	defer c.Dispose()
 	stop := context.AfterFunc(ctx, c.Cancel)

@@ -48,7 +48,7 @@ var absentWord = sync.OnceValue(func() *regexp.Regexp {
 
 // missing finds uses of globals that are not there. Which words are globals, the bundler knows: a second bundle
 // has other names of the same length in their places. It is compared, and never used.
-func (s Source) missing(ctx context.Context, b *bundle) ([]Diagnostic, error) {
+func (s project) missing(ctx context.Context, b *bundle) ([]Diagnostic, error) {
 	found := map[string]bool{}
 	for _, word := range absentWord().FindAllString(b.script, -1) {
 		found[word] = true

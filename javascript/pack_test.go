@@ -10,6 +10,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/source"
 	"github.com/agora-host/agora/abi/wasm"
+	"github.com/agora-host/agora/script"
 )
 
 // TestEngineDigest compares what is embedded with the digest beside it. That both are what the sources make is
@@ -19,9 +20,8 @@ func TestEngineDigest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine()
-	if err != nil || e.digest != strings.TrimSpace(string(want)) {
-		t.Errorf("the engine is %s, not %s (%v)", e.digest, want, err)
+	if got, err := engine.Digest(); err != nil || got != strings.TrimSpace(string(want)) {
+		t.Errorf("the engine is %s, not %s (%v)", got, want, err)
 	}
 }
 
@@ -31,7 +31,7 @@ func TestCapabilityBits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "enum { " + strings.ToUpper(strings.Join(capabilities, ", ")) + " };"; !bytes.Contains(source, []byte(want)) {
+	if want := "enum { " + strings.ToUpper(strings.Join(script.Capabilities(), ", ")) + " };"; !bytes.Contains(source, []byte(want)) {
 		t.Errorf("engine/host.c does not have %s", want)
 	}
 	var callable []string
@@ -40,15 +40,15 @@ func TestCapabilityBits(t *testing.T) {
 			callable = append(callable, c.Name)
 		}
 	}
-	ours := slices.Sorted(slices.Values(capabilities))
+	ours := slices.Sorted(slices.Values(script.Capabilities()))
 	if !slices.Equal(ours, callable) {
 		t.Errorf("the engine reaches %v, and the capabilities are %v", ours, callable)
 	}
-	e, err := engine()
+	e, err := engine.Bytes()
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := wasm.Parse(e.bytes, wasm.DefaultBounds())
+	m, err := wasm.Parse(e, wasm.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,8 +75,8 @@ func imported(m *wasm.Module) []string {
 // TestModules packs scripts with several sets of capabilities. A module imports what is listed and no more, and
 // two of one set differ in data only.
 func TestModules(t *testing.T) {
-	build := func(script string, allowed ...string) *wasm.Module {
-		b, err := Build(t.Context(), Source{Entry: "app.js", Code: []byte(script), Capabilities: allowed})
+	build := func(code string, allowed ...string) *wasm.Module {
+		b, err := Build(t.Context(), Source{Entry: "app.js", Code: []byte(code), Capabilities: allowed})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,12 +88,12 @@ func TestModules(t *testing.T) {
 		if !ok || i != b.Info || i.Engine != EngineName || i.Entry != "app.js" || len(i.Source) != 64 {
 			t.Errorf("the module says %+v of itself", i)
 		}
-		if files := source.ReadFiles(b.Module); !slices.Equal(files, []source.File{{Name: "app.js", Contents: script}}) || i.Packages {
+		if files := source.ReadFiles(b.Module); !slices.Equal(files, []source.File{{Name: "app.js", Contents: code}}) || i.Packages {
 			t.Errorf("the module says that it was made of %+v", files)
 		}
 		return m
 	}
-	for _, allowed := range [][]string{nil, {"log"}, {"kv", "log"}, slices.Sorted(slices.Values(capabilities))} {
+	for _, allowed := range [][]string{nil, {"log"}, {"kv", "log"}, slices.Sorted(slices.Values(script.Capabilities()))} {
 		m := build("export default { fetch() { return new Response('one') } }", allowed...)
 		if got := imported(m); !slices.Equal(got, allowed) {
 			t.Errorf("with %v it imports %v", allowed, got)
@@ -103,7 +103,7 @@ func TestModules(t *testing.T) {
 		if !bytes.Equal(m.Encode(), o.Encode()) {
 			t.Errorf("with %v two modules differ in more than data", allowed)
 		}
-		for _, name := range []string{exportHeader, exportHeap} {
+		for _, name := range []string{"agora_app", "__heap_base"} {
 			if _, there := m.Export(name); there {
 				t.Errorf("the module exports %s", name)
 			}
@@ -117,66 +117,6 @@ func TestVersion(t *testing.T) {
 	if err != nil || !strings.HasPrefix(v, EngineName+"+") || len(v) != len(EngineName)+13 {
 		t.Errorf("%q (%v)", v, err)
 	}
-}
-
-// TestPackRefuses gives the packer what is not an engine.
-func TestPackRefuses(t *testing.T) {
-	e, err := engine()
-	if err != nil {
-		t.Fatal(err)
-	}
-	change := func(f func(*wasm.Module)) []byte {
-		m, err := wasm.Parse(e.bytes, wasm.Unbounded())
-		if err != nil {
-			t.Fatal(err)
-		}
-		f(m)
-		return m.Encode()
-	}
-	for name, module := range map[string][]byte{
-		"no module": []byte("no module"),
-		"no header": change(func(m *wasm.Module) {
-			m.Exports = slices.DeleteFunc(m.Exports, func(e wasm.Export) bool { return e.Name == exportHeader })
-		}),
-		"no heap": change(func(m *wasm.Module) {
-			m.Exports = slices.DeleteFunc(m.Exports, func(e wasm.Export) bool { return e.Name == exportHeap })
-		}),
-		"no data": change(func(m *wasm.Module) { m.Data = nil }),
-		"another header": change(func(m *wasm.Module) {
-			for i := range m.Data {
-				m.Data[i].Bytes = bytes.ReplaceAll(m.Data[i].Bytes, []byte(headerMagic), []byte("AGORAJS0"))
-			}
-		}),
-		"a header in no constant": change(func(m *wasm.Module) {
-			x, _ := m.Export(exportHeader)
-			m.Globals[x.Index].Init = []byte{wasm.OpI32Const, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, wasm.OpEnd}
-		}),
-	} {
-		if _, err := pack(module, packing{}); err == nil {
-			t.Errorf("%s: it was packed", name)
-		}
-	}
-}
-
-func FuzzPack(f *testing.F) {
-	small := (&wasm.Module{
-		Memory: &wasm.Limits{Min: 1}, Globals: []wasm.Global{{GlobalType: wasm.GlobalType{Type: wasm.I32}, Init: []byte{wasm.OpI32Const, 8, wasm.OpEnd}}},
-		Exports: []wasm.Export{{Name: exportHeader, Kind: wasm.KindGlobal}, {Name: exportHeap, Kind: wasm.KindGlobal}},
-		Data:    []wasm.Data{{Offset: []byte{wasm.OpI32Const, 8, wasm.OpEnd}, Bytes: append([]byte(headerMagic), make([]byte, headerSize-8)...)}},
-	}).Encode()
-	f.Add(small)
-	if _, err := pack(small, packing{script: "x"}); err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, module []byte) {
-		packed, err := pack(module, packing{script: "export default 1", info: source.Origin{Engine: "e"}})
-		if err != nil {
-			return
-		}
-		if i, ok := source.ReadOrigin(packed); !ok || i.Engine != "e" {
-			t.Error("what was packed does not say what it is")
-		}
-	})
 }
 
 // TestBundler: the version of the bundler that modules name is the one that go.mod has.

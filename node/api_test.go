@@ -86,9 +86,9 @@ func TestWhoMayCallWhat(t *testing.T) {
 	n.publish(n.ada(), manifest("shop"), says("one"))
 	d, _ := describe(t, n)
 	may := map[access.Role][]string{
-		access.RoleDeveloper: {"publish", "promote", "askAgain", "renewGrant", "breakGlass", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp", "setAudience", "answerAccess"},
-		access.RoleReviewer:  {"decide", "decideRelease", "certifyGrant", "askChanges", "suspendApp", "resumeApp"},
-		access.RoleOperator:  {"breakGlass", "activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "getUser", "getLinks", "switchLinks", "putUser", "renameUser", "listProvisioning", "getProvisioning", "listProvisioningTokens", "newProvisioningToken", "revokeProvisioningToken", "linkPerson", "dismissConflict", "importPeople", "createGroup", "renameGroup", "deleteGroup", "addToGroup", "removeFromGroup", "createDomain", "deleteDomain", "setQuota", "clearQuota", "listQuotaSettings", "inviteUser", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp", "setAudience", "answerAccess"},
+		access.RoleDeveloper: {"publish", "promote", "askAgain", "askExemption", "renewGrant", "breakGlass", "activate", "rollBack", "withdraw", "certify", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "setSecret", "deleteSecret", "deleteRelease", "maintainApp", "endMaintenance", "suspendApp", "resumeApp", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp", "setAudience", "answerAccess"},
+		access.RoleReviewer:  {"decide", "decideRelease", "decideRequests", "delegate", "endDelegation", "certifyGrant", "askChanges", "suspendApp", "resumeApp", "quarantineApp", "endQuarantine"},
+		access.RoleOperator:  {"breakGlass", "endDelegation", "activate", "rollBack", "pauseTrigger", "runTrigger", "redeliver", "deleteDeadLetter", "keyChallenge", "addKey", "deleteKey", "listUsers", "getUser", "getLinks", "switchLinks", "putUser", "renameUser", "listProvisioning", "getProvisioning", "listProvisioningTokens", "newProvisioningToken", "revokeProvisioningToken", "linkPerson", "dismissConflict", "importPeople", "createGroup", "renameGroup", "deleteGroup", "addToGroup", "removeFromGroup", "createDomain", "deleteDomain", "setQuota", "clearQuota", "listQuotaSettings", "inviteUser", "doctor", "backup", "setSecret", "deleteSecret", "rotateSecrets", "deleteRelease", "maintainApp", "endMaintenance", "suspendApp", "resumeApp", "quarantineApp", "endQuarantine", "deleteApp", "undeleteApp", "transferApp", "shareApp", "answerOffer", "renameApp", "setAudience", "answerAccess"},
 	}
 	for _, role := range access.Roles() {
 		if role != access.RoleAuditor {
@@ -97,7 +97,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 	}
 	may[access.RoleAuditor] = []string{"listUsers", "getUser", "listQuotaSettings"}
 	// Anybody who is signed in may try these; whose thing it is decides then.
-	own := []string{"listUserSessions", "endUserSession", "endUserSessions", "createServiceAccount", "changeServiceAccount", "deleteServiceAccount", "newServiceToken", "revokeServiceToken", "revokeGrant", "logs", "listDeadLetters", "listSecrets", "shrinkGrant", "getReleaseSource", "getBriefing", "listAccounts", "disconnectAccount", "listGroupPeople", "listAudiences", "getAudience", "listAccessRequests"}
+	own := []string{"listUserSessions", "endUserSession", "endUserSessions", "createServiceAccount", "changeServiceAccount", "deleteServiceAccount", "newServiceToken", "revokeServiceToken", "revokeGrant", "revokeExemption", "logs", "listDeadLetters", "listSecrets", "shrinkGrant", "getReleaseSource", "getBriefing", "listAccounts", "disconnectAccount", "listGroupPeople", "listAudiences", "getAudience", "listAccessRequests"}
 	special := slices.Concat(may[access.RoleDeveloper], may[access.RoleReviewer], may[access.RoleOperator], own)
 	tokens := map[access.Role]string{}
 	for _, role := range access.Roles() {
@@ -260,6 +260,9 @@ func TestClientSeesTheWholeWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := all.Delegate(t.Context(), client.NewDelegation{To: rex, Concerns: []string{"security"}, Until: time.Now().Add(time.Hour), Reason: "away"}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := all.SetQuota(t.Context(), "apps", client.SetQuota{QuotaOf: client.QuotaOf{User: ada}, Limit: 300, Reason: "x", Until: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +273,7 @@ func TestClientSeesTheWholeWire(t *testing.T) {
 		"/apps/shop/releases": new(listOf[client.Release]), "/apps/guestbook/releases/1": &client.Release{}, "/apps/shop/activations": new(listOf[client.Activation]),
 		"/apps/guestbook/logs": new(listOf[client.LogLine]), "/usage?by=app,hour&over=day": &client.Report{}, "/usage/samples": new(listOf[client.Sample]), "/events": new(listOf[abi.Event]),
 		"/requests": new(listOf[client.Request]), "/grants": new(listOf[client.Grant]), "/trust/keys": new(listOf[client.Key]),
-		"/apps/guestbook/secrets": new(listOf[client.Secret]), "/tokens": new(listOf[client.Credential]), "/sessions": new(listOf[client.SignedIn]), "/users/" + ada + "/sessions": new(listOf[client.SignedIn]), "/notices": new(listOf[client.Notice]), "/notices/" + told.ID: &client.Notice{}, "/notice-settings": &client.NoticeSettings{}, "/groups": new(listOf[client.Group]), "/groups?person=" + ada: new(listOf[client.Group]), "/groups/sales": &client.Group{}, "/groups/sales/people": new(listOf[client.GroupPerson]), "/users": new(listOf[client.User]), "/sign-in/links": &client.Links{}, "/users/" + ada: &client.User{}, "/users/" + ada + "/accounts": new(listOf[client.Account]), "/grants/" + grants[0].ID: &client.Grant{}, "/requests/" + p.Requests[0].ID: &client.Request{}, "/domains": new(listOf[client.Domain]), "/quotas?app=shop&group=sales": new(listOf[client.Quota]), "/quotas/settings": new(listOf[client.QuotaSetting]), "/doctor": new(listOf[client.Check]), "/apps/guestbook/triggers": new(listOf[client.Trigger]), "/apps/guestbook/dead-letters": new(listOf[client.Delivery]),
+		"/apps/guestbook/secrets": new(listOf[client.Secret]), "/tokens": new(listOf[client.Credential]), "/sessions": new(listOf[client.SignedIn]), "/users/" + ada + "/sessions": new(listOf[client.SignedIn]), "/notices": new(listOf[client.Notice]), "/notices/" + told.ID: &client.Notice{}, "/notice-settings": &client.NoticeSettings{}, "/groups": new(listOf[client.Group]), "/groups?person=" + ada: new(listOf[client.Group]), "/groups/sales": &client.Group{}, "/groups/sales/people": new(listOf[client.GroupPerson]), "/users": new(listOf[client.User]), "/delegations": new(listOf[client.ShownDelegation]), "/sign-in/links": &client.Links{}, "/users/" + ada: &client.User{}, "/users/" + ada + "/accounts": new(listOf[client.Account]), "/grants/" + grants[0].ID: &client.Grant{}, "/requests/" + p.Requests[0].ID: &client.Request{}, "/domains": new(listOf[client.Domain]), "/quotas?app=shop&group=sales": new(listOf[client.Quota]), "/quotas/settings": new(listOf[client.QuotaSetting]), "/doctor": new(listOf[client.Check]), "/apps/guestbook/triggers": new(listOf[client.Trigger]), "/apps/guestbook/dead-letters": new(listOf[client.Delivery]),
 	} {
 		got := n.do("GET", n.ConsoleURL()+"/api/v1"+path, "", "Authorization", "Bearer "+token)
 		if got.Status != 200 {

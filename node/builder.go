@@ -9,9 +9,10 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/control"
-	"github.com/agora-host/agora/javascript"
-	"github.com/agora-host/agora/javascript/isolate"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/script"
+	"github.com/agora-host/agora/script/isolate"
+	"github.com/agora-host/agora/script/languages"
 )
 
 // buildTime bounds a build on the wall clock. A script of 5 MiB takes some seconds.
@@ -28,21 +29,21 @@ func newBuilder(worker []string, engines control.Engines) (*builder, error) {
 	if engines != nil {
 		return b, nil
 	}
-	known, err := javascript.Versions()
+	known, err := languages.Versions()
 	for _, k := range known {
 		b.engines = append(b.engines, control.EngineVersion(k))
 	}
 	return b, err
 }
 
-func (b *builder) Version() string { return b.engines[len(b.engines)-1].Version }
+func (b *builder) Makes(version string) bool { return b.engines.Makes(version) }
 
 func (b *builder) Build(ctx context.Context, s control.Script) (none control.Built, err error) {
 	made, spent, err := b.Builder.Build(ctx, s.Entry, s.Code, slices.Compact(slices.Sorted(slices.Values(s.Capabilities))))
 	if spent > 0 {
 		abi.Note(ctx, abi.Use{Capability: "compile", Meter: abi.MeterCPU, N: uint64((spent + time.Millisecond - 1) / time.Millisecond)})
 	}
-	if wrong, ok := errors.AsType[*javascript.Error](err); ok {
+	if wrong, ok := errors.AsType[*script.Error](err); ok {
 		return none, &control.ScriptError{Findings: findings(wrong.Diagnostics, abi.SeverityDeny)}
 	}
 	if errors.Is(err, isolate.ErrTooHeavy) {
@@ -57,7 +58,7 @@ func (b *builder) Build(ctx context.Context, s control.Script) (none control.Bui
 	}, nil
 }
 
-func findings(all []javascript.Diagnostic, severity abi.Severity) (found []abi.Finding) {
+func findings(all []script.Diagnostic, severity abi.Severity) (found []abi.Finding) {
 	for _, d := range all {
 		found = append(found, d.Finding(severity))
 	}

@@ -25,9 +25,9 @@ import (
 	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/control/publishing"
 	"github.com/agora-host/agora/host/engine"
-	"github.com/agora-host/agora/javascript/isolate"
 	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/registry/sigstore"
+	"github.com/agora-host/agora/script/isolate"
 	"github.com/agora-host/agora/sdk/client"
 )
 

@@ -56,6 +56,7 @@ type Node struct {
 	Inbox           *inbox.Service
 	Access          *people.Explainer
 	ServiceAccounts *people.ServiceAccounts
+	Delegations     *people.Delegations
 	Catalogue       *apps.Catalogue
 	Quotas          *apps.Quotas
 	Lifecycle       *apps.Lifecycle
@@ -70,6 +71,7 @@ type Node struct {
 	Lives           *governance.Lives
 	Briefings       *governance.Briefings
 	Clocks          *governance.Clocks
+	Exemptions      *governance.Exemptions
 	Audiences       *governance.Audiences
 	Publishing      *publishing.Service
 	Calls           *Calls
@@ -382,7 +384,7 @@ func (n *Node) serve(d *door.Door, handler http.Handler) {
 func (n *Node) tidyRegularly(ctx context.Context) {
 	const trouble = "what is not needed any more could not be removed"
 	tidy := func(ctx context.Context) error {
-		return errors.Join(n.Keeper.Tidy(ctx), n.Inbox.Tidy(ctx), n.Clocks.Sweep(ctx))
+		return errors.Join(n.Keeper.Tidy(ctx), n.Inbox.Tidy(ctx), n.Clocks.Sweep(ctx), n.Lifecycle.TellEnds(ctx), n.Exemptions.Sweep(ctx))
 	}
 	if err := tidy(ctx); err != nil && ctx.Err() == nil {
 		n.log.Error(trouble, "err", err)

@@ -28,10 +28,10 @@ func apiServices(n *Node) api.Services {
 		Catalogue: n.Catalogue, Quotas: n.Quotas, HostNames: n.Catalogue, Lifecycle: n.Lifecycle,
 		Remover: n.Keeper, Certificates: n.Keeper, Caller: n.Calls,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Trust: n.Publishing,
-		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Briefings: n.Briefings, Grants: n.Governance, Lives: n.Lives, Audiences: n.Audiences,
+		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Briefings: n.Briefings, Exemptions: n.Exemptions, Grants: n.Governance, Lives: n.Lives, Audiences: n.Audiences,
 		Meter: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer, Logs: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, Sessions: n.Sessions, ServiceAccounts: n.ServiceAccounts, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
+		Tokens: n.People, Sessions: n.Sessions, ServiceAccounts: n.ServiceAccounts, Delegations: n.Delegations, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 		Doctor: n.Checkup, Backup: n.Upkeep,
 	}
 }
@@ -43,10 +43,10 @@ func consoleServices(n *Node) console.Services {
 		Catalogue: n.Catalogue, Pages: n.Pages, Quotas: n.Quotas, HostNames: n.Catalogue, Front: n.tls,
 		Lifecycle: n.Lifecycle, Remover: n.Keeper, Certificates: n.Keeper,
 		Intake: n.Publishing, Publisher: n.Publishing, Policy: n.Publishing, Sources: n.Publishing,
-		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Briefings: n.Briefings, Grants: n.Governance, Lives: n.Lives, Audiences: n.Audiences,
+		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Briefings: n.Briefings, Exemptions: n.Exemptions, Grants: n.Governance, Lives: n.Lives, Audiences: n.Audiences,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, SignedIn: n.Sessions, ServiceAccounts: n.ServiceAccounts, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
+		Tokens: n.People, SignedIn: n.Sessions, ServiceAccounts: n.ServiceAccounts, Delegations: n.Delegations, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 	}
 }
 
@@ -63,7 +63,7 @@ func (n *Node) openServices() {
 		Desk: n.desk, Prover: prover{filepath.Join(n.o.DataDir, nodeFile)},
 		ConsoleURL: n.ConsoleURL, Lives: n.o.Sessions, Fresh: n.o.FreshSignIn,
 	})
-	n.ServiceAccounts = people.NewServiceAccounts(n.People)
+	n.ServiceAccounts, n.Delegations = people.NewServiceAccounts(n.People), people.NewDelegations(n.desk)
 	n.signIn.People = n.People
 	n.SignIns = people.NewSignIns(n.signIn.SignInOptions)
 	n.Sessions, n.Logins = people.NewSessions(n.People), people.NewLogins(n.People)
@@ -79,6 +79,7 @@ func (n *Node) openServices() {
 	}
 	deciding.Uses = uses{&n.plane}
 	n.Governance = governance.New(deciding)
+	n.Exemptions = governance.NewExemptions(n.Governance)
 	n.Clocks = governance.NewClocks(n.Governance, nil)
 	n.Threads, n.Together, n.Lives = governance.NewThreads(n.Governance), governance.NewTogether(n.Governance), governance.NewLives(n.Governance)
 	n.Audiences = governance.NewAudiences(n.Governance, deciding)

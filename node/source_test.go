@@ -123,6 +123,16 @@ func TestUploadOfAScript(t *testing.T) {
 	if got := n.get(n.AppURL("shop")); got.Body != "hello script" {
 		t.Errorf("%d %s", got.Status, got.Body)
 	}
+	python := string(manifest("py", "start_once = true"))
+	if got := post("app.py", "def fetch(request, env):\n    return 'from ' + request.path\n", "manifest", python); got.Status != 303 || got.Header.Get("Location") != "/apps/py/releases/1?done=published" {
+		t.Errorf("in Python: %d %s\n%s", got.Status, got.Header.Get("Location"), got.Body)
+	}
+	if got := n.get(n.AppURL("py") + "x"); got.Body != "from /x" {
+		t.Errorf("the app in Python answers %d %q", got.Status, got.Body)
+	}
+	if got := post("app.py", "import numpy\n", "manifest", python); got.Status != 422 || !strings.Contains(got.Body, "app.py:1:1") {
+		t.Errorf("wrong Python: %d %s", got.Status, got.Body)
+	}
 	if got := post("app.ts", "const = 2", "manifest", text); got.Status != 422 || !strings.Contains(got.Body, `id="error-module">Expected identifier`) || !strings.Contains(got.Body, "app.ts:1:7") {
 		t.Errorf("a script with an error: %d\n%s", got.Status, got.Body)
 	}

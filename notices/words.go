@@ -87,6 +87,8 @@ func valueOf(e abi.Event, name string) string {
 // what is asked by a request, as its first event has it.
 func what(e abi.Event) string {
 	switch {
+	case e.Detail["code"] != "":
+		return "an exemption from " + e.Detail["code"] + " in " + e.Detail["tier"]
 	case e.Detail["capability"] != "":
 		return "the capability " + e.Detail["capability"]
 	case e.Detail["tier"] != "" && e.Detail["release"] != "":

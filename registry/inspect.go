@@ -54,7 +54,7 @@ func Inspect(module []byte) (Inspection, error) {
 	}
 	if made, ok := source.ReadOrigin(module); ok {
 		i.Made = &made
-		i.Language = "JavaScript (" + made.Engine + ")"
+		i.Language = languageOf(made.Engine) + " (" + made.Engine + ")"
 	}
 	i.Capabilities, err = capabilities(m)
 	return i, err
@@ -252,4 +252,12 @@ func language(m *wasm.Module) string {
 		}
 	}
 	return ""
+}
+
+// languageOf is the language of an engine that modules are made with.
+func languageOf(engine string) string {
+	if strings.HasPrefix(engine, "pocketpy") {
+		return "Python"
+	}
+	return "JavaScript"
 }

@@ -29,14 +29,17 @@ var (
 // State is where an app is in its life.
 type State string
 
-// An app is active until it is suspended or its deletion is asked for. A deletion can be undone
-// until its wait is over; then the app is removed, in steps that nothing ends but their end.
+// An app is active until it is put in maintenance, suspended or its deletion is asked for. A deletion can be undone
+// until its wait is over; then the app is removed, in steps that nothing ends but their end. A
+// quarantine stands above both, and ends before they matter again. See Moves.
 const (
-	StateActive    State = "active"
-	StateSuspended State = "suspended"
-	StateDeleting  State = "deleting" // stopped, and waits to be removed
-	StateRemoving  State = "removing" // it is erased now
-	StateRemoved   State = "removed"  // only its name is left, and what was billed and decided
+	StateActive      State = "active"
+	StateMaintenance State = "maintenance" // it serves, and gets nothing new
+	StateSuspended   State = "suspended"
+	StateDeleting    State = "deleting"    // stopped, and waits to be removed
+	StateQuarantined State = "quarantined" // stopped because something is wrong with it
+	StateRemoving    State = "removing"    // it is erased now
+	StateRemoved     State = "removed"     // only its name is left, and what was billed and decided
 )
 
 // Authority is in whose name an act was done.
@@ -58,8 +61,8 @@ func (a Authority) words() string {
 }
 
 // Party is what a person is to an app. Shares says that they own it with its owner: as its co-owner, or
-// in its group.
-type Party struct{ Owner, Shares, Reviewer, Operator bool }
+// in its group; Security, that they are a reviewer who looks at security, alone or among other concerns.
+type Party struct{ Owner, Shares, Reviewer, Security, Operator bool }
 
 // owns reports whether the party is one of the app's owners.
 func (p Party) owns() bool { return p.Owner || p.Shares }
@@ -119,10 +122,14 @@ func (a App) State() State {
 		return StateRemoved
 	case a.Removal != nil:
 		return StateRemoving
+	case a.Quarantine != nil:
+		return StateQuarantined
 	case a.Deletion != nil:
 		return StateDeleting
 	case a.Suspension != nil:
 		return StateSuspended
+	case a.Maintenance != nil:
+		return StateMaintenance
 	}
 	return StateActive
 }
@@ -138,7 +145,7 @@ func KnownAs(identity string) string {
 // reason that was given is not in them.
 type StoppedError struct {
 	words string
-	kind  error // ErrSuspended, ErrDeleting or ErrRemoved
+	kind  error // ErrSuspended, ErrQuarantined, ErrDeleting or ErrRemoved
 }
 
 func (e *StoppedError) Error() string { return e.words }
@@ -155,6 +162,9 @@ func (a App) Stopped() error {
 			return stopped(ErrSuspended, "The app %q was suspended by %s, %s. Ask them, or the app's owner %s.", KnownAs(s.By), s.Authority.words(), KnownAs(a.Owner))
 		}
 		return stopped(ErrSuspended, "The app %q was suspended by its owner. Ask %s.", KnownAs(a.Owner))
+	case StateQuarantined:
+		q := a.Quarantine
+		return stopped(ErrQuarantined, "The app %q was stopped by %s, %s, to protect the people who use it. Ask them, or the app's owner %s.", KnownAs(q.By), q.Authority.words(), KnownAs(a.Owner))
 	case StateDeleting:
 		return stopped(ErrDeleting, "The app %q will be removed on %s. Ask its owner %s.", a.Deletion.Until.UTC().Format("2 January 2006, 15:04 UTC"), KnownAs(a.Owner))
 	case StateRemoving, StateRemoved:
@@ -163,13 +173,13 @@ func (a App) Stopped() error {
 	return nil
 }
 
-// Alive returns nil if the app can be changed: it is neither removed nor about to be.
+// Alive returns nil if there is an app to change: it is neither removed nor about to be.
 func (a App) Alive() error {
-	if a.State() == StateDeleting {
-		return fmt.Errorf("app %q is being deleted; undo that first: %w", a.Name, ErrState)
-	}
 	if a.Removal != nil {
 		return a.Stopped()
+	}
+	if a.Deletion != nil {
+		return fmt.Errorf("app %q is being deleted; undo that first: %w", a.Name, ErrState)
 	}
 	return nil
 }
@@ -180,7 +190,7 @@ func rank(a Authority) int {
 
 // Suspend stops the app. An authority that is above the one that suspended it takes its place.
 func (a App) Suspend(p Party, by, reason string, now time.Time) (App, error) {
-	if err := a.Alive(); err != nil {
+	if err := a.Free(); err != nil {
 		return a, err
 	}
 	s := Suspension{By: by, Authority: p.authority(), At: now, Reason: reason}
@@ -197,7 +207,7 @@ func (a App) Suspend(p Party, by, reason string, now time.Time) (App, error) {
 // Resume ends a suspension: an operator any, others what their own authority suspended. A reviewer
 // does not resume an app of their own that was suspended by another.
 func (a App) Resume(p Party) (App, error) {
-	if err := a.Alive(); err != nil {
+	if err := a.Free(); err != nil {
 		return a, err
 	}
 	s := a.Suspension
@@ -230,7 +240,7 @@ func (a App) owned(p Party) error {
 
 // Delete stops the app, which is removed at the time of d.Until. An offer to hand it over ends.
 func (a App) Delete(p Party, d Deletion) (App, error) {
-	if err := a.Alive(); err != nil {
+	if err := a.Free(); err != nil {
 		return a, err
 	}
 	if err := a.owned(p); err != nil {
@@ -244,6 +254,9 @@ func (a App) Delete(p Party, d Deletion) (App, error) {
 func (a App) Undelete(p Party) (App, error) {
 	if a.Removal != nil {
 		return a, a.Alive()
+	}
+	if a.Quarantine != nil {
+		return a, a.Free()
 	}
 	if err := a.owned(p); err != nil {
 		return a, err
@@ -290,7 +303,7 @@ func (a App) FinishRemoval(certificate string, now time.Time) (App, error) {
 
 // OfferTo lets another person take the app over.
 func (a App) OfferTo(p Party, o Offer) (App, error) {
-	if err := a.Alive(); err != nil {
+	if err := a.Free(); err != nil {
 		return a, err
 	}
 	if !p.Owner {
@@ -305,7 +318,7 @@ func (a App) OfferTo(p Party, o Offer) (App, error) {
 
 // EndOffer takes an offer back, or refuses it.
 func (a App) EndOffer(p Party, who string) (App, error) {
-	if err := a.Alive(); err != nil {
+	if err := a.Free(); err != nil {
 		return a, err
 	}
 	if a.Offer == nil {
@@ -320,7 +333,7 @@ func (a App) EndOffer(p Party, who string) (App, error) {
 
 // Accept makes the one to whom the app was offered its owner.
 func (a App) Accept(who string) (App, error) {
-	if err := a.Alive(); err != nil {
+	if err := a.Free(); err != nil {
 		return a, err
 	}
 	if a.Offer == nil || a.Offer.To != who {
@@ -329,10 +342,14 @@ func (a App) Accept(who string) (App, error) {
 	return a.belongTo(who), nil
 }
 
-// HandOver makes another person the owner at once: for an operator, where the owner left.
+// HandOver makes another person the owner at once: for an operator, where the owner left. A quarantined app
+// is handed over only by an operator who does not own it.
 func (a App) HandOver(p Party, to string) (App, error) {
 	if err := a.Alive(); err != nil {
 		return a, err
+	}
+	if a.Quarantine != nil && (p.owns() || !p.Operator) {
+		return a, a.Free()
 	}
 	if p.Shares && !p.Operator {
 		return a, a.owned(p)
@@ -357,7 +374,7 @@ func (a App) belongTo(who string) App {
 // ShareWith makes a person ("" for none) and a group ("" for none) owners beside the owner, in the
 // place of those that were.
 func (a App) ShareWith(p Party, coOwner, group string) (App, error) {
-	if err := a.Alive(); err != nil {
+	if err := a.Free(); err != nil {
 		return a, err
 	}
 	if err := a.owned(p); err != nil {

@@ -81,12 +81,16 @@ type App struct {
 	// Closed is what the rules alone do not allow it any more: a reviewer decides. See
 	// approvals.Allowance.
 	Closed []Closure `json:"closed,omitempty"`
+	// Exemptions are the requests by which it is exempted from rules, those that have just ended with them.
+	Exemptions []string `json:"exemptions,omitempty"`
 
 	// What is known beside an app that is simply active; see State.
-	Suspension *Suspension `json:"suspension,omitempty"`
-	Deletion   *Deletion   `json:"deletion,omitempty"`
-	Removal    *Removal    `json:"removal,omitempty"`
-	Offer      *Offer      `json:"offer,omitempty"` // to hand it over
+	Maintenance *Maintenance `json:"maintenance,omitempty"`
+	Suspension  *Suspension  `json:"suspension,omitempty"`
+	Quarantine  *Quarantine  `json:"quarantine,omitempty"`
+	Deletion    *Deletion    `json:"deletion,omitempty"`
+	Removal     *Removal     `json:"removal,omitempty"`
+	Offer       *Offer       `json:"offer,omitempty"` // to hand it over
 }
 
 // Closure is a capability that was taken from an app or, with a digest, that a reviewer refused bytes.

@@ -88,10 +88,23 @@ type HostNames interface {
 	DeleteHostName(ctx context.Context, host string) error
 }
 
+// States puts apps into the states that people declare and end: maintenance and quarantine.
+type States interface {
+	// MaintainApp says that an app gets nothing new: its owners, or an operator.
+	MaintainApp(ctx context.Context, app string, m control.Maintain) (control.App, error)
+	// EndMaintenance lets it get new things again.
+	EndMaintenance(ctx context.Context, app, reason string) (control.App, error)
+	// QuarantineApp keeps an app from everybody: a reviewer of security, or an operator.
+	QuarantineApp(ctx context.Context, app, reason string) (control.App, error)
+	// EndQuarantine ends that; registry.ErrNotGuard for its owners, and if it was a higher authority's.
+	EndQuarantine(ctx context.Context, app, reason string) (control.App, error)
+}
+
 // Lifecycle stops apps, removes them and hands them over. Each act is refused with
 // registry.ErrState where the app's state does not allow it, and with registry.ErrRemoved if the app
 // is gone. An act on another person's app needs a reason.
 type Lifecycle interface {
+	States
 	// SuspendApp stops an app: its owner, a reviewer or an operator.
 	SuspendApp(ctx context.Context, app, reason string) (control.App, error)
 	// ResumeApp ends a suspension; registry.ErrHeld if it was a higher authority's.
@@ -141,10 +154,20 @@ type Requests interface {
 	Withdraw(ctx context.Context, id string) (approvals.Request, error)
 }
 
+// Exemptions let apps through rules for a time.
+type Exemptions interface {
+	// AskExemption asks for one; approvals.ErrNotExemptable if the policy exempts nobody from that rule.
+	AskExemption(ctx context.Context, app string, in control.ExemptionAsk) (approvals.Request, error)
+	// RevokeExemption ends one at once.
+	RevokeExemption(ctx context.Context, id, reason string) (approvals.Request, error)
+}
+
 // Together decides about several requests at once.
 type Together interface {
 	// DecideRelease decides about several requests of a release, or about none.
 	DecideRelease(ctx context.Context, app string, number int, d control.ReleaseVerdict) ([]approvals.Request, error)
+	// DecideAlike decides about requests that ask for the same, of any apps, or about none.
+	DecideAlike(ctx context.Context, d control.ReleaseVerdict) ([]approvals.Request, error)
 }
 
 // Briefings tell reviewers what they have to know before a decision.
@@ -248,6 +271,16 @@ type Sessions interface {
 	End(ctx context.Context, user, id string) error
 	// EndAll ends all but the one that the actor acts with.
 	EndAll(ctx context.Context, user string) (ended int, err error)
+}
+
+// Delegations say who decides in the place of reviewers who are away.
+type Delegations interface {
+	// List lists those of a person, "" for the actor, and those to that person.
+	List(ctx context.Context, person string, p control.Page) (control.Items[control.ShownDelegation], error)
+	// Delegate has another person decide in the actor's place; access.ErrBadDelegation, access.ErrDelegatedRight.
+	Delegate(ctx context.Context, n control.NewDelegation) (control.ShownDelegation, error)
+	// EndDelegation ends one of a person, "" for the actor; access.ErrNoDelegation.
+	EndDelegation(ctx context.Context, person, id string) error
 }
 
 // ServiceAccounts are accounts of machines, for each of which a person answers.

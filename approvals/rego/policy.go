@@ -53,7 +53,8 @@ type Policy struct {
 	names  []string // reserved ones that apps may have
 	open   []string // classes of data of apps that may be open to everybody
 
-	digest approvals.Digest
+	digest     approvals.Digest
+	exemptions approvals.ExemptionRules
 }
 
 var _ approvals.Policy = (*Policy)(nil)
@@ -86,6 +87,9 @@ func New(ctx context.Context, o Options) (*Policy, error) {
 	}
 	if err := checkStages(rules["data.json"]); err != nil {
 		return nil, fmt.Errorf("%w: data.json: stages: %w", approvals.ErrPolicy, err)
+	}
+	if p.exemptions, err = readExemptions(rules["data.json"]); err != nil {
+		return nil, fmt.Errorf("%w: data.json: exemptions: %w", approvals.ErrPolicy, err)
 	}
 	p.names, p.open = typed.Names.Allow, typed.Audience.Public
 	compiler, err := compile(rules)

@@ -85,9 +85,9 @@ func (c appCommands) command() *cobra.Command {
 	flags.StringVar(&search.Capability, "capability", "", "only apps with a capability, such as kv")
 	flags.BoolVar(&search.Orphaned, "orphaned", false, "only apps whose owner is disabled")
 	flags.BoolVar(&search.OldEngine, "old-engine", false, "only apps that were made of scripts with an engine that is too old")
-	flags.StringVar(&search.State, "state", "", "only apps that are active, suspended, deleting or removing")
+	flags.StringVar(&search.State, "state", "", "only apps in one state: active, maintenance, suspended, quarantined, deleting or removing")
 	return noun("apps", "List and show apps; suspend, delete or hand over one", c.limited(cmd), show,
-		c.suspend(), c.resume(), c.delete(), c.undelete(), c.transfer(), c.set(),
+		c.maintain(), c.unmaintain(), c.suspend(), c.resume(), c.quarantine(), c.unquarantine(), c.delete(), c.undelete(), c.transfer(), c.set(),
 		c.answer("accept", "Take over an app that is offered to you", true),
 		c.answer("decline", "Refuse an app that is offered to you, or take your offer back", false), c.rename())
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
-	"github.com/agora-host/agora/javascript"
+	"github.com/agora-host/agora/script/languages"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -50,11 +50,11 @@ var (
 // arguments say how the words in capitals of a command's usage are completed; those that mean
 // something else for the commands of one parent stand with its name.
 var arguments = map[string]completion{
-	"QUOTA": {words: quotaWords("")}, "LIMIT": freeText, "CAPABILITY": {words: capabilityNames()}, "APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "SERVICE": {names: completeServiceAccounts}, "NOTICE": {names: completeNotices}, "ACT": {words: actNames()}, "ON": appNames, "TOKEN": {names: completeTokens}, "SESSION": {names: completeSessions},
+	"QUOTA": {words: quotaWords("")}, "LIMIT": freeText, "CAPABILITY": {words: capabilityNames()}, "APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "SERVICE": {names: completeServiceAccounts}, "NOTICE": {names: completeNotices}, "DELEGATION": {names: completeDelegations}, "ACT": {words: actNames()}, "ON": appNames, "TOKEN": {names: completeTokens}, "SESSION": {names: completeSessions},
 	"KEY": {names: completeKeys}, "DOMAIN": {names: completeDomains}, "CONTEXT": {local: contextNames},
 	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText, "users STATE": {words: []string{"on", "off"}}, "ACCOUNT": {names: completeAccounts},
 	"audience KIND": {words: audienceWords()},
-	"requests ID":   {names: completeRequests}, "grants ID": {names: completeGrants},
+	"requests ID":   {names: completeRequests}, "grants ID": {names: completeGrants}, "exemptions ID": {names: completeExemptions},
 	"triggers KIND": {words: []string{string(abi.TriggerCron), string(abi.TriggerWebhook), string(abi.TriggerEvent)}},
 	"triggers NAME": {names: completeTriggers}, "dead-letters LETTER": {names: completeDeadLetters}, "secrets NAME": {names: completeSecrets},
 	"MODULE": moduleFiles, "MANIFEST": {files: []string{"toml"}}, "DIRECTORY": anyFile, "FILE": anyFile,
@@ -66,7 +66,7 @@ var arguments = map[string]completion{
 var flagValues = map[string]completion{
 	"output": {words: []string{"text", "json"}}, "context": {local: contextNames},
 	"tier": tiers, "audience": {words: audienceWords()}, "promote to": {words: tierNames()[1:]}, "role": roles, "add-role": roles, "remove-role": roles,
-	"list by": {names: completeUsers}, "provider": {names: completeProviders}, "external": freeText, "revision": freeText, "label": freeText, "person": {names: completeUsers}, "sponsor": {names: completeUsers}, "purpose": freeText, "source": {words: []string{"here"}}, "state": {words: []string{"active", "suspended", "deleting", "removing"}},
+	"list by": {names: completeUsers}, "provider": {names: completeProviders}, "external": freeText, "revision": freeText, "label": freeText, "person": {names: completeUsers}, "sponsor": {names: completeUsers}, "purpose": freeText, "code": freeText, "control": freeText, "successor": appNames, "source": {words: []string{"here"}}, "state": {words: []string{"active", "maintenance", "suspended", "quarantined", "deleting", "removing"}},
 	"status": {words: []string{"open", "approved", "rejected", "withdrawn", "all"}},
 	"by":     {words: groupings, list: true}, "app": appNames, "user": {names: completeUsers}, "team": {names: completeTeams}, "cost-center": {names: completeCostCenters},
 	"release": {names: completeReleases}, "request": {names: completeRequests, list: true}, "method": {words: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}},
@@ -88,7 +88,7 @@ var groupings = []string{"hour", "day", "month", "app", "release", "tier", "cost
 // moduleEndings are those of modules, and of the scripts that become one.
 func moduleEndings() []string {
 	all := []string{"wasm"}
-	for _, ext := range javascript.Extensions {
+	for _, ext := range languages.Extensions {
 		all = append(all, ext[1:])
 	}
 	return all
@@ -341,6 +341,11 @@ func completeDomains(ctx context.Context, node *client.Client, _ []string) ([]co
 func completeRequests(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {
 	all, err := node.Requests(ctx, "", "")
 	return offer(all, err, func(q client.Request) string { return q.ID }, func(q client.Request) string { return q.Status + ": " + q.App + " " + what(q) })
+}
+
+func completeExemptions(ctx context.Context, node *client.Client, _ []string) ([]string, error) {
+	all, err := node.Exemptions(ctx, "")
+	return offer(all, err, func(q client.Request) string { return q.ID }, func(q client.Request) string { return q.App + " " + q.Exemption.Code })
 }
 
 func completeGrants(ctx context.Context, node *client.Client, _ []string) ([]cobra.Completion, error) {

@@ -43,7 +43,8 @@ is signed now, as you.
 A script in JavaScript or TypeScript (.js, .ts, .jsx, .tsx, .mjs, .mts) is built first, with
 what it imports; nothing else has to be installed. It needs no manifest: one without
 capabilities is made of its name. That becomes the app's name, too; of app.ts and
-index.ts it is their directory's.`,
+index.ts it is their directory's. Python (.py) is there as a preview: a subset of the
+language, without packages (docs/python.md).`,
 		Example: "  agora deploy examples/hello\n  agora deploy shortcuts.ts\n  agora deploy agora.toml --module target/wasm32-wasip1/release/app.wasm",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -144,7 +145,7 @@ func onlyModule(dir string) (string, error) {
 		if script := onlySource(dir); script != "" {
 			return script, nil
 		}
-		return "", usageError("there is no .wasm file in %s, nor an app.ts or app.js: build your app first (for Go: GOOS=wasip1 GOARCH=wasm go build -o app.wasm ., with -buildmode=c-shared for an app of the SDK), or name the file with --module", dir)
+		return "", usageError("there is no .wasm file in %s, nor an app.ts, app.js or app.py: build your app first (for Go: GOOS=wasip1 GOARCH=wasm go build -o app.wasm ., with -buildmode=c-shared for an app of the SDK), or name the file with --module", dir)
 	}
 	return "", usageError("there are %d .wasm files in %s: name the one to publish with --module", len(found), dir)
 }

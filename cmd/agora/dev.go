@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/javascript"
+	"github.com/agora-host/agora/script"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -104,7 +104,7 @@ func (d *developing) run(ctx context.Context) error {
 
 // told shows what is wrong with the script, if that is what is wrong.
 func (d *developing) told(err error) bool {
-	_, script := errors.AsType[*javascript.Error](err)
+	_, script := errors.AsType[*script.Error](err)
 	if script {
 		d.printError(err)
 	}
@@ -175,7 +175,7 @@ func stamp(dir string) uint64 {
 			return nil // gone meanwhile
 		}
 		if e.IsDir() {
-			if path != dir && (strings.HasPrefix(e.Name(), ".") || e.Name() == "node_modules") {
+			if path != dir && (strings.HasPrefix(e.Name(), ".") || e.Name() == "node_modules" || e.Name() == "__pycache__") {
 				return fs.SkipDir
 			}
 			return nil

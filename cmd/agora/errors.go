@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/static"
 	"github.com/agora-host/agora/internal/contexts"
 	"github.com/agora-host/agora/internal/humanize"
-	"github.com/agora-host/agora/javascript"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/script"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -25,7 +26,7 @@ func (c *session) printError(err error) int {
 		c.printProblem(c.here(p.Problem))
 		return exitOf(p.Status)
 	}
-	if e, ok := errors.AsType[*javascript.Error](err); ok {
+	if e, ok := errors.AsType[*script.Error](err); ok {
 		return c.printNotBuilt(e)
 	}
 	hint, code := "", exitFailure
@@ -92,6 +93,9 @@ func (c *terminal) printJSONError(p abi.Problem) {
 func (c *terminal) printFindings(findings []abi.Finding) {
 	for _, f := range findings {
 		fmt.Fprintf(c.err, "  - %s: %s\n", f.Severity, printable(f.Message))
+		if e := f.Exempted; e != nil {
+			fmt.Fprintf(c.err, "      exempted in %s until %s, because: %s; instead: %s\n", e.Request, e.Until.Format(time.DateOnly), printable(e.Reason), printable(e.Control))
+		}
 		if f.Remedy.Summary != "" {
 			fmt.Fprintf(c.err, "      %s\n", printable(f.Remedy.Summary))
 		}

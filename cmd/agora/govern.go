@@ -54,6 +54,7 @@ func (c requestCommands) command() *cobra.Command {
 	cmd.Flags().StringVar(&f.By, "by", "", "only what this user asked for")
 	cmd.Flags().StringVar(&f.Turn, "turn", "", "only open ones that wait for these: reviewers or requester")
 	cmd.Flags().BoolVar(&f.Overdue, "overdue", false, "only open ones of which the time is over for those whose turn it is")
+	cmd.Flags().StringVar(&f.Concern, "concern", "", "only open ones that wait for a reviewer of this concern: security, privacy, finance or platform")
 	cmd.Flags().BoolVar(&f.Mine, "mine", false, "only open ones of which it is your turn: to vote, or to answer")
 	return noun("requests", "List requests; write about one, approve, reject or withdraw it", c.limited(cmd),
 		c.show(), c.decide("approve", true), c.decide("reject", false), c.askChanges(), c.comment(), c.changed(), c.withdraw())
@@ -62,6 +63,9 @@ func (c requestCommands) command() *cobra.Command {
 func what(q client.Request) string {
 	if q.Kind == "promotion" {
 		return "to enter " + string(q.Tier)
+	}
+	if q.Exemption != nil {
+		return "an exemption from " + q.Exemption.Code + " in " + string(q.Tier)
 	}
 	text := q.Capability + " in " + string(q.Tier)
 	for _, k := range slices.Sorted(maps.Keys(q.Params)) {
@@ -122,7 +126,7 @@ func requestRows(q client.Request) [][]string {
 		{"request", q.ID}, {"status", q.Status}, {"app", fmt.Sprintf("%s release %d", q.App, q.Release)}, {"asks for", what(q)},
 		{"asked by", q.Name(q.By) + ", " + when(q.Created)}, {"owner", q.Owner}, {"reason", orDash(q.Reason)}, {"module", q.Digest},
 	}
-	rows = append(rows, intentRows(q.Intent)...)
+	rows = append(append(rows, exemptionRows(q)...), intentRows(q.Intent)...)
 	if q.Kind != "grant" && len(q.Requires) > 0 {
 		var words []string
 		for _, r := range q.Requires {
@@ -157,7 +161,7 @@ func requestRows(q client.Request) [][]string {
 		rows = append(rows, []string{"turn", turnText(q)}, []string{"due", dueText(q)})
 	}
 	if d := q.Decision; d != nil {
-		rows = append(rows, []string{"decided by", d.By + ", " + when(d.At)}, []string{"because", orDash(d.Reason)})
+		rows = append(rows, []string{"decided by", d.By + inPlaceOf(d.For) + ", " + when(d.At)}, []string{"because", orDash(d.Reason)})
 		if !d.Until.IsZero() {
 			rows = append(rows, []string{"until", when(d.Until)})
 		}
@@ -208,12 +212,12 @@ func voteRows(q client.Request) (rows [][]string) {
 		rows = append(rows, []string{"votes", text})
 	}
 	for _, v := range q.Votes {
-		how, also := "approved", ""
+		how, also := "approved", inPlaceOf(v.For)
 		if !v.Approve {
 			how = "rejected"
 		}
 		if v.Concern != "" {
-			also = " as a reviewer of " + v.Concern
+			also += " as a reviewer of " + v.Concern
 		}
 		if v.Reason != "" {
 			also += ": " + v.Reason
@@ -224,6 +228,14 @@ func voteRows(q client.Request) (rows [][]string) {
 		rows = append(rows, []string{how + " by", v.By + ", " + when(v.At) + also})
 	}
 	return rows
+}
+
+// inPlaceOf says in whose place somebody voted; "" if in their own.
+func inPlaceOf(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " in the place of " + name
 }
 
 // turnText says whom an open request waits for.
@@ -281,48 +293,6 @@ func threadRows(q client.Request) (rows [][]string) {
 
 func newer(q client.Request) string {
 	return fmt.Sprintf("release %d was uploaded meanwhile; this is about release %d", q.Newer, q.Release)
-}
-
-func (c requestCommands) decide(verb string, approve bool) *cobra.Command {
-	var v client.Verdict
-	var digest, concern, tag string
-	var life lifetime
-	cmd := &cobra.Command{
-		Use: verb + " ID", Short: strings.ToUpper(verb[:1]) + verb[1:] + " another person's request", Args: cobra.ExactArgs(1),
-		Long: "Votes about the release that the request names, which `agora requests show ID` shows. The vote that the last stage waited for approves the request; one rejection ends it. With --digest, only if that is its module; with --if-match, only if the request is as it was shown with that etag. With neither, only if it has not changed since this command read it.",
-		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
-			if digest == "" {
-				q, err := node.Request(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				digest = q.Digest
-				tag = cmp.Or(tag, q.ETag)
-			}
-			if v.Approve, v.Digest = approve, digest; concern != "" {
-				v.Concern = &concern
-			}
-			var err error
-			if v.Until, err = life.end(time.Now()); err != nil {
-				return err
-			}
-			q, err := node.IfMatch(quoted(tag)).Vote(ctx, args[0], v)
-			if err != nil {
-				return err
-			}
-			return c.print(q, func(w io.Writer) error { return showDecided(w, q) })
-		}),
-	}
-	cmd.Flags().StringVar(&digest, "digest", "", "the module that you looked at, as agora requests show prints it")
-	cmd.Flags().StringVar(&tag, "if-match", "", "the etag of the request that you looked at, as agora requests show prints it")
-	cmd.Flags().StringVar(&v.Reason, "reason", "", "why; needed to reject")
-	if approve {
-		life.flags(cmd)
-		cmd.Flags().StringVar(&concern, "concern", "", "vote as a reviewer of this concern: security, privacy, finance or platform")
-	} else {
-		cmd.Flags().StringVar(&v.Remedy, "remedy", "", "what would pass")
-	}
-	return cmd
 }
 
 func (c requestCommands) askChanges() *cobra.Command {

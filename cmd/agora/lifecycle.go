@@ -58,12 +58,16 @@ func lifeWords(a client.App) string {
 	switch {
 	case a.State == "suspended":
 		return fmt.Sprintf("%s is suspended by %s (%s): it serves nothing until `agora apps resume %s`.", a.Name, a.Suspension.By, a.Suspension.Authority, a.Name)
+	case a.State == "quarantined":
+		return fmt.Sprintf("%s is quarantined by %s (%s): it serves nothing, and stays as it is, until `agora apps unquarantine %s`.", a.Name, a.Quarantine.By, a.Quarantine.Authority, a.Name)
 	case a.State == "deleting":
 		return fmt.Sprintf("%s serves nothing, and will be removed on %s. Until then, `agora apps undelete %s` undoes it.", a.Name, when(a.Deletion.Until), a.Name)
 	case a.State == "removing":
 		return a.Name + " is being removed."
 	case a.State == "removed":
 		return fmt.Sprintf("%s was removed on %s; what was removed is in %s.", a.Name, when(a.Removal.Done), a.Removal.Certificate)
+	case a.State == "maintenance":
+		return fmt.Sprintf("%s is in maintenance%s: it serves, and gets nothing new, until `agora apps unmaintain %s`.", a.Name, maintenanceWords(*a.Maintenance), a.Name)
 	case a.Offer != nil:
 		return fmt.Sprintf("%s is offered to %s, who takes it with `agora apps accept %s`. Until then it belongs to %s.", a.Name, a.Offer.To, a.Name, a.Owner)
 	}
@@ -80,8 +84,14 @@ func lifeRows(a client.App) (rows [][]string) {
 		}
 		rows = append(rows, []string{"orphaned", "its owner is disabled; " + next})
 	}
+	if m := a.Maintenance; m != nil {
+		rows = append(rows, []string{"maintenance", strings.TrimSpace(fmt.Sprintf("by %s on %s%s: %s", m.By, when(m.At), maintenanceWords(*m), orDash(m.Reason)))})
+	}
 	if s := a.Suspension; s != nil {
 		rows = append(rows, []string{"suspended", fmt.Sprintf("by %s (%s) on %s: %s", s.By, s.Authority, when(s.At), orDash(s.Reason))})
+	}
+	if q := a.Quarantine; q != nil {
+		rows = append(rows, []string{"quarantined", fmt.Sprintf("by %s (%s) on %s: %s", q.By, q.Authority, when(q.At), q.Reason)})
 	}
 	if d := a.Deletion; d != nil {
 		rows = append(rows, []string{"removed", fmt.Sprintf("on %s, as %s asked on %s: %s", when(d.Until), d.By, when(d.At), orDash(d.Reason))})
@@ -91,6 +101,9 @@ func lifeRows(a client.App) (rows [][]string) {
 	}
 	if r := a.Removal; r != nil && !r.Done.IsZero() {
 		rows = append(rows, []string{"removed", fmt.Sprintf("on %s; see `agora certificates show %s`", when(r.Done), r.Certificate)})
+	}
+	if len(a.Exemptions) > 0 {
+		rows = append(rows, []string{"exempted", "from rules, in " + strings.Join(a.Exemptions, ", ") + ": see `agora exemptions list --app " + a.Name + "`"})
 	}
 	if len(a.May) > 0 {
 		rows = append(rows, []string{"you may", strings.Join(a.May, ", ")})
@@ -118,6 +131,83 @@ func (c appCommands) resume() *cobra.Command {
 		func(ctx context.Context, node *client.Client, app string) (client.App, error) {
 			return node.Resume(ctx, app, reason)
 		})
+}
+
+// maintenanceWords says until when, and what follows.
+func maintenanceWords(m client.Maintenance) (words string) {
+	if !m.Until.IsZero() {
+		words += " until " + m.Until.UTC().Format(time.DateOnly)
+	}
+	if m.Successor != "" {
+		words += ", followed by " + m.Successor
+	}
+	return words
+}
+
+func (c appCommands) maintain() *cobra.Command {
+	var reason, until, successor string
+	cmd := c.act(&cobra.Command{
+		Use: "maintain APP", Short: "Say that an app is kept running and gets nothing new",
+		Long: `Puts an app in maintenance: it serves as before, people see in the catalogue that
+it gets nothing new and which app they should use instead, and the promotion of
+a release has to say what it mends. At the end that is said its owners are told;
+nothing stops by itself. Said again, it takes the place of what was said.`,
+		Example: `  agora apps maintain hello --until 2030-01-31 --successor hello-next`,
+	}, &reason, func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+		var end time.Time
+		if until != "" {
+			var err error
+			if end, err = time.Parse(time.DateOnly, until); err != nil {
+				return client.App{}, usageError("--until is a date such as 2030-01-31, not %q", until)
+			}
+		}
+		return node.Maintain(ctx, app, end, successor, reason)
+	})
+	cmd.Flags().StringVar(&until, "until", "", "the date of its end, such as 2030-01-31")
+	cmd.Flags().StringVar(&successor, "successor", "", "the app that people should use instead")
+	return cmd
+}
+
+func (c appCommands) unmaintain() *cobra.Command {
+	var reason string
+	return c.act(&cobra.Command{Use: "unmaintain APP", Short: "Let an app get new things again"}, &reason,
+		func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+			return node.EndMaintenance(ctx, app, reason)
+		})
+}
+
+func (c appCommands) quarantine() *cobra.Command {
+	var reason string
+	cmd := c.act(&cobra.Command{
+		Use: "quarantine APP", Short: "Keep an app from everybody because something is wrong with it",
+		Long: `Stops an app because something is wrong with it: a vulnerability, a stolen key,
+misuse. Its addresses say that it was stopped to protect the people who use it,
+its calls end, and nothing of it runs. Its owners cannot resume, promote or
+delete it, and no release of it goes; they can upload what mends it. For
+reviewers of security and operators; it is ended by the authority that set it or
+one above, and by no one who owns the app.`,
+		Example: `  agora apps quarantine hello --reason "its signing key was published"`,
+	}, &reason, func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+		return node.Quarantine(ctx, app, reason)
+	})
+	cmd.Flags().Lookup("reason").Usage = "what is wrong; every signed-in person can read it"
+	_ = cmd.MarkFlagRequired("reason")
+	return cmd
+}
+
+func (c appCommands) unquarantine() *cobra.Command {
+	var reason string
+	cmd := c.act(&cobra.Command{
+		Use: "unquarantine APP", Short: "Let an app out of its quarantine",
+		Long: `Ends the quarantine of an app, which is then what it was before: suspended, if it
+was. What was uploaded meanwhile serves once its owner activates it.`,
+		Example: `  agora apps unquarantine hello --reason "signed anew; the old key is deleted"`,
+	}, &reason, func(ctx context.Context, node *client.Client, app string) (client.App, error) {
+		return node.EndQuarantine(ctx, app, reason)
+	})
+	cmd.Flags().Lookup("reason").Usage = "why it is safe again; every signed-in person can read it"
+	_ = cmd.MarkFlagRequired("reason")
+	return cmd
 }
 
 func (c appCommands) delete() *cobra.Command {

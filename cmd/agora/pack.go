@@ -14,8 +14,8 @@ import (
 	"github.com/agora-host/agora/abi/static"
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/internal/humanize"
-	"github.com/agora-host/agora/javascript"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/script/languages"
 )
 
 // withFiles puts the files that a manifest names, in a directory beside it, into
@@ -87,7 +87,7 @@ makes the module first. agora deploy does all that by itself.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
 				out = args[1]
-				if javascript.IsSource(out) {
+				if languages.IsSource(out) {
 					out = strings.TrimSuffix(out, filepath.Ext(out)) + ".wasm"
 				}
 			}
@@ -107,7 +107,7 @@ func (c offlineCommands) packInto(ctx context.Context, manifestPath, modulePath,
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", manifestPath, err)
-	case m.Static == nil && !javascript.IsSource(modulePath):
+	case m.Static == nil && !languages.IsSource(modulePath):
 		return usageError("%s names no static files, so there is nothing to pack: add a table [static] with dir = \"…\", see docs/manifest.md", manifestPath)
 	}
 	p := project{filepath.Dir(manifestPath), manifest, modulePath}

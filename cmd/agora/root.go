@@ -6,7 +6,7 @@ import (
 	"io"
 
 	"github.com/agora-host/agora/host/engine"
-	"github.com/agora-host/agora/javascript/isolate"
+	"github.com/agora-host/agora/script/isolate"
 	"github.com/spf13/cobra"
 )
 
@@ -76,8 +76,8 @@ does not answer, 7 in conflict with what is there, 8 something stored is damaged
 	add("apps", loginCommand{session: s}.command(), contextCommands{s}.command(), appCommands{s}.command(), releaseCommands{s}.command(), deploy.command(), deploy.dev(),
 		offline.pack(), signature.sign(), signature.verify(), offline.inspect(), offline.types(), call.invoke(), call.logs(),
 		triggerCommands{s}.command(), deadLetterCommands{s}.command(), call.usage())
-	add("govern", requestCommands{s}.command(), capabilityCommands{s}.command(), grantCommands{s}.command(), policyCommands{s}.command(), keyCommands{s}.command(), domainCommands{s}.command(), audienceCommands{s}.command(),
-		userCommands{s}.command(), peopleCommands{s}.command(), provisioningCommands{s}.command(), accessCommands{s}.command(), groupCommands{s}.command(), noticeCommands{s}.command(), tokenCommands{s}.command(), sessionCommands{s}.command(), serviceAccountCommands{s}.command(), quotaCommands{s}.command(), secretCommands{s}.command(), certificateCommands{s}.command(), eventCommands{s}.command())
+	add("govern", requestCommands{s}.command(), capabilityCommands{s}.command(), grantCommands{s}.command(), policyCommands{s}.command(), keyCommands{s}.command(), domainCommands{s}.command(), audienceCommands{s}.command(), exemptionCommands{s}.command(),
+		userCommands{s}.command(), peopleCommands{s}.command(), provisioningCommands{s}.command(), accessCommands{s}.command(), groupCommands{s}.command(), noticeCommands{s}.command(), delegateCommands{s}.command(), tokenCommands{s}.command(), sessionCommands{s}.command(), serviceAccountCommands{s}.command(), quotaCommands{s}.command(), secretCommands{s}.command(), certificateCommands{s}.command(), eventCommands{s}.command())
 	root.AddCommand(offline.version(), workerCommand(c.streams, "compile-worker", engine.CompileWorker), workerCommand(c.streams, "build-worker", isolate.Worker))
 	root.SetHelpCommand(helpCommand(root))
 	plainHelp := root.HelpFunc()

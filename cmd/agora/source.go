@@ -16,8 +16,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/javascript"
 	"github.com/agora-host/agora/registry"
+	"github.com/agora-host/agora/script"
+	"github.com/agora-host/agora/script/languages"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -34,7 +35,7 @@ func locate(arg, module string) (project, error) {
 	file := filepath.Join(arg, manifestFile)
 	switch info, err := os.Stat(cmp.Or(arg, ".")); {
 	case err == nil && info.IsDir():
-	case javascript.IsSource(arg) || filepath.Ext(arg) == ".wasm":
+	case languages.IsSource(arg) || filepath.Ext(arg) == ".wasm":
 		if module != "" {
 			return project{}, usageError("%s and %s are two modules: name one", arg, module)
 		}
@@ -60,7 +61,7 @@ func locate(arg, module string) (project, error) {
 			return project{}, err
 		}
 	}
-	if p.manifest == nil && !javascript.IsSource(p.module) {
+	if p.manifest == nil && !languages.IsSource(p.module) {
 		return project{}, noManifest(file)
 	}
 	return p, nil
@@ -85,7 +86,7 @@ func manifestOf(file string) string {
 
 // alone is the project of a module or a script: what is beside it counts, if it is there.
 func alone(module string) (project, error) {
-	if !javascript.IsSource(module) {
+	if !languages.IsSource(module) {
 		return project{module: module}, nil
 	}
 	return locate(module, "")
@@ -106,7 +107,7 @@ func moduleOf(ctx context.Context, p project, steps *progress) ([]byte, error) {
 var entries = []string{"app", "index", "main", "server", "worker"}
 
 // notEntries are scripts that are no app: types, tests and settings of tools.
-var notEntries = regexp.MustCompile(`\.(d|test|spec|config)\.[a-z]+$`)
+var notEntries = regexp.MustCompile(`\.(d|test|spec|config)\.[a-z]+$|^(test_.*|.*_test|conftest|setup|__.*__)\.py$`)
 
 // onlySource finds the script that is the app in a directory: by its name, or because there is no
 // other; "" if there is none. Programs in other languages have scripts, too, for browsers.
@@ -120,12 +121,12 @@ func onlySource(dir string) string {
 		var scripts []string
 		files, _ := os.ReadDir(in)
 		for _, f := range files {
-			if javascript.IsSource(f.Name()) && !notEntries.MatchString(f.Name()) && !f.IsDir() {
+			if languages.IsSource(f.Name()) && !notEntries.MatchString(f.Name()) && !f.IsDir() {
 				scripts = append(scripts, f.Name())
 			}
 		}
 		for _, name := range entries {
-			for _, ext := range javascript.Extensions {
+			for _, ext := range languages.Extensions {
 				if slices.Contains(scripts, name+ext) {
 					return filepath.Join(in, name+ext)
 				}
@@ -140,7 +141,7 @@ func onlySource(dir string) string {
 
 // read returns the project's module; a script is built.
 func (p project) read(ctx context.Context, steps *progress) ([]byte, error) {
-	if !javascript.IsSource(p.module) {
+	if !languages.IsSource(p.module) {
 		return os.ReadFile(p.module)
 	}
 	var m registry.Manifest
@@ -150,7 +151,7 @@ func (p project) read(ctx context.Context, steps *progress) ([]byte, error) {
 			return nil, fmt.Errorf("%s: %w", filepath.Join(p.dir, manifestFile), err)
 		}
 		if !m.StartOnce {
-			steps.note("Write start_once = true in " + filepath.Join(p.dir, manifestFile) + ": without it, each request starts the JavaScript engine anew.")
+			steps.note("Write start_once = true in " + filepath.Join(p.dir, manifestFile) + ": without it, each request starts the script's engine anew.")
 		}
 	}
 	steps.to("building " + p.module)
@@ -158,9 +159,9 @@ func (p project) read(ctx context.Context, steps *progress) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	built, err := javascript.Build(ctx, s)
-	if e, ok := errors.AsType[*javascript.Error](err); ok {
-		return nil, &javascript.Error{Diagnostics: within(prefix, e.Diagnostics)}
+	built, err := languages.Build(ctx, s)
+	if e, ok := errors.AsType[*script.Error](err); ok {
+		return nil, &script.Error{Diagnostics: within(prefix, e.Diagnostics)}
 	} else if err != nil {
 		return nil, err
 	}
@@ -171,7 +172,7 @@ func (p project) read(ctx context.Context, steps *progress) ([]byte, error) {
 }
 
 // source is the script to build, and where its directory is for the reader of its diagnostics.
-func (p project) source(m registry.Manifest) (s javascript.Source, prefix string, err error) {
+func (p project) source(m registry.Manifest) (s script.Source, prefix string, err error) {
 	prefix = p.dir
 	entry, err := filepath.Rel(p.dir, p.module)
 	if err != nil || !filepath.IsLocal(entry) {
@@ -187,7 +188,7 @@ func (p project) source(m registry.Manifest) (s javascript.Source, prefix string
 }
 
 // within says where files are for a reader in the working directory.
-func within(dir string, all []javascript.Diagnostic) []javascript.Diagnostic {
+func within(dir string, all []script.Diagnostic) []script.Diagnostic {
 	all = slices.Clone(all)
 	for i, d := range all {
 		if d.File != "" {
@@ -198,13 +199,13 @@ func within(dir string, all []javascript.Diagnostic) []javascript.Diagnostic {
 }
 
 // diagnostic writes one as compilers do, so that editors find the place.
-func diagnostic(severity string, d javascript.Diagnostic) string {
+func diagnostic(severity string, d script.Diagnostic) string {
 	d.Text = severity + ": " + d.Text
 	return printableLines(d.String())
 }
 
 // printNotBuilt says what is wrong with a script, and returns the exit status for it: that of a bad module.
-func (c *terminal) printNotBuilt(e *javascript.Error) int {
+func (c *terminal) printNotBuilt(e *script.Error) int {
 	if c.output == "json" {
 		p := abi.Problem{Type: "about:blank", Title: "The script cannot become a module", Detail: e.Error()}
 		for _, d := range e.Diagnostics {

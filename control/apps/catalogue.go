@@ -134,10 +134,14 @@ func (c *Catalogue) matching(tx state.Reader, actor access.Actor, search registr
 
 // publicFace leaves of an app what its callers may know.
 func publicFace(a control.App) control.App {
-	return control.App{
+	face := control.App{
 		App:   registry.App{Name: a.Name, Title: a.Title, Description: a.Description, Owner: a.Owner, Team: a.Team, Active: map[abi.Tier]int{}},
 		State: a.State, URL: a.URL, Tier: a.Tier, TierURLs: map[abi.Tier]string{},
 	}
+	if m := a.Maintenance; m != nil {
+		face.Maintenance = &registry.Maintenance{Until: m.Until, Successor: m.Successor}
+	}
+	return face
 }
 
 // App reads one app.

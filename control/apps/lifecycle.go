@@ -3,6 +3,7 @@ package apps
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -50,7 +51,7 @@ func personOf(actor access.Actor, app registry.App) person {
 	on := control.OfApp(app)
 	who := actor.Person()
 	shares := (app.CoOwner != "" && who == app.CoOwner) || access.In(actor.Groups, app.Group) || (who == app.Owner && who != actor.User)
-	p := registry.Party{Owner: actor.User == app.Owner, Shares: shares, Reviewer: access.Holds(actor, access.RoleReviewer, on), Operator: access.Holds(actor, access.RoleOperator, on)}
+	p := registry.Party{Owner: actor.User == app.Owner, Shares: shares, Reviewer: access.Holds(actor, access.RoleReviewer, on), Security: access.Reviews(actor, access.ConcernSecurity, app.Group), Operator: access.Holds(actor, access.RoleOperator, on)}
 	return person{p, actor}
 }
 
@@ -96,6 +97,65 @@ func (p person) explained(app, reason string) error {
 	return nil
 }
 
+// MaintainApp says that an app is kept running and gets nothing new, until when, and what follows it.
+func (l *Lifecycle) MaintainApp(ctx context.Context, name string, m control.Maintain) (control.App, error) {
+	return l.act(ctx, access.MaintainApp, name, m.Reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+		is := registry.Maintenance{By: p.User, At: l.desk.Now().UTC(), Until: m.Until.UTC(), Successor: m.Successor, Reason: m.Reason}
+		a, err := a.Maintain(p.Party, is)
+		if err := cmp.Or(err, p.explained(name, m.Reason)); err != nil {
+			return a, err
+		}
+		if m.Successor != "" {
+			if next, err := find(tx, m.Successor); err != nil {
+				return a, err
+			} else if err := next.Alive(); err != nil {
+				return a, err
+			}
+		}
+		detail := map[string]string{"reason": m.Reason, "successor": m.Successor}
+		if !is.Until.IsZero() {
+			detail["until"] = is.Until.Format(time.DateOnly)
+		}
+		tx.Emit("app.maintained", name, name, detail)
+		return a, nil
+	})
+}
+
+// EndMaintenance lets an app get new things again.
+func (l *Lifecycle) EndMaintenance(ctx context.Context, name, reason string) (control.App, error) {
+	return l.act(ctx, access.EndMaintenance, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+		a, err := a.EndMaintenance(p.Party)
+		if err := cmp.Or(err, p.explained(name, reason)); err != nil {
+			return a, err
+		}
+		tx.Emit("app.unmaintained", name, name, map[string]string{"reason": reason})
+		return a, nil
+	})
+}
+
+// TellEnds tells the owners of apps whose maintenance was to end by now, once. Nothing stops by that.
+func (l *Lifecycle) TellEnds(ctx context.Context) error {
+	var over []registry.App
+	err := l.desk.View(ctx, func(tx state.Reader) (err error) {
+		over, _, err = tx.AppsPart(state.Part{Limit: -1}, func(a registry.App) bool { return a.MaintenanceOver(l.desk.Now()) })
+		return err
+	})
+	for _, found := range over {
+		_, failed := l.desk.Update(ctx, "node", func(tx state.Tx) error {
+			a, err := tx.App(found.Name)
+			if err != nil || !a.MaintenanceOver(l.desk.Now()) {
+				return err
+			}
+			m := *a.Maintenance
+			m.Over, a.Maintenance = true, &m
+			tx.Emit("app.maintenance_over", a.Name, a.Name, map[string]string{"until": m.Until.Format(time.DateOnly), "successor": m.Successor})
+			return tx.PutApp(a)
+		})
+		err = errors.Join(err, failed)
+	}
+	return err
+}
+
 // SuspendApp stops an app: it serves nothing and nothing calls it, until it is resumed.
 func (l *Lifecycle) SuspendApp(ctx context.Context, name, reason string) (control.App, error) {
 	return l.act(ctx, access.SuspendApp, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
@@ -115,6 +175,38 @@ func (l *Lifecycle) ResumeApp(ctx context.Context, name, reason string) (control
 		tx.Emit("app.resumed", name, name, map[string]string{"reason": reason})
 		return a, err
 	})
+}
+
+// QuarantineApp keeps an app from everybody, because something is wrong with it.
+func (l *Lifecycle) QuarantineApp(ctx context.Context, name, reason string) (control.App, error) {
+	return l.act(ctx, access.QuarantineApp, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+		a, err := a.SetQuarantine(p.Party, p.User, reason, l.desk.Now().UTC())
+		if err := cmp.Or(err, given(reason, "what is wrong with an app has to be said")); err != nil {
+			return a, err
+		}
+		tx.Emit("app.quarantined", name, name, map[string]string{"authority": string(a.Quarantine.Authority), "reason": reason})
+		return a, nil
+	})
+}
+
+// EndQuarantine lets an app be what it was before it was quarantined.
+func (l *Lifecycle) EndQuarantine(ctx context.Context, name, reason string) (control.App, error) {
+	return l.act(ctx, access.EndQuarantine, name, reason, func(tx state.Tx, p person, a registry.App) (registry.App, error) {
+		a, err := a.EndQuarantine(p.Party, l.desk.Now().UTC())
+		if err := cmp.Or(err, given(reason, "why an app is safe again has to be said")); err != nil {
+			return a, err
+		}
+		tx.Emit("app.unquarantined", name, name, map[string]string{"reason": reason, "state": string(a.State())})
+		return a, nil
+	})
+}
+
+// given requires a reason.
+func given(reason, why string) error {
+	if strings.TrimSpace(reason) == "" {
+		return fmt.Errorf("%s: %w", why, approvals.ErrReasonMissing)
+	}
+	return nil
 }
 
 // DeleteApp stops an app, which is removed with all that it keeps when a wait is over.
@@ -241,7 +333,7 @@ func (l *Lifecycle) RenameApp(ctx context.Context, name, title string) (control.
 // lifeActs lists what an actor may do to an app as a whole now. They are the names of operations.
 func lifeActs(actor access.Actor, app registry.App) (may []string) {
 	for _, act := range []access.Act{
-		access.SuspendApp, access.ResumeApp, access.RenameApp, access.TransferApp, access.ShareApp, access.AcceptOffer, access.EndOffer, access.DeleteApp, access.UndeleteApp,
+		access.MaintainApp, access.EndMaintenance, access.SuspendApp, access.ResumeApp, access.QuarantineApp, access.EndQuarantine, access.RenameApp, access.TransferApp, access.ShareApp, access.AcceptOffer, access.EndOffer, access.DeleteApp, access.UndeleteApp,
 	} {
 		if access.Allowed(actor, act, control.OfApp(app)) {
 			may = append(may, string(act))

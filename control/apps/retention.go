@@ -32,6 +32,7 @@ type holdings struct {
 	waiting     map[int]string        // the open request about a release
 	granted     map[int]string        // the live grant that a request about a release led to
 	activations []registry.Activation // of each tier newest first, as far back as they matter
+	quarantined bool                  // so that all of them are kept
 }
 
 // historyOf reads a tier's activations, newest first: as far back as a rollback looks and, where
@@ -63,7 +64,7 @@ func historyOf(tx state.Reader, app string, tier abi.Tier, since time.Time) (his
 
 // holdingsOf reads them. grants are the app's.
 func holdingsOf(tx state.Reader, app registry.App, grants []approvals.Grant, now time.Time) (holdings, error) {
-	own := holdings{active: app.Active, granted: map[int]string{}}
+	own := holdings{active: app.Active, granted: map[int]string{}, quarantined: app.Quarantine != nil}
 	var err error
 	if own.numbers, err = tx.ReleaseNumbers(app.Name); err != nil {
 		return own, err
@@ -103,6 +104,9 @@ func (own holdings) kept(newest int, now time.Time) map[int]control.Kept {
 		}
 		if id := own.granted[n]; id != "" {
 			k.Because = append(k.Because, id+" holds")
+		}
+		if own.quarantined {
+			k.Because = append(k.Because, "the app is quarantined")
 		}
 		k.Needed = len(k.Because) > 0
 		if tier := before[n]; tier != "" {

@@ -113,6 +113,9 @@ func (s *Service) Route(tx state.Tx, by access.Actor, r registry.Release, tier a
 	if err != nil {
 		return none, err
 	}
+	if app.Quarantine != nil {
+		return none, app.Free()
+	}
 	public, err := opened(tx, r.App, tier)
 	if err != nil {
 		return none, err

@@ -29,7 +29,11 @@ func (s *Service) Decide(ctx context.Context, id string, d control.Verdict) (req
 	if err := checkTexts(d); err != nil {
 		return request, err
 	}
-	if !d.Approve {
+	exempts, err := s.isExemption(ctx, id)
+	if err != nil {
+		return request, err
+	}
+	if !d.Approve || exempts { // the rules refuse what is exempted from them
 		_, err = s.desk.Update(ctx, actor.User, func(tx state.Tx) (err error) {
 			request, err = s.decide(tx, actor, id, d)
 			return err
@@ -138,6 +142,9 @@ func mayVote(tx state.Reader, now time.Time, actor access.Actor, q approvals.Req
 	if err != nil {
 		return err
 	}
+	if actor.For, err = access.DecidesFor(tx, actor, now); err != nil { // it may have ended since they were let in
+		return err
+	}
 	on := control.OfRequest(q)
 	if v, voted := q.VoteOf(actor.User); voted && q.Staged() {
 		on.Stages = []access.Concern{access.Concern(v.Concern)}
@@ -165,12 +172,15 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 		return approvals.Request{}, err
 	}
 	app, err := tx.App(q.App)
+	if err == nil && d.Approve && app.Quarantine != nil {
+		err = app.Free()
+	}
 	if err != nil {
 		return approvals.Request{}, err
 	}
 	if q.Status == approvals.StatusOpen {
 		cast := q.Votes[len(q.Votes)-1]
-		tx.Emit("request.voted", q.App, id, map[string]string{"kind": string(q.Kind), "concern": cast.Concern, "reason": d.Reason, "release": strconv.Itoa(q.Release), "digest": q.Digest})
+		tx.Emit("request.voted", q.App, id, inPlaceOf(cast, map[string]string{"kind": string(q.Kind), "concern": cast.Concern, "reason": d.Reason, "release": strconv.Itoa(q.Release), "digest": q.Digest}))
 		return s.Explain(q, app.Releases), nil
 	}
 	// What the reviewer was told is kept.
@@ -182,6 +192,7 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 	if d.Remedy != "" && !d.Approve {
 		detail["remedy"] = d.Remedy
 	}
+	inPlaceOf(q.Votes[len(q.Votes)-1], detail)
 	tx.Emit("request."+string(q.Status), q.App, id, detail)
 	if grant != nil {
 		emitGrant(tx, *grant)
@@ -193,12 +204,22 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 	case !d.Approve:
 	case q.Kind == approvals.KindPromotion:
 		err = s.EnterTier(tx, actor, q)
+	case q.Kind == approvals.KindExemption:
+		err = s.exempt(tx, app, q)
 	case q.Kind == approvals.KindAudience:
 		err = s.openToAll(tx, actor, app, q)
 	default:
 		err = s.activateReviewed(tx, actor, app, q)
 	}
 	return s.Explain(q, app.Releases), err
+}
+
+// inPlaceOf notes in what is told of a vote in whose place it was cast.
+func inPlaceOf(v approvals.Vote, detail map[string]string) map[string]string {
+	if v.For != "" {
+		detail["for"] = v.For
+	}
+	return detail
 }
 
 func emitGrant(tx state.Tx, g approvals.Grant) {

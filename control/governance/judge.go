@@ -95,6 +95,9 @@ func (j *Judge) ask(tx state.Reader, q Question) (approvals.Subject, error) {
 		err = nil
 	}
 	s.App.Closed = app.ClosedTo(q.Release.Number, q.Release.Digest)
+	live, failed := exemptionsOf(tx, app)
+	err = errors.Join(err, failed)
+	s.Exemptions = approvals.Reaching(live, q.Tier, string(q.Release.Digest), j.desk.Now())
 	s.Allowed = rights.Allowed(j.policy, app, q.Release, q.Tier)
 	return s, err
 }
@@ -102,6 +105,7 @@ func (j *Judge) ask(tx state.Reader, q Question) (approvals.Subject, error) {
 // evaluate asks the policy, and refuses names that are reserved whatever it says.
 func (j *Judge) evaluate(ctx context.Context, s approvals.Subject) (approvals.Verdict, error) {
 	verdict, err := j.policy.Evaluate(ctx, s)
+	verdict = verdict.Except(s.Exemptions)
 	if err == nil && s.App.Reserved != "" {
 		verdict.Findings = append([]abi.Finding{reservedName(s.App.Name, s.App.Reserved)}, verdict.Findings...)
 	}

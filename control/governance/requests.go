@@ -29,6 +29,9 @@ func (s *Service) Promote(ctx context.Context, name string, number int, to abi.T
 	}
 	about := func(tx state.Reader) (Question, error) {
 		r, err := ownRelease(tx, actor, name, number)
+		if err == nil {
+			err = mends(tx, name, reason)
+		}
 		if err != nil {
 			return Question{}, err
 		}
@@ -51,6 +54,15 @@ func (s *Service) Promote(ctx context.Context, name string, number int, to abi.T
 		return nil
 	})
 	return s.Explain(request, 0), err
+}
+
+// mends requires that the promotion of a release of an app in maintenance says what it mends: nothing new comes.
+func mends(tx state.Reader, name, reason string) error {
+	app, err := tx.App(name)
+	if err == nil && app.Maintenance != nil && strings.TrimSpace(reason) == "" {
+		err = fmt.Errorf("app %q is in maintenance and gets nothing new; say what the release mends: %w", name, approvals.ErrReasonMissing)
+	}
+	return err
 }
 
 // ownRelease reads a release that the actor may change.
@@ -212,7 +224,7 @@ func (s *Service) Requests(ctx context.Context, f control.RequestFilter, p contr
 	if err != nil {
 		return all, err
 	}
-	if f.Mine || f.Overdue || f.Turn != "" {
+	if f.Mine || f.Overdue || f.Turn != "" || f.Concern != "" {
 		f.Status = approvals.StatusOpen // what is over waits for no one
 	}
 	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
@@ -228,7 +240,7 @@ func (s *Service) Requests(ctx context.Context, f control.RequestFilter, p contr
 			return part, next, err
 		}
 		all, err = control.Sift(p, func(q approvals.Request) bool {
-			return f.Keeps(q) && (!f.Mine || control.WaitsFor(actor, q)) && (!f.Overdue || q.Overdue())
+			return f.Keeps(q) && (!f.Holds || approvals.Exempts(q, s.desk.Now())) && (!f.Mine || control.WaitsFor(actor, q)) && (!f.Overdue || q.Overdue()) && (f.Concern == "" || control.Awaits(q, f.Concern))
 		}, read)
 		if err != nil {
 			return err
@@ -309,6 +321,12 @@ func (s *Service) Explain(q approvals.Request, newest int) approvals.Request {
 	}
 	if q.Reaches != "" {
 		return q // as it was said when it was decided
+	}
+	if q.Kind == approvals.KindExemption {
+		if q.Reaches = fmt.Sprintf("every release in the %s tier", q.Tier); q.Exemption.Bound {
+			q.Reaches = fmt.Sprintf("release %d in the %s tier", q.Release, q.Tier)
+		}
+		return q
 	}
 	if q.Kind == approvals.KindAudience {
 		q.Reaches = fmt.Sprintf("release %d and every later one that serves the %s tier", q.Release, q.Tier)

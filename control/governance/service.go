@@ -18,6 +18,8 @@ type Policy interface {
 	AllowsName(name string) bool
 	// OpenToAll reports whether an app with data of a class may be open to everybody.
 	OpenToAll(classification string) bool
+	// Exemptions are from which rules apps are exempted, and for how long.
+	Exemptions() approvals.ExemptionRules
 	// Clocks are how long those have whose turn it is in a request about a tier.
 	Clocks(tier abi.Tier) approvals.Clocks
 	// Life is how long the grants of a tier live.

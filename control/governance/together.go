@@ -83,6 +83,9 @@ func (s *Together) parts(tx state.Reader, actor access.Actor, app string, releas
 		if q.App != app || q.Release != release {
 			return nil, fmt.Errorf("%w: %s is about release %d of app %q", approvals.ErrBadRequest, q.ID, q.Release, q.App)
 		}
+		if q.Kind == approvals.KindExemption {
+			return nil, fmt.Errorf("%w: %s asks for an exemption, which is decided by itself", approvals.ErrBadRequest, q.ID)
+		}
 		all = append(all, part{q, p.Tag, d.About(p)})
 	}
 	if len(all) > 0 {
@@ -95,7 +98,7 @@ func (s *Together) parts(tx state.Reader, actor access.Actor, app string, releas
 	slices.Reverse(known)
 	var mine []part
 	for _, q := range known {
-		if q.Status != approvals.StatusOpen {
+		if q.Status != approvals.StatusOpen || q.Kind == approvals.KindExemption {
 			continue
 		}
 		one := part{asked: q, verdict: d.Verdict}
@@ -164,7 +167,7 @@ func (s *Together) decideParts(ctx context.Context, actor access.Actor, choose f
 			}
 			q, err := s.service.decide(tx, actor, p.asked.ID, p.verdict)
 			if err != nil {
-				return err
+				return fmt.Errorf("%s: %w", p.asked.ID, err)
 			}
 			decided = append(decided, q)
 		}
@@ -176,7 +179,7 @@ func (s *Together) decideParts(ctx context.Context, actor access.Actor, choose f
 	return decided, err
 }
 
-// verifyParts verifies the release once more if a promotion of it is to be approved.
+// verifyParts verifies each release once more of which a promotion is to be approved.
 func (s *Together) verifyParts(ctx context.Context, choose func(state.Reader) ([]part, error)) error {
 	var all []part
 	err := s.desk.View(ctx, func(tx state.Reader) (err error) {
@@ -186,10 +189,20 @@ func (s *Together) verifyParts(ctx context.Context, choose func(state.Reader) ([
 	if err != nil {
 		return err
 	}
+	type release struct {
+		app    string
+		number int
+	}
+	verified := map[release]bool{}
 	for _, p := range all {
-		if p.verdict.Approve && p.asked.Kind == approvals.KindPromotion {
-			return s.service.mustVerify(ctx, p.asked.App, p.asked.Release)
+		of := release{p.asked.App, p.asked.Release}
+		if !p.verdict.Approve || p.asked.Kind != approvals.KindPromotion || verified[of] {
+			continue
 		}
+		if err := s.service.mustVerify(ctx, of.app, of.number); err != nil {
+			return fmt.Errorf("%s: %w", p.asked.ID, err)
+		}
+		verified[of] = true
 	}
 	return nil
 }

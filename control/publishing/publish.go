@@ -23,7 +23,7 @@ import (
 const perModuleByte = 8
 
 // Publish is the walk of an upload: read, verify, judge, compile, store, and route the sandbox to it
-// unless a reviewer must decide first. Nothing is visible before the one transaction at the end;
+// unless a reviewer must decide first, or the app is quarantined. Nothing is visible before the one transaction at the end;
 // what a crash leaves before it are blobs that no release names.
 func (s *Service) Publish(ctx context.Context, u control.Upload, stage func(string)) (published control.Published, err error) {
 	actor, err := s.desk.Door(ctx, access.Publish)
@@ -307,7 +307,7 @@ func (s *Service) AddRelease(tx state.Tx, actor access.Actor, r registry.Release
 	if err := linkRequests(tx, gone, asked); err != nil {
 		return err
 	}
-	if len(asked) == 0 {
+	if len(asked) == 0 && app.Quarantine == nil {
 		if _, err := s.governance.Route(tx, actor, r, abi.TierSandbox, "", false); err != nil {
 			return err
 		}

@@ -21,8 +21,8 @@ type Builder interface {
 	// Build makes a module of one file. What is wrong with it is a *control.ScriptError; one that
 	// takes too much to build is registry.ErrTooHeavy.
 	Build(ctx context.Context, s control.Script) (control.Built, error)
-	// Version is that of the engine which it puts beside scripts.
-	Version() string
+	// Makes reports whether it puts this version of an engine beside scripts.
+	Makes(version string) bool
 }
 
 // Build makes a module of a script, and stores nothing.
@@ -60,7 +60,7 @@ func (s *Service) compare(ctx context.Context, r registry.Release, module []byte
 		return false, nil
 	}
 	files := source.ReadFiles(module)
-	if r.Made.Version != s.builder.Version() || r.Made.Packages || len(files) != 1 {
+	if !s.builder.Makes(r.Made.Version) || r.Made.Packages || len(files) != 1 {
 		return false, nil
 	}
 	i, err := registry.Inspect(module)
@@ -111,5 +111,5 @@ func (s *Service) ReleaseSource(ctx context.Context, app string, number int) (sh
 	if !ok || len(files) == 0 {
 		return shown, registry.ErrNoSource
 	}
-	return control.ReleaseSource{Made: made, Outdated: made.Version != s.builder.Version(), Rebuilt: r.Rebuilt, Files: files}, nil
+	return control.ReleaseSource{Made: made, Outdated: !s.builder.Makes(made.Version), Rebuilt: r.Rebuilt, Files: files}, nil
 }

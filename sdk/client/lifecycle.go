@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 func appPath(app, act string) string { return "/apps/" + url.PathEscape(app) + "/" + act }
@@ -16,6 +17,30 @@ func (c *Client) Suspend(ctx context.Context, app, reason string) (App, error) {
 // Resume ends a suspension.
 func (c *Client) Resume(ctx context.Context, app, reason string) (App, error) {
 	return post[App](ctx, c, appPath(app, "resume"), map[string]any{"reason": reason})
+}
+
+// Maintain puts an app in maintenance, or says anew until which day (zero: no end) and which app follows it ("": none).
+func (c *Client) Maintain(ctx context.Context, app string, until time.Time, successor, reason string) (App, error) {
+	in := map[string]any{"successor": successor, "reason": reason}
+	if !until.IsZero() {
+		in["until"] = until.UTC().Format(time.DateOnly)
+	}
+	return post[App](ctx, c, appPath(app, "maintain"), in)
+}
+
+// EndMaintenance lets an app get new things again.
+func (c *Client) EndMaintenance(ctx context.Context, app, reason string) (App, error) {
+	return post[App](ctx, c, appPath(app, "unmaintain"), map[string]any{"reason": reason})
+}
+
+// Quarantine keeps an app from everybody because something is wrong with it. It needs a reason.
+func (c *Client) Quarantine(ctx context.Context, app, reason string) (App, error) {
+	return post[App](ctx, c, appPath(app, "quarantine"), map[string]any{"reason": reason})
+}
+
+// EndQuarantine lets an app be what it was before. It needs a reason.
+func (c *Client) EndQuarantine(ctx context.Context, app, reason string) (App, error) {
+	return post[App](ctx, c, appPath(app, "unquarantine"), map[string]any{"reason": reason})
 }
 
 // DeleteApp stops an app and has it removed, with all that it keeps, when a wait is over.

@@ -238,7 +238,9 @@ func (c *Client) Requests(ctx context.Context, status, app string) ([]Request, e
 
 // FindRequests lists the requests that a filter lets through, newest first.
 func (c *Client) FindRequests(ctx context.Context, f RequestFilter) ([]Request, error) {
-	return list[Request](ctx, c, "/requests", url.Values{"status": {f.Status}, "app": {f.App}, "by": {f.By}, "turn": {f.Turn}, "mine": onlyIf(f.Mine), "overdue": onlyIf(f.Overdue)})
+	return list[Request](ctx, c, "/requests", url.Values{
+		"status": {f.Status}, "app": {f.App}, "by": {f.By}, "turn": {f.Turn}, "mine": onlyIf(f.Mine), "overdue": onlyIf(f.Overdue), "concern": {f.Concern}, "kind": {f.Kind}, "holds": onlyIf(f.Holds),
+	})
 }
 
 // onlyIf is the value of a parameter that narrows a list if it is true.
@@ -301,6 +303,12 @@ type PartVerdict struct {
 // DecideRelease votes about what a release asks for: about all of it, or about nothing.
 func (c *Client) DecideRelease(ctx context.Context, app string, number int, v ReleaseVerdict) ([]Request, error) {
 	done, err := post[struct{ Items []Request }](ctx, c, fmt.Sprintf("/apps/%s/releases/%d/decision", url.PathEscape(app), number), v)
+	return done.Items, err
+}
+
+// DecideRequests votes about requests that ask for the same, of any apps: about all that are named, or about none.
+func (c *Client) DecideRequests(ctx context.Context, v ReleaseVerdict) ([]Request, error) {
+	done, err := post[struct{ Items []Request }](ctx, c, "/requests/decision", v)
 	return done.Items, err
 }
 

@@ -61,6 +61,9 @@ type (
 		Turn    string // open ones that wait for reviewers or requester
 		Mine    bool   // only open ones of which it is the caller's turn
 		Overdue bool   // only open ones of which the time is over
+		Concern string // only open ones that wait for a reviewer of this concern
+		Kind    string // grant, promotion, audience or exemption
+		Holds   bool   // only exemptions that hold
 	}
 
 	// GrantFilter narrows a list of grants. What is left out narrows nothing.
@@ -147,15 +150,27 @@ type (
 		Serving        int                 `json:"serving,omitempty"`
 		Waiting        int                 `json:"waiting"`
 		Previous       map[abi.Tier]int    `json:"previous,omitempty"` // what rolling a tier back leads to; not in lists
-		State          string              `json:"state"`              // active, suspended, deleting, removing or removed
+		State          string              `json:"state"`              // active, maintenance, suspended, quarantined, deleting, removing or removed
 		May            []string            `json:"may,omitempty"`      // what the caller may do to it as a whole; not in lists
 		Engine         *Engine             `json:"engine,omitempty"`   // what its release that serves, or else the newest, was made with, if of a script
 		Findings       []abi.Finding       `json:"findings,omitempty"` // what its owner can do something about; not in lists
+		Maintenance    *Maintenance        `json:"maintenance,omitempty"`
 		Suspension     *Suspension         `json:"suspension,omitempty"`
+		Quarantine     *Quarantine         `json:"quarantine,omitempty"`
 		Deletion       *Deletion           `json:"deletion,omitempty"`
 		Removal        *Removal            `json:"removal,omitempty"`
 		Offer          *Offer              `json:"offer,omitempty"`
-		ETag           string              `json:"-"` // of one app that is read, for IfMatch
+		Exemptions     []string            `json:"exemptions,omitempty"` // the requests by which it is exempted from rules
+		ETag           string              `json:"-"`                    // of one app that is read, for IfMatch
+	}
+	// Maintenance says that an app gets nothing new, until when, and what follows it.
+	Maintenance struct {
+		By        string    `json:"by,omitempty"`
+		At        time.Time `json:"at,omitzero"`
+		Until     time.Time `json:"until,omitzero"`
+		Successor string    `json:"successor,omitempty"`
+		Reason    string    `json:"reason,omitempty"`
+		Over      bool      `json:"over,omitempty"` // its owners were told that its end has come
 	}
 	// Suspension says who stopped an app.
 	Suspension struct {
@@ -163,6 +178,13 @@ type (
 		Authority string    `json:"authority"` // owner, reviewer or operator
 		At        time.Time `json:"at"`
 		Reason    string    `json:"reason,omitempty"`
+	}
+	// Quarantine says who found that something is wrong with an app, and what.
+	Quarantine struct {
+		By        string    `json:"by"`
+		Authority string    `json:"authority"` // reviewer or operator
+		At        time.Time `json:"at"`
+		Reason    string    `json:"reason"`
 	}
 	// Deletion says until when the deletion of an app can be undone.
 	Deletion struct {
@@ -560,6 +582,7 @@ type (
 		Tier       abi.Tier          `json:"tier"`
 		Capability string            `json:"capability,omitempty"`
 		Params     map[string]string `json:"params,omitempty"`
+		Exemption  *Exemption        `json:"exemption,omitempty"`
 		Reason     string            `json:"reason,omitempty"`
 		Findings   []abi.Finding     `json:"findings,omitempty"`
 		By         string            `json:"by"`
@@ -618,6 +641,7 @@ type (
 		Stage   int       `json:"stage,omitempty"` // its order
 		Concern string    `json:"concern,omitempty"`
 		By      string    `json:"by"`
+		For     string    `json:"for,omitempty"` // in whose place they voted; "": in their own
 		Approve bool      `json:"approve"`
 		Reason  string    `json:"reason,omitempty"`
 		Remedy  string    `json:"remedy,omitempty"` // of a rejection: what would pass
@@ -760,6 +784,7 @@ type (
 		Remedy  string    `json:"remedy,omitempty"` // of a rejection: what would pass
 		Digest  string    `json:"digest,omitempty"` // of the module that was decided about
 		By      string    `json:"by"`
+		For     string    `json:"for,omitempty"` // in whose place
 		At      time.Time `json:"at"`
 		Policy  string    `json:"policy,omitempty"` // that an approval was judged by once more
 		Until   time.Time `json:"until,omitzero"`   // when the grants that it made end at the latest
@@ -910,7 +935,10 @@ type (
 		Disabled bool         `json:"disabled,omitempty"`
 		Former   []FormerName `json:"former,omitempty"` // the names that the user had
 		Given    []Given      `json:"given,omitempty"`  // roles that rules gave, beside Roles
-		ETag     string       `json:"-"`                // of one user that is read, for IfMatch
+		// Delegations say who decides in the user's place; DecidesFor names those of whom one is to the user.
+		Delegations []Delegation `json:"delegations,omitempty"`
+		DecidesFor  []string     `json:"decides_for,omitempty"`
+		ETag        string       `json:"-"` // of one user that is read, for IfMatch
 	}
 	// Given is a role that a rule gave, by what a sign-in provider said.
 	Given struct {

@@ -23,6 +23,12 @@ func InApp(a *registry.App) []*string {
 	if own(&a.Suspension) {
 		all = append(all, &a.Suspension.By)
 	}
+	if own(&a.Maintenance) {
+		all = append(all, &a.Maintenance.By)
+	}
+	if own(&a.Quarantine) {
+		all = append(all, &a.Quarantine.By)
+	}
 	if own(&a.Deletion) {
 		all = append(all, &a.Deletion.By)
 	}
@@ -76,14 +82,17 @@ func InUnnamed(u *registry.Unnamed) []*string { return []*string{&u.Owner} }
 func InRequest(q *approvals.Request) []*string {
 	all := []*string{&q.Owner, &q.CoOwner, &q.By, &q.Sponsor, &q.Reviewed.Signer}
 	if own(&q.Decision) {
-		all = append(all, &q.Decision.By)
+		all = append(all, &q.Decision.By, &q.Decision.For)
+	}
+	if own(&q.Exemption) {
+		all = append(all, &q.Exemption.RevokedBy)
 	}
 	q.Votes, q.Former, q.Thread = slices.Clone(q.Votes), slices.Clone(q.Former), slices.Clone(q.Thread)
 	for i := range q.Thread {
 		all = append(all, &q.Thread[i].By, &q.Thread[i].Sponsor)
 	}
 	for i := range q.Votes {
-		all = append(all, &q.Votes[i].By)
+		all = append(all, &q.Votes[i].By, &q.Votes[i].For)
 	}
 	for i := range q.Former { // ids of groups lead to no person, and stay
 		all = append(all, &q.Former[i])
@@ -100,7 +109,17 @@ func InGrant(g *approvals.Grant) []*string {
 func InCredential(c *access.Credential) []*string { return []*string{&c.User} }
 
 // InUser returns where a user's record refers to other people.
-func InUser(u *access.User) []*string { return []*string{&u.Sponsor} }
+func InUser(u *access.User) []*string {
+	all := []*string{&u.Sponsor}
+	u.Delegations, u.DecidesFor = slices.Clone(u.Delegations), slices.Clone(u.DecidesFor)
+	for i := range u.Delegations {
+		all = append(all, &u.Delegations[i].To)
+	}
+	for i := range u.DecidesFor {
+		all = append(all, &u.DecidesFor[i])
+	}
+	return all
+}
 
 // InAccount returns where an account refers to people.
 func InAccount(a *access.Account) []*string { return []*string{&a.User} }
@@ -140,7 +159,7 @@ func InAttempt(a *state.Attempt) []*string { return []*string{&a.User} }
 
 // aboutPeople reports whether the subject of a kind of events is a person.
 func aboutPeople(kind string) bool {
-	for _, prefix := range []string{"user.", "account.", "service_account.", "session.", "audience.access_", "audience.person_"} {
+	for _, prefix := range []string{"user.", "delegation.", "account.", "service_account.", "session.", "audience.access_", "audience.person_"} {
 		if strings.HasPrefix(kind, prefix) {
 			return true
 		}
@@ -149,7 +168,7 @@ func aboutPeople(kind string) bool {
 }
 
 // peopleInDetail are the keys of details that refer to people.
-var peopleInDetail = []string{"sponsor", "was_sponsor", "identity", "from", "signer", "person", "co_owner", "was_co_owner"}
+var peopleInDetail = []string{"sponsor", "was_sponsor", "identity", "from", "signer", "person", "co_owner", "was_co_owner", "for"}
 
 // inEvent changes where an event refers to people.
 func inEvent(e *abi.Event, change func(string) (string, error)) error {

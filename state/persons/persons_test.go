@@ -112,15 +112,23 @@ func (w *world) act(tx state.Tx, what string, n int, a, b string) error {
 	case "certificate":
 		return tx.PutCertificate(registry.Issued{Certificate: registry.Certificate{ID: fmt.Sprint("cert-", n), App: app, Owner: a, By: b}})
 	case "request":
-		q := approvals.Request{ID: fmt.Sprint("req-", n), Kind: approvals.KindGrant, App: app, Owner: a, CoOwner: b, By: b, Release: n, Status: approvals.StatusOpen, Reviewed: approvals.Terms{Signer: a}, Former: []string{b, "g_team"}, Votes: []approvals.Vote{{By: a}, {By: b}}}
+		q := approvals.Request{ID: fmt.Sprint("req-", n), Kind: approvals.KindGrant, App: app, Owner: a, CoOwner: b, By: b, Release: n, Status: approvals.StatusOpen, Reviewed: approvals.Terms{Signer: a}, Former: []string{b, "g_team"}, Votes: []approvals.Vote{{By: a}, {By: b, For: a}}}
 		if n%2 == 0 {
-			q.Status, q.Decision = approvals.StatusApproved, &approvals.Decision{By: b}
+			q.Status, q.Decision = approvals.StatusApproved, &approvals.Decision{By: b, For: a}
 		}
 		return tx.PutRequest(q)
 	case "grant":
 		return tx.PutGrant(approvals.Grant{ID: fmt.Sprint("g", n), App: app, By: a, ShrunkBy: b, RevokedBy: a, Reviewed: approvals.Terms{Signer: b}, Created: at})
 	case "credential":
 		return tx.PutCredential(access.Credential{ID: fmt.Sprint("c", n), Hash: fmt.Sprint("hash", n), Kind: access.KindToken, User: a, Created: at})
+	case "delegation":
+		from, err := tx.User(a)
+		if err != nil {
+			return err
+		}
+		from.Delegations, from.DecidesFor = []access.Delegation{{ID: fmt.Sprint("d_", n), To: b}}, []string{b}
+		tx.Emit("delegation.made", "", a, map[string]string{"person": b})
+		return tx.PutUser(from)
 	case "links":
 		return tx.PutLinks(access.Links{Off: n%2 == 0, By: a})
 	case "quota":
@@ -172,7 +180,7 @@ func (w *world) dump(t *rapid.T) (text string) {
 // had had their names from the beginning; and nothing that is kept names them but their own records,
 // and signatures.
 func TestRenames(t *testing.T) {
-	acts := []string{"app", "removal", "release", "release", "charge", "unrelease", "unrelease", "activation", "key", "host", "certificate", "request", "grant", "credential", "provisioned", "provisioning", "account", "links", "quota", "quota", "unquota", "secret", "audience", "access request", "pause", "group", "member", "member", "unmember", "told", "notice", "notice", "event", "rename", "rename", "rename"}
+	acts := []string{"app", "removal", "release", "release", "charge", "unrelease", "unrelease", "activation", "key", "host", "certificate", "request", "grant", "credential", "provisioned", "provisioning", "account", "links", "delegation", "quota", "quota", "unquota", "secret", "audience", "access request", "pause", "group", "member", "member", "unmember", "told", "notice", "notice", "event", "rename", "rename", "rename"}
 	rapid.Check(t, func(rt *rapid.T) {
 		is, never := newWorld(rt, "-0"), newWorld(rt, "")
 		releases := map[int]bool{}

@@ -58,8 +58,9 @@ var buckets = []string{bApps, bReleases, bActivations, bKeys, bRequests, bGrants
 // agora would serve what is suspended; in format 6 records refer to people by ids, and meters have
 // other names, which an earlier one would bill as unknown; format 7 added accounts at sign-in
 // providers and roles that they give, which an earlier one would lose; format 8 added what groups have,
-// which an earlier one would not count.
-const format = 8
+// which an earlier one would not count; format 9 added quarantines: an earlier agora would serve what is
+// quarantined.
+const format = 9
 
 // opened is the format in which apps say who may open them, and grouped the one that counts what groups
 // have.

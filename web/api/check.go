@@ -38,6 +38,8 @@ func (s *schema) checkText(text string) string {
 		return fmt.Sprintf("has at least %d characters", s.MinLength)
 	case s.MaxLength > 0 && n > s.MaxLength:
 		return fmt.Sprintf("has at most %d characters, not %d", s.MaxLength, n)
+	case s.Format == "date-time" && !isMoment(text):
+		return fmt.Sprintf("is a time such as 2026-12-01T06:00:00Z, not %q", clip(text))
 	case s.ContentEncoding == "base64" && !matches(s.Pattern, text):
 		return "is base64 with its padding"
 	case s.Format == "date-time" && !isTime(text):
@@ -222,4 +224,9 @@ func (r documentReader) object(at string, s *schema) error {
 	}
 	_, err := r.d.Token()
 	return err
+}
+
+func isMoment(text string) bool {
+	_, err := time.Parse(time.RFC3339, text)
+	return err == nil
 }

@@ -261,6 +261,14 @@ func decideRelease(s *server, c echo.Context) (any, error) {
 	return whole(s.Together.DecideRelease(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number")), in))
 }
 
+func decideRequests(s *server, c echo.Context) (any, error) {
+	in, err := decode[control.ReleaseVerdict](c)
+	if err != nil {
+		return nil, err
+	}
+	return whole(s.Together.DecideAlike(c.Request().Context(), in))
+}
+
 func getBriefing(s *server, c echo.Context) (any, error) {
 	return one(s.Briefings.Briefing(c.Request().Context(), arg[string](c, "app"), int(arg[int64](c, "number"))))
 }
@@ -353,7 +361,7 @@ func inspect(s *server, c echo.Context) (any, error) {
 	return one(s.Policy.Inspect(c.Request().Context(), module))
 }
 
-// script is a media type of scripts, which JavaScript and TypeScript share here.
+// script is a media type of scripts, which all languages share here: the entry's name says which it is.
 const script = "text/javascript"
 
 func build(s *server, c echo.Context) (any, error) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -14,6 +15,16 @@ type (
 	// Reason is the body of acts that say why, some of which have to.
 	Reason struct {
 		Reason string `json:"reason,omitempty"` // everybody who is signed in can read it
+	}
+	// MaintainApp is the body of maintainApp. All may be left out, but the reason for another person's app.
+	MaintainApp struct {
+		Until     string `json:"until,omitempty"`     // a date such as 2030-01-31: its owners are told then; nothing stops by itself
+		Successor string `json:"successor,omitempty"` // the app that people should use from now on
+		Reason    string `json:"reason,omitempty"`
+	}
+	// Because is the body of quarantineApp, endQuarantine and revokeExemption.
+	Because struct {
+		Reason string `json:"reason"` // needed always; everybody who is signed in can read it
 	}
 	// DeleteApp is the body of deleteApp.
 	DeleteApp struct {
@@ -49,6 +60,44 @@ func resumeApp(s *server, c echo.Context) (any, error) {
 		return nil, err
 	}
 	return one(s.Lifecycle.ResumeApp(c.Request().Context(), arg[string](c, "app"), in.Reason))
+}
+
+func maintainApp(s *server, c echo.Context) (any, error) {
+	in, err := decode[MaintainApp](c)
+	if err != nil {
+		return nil, err
+	}
+	m := control.Maintain{Successor: in.Successor, Reason: in.Reason}
+	if in.Until != "" {
+		if m.Until, err = time.Parse(time.DateOnly, in.Until); err != nil {
+			return nil, fmt.Errorf("%.40q is no date such as 2030-01-31: %w", in.Until, registry.ErrBadMaintenance)
+		}
+	}
+	return one(s.Lifecycle.MaintainApp(c.Request().Context(), arg[string](c, "app"), m))
+}
+
+func endMaintenance(s *server, c echo.Context) (any, error) {
+	in, err := decode[Reason](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Lifecycle.EndMaintenance(c.Request().Context(), arg[string](c, "app"), in.Reason))
+}
+
+func quarantineApp(s *server, c echo.Context) (any, error) {
+	in, err := decode[Because](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Lifecycle.QuarantineApp(c.Request().Context(), arg[string](c, "app"), in.Reason))
+}
+
+func endQuarantine(s *server, c echo.Context) (any, error) {
+	in, err := decode[Because](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Lifecycle.EndQuarantine(c.Request().Context(), arg[string](c, "app"), in.Reason))
 }
 
 func deleteApp(s *server, c echo.Context) (any, error) {

@@ -63,7 +63,10 @@ func listUsers(s *server, c echo.Context, p control.Page) (Items[access.User], e
 
 func listRequests(s *server, c echo.Context, p control.Page) (Items[approvals.Request], error) {
 	status := approvals.Status(arg[string](c, "status"))
-	return s.Requests.Requests(c.Request().Context(), control.RequestFilter{Status: status, App: arg[string](c, "app"), By: arg[string](c, "by"), Turn: approvals.Turn(arg[string](c, "turn")), Mine: arg[string](c, "mine") == "true", Overdue: arg[string](c, "overdue") == "true"}, p)
+	return s.Requests.Requests(c.Request().Context(), control.RequestFilter{
+		Status: status, App: arg[string](c, "app"), By: arg[string](c, "by"), Turn: approvals.Turn(arg[string](c, "turn")), Mine: arg[string](c, "mine") == "true", Overdue: arg[string](c, "overdue") == "true",
+		Concern: access.Concern(arg[string](c, "concern")), Kind: approvals.Kind(arg[string](c, "kind")), Holds: arg[string](c, "holds") == "true",
+	}, p)
 }
 
 func logs(s *server, c echo.Context, p control.Page) (Items[control.LogLine], error) {

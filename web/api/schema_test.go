@@ -70,6 +70,8 @@ func (d *schemas) sample(s *schema) any {
 		return max(1, deref(s.Minimum))
 	case s.Type == "boolean":
 		return true
+	case s.Format == "date-time":
+		return "2026-12-01T06:00:00Z"
 	case s.Pattern != "" && matches(s.Pattern, "/"):
 		return "/"
 	case s.Format == "date-time":

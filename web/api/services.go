@@ -38,13 +38,14 @@ type Services struct {
 	Policy    Policy
 	Trust     Trust
 
-	Routes    web.Routes
-	Requests  Requests
-	Threads   web.Threads
-	Together  web.Together
-	Briefings web.Briefings
-	Lives     web.Lives
-	Grants    web.Grants
+	Routes     web.Routes
+	Requests   Requests
+	Threads    web.Threads
+	Together   web.Together
+	Briefings  web.Briefings
+	Exemptions web.Exemptions
+	Lives      web.Lives
+	Grants     web.Grants
 
 	Audiences Audiences
 
@@ -59,6 +60,7 @@ type Services struct {
 	Tokens          web.Tokens
 	Sessions        web.Sessions
 	ServiceAccounts web.ServiceAccounts
+	Delegations     web.Delegations
 
 	Accounts     web.Accounts
 	Links        web.Links

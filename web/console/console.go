@@ -52,13 +52,14 @@ type Services struct {
 	Policy    web.Policy
 	Sources   Sources
 
-	Routes    web.Routes
-	Requests  web.Requests
-	Threads   web.Threads
-	Together  web.Together
-	Briefings web.Briefings
-	Lives     web.Lives
-	Grants    web.Grants
+	Routes     web.Routes
+	Requests   web.Requests
+	Threads    web.Threads
+	Together   web.Together
+	Briefings  web.Briefings
+	Exemptions web.Exemptions
+	Lives      web.Lives
+	Grants     web.Grants
 
 	Audiences web.Audiences
 
@@ -77,6 +78,7 @@ type Services struct {
 	Groups       web.Groups
 
 	ServiceAccounts web.ServiceAccounts
+	Delegations     web.Delegations
 
 	Inbox  web.Inbox
 	Access web.Explainer
@@ -104,6 +106,7 @@ type Console struct {
 	vault        *vault
 	uploads      *uploads
 	reviews      *reviews
+	exemptions   *exemptions
 	usage        *usage
 	calls        *calls
 	activity     *activity
@@ -134,11 +137,12 @@ func newConsole(s Services, f *frame) *Console {
 		automation:   &automation{s.Automation},
 		vault:        &vault{s.Vault},
 		uploads:      &uploads{f, s.Catalogue, s.Intake, s.Publisher},
+		exemptions:   &exemptions{s.Exemptions},
 		reviews:      &reviews{f, s.Requests, s.Threads, s.Together, s.Briefings, s.Grants, s.Lives, s.Policy, s.Catalogue},
 		usage:        &usage{f, s.Meter, s.Books, s.Samples},
 		calls:        &calls{f, s.Calls},
 		activity:     &activity{f, s.Events},
-		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Accounts, s.SignIns, s.Links, s.Front, s.SignedIn},
+		settings:     &settings{f, s.Tokens, s.Keys, s.Users, s.HostNames, s.Accounts, s.SignIns, s.Links, s.Front, s.SignedIn, s.Delegations},
 		quotas:       &quotas{f, s.Quotas},
 		provisioning: &provisioning{f, s.Provisioning},
 		groups:       &groups{f, s.Groups},
@@ -264,6 +268,10 @@ func (c *Console) routes(mux *http.ServeMux) {
 	edit("/apps/{app}/rollback", anApp, c.apps.rollBack, access.Route)
 	edit("/apps/{app}/suspend", anApp, c.lifecycle.suspendApp, access.SuspendApp)
 	edit("/apps/{app}/resume", anApp, c.lifecycle.resumeApp, access.ResumeApp)
+	edit("/apps/{app}/maintain", anApp, c.lifecycle.maintainApp, access.MaintainApp)
+	edit("/apps/{app}/unmaintain", anApp, c.lifecycle.endMaintenance, access.EndMaintenance)
+	edit("/apps/{app}/quarantine", anApp, c.lifecycle.quarantineApp, access.QuarantineApp)
+	edit("/apps/{app}/unquarantine", anApp, c.lifecycle.endQuarantine, access.EndQuarantine)
 	edit("/apps/{app}/delete", anApp, c.lifecycle.deleteApp, access.DeleteApp)
 	edit("/apps/{app}/undelete", anApp, c.lifecycle.undeleteApp, access.UndeleteApp)
 	edit("/apps/{app}/transfer", anApp, c.lifecycle.transferApp, access.TransferApp)
@@ -279,11 +287,14 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/apps/{app}/triggers/run", c.automation.runTrigger, access.RunTriggers)
 	act("/apps/{app}/dead-letters/{seq}/redeliver", c.automation.redeliver, access.RunTriggers)
 	act("/apps/{app}/dead-letters/{seq}/delete", c.automation.deleteDeadLetter, access.RunTriggers)
+	act("/requests/decision", c.reviews.decideSelected, access.DecideRequest)
 	act("/apps/{app}/releases/{number}/decision", c.reviews.decideRelease, access.DecideRequest)
 	edit("/requests/{id}/decision", aRequest, c.reviews.decide, access.DecideRequest)
 	edit("/requests/{id}/ask-changes", aRequest, c.reviews.askChanges, access.AskChanges)
 	act("/requests/{id}/comments", c.reviews.comment, access.CommentRequest)
 	edit("/requests/{id}/withdraw", aRequest, c.reviews.withdraw, access.WithdrawRequest)
+	edit("/apps/{app}/exemptions", anApp, c.exemptions.ask, access.AskReview)
+	edit("/requests/{id}/revoke-exemption", aRequest, c.exemptions.revoke, access.ReduceGrant)
 	edit("/grants/{id}/revoke", aGrant, c.reviews.revokeGrant, access.ReduceGrant)
 	edit("/apps/{app}/emergency-grants", anApp, c.reviews.breakGlass, access.GrantEmergency)
 	act("/grants/{id}/renew", c.reviews.renewGrant, access.AskReview)
@@ -302,6 +313,8 @@ func (c *Console) routes(mux *http.ServeMux) {
 	act("/settings/tokens/{id}/revoke", c.settings.revokeToken, access.ManageTokens)
 	act("/settings/sessions/{id}/end", c.settings.endSession, access.ManageSessions)
 	act("/settings/sessions/end", c.settings.endSessions, access.ManageSessions)
+	act("/settings/delegations", c.settings.delegate, access.Delegate)
+	act("/settings/delegations/{id}/end", c.settings.endDelegation, access.EndDelegations)
 	act("/settings/keys", c.settings.addKey, access.ManageKeys)
 	act("/settings/keys/delete", c.settings.deleteKey, access.ManageKeys)
 	act("/settings/links", c.settings.switchLinks, access.ManagePerson)

@@ -1,7 +1,7 @@
 // Package console owns the pages: html/template, one stylesheet, a vendored
 // htmx (static/htmx.min.js is htmx.org 2.0.11 as published, Zero-Clause BSD), and
-// two small programs of our own: static/live.js keeps parts marked data-live up to
-// date, and static/upload.js sends the form of an upload.
+// small programs of our own: static/live.js keeps parts marked data-live up to
+// date, static/keys.js has the keys of the page of requests, and static/upload.js sends the form of an upload.
 //
 // Invariants: every page works without JavaScript, and programs only ask for a
 // part of the same page; a request of theirs (HX-Request) that has no session is

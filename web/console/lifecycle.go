@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/web"
@@ -21,6 +22,33 @@ func (l *lifecycle) suspendApp(r *http.Request) (string, error) {
 func (l *lifecycle) resumeApp(r *http.Request) (string, error) {
 	_, err := l.apps.ResumeApp(r.Context(), r.PathValue("app"), r.FormValue("reason"))
 	return appPage(r, "resumed"), err
+}
+
+func (l *lifecycle) maintainApp(r *http.Request) (string, error) {
+	m := control.Maintain{Successor: strings.TrimSpace(r.FormValue("successor")), Reason: r.FormValue("reason")}
+	if text := r.FormValue("until"); text != "" {
+		var err error
+		if m.Until, err = time.Parse(time.DateOnly, text); err != nil {
+			return "", fmt.Errorf("%w: %.30q is no date", problem.ErrBadRequest, text)
+		}
+	}
+	_, err := l.apps.MaintainApp(r.Context(), r.PathValue("app"), m)
+	return appPage(r, "maintained"), err
+}
+
+func (l *lifecycle) endMaintenance(r *http.Request) (string, error) {
+	_, err := l.apps.EndMaintenance(r.Context(), r.PathValue("app"), r.FormValue("reason"))
+	return appPage(r, "unmaintained"), err
+}
+
+func (l *lifecycle) quarantineApp(r *http.Request) (string, error) {
+	_, err := l.apps.QuarantineApp(r.Context(), r.PathValue("app"), r.FormValue("reason"))
+	return appPage(r, "quarantined"), err
+}
+
+func (l *lifecycle) endQuarantine(r *http.Request) (string, error) {
+	_, err := l.apps.EndQuarantine(r.Context(), r.PathValue("app"), r.FormValue("reason"))
+	return appPage(r, "unquarantined"), err
 }
 
 // deleteApp deletes an app whose name was typed.

@@ -34,14 +34,17 @@ type reviews struct {
 
 type requestsView struct {
 	base
-	Status  approvals.Status
-	Mine    bool   // only those of which it is the reader's turn
-	Overdue bool   // only those of which the time is over
-	App     string // the one release that the page is about, "" for all
-	Release int
-	Brief   *control.Briefing // of that release, for those who may look into the app
-	Waiting []approvals.Request
-	Pages   pager
+	Status     approvals.Status
+	Mine       bool   // only those of which it is the reader's turn
+	Overdue    bool   // only those of which the time is over
+	Exemptions bool   // only exemptions that hold
+	App        string // the one release that the page is about, "" for all
+	Release    int
+	Brief      *control.Briefing // of that release, for those who may look into the app
+	Waiting    []approvals.Request
+	Pages      pager
+	Concern    access.Concern // only those that wait for a reviewer of it
+	Counts     openCounts
 }
 
 // asking are the requests of a page that one release made, if more than one of them is open.
@@ -102,7 +105,10 @@ func (v requestsView) Groups() (all []asking) {
 			all = append(all, asking{App: q.App, Release: q.Release, Digest: q.Digest})
 		}
 		a := &all[i]
-		if a.Parts = append(a.Parts, q); v.Approves(q) {
+		if a.Parts = append(a.Parts, q); q.Kind == approvals.KindExemption {
+			continue // which is decided by itself
+		}
+		if v.Approves(q) {
 			a.Approve = append(a.Approve, q)
 		}
 		if v.Rejects(q) {
@@ -125,20 +131,33 @@ func (s *reviews) requests(r *http.Request) (string, any, error) {
 		status = approvals.StatusOpen
 	}
 	mine, overdue := r.URL.Query().Get("mine") == "true", r.URL.Query().Get("overdue") == "true"
+	f := control.RequestFilter{Status: status, Mine: mine, Overdue: overdue}
+	if r.URL.Query().Get("exemptions") == "true" {
+		f.Kind, f.Holds = approvals.KindExemption, true
+	}
 	app, release := r.URL.Query().Get("app"), 0
 	if number := r.URL.Query().Get("release"); number != "" && app != "" {
 		if release, err = strconv.Atoi(number); err != nil || release < 1 {
 			return "", nil, fmt.Errorf("%w: %.20q is no release", problem.ErrBadRequest, number)
 		}
 	}
+	concern := access.Concern(r.URL.Query().Get("concern"))
+	if concern != "" && !slices.Contains(access.Concerns(), concern) {
+		return "", nil, fmt.Errorf("%w: %.20q is no concern", problem.ErrBadRequest, concern)
+	}
+	f.App, f.Release, f.Concern = app, release, concern
 	list, pages, err := listed(r, "requests", shownItems, func(p control.Page) (control.Items[approvals.Request], error) {
-		return s.asked.Requests(r.Context(), control.RequestFilter{Status: status, App: app, Release: release, Mine: mine, Overdue: overdue}, p)
+		return s.asked.Requests(r.Context(), f, p)
 	})
 	if err != nil {
 		return "", nil, err
 	}
+	counts, err := s.countOpen(r)
+	if err != nil {
+		return "", nil, err
+	}
 	brief, err := s.briefing(r, app, release)
-	return "requests", requestsView{b, status, mine, overdue, app, release, brief, list, pages}, err
+	return "requests", requestsView{b, status, mine, overdue, f.Holds, app, release, brief, list, pages, concern, counts}, err
 }
 
 // briefing is what a reviewer has to know of the one release that a page is about; nil for none, and for
@@ -152,6 +171,13 @@ func (s *reviews) briefing(r *http.Request, app string, release int) (*control.B
 		return nil, nil
 	}
 	return &brief, err
+}
+
+// Revokes reports whether the actor may revoke an exemption that holds.
+func (v requestsView) Revokes(q approvals.Request) bool {
+	on := access.App(q.App, q.Owner)
+	on.CoOwner, on.Group = q.CoOwner, q.Group
+	return approvals.Exempts(q, v.Now) && access.Allowed(v.Actor, access.ReduceGrant, on)
 }
 
 // Decides reports whether the actor may decide a request.

@@ -30,28 +30,32 @@ type settings struct {
 	links    web.Links
 	front    web.Front
 	signedIn web.Sessions
+	inPlace  web.Delegations
 }
 
 type settingsView struct {
 	base
-	Tokens     []access.Credential
-	Sessions   []control.SignedIn
-	Keys       []registry.Key
-	Users      []access.User
-	Domains    []registry.HostName
-	Pages      map[string]pager // by list
-	Roles      []access.Role
-	Scopes     []access.ScopeInfo
-	Accounts   []access.Account            // one's own
-	AccountsOf map[string][]access.Account // of the users that are listed
-	Providers  []control.SignInProvider
-	Links      access.Links
-	Ask        string // whom a person asks who has no role
-	TLS        control.TLS
-	Challenge  string // what a new key has to sign
-	Secret     string // a new token, shown once
-	Link       string // a new sign-in link, shown once
-	For        string
+	Tokens   []access.Credential
+	Sessions []control.SignedIn
+	Keys     []registry.Key
+	// Who decides in the reader's place, and in whose place they do.
+	Delegations []control.ShownDelegation
+	Concerns    []access.Concern
+	Users       []access.User
+	Domains     []registry.HostName
+	Pages       map[string]pager // by list
+	Roles       []access.Role
+	Scopes      []access.ScopeInfo
+	Accounts    []access.Account            // one's own
+	AccountsOf  map[string][]access.Account // of the users that are listed
+	Providers   []control.SignInProvider
+	Links       access.Links
+	Ask         string // whom a person asks who has no role
+	TLS         control.TLS
+	Challenge   string // what a new key has to sign
+	Secret      string // a new token, shown once
+	Link        string // a new sign-in link, shown once
+	For         string
 }
 
 func (s *settings) show(r *http.Request) (string, any, error) {
@@ -76,6 +80,13 @@ func (s *settings) show(r *http.Request) (string, any, error) {
 		return "settings", v, nil
 	}
 	v.Keys, v.Pages["keys"], err = listed(r, "keys", shownItems, func(p control.Page) (control.Items[registry.Key], error) { return s.keys.Keys(ctx, p) })
+	if err != nil {
+		return "", nil, err
+	}
+	v.Concerns = access.Concerns()
+	v.Delegations, v.Pages["delegations"], err = listed(r, "delegations", shownItems, func(p control.Page) (control.Items[control.ShownDelegation], error) {
+		return s.inPlace.List(ctx, "", p)
+	})
 	if err != nil {
 		return "", nil, err
 	}

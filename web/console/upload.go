@@ -232,7 +232,7 @@ func (up *uploads) publish(w http.ResponseWriter, r *http.Request, stage func(st
 }
 
 // scriptTypes are the names' ends of files that the node makes modules of.
-var scriptTypes = []string{".js", ".mjs", ".jsx", ".ts", ".mts", ".tsx"}
+var scriptTypes = []string{".js", ".mjs", ".jsx", ".ts", ".mts", ".tsx", ".py"}
 
 func isScript(file string) bool { return slices.Contains(scriptTypes, strings.ToLower(path.Ext(file))) }
 

@@ -61,6 +61,7 @@ var tellings = map[string]telling{
 	"client-closed-request":  {"The request ended early", "The connection was given up, or the server is being restarted.", again},
 	"webhook-refused":        {"The webhook is refused", "The request does not prove that it comes from the service that this address is for.", "Sign it with the secret that was agreed with the app's owner."},
 	"app-suspended":          {"The app is suspended", "It was stopped on purpose, and serves nothing until it is resumed.", "Ask whom the message names, or its owner."},
+	"app-quarantined":        {"The app was stopped for your protection", "Something may be wrong with it, and it serves nothing until that is looked into.", "Ask whom the message names. Do not try to use it in another way."},
 	"app-deleting":           {"The app is being deleted", "It was stopped, and will be removed when a wait is over.", "Ask the owner of the app, if you still need it."},
 	"app-removed":            {"The app was removed", "It was deleted, and what it kept is gone. Its address is not given to another app.", "Remove links that lead here."},
 	"backlog-full":           crowded, "node-busy": crowded, "node-crowded": crowded, "no-place": crowded,

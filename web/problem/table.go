@@ -300,6 +300,17 @@ var table = []Entry{
 		"Requests are decided, and people, what they come in with and whose an app is are changed, by people themselves: never by a service account, and never by an assistant or a pipeline on a person's behalf.",
 		"Sign in to the console yourself, or use a token of your own that was not made for automation.", access.ErrInPerson).
 		commands("agora login"),
+	entry("bad-delegation", http.StatusUnprocessableEntity, "The delegation is not valid",
+		"A reviewer has another reviewer decide in their place, for up to 90 days, for all or some of what the reviewer reviews, and says why.",
+		"Read the detail; it names what is wrong.", access.ErrBadDelegation).
+		commands("agora delegate to PERSON --until 2026-12-03 --reason 'on leave'"),
+	entry("delegated-right", http.StatusConflict, "A delegated right cannot be delegated on",
+		"Who decides in the place of another person does not pass that on: who votes is always one whom the reviewer chose.",
+		"Ask the reviewer whose right it is to choose another person.", access.ErrDelegatedRight).
+		commands("agora delegate list"),
+	entry("no-delegation", http.StatusNotFound, "There is no such delegation",
+		"A delegation is gone once it has ended.", "List those that there are.", access.ErrNoDelegation).
+		commands("agora delegate list"),
 	entry("bad-service-account", http.StatusUnprocessableEntity, "The service account is not valid",
 		"A service account has a name of its own, a person who answers for it, and no role that this person has not. It is no person: it never signs in, owns no app and is in no group.",
 		"Read the detail; it names what is wrong.", access.ErrServiceAccount).
@@ -321,8 +332,8 @@ var table = []Entry{
 		"Correct the lines that the findings name; the schema is at /api/v1/schemas/manifest.json.", registry.ErrBadManifest).
 		commands("agora policy check agora.toml"),
 	entry("bad-script", http.StatusUnprocessableEntity, "The script cannot become a module",
-		"The script has an error, imports what is not there, or is none of JavaScript or TypeScript.",
-		"Correct the lines that the findings name; docs/javascript.md says what a script can use.", registry.ErrBadScript).
+		"The script has an error, imports what is not there, or is none of JavaScript, TypeScript or, as a preview, Python.",
+		"Correct the lines that the findings name; docs/javascript.md says what a script can use, docs/python.md what one in Python.", registry.ErrBadScript).
 		commands("agora dev app.ts"),
 	entry("no-source", http.StatusNotFound, "The release has no source to show",
 		"Its module does not carry the files that it was made of: it was built elsewhere, or of another language.",
@@ -442,6 +453,10 @@ var table = []Entry{
 		"The app was stopped on purpose. It serves nothing, and nothing calls it, until it is resumed; nothing that it keeps is lost.",
 		"Ask whom the message names. Who suspended it, or an operator, resumes it.", registry.ErrSuspended).
 		commands("agora apps show <app>", "agora apps resume <app>").causedByClients().toAll(),
+	entry("app-quarantined", http.StatusServiceUnavailable, "The app was stopped to protect the people who use it",
+		"Something is wrong with the app: it may be open to attack, or have been misused. It serves nothing and nothing calls it until those who look into it end its quarantine; nothing that it keeps is lost.",
+		"Ask whom the message names. Its owner uploads what mends it; who quarantined it, or an authority above, ends that.", registry.ErrQuarantined).
+		commands("agora apps show <app>", "agora apps unquarantine <app>").causedByClients().toAll(),
 	entry("app-deleting", http.StatusServiceUnavailable, "The app is being deleted",
 		"The app was stopped, and will be removed with all that it keeps when its wait is over. Until then that can be undone.",
 		"Ask the owner of the app. The owner, or an operator, can undo the deletion.", registry.ErrDeleting).
@@ -451,12 +466,20 @@ var table = []Entry{
 		"Remove links that lead here. Publish under another name; what was removed is in a certificate.", registry.ErrRemoved).
 		commands("agora certificates list --app <app>").toAll(),
 	entry("app-state", http.StatusConflict, "The app's state does not allow that",
-		"An app is active, suspended, being deleted or removed, and each state allows some acts only.",
+		"An app is active, in maintenance, suspended, quarantined, being deleted or removed, and each state allows some acts only.",
 		"Look at the app's state; the detail says what is in the way.", registry.ErrState, access.ErrNotNow).
 		commands("agora apps show <app>"),
 	entry("suspension-held", http.StatusForbidden, "Others suspended the app",
 		"A suspension is ended by whoever's authority made it: a reviewer's by a reviewer who does not own the app, an operator's by an operator.",
 		"Talk to who suspended it: the app's page names them.", registry.ErrHeld).
+		commands("agora apps show <app>"),
+	entry("maintenance-invalid", http.StatusUnprocessableEntity, "Maintenance cannot be declared like that",
+		"The end of maintenance lies in the future, and an app is followed by another one.",
+		"Correct what the detail names.", registry.ErrBadMaintenance).
+		commands("agora apps maintain <app> --until 2030-01-31 --successor <other app>"),
+	entry("not-guard", http.StatusForbidden, "A quarantine is not yours to set or end",
+		"An app is quarantined by a reviewer of security or an operator. That is ended by the authority that set it, or one above, and by no one who owns the app.",
+		"Talk to who quarantined it: the app's page names them. Owners upload a release that mends what is wrong.", registry.ErrNotGuard).
 		commands("agora apps show <app>"),
 	entry("not-offered", http.StatusForbidden, "The app is not offered to you",
 		"An app is taken over by the one person to whom its owner offers it, and only as long as the offer stands.",
@@ -554,6 +577,14 @@ var table = []Entry{
 	entry("not-your-request", http.StatusForbidden, "It is not your request",
 		"Only who asked, or the app's owner, takes a request back.",
 		"Ask the requester, or let a reviewer reject it.", approvals.ErrNotYours),
+	entry("not-exemptable", http.StatusUnprocessableEntity, "Nobody is exempted from that rule",
+		"The policy names the rules from which an app can be exempted for a time, in exemptions of its data.json; none of those that keep data and people safe is there by default.",
+		"Do what the rule asks for. The detail lists the rules from which apps can be exempted.", approvals.ErrNotExemptable).
+		commands("agora policy show"),
+	entry("no-exemption", http.StatusConflict, "That is no exemption that holds",
+		"The request asks for something else, is not approved, has ended, or was revoked.",
+		"List the exemptions that hold.", approvals.ErrNoExemption).
+		commands("agora exemptions list"),
 	entry("reason-missing", http.StatusUnprocessableEntity, "A reason is needed",
 		"Others will read later why this was done.",
 		"Go back, and give a reason.", approvals.ErrReasonMissing),

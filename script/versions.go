@@ -1,7 +1,6 @@
-package javascript
+package script
 
 import (
-	_ "embed"
 	"fmt"
 	"strings"
 	"time"
@@ -14,16 +13,9 @@ type Known struct {
 	Flaw    string    // why it should not go on to be used: half a sentence, after "it"; "" if nothing is known against it
 }
 
-// versions.txt has a line for each version, the oldest first: the day from which on it was used, the version
-// and, if it should not go on to be used, why, with tabs between them.
-//
-//go:embed versions.txt
-var versions string
-
-// Versions are all that are known, the oldest first. The last is Version.
-func Versions() ([]Known, error) { return readVersions(versions) }
-
-func readVersions(text string) (all []Known, err error) {
+// ReadVersions reads a list of an engine's versions, the oldest first. It has a line for each: the day from which
+// on it was used, the version and, if it should not go on to be used, why, with tabs between them.
+func ReadVersions(text string) (all []Known, err error) {
 	for line := range strings.Lines(text) {
 		parts := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		if len(parts) < 2 || len(parts) > 3 {

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/javascript"
-	"github.com/agora-host/agora/javascript/isolate"
+	"github.com/agora-host/agora/script"
+	"github.com/agora-host/agora/script/isolate"
+	"github.com/agora-host/agora/script/languages"
 )
 
 func TestMain(m *testing.M) {
@@ -29,6 +31,14 @@ func builder(t *testing.T) *isolate.Builder {
 
 // TestBuild: a child makes the module that is made of the same script here.
 func TestBuild(t *testing.T) {
+	python := []byte("def fetch(request, env):\n    return 'hello'\n")
+	in, err := languages.Build(t.Context(), script.Source{Entry: "app.py", Code: python, Capabilities: []string{"kv"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, _, err := builder(t).Build(t.Context(), "app.py", python, []string{"kv"}); err != nil || !bytes.Equal(in.Module, out.Module) || len(out.Warnings) == 0 {
+		t.Errorf("in Python: %d bytes here, %d there, %v", len(in.Module), len(out.Module), err)
+	}
 	code := []byte("const a: number = 1;\nexport default { fetch() { return new Response('hello ' + a) } }\n")
 	here, err := javascript.Build(t.Context(), javascript.Source{Entry: "app.ts", Code: code, Capabilities: []string{"kv"}})
 	if err != nil {
@@ -49,7 +59,7 @@ func TestWrong(t *testing.T) {
 		{"app.ts", "const a = 1;\nconst = 2", "app.ts:2:7: Expected identifier"},
 		{"app.ts", "import a from '/etc/passwd';\nexport default a", "cannot be imported"},
 		{"app.ts", "import a from './isolate.go';\nexport default a", "cannot be imported"},
-		{"app.py", "print()", "is no script"},
+		{"app.rb", "print()", "is no script"},
 		{"app.ts", "export default 1;" + strings.Repeat(" ", javascript.MaxScript), "a script has at most 5 MiB"},
 	} {
 		_, _, err := builder(t).Build(t.Context(), c.entry, []byte(c.code), nil)

@@ -1,4 +1,4 @@
-package javascript
+package script
 
 import (
 	"encoding/binary"
@@ -11,14 +11,18 @@ import (
 	"github.com/agora-host/agora/abi/wasm"
 )
 
-// capabilities are those that the engine can reach, each with its bit in the header: their order is that of
-// engine/host.c.
+// capabilities are those that engines can reach, each with its bit in the header: their order is that of
+// javascript/engine/host.c and python/engine/output.c.
 var capabilities = []string{"log", "config", "secret", "kv", "blob", "events", "fetch", "llm"}
 
-// The engine's side of the header is struct app in engine/memory.c.
+// Capabilities are those that engines can reach.
+func Capabilities() []string { return slices.Clone(capabilities) }
+
+// The engines' side of the header is struct app in javascript/engine/memory.c.
 const (
 	exportHeader = "agora_app"
 	exportHeap   = "__heap_base"
+	exportCheck  = "agora_check" // of an engine that can say what is wrong with a script
 	headerMagic  = "AGORAJS2"
 	headerSize   = 8 + 6*4
 
@@ -29,20 +33,31 @@ const (
 	startRoom  = 1 << 20
 )
 
-// packing is what is put into the engine.
-type packing struct {
-	script  string
-	lines   []byte
-	allowed []string // capabilities
-	info    source.Origin
-	files   []source.File
+// Packing is what is put into an engine.
+type Packing struct {
+	Script  string
+	Lines   []byte   // from where in its source each place of the script is, in the engine's own form
+	Allowed []string // capabilities
+	Info    source.Origin
+	Files   []source.File
+	// Check keeps the function by which an engine says what is wrong with the script: the module is to be asked
+	// that, and not to be published.
+	Check bool
 }
 
-// pack puts a script into the engine's memory, behind what the linker laid out.
-func pack(engine []byte, p packing) ([]byte, error) {
+// Pack puts a script into the engine's memory, behind what the linker laid out.
+func (e *Engine) Pack(p Packing) ([]byte, error) {
+	t, err := e.template()
+	if err != nil {
+		return nil, err
+	}
+	return pack(t.bytes, p)
+}
+
+func pack(engine []byte, p Packing) ([]byte, error) {
 	m, err := wasm.Parse(engine, wasm.Unbounded())
 	if err != nil {
-		return nil, fmt.Errorf("read the JavaScript engine: %w", err)
+		return nil, fmt.Errorf("read the engine: %w", err)
 	}
 	header, at, err := findHeader(m)
 	if err != nil {
@@ -53,14 +68,16 @@ func pack(engine []byte, p packing) ([]byte, error) {
 		return nil, errEngine
 	}
 	data, start := segment(p, int(heap), header[8:headerSize])
-	binary.LittleEndian.PutUint32(header[8+4*4:], bitsOf(p.allowed))
+	binary.LittleEndian.PutUint32(header[8+4*4:], bitsOf(p.Allowed))
 	m.Data[at].Bytes = slices.Concat(m.Data[at].Bytes) // it aliases the engine
 	m.Data = append(m.Data, wasm.Data{Offset: append(wasm.AppendS64([]byte{wasm.OpI32Const}, int64(int32(start))), wasm.OpEnd), Bytes: data})
 	end := (start + len(data) + startRoom + memoryStep - 1) / memoryStep * memoryStep
 	m.Memory.Min = max(m.Memory.Min, uint32(end/pageSize))
-	m.Exports = slices.DeleteFunc(m.Exports, func(e wasm.Export) bool { return e.Name == exportHeader || e.Name == exportHeap })
-	restrict(m, p.allowed)
-	said, err := source.Sections(p.info, p.files)
+	m.Exports = slices.DeleteFunc(m.Exports, func(e wasm.Export) bool {
+		return e.Name == exportHeader || e.Name == exportHeap || e.Name == exportCheck && !p.Check
+	})
+	restrict(m, p.Allowed)
+	said, err := source.Sections(p.Info, p.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +85,7 @@ func pack(engine []byte, p packing) ([]byte, error) {
 	return m.Encode(), nil
 }
 
-var errEngine = errors.New("the JavaScript engine is not one that this version can put a script into")
+var errEngine = errors.New("the engine is not one that this version can put a script into")
 
 // address is the value of an exported constant.
 func address(m *wasm.Module, name string) (uint32, bool) {
@@ -125,9 +142,9 @@ func findHeader(m *wasm.Module) (header []byte, segment int, err error) {
 
 // segment lays script and lines out behind the heap's base, each with a NUL behind it, and writes where
 // they are. start is its address.
-func segment(p packing, heap int, header []byte) (data []byte, start int) {
+func segment(p Packing, heap int, header []byte) (data []byte, start int) {
 	start = (heap + 15) &^ 15
-	for i, part := range [][]byte{[]byte(p.script), p.lines} {
+	for i, part := range [][]byte{[]byte(p.Script), p.Lines} {
 		binary.LittleEndian.PutUint32(header[8*i:], uint32(start+len(data)))
 		binary.LittleEndian.PutUint32(header[8*i+4:], uint32(len(part)))
 		data = append(append(data, part...), 0)

@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/internal/confine"
-	"github.com/agora-host/agora/javascript"
+	"github.com/agora-host/agora/script"
+	"github.com/agora-host/agora/script/languages"
 )
 
 // ErrTooHeavy: the script cannot be built within the bounds.
@@ -34,18 +35,18 @@ type task struct {
 
 // verdict is what a child writes.
 type verdict struct {
-	Built javascript.Built        `json:"built"`
-	Wrong []javascript.Diagnostic `json:"wrong,omitempty"` // of the script
-	Error string                  `json:"error,omitempty"` // of the child
+	Built script.Built        `json:"built"`
+	Wrong []script.Diagnostic `json:"wrong,omitempty"` // of the script
+	Error string              `json:"error,omitempty"` // of the child
 }
 
 // mostOut bounds what a child writes: a module with its script twice, in base64, and what is said of it.
 const mostOut = 64 << 20
 
 // Build makes a module of one script, which may import nothing. What is wrong with the script is a
-// *javascript.Error; one that cannot be built within the bounds is ErrTooHeavy. spent is the
+// *script.Error; one that cannot be built within the bounds is ErrTooHeavy. spent is the
 // processor time that it took.
-func (b *Builder) Build(ctx context.Context, entry string, code []byte, capabilities []string) (built javascript.Built, spent time.Duration, err error) {
+func (b *Builder) Build(ctx context.Context, entry string, code []byte, capabilities []string) (built script.Built, spent time.Duration, err error) {
 	bounds := confine.For(len(code))
 	head, err := json.Marshal(task{entry, capabilities, bounds})
 	if err != nil {
@@ -67,7 +68,7 @@ func (b *Builder) Build(ctx context.Context, entry string, code []byte, capabili
 	case v.Error != "":
 		return built, spent, fmt.Errorf("build the script: %s", v.Error)
 	case len(v.Wrong) > 0:
-		return built, spent, &javascript.Error{Diagnostics: v.Wrong}
+		return built, spent, &script.Error{Diagnostics: v.Wrong}
 	}
 	return v.Built, spent, nil
 }
@@ -95,8 +96,8 @@ func Worker(in io.Reader, out io.Writer) int {
 		return exitNoTask
 	}
 	var v verdict
-	v.Built, err = javascript.Build(context.Background(), javascript.Source{Entry: t.Entry, Code: code[1:], Capabilities: t.Capabilities})
-	if wrong, ok := errors.AsType[*javascript.Error](err); ok {
+	v.Built, err = languages.Build(context.Background(), script.Source{Entry: t.Entry, Code: code[1:], Capabilities: t.Capabilities})
+	if wrong, ok := errors.AsType[*script.Error](err); ok {
 		v = verdict{Wrong: wrong.Diagnostics}
 	} else if err != nil {
 		v = verdict{Error: err.Error()}

@@ -7,7 +7,7 @@
 //   - the child touches no file and no network: it gives that up before it reads the script, and the
 //     bundler is told to resolve nothing;
 //   - it ends within its bounds, whatever the script is;
-//   - what it makes is what javascript.Build makes of the same script anywhere.
+//   - what it makes is what languages.Build makes of the same script anywhere.
 //
 // It must not know who sent a script, nor what becomes of a module.
 //
