@@ -77,6 +77,8 @@ var eventKinds = []EventKind{
 	{"request.escalated", "found that nobody acts on", []string{"turn", "hours", "release"}, AudienceEverybody},
 	{"request.withdrawn", "took back", []string{"reason", "replaced_by"}, AudienceEverybody},
 	{"grant.added", "granted", []string{"capability", "tier", "release"}, AudienceEverybody},
+	{"grant.emergency", "granted in an emergency, before a review,", []string{"capability", "tier", "release", "until", "request", "reason"}, AudienceEverybody},
+	{"grant.replaced", "replaced a grant", []string{"capability", "tier", "by"}, AudienceEverybody},
 	{"grant.revoked", "revoked a grant", []string{"capability", "reason"}, AudienceEverybody},
 	{"grant.ending", "found that a grant ends soon", []string{"capability", "tier", "until", "cause", "days"}, AudienceEverybody},
 	{"grant.ended", "found that a grant has ended", []string{"capability", "tier", "until", "cause", "reason"}, AudienceEverybody},

@@ -58,6 +58,7 @@ const (
 	AcceptOffer     Act = "accept"
 	EndOffer        Act = "end-offer"
 	ReduceGrant     Act = "reduce-grants"
+	GrantEmergency  Act = "break-glass"
 	ReadAudience    Act = "read-audience"
 	ReadBriefing    Act = "read-briefing"
 	SetAudience     Act = "set-audience"
@@ -359,6 +360,7 @@ var rules = []rule{
 	{ReadBriefing, OnApp, "read what a reviewer has to know of a release", "the briefing", ErrForbidden, inside(members)},
 	{SetAudience, OnApp, "say who may open it, and decide who is let in", "", ErrNotOwner, change(living)},
 	{AskAccess, OnApp, "ask to be let in", "", ErrForbidden, one(anyone)},
+	{GrantEmergency, OnApp, "allow a release a capability for hours, before its review", "", ErrNotOwner, change(living)},
 	{ReduceGrant, OnApp, "revoke and shrink its grants, and revoke its exemptions", "", ErrNotOwner, []way{{reviewer, anybody, always}, {doers, owner, there}, {operator, anybody, there}}},
 
 	{ReadRequest, OnRequest, "read it", "the request", ErrForbidden, one(members)},

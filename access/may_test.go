@@ -114,7 +114,7 @@ func onApp(act access.Act, whoever who, on access.Resource) bool {
 		return on.Stage != access.Gone && (on.Quarantined == "" && (security || w.operator) || on.Quarantined == "reviewer" && w.operator)
 	case access.EndQuarantine:
 		return on.Stage != access.Gone && !own && (on.Quarantined == "reviewer" && (security || w.operator) || on.Quarantined == "operator" && w.operator)
-	case access.Route, access.DeleteRelease, access.RunTriggers, access.RenameApp, access.SetAudience, access.MaintainApp:
+	case access.Route, access.DeleteRelease, access.RunTriggers, access.RenameApp, access.SetAudience, access.MaintainApp, access.GrantEmergency:
 		return change && alive
 	case access.EndMaintenance:
 		return change && alive && on.Maintained

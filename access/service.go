@@ -249,7 +249,7 @@ func AsPerson(name, what string) error {
 // with, and whose an app is. A machine that could do one of them could make itself a person who
 // approves.
 var inPerson = map[Act]bool{
-	DecideRequest: true, AskChanges: true, CertifyGrant: true, Review: true, Delegate: true, EndDelegations: true,
+	DecideRequest: true, AskChanges: true, CertifyGrant: true, GrantEmergency: true, Review: true, Delegate: true, EndDelegations: true,
 	ManagePerson: true, ManageAccounts: true, ManageKeys: true, ManageGroup: true, ManageServiceAccount: true, SetQuotas: true,
 	EndQuarantine: true, TransferApp: true, ShareApp: true, AcceptOffer: true, EndOffer: true,
 }

@@ -24,7 +24,7 @@ func CheckFresh(within time.Duration) error {
 // change who may. A window that is left open, and a cookie that is stolen, do none of them. What a token may do,
 // its scopes say.
 var afresh = map[Act]bool{
-	DecideRequest: true, CertifyGrant: true, Delegate: true,
+	DecideRequest: true, CertifyGrant: true, GrantEmergency: true, Delegate: true,
 	ManagePerson: true, ManageGroup: true, SetQuotas: true,
 }
 

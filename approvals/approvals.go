@@ -118,7 +118,9 @@ type Request struct {
 	// release, or about this one and rejected.
 	Replaces string `json:"replaces,omitempty"`
 	// Renews is the grant that it asks for anew, before or after its end.
-	Renews     string `json:"renews,omitempty"`
+	Renews string `json:"renews,omitempty"`
+	// Emergency is the grant that was made before this review of it, and ends with it at the latest.
+	Emergency  string `json:"emergency,omitempty"`
 	Superseded int    `json:"superseded,omitempty"`  // by this later release, if it was
 	ReplacedBy string `json:"replaced_by,omitempty"` // the request about that, if there is one
 
@@ -173,6 +175,7 @@ type Decision struct {
 // Grant allows an app one capability in a tier and every tier below it.
 type Grant struct {
 	ID           string     `json:"id"`
+	Emergency    bool       `json:"emergency,omitempty"` // it was made before its review, which Request is, for one release
 	App          string     `json:"app"`
 	Capability   string     `json:"capability"`
 	Tier         abi.Tier   `json:"tier"`

@@ -42,7 +42,7 @@ func Supersede(tx Tx, app string, release int, by string, now time.Time) ([]Requ
 	}
 	var gone []Request
 	for _, q := range known {
-		if q.Release >= release || q.Renews != "" { // a renewal is about what the grant serves
+		if q.Release >= release || q.Renews != "" || q.Emergency != "" { // a renewal is about what the grant serves; and what was allowed before its review is reviewed
 			continue
 		}
 		q.Status, q.Turn, q.Superseded = StatusWithdrawn, TurnOver, release

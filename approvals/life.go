@@ -16,6 +16,8 @@ type Life struct {
 	CertifyDays int `json:"certify_days"`
 	// UnusedDays is after how many days a grant lapses that nothing uses; 0: it does not.
 	UnusedDays int `json:"unused_days"`
+	// EmergencyHours is the most hours for which a grant can be made before its review; 0: none can.
+	EmergencyHours int `json:"emergency_hours"`
 }
 
 // mostDays bounds each of them: ten years.
@@ -30,6 +32,9 @@ func (l Life) Check() error {
 	}
 	if n := l.UnusedDays; n != 0 && (n < leastIdle || n > mostDays) {
 		return fmt.Errorf("unused_days is 0, or %d to %d days, of which owners are told two weeks before, not %d", leastIdle, mostDays, n)
+	}
+	if n := l.EmergencyHours; n < 0 || n > mostEmergencyHours {
+		return fmt.Errorf("emergency_hours is 0, which is none, to %d hours, not %d", mostEmergencyHours, n)
 	}
 	return nil
 }
@@ -47,7 +52,10 @@ func (l Life) String() string {
 		words = append(words, fmt.Sprintf("as long as it is used every %s", inDays(l.UnusedDays)))
 	}
 	if len(words) == 0 {
-		return "for ever"
+		words = []string{"for ever"}
+	}
+	if l.EmergencyHours > 0 {
+		words = append(words, fmt.Sprintf("in an emergency %d hours before its review", l.EmergencyHours))
 	}
 	return strings.Join(words, ", ")
 }

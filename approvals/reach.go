@@ -117,7 +117,7 @@ func (g *Grant) covers(to *Terms, rule Reach) (how string, ok bool) {
 	if r.Release == to.Release && r.Digest == to.Digest && r.Digest != "" {
 		return ReachReviewed, true
 	}
-	if rule.Releases != ReachLater || r.Release == 0 || to.Release <= r.Release {
+	if g.Emergency || rule.Releases != ReachLater || r.Release == 0 || to.Release <= r.Release {
 		return "", false
 	}
 	if slices.Contains(g.Except, to.Digest) || slices.Contains(to.Requires, g.Capability) {

@@ -203,7 +203,7 @@ func Replace(tx Tx, q Request, now time.Time) (Request, []Request, error) {
 	}
 	var gone []Request
 	for _, old := range known {
-		if old.Release >= q.Release || old.Tier != q.Tier || old.Capability != q.Capability || old.WaitsFor() != TurnRequester {
+		if old.Release >= q.Release || old.Tier != q.Tier || old.Capability != q.Capability || old.Emergency != "" || old.WaitsFor() != TurnRequester {
 			continue
 		}
 		old.Status, old.Turn, old.Superseded, old.ReplacedBy = StatusWithdrawn, TurnOver, q.Release, q.ID

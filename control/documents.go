@@ -425,15 +425,19 @@ type CapabilityState struct {
 	Granted  bool     `json:"granted"` // by default or by a grant
 	Default  bool     `json:"default"` // no grant needed
 
-	Asked    abi.Params         `json:"asked,omitempty"`    // as declared
-	Params   abi.Params         `json:"params,omitempty"`   // as it holds: what is granted and declared; of what is not granted, as declared
-	Grant    string             `json:"grant,omitempty"`    // the grant that allows it
-	Reviewed int                `json:"reviewed,omitempty"` // the release that the grant is about
-	How      string             `json:"how,omitempty"`      // how the grant reaches this one: reviewed or later
-	Request  string             `json:"request,omitempty"`  // the open request
-	Refused  *approvals.Request `json:"refused,omitempty"`  // the last request about it, if it was rejected
-	Used     []approvals.Used   `json:"used,omitempty"`     // by this release, since it was first called
-	Enough   abi.Params         `json:"enough,omitempty"`   // what the grant could be shrunk to, if that is less
+	Asked    abi.Params `json:"asked,omitempty"`    // as declared
+	Params   abi.Params `json:"params,omitempty"`   // as it holds: what is granted and declared; of what is not granted, as declared
+	Grant    string     `json:"grant,omitempty"`    // the grant that allows it
+	Reviewed int        `json:"reviewed,omitempty"` // the release that the grant is about
+	How      string     `json:"how,omitempty"`      // how the grant reaches this one: reviewed or later
+	// EmergencyBy and EmergencyUntil are who broke the glass, of a grant that was made before its review, and its end.
+	EmergencyBy    string    `json:"emergency_by,omitempty"`
+	EmergencyUntil time.Time `json:"emergency_until,omitzero"`
+
+	Request string             `json:"request,omitempty"` // the open request
+	Refused *approvals.Request `json:"refused,omitempty"` // the last request about it, if it was rejected
+	Used    []approvals.Used   `json:"used,omitempty"`    // by this release, since it was first called
+	Enough  abi.Params         `json:"enough,omitempty"`  // what the grant could be shrunk to, if that is less
 
 	May      string        `json:"may,omitempty"`      // the same in words, after "This app may"
 	Did      []string      `json:"did,omitempty"`      // after "It"
@@ -688,4 +692,20 @@ type Damage struct {
 type Exchange struct {
 	Token  string         // the CI's own
 	Scopes []access.Scope // of the token; none: those of the rule
+}
+
+// Emergency is what a release is to be allowed before its review.
+type Emergency struct {
+	Release    int      `json:"release" bounds:"min=1,max=2147483647"`
+	Capability string   `json:"capability"`
+	Tier       abi.Tier `json:"tier"`
+	Reason     string   `json:"reason"`                       // reviewers and the app's owners read it
+	Hours      int      `json:"hours" bounds:"min=1,max=168"` // the rules of the tier bound them further
+}
+
+// BrokenGlass is what an emergency made.
+type BrokenGlass struct {
+	Grant   approvals.Grant   `json:"grant"`
+	Request approvals.Request `json:"request"` // the review that has to follow
+	Routed  bool              `json:"routed"`  // the tier serves the release since
 }

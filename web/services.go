@@ -194,12 +194,14 @@ type Grants interface {
 	ShrinkGrant(ctx context.Context, id string) (approvals.Grant, error)
 }
 
-// Lives carry grants beyond their first end.
+// Lives carry grants beyond their first end, and make those that come before their review.
 type Lives interface {
 	// RenewGrant asks for a grant anew, before its end or after it.
 	RenewGrant(ctx context.Context, id, reason string) (approvals.Request, error)
 	// CertifyGrant is a reviewer's word that a grant is still needed.
 	CertifyGrant(ctx context.Context, id, reason string) (approvals.Grant, error)
+	// BreakGlass allows a release a capability for hours, before the review that it asks for.
+	BreakGlass(ctx context.Context, app string, e control.Emergency) (control.BrokenGlass, error)
 }
 
 // Audiences say who may open apps.

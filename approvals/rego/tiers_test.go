@@ -107,6 +107,8 @@ func TestTiersAreChecked(t *testing.T) {
 		{"grants that live 90 days", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["days"] = 90 }, ""},
 		{"grants that have ended before", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["certify_days"] = -1 }, "tiers.pilot.grants: certify_days is 0 to 3660 days, not -1"},
 		{"grants that lapse before anybody is told", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["unused_days"] = 20 }, "tiers.pilot.grants: unused_days is 0, or 28 to 3660 days"},
+		{"emergencies of a night", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["emergency_hours"] = 12 }, ""},
+		{"emergencies of a month", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["emergency_hours"] = 720 }, "tiers.pilot.grants: emergency_hours is 0, which is none, to 168 hours, not 720"},
 		{"a withdrawal after no time", func(d map[string]any) { at(d, "tiers", "pilot", "clocks")["requester"] = 0 }, "tiers.pilot.clocks: withdraw counts from the end"},
 		{"a reach that is none", func(d map[string]any) { at(d, "tiers", "pilot", "grants")["reach"] = "all" }, "tiers.pilot.grants: reach is"},
 	} {

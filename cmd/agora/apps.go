@@ -275,7 +275,9 @@ func accessRows(all []client.CapabilityState) (rows [][]string) {
 		if a.Default {
 			state += " by the rules"
 		}
-		if a.Grant != "" {
+		if a.EmergencyBy != "" {
+			state += fmt.Sprintf(" by %s: EMERGENCY, by %s until %s, before its review", a.Grant, a.EmergencyBy, when(a.EmergencyUntil))
+		} else if a.Grant != "" {
 			state += fmt.Sprintf(" by %s, reviewed for release %d (%s)", a.Grant, a.Reviewed, a.How)
 		}
 		if a.Request != "" {

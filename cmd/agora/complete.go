@@ -50,7 +50,7 @@ var (
 // arguments say how the words in capitals of a command's usage are completed; those that mean
 // something else for the commands of one parent stand with its name.
 var arguments = map[string]completion{
-	"QUOTA": {words: quotaWords("")}, "LIMIT": freeText, "APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "SERVICE": {names: completeServiceAccounts}, "NOTICE": {names: completeNotices}, "DELEGATION": {names: completeDelegations}, "ACT": {words: actNames()}, "ON": appNames, "TOKEN": {names: completeTokens}, "SESSION": {names: completeSessions},
+	"QUOTA": {words: quotaWords("")}, "LIMIT": freeText, "CAPABILITY": {words: capabilityNames()}, "APP": appNames, "NUMBER": {names: completeReleases}, "USER": {names: completeUsers}, "PROVIDER": {names: completeProviders}, "provisioning USER-NAME": {names: completeConflicts}, "tokens PROVIDER": {names: completeProviders}, "GROUP": {names: completeGroups}, "SERVICE": {names: completeServiceAccounts}, "NOTICE": {names: completeNotices}, "DELEGATION": {names: completeDelegations}, "ACT": {words: actNames()}, "ON": appNames, "TOKEN": {names: completeTokens}, "SESSION": {names: completeSessions},
 	"KEY": {names: completeKeys}, "DOMAIN": {names: completeDomains}, "CONTEXT": {local: contextNames},
 	"CERTIFICATE": {names: completeCertificates}, "TITLE": freeText, "users STATE": {words: []string{"on", "off"}}, "ACCOUNT": {names: completeAccounts},
 	"audience KIND": {words: audienceWords()},

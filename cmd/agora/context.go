@@ -213,7 +213,7 @@ func inContext(at contexts.Context) string {
 // changing are the commands that change something on a node.
 var changing = map[string]bool{
 	"agora releases activate": true, "agora releases rollback": true, "agora releases promote": true, "agora releases ask": true, "agora releases delete": true, "agora releases approve": true, "agora releases reject": true,
-	"agora delegate to": true, "agora delegate end": true, "agora requests approve": true, "agora requests reject": true, "agora requests withdraw": true, "agora exemptions ask": true, "agora exemptions revoke": true, "agora grants revoke": true, "agora grants shrink": true, "agora grants renew": true, "agora grants certify": true,
+	"agora delegate to": true, "agora delegate end": true, "agora requests approve": true, "agora requests reject": true, "agora requests withdraw": true, "agora exemptions ask": true, "agora exemptions revoke": true, "agora grants revoke": true, "agora grants shrink": true, "agora grants renew": true, "agora grants certify": true, "agora grants emergency": true,
 	"agora triggers pause": true, "agora triggers resume": true, "agora triggers run": true, "agora dead-letters redeliver": true, "agora dead-letters delete": true,
 	"agora apps maintain": true, "agora apps unmaintain": true, "agora apps suspend": true, "agora apps resume": true, "agora apps quarantine": true, "agora apps unquarantine": true, "agora apps delete": true, "agora apps undelete": true, "agora apps transfer": true, "agora apps set": true,
 	"agora apps accept": true, "agora apps decline": true, "agora apps rename": true,

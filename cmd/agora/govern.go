@@ -71,6 +71,9 @@ func what(q client.Request) string {
 	for _, k := range slices.Sorted(maps.Keys(q.Params)) {
 		text += fmt.Sprintf(" (%s %s)", k, humanize.Param(k, q.Params[k]))
 	}
+	if q.Emergency != "" {
+		text += ", allowed before its review: EMERGENCY"
+	}
 	return text
 }
 
@@ -140,6 +143,9 @@ func requestRows(q client.Request) [][]string {
 	}
 	if q.Replaces != "" {
 		rows = append(rows, []string{"replaces", q.Replaces})
+	}
+	if q.Emergency != "" {
+		rows = append(rows, []string{"EMERGENCY", q.Emergency + " allowed it before this review, by " + q.By + ", and ends with it at the latest"})
 	}
 	if q.Renews != "" {
 		rows = append(rows, []string{"renews", q.Renews})
@@ -431,7 +437,7 @@ func (c grantCommands) command() *cobra.Command {
 			})
 		}),
 	}
-	return noun("grants", "List grants; renew, certify, shrink or revoke one", c.limited(cmd), show, c.renew(), c.certify(), c.revoke(), shrink)
+	return noun("grants", "List grants; renew, certify, shrink or revoke one; break the glass", c.limited(cmd), show, c.renew(), c.certify(), c.revoke(), shrink, c.emergency())
 }
 
 func (c grantCommands) show(ctx context.Context, node *client.Client, id string) error {

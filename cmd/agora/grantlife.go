@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -51,6 +52,8 @@ func holdsText(g client.Grant, now time.Time) string {
 	switch {
 	case !g.Revoked.IsZero():
 		return "revoked"
+	case g.Emergency && now.Before(g.Expires):
+		return fmt.Sprintf("EMERGENCY, by %s until %s, review open", g.By, when(g.Expires))
 	case g.Expires.IsZero():
 		return "holds"
 	case !now.Before(g.Expires):
@@ -98,7 +101,10 @@ func lifeText(r client.GrantRules) string {
 		words = append(words, "as long as it is used every "+strconv.Itoa(r.UnusedDays)+" days")
 	}
 	if len(words) == 0 {
-		return "for ever"
+		words = []string{"for ever"}
+	}
+	if r.EmergencyHours > 0 {
+		words = append(words, fmt.Sprintf("in an emergency %d hours before its review", r.EmergencyHours))
 	}
 	return strings.Join(words, ", ")
 }
@@ -141,5 +147,40 @@ func (c grantCommands) certify() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why it is still needed")
 	_ = cmd.MarkFlagRequired("reason")
+	return cmd
+}
+
+func (c grantCommands) emergency() *cobra.Command {
+	var e client.Emergency
+	var tier string
+	cmd := &cobra.Command{
+		Use: "emergency APP NUMBER CAPABILITY", Short: "Let a release use a capability before its review, for hours", Args: cobra.ExactArgs(3),
+		Long: "For an emergency, where the rules of the tier have emergency_hours, by an owner of the app or an operator. It holds at once, for this\nrelease, and ends after those hours, or when its review is over. The review is asked for at once, and has to follow; reviewers,\noperators and the app's owners are told. It lifts no promotion, no signature, and nothing that the rules deny.",
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
+			n, err := strconv.Atoi(args[1])
+			if err != nil {
+				return fmt.Errorf("%q is not the number of a release", args[1])
+			}
+			e.Release, e.Capability, e.Tier = n, args[2], abi.Tier(tier)
+			made, err := node.BreakGlass(ctx, args[0], e)
+			if err != nil {
+				return err
+			}
+			return c.print(made, func(w io.Writer) error {
+				g := made.Grant
+				_, err := fmt.Fprintf(w, "EMERGENCY: release %d of %s has %s in the %s tier until %s, by %s.\nA reviewer has to decide about %s, which is open; rejected or taken back, it ends at once.\n", e.Release, g.App, g.Capability, g.Tier, when(g.Expires), g.ID, made.Request.ID)
+				if err == nil && made.Routed {
+					_, err = fmt.Fprintf(w, "The %s tier serves the release now.\n", g.Tier)
+				}
+				return err
+			})
+		}),
+	}
+	cmd.Flags().StringVar(&tier, "tier", "", "the tier: sandbox, pilot or production")
+	cmd.Flags().StringVar(&e.Reason, "reason", "", "what the emergency is")
+	cmd.Flags().IntVar(&e.Hours, "hours", 0, "for how many hours, of at most those that the rules of the tier say")
+	for _, name := range []string{"tier", "reason", "hours"} {
+		_ = cmd.MarkFlagRequired(name)
+	}
 	return cmd
 }

@@ -23,14 +23,17 @@ func ApprovedFor(tx state.Reader, rules approvals.Rules, now time.Time, name str
 	if err := Complete(tx, rules, now, r, tier); err != nil || tier == abi.TierSandbox {
 		return r, err
 	}
-	requests, _, err := tx.ReleaseRequests(name, number, state.Part{Limit: -1})
-	if err != nil {
-		return r, err
+	return r, Promoted(tx, r, tier)
+}
+
+// Promoted returns an error unless a reviewer let a release into a tier, whatever it lacks there. The sandbox asks
+// for none.
+func Promoted(tx state.Reader, r registry.Release, tier abi.Tier) error {
+	requests, _, err := tx.ReleaseRequests(r.App, r.Number, state.Part{Limit: -1})
+	if err == nil && !promoted(r, tier, requests) {
+		err = fmt.Errorf("release %d of %q has no approved promotion to %s: %w", r.Number, r.App, tier, registry.ErrNotApproved)
 	}
-	if !promoted(r, tier, requests) {
-		return r, fmt.Errorf("release %d of %q has no approved promotion to %s: %w", number, name, tier, registry.ErrNotApproved)
-	}
-	return r, nil
+	return err
 }
 
 // promoted reports whether a reviewer let a release into a tier. The sandbox asks for none.

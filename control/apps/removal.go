@@ -132,6 +132,13 @@ func (k *Keeper) beginRemoval(ctx context.Context, name string) error {
 				return err
 			}
 			tx.Emit("request.withdrawn", name, q.ID, map[string]string{"reason": q.Decision.Reason})
+			g, err := approvals.EndEmergency(tx, q)
+			if err != nil {
+				return err
+			}
+			if g != nil {
+				tx.Emit("grant.revoked", name, g.ID, map[string]string{"capability": g.Capability, "reason": g.RevokedFor})
+			}
 		}
 		tx.Emit("app.removing", name, name, nil)
 		return tx.PutApp(app)

@@ -147,6 +147,9 @@ func capabilityState(r registry.Release, tier abi.Tier, word string, have map[st
 		s.Granted, s.Default, s.Params = true, right.Grant == nil, right.Params
 		if g := right.Grant; g != nil {
 			s.Grant, s.Reviewed, s.How = g.ID, g.Reviewed.Release, right.How
+			if g.Emergency {
+				s.EmergencyBy, s.EmergencyUntil = g.By, g.Expires
+			}
 		}
 	}
 	return s

@@ -133,6 +133,7 @@ func (s *Clocks) ring(tx state.Tx, id string, total int64) error {
 		tx.Emit("request.escalated", q.App, id, detail)
 	case approvals.RingWithdrawn:
 		tx.Emit("request.withdrawn", q.App, id, map[string]string{"reason": q.Decision.Reason})
+		return endEmergency(tx, q)
 	}
 	return nil
 }

@@ -197,6 +197,9 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 	if grant != nil {
 		emitGrant(tx, *grant)
 	}
+	if err := endEmergency(tx, q); err != nil {
+		return approvals.Request{}, err
+	}
 	switch {
 	case !d.Approve:
 	case q.Kind == approvals.KindPromotion:

@@ -40,7 +40,7 @@ func (s *Service) RevokeGrant(ctx context.Context, id, reason string, all bool) 
 				continue
 			}
 			if !all {
-				g.Reaches = reaches(s.policy.Reach(g.Tier), g.Reviewed.Release)
+				g.Reaches = s.reached(g)
 				done.Still = append(done.Still, g)
 				continue
 			}
@@ -92,7 +92,7 @@ func (s *Service) Grants(ctx context.Context, f control.GrantFilter, p control.P
 					return err
 				}
 			}
-			g.Reaches = reaches(s.policy.Reach(g.Tier), g.Reviewed.Release)
+			g.Reaches = s.reached(*g)
 		}
 		for i, g := range grants.Items {
 			grants.Items[i].Serving = serving[g.ID]
@@ -124,7 +124,7 @@ func (s *Service) GrantIn(tx state.Reader, actor access.Actor, id string) (g app
 	if err := errors.Join(rights.FillReviewed(tx, &g), s.serving(tx, g.App, serving)); err != nil {
 		return g, err
 	}
-	g.Reaches, g.Serving = reaches(s.policy.Reach(g.Tier), g.Reviewed.Release), serving[g.ID]
+	g.Reaches, g.Serving = s.reached(g), serving[g.ID]
 	return g, nil
 }
 

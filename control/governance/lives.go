@@ -12,7 +12,7 @@ import (
 	"github.com/agora-host/agora/state"
 )
 
-// Lives carries grants beyond their first end.
+// Lives carries grants beyond their first end, and makes those that come before their review.
 type Lives struct {
 	*Judge
 	service *Service // whose grants they are
@@ -120,7 +120,7 @@ func (s *Lives) CertifyGrant(ctx context.Context, id, reason string) (grant appr
 		if !grant.Expires.IsZero() {
 			detail["until"] = day(grant.Expires)
 		}
-		grant.Reaches = reaches(s.policy.Reach(grant.Tier), grant.Reviewed.Release)
+		grant.Reaches = s.service.reached(grant)
 		tx.Emit("grant.certified", grant.App, id, detail)
 		return nil
 	})

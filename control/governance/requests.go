@@ -213,7 +213,7 @@ func (s *Service) Withdraw(ctx context.Context, id string) (approvals.Request, e
 			return err
 		}
 		tx.Emit("request.withdrawn", request.App, id, nil)
-		return nil
+		return endEmergency(tx, request)
 	})
 	return request, err
 }
@@ -337,6 +337,14 @@ func (s *Service) Explain(q approvals.Request, newest int) approvals.Request {
 		q.Reaches = reaches(s.policy.Reach(q.Tier), q.Release)
 	}
 	return q
+}
+
+// reached says which releases a grant reaches.
+func (s *Service) reached(g approvals.Grant) string {
+	if g.Emergency {
+		return reaches(approvals.Reach{}, g.Reviewed.Release)
+	}
+	return reaches(s.policy.Reach(g.Tier), g.Reviewed.Release)
 }
 
 // reaches says which releases a grant reaches that is about one.

@@ -383,6 +383,11 @@ func (c *Client) CertifyGrant(ctx context.Context, id, reason string) (Grant, er
 	return post[Grant](ctx, c, "/grants/"+url.PathEscape(id)+"/certify", map[string]any{"reason": reason})
 }
 
+// BreakGlass allows a release of an app a capability at once and for hours, before the review that has to follow.
+func (c *Client) BreakGlass(ctx context.Context, app string, e Emergency) (BrokenGlass, error) {
+	return post[BrokenGlass](ctx, c, "/apps/"+url.PathEscape(app)+"/emergency-grants", e)
+}
+
 // ShrinkGrant takes off a grant what its app has not used.
 func (c *Client) ShrinkGrant(ctx context.Context, id string) (Grant, error) {
 	return do[Grant](ctx, c, request{method: http.MethodPost, path: "/grants/" + url.PathEscape(id) + "/shrink"})

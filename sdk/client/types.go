@@ -345,10 +345,13 @@ type (
 		Grant    string     `json:"grant,omitempty"`
 		Reviewed int        `json:"reviewed,omitempty"` // the release that the grant is about
 		How      string     `json:"how,omitempty"`      // how it reaches this one: reviewed or later
-		Request  string     `json:"request,omitempty"`
-		Refused  *Request   `json:"refused,omitempty"` // the last request, if it was rejected
-		Used     []Used     `json:"used,omitempty"`
-		Enough   abi.Params `json:"enough,omitempty"` // what the grant can be shrunk to
+		// Who broke the glass, of a grant that was made before its review, and its end.
+		EmergencyBy    string     `json:"emergency_by,omitempty"`
+		EmergencyUntil time.Time  `json:"emergency_until,omitzero"`
+		Request        string     `json:"request,omitempty"`
+		Refused        *Request   `json:"refused,omitempty"` // the last request, if it was rejected
+		Used           []Used     `json:"used,omitempty"`
+		Enough         abi.Params `json:"enough,omitempty"` // what the grant can be shrunk to
 
 		May      string        `json:"may,omitempty"` // in words, after "This app may"
 		Did      []string      `json:"did,omitempty"` // after "It"
@@ -595,6 +598,7 @@ type (
 		Changes    []Change          `json:"changes,omitempty"`
 		Replaces   string            `json:"replaces,omitempty"`
 		Renews     string            `json:"renews,omitempty"`     // the grant that it asks for anew
+		Emergency  string            `json:"emergency,omitempty"`  // the grant that was made before this review of it
 		Superseded int               `json:"superseded,omitempty"` // by this later release
 		ReplacedBy string            `json:"replaced_by,omitempty"`
 		Stages     []Stage           `json:"stages,omitempty"`   // whose votes the policy wants; none: one reviewer of all that it is about
@@ -696,6 +700,8 @@ type (
 		Days        int      `json:"days"`         // that a grant lives at most; 0: for ever
 		CertifyDays int      `json:"certify_days"` // after which a reviewer has to certify it; 0: no one has to
 		UnusedDays  int      `json:"unused_days"`  // after which a grant lapses that nothing uses; 0: it does not
+		// EmergencyHours is for how long one can be made before its review; 0: none can.
+		EmergencyHours int `json:"emergency_hours"`
 	}
 	// Intent is what an app is for and what it is expected to need.
 	Intent struct {
@@ -786,6 +792,7 @@ type (
 	// Grant allows an app one capability in a tier and those below.
 	Grant struct {
 		ID           string            `json:"id"`
+		Emergency    bool              `json:"emergency,omitempty"` // it was made before its review, for one release
 		App          string            `json:"app"`
 		Capability   string            `json:"capability"`
 		Tier         abi.Tier          `json:"tier"`
@@ -822,6 +829,20 @@ type (
 		Uses  uint64 `json:"uses,omitempty"` // how many there were then, and are still
 		Since int64  `json:"since,omitempty"`
 		Told  int64  `json:"told,omitempty"` // when its owners were told that it is about to lapse
+	}
+	// Emergency is what a release is to be allowed before its review.
+	Emergency struct {
+		Release    int      `json:"release"`
+		Capability string   `json:"capability"`
+		Tier       abi.Tier `json:"tier"`
+		Reason     string   `json:"reason"`
+		Hours      int      `json:"hours"`
+	}
+	// BrokenGlass is what an emergency made.
+	BrokenGlass struct {
+		Grant   Grant   `json:"grant"`
+		Request Request `json:"request"` // the review that has to follow
+		Routed  bool    `json:"routed"`  // the tier serves the release since
 	}
 	// Serving is a release that serves a tier with a grant.
 	Serving struct {

@@ -337,6 +337,14 @@ func certifyGrant(s *server, c echo.Context) (any, error) {
 	return one(s.Lives.CertifyGrant(c.Request().Context(), arg[string](c, "id"), in.Reason))
 }
 
+func breakGlass(s *server, c echo.Context) (any, error) {
+	in, err := decode[control.Emergency](c)
+	if err != nil {
+		return nil, err
+	}
+	return one(s.Lives.BreakGlass(c.Request().Context(), arg[string](c, "app"), in))
+}
+
 func shrinkGrant(s *server, c echo.Context) (any, error) {
 	return one(s.Grants.ShrinkGrant(c.Request().Context(), arg[string](c, "id")))
 }

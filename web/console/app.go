@@ -26,6 +26,7 @@ type apps struct {
 	remover web.Remover
 	groups  web.Groups
 	opens   *audiences
+	rules   web.Policy
 }
 
 // AppPages are all that a page shows to the actor, of one state.
@@ -125,6 +126,37 @@ type releaseView struct {
 	Waiting []approvals.Request
 	Ask     []string // capabilities that can be asked for again
 	Fresh   bool     // its upload leads here
+	Break   *breakable
+}
+
+// breakable is what an actor may allow a release in an emergency.
+type breakable struct {
+	Tier  abi.Tier
+	Hours int // at most
+	Lacks []string
+}
+
+// breakable is what may be allowed a release in an emergency; nil for nothing.
+func (a *apps) breakable(r *http.Request, v releaseView) (*breakable, error) {
+	var b breakable
+	for _, s := range v.Release.Access {
+		if s.Declared && !s.Granted {
+			b.Tier, b.Lacks = s.Tier, append(b.Lacks, s.Name)
+		}
+	}
+	if len(b.Lacks) == 0 || !v.May(string(access.GrantEmergency)) {
+		return nil, nil
+	}
+	rules, err := a.rules.Tiers(r.Context())
+	for _, t := range rules {
+		if t.Tier == b.Tier {
+			b.Hours = t.Grants.EmergencyHours
+		}
+	}
+	if err != nil || b.Hours == 0 {
+		return nil, err
+	}
+	return &b, nil
 }
 
 func (a *apps) release(r *http.Request) (string, any, error) {
@@ -153,6 +185,9 @@ func (a *apps) release(r *http.Request) (string, any, error) {
 	}
 	if v.May("ask-review") {
 		v.Ask, v.Next = askable(page), promotable(page)
+	}
+	if v.Break, err = a.breakable(r, v); err != nil {
+		return "", nil, err
 	}
 	return "release", v, nil
 }

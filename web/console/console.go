@@ -130,7 +130,7 @@ func newConsole(s Services, f *frame) *Console {
 		signOn:       &signOn{f, s.Codes},
 		logins:       &logins{f, s.Logins},
 		audiences:    audiences,
-		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups, audiences},
+		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups, audiences, s.Policy},
 		source:       &sources{f, s.Pages, s.Sources},
 		lifecycle:    &lifecycle{s.Lifecycle},
 		certificates: &certificates{f, s.Certificates},
@@ -296,6 +296,7 @@ func (c *Console) routes(mux *http.ServeMux) {
 	edit("/apps/{app}/exemptions", anApp, c.exemptions.ask, access.AskReview)
 	edit("/requests/{id}/revoke-exemption", aRequest, c.exemptions.revoke, access.ReduceGrant)
 	edit("/grants/{id}/revoke", aGrant, c.reviews.revokeGrant, access.ReduceGrant)
+	edit("/apps/{app}/emergency-grants", anApp, c.reviews.breakGlass, access.GrantEmergency)
 	act("/grants/{id}/renew", c.reviews.renewGrant, access.AskReview)
 	act("/grants/{id}/certify", c.reviews.certifyGrant, access.CertifyGrant)
 	act("/grants/{id}/shrink", c.reviews.shrinkGrant, access.ReduceGrant)

@@ -31,6 +31,7 @@ var doneWords = map[string]string{
 	"answered":         "Answered. It is the reviewers' turn.",
 	"still":            "Revoked. The app may still use it.",
 	"revoked":          "Revoked. It holds no more, from this moment.",
+	"broken":           "It holds now. Reviewers, operators and the owners are told; a reviewer has to decide about it.",
 	"certified":        "Certified. Its owners are told.",
 	"shrunk":           "Shrunk. What was taken off has to be asked for again.",
 	"kept":             "The secret is set. The app's next call reads it, if it was granted.",

@@ -362,7 +362,7 @@ func (v grantsView) ownApp(name string) (registry.App, bool) {
 // Renews reports whether the actor may ask for a grant anew that ends, or has ended.
 func (v grantsView) Renews(g approvals.Grant) bool {
 	app, own := v.ownApp(g.App)
-	return own && !g.Expires.IsZero() && g.Revoked.IsZero() && access.Allowed(v.Actor, access.AskReview, control.OfApp(app))
+	return own && !g.Emergency && !g.Expires.IsZero() && g.Revoked.IsZero() && access.Allowed(v.Actor, access.AskReview, control.OfApp(app))
 }
 
 // Certifies reports whether the actor may say that a grant is still needed, of one that lives longer then.
@@ -373,6 +373,19 @@ func (v grantsView) Certifies(g approvals.Grant) bool {
 
 // Soon reports whether a grant ends within two weeks.
 func (v grantsView) Soon(g approvals.Grant) bool { return g.Expires.Sub(v.Now) < 14*24*time.Hour }
+
+func (s *reviews) breakGlass(r *http.Request) (string, error) {
+	n, tier, err := releaseInTier(r)
+	if err != nil {
+		return "", err
+	}
+	hours, err := strconv.Atoi(r.FormValue("hours"))
+	if err != nil {
+		return "", fmt.Errorf("%w: %.20q is no number of hours", problem.ErrBadRequest, r.FormValue("hours"))
+	}
+	_, err = s.lives.BreakGlass(r.Context(), r.PathValue("app"), control.Emergency{Release: n, Capability: r.FormValue("capability"), Tier: tier, Reason: r.FormValue("reason"), Hours: hours})
+	return fmt.Sprintf("/apps/%s/releases/%d?done=broken", r.PathValue("app"), n), err
+}
 
 func (s *reviews) renewGrant(r *http.Request) (string, error) {
 	q, err := s.lives.RenewGrant(r.Context(), r.PathValue("id"), r.FormValue("reason"))

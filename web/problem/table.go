@@ -615,6 +615,18 @@ var table = []Entry{
 		"Where the rules of a tier say so, a grant ends unless a reviewer certifies it. This one has no end, or was given until a day that a certificate cannot move.",
 		"Leave it, or have its app's owner ask for it anew before its end.", approvals.ErrNothingToCertify).
 		commands("agora grants show <id>"),
+	entry("emergency-off", http.StatusForbidden, "The rules allow nothing before its review",
+		"A capability is allowed before its review only where the rules of the tier say for how many hours, in grants.emergency_hours. They say 0.",
+		"Ask a reviewer; every request is told to them at once.", approvals.ErrEmergencyOff).
+		commands("agora releases ask <app> <number>", "agora policy tiers"),
+	entry("emergency-open", http.StatusConflict, "An emergency of the app waits for its review",
+		"What was allowed before its review is reviewed before the same capability is allowed so again; while such a review of the app is overdue, none is.",
+		"Have a reviewer decide about that request.", approvals.ErrEmergencyOpen).
+		commands("agora requests list --app <app> --status open"),
+	entry("emergency-rejected", http.StatusForbidden, "The last emergency was not approved",
+		"The review of the last emergency with this capability was rejected or taken back within the last thirty days.",
+		"Ask a reviewer, or have an operator who did not ask for that one break the glass.", approvals.ErrEmergencyRejected).
+		commands("agora releases ask <app> <number>"),
 	entry("policy-error", http.StatusInternalServerError, "The rules could not be asked",
 		"The rules returned no result, so nothing was allowed.",
 		"Tell whoever keeps the rules; the node's log says which rule failed.", approvals.ErrPolicy).
