@@ -283,7 +283,10 @@ func TestMay(t *testing.T) {
 		if rule.On == access.OnApp {
 			oracle = onApp
 		}
-		for _, on := range everyResource(rule.On) {
+		for i, on := range everyResource(rule.On) {
+			if testing.Short() && i%16 != 0 { // the whole run asks about all
+				continue
+			}
 			for _, w := range everyWho() {
 				actor := access.Actor{User: me, Roles: w.roles(), Groups: []string{"g_also", mine, "g_third"}}
 				want := oracle(rule.Act, w, on)

@@ -111,7 +111,10 @@ func byMachine(act access.Act, p registry.Party, a registry.App) (err error) {
 // a role for it and the state machine of package registry, which was written apart, takes it.
 func TestTableAndMachineAgree(t *testing.T) {
 	acts := []access.Act{access.EndMaintenance, access.ShareApp, access.SuspendApp, access.ResumeApp, access.QuarantineApp, access.EndQuarantine, access.DeleteApp, access.UndeleteApp, access.AcceptOffer, access.EndOffer, access.TransferApp}
-	for _, app := range lives() {
+	for i, app := range lives() {
+		if testing.Short() && i%16 != 0 { // the whole run asks about all
+			continue
+		}
 		for _, roles := range roleSets() {
 			actor := access.Actor{User: me, Roles: roles, Groups: []string{mine}}
 			p := registry.Party{Owner: app.Owner == me, Shares: app.CoOwner == me || app.Group == mine, Reviewer: actor.Has(access.RoleReviewer), Security: actor.Has(access.RoleReviewer), Operator: actor.Has(access.RoleOperator)}

@@ -263,7 +263,7 @@ func TestEveryFormHasARevision(t *testing.T) {
 	free := []*regexp.Regexp{
 		// They make something, or end what is one's own.
 		regexp.MustCompile(`^/requests/[^/]+/comments$`),
-		regexp.MustCompile(`^/(sign-in|sign-out|upload|settings/(tokens|keys|users/invite|sessions)(/[^/]+/revoke|/delete|/[^/]+/end|/end)?)$`),
+		regexp.MustCompile(`^/(sign-in|sign-out|upload|settings/(tokens|keys|users/invite|sessions|delegations)(/[^/]+/revoke|/delete|/[^/]+/end|/end)?)$`),
 		// What they name is there or not.
 		regexp.MustCompile(`^/(settings/domains(/delete)?|apps/[^/]+/(releases/\d+/delete|dead-letters/\d+/(delete|redeliver)|secrets/[^/]+/delete|triggers/run))$`),
 		regexp.MustCompile(`^/apps/[^/]+/secrets$`),  // no page shows a secret's value

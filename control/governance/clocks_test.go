@@ -30,7 +30,11 @@ type hand struct {
 func TestClocksOverTwoYears(t *testing.T) {
 	const look = 12 * time.Hour
 	rings := map[string]int{}
-	for seed := range uint64(2) {
+	runs, lasts := uint64(2), 2*365*24*time.Hour
+	if testing.Short() { // the whole run counts what it has seen
+		runs, lasts = 1, 90*24*time.Hour
+	}
+	for seed := range runs {
 		r := rand.New(rand.NewPCG(seed, 7))
 		b := newBoard(t, rex, sue)
 		b.rules.stages = []approvals.Stage{{Need: 2}}
@@ -57,7 +61,7 @@ func TestClocksOverTwoYears(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for ran < 2*365*24*time.Hour {
+		for ran < lasts {
 			ran += look
 			for _, h := range hands {
 				h.ran += look
@@ -157,7 +161,7 @@ func TestClocksOverTwoYears(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{"request.overdue", "request.escalated", "request.withdrawn"} {
-		if rings[kind] < 5 {
+		if rings[kind] < 5 && !testing.Short() {
 			t.Errorf("%s: %d", kind, rings[kind])
 		}
 	}

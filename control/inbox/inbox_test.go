@@ -234,6 +234,9 @@ func (w *world) judge(t *testing.T, p *process, changed, switched int) {
 // TestBounds: the oldest of too many notices go, and what is old goes by itself; what cannot be sent for days
 // is given up, is counted, and is forgotten in the end.
 func TestBounds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a thousand notices are counted in the whole run")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.set(true, false)
