@@ -18,7 +18,8 @@ func TestStartsAtItsTime(t *testing.T) {
 	shop := manifest("shop", "title = \"Shop\"\ndescription = \"Sells.\"")
 	p := n.publish(n.ada(), shop, says("one"))
 	n.publish(n.ada(), shop, says("two"))
-	pilot := func() int { return must(n.ada().App(ctx, "shop"))(t).Active[abi.TierPilot] }
+	maker := n.ada()
+	pilot := func() int { return must(maker.App(ctx, "shop"))(t).Active[abi.TierPilot] }
 	served := func(want string) bool {
 		got := n.get(strings.Replace(p.URL, "//", "//pilot--", 1))
 		return got.Status == 200 && got.Body == want
@@ -34,7 +35,7 @@ func TestStartsAtItsTime(t *testing.T) {
 		return q
 	}
 	first := schedule(1, 700*time.Millisecond)
-	for before := true; before; {
+	for before := true; before; time.Sleep(5 * time.Millisecond) {
 		early := pilot() != 0 || served("one")
 		if before = c.now().Before(first.Starts); before && early {
 			t.Fatal("it serves before its time")
@@ -63,6 +64,7 @@ func TestStartsAtItsTime(t *testing.T) {
 	n.stop()
 	c.shift.Add(int64(3 * time.Hour))
 	n = startIn(t, dir, c.set)
+	maker = n.ada()
 	n.eventually("what was due starts with the next node", func() bool { return pilot() == 2 })
 	if q := must(n.ada().Request(ctx, gone.ID))(t); q.Status != "withdrawn" || q.Decision.Reason != "not that day" {
 		t.Errorf("what was taken back: %+v", q)
