@@ -159,6 +159,7 @@ type Resource struct {
 	Stages   []Concern // what it waits for reviewers of, each by itself; "": of anything. None: of all Concerns
 	Former   []string  // people and ids of groups that owned the app while it was open
 	Closed   bool      // it is decided, or withdrawn
+	Waits    bool      // it is approved, and starts at a time that is to come
 }
 
 // App is an app of which no more is known than its name and its owner.
@@ -293,6 +294,8 @@ var (
 	deleting   = when{"its deletion can be undone", func(on Resource) bool { return on.Stage == Deleting && on.Quarantined == "" }}
 	onOffer    = when{"it is offered to a person", func(on Resource) bool { return unheld(on) && on.OfferedTo != "" }}
 	open       = when{"it is open", func(on Resource) bool { return !on.Closed }}
+	unstarted  = when{"it is approved and has not started", func(on Resource) bool { return on.Closed && on.Waits }}
+	pending    = when{"it is open, or approved and has not started", func(on Resource) bool { return !on.Closed || on.Waits }}
 	running    = heldBy("it is not suspended", "")
 	ownHeld    = heldBy("its owner suspended it", "owner")
 	revHeld    = heldBy("a reviewer suspended it", "reviewer")
@@ -368,7 +371,7 @@ var rules = []rule{
 	{CommentRequest, OnRequest, "write about it", "", ErrForbidden, []way{{reviewer, anybody, open}, {doers, concerned, open}}},
 	{AskChanges, OnRequest, "ask for changes, so that it waits for its requester", "", ErrOwnRequest, []way{{decider, bystander, open}}},
 	{AnswerRequest, OnRequest, "say that what was asked for is changed", "", ErrForbidden, []way{{doers, concerned, open}}},
-	{WithdrawRequest, OnRequest, "take it back", "", ErrForbidden, []way{{maker, concerned, open}}},
+	{WithdrawRequest, OnRequest, "take it back", "", ErrForbidden, []way{{maker, concerned, pending}, {reviewer, anybody, unstarted}, {operator, anybody, unstarted}}},
 	{CertifyGrant, OnRequest, "say of a grant that it made that it is still needed", "", ErrOwnRequest, []way{{decider, bystander, always}}},
 
 	{ReadQuotas, OnPerson, "see what they have and may have", "the quotas", ErrForbidden, []way{{anyone, self, always}, {counters, anybody, always}}},

@@ -172,7 +172,7 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 		before := slices.Contains(on.Former, me) || slices.Contains(on.Former, mine)
 		return there.reviewer && mayOf && (!on.Closed || act == access.CertifyGrant) && !own && !before && on.By != me
 	case access.WithdrawRequest:
-		return there.developer && !on.Closed && (own || on.By == me)
+		return there.developer && (!on.Closed || on.Waits) && (own || on.By == me) || on.Closed && on.Waits && (there.reviewer || there.operator)
 	case access.ReadMembers:
 		return on.Group == mine || everywhere.auditor || everywhere.operator
 	case access.ReadQuotas:
@@ -248,7 +248,8 @@ func everyResource(kind access.Kind) (all []access.Resource) {
 		case access.OnRequest:
 			r.Name = "shop"
 			for _, r.By = range people {
-				for _, r.Closed = range []bool{false, true} {
+				for _, state := range [][2]bool{{}, {true}, {true, true}} {
+					r.Closed, r.Waits = state[0], state[1]
 					for _, r.Concerns = range [][]access.Concern{nil, {access.ConcernPrivacy}, {access.ConcernPrivacy, access.ConcernFinance}} {
 						all = append(all, r)
 					}
@@ -257,7 +258,7 @@ func everyResource(kind access.Kind) (all []access.Resource) {
 			if r.Owner == me || r.CoOwner != "" {
 				continue
 			}
-			r.By, r.Closed, r.Concerns = other, false, []access.Concern{access.ConcernPrivacy, access.ConcernFinance}
+			r.By, r.Closed, r.Waits, r.Concerns = other, false, false, []access.Concern{access.ConcernPrivacy, access.ConcernFinance}
 			for _, r.Stages = range [][]access.Concern{nil, {access.ConcernPrivacy}, {access.ConcernSecurity}, {access.ConcernFinance, ""}} {
 				for _, r.Former = range [][]string{nil, {me}, {mine}, {other, "g_others"}} {
 					all = append(all, r)

@@ -56,6 +56,7 @@ const (
 	StatusApproved  Status = "approved"
 	StatusRejected  Status = "rejected"
 	StatusWithdrawn Status = "withdrawn"
+	StatusScheduled Status = "scheduled" // approved, and starts at a time that is to come
 )
 
 // Turn is whom an open request waits for.
@@ -90,6 +91,7 @@ type Request struct {
 	Created    time.Time     `json:"created"`
 	Status     Status        `json:"status"`
 	Decision   *Decision     `json:"decision,omitempty"`
+	Schedule
 
 	// Stages are whose votes the policy wants; none: one reviewer of all that it is about decides.
 	Stages []Stage `json:"stages,omitempty"`
@@ -239,7 +241,7 @@ type Reader interface {
 type Overview interface {
 	// CountOpen returns how many requests of an app wait or, for "", of all.
 	CountOpen(app string) (int, error)
-	// Waiting returns the id of an open request for each release of an app that one is about.
+	// Waiting returns the id of a request that is open, or approved and has not started, for each release of an app that one is about.
 	Waiting(app string) (map[int]string, error)
 	// AskedBefore returns the last request about the newest release of an app before one that was
 	// asked about or, with approved, that was approved; ErrNotFound if there is none.

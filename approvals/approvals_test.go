@@ -159,7 +159,7 @@ func TestStateMachine(t *testing.T) {
 			},
 			"withdraw": func(rt *rapid.T) {
 				id, by := pick(rt, requests()), rapid.SampledFrom(people).Draw(rt, "by")
-				_, err := approvals.Withdraw(tx, id, approvals.Person{Name: by, Groups: groups[by]}, now)
+				_, err := approvals.Withdraw(tx, id, approvals.Person{Name: by, Groups: groups[by]}, "", now)
 				may := status[id] == approvals.StatusOpen && concerned(by)
 				if may != (err == nil) {
 					rt.Fatalf("withdraw by %s: %v", by, err)

@@ -127,6 +127,7 @@ type Ballot struct {
 	By      string
 	At      time.Time
 	Until   time.Time // of an approval: when what is granted ends; zero: as Life has it
+	Starts  time.Time // of the approval of a promotion: when it begins; zero: at once
 	Life    Life      // the rule of the request's tier
 }
 
@@ -163,7 +164,7 @@ func Decide(tx Tx, id string, b Ballot, voters Voters) (Request, *Grant, error) 
 	}
 	stages := q.Waits()
 	q.Votes = append(q.Votes, Vote{
-		Stage: stage.Order, Concern: stage.Concern, By: b.By, For: inPlaceOf, Approve: b.Approve, Reason: b.Reason, Remedy: b.Remedy, At: b.At, Until: b.Until, About: q.basis(stage.Concern),
+		Stage: stage.Order, Concern: stage.Concern, By: b.By, For: inPlaceOf, Approve: b.Approve, Reason: b.Reason, Remedy: b.Remedy, At: b.At, Until: b.Until, Starts: b.Starts, About: q.basis(stage.Concern),
 	})
 	if now := q.Waits(); b.Approve && len(now) > 0 {
 		if now[0].Order != stages[0].Order { // it is the turn of others
@@ -204,7 +205,10 @@ func (q Request) admits(b Ballot, voters Voters) (who Voter, err error) {
 	case !b.Until.IsZero() && (!b.Approve || len(q.Grants()) == 0):
 		return who, fmt.Errorf("%w: your vote about %s would make no grant that could end; leave the time out", ErrBadRequest, q.ID)
 	}
-	return who, b.Life.Admits(b.At, b.Until)
+	if err := admitsStart(q, b); err != nil {
+		return who, err
+	}
+	return who, b.Life.Admits(b.begins(), b.Until)
 }
 
 // close decides a request by its last vote.
@@ -213,8 +217,14 @@ func (q Request) close(tx Tx, b Ballot) (Request, *Grant, error) {
 	q.Decision = &Decision{Approve: b.Approve, Reason: b.Reason, Remedy: b.Remedy, Digest: q.Digest, By: b.By, For: q.Votes[len(q.Votes)-1].For, At: b.At}
 	if b.Approve {
 		q.Status, q.Decision.Policy = StatusApproved, q.Policy
+		if starts := startsOf(q.Votes); starts.After(b.At) {
+			q.Status, q.Starts = StatusScheduled, starts
+		}
 		if len(q.Grants()) > 0 {
-			q.Decision.Until = b.Life.bound(b.At, untilOf(q.Votes))
+			q.Decision.Until = b.Life.bound(begins(q), untilOf(q.Votes))
+		}
+		if until := q.Decision.Until; !until.IsZero() && !until.After(begins(q)) {
+			return Request{}, nil, fmt.Errorf("%w: what %s grants would end on %s, before it starts on %s; say another time", ErrBadRequest, q.ID, until.UTC().Format(time.RFC3339), begins(q).UTC().Format(time.RFC3339))
 		}
 	}
 	if err := tx.PutRequest(q); err != nil {
@@ -240,8 +250,8 @@ func (q Request) close(tx Tx, b Ballot) (Request, *Grant, error) {
 func (q Request) grant(id, capability string, params abi.Params, life Life) Grant {
 	return Grant{
 		ID: id, App: q.App, Capability: capability, Tier: q.Tier, Params: params, Request: q.ID,
-		By: q.Decision.By, Reason: q.Decision.Reason, Created: q.Decision.At, Reviewed: q.Reviewed,
-		Until: q.Decision.Until, Expires: life.expires(q.Decision.At, q.Decision.Until),
+		By: q.Decision.By, Reason: q.Decision.Reason, Created: begins(q), Reviewed: q.Reviewed,
+		Until: q.Decision.Until, Expires: life.expires(begins(q), q.Decision.Until),
 	}
 }
 
@@ -313,16 +323,20 @@ func rejected(tx Reader, asked Request) ([]string, error) {
 	return digests, nil
 }
 
-// Withdraw closes one's own request.
-func Withdraw(tx Tx, id string, by Person, now time.Time) (Request, error) {
-	q, err := Undecided(tx, id)
-	if err != nil {
+// Withdraw closes a request before it has any effect: one's own, or with a reason one that is approved and has not
+// started. The caller has checked that who takes back another's approved one may.
+func Withdraw(tx Tx, id string, by Person, reason string, now time.Time) (Request, error) {
+	q, err := tx.Request(id)
+	if err == nil && q.Status == StatusScheduled {
+		if !q.Concerns(by) && strings.TrimSpace(reason) == "" {
+			return Request{}, fmt.Errorf("say to %s why it does not start: %w", q.By, ErrReasonMissing)
+		}
+	} else if q, err = Undecided(tx, id); err != nil {
 		return Request{}, err
-	}
-	if !q.Concerns(by) {
+	} else if !q.Concerns(by) {
 		return Request{}, fmt.Errorf("%s can be withdrawn by %s or %s: %w", id, q.By, q.Owner, ErrNotYours)
 	}
-	q.Status, q.Turn, q.Decision = StatusWithdrawn, TurnOver, &Decision{By: by.Name, At: now}
+	q.Status, q.Turn, q.Decision = StatusWithdrawn, TurnOver, &Decision{By: by.Name, Reason: reason, At: now}
 	return q, tx.PutRequest(q)
 }
 

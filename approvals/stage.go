@@ -99,7 +99,8 @@ type Vote struct {
 	Reason  string    `json:"reason,omitempty"`
 	Remedy  string    `json:"remedy,omitempty"` // of a rejection: what would pass
 	At      time.Time `json:"at"`
-	Until   time.Time `json:"until,omitzero"` // when what is granted ends; zero: as the rules say
+	Until   time.Time `json:"until,omitzero"`  // when what is granted ends; zero: as the rules say
+	Starts  time.Time `json:"starts,omitzero"` // of a promotion: not before then; zero: at once
 	About   Basis     `json:"about,omitzero"`
 	// Void is why it does not count any more: "" if it does, or did when the request was decided.
 	Void string `json:"void,omitempty"`

@@ -181,6 +181,9 @@ type Verdict struct {
 	Digest string `json:"digest,omitempty"`
 	// Until is when what an approval grants ends. Left out: as the rules of the tier say.
 	Until time.Time `json:"until,omitzero"`
+	// Starts is when an approved promotion takes effect: later than now, and in 30 days at the latest. Of several votes
+	// the latest counts. Left out: at once.
+	Starts time.Time `json:"starts,omitzero"`
 }
 
 // ReleaseVerdict is how a reviewer decides at once about what one release asks for.
@@ -216,6 +219,9 @@ func (v ReleaseVerdict) About(p PartVerdict) Verdict {
 		one.Until = p.Until
 	} else if !one.Approve {
 		one.Until = time.Time{}
+	}
+	if !one.Approve {
+		one.Starts = time.Time{}
 	}
 	return one
 }

@@ -65,6 +65,7 @@ func PersonOf(a access.Actor) approvals.Person {
 func OfRequest(q approvals.Request) access.Resource {
 	on := access.Resource{
 		Kind: access.OnRequest, Name: q.App, Owner: q.Owner, CoOwner: q.CoOwner, Group: q.Group, By: q.By, Sponsor: q.Sponsor, Former: q.Former, Closed: q.Status != approvals.StatusOpen,
+		Waits: q.Status == approvals.StatusScheduled,
 	}
 	for _, c := range q.IsAbout() {
 		on.Concerns = append(on.Concerns, access.Concern(c))

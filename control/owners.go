@@ -16,10 +16,21 @@ type Owners struct {
 	Group   string // an id, or the name of a group that was made here; "" for none
 }
 
+// Pending lists the requests of an app, or for "" of all, that can still change something: those that are open, and
+// those that are approved and have not started.
+func Pending(tx state.Reader, app string) ([]approvals.Request, error) {
+	open, _, err := tx.RequestsPart(app, approvals.StatusOpen, state.Part{Limit: -1})
+	if err != nil {
+		return nil, err
+	}
+	scheduled, _, err := tx.RequestsPart(app, approvals.StatusScheduled, state.Part{Limit: -1})
+	return append(open, scheduled...), err
+}
+
 // OwnRequests makes an app's open requests those of its owners of now. Neither they nor those of before
 // decide about them.
 func OwnRequests(tx state.Tx, app registry.App) error {
-	open, _, err := tx.RequestsPart(app.Name, approvals.StatusOpen, state.Part{Limit: -1})
+	open, err := Pending(tx, app.Name)
 	if err != nil {
 		return err
 	}
@@ -34,7 +45,7 @@ func OwnRequests(tx state.Tx, app registry.App) error {
 // LeftGroup notes in the open requests of the apps that a group owns, or owned while they were open, that
 // some people were in it: leaving a group does not make them judges of what they asked for together.
 func LeftGroup(tx state.Tx, group string, people ...string) error {
-	open, _, err := tx.RequestsPart("", approvals.StatusOpen, state.Part{Limit: -1})
+	open, err := Pending(tx, "")
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func (c *chaos) goesOn(where string) bool {
 // everyPlace is where a node's goroutines, and the steps that it guards, begin.
 var everyPlace = []string{
 	"follow-routes", "follow-grants", "follow-signatures", "follow-secrets", "follow-lives", "follow-triggers", "follow-removals", "follow-sessions", "follow-notices", "inbox",
-	"meter", "snapshot", "samples", "dispatcher", "used", "fuel", "visits", "kept", "starts", "server", "sweep", "tidy", "remove", "followers",
+	"meter", "snapshot", "samples", "dispatcher", "used", "fuel", "visits", "kept", "starts", "server", "sweep", "tidy", "remove", "followers", "scheduled",
 	"memory", "handler", "call", "program-load", "program-close", "site-load",
 	"load of a program", "instantiation", "invocation",
 	"certificates", "orders", "journal", "journal-replay", "kv-commit", "kv-sweep", "queue-commit", "dispatch", "delivery", "dispatcher-stop",
@@ -254,7 +254,7 @@ func (s *storm) recovers(t *testing.T) {
 	for _, url := range s.urls {
 		eventually(t, "apps are served", func() bool { return s.call(t, url) })
 	}
-	for _, where := range []string{"meter", "snapshot", "samples", "dispatcher", "used", "visits", "kept", "starts", "memory", "server", "sweep", "tidy", "remove", "kv-sweep", "followers"} {
+	for _, where := range []string{"meter", "snapshot", "samples", "dispatcher", "used", "visits", "kept", "starts", "memory", "server", "sweep", "tidy", "remove", "kv-sweep", "followers", "scheduled"} {
 		eventually(t, where+" goes on", func() bool { return s.goesOn(where) })
 	}
 	eventually(t, "a webhook is queued", func() bool { return s.post("last").Status == http.StatusAccepted })

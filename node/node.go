@@ -122,9 +122,10 @@ type Node struct {
 	handler   http.Handler // of the front, which the door serves
 	metrics   *metrics
 
-	watch   *calm.Watch
-	budgets *budgets
-	starts  *startRecord
+	watch     *calm.Watch
+	budgets   *budgets
+	dueStarts *governance.Starts // promotions that were approved for a later time
+	starts    *startRecord
 
 	background sync.WaitGroup
 	cancel     context.CancelFunc
@@ -349,14 +350,15 @@ func (n *Node) Start() {
 		"visits": func(ctx context.Context) {
 			n.regularly(ctx, endVisitsEvery, "what runs for sessions that have ended goes on", n.Host.EndVisits)
 		},
-		"kept":   n.Host.Standing.BillKept,
-		"starts": n.starts.outlive,
-		"memory": pressure{n.o.Memory, n.log, &n.plane}.watch,
-		"tidy":   n.tidyRegularly,
-		"remove": n.Keeper.RemoveRegularly,
-		"inbox":  n.Inbox.Run,
-		"server": func(context.Context) { n.serve(n.door, n.handler) },
-		"sweep":  n.door.Sweep,
+		"kept":      n.Host.Standing.BillKept,
+		"starts":    n.starts.outlive,
+		"memory":    pressure{n.o.Memory, n.log, &n.plane}.watch,
+		"tidy":      n.tidyRegularly,
+		"remove":    n.Keeper.RemoveRegularly,
+		"inbox":     n.Inbox.Run,
+		"scheduled": n.dueStarts.Run,
+		"server":    func(context.Context) { n.serve(n.door, n.handler) },
+		"sweep":     n.door.Sweep,
 
 		"certificates": n.tls.reload,
 		"orders":       n.tls.issue,

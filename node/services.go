@@ -80,6 +80,7 @@ func (n *Node) openServices() {
 	deciding.Uses = uses{&n.plane}
 	n.Governance = governance.New(deciding)
 	n.Exemptions = governance.NewExemptions(n.Governance)
+	n.dueStarts = governance.NewStarts(n.Governance)
 	n.Clocks = governance.NewClocks(n.Governance, nil)
 	n.Threads, n.Together, n.Lives = governance.NewThreads(n.Governance), governance.NewTogether(n.Governance), governance.NewLives(n.Governance)
 	n.Audiences = governance.NewAudiences(n.Governance, deciding)

@@ -151,7 +151,7 @@ type Requests interface {
 	// AskAgain asks for what a release lacks in the sandbox and nothing waits for.
 	AskAgain(ctx context.Context, app string, number int, reason string) ([]approvals.Request, error)
 	Decide(ctx context.Context, id string, d control.Verdict) (approvals.Request, error)
-	Withdraw(ctx context.Context, id string) (approvals.Request, error)
+	Withdraw(ctx context.Context, id, reason string) (approvals.Request, error)
 }
 
 // Exemptions let apps through rules for a time.

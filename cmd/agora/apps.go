@@ -340,6 +340,7 @@ func (c releaseCommands) decide(verb string, approve bool) *cobra.Command {
 	var concern string
 	var only []string
 	var life lifetime
+	var starts beginning
 	cmd := &cobra.Command{
 		Use: verb + " APP NUMBER", Short: strings.ToUpper(verb[:1]) + verb[1:] + " all that a release asks for", Args: cobra.ExactArgs(2),
 		Long: `Votes about every open request of the release that you may decide now, or about those
@@ -354,6 +355,9 @@ Each keeps its own votes; agora requests show ID shows them, and agora requests 
 			}
 			var err error
 			if v.Until, err = life.end(time.Now()); err != nil {
+				return err
+			}
+			if v.Starts, err = starts.moment(time.Now()); err != nil {
 				return err
 			}
 			all, err := node.DecideRelease(ctx, app, n, v)
@@ -375,6 +379,7 @@ Each keeps its own votes; agora requests show ID shows them, and agora requests 
 	cmd.Flags().StringVar(&v.Reason, "reason", "", "why; needed to reject")
 	if approve {
 		life.flags(cmd)
+		starts.flags(cmd)
 		cmd.Flags().StringVar(&concern, "concern", "", "vote as a reviewer of this concern: security, privacy, finance or platform")
 	} else {
 		cmd.Flags().StringVar(&v.Remedy, "remedy", "", "what would pass")

@@ -22,6 +22,7 @@ type verdicts struct {
 func (c requestCommands) decide(verb string, approve bool) *cobra.Command {
 	var v verdicts
 	var life lifetime
+	var starts beginning
 	cmd := &cobra.Command{
 		Use: verb + " ID…", Short: strings.ToUpper(verb[:1]) + verb[1:] + " other people's requests", Args: cobra.MinimumNArgs(1),
 		Long: `Votes about the release that a request names, which ` + "`agora requests show ID`" + ` shows. The vote
@@ -42,6 +43,9 @@ capability in one tier, or to enter one tier. What one release asks for is decid
 			if v.Until, err = life.end(time.Now()); err != nil {
 				return err
 			}
+			if v.Starts, err = starts.moment(time.Now()); err != nil {
+				return err
+			}
 			if len(args) == 1 {
 				q, err := v.one(ctx, node, args[0])
 				if err != nil {
@@ -60,6 +64,7 @@ capability in one tier, or to enter one tier. What one release asks for is decid
 	cmd.Flags().StringVar(&v.Reason, "reason", "", "why; needed to reject")
 	if approve {
 		life.flags(cmd)
+		starts.flags(cmd)
 		cmd.Flags().StringVar(&v.concern, "concern", "", "vote as a reviewer of this concern: security, privacy, finance or platform")
 	} else {
 		cmd.Flags().StringVar(&v.Remedy, "remedy", "", "what would pass")

@@ -169,6 +169,7 @@ func requestRows(q client.Request) [][]string {
 			rows = append(rows, []string{"would pass", d.Remedy})
 		}
 	}
+	rows = append(rows, startRows(q)...)
 	for _, f := range q.Findings {
 		rows = append(rows, []string{string(f.Severity), f.Message})
 	}
@@ -356,7 +357,7 @@ func showDecided(w io.Writer, q client.Request) error {
 		_, err := fmt.Fprintf(w, "Your vote about %s counts: %s release %d, %s.\n  %s\nIt is open, and waits for %s.\n", q.ID, q.App, q.Release, what(q), q.Digest, strings.Join(waits(q), " and "))
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%s is %s: %s release %d, %s.\n  %s\n", q.ID, q.Status, q.App, q.Release, what(q), q.Digest)
+	_, err := fmt.Fprintf(w, "%s is %s: %s release %d, %s.\n  %s\n", q.ID, statusText(q), q.App, q.Release, what(q), q.Digest)
 	if err == nil && q.Status == "approved" {
 		_, err = fmt.Fprintf(w, "It reaches %s.\n", q.Reaches)
 	}
@@ -369,11 +370,35 @@ func showDecided(w io.Writer, q client.Request) error {
 	return err
 }
 
+// statusText says what became of a request.
+func statusText(q client.Request) string {
+	if q.Status == "scheduled" {
+		return "approved, and starts on " + when(q.Starts)
+	}
+	return q.Status
+}
+
+// startRows say when a promotion takes effect that was not to at once.
+func startRows(q client.Request) (rows [][]string) {
+	if !q.Starts.IsZero() {
+		rows = append(rows, []string{"starts", when(q.Starts)})
+	}
+	if !q.Started.IsZero() {
+		rows = append(rows, []string{"started", when(q.Started)})
+	}
+	if q.NotStarted != "" {
+		rows = append(rows, []string{"did not start", q.NotStarted})
+	}
+	return rows
+}
+
 func (c requestCommands) withdraw() *cobra.Command {
-	return &cobra.Command{
-		Use: "withdraw ID", Short: "Take your own request back", Args: cobra.ExactArgs(1),
+	var reason string
+	cmd := &cobra.Command{
+		Use: "withdraw ID", Short: "Take a request back before it has any effect", Args: cobra.ExactArgs(1),
+		Long: "Takes your own open request back, or one that is approved and has not started: its requester and the owners of\nthe app can do that, and a reviewer or an operator with a reason.",
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) error {
-			q, err := node.Withdraw(ctx, args[0])
+			q, err := node.WithdrawBecause(ctx, args[0], reason)
 			if err != nil {
 				return err
 			}
@@ -383,6 +408,8 @@ func (c requestCommands) withdraw() *cobra.Command {
 			})
 		}),
 	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why; needed if it is another person's")
+	return cmd
 }
 
 // grantCommands are the commands about what apps are granted.

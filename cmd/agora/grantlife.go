@@ -47,6 +47,28 @@ func (l *lifetime) end(now time.Time) (time.Time, error) {
 	return moment, nil
 }
 
+// beginning is when what is approved takes effect, as a flag says it.
+type beginning struct{ at string }
+
+func (b *beginning) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&b.at, "at", "", "when a promotion takes effect, if not at once: a moment (2027-01-31T06:00:00Z), or from now (36h, 2d); 30 days ahead at most")
+}
+
+// moment is that time; zero if no flag says one.
+func (b *beginning) moment(now time.Time) (time.Time, error) {
+	if b.at == "" {
+		return time.Time{}, nil
+	}
+	if d, err := period(b.at); err == nil && d > 0 {
+		return now.Add(d).UTC().Truncate(time.Second), nil
+	}
+	moment, err := time.Parse(time.RFC3339, b.at)
+	if err != nil {
+		return time.Time{}, usageError("--at %q is no moment: write 2027-01-31T06:00:00Z, or 36h from now", b.at)
+	}
+	return moment, nil
+}
+
 // holdsText says until when a grant holds, or that it holds no more.
 func holdsText(g client.Grant, now time.Time) string {
 	switch {

@@ -311,10 +311,6 @@ func moveTo(tx state.Tx, app registry.App) error {
 	}
 	return control.OwnRequests(tx, app)
 }
-func openOf(tx state.Reader, name string) ([]approvals.Request, error) {
-	open, _, err := tx.RequestsPart(name, approvals.StatusOpen, state.Part{Limit: -1})
-	return open, err
-}
 
 // RenameApp gives an app another title. Its name is its address, and stays.
 func (l *Lifecycle) RenameApp(ctx context.Context, name, title string) (control.App, error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/approvals"
+	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/internal/failpoint"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
@@ -121,7 +122,7 @@ func (k *Keeper) beginRemoval(ctx context.Context, name string) error {
 		if app, err = app.BeginRemoval(append(recorded, kept...), now); err != nil {
 			return err
 		}
-		open, err := openOf(tx, name)
+		open, err := control.Pending(tx, name)
 		if err != nil {
 			return err
 		}

@@ -109,7 +109,7 @@ func TestAwaits(t *testing.T) {
 	if _, err := b.AskChanges(b.as(t, rex), q.ID, control.Verdict{Reason: "say more"}); err != nil || list("security") != 0 {
 		t.Errorf("while it waits for its requester: %d, %v", list("security"), err)
 	}
-	if _, err := b.Withdraw(b.as(t, owner), q.ID); err != nil {
+	if _, err := b.Withdraw(b.as(t, owner), q.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	b.rules.version++

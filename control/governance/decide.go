@@ -115,12 +115,17 @@ func asked(tx state.Reader, id string) (Question, error) {
 	if err != nil {
 		return Question{}, err
 	}
+	return questionOf(tx, q)
+}
+
+// questionOf is what the rules are asked about a request that is to take effect.
+func questionOf(tx state.Reader, q approvals.Request) (Question, error) {
 	r, err := tx.Release(q.App, q.Release)
 	if err != nil {
 		return Question{}, fmt.Errorf("release %d of app %q: %w", q.Release, q.App, err)
 	}
 	if q.Digest != string(r.Digest) {
-		return Question{}, fmt.Errorf("request %s was made for %s: %w", id, q.Digest, registry.ErrNotApproved)
+		return Question{}, fmt.Errorf("request %s was made for %s: %w", q.ID, q.Digest, registry.ErrNotApproved)
 	}
 	about, err := NewQuestion(tx, actionOf(q.Kind, q.Tier), q.By, q.Tier, r)
 	about.Public = about.Public || q.Kind == approvals.KindAudience
@@ -160,7 +165,7 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 	}
 	q, grant, err := approvals.Decide(tx, id, approvals.Ballot{
 		Approve: d.Approve, Reason: d.Reason, Remedy: d.Remedy, Digest: d.Digest, Concern: d.Concern, By: actor.User, At: s.desk.Now().UTC(),
-		Until: d.Until.UTC(), Life: s.policy.Life(was.Tier),
+		Until: d.Until.UTC(), Starts: d.Starts.UTC(), Life: s.policy.Life(was.Tier),
 	}, control.VotersOf(tx, was, s.desk.Now()))
 	if may := mayVote(tx, s.desk.Now(), actor, was, access.DecideRequest); may != nil && (err == nil || errors.Is(err, approvals.ErrNoVote)) {
 		err = may // which says whose the stage is
@@ -193,6 +198,9 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 		detail["remedy"] = d.Remedy
 	}
 	inPlaceOf(q.Votes[len(q.Votes)-1], detail)
+	if q.Status == approvals.StatusScheduled {
+		detail["starts"] = day(q.Starts)
+	}
 	tx.Emit("request."+string(q.Status), q.App, id, detail)
 	if grant != nil {
 		emitGrant(tx, *grant)
@@ -201,7 +209,7 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 		return approvals.Request{}, err
 	}
 	switch {
-	case !d.Approve:
+	case !d.Approve || q.Status == approvals.StatusScheduled: // whose time is to come
 	case q.Kind == approvals.KindPromotion:
 		err = s.EnterTier(tx, actor, q)
 	case q.Kind == approvals.KindExemption:

@@ -197,7 +197,7 @@ func (w *glassWorld) decide(rt *rapid.T) {
 
 func (w *glassWorld) withdraw(rt *rapid.T) {
 	e := w.open(rt)
-	if _, err := w.Withdraw(w.as(w.t, owner), e.request); err != nil {
+	if _, err := w.Withdraw(w.as(w.t, owner), e.request, ""); err != nil {
 		rt.Fatal(err)
 	}
 	w.over(e, approvals.StatusWithdrawn)

@@ -119,7 +119,7 @@ func (w *livesWorld) decide(rt *rapid.T, q approvals.Request, id, word string) {
 	if wrong := !until.IsZero() && (!until.After(w.now) || rule.Days > 0 && until.After(bound)); wrong != errors.Is(err, approvals.ErrBadRequest) {
 		rt.Fatalf("until %s under %+v at %s: %v", until, rule, w.now, err)
 	} else if wrong {
-		if _, err := w.Withdraw(w.as(w.t, owner), q.ID); err != nil {
+		if _, err := w.Withdraw(w.as(w.t, owner), q.ID, ""); err != nil {
 			rt.Fatal(err)
 		}
 		return

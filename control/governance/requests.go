@@ -196,23 +196,31 @@ func (s *Service) AskFor(ctx context.Context, actor access.Actor, name string, n
 	return asked, err
 }
 
-// Withdraw takes one's own request back.
-func (s *Service) Withdraw(ctx context.Context, id string) (approvals.Request, error) {
+// Withdraw takes a request back: one's own, or one that is approved and has not started.
+func (s *Service) Withdraw(ctx context.Context, id, reason string) (approvals.Request, error) {
 	actor, err := s.desk.Door(ctx, access.WithdrawRequest)
 	if err != nil {
 		return approvals.Request{}, err
 	}
+	if err := control.PlainText("reason", reason, maxReason); err != nil {
+		return approvals.Request{}, err
+	}
 	var request approvals.Request
 	_, err = s.desk.Update(ctx, actor.User, func(tx state.Tx) error {
-		if request, err = approvals.Withdraw(tx, id, control.PersonOf(actor), s.desk.Now().UTC()); err != nil {
+		asked, err := tx.Request(id)
+		if err != nil {
+			return fmt.Errorf("request %q: %w", id, err)
+		}
+		if asked.Status != approvals.StatusScheduled {
+			asked.Status = approvals.StatusOpen // of a closed one its state is the better answer
+		}
+		if request, err = approvals.Withdraw(tx, id, control.PersonOf(actor), reason, s.desk.Now().UTC()); err != nil {
 			return err
 		}
-		asked := request
-		asked.Status = approvals.StatusOpen
 		if err := access.May(actor, access.WithdrawRequest, control.OfRequest(asked)); err != nil {
 			return err
 		}
-		tx.Emit("request.withdrawn", request.App, id, nil)
+		tx.Emit("request.withdrawn", request.App, id, map[string]string{"reason": reason})
 		return endEmergency(tx, request)
 	})
 	return request, err

@@ -158,12 +158,18 @@ func (s *Together) decideParts(ctx context.Context, actor access.Actor, choose f
 		if err := s.asSeen(tx, actor, parts); err != nil {
 			return err
 		}
+		if !slices.ContainsFunc(parts, func(p part) bool { return p.verdict.Starts.IsZero() || p.asked.Kind == approvals.KindPromotion }) {
+			return fmt.Errorf("%w: none of them is a promotion, which alone can start later; leave the time out", approvals.ErrBadRequest)
+		}
 		if changed, err = s.renewParts(tx, actor, parts, of, v); err != nil || changed != nil {
 			return err
 		}
 		for _, p := range parts {
 			if len(p.asked.Grants()) == 0 {
 				p.verdict.Until = time.Time{} // of the parts that grant something
+			}
+			if p.asked.Kind != approvals.KindPromotion {
+				p.verdict.Starts = time.Time{} // likewise
 			}
 			q, err := s.service.decide(tx, actor, p.asked.ID, p.verdict)
 			if err != nil {

@@ -165,7 +165,7 @@ func TestNothingIsDecided(t *testing.T) {
 		},
 		"one was withdrawn": {
 			before: func(b *board, ids []string) {
-				if _, err := b.Withdraw(b.as(t, owner), ids[3]); err != nil {
+				if _, err := b.Withdraw(b.as(t, owner), ids[3], ""); err != nil {
 					t.Fatal(err)
 				}
 			},

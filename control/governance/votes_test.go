@@ -31,6 +31,9 @@ type rules struct {
 	requires []string
 	clocks   approvals.Clocks
 	life     approvals.Life
+
+	refuses   bool
+	signature error // what is wrong with that of each release
 }
 
 func (r *rules) Evaluate(context.Context, approvals.Subject) (approvals.Verdict, error) {
@@ -38,18 +41,21 @@ func (r *rules) Evaluate(context.Context, approvals.Subject) (approvals.Verdict,
 	for _, word := range r.requires {
 		v.Requires = append(v.Requires, approvals.Requirement{Kind: approvals.KindGrant, Capability: word, Code: "c", Reason: "r"})
 	}
+	if r.refuses {
+		v.Findings = append(v.Findings, abi.Finding{Severity: abi.SeverityDeny, Message: "not that"})
+	}
 	return v, nil
 }
 
-func (r *rules) Digest() approvals.Digest                            { return approvals.Digest(fmt.Sprint("sha256:", r.version)) }
-func (r *rules) Allowance(abi.Tier) approvals.Allowance              { return nil }
-func (r *rules) Reach(abi.Tier) approvals.Reach                      { return approvals.Reach{} }
-func (r *rules) AllowsName(string) bool                              { return false }
-func (r *rules) Clocks(abi.Tier) approvals.Clocks                    { return r.clocks }
-func (r *rules) Exemptions() approvals.ExemptionRules                { return approvals.ExemptionRules{} }
-func (r *rules) Life(abi.Tier) approvals.Life                        { return r.life }
-func (r *rules) OpenToAll(string) bool                               { return true }
-func (*rules) VerifyRelease(context.Context, registry.Release) error { return nil }
+func (r *rules) Digest() approvals.Digest                              { return approvals.Digest(fmt.Sprint("sha256:", r.version)) }
+func (r *rules) Allowance(abi.Tier) approvals.Allowance                { return nil }
+func (r *rules) Reach(abi.Tier) approvals.Reach                        { return approvals.Reach{} }
+func (r *rules) AllowsName(string) bool                                { return false }
+func (r *rules) Clocks(abi.Tier) approvals.Clocks                      { return r.clocks }
+func (r *rules) Exemptions() approvals.ExemptionRules                  { return approvals.ExemptionRules{} }
+func (r *rules) Life(abi.Tier) approvals.Life                          { return r.life }
+func (r *rules) OpenToAll(string) bool                                 { return true }
+func (r *rules) VerifyRelease(context.Context, registry.Release) error { return r.signature }
 
 const (
 	owner = "ada@example.com"
@@ -647,7 +653,7 @@ func TestQuorumIsNeverBroken(t *testing.T) {
 			},
 			"withdraw": func(rt *rapid.T) {
 				if o != nil && rapid.IntRange(0, 5).Draw(rt, "at all") == 0 {
-					if _, err := b.Withdraw(b.as(t, owner), o.id); err != nil {
+					if _, err := b.Withdraw(b.as(t, owner), o.id, ""); err != nil {
 						rt.Fatal(err)
 					}
 					o = nil

@@ -276,6 +276,8 @@ type Verdict struct {
 	Concern *string `json:"concern,omitempty"` // of the stage; nil: the first that waits for a reviewer such as this
 	// Until is when what an approval grants ends; zero: as the rules of the tier say.
 	Until time.Time `json:"until,omitzero"`
+	// Starts is when an approved promotion takes effect, in 30 days at the latest; zero: at once.
+	Starts time.Time `json:"starts,omitzero"`
 }
 
 // Vote votes about a request. The vote that its last stage waited for approves it; one rejection ends it.
@@ -342,6 +344,12 @@ func (c *Client) AskAgain(ctx context.Context, app string, number int, reason st
 // Withdraw takes one's own request back.
 func (c *Client) Withdraw(ctx context.Context, id string) (Request, error) {
 	return do[Request](ctx, c, request{method: http.MethodPost, path: "/requests/" + url.PathEscape(id) + "/withdraw"})
+}
+
+// WithdrawBecause takes back a request that is approved and has not started. Who neither made it nor owns the app gives a
+// reason.
+func (c *Client) WithdrawBecause(ctx context.Context, id, reason string) (Request, error) {
+	return post[Request](ctx, c, "/requests/"+url.PathEscape(id)+"/withdraw", map[string]string{"reason": reason})
 }
 
 // Grants lists grants, of one app or of all.

@@ -590,6 +590,9 @@ type (
 		Created    time.Time         `json:"created"`
 		Status     string            `json:"status"`
 		Decision   *Decision         `json:"decision,omitempty"`
+		Starts     time.Time         `json:"starts,omitzero"`       // the time that was set for it to take effect, if one was
+		Started    time.Time         `json:"started,omitzero"`      // when it then did
+		NotStarted string            `json:"not_started,omitempty"` // why it never does
 		Intent     *Intent           `json:"intent,omitempty"`
 		Reviewed   Terms             `json:"reviewed,omitzero"`
 		Requires   []Requirement     `json:"requires,omitempty"` // what the policy wanted decided; approving a promotion grants it
@@ -646,7 +649,8 @@ type (
 		Reason  string    `json:"reason,omitempty"`
 		Remedy  string    `json:"remedy,omitempty"` // of a rejection: what would pass
 		At      time.Time `json:"at"`
-		Until   time.Time `json:"until,omitzero"` // when what is granted ends; zero: as the rules say
+		Until   time.Time `json:"until,omitzero"`  // when what is granted ends; zero: as the rules say
+		Starts  time.Time `json:"starts,omitzero"` // of a promotion: not before then; zero: at once
 		About   Basis     `json:"about,omitzero"`
 		Void    string    `json:"void,omitempty"` // why it does not count any more
 	}

@@ -243,7 +243,7 @@ func (a act) approve(tx state.Tx) string {
 		if err != nil {
 			return said(nil, err)
 		}
-		q.Status = []approvals.Status{approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn, approvals.StatusOpen}[a.Choice]
+		q.Status = []approvals.Status{approvals.StatusApproved, approvals.StatusScheduled, approvals.StatusWithdrawn, approvals.StatusOpen}[a.Choice]
 		return said(q, tx.PutRequest(q))
 	}
 	g := approvals.Grant{ID: fmt.Sprint("grant-", a.Number), App: a.App, Capability: "kv", Tier: a.Tier, By: a.Person, Created: a.at(), Params: abi.Params{"quota": a.Text}}

@@ -77,7 +77,7 @@ func lists(of string) []paged {
 		}),
 		pagedAs("groups", func(r state.Reader, p state.Part) ([]access.Group, []byte, error) { return r.GroupsPart(p) }),
 		pagedAs("members", func(r state.Reader, p state.Part) ([]string, []byte, error) { return r.MembersPart(of, p) }))
-	for _, status := range []approvals.Status{"", approvals.StatusOpen, approvals.StatusApproved} {
+	for _, status := range []approvals.Status{"", approvals.StatusOpen, approvals.StatusApproved, approvals.StatusScheduled} {
 		all = append(all, pagedAs("requests "+string(status), func(r state.Reader, p state.Part) ([]approvals.Request, []byte, error) {
 			return r.RequestsPart(of, status, p)
 		}))
@@ -215,7 +215,7 @@ func dumpApp(r state.Reader, name string) string {
 	text += said(app, err) + said(len(numbers), numbersErr) + list(used, usedErr) + list(grants, grantsErr) + list(pauses, pausesErr)
 	text += list(slices.Sorted(maps.Keys(waiting)), waitingErr)
 	for n, id := range waiting { // any of those that wait will do
-		if q, err := r.Request(id); err != nil || q.App != name || q.Release != n || q.Status != approvals.StatusOpen {
+		if q, err := r.Request(id); err != nil || q.App != name || q.Release != n || q.Status != approvals.StatusOpen && q.Status != approvals.StatusScheduled {
 			text += fmt.Sprintf("%s does not wait for release %d of %s: %+v, %v\n", id, n, name, q, err)
 		}
 	}

@@ -193,7 +193,11 @@ func (r *reader) CountOpen(app string) (int, error) {
 func (r *reader) Waiting(app string) (map[int]string, error) {
 	all, _, err := r.RequestsPart(app, approvals.StatusOpen, state.Part{Limit: -1})
 	waiting := map[int]string{}
-	for _, q := range all {
+	if err != nil {
+		return nil, err
+	}
+	scheduled, _, err := r.RequestsPart(app, approvals.StatusScheduled, state.Part{Limit: -1})
+	for _, q := range append(scheduled, all...) {
 		waiting[q.Release] = q.ID
 	}
 	return waiting, err

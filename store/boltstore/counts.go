@@ -93,6 +93,8 @@ var counting = map[string]func(s sums, value []byte) error{
 	}) {
 		if q.Status == approvals.StatusOpen {
 			s.add(one, string(state.CountRequests), q.By)
+		}
+		if q.Status == approvals.StatusOpen || q.Status == approvals.StatusScheduled {
 			s.add(one, countWaiting, q.App, strconv.Itoa(q.Release), q.ID)
 		}
 	}),
@@ -323,7 +325,7 @@ func below(tx checked.Tx, prefix []byte, see func(rest string) (more bool)) {
 	}
 }
 
-// Waiting lists the open requests about an app's releases: one id for each release.
+// Waiting lists the requests about an app's releases that are open, or approved and have not started: one id for each release.
 func (t approvalReader) Waiting(app string) (map[int]string, error) {
 	waiting := map[int]string{}
 	below(t.in.tx, key(countWaiting, app, ""), func(rest string) bool {

@@ -310,7 +310,14 @@ func changed(s *server, c echo.Context) (any, error) {
 }
 
 func withdraw(s *server, c echo.Context) (any, error) {
-	return one(s.Requests.Withdraw(c.Request().Context(), arg[string](c, "id")))
+	var in Reason
+	if c.Request().ContentLength != 0 {
+		var err error
+		if in, err = decode[Reason](c); err != nil {
+			return nil, err
+		}
+	}
+	return one(s.Requests.Withdraw(c.Request().Context(), arg[string](c, "id"), in.Reason))
 }
 
 func revokeGrant(s *server, c echo.Context) (any, error) {

@@ -110,7 +110,7 @@ func (d *describer) operation(r route) object {
 		op["description"] = "Needs the role " + strings.Join(roleWords(r.anyOf()), " or ") + needsScope(r.scopes()) + "."
 	}
 	if content := d.body(r.body); content != nil {
-		op["requestBody"] = object{"required": true, "content": content}
+		op["requestBody"] = object{"required": !r.body.maybe, "content": content}
 	}
 	return op
 }

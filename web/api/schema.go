@@ -57,7 +57,7 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[access.Concern]():        words(access.Concerns()...),
 	reflect.TypeFor[access.Scope]():          access.ScopeWords(),
 	reflect.TypeFor[approvals.Kind]():        words(approvals.KindGrant, approvals.KindPromotion, approvals.KindAudience, approvals.KindExemption),
-	reflect.TypeFor[approvals.Status]():      words(approvals.StatusOpen, approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn),
+	reflect.TypeFor[approvals.Status]():      words(approvals.StatusOpen, approvals.StatusScheduled, approvals.StatusApproved, approvals.StatusRejected, approvals.StatusWithdrawn),
 	reflect.TypeFor[approvals.Turn]():        words(approvals.TurnReviewers, approvals.TurnRequester),
 	reflect.TypeFor[approvals.CommentKind](): words(approvals.CommentPlain, approvals.CommentChanges, approvals.CommentAnswer, approvals.CommentChanged, approvals.CommentSettled),
 	reflect.TypeFor[registry.State]():        words(registry.StateActive, registry.StateMaintenance, registry.StateSuspended, registry.StateQuarantined, registry.StateDeleting, registry.StateRemoving, registry.StateRemoved),

@@ -23,6 +23,7 @@ var doneWords = map[string]string{
 	"renamed":          "The title is changed. Change it in agora.toml, too: the next release brings the one of its manifest.",
 	"asked":            "Asked. A reviewer decides.",
 	"approved":         "Approved.",
+	"scheduled":        "Approved. It starts at its time, if all that it was approved for still holds.",
 	"voted":            "Your vote counts. Others have to approve it, too.",
 	"rejected":         "Rejected.",
 	"withdrawn":        "Taken back.",

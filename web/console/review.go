@@ -237,6 +237,20 @@ func (s *reviews) askAgain(r *http.Request) (string, error) {
 	return fmt.Sprintf("/apps/%s/releases/%d?done=asked", r.PathValue("app"), n), err
 }
 
+// beginning is the moment in UTC at which a form has a promotion start; zero: it names none.
+func beginning(r *http.Request) (at time.Time, err error) {
+	text := r.FormValue("starts")
+	if text == "" {
+		return at, nil
+	}
+	for _, form := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		if at, err = time.Parse(form, text); err == nil {
+			return at, nil
+		}
+	}
+	return at, fmt.Errorf("%w: %.20q is no moment; write it as 2027-01-31T06:00", problem.ErrBadRequest, text)
+}
+
 // lastDay is the moment after the last day that a form names, in UTC; zero: it names none.
 func lastDay(r *http.Request) (time.Time, error) {
 	text := r.FormValue("until")
@@ -259,14 +273,20 @@ func (s *reviews) decide(r *http.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	starts, err := beginning(r)
+	if err != nil {
+		return "", err
+	}
 	q, err := s.asked.Decide(r.Context(), r.PathValue("id"), control.Verdict{
-		Approve: verdict == "approve", Reason: r.FormValue("reason"), Remedy: r.FormValue("remedy"), Digest: r.FormValue("digest"), Until: until,
+		Approve: verdict == "approve", Reason: r.FormValue("reason"), Remedy: r.FormValue("remedy"), Digest: r.FormValue("digest"), Until: until, Starts: starts,
 	})
 	switch {
 	case verdict == "reject":
 		return "/requests?done=rejected", err
 	case q.Status == approvals.StatusOpen:
 		return "/requests?done=voted#" + q.ID, err
+	case q.Status == approvals.StatusScheduled:
+		return "/requests?status=scheduled&done=scheduled#" + q.ID, err
 	}
 	return "/requests?done=approved", err
 }
@@ -285,8 +305,12 @@ func (s *reviews) decideRelease(r *http.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	starts, err := beginning(r)
+	if err != nil {
+		return "", err
+	}
 	v := control.ReleaseVerdict{Verdict: control.Verdict{
-		Approve: verdict == "approve", Reason: r.FormValue("reason"), Remedy: r.FormValue("remedy"), Digest: r.FormValue("digest"), Until: until,
+		Approve: verdict == "approve", Reason: r.FormValue("reason"), Remedy: r.FormValue("remedy"), Digest: r.FormValue("digest"), Until: until, Starts: starts,
 	}}
 	for _, part := range r.Form["part"] {
 		id, tag, _ := strings.Cut(part, " ")
@@ -325,7 +349,7 @@ func (s *reviews) comment(r *http.Request) (string, error) {
 }
 
 func (s *reviews) withdraw(r *http.Request) (string, error) {
-	_, err := s.asked.Withdraw(r.Context(), r.PathValue("id"))
+	_, err := s.asked.Withdraw(r.Context(), r.PathValue("id"), r.FormValue("reason"))
 	return "/requests?done=withdrawn", err
 }
 
