@@ -3,7 +3,6 @@ package governance
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"strconv"
 	"time"
@@ -34,7 +33,7 @@ func (s *Starts) Run(ctx context.Context) {
 		next, err := s.Sweep(ctx)
 		wait := startsEvery
 		if err != nil && ctx.Err() == nil {
-			s.desk.Logger.Error("a promotion whose time has come could not be started, and is tried again", slog.Any("err", err))
+			s.desk.Logger.ErrorContext(ctx, "a promotion whose time has come could not be started, and is tried again", "err", err)
 			wait = time.Minute
 		} else if left := next.Sub(s.desk.Now()); !next.IsZero() && left < wait {
 			wait = max(left, time.Millisecond)
