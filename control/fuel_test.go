@@ -33,7 +33,9 @@ func TestCompareFuel(t *testing.T) {
 			Low: func() error { return nil }, Follow: func(context.Context, abi.Rev) error { return nil },
 		}
 		limits := map[[2]string]int64{}
+		bounded := false
 		if n := limit.Draw(rt, "at start"); n >= 0 {
+			bounded = n != control.NoLimit // of people who come later, too
 			d.Quotas["fuel-a-day"] = n
 			for _, who := range []string{"ada", "bob"} {
 				limits[[2]string{"person", who}] = n
@@ -75,7 +77,6 @@ func TestCompareFuel(t *testing.T) {
 				}
 			}
 		}
-		bounded := false
 		for _, n := range limits {
 			bounded = bounded || n != control.NoLimit
 		}
