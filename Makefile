@@ -35,7 +35,7 @@ guests:
 
 NPM := javascript/testdata/packages
 
-TEST ?= go test -timeout 15m ./...
+TEST ?= go test -timeout 25m ./...
 
 test: $(NPM)/node_modules ## run the tests
 	$(TEST)
