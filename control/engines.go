@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -87,14 +88,18 @@ func (e Engine) Words() string {
 	return "which this node does not know"
 }
 
-// Finding is what the owner of a release is told whose engine is too old.
-func (e Engine) Finding(release int) abi.Finding {
+// Finding is what the owner of a release is told whose engine is too old. entry is the file that it was made of.
+func (e Engine) Finding(release int, entry string) abi.Finding {
+	docs := "docs/javascript.md"
+	if path.Ext(entry) == ".py" {
+		docs = "docs/python.md"
+	}
 	f := abi.Finding{
 		Code: "engine.old", Severity: abi.SeverityInfo, Path: fmt.Sprintf("release %d", release), Subject: e.Version,
 		Message: fmt.Sprintf("Release %d was made with %s, in whose place another version came on %s: it lacks what was mended since.", release, e.Version, e.Until.Format(time.DateOnly)),
 		Remedy: abi.Remedy{
 			Summary:  "Deploy the script again, with an agora of the node's version. Until then the release goes on to run as it is.",
-			Commands: []string{"agora deploy app.ts"}, Docs: "docs/javascript.md",
+			Commands: []string{"agora deploy " + entry}, Docs: docs,
 		},
 	}
 	if e.Standing == StandsFlawed {

@@ -33,7 +33,7 @@ func TestEngines(t *testing.T) {
 		}
 	}
 	flawed := control.Engines{{Version: "c", Flaw: "reads dates wrongly"}}.Judge("c", day)
-	if f := flawed.Finding(3); flawed.Standing != control.StandsFlawed || f.Code != "engine.flawed" || !strings.Contains(f.Message, "reads dates wrongly") || f.Severity != abi.SeverityInfo {
+	if f := flawed.Finding(3, "rates.py"); flawed.Standing != control.StandsFlawed || f.Code != "engine.flawed" || !strings.Contains(f.Message, "reads dates wrongly") || f.Severity != abi.SeverityInfo || f.Remedy.Commands[0] != "agora deploy rates.py" || f.Remedy.Docs != "docs/python.md" {
 		t.Errorf("the last one, with a flaw: %+v, %+v", flawed, f)
 	}
 }

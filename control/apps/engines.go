@@ -46,7 +46,7 @@ func (c *Catalogue) enginesOf(tx state.Reader, app registry.App) (own *control.E
 			own = e
 		}
 		if serves && e.TooOld() {
-			found = append(found, e.Finding(n))
+			found = append(found, e.Finding(n, r.Made.Entry))
 		}
 	}
 	return own, found, nil

@@ -97,6 +97,38 @@ func TestStartsLater(t *testing.T) {
 	}
 }
 
+// TestTwoNodesStartOnce: what another node starts, or a person takes back, between this node's look and its change, this node
+// neither starts nor calls an error.
+func TestTwoNodesStartOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile func(b *board, id string)
+		started   int
+	}{
+		"another node starts it": {func(b *board, _ string) { b.sweepStarts(t) }, 1},
+		"its owner takes it back": {func(b *board, id string) {
+			if _, err := b.Withdraw(b.as(t, owner), id, ""); err != nil {
+				t.Error(err)
+			}
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBoard(t, rex, sue, tom)
+			b.rules.stages, b.rules.requires = []approvals.Stage{{Need: 2}}, []string{"kv"}
+			q := scheduled(t, b, 1)
+			b.now, b.rules.verifying = q.Starts, func() { c.meanwhile(b, q.ID) }
+			b.sweepStarts(t)
+			for _, kind := range []string{"request.started", "grant.added", "release.activated"} {
+				if n := b.heard(t, kind); n != c.started {
+					t.Errorf("%s was heard %d times, want %d", kind, n, c.started)
+				}
+			}
+			if b.heard(t, "request.not_started") != 0 {
+				t.Error("it was told that it does not start")
+			}
+		})
+	}
+}
+
 // TestDoesNotStart: what does not hold any more when its time has come does not start; nothing is granted, the
 // request says why, and is told once.
 func TestDoesNotStart(t *testing.T) {

@@ -33,7 +33,8 @@ type rules struct {
 	life     approvals.Life
 
 	refuses   bool
-	signature error // what is wrong with that of each release
+	signature error  // what is wrong with that of each release
+	verifying func() // if not nil, is called once, while a release is verified
 }
 
 func (r *rules) Evaluate(context.Context, approvals.Subject) (approvals.Verdict, error) {
@@ -47,15 +48,21 @@ func (r *rules) Evaluate(context.Context, approvals.Subject) (approvals.Verdict,
 	return v, nil
 }
 
-func (r *rules) Digest() approvals.Digest                              { return approvals.Digest(fmt.Sprint("sha256:", r.version)) }
-func (r *rules) Allowance(abi.Tier) approvals.Allowance                { return nil }
-func (r *rules) Reach(abi.Tier) approvals.Reach                        { return approvals.Reach{} }
-func (r *rules) AllowsName(string) bool                                { return false }
-func (r *rules) Clocks(abi.Tier) approvals.Clocks                      { return r.clocks }
-func (r *rules) Exemptions() approvals.ExemptionRules                  { return approvals.ExemptionRules{} }
-func (r *rules) Life(abi.Tier) approvals.Life                          { return r.life }
-func (r *rules) OpenToAll(string) bool                                 { return true }
-func (r *rules) VerifyRelease(context.Context, registry.Release) error { return r.signature }
+func (r *rules) Digest() approvals.Digest               { return approvals.Digest(fmt.Sprint("sha256:", r.version)) }
+func (r *rules) Allowance(abi.Tier) approvals.Allowance { return nil }
+func (r *rules) Reach(abi.Tier) approvals.Reach         { return approvals.Reach{} }
+func (r *rules) AllowsName(string) bool                 { return false }
+func (r *rules) Clocks(abi.Tier) approvals.Clocks       { return r.clocks }
+func (r *rules) Exemptions() approvals.ExemptionRules   { return approvals.ExemptionRules{} }
+func (r *rules) Life(abi.Tier) approvals.Life           { return r.life }
+func (r *rules) OpenToAll(string) bool                  { return true }
+func (r *rules) VerifyRelease(context.Context, registry.Release) error {
+	if during := r.verifying; during != nil {
+		r.verifying = nil
+		during()
+	}
+	return r.signature
+}
 
 const (
 	owner = "ada@example.com"
