@@ -494,6 +494,19 @@ type RequestFilter struct {
 	Holds   bool             // only exemptions that hold
 }
 
+// OpenCounts are how many requests are open, among the newest that one page can list.
+type OpenCounts struct {
+	Open, Overdue int
+	Concerns      []ConcernCount // in the order of access.Concerns
+	More          bool           // there are more than were counted
+}
+
+// ConcernCount is how many requests wait for a reviewer of a concern.
+type ConcernCount struct {
+	Concern access.Concern
+	N       int
+}
+
 // Keeps reports whether a request is one that is wanted, as far as no index tells and whoever reads it.
 func (f RequestFilter) Keeps(q approvals.Request) bool {
 	return (f.By == "" || q.By == f.By) && (f.Kind == "" || q.Kind == f.Kind) && (f.Turn == "" || q.WaitsFor() == f.Turn)

@@ -172,6 +172,8 @@ type Together interface {
 
 // Briefings tell reviewers what they have to know before a decision.
 type Briefings interface {
+	// CountOpen counts the requests that are open.
+	CountOpen(ctx context.Context) (control.OpenCounts, error)
 	// Briefing is about one release, and what of it is open.
 	Briefing(ctx context.Context, app string, number int) (control.Briefing, error)
 }

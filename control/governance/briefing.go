@@ -32,7 +32,7 @@ type Meter interface {
 	Usage(ctx context.Context, q metering.Query) (metering.Report, error)
 }
 
-// Briefings tells reviewers what they have to know of a release.
+// Briefings tells reviewers how much waits, and what they have to know of a release.
 type Briefings struct {
 	*Judge
 	service *Service // whose requests they are about
@@ -42,6 +42,36 @@ type Briefings struct {
 
 // NewBriefings makes a Briefings of a service.
 func NewBriefings(s *Service, a Advisor, m Meter) *Briefings { return &Briefings{s.Judge, s, a, m} }
+
+// CountOpen counts the open requests, and those that wait for reviewers of each concern.
+func (s *Briefings) CountOpen(ctx context.Context) (c control.OpenCounts, err error) {
+	if _, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode); err != nil {
+		return c, err
+	}
+	err = s.desk.View(ctx, func(tx state.Reader) error {
+		c = control.OpenCounts{}
+		for _, concern := range access.Concerns() {
+			c.Concerns = append(c.Concerns, control.ConcernCount{Concern: concern})
+		}
+		open, next, err := tx.RequestsPart("", approvals.StatusOpen, state.Part{Limit: control.MaxPageLimit})
+		c.Open, c.More = len(open), next != nil
+		for _, q := range open {
+			if q, err = control.CountVotes(tx, q, s.policy.Digest(), s.desk.Now()); err != nil {
+				return err
+			}
+			if q.Overdue() {
+				c.Overdue++
+			}
+			for i := range c.Concerns {
+				if control.Awaits(q, c.Concerns[i].Concern) {
+					c.Concerns[i].N++
+				}
+			}
+		}
+		return err
+	})
+	return c, err
+}
 
 // Briefing is what a reviewer has to know of a release, for those who may look into its app. It is about the
 // highest tier that an open request names or, if none is open, the lowest that the release does not serve.

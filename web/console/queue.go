@@ -5,46 +5,10 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/web/problem"
 )
-
-// openCounts are how many open requests there are in each of the views of them, among the newest thousand.
-type openCounts struct {
-	Open, Overdue int
-	Concerns      []concernCount
-	More          bool // there are more than were counted
-}
-
-type concernCount struct {
-	Concern access.Concern
-	N       int
-}
-
-func (s *reviews) countOpen(r *http.Request) (c openCounts, err error) {
-	open, err := s.asked.Requests(r.Context(), control.RequestFilter{Status: approvals.StatusOpen}, control.Page{Limit: control.MaxPageLimit})
-	if err != nil {
-		return c, err
-	}
-	c.Open, c.More = len(open.Items), open.Next != ""
-	for _, concern := range access.Concerns() {
-		n := 0
-		for _, q := range open.Items {
-			if control.Awaits(q, concern) {
-				n++
-			}
-		}
-		c.Concerns = append(c.Concerns, concernCount{concern, n})
-	}
-	for _, q := range open.Items {
-		if q.Overdue() {
-			c.Overdue++
-		}
-	}
-	return c, nil
-}
 
 // Selects reports whether requests of the page can be selected, to be decided together.
 func (v requestsView) Selects() bool {

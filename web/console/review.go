@@ -44,7 +44,7 @@ type requestsView struct {
 	Waiting    []approvals.Request
 	Pages      pager
 	Concern    access.Concern // only those that wait for a reviewer of it
-	Counts     openCounts
+	Counts     control.OpenCounts
 }
 
 // asking are the requests of a page that one release made, if more than one of them is open.
@@ -152,7 +152,7 @@ func (s *reviews) requests(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	counts, err := s.countOpen(r)
+	counts, err := s.briefs.CountOpen(r.Context())
 	if err != nil {
 		return "", nil, err
 	}
