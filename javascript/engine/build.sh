@@ -13,25 +13,12 @@ CRATE=rquickjs-sys VERSION=0.14.0
 SHA256=cee271d0eeba64f0915b846cb7ae02e16faf3dfdffdca91731101d9d30fe3423
 STACK=524288 # bytes of C stack: about 1,600 JavaScript calls, and 19 MB of the node's stack at most
 
-for tool in clang-14 wasm-ld-14 patch sha256sum tar; do
-  command -v $tool >/dev/null || { echo "$tool is missing: apt-get install clang-14 lld-14 wasi-libc libclang-rt-14-dev-wasm32 patch" >&2; exit 1; }
-done
+. ../../script/crate.sh
+need clang-14 wasm-ld-14 patch sha256sum tar
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-crate=${AGORA_CRATE:-}
-if [[ -z $crate ]]; then
-  command -v cargo >/dev/null || { echo 'cargo is missing: it fetches the engine'"'"'s sources (apt-get install cargo, or name a copy in AGORA_CRATE)' >&2; exit 1; }
-  mkdir -p "$work/fetch/src"
-  touch "$work/fetch/src/lib.rs"
-  printf '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n%s = "=%s"\n' $CRATE $VERSION >"$work/fetch/Cargo.toml"
-  cargo fetch --quiet --manifest-path "$work/fetch/Cargo.toml"
-  crate=$(find "${CARGO_HOME:-$HOME/.cargo}/registry/cache" -name "$CRATE-$VERSION.crate" | head -1)
-fi
-echo "$SHA256  $crate" | sha256sum --check --quiet - >&2
-
-tar -xzf "$crate" -C "$work"
+unpack $CRATE $VERSION $SHA256 "${AGORA_CRATE:-}" "$work"
 cp ./*.c "$work/$CRATE-$VERSION/quickjs/"
 cp quickjs.patch "$work"
 ./prelude.sh >"$work/prelude.js"

@@ -13,25 +13,12 @@ CRATE=pocketpy-sys VERSION=0.1.1
 SHA256=1c3a11b3bf0999a7d4728c0b48b9e8c8a35b19ca3052f83428eac52e12fa0280
 STACK=1048576 # bytes of C stack: calls from C to Python and back nest in it
 
-for tool in clang-14 wasm-ld-14 patch sha256sum tar od; do
-  command -v $tool >/dev/null || { echo "$tool is missing: apt-get install clang-14 lld-14 wasi-libc libclang-rt-14-dev-wasm32 patch" >&2; exit 1; }
-done
+. ../../script/crate.sh
+need clang-14 wasm-ld-14 patch sha256sum tar od
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-crate=${AGORA_PYTHON_CRATE:-}
-if [[ -z $crate ]]; then
-  command -v cargo >/dev/null || { echo 'cargo is missing: it fetches the engine'"'"'s sources (apt-get install cargo, or name a copy in AGORA_PYTHON_CRATE)' >&2; exit 1; }
-  mkdir -p "$work/fetch/src"
-  touch "$work/fetch/src/lib.rs"
-  printf '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n%s = "=%s"\n' $CRATE $VERSION >"$work/fetch/Cargo.toml"
-  cargo fetch --quiet --manifest-path "$work/fetch/Cargo.toml"
-  crate=$(find "${CARGO_HOME:-$HOME/.cargo}/registry/cache" -name "$CRATE-$VERSION.crate" | head -1)
-fi
-echo "$SHA256  $crate" | sha256sum --check --quiet - >&2
-
-tar -xzf "$crate" -C "$work"
+unpack $CRATE $VERSION $SHA256 "${AGORA_PYTHON_CRATE:-}" "$work"
 cp ./*.c ../../javascript/engine/memory.c pocketpy.patch "$work/$CRATE-$VERSION/vendor/pocketpy"
 od -An -v -tu1 -w32 prelude.py | sed 's/^ *//; s/  */,/g; $!s/$/,/' >"$work/$CRATE-$VERSION/vendor/pocketpy/prelude.h"
 cd "$work/$CRATE-$VERSION/vendor/pocketpy"
