@@ -239,3 +239,17 @@ func TestMovesTable(t *testing.T) {
 		t.Errorf("the table of %s is not the state machine's: go test ./registry -run TestMovesTable -update", file)
 	}
 }
+
+// TestOwnersOfAQuarantine: an operator who owns the app is told that another ends its quarantine, and how there comes to be one.
+func TestOwnersOfAQuarantine(t *testing.T) {
+	app, err := registry.App{Name: "shop", Owner: "ada"}.SetQuarantine(registry.Party{Owner: true, Operator: true}, "ada", "a stolen key", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := app.EndQuarantine(registry.Party{Owner: true, Operator: true}, time.Now()); !errors.Is(err, registry.ErrNotGuard) || !strings.Contains(err.Error(), "ask another operator") {
+		t.Errorf("%v", err)
+	}
+	if _, err := app.EndQuarantine(registry.Party{Operator: true}, time.Now()); err != nil {
+		t.Errorf("another operator: %v", err)
+	}
+}

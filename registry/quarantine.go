@@ -64,6 +64,8 @@ func (a App) EndQuarantine(p Party, now time.Time) (App, error) {
 		return a, a.Stopped()
 	case q == nil:
 		return a, fmt.Errorf("app %q is not quarantined: %w", a.Name, ErrState)
+	case p.owns() && p.guard() != "": // an operator, who is not to be told that it takes one
+		return a, fmt.Errorf("app %q was quarantined by %s, %s; you own it, and its owners do not end that, whatever else they are: ask another operator, or make a colleague one (agora users set USER --add-role operator): %w", a.Name, q.By, q.Authority.words(), ErrNotGuard)
 	case p.owns() || rank(p.guard()) < rank(q.Authority):
 		return a, fmt.Errorf("app %q was quarantined by %s, %s: %w", a.Name, q.By, q.Authority.words(), ErrNotGuard)
 	}
