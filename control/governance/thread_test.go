@@ -171,6 +171,7 @@ func TestThreadIsBounded(t *testing.T) {
 // whoever asked for changes since the requester's side last said something waits for it. Nothing is approved
 // while it does, entries are never changed, and what is listed as one's own is what one may act on.
 func TestWhoseTurn(t *testing.T) {
+	const mostAsked, mostComments = 20, 100
 	names := []string{owner, rex, sue, tom}
 	approved, refused := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -184,12 +185,18 @@ func TestWhoseTurn(t *testing.T) {
 		q, asking, over := b.ask(t, 1), map[string]bool{}, false
 		mine := func(name string) bool { return name == owner || name == tom }
 		pick := func(rt *rapid.T) string { return rapid.SampledFrom(names).Draw(rt, "who") }
-		n := 0
+		n, asked, comments := 0, 0, 0
 		rt.Repeat(map[string]func(*rapid.T){
 			"comment": func(rt *rapid.T) {
 				who := pick(rt)
 				n++
+				if comments == mostComments { // TestThreadIsBounded
+					return
+				}
 				_, err := b.Comment(b.as(t, who), q.ID, fmt.Sprint(n))
+				if err == nil {
+					comments++
+				}
 				if over != errors.Is(err, approvals.ErrAlreadyDecided) || !over && err != nil {
 					rt.Fatalf("%s writes: %v", who, err)
 				}
@@ -201,11 +208,13 @@ func TestWhoseTurn(t *testing.T) {
 				who := pick(rt)
 				n++
 				_, err := b.askChanges(t, who, q.ID, fmt.Sprint(n))
-				if (err == nil) != (!over && !mine(who)) {
-					rt.Fatalf("%s asks for changes: %v", who, err)
+				full := !over && !mine(who) && asked == mostAsked
+				if (err == nil) != (!over && !mine(who) && !full) || full && !errors.Is(err, approvals.ErrThreadFull) {
+					rt.Fatalf("%s asks for changes, after %d times: %v", who, asked, err)
 				}
 				if err == nil {
 					asking[who] = true
+					asked++
 				}
 			},
 			"changed": func(rt *rapid.T) {
