@@ -73,6 +73,9 @@ func TestBucket(t *testing.T) {
 func TestSteadyDemand(t *testing.T) {
 	for _, limit := range []int64{1, 3, 7, 1000, 300_000, MaxLimit} {
 		b, got := NewBucket(limit, 0), int64(0)
+		if b.burst < int64(time.Second)*perNano {
+			t.Errorf("%d a second: they come within less than that", limit)
+		}
 		for range limit {
 			if b.Take(0) != 0 {
 				t.Fatalf("%d a second: less than a second's worth fits", limit)
@@ -148,6 +151,9 @@ func TestTakeAll(t *testing.T) {
 				rt.Fatalf("wait %s for the %d of %v; there are %v", wait, short, which, levels)
 			}
 			for _, i := range which {
+				if wait > 0 && buckets[i].Wait(0) > wait {
+					rt.Fatalf("told to wait %s, and another takes %s", wait, buckets[i].Wait(0))
+				}
 				if fits {
 					levels[i]--
 					want[i]++
@@ -162,18 +168,32 @@ func TestTakeAll(t *testing.T) {
 	})
 }
 
+// TestGivesBack: what a call took before it was refused is there for the next.
+func TestGivesBack(t *testing.T) {
+	first, last := NewBucket(1, 0), NewBucket(1, 0)
+	// Each of these has a token when it is asked, as if another call took the last one then.
+	if short, wait := TakeAll([]*Bucket{first, last, last}, 0); short != 2 || wait == 0 {
+		t.Errorf("the last token was taken twice: %d, %s", short, wait)
+	}
+	if _, wait := TakeAll([]*Bucket{first, last}, 0); wait != 0 {
+		t.Error("a refused call keeps tokens")
+	}
+}
+
 // TestHammer: whatever the interleaving, no bucket admits more than it may, and what is taken of it is what
 // calls were admitted for. First a clock that stands still, then one that runs.
 func TestHammer(t *testing.T) {
 	for _, step := range []time.Duration{0, 10 * time.Microsecond} {
 		t.Run(fmt.Sprint("step ", step), func(t *testing.T) {
-			person, other, node := NewBucket(300, 0), NewBucket(10_000, 0), NewBucket(500, 0)
+			person, other, node := NewBucket(8000, 0), NewBucket(100_000, 0), NewBucket(15_000, 0)
+			start := make(chan struct{})
 			var clock atomic.Int64
 			var mine atomic.Int64
 			var group sync.WaitGroup
 			for i := range 8 {
 				group.Go(func() {
 					r := rand.New(rand.NewPCG(3, uint64(i)))
+					<-start
 					for range 3000 {
 						now := time.Duration(clock.Add(int64(step)))
 						of := []*Bucket{person, node}
@@ -186,6 +206,7 @@ func TestHammer(t *testing.T) {
 					}
 				})
 			}
+			close(start)
 			group.Wait()
 			passed := time.Duration(clock.Load())
 			for _, b := range []*Bucket{person, other, node} {
@@ -197,8 +218,8 @@ func TestHammer(t *testing.T) {
 					t.Errorf("%d were admitted, and %d taken", b.admitted.Load(), taken)
 				}
 			}
-			if got := node.admitted.Load(); step == 0 && got != 500 {
-				t.Errorf("the node admitted %d of 500", got)
+			if got := node.admitted.Load(); step == 0 && got != 15_000 {
+				t.Errorf("the node admitted %d of 15000", got)
 			}
 			if person.admitted.Load()+other.admitted.Load() != node.admitted.Load() || uint64(mine.Load()) != person.admitted.Load() {
 				t.Errorf("%d and %d of %d", person.admitted.Load(), other.admitted.Load(), node.admitted.Load())
