@@ -8,7 +8,7 @@ import (
 )
 
 // ErrExceeded: an app is called more often in a second than a quota allows.
-var ErrExceeded = errors.New("the app is called too often at the moment")
+var ErrExceeded = errors.New("a quota of requests in a second is used up")
 
 // Error says which quota refused a call. It names no person.
 type Error struct {
@@ -17,8 +17,15 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	whose := map[string]string{"person": "the person who owns the app", "group": "the group that owns the app", "node": "this node"}[e.Per]
-	return fmt.Sprintf("the quota %q of %s is used up for the moment: the apps that it is for may be called %d times a second, all together; an operator can raise it", e.Quota, whose, e.Most)
+	whose, flag := "this node", ""
+	switch e.Per {
+	case "person":
+		whose, flag = "the person who owns the app", "--user <person> "
+	case "group":
+		whose, flag = "the group that owns the app", "--group <group> "
+	}
+	return fmt.Sprintf("the quota %q of %s is used up for the moment: the apps that it is for may be called %d times a second, all together; an operator can raise it with agora quotas set %s <limit> %s--reason <why>",
+		e.Quota, whose, e.Most, e.Quota, flag)
 }
 
 // Unwrap returns ErrExceeded.
