@@ -44,10 +44,6 @@ func (p *Program) reserve(v *invocation) error {
 	if o == nil {
 		return nil
 	}
-	if v.ready != nil && o.Over() {
-		p.pool.discard(v, v.ready)
-		v.ready = nil
-	}
 	need := p.peak.Load()
 	if need == 0 {
 		need = p.limits.Memory

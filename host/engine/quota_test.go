@@ -61,6 +61,18 @@ func TestMemoryQuota(t *testing.T) {
 	if err := errors.Join(call(one), call(two), call(one), call(two), call(bobs)); err != nil {
 		t.Error(err)
 	}
+	if len(two.pool.ready) != 1 {
+		t.Errorf("%d instances are kept, which together hold less than half", len(two.pool.ready))
+	}
+	two.peak.Store(16 << 20)
+	if err := call(two); err != nil {
+		t.Errorf("it is alone, and likely to need more than the quota: %v", err)
+	}
+	bound(4<<20, 1<<30)
+	if err := call(two); err != nil || len(two.pool.ready) != 0 {
+		t.Errorf("%v; %d instances are kept, which hold more than half", err, len(two.pool.ready))
+	}
+	bound(8<<20, 1<<30)
 	refused(greedy, "memory")
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)

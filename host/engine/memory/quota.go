@@ -240,16 +240,6 @@ func (o *Owner) Bound() int64 {
 	return least
 }
 
-// Over reports whether more is counted than a quota allows, since it was lowered.
-func (o *Owner) Over() bool {
-	for _, q := range o.quotas {
-		if q.over() {
-			return true
-		}
-	}
-	return false
-}
-
 // Crowded reports whether more than half of a quota is used: what is idle should then not be kept, so that
 // calls that run can grow.
 func (o *Owner) Crowded() bool {
