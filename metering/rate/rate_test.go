@@ -262,7 +262,7 @@ func TestTable(t *testing.T) {
 	refused("b", "node")
 	now = now.Add(time.Second)
 	table.Sample()
-	if got := [3]int64{table.PerSecond((*adas)[0]), table.PerSecond((*bobs)[0]), table.PerSecond((*bobs)[1])}; got != [3]int64{2, 8, 10} {
+	if got := [3]int64{table.PerSecond("person", "ada"), table.PerSecond("person", "bob"), table.PerSecond("node", "")}; got != [3]int64{2, 8, 10} {
 		t.Errorf("sampled %v", got)
 	}
 	raised := &Limits{limit("person", "person", "ada", 5)}

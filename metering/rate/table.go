@@ -31,7 +31,7 @@ func (e *Error) Error() string {
 // Unwrap returns ErrExceeded.
 func (e *Error) Unwrap() error { return ErrExceeded }
 
-// Limit is how many calls a second the apps of one holder may get together.
+// Limit is how many calls a second the apps of one holder may get together. A holder has one.
 type Limit struct {
 	Quota string // its name
 	Per   string // "person", "group" or "node": what it is of
@@ -51,9 +51,12 @@ type Table struct {
 
 type rows struct {
 	apps    map[string]*row
-	buckets map[Limit]*Bucket
+	buckets map[holder]*Bucket
 	sampled time.Time
 }
+
+// holder is whom a bucket is of.
+type holder struct{ per, of string }
 
 // row is what the apps of the same holders have.
 type row struct {
@@ -92,7 +95,7 @@ func (t *Table) Set(apps map[string]*Limits) {
 	}
 	now := t.now()
 	was := t.rows.Load()
-	is := &rows{apps: make(map[string]*row, len(apps)), buckets: map[Limit]*Bucket{}, sampled: now}
+	is := &rows{apps: make(map[string]*row, len(apps)), buckets: map[holder]*Bucket{}, sampled: now}
 	if was != nil {
 		is.sampled = was.sampled
 	}
@@ -102,14 +105,15 @@ func (t *Table) Set(apps map[string]*Limits) {
 		if r == nil {
 			r = &row{limits: *limits}
 			for _, l := range r.limits {
-				b := is.buckets[l]
+				h := holder{l.Per, l.Of}
+				b := is.buckets[h]
 				if b == nil && was != nil {
-					b = was.buckets[l]
+					b = was.buckets[h]
 				}
-				if b == nil {
+				if b == nil || b.limit != l.Most {
 					b = NewBucket(l.Most, now.Sub(t.epoch))
 				}
-				is.buckets[l] = b
+				is.buckets[h] = b
 				r.buckets = append(r.buckets, b)
 			}
 			made[limits] = r
@@ -139,10 +143,10 @@ func (t *Table) Sample() {
 	}
 }
 
-// PerSecond returns how many calls a second were admitted lately by a limit.
-func (t *Table) PerSecond(l Limit) int64 {
+// PerSecond returns how many calls a second the apps of a holder were admitted lately, if they are counted.
+func (t *Table) PerSecond(per, of string) int64 {
 	if all := t.rows.Load(); all != nil {
-		if b := all.buckets[l]; b != nil {
+		if b := all.buckets[holder{per, of}]; b != nil {
 			return b.PerSecond()
 		}
 	}
