@@ -392,6 +392,12 @@ func (q Quota) Amount(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
+// QuotaAmount is how much of a quota of a name a number is, in words.
+func QuotaAmount(name string, n int64) string {
+	q, _ := quotaNamed(name) // one that is no more is a number
+	return Quota{Bytes: q.bytes}.Amount(n)
+}
+
 // Share is how much of the quota is used, in percent, 100 at most.
 func (q Quota) Share() int64 {
 	if q.Used >= q.Limit {

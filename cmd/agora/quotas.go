@@ -101,7 +101,7 @@ func (c quotaCommands) settings() *cobra.Command {
 					if s.Of == "" {
 						of = map[string]string{"person": "every person", "group": "every group", "app": "every app", "node": "the node"}[s.Per]
 					}
-					rows = append(rows, []string{s.Quota, of, strconv.FormatInt(s.Limit, 10), s.By, when(s.At), when(s.Until), s.Reason})
+					rows = append(rows, []string{s.Quota, of, control.QuotaAmount(s.Quota, s.Limit), s.By, when(s.At), when(s.Until), s.Reason})
 				}
 				return table(w, "QUOTA OF LIMIT BY SINCE UNTIL REASON", rows)
 			})
@@ -119,7 +119,8 @@ or app holds before what is set for all of them alike, that before what agora se
 --quota says, and that before the default. What was there already stays, and does
 not grow beyond the new limit. The person concerned is told, with the reason.`,
 		Example: `  agora quotas set apps 500 --user ada@example.com --reason "runs the training course"
-  agora quotas set module-bytes 50GiB --reason "a larger disk"`,
+  agora quotas set module-bytes 50GiB --reason "a larger disk"
+  agora quotas set requests-a-second 200 --reason "nobody takes the node for themselves"`,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) (err error) {
 			if to.Limit, err = control.ParseQuota(args[0], args[1]); err != nil {
 				return usageError("quota %s: %v", args[0], err)
