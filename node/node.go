@@ -85,7 +85,7 @@ type Node struct {
 	origins origins
 
 	desk      *control.Desk
-	fuelDay   *fuelDay
+	sums      *sums
 	attempts  *control.Attempts
 	revisions *revisions.Service
 	store     state.Store
@@ -344,8 +344,8 @@ func (n *Node) Start() {
 		"used": func(ctx context.Context) {
 			n.regularly(ctx, storeUsed, "what apps used could not be stored", n.flushUsed)
 		},
-		"fuel": func(ctx context.Context) {
-			n.regularly(ctx, fuelEvery, "what apps ran today is not compared with the quotas of fuel", n.fuelDay.compare)
+		"sums": func(ctx context.Context) {
+			n.regularly(ctx, sumsEvery, "what was measured of apps is not compared with the quotas", n.sums.compare)
 		},
 		"visits": func(ctx context.Context) {
 			n.regularly(ctx, endVisitsEvery, "what runs for sessions that have ended goes on", n.Host.EndVisits)
@@ -500,11 +500,11 @@ func (n *Node) Info(ctx context.Context) control.Info {
 
 // openDesk makes what every flow works at.
 func (n *Node) openDesk() {
-	n.fuelDay = &fuelDay{meter: n.meter, now: n.o.Now}
+	n.sums = &sums{meter: n.meter, kept: n.kv, now: n.o.Now}
 	n.desk = &control.Desk{
-		Store: n.store, Now: n.o.Now, Logger: n.log, Quotas: n.o.Quotas, Ran: n.fuelDay.ran,
+		Store: n.store, Now: n.o.Now, Logger: n.log, Quotas: n.o.Quotas, Sums: n.sums.of,
 		Low:    func() error { return n.reserve.low(0) },
 		Follow: n.followers.CatchUp,
 	}
-	n.fuelDay.desk = n.desk
+	n.sums.desk = n.desk
 }

@@ -60,6 +60,9 @@ func blobsAfter(tx checked.Tx, app, name string, size int64, quota abi.KVQuota) 
 	if (u.Bytes > quota.Bytes && after.Bytes > before.Bytes) || (u.Keys > quota.Keys && after.Keys > before.Keys) {
 		return u, nil, abi.ErrnoQuota
 	}
+	if !quota.MayGrow(after.Bytes - before.Bytes) {
+		return u, nil, abi.ErrGrow
+	}
 	return u, old, nil
 }
 
@@ -158,7 +161,7 @@ func (s *KV) EachBlob(see func(app, name string, note []byte) error) error {
 func (s *KV) BlobsUsed(_ context.Context, app string) (u abi.KVQuota, err error) {
 	err = s.file.View(func(tx checked.Tx) error {
 		found, err := readUsedFrom(tx, bBlobsUsed, app)
-		u = abi.KVQuota(found)
+		u = abi.KVQuota{Bytes: found.Bytes, Keys: found.Keys}
 		return err
 	})
 	return u, err

@@ -92,8 +92,14 @@ func (c *change) afterwards(f *writer, was entry, counted, visible bool, now tim
 	fits := func() bool {
 		return (u.Bytes <= c.quota.Bytes || grows.Bytes <= 0) && (u.Keys <= c.quota.Keys || grows.Keys <= 0)
 	}
-	if fits() {
+	grown := func() (used, error) {
+		if !c.quota.MayGrow(after.Bytes - before.Bytes) {
+			return used{}, abi.ErrGrow
+		}
 		return u, nil
+	}
+	if fits() {
+		return grown()
 	}
 	err = sweepApp(f, c.app, now, func(name string, freed used) error {
 		if name != c.w.Key { // that one's place was taken off already
@@ -110,7 +116,7 @@ func (c *change) afterwards(f *writer, was entry, counted, visible bool, now tim
 	case !fits():
 		return used{}, abi.ErrnoQuota
 	}
-	return u, nil
+	return grown()
 }
 
 func (c *change) putEntry(f *writer, was entry, now time.Time) error {
