@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/metering/rate"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 )
@@ -80,6 +81,11 @@ var quotas = []quota{
 	{name: "data-bytes", about: "bytes that the person's apps keep, in keys and blobs", limit: NoLimit, bytes: true, measure: Data, per: "person", remedy: dataRemedy, commands: dataCommands},
 	{name: "group-data-bytes", about: "bytes that the group's apps keep, in keys and blobs", limit: NoLimit, bytes: true, measure: Data, per: "group", remedy: dataRemedy, commands: dataCommands},
 	{name: "node-data-bytes", about: "bytes that all apps keep, in keys and blobs", limit: NoLimit, bytes: true, measure: Data, per: "node", remedy: dataRemedy, commands: dataCommands},
+	{name: "requests-a-second", about: "calls of the person's apps in a second", limit: NoLimit, measure: Calls, per: "person", remedy: callsRemedy, commands: callsCommands},
+	{name: "group-requests-a-second", about: "calls of the group's apps in a second", limit: NoLimit, measure: Calls, per: "group", remedy: callsRemedy, commands: callsCommands},
+	{name: "node-requests-a-second", about: "calls of all apps in a second", limit: NoLimit, measure: Calls, per: "node", remedy: callsRemedy, commands: callsCommands},
+	{name: "memory", about: "bytes of memory that the calls of the person's apps hold at once", limit: NoLimit, bytes: true, measure: Memory, per: "person", remedy: memoryRemedy, commands: memoryCommands},
+	{name: "group-memory", about: "bytes of memory that the calls of the group's apps hold at once", limit: NoLimit, bytes: true, measure: Memory, per: "group", remedy: memoryRemedy, commands: memoryCommands},
 	{name: "memberships", about: "groups that one is in", limit: access.MaxGroupsOf, kind: state.CountMemberOf, per: "person",
 		remedy: "Take the person out of groups that nothing refers to.", commands: []string{"agora groups remove <group> <person>"}},
 	{name: "group-people", about: "people in it", limit: 50_000, kind: state.CountMembers, per: "group",
@@ -93,12 +99,16 @@ var quotas = []quota{
 const (
 	fuelRemedy    = "Wait for the next day, which begins at 00:00 UTC, or see which app runs that much."
 	compileRemedy = "Wait for the next day, which begins at 00:00 UTC, or see which app is compiled that much."
+	callsRemedy   = "See which app is called that often, and have it called less, or let what it returns be kept."
+	memoryRemedy  = "Lower limits.memory or limits.concurrency of apps that take much."
 	dataRemedy    = "Delete what these apps need no more, or apps that are not used, with what they keep."
 )
 
 var (
 	fuelCommands    = []string{"agora usage --by app"}
 	compileCommands = []string{"agora usage --by app"}
+	callsCommands   = []string{"agora usage --by app"}
+	memoryCommands  = []string{"agora apps list"}
 	dataCommands    = []string{"agora apps list", "agora apps delete <app>"}
 )
 
@@ -163,7 +173,10 @@ const noLimit = "none"
 
 // most is the largest limit that a quota can have.
 func (q quota) most() int64 {
-	if q.bytes || q.measure != "" {
+	switch {
+	case q.measure == Calls:
+		return rate.MaxLimit
+	case q.bytes || q.measure != "":
 		return NoLimit
 	}
 	return math.MaxInt32
@@ -346,6 +359,9 @@ func (d *Desk) quotaOf(tx state.Reader, q quota, whose string) (Quota, error) {
 	if err != nil {
 		return Quota{}, err
 	}
+	if q.measure.atOnce() {
+		return q.show(tx, whose, d.uses(q.measure, Holder{q.per, whose}), a)
+	}
 	if q.measure != "" {
 		return q.show(tx, whose, q.used(d.sumsOf(q.measure)[Holder{q.per, whose}]), a)
 	}
@@ -369,7 +385,7 @@ func (d *Desk) SetQuota(tx state.Tx, s access.QuotaSetting) (is Quota, was int64
 	if err != nil {
 		return is, 0, err
 	}
-	if s.Limit > q.most() {
+	if s.Limit > q.most() && (q.measure == "" || s.Limit != NoLimit) {
 		return is, 0, fmt.Errorf("%w: a limit is %d at most", access.ErrBadQuota, q.most())
 	}
 	if err := s.Check(d.Now()); err != nil {

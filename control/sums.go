@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"maps"
 	"math"
 
 	"github.com/agora-host/agora/access"
@@ -23,7 +24,7 @@ const (
 	Data      Measure = "data"      // bytes that are kept: keys with their values, and blobs
 )
 
-// Measures are all measures.
+// Measures are all of them. Calls and Memory are measured elsewhere.
 var Measures = []Measure{Fuel, Compiling, Data}
 
 // Holder is whom a sum is of: Per is "person", "group" or "node", Of which one.
@@ -46,7 +47,7 @@ type Bound struct {
 	Left  int64  // 0 or less: it is used up
 }
 
-// Bounded returns the measures that a quota bounds for anyone.
+// Bounded returns the measures of which a quota bounds sums for anyone.
 func (d *Desk) Bounded(tx state.Reader) (map[Measure]bool, error) {
 	bounded := map[Measure]bool{}
 	for _, q := range quotas {
@@ -60,6 +61,7 @@ func (d *Desk) Bounded(tx state.Reader) (map[Measure]bool, error) {
 			bounded[q.measure] = true
 		}
 	}
+	maps.DeleteFunc(bounded, func(m Measure, _ bool) bool { return m.atOnce() })
 	return bounded, err
 }
 

@@ -32,6 +32,7 @@ import (
 	"github.com/agora-host/agora/internal/door"
 	"github.com/agora-host/agora/internal/durable"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/metering/rate"
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
@@ -86,6 +87,7 @@ type Node struct {
 
 	desk      *control.Desk
 	sums      *sums
+	bounds    *bounds
 	attempts  *control.Attempts
 	revisions *revisions.Service
 	store     state.Store
@@ -347,6 +349,9 @@ func (n *Node) Start() {
 		"sums": func(ctx context.Context) {
 			n.regularly(ctx, sumsEvery, "what was measured of apps is not compared with the quotas", n.sums.compare)
 		},
+		"bounds": func(ctx context.Context) {
+			n.regularly(ctx, boundsEvery, "the quotas of calls and of their memory are those of a while ago", n.bounds.keep)
+		},
 		"visits": func(ctx context.Context) {
 			n.regularly(ctx, endVisitsEvery, "what runs for sessions that have ended goes on", n.Host.EndVisits)
 		},
@@ -501,10 +506,11 @@ func (n *Node) Info(ctx context.Context) control.Info {
 // openDesk makes what every flow works at.
 func (n *Node) openDesk() {
 	n.sums = &sums{meter: n.meter, kept: n.kv, now: n.o.Now}
+	n.bounds = &bounds{engine: func() *engine.Engine { return n.engine }, calls: rate.NewTable(n.o.Now), now: n.o.Now}
 	n.desk = &control.Desk{
-		Store: n.store, Now: n.o.Now, Logger: n.log, Quotas: n.o.Quotas, Sums: n.sums.of,
+		Store: n.store, Now: n.o.Now, Logger: n.log, Quotas: n.o.Quotas, Sums: n.sums.of, Uses: n.bounds.uses,
 		Low:    func() error { return n.reserve.low(0) },
 		Follow: n.followers.CatchUp,
 	}
-	n.sums.desk = n.desk
+	n.sums.desk, n.bounds.desk = n.desk, n.desk
 }
