@@ -45,8 +45,10 @@ func (c quotaCommands) list() *cobra.Command {
 		Use: "list", Short: "List how much you keep, and how much you may", Args: cobra.NoArgs,
 		Long: `Shows how much you keep on the node, and how much you may: apps, releases, bytes
 of modules, open requests, tokens and keys; and of a group that you are in, or of an
-app, too. Operators see the node's quotas, and set them: for one person, group or
-app with agora quotas set, or for all with that or with agora serve --quota.`,
+app, too. Where an operator bounds it, it shows what your apps ran and had compiled
+today, what they keep, how often they were called in the last second, and what memory
+their calls hold. Operators see the node's quotas, and set them: for one person,
+group or app with agora quotas set, or for all with that or with agora serve --quota.`,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
 			all, err := node.QuotasOf(ctx, whose)
 			if err != nil {
