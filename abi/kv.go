@@ -21,15 +21,27 @@ type KVQuota struct {
 	Bytes int64 // of keys and values
 	Keys  int64
 	// Grow is by how many bytes more one change may make it; nil: by as many as there is room for. What is
-	// over that is ErrGrow.
+	// over that is a *GrowthError.
 	Grow *int64
 }
 
-// MayGrow reports whether a change may add so many bytes.
-func (q KVQuota) MayGrow(bytes int64) bool { return q.Grow == nil || bytes <= max(0, *q.Grow) }
+// MayGrow returns a *GrowthError if a change may not add so many bytes.
+func (q KVQuota) MayGrow(bytes int64) error {
+	if q.Grow == nil || bytes <= max(0, *q.Grow) {
+		return nil
+	}
+	return &GrowthError{bytes, *q.Grow}
+}
 
-// ErrGrow is ErrnoQuota for a change that adds more than it may, where there is room for it.
-var ErrGrow = fmt.Errorf("the change adds more than it may: %w", ErrnoQuota)
+// GrowthError is ErrnoQuota for a change that adds more bytes than it may, where there is room for it.
+type GrowthError struct{ Adds, May int64 }
+
+func (e *GrowthError) Error() string {
+	return fmt.Sprintf("the change adds %d bytes, and may add %d", e.Adds, e.May)
+}
+
+// Unwrap returns ErrnoQuota.
+func (e *GrowthError) Unwrap() error { return ErrnoQuota }
 
 // KVWrite is a change of one entry.
 type KVWrite struct {

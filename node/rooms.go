@@ -80,7 +80,7 @@ func (s *rooms) write(app string, n int64, do func(grow *int64) error) error {
 	left, full := s.takeAll(rooms)
 	err := do(&left)
 	s.settle(rooms, left, kept(min(n, left), err))
-	if errors.Is(err, abi.ErrGrow) {
+	if _, ok := errors.AsType[*abi.GrowthError](err); ok {
 		return full
 	}
 	return err

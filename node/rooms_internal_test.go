@@ -67,8 +67,8 @@ func (d *disk) put(app, key string, size int64, quota abi.KVQuota) error {
 	if grows > 0 && sizeOf(d.sizes[app])+grows > quota.Bytes {
 		return abi.ErrnoQuota
 	}
-	if !quota.MayGrow(grows) {
-		return abi.ErrGrow
+	if err := quota.MayGrow(grows); err != nil {
+		return err
 	}
 	d.sizes[app][key] = size
 	for h, n := range d.sums() {

@@ -57,7 +57,7 @@ func (m *model) write(app string, w abi.KVWrite, quota abi.KVQuota) error {
 		grows = len(w.Value) - len(was.value)
 	}
 	if quota.Grow != nil && grows > 0 && int64(grows) > *quota.Grow {
-		return abi.ErrGrow
+		return abi.ErrnoQuota
 	}
 	e := modelEntry{value: string(w.Value)}
 	if w.TTL > 0 {

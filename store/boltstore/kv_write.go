@@ -92,14 +92,8 @@ func (c *change) afterwards(f *writer, was entry, counted, visible bool, now tim
 	fits := func() bool {
 		return (u.Bytes <= c.quota.Bytes || grows.Bytes <= 0) && (u.Keys <= c.quota.Keys || grows.Keys <= 0)
 	}
-	grown := func() (used, error) {
-		if !c.quota.MayGrow(after.Bytes - before.Bytes) {
-			return used{}, abi.ErrGrow
-		}
-		return u, nil
-	}
 	if fits() {
-		return grown()
+		return u, c.quota.MayGrow(after.Bytes - before.Bytes)
 	}
 	err = sweepApp(f, c.app, now, func(name string, freed used) error {
 		if name != c.w.Key { // that one's place was taken off already
@@ -116,7 +110,7 @@ func (c *change) afterwards(f *writer, was entry, counted, visible bool, now tim
 	case !fits():
 		return used{}, abi.ErrnoQuota
 	}
-	return grown()
+	return u, c.quota.MayGrow(after.Bytes - before.Bytes)
 }
 
 func (c *change) putEntry(f *writer, was entry, now time.Time) error {
