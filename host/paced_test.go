@@ -72,3 +72,33 @@ func BenchmarkPaced(b *testing.B) {
 		b.ReportMetric(testing.AllocsPerRun(100, serve), name+"-allocs")
 	}
 }
+
+// TestProgramsChangeAccounts: a program is loaded again, on the account of those who own its app now, when the
+// app was handed over or shared, or its owner has another name; what happens to others does not touch it.
+func TestProgramsChangeAccounts(t *testing.T) {
+	w := newWorld(t, statetest.NewMemory(time.Now))
+	p := w.open()
+	p.change(func(tx state.Tx) error {
+		tx.Emit("release.published", "paced", "1", nil)
+		return errors.Join(tx.PutKey(registry.Key{Hint: hint, Identity: ada}), tx.AddRelease(w.release("paced", 1, "served")),
+			tx.PutApp(registry.App{Name: "paced", Owner: ada, Releases: 1, Active: map[abi.Tier]int{abi.TierSandbox: 1}}))
+	})
+	for _, e := range []struct {
+		kind, app, was string
+		again          bool
+	}{
+		{"app.transferred", "paced", "", true}, {"app.shared", "paced", "", true}, {"user.renamed", "", ada, true},
+		{"app.transferred", "other", "", false}, {"user.renamed", "", "bob@example.com", false}, {"release.published", "paced", "", false},
+	} {
+		if got := p.get(appAddress("paced")); got != "served" {
+			t.Fatal(got)
+		}
+		p.change(func(tx state.Tx) error {
+			tx.Emit(e.kind, e.app, "", map[string]string{"was": e.was})
+			return nil
+		})
+		if got, want := p.InMemory().Programs, map[bool]int{false: 1}[e.again]; got != want {
+			t.Errorf("after %+v, %d programs are loaded", e, got)
+		}
+	}
+}
