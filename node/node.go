@@ -101,7 +101,7 @@ type Node struct {
 
 	egress  []netip.Prefix // networks that apps may reach although they are not public
 	models  *llm.Config    // that apps may be granted; nil: none
-	signIn  signIn
+	signIn  *signIn
 	outlets outlets
 
 	files *filestore.Store
@@ -165,10 +165,9 @@ func (n *Node) open(ctx context.Context) error {
 	if n.models, err = n.o.openModels(); err != nil {
 		return err
 	}
-	if n.signIn, err = n.o.openSignIn(); err != nil {
+	if n.signIn, err = openSignIn(n.o, n.log); err != nil {
 		return err
 	}
-	n.o.FreshSignIn = n.signIn.fresh(n.o.FreshSignIn)
 	if n.outlets, err = n.o.openOutlets(n.egress); err != nil {
 		return err
 	}
@@ -190,7 +189,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err := errors.Join(n.openTLS(), n.openHost(ctx)); err != nil {
 		return err
 	}
-	if err := n.SignIns.ApplyRules(ctx); err != nil {
+	if _, err := n.SignIns.ApplyRules(ctx); err != nil {
 		return fmt.Errorf("give the roles of the rules: %w", err)
 	}
 	if err := n.Sessions.Shorten(ctx); err != nil {
@@ -360,6 +359,7 @@ func (n *Node) Start() {
 		"server":    func(context.Context) { n.serve(n.door, n.handler) },
 		"sweep":     n.door.Sweep,
 
+		"sign-in":      func(ctx context.Context) { n.signIn.run(ctx, n) },
 		"certificates": n.tls.reload,
 		"orders":       n.tls.issue,
 	}

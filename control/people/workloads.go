@@ -29,17 +29,16 @@ type WorkloadReader interface {
 // Workloads give the jobs of a CI tokens of service accounts, in exchange for the CI's own. They are safe for
 // concurrent use.
 type Workloads struct {
-	people *Service
-	reader WorkloadReader
-	rules  []access.WorkloadRule
+	people  *Service
+	signIns *SignIns // which know the rules that are in force
 
 	mu      sync.Mutex
 	refused map[string][]time.Time // by network
 }
 
-// NewWorkloads makes Workloads of rules that were checked.
-func NewWorkloads(people *Service, reader WorkloadReader, rules []access.WorkloadRule) *Workloads {
-	return &Workloads{people: people, reader: reader, rules: rules, refused: map[string][]time.Time{}}
+// NewWorkloads makes Workloads by the rules of an entrance.
+func NewWorkloads(s *SignIns) *Workloads {
+	return &Workloads{people: s.people, signIns: s, refused: map[string][]time.Time{}}
 }
 
 // Exchange trades a workload's token for one of the service account of the first rule that it meets, with the
@@ -77,11 +76,12 @@ func expected(err error) bool {
 }
 
 func (w *Workloads) exchange(ctx context.Context, asked control.Exchange) (string, access.Credential, error) {
-	job, err := w.reader.Read(ctx, asked.Token)
+	e := w.signIns.entrance.Load()
+	job, err := e.Jobs.Read(ctx, asked.Token)
 	if err != nil {
 		return "", access.Credential{}, err
 	}
-	rule, err := access.WorkloadRuleFor(w.rules, job)
+	rule, err := access.WorkloadRuleFor(e.Workloads, job)
 	if err != nil {
 		return "", access.Credential{}, fmt.Errorf("run %s: %w", job.Run(), err)
 	}

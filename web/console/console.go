@@ -18,7 +18,8 @@ var files embed.FS
 // Options configure the console.
 type Options struct {
 	SessionLife time.Duration // the longest that a session lasts
-	FreshSignIn time.Duration // how long ago a person may have signed in, for acts that ask for that; 0: at any time
+	// FreshSignIn returns how long ago a person may have signed in, for acts that ask for that; 0: at any time.
+	FreshSignIn func() time.Duration
 	Now         func() time.Time
 	Logger      *slog.Logger
 	MaxModule   int64  // bytes
