@@ -63,7 +63,7 @@ func TestWhoReads(t *testing.T) {
 		"/provisioning": ops, "/provisioning/entra": ops, "/provisioning/entra/tokens": ops,
 		"/apps/shop/audiences": inside, "/apps/shop/audiences/pilot": inside, "/apps/shop/access-requests": inside,
 		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": watch, "/sign-in/links": ops, "/users/" + ada: watch, "/users/" + ada + "/accounts": of,
-		"/delegations": members, "/delegations?person=" + ada: of, "/notices": all, "/notices/" + noticed: "- - - + - - - -", "/notice-settings": all, "/service-accounts": all, "/service-accounts/ci": of, "/service-accounts/ci/tokens": of, "/groups": members, "/groups/sales": members, "/groups/sales/people": watch, "/access/why?act=operate": all, "/access/why?act=operate&person=" + ada: of,
+		"/delegations": members, "/delegations?person=" + ada: of, "/notices": all, "/notices/" + noticed: "- - - + - - - -", "/notice-settings": all, "/service-accounts": all, "/service-accounts/ci": of, "/service-accounts/ci/tokens": of, "/workloads": watch, "/apps/shop/workloads": of, "/groups": members, "/groups/sales": members, "/groups/sales/people": watch, "/access/why?act=operate": all, "/access/why?act=operate&person=" + ada: of,
 		"/grants/" + grant: members, "/apps/ticking/triggers/cron/tick": members, "/doctor": ops, "/backup": ops,
 	}
 	pages := map[string]string{

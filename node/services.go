@@ -46,7 +46,7 @@ func consoleServices(n *Node) console.Services {
 		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Briefings: n.Briefings, Exemptions: n.Exemptions, Grants: n.Governance, Lives: n.Lives, Audiences: n.Audiences,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, SignedIn: n.Sessions, ServiceAccounts: n.ServiceAccounts, Delegations: n.Delegations, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
+		Tokens: n.People, SignedIn: n.Sessions, ServiceAccounts: n.ServiceAccounts, Delegations: n.Delegations, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Workloads: n.Workloads, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 	}
 }
 

@@ -285,6 +285,14 @@ type Delegations interface {
 	EndDelegation(ctx context.Context, person, id string) error
 }
 
+// WorkloadRules are the rules of the node's file by which jobs of a CI get tokens. Nothing here changes one.
+type WorkloadRules interface {
+	// Rules lists all, for auditors and operators.
+	Rules(ctx context.Context, p control.Page) (control.Items[control.WorkloadRule], error)
+	// RulesFor lists those by which jobs may act on an app, for its owners, too.
+	RulesFor(ctx context.Context, app string, p control.Page) (control.Items[control.WorkloadRule], error)
+}
+
 // ServiceAccounts are accounts of machines, for each of which a person answers.
 type ServiceAccounts interface {
 	// List lists those of a sponsor: for that person, auditors and operators.

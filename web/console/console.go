@@ -77,6 +77,7 @@ type Services struct {
 	Users        web.Users
 	Provisioning web.Provisioning
 	Groups       web.Groups
+	Workloads    web.WorkloadRules
 
 	ServiceAccounts web.ServiceAccounts
 	Delegations     web.Delegations
@@ -131,7 +132,7 @@ func newConsole(s Services, f *frame) *Console {
 		signOn:       &signOn{f, s.Codes},
 		logins:       &logins{f, s.Logins},
 		audiences:    audiences,
-		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups, audiences, s.Policy},
+		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups, audiences, s.Policy, s.Workloads},
 		source:       &sources{f, s.Pages, s.Sources},
 		lifecycle:    &lifecycle{s.Lifecycle},
 		certificates: &certificates{f, s.Certificates},
@@ -147,7 +148,7 @@ func newConsole(s Services, f *frame) *Console {
 		quotas:       &quotas{f, s.Quotas},
 		provisioning: &provisioning{f, s.Provisioning},
 		groups:       &groups{f, s.Groups},
-		machines:     &machines{f, s.ServiceAccounts},
+		machines:     &machines{f, s.ServiceAccounts, s.Workloads},
 		inbox:        &inbox{f, s.Inbox},
 		whoMay:       &whoMay{f, s.Access, s.Users, s.Groups},
 	}
