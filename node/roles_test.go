@@ -58,7 +58,7 @@ func TestWhoReads(t *testing.T) {
 		"/openapi.json": public, "/schemas/manifest.json": public, "/trust/root": public,
 		"/info": all, "/types/agora.d.ts": all, "/whoami": all, "/apps": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage/samples": all, "/quotas": all, "/quotas?user=" + ada: "- - - + - + + +", "/quotas?group=sales": watch, "/quotas/settings": watch, "/tokens": all, "/sessions": all, "/users/" + ada + "/sessions": "- - - + - + - -",
 		"/apps/shop/releases": members, "/apps/shop/releases/1": members, "/apps/shop/activations": members, "/apps/shop/triggers": members, "/events": members,
-		"/requests": members, "/requests/req-1": members, "/grants": members, "/policy": members, "/policy/tiers": members, "/domains": members, "/trust/keys": members,
+		"/requests": members, "/requests/req-1": members, "/requests/req-1/away": members, "/grants": members, "/policy": members, "/policy/tiers": members, "/domains": members, "/trust/keys": members,
 		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside, "/apps/scripted/releases/1/source": inside, "/apps/shop/releases/1/briefing": inside,
 		"/provisioning": ops, "/provisioning/entra": ops, "/provisioning/entra/tokens": ops,
 		"/apps/shop/audiences": inside, "/apps/shop/audiences/pilot": inside, "/apps/shop/access-requests": inside,

@@ -174,6 +174,10 @@ type Together interface {
 type Briefings interface {
 	// CountOpen counts the requests that are open.
 	CountOpen(ctx context.Context) (control.OpenCounts, error)
+	// Away lists, by the ids of requests as they were read, who could still vote and has said that they are away.
+	Away(ctx context.Context, requests []approvals.Request) (map[string][]control.Absent, error)
+	// AwayOf is Away about one request.
+	AwayOf(ctx context.Context, id string) ([]control.Absent, error)
 	// Briefing is about one release, and what of it is open.
 	Briefing(ctx context.Context, app string, number int) (control.Briefing, error)
 }

@@ -45,6 +45,7 @@ type requestsView struct {
 	Pages      pager
 	Concern    access.Concern // only those that wait for a reviewer of it
 	Counts     control.OpenCounts
+	Away       map[string][]control.Absent // who could still vote, by the ids of requests
 }
 
 // asking are the requests of a page that one release made, if more than one of them is open.
@@ -156,8 +157,12 @@ func (s *reviews) requests(r *http.Request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	away, err := s.briefs.Away(r.Context(), list)
+	if err != nil {
+		return "", nil, err
+	}
 	brief, err := s.briefing(r, app, release)
-	return "requests", requestsView{b, status, mine, overdue, f.Holds, app, release, brief, list, pages, concern, counts}, err
+	return "requests", requestsView{b, status, mine, overdue, f.Holds, app, release, brief, list, pages, concern, counts, away}, err
 }
 
 // briefing is what a reviewer has to know of the one release that a page is about; nil for none, and for
