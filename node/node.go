@@ -475,26 +475,36 @@ func (n *Node) Run(ctx context.Context) error {
 	return n.Stop(grace)
 }
 
-// Info describes the node.
+// Info describes the node, with what waits for the reader.
 func (n *Node) Info(ctx context.Context) control.Info {
+	info := n.Bare(ctx)
+	err := n.store.View(ctx, func(tx state.Reader) (err error) {
+		info.Waiting, err = governance.Waiting(tx, access.ActorFrom(ctx), n.o.Now())
+		return err
+	})
+	if err != nil {
+		n.log.ErrorContext(ctx, "count the requests that wait for the reader", "err", err)
+	}
+	return info
+}
+
+// Bare is Info without the requests that wait for the reader.
+func (n *Node) Bare(ctx context.Context) control.Info {
 	rev, err := n.store.Rev(ctx)
 	if err != nil {
 		n.log.ErrorContext(ctx, "read the revision", "err", err)
 	}
-	var waiting, unread int
+	var unread int
 	err = n.store.View(ctx, func(tx state.Reader) (err error) {
-		if unread, err = n.Inbox.Unread(tx, access.ActorFrom(ctx)); err != nil {
-			return err
-		}
-		waiting, err = governance.Waiting(tx, access.ActorFrom(ctx), n.o.Now())
+		unread, err = n.Inbox.Unread(tx, access.ActorFrom(ctx))
 		return err
 	})
 	if err != nil {
-		n.log.ErrorContext(ctx, "count what waits for the reader", "err", err)
+		n.log.ErrorContext(ctx, "count what the reader has not read", "err", err)
 	}
 	return control.Info{
 		Version: n.o.Version, Started: n.started, ConsoleURL: n.origins.consoleURL,
-		AppsDomain: n.origins.appsDomain, Rev: rev, Waiting: waiting, Unread: unread, Demo: n.o.Demo, TriggersPaused: n.o.PauseTriggers,
+		AppsDomain: n.origins.appsDomain, Rev: rev, Unread: unread, Demo: n.o.Demo, TriggersPaused: n.o.PauseTriggers,
 	}
 }
 

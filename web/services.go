@@ -17,6 +17,8 @@ import (
 // About says what a node is.
 type About interface {
 	Info(ctx context.Context) control.Info
+	// Bare is Info without how many requests wait for the reader, for those who count them anyway.
+	Bare(ctx context.Context) control.Info
 }
 
 // Authenticator knows the holders of secrets.
@@ -172,11 +174,9 @@ type Together interface {
 
 // Briefings tell reviewers what they have to know before a decision.
 type Briefings interface {
-	// CountOpen counts the requests that are open.
-	CountOpen(ctx context.Context) (control.OpenCounts, error)
-	// Away lists, by the ids of requests as they were read, who could still vote and has said that they are away.
-	Away(ctx context.Context, requests []approvals.Request) (map[string][]control.Absent, error)
-	// AwayOf is Away about one request.
+	// Queue lists requests, and counts those that are open.
+	Queue(ctx context.Context, f control.RequestFilter, p control.Page) (control.Queue, error)
+	// AwayOf lists who could still vote about a request and has said that they are away.
 	AwayOf(ctx context.Context, id string) ([]control.Absent, error)
 	// Briefing is about one release, and what of it is open.
 	Briefing(ctx context.Context, app string, number int) (control.Briefing, error)

@@ -43,65 +43,21 @@ type Briefings struct {
 // NewBriefings makes a Briefings of a service.
 func NewBriefings(s *Service, a Advisor, m Meter) *Briefings { return &Briefings{s.Judge, s, a, m} }
 
-// Away lists, by the ids of requests as they were read a moment ago, who could still vote about them and is away.
-func (s *Briefings) Away(ctx context.Context, requests []approvals.Request) (away map[string][]control.Absent, err error) {
-	if _, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode); err != nil {
-		return nil, err
-	}
-	err = s.desk.View(ctx, func(tx state.Reader) error {
-		away = map[string][]control.Absent{}
-		now := s.desk.Now()
-		absent, err := tx.Absent()
-		absent = slices.DeleteFunc(absent, func(u access.User) bool { return u.AwayUntil(now).IsZero() })
-		for i := 0; err == nil && len(absent) > 0 && i < len(requests); i++ {
-			var all []control.Absent
-			if all, err = control.AwayFrom(tx, absent, requests[i], now); len(all) > 0 {
-				away[requests[i].ID] = all
-			}
-		}
-		return err
-	})
-	return away, err
-}
-
 // AwayOf lists who could still vote about a request and is away.
 func (s *Briefings) AwayOf(ctx context.Context, id string) ([]control.Absent, error) {
-	q, err := s.service.Request(ctx, id)
+	actor, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode)
 	if err != nil {
 		return nil, err
 	}
-	away, err := s.Away(ctx, []approvals.Request{q})
-	return append([]control.Absent{}, away[id]...), err
-}
-
-// CountOpen counts the open requests, and those that wait for reviewers of each concern.
-func (s *Briefings) CountOpen(ctx context.Context) (c control.OpenCounts, err error) {
-	if _, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode); err != nil {
-		return c, err
-	}
+	var away map[string][]control.Absent
 	err = s.desk.View(ctx, func(tx state.Reader) error {
-		c = control.OpenCounts{}
-		for _, concern := range access.Concerns() {
-			c.Concerns = append(c.Concerns, control.ConcernCount{Concern: concern})
-		}
-		open, next, err := tx.RequestsPart("", approvals.StatusOpen, state.Part{Limit: control.MaxPageLimit})
-		c.Open, c.More = len(open), next != nil
-		for _, q := range open {
-			if q, err = control.CountVotes(tx, q, s.policy.Digest(), s.desk.Now()); err != nil {
-				return err
-			}
-			if q.Overdue() {
-				c.Overdue++
-			}
-			for i := range c.Concerns {
-				if control.Awaits(q, c.Concerns[i].Concern) {
-					c.Concerns[i].N++
-				}
-			}
+		q, err := s.service.RequestIn(tx, actor, id)
+		if err == nil {
+			away, err = s.away(tx, []approvals.Request{q})
 		}
 		return err
 	})
-	return c, err
+	return append([]control.Absent{}, away[id]...), err
 }
 
 // Briefing is what a reviewer has to know of a release, for those who may look into its app. It is about the
