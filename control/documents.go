@@ -501,10 +501,26 @@ type OpenCounts struct {
 	More          bool           // there are more than were counted
 }
 
+// Queue is a page of requests, with how many are open.
+type Queue struct {
+	Requests Items[approvals.Request]
+	Counts   OpenCounts
+	Waiting  int                 // open ones of which it is the reader's turn, of as many as one page lists
+	Away     map[string][]Absent // who could still vote and is away, by the ids of requests
+}
+
 // ConcernCount is how many requests wait for a reviewer of a concern.
 type ConcernCount struct {
 	Concern access.Concern
 	N       int
+}
+
+// OfOpen is the filter with the status that what it asks for says: what is over waits for no one.
+func (f RequestFilter) OfOpen() RequestFilter {
+	if f.Mine || f.Overdue || f.Turn != "" || f.Concern != "" {
+		f.Status = approvals.StatusOpen
+	}
+	return f
 }
 
 // Keeps reports whether a request is one that is wanted, as far as no index tells and whoever reads it.

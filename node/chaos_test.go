@@ -83,7 +83,7 @@ var everyPlace = []string{
 	"meter", "snapshot", "samples", "dispatcher", "used", "sums", "bounds", "visits", "kept", "starts", "server", "sweep", "tidy", "remove", "followers", "scheduled",
 	"memory", "handler", "call", "program-load", "program-close", "site-load",
 	"load of a program", "instantiation", "invocation",
-	"certificates", "orders", "journal", "journal-replay", "kv-commit", "kv-sweep", "queue-commit", "dispatch", "delivery", "dispatcher-stop",
+	"sign-in", "certificates", "orders", "journal", "journal-replay", "kv-commit", "kv-sweep", "queue-commit", "dispatch", "delivery", "dispatcher-stop",
 }
 
 // TestChaos: with panics in every goroutine of a node, it lives. When they end it serves apps,

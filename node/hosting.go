@@ -64,7 +64,7 @@ func (n *Node) openHost(ctx context.Context) (err error) {
 	}
 	n.metrics = &metrics{
 		calls: calls, version: n.o.Version, started: n.started, dir: n.o.DataDir, people: n.People, store: n.store, followers: n.followers,
-		meter: n.meter, host: n.Host, reserve: n.reserve, budgets: n.budgets, watch: n.watch, tls: n.tls, inbox: n.Inbox,
+		meter: n.meter, host: n.Host, reserve: n.reserve, budgets: n.budgets, watch: n.watch, tls: n.tls, signIn: n.signIn, inbox: n.Inbox,
 	}
 	return nil
 }

@@ -103,7 +103,7 @@ type Node struct {
 
 	egress  []netip.Prefix // networks that apps may reach although they are not public
 	models  *llm.Config    // that apps may be granted; nil: none
-	signIn  signIn
+	signIn  *signIn
 	outlets outlets
 
 	files *filestore.Store
@@ -167,10 +167,9 @@ func (n *Node) open(ctx context.Context) error {
 	if n.models, err = n.o.openModels(); err != nil {
 		return err
 	}
-	if n.signIn, err = n.o.openSignIn(); err != nil {
+	if n.signIn, err = openSignIn(n.o, n.log); err != nil {
 		return err
 	}
-	n.o.FreshSignIn = n.signIn.fresh(n.o.FreshSignIn)
 	if n.outlets, err = n.o.openOutlets(n.egress); err != nil {
 		return err
 	}
@@ -192,7 +191,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err := errors.Join(n.openTLS(), n.openHost(ctx)); err != nil {
 		return err
 	}
-	if err := n.SignIns.ApplyRules(ctx); err != nil {
+	if _, err := n.SignIns.ApplyRules(ctx); err != nil {
 		return fmt.Errorf("give the roles of the rules: %w", err)
 	}
 	if err := n.Sessions.Shorten(ctx); err != nil {
@@ -365,6 +364,7 @@ func (n *Node) Start() {
 		"server":    func(context.Context) { n.serve(n.door, n.handler) },
 		"sweep":     n.door.Sweep,
 
+		"sign-in":      func(ctx context.Context) { n.signIn.run(ctx, n) },
 		"certificates": n.tls.reload,
 		"orders":       n.tls.issue,
 	}
@@ -480,26 +480,36 @@ func (n *Node) Run(ctx context.Context) error {
 	return n.Stop(grace)
 }
 
-// Info describes the node.
+// Info describes the node, with what waits for the reader.
 func (n *Node) Info(ctx context.Context) control.Info {
+	info := n.Bare(ctx)
+	err := n.store.View(ctx, func(tx state.Reader) (err error) {
+		info.Waiting, err = governance.Waiting(tx, access.ActorFrom(ctx), n.o.Now())
+		return err
+	})
+	if err != nil {
+		n.log.ErrorContext(ctx, "count the requests that wait for the reader", "err", err)
+	}
+	return info
+}
+
+// Bare is Info without the requests that wait for the reader.
+func (n *Node) Bare(ctx context.Context) control.Info {
 	rev, err := n.store.Rev(ctx)
 	if err != nil {
 		n.log.ErrorContext(ctx, "read the revision", "err", err)
 	}
-	var waiting, unread int
+	var unread int
 	err = n.store.View(ctx, func(tx state.Reader) (err error) {
-		if unread, err = n.Inbox.Unread(tx, access.ActorFrom(ctx)); err != nil {
-			return err
-		}
-		waiting, err = governance.Waiting(tx, access.ActorFrom(ctx), n.o.Now())
+		unread, err = n.Inbox.Unread(tx, access.ActorFrom(ctx))
 		return err
 	})
 	if err != nil {
-		n.log.ErrorContext(ctx, "count what waits for the reader", "err", err)
+		n.log.ErrorContext(ctx, "count what the reader has not read", "err", err)
 	}
 	return control.Info{
 		Version: n.o.Version, Started: n.started, ConsoleURL: n.origins.consoleURL,
-		AppsDomain: n.origins.appsDomain, Rev: rev, Waiting: waiting, Unread: unread, Demo: n.o.Demo, TriggersPaused: n.o.PauseTriggers,
+		AppsDomain: n.origins.appsDomain, Rev: rev, Unread: unread, Demo: n.o.Demo, TriggersPaused: n.o.PauseTriggers,
 	}
 }
 

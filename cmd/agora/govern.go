@@ -85,12 +85,20 @@ func (c requestCommands) show() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			away, err := node.Away(ctx, args[0])
+			if err != nil {
+				return err
+			}
 			shown := struct {
 				client.Request
-				Tag string `json:"etag,omitempty"`
-			}{q, q.ETag}
+				Tag  string          `json:"etag,omitempty"`
+				Away []client.Absent `json:"away,omitempty"`
+			}{q, q.ETag, away}
 			return c.print(shown, func(w io.Writer) error {
 				rows := requestRows(q)
+				for _, a := range away {
+					rows = append(rows, []string{"away", a.Person + " until " + when(a.Until)})
+				}
 				if q.ETag != "" {
 					rows = append(rows, []string{"etag", strings.Trim(q.ETag, `"`)})
 				}

@@ -302,9 +302,9 @@ var table = []Entry{
 		"Sign in to the console yourself, or use a token of your own that was not made for automation.", access.ErrInPerson).
 		commands("agora login"),
 	entry("bad-delegation", http.StatusUnprocessableEntity, "The delegation is not valid",
-		"A reviewer has another reviewer decide in their place, for up to 90 days, for all or some of what the reviewer reviews, and says why.",
+		"A reviewer has another reviewer decide in their place, for up to 90 days, for all or some of what the reviewer reviews, and says why. One who names nobody is away, for as long at most.",
 		"Read the detail; it names what is wrong.", access.ErrBadDelegation).
-		commands("agora delegate to PERSON --until 2026-12-03 --reason 'on leave'"),
+		commands("agora delegate to PERSON --until 2026-12-03 --reason 'on leave'", "agora delegate away --until 2026-12-03"),
 	entry("delegated-right", http.StatusConflict, "A delegated right cannot be delegated on",
 		"Who decides in the place of another person does not pass that on: who votes is always one whom the reviewer chose.",
 		"Ask the reviewer whose right it is to choose another person.", access.ErrDelegatedRight).
