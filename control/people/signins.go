@@ -130,7 +130,10 @@ func (s *SignIns) BeginAgain(ctx context.Context, provider, to string) (address 
 // again notes in the actor's session that the person gave proof once more.
 func (s *SignIns) again(ctx context.Context, user string, who access.Assertion) error {
 	actor, err := s.people.desk.Door(ctx, access.LookAround)
-	if err != nil || actor.User != user || actor.Via != access.KindSession {
+	if err != nil {
+		return fmt.Errorf("%w: the session that this was for has ended", access.ErrUntrustedSignIn)
+	}
+	if actor.User != user || actor.Via != access.KindSession {
 		return fmt.Errorf("%w: another person has signed in to the console here meanwhile", access.ErrUntrustedSignIn)
 	}
 	arrival := access.Arrive(who, s.Rules(), s.people.desk.Now())
