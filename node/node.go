@@ -32,6 +32,7 @@ import (
 	"github.com/agora-host/agora/internal/door"
 	"github.com/agora-host/agora/internal/durable"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/metering/rate"
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
@@ -85,7 +86,8 @@ type Node struct {
 	origins origins
 
 	desk      *control.Desk
-	fuelDay   *fuelDay
+	sums      *sums
+	bounds    *bounds
 	attempts  *control.Attempts
 	revisions *revisions.Service
 	store     state.Store
@@ -343,8 +345,11 @@ func (n *Node) Start() {
 		"used": func(ctx context.Context) {
 			n.regularly(ctx, storeUsed, "what apps used could not be stored", n.flushUsed)
 		},
-		"fuel": func(ctx context.Context) {
-			n.regularly(ctx, fuelEvery, "what apps ran today is not compared with the quotas of fuel", n.fuelDay.compare)
+		"sums": func(ctx context.Context) {
+			n.regularly(ctx, sumsEvery, "what was measured of apps is not compared with the quotas", n.sums.compare)
+		},
+		"bounds": func(ctx context.Context) {
+			n.regularly(ctx, boundsEvery, "the quotas of calls and of their memory are those of a while ago", n.bounds.keep)
 		},
 		"visits": func(ctx context.Context) {
 			n.regularly(ctx, endVisitsEvery, "what runs for sessions that have ended goes on", n.Host.EndVisits)
@@ -510,11 +515,12 @@ func (n *Node) Bare(ctx context.Context) control.Info {
 
 // openDesk makes what every flow works at.
 func (n *Node) openDesk() {
-	n.fuelDay = &fuelDay{meter: n.meter, now: n.o.Now}
+	n.sums = &sums{meter: n.meter, kept: n.kv, now: n.o.Now}
+	n.bounds = &bounds{engine: func() *engine.Engine { return n.engine }, calls: rate.NewTable(n.o.Now), now: n.o.Now}
 	n.desk = &control.Desk{
-		Store: n.store, Now: n.o.Now, Logger: n.log, Quotas: n.o.Quotas, Ran: n.fuelDay.ran,
+		Store: n.store, Now: n.o.Now, Logger: n.log, Quotas: n.o.Quotas, Sums: n.sums.of, Uses: n.bounds.uses,
 		Low:    func() error { return n.reserve.low(0) },
 		Follow: n.followers.CatchUp,
 	}
-	n.fuelDay.desk = n.desk
+	n.sums.desk, n.bounds.desk = n.desk, n.desk
 }

@@ -85,6 +85,7 @@ func Write(w http.ResponseWriter, err error) {
 	if lacks, ok := errors.AsType[*access.ScopeError](err); ok { // as RFC 6750 says it
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="agora", error="insufficient_scope", scope="%s"`, lacks.Missing))
 	}
+	retryWhen(w, err)
 	write(w, For(err))
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/internal/door"
 	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/metering/rate"
 	"github.com/agora-host/agora/notices"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
@@ -720,6 +721,14 @@ var table = []Entry{
 		"What the apps of one person, of one group or of the node may run in a day is bounded, and today's is used up. The day begins anew at 00:00 UTC.",
 		"Come back then. The app's owner sees what ran; an operator can raise the quota.", metering.ErrSpent).
 		commands("agora quotas list", "agora usage --by app", "agora quotas set fuel-a-day <limit> --user <person> --reason <why>"),
+	entry("called-too-often", http.StatusTooManyRequests, "The app is called too often",
+		"How many calls the apps of one person, of one group or of the node get in a second is bounded, and there were more just now. What is beyond that is not served; a second's worth may come at once.",
+		"Come back after the seconds that Retry-After says. The app's owner sees in its log which quota it was, and asks an operator, who can raise it.", rate.ErrExceeded).
+		commands("agora quotas list", "agora usage --by app", "agora quotas set requests-a-second <limit> --user <person> --reason <why>"),
+	entry("memory-quota", http.StatusTooManyRequests, "The memory that a quota allows is used up",
+		"What the calls of all apps of one person or of one group hold of memory at once is bounded, and they hold that much. A call waits a second for others to end, and is then not served; one that runs and needs more ends.",
+		"Try again in a moment. The app's owner sees in its log which quota it was, lowers limits.memory or limits.concurrency of apps that take much, or asks an operator, who can raise it.", abi.ErrMemoryQuota).
+		commands("agora quotas list", "agora quotas set memory <size> --user <person> --reason <why>"),
 	entry("node-busy", http.StatusServiceUnavailable, "The node is busy",
 		"Other apps use all memory or processors that the node has for apps.",
 		"Try again in a moment. If it goes on, the node's operator finds in `agora doctor` which budget is used up.", abi.ErrNodeBusy).
