@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -237,6 +238,23 @@ type Revoked struct {
 // Refusal is an upload or a promotion that the rules refuse.
 type Refusal struct {
 	Findings []abi.Finding
+	Tier     abi.Tier // that it was refused
+	Script   string   // the file that the release was made of, as its module says; "": of none
+}
+
+// plainName is a file's name that can stand in a command as it is.
+var plainName = regexp.MustCompile(`\A[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}\z`)
+
+// Check is the command that asks the rules about what was deployed, without an upload.
+func (r *Refusal) Check() string {
+	command := "agora policy check agora.toml app.wasm"
+	if plainName.MatchString(r.Script) {
+		command = "agora policy check " + r.Script
+	}
+	if r.Tier != "" && r.Tier != abi.TierSandbox {
+		command += " --tier " + string(r.Tier)
+	}
+	return command
 }
 
 func (r *Refusal) Error() string { return registry.ErrRefused.Error() + ": " + r.Reasons() }

@@ -63,6 +63,7 @@ func For(err error) abi.Problem {
 	}
 	if refusal, ok := errors.AsType[*control.Refusal](err); ok {
 		p.Findings, p.Detail = refusal.Findings, refusal.Reasons()
+		p.Remedy.Commands = []string{refusal.Check()}
 	}
 	if bad, ok := errors.AsType[*control.ScriptError](err); ok {
 		p.Findings = bad.Findings
