@@ -487,29 +487,30 @@ func (n *Node) Info(ctx context.Context) control.Info {
 		info.Waiting, err = governance.Waiting(tx, access.ActorFrom(ctx), n.o.Now())
 		return err
 	})
-	if err != nil {
-		n.log.ErrorContext(ctx, "count the requests that wait for the reader", "err", err)
-	}
+	n.notShown(ctx, "count the requests that wait for the reader", err)
 	return info
 }
 
 // Bare is Info without the requests that wait for the reader.
 func (n *Node) Bare(ctx context.Context) control.Info {
 	rev, err := n.store.Rev(ctx)
-	if err != nil {
-		n.log.ErrorContext(ctx, "read the revision", "err", err)
-	}
+	n.notShown(ctx, "read the revision", err)
 	var unread int
 	err = n.store.View(ctx, func(tx state.Reader) (err error) {
 		unread, err = n.Inbox.Unread(tx, access.ActorFrom(ctx))
 		return err
 	})
-	if err != nil {
-		n.log.ErrorContext(ctx, "count what the reader has not read", "err", err)
-	}
+	n.notShown(ctx, "count what the reader has not read", err)
 	return control.Info{
 		Version: n.o.Version, Started: n.started, ConsoleURL: n.origins.consoleURL,
 		AppsDomain: n.origins.appsDomain, Rev: rev, Unread: unread, Demo: n.o.Demo, TriggersPaused: n.o.PauseTriggers,
+	}
+}
+
+// notShown logs why a page lacks something, unless its reader has left.
+func (n *Node) notShown(ctx context.Context, what string, err error) {
+	if err != nil && ctx.Err() == nil {
+		n.log.ErrorContext(ctx, what, "err", err)
 	}
 }
 

@@ -167,7 +167,7 @@ var table = []Entry{
 		"What you were about to do needs proof of this moment that it is you, and the provider did not ask for it.",
 		"Sign out at the provider, and sign in again here.", access.ErrNotFresh),
 	entry("fresh-sign-in-needed", http.StatusForbidden, "Sign in again to do this",
-		"To decide about requests, and to change people, groups and roles, takes a session whose person signed in a moment ago: a window that was left open does not do.",
+		"To decide about requests, and to change people, groups, roles and quotas, takes a session whose person signed in a moment ago: a window that was left open does not do.",
 		"Sign in again in the console, which keeps what you typed; a program uses an API token with the scope for it.", access.ErrStepUp).
 		commands("agora tokens create NAME --scope requests:decide"),
 	entry("sign-in-not-trusted", http.StatusForbidden, "The sign-in cannot be trusted",
