@@ -72,9 +72,10 @@ func TestLivesOfGrants(t *testing.T) {
 		w.rule(rt)
 		rt.Repeat(map[string]func(*rapid.T){
 			"approve": w.approve, "approve another": w.approve, "certify": w.certify, "renew": w.renew, "revoke": w.revoke, "rule": w.rule,
-			"wait": w.wait, "wait longer": w.wait, "sweep": w.sweep, "sweep again": w.sweep, "": w.check,
+			"wait": w.wait, "wait longer": w.wait, "wait for an end": w.near, "sweep": w.sweep, "sweep again": w.sweep, "": w.check,
 		})
 	})
+	t.Logf("%v", kinds)
 	if testing.Short() {
 		return
 	}
@@ -94,6 +95,25 @@ func (w *livesWorld) rule(rt *rapid.T) {
 
 func (w *livesWorld) wait(rt *rapid.T) {
 	w.now = w.now.Add(rapid.SampledFrom([]time.Duration{time.Second, time.Hour, 20 * time.Hour, 3 * aDay, 13 * aDay, 50 * aDay}).Draw(rt, "time"))
+}
+
+// near waits until shortly before, or after, one of the grants ends, and has that noticed.
+func (w *livesWorld) near(rt *rapid.T) {
+	var ends []time.Time
+	for _, l := range w.known {
+		if end := l.end(); l.live(w.now) && !end.IsZero() {
+			ends = append(ends, end)
+		}
+	}
+	if len(ends) == 0 {
+		return
+	}
+	slices.SortFunc(ends, time.Time.Compare)
+	before := rapid.SampledFrom([]time.Duration{13 * aDay, 6 * aDay, 20 * time.Hour, -time.Hour}).Draw(rt, "before")
+	if at := rapid.SampledFrom(ends).Draw(rt, "end").Add(-before); at.After(w.now) {
+		w.now = at
+	}
+	w.sweep(rt)
 }
 
 // approve has a grant made: by a promotion that requires it.
