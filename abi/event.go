@@ -147,6 +147,8 @@ var eventKinds = []EventKind{
 	{"token.revoked", "revoked a token", []string{"person"}, AudienceConcerned},
 	{"delegation.made", "had another decide in the place of", []string{"person", "delegation", "concerns", "starts", "until", "reason"}, AudienceConcerned},
 	{"delegation.ended", "ended that another decides in the place of", []string{"person", "delegation"}, AudienceConcerned},
+	{"delegation.away", "noted the absence, in which nobody decides in their place, of", []string{"delegation", "starts", "until", "reason"}, AudienceConcerned},
+	{"delegation.back", "ended the absence of", []string{"delegation"}, AudienceConcerned},
 	{"service_account.created", "made the service account", []string{"sponsor", "roles"}, AudienceConcerned},
 	{"service_account.changed", "changed the service account", []string{"sponsor", "was_sponsor", "roles", "disabled"}, AudienceConcerned},
 	{"service_account.deleted", "deleted the service account", []string{"sponsor"}, AudienceConcerned},

@@ -21,6 +21,7 @@ var (
 	ErrTooManyCalls     = errors.New("the app called its capabilities too often")
 	ErrExitStatus       = errors.New("the app ended with a non-zero exit status")
 	ErrNodeBusy         = errors.New("the node has no room for another call at the moment")
+	ErrMemoryQuota      = errors.New("the memory that a quota allows at once is used up")
 )
 
 // KindCanceled is the word for a call whose caller left before it was over, such as a reader that
@@ -51,6 +52,7 @@ var faultKinds = []struct {
 	{ErrHostTimeExceeded, "host_time"},
 	{ErrTooManyCalls, "host_calls"},
 	{ErrNodeBusy, "node_busy"},
+	{ErrMemoryQuota, "memory_quota"},
 }
 
 // FaultKind is the meter's word for an invocation's error: "" for nil,

@@ -2,6 +2,7 @@ package abi
 
 import (
 	"encoding/binary"
+	"fmt"
 	"time"
 )
 
@@ -19,7 +20,28 @@ const (
 type KVQuota struct {
 	Bytes int64 // of keys and values
 	Keys  int64
+	// Grow is by how many bytes more one change may make it; nil: by as many as there is room for. What is
+	// over that is a *GrowthError.
+	Grow *int64
 }
+
+// MayGrow returns a *GrowthError if a change may not add so many bytes.
+func (q KVQuota) MayGrow(bytes int64) error {
+	if q.Grow == nil || bytes <= max(0, *q.Grow) {
+		return nil
+	}
+	return &GrowthError{bytes, *q.Grow}
+}
+
+// GrowthError is ErrnoQuota for a change that adds more bytes than it may, where there is room for it.
+type GrowthError struct{ Adds, May int64 }
+
+func (e *GrowthError) Error() string {
+	return fmt.Sprintf("the change adds %d bytes, and may add %d", e.Adds, e.May)
+}
+
+// Unwrap returns ErrnoQuota.
+func (e *GrowthError) Unwrap() error { return ErrnoQuota }
 
 // KVWrite is a change of one entry.
 type KVWrite struct {
@@ -128,3 +150,15 @@ func cutTTL(b []byte) (ttl time.Duration, rest []byte, ok bool) {
 	}
 	return time.Duration(ms) * time.Millisecond, b[8:], true
 }
+
+// SumError is ErrnoQuota where not the app's own quota is used up, but one of what several apps keep in sum.
+// It names no person.
+type SumError struct{ Quota, Per string } // Per: "person", "group" or "node"
+
+func (e *SumError) Error() string {
+	whose := map[string]string{"person": "the person who owns the app", "group": "the group that owns the app", "node": "this node"}[e.Per]
+	return fmt.Sprintf("the quota %q of %s is used up by what the apps keep in sum", e.Quota, whose)
+}
+
+// Unwrap returns ErrnoQuota.
+func (e *SumError) Unwrap() error { return ErrnoQuota }

@@ -118,6 +118,9 @@ type Reader interface {
 	// Person returns whom a text refers to: the id, the name or a former name of a user.
 	Person(text string) (Identity, error)
 	Users() ([]User, error) // by name
+	// Absent lists the users who have said that they are, were or will be away, and named nobody, by name; some may be
+	// missing whose absence is over.
+	Absent() ([]User, error)
 	// ServiceAccounts lists the service accounts of a sponsor, "" for all, by name; with those that
 	// were deleted.
 	ServiceAccounts(sponsor string) ([]User, error)

@@ -61,6 +61,15 @@ func (m memory) ServiceAccounts(sponsor string) (all []access.User, err error) {
 	}
 	return all, err
 }
+func (m memory) Absent() (all []access.User, err error) {
+	users, err := m.Users()
+	for _, u := range users {
+		if slices.ContainsFunc(u.Delegations, access.Delegation.IsAbsence) {
+			all = append(all, u)
+		}
+	}
+	return all, err
+}
 func (m memory) PutUser(u access.User) error {
 	maps.DeleteFunc(m.users, func(_ string, old access.User) bool { return u.ID != "" && old.ID == u.ID })
 	m.users[u.Name] = u

@@ -114,21 +114,25 @@ type SignInTx interface {
 // SignIn finds or makes the user who an assertion is about, with the roles that rules give. Whom the
 // provider has told of before, by the subject, is that person. A new user's name is their mail address, if the provider vouches for it and no person has or had it.
 func SignIn(tx SignInTx, who Arrival) (Told, error) {
-	a, err := tx.Account(who.Key())
-	if err == nil {
-		return signInto(tx, a, who)
-	}
-	if !errors.Is(err, ErrNotFound) {
+	known, err := tx.ProvisionedAs(who.Provider, who.Subject)
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Told{}, err
 	}
-	known, err := tx.ProvisionedAs(who.Provider, who.Subject)
+	if err == nil {
+		who.GroupsLeftOut = false // the provider says them by provisioning
+	}
+	a, notYet := tx.Account(who.Key())
+	if notYet == nil {
+		return signInto(tx, a, who)
+	}
+	if !errors.Is(notYet, ErrNotFound) {
+		return Told{}, notYet
+	}
 	switch {
 	case err == nil && !known.Deleted.IsZero():
 		return Told{}, fmt.Errorf("%s has taken you from the people of this node: %w", who.Provider, ErrForbidden)
 	case err == nil:
 		return Connect(tx, known.Person, who)
-	case !errors.Is(err, ErrNotFound):
-		return Told{}, err
 	}
 	name, err := nameFor(tx, who.Assertion)
 	if err != nil {
@@ -173,6 +177,7 @@ func (a Assertion) UserName() (string, error) {
 
 // Connect makes an account a user's who is signed in already. A user has one account at each provider.
 func Connect(tx Tx, user string, who Arrival) (Told, error) {
+	who.GroupsLeftOut = false // that counts where somebody signs in
 	a, err := tx.Account(who.Key())
 	switch {
 	case err == nil && a.User != user:
@@ -215,6 +220,9 @@ func signInto(tx Tx, a Account, who Arrival) (Told, error) {
 	}
 	a.ID, a.Provider, a.Issuer, a.Subject = who.Key(), who.Provider, who.Issuer, who.Subject
 	a.Email, a.Name, a.SignedIn = who.Email, who.Name, who.now
+	if who.GroupsLeftOut && !a.GroupsAt.IsZero() {
+		who.Groups, who.GroupsKnown = nil, true
+	}
 	if who.GroupsKnown {
 		a.GroupsAt = who.now
 	}

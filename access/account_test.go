@@ -219,6 +219,21 @@ func TestGivenRoles(t *testing.T) {
 	if at(unknown, access.GivenFor-1) != "[viewer developer]" || at(unknown, access.GivenFor) != "[viewer]" {
 		t.Errorf("groups that the provider left out for long: %+v", unknown.Given)
 	}
+	// A provider that has said groups, and leaves them out now, says that there are none.
+	leftOut := ada(func(a *access.Assertion) { a.Groups, a.GroupsKnown, a.GroupsLeftOut = nil, false, true })
+	if out := signedIn(t, tx, leftOut, noon.Add(time.Hour)); at(out, 0) != "[viewer]" {
+		t.Errorf("out of the last group: %+v", out)
+	}
+	if back := signedIn(t, tx, ada(), noon); at(back, 0) != "[viewer developer]" {
+		t.Errorf("back in it: %+v", back)
+	}
+	// One that provisions people says their groups there.
+	told := newMemory()
+	signedIn(t, told, ada(), noon)
+	told.provisioned["company 1"] = access.Provisioned{Provider: "company", External: "1", Person: "ada@example.com"}
+	if kept := signedIn(t, told, leftOut, noon.Add(time.Hour)); roles(told, kept, noon) != "[viewer developer]" {
+		t.Errorf("provisioned, and left out: %+v", kept)
+	}
 	// An operator's change takes nothing that rules gave, and gives nothing of it for ever.
 	changed, err := access.ChangeUser(tx, access.User{Name: u.Name, Roles: []access.Role{access.RoleReviewer}})
 	if err != nil || at(changed, 0) != "[reviewer viewer developer]" {

@@ -29,15 +29,29 @@ const (
 )
 
 // Delegation says who decides in a reviewer's place while the reviewer is away. It gives the right to
-// vote about requests that the reviewer has by their own roles, and nothing else.
+// vote about requests that the reviewer has by their own roles, and nothing else. One that names nobody is an absence:
+// it gives nothing, and those who look at a request are told.
 type Delegation struct {
 	ID       string    `json:"id"`
-	To       string    `json:"to"`
+	To       string    `json:"to,omitempty"`
 	Concerns []Concern `json:"concerns,omitempty"` // none: whatever the reviewer reviews
 	From     time.Time `json:"from"`
 	Until    time.Time `json:"until"`
-	Reason   string    `json:"reason"`
+	Reason   string    `json:"reason,omitempty"`
 	Made     time.Time `json:"made"`
+}
+
+// IsAbsence reports whether a delegation names nobody.
+func (d Delegation) IsAbsence() bool { return d.To == "" }
+
+// AwayUntil returns until when a person has said that they are away, and named nobody; zero if they have not.
+func (u User) AwayUntil(now time.Time) (until time.Time) {
+	for _, d := range u.Delegations {
+		if d.IsAbsence() && d.Runs(now) && d.Until.After(until) {
+			until = d.Until
+		}
+	}
+	return until
 }
 
 // Runs reports whether a delegation holds at a time, as far as that depends on the time.
@@ -51,7 +65,9 @@ func (d Delegation) Check(now time.Time) error {
 		}
 	}
 	switch reason := strings.TrimSpace(d.Reason); {
-	case reason == "":
+	case d.IsAbsence() && len(d.Concerns) > 0:
+		return fmt.Errorf("%w: a person is away for all concerns, or names who decides about one", ErrBadDelegation)
+	case reason == "" && !d.IsAbsence():
 		return fmt.Errorf("%w: say why, for those who read the votes later", ErrBadDelegation)
 	case len(reason) > MaxDelegationReason || !plainText(reason):
 		return fmt.Errorf("%w: the reason is a text of at most %d bytes without control characters", ErrBadDelegation, MaxDelegationReason)
@@ -90,6 +106,9 @@ func AddDelegation(tx Tx, by string, d Delegation, now time.Time) (Delegation, e
 		return d, fmt.Errorf("%w: you have %d already; end one of them first", ErrBadDelegation, MaxDelegations)
 	}
 	from.Delegations = append(from.Delegations, d)
+	if d.IsAbsence() {
+		return d, tx.PutUser(from)
+	}
 	to, err := delegate(tx, from.Name, d.To, now)
 	if err != nil {
 		return d, err
@@ -180,11 +199,14 @@ func EndDelegation(tx Tx, by, id string, now time.Time) (Delegation, error) {
 
 // Stands says why a person's delegation does not hold at a time; "" if it does.
 func (d Delegation) Stands(tx Reader, from User, now time.Time) (why string, err error) {
-	to, err := tx.User(d.To)
+	groups, err := tx.GroupsOf(from.Name)
 	if err != nil {
 		return "", err
 	}
-	groups, err := tx.GroupsOf(from.Name)
+	if d.IsAbsence() {
+		return d.absent(from, groups, now), nil
+	}
+	to, err := tx.User(d.To)
 	if err != nil {
 		return "", err
 	}
@@ -206,6 +228,21 @@ func (d Delegation) Stands(tx Reader, from User, now time.Time) (why string, err
 		return "it is over", nil
 	}
 	return "", nil
+}
+
+// absent says why an absence does not hold at a time; "" if it does.
+func (d Delegation) absent(from User, groups []string, now time.Time) string {
+	switch {
+	case from.Disabled:
+		return from.Name + " has left"
+	case len(narrowed(from.RolesAt(now, groups), nil)) == 0:
+		return from.Name + " is no reviewer any more"
+	case now.Before(d.From):
+		return "it has not begun"
+	case !d.Runs(now):
+		return "it is over"
+	}
+	return ""
 }
 
 // DecidesFor are the people in whose place a reviewer decides at a time, each with the reviewer's

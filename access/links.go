@@ -49,6 +49,16 @@ func SwitchLinks(tx Tx, l Links, providers []string) error {
 	if !l.Off {
 		return tx.PutLinks(l)
 	}
+	err := OperatorComesIn(tx, func(a Account) bool { return slices.Contains(providers, a.Provider) })
+	if err != nil {
+		return err
+	}
+	return tx.PutLinks(l)
+}
+
+// OperatorComesIn returns nil if an operator, whom an operator gave that role, has signed in with an account that there
+// says is at a provider of this node; otherwise ErrLastWayIn.
+func OperatorComesIn(tx Reader, there func(Account) bool) error {
 	users, err := tx.Users()
 	if err != nil {
 		return err
@@ -57,21 +67,13 @@ func SwitchLinks(tx Tx, l Links, providers []string) error {
 		if !u.CanOperate() {
 			continue
 		}
-		way, err := signsInAt(tx, u.Name, providers)
+		all, err := tx.Accounts(u.Name)
 		if err != nil {
 			return err
 		}
-		if way {
-			return tx.PutLinks(l)
+		if slices.ContainsFunc(all, func(a Account) bool { return !a.SignedIn.IsZero() && there(a) }) {
+			return nil
 		}
 	}
 	return fmt.Errorf("no operator, whom an operator gave that role, has signed in at a provider yet: %w", ErrLastWayIn)
-}
-
-// signsInAt reports whether a user has signed in at one of some providers.
-func signsInAt(tx Reader, user string, providers []string) (bool, error) {
-	all, err := tx.Accounts(user)
-	return slices.ContainsFunc(all, func(a Account) bool {
-		return !a.SignedIn.IsZero() && slices.Contains(providers, a.Provider)
-	}), err
 }

@@ -61,8 +61,11 @@ const (
 	GrantEmergency  Act = "break-glass"
 	ReadAudience    Act = "read-audience"
 	ReadBriefing    Act = "read-briefing"
-	SetAudience     Act = "set-audience"
-	AskAccess       Act = "ask-access"
+
+	ReadAppWorkloads Act = "read-app-workloads"
+
+	SetAudience Act = "set-audience"
+	AskAccess   Act = "ask-access"
 
 	// About a request.
 	ReadRequest     Act = "read-request"
@@ -108,6 +111,7 @@ const (
 	CheckModule    Act = "check-module"
 	Develop        Act = "develop"
 	Review         Act = "review"
+	ReadWorkloads  Act = "read-workloads"
 	SetQuotas      Act = "set-quotas"
 	Operate        Act = "operate"
 )
@@ -361,6 +365,7 @@ var rules = []rule{
 	{EndOffer, OnApp, "refuse it, or take an offer back", "", ErrNotOffered, []way{{maker, sole, onOffer}, {maker, offered, onOffer}, {operator, anybody, onOffer}}},
 	{ReadAudience, OnApp, "see who may open it, and who asks for that", "the audience", ErrForbidden, inside(members)},
 	{ReadBriefing, OnApp, "read what a reviewer has to know of a release", "the briefing", ErrForbidden, inside(members)},
+	{ReadAppWorkloads, OnApp, "see which jobs of a CI may act on it, by which rules", "the list of pipelines", ErrForbidden, []way{{anyone, owner, always}, {auditor, anybody, always}, {operator, anybody, always}}},
 	{SetAudience, OnApp, "say who may open it, and decide who is let in", "", ErrNotOwner, change(living)},
 	{AskAccess, OnApp, "ask to be let in", "", ErrForbidden, one(anyone)},
 	{GrantEmergency, OnApp, "allow a release a capability for hours, before its review", "", ErrNotOwner, change(living)},
@@ -404,6 +409,7 @@ var rules = []rule{
 	{CheckModule, OnNode, "have a module read, or judged by the rules", "", ErrForbidden, one(doers)},
 	{Develop, OnNode, "upload modules", "", ErrForbidden, one(anyMaker)},
 	{Review, OnNode, "decide requests of others", "", ErrForbidden, one(anyRev)},
+	{ReadWorkloads, OnNode, "see the rules by which jobs of a CI get tokens", "", ErrForbidden, one(watchers)},
 	{SetQuotas, OnNode, "set how much people, groups and apps may have", "", ErrForbidden, one(operator)},
 	{Operate, OnNode, "manage people, host names and the node's keys, and see to the node", "", ErrForbidden, one(operator)},
 }
@@ -600,6 +606,13 @@ func Acts(a Actor, on Resource) (may []Act) {
 		}
 	}
 	return may
+}
+
+// Changes reports whether an actor may do anything now that changes an app.
+func Changes(a Actor, app Resource) bool {
+	return slices.ContainsFunc(rules, func(r rule) bool {
+		return r.on == OnApp && r.noun == "" && r.act != AskAccess && Allowed(a, r.act, app)
+	})
 }
 
 // Rule is a line of the table, in words.

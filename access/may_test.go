@@ -108,6 +108,8 @@ func onApp(act access.Act, whoever who, on access.Resource) bool {
 		return w.developer && (own || w.operator) && there
 	case access.AskReview:
 		return w.developer && (own || w.operator) && alive
+	case access.ReadAppWorkloads:
+		return own || w.auditor || w.operator
 	case access.SetSecrets:
 		return change && there
 	case access.QuarantineApp:
@@ -200,6 +202,8 @@ func onOthers(act access.Act, w who, on access.Resource) bool {
 	case access.ManageKeys:
 		return own && w.developer || everywhere.operator
 	case access.ReadPerson, access.ReadNodeEvents:
+		return everywhere.auditor || everywhere.operator
+	case access.ReadWorkloads:
 		return everywhere.auditor || everywhere.operator
 	case access.ManageGroup, access.ManagePerson, access.SetQuotas, access.Operate:
 		return everywhere.operator

@@ -49,10 +49,13 @@ type Assertion struct {
 	Email    string // a label: it is never what a person is found by
 	Verified bool   // the provider vouches that the address is theirs
 	Name     string
-	// Groups are the groups; unless GroupsKnown, the provider has left them out, and nothing
+	// Groups are the groups; unless GroupsKnown, the provider has not said them, and nothing
 	// follows from their absence.
 	Groups      []string
 	GroupsKnown bool
+	// GroupsLeftOut: there is no claim of them, nor a word that they are elsewhere. From a provider that has
+	// said a person's groups before, this is how some (Keycloak) say that the person is in none any more.
+	GroupsLeftOut bool
 	// AuthTime is when the person gave proof; zero if the provider does not say.
 	AuthTime time.Time
 	// SessionID is the provider's, for its notice when that session ends; "" if it has none.

@@ -17,8 +17,10 @@ type Desk struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 	Quotas Quotas // that the node was started with
-	// Ran returns how much fuel was used today, a second ago or so; none if nothing bounds it; nil: nothing ever does.
-	Ran func() Ran
+	// Sums returns what was measured a second ago or so; none if nothing bounds it; nil: nothing ever does.
+	Sums func(Measure) Sums
+	// Uses returns how much a holder uses at this moment of what Bounds bounds; nil: nothing is measured.
+	Uses func(Measure, Holder) int64
 	// Low returns why nothing heavy is taken in now, nil as a rule: see storage.ErrReserve.
 	Low func() error
 	// Follow returns once what has to follow a change before its caller is told has followed the

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -237,6 +238,23 @@ type Revoked struct {
 // Refusal is an upload or a promotion that the rules refuse.
 type Refusal struct {
 	Findings []abi.Finding
+	Tier     abi.Tier // that it was refused
+	Script   string   // the file that the release was made of, as its module says; "": of none
+}
+
+// plainName is a file's name that can stand in a command as it is.
+var plainName = regexp.MustCompile(`\A[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}\z`)
+
+// Check is the command that asks the rules about what was deployed, without an upload.
+func (r *Refusal) Check() string {
+	command := "agora policy check agora.toml app.wasm"
+	if plainName.MatchString(r.Script) {
+		command = "agora policy check " + r.Script
+	}
+	if r.Tier != "" && r.Tier != abi.TierSandbox {
+		command += " --tier " + string(r.Tier)
+	}
+	return command
 }
 
 func (r *Refusal) Error() string { return registry.ErrRefused.Error() + ": " + r.Reasons() }
@@ -501,10 +519,26 @@ type OpenCounts struct {
 	More          bool           // there are more than were counted
 }
 
+// Queue is a page of requests, with how many are open.
+type Queue struct {
+	Requests Items[approvals.Request]
+	Counts   OpenCounts
+	Waiting  int                 // open ones of which it is the reader's turn, of as many as one page lists
+	Away     map[string][]Absent // who could still vote and is away, by the ids of requests
+}
+
 // ConcernCount is how many requests wait for a reviewer of a concern.
 type ConcernCount struct {
 	Concern access.Concern
 	N       int
+}
+
+// OfOpen is the filter with the status that what it asks for says: what is over waits for no one.
+func (f RequestFilter) OfOpen() RequestFilter {
+	if f.Mine || f.Overdue || f.Turn != "" || f.Concern != "" {
+		f.Status = approvals.StatusOpen
+	}
+	return f
 }
 
 // Keeps reports whether a request is one that is wanted, as far as no index tells and whoever reads it.

@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/metering/rate"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 )
@@ -22,9 +23,12 @@ type quota struct {
 	about string
 	limit int64           // default
 	kind  state.CountKind // of the count that it bounds
-	bytes bool            // of that, the bytes
-	fuel  bool            // it is no count, and bounds what is run in a day (UTC): see CompareFuel
+	bytes bool            // it bounds bytes: of that, or of what is measured
 	per   string          // "person", "app", "group" or "node": what the count is of
+
+	// measure is what it bounds that is no count, in units of that many: see Compare.
+	measure Measure
+	unit    int64 // 0: 1
 
 	// heavy things are not taken in any more when the disk is nearly full. The rest, what
 	// people sign in with above all, is what they make room with.
@@ -68,9 +72,20 @@ var quotas = []quota{
 		remedy: "Delete releases that are not needed.", commands: []string{"agora releases delete <app> <number>"}},
 	{name: "node-domains", about: "domains of all apps", limit: 10_000, kind: state.CountAllHosts, per: "node", heavy: true,
 		remedy: "Delete domains that are not used.", commands: []string{"agora domains delete <host>"}},
-	{name: "fuel-a-day", about: "instructions that the person's apps run in a day (UTC)", limit: NoLimit, fuel: true, per: "person", remedy: fuelRemedy, commands: fuelCommands},
-	{name: "group-fuel-a-day", about: "instructions that the group's apps run in a day (UTC)", limit: NoLimit, fuel: true, per: "group", remedy: fuelRemedy, commands: fuelCommands},
-	{name: "node-fuel-a-day", about: "instructions that all apps run in a day (UTC)", limit: NoLimit, fuel: true, per: "node", remedy: fuelRemedy, commands: fuelCommands},
+	{name: "fuel-a-day", about: "instructions that the person's apps run in a day (UTC)", limit: NoLimit, measure: Fuel, per: "person", remedy: fuelRemedy, commands: fuelCommands},
+	{name: "group-fuel-a-day", about: "instructions that the group's apps run in a day (UTC)", limit: NoLimit, measure: Fuel, per: "group", remedy: fuelRemedy, commands: fuelCommands},
+	{name: "node-fuel-a-day", about: "instructions that all apps run in a day (UTC)", limit: NoLimit, measure: Fuel, per: "node", remedy: fuelRemedy, commands: fuelCommands},
+	{name: "compile-seconds-a-day", about: "seconds of processor time that compiling the person's releases takes in a day (UTC)", limit: NoLimit, measure: Compiling, unit: 1000, per: "person", remedy: compileRemedy, commands: compileCommands},
+	{name: "group-compile-seconds-a-day", about: "seconds of processor time that compiling releases of the group's apps takes in a day (UTC)", limit: NoLimit, measure: Compiling, unit: 1000, per: "group", remedy: compileRemedy, commands: compileCommands},
+	{name: "node-compile-seconds-a-day", about: "seconds of processor time that compiling all releases takes in a day (UTC)", limit: NoLimit, measure: Compiling, unit: 1000, per: "node", remedy: compileRemedy, commands: compileCommands},
+	{name: "data-bytes", about: "bytes that the person's apps keep, in keys and blobs", limit: NoLimit, bytes: true, measure: Data, per: "person", remedy: dataRemedy, commands: dataCommands},
+	{name: "group-data-bytes", about: "bytes that the group's apps keep, in keys and blobs", limit: NoLimit, bytes: true, measure: Data, per: "group", remedy: dataRemedy, commands: dataCommands},
+	{name: "node-data-bytes", about: "bytes that all apps keep, in keys and blobs", limit: NoLimit, bytes: true, measure: Data, per: "node", remedy: dataRemedy, commands: dataCommands},
+	{name: "requests-a-second", about: "calls of the person's apps in a second", limit: NoLimit, measure: Calls, per: "person", remedy: callsRemedy, commands: callsCommands},
+	{name: "group-requests-a-second", about: "calls of the group's apps in a second", limit: NoLimit, measure: Calls, per: "group", remedy: callsRemedy, commands: callsCommands},
+	{name: "node-requests-a-second", about: "calls of all apps in a second", limit: NoLimit, measure: Calls, per: "node", remedy: callsRemedy, commands: callsCommands},
+	{name: "memory", about: "bytes of memory that the calls of the person's apps hold at once", limit: NoLimit, bytes: true, measure: Memory, per: "person", remedy: memoryRemedy, commands: memoryCommands},
+	{name: "group-memory", about: "bytes of memory that the calls of the group's apps hold at once", limit: NoLimit, bytes: true, measure: Memory, per: "group", remedy: memoryRemedy, commands: memoryCommands},
 	{name: "memberships", about: "groups that one is in", limit: access.MaxGroupsOf, kind: state.CountMemberOf, per: "person",
 		remedy: "Take the person out of groups that nothing refers to.", commands: []string{"agora groups remove <group> <person>"}},
 	{name: "group-people", about: "people in it", limit: 50_000, kind: state.CountMembers, per: "group",
@@ -81,9 +96,21 @@ var quotas = []quota{
 		remedy: "Nobody is deleted: disable who has left."},
 }
 
-const fuelRemedy = "Wait for the next day, which begins at 00:00 UTC, or see which app runs that much."
+const (
+	fuelRemedy    = "Wait for the next day, which begins at 00:00 UTC, or see which app runs that much."
+	compileRemedy = "Wait for the next day, which begins at 00:00 UTC, or see which app is compiled that much."
+	callsRemedy   = "See which app is called that often, and have it called less, or let what it returns be kept."
+	memoryRemedy  = "Lower limits.memory or limits.concurrency of apps that take much."
+	dataRemedy    = "Delete what these apps need no more, or apps that are not used, with what they keep."
+)
 
-var fuelCommands = []string{"agora usage --by app"}
+var (
+	fuelCommands    = []string{"agora usage --by app"}
+	compileCommands = []string{"agora usage --by app"}
+	callsCommands   = []string{"agora usage --by app"}
+	memoryCommands  = []string{"agora apps list"}
+	dataCommands    = []string{"agora apps list", "agora apps delete <app>"}
+)
 
 // Quotas are limits other than the defaults, by a quota's name.
 type Quotas map[string]int64
@@ -94,10 +121,10 @@ func QuotaNames() []string {
 	for _, q := range quotas {
 		text := strconv.FormatInt(q.limit, 10)
 		switch {
-		case q.bytes:
-			text = fmt.Sprintf("%dGiB", q.limit>>30)
 		case q.limit == NoLimit:
 			text = noLimit
+		case q.bytes:
+			text = fmt.Sprintf("%dGiB", q.limit>>30)
 		}
 		names = append(names, q.name+"="+text)
 	}
@@ -124,15 +151,15 @@ func ParseQuota(name, value string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if q.measure != "" && value == noLimit {
+		return NoLimit, nil
+	}
 	if q.bytes {
 		var size registry.Size
 		if err := size.UnmarshalText([]byte(value)); err != nil || size < 0 {
 			return 0, fmt.Errorf("%w: write a size, as in %s=50GiB", access.ErrBadQuota, name)
 		}
 		return int64(size), nil
-	}
-	if q.fuel && value == noLimit {
-		return NoLimit, nil
 	}
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || n < 0 || n > q.most() {
@@ -146,7 +173,10 @@ const noLimit = "none"
 
 // most is the largest limit that a quota can have.
 func (q quota) most() int64 {
-	if q.bytes || q.fuel {
+	switch {
+	case q.measure == Calls:
+		return rate.MaxLimit
+	case q.bytes || q.measure != "":
 		return NoLimit
 	}
 	return math.MaxInt32
@@ -205,6 +235,9 @@ func (q quota) of(c state.Count) int64 {
 	}
 	return c.N
 }
+
+// used returns how many of the quota's units were measured, those that are whole.
+func (q quota) used(measured int64) int64 { return measured / max(1, q.unit) }
 
 // show describes a quota with what is used of it.
 func (q quota) show(tx access.GroupReader, of string, used int64, a allowance) (Quota, error) {
@@ -313,7 +346,7 @@ func (d *Desk) QuotasOf(tx state.Reader, of map[string]string) ([]Quota, error) 
 		if err != nil {
 			return nil, err
 		}
-		if q.fuel && shown.Limit == NoLimit && shown.Set == nil { // nobody said that there is such a quota
+		if q.measure != "" && shown.Limit == NoLimit && shown.Set == nil { // nobody said that there is such a quota
 			continue
 		}
 		all = append(all, shown)
@@ -326,8 +359,11 @@ func (d *Desk) quotaOf(tx state.Reader, q quota, whose string) (Quota, error) {
 	if err != nil {
 		return Quota{}, err
 	}
-	if q.fuel {
-		return q.show(tx, whose, d.ran()[[2]string{q.per, whose}], a)
+	if q.measure.atOnce() {
+		return q.show(tx, whose, d.uses(q.measure, Holder{q.per, whose}), a)
+	}
+	if q.measure != "" {
+		return q.show(tx, whose, q.used(d.sumsOf(q.measure)[Holder{q.per, whose}]), a)
 	}
 	count, err := tx.Count(q.kind, whose)
 	if err != nil {
@@ -349,7 +385,7 @@ func (d *Desk) SetQuota(tx state.Tx, s access.QuotaSetting) (is Quota, was int64
 	if err != nil {
 		return is, 0, err
 	}
-	if s.Limit > q.most() {
+	if s.Limit > q.most() && (q.measure == "" || s.Limit != NoLimit) {
 		return is, 0, fmt.Errorf("%w: a limit is %d at most", access.ErrBadQuota, q.most())
 	}
 	if err := s.Check(d.Now()); err != nil {
@@ -390,6 +426,12 @@ func (q Quota) Amount(n int64) string {
 		return humanize.Bytes(uint64(max(0, n)))
 	}
 	return strconv.FormatInt(n, 10)
+}
+
+// QuotaAmount is how much of a quota of a name a number is, in words.
+func QuotaAmount(name string, n int64) string {
+	q, _ := quotaNamed(name) // one that is no more is a number
+	return Quota{Bytes: q.bytes}.Amount(n)
 }
 
 // Share is how much of the quota is used, in percent, 100 at most.

@@ -28,7 +28,7 @@ var faultWords = map[string]string{
 	"stack": "called too deeply", "deadline": "took too long", "bad_response": "malformed answer", "response_too_large": "answer too large",
 	"request_too_large": "request too large", "busy": "too many calls at once", "not_granted": "a grant is missing", "canceled": "the caller left",
 	"exit_status": "ended with an error", "host_time": "waited too long", "host_calls": "too many calls of capabilities",
-	"node_busy": "the node was busy", "internal": "the node had a problem", metering.FaultCutOff: "cut off when the node stopped",
+	"node_busy": "the node was busy", "memory_quota": "a quota of memory was used up", "internal": "the node had a problem", metering.FaultCutOff: "cut off when the node stopped",
 }
 
 // FaultWords says in words how a call ended, of which usage has the kind.

@@ -30,14 +30,16 @@ func (h *Host) capabilities() map[string]binder {
 	h.closers = append(h.closers, fetches.Close, models.Close)
 	published := events.New(publisher{func() *triggers.Dispatcher { return h.Triggers }, h.o.Room}, h.log)
 	return map[string]binder{
-		"blob":                  func(t *target, p abi.Params) abi.Link { return blobs.Bind(t.app.Name, kvQuota(p)) },
+		"blob": func(t *target, p abi.Params) abi.Link {
+			return blobs.Bind(t.app.Name, kvQuota(p), t.tellKept("blob"))
+		},
 		"config":                func(t *target, _ abi.Params) abi.Link { return config.Bind(t.release.Manifest.Config) },
 		abi.CapabilityEvents:    func(t *target, p abi.Params) abi.Link { return published.Bind(t.app.Name, p.List("topics")) },
 		abi.CapabilitySubscribe: func(*target, abi.Params) abi.Link { return abi.Link{} }, // nothing of it is called
 		"fetch": func(t *target, p abi.Params) abi.Link {
 			return fetches.Bind(fetch.App{Name: t.app.Name, Release: t.release.Number}, p)
 		},
-		"kv": func(t *target, p abi.Params) abi.Link { return keys.Bind(t.app.Name, kvQuota(p)) },
+		"kv": func(t *target, p abi.Params) abi.Link { return keys.Bind(t.app.Name, kvQuota(p), t.tellKept("kv")) },
 		"llm": func(t *target, p abi.Params) abi.Link {
 			return models.Bind(llm.App{Name: t.app.Name, Release: t.release.Number, Classification: t.release.Manifest.Classification}, p)
 		},

@@ -64,12 +64,21 @@ func named(events []abi.Event) map[string]bool {
 }
 
 // followRoutes has the addresses of changed apps read again. A route names people, whose apps the event
-// of their renaming does not name: all are read again then.
+// of their renaming does not name: all are read again then. Programs of which the owner or the group has
+// changed are loaded again, on the new one's account.
 func (h *Host) followRoutes(_ context.Context, events []abi.Event) error {
 	if slices.ContainsFunc(events, func(e abi.Event) bool { return e.Kind == "user.renamed" }) {
 		h.routes.forgetAll()
 	}
 	h.routes.forget(named(events))
+	for _, e := range events {
+		switch e.Kind {
+		case "user.renamed":
+			h.programs.forgetOf(e.Detail["was"])
+		case "app.transferred", "app.shared":
+			h.programs.forget(e.App)
+		}
+	}
 	return nil
 }
 

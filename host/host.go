@@ -97,6 +97,9 @@ type Options struct {
 	// FuelSpent returns why an app runs no more today, nil as a rule. It is asked before each call; nil: no app
 	// is bounded.
 	FuelSpent func(app string) error
+	// Paced counts a call of an app, or returns why it is called too often at the moment. It is asked before each
+	// call, after FuelSpent; nil: no app is bounded.
+	Paced func(app string) error
 	// Observers learn of each call once it is journaled. They do not wait for anything.
 	Observers []Observer
 	// SignOn makes and ends sessions at apps' addresses.
@@ -150,6 +153,9 @@ type Host struct {
 func Open(ctx context.Context, o Options) (*Host, error) {
 	if o.FuelSpent == nil {
 		o.FuelSpent = func(string) error { return nil }
+	}
+	if o.Paced == nil {
+		o.Paced = func(string) error { return nil }
 	}
 	h := &Host{
 		o: o, log: o.Logger, watch: o.Watch, sites: sites{watch: o.Watch}, used: &tally{}, rights: rightsAt{o.Rules, o.Now},

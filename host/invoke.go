@@ -50,6 +50,9 @@ func (t *target) call(ctx context.Context, trigger, id string, r *http.Request, 
 	if err := t.host.o.FuelSpent(t.app.Name); err != nil {
 		return engine.Result{}, err
 	}
+	if err := t.host.o.Paced(t.app.Name); err != nil {
+		return engine.Result{}, err
+	}
 	running, err := t.life.join(ctx)
 	if err != nil {
 		return engine.Result{}, err
@@ -136,7 +139,7 @@ func (h *Host) loadProgram(ctx context.Context, r registry.Release) (*engine.Pro
 		return nil, err
 	}
 	l := EngineLimits(r)
-	l.Owner, l.App = cmp.Or(r.Charged, r.Manifest.Owner), r.App
+	l.Owner, l.Group, l.App = accountOf(&r), r.Group, r.App
 	return h.o.Engine.Load(ctx, module, r.Interface, l)
 }
 

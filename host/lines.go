@@ -192,3 +192,24 @@ func (l *lines) tellFetch(_ context.Context, app fetch.App, f abi.Finding) {
 func (l *lines) tellLLM(_ context.Context, app llm.App, f abi.Finding) {
 	l.tell(app.Name, app.Release, f)
 }
+
+// tellKept tells the owner why the app could not keep what it wrote with a capability.
+func (t *target) tellKept(capability string) func(error) {
+	app, release, lines := t.app.Name, t.release.Number, t.host.lines
+	return func(err error) {
+		f := abi.Finding{
+			Code: capability + ".over_quota", Severity: abi.SeverityInfo, Path: "capabilities." + capability,
+			Message: fmt.Sprintf("The app could not keep what it wrote: it keeps as much as its grant of %s allows.", capability),
+			Remedy:  abi.Remedy{Summary: fmt.Sprintf("Have it delete what it needs no more, or raise the quota of capabilities.%s in agora.toml and publish again.", capability)},
+		}
+		if sum, ok := errors.AsType[*abi.SumError](err); ok {
+			f.Subject = sum.Quota
+			f.Message = fmt.Sprintf("The app could not keep what it wrote: %v.", sum)
+			f.Remedy = abi.Remedy{
+				Summary:  "Delete what these apps need no more; an operator can raise the quota.",
+				Commands: []string{"agora quotas list", "agora quotas set " + sum.Quota + " <limit> --reason <why>"},
+			}
+		}
+		lines.tell(app, release, f)
+	}
+}

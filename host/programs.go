@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"errors"
@@ -40,6 +41,7 @@ type slotKey struct {
 // slot is one release's place. ready closes once program or err is set.
 type slot struct {
 	key     slotKey
+	owner   string // on whose account it is
 	signer  registry.Signer
 	ready   chan struct{}
 	program *engine.Program
@@ -59,7 +61,7 @@ func newPrograms(watch *calm.Watch, load func(context.Context, registry.Release)
 // done. Callers that come while it loads wait for the same load, and learn of its error; a load
 // that panics is one that failed.
 func (p *programs) use(ctx context.Context, r *registry.Release) (*slot, error) {
-	s, first := p.enter(slotKey{r.App, r.Number}, r.Signer)
+	s, first := p.enter(r)
 	if first {
 		p.fill(ctx, s, r)
 	}
@@ -93,14 +95,18 @@ func (p *programs) fill(ctx context.Context, s *slot, r *registry.Release) {
 	})
 }
 
-func (p *programs) enter(key slotKey, signer registry.Signer) (s *slot, first bool) {
+// accountOf returns the person on whose account a release runs.
+func accountOf(r *registry.Release) string { return cmp.Or(r.Charged, r.Manifest.Owner) }
+
+func (p *programs) enter(r *registry.Release) (s *slot, first bool) {
+	key := slotKey{r.App, r.Number}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e, ok := p.slots[key]; ok {
 		p.order.MoveToFront(e)
 		s = e.Value.(*slot)
 	} else {
-		s, first = &slot{key: key, signer: signer, ready: make(chan struct{})}, true
+		s, first = &slot{key: key, owner: accountOf(r), signer: r.Signer, ready: make(chan struct{})}, true
 		p.slots[key] = p.order.PushFront(s)
 	}
 	s.users++
@@ -196,6 +202,11 @@ func (p *programs) drop(of func(registry.Signer) bool) {
 // forget evicts the programs of an app that serves nothing any more.
 func (p *programs) forget(app string) {
 	p.evictAll(func(s *slot) bool { return s.key.app == app })
+}
+
+// forgetOf evicts the programs on a person's account.
+func (p *programs) forgetOf(owner string) {
+	p.evictAll(func(s *slot) bool { return s.owner == owner })
 }
 
 func (p *programs) evictAll(which func(*slot) bool) {

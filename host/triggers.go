@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/host/gateway"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/metering/rate"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 	"github.com/agora-host/agora/triggers"
@@ -148,6 +149,7 @@ func (v *deliveries) deliver(ctx context.Context, t triggers.Trigger, d triggers
 	result, err := target.call(ctx, string(t.Kind), id, r, nil, triggerHeader(t.Kind, t.Name, d.ID, d.Attempts+1, d.At)...)
 	switch {
 	case errors.Is(err, abi.ErrBusy) || errors.Is(err, abi.ErrNodeBusy) || errors.Is(err, metering.ErrUnmetered) || errors.Is(err, metering.ErrSpent) ||
+		errors.Is(err, rate.ErrExceeded) || errors.Is(err, abi.ErrMemoryQuota) ||
 		errors.Is(err, registry.ErrSuspended) || errors.Is(err, registry.ErrQuarantined) || errors.Is(err, registry.ErrDeleting): // it waits for the app to serve again
 		return errors.Join(triggers.ErrLater, err)
 	case err != nil:

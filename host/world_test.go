@@ -51,6 +51,8 @@ type world struct {
 	modules map[registry.Digest][]byte
 	// audience is who may open apps for which no audience was set.
 	audience access.AudienceDefaults
+	// paced counts calls; nil: no app is bounded.
+	paced func(app string) error
 }
 
 func newWorld(t testing.TB, store state.Store) *world {
@@ -94,7 +96,7 @@ func (w *world) open() *plane {
 		Addresses: addresses{}, SignOn: signedOn{}, Identities: scribe{}, Audience: w.audience, Module: w.module, Problem: func(err error) host.Problem {
 			return host.Problem{Detail: err.Error(), Internal: problem.Internal(err)}
 		},
-		Room: func() error { return nil }, Programs: host.DefaultPrograms, Logger: log, Watch: watch, Now: time.Now,
+		Room: func() error { return nil }, Paced: w.paced, Programs: host.DefaultPrograms, Logger: log, Watch: watch, Now: time.Now,
 	})
 	if err != nil {
 		w.Fatal(err)

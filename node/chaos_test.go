@@ -80,10 +80,10 @@ func (c *chaos) goesOn(where string) bool {
 // everyPlace is where a node's goroutines, and the steps that it guards, begin.
 var everyPlace = []string{
 	"follow-routes", "follow-grants", "follow-signatures", "follow-secrets", "follow-lives", "follow-triggers", "follow-removals", "follow-sessions", "follow-notices", "inbox",
-	"meter", "snapshot", "samples", "dispatcher", "used", "fuel", "visits", "kept", "starts", "server", "sweep", "tidy", "remove", "followers", "scheduled",
+	"meter", "snapshot", "samples", "dispatcher", "used", "sums", "bounds", "visits", "kept", "starts", "server", "sweep", "tidy", "remove", "followers", "scheduled",
 	"memory", "handler", "call", "program-load", "program-close", "site-load",
 	"load of a program", "instantiation", "invocation",
-	"certificates", "orders", "journal", "journal-replay", "kv-commit", "kv-sweep", "queue-commit", "dispatch", "delivery", "dispatcher-stop",
+	"sign-in", "certificates", "orders", "journal", "journal-replay", "kv-commit", "kv-sweep", "queue-commit", "dispatch", "delivery", "dispatcher-stop",
 }
 
 // TestChaos: with panics in every goroutine of a node, it lives. When they end it serves apps,

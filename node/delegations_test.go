@@ -86,3 +86,78 @@ func (n *testNode) machineName() string {
 	n.machine(n.ada(), "ci", "developer")
 	return "ci" + abi.ServiceDomain
 }
+
+// TestAwayIsShown: a reviewer says on the settings page that they are away, and names nobody: the request's page and the
+// API say so to everyone who reads it, the feed has it, no vote and no tag of the request depends on it, and nobody is told.
+func TestAwayIsShown(t *testing.T) {
+	n := start(t)
+	ctx := t.Context()
+	n.rex()
+	n.publish(n.ada(), manifest("shop", "title = \"Shop\"\ndescription = \"Sells.\""), says("one"))
+	q, err := n.ada().Promote(ctx, "shop", 1, abi.TierPilot, "ready")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q, err = n.rex().Request(ctx, q.ID); err != nil {
+		t.Fatal(err)
+	}
+	hers, his := browsing{n, n.session(ada)}, browsing{n, n.session(rex)}
+	const words = rex + " is away until "
+	if page := hers.page("/requests"); strings.Contains(page, words) {
+		t.Error("before it is said")
+	}
+	last := time.Now().UTC().AddDate(0, 0, 7)
+	form := his.form(his.page("/settings"), "/settings/delegations")
+	form.fields = url.Values{"until": {last.Format(time.DateOnly)}, "reason": {"an operation"}}
+	if got := his.send(form); got.Status != http.StatusSeeOther || !strings.Contains(got.Header.Get("Location"), "done=away") {
+		t.Fatalf("%d %s", got.Status, got.Body)
+	}
+	if page := his.page("/settings"); !strings.Contains(page, "nobody") || !strings.Contains(page, "an operation") {
+		t.Errorf("the settings page: %s", page)
+	}
+	for who, of := range map[string]browsing{"who asked": hers, "who is away": his} {
+		for _, path := range []string{"/requests", "/requests?app=shop&release=1"} {
+			if page := of.page(path); !strings.Contains(page, words+last.Format("2 January 2006")+".") || strings.Contains(page, "an operation") {
+				t.Errorf("%s for %s does not say it, or says why", path, who)
+			}
+		}
+	}
+	away, err := n.ada().Away(ctx, q.ID)
+	if err != nil || len(away) != 1 || away[0].Person != rex || away[0].Until.Add(-time.Second).Format(time.DateOnly) != last.Format(time.DateOnly) {
+		t.Errorf("%+v, %v", away, err)
+	}
+	if _, err := n.ada().Away(ctx, "req-99"); problemOf(t, err).Type != "/problems/no-such-request" {
+		t.Errorf("no request: %v", err)
+	}
+	now, err := n.rex().Request(ctx, q.ID)
+	if err != nil || now.ETag != q.ETag {
+		t.Errorf("the request has the tag %s, and had %s, %v", now.ETag, q.ETag, err)
+	}
+	events, err := n.ops().FindEvents(ctx, client.EventFilter{Kinds: []string{"delegation.away", "delegation.made"}})
+	if err != nil || len(events) != 1 || events[0].Subject != rex || events[0].Detail["reason"] != "an operation" {
+		t.Errorf("%+v, %v", events, err)
+	}
+	all, err := n.rex().Delegations(ctx, "")
+	if err != nil || len(all) != 1 || all[0].To != "" || !all[0].Holds {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	if err := n.rex().EndDelegation(ctx, "", all[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if away, err := n.ada().Away(ctx, q.ID); err != nil || len(away) != 0 {
+		t.Errorf("back again: %+v, %v", away, err)
+	}
+	if _, err := n.rex().Delegate(ctx, client.NewDelegation{Until: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if q, err = n.rex().Decide(ctx, q.ID, true, "fine"); err != nil || q.Status != "approved" || q.Decision.For != "" {
+		t.Errorf("who is away decides: %+v, %v", q, err)
+	}
+	if away, err := n.ada().Away(ctx, q.ID); err != nil || len(away) != 0 {
+		t.Errorf("of what is decided: %+v, %v", away, err)
+	}
+	_, err = n.ada().Delegate(ctx, client.NewDelegation{Until: time.Now().Add(time.Hour)})
+	if p := problemOf(t, err); p.Type != "/problems/forbidden" {
+		t.Errorf("who reviews nothing: %+v", p)
+	}
+}

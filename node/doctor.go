@@ -49,7 +49,7 @@ type Checkup struct {
 	triggers  *triggers.Dispatcher
 	paused    bool // all triggers
 	tls       *security
-	signIn    signIn
+	signIn    *signIn
 	inbox     *inbox.Service
 	outlets   outlets
 }

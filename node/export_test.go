@@ -606,6 +606,12 @@ var lastUse = regexp.MustCompile(`,"used":"[^"]*"`)
 // ReloadTLS looks at the certificates' files now.
 func (h *Node) ReloadTLS() { h.tls.certs.Reload() }
 
+// LookAtSignInEvery has a node look at its sign-in file that often.
+func (o *Options) LookAtSignInEvery(d time.Duration) { o.lookAtSignIn = d }
+
+// LookAtSignIn looks at the sign-in file now.
+func (h *Node) LookAtSignIn(ctx context.Context) { h.signIn.look(ctx, h.store, h.SignIns) }
+
 // RedirectAddr is the address that sends people on to HTTPS.
 func (h *Node) RedirectAddr() net.Addr { return h.plainDoor.Addr() }
 

@@ -38,7 +38,7 @@ type front struct {
 // app's is refused by the gateway.
 func (f *front) handler(n *Node) (http.Handler, error) {
 	pages, err := console.New(consoleServices(n), console.Options{
-		SessionLife: n.o.Sessions.Longest, FreshSignIn: n.o.FreshSignIn, Now: n.o.Now,
+		SessionLife: n.o.Sessions.Longest, FreshSignIn: n.signIn.fresh(n.o.FreshSignIn), Now: n.o.Now,
 		Logger: f.log, MaxModule: f.maxModule, Secure: f.origins.scheme == "https", AppsDomain: f.origins.appsDomain,
 		Types: javascript.Types,
 	})
@@ -47,7 +47,7 @@ func (f *front) handler(n *Node) (http.Handler, error) {
 	}
 	desk := http.NewServeMux()
 	desk.Handle("/", pages)
-	desk.Handle("/api/", api.New(apiServices(n), api.Options{Logger: f.log, MaxModule: f.maxModule, FreshSignIn: n.o.FreshSignIn, Now: n.o.Now, Types: javascript.Types}))
+	desk.Handle("/api/", api.New(apiServices(n), api.Options{Logger: f.log, MaxModule: f.maxModule, FreshSignIn: n.signIn.fresh(n.o.FreshSignIn), Now: n.o.Now, Types: javascript.Types}))
 	desk.Handle(scim.Prefix, scim.New(scimServices(n), scim.Options{Logger: f.log, URL: n.provisioningURL}))
 	desk.Handle("/problems/", problem.Handler())
 	desk.HandleFunc("GET /.well-known/jwks.json", n.serveKeys)

@@ -29,12 +29,15 @@ type plane struct {
 
 // openHost makes the data plane, with what it needs of the stores, and has it follow the feed.
 func (n *Node) openHost(ctx context.Context) (err error) {
+	if err := n.bounds.keep(ctx); err != nil {
+		return err
+	}
 	calls := &measures{}
 	n.Host, err = host.Open(ctx, host.Options{
 		State: n.store, Rules: n.policy, Engine: n.engine, Meter: n.meter, Queue: n.queue,
-		KV: thrifty{n.kv, n.reserve}, Blobs: thriftyFiles{n.files, n.reserve}, Spent: n.kv, Kept: n.kv,
+		KV: thrifty{n.kv, n.reserve, &n.sums.rooms}, Blobs: thriftyFiles{n.files, n.reserve, &n.sums.rooms}, Spent: n.kv, Kept: n.kv,
 		Ring: n.ring, Logs: appLogs{n.logs}, Addresses: addresses{&n.origins},
-		Module: n.verifier.verified, Problem: problemOf, Room: n.reserve.apps, FuelSpent: n.fuelDay.spent, Observers: []host.Observer{calls.count, sampler{n.samples}.observe},
+		Module: n.verifier.verified, Problem: problemOf, Room: n.reserve.apps, FuelSpent: n.sums.spent, Paced: n.bounds.calls.Take, Observers: []host.Observer{calls.count, sampler{n.samples}.observe},
 		SignOn: signOn{n.SignOn, n.Audiences}, Identities: n.identity, Audience: n.audiences(),
 		Egress: n.egress, Models: n.models, Programs: cmp.Or(n.o.programs, min(host.DefaultPrograms, n.o.Memory/8)),
 		Environment: n.o.Environment, PauseTriggers: n.o.PauseTriggers, Logger: n.log, Watch: n.watch, Now: n.o.Now,
@@ -61,7 +64,7 @@ func (n *Node) openHost(ctx context.Context) (err error) {
 	}
 	n.metrics = &metrics{
 		calls: calls, version: n.o.Version, started: n.started, dir: n.o.DataDir, people: n.People, store: n.store, followers: n.followers,
-		meter: n.meter, host: n.Host, reserve: n.reserve, budgets: n.budgets, watch: n.watch, tls: n.tls, inbox: n.Inbox,
+		meter: n.meter, host: n.Host, reserve: n.reserve, budgets: n.budgets, watch: n.watch, tls: n.tls, signIn: n.signIn, inbox: n.Inbox,
 	}
 	return nil
 }

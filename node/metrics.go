@@ -130,6 +130,7 @@ type metrics struct {
 	budgets   *budgets
 	watch     *calm.Watch
 	tls       *security
+	signIn    *signIn
 	inbox     *inbox.Service
 }
 
@@ -195,6 +196,7 @@ func (m *metrics) measureNode(ctx context.Context, p *telemetry.Page) {
 	gauge("agora_programs_loaded", "releases that are in memory", float64(m.host.InMemory().Programs))
 	m.budgets.measure(p)
 	m.tls.measure(p)
+	m.signIn.measure(p)
 	m.measureNotices(ctx, p)
 	m.measurePanics(p)
 	m.measureDisk(p)

@@ -32,6 +32,7 @@ import (
 	"github.com/agora-host/agora/internal/door"
 	"github.com/agora-host/agora/internal/durable"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/metering/rate"
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/secrets"
 	"github.com/agora-host/agora/state"
@@ -85,7 +86,8 @@ type Node struct {
 	origins origins
 
 	desk      *control.Desk
-	fuelDay   *fuelDay
+	sums      *sums
+	bounds    *bounds
 	attempts  *control.Attempts
 	revisions *revisions.Service
 	store     state.Store
@@ -101,7 +103,7 @@ type Node struct {
 
 	egress  []netip.Prefix // networks that apps may reach although they are not public
 	models  *llm.Config    // that apps may be granted; nil: none
-	signIn  signIn
+	signIn  *signIn
 	outlets outlets
 
 	files *filestore.Store
@@ -165,10 +167,9 @@ func (n *Node) open(ctx context.Context) error {
 	if n.models, err = n.o.openModels(); err != nil {
 		return err
 	}
-	if n.signIn, err = n.o.openSignIn(); err != nil {
+	if n.signIn, err = openSignIn(n.o, n.log); err != nil {
 		return err
 	}
-	n.o.FreshSignIn = n.signIn.fresh(n.o.FreshSignIn)
 	if n.outlets, err = n.o.openOutlets(n.egress); err != nil {
 		return err
 	}
@@ -190,7 +191,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err := errors.Join(n.openTLS(), n.openHost(ctx)); err != nil {
 		return err
 	}
-	if err := n.SignIns.ApplyRules(ctx); err != nil {
+	if _, err := n.SignIns.ApplyRules(ctx); err != nil {
 		return fmt.Errorf("give the roles of the rules: %w", err)
 	}
 	if err := n.Sessions.Shorten(ctx); err != nil {
@@ -344,8 +345,11 @@ func (n *Node) Start() {
 		"used": func(ctx context.Context) {
 			n.regularly(ctx, storeUsed, "what apps used could not be stored", n.flushUsed)
 		},
-		"fuel": func(ctx context.Context) {
-			n.regularly(ctx, fuelEvery, "what apps ran today is not compared with the quotas of fuel", n.fuelDay.compare)
+		"sums": func(ctx context.Context) {
+			n.regularly(ctx, sumsEvery, "what was measured of apps is not compared with the quotas", n.sums.compare)
+		},
+		"bounds": func(ctx context.Context) {
+			n.regularly(ctx, boundsEvery, "the quotas of calls and of their memory are those of a while ago", n.bounds.keep)
 		},
 		"visits": func(ctx context.Context) {
 			n.regularly(ctx, endVisitsEvery, "what runs for sessions that have ended goes on", n.Host.EndVisits)
@@ -360,6 +364,7 @@ func (n *Node) Start() {
 		"server":    func(context.Context) { n.serve(n.door, n.handler) },
 		"sweep":     n.door.Sweep,
 
+		"sign-in":      func(ctx context.Context) { n.signIn.run(ctx, n) },
 		"certificates": n.tls.reload,
 		"orders":       n.tls.issue,
 	}
@@ -475,36 +480,48 @@ func (n *Node) Run(ctx context.Context) error {
 	return n.Stop(grace)
 }
 
-// Info describes the node.
+// Info describes the node, with what waits for the reader.
 func (n *Node) Info(ctx context.Context) control.Info {
-	rev, err := n.store.Rev(ctx)
-	if err != nil {
-		n.log.ErrorContext(ctx, "read the revision", "err", err)
-	}
-	var waiting, unread int
-	err = n.store.View(ctx, func(tx state.Reader) (err error) {
-		if unread, err = n.Inbox.Unread(tx, access.ActorFrom(ctx)); err != nil {
-			return err
-		}
-		waiting, err = governance.Waiting(tx, access.ActorFrom(ctx), n.o.Now())
+	info := n.Bare(ctx)
+	err := n.store.View(ctx, func(tx state.Reader) (err error) {
+		info.Waiting, err = governance.Waiting(tx, access.ActorFrom(ctx), n.o.Now())
 		return err
 	})
-	if err != nil {
-		n.log.ErrorContext(ctx, "count what waits for the reader", "err", err)
-	}
+	n.notShown(ctx, "count the requests that wait for the reader", err)
+	return info
+}
+
+// Bare is Info without the requests that wait for the reader.
+func (n *Node) Bare(ctx context.Context) control.Info {
+	rev, err := n.store.Rev(ctx)
+	n.notShown(ctx, "read the revision", err)
+	var unread int
+	err = n.store.View(ctx, func(tx state.Reader) (err error) {
+		unread, err = n.Inbox.Unread(tx, access.ActorFrom(ctx))
+		return err
+	})
+	n.notShown(ctx, "count what the reader has not read", err)
 	return control.Info{
 		Version: n.o.Version, Started: n.started, ConsoleURL: n.origins.consoleURL,
-		AppsDomain: n.origins.appsDomain, Rev: rev, Waiting: waiting, Unread: unread, Demo: n.o.Demo, TriggersPaused: n.o.PauseTriggers,
+		AppsDomain: n.origins.appsDomain, Rev: rev, Unread: unread, Demo: n.o.Demo, TriggersPaused: n.o.PauseTriggers,
+	}
+}
+
+// notShown logs why a page lacks something, unless its reader has left.
+func (n *Node) notShown(ctx context.Context, what string, err error) {
+	if err != nil && ctx.Err() == nil {
+		n.log.ErrorContext(ctx, what, "err", err)
 	}
 }
 
 // openDesk makes what every flow works at.
 func (n *Node) openDesk() {
-	n.fuelDay = &fuelDay{meter: n.meter, now: n.o.Now}
+	n.sums = &sums{meter: n.meter, kept: n.kv, now: n.o.Now}
+	n.bounds = &bounds{engine: func() *engine.Engine { return n.engine }, calls: rate.NewTable(n.o.Now), now: n.o.Now}
 	n.desk = &control.Desk{
-		Store: n.store, Now: n.o.Now, Logger: n.log, Quotas: n.o.Quotas, Ran: n.fuelDay.ran,
+		Store: n.store, Now: n.o.Now, Logger: n.log, Quotas: n.o.Quotas, Sums: n.sums.of, Uses: n.bounds.uses,
 		Low:    func() error { return n.reserve.low(0) },
 		Follow: n.followers.CatchUp,
 	}
-	n.fuelDay.desk = n.desk
+	n.sums.desk, n.bounds.desk = n.desk, n.desk
 }

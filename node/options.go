@@ -59,7 +59,7 @@ type Options struct {
 	// docs/llm.md. Default none.
 	LLM string
 	// SignIn is a file that says at which providers people sign in, and which roles their groups
-	// give, see docs/sign-in.md. Default none: people sign in with links alone.
+	// give, see docs/sign-in.md. It is read again when it changes. Default none: people sign in with links alone.
 	SignIn string
 	// Notices is a file that says through which mail server and to which webhooks notices leave the
 	// node, see docs/notices.md. Default none: they are in the inbox of the console alone.
@@ -131,12 +131,13 @@ type Options struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
-	acmeHTTP *http.Client                  // of tests: asks the directory
-	gather   time.Duration                 // of tests: see inbox.Options
-	engines  control.Engines               // of tests: the versions of the engine that are known
-	programs int64                         // of tests: see host.Options
-	inject   func(where string)            // of tests: see calm.Watch.Inject
-	wrap     func(state.Store) state.Store // of tests: see package statetest
+	acmeHTTP     *http.Client                  // of tests: asks the directory
+	gather       time.Duration                 // of tests: see inbox.Options
+	lookAtSignIn time.Duration                 // of tests: how often the sign-in file is looked at
+	engines      control.Engines               // of tests: the versions of the engine that are known
+	programs     int64                         // of tests: see host.Options
+	inject       func(where string)            // of tests: see calm.Watch.Inject
+	wrap         func(state.Store) state.Store // of tests: see package statetest
 }
 
 func (o Options) wrapped(s state.Store) state.Store {

@@ -223,29 +223,15 @@ func TestFuelOfDay(t *testing.T) {
 	n.publish(c, manifest("two", `title = "App"`, `description = "Does what it does."`, "[[triggers.cron]]", `name = "tick"`, `schedule = "0 0 1 1 *"`, `path = "/"`), says("two"))
 	bob := n.as("bob@example.com", access.RoleDeveloper)
 	n.publish(bob, bytes.ReplaceAll(described("bobs"), []byte(ada), []byte("bob@example.com")), says("bobs"))
-	ctx, boss := t.Context(), n.as(ops, access.RoleOperator)
+	ctx := t.Context()
 	own := func() *client.Quota {
 		t.Helper()
-		all, err := c.Quotas(ctx, "", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		i := slices.IndexFunc(all, func(q client.Quota) bool { return q.Name == "fuel-a-day" })
-		if i < 0 {
-			return nil
-		}
-		return &all[i]
+		return quotaNamed(t, c, "fuel-a-day")
 	}
 	if q := own(); q != nil {
 		t.Errorf("a quota that no one set: %+v", q)
 	}
-	set := func(limit int64) {
-		t.Helper()
-		if _, err := boss.SetQuota(ctx, "fuel-a-day", client.SetQuota{QuotaOf: client.QuotaOf{User: ada}, Limit: limit, Reason: "it is costly"}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	set(1)
+	n.setQuota("fuel-a-day", ada, 1)
 	n.eventually("the app that ran answers 429", func() bool { return n.get(n.AppURL("one")).Status == 429 })
 	got := n.do("GET", n.AppURL("two"), "", "Accept", "application/json")
 	if later, err := strconv.Atoi(got.Header.Get("Retry-After")); got.Status != 429 || err != nil || later > 86401 || !strings.Contains(got.Body, "00:00 UTC") || strings.Contains(got.Body, "fuel") {
@@ -264,7 +250,7 @@ func TestFuelOfDay(t *testing.T) {
 	if q := own(); q == nil || q.Used < 1 || q.Limit != 1 {
 		t.Errorf("%+v", q)
 	}
-	set(1 << 60)
+	n.setQuota("fuel-a-day", ada, 1<<60)
 	n.eventually("the app runs again", func() bool { return n.get(n.AppURL("one")).Status == 200 })
 	n.eventually("what waited is delivered, and no attempt failed", func() bool {
 		all, err := c.Triggers(ctx, "two")

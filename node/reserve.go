@@ -1,15 +1,12 @@
 package node
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/control"
-	"github.com/agora-host/agora/host/capability/blob"
-	"github.com/agora-host/agora/host/capability/kv"
 	"github.com/agora-host/agora/internal/humanize"
 	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/node/internal/telemetry"
@@ -126,34 +123,4 @@ func (r *reserve) measure(p *telemetry.Page) {
 		p.One("agora_disk_free_bytes", telemetry.Gauge, "room on the data directory's disk, without what running uploads need", float64(free))
 		p.One("agora_disk_reserve_bytes", telemetry.Gauge, "free room below which nothing new is taken in", float64(limit))
 	}
-}
-
-// thrifty is the apps' data on a disk that may be nearly full.
-type thrifty struct {
-	kv.Store
-	reserve *reserve
-}
-
-// Write lets apps delete, whatever is left.
-func (s thrifty) Write(ctx context.Context, app string, w abi.KVWrite, quota abi.KVQuota) error {
-	if w.Value != nil {
-		if err := s.reserve.apps(); err != nil {
-			return err
-		}
-	}
-	return s.Store.Write(ctx, app, w, quota)
-}
-
-// thriftyFiles is thrifty for blobs.
-type thriftyFiles struct {
-	blob.Store
-	reserve *reserve
-}
-
-// Put stores a blob if the disk has room for more than the node itself needs.
-func (s thriftyFiles) Put(ctx context.Context, app, name string, b []byte, quota abi.KVQuota) error {
-	if err := s.reserve.apps(); err != nil {
-		return err
-	}
-	return s.Store.Put(ctx, app, name, b, quota)
 }

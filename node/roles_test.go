@@ -58,12 +58,12 @@ func TestWhoReads(t *testing.T) {
 		"/openapi.json": public, "/schemas/manifest.json": public, "/trust/root": public,
 		"/info": all, "/types/agora.d.ts": all, "/whoami": all, "/apps": all, "/apps/shop": all, "/apps/draft": members, "/usage": all, "/usage?app=shop": usage, "/usage/samples": all, "/quotas": all, "/quotas?user=" + ada: "- - - + - + + +", "/quotas?group=sales": watch, "/quotas/settings": watch, "/tokens": all, "/sessions": all, "/users/" + ada + "/sessions": "- - - + - + - -",
 		"/apps/shop/releases": members, "/apps/shop/releases/1": members, "/apps/shop/activations": members, "/apps/shop/triggers": members, "/events": members,
-		"/requests": members, "/requests/req-1": members, "/grants": members, "/policy": members, "/policy/tiers": members, "/domains": members, "/trust/keys": members,
+		"/requests": members, "/requests/req-1": members, "/requests/req-1/away": members, "/grants": members, "/policy": members, "/policy/tiers": members, "/domains": members, "/trust/keys": members,
 		"/calls/" + failed: inside, "/apps/shop/logs": inside, "/apps/shop/dead-letters": inside, "/apps/shop/secrets": inside, "/apps/scripted/releases/1/source": inside, "/apps/shop/releases/1/briefing": inside,
 		"/provisioning": ops, "/provisioning/entra": ops, "/provisioning/entra/tokens": ops,
 		"/apps/shop/audiences": inside, "/apps/shop/audiences/pilot": inside, "/apps/shop/access-requests": inside,
 		"/certificates": members, "/certificates/cert-1": inside, "/trust/keys/challenge": makers, "/users": watch, "/sign-in/links": ops, "/users/" + ada: watch, "/users/" + ada + "/accounts": of,
-		"/delegations": members, "/delegations?person=" + ada: of, "/notices": all, "/notices/" + noticed: "- - - + - - - -", "/notice-settings": all, "/service-accounts": all, "/service-accounts/ci": of, "/service-accounts/ci/tokens": of, "/groups": members, "/groups/sales": members, "/groups/sales/people": watch, "/access/why?act=operate": all, "/access/why?act=operate&person=" + ada: of,
+		"/delegations": members, "/delegations?person=" + ada: of, "/notices": all, "/notices/" + noticed: "- - - + - - - -", "/notice-settings": all, "/service-accounts": all, "/service-accounts/ci": of, "/service-accounts/ci/tokens": of, "/workloads": watch, "/apps/shop/workloads": of, "/groups": members, "/groups/sales": members, "/groups/sales/people": watch, "/access/why?act=operate": all, "/access/why?act=operate&person=" + ada: of,
 		"/grants/" + grant: members, "/apps/ticking/triggers/cron/tick": members, "/doctor": ops, "/backup": ops,
 	}
 	pages := map[string]string{

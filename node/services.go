@@ -46,7 +46,7 @@ func consoleServices(n *Node) console.Services {
 		Routes: n.Governance, Requests: n.Governance, Threads: n.Threads, Together: n.Together, Briefings: n.Briefings, Exemptions: n.Exemptions, Grants: n.Governance, Lives: n.Lives, Audiences: n.Audiences,
 		Meter: n.Observer, Books: n.Observer, Samples: n.Observer, Calls: n.Observer, Events: n.Observer,
 		Automation: n.Automation, Vault: n.Vault,
-		Tokens: n.People, SignedIn: n.Sessions, ServiceAccounts: n.ServiceAccounts, Delegations: n.Delegations, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
+		Tokens: n.People, SignedIn: n.Sessions, ServiceAccounts: n.ServiceAccounts, Delegations: n.Delegations, Users: n.People, Provisioning: n.Provisioning, Groups: n.Groups, Workloads: n.Workloads, Inbox: n.Inbox, Access: n.Access, Keys: n.People, Accounts: n.SignIns, Links: n.SignIns,
 	}
 }
 
@@ -61,15 +61,14 @@ func (n *Node) openServices() {
 	n.attempts = &control.Attempts{Desk: n.desk}
 	n.People = people.New(people.Options{
 		Desk: n.desk, Prover: prover{filepath.Join(n.o.DataDir, nodeFile)},
-		ConsoleURL: n.ConsoleURL, Lives: n.o.Sessions, Fresh: n.o.FreshSignIn,
+		ConsoleURL: n.ConsoleURL, Lives: n.o.Sessions, Fresh: n.signIn.fresh(n.o.FreshSignIn),
 	})
 	n.ServiceAccounts, n.Delegations = people.NewServiceAccounts(n.People), people.NewDelegations(n.desk)
-	n.signIn.People = n.People
-	n.SignIns = people.NewSignIns(n.signIn.SignInOptions)
+	n.SignIns = people.NewSignIns(n.People, n.signIn.current.Load().forPeople())
 	n.Sessions, n.Logins = people.NewSessions(n.People), people.NewLogins(n.People)
-	n.Workloads = people.NewWorkloads(n.People, n.signIn.workloads, n.signIn.Workloads)
+	n.Workloads = people.NewWorkloads(n.SignIns)
 	n.SignOn = people.NewSignOn(n.People, places{&n.plane})
-	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL, Rules: n.SignIns.Rules()})
+	n.Provisioning = provisioning.New(provisioning.Options{Desk: n.desk, URL: n.provisioningURL, Rules: n.SignIns.Rules})
 	n.Groups, n.Access = people.NewGroups(n.desk), people.NewExplainer(n.desk)
 	n.Inbox = inbox.New(n.outlets.options(inbox.Options{Desk: n.desk, ConsoleURL: n.ConsoleURL, Watch: n.watch, Gather: n.o.gather}))
 	n.openApps()

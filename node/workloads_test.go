@@ -63,10 +63,12 @@ func startPipeline(t *testing.T) *pipeline {
 	}
 	github := rule("deploy", "deploy", map[string]string{"repository_id": "100", "repository_owner_id": "7", "ref": "refs/heads/main"}, "apps:read", "apps:publish")
 	github["apps"] = []string{"shop"}
+	nobody := rule("nobody", "no-such", map[string]string{"repository_id": "200", "ref": "refs/heads/main"}, "apps:read")
+	nobody["apps"] = []string{"desk", "till"}
 	raw, err := json.Marshal(map[string]any{"workloads": []any{
 		github,
 		rule("gitlab", "deploy", map[string]string{"project_id": "55", "namespace_id": "9", "ref": "main", "ref_type": "branch", "ref_protected": "true"}, "all"),
-		rule("nobody", "no-such", map[string]string{"repository_id": "200", "ref": "refs/heads/main"}, "apps:read"),
+		nobody,
 	}})
 	if err != nil {
 		t.Fatal(err)

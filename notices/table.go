@@ -159,6 +159,8 @@ var rows = []Row{
 
 // silent are the kinds of events of which no person is told, and why.
 var silent = map[string]string{
+	"delegation.away":        "it changes no right, and stands on the requests that the person could vote about",
+	"delegation.back":        "likewise",
 	"app.renamed":            "a title is read where the app is",
 	"app.removing":           "the deletion was told, and the removal is told when it is done",
 	"certificate.issued":     "the removal that it is of is told",

@@ -11,6 +11,7 @@ import (
 type about struct{ name string }
 
 func (a *about) Info(context.Context) control.Info { return control.Info{Version: a.name} }
+func (a *about) Bare(context.Context) control.Info { return control.Info{Version: a.name} }
 
 // TestNeed: a service that is missing, or is a nil pointer, is found before anything is served.
 func TestNeed(t *testing.T) {

@@ -17,6 +17,8 @@ import (
 // About says what a node is.
 type About interface {
 	Info(ctx context.Context) control.Info
+	// Bare is Info without how many requests wait for the reader, for those who count them anyway.
+	Bare(ctx context.Context) control.Info
 }
 
 // Authenticator knows the holders of secrets.
@@ -172,8 +174,10 @@ type Together interface {
 
 // Briefings tell reviewers what they have to know before a decision.
 type Briefings interface {
-	// CountOpen counts the requests that are open.
-	CountOpen(ctx context.Context) (control.OpenCounts, error)
+	// Queue lists requests, and counts those that are open.
+	Queue(ctx context.Context, f control.RequestFilter, p control.Page) (control.Queue, error)
+	// AwayOf lists who could still vote about a request and has said that they are away.
+	AwayOf(ctx context.Context, id string) ([]control.Absent, error)
 	// Briefing is about one release, and what of it is open.
 	Briefing(ctx context.Context, app string, number int) (control.Briefing, error)
 }
@@ -283,6 +287,14 @@ type Delegations interface {
 	Delegate(ctx context.Context, n control.NewDelegation) (control.ShownDelegation, error)
 	// EndDelegation ends one of a person, "" for the actor; access.ErrNoDelegation.
 	EndDelegation(ctx context.Context, person, id string) error
+}
+
+// WorkloadRules are the rules of the node's file by which jobs of a CI get tokens. Nothing here changes one.
+type WorkloadRules interface {
+	// Rules lists all, for auditors and operators.
+	Rules(ctx context.Context, p control.Page) (control.Items[control.WorkloadRule], error)
+	// RulesFor lists those by which jobs may act on an app, for its owners, too.
+	RulesFor(ctx context.Context, app string, p control.Page) (control.Items[control.WorkloadRule], error)
 }
 
 // ServiceAccounts are accounts of machines, for each of which a person answers.

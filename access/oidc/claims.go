@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/agora-host/agora/access"
 )
 
 const (
@@ -49,27 +51,28 @@ func (c claims) time(name string) time.Time {
 	return time.Unix(int64(seconds), 0)
 }
 
-// groups reads a person's groups: a list of texts, or one text. They are not known if the provider
-// says that they are elsewhere (OpenID Connect Core 1.0, 5.6.2: it had too many for a token, and that
-// address is not asked), if there are too many, or if they are neither.
-func (c claims) groups(name string) (all []string, known bool) {
+// groups reads a person's groups into an assertion: a list of texts, or one text. They are not known if the
+// provider says that they are elsewhere (OpenID Connect Core 1.0, 5.6.2: it had too many for a token, and that
+// address is not asked; Entra ID's implicit tokens say hasgroups), if there are too many, or if they are neither.
+func (c claims) groups(who *access.Assertion, name string) {
 	var elsewhere map[string]json.RawMessage
 	_ = json.Unmarshal(c["_claim_names"], &elsewhere)
-	if _, is := elsewhere[name]; is {
-		return nil, false
+	if _, is := elsewhere[name]; is || c.bool("hasgroups") {
+		return
 	}
-	if !c.has(name) {
-		return nil, false
+	if who.GroupsLeftOut = !c.has(name); who.GroupsLeftOut {
+		return
 	}
+	var all []string
 	if one := c.text(name); one != "" {
 		all = []string{one}
 	} else if json.Unmarshal(c[name], &all) != nil {
-		return nil, false
+		return
 	}
 	all = slices.DeleteFunc(all, func(g string) bool { return g == "" || len(g) > maxGroup })
 	slices.Sort(all)
-	all = slices.Compact(all)
-	return all, len(all) <= maxGroups
+	who.Groups = slices.Compact(all)
+	who.GroupsKnown = len(who.Groups) <= maxGroups
 }
 
 // clip bounds a text of a provider's, and takes out what is no text.

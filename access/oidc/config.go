@@ -18,8 +18,8 @@ type Config struct {
 	Issuer string `json:"issuer"`
 	// ClientID is the console's name at the provider.
 	ClientID string `json:"client_id"`
-	// SecretFile holds the secret that the provider gave for it, alone. It is read when the node
-	// starts; a relative path counts from the configuration's directory. ClientSecret is the secret
+	// SecretFile holds the secret that the provider gave for it, alone. It is read with
+	// the file; a relative path counts from the configuration's directory. ClientSecret is the secret
 	// itself. Neither: a public client.
 	SecretFile   string `json:"client_secret_file"`
 	ClientSecret string `json:"client_secret"`

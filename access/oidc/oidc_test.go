@@ -287,31 +287,36 @@ func TestGroups(t *testing.T) {
 		change func(map[string]any)
 		want   string
 		known  bool
+		left   bool
 	}{
-		"a list":    {func(c map[string]any) { c["groups"] = []string{"b", "a", "b", ""} }, "[a b]", true},
-		"one":       {func(c map[string]any) { c["groups"] = "a" }, "[a]", true},
-		"paths":     {func(c map[string]any) { c["groups"] = []string{"/a/b"} }, "[/a/b]", true},
-		"none":      {func(c map[string]any) { c["groups"] = []string{} }, "[]", true},
-		"absent":    {func(c map[string]any) { delete(c, "groups") }, "[]", false},
-		"numbers":   {func(c map[string]any) { c["groups"] = []int{1} }, "[]", false},
-		"an object": {func(c map[string]any) { c["groups"] = map[string]int{"a": 1} }, "[]", false},
-		"too many":  {func(c map[string]any) { c["groups"] = many }, "", false},
+		"a list":    {func(c map[string]any) { c["groups"] = []string{"b", "a", "b", ""} }, "[a b]", true, false},
+		"one":       {func(c map[string]any) { c["groups"] = "a" }, "[a]", true, false},
+		"paths":     {func(c map[string]any) { c["groups"] = []string{"/a/b"} }, "[/a/b]", true, false},
+		"none":      {func(c map[string]any) { c["groups"] = []string{} }, "[]", true, false},
+		"absent":    {func(c map[string]any) { delete(c, "groups") }, "[]", false, true},
+		"numbers":   {func(c map[string]any) { c["groups"] = []int{1} }, "[]", false, false},
+		"an object": {func(c map[string]any) { c["groups"] = map[string]int{"a": 1} }, "[]", false, false},
+		"too many":  {func(c map[string]any) { c["groups"] = many }, "", false, false},
 		"elsewhere": {func(c map[string]any) {
 			delete(c, "groups")
 			c["_claim_names"] = map[string]string{"groups": "src1"}
 			c["_claim_sources"] = map[string]any{"src1": map[string]string{"endpoint": "http://169.254.169.254/"}}
-		}, "[]", false},
+		}, "[]", false, false},
 		"here and away": {func(c map[string]any) {
 			c["groups"] = []string{"a"}
 			c["_claim_names"] = map[string]string{"groups": "src1"}
 			c["_claim_sources"] = map[string]any{"src1": map[string]string{"endpoint": w.URL}}
-		}, "[]", false},
+		}, "[]", false, false},
+		"many elsewhere": {func(c map[string]any) {
+			delete(c, "groups")
+			c["hasgroups"] = true
+		}, "[]", false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.Tamper(c.change, nil)
 			who, err := w.signIn(0)
-			if err != nil || who.GroupsKnown != c.known || c.want != "" && fmt.Sprint(who.Groups) != c.want {
-				t.Errorf("groups %v, known %v, %v", who.Groups, who.GroupsKnown, err)
+			if err != nil || who.GroupsKnown != c.known || who.GroupsLeftOut != c.left || c.want != "" && fmt.Sprint(who.Groups) != c.want {
+				t.Errorf("groups %v, known %v, left out %v, %v", who.Groups, who.GroupsKnown, who.GroupsLeftOut, err)
 			}
 		})
 	}

@@ -91,8 +91,8 @@ func (p *Provider) describe(ctx context.Context, f *facts, token *oauth2.Token, 
 		return access.Assertion{}, fmt.Errorf("%w: the provider describes another person than signed in", access.ErrUntrustedSignIn)
 	}
 	p.c.label(&who, c)
-	if !who.GroupsKnown {
-		who.Groups, who.GroupsKnown = c.groups(p.c.Groups)
+	if who.GroupsLeftOut {
+		c.groups(&who, p.c.Groups)
 	}
 	return who, nil
 }
@@ -178,7 +178,7 @@ func (c Config) person(claims claims) (access.Assertion, error) {
 	if len(who.SessionID) > maxSubject {
 		who.SessionID = ""
 	}
-	who.Groups, who.GroupsKnown = claims.groups(c.Groups)
+	claims.groups(&who, c.Groups)
 	c.label(&who, claims)
 	return who, nil
 }

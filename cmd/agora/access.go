@@ -33,6 +33,7 @@ type triedSignIn struct {
 	Vouched     bool           `json:"vouched"`
 	Groups      []string       `json:"groups"`
 	GroupsKnown bool           `json:"groups_known"`
+	LeftOut     bool           `json:"groups_left_out,omitempty"`
 	Roles       []access.Given `json:"roles"`
 	Contact     string         `json:"contact,omitempty"`
 }
@@ -100,7 +101,7 @@ func (c accessCommands) try(path, provider, claims string) (triedSignIn, error) 
 		return triedSignIn{}, err
 	}
 	tried := triedSignIn{
-		Account: who.Key(), Subject: who.Subject, Email: who.Email, Vouched: who.Verified, Groups: who.Groups, GroupsKnown: who.GroupsKnown,
+		Account: who.Key(), Subject: who.Subject, Email: who.Email, Vouched: who.Verified, Groups: who.Groups, GroupsKnown: who.GroupsKnown, LeftOut: who.GroupsLeftOut,
 		Roles: access.RoleRules{Providers: ids, Rules: f.Rules}.Give(provider, who.Groups), Contact: f.Contact,
 	}
 	if name, err := who.UserName(); err == nil {
@@ -130,8 +131,10 @@ func (t triedSignIn) rows() [][]string {
 		rows = append(rows, []string{"user", t.User + ", made at the first sign-in if no user has or had that name"})
 	}
 	switch {
+	case t.LeftOut:
+		rows = append(rows, []string{"groups", "left out: none, for a person of whom the provider has said groups before and whom it does not provision; otherwise memberships stay as they are"})
 	case !t.GroupsKnown:
-		rows = append(rows, []string{"groups", "unknown: the claim is missing, is no list of texts, or is elsewhere; memberships stay as they are"})
+		rows = append(rows, []string{"groups", "unknown: the claim is no list of texts, names too many, or is elsewhere; memberships stay as they are"})
 	case len(t.Groups) == 0:
 		rows = append(rows, []string{"groups", "none"})
 	}

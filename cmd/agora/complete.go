@@ -57,7 +57,7 @@ var arguments = map[string]completion{
 	"requests ID":   {names: completeRequests}, "grants ID": {names: completeGrants}, "exemptions ID": {names: completeExemptions},
 	"triggers KIND": {words: []string{string(abi.TriggerCron), string(abi.TriggerWebhook), string(abi.TriggerEvent)}},
 	"triggers NAME": {names: completeTriggers}, "dead-letters LETTER": {names: completeDeadLetters}, "secrets NAME": {names: completeSecrets},
-	"MODULE": moduleFiles, "MANIFEST": {files: []string{"toml"}}, "DIRECTORY": anyFile, "FILE": anyFile,
+	"policy FILE": {files: append([]string{"toml"}, moduleEndings()[1:]...)}, "MODULE": moduleFiles, "MANIFEST": {files: []string{"toml"}}, "DIRECTORY": anyFile, "FILE": anyFile,
 	"requests TEXT": freeText, "LABEL": freeText, "PATH": freeText, "LINK": freeText, "URL": freeText, "NEW": freeText, "NAME": freeText, "COMMAND": freeText,
 }
 

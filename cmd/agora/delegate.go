@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -16,7 +17,7 @@ import (
 type delegateCommands struct{ *session }
 
 func (c delegateCommands) command() *cobra.Command {
-	return noun("delegate", "Say who decides in your place while you are away", c.to(), c.limited(c.list()), c.end())
+	return noun("delegate", "Say who decides in your place while you are away", c.to(), c.away(), c.limited(c.list()), c.end())
 }
 
 func (c delegateCommands) to() *cobra.Command {
@@ -58,6 +59,42 @@ A date is a whole day of your time zone: until 2026-12-03 is until the end of th
 	return cmd
 }
 
+func (c delegateCommands) away() *cobra.Command {
+	var n client.NewDelegation
+	var from, until string
+	cmd := &cobra.Command{
+		Use: "away", Short: "Say that you are away, and that nobody decides in your place", Args: cobra.NoArgs,
+		Long: `Says that you are away from a time until another. Requests about which you could vote
+show it then, so that nobody waits for you. It changes nothing about who may vote, you
+included, and ends by itself or with agora delegate end. Name another reviewer with
+agora delegate to, if one should decide in your place.
+
+A date is a whole day of your time zone: until 2026-12-03 is until the end of that day.`,
+		Example: "  agora delegate away --until 2026-12-03\n  agora delegate away --from 2026-12-20 --until 2027-01-02 --reason holidays",
+		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) (err error) {
+			if n.From, err = whole("from", from, 0); err != nil {
+				return err
+			}
+			if n.Until, err = whole("until", until, 1); err != nil {
+				return err
+			}
+			d, err := node.Delegate(ctx, n)
+			if err != nil {
+				return err
+			}
+			return c.print(d, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "You are away from %s until %s. `agora delegate end %s` ends it.\n", when(d.From), when(d.Until), d.ID)
+				return err
+			})
+		}),
+	}
+	f := cmd.Flags()
+	f.StringVar(&from, "from", "", "a date, or a time as 2026-12-01T06:00Z (default now)")
+	f.StringVar(&until, "until", "", "likewise, at most 90 days later; needed")
+	f.StringVar(&n.Reason, "reason", "", "why, which your list and the feed say, and requests do not")
+	return cmd
+}
+
 // whole reads a time, or a date and so many days after its beginning.
 func whole(flag, text string, days int) (time.Time, error) {
 	if text == "" {
@@ -91,7 +128,7 @@ func (c delegateCommands) list() *cobra.Command {
 					if !d.Holds {
 						holds = "no: " + d.Why
 					}
-					rows = append(rows, []string{d.ID, d.To, d.By, orDash(strings.Join(d.Concerns, " ")), when(d.From), when(d.Until), holds, d.Reason})
+					rows = append(rows, []string{d.ID, cmp.Or(d.To, "nobody"), d.By, orDash(strings.Join(d.Concerns, " ")), when(d.From), when(d.Until), holds, d.Reason})
 				}
 				return table(w, "DELEGATION WHO IN-PLACE-OF CONCERNS FROM UNTIL HOLDS REASON", rows)
 			})
@@ -110,7 +147,7 @@ func (c delegateCommands) end() *cobra.Command {
 				return err
 			}
 			return c.print(map[string]string{"ended": args[0]}, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "%s has ended. Votes that were cast by it in open requests do not count any more.\n", args[0])
+				_, err := fmt.Fprintf(w, "%s has ended. If another decided by it, votes that were cast so in open requests do not count any more.\n", args[0])
 				return err
 			})
 		}),

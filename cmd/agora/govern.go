@@ -17,6 +17,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/internal/humanize"
+	"github.com/agora-host/agora/script/languages"
 	"github.com/agora-host/agora/sdk/client"
 )
 
@@ -85,12 +86,20 @@ func (c requestCommands) show() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			away, err := node.Away(ctx, args[0])
+			if err != nil {
+				return err
+			}
 			shown := struct {
 				client.Request
-				Tag string `json:"etag,omitempty"`
-			}{q, q.ETag}
+				Tag  string          `json:"etag,omitempty"`
+				Away []client.Absent `json:"away,omitempty"`
+			}{q, q.ETag, away}
 			return c.print(shown, func(w io.Writer) error {
 				rows := requestRows(q)
+				for _, a := range away {
+					rows = append(rows, []string{"away", a.Person + " until " + when(a.Until)})
+				}
 				if q.ETag != "" {
 					rows = append(rows, []string{"etag", strings.Trim(q.ETag, `"`)})
 				}
@@ -540,25 +549,32 @@ type policyCommands struct{ *session }
 
 func (c policyCommands) command() *cobra.Command {
 	var tier string
+	without := unmanifested{dry: true}
 	check := &cobra.Command{
-		Use: "check MANIFEST [MODULE]", Short: "Check a manifest and a module against the policy", Args: cobra.RangeArgs(1, 2),
-		Long: "Checks a manifest, and a module if one is named, against the policy. Exit status 3 if it would refuse.",
+		Use: "check FILE [MODULE]", Short: "Check an app against the policy, without an upload", Args: cobra.RangeArgs(1, 2),
+		Long: `Checks a manifest, and with it a module or a script if one is named, against the policy; or
+a script, as agora deploy would publish it. Exit status 3 if the policy would refuse it.`,
+		Example: "  agora policy check app.ts\n  agora policy check agora.toml app.wasm --tier production",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			manifest, err := os.ReadFile(args[0])
+			p, err := checked(args)
 			if err != nil {
 				return err
-			}
-			var module []byte
-			if len(args) == 2 {
-				if module, err = moduleOf(cmd.Context(), project{filepath.Dir(args[0]), manifest, args[1]}, c.progress()); err != nil {
-					return err
-				}
 			}
 			node, err := c.node()
 			if err != nil {
 				return err
 			}
-			findings, err := node.CheckPolicy(cmd.Context(), manifest, module, tier)
+			steps := c.progress()
+			if err := without.fill(cmd.Context(), node, steps, &p); err != nil {
+				return err
+			}
+			var module []byte
+			if p.module != "" {
+				if module, err = moduleOf(cmd.Context(), p, steps); err != nil {
+					return err
+				}
+			}
+			findings, err := node.CheckPolicy(cmd.Context(), p.manifest, module, tier)
 			if err != nil {
 				return err
 			}
@@ -566,6 +582,7 @@ func (c policyCommands) command() *cobra.Command {
 		},
 	}
 	check.Flags().StringVar(&tier, "tier", "sandbox", "sandbox, pilot or production")
+	without.named(check.Flags())
 	show := &cobra.Command{
 		Use: "show", Short: "Print the policy in force, and which releases grants reach", Args: cobra.NoArgs,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
@@ -584,6 +601,16 @@ func (c policyCommands) command() *cobra.Command {
 		}),
 	}
 	return noun("policy", "Show the policy, or check an app against it before an upload", show, c.tiers(), check)
+}
+
+// checked is what arguments of a check name: a script, with the manifest beside it if there is one, or a manifest, and
+// what is to be checked with it.
+func checked(args []string) (project, error) {
+	if languages.IsSource(args[0]) {
+		return locate(args[0], append(args, "")[1])
+	}
+	manifest, err := os.ReadFile(args[0])
+	return project{filepath.Dir(args[0]), manifest, append(args, "")[1]}, err
 }
 
 // tiers prints what the policy says about each tier, as data.

@@ -45,8 +45,10 @@ func (c quotaCommands) list() *cobra.Command {
 		Use: "list", Short: "List how much you keep, and how much you may", Args: cobra.NoArgs,
 		Long: `Shows how much you keep on the node, and how much you may: apps, releases, bytes
 of modules, open requests, tokens and keys; and of a group that you are in, or of an
-app, too. Operators see the node's quotas, and set them: for one person, group or
-app with agora quotas set, or for all with that or with agora serve --quota.`,
+app, too. Where an operator bounds it, it shows what your apps ran and had compiled
+today, what they keep, how often they were called in the last second, and what memory
+their calls hold. Operators see the node's quotas, and set them: for one person,
+group or app with agora quotas set, or for all with that or with agora serve --quota.`,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, _ []string) error {
 			all, err := node.QuotasOf(ctx, whose)
 			if err != nil {
@@ -101,7 +103,7 @@ func (c quotaCommands) settings() *cobra.Command {
 					if s.Of == "" {
 						of = map[string]string{"person": "every person", "group": "every group", "app": "every app", "node": "the node"}[s.Per]
 					}
-					rows = append(rows, []string{s.Quota, of, strconv.FormatInt(s.Limit, 10), s.By, when(s.At), when(s.Until), s.Reason})
+					rows = append(rows, []string{s.Quota, of, control.QuotaAmount(s.Quota, s.Limit), s.By, when(s.At), when(s.Until), s.Reason})
 				}
 				return table(w, "QUOTA OF LIMIT BY SINCE UNTIL REASON", rows)
 			})
@@ -119,7 +121,8 @@ or app holds before what is set for all of them alike, that before what agora se
 --quota says, and that before the default. What was there already stays, and does
 not grow beyond the new limit. The person concerned is told, with the reason.`,
 		Example: `  agora quotas set apps 500 --user ada@example.com --reason "runs the training course"
-  agora quotas set module-bytes 50GiB --reason "a larger disk"`,
+  agora quotas set module-bytes 50GiB --reason "a larger disk"
+  agora quotas set requests-a-second 200 --reason "nobody takes the node for themselves"`,
 		RunE: c.withNode(func(ctx context.Context, node *client.Client, args []string) (err error) {
 			if to.Limit, err = control.ParseQuota(args[0], args[1]); err != nil {
 				return usageError("quota %s: %v", args[0], err)

@@ -77,7 +77,7 @@ does not answer, 7 in conflict with what is there, 8 something stored is damaged
 		offline.pack(), signature.sign(), signature.verify(), offline.inspect(), offline.types(), call.invoke(), call.logs(),
 		triggerCommands{s}.command(), deadLetterCommands{s}.command(), call.usage())
 	add("govern", requestCommands{s}.command(), capabilityCommands{s}.command(), grantCommands{s}.command(), policyCommands{s}.command(), keyCommands{s}.command(), domainCommands{s}.command(), audienceCommands{s}.command(), exemptionCommands{s}.command(),
-		userCommands{s}.command(), peopleCommands{s}.command(), provisioningCommands{s}.command(), accessCommands{s}.command(), groupCommands{s}.command(), noticeCommands{s}.command(), delegateCommands{s}.command(), tokenCommands{s}.command(), sessionCommands{s}.command(), serviceAccountCommands{s}.command(), quotaCommands{s}.command(), secretCommands{s}.command(), certificateCommands{s}.command(), eventCommands{s}.command())
+		userCommands{s}.command(), peopleCommands{s}.command(), provisioningCommands{s}.command(), accessCommands{s}.command(), groupCommands{s}.command(), noticeCommands{s}.command(), delegateCommands{s}.command(), tokenCommands{s}.command(), sessionCommands{s}.command(), serviceAccountCommands{s}.command(), workloadCommands{s}.command(), quotaCommands{s}.command(), secretCommands{s}.command(), certificateCommands{s}.command(), eventCommands{s}.command())
 	root.AddCommand(offline.version(), workerCommand(c.streams, "compile-worker", engine.CompileWorker), workerCommand(c.streams, "build-worker", isolate.Worker))
 	root.SetHelpCommand(helpCommand(root))
 	plainHelp := root.HelpFunc()

@@ -225,13 +225,19 @@ func (c *terminal) printNotBuilt(e *script.Error) int {
 type unmanifested struct {
 	name, team, costCenter string
 	write                  bool
+	dry                    bool // nothing is published
 }
 
 func (u *unmanifested) flags(f *pflag.FlagSet) {
+	u.named(f)
+	f.BoolVar(&u.write, "write-manifest", false, "of a script without a manifest: write the one that is made for it")
+}
+
+// named adds the flags for what that manifest says.
+func (u *unmanifested) named(f *pflag.FlagSet) {
 	f.StringVar(&u.name, "name", "", "of a script without a manifest: the app's name (default: the file's)")
 	f.StringVar(&u.team, "team", "", "of a script without a manifest: its team (default: that of your other apps, or you)")
 	f.StringVar(&u.costCenter, "cost-center", "", "of a script without a manifest: its cost center (default: that of your other apps, or unassigned)")
-	f.BoolVar(&u.write, "write-manifest", false, "of a script without a manifest: write the one that is made for it")
 }
 
 // noCostCenter is the cost center of an app whose maker has none: usage shows it as that.
@@ -240,7 +246,7 @@ const noCostCenter = "unassigned"
 // fill gives a script that has no manifest one, and says so.
 func (u unmanifested) fill(ctx context.Context, node *client.Client, steps *progress, p *project) error {
 	if p.manifest != nil {
-		if u != (unmanifested{}) {
+		if u != (unmanifested{dry: u.dry}) {
 			return usageError("%s is there, and says what --name, --team and --cost-center would say: change it there", filepath.Join(p.dir, manifestFile))
 		}
 		return nil
@@ -261,6 +267,10 @@ func (u unmanifested) fill(ctx context.Context, node *client.Client, steps *prog
 	costCenter := cmp.Or(u.costCenter, usual(mine, name, func(a client.App) string { return a.CostCenter }), noCostCenter)
 	p.manifest = manifestText(name, who.User, team, costCenter)
 	said := fmt.Sprintf("%s has no %s: it is published as %s, of team %s and cost center %s, with internal data and no capabilities.", p.module, manifestFile, name, printable(team), printable(costCenter))
+	if u.dry {
+		steps.note(fmt.Sprintf("%s has no %s: it is checked as %s, of team %s and cost center %s, with internal data and no capabilities.", p.module, manifestFile, name, printable(team), printable(costCenter)))
+		return nil
+	}
 	if !u.write {
 		steps.note(said + "\n--write-manifest writes that beside it, to be changed there.")
 		return nil

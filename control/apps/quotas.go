@@ -23,6 +23,9 @@ func (c *Catalogue) MayUpload(ctx context.Context, r registry.Release) error {
 				return err
 			}
 		}
+		if err := c.desk.SumsLeave(tx, control.Compiling, registry.App{Owner: owner, Group: app.Group}); err != nil {
+			return err
+		}
 		if err := c.desk.WouldFit(tx, "module-bytes", owner, r.Size); err != nil {
 			return err
 		}

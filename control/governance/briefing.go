@@ -43,34 +43,21 @@ type Briefings struct {
 // NewBriefings makes a Briefings of a service.
 func NewBriefings(s *Service, a Advisor, m Meter) *Briefings { return &Briefings{s.Judge, s, a, m} }
 
-// CountOpen counts the open requests, and those that wait for reviewers of each concern.
-func (s *Briefings) CountOpen(ctx context.Context) (c control.OpenCounts, err error) {
-	if _, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode); err != nil {
-		return c, err
+// AwayOf lists who could still vote about a request and is away.
+func (s *Briefings) AwayOf(ctx context.Context, id string) ([]control.Absent, error) {
+	actor, err := s.desk.May(ctx, access.ReadCatalogue, access.TheNode)
+	if err != nil {
+		return nil, err
 	}
+	var away map[string][]control.Absent
 	err = s.desk.View(ctx, func(tx state.Reader) error {
-		c = control.OpenCounts{}
-		for _, concern := range access.Concerns() {
-			c.Concerns = append(c.Concerns, control.ConcernCount{Concern: concern})
-		}
-		open, next, err := tx.RequestsPart("", approvals.StatusOpen, state.Part{Limit: control.MaxPageLimit})
-		c.Open, c.More = len(open), next != nil
-		for _, q := range open {
-			if q, err = control.CountVotes(tx, q, s.policy.Digest(), s.desk.Now()); err != nil {
-				return err
-			}
-			if q.Overdue() {
-				c.Overdue++
-			}
-			for i := range c.Concerns {
-				if control.Awaits(q, c.Concerns[i].Concern) {
-					c.Concerns[i].N++
-				}
-			}
+		q, err := s.service.RequestIn(tx, actor, id)
+		if err == nil {
+			away, err = s.away(tx, []approvals.Request{q})
 		}
 		return err
 	})
-	return c, err
+	return append([]control.Absent{}, away[id]...), err
 }
 
 // Briefing is what a reviewer has to know of a release, for those who may look into its app. It is about the

@@ -10,6 +10,7 @@ import (
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/approvals"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/control/governance"
 	"github.com/agora-host/agora/control/people"
 	"github.com/agora-host/agora/state"
 )
@@ -196,5 +197,81 @@ func TestDelegationsThatAreRefused(t *testing.T) {
 	all, err := s.List(b.as(t, tom), "", control.Page{Limit: 10})
 	if err != nil || len(all.Items) != 1 || all.Items[0].By != sue || !all.Items[0].Holds {
 		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// TestAway: a reviewer who is away and named nobody is named beside a request about which they could still vote, and
+// on no other; they may vote as before, nobody may in their place, and it ends by itself.
+func TestAway(t *testing.T) {
+	b, s := away(t)
+	briefs := governance.NewBriefings(b.Service, nil, nil)
+	q := b.ask(t, 1)
+	names := func() string {
+		t.Helper()
+		of, err := briefs.AwayOf(b.as(t, rex), q.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		queue, err := briefs.Queue(b.as(t, rex), control.RequestFilter{}, control.Page{})
+		if err != nil || !slices.Equal(queue.Away[q.ID], of) {
+			t.Errorf("of one %v, of all %v, %v", of, queue.Away, err)
+		}
+		var words []string
+		for _, a := range of {
+			words = append(words, a.Person+" until "+a.Until.Format(time.RFC3339))
+		}
+		return strings.Join(words, ", ")
+	}
+	is := func(when, want string) {
+		t.Helper()
+		if got := names(); got != want {
+			t.Errorf("%s: away are %q, want %q", when, got, want)
+		}
+	}
+	is("at first", "")
+	note := func(by string, from, until time.Time) control.ShownDelegation {
+		t.Helper()
+		d, err := s.Delegate(b.as(t, by), control.NewDelegation{From: from, Until: until})
+		if err != nil || d.To != "" || d.Reason != "" {
+			t.Fatalf("%+v, %v", d, err)
+		}
+		return d
+	}
+	day := b.now.Add(24 * time.Hour).UTC()
+	sueIs, tomIs, rexIs := sue+" until "+day.Format(time.RFC3339), tom+" until "+day.Format(time.RFC3339), rex+" until "+day.Format(time.RFC3339)
+	back := note(sue, time.Time{}, day)
+	if !back.Holds {
+		t.Errorf("%+v", back)
+	}
+	note(tom, b.now.Add(time.Hour), day)
+	note(rex, time.Time{}, day)
+	is("sue and rex are, and tom will be", rexIs+", "+sueIs)
+	b.now = b.now.Add(time.Hour)
+	is("an hour later", rexIs+", "+sueIs+", "+tomIs)
+	if q, err := b.vote(t, sue, q.ID, true); err != nil || q.Votes[0].For != "" {
+		t.Errorf("who is away cannot vote: %+v, %v", q, err)
+	}
+	is("sue has voted, and only privacy is missing", rexIs+", "+tomIs)
+	b.user(t, rex, func(u *access.User) { u.Roles = []access.Role{"reviewer/security"} })
+	is("rex reviews security alone", tomIs)
+	b.share(t, tom)
+	is("tom owns the app", "")
+	b.share(t, "")
+	b.user(t, tom, func(u *access.User) { u.Roles = nil })
+	is("tom is no reviewer", "")
+	b.user(t, tom, func(u *access.User) { u.Roles = []access.Role{"reviewer/privacy"} })
+	q = b.ask(t, 2)
+	is("another request", rexIs+", "+sueIs+", "+tomIs)
+	if err := s.EndDelegation(b.as(t, sue), "", back.ID); err != nil {
+		t.Fatal(err)
+	}
+	is("sue is back", rexIs+", "+tomIs)
+	b.now = day
+	is("by itself", "")
+	if _, err := s.Delegate(b.as(t, sue), control.NewDelegation{Until: b.now.Add(time.Hour), Concerns: []access.Concern{"security"}}); !errors.Is(err, access.ErrBadDelegation) {
+		t.Errorf("away for one concern: %v", err)
+	}
+	if _, err := s.Delegate(b.as(t, sue), control.NewDelegation{Until: b.now.Add(91 * 24 * time.Hour)}); !errors.Is(err, access.ErrBadDelegation) {
+		t.Errorf("away for too long: %v", err)
 	}
 }

@@ -40,6 +40,15 @@ type Question struct {
 	Public     bool // the tier was opened to everybody, or is about to be
 }
 
+// Refusal is the error for a release that findings refuse.
+func (q Question) Refusal(findings []abi.Finding) *control.Refusal {
+	r := &control.Refusal{Findings: findings, Tier: q.Tier}
+	if q.Release.Made != nil {
+		r.Script = q.Release.Made.Entry
+	}
+	return r
+}
+
 // NewQuestion is a question about a release of an app that may be there already.
 func NewQuestion(tx state.Reader, action, actor string, tier abi.Tier, r registry.Release) (Question, error) {
 	q := Question{Action: action, Actor: actor, Tier: tier, Release: r}
@@ -169,15 +178,16 @@ func (j *Judge) JudgedAll(ctx context.Context, by string, about func(state.Reade
 		return all, subjects, nil
 	}
 	return again(func() error {
+		var asked []Question
 		var was []approvals.Subject
 		err := j.desk.View(ctx, func(tx state.Reader) (err error) {
-			_, was, err = read(tx)
+			asked, was, err = read(tx)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		verdicts, err := j.evaluateAll(ctx, was)
+		verdicts, err := j.evaluateAll(ctx, asked, was)
 		if err != nil {
 			return err
 		}
@@ -196,16 +206,16 @@ func (j *Judge) JudgedAll(ctx context.Context, by string, about func(state.Reade
 	})
 }
 
-// evaluateAll asks the policy about each of some subjects. It returns a Refusal with the findings of the
+// evaluateAll asks the policy about each of some subjects, which questions are about. It returns a Refusal with the findings of the
 // first that is refused.
-func (j *Judge) evaluateAll(ctx context.Context, all []approvals.Subject) (verdicts []approvals.Verdict, err error) {
-	for _, s := range all {
+func (j *Judge) evaluateAll(ctx context.Context, asked []Question, all []approvals.Subject) (verdicts []approvals.Verdict, err error) {
+	for i, s := range all {
 		v, err := j.evaluate(ctx, s)
 		if err != nil {
 			return nil, err
 		}
 		if v.Refuses() {
-			return nil, &control.Refusal{Findings: v.Findings}
+			return nil, asked[i].Refusal(v.Findings)
 		}
 		verdicts = append(verdicts, v)
 	}

@@ -232,41 +232,50 @@ func (s *Service) Requests(ctx context.Context, f control.RequestFilter, p contr
 	if err != nil {
 		return all, err
 	}
-	if f.Mine || f.Overdue || f.Turn != "" || f.Concern != "" {
-		f.Status = approvals.StatusOpen // what is over waits for no one
-	}
 	err = s.desk.View(ctx, func(tx state.Reader) (err error) {
-		read := func(p state.Part) (part []approvals.Request, next []byte, err error) {
-			if f.Release != 0 {
-				part, next, err = tx.ReleaseRequests(f.App, f.Release, p)
-			} else {
-				part, next, err = tx.RequestsPart(f.App, f.Status, p)
-			}
-			for i := 0; err == nil && i < len(part); i++ {
-				part[i], err = control.CountVotes(tx, part[i], s.policy.Digest(), s.desk.Now())
-			}
-			return part, next, err
-		}
-		all, err = control.Sift(p, func(q approvals.Request) bool {
-			return f.Keeps(q) && (!f.Holds || approvals.Exempts(q, s.desk.Now())) && (!f.Mine || control.WaitsFor(actor, q)) && (!f.Overdue || q.Overdue()) && (f.Concern == "" || control.Awaits(q, f.Concern))
-		}, read)
-		if err != nil {
-			return err
-		}
-		newest := map[string]int{}
-		for i, q := range all.Items {
-			if _, ok := newest[q.App]; !ok {
-				app, err := tx.App(q.App)
-				if err != nil {
-					return fmt.Errorf("app %q: %w", q.App, err)
-				}
-				newest[q.App] = app.Releases
-			}
-			all.Items[i] = s.Explain(q, newest[q.App])
-		}
-		return nil
+		all, err = requestsIn(s, tx, actor, f.OfOpen(), p)
+		return err
 	})
 	return all, err
+}
+
+// requestsIn is Requests in one state, for a filter that says of which status they are.
+func requestsIn(s *Service, tx state.Reader, actor access.Actor, f control.RequestFilter, p control.Page) (control.Items[approvals.Request], error) {
+	all, err := control.Sift(p, wanted(actor, f, s.desk.Now()), func(p state.Part) (part []approvals.Request, next []byte, err error) {
+		if f.Release != 0 {
+			part, next, err = tx.ReleaseRequests(f.App, f.Release, p)
+		} else {
+			part, next, err = tx.RequestsPart(f.App, f.Status, p)
+		}
+		for i := 0; err == nil && i < len(part); i++ {
+			part[i], err = control.CountVotes(tx, part[i], s.policy.Digest(), s.desk.Now())
+		}
+		return part, next, err
+	})
+	return all, errors.Join(err, explainAll(s, tx, all.Items))
+}
+
+// wanted reports whether a filter wants a request whose votes are counted.
+func wanted(actor access.Actor, f control.RequestFilter, now time.Time) func(approvals.Request) bool {
+	return func(q approvals.Request) bool {
+		return f.Keeps(q) && (!f.Holds || approvals.Exempts(q, now)) && (!f.Mine || control.WaitsFor(actor, q)) && (!f.Overdue || q.Overdue()) && (f.Concern == "" || control.Awaits(q, f.Concern))
+	}
+}
+
+// explainAll explains each request of a page.
+func explainAll(s *Service, tx state.Reader, all []approvals.Request) error {
+	newest := map[string]int{}
+	for i, q := range all {
+		if _, ok := newest[q.App]; !ok {
+			app, err := tx.App(q.App)
+			if err != nil {
+				return fmt.Errorf("app %q: %w", q.App, err)
+			}
+			newest[q.App] = app.Releases
+		}
+		all[i] = s.Explain(q, newest[q.App])
+	}
+	return nil
 }
 
 // Waiting counts the open requests of which it is an actor's turn, of as many as one page lists.

@@ -44,13 +44,14 @@ func (s *SignIns) Disconnect(ctx context.Context, user, id string) error {
 	if err != nil {
 		return err
 	}
+	rules := s.Rules()
 	_, err = s.people.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		all, err := tx.Accounts(user)
 		if err != nil {
 			return err
 		}
 		other := slices.ContainsFunc(all, func(a access.Account) bool {
-			return a.ID != id && slices.Contains(s.rules.Providers, a.Provider)
+			return a.ID != id && slices.Contains(rules.Providers, a.Provider)
 		})
 		if user == actor.User && !other {
 			return fmt.Errorf("%w: connect another account first, or ask an operator", access.ErrLastWayIn)
@@ -59,7 +60,7 @@ func (s *SignIns) Disconnect(ctx context.Context, user, id string) error {
 		if err != nil {
 			return fmt.Errorf("user %q: %w", user, err)
 		}
-		a, err := access.Disconnect(tx, user, id, s.rules)
+		a, err := access.Disconnect(tx, user, id, rules)
 		if err != nil {
 			return fmt.Errorf("account %.60q: %w", id, err)
 		}

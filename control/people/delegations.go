@@ -55,7 +55,7 @@ func (s *Delegations) List(ctx context.Context, person string, p control.Page) (
 	return page, err
 }
 
-// Delegate has another person decide in the actor's place.
+// Delegate has another person decide in the actor's place or, if it names nobody, notes that the actor is away.
 func (s *Delegations) Delegate(ctx context.Context, n control.NewDelegation) (made control.ShownDelegation, err error) {
 	actor, err := s.desk.Door(ctx, access.Delegate)
 	if err != nil {
@@ -64,9 +64,11 @@ func (s *Delegations) Delegate(ctx context.Context, n control.NewDelegation) (ma
 	if err := access.May(actor, access.Delegate, access.Person(actor.User)); err != nil {
 		return made, err
 	}
-	to, err := access.CanonicalName(n.To)
-	if err != nil {
-		return made, err
+	to := ""
+	if n.To != "" {
+		if to, err = access.CanonicalName(n.To); err != nil {
+			return made, err
+		}
 	}
 	id := access.NewDelegationID()
 	_, err = s.desk.Update(ctx, actor.User, func(tx state.Tx) error {
@@ -74,11 +76,16 @@ func (s *Delegations) Delegate(ctx context.Context, n control.NewDelegation) (ma
 		if err != nil {
 			return err
 		}
-		detail := map[string]string{"person": d.To, "delegation": d.ID, "starts": d.From.Format(time.RFC3339), "until": d.Until.Format(time.RFC3339), "reason": d.Reason}
+		detail := map[string]string{"delegation": d.ID, "starts": d.From.Format(time.RFC3339), "until": d.Until.Format(time.RFC3339), "reason": d.Reason}
 		if len(d.Concerns) > 0 {
 			detail["concerns"] = words(d.Concerns)
 		}
-		tx.Emit("delegation.made", "", actor.User, detail)
+		if d.IsAbsence() {
+			tx.Emit("delegation.away", "", actor.User, detail)
+		} else {
+			detail["person"] = d.To
+			tx.Emit("delegation.made", "", actor.User, detail)
+		}
 		from, err := tx.User(actor.User)
 		if err != nil {
 			return err
@@ -106,6 +113,10 @@ func (s *Delegations) EndDelegation(ctx context.Context, person, id string) erro
 		d, err := access.EndDelegation(tx, person, id, s.desk.Now())
 		if err != nil {
 			return err
+		}
+		if d.IsAbsence() {
+			tx.Emit("delegation.back", "", person, map[string]string{"delegation": d.ID})
+			return nil
 		}
 		tx.Emit("delegation.ended", "", person, map[string]string{"person": d.To, "delegation": d.ID})
 		return nil

@@ -47,7 +47,7 @@ func (s *SignIns) SwitchLinks(ctx context.Context, off bool) (l access.Links, er
 			kind = "links.switched_off"
 		}
 		tx.Emit(kind, "", "", nil)
-		return access.SwitchLinks(tx, l, s.rules.Providers)
+		return access.SwitchLinks(tx, l, s.Rules().Providers)
 	})
 	return l, err
 }

@@ -25,8 +25,8 @@ type Options struct {
 	ConsoleURL func() string
 	// Lives say how long sessions last; the zero value: as access.Lives.Or says.
 	Lives access.Lives
-	// Fresh is how long ago a person may have signed in for what asks for a fresh sign-in; 0: at any time.
-	Fresh time.Duration
+	// Fresh returns how long ago a person may have signed in for what asks for a fresh sign-in; 0: at any time.
+	Fresh func() time.Duration
 }
 
 // Service keeps users and their credentials.
@@ -35,7 +35,7 @@ type Service struct {
 	prover     Prover
 	consoleURL func() string
 	lives      access.Lives
-	fresh      time.Duration
+	fresh      func() time.Duration
 	used       uses
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/agora-host/agora/access"
@@ -30,49 +31,59 @@ type Provider interface {
 	EndSession(returnTo string) string
 }
 
-// SignInOptions are what SignIns need.
-type SignInOptions struct {
-	People    *Service
+// Entrance is how people and jobs come in with what others say of them. Nothing in it changes.
+type Entrance struct {
 	Providers []Provider
 	Rules     []access.GroupRule
-	// Workloads are the rules by which jobs of a CI get tokens.
+	// Workloads are the rules by which jobs of a CI get tokens, and Jobs verifies what these jobs bring.
 	Workloads []access.WorkloadRule
+	Jobs      WorkloadReader
 	// Contact is whom people ask who have no role; "": the operators.
 	Contact string
 }
 
-// SignIns let people in who sign in at a provider.
+func (e Entrance) roleRules() access.RoleRules {
+	rules := access.RoleRules{Rules: e.Rules}
+	for _, p := range e.Providers {
+		rules.Providers = append(rules.Providers, p.ID())
+	}
+	return rules
+}
+
+// SignIns let people in who sign in at a provider. They are safe for concurrent use.
 type SignIns struct {
-	people    *Service
-	providers []Provider
-	rules     access.RoleRules
-	contact   string
+	people   *Service
+	entrance atomic.Pointer[Entrance] // each act reads it once, where it needs more than one part of it
 }
 
 // NewSignIns makes SignIns.
-func NewSignIns(o SignInOptions) *SignIns {
-	s := &SignIns{people: o.People, providers: o.Providers, contact: o.Contact, rules: access.RoleRules{Rules: o.Rules}}
-	for _, p := range o.Providers {
-		s.rules.Providers = append(s.rules.Providers, p.ID())
-	}
+func NewSignIns(people *Service, e Entrance) *SignIns {
+	s := &SignIns{people: people}
+	s.Replace(e)
 	return s
 }
 
+// Replace puts another entrance in force. Sessions that began by the one before go on, and ApplyRules gives
+// everyone the roles of the new one.
+func (s *SignIns) Replace(e Entrance) { s.entrance.Store(&e) }
+
 // Providers lists the providers, in the order in which they are offered.
 func (s *SignIns) Providers() []control.SignInProvider {
-	all := make([]control.SignInProvider, len(s.providers))
-	for i, p := range s.providers {
+	providers := s.entrance.Load().Providers
+	all := make([]control.SignInProvider, len(providers))
+	for i, p := range providers {
 		all[i] = control.SignInProvider{ID: p.ID(), Name: p.Name()}
 	}
 	return all
 }
 
 func (s *SignIns) provider(id string) (Provider, error) {
-	i := slices.IndexFunc(s.providers, func(p Provider) bool { return p.ID() == id })
+	providers := s.entrance.Load().Providers
+	i := slices.IndexFunc(providers, func(p Provider) bool { return p.ID() == id })
 	if i < 0 {
 		return nil, fmt.Errorf("sign-in provider %.60q: %w", id, access.ErrNoProvider)
 	}
-	return s.providers[i], nil
+	return providers[i], nil
 }
 
 // callback is where a provider leads browsers back to. Each has an address of its own, so that what
@@ -111,7 +122,7 @@ func (s *SignIns) BeginAgain(ctx context.Context, provider, to string) (address 
 	if err != nil {
 		return "", l, err
 	}
-	address, l, err = p.Begin(ctx, s.callback(provider), max(time.Second, s.people.fresh/2))
+	address, l, err = p.Begin(ctx, s.callback(provider), max(time.Second, s.people.fresh()/2))
 	l.To, l.Again = to, actor.User
 	return address, l, err
 }
@@ -119,10 +130,13 @@ func (s *SignIns) BeginAgain(ctx context.Context, provider, to string) (address 
 // again notes in the actor's session that the person gave proof once more.
 func (s *SignIns) again(ctx context.Context, user string, who access.Assertion) error {
 	actor, err := s.people.desk.Door(ctx, access.LookAround)
-	if err != nil || actor.User != user || actor.Via != access.KindSession {
+	if err != nil {
+		return fmt.Errorf("%w: the session that this was for has ended", access.ErrUntrustedSignIn)
+	}
+	if actor.User != user || actor.Via != access.KindSession {
 		return fmt.Errorf("%w: another person has signed in to the console here meanwhile", access.ErrUntrustedSignIn)
 	}
-	arrival := access.Arrive(who, s.rules, s.people.desk.Now())
+	arrival := access.Arrive(who, s.Rules(), s.people.desk.Now())
 	_, err = s.people.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		session, err := tx.CredentialByHash(actor.Credential)
 		if err != nil {
@@ -163,7 +177,7 @@ func (s *SignIns) FinishSignIn(ctx context.Context, provider string, l access.Lo
 		return "", s.connect(ctx, l.Connect, who)
 	}
 	secret, hash := access.NewSecret(access.KindSession)
-	arrival := access.Arrive(who, s.rules, s.people.desk.Now())
+	arrival := access.Arrive(who, s.Rules(), s.people.desk.Now())
 	_, err = s.people.desk.Update(ctx, "", func(tx state.Tx) error {
 		told, err := access.SignIn(tx, arrival)
 		if err != nil {
@@ -193,7 +207,7 @@ func (s *SignIns) connect(ctx context.Context, user string, who access.Assertion
 	if err != nil || actor.Via != access.KindSession {
 		return fmt.Errorf("%w: another person has signed in to the console here meanwhile; begin again in the settings", access.ErrUntrustedSignIn)
 	}
-	arrival := access.Arrive(who, s.rules, s.people.desk.Now())
+	arrival := access.Arrive(who, s.Rules(), s.people.desk.Now())
 	_, err = s.people.desk.Update(ctx, actor.User, func(tx state.Tx) error {
 		told, err := access.Connect(tx, user, arrival)
 		if err != nil {
@@ -328,8 +342,8 @@ const maxContacts = 3
 
 // Contact is whom a person asks who has no role.
 func (s *SignIns) Contact(ctx context.Context) (words string, err error) {
-	if s.contact != "" {
-		return s.contact, nil
+	if contact := s.entrance.Load().Contact; contact != "" {
+		return contact, nil
 	}
 	var names []string
 	err = s.people.desk.View(ctx, func(tx state.Reader) error {
@@ -344,13 +358,15 @@ func (s *SignIns) Contact(ctx context.Context) (words string, err error) {
 	return strings.Join(names, ", "), err
 }
 
-// ApplyRules gives every user what rules give now: they may have changed since the node ran last.
-func (s *SignIns) ApplyRules(ctx context.Context) error {
+// ApplyRules gives every user what rules give now, and returns to how many they gave something else before. A sign-in
+// that began with earlier rules may end after it: who replaced them calls it until it changes nothing.
+func (s *SignIns) ApplyRules(ctx context.Context) (changed int, err error) {
 	var outdated []string
-	err := s.people.desk.View(ctx, func(tx state.Reader) error {
+	rules := s.Rules()
+	err = s.people.desk.View(ctx, func(tx state.Reader) error {
 		users, err := tx.Users()
 		for _, u := range users {
-			old, ruleErr := access.Outdated(tx, u, s.rules)
+			old, ruleErr := access.Outdated(tx, u, rules)
 			if err = errors.Join(err, ruleErr); old {
 				outdated = append(outdated, u.Name)
 			}
@@ -362,15 +378,15 @@ func (s *SignIns) ApplyRules(ctx context.Context) error {
 			err = s.applyTo(ctx, name)
 		}
 	}
-	return err
+	return len(outdated), err
 }
 
 // Rules are those that give roles by groups at providers.
-func (s *SignIns) Rules() access.RoleRules { return s.rules }
+func (s *SignIns) Rules() access.RoleRules { return s.entrance.Load().roleRules() }
 
 func (s *SignIns) applyTo(ctx context.Context, name string) error {
 	_, err := s.people.desk.Update(ctx, nodeActor.User, func(tx state.Tx) error {
-		u, err := access.ApplyRules(tx, name, s.rules)
+		u, err := access.ApplyRules(tx, name, s.Rules())
 		if errors.Is(err, access.ErrNotFound) {
 			return nil // renamed meanwhile, by whoever will apply rules again
 		}

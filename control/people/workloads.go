@@ -9,8 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/control"
+	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/state"
 )
 
@@ -29,17 +31,16 @@ type WorkloadReader interface {
 // Workloads give the jobs of a CI tokens of service accounts, in exchange for the CI's own. They are safe for
 // concurrent use.
 type Workloads struct {
-	people *Service
-	reader WorkloadReader
-	rules  []access.WorkloadRule
+	people  *Service
+	signIns *SignIns // which know the rules that are in force
 
 	mu      sync.Mutex
 	refused map[string][]time.Time // by network
 }
 
-// NewWorkloads makes Workloads of rules that were checked.
-func NewWorkloads(people *Service, reader WorkloadReader, rules []access.WorkloadRule) *Workloads {
-	return &Workloads{people: people, reader: reader, rules: rules, refused: map[string][]time.Time{}}
+// NewWorkloads makes Workloads by the rules of an entrance.
+func NewWorkloads(s *SignIns) *Workloads {
+	return &Workloads{people: s.people, signIns: s, refused: map[string][]time.Time{}}
 }
 
 // Exchange trades a workload's token for one of the service account of the first rule that it meets, with the
@@ -68,6 +69,92 @@ func (w *Workloads) Exchange(ctx context.Context, asked control.Exchange) (strin
 	return "", access.Credential{}, err
 }
 
+// Rules lists the rules, in the order in which they count, for auditors and operators.
+func (w *Workloads) Rules(ctx context.Context, p control.Page) (page control.Items[control.WorkloadRule], err error) {
+	if _, err := w.people.desk.May(ctx, access.ReadWorkloads, access.TheNode); err != nil {
+		return page, err
+	}
+	return w.list(ctx, p, func(state.Reader) (*registry.App, error) { return nil, nil })
+}
+
+// RulesFor lists the rules by which jobs may act on an app: those that name it, and those that name none and whose
+// account may change it now. Of the apps that a rule names it tells that one alone.
+func (w *Workloads) RulesFor(ctx context.Context, name string, p control.Page) (page control.Items[control.WorkloadRule], err error) {
+	actor, err := w.people.desk.Door(ctx, access.ReadAppWorkloads)
+	if err != nil {
+		return page, err
+	}
+	return w.list(ctx, p, func(tx state.Reader) (*registry.App, error) {
+		app, err := tx.App(name)
+		if err != nil {
+			return nil, fmt.Errorf("app %q: %w", name, err)
+		}
+		return &app, control.MayApp(actor, access.ReadAppWorkloads, app)
+	})
+}
+
+// list lists the rules for one app, or all.
+func (w *Workloads) list(ctx context.Context, p control.Page, find func(state.Reader) (*registry.App, error)) (page control.Items[control.WorkloadRule], err error) {
+	rules := w.signIns.entrance.Load().Workloads
+	err = w.people.desk.View(ctx, func(tx state.Reader) error {
+		app, err := find(tx)
+		if err != nil {
+			return err
+		}
+		shown := []control.WorkloadRule{}
+		for i, r := range rules {
+			one, actor, err := w.shown(tx, r)
+			if err != nil {
+				return err
+			}
+			if one.Place = i + 1; app != nil {
+				if len(r.Apps) > 0 && !slices.Contains(r.Apps, app.Name) || len(r.Apps) == 0 && !access.Changes(actor, control.OfApp(*app)) {
+					continue
+				}
+				if len(r.Apps) > 0 {
+					one.Apps = []string{app.Name}
+				}
+			}
+			shown = append(shown, one)
+		}
+		page, err = control.Cut(p, shown, func(r control.WorkloadRule) string { return fmt.Sprintf("%06d", r.Place) })
+		return err
+	})
+	return page, err
+}
+
+// shown is a rule with what its account may do now, and the actor that its tokens make; no actor if it gives none.
+func (w *Workloads) shown(tx state.Reader, r access.WorkloadRule) (one control.WorkloadRule, actor access.Actor, err error) {
+	one = control.WorkloadRule{
+		ID: r.ID, Issuer: r.Issuer, Audience: r.Audience, Claims: r.Claims, Scopes: r.Scopes, Apps: r.Apps, Effective: []access.Role{},
+	}
+	name, err := access.ServiceAccountName(r.Account)
+	if err != nil {
+		return one, actor, err // the file was checked
+	}
+	one.Account = strings.TrimSuffix(name, abi.ServiceDomain)
+	u, err := access.FindServiceAccount(tx, name)
+	switch {
+	case errors.Is(err, access.ErrNoServiceAccount):
+		one.Idle = "there is no such service account"
+		return one, actor, nil
+	case err != nil:
+		return one, actor, err
+	}
+	one.Sponsor = u.Sponsor
+	if u.Disabled {
+		one.Idle = "the service account is disabled"
+		return one, actor, nil
+	}
+	actor, err = access.ActorOf(tx, u, access.Credential{Kind: access.KindToken, User: u.Name, Reach: r.Reach()}, w.people.desk.Now())
+	if errors.Is(err, access.ErrNoSponsor) {
+		one.Idle = "the sponsor of the service account has left"
+		return one, access.Actor{}, nil
+	}
+	one.Effective = append(one.Effective, actor.Roles...)
+	return one, actor, err
+}
+
 // expected reports whether an error is about the token, the rule or its service account, of which a stranger is
 // told nothing.
 func expected(err error) bool {
@@ -77,11 +164,12 @@ func expected(err error) bool {
 }
 
 func (w *Workloads) exchange(ctx context.Context, asked control.Exchange) (string, access.Credential, error) {
-	job, err := w.reader.Read(ctx, asked.Token)
+	e := w.signIns.entrance.Load()
+	job, err := e.Jobs.Read(ctx, asked.Token)
 	if err != nil {
 		return "", access.Credential{}, err
 	}
-	rule, err := access.WorkloadRuleFor(w.rules, job)
+	rule, err := access.WorkloadRuleFor(e.Workloads, job)
 	if err != nil {
 		return "", access.Credential{}, fmt.Errorf("run %s: %w", job.Run(), err)
 	}

@@ -245,7 +245,7 @@ func (s *Service) regrade(tx state.Tx, name string) error {
 	if err != nil {
 		return err
 	}
-	is, err := access.ApplyRules(tx, name, s.rules)
+	is, err := access.ApplyRules(tx, name, s.rules())
 	if err != nil || slices.EqualFunc(was.Given, is.Given, func(a, b access.Given) bool { return a.Role == b.Role }) {
 		return err
 	}

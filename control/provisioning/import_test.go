@@ -31,9 +31,11 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, store: persons.Over(statetest.Strict(t, statetest.NewMemory(time.Now)))}
 	w.Service = provisioning.New(provisioning.Options{
-		Desk:  &control.Desk{Store: w.store, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Low: func() error { return nil }, Follow: func(context.Context, abi.Rev) error { return nil }},
-		URL:   func(p string) string { return "http://localhost/scim/v2/" + p },
-		Rules: access.RoleRules{Providers: []string{"entra"}, Rules: []access.GroupRule{{Roles: []access.Role{access.RoleDeveloper}, Groups: []string{"makers"}}}},
+		Desk: &control.Desk{Store: w.store, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Low: func() error { return nil }, Follow: func(context.Context, abi.Rev) error { return nil }},
+		URL:  func(p string) string { return "http://localhost/scim/v2/" + p },
+		Rules: func() access.RoleRules {
+			return access.RoleRules{Providers: []string{"entra"}, Rules: []access.GroupRule{{Roles: []access.Role{access.RoleDeveloper}, Groups: []string{"makers"}}}}
+		},
 	})
 	w.user(root, access.RoleOperator)
 	return w

@@ -16,19 +16,24 @@ type Options struct {
 	Desk *control.Desk
 	// URL returns what a provider is given as the address of its front door.
 	URL func(provider string) string
-	// Rules give roles by groups, which change with who is in them.
-	Rules access.RoleRules
+	// Rules returns what gives roles by groups, which change with who is in them. Default: nothing does.
+	Rules func() access.RoleRules
 }
 
 // Service keeps the people of providers. Its methods for providers ask whether the actor is one.
 type Service struct {
 	desk  *control.Desk
 	url   func(provider string) string
-	rules access.RoleRules
+	rules func() access.RoleRules
 }
 
 // New makes a Service.
-func New(o Options) *Service { return &Service{o.Desk, o.URL, o.Rules} }
+func New(o Options) *Service {
+	if o.Rules == nil {
+		o.Rules = func() access.RoleRules { return access.RoleRules{} }
+	}
+	return &Service{o.Desk, o.URL, o.Rules}
+}
 
 // usedEvery is how exactly it is kept when a provider came last: a note is a write.
 const usedEvery = time.Hour

@@ -181,7 +181,7 @@ func (s *Service) admit(ctx context.Context, actor access.Actor, u control.Uploa
 		return r, nil, err
 	}
 	if verdict.Refuses() {
-		return r, nil, &control.Refusal{Findings: verdict.Findings}
+		return r, nil, q.Refusal(verdict.Findings)
 	}
 	return r, bundle, s.desk.View(ctx, func(tx state.Reader) error { return checkOwner(tx, actor, r) })
 }

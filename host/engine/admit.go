@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/host/engine/memory"
 )
 
 // admitWithin is how long a call waits for memory. Whoever asked should rather ask again.
@@ -38,7 +40,8 @@ func (p *Program) admit(v *invocation) error {
 // reserve takes what the call is likely to need of memory. An instance that waited for it has
 // it, as a rule.
 func (p *Program) reserve(v *invocation) error {
-	if p.pool.owner == nil {
+	o := p.pool.owner
+	if o == nil {
 		return nil
 	}
 	need := p.peak.Load()
@@ -46,13 +49,13 @@ func (p *Program) reserve(v *invocation) error {
 		need = p.limits.Memory
 	}
 	if v.ready != nil {
-		need -= v.ready.slot.held
+		need = min(need, o.Bound()) - v.ready.slot.held
 	}
-	need = min(need, p.pool.owner.Most())
+	need = min(need, o.Most())
 	if need <= 0 {
 		return nil
 	}
-	err := p.pool.owner.Wait(v.Context, need, min(admitWithin, time.Until(v.deadline)))
+	err := o.Wait(v.Context, need, min(admitWithin, time.Until(v.deadline)))
 	switch {
 	case err == nil && v.ready != nil:
 		v.ready.slot.held += need
@@ -60,6 +63,8 @@ func (p *Program) reserve(v *invocation) error {
 		v.reserved = need
 	case v.Context.Err() != nil:
 		return abi.ErrCanceled
+	case errors.Is(err, abi.ErrMemoryQuota):
+		return err
 	default:
 		return fmt.Errorf("%w: %w", abi.ErrNodeBusy, err)
 	}
@@ -121,8 +126,8 @@ func (p *Program) learn(size int64) {
 // neighbours more than it gives.
 func (e *Engine) evict(need int64) {
 	for _, name := range e.memory.Heaviest() {
-		for _, p := range e.programsOf(name) {
-			for _, in := range p.pool.shed(&need) {
+		for _, p := range e.programsOf(func(l Limits) bool { return l.Owner == name }) {
+			for _, in := range p.pool.shed(&need, smallMemory) {
 				p.pool.discard(context.Background(), in)
 			}
 			if need <= 0 {
@@ -132,15 +137,40 @@ func (e *Engine) evict(need int64) {
 	}
 }
 
-func (e *Engine) programsOf(owner string) (all []*Program) {
+func (e *Engine) programsOf(those func(Limits) bool) (all []*Program) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for p := range e.loaded {
-		if p.limits.Owner == owner {
+		if those(p.limits) {
 			all = append(all, p)
 		}
 	}
 	return all
+}
+
+// evictOf ends idle instances of a person's or a group's programs until so much memory was given back, also
+// small ones: they are in the way of no neighbour.
+func (e *Engine) evictOf(h memory.Holder, need int64) {
+	for _, p := range e.programsOf(func(l Limits) bool { return slices.Contains(l.holders(), h) }) {
+		for _, in := range p.pool.shed(&need, 0) {
+			p.pool.discard(context.Background(), in)
+		}
+	}
+}
+
+// BoundMemory sets quotas of the memory that the calls of a person's or a group's apps hold at once.
+func (e *Engine) BoundMemory(limits map[memory.Holder]memory.Limit) {
+	if e.memory != nil {
+		e.memory.SetLimits(limits)
+	}
+}
+
+// MemoryOf returns how much the calls of a holder's apps hold, with what waits for the next.
+func (e *Engine) MemoryOf(h memory.Holder) int64 {
+	if e.memory == nil {
+		return 0
+	}
+	return e.memory.Counted(h)
 }
 
 // enough is how many idle slots are given back at once when mappings are short.
@@ -183,12 +213,12 @@ func (i *instances) empty() (idle []*instance, slots []*slot) {
 	return idle, slots
 }
 
-// shed takes idle instances out whose memory is not small, until need is met.
-func (i *instances) shed(need *int64) (shed []*instance) {
+// shed takes idle instances out that hold more than so much, until need is met.
+func (i *instances) shed(need *int64, small int64) (shed []*instance) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.ready = slices.DeleteFunc(i.ready, func(in *instance) bool {
-		if *need <= 0 || in.slot.taken() <= smallMemory {
+		if *need <= 0 || in.slot.taken() <= small {
 			return false
 		}
 		*need -= in.slot.taken()

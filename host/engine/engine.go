@@ -64,8 +64,9 @@ type Limits struct {
 	Concurrency   int           // invocations at once
 	CallDepth     uint32
 	TableElements uint32
-	// Owner and App have their shares of the processors.
-	Owner, App string
+	// Owner and App have their shares of the processors. Owner's quota of memory, and that of Group, the id
+	// of the group that owns the app with them, bound what it holds.
+	Owner, Group, App string
 	// StartOnce takes an image also of what an initialiser made of randomness and
 	// the clock: each request finds the same.
 	StartOnce bool
@@ -85,6 +86,15 @@ const (
 	defaultCallDepth     = 10_000
 	defaultTableElements = 65_536
 )
+
+// holders are whose quotas of memory bound a program.
+func (l Limits) holders() []memory.Holder {
+	all := []memory.Holder{{Per: "person", Of: l.Owner}}
+	if l.Group != "" {
+		all = append(all, memory.Holder{Per: "group", Of: l.Group})
+	}
+	return all
+}
 
 func (l Limits) caps() fuel.Options {
 	o := fuel.Options{Table: l.Table, MemoryPages: uint32(min(l.Memory/pageSize, wasm.MaxMemoryPages)), TableElements: l.TableElements, CallDepth: l.CallDepth}
@@ -137,6 +147,7 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{o: o, cache: c, compiling: make(chan struct{}, 2), loaded: map[*Program]bool{}, codes: map[string]*code{}}
 	if o.Memory != nil {
 		e.memory = memory.New(o.Memory, e.evict)
+		e.memory.OnFull(e.evictOf)
 	}
 	if e.code, err = wazero.NewCompilationCacheWithDir(c.codeDir()); err != nil {
 		return nil, fmt.Errorf("open the compiled-code cache: %w", err)
@@ -258,7 +269,8 @@ type Program struct {
 	peak     atomic.Int64     // about what calls need of memory lately; 0: none was made
 	needs    []abi.Capability // imported
 
-	size       int64 // without its code
+	size       int64  // without its code
+	least      uint64 // bytes of memory that an instance begins with
 	code       *code
 	restorable bool // see fuel.Result
 	globals    int
@@ -320,7 +332,7 @@ func (e *Engine) adopt(p *Program, l Limits, g *generation, key string, codeSize
 		p.share = e.o.Turns.Join(l.Owner, l.App)
 	}
 	if e.memory != nil {
-		p.pool.owner = e.memory.Join(l.Owner)
+		p.pool.owner = e.memory.Join(l.Owner, l.holders()...)
 	}
 	e.mu.Lock()
 	e.loaded[p] = true
@@ -361,7 +373,12 @@ func (e *Engine) adopt(p *Program, l Limits, g *generation, key string, codeSize
 
 func newProgram(runtime wazero.Runtime, compiled wazero.CompiledModule, iface abi.Interface, l Limits) *Program {
 	alone := &code{}
+	var least uint64
+	for _, m := range compiled.ExportedMemories() {
+		least = max(least, uint64(m.Min())*pageSize)
+	}
 	return &Program{
+		least:   least,
 		runtime: runtime, compiled: compiled, unload: func() error { return compiled.Close(context.Background()) }, iface: iface, limits: l, depth: l.caps().CallDepth, slots: make(chan struct{}, max(1, l.Concurrency)),
 		code: alone, pool: instances{size: l.Memory, code: alone},
 	}

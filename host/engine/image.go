@@ -47,7 +47,10 @@ func (c *code) hold(m *image, state []byte, owner *memory.Owner) (err error) {
 			return err
 		}
 	}
-	if m.owner = owner; m.large == nil {
+	if owner != nil {
+		m.owner = owner.Unbounded() // no call holds it
+	}
+	if m.large == nil {
 		if m.large, err = newPages(state); err != nil {
 			return err
 		}

@@ -124,10 +124,10 @@ func (p *Program) take(v *invocation) (in *instance, prepared bool, err error) {
 		err = image.adopt(in)
 	}
 	if err != nil {
-		starved := in.slot.starved
+		starved, busy := in.slot.starved, in.slot.busy()
 		p.pool.discard(v, in)
-		if starved {
-			return nil, false, abi.ErrNodeBusy
+		if starved != nil {
+			return nil, false, busy
 		}
 		return nil, false, fmt.Errorf("%w: put it into its first state: %w", errNode, err)
 	}
@@ -170,6 +170,11 @@ func (p *Program) instantiate(ctx *invocation) (*instance, error) {
 		return nil, fmt.Errorf("%w: %w", errNode, err)
 	}
 	s.held, ctx.reserved = ctx.reserved, 0
+	if s.Reallocate(p.least) == nil { // the engine panics where a memory does not come to be
+		err := s.busy()
+		p.pool.putSlot(s)
+		return nil, err
+	}
 	in := &instance{slot: s}
 	memory := experimental.MemoryAllocatorFunc(func(uint64, uint64) experimental.LinearMemory { return s })
 	err = p.watch.Do("instantiation", func() (err error) {
@@ -181,8 +186,8 @@ func (p *Program) instantiate(ctx *invocation) (*instance, error) {
 		return nil, fmt.Errorf("%w: %w", errNode, err)
 	}
 	if in.module == nil {
-		if s.starved {
-			err = abi.ErrNodeBusy
+		if s.starved != nil {
+			err = s.busy()
 		}
 		p.pool.putSlot(s)
 		return nil, err
@@ -336,7 +341,7 @@ func (i *instances) keep(ctx context.Context, in *instance) {
 	in.refused.Set(0)
 	in.slot.keepOnly(int64(in.memory.Size()))
 	in.keepStack()
-	if in.slot.taken() > smallMemory && i.owner != nil && i.owner.Short() || !i.put(in) {
+	if i.owner != nil && (in.slot.taken() > smallMemory && i.owner.Short() || i.owner.Crowded()) || !i.put(in) {
 		i.discard(ctx, in)
 	}
 }

@@ -304,7 +304,7 @@ func (pl Place) Invoke(ctx context.Context, call Call) (Result, error) {
 func (p *Program) run(v *invocation, result *Result) error {
 	in, prepared, err := p.take(v)
 	if in == nil {
-		if !errors.Is(err, errNode) { // a segment did not fit into its memory or table
+		if !errors.Is(err, errNode) && !errors.Is(err, abi.ErrNodeBusy) && !errors.Is(err, abi.ErrMemoryQuota) { // a segment did not fit into its memory or table
 			result.Instructions = min(p.initCost, p.limits.Fuel)
 		}
 		return p.fault(v, nil, err, result)
@@ -472,8 +472,8 @@ func (p *Program) fault(v *invocation, in *instance, err error, result *Result) 
 		return fmt.Errorf("%w: %s", abi.ErrStackExhausted, reason)
 	}
 	if in != nil {
-		if in.slot.starved {
-			return fmt.Errorf("%w: its memory could not grow beyond %d KiB", abi.ErrNodeBusy, in.memory.Size()/1024)
+		if in.slot.starved != nil {
+			return fmt.Errorf("%w: its memory could not grow beyond %d KiB", in.slot.busy(), in.memory.Size()/1024)
 		}
 		if uint32(in.depth.Get()) > p.depth {
 			return fmt.Errorf("%w: more than %d calls are open", abi.ErrStackExhausted, p.depth)

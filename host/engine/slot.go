@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +25,7 @@ type slot struct {
 	owner    *memory.Owner  // whose guest it is; nil: its memory is not counted
 	held     int64          // bytes that were taken for it; at least used
 	stack    int64          // bytes besides, that its instance keeps of a call stack
-	starved  bool           // the node had no more for it to grow
+	starved  error          // why there was no more for it to grow
 	mappings *budget.Budget // that it takes two of; nil: they are not counted
 }
 
@@ -51,8 +52,8 @@ func (s *slot) Reallocate(size uint64) []byte {
 		return nil
 	}
 	if more := int64(size) - s.held; s.owner != nil && more > 0 {
-		if !s.owner.Take(more) {
-			s.starved = true
+		if err := s.owner.Grow(more); err != nil {
+			s.starved = err
 			return nil
 		}
 		s.held += more
@@ -61,13 +62,21 @@ func (s *slot) Reallocate(size uint64) []byte {
 	return s.space[:size:len(s.space)]
 }
 
+// busy returns that its memory could not grow, for want of memory for all guests or of its owner's quota.
+func (s *slot) busy() error {
+	if errors.Is(s.starved, abi.ErrMemoryQuota) {
+		return s.starved
+	}
+	return abi.ErrNodeBusy
+}
+
 // keepOnly gives back what is held beyond a size. The memory there must be gone.
 func (s *slot) keepOnly(size int64) {
 	if s.owner != nil && s.held > size {
 		s.owner.Give(s.held - size)
 		s.held = size
 	}
-	s.starved = false
+	s.starved = nil
 }
 
 // holdStack counts n bytes of a call stack, in the place of what is counted of one. It reports

@@ -18,6 +18,15 @@ func (c *Client) ServiceAccounts(ctx context.Context, f ServiceAccountFilter) ([
 	return list[ServiceAccount](ctx, c, "/service-accounts", q)
 }
 
+// Workloads lists the rules by which jobs of a CI get tokens: all of them or, if app is not "", those by which jobs may
+// act on that app.
+func (c *Client) Workloads(ctx context.Context, app string) ([]WorkloadRule, error) {
+	if app == "" {
+		return list[WorkloadRule](ctx, c, "/workloads", nil)
+	}
+	return list[WorkloadRule](ctx, c, "/apps/"+url.PathEscape(app)+"/workloads", nil)
+}
+
 func serviceAccountPath(name string) string { return "/service-accounts/" + url.PathEscape(name) }
 
 // ServiceAccount reads one service account.

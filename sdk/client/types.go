@@ -911,6 +911,20 @@ type (
 		Created   time.Time `json:"created"`
 		Tokens    int64     `json:"tokens"` // how many it has
 	}
+	// WorkloadRule is a rule by which jobs of a CI get tokens of a service account.
+	WorkloadRule struct {
+		Place     int               `json:"place"` // in the node's file, from 1: of the rules that a job meets, the first counts
+		ID        string            `json:"id"`
+		Issuer    string            `json:"issuer"`
+		Audience  string            `json:"audience"`
+		Claims    map[string]string `json:"claims"`
+		Account   string            `json:"service_account"`
+		Sponsor   string            `json:"sponsor,omitempty"`
+		Scopes    []string          `json:"scopes"`
+		Apps      []string          `json:"apps,omitempty"`  // none: all that the account reaches
+		Effective []string          `json:"effective_roles"` // of the account
+		Idle      string            `json:"idle,omitempty"`  // why no job gets a token by it now
+	}
 	// NewServiceAccount is a service account that is asked for.
 	NewServiceAccount struct {
 		Name    string   `json:"name"`

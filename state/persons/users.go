@@ -31,6 +31,11 @@ func (a accountReader) ServiceAccounts(sponsor string) ([]access.User, error) {
 	return many(a.in, all, err, InUser)
 }
 
+func (a accountReader) Absent() ([]access.User, error) {
+	all, err := a.below.Absent()
+	return many(a.in, all, err, InUser)
+}
+
 // PutUser stores a user, whose names lead to them from here on.
 func (a accountWriter) PutUser(u access.User) error {
 	if err := each(InUser(&u), a.in.id); err != nil {

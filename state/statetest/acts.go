@@ -38,7 +38,7 @@ func drawAct(t *rapid.T) act {
 	return act{
 		What: rapid.SampledFrom([]string{
 			"app", "release", "release", "unrelease", "activation", "key", "unkey", "host", "unhost", "ask", "ask", "decide",
-			"grant", "revoke", "user", "person", "service account", "service account", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "provisioned", "provisioned", "provisioning", "account", "account", "unaccount", "links", "quota", "quota", "unquota", "told", "secret", "unsecret", "audience", "ask access", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "behalf", "charge", "certify", "remove", "erase",
+			"grant", "revoke", "user", "person", "absence", "absence", "service account", "service account", "group", "group", "ungroup", "member", "member", "member", "unmember", "credential", "credential", "uncredential", "provisioned", "provisioned", "provisioning", "account", "account", "unaccount", "links", "quota", "quota", "unquota", "told", "secret", "unsecret", "audience", "ask access", "pause", "unpause", "attempt", "unattempt", "emit", "act as", "behalf", "charge", "certify", "remove", "erase",
 		}).Draw(t, "what"),
 		App:    rapid.SampledFrom([]string{"a", "ab", "a-b"}).Draw(t, "app"),
 		Person: rapid.SampledFrom([]string{"ada", "ada2"}).Draw(t, "person"),
@@ -74,6 +74,9 @@ func (a act) do(tx state.Tx) string {
 		if was, err := tx.Person(u.ID); err == nil && was.Name != u.Name {
 			u.Former = []access.FormerName{{Name: was.Name, Until: a.at()}}
 		}
+		return said(nil, tx.PutUser(u))
+	case "absence": // or what is none
+		u := access.User{Name: a.Person, Sponsor: []string{"", "", "", "ada"}[a.Choice], Delegations: []access.Delegation{{ID: "d", To: "ada"}, {ID: "e", To: []string{"", "ada2"}[a.Number%2], Until: a.at()}}[a.Choice%2:]}
 		return said(nil, tx.PutUser(u))
 	case "service account": // which may be a person's afterwards
 		return said(nil, tx.PutUser(access.User{Name: a.App + abi.ServiceDomain, Sponsor: []string{"ada", "ada2", "ad", ""}[a.Choice], Purpose: a.Text}))

@@ -130,6 +130,7 @@ func Dump(r state.Reader, more ...string) string {
 		person, err := r.Person(reference)
 		text += said(person, err)
 	}
+	text += list(r.Absent())
 	for _, sponsor := range []string{"", "ada", "ada2", "absent"} {
 		text += list(r.ServiceAccounts(sponsor))
 	}

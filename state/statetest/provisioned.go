@@ -1,6 +1,8 @@
 package statetest
 
 import (
+	"slices"
+
 	"github.com/agora-host/agora/access"
 	"github.com/agora-host/agora/state"
 )
@@ -48,6 +50,11 @@ func (r *reader) Provisioning(provider string) (access.Provisioning, error) {
 
 func (r *reader) Provisionings() ([]access.Provisioning, error) {
 	all, err := byKey[access.Provisioning](r.tables, "provisionings", nil)
+	return whole(all, err, false)
+}
+
+func (r *reader) Absent() ([]access.User, error) {
+	all, err := byKey(r.tables, "users", func(u access.User) bool { return slices.ContainsFunc(u.Delegations, access.Delegation.IsAbsence) })
 	return whole(all, err, false)
 }
 

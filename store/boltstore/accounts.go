@@ -50,6 +50,13 @@ func (a accountReader) ServiceAccounts(sponsor string) ([]access.User, error) {
 	return found, err
 }
 
+// Absent lists the users who have said that they are away.
+func (a accountReader) Absent() ([]access.User, error) {
+	found, _, err := pageBy[access.User](a.in, bUsers, within(byAbsent), state.Part{Limit: -1}, false)
+	slices.SortFunc(found, func(x, y access.User) int { return strings.Compare(x.Name, y.Name) })
+	return found, err
+}
+
 // PutAccount stores an account.
 func (a accountWriter) PutAccount(account access.Account) error {
 	return put(a.w, bAccounts, key(account.ID), account)

@@ -60,7 +60,7 @@ func blobsAfter(tx checked.Tx, app, name string, size int64, quota abi.KVQuota) 
 	if (u.Bytes > quota.Bytes && after.Bytes > before.Bytes) || (u.Keys > quota.Keys && after.Keys > before.Keys) {
 		return u, nil, abi.ErrnoQuota
 	}
-	return u, old, nil
+	return u, old, quota.MayGrow(after.Bytes - before.Bytes)
 }
 
 // PutBlob notes a blob of so many bytes, unless the app would then keep more than
@@ -158,7 +158,7 @@ func (s *KV) EachBlob(see func(app, name string, note []byte) error) error {
 func (s *KV) BlobsUsed(_ context.Context, app string) (u abi.KVQuota, err error) {
 	err = s.file.View(func(tx checked.Tx) error {
 		found, err := readUsedFrom(tx, bBlobsUsed, app)
-		u = abi.KVQuota(found)
+		u = abi.KVQuota{Bytes: found.Bytes, Keys: found.Keys}
 		return err
 	})
 	return u, err

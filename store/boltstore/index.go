@@ -39,6 +39,7 @@ const (
 	byProvider  = "provisioned"        // provider, person; of those who are not deleted
 	byUserName  = "provisioned-name"   // provider, user name in its folded form, person; likewise
 	bySponsor   = "service-account"    // sponsor, name; of users that are service accounts
+	byAbsent    = "user-absent"        // name; of users with an absence
 	byExternal  = "provisioned-as"     // provider, key at the provider, person; of those who have one
 	byNoticed   = "notice"             // time of the event, person, id
 	byDue       = "outbox-due"         // lane, time, key; of what was not given up
@@ -68,6 +69,10 @@ type fields struct {
 	UserName string    `json:"user_name"`
 	Deleted  time.Time `json:"deleted"`
 	Sponsor  string    `json:"sponsor"`
+
+	Delegations []struct {
+		To string `json:"to"`
+	} `json:"delegations"`
 }
 
 // entriesOf makes the keys under which the index leads to a record.
@@ -103,10 +108,17 @@ func entriesOf(bucket string, k, raw []byte) ([][]byte, error) {
 		}
 		return entries, nil
 	case bUsers:
-		if f.Sponsor == "" {
-			return nil, nil
+		var entries [][]byte
+		if f.Sponsor != "" {
+			entries = append(entries, key(bySponsor, f.Sponsor, string(k)))
 		}
-		return [][]byte{key(bySponsor, f.Sponsor, string(k))}, nil
+		for _, d := range f.Delegations {
+			if d.To == "" {
+				entries = append(entries, key(byAbsent, string(k)))
+				break
+			}
+		}
+		return entries, nil
 	case bAccounts:
 		return [][]byte{key(byAccount, f.User, f.Provider, string(k))}, nil
 	case bActivations:

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/store/boltstore/checked"
 )
@@ -55,7 +54,7 @@ func goneRecord(record []byte, now time.Time) bool {
 }
 
 // used is what an app keeps, with what has expired and is not yet swept.
-type used abi.KVQuota
+type used struct{ Bytes, Keys int64 }
 
 func readUsed(tx checked.Tx, app string) (used, error) { return readUsedFrom(tx, bUsed, app) }
 

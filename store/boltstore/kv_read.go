@@ -55,7 +55,7 @@ func (s *KV) List(_ context.Context, app, prefix, after string, limit int) (keys
 func (s *KV) Used(_ context.Context, app string) (u abi.KVQuota, err error) {
 	err = s.file.View(func(tx checked.Tx) error {
 		found, err := readUsed(tx, app)
-		u = abi.KVQuota(found)
+		u = abi.KVQuota{Bytes: found.Bytes, Keys: found.Keys}
 		return err
 	})
 	return u, err

@@ -33,7 +33,7 @@ type modelEntry struct {
 }
 
 // write is what boltstore.KV.Write promises.
-func (m *model) write(app string, w abi.KVWrite) error {
+func (m *model) write(app string, w abi.KVWrite, quota abi.KVQuota) error {
 	data := m.live(app)
 	was, there := data[w.Key]
 	if w.Swap && (there != (w.Old != nil) || was.value != string(w.Old)) {
@@ -50,6 +50,13 @@ func (m *model) write(app string, w abi.KVWrite) error {
 		}
 	}
 	if (int64(size) > quota.Bytes && (!there || len(w.Value) > len(was.value))) || (int64(keys) > quota.Keys && !there) {
+		return abi.ErrnoQuota
+	}
+	grows := len(w.Key) + len(w.Value)
+	if there {
+		grows = len(w.Value) - len(was.value)
+	}
+	if quota.Grow != nil && grows > 0 && int64(grows) > *quota.Grow {
 		return abi.ErrnoQuota
 	}
 	e := modelEntry{value: string(w.Value)}
@@ -91,7 +98,12 @@ func TestKV(t *testing.T) {
 						w.Old = []byte(e.value)
 					}
 				}
-				want := m.write(app, w)
+				quota := quota
+				_, live := m.live(app)[w.Key]
+				if _, there := m.apps[app][w.Key]; live == there { // what has expired may count, or be swept
+					quota.Grow = rapid.Ptr(rapid.Int64Range(0, 30), true).Draw(rt, "grow")
+				}
+				want := m.write(app, w, quota)
 				if err := kv.Write(t.Context(), app, w, quota); !errors.Is(err, want) || err == nil != (want == nil) {
 					rt.Fatalf("%+v: %v, want %v", w, err, want)
 				}

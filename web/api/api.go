@@ -35,8 +35,8 @@ type Options struct {
 	Logger    *slog.Logger
 	MaxModule int64  // bytes
 	Types     string // agora.d.ts: what apps in TypeScript and JavaScript are given
-	// FreshSignIn is how long ago a session's person may have signed in, for acts that ask for that; 0: at any time.
-	FreshSignIn time.Duration
+	// FreshSignIn returns how long ago a session's person may have signed in, for acts that ask for that; 0: at any time.
+	FreshSignIn func() time.Duration
 	Now         func() time.Time
 }
 
@@ -114,7 +114,7 @@ func (s *server) begin(r route, c echo.Context) (done func(), err error) {
 		return nil, err
 	}
 	if r.method != http.MethodGet {
-		if err := access.Recent(actor, r.act, s.o.FreshSignIn, s.o.Now()); err != nil {
+		if err := access.Recent(actor, r.act, s.o.FreshSignIn(), s.o.Now()); err != nil {
 			return nil, err
 		}
 	}

@@ -245,6 +245,11 @@ func getRequest(s *server, c echo.Context) (any, error) {
 	return one(s.Requests.Request(c.Request().Context(), arg[string](c, "id")))
 }
 
+func listAway(s *server, c echo.Context) (any, error) {
+	all, err := s.Briefings.AwayOf(c.Request().Context(), arg[string](c, "id"))
+	return Items[control.Absent]{Items: all}, err
+}
+
 func decide(s *server, c echo.Context) (any, error) {
 	in, err := decode[control.Verdict](c)
 	if err != nil {

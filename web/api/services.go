@@ -93,6 +93,7 @@ type Logins interface {
 type Workloads interface {
 	// Exchange trades a CI's token for one of a service account; access.ErrExchange.
 	Exchange(ctx context.Context, asked control.Exchange) (secret string, token access.Credential, err error)
+	web.WorkloadRules
 }
 
 // Conditions hold writes to what their callers have read.

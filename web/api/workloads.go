@@ -55,6 +55,14 @@ func exchangeToken(s *server, c echo.Context) (any, error) {
 	}, nil
 }
 
+func listWorkloads(s *server, c echo.Context, p control.Page) (Items[control.WorkloadRule], error) {
+	return s.Workloads.Rules(c.Request().Context(), p)
+}
+
+func listAppWorkloads(s *server, c echo.Context, p control.Page) (Items[control.WorkloadRule], error) {
+	return s.Workloads.RulesFor(c.Request().Context(), arg[string](c, "app"), p)
+}
+
 // decodeForm is decode for bodies that may be forms, of which each field is there once.
 func decodeForm[T any](c echo.Context) (v T, err error) {
 	if takes(c, formMedia) != nil {

@@ -30,7 +30,7 @@ type againView struct {
 
 // recent returns an error if an act asks for a fresh sign-in and that of the request's session is none.
 func (f *frame) recent(r *http.Request, act access.Act) error {
-	return access.Recent(access.ActorFrom(r.Context()), act, f.o.FreshSignIn, f.clock())
+	return access.Recent(access.ActorFrom(r.Context()), act, f.o.FreshSignIn(), f.clock())
 }
 
 // asksAgain responds to a form, if its act asks for a fresh sign-in, with a page that keeps all that was sent: the
@@ -67,7 +67,8 @@ func (f *frame) asksAgain(w http.ResponseWriter, r *http.Request, act access.Act
 	return true
 }
 
-// ways finds how a person can sign in once more: where the session began, or with a link.
+// ways finds how a person can sign in once more: where the session began, or with a link. If the provider where it
+// began is gone, any other does, since who signs in has to be the same person.
 func (f *frame) ways(r *http.Request, v *againView) (err error) {
 	if v.base, err = f.base(r, "Sign in again", ""); err != nil {
 		return err
@@ -76,10 +77,13 @@ func (f *frame) ways(r *http.Request, v *againView) (err error) {
 	if err != nil {
 		return err
 	}
-	v.Providers = slices.DeleteFunc(f.signIns.Providers(), func(p control.SignInProvider) bool { return began != "" && p.ID != began })
-	if began == "" {
-		v.Links, err = f.signIns.LinksTaken(r.Context())
+	v.Providers = f.signIns.Providers()
+	there := slices.IndexFunc(v.Providers, func(p control.SignInProvider) bool { return p.ID == began })
+	if there >= 0 {
+		v.Providers = v.Providers[there : there+1]
+		return nil
 	}
+	v.Links, err = f.signIns.LinksTaken(r.Context())
 	return err
 }
 

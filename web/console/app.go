@@ -27,6 +27,7 @@ type apps struct {
 	groups  web.Groups
 	opens   *audiences
 	rules   web.Policy
+	jobs    web.WorkloadRules
 }
 
 // AppPages are all that a page shows to the actor, of one state.
@@ -62,6 +63,7 @@ type appView struct {
 	Chart  chart
 	Day    metering.Usage
 	Dead   int             // letters
+	Jobs   *jobRules       // by which jobs of a CI may act on it; nil: there are none for this reader
 	Opens  *audienceView   // who may open it; nil: that is not for this reader
 	Groups []control.Group // that could own it; none if the reader says nothing about that
 	// How to go on in the lists.
@@ -102,6 +104,15 @@ func (a *apps) app(r *http.Request) (string, any, error) {
 		return "", nil, err
 	}
 	v := appView{base: b, AppPage: page, Opens: opens, Groups: groups.Items, Earlier: pagerOf(r, "releases", page.Releases.Next), Before: pagerOf(r, "history", page.History.Next), Older: pagerOf(r, "letters", page.Letters.Next), Lines: pagerOf(r, "log", page.LogsNext)}
+	if slices.Contains(page.Acts, string(access.ReadAppWorkloads)) {
+		jobs, err := jobsFor(r, b, a.jobs, name)
+		if err != nil {
+			return "", nil, err
+		}
+		if len(jobs.Rules) > 0 {
+			v.Jobs = jobs
+		}
+	}
 	if page.Current != nil {
 		v.Access = newAccessView(b, page.Acts, *page.Current)
 	}

@@ -18,7 +18,8 @@ var files embed.FS
 // Options configure the console.
 type Options struct {
 	SessionLife time.Duration // the longest that a session lasts
-	FreshSignIn time.Duration // how long ago a person may have signed in, for acts that ask for that; 0: at any time
+	// FreshSignIn returns how long ago a person may have signed in, for acts that ask for that; 0: at any time.
+	FreshSignIn func() time.Duration
 	Now         func() time.Time
 	Logger      *slog.Logger
 	MaxModule   int64  // bytes
@@ -76,6 +77,7 @@ type Services struct {
 	Users        web.Users
 	Provisioning web.Provisioning
 	Groups       web.Groups
+	Workloads    web.WorkloadRules
 
 	ServiceAccounts web.ServiceAccounts
 	Delegations     web.Delegations
@@ -130,7 +132,7 @@ func newConsole(s Services, f *frame) *Console {
 		signOn:       &signOn{f, s.Codes},
 		logins:       &logins{f, s.Logins},
 		audiences:    audiences,
-		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups, audiences, s.Policy},
+		apps:         &apps{f, s.Pages, s.Routes, s.Remover, s.Groups, audiences, s.Policy, s.Workloads},
 		source:       &sources{f, s.Pages, s.Sources},
 		lifecycle:    &lifecycle{s.Lifecycle},
 		certificates: &certificates{f, s.Certificates},
@@ -146,7 +148,7 @@ func newConsole(s Services, f *frame) *Console {
 		quotas:       &quotas{f, s.Quotas},
 		provisioning: &provisioning{f, s.Provisioning},
 		groups:       &groups{f, s.Groups},
-		machines:     &machines{f, s.ServiceAccounts},
+		machines:     &machines{f, s.ServiceAccounts, s.Workloads},
 		inbox:        &inbox{f, s.Inbox},
 		whoMay:       &whoMay{f, s.Access, s.Users, s.Groups},
 	}

@@ -15,7 +15,8 @@ func (v settingsView) Delegates() bool {
 	return access.Allowed(v.Actor, access.Delegate, access.Person(v.Actor.User))
 }
 
-// delegate has another reviewer decide in the actor's place: on whole days of UTC, as the form says.
+// delegate has another reviewer decide in the actor's place: on whole days of UTC, as the form says. Without
+// one the actor is away.
 func (s *settings) delegate(r *http.Request) (string, error) {
 	n := control.NewDelegation{To: strings.TrimSpace(r.FormValue("to")), Reason: r.FormValue("reason")}
 	for _, c := range r.Form["concern"] {
@@ -27,12 +28,16 @@ func (s *settings) delegate(r *http.Request) (string, error) {
 			return "", err
 		}
 	}
+	done := "delegated"
+	if n.To == "" {
+		done = "away"
+	}
 	if n.Until, err = dayOf(r.FormValue("until")); err != nil {
 		return "", err
 	}
 	n.Until = n.Until.AddDate(0, 0, 1)
 	_, err = s.inPlace.Delegate(r.Context(), n)
-	return "/settings?done=delegated", err
+	return "/settings?done=" + done, err
 }
 
 func dayOf(text string) (time.Time, error) {

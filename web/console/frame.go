@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"html/template"
@@ -137,9 +138,14 @@ func (f *frame) signedIn(r *http.Request) (*http.Request, error) {
 }
 
 func (f *frame) base(r *http.Request, title, nav string) (base, error) {
+	return f.baseOf(r, title, nav, f.about.Info)
+}
+
+// baseOf is base for a page that reads by itself what waits for the reader.
+func (f *frame) baseOf(r *http.Request, title, nav string, info func(context.Context) control.Info) (base, error) {
 	ctx := r.Context()
 	b := base{
-		Title: title, Nav: nav, Actor: access.ActorFrom(ctx), Info: f.about.Info(ctx), Now: f.now(),
+		Title: title, Nav: nav, Actor: access.ActorFrom(ctx), Info: info(ctx), Now: f.now(),
 		Notice: doneWords[doneOf(r)],
 	}
 	return b, ctx.Err()

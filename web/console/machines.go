@@ -14,6 +14,7 @@ import (
 type machines struct {
 	*frame
 	kept web.ServiceAccounts
+	jobs web.WorkloadRules
 }
 
 type machinesView struct {
@@ -21,6 +22,27 @@ type machinesView struct {
 	Accounts []control.ServiceAccount
 	Pages    pager
 	Roles    []access.Role // that one can be made with: the reader's own
+	Rules    *jobRules     // by which jobs of a CI get tokens of them; nil: they are not for the reader
+}
+
+// jobRules are rules by which jobs of a CI get tokens.
+type jobRules struct {
+	base
+	App   string // that they are about; "": none
+	Rules []control.WorkloadRule
+	Pages pager
+}
+
+// jobsFor reads the rules for one app, or all.
+func jobsFor(r *http.Request, b base, rules web.WorkloadRules, app string) (v *jobRules, err error) {
+	v = &jobRules{base: b, App: app}
+	v.Rules, v.Pages, err = listed(r, "jobs", shownItems, func(p control.Page) (control.Items[control.WorkloadRule], error) {
+		if app == "" {
+			return rules.Rules(r.Context(), p)
+		}
+		return rules.RulesFor(r.Context(), app, p)
+	})
+	return v, err
 }
 
 // Makes reports whether the reader may make one.
@@ -37,6 +59,9 @@ func (m *machines) list(r *http.Request) (string, any, error) {
 	v.Accounts, v.Pages, err = listed(r, "accounts", shownItems, func(p control.Page) (control.Items[control.ServiceAccount], error) {
 		return m.kept.List(r.Context(), control.ServiceAccountFilter{}, p)
 	})
+	if err == nil && access.Allowed(b.Actor, access.ReadWorkloads, access.TheNode) {
+		v.Rules, err = jobsFor(r, b, m.jobs, "")
+	}
 	return "machines", v, err
 }
 

@@ -59,6 +59,7 @@ var doneWords = map[string]string{
 	"login":            "Confirmed. The program has its token within seconds; you can close this page.",
 	"denied":           "Refused. The program gets nothing.",
 	"elsewhere":        "Signed out there. What was open ends within seconds.",
+	"away":             "Saved. Requests about which you could vote say then that you are away.",
 	"delegated":        "Saved. They are told, and vote as themselves in your place then.",
 	"undelegated":      "Ended. Votes that were cast by it in open requests do not count any more.",
 	"dropped":          "Forgotten.",

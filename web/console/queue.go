@@ -10,8 +10,8 @@ import (
 	"github.com/agora-host/agora/web/problem"
 )
 
-// Selects reports whether requests of the page can be selected, to be decided together.
-func (v requestsView) Selects() bool {
+// selects reports whether requests of the page can be selected, to be decided together.
+func (v requestsView) selects() bool {
 	n := 0
 	for _, q := range v.Waiting {
 		if v.Rejects(q) {

@@ -35,6 +35,9 @@ func (v quotasView) Sees() bool {
 	return access.Allowed(v.Actor, access.ReadQuotas, access.Person(""))
 }
 
+// Amount is how much of a quota a number is, in words.
+func (v quotasView) Amount(quota string, n int64) string { return control.QuotaAmount(quota, n) }
+
 // Logs reports whether the reader sees what operators set.
 func (v quotasView) Logs() bool {
 	return access.Allowed(v.Actor, access.ReadNodeEvents, access.TheNode)

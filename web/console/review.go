@@ -45,6 +45,8 @@ type requestsView struct {
 	Pages      pager
 	Concern    access.Concern // only those that wait for a reviewer of it
 	Counts     control.OpenCounts
+	Selects    bool                        // requests of the page can be selected, to be decided together
+	Away       map[string][]control.Absent // who could still vote, by the ids of requests
 }
 
 // asking are the requests of a page that one release made, if more than one of them is open.
@@ -122,7 +124,7 @@ func (v requestsView) Groups() (all []asking) {
 func (requestsView) Part(q approvals.Request) string { return q.ID + " " + control.Tag(q) }
 
 func (s *reviews) requests(r *http.Request) (string, any, error) {
-	b, err := s.base(r, "Requests", "requests")
+	b, err := s.baseOf(r, "Requests", "requests", s.about.Bare)
 	if err != nil {
 		return "", nil, err
 	}
@@ -146,18 +148,18 @@ func (s *reviews) requests(r *http.Request) (string, any, error) {
 		return "", nil, fmt.Errorf("%w: %.20q is no concern", problem.ErrBadRequest, concern)
 	}
 	f.App, f.Release, f.Concern = app, release, concern
-	list, pages, err := listed(r, "requests", shownItems, func(p control.Page) (control.Items[approvals.Request], error) {
-		return s.asked.Requests(r.Context(), f, p)
-	})
+	queue, err := s.briefs.Queue(r.Context(), f, pageOf(r, "requests", shownItems))
 	if err != nil {
 		return "", nil, err
 	}
-	counts, err := s.briefs.CountOpen(r.Context())
-	if err != nil {
-		return "", nil, err
-	}
+	b.Info.Waiting = queue.Waiting
 	brief, err := s.briefing(r, app, release)
-	return "requests", requestsView{b, status, mine, overdue, f.Holds, app, release, brief, list, pages, concern, counts}, err
+	v := requestsView{
+		base: b, Status: status, Mine: mine, Overdue: overdue, Exemptions: f.Holds, App: app, Release: release, Brief: brief,
+		Waiting: queue.Requests.Items, Pages: pagerOf(r, "requests", queue.Requests.Next), Concern: concern, Counts: queue.Counts, Away: queue.Away,
+	}
+	v.Selects = v.selects()
+	return "requests", v, err
 }
 
 // briefing is what a reviewer has to know of the one release that a page is about; nil for none, and for

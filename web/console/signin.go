@@ -164,6 +164,9 @@ func (p *providers) back(w http.ResponseWriter, r *http.Request) {
 	answer := r.URL.Query()
 	name := p.loginName(answer.Get("state"))
 	l := p.login(r, name)
+	if (l.Connect != "" || l.Again != "") && p.comesBack(w, r) {
+		return // nothing is used up: it is asked for again, and then with the session
+	}
 	http.SetCookie(w, p.cookie(name, "", -1))
 	in, inErr := p.signedIn(r)
 	ctx := web.WithDevice(r).Context()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/metering/rate"
 	"github.com/agora-host/agora/registry"
 )
 
@@ -55,6 +56,8 @@ var tellings = map[string]telling{
 	"app-not-granted":        {"The app cannot run at the moment", "A permission that the app needs is missing or has ended.", notYou},
 	"app-busy":               {"The app is busy", "The app serves as many requests as it can at this moment.", again},
 	"fuel-spent":             {"The app has done all that it may today", "What it may do in a day is used up. It runs again at 00:00 UTC.", "Come back then, or ask its owner to have it raised."},
+	"called-too-often":       {"The app is asked for too much at once", "More is asked of it, and of what belongs to it, than may be in a second.", "Try again in a moment. If that happens often, tell its owner."},
+	"memory-quota":           {"The app is busy", "It works on as much at once as it has memory for.", "Try again in a moment. If that happens often, tell its owner."},
 	"request-too-large":      {"The request is too large for this app", "You sent more than this app takes at once.", "Send less, such as a smaller file."},
 	"no-active-release":      {"The app is not available", "The app exists, and nothing is switched on at this address.", "Ask its owner when it will be."},
 	"not-found":              {"There is nothing at this address", "No app has this address.", "Check the address for typing errors, or ask whoever gave it to you."},
@@ -134,9 +137,7 @@ func WriteFault(w http.ResponseWriter, about About, err error) {
 			w.Header().Set("Retry-After", "3600") // people end it, and not in a moment
 		}
 	}
-	if spent, ok := errors.AsType[*metering.SpentError](err); ok {
-		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(time.Until(spent.Until).Seconds())+1)))
-	}
+	retryWhen(w, err)
 	p := abi.Problem{
 		// The page that explains the kind is the maker's, on the console's origin.
 		Type: "about:blank", Title: t.title, Status: e.Status, Detail: t.what, Remedy: abi.Remedy{Summary: t.do},
@@ -163,6 +164,20 @@ func (a About) whom() string {
 		return a.Owner
 	}
 	return a.Owner + " (team " + a.Team + ")"
+}
+
+// retryWhen says when to come back, of an error that knows it.
+func retryWhen(w http.ResponseWriter, err error) {
+	var wait time.Duration
+	if spent, ok := errors.AsType[*metering.SpentError](err); ok {
+		wait = time.Until(spent.Until) + time.Second
+	}
+	if often, ok := errors.AsType[*rate.Error](err); ok {
+		wait = often.Wait + time.Second - 1
+	}
+	if wait != 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(max(1, int(wait.Seconds()))))
+	}
 }
 
 // retryLater says when to come back, where that helps.

@@ -63,6 +63,7 @@ func For(err error) abi.Problem {
 	}
 	if refusal, ok := errors.AsType[*control.Refusal](err); ok {
 		p.Findings, p.Detail = refusal.Findings, refusal.Reasons()
+		p.Remedy.Commands = []string{refusal.Check()}
 	}
 	if bad, ok := errors.AsType[*control.ScriptError](err); ok {
 		p.Findings = bad.Findings
@@ -84,6 +85,7 @@ func Write(w http.ResponseWriter, err error) {
 	if lacks, ok := errors.AsType[*access.ScopeError](err); ok { // as RFC 6750 says it
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="agora", error="insufficient_scope", scope="%s"`, lacks.Missing))
 	}
+	retryWhen(w, err)
 	write(w, For(err))
 }
 

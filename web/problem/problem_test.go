@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -103,6 +104,27 @@ func TestFor(t *testing.T) {
 	p := problem.For(fmt.Errorf("publish: %w", &control.Refusal{Findings: findings}))
 	if p.Type != "/problems/policy-denied" || len(p.Findings) != 1 || p.Status != 422 {
 		t.Errorf("a refusal: %+v", p)
+	}
+	for _, c := range []struct {
+		script string
+		tier   abi.Tier
+		want   string
+	}{
+		{"", "", "agora policy check agora.toml app.wasm"},
+		{"", abi.TierProduction, "agora policy check agora.toml app.wasm --tier production"},
+		{"app.ts", abi.TierSandbox, "agora policy check app.ts"},
+		{"src/index.tsx", abi.TierPilot, "agora policy check src/index.tsx --tier pilot"},
+		// What a module says of itself stands in a command that people copy.
+		{"app.ts; rm -rf ~", "", "agora policy check agora.toml app.wasm"},
+		{"$(id).ts", "", "agora policy check agora.toml app.wasm"},
+		{"-h.ts", "", "agora policy check agora.toml app.wasm"},
+		{"a b.ts", "", "agora policy check agora.toml app.wasm"},
+		{"app.ts\n", "", "agora policy check agora.toml app.wasm"},
+	} {
+		p := problem.For(fmt.Errorf("publish: %w", &control.Refusal{Findings: findings, Script: c.script, Tier: c.tier}))
+		if !slices.Equal(p.Remedy.Commands, []string{c.want}) {
+			t.Errorf("of %q in %s: %q, want %q", c.script, c.tier, p.Remedy.Commands, c.want)
+		}
 	}
 	p = problem.For(errors.New("open /var/lib/agora/secret: no"))
 	if p.Status != 500 || strings.Contains(p.Detail, "secret") {

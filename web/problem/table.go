@@ -14,6 +14,7 @@ import (
 	"github.com/agora-host/agora/internal/door"
 	"github.com/agora-host/agora/internal/storage"
 	"github.com/agora-host/agora/metering"
+	"github.com/agora-host/agora/metering/rate"
 	"github.com/agora-host/agora/notices"
 	"github.com/agora-host/agora/registry"
 	"github.com/agora-host/agora/secrets"
@@ -166,7 +167,7 @@ var table = []Entry{
 		"What you were about to do needs proof of this moment that it is you, and the provider did not ask for it.",
 		"Sign out at the provider, and sign in again here.", access.ErrNotFresh),
 	entry("fresh-sign-in-needed", http.StatusForbidden, "Sign in again to do this",
-		"To decide about requests, and to change people, groups and roles, takes a session whose person signed in a moment ago: a window that was left open does not do.",
+		"To decide about requests, and to change people, groups, roles and quotas, takes a session whose person signed in a moment ago: a window that was left open does not do.",
 		"Sign in again in the console, which keeps what you typed; a program uses an API token with the scope for it.", access.ErrStepUp).
 		commands("agora tokens create NAME --scope requests:decide"),
 	entry("sign-in-not-trusted", http.StatusForbidden, "The sign-in cannot be trusted",
@@ -301,9 +302,9 @@ var table = []Entry{
 		"Sign in to the console yourself, or use a token of your own that was not made for automation.", access.ErrInPerson).
 		commands("agora login"),
 	entry("bad-delegation", http.StatusUnprocessableEntity, "The delegation is not valid",
-		"A reviewer has another reviewer decide in their place, for up to 90 days, for all or some of what the reviewer reviews, and says why.",
+		"A reviewer has another reviewer decide in their place, for up to 90 days, for all or some of what the reviewer reviews, and says why. One who names nobody is away, for as long at most.",
 		"Read the detail; it names what is wrong.", access.ErrBadDelegation).
-		commands("agora delegate to PERSON --until 2026-12-03 --reason 'on leave'"),
+		commands("agora delegate to PERSON --until 2026-12-03 --reason 'on leave'", "agora delegate away --until 2026-12-03"),
 	entry("delegated-right", http.StatusConflict, "A delegated right cannot be delegated on",
 		"Who decides in the place of another person does not pass that on: who votes is always one whom the reviewer chose.",
 		"Ask the reviewer whose right it is to choose another person.", access.ErrDelegatedRight).
@@ -720,6 +721,14 @@ var table = []Entry{
 		"What the apps of one person, of one group or of the node may run in a day is bounded, and today's is used up. The day begins anew at 00:00 UTC.",
 		"Come back then. The app's owner sees what ran; an operator can raise the quota.", metering.ErrSpent).
 		commands("agora quotas list", "agora usage --by app", "agora quotas set fuel-a-day <limit> --user <person> --reason <why>"),
+	entry("called-too-often", http.StatusTooManyRequests, "The app is called too often",
+		"How many calls the apps of one person, of one group or of the node get in a second is bounded, and there were more just now. What is beyond that is not served; a second's worth may come at once.",
+		"Come back after the seconds that Retry-After says. The app's owner sees in its log which quota it was, and asks an operator, who can raise it.", rate.ErrExceeded).
+		commands("agora quotas list", "agora usage --by app", "agora quotas set requests-a-second <limit> --user <person> --reason <why>"),
+	entry("memory-quota", http.StatusTooManyRequests, "The memory that a quota allows is used up",
+		"What the calls of all apps of one person or of one group hold of memory at once is bounded, and they hold that much. A call waits a second for others to end, and is then not served; one that runs and needs more ends.",
+		"Try again in a moment. The app's owner sees in its log which quota it was, lowers limits.memory or limits.concurrency of apps that take much, or asks an operator, who can raise it.", abi.ErrMemoryQuota).
+		commands("agora quotas list", "agora quotas set memory <size> --user <person> --reason <why>"),
 	entry("node-busy", http.StatusServiceUnavailable, "The node is busy",
 		"Other apps use all memory or processors that the node has for apps.",
 		"Try again in a moment. If it goes on, the node's operator finds in `agora doctor` which budget is used up.", abi.ErrNodeBusy).

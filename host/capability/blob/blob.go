@@ -31,9 +31,9 @@ func New(store Store, log *slog.Logger) *Blob {
 	return &Blob{store, log.With("component", "blob")}
 }
 
-// Bind links the capability for an app with a quota.
-func (c *Blob) Bind(app string, quota abi.KVQuota) abi.Link {
-	a := &bound{c, app, quota}
+// Bind links the capability for an app with a quota. tell is called with what was refused for want of room.
+func (c *Blob) Bind(app string, quota abi.KVQuota, tell func(error)) abi.Link {
+	a := &bound{c, app, quota, tell}
 	return abi.Link{"put": a.put, "get": a.get, "stat": a.stat, "delete": a.remove, "list": a.list}
 }
 
@@ -42,6 +42,7 @@ type bound struct {
 	*Blob
 	app   string
 	quota abi.KVQuota
+	tell  func(error)
 }
 
 func (a *bound) put(ctx context.Context, in []byte) ([]byte, abi.Errno) {
@@ -111,6 +112,9 @@ func checkName(name string, ok bool) abi.Errno {
 // done notes what became of an operation and tells the guest what it may know.
 func (a *bound) done(ctx context.Context, meter, name string, err error) abi.Errno {
 	errno, internal := abi.NoteOutcome(ctx, abi.Use{Capability: "blob", Meter: meter, Subject: abi.PrefixOf(name), N: 1}, err)
+	if errno == abi.ErrnoQuota {
+		a.tell(err)
+	}
 	if internal {
 		a.log.ErrorContext(ctx, "an app's blob could not be reached", "app", a.app, "err", err)
 	}

@@ -26,6 +26,6 @@ func TestConforms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return blob.New(files, slog.New(slog.DiscardHandler)).Bind("a", quota), now
+		return blob.New(files, slog.New(slog.DiscardHandler)).Bind("a", quota, func(error) {}), now
 	})
 }

@@ -30,9 +30,9 @@ func New(store Store, log *slog.Logger) *KV {
 	return &KV{store, log.With("component", "kv")}
 }
 
-// Bind links the capability for an app with a quota.
-func (c *KV) Bind(app string, quota abi.KVQuota) abi.Link {
-	a := &bound{c, app, quota}
+// Bind links the capability for an app with a quota. tell is called with what was refused for want of room.
+func (c *KV) Bind(app string, quota abi.KVQuota, tell func(error)) abi.Link {
+	a := &bound{c, app, quota, tell}
 	return abi.Link{
 		"get": func(ctx context.Context, in []byte) ([]byte, abi.Errno) { return a.get(ctx, string(in)) },
 		"set": func(ctx context.Context, in []byte) ([]byte, abi.Errno) {
@@ -66,6 +66,7 @@ type bound struct {
 	*KV
 	app   string
 	quota abi.KVQuota
+	tell  func(error)
 }
 
 func (a *bound) get(ctx context.Context, key string) ([]byte, abi.Errno) {
@@ -114,6 +115,9 @@ func checkKey(key string) abi.Errno {
 // done notes what became of an operation and tells the guest what it may know.
 func (a *bound) done(ctx context.Context, meter, key string, err error) abi.Errno {
 	errno, internal := abi.NoteOutcome(ctx, abi.Use{Capability: "kv", Meter: meter, Subject: abi.PrefixOf(key), N: 1}, err)
+	if errno == abi.ErrnoQuota {
+		a.tell(err)
+	}
 	if internal {
 		a.log.ErrorContext(ctx, "an app's data could not be reached", "app", a.app, "err", err)
 	}

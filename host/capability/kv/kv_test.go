@@ -37,7 +37,7 @@ func open(t *testing.T) (*kv.KV, *clock) {
 func TestConforms(t *testing.T) {
 	abitest.KV(t, func(t *testing.T, quota abi.KVQuota) (abi.Link, func(time.Duration)) {
 		c, clock := open(t)
-		return c.Bind("a", quota), clock.advance
+		return c.Bind("a", quota, quiet), clock.advance
 	})
 }
 
@@ -46,7 +46,7 @@ func TestConforms(t *testing.T) {
 func TestApart(t *testing.T) {
 	c, _ := open(t)
 	quota := abi.KVQuota{Bytes: 10, Keys: 2}
-	a, b := c.Bind("a", quota), c.Bind("ab", quota)
+	a, b := c.Bind("a", quota, quiet), c.Bind("ab", quota, quiet)
 	if _, errno := a["set"](t.Context(), abi.AppendKVSet(nil, "b\x00x", []byte("1234567"))); errno != 0 {
 		t.Fatal(errno)
 	}
@@ -75,13 +75,13 @@ func TestNotes(t *testing.T) {
 	c, _ := open(t)
 	var r abi.Recorder
 	ctx := abi.WithRecorder(t.Context(), &r)
-	link := c.Bind("a", abi.KVQuota{Bytes: 100, Keys: 10})
+	link := c.Bind("a", abi.KVQuota{Bytes: 100, Keys: 10}, quiet)
 	link["set"](ctx, abi.AppendKVSet(nil, "note/1", []byte("x")))
 	link["set"](ctx, abi.AppendKVSet(nil, "note/2", []byte("x")))
 	link["set"](ctx, abi.AppendKVSet(nil, "note/3", make([]byte, 100)))
 	link["get"](ctx, []byte("plain"))
 	link["list"](ctx, []byte("note/"))
-	link = kv.New(broken{}, slog.New(slog.DiscardHandler)).Bind("a", abi.KVQuota{})
+	link = kv.New(broken{}, slog.New(slog.DiscardHandler)).Bind("a", abi.KVQuota{}, quiet)
 	if _, errno := link["set"](ctx, abi.AppendKVSet(nil, "x:y", nil)); errno != abi.ErrnoUnavailable {
 		t.Errorf("a store that fails: %v", errno)
 	}
@@ -94,3 +94,5 @@ func TestNotes(t *testing.T) {
 		t.Errorf("noted %+v\nwant  %+v", got, want)
 	}
 }
+
+func quiet(error) {}

@@ -10,7 +10,9 @@
 //   - no call that waits is passed by another that waits and whose owner holds more;
 //   - an owner that holds much leaves an eighth of all to those that hold little;
 //   - what is held in Go's heap is an eighth of all at most;
-//   - whatever was taken is given back exactly once.
+//   - whatever was taken is given back exactly once;
+//   - what is counted of a holder passes its quota only where that was lowered;
+//   - a call that waits for its owner's quota is in nobody else's way.
 //
 // The package must not know what holds the memory. Evict is told when memory is short; it must
 // not be called, and Give must not be called, with a lock that Evict needs.

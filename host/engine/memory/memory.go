@@ -29,14 +29,25 @@ type Memory struct {
 	waiting atomic.Int64 // calls in queue
 	pressed atomic.Bool
 
+	shed  func(of Holder, need int64) // see OnFull
+	freed signal
+
 	mu     sync.Mutex // guards all below
-	owners map[string]*Owner
+	people map[string]*person
+	quotas map[Holder]*quota
+	limits map[Holder]Limit
 	queue  []*waiter // in the order in which they came
 }
 
-// Owner is what one owner's guests hold.
+// Owner is the account of one owner's guests, or of those of them that have the same quotas.
 type Owner struct {
-	m     *Memory
+	m      *Memory
+	person *person
+	quotas []*quota
+}
+
+// person is what all guests of one owner hold.
+type person struct {
 	name  string
 	users int // guarded by Memory.mu
 	held  atomic.Int64
@@ -50,19 +61,23 @@ type waiter struct {
 
 // New returns a Memory of so many bytes. evict is called, by those who wait, when memory is short.
 func New(all *budget.Budget, evict func(need int64)) *Memory {
-	return &Memory{all: all, evict: evict, owners: map[string]*Owner{}}
+	return &Memory{all: all, evict: evict, people: map[string]*person{}, quotas: map[Holder]*quota{}}
 }
 
-// Join returns an owner's account. The caller gives it back with Leave.
-func (m *Memory) Join(name string) *Owner {
+// Join returns an owner's account, which quotas of these holders bound. The caller gives it back with Leave.
+func (m *Memory) Join(name string, bounded ...Holder) *Owner {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	o := m.owners[name]
-	if o == nil {
-		o = &Owner{m: m, name: name}
-		m.owners[name] = o
+	p := m.people[name]
+	if p == nil {
+		p = &person{name: name}
+		m.people[name] = p
 	}
-	o.users++
+	p.users++
+	o := &Owner{m: m, person: p}
+	for _, h := range bounded {
+		o.quotas = append(o.quotas, m.join(h))
+	}
 	return o
 }
 
@@ -70,13 +85,21 @@ func (m *Memory) Join(name string) *Owner {
 func (o *Owner) Leave() {
 	o.m.mu.Lock()
 	defer o.m.mu.Unlock()
-	if o.users--; o.users == 0 {
-		delete(o.m.owners, o.name)
+	if o.person.users--; o.person.users == 0 {
+		delete(o.m.people, o.person.name)
+	}
+	for _, q := range o.quotas {
+		if q.users--; q.users == 0 {
+			delete(o.m.quotas, q.of)
+		}
 	}
 }
 
+// Unbounded returns the same account for what no quota counts. It is left with the other.
+func (o *Owner) Unbounded() *Owner { return &Owner{m: o.m, person: o.person} }
+
 // Held returns how many bytes the owner holds.
-func (o *Owner) Held() int64 { return o.held.Load() }
+func (o *Owner) Held() int64 { return o.person.held.Load() }
 
 // Most returns the most that one call may reserve.
 func (m *Memory) Most() int64 { return m.all.Limit() / 2 }
@@ -96,14 +119,29 @@ func (m *Memory) Press(short bool) {
 }
 
 // Take takes n bytes if they are there now.
-func (o *Owner) Take(n int64) bool {
+func (o *Owner) Take(n int64) bool { return o.Grow(n) == nil }
+
+// Grow takes n bytes if they are there now, or returns ErrShort or a *QuotaError.
+func (o *Owner) Grow(n int64) error {
 	if n <= 0 {
-		return true
+		return nil
 	}
-	held := o.held.Add(n)
+	if full := o.count(n); full != nil {
+		return full.refusal()
+	}
+	if !o.take(n) {
+		o.uncount(n)
+		return ErrShort
+	}
+	return nil
+}
+
+// take takes n bytes that quotas have counted.
+func (o *Owner) take(n int64) bool {
+	held := o.person.held.Add(n)
 	limit := o.m.all.Limit()
 	if held > limit/holdsMuch && o.m.all.Used()+n > limit-limit/keptFor || !o.m.all.Take(n) {
-		o.held.Add(-n)
+		o.person.held.Add(-n)
 		return false
 	}
 	return true
@@ -133,12 +171,15 @@ func (o *Owner) GiveHeap(n int64) {
 // Short is Memory.Short.
 func (o *Owner) Short() bool { return o.m.Short() }
 
-// Most is Memory.Most.
-func (o *Owner) Most() int64 { return o.m.Most() }
+// Most is Memory.Most, or the least that a quota of the owner's allows.
+func (o *Owner) Most() int64 { return min(o.m.Most(), o.Bound()) }
 
 // Force takes n bytes that are in use already.
 func (o *Owner) Force(n int64) {
-	o.held.Add(n)
+	for _, q := range o.quotas {
+		q.counted.Add(n)
+	}
+	o.person.held.Add(n)
 	o.m.all.Force(n)
 }
 
@@ -147,8 +188,9 @@ func (o *Owner) Give(n int64) {
 	if n <= 0 {
 		return
 	}
-	o.held.Add(-n)
+	o.person.held.Add(-n)
 	o.m.all.Give(n)
+	o.uncount(n)
 	if o.m.waiting.Load() > 0 {
 		o.m.mu.Lock()
 		defer o.m.mu.Unlock()
@@ -157,10 +199,22 @@ func (o *Owner) Give(n int64) {
 }
 
 // Wait takes n bytes, and waits for them until ctx ends or a time has passed. It returns ErrShort,
-// or the error of ctx.
+// the error of ctx, or a *QuotaError, for which it waits less.
 func (o *Owner) Wait(ctx context.Context, n int64, within time.Duration) error {
+	if err := o.waitQuotas(ctx, n, min(within, quotaWithin)); err != nil {
+		return err
+	}
+	err := o.wait(ctx, n, within)
+	if err != nil {
+		o.uncount(n)
+	}
+	return err
+}
+
+// wait takes n bytes that quotas have counted.
+func (o *Owner) wait(ctx context.Context, n int64, within time.Duration) error {
 	m := o.m
-	if !m.Short() && o.Take(n) {
+	if !m.Short() && o.take(n) {
 		return nil
 	}
 	if m.evict != nil {
@@ -191,7 +245,7 @@ func (o *Owner) Wait(ctx context.Context, n int64, within time.Duration) error {
 	}
 	m.mu.Unlock()
 	if i < 0 { // it was granted meanwhile
-		o.Give(n)
+		return nil
 	}
 	return err
 }
@@ -212,7 +266,7 @@ func (m *Memory) serve() {
 			}
 		}
 		w := m.queue[first]
-		if !w.owner.Take(w.need) {
+		if !w.owner.take(w.need) {
 			return
 		}
 		m.dequeue(first)
@@ -229,8 +283,8 @@ func (m *Memory) Heaviest() []string {
 		held int64
 	}
 	var all []holding
-	for name, o := range m.owners {
-		all = append(all, holding{name, o.Held()})
+	for name, p := range m.people {
+		all = append(all, holding{name, p.held.Load()})
 	}
 	slices.SortFunc(all, func(a, b holding) int { return int(min(1, max(-1, b.held-a.held))) })
 	names := make([]string, len(all))

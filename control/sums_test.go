@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,11 +19,11 @@ import (
 	"github.com/agora-host/agora/state/statetest"
 )
 
-// TestCompareFuel: whatever apps belong to whom and ran how much, exactly those run no more whose owner, whose
-// group or whose node has run as much as it may, and none if nothing is bounded.
-func TestCompareFuel(t *testing.T) {
+// TestCompareSums: whatever apps belong to whom and ran how much, exactly those have nothing left whose owner, whose
+// group or whose node has run as much as it may, and none if nothing is bounded. What an app that is none ran
+// counts for whom it was run.
+func TestCompareSums(t *testing.T) {
 	now := func() time.Time { return time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC) }
-	midnight := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
 	rapid.Check(t, func(rt *rapid.T) {
 		limit := rapid.SampledFrom([]int64{0, 1, 5, 10, control.NoLimit, -1}) // -1: nobody says
 		if rapid.IntRange(0, 3).Draw(rt, "free") == 0 {
@@ -41,7 +42,8 @@ func TestCompareFuel(t *testing.T) {
 				limits[[2]string{"person", who}] = n
 			}
 		}
-		ran, apps, wantRan := map[string]uint64{}, map[string]registry.App{}, map[[2]string]int64{}
+		apps, wantRan := map[string]registry.App{}, map[[2]string]int64{}
+		var ran []control.Reading
 		_, err := d.Store.Update(t.Context(), "node", func(tx state.Tx) error {
 			tx.Emit("release.published", "a", "1", nil)
 			var errs []error
@@ -57,8 +59,13 @@ func TestCompareFuel(t *testing.T) {
 				apps[a.Name] = a
 				errs = append(errs, tx.PutApp(a))
 				if n := rapid.SampledFrom([]uint64{0, 1, 4, 1 << 63}).Draw(rt, "ran"); n > 0 {
-					ran[a.Name] = n
+					ran = append(ran, control.Reading{App: a.Name, Owner: "bob", N: n})
 				}
+			}
+			errs = append(errs, tx.PutUser(access.User{Name: "bob"}))
+			if rapid.Bool().Draw(rt, "refused") { // what no app came of
+				ran = append(ran, control.Reading{App: "none", Owner: "bob", N: 4})
+				wantRan[[2]string{"person", "bob"}], wantRan[[2]string{"node", ""}] = 4, 4
 			}
 			return errors.Join(errs...)
 		})
@@ -68,12 +75,15 @@ func TestCompareFuel(t *testing.T) {
 		holders := func(a registry.App) [][2]string {
 			return [][2]string{{"person", a.Owner}, {"group", a.Group}, {"node", ""}}
 		}
-		for name, a := range apps {
+		for _, r := range ran {
+			a, ok := apps[r.App]
 			for _, h := range holders(a) {
-				if n := ran[name]; n > 1<<62 {
+				switch {
+				case !ok:
+				case r.N > 1<<62:
 					wantRan[h] = 1 << 62
-				} else {
-					wantRan[h] += int64(n)
+				default:
+					wantRan[h] += int64(r.N)
 				}
 			}
 		}
@@ -81,19 +91,20 @@ func TestCompareFuel(t *testing.T) {
 			bounded = bounded || n != control.NoLimit
 		}
 		err = d.Store.View(t.Context(), func(tx state.Reader) error {
-			is, err := d.FuelBounded(tx)
-			if err != nil || is != bounded {
+			is, err := d.Bounded(tx)
+			if err != nil || is[control.Fuel] != bounded || len(is) > 1 {
 				rt.Fatalf("bounded: %v, %v; limits %v", is, err, limits)
 			}
-			_, over, err := d.CompareFuel(tx, ran, midnight)
+			_, bounds, err := d.Compare(tx, control.Fuel, ran)
 			for name, a := range apps {
 				want := false
 				for _, h := range holders(a) {
 					n, known := limits[h]
 					want = want || (known && h[1] != "" || known && h[0] == "node") && n != control.NoLimit && wantRan[h] >= n
 				}
-				if why := over[name]; (why != nil) != want || (why != nil && !why.Until.Equal(midnight)) {
-					rt.Fatalf("%+v: %v, want over: %v; ran %v of %v", a, why, want, wantRan, limits)
+				over := slices.ContainsFunc(bounds[name], func(b *control.Bound) bool { return b.Left <= 0 })
+				if over != want {
+					rt.Fatalf("%+v: %v, want over: %v; ran %v of %v", a, bounds[name], want, wantRan, limits)
 				}
 			}
 			return err
