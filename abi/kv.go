@@ -20,17 +20,24 @@ const (
 type KVQuota struct {
 	Bytes int64 // of keys and values
 	Keys  int64
-	// Grow is by how many bytes more one change may make it; nil: by as many as there is room for. What is
-	// over that is a *GrowthError.
-	Grow *int64
+	// Grow bounds by how many bytes one change may make it more, and learns by how many it did; nil: what there
+	// is room for.
+	Grow *Growth
 }
 
-// MayGrow returns a *GrowthError if a change may not add so many bytes.
-func (q KVQuota) MayGrow(bytes int64) error {
-	if q.Grow == nil || bytes <= max(0, *q.Grow) {
+// Growth is by how many bytes a change may make what an app keeps more, and by how many it has.
+type Growth struct{ May, Did int64 }
+
+// Grows returns a *GrowthError if a change may not add so many bytes, and notes them otherwise.
+func (q KVQuota) Grows(bytes int64) error {
+	if q.Grow == nil {
 		return nil
 	}
-	return &GrowthError{bytes, *q.Grow}
+	if bytes > max(0, q.Grow.May) {
+		return &GrowthError{bytes, q.Grow.May}
+	}
+	q.Grow.Did = bytes
+	return nil
 }
 
 // GrowthError is ErrnoQuota for a change that adds more bytes than it may, where there is room for it.

@@ -129,6 +129,7 @@ type Ballot struct {
 	Until   time.Time // of an approval: when what is granted ends; zero: as Life has it
 	Starts  time.Time // of the approval of a promotion: when it begins; zero: at once
 	Life    Life      // the rule of the request's tier
+	Policy  Digest    // by which the votes so far count; "": the one by which the request was judged
 }
 
 // Decide casts a vote. The one that a request's last stage waited for approves it, and makes the grant
@@ -143,7 +144,7 @@ func Decide(tx Tx, id string, b Ballot, voters Voters) (Request, *Grant, error) 
 	if err != nil {
 		return Request{}, nil, err
 	}
-	if err := q.Count(q.Policy, voters); err != nil {
+	if err := q.Count(cmp.Or(b.Policy, q.Policy), voters); err != nil {
 		return Request{}, nil, err
 	}
 	was, voted := q.VoteOf(b.By)

@@ -1,6 +1,7 @@
 package approvals
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -159,7 +160,7 @@ func AskChanges(tx Tx, id string, b Ballot, behalf abi.Behalf, voters Voters) (R
 	if err != nil {
 		return Request{}, err
 	}
-	if err := q.Count(q.Policy, voters); err != nil {
+	if err := q.Count(cmp.Or(b.Policy, q.Policy), voters); err != nil {
 		return Request{}, err
 	}
 	if _, voted := q.VoteOf(b.By); !voted {

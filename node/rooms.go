@@ -11,8 +11,8 @@ import (
 )
 
 // rooms bound what several apps keep in sum. The sums are measured now and then; in between each write takes
-// what it may need from what is left, so that no sum is ever more than it may be. What was taken and is not
-// kept, and what was deleted, is room again when it is measured the next time.
+// what it may need from what is left and gives back what it did not, so that no sum is ever more than it may be.
+// What was deleted is room again when it is measured the next time.
 type rooms struct {
 	mu  sync.Mutex
 	all map[control.Holder]*room // guarded by mu
@@ -65,11 +65,15 @@ func (s *rooms) set(bounds map[string][]*control.Bound) {
 
 // write has do write n bytes or less of an app's. It gives do by how many it may grow, nil if that does not
 // matter; if that is too little, it returns an *abi.SumError.
-func (s *rooms) write(app string, n int64, do func(grow *int64) error) error {
+func (s *rooms) write(app string, n int64, do func(*abi.Growth) error) error {
 	rooms, taken := s.take(app, n)
+	if len(rooms) == 0 {
+		return do(nil)
+	}
+	grow := &abi.Growth{May: n}
 	if taken {
-		err := do(nil)
-		s.settle(rooms, n, kept(n, err))
+		err := do(grow)
+		s.settle(rooms, n, grown(grow, err))
 		return err
 	}
 	// Perhaps it replaces as much as it writes, which only the store knows: it gets all that is left, alone.
@@ -78,12 +82,26 @@ func (s *rooms) write(app string, n int64, do func(grow *int64) error) error {
 		defer r.tight.Unlock()
 	}
 	left, full := s.takeAll(rooms)
-	err := do(&left)
-	s.settle(rooms, left, kept(min(n, left), err))
+	grow.May = left
+	err := do(grow)
+	s.settle(rooms, left, grown(grow, err))
 	if _, ok := errors.AsType[*abi.GrowthError](err); ok {
 		return full
 	}
 	return err
+}
+
+// grown returns how many bytes are to be counted until it is measured. A write that makes something smaller
+// counts as none: a measure that saw it already would give that back a second time. What the store refused is not
+// there; what it could not write may be.
+func grown(g *abi.Growth, err error) int64 {
+	if errno, ok := errors.AsType[abi.Errno](err); ok && errno != abi.ErrnoUnavailable {
+		return 0
+	}
+	if err != nil {
+		return g.May
+	}
+	return max(0, g.Did)
 }
 
 // take takes bytes from all rooms of an app, or from none.
@@ -104,14 +122,6 @@ func (r *room) took(n int64) {
 	r.left -= n
 	r.busy += n
 	r.taken += n
-}
-
-// kept returns how many of n bytes are to be counted until it is measured. What the store refused is not there.
-func kept(n int64, err error) int64 {
-	if errno, ok := errors.AsType[abi.Errno](err); ok && errno != abi.ErrnoUnavailable {
-		return 0
-	}
-	return n
 }
 
 // takeAll takes as much as all rooms have, and returns with it the refusal of what needs more.

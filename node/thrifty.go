@@ -23,7 +23,7 @@ func (s thrifty) Write(ctx context.Context, app string, w abi.KVWrite, quota abi
 	if err := s.reserve.apps(); err != nil {
 		return err
 	}
-	return s.rooms.write(app, int64(len(w.Key)+len(w.Value)), func(grow *int64) error {
+	return s.rooms.write(app, int64(len(w.Key)+len(w.Value)), func(grow *abi.Growth) error {
 		quota.Grow = grow
 		return s.Store.Write(ctx, app, w, quota)
 	})
@@ -41,7 +41,7 @@ func (s thriftyFiles) Put(ctx context.Context, app, name string, b []byte, quota
 	if err := s.reserve.apps(); err != nil {
 		return err
 	}
-	return s.rooms.write(app, int64(len(name)+len(b)), func(grow *int64) error {
+	return s.rooms.write(app, int64(len(name)+len(b)), func(grow *abi.Growth) error {
 		quota.Grow = grow
 		return s.Store.Put(ctx, app, name, b, quota)
 	})

@@ -140,10 +140,19 @@ func actionOf(kind approvals.Kind, tier abi.Tier) string {
 	return ToPublish
 }
 
+// countedBy is the policy by which the votes about an open request count for another: the one that holds, as its page
+// shows. An approval has renewed the request by that one before; an exemption is never renewed.
+func (j *Judge) countedBy(q approvals.Request, approve bool) approvals.Digest {
+	if approve || q.Kind == approvals.KindExemption {
+		return q.Policy
+	}
+	return j.policy.Digest()
+}
+
 // mayVote returns an error unless an actor, with the credential that was shown, may vote about a request
 // as it is, or ask for changes of it. Whoever approved may still do that or reject it, whichever stage waits.
-func mayVote(tx state.Reader, now time.Time, actor access.Actor, q approvals.Request, act access.Act) error {
-	q, err := control.CountVotes(tx, q, q.Policy, now)
+func mayVote(tx state.Reader, now time.Time, actor access.Actor, q approvals.Request, policy approvals.Digest, act access.Act) error {
+	q, err := control.CountVotes(tx, q, policy, now)
 	if err != nil {
 		return err
 	}
@@ -163,11 +172,12 @@ func (s *Service) decide(tx state.Tx, actor access.Actor, id string, d control.V
 	if err != nil {
 		return none, err
 	}
+	policy := s.countedBy(was, d.Approve)
 	q, grant, err := approvals.Decide(tx, id, approvals.Ballot{
-		Approve: d.Approve, Reason: d.Reason, Remedy: d.Remedy, Digest: d.Digest, Concern: d.Concern, By: actor.User, At: s.desk.Now().UTC(),
+		Policy: policy, Approve: d.Approve, Reason: d.Reason, Remedy: d.Remedy, Digest: d.Digest, Concern: d.Concern, By: actor.User, At: s.desk.Now().UTC(),
 		Until: d.Until.UTC(), Starts: d.Starts.UTC(), Life: s.policy.Life(was.Tier),
 	}, control.VotersOf(tx, was, s.desk.Now()))
-	if may := mayVote(tx, s.desk.Now(), actor, was, access.DecideRequest); may != nil && (err == nil || errors.Is(err, approvals.ErrNoVote)) {
+	if may := mayVote(tx, s.desk.Now(), actor, was, policy, access.DecideRequest); may != nil && (err == nil || errors.Is(err, approvals.ErrNoVote)) {
 		err = may // which says whose the stage is
 	}
 	if err != nil {

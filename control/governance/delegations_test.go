@@ -275,3 +275,33 @@ func TestAway(t *testing.T) {
 		t.Errorf("away for too long: %v", err)
 	}
 }
+
+// TestRejectedUnderOtherRules: once the rules have changed, an approval before does not count, as its page says, and
+// so is in nobody's way who rejects the request, or asks for changes of it, in the place of its voter.
+func TestRejectedUnderOtherRules(t *testing.T) {
+	for _, changes := range []bool{false, true} {
+		b, s := away(t)
+		b.rules.stages = []approvals.Stage{{Concern: "security", Need: 2}}
+		b.delegate(t, s, sue, tom)
+		q := b.ask(t, 1)
+		if _, err := b.vote(t, sue, q.ID, true); err != nil {
+			t.Fatal(err)
+		}
+		refuse := func() (approvals.Request, error) {
+			if changes {
+				return b.askChanges(t, tom, q.ID, "less")
+			}
+			return b.vote(t, tom, q.ID, false)
+		}
+		if _, err := refuse(); !errors.Is(err, approvals.ErrAlreadyVoted) {
+			t.Errorf("changes %v: in the place of one whose vote counts: %v", changes, err)
+		}
+		b.rules.version++
+		if shown := b.request(t, q.ID); len(void(shown)) != 1 {
+			t.Fatalf("her vote counts: %+v", shown)
+		}
+		if is, err := refuse(); err != nil || is.Status == approvals.StatusOpen != changes {
+			t.Errorf("changes %v: %+v, %v", changes, is, err)
+		}
+	}
+}

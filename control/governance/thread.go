@@ -49,9 +49,10 @@ func (s *Threads) AskChanges(ctx context.Context, id string, d control.Verdict) 
 		if err != nil {
 			return was, "", err
 		}
-		ballot := approvals.Ballot{Reason: d.Reason, Digest: d.Digest, By: actor.User, At: c.At}
+		policy := s.countedBy(was, false)
+		ballot := approvals.Ballot{Policy: policy, Reason: d.Reason, Digest: d.Digest, By: actor.User, At: c.At}
 		q, err := approvals.AskChanges(tx, id, ballot, c.Behalf, control.VotersOf(tx, was, s.desk.Now()))
-		if may := mayVote(tx, s.desk.Now(), actor, was, access.AskChanges); may != nil && (err == nil || errors.Is(err, approvals.ErrNoVote)) {
+		if may := mayVote(tx, s.desk.Now(), actor, was, policy, access.AskChanges); may != nil && (err == nil || errors.Is(err, approvals.ErrNoVote)) {
 			err = may
 		}
 		return q, approvals.CommentChanges, err

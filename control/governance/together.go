@@ -123,10 +123,11 @@ func (s *Together) parts(tx state.Reader, actor access.Actor, app string, releas
 
 // decidable reports whether an actor may approve, or reject, an open request now.
 func (s *Together) decidable(tx state.Reader, actor access.Actor, q approvals.Request, approve bool) (bool, error) {
-	if mayVote(tx, s.desk.Now(), actor, q, access.DecideRequest) != nil {
+	policy := s.countedBy(q, approve)
+	if mayVote(tx, s.desk.Now(), actor, q, policy, access.DecideRequest) != nil {
 		return false, nil
 	}
-	q, err := control.CountVotes(tx, q, q.Policy, s.desk.Now())
+	q, err := control.CountVotes(tx, q, policy, s.desk.Now())
 	return !approve || control.Approvable(actor, q), err
 }
 
@@ -245,7 +246,7 @@ func (s *Together) renewParts(tx state.Tx, actor access.Actor, parts []part, of 
 		if i++; more == nil {
 			continue
 		}
-		if err := mayVote(tx, s.desk.Now(), actor, p.asked, access.DecideRequest); err != nil {
+		if err := mayVote(tx, s.desk.Now(), actor, p.asked, p.asked.Policy, access.DecideRequest); err != nil {
 			return nil, err
 		}
 		changed = errors.Join(changed, more)

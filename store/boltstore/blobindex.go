@@ -60,7 +60,7 @@ func blobsAfter(tx checked.Tx, app, name string, size int64, quota abi.KVQuota) 
 	if (u.Bytes > quota.Bytes && after.Bytes > before.Bytes) || (u.Keys > quota.Keys && after.Keys > before.Keys) {
 		return u, nil, abi.ErrnoQuota
 	}
-	return u, old, quota.MayGrow(after.Bytes - before.Bytes)
+	return u, old, quota.Grows(after.Bytes - before.Bytes)
 }
 
 // PutBlob notes a blob of so many bytes, unless the app would then keep more than

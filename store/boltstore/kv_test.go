@@ -25,6 +25,7 @@ var quota = abi.KVQuota{Bytes: 40, Keys: 3}
 type model struct {
 	now  time.Time
 	apps map[string]map[string]modelEntry
+	grew int64 // by the last write that took place
 }
 
 type modelEntry struct {
@@ -56,9 +57,10 @@ func (m *model) write(app string, w abi.KVWrite, quota abi.KVQuota) error {
 	if there {
 		grows = len(w.Value) - len(was.value)
 	}
-	if quota.Grow != nil && grows > 0 && int64(grows) > *quota.Grow {
+	if quota.Grow != nil && grows > 0 && int64(grows) > quota.Grow.May {
 		return abi.ErrnoQuota
 	}
+	m.grew = int64(grows)
 	e := modelEntry{value: string(w.Value)}
 	if w.TTL > 0 {
 		e.ends = m.now.Add(w.TTL)
@@ -79,7 +81,7 @@ func TestKV(t *testing.T) {
 	dir, n := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
-		m := &model{time.UnixMilli(1_800_000_000_000), map[string]map[string]modelEntry{"a": {}, "ab": {}}}
+		m := &model{time.UnixMilli(1_800_000_000_000), map[string]map[string]modelEntry{"a": {}, "ab": {}}, 0}
 		kv, err := boltstore.OpenKV(filepath.Join(dir, fmt.Sprint(n)), func() time.Time { return m.now }, nil)
 		if err != nil {
 			rt.Fatal(err)
@@ -101,11 +103,14 @@ func TestKV(t *testing.T) {
 				quota := quota
 				_, live := m.live(app)[w.Key]
 				if _, there := m.apps[app][w.Key]; live == there { // what has expired may count, or be swept
-					quota.Grow = rapid.Ptr(rapid.Int64Range(0, 30), true).Draw(rt, "grow")
+					quota.Grow = &abi.Growth{May: rapid.Int64Range(0, 100).Draw(rt, "grow")}
 				}
 				want := m.write(app, w, quota)
 				if err := kv.Write(t.Context(), app, w, quota); !errors.Is(err, want) || err == nil != (want == nil) {
 					rt.Fatalf("%+v: %v, want %v", w, err, want)
+				}
+				if want == nil && quota.Grow != nil && w.Value != nil && quota.Grow.Did != m.grew {
+					rt.Fatalf("%+v: it grew by %d, and says %d", w, m.grew, quota.Grow.Did)
 				}
 			},
 			"pass": func(rt *rapid.T) {

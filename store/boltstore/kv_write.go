@@ -93,7 +93,7 @@ func (c *change) afterwards(f *writer, was entry, counted, visible bool, now tim
 		return (u.Bytes <= c.quota.Bytes || grows.Bytes <= 0) && (u.Keys <= c.quota.Keys || grows.Keys <= 0)
 	}
 	if fits() {
-		return u, c.quota.MayGrow(after.Bytes - before.Bytes)
+		return u, c.quota.Grows(after.Bytes - before.Bytes)
 	}
 	err = sweepApp(f, c.app, now, func(name string, freed used) error {
 		if name != c.w.Key { // that one's place was taken off already
@@ -110,7 +110,7 @@ func (c *change) afterwards(f *writer, was entry, counted, visible bool, now tim
 	case !fits():
 		return used{}, abi.ErrnoQuota
 	}
-	return u, c.quota.MayGrow(after.Bytes - before.Bytes)
+	return u, c.quota.Grows(after.Bytes - before.Bytes)
 }
 
 func (c *change) putEntry(f *writer, was entry, now time.Time) error {
