@@ -58,6 +58,7 @@ var mayImport = map[string][]string{
 
 	// Conformance suites and their in-memory models.
 	"abi/abitest":            {"abi"},
+	"script/scripttest":      {"abi", "script", "host/engine"},
 	"abi/wasm/wasmtest":      {"abi"},
 	"metering/meteringtest":  {"abi", "metering", "internal/crashdisk"},
 	"triggers/triggerstest":  {"abi", "triggers"},

@@ -14,7 +14,8 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm/wasmtest"
 	"github.com/agora-host/agora/host/engine"
-	"github.com/agora-host/agora/javascript"
+	"github.com/agora-host/agora/script"
+	"github.com/agora-host/agora/script/languages"
 )
 
 // benchEngine times whole invocations without HTTP: frame in, metered run, frame
@@ -49,20 +50,28 @@ func benchEngine(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", app.title, err)
 		}
 	}
-	for _, app := range scripts {
-		built, err := javascript.Build(ctx, javascript.Source{Entry: "app.ts", Code: []byte(app.source), Capabilities: []string{"log"}})
-		if err != nil {
-			return fmt.Errorf("%s: %w", app.title, err)
-		}
-		if err := timeInvocations(ctx, e, app.title, built.Module, "/", abi.InterfaceV1, 5_000); err != nil {
-			return fmt.Errorf("%s: %w", app.title, err)
+	for _, language := range []struct {
+		entry string
+		apps  []scripted
+	}{{"app.ts", scripts}, {"app.py", pythons}} {
+		for _, app := range language.apps {
+			built, err := languages.Build(ctx, script.Source{Entry: language.entry, Code: []byte(app.source), Capabilities: []string{"log"}})
+			if err != nil {
+				return fmt.Errorf("%s: %w", app.title, err)
+			}
+			if err := timeInvocations(ctx, e, app.title, built.Module, "/", abi.InterfaceV1, 5_000); err != nil {
+				return fmt.Errorf("%s: %w", app.title, err)
+			}
 		}
 	}
 	return stall(ctx, e)
 }
 
+// scripted is an app in one file that is measured.
+type scripted struct{ title, source string }
+
 // scripts are the apps in TypeScript that are measured. Each does its work for GET /.
-var scripts = []struct{ title, source string }{
+var scripts = []scripted{
 	{"TypeScript, trivial", `export default { fetch() { return new Response("hello") } };`},
 	{"TypeScript, router with validation", `
 type Handler = (p: Record<string, string>, u: URL) => Response;
@@ -96,6 +105,50 @@ export default { async fetch(request: Request) {
 	const body: any = await new Request(request.url, { method: "POST", body: text }).json();
 	return Response.json({ total: body.items.filter((i: any) => i.qty > 0).map((i: any) => i.price * i.qty), names: body.items.map((i: any) => i.name) });
 } };`},
+}
+
+// pythons do the same in Python.
+var pythons = []scripted{
+	{"Python, trivial", `def fetch(request, env): return Response("hello")`},
+	{"Python, router with validation", `
+routes = []
+def on(path):
+    def register(handler):
+        routes.append((path.split("/")[1:], handler))
+        return handler
+    return register
+
+@on("/")
+def home(p, query): return Response("home")
+
+@on("/users/:id")
+def user(p, query):
+    q = query.get("q", "")
+    if not p["id"].isdigit() or int(p["id"]) < 1 or len(q) > 20:
+        return Response.json({"error": "refused"}, status=400)
+    return Response.json({"id": int(p["id"]), "q": q})
+
+def fetch(request, env):
+    path, query = "/users/42", {"q": "x"}
+    parts = path.split("/")[1:]
+    for pattern, handler in routes:
+        if len(pattern) != len(parts): continue
+        p = {}
+        for i in range(len(pattern)):
+            if pattern[i][:1] == ":": p[pattern[i][1:]] = parts[i]
+            elif pattern[i] != parts[i]: break
+        else:
+            return handler(p, query)
+    return Response(None, 404)
+`},
+	{"Python, JSON of 1 KB", `
+import json
+def item(id): return {"id": id, "name": "Item number " + str(id), "price": id * 3 + 0.25, "qty": id % 4, "tags": ["red", "green", "blue"], "x": "pad"}
+text = json.dumps({"items": [item(i) for i in range(10)]})
+def fetch(request, env):
+    body = json.loads(text)
+    return Response.json({"total": [i["price"] * i["qty"] for i in body["items"] if i["qty"] > 0], "names": [i["name"] for i in body["items"]]})
+`},
 }
 
 // newEngine makes an engine in a directory that remove removes.
@@ -172,6 +225,9 @@ func invocations(ctx context.Context, e *engine.Engine, module []byte, iface abi
 		took := time.Since(started)
 		if err != nil {
 			return nil, 0, fmt.Errorf("%w\n%s", err, r.FaultDetail)
+		}
+		if r.Response.Status != 200 {
+			return nil, 0, fmt.Errorf("status %d: %s", r.Response.Status, r.Response.Body)
 		}
 		if i >= n/10 { // the first tenth warms up
 			times = append(times, took)

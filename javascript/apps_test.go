@@ -11,6 +11,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/abi/wasm"
 	"github.com/agora-host/agora/javascript"
+	"github.com/agora-host/agora/script/scripttest"
 )
 
 // memory is a kv capability that keeps its entries in memory, by the bytes of the ABI.
@@ -98,7 +99,7 @@ func TestCapabilities(t *testing.T) {
 	for name := range links {
 		names = append(names, name)
 	}
-	a := start(t, build(t, `
+	a := scripttest.Start(t, build(t, `
 export default { async fetch(request: Request, env: any) {
 	const { KV, EVENTS, SECRETS, LLM, config } = env;
 	await KV.put("a", "1");
@@ -119,8 +120,8 @@ export default { async fetch(request: Request, env: any) {
 	want := `{"kv":["2",[200,201],null],"swaps":[true,false,true],"keys":["a","b","c"],"config":["EUR",null],"secret":"s3cret of stripe","event":"id-1",` +
 		`"fetch":[201,true,"yes","https://api.example.com/y?q=%C3%A4",5000],"chat":"echo hi"}`
 	want = strings.Replace(want, `"EUR",null`, `"EUR",null`, 1)
-	if got := a.text("/"); got != want {
-		t.Errorf("got  %s\nwant %s\n%s", got, want, a.logged())
+	if got := a.Text("/"); got != want {
+		t.Errorf("got  %s\nwant %s\n%s", got, want, a.Logged())
 	}
 	if want := `POST https://api.example.com/y?q=%C3%A4 [{x-ask 1} {content-type text/plain;charset=UTF-8}] ü`; len(asked) != 1 || asked[0] != want {
 		t.Errorf("asked %q, not %q", asked, want)
@@ -139,10 +140,10 @@ export default {
 	async event(event: any) { console.log("event", event.from, event.topic, event.id, await event.json()); if (event.id === "bad") throw new Error("again") },
 };`)
 	fire := func(kind, name, id, body string) abi.Response {
-		return a.do(abi.Request{Method: "POST", Path: "/", Body: []byte(body), Header: []abi.Field{
+		return a.Do(abi.Request{Method: "POST", Path: "/", Body: []byte(body), Header: []abi.Field{
 			{Name: "Agora-Trigger", Value: kind}, {Name: "Agora-Trigger-Name", Value: name}, {Name: "Agora-Event-Id", Value: id},
 			{Name: "Agora-Attempt", Value: "1"}, {Name: "Agora-Event-Time", Value: "2026-01-02T03:04:05Z"},
-		}}).Response
+		}})
 	}
 	for _, c := range []struct {
 		kind, name, id, body string
@@ -154,7 +155,7 @@ export default {
 		{"event", "shop/orders.created", "bad", `{}`, 500, "uncaught Error: again (app.ts:5:"},
 		{"webhook", "github", "3", "", 200, ""},
 	} {
-		if r, log := fire(c.kind, c.name, c.id, c.body), a.logged(); r.Status != c.status || !strings.Contains(log, c.log) {
+		if r, log := fire(c.kind, c.name, c.id, c.body), a.Logged(); r.Status != c.status || !strings.Contains(log, c.log) {
 			t.Errorf("%s: status %d, log %q", c.kind, r.Status, log)
 		}
 	}
@@ -175,9 +176,9 @@ func TestValidation(t *testing.T) {
 		{"POST", "/users", "", `{"name"`, 500, "This app failed. Its log says why.\n"},
 		{"GET", "/none", "", "", 404, "not found"},
 	} {
-		r := a.do(abi.Request{Method: c.method, Path: c.path, Query: c.query, Body: []byte(c.body)}).Response
+		r := a.Do(abi.Request{Method: c.method, Path: c.path, Query: c.query, Body: []byte(c.body)})
 		if r.Status != c.status || string(r.Body) != c.want {
-			t.Errorf("%s %s: %d %q\n%s", c.method, c.path, r.Status, r.Body, a.logged())
+			t.Errorf("%s %s: %d %q\n%s", c.method, c.path, r.Status, r.Body, a.Logged())
 		}
 	}
 }
@@ -229,11 +230,11 @@ export default { fetch(request: Request) {
 		c.enqueue(new TextEncoder().encode("data: " + n + "\n\n"));
 	} }), { headers: { "content-type": "text/event-stream" } });
 } };`)
-	if r := a.get("/"); string(r.Body) != "data: 1\n\ndata: 2\n\ndata: 3\n\n" || header(r, "content-type") != "text/event-stream" {
-		t.Errorf("%v %q\n%s", r.Header, r.Body, a.logged())
+	if r := a.Get("/"); string(r.Body) != "data: 1\n\ndata: 2\n\ndata: 3\n\n" || scripttest.Header(r, "content-type") != "text/event-stream" {
+		t.Errorf("%v %q\n%s", r.Header, r.Body, a.Logged())
 	}
-	_ = a.logged()
-	if r, err := a.try(abi.Request{Path: "/fail"}); err == nil || !strings.Contains(a.logged(), "uncaught Error: in the middle (app.ts:6:") {
+	_ = a.Logged()
+	if r, err := a.Try(abi.Request{Path: "/fail"}); err == nil || !strings.Contains(a.Logged(), "uncaught Error: in the middle (app.ts:6:") {
 		t.Errorf("%v, %q", err, r.Response.Body)
 	}
 }
@@ -265,13 +266,13 @@ export default { fetch(r: Request) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := start(t, b.Module, limits, nil)
-	if got := a.text("/"); got != `<b id="x">note 42</b>` {
+	a := scripttest.Start(t, b.Module, limits, nil)
+	if got := a.Text("/"); got != `<b id="x">note 42</b>` {
 		t.Errorf("%q", got)
 	}
 	for path, want := range map[string]string{"/fail": "told: 2 (main.tsx:9:", "/package": "of the package (node_modules/common/index.js:2:"} {
-		a.get(path)
-		if log := a.logged(); !strings.Contains(log, want) {
+		a.Get(path)
+		if log := a.Logged(); !strings.Contains(log, want) {
 			t.Errorf("%s: %s", path, log)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/javascript"
+	"github.com/agora-host/agora/script/scripttest"
 )
 
 var update = flag.Bool("update", false, "write the measured figures into docs/javascript.md")
@@ -38,7 +39,7 @@ func TestConformance(t *testing.T) {
 	for _, name := range partNames(t, a) {
 		t.Run(name, func(t *testing.T) {
 			p := part{name: name}
-			if err := json.Unmarshal([]byte(a.text("/"+name)), &p); err != nil {
+			if err := json.Unmarshal([]byte(a.Text("/"+name)), &p); err != nil {
 				t.Fatal(err)
 			}
 			if p.Total == 0 {
@@ -71,7 +72,7 @@ func TestConformance(t *testing.T) {
 }
 
 // partNames are the files of conformance/, which have to be the parts that the app has.
-func partNames(t *testing.T, a *app) []string {
+func partNames(t *testing.T, a *scripttest.App) []string {
 	t.Helper()
 	files, err := filepath.Glob("conformance/*.js")
 	if err != nil {
@@ -83,7 +84,7 @@ func partNames(t *testing.T, a *app) []string {
 			names = append(names, name)
 		}
 	}
-	if err := json.Unmarshal([]byte(a.text("/")), &there); err != nil {
+	if err := json.Unmarshal([]byte(a.Text("/")), &there); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(names, there) {
@@ -93,7 +94,7 @@ func partNames(t *testing.T, a *app) []string {
 }
 
 // conformance is the app of all parts. Each request has a fresh instance, so parts do not meet.
-func conformance(t *testing.T) *app {
+func conformance(t *testing.T) *scripttest.App {
 	t.Helper()
 	dir, err := filepath.Abs("conformance")
 	if err != nil {
@@ -105,7 +106,7 @@ func conformance(t *testing.T) *app {
 	}
 	l := limits
 	l.Fuel, l.Memory, l.Timeout = 5_000_000_000, 128<<20, time.Minute
-	return start(t, b.Module, l, nil)
+	return scripttest.Start(t, b.Module, l, nil)
 }
 
 const (

@@ -45,11 +45,11 @@ func TestFailures(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := serve(t, c.source)
-			r := a.get("/")
-			if log := a.logged(); r.Status != 500 || !strings.Contains(log, c.log) || strings.Contains(log, "app:web") || strings.Contains(log, "<null>") || strings.Contains(log, "app:script") {
+			r := a.Get("/")
+			if log := a.Logged(); r.Status != 500 || !strings.Contains(log, c.log) || strings.Contains(log, "app:web") || strings.Contains(log, "<null>") || strings.Contains(log, "app:script") {
 				t.Errorf("status %d, log:\n%s\nwant: %s", r.Status, log, c.log)
 			}
-			if r := a.get("/"); r.Status != 500 { // the same again: nothing was left behind
+			if r := a.Get("/"); r.Status != 500 { // the same again: nothing was left behind
 				t.Errorf("the second time: status %d", r.Status)
 			}
 		})
@@ -67,7 +67,7 @@ func TestToldBesides(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := serve(t, c.source)
-			if r, log := a.get("/"), a.logged(); r.Status != 200 || string(r.Body) != "ok" || !strings.Contains(log, c.log) {
+			if r, log := a.Get("/"), a.Logged(); r.Status != 200 || string(r.Body) != "ok" || !strings.Contains(log, c.log) {
 				t.Errorf("status %d %q, log:\n%s\nwant: %s", r.Status, r.Body, log, c.log)
 			}
 		})
@@ -88,14 +88,14 @@ func TestStopped(t *testing.T) {
 		return new Response("fine");
 	} };`)
 	for _, path := range []string{"/loop", "/regex", "/jobs", "/deep"} {
-		if r, err := a.try(abi.Request{Path: path}); !errors.Is(err, abi.ErrFuelExhausted) {
+		if r, err := a.Try(abi.Request{Path: path}); !errors.Is(err, abi.ErrFuelExhausted) {
 			t.Errorf("%s: %v, %d %s", path, err, r.Response.Status, r.Response.Body)
 		}
-		if got := a.text("/"); got != "fine" {
+		if got := a.Text("/"); got != "fine" {
 			t.Errorf("after %s: %q", path, got)
 		}
 	}
-	if r, err := a.try(abi.Request{Path: "/string"}); err == nil && r.Response.Status != 500 {
+	if r, err := a.Try(abi.Request{Path: "/string"}); err == nil && r.Response.Status != 500 {
 		t.Errorf("a string without end: %v, status %d", err, r.Response.Status)
 	}
 }
@@ -111,8 +111,8 @@ func TestStartFailures(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := serve(t, c.source)
-			r, err := a.try(abi.Request{Path: "/"})
-			if log := a.logged(); err == nil || !strings.Contains(log, c.log) {
+			r, err := a.Try(abi.Request{Path: "/"})
+			if log := a.Logged(); err == nil || !strings.Contains(log, c.log) {
 				t.Errorf("%v, status %d, log:\n%s\nwant: %s", err, r.Response.Status, log, c.log)
 			}
 		})
@@ -135,7 +135,7 @@ export default { async fetch(request: Request) {
 	different := map[string]bool{}
 	first := ""
 	for i := range 20 {
-		text := a.text(fmt.Sprintf("/%d", i))
+		text := a.Text(fmt.Sprintf("/%d", i))
 		found, rest, _ := strings.Cut(text, "],")
 		if first == "" {
 			first = found

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/script/scripttest"
 )
 
 // TestStartUpCost: what the engine does before the script's first line costs little, so that an app can start
@@ -14,12 +15,12 @@ func TestStartUpCost(t *testing.T) {
 	module := build(t, `export default { fetch() { return new Response("hello") } };`, "log").Module
 	l := limits
 	l.Fuel = 2_500_000
-	r, err := start(t, module, l, nil).try(abi.Request{Path: "/"})
+	r, err := scripttest.Start(t, module, l, nil).Try(abi.Request{Path: "/"})
 	if err != nil || string(r.Response.Body) != "hello" {
 		t.Errorf("with %d units for start-up: %v", 10*l.Fuel, err)
 	}
 	l.Fuel = 1_000_000
-	if _, err := start(t, module, l, nil).try(abi.Request{Path: "/"}); !errors.Is(err, abi.ErrFuelExhausted) {
+	if _, err := scripttest.Start(t, module, l, nil).Try(abi.Request{Path: "/"}); !errors.Is(err, abi.ErrFuelExhausted) {
 		t.Errorf("with %d units for start-up: %v", 10*l.Fuel, err)
 	}
 }

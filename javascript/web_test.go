@@ -22,7 +22,7 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/abi"
-	"github.com/agora-host/agora/host/engine"
+	"github.com/agora-host/agora/script/scripttest"
 )
 
 // field is a field of a form. A file has a name.
@@ -100,7 +100,7 @@ func writeForm(t *testing.T, fields []field) (contentType string, body []byte) {
 
 func readForm(t *testing.T, r abi.Response) []field {
 	t.Helper()
-	_, parameters, err := mime.ParseMediaType(header(r, "content-type"))
+	_, parameters, err := mime.ParseMediaType(scripttest.Header(r, "content-type"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,9 +134,9 @@ func TestFormsThereAndBack(t *testing.T) {
 		want := randomForm(random)
 		contentType, body := writeForm(t, want)
 		ask := func(path string) abi.Response {
-			r := a.do(abi.Request{Method: "POST", Path: path, Body: body, Header: []abi.Field{{Name: "content-type", Value: contentType}}}).Response
+			r := a.Do(abi.Request{Method: "POST", Path: path, Body: body, Header: []abi.Field{{Name: "content-type", Value: contentType}}})
 			if r.Status != 200 {
-				t.Fatalf("form %d, %q: status %d, %s", i, body, r.Status, a.logged())
+				t.Fatalf("form %d, %q: status %d, %s", i, body, r.Status, a.Logged())
 			}
 			return r
 		}
@@ -183,9 +183,9 @@ func TestBadForms(t *testing.T) {
 			if len(body) > 1<<20 {
 				body = body[:1<<20]
 			}
-			r := a.do(abi.Request{Method: "POST", Body: []byte(body), Header: []abi.Field{{Name: "content-type", Value: "multipart/form-data; boundary=B"}}})
-			if r.Response.Status != c.status {
-				t.Errorf("status %d, want %d: %.200s %s", r.Response.Status, c.status, r.Response.Body, a.logged())
+			r, err := a.Try(abi.Request{Method: "POST", Body: []byte(body), Header: []abi.Field{{Name: "content-type", Value: "multipart/form-data; boundary=B"}}})
+			if err != nil || r.Response.Status != c.status {
+				t.Errorf("status %d, want %d: %.200s %v %s", r.Response.Status, c.status, r.Response.Body, err, a.Logged())
 			}
 			if most := limits.Fuel / 2; r.Instructions > most {
 				t.Errorf("it took %d instructions, more than %d", r.Instructions, most)
@@ -198,7 +198,7 @@ func TestBadForms(t *testing.T) {
 func TestHashes(t *testing.T) {
 	l := limits
 	l.Fuel *= 20
-	a := start(t, build(t, `export default {
+	a := scripttest.Start(t, build(t, `export default {
 	async fetch(request) {
 		const out = {};
 		for (const hash of ["SHA-1", "SHA-256", "SHA-384", "SHA-512"]) {
@@ -213,7 +213,7 @@ func TestHashes(t *testing.T) {
 	},
 };`).Module, l, nil)
 	var got map[string][]string
-	if err := json.Unmarshal([]byte(a.text("/")), &got); err != nil {
+	if err := json.Unmarshal([]byte(a.Text("/")), &got); err != nil {
 		t.Fatal(err)
 	}
 	for name, h := range map[string]func() hash.Hash{"SHA-1": sha1.New, "SHA-256": sha256.New, "SHA-384": sha512.New384, "SHA-512": sha512.New} {
@@ -257,13 +257,9 @@ func (p *pieces) Write(b []byte, _ time.Time) error {
 	return nil
 }
 
-func (a *app) stream(path string) (*pieces, error) {
-	a.t.Helper()
+func stream(a *scripttest.App, path string) (*pieces, error) {
 	var got pieces
-	_, err := a.program.Invoke(a.t.Context(), engine.Call{
-		Request: &abi.Request{Method: "GET", Path: path, Host: "app.example.com"}, Links: a.links, Stream: &got,
-		Stderr: func(line string) { a.note("stderr " + line) },
-	})
+	_, err := a.Stream(abi.Request{Path: path}, &got)
 	return &got, err
 }
 
@@ -306,11 +302,11 @@ export default {
 		{"/late", 200, "a", true, "RangeError: broke off"},
 	} {
 		t.Run(c.path[1:], func(t *testing.T) {
-			got, err := a.stream(c.path)
-			logged := a.logged()
+			got, err := stream(a, c.path)
+			logged := a.Logged()
 			status := got.start.Status
 			if !c.fails && status == 0 { // it came whole
-				r := a.get(c.path)
+				r := a.Get(c.path)
 				status, got.list = r.Status, []string{string(r.Body)}
 			}
 			list := slices.DeleteFunc(got.list, func(s string) bool { return s == "" })
@@ -319,7 +315,7 @@ export default {
 			}
 		})
 	}
-	if got, err := a.stream("/endless"); err == nil || len(got.list) < 100 {
+	if got, err := stream(a, "/endless"); err == nil || len(got.list) < 100 {
 		t.Errorf("an endless stream ended after %d pieces: %v", len(got.list), err)
 	}
 }
@@ -354,15 +350,15 @@ export default {
 };`)
 	fine := `[0,"n","ok"]`
 	for _, path := range []string{"/", "/poison", "/", "/then", "/"} {
-		r, err := a.try(abi.Request{Path: path})
+		r, err := a.Try(abi.Request{Path: path})
 		if path == "/" && (err != nil || string(r.Response.Body) != fine) {
-			t.Errorf("after poison: %v, %d %s\n%s", err, r.Response.Status, r.Response.Body, a.logged())
+			t.Errorf("after poison: %v, %d %s\n%s", err, r.Response.Status, r.Response.Body, a.Logged())
 		}
 		if path != "/" && err == nil && r.Response.Status != 200 && r.Response.Status != 500 {
 			t.Errorf("%s: status %d", path, r.Response.Status)
 		}
 		if path == "/then" && string(r.Response.Body) != "a" {
-			t.Errorf("/then: %v, %d %s\n%s", err, r.Response.Status, r.Response.Body, a.logged())
+			t.Errorf("/then: %v, %d %s\n%s", err, r.Response.Status, r.Response.Body, a.Logged())
 		}
 	}
 }
@@ -398,14 +394,14 @@ export default {
 	},
 };`)
 	var names []string
-	if err := json.Unmarshal([]byte(a.text("/")), &names); err != nil {
+	if err := json.Unmarshal([]byte(a.Text("/")), &names); err != nil {
 		t.Fatal(err)
 	}
 	stopped := map[string]bool{"blob of itself": true, "huge array": true, "cyclic pipe": true, "a stream that pulls itself": true} // by fuel or memory, or as never settling
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			r, err := a.try(abi.Request{Path: "/" + strings.ReplaceAll(name, " ", "%20")})
-			logged := a.logged()
+			r, err := a.Try(abi.Request{Path: "/" + strings.ReplaceAll(name, " ", "%20")})
+			logged := a.Logged()
 			var got []string
 			switch {
 			case err != nil && !stopped[name]:
@@ -417,7 +413,7 @@ export default {
 			case strings.Contains(got[1], "split"):
 				t.Errorf("a header was split: %v", got)
 			}
-			if string(a.get("/").Body[:1]) != "[" {
+			if string(a.Get("/").Body[:1]) != "[" {
 				t.Error("the next request fails")
 			}
 		})
@@ -458,16 +454,16 @@ export default {
 	},
 };`)
 	var names []string
-	if err := json.Unmarshal([]byte(a.text("/")), &names); err != nil {
+	if err := json.Unmarshal([]byte(a.Text("/")), &names); err != nil {
 		t.Fatal(err)
 	}
 	told := map[string]string{"uncaught": "RangeError: broken", "listener": "RangeError: of a listener"}
 	for _, name := range names {
-		a.logged()
-		if got := a.text("/" + name); got != "done" {
+		a.Logged()
+		if got := a.Text("/" + name); got != "done" {
 			t.Errorf("%s: %s", name, got)
 		}
-		if got := a.logged(); told[name] == "" && got != "" || !strings.Contains(got, told[name]) {
+		if got := a.Logged(); told[name] == "" && got != "" || !strings.Contains(got, told[name]) {
 			t.Errorf("%s: logged %q, want %q", name, got, told[name])
 		}
 	}
@@ -482,7 +478,7 @@ func TestTimeOfFetch(t *testing.T) {
 		try { await fetch("https://example.org/", { signal }) } catch (error) { return new Response([error.name, signal.aborted, signal.reason === error].join()) }
 	},
 };`)
-	if got := a.text("/"); got != "TimeoutError,true,true" {
+	if got := a.Text("/"); got != "TimeoutError,true,true" {
 		t.Errorf("got %q", got)
 	}
 }

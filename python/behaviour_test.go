@@ -12,6 +12,7 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/python"
 	"github.com/agora-host/agora/script"
+	"github.com/agora-host/agora/script/scripttest"
 )
 
 // TestResponses returns each kind of what a handler may return, and what it may not.
@@ -40,9 +41,9 @@ def fetch(request, env):
 		"/empty": "204  ",
 		"/away":  "302  ",
 	} {
-		r := a.get(path)
-		if got := fmt.Sprintf("%d %s %s", r.Status, header(r, "content-type"), r.Body); got != want {
-			t.Errorf("%s: %q, want %q\n%s", path, got, want, a.logged())
+		r := a.Get(path)
+		if got := fmt.Sprintf("%d %s %s", r.Status, scripttest.Header(r, "content-type"), r.Body); got != want {
+			t.Errorf("%s: %q, want %q\n%s", path, got, want, a.Logged())
 		}
 	}
 	for path, want := range map[string]string{
@@ -51,7 +52,7 @@ def fetch(request, env):
 		"/status": "uncaught ValueError: a status is a number from 200 to 599",
 		"/header": "uncaught ValueError: the value of header a has more than a line",
 	} {
-		if r, log := a.get(path), a.logged(); r.Status != 500 || !strings.Contains(log, "error "+want) || strings.Contains(log, "<agora>") {
+		if r, log := a.Get(path), a.Logged(); r.Status != 500 || !strings.Contains(log, "error "+want) || strings.Contains(log, "<agora>") {
 			t.Errorf("%s: %d, logged %q", path, r.Status, log)
 		}
 	}
@@ -67,24 +68,24 @@ def fetch(request, env):
     if request.path == "/text": return request.text()
     return [request.method, request.url, request.query, request.headers.get("x-A"), request.headers.items()]
 `)
-	if got, want := a.text("/p?a=%C3%BC+b&c&a=2&d=%FF"), `["GET", "http://app.example.com/p?a=%C3%BC+b&c&a=2&d=%FF", {"a": "2", "c": "", "d": "`+"\ufffd"+`"}, null, []]`; got != want {
+	if got, want := a.Text("/p?a=%C3%BC+b&c&a=2&d=%FF"), `["GET", "http://app.example.com/p?a=%C3%BC+b&c&a=2&d=%FF", {"a": "2", "c": "", "d": "`+"\ufffd"+`"}, null, []]`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	r := a.do(abi.Request{Path: "/form", Method: "POST", Body: []byte("name=Ada+L&x=%3C%ff"), Header: []abi.Field{{Name: "Content-Type", Value: "application/x-www-form-urlencoded"}}})
+	r := a.Do(abi.Request{Path: "/form", Method: "POST", Body: []byte("name=Ada+L&x=%3C%ff"), Header: []abi.Field{{Name: "Content-Type", Value: "application/x-www-form-urlencoded"}}})
 	if string(r.Body) != `{"name": "Ada L", "x": "<`+"\ufffd"+`"}` {
 		t.Errorf("form: %q", r.Body)
 	}
 	for _, body := range []string{`{"a": [1.5, "ü\n", null]}`, `[]`} {
-		if r := a.do(abi.Request{Path: "/json", Body: []byte(body)}); r.Status != 200 {
-			t.Errorf("%s: %d %q\n%s", body, r.Status, r.Body, a.logged())
+		if r := a.Do(abi.Request{Path: "/json", Body: []byte(body)}); r.Status != 200 {
+			t.Errorf("%s: %d %q\n%s", body, r.Status, r.Body, a.Logged())
 		}
 	}
 	for _, body := range []string{`{`, ``, "\x00", `nul`, strings.Repeat("[", 100_000), strings.Repeat(`{"a":`, 5000)} {
-		if r, err := a.try(abi.Request{Path: "/json", Body: []byte(body)}); err == nil && r.Response.Status != 500 {
+		if r, err := a.Try(abi.Request{Path: "/json", Body: []byte(body)}); err == nil && r.Response.Status != 500 {
 			t.Errorf("%.20q: %d %q", body, r.Response.Status, r.Response.Body)
 		}
 	}
-	if r := a.do(abi.Request{Path: "/text", Body: []byte("a\xffb\xed\xa0\x80")}); string(r.Body) != "a\ufffdb\ufffd\ufffd\ufffd" {
+	if r := a.Do(abi.Request{Path: "/text", Body: []byte("a\xffb\xed\xa0\x80")}); string(r.Body) != "a\ufffdb\ufffd\ufffd\ufffd" {
 		t.Errorf("text: %q", r.Body)
 	}
 }
@@ -129,15 +130,15 @@ def fetch(request, env):
 		"/lambda":  {"uncaught AttributeError: ", "none", `line 28`},
 		"/kv":      {"uncaught AgoraError: kv get a: not granted. agora.toml has to list it under [capabilities.kv]", `File "app.py", line 29, in fetch`},
 	} {
-		r := a.get(path)
-		log := a.logged()
+		r := a.Get(path)
+		log := a.Logged()
 		for _, part := range want {
 			if r.Status != 500 || !strings.Contains(log, part) {
 				t.Errorf("%s: status %d, logged %q, want %q", path, r.Status, log, part)
 			}
 		}
 	}
-	if got := a.text("/recurse"); got != "caught" {
+	if got := a.Text("/recurse"); got != "caught" {
 		t.Errorf("recursion: %q", got)
 	}
 }
@@ -146,7 +147,7 @@ def fetch(request, env):
 func TestHarm(t *testing.T) {
 	small := limits
 	small.Memory = 8 << 20
-	a := start(t, build(t, `
+	a := scripttest.Start(t, build(t, `
 class Endless:
     def __eq__(self, other):
         return self == other
@@ -174,14 +175,14 @@ def fetch(request, env):
     return "fine"
 `, "log").Module, small, nil)
 	for _, path := range []string{"/loop", "/list", "/str", "/big", "/negative", "/eq", "/len", "/names", "/exit", "/eval"} {
-		r, err := a.try(abi.Request{Path: path})
+		r, err := a.Try(abi.Request{Path: path})
 		if err == nil && r.Response.Status != 500 {
 			t.Errorf("%s: status %d %q", path, r.Response.Status, r.Response.Body)
 		}
-		if path == "/str" && !strings.Contains(a.logged(), "uncaught MemoryError: the app's limit of memory is reached\n  File \"app.py\", line 17") {
+		if path == "/str" && !strings.Contains(a.Logged(), "uncaught MemoryError: the app's limit of memory is reached\n  File \"app.py\", line 17") {
 			t.Errorf("the line that takes too much memory is not told: %v %s", err, r.FaultDetail)
 		}
-		if got := a.text("/"); got != "fine" {
+		if got := a.Text("/"); got != "fine" {
 			t.Errorf("after %s: %q", path, got)
 		}
 	}
@@ -204,8 +205,8 @@ def fetch(request, env):
 `)
 	all := map[string]bool{}
 	for range 20 {
-		all[a.text("/random")] = true
-		if got := a.text("/"); got != "[1, 1, 1, 1]" {
+		all[a.Text("/random")] = true
+		if got := a.Text("/"); got != "[1, 1, 1, 1]" {
 			t.Fatalf("a request sees %s", got)
 		}
 	}
@@ -231,7 +232,7 @@ func TestKV(t *testing.T) {
 			return nil, abi.ErrnoOK
 		},
 	}}
-	a := start(t, build(t, `
+	a := scripttest.Start(t, build(t, `
 def fetch(request, env):
     if request.method == "PUT":
         env.KV.put(request.path, request.text() if request.path != "/raw" else request.bytes(), expiration_ttl=60)
@@ -239,16 +240,16 @@ def fetch(request, env):
     if got is None: return Response("nothing", 404)
     return [got, len(env.KV.get(request.path, "bytes"))]
 `, "kv", "log").Module, limits, links)
-	if r := a.get("/a"); r.Status != 404 {
+	if r := a.Get("/a"); r.Status != 404 {
 		t.Errorf("%d %q", r.Status, r.Body)
 	}
 	big := strings.Repeat("ü", 5000)
 	for path, body := range map[string]string{"/a": "x", "/big": big} {
-		if r, want := a.do(abi.Request{Path: path, Method: "PUT", Body: []byte(body)}), fmt.Sprintf("[%q, %d]", body, len(body)); string(r.Body) != want {
-			t.Errorf("%s: %.60q\n%s", path, r.Body, a.logged())
+		if r, want := a.Do(abi.Request{Path: path, Method: "PUT", Body: []byte(body)}), fmt.Sprintf("[%q, %d]", body, len(body)); string(r.Body) != want {
+			t.Errorf("%s: %.60q\n%s", path, r.Body, a.Logged())
 		}
 	}
-	a.do(abi.Request{Path: "/raw", Method: "PUT", Body: []byte("\xff\x00")})
+	a.Do(abi.Request{Path: "/raw", Method: "PUT", Body: []byte("\xff\x00")})
 	if kept["/raw"] != "\xff\x00" {
 		t.Errorf("kept %q", kept["/raw"])
 	}
@@ -268,16 +269,16 @@ def event(event, env):
 		}
 		return fields
 	}
-	if r := a.do(abi.Request{Path: "/", Header: fields("agora-trigger", "cron", "agora-trigger-name", "0 5 * * *", "agora-attempt", "2")}); r.Status != 204 {
+	if r := a.Do(abi.Request{Path: "/", Header: fields("agora-trigger", "cron", "agora-trigger-name", "0 5 * * *", "agora-attempt", "2")}); r.Status != 204 {
 		t.Errorf("scheduled: %d", r.Status)
 	}
-	if r := a.do(abi.Request{Path: "/", Header: fields("agora-trigger", "event", "agora-trigger-name", "shop/sold", "agora-attempt", "1"), Body: []byte(`{"n": 1}`)}); r.Status != 204 {
+	if r := a.Do(abi.Request{Path: "/", Header: fields("agora-trigger", "event", "agora-trigger-name", "shop/sold", "agora-attempt", "1"), Body: []byte(`{"n": 1}`)}); r.Status != 204 {
 		t.Errorf("event: %d", r.Status)
 	}
-	if got, want := a.logged(), "info scheduled 0 5 * * * 2\ninfo event shop sold {'n': 1}"; got != want {
+	if got, want := a.Logged(), "info scheduled 0 5 * * * 2\ninfo event shop sold {'n': 1}"; got != want {
 		t.Errorf("logged %q, want %q", got, want)
 	}
-	if r := a.get("/"); r.Status != 500 || !strings.Contains(a.logged(), "the app has no fetch() for requests") {
+	if r := a.Get("/"); r.Status != 500 || !strings.Contains(a.Logged(), "the app has no fetch() for requests") {
 		t.Errorf("a request without a handler: %d", r.Status)
 	}
 }
@@ -319,7 +320,7 @@ func TestNotRefused(t *testing.T) {
 		"标识符":   "变量 = 'import os'\ndef fetch(request, env):\n    return 变量\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := serve(t, source).text("/"); got != "import os" {
+			if got := serve(t, source).Text("/"); got != "import os" {
 				t.Errorf("%q", got)
 			}
 		})
@@ -354,7 +355,7 @@ func TestModules(t *testing.T) {
 	if got := strings.Join(names, " "); got != "app.py helper.py pack/__init__.py pack/part.py" {
 		t.Errorf("it is made of %s", got)
 	}
-	if got := start(t, b.Module, limits, nil).text("/"); got != "n is 5" {
+	if got := scripttest.Start(t, b.Module, limits, nil).Text("/"); got != "n is 5" {
 		t.Errorf("%q", got)
 	}
 	if err := os.WriteFile(filepath.Join(app, "app.py"), []byte("import outside\nimport nothing\n"), 0o644); err != nil {

@@ -10,10 +10,11 @@ import (
 	"github.com/agora-host/agora/abi"
 	"github.com/agora-host/agora/python"
 	"github.com/agora-host/agora/script"
+	"github.com/agora-host/agora/script/scripttest"
 )
 
 // example runs one of the examples.
-func example(t *testing.T, name string, links map[string]abi.Link, capabilities ...string) *app {
+func example(t *testing.T, name string, links map[string]abi.Link, capabilities ...string) *scripttest.App {
 	t.Helper()
 	dir, err := filepath.Abs("../examples/python/" + name)
 	if err != nil {
@@ -23,18 +24,18 @@ func example(t *testing.T, name string, links map[string]abi.Link, capabilities 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return start(t, b.Module, limits, links)
+	return scripttest.Start(t, b.Module, limits, links)
 }
 
 func TestExampleRates(t *testing.T) {
 	a := example(t, "rates", nil)
-	if got, want := a.text("/?amount=12.50&from=EUR&to=SEK"), `{"amount": 12.5, "from": "EUR", "to": "SEK", "result": 140.0}`; got != want {
+	if got, want := a.Text("/?amount=12.50&from=EUR&to=SEK"), `{"amount": 12.5, "from": "EUR", "to": "SEK", "result": 140.0}`; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if r := a.get("/?to=XXX"); r.Status != 404 || !strings.Contains(string(r.Body), `"known": ["CHF", "EUR", "GBP", "SEK"]`) {
+	if r := a.Get("/?to=XXX"); r.Status != 404 || !strings.Contains(string(r.Body), `"known": ["CHF", "EUR", "GBP", "SEK"]`) {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
-	if r := a.get("/?amount=x"); r.Status != 400 {
+	if r := a.Get("/?amount=x"); r.Status != 400 {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
 }
@@ -57,14 +58,14 @@ func TestExampleFeedback(t *testing.T) {
 	}}, "kv", "log")
 	form := []abi.Field{{Name: "content-type", Value: "application/x-www-form-urlencoded"}}
 	for _, body := range []string{"name=Ada&text=%3Cb%3Egood%3C%2Fb%3E", "name=Bj%C3%B6rn&text=ok"} {
-		if r := a.do(abi.Request{Path: "/", Method: "POST", Header: form, Body: []byte(body)}); r.Status != 303 {
-			t.Fatalf("%d %s\n%s", r.Status, r.Body, a.logged())
+		if r := a.Do(abi.Request{Path: "/", Method: "POST", Header: form, Body: []byte(body)}); r.Status != 303 {
+			t.Fatalf("%d %s\n%s", r.Status, r.Body, a.Logged())
 		}
 	}
-	if r := a.do(abi.Request{Path: "/", Method: "POST", Header: form, Body: []byte("name=+")}); r.Status != 400 {
+	if r := a.Do(abi.Request{Path: "/", Method: "POST", Header: form, Body: []byte("name=+")}); r.Status != 400 {
 		t.Errorf("an empty one: %d", r.Status)
 	}
-	page := a.text("/")
+	page := a.Text("/")
 	if !strings.Contains(page, "<b>Ada</b>: &lt;b&gt;good&lt;/b&gt;") || !strings.Contains(page, "<b>Björn</b>: ok") {
 		t.Errorf("the page is %s", page)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/agora-host/agora/abi"
+	"github.com/agora-host/agora/script/scripttest"
 )
 
 // TestLanguage evaluates what docs/python.md says of the language: what is there, what differs, and what is not there.
@@ -30,8 +31,8 @@ def fetch(request, env):
 		`1 / 0, round(2.5)`:                  "(inf, 3)",
 		`isinstance(True, int), 'ü'.upper()`: "(False, 'ü')",
 	} {
-		if got := string(a.do(abi.Request{Path: "/", Body: []byte(code)}).Body); got != want {
-			t.Errorf("%s is %s, not %s\n%s", code, got, want, a.logged())
+		if got := string(a.Do(abi.Request{Path: "/", Body: []byte(code)}).Body); got != want {
+			t.Errorf("%s is %s, not %s\n%s", code, got, want, a.Logged())
 		}
 	}
 	for code, want := range map[string]string{
@@ -39,7 +40,7 @@ def fetch(request, env):
 		`'%d' % 3`: "TypeError", `True + 1`: "TypeError", `dict(a=1)`: "TypeError", `'abc'.rsplit('b')`: "AttributeError",
 		`any(x for x in [1])`: "SyntaxError", `(x := 3)`: "SyntaxError", `1_000`: "SyntaxError",
 	} {
-		if r := a.do(abi.Request{Path: "/", Body: []byte(code)}); r.Status != 500 || !strings.Contains(a.logged(), "uncaught "+want) {
+		if r := a.Do(abi.Request{Path: "/", Body: []byte(code)}); r.Status != 500 || !strings.Contains(a.Logged(), "uncaught "+want) {
 			t.Errorf("%s: %d %s", code, r.Status, r.Body)
 		}
 	}
@@ -66,7 +67,7 @@ def fetch(request, env):
     for i in range(100000): default = "garbage" if i % 2 else [i]
     return {"a": [1, s[1], "x" in s, 2 in s, len(s)], "b": s[2], "c": [s[k] for k in s], "d": s == 1}
 `)
-	if got, want := a.text("/"), `{"a": [1, 10, false, true, 3], "b": 20, "c": [10, 20, 30], "d": true}`; got != want {
+	if got, want := a.Text("/"), `{"a": [1, 10, false, true, 3], "b": 20, "c": [10, 20, 30], "d": true}`; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	// Defaults of arguments survive a collection of garbage.
@@ -78,7 +79,7 @@ def fetch(request, env):
     print("a", "b")
     return two("a")
 `)
-	if got, log := b.text("/"), b.logged(); got != "a - b" || log != "info a b" {
+	if got, log := b.Text("/"), b.Logged(); got != "a - b" || log != "info a b" {
 		t.Errorf("%q, logged %q", got, log)
 	}
 }
@@ -112,15 +113,15 @@ def fetch(request, env):
 		` [true , false,null] `:                                          `[true, false, null]`,
 		strings.Repeat("[", 400) + strings.Repeat("]", 400):              strings.Repeat("[", 400) + strings.Repeat("]", 400),
 	} {
-		if r := a.do(abi.Request{Path: "/", Body: []byte(in)}); string(r.Body) != want {
-			t.Errorf("%s: %q, want %q\n%s", in, r.Body, want, a.logged())
+		if r := a.Do(abi.Request{Path: "/", Body: []byte(in)}); string(r.Body) != want {
+			t.Errorf("%s: %q, want %q\n%s", in, r.Body, want, a.Logged())
 		}
 	}
-	if r := a.do(abi.Request{Path: "/pretty", Body: []byte(`{"a":[1,{}]}`)}); string(r.Body) != "{\n  \"a\": [\n    1,\n    {}\n  ]\n}" {
+	if r := a.Do(abi.Request{Path: "/pretty", Body: []byte(`{"a":[1,{}]}`)}); string(r.Body) != "{\n  \"a\": [\n    1,\n    {}\n  ]\n}" {
 		t.Errorf("pretty: %q", r.Body)
 	}
 	for _, in := range []string{`[1,]`, `[01]`, `{"a" 1}`, `{a: 1}`, `'a'`, `"\x"`, `"\u12"`, "\"\n\"", `1 2`, `-`, `1.`, `1e`, `nul`, `[`, `{"a":`, `"`, ``, `NaN`, strings.Repeat("[", 600), `__import__("gc")`} {
-		if r := a.do(abi.Request{Path: "/", Body: []byte(in)}); r.Status != 500 || !strings.Contains(a.logged(), "uncaught ValueError: ") {
+		if r := a.Do(abi.Request{Path: "/", Body: []byte(in)}); r.Status != 500 || !strings.Contains(a.Logged(), "uncaught ValueError: ") {
 			t.Errorf("%.40q was read: %q", in, r.Body)
 		}
 	}
@@ -141,7 +142,7 @@ func TestEnv(t *testing.T) {
 	}
 	names := []string{"config", "secret", "kv", "blob", "events", "llm", "log", "fetch"}
 	var fetched []string
-	a := start(t, build(t, `
+	a := scripttest.Start(t, build(t, `
 def fetch(request, env):
     swapped = env.KV.swap("k", None, "new")
     env.KV.delete("gone")
@@ -172,8 +173,8 @@ def fetch(request, env):
 	})
 	want := `{"swapped": true, "keys": {"keys": ["p1", "p2"], "list_complete": true, "cursor": null}, "blob": [1, 2], "blobs": [{"name": "b", "size": 5}], ` +
 		`"config": ["EUR", "EUR"], "secret": "s3cret", "event": "id-1", "llm": "hi", "fetch": [201, true, "yes", [1]]}`
-	if got := a.text("/"); got != want {
-		t.Errorf("got  %s\nwant %s\n%s", got, want, a.logged())
+	if got := a.Text("/"); got != want {
+		t.Errorf("got  %s\nwant %s\n%s", got, want, a.Logged())
 	}
 	if want := "POST https://api.example.com/%C3%A4%20b?q=%C3%BC {\"n\": 1}"; len(fetched) != 1 || fetched[0] != want {
 		t.Errorf("fetched %q, not %q", fetched, want)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,8 +79,8 @@ func TestKillRemoval(t *testing.T) {
 // launchAt starts a node that deletes without a wait, and ends at the first passing of a place.
 func launchAt(t *testing.T, dir, place string) *process {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com", "--admin-link", "--audience", "public", "--delete-after", "-1s")
-	cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1", failpointVar+"="+place+":1")
+	cmd := serving(t, dir, "--delete-after", "-1s")
+	cmd.Env = append(cmd.Env, failpointVar+"="+place+":1")
 	p, said := begin(t, cmd)
 	if p == nil {
 		t.Fatalf("the node did not start:\n%s", said)

@@ -30,13 +30,18 @@ type process struct {
 
 func launch(t *testing.T, dir string, more ...string) *process {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com", "--admin-link", "--audience", "public"}, more...)...)
-	cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1")
-	p, said := begin(t, cmd)
+	p, said := begin(t, serving(t, dir, more...))
 	if p == nil {
 		t.Fatalf("the node did not start:\n%s", said)
 	}
 	return p
+}
+
+// serving is the command that starts a node.
+func serving(t *testing.T, dir string, more ...string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--admin", "ada@example.com", "--admin-link", "--audience", "public"}, more...)...)
+	cmd.Env = append(os.Environ(), "AGORA_TEST_AS_COMMAND=1")
+	return cmd
 }
 
 // begin starts a node, and returns nil and what it said if it ended before it

@@ -146,6 +146,11 @@ static JSValue body_read(JSContext *ctx, JSValueConst this, struct body *b, int 
     if (kind == TEXT) return JS_DupValue(ctx, b->value);
     s = JS_ToCStringLen(ctx, &n, b->value);
     if (!s) return JS_EXCEPTION;
+    if (kind == JSON) { // it is UTF-8 with a NUL behind it, and as Latin-1 it began with no BOM
+      JSValue v = JS_ParseJSON(ctx, s, n, "<json>");
+      JS_FreeCString(ctx, s);
+      return v;
+    }
     p = (const uint8_t *)s;
   } else if (is_bytes(b->value)) {
     p = JS_GetUint8Array(ctx, &n, b->value);
