@@ -82,11 +82,14 @@ func (d *Desk) Compare(tx state.Reader, m Measure, readings []Reading) (Sums, ma
 	for _, n := range readings {
 		those, ok := of[n.App]
 		if !ok {
-			owner, err := tx.Person(n.Owner)
-			if err != nil && !errors.Is(err, access.ErrNotFound) {
+			name := n.Owner
+			owner, err := tx.Person(name)
+			if err == nil {
+				name = owner.Name
+			} else if !errors.Is(err, access.ErrNotFound) {
 				return nil, nil, err
 			}
-			those = holders(registry.App{Owner: owner.Name})
+			those = holders(registry.App{Owner: name})
 		}
 		for _, h := range those {
 			sums[h] = sumUpTo(sums[h], n.N)

@@ -62,7 +62,7 @@ func TestCompareSums(t *testing.T) {
 					ran = append(ran, control.Reading{App: a.Name, Owner: "bob", N: n})
 				}
 			}
-			errs = append(errs, tx.PutUser(access.User{Name: "bob"}))
+			errs = append(errs, tx.PutUser(access.User{ID: "u_bob", Name: "bob"}))
 			if rapid.Bool().Draw(rt, "refused") { // what no app came of
 				ran = append(ran, control.Reading{App: "none", Owner: "bob", N: 4})
 				wantRan[[2]string{"person", "bob"}], wantRan[[2]string{"node", ""}] = 4, 4
