@@ -115,6 +115,9 @@ func OpenData(ctx context.Context, o Options) (*Node, error) {
 		return nil, err
 	}
 	h := &Node{o: o, log: o.Logger, started: o.Now(), budgets: &budgets{}, reserve: newReserve(o)}
+	if h.signIn, err = openSignIn(o, h.log); err != nil {
+		return nil, err
+	}
 	if h.policy, err = rego.New(ctx, rego.Options{}); err != nil {
 		return nil, err
 	}

@@ -29,9 +29,6 @@ type plane struct {
 
 // openHost makes the data plane, with what it needs of the stores, and has it follow the feed.
 func (n *Node) openHost(ctx context.Context) (err error) {
-	if err := n.bounds.keep(ctx); err != nil {
-		return err
-	}
 	calls := &measures{}
 	n.Host, err = host.Open(ctx, host.Options{
 		State: n.store, Rules: n.policy, Engine: n.engine, Meter: n.meter, Queue: n.queue,

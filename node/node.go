@@ -188,7 +188,10 @@ func (n *Node) open(ctx context.Context) error {
 		return fmt.Errorf("start the engine: %w", err)
 	}
 	n.onStop("engine", n.engine.Close)
-	if err := errors.Join(n.openTLS(), n.openHost(ctx)); err != nil {
+	if err := errors.Join(n.openTLS(), n.bounds.keep(ctx)); err != nil { // before anything can be called
+		return err
+	}
+	if err := n.openHost(ctx); err != nil {
 		return err
 	}
 	if _, err := n.SignIns.ApplyRules(ctx); err != nil {
