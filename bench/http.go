@@ -19,6 +19,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/agora-host/agora/access"
+	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/registry/sigstore"
 	"github.com/agora-host/agora/sdk/client"
@@ -59,8 +60,11 @@ func startNode(ctx context.Context) (*benchNode, error) {
 	if err != nil {
 		return nil, err
 	}
-	return startNodeIn(ctx, dir, node.Options{DataDir: dir, Listen: "127.0.0.1:0", Audience: "public"})
+	return startNodeIn(ctx, dir, node.Options{DataDir: dir, Listen: "127.0.0.1:0", Audience: "public", Quotas: manyApps})
 }
+
+// manyApps lets one person own as many apps as a part publishes.
+var manyApps = control.Quotas{"apps": 100_000}
 
 // startNodeIn starts a node whose directory, with all that is below, goes with it.
 func startNodeIn(ctx context.Context, dir string, o node.Options) (*benchNode, error) {

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/agora-host/agora/access"
-	"github.com/agora-host/agora/control"
 	"github.com/agora-host/agora/node"
 	"github.com/agora-host/agora/sdk/client"
 )
@@ -54,7 +53,7 @@ func runSiegeNode(order string) error {
 		return err
 	}
 	node.TuneProcess(o.Memory)
-	h, err := node.New(ctx, node.Options{DataDir: o.Dir, Listen: "127.0.0.1:0", Audience: "public", Memory: o.Memory, Worker: []string{exe}, PauseTriggers: o.Hold, Quotas: control.Quotas{"apps": 5000}})
+	h, err := node.New(ctx, node.Options{DataDir: o.Dir, Listen: "127.0.0.1:0", Audience: "public", Memory: o.Memory, Worker: []string{exe}, PauseTriggers: o.Hold, Quotas: manyApps})
 	if err != nil {
 		return err
 	}
