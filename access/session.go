@@ -105,7 +105,11 @@ func (c Credential) Note(now time.Time) (used time.Time, soon bool) {
 	now = now.UTC()
 	switch c.Kind {
 	case KindToken:
-		if at := now.Truncate(tokenUsedEvery); at.After(c.Used) {
+		at := now.Truncate(tokenUsedEvery)
+		if at.Before(c.Created) { // no token was used before it was made
+			at = c.Created
+		}
+		if at.After(c.Used) {
 			return at, false
 		}
 	case KindSession:

@@ -157,3 +157,19 @@ func FuzzDeviceName(f *testing.F) {
 		}
 	})
 }
+
+// TestTokenIsUsedAfterItWasMade: when a token was used is noted by the hour, and never as before it was made.
+func TestTokenIsUsedAfterItWasMade(t *testing.T) {
+	c := access.Credential{Kind: access.KindToken, Created: noon.Add(42 * time.Minute)}
+	for _, u := range []struct{ now, want time.Time }{
+		{noon.Add(43 * time.Minute), c.Created}, {noon.Add(50 * time.Minute), time.Time{}}, {noon.Add(90 * time.Minute), noon.Add(time.Hour)}, {noon.Add(100 * time.Minute), time.Time{}},
+	} {
+		at, soon := c.Note(u.now)
+		if !at.Equal(u.want) || soon {
+			t.Errorf("at %s it is noted as used at %s, want %s", u.now, at, u.want)
+		}
+		if !at.IsZero() {
+			c.Used = at
+		}
+	}
+}
