@@ -72,9 +72,7 @@ func (s *rooms) write(app string, n int64, do func(*abi.Growth) error) error {
 	}
 	grow := &abi.Growth{May: n}
 	if taken {
-		err := do(grow)
-		s.settle(rooms, n, grown(grow, err))
-		return err
+		return s.during(rooms, n, grow, do)
 	}
 	// Perhaps it replaces as much as it writes, which only the store knows: it gets all that is left, alone.
 	for _, r := range rooms { // in the order of control.Compare
@@ -83,11 +81,19 @@ func (s *rooms) write(app string, n int64, do func(*abi.Growth) error) error {
 	}
 	left, full := s.takeAll(rooms)
 	grow.May = left
-	err := do(grow)
-	s.settle(rooms, left, grown(grow, err))
+	err := s.during(rooms, left, grow, do)
 	if _, ok := errors.AsType[*abi.GrowthError](err); ok {
 		return full
 	}
+	return err
+}
+
+// during has do write, and gives back what of the taken bytes it did not use; none if it panics.
+func (s *rooms) during(rooms []*room, taken int64, grow *abi.Growth, do func(*abi.Growth) error) error {
+	used := taken
+	defer func() { s.settle(rooms, taken, used) }()
+	err := do(grow)
+	used = grown(grow, err)
 	return err
 }
 

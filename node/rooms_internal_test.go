@@ -238,3 +238,20 @@ func TestRoomsAreWaitedFor(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRoomsOutliveAPanic: what a write took that panicked is not taken for ever.
+func TestRoomsOutliveAPanic(t *testing.T) {
+	s, d := &rooms{}, newDisk()
+	limits := map[control.Holder]int64{{Per: "node"}: 4}
+	d.measure(s, limits)
+	for _, n := range []int64{4, 6} { // at once, and with all that is left
+		func() {
+			defer func() { _ = recover() }()
+			_ = s.write("a", n, func(*abi.Growth) error { panic("the disk is on fire") })
+		}()
+		d.measure(s, limits)
+	}
+	if err := d.write(s, "b", "k", 4, 100); err != nil {
+		t.Error(err)
+	}
+}
