@@ -26,15 +26,11 @@ func (c groupCommands) command() *cobra.Command {
 				return err
 			}
 			return c.print(groups, func(w io.Writer) error {
-				if len(groups) == 0 {
-					_, err := fmt.Fprintln(w, "There are none.")
-					return err
-				}
 				var rows [][]string
 				for _, g := range groups {
 					rows = append(rows, []string{g.Name, g.ID, fmt.Sprint(g.People), keeperOf(g), when(g.Created)})
 				}
-				return table(w, "GROUP ID PEOPLE KEPT-BY SINCE", rows)
+				return listed(w, "GROUP ID PEOPLE KEPT-BY SINCE", rows)
 			})
 		}),
 	}

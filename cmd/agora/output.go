@@ -35,6 +35,15 @@ func (c *terminal) print(value any, text func(w io.Writer) error) error {
 	return text(c.out)
 }
 
+// listed is table, or says that there is nothing.
+func listed(w io.Writer, header string, rows [][]string) error {
+	if len(rows) == 0 {
+		_, err := fmt.Fprintln(w, "There are none.")
+		return err
+	}
+	return table(w, header, rows)
+}
+
 // table prints rows in columns, under a header unless it is "". Columns of numbers are aligned to
 // the right. Cells come from apps and people: control characters are made visible, so that none
 // moves the cursor.

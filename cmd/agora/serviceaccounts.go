@@ -30,15 +30,11 @@ func (c serviceAccountCommands) list() *cobra.Command {
 				return err
 			}
 			return c.print(all, func(w io.Writer) error {
-				if len(all) == 0 {
-					_, err := fmt.Fprintln(w, "There are none.")
-					return err
-				}
 				var rows [][]string
 				for _, a := range all {
 					rows = append(rows, []string{a.Name, a.Sponsor, orDash(strings.Join(a.Effective, ",")), fmt.Sprint(a.Tokens), standing(a), orDash(a.Purpose)})
 				}
-				return table(w, "NAME SPONSOR ROLES TOKENS STATE FOR", rows)
+				return listed(w, "NAME SPONSOR ROLES TOKENS STATE FOR", rows)
 			})
 		}),
 	}

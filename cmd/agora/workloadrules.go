@@ -35,17 +35,13 @@ func (c workloadCommands) list() *cobra.Command {
 				return err
 			}
 			return c.print(all, func(w io.Writer) error {
-				if len(all) == 0 {
-					_, err := fmt.Fprintln(w, "There are none.")
-					return err
-				}
 				var rows [][]string
 				for _, r := range all {
 					rows = append(rows, []string{
 						fmt.Sprint(r.Place), r.ID, r.Issuer, required(r.Claims), r.Account, strings.Join(r.Scopes, " "), cmp.Or(strings.Join(r.Apps, " "), "all it reaches"), cmp.Or(r.Idle, "gives tokens"),
 					})
 				}
-				return table(w, "PLACE RULE ISSUER CLAIMS SERVICE-ACCOUNT SCOPES APPS STATE", rows)
+				return listed(w, "PLACE RULE ISSUER CLAIMS SERVICE-ACCOUNT SCOPES APPS STATE", rows)
 			})
 		}),
 	}
